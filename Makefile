@@ -1,0 +1,3 @@
+.PHONY: test
+test: ## everything, installing and starting what it needs
+	cargo test --locked

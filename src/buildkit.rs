@@ -1,0 +1,1 @@
+//! BuildKit control API client: solve, session tunnel, progress, errors, history.

@@ -1,0 +1,1 @@
+//! Every setting: its environment name, default and unit.

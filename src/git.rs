@@ -1,0 +1,1 @@
+//! The right to read a commit, and commits without a clone.

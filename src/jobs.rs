@@ -1,0 +1,1 @@
+//! The table of jobs: identity, single flight, limits, timeout, retention, drain.

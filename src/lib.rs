@@ -1,0 +1,40 @@
+//! argo-buildkit: an Argo Workflows executor plugin that builds images on a shared buildkitd,
+//! pushes them, and commits their digests to a GitOps repository.
+//!
+//! # The map
+//!
+//! The flow is one-way; a lower room never names a higher one:
+//!
+//! ```text
+//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, manifest }
+//! ```
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`cli`] | one file per subcommand |
+//! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler |
+//! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
+//! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
+//! | [`engine`] | what each kind does, orchestration only; one file per kind |
+//! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
+//! | [`oci`] | image references, registry logins and tokens |
+//! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
+//! | [`kube`] | Secrets by reference, from the API server or from a directory |
+//! | [`manifest`] | pure bytes → bytes YAML edits |
+
+pub mod buildkit;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod git;
+pub mod jobs;
+pub mod kube;
+pub mod manifest;
+pub mod metrics;
+pub mod oci;
+pub mod outcome;
+pub mod redact;
+pub mod rpc;
+pub mod shutdown;
+pub mod step;
+pub mod telemetry;

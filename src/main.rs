@@ -1,0 +1,3 @@
+//! The `argo-buildkit` binary.
+
+fn main() {}

@@ -1,0 +1,48 @@
+//! How a step ends: its outputs, or an error typed by what the caller does next.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A step's output parameters, by name.
+pub type Outputs = BTreeMap<String, String>;
+
+/// Whose turn it is after a failure; Argo's node phase and `retryPolicy` follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The step, its sources or its rights are wrong: running it again changes nothing (`Failed`).
+    User,
+    /// A server was away or overloaded: running it again may help (`Error`).
+    Transient,
+    /// A bug here (`Error`).
+    Ours,
+}
+
+/// A failed step: whose fault, what to say, and the outputs that exist nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepError {
+    /// What the caller does next.
+    pub fault: Fault,
+    /// What was attempted, on what, why it failed, what to do.
+    pub message: String,
+    /// Outputs that a failed step still has, such as `log-tail`.
+    pub outputs: Outputs,
+    /// The exit code of the process that failed; Argo's `lastRetry.exitCode`.
+    pub exit_code: Option<i32>,
+}
+
+impl StepError {
+    /// An error of the user's, as its message.
+    pub fn user(message: impl fmt::Display) -> Self {
+        Self::new(Fault::User, message)
+    }
+
+    /// An error that may pass.
+    pub fn transient(message: impl fmt::Display) -> Self {
+        Self::new(Fault::Transient, message)
+    }
+
+    /// An error with no outputs and no exit code.
+    pub fn new(fault: Fault, message: impl fmt::Display) -> Self {
+        Self { fault, message: message.to_string(), outputs: Outputs::new(), exit_code: None }
+    }
+}

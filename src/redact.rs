@@ -1,0 +1,1 @@
+//! Secret values blotted out of text.
