@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Builds the real servers that the tests talk to, each from its own pinned Go module beside this file.
+#
+#   build.sh [TOOL...]   build what is missing (no TOOL: all of them)
+#   build.sh apt         install the Debian or Ubuntu packages the tests need, if any is missing
+#   build.sh --list      what the cache holds
+#
+# Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
+set -euo pipefail
+
+readonly TOOLS=(buildkit)
+readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
+
+modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
+readonly modules cache
+export GOWORK=off
+
+# --- one recipe per tool: runs in the tool's module, leaves bin/ and share/ in the directory $1 ---
+
+recipe_buildkit() {
+  local version=github.com/moby/buildkit/version
+  CGO_ENABLED=0 go_build "$1/bin/" "-X $version.Version=$(pinned github.com/moby/buildkit)" \
+    github.com/moby/buildkit/cmd/{buildkitd,buildctl}
+}
+
+# --- building ---
+
+go_build() { # OUTPUT LDFLAGS PACKAGE...
+  local output=$1 ldflags=$2
+  shift 2
+  nice -n 5 go build -mod=readonly -buildvcs=false -trimpath -ldflags "-s -w $ldflags" -o "$output" "$@"
+}
+
+pinned() { # MODULE: the version go.mod asks for
+  go list -mod=readonly -m -f '{{.Version}}' "$1"
+}
+
+module_dir() { # MODULE: where its source lies, once downloaded
+  go mod download "$1"
+  go list -mod=readonly -m -f '{{.Dir}}' "$1"
+}
+
+# Changes with the pins, with our own sources and with the recipe, and so tells whether a build is current.
+fingerprint() { # TOOL
+  {
+    declare -f "recipe_$1" go_build pinned module_dir
+    cd "$modules/$1" && sha256sum -- *
+  } | sha256sum | cut -d ' ' -f 1
+}
+
+# A stamp is the fingerprint, then every path that the build installed.
+is_current() { # TOOL
+  local stamp=$cache/stamp/$1 path
+  [[ -f $stamp && $(head -n 1 "$stamp") == "$(fingerprint "$1")" ]] || return 1
+  while read -r path; do
+    [[ -e $cache/$path ]] || return 1
+  done < <(installed "$1")
+}
+
+installed() { # TOOL
+  [[ ! -f $cache/stamp/$1 ]] || tail -n +2 "$cache/stamp/$1"
+}
+
+build() ( # TOOL
+  if ! is_current "$1"; then
+    mkdir -p "$cache"/{bin,share,stamp,log,lock}
+    exec 9>"$cache/lock/$1"
+    flock 9
+  fi
+  if is_current "$1"; then # perhaps since a moment ago, by whoever held the lock
+    printf '%-9s cached\n' "$1"
+    exit
+  fi
+  start=$SECONDS log=$cache/log/$1.log
+  out=$(mktemp -d "$cache/building-$1.XXXXXX")
+  trap 'rm -rf "$out"' EXIT
+  trap 'report_failure "$1" "$log"' ERR
+  run_recipe "$1" "$out" "$log"
+  trap - ERR
+  install_output "$1" "$out"
+  printf '%-9s built in %d s\n' "$1" $((SECONDS - start))
+)
+
+run_recipe() ( # TOOL DIRECTORY LOG
+  cd "$modules/$1"
+  "recipe_$1" "$2" >"$3" 2>&1 9>&-
+)
+
+# The stamp goes first and comes last, so that an interrupted install is not taken for a build.
+install_output() { # TOOL DIRECTORY
+  local path
+  rm -f "$cache/stamp/$1"
+  (cd "$2" && find . -mindepth 2 -maxdepth 2 -printf '%P\n' | sort) >"$2/paths"
+  while read -r path; do
+    [[ ! -d $cache/$path ]] || rm -rf "${cache:?}/$path"
+    mv -T "$2/$path" "$cache/$path" # a binary that is in use is replaced, not written to
+  done <"$2/paths"
+  { fingerprint "$1"; cat "$2/paths"; } >"$2/stamp"
+  mv "$2/stamp" "$cache/stamp/$1"
+}
+
+report_failure() { # TOOL LOG
+  {
+    printf '%-9s FAILED; the end of %s:\n' "$1" "$2"
+    tail -n 20 "$2" | sed 's/^/    /'
+  } >&2
+}
+
+# --- packages ---
+
+install_packages() {
+  local missing=() package as_root=()
+  for package in "${PACKAGES[@]}"; do
+    dpkg -s "$package" 2>/dev/null | grep -qx 'Status: install ok installed' || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then
+    printf '%-9s installed\n' apt
+    return
+  fi
+  ((EUID == 0)) || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}"
+  printf '%-9s installed %s\n' apt "${missing[*]}"
+}
+
+# --- command line ---
+
+list() {
+  local tool state
+  echo "$cache"
+  for tool in "${TOOLS[@]}"; do
+    state=missing
+    [[ ! -f $cache/stamp/$tool ]] || state=outdated
+    ! is_current "$tool" || state=current
+    printf '%-9s %-9s %s\n' "$tool" "$state" "$(installed "$tool" | paste -sd ' ')"
+  done
+}
+
+is_tool() { [[ " ${TOOLS[*]} " == *" $1 "* ]]; }
+
+main() {
+  local name
+  (($# > 0)) || set -- "${TOOLS[@]}"
+  for name in "$@"; do
+    if is_tool "$name"; then
+      build "$name"
+    elif [[ $name == apt ]]; then
+      install_packages
+    elif [[ $name == --list ]]; then
+      list
+    else
+      echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]}, and apt, --list" >&2
+      exit 2
+    fi
+  done
+}
+
+main "$@"
