@@ -8,7 +8,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit)
+readonly TOOLS=(buildkit git-http)
 readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,6 +22,10 @@ recipe_buildkit() {
   local version=github.com/moby/buildkit/version
   CGO_ENABLED=0 go_build "$1/bin/" "-X $version.Version=$(pinned github.com/moby/buildkit)" \
     github.com/moby/buildkit/cmd/{buildkitd,buildctl}
+}
+
+recipe_git-http() {
+  CGO_ENABLED=0 go_build "$1/bin/" "" .
 }
 
 # --- building ---
