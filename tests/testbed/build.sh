@@ -8,7 +8,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http)
+readonly TOOLS=(buildkit git-http gitea)
 readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,6 +26,16 @@ recipe_buildkit() {
 
 recipe_git-http() {
   CGO_ENABLED=0 go_build "$1/bin/" "" .
+}
+
+# With CGO off it builds too, and then dies at start: its SQLite driver is C.
+recipe_gitea() {
+  local source
+  CGO_ENABLED=1 go_build "$1/bin/" "-X main.Version=$(pinned code.gitea.io/gitea)" \
+    -tags "sqlite sqlite_unlock_notify" code.gitea.io/gitea
+  source=$(module_dir code.gitea.io/gitea)
+  mkdir "$1/share/gitea"
+  cp -r --no-preserve=mode "$source"/{options,templates,public} "$1/share/gitea"
 }
 
 # --- building ---
@@ -67,6 +77,7 @@ installed() { # TOOL
 }
 
 build() ( # TOOL
+  fingerprint=$(fingerprint "$1") # as it is before the build: what changes meanwhile is not in it
   if ! is_current "$1"; then
     mkdir -p "$cache"/{bin,share,stamp,log,lock}
     exec 9>"$cache/lock/$1"
@@ -78,11 +89,12 @@ build() ( # TOOL
   fi
   start=$SECONDS log=$cache/log/$1.log
   out=$(mktemp -d "$cache/building-$1.XXXXXX")
+  mkdir "$out/bin" "$out/share"
   trap 'rm -rf "$out"' EXIT
   trap 'report_failure "$1" "$log"' ERR
   run_recipe "$1" "$out" "$log"
   trap - ERR
-  install_output "$1" "$out"
+  install_output "$1" "$out" "$fingerprint"
   printf '%-9s built in %d s\n' "$1" $((SECONDS - start))
 )
 
@@ -92,15 +104,15 @@ run_recipe() ( # TOOL DIRECTORY LOG
 )
 
 # The stamp goes first and comes last, so that an interrupted install is not taken for a build.
-install_output() { # TOOL DIRECTORY
+install_output() { # TOOL DIRECTORY FINGERPRINT
   local path
   rm -f "$cache/stamp/$1"
-  (cd "$2" && find . -mindepth 2 -maxdepth 2 -printf '%P\n' | sort) >"$2/paths"
+  (cd "$2" && find bin share -mindepth 1 -maxdepth 1 | sort) >"$2/paths"
   while read -r path; do
     [[ ! -d $cache/$path ]] || rm -rf "${cache:?}/$path"
     mv -T "$2/$path" "$cache/$path" # a binary that is in use is replaced, not written to
   done <"$2/paths"
-  { fingerprint "$1"; cat "$2/paths"; } >"$2/stamp"
+  { echo "$3"; cat "$2/paths"; } >"$2/stamp"
   mv "$2/stamp" "$cache/stamp/$1"
 }
 
