@@ -8,7 +8,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http gitea)
+readonly TOOLS=(buildkit git-http gitea etcd kube)
 readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,6 +36,21 @@ recipe_gitea() {
   source=$(module_dir code.gitea.io/gitea)
   mkdir "$1/share/gitea"
   cp -r --no-preserve=mode "$source"/{options,templates,public} "$1/share/gitea"
+}
+
+recipe_etcd() {
+  CGO_ENABLED=0 go_build "$1/bin/etcd" "" go.etcd.io/etcd/server/v3
+}
+
+# Without a version of its own it names itself by a git placeholder, which kubectl cannot parse.
+recipe_kube() {
+  local version ldflags="" package
+  version=$(pinned k8s.io/kubernetes)
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    ldflags+=" -X $package.gitVersion=$version"
+    ldflags+=" -X $package.gitMajor=$(cut -d. -f1 <<<"${version#v}") -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
+  done
+  CGO_ENABLED=0 go_build "$1/bin/" "$ldflags" k8s.io/kubernetes/cmd/kube-apiserver
 }
 
 # --- building ---
