@@ -8,7 +8,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http gitea etcd kube)
+readonly TOOLS=(buildkit git-http gitea etcd kube argo)
 readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -51,6 +51,24 @@ recipe_kube() {
     ldflags+=" -X $package.gitMajor=$(cut -d. -f1 <<<"${version#v}") -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
   done
   CGO_ENABLED=0 go_build "$1/bin/" "$ldflags" k8s.io/kubernetes/cmd/kube-apiserver
+}
+
+# The module zip has neither the one file that git keeps as a symlink nor the UI that the CLI embeds,
+# so what is built is a copy of the module with both put back.
+recipe_argo() {
+  local module=github.com/argoproj/argo-workflows/v4 version source
+  version=$(pinned $module)
+  source=$(module_dir $module)
+  mkdir "$1/share/argo"
+  cp -r --no-preserve=mode "$source/manifests/base/crds/minimal" "$1/share/argo/crds"
+  cp -r --no-preserve=mode "$source" "$1/source"
+  cd "$1/source"
+  ln -s signal_darwin.go workflow/executor/osspecific/signal_linux.go
+  mkdir -p ui/dist/app
+  echo 'The UI is not built here.' >ui/dist/app/index.html
+  CGO_ENABLED=0 go_build "$1/bin/" \
+    "-X $module.gitTag=$version -X $module.gitTreeState=clean -X $module.gitCommit=unknown" \
+    ./cmd/{workflow-controller,argoexec,argo}
 }
 
 # --- building ---
@@ -145,6 +163,8 @@ install_packages() {
   for package in "${PACKAGES[@]}"; do
     dpkg -s "$package" 2>/dev/null | grep -qx 'Status: install ok installed' || missing+=("$package")
   done
+  command -v kubectl >/dev/null ||
+    echo 'apt: kubectl is missing, and neither Debian nor Ubuntu has it: install it from its publisher' >&2
   if ((${#missing[@]} == 0)); then
     printf '%-9s installed\n' apt
     return
