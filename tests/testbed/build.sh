@@ -120,13 +120,11 @@ build() ( # TOOL
     printf '%-9s cached\n' "$1"
     exit
   fi
-  start=$SECONDS log=$cache/log/$1.log
-  out=$(mktemp -d "$cache/building-$1.XXXXXX")
-  mkdir "$out/bin" "$out/share"
-  trap 'rm -rf "$out"' EXIT
-  trap 'report_failure "$1" "$log"' ERR
+  start=$SECONDS log=$cache/log/$1.log out=$cache/building/$1
+  trap 'finish $? "$1" "$log" "$out"' EXIT
+  rm -rf "$out" # left by a build that was killed
+  mkdir -p "$out"/{bin,share}
   run_recipe "$1" "$out" "$log"
-  trap - ERR
   install_output "$1" "$out" "$fingerprint"
   printf '%-9s built in %d s\n' "$1" $((SECONDS - start))
 )
@@ -149,10 +147,12 @@ install_output() { # TOOL DIRECTORY FINGERPRINT
   mv "$2/stamp" "$cache/stamp/$1"
 }
 
-report_failure() { # TOOL LOG
+finish() { # STATUS TOOL LOG DIRECTORY
+  rm -rf "$4"
+  (($1 != 0)) || return 0
   {
-    printf '%-9s FAILED; the end of %s:\n' "$1" "$2"
-    tail -n 20 "$2" | sed 's/^/    /'
+    printf '%-9s FAILED; the end of %s:\n' "$2" "$3"
+    tail -n 20 "$3" | sed 's/^/    /'
   } >&2
 }
 
