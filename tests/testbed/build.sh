@@ -9,7 +9,7 @@
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http gitea etcd kube argo)
-readonly PACKAGES=(git runc docker-registry openssh-client openssl iproute2 busybox-static)
+readonly PACKAGES=(gcc libc6-dev git runc docker-registry openssh-client openssl iproute2 busybox-static)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
