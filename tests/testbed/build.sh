@@ -161,7 +161,7 @@ finish() { # STATUS TOOL LOG DIRECTORY
 install_packages() {
   local missing=() package as_root=()
   for package in "${PACKAGES[@]}"; do
-    dpkg -s "$package" 2>/dev/null | grep -qx 'Status: install ok installed' || missing+=("$package")
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
   command -v kubectl >/dev/null ||
     echo 'apt: kubectl is missing, and neither Debian nor Ubuntu has it: install it from its publisher' >&2
