@@ -1,0 +1,55 @@
+//! Where the test bed keeps its binaries, and how a child of ours ends.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// The test bed's binary `name`, or a panic that says how to get it.
+pub fn testbed(name: &str) -> PathBuf {
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
+    let root = std::env::var("ARGO_BUILDKIT_TESTBED")
+        .map_or_else(|_| PathBuf::from(home).join(".cache/argo-buildkit/testbed"), PathBuf::from);
+    let path = root.join("bin").join(name);
+    assert!(path.exists(), "{} is absent: run tests/testbed/build.sh buildkit", path.display());
+    path
+}
+
+/// A binary from PATH or from `/usr/bin`, `/usr/sbin`, or a panic that names the package.
+pub fn system(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/bin:/usr/sbin";
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|candidate| candidate.exists())
+        .unwrap_or_else(|| panic!("{name} is absent: apt-get install {package}"))
+}
+
+/// Polls `probe` until it gives something; panics with `what` after `limit`.
+pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {limit:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Sends `signal` (`TERM`, `KILL`, …) to one process.
+pub fn signal(pid: u32, signal: &str) {
+    let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
+}
+
+/// SIGTERM, then SIGKILL when the child is still there after `grace`.
+pub fn stop(child: &mut Child, grace: Duration) {
+    signal(child.id(), "TERM");
+    let deadline = Instant::now() + grace;
+    while Instant::now() < deadline {
+        if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

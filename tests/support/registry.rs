@@ -1,0 +1,98 @@
+//! A real docker-registry (distribution 2.8) on a loopback port, and a busybox image to put in it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::bin;
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A running registry; dropping it stops it and removes its files.
+pub struct Registry {
+    child: Child,
+    _root: tempfile::TempDir,
+    host: String,
+}
+
+impl Registry {
+    /// An open registry.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// A registry that demands Basic authentication.
+    pub fn start_basic(user: &str, password: &str) -> Self {
+        let hash = Command::new(bin::system("htpasswd", "apache2-utils"))
+            .args(["-nbB", user, password])
+            .output()
+            .unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), hash.stdout).unwrap();
+        let (_, path) = file.keep().unwrap();
+        Self::start_with(&format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display()))
+    }
+
+    /// A registry with further lines of configuration, such as an `auth:` block.
+    pub fn start_with(extra: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let host = format!("127.0.0.1:{}", free_port());
+        let config = root.path().join("config.yml");
+        let data = root.path().join("data");
+        let storage = format!("storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n", data.display());
+        fs::write(&config, format!("version: 0.1\n{storage}http:\n  addr: {host}\n{extra}")).unwrap();
+        let child = Command::new(bin::system("docker-registry", "docker-registry"))
+            .arg("serve")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let registry = Self { child, _root: root, host };
+        bin::wait_for("docker-registry to listen", Duration::from_secs(20), || {
+            std::net::TcpStream::connect(registry.host()).ok()
+        });
+        registry
+    }
+
+    /// `127.0.0.1:port`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Pushes a busybox image through the daemon at `buildkit` and names it.
+    pub fn push_busybox(&self, buildkit: &str) -> String {
+        let name = format!("{}/base/busybox:1", self.host);
+        let context = tempfile::tempdir().unwrap();
+        fs::copy(bin::system("busybox", "busybox-static"), context.path().join("busybox")).unwrap();
+        fs::write(context.path().join("Dockerfile"), BUSYBOX).unwrap();
+        push_directory(buildkit, context.path(), &name);
+        name
+    }
+}
+
+const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\n";
+
+/// Builds `context` with buildctl and pushes it as `name` to a plain registry.
+fn push_directory(buildkit: &str, context: &Path, name: &str) {
+    let local = |kind: &str| format!("{kind}={}", context.display());
+    let output = Command::new(bin::testbed("buildctl"))
+        .args(["--addr", buildkit, "build", "--frontend", "dockerfile.v0", "--progress", "plain"])
+        .args(["--local", &local("context"), "--local", &local("dockerfile"), "--output"])
+        .arg(format!("type=image,name={name},push=true,registry.insecure=true"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
