@@ -1,0 +1,195 @@
+//! The logins of a docker config, by registry host.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// How to log in to one registry.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// A user name and a password, or an access token in the password's place.
+    Password {
+        /// The user's name.
+        user: String,
+        /// The password or access token.
+        password: SecretString,
+    },
+    /// An OAuth refresh token (`identitytoken`).
+    Identity(SecretString),
+}
+
+/// The logins of a docker config (`config.json`, or a `kubernetes.io/dockerconfigjson` secret).
+#[derive(Debug, Clone, Default)]
+pub struct Auth {
+    logins: BTreeMap<String, Login>,
+}
+
+/// Why a docker config cannot be used; never quotes it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadDockerConfig {
+    /// Not the JSON of a docker config.
+    #[error("the docker config is not JSON of the form `{{\"auths\": {{\"registry\": {{…}}}}}}` (line {line}, column {column})")]
+    Shape {
+        /// The line that JSON parsing stopped at.
+        line: usize,
+        /// The column that JSON parsing stopped at.
+        column: usize,
+    },
+    /// An `auth` that is not base64 of `user:password`.
+    #[error("the docker config's `auth` of registry `{registry}` is not base64 of `user:password`")]
+    Entry {
+        /// The registry as the config spells it.
+        registry: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct ConfigWire {
+    auths: BTreeMap<String, EntryWire>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct EntryWire {
+    auth: String,
+    username: String,
+    password: String,
+    identitytoken: String,
+}
+
+impl Auth {
+    /// Reads `auths` of a docker config; entries without a login are passed over.
+    pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
+        let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
+        let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
+        let mut logins = BTreeMap::new();
+        for (registry, entry) in wire.auths {
+            if let Some(login) = entry.login(&registry)? {
+                logins.insert(normalise(&registry), login);
+            }
+        }
+        Ok(Self { logins })
+    }
+
+    /// One login more; it replaces an earlier one of the same registry.
+    #[must_use]
+    pub fn with(mut self, registry: &str, login: Login) -> Self {
+        self.logins.insert(normalise(registry), login);
+        self
+    }
+
+    /// The login for `host` (`host`, `host:port`, or one of Docker Hub's names).
+    pub fn login(&self, host: &str) -> Option<&Login> {
+        self.logins.get(&normalise(host))
+    }
+
+    /// Whether there is no login at all.
+    pub fn is_empty(&self) -> bool {
+        self.logins.is_empty()
+    }
+}
+
+impl EntryWire {
+    fn login(self, registry: &str) -> Result<Option<Login>, BadDockerConfig> {
+        if !self.identitytoken.is_empty() {
+            return Ok(Some(Login::Identity(self.identitytoken.into())));
+        }
+        if !self.username.is_empty() && !self.password.is_empty() {
+            return Ok(Some(Login::Password { user: self.username, password: self.password.into() }));
+        }
+        if self.auth.is_empty() {
+            return Ok(None);
+        }
+        let bad = || BadDockerConfig::Entry { registry: registry.to_owned() };
+        decode_auth(&self.auth).map(Some).ok_or_else(bad)
+    }
+}
+
+/// Docker ends some passwords with NUL bytes (`cli/config/configfile/file.go`).
+fn decode_auth(auth: &str) -> Option<Login> {
+    let text = String::from_utf8(STANDARD.decode(auth.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    let password = password.trim_matches('\0').trim_end_matches(['\r', '\n']);
+    Some(Login::Password { user: user.to_owned(), password: password.into() })
+}
+
+/// `https://index.docker.io/v1/`, `docker.io` and `registry-1.docker.io` are one registry; elsewhere
+/// the scheme and path that `docker login` may store are no part of the host.
+fn normalise(registry: &str) -> String {
+    let host = registry.trim_start_matches("https://").trim_start_matches("http://");
+    let host = host.split('/').next().unwrap_or(host).to_ascii_lowercase();
+    match host.as_str() {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        _ => host,
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password { user, .. } => write!(f, "user `{user}`"),
+            Self::Identity(_) => f.write_str("an identity token"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn words(auth: &Auth, host: &str) -> Option<(String, String)> {
+        match auth.login(host)? {
+            Login::Password { user, password } => Some((user.clone(), password.expose_secret().to_owned())),
+            Login::Identity(token) => Some((String::new(), token.expose_secret().to_owned())),
+        }
+    }
+
+    #[test]
+    fn every_form_of_login_is_found_by_host() {
+        let json = br#"{"auths": {
+            "https://index.docker.io/v1/": {"auth": "aHViOmh1YnB3"},
+            "127.0.0.1:3300": {"auth": "YW55OnQwOms6"},
+            "https://reg.example:8443/v2/": {"username": "u", "password": "p"},
+            "Ident.Example": {"auth": "eDp5", "identitytoken": "refresh"},
+            "empty.example": {}
+        }, "credsStore": "ignored"}"#;
+        let auth = Auth::from_docker_config(json).unwrap();
+        let rows = [
+            ("registry-1.docker.io", Some(("hub", "hubpw"))),
+            ("docker.io", Some(("hub", "hubpw"))),
+            ("127.0.0.1:3300", Some(("any", "t0:k:"))),
+            ("127.0.0.1", None),
+            ("reg.example:8443", Some(("u", "p"))),
+            ("ident.example", Some(("", "refresh"))),
+            ("empty.example", None),
+        ];
+        for (host, expected) in rows {
+            let expected = expected.map(|(user, password)| (user.to_owned(), password.to_owned()));
+            assert_eq!(words(&auth, host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn bad_configs_are_named_and_never_quoted() {
+        let shape = Auth::from_docker_config(b"{\"auths\": [\"hunter2\"]}").unwrap_err().to_string();
+        assert!(shape.contains("auths") && !shape.contains("hunter2"), "{shape}");
+        for auth in ["!!!hunter2", "bm9jb2xvbg=="] {
+            let json = format!("{{\"auths\": {{\"r.io\": {{\"auth\": \"{auth}\"}}}}}}");
+            let message = Auth::from_docker_config(json.as_bytes()).unwrap_err().to_string();
+            assert!(message.contains("`r.io`") && !message.contains(auth), "{message}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_passwords() {
+        let auth = Auth::from_docker_config(br#"{"auths": {"r.io": {"username": "u", "password": "hunter2"}}}"#);
+        assert!(!format!("{:?}", auth.unwrap()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Why a registry, or its token server, did not give what was asked.
+
+use crate::outcome::Fault;
+
+/// A failed request to a registry or its token server. Never holds a token or a password.
+#[derive(Debug, thiserror::Error)]
+pub enum OciError {
+    /// Nobody answered: DNS, connection refused, TLS, time-out.
+    #[error("cannot reach {what}: {why}; check the host name, its port and whether it speaks https")]
+    Unreachable {
+        /// The server or the URL's origin.
+        what: String,
+        /// The innermost cause.
+        why: String,
+    },
+    /// The login was refused, or lacks the right.
+    #[error("{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository")]
+    Refused {
+        /// What was asked of which server.
+        what: String,
+        /// The HTTP status: 401 or 403.
+        status: u16,
+        /// Who we said we were, without the password.
+        login: String,
+    },
+    /// The server is overloaded or broken.
+    #[error("{what} answered {status}; the registry is overloaded or broken, try again later")]
+    Unavailable {
+        /// What was asked of which server.
+        what: String,
+        /// The HTTP status: 429 or 5xx.
+        status: u16,
+    },
+    /// An answer that the distribution specification does not foresee.
+    #[error("{what} gave an unexpected answer: {why}")]
+    Unexpected {
+        /// What was asked of which server.
+        what: String,
+        /// The status or what is missing in the answer.
+        why: String,
+    },
+}
+
+impl OciError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
+            Self::Refused { .. } | Self::Unexpected { .. } => Fault::User,
+        }
+    }
+
+    /// The error of a status that is neither success nor "not found".
+    pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
+        match status {
+            401 | 403 => {
+                let login = login.map_or_else(|| "nobody".to_owned(), ToString::to_string);
+                Self::Refused { what, status, login }
+            }
+            429 | 500.. => Self::Unavailable { what, status },
+            _ => Self::Unexpected { what, why: format!("status {status}") },
+        }
+    }
+
+    /// The error of a request that got no answer; the URL, which may hold scopes, stays out.
+    pub(crate) fn from_transport(what: String, error: &reqwest::Error) -> Self {
+        let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
+        let why = innermost.map_or_else(String::new, ToString::to_string);
+        Self::Unreachable { what, why }
+    }
+}

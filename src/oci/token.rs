@@ -1,0 +1,162 @@
+//! Bearer tokens: the distribution specification's token server, asked on behalf of a login.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::{Login, OciError};
+
+/// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// What a token that names no lifetime lives, in seconds (distribution `token/jwt.md`).
+const DEFAULT_LIFETIME: u64 = 60;
+
+/// A registry's challenge: where to fetch a token, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// The token server's URL.
+    pub realm: String,
+    /// The registry's name for itself.
+    pub service: String,
+    /// `repository:shop/api:pull,push`, none for a plain login.
+    pub scopes: Vec<String>,
+}
+
+/// A bearer token.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The token.
+    pub value: SecretString,
+    /// How long it lives, in seconds.
+    pub lifetime: u64,
+}
+
+#[derive(Deserialize)]
+struct TokenWire {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+/// The HTTP client that registries and token servers are asked with.
+pub fn client() -> Result<reqwest::Client, OciError> {
+    // Fails only when another provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().timeout(TIMEOUT).build();
+    client.map_err(|e| OciError::from_transport("the HTTP client".to_owned(), &e))
+}
+
+/// Fetches a token: GET with Basic for a password, POST with the refresh token for an identity,
+/// GET without either for nobody. Gitea serves GET alone (contracts: gitea-events.md section 2).
+pub async fn fetch(
+    client: &reqwest::Client,
+    challenge: &Challenge,
+    login: Option<&Login>,
+) -> Result<Token, OciError> {
+    let what = format!("the token server {}", origin(&challenge.realm));
+    let request = match login {
+        Some(Login::Identity(token)) => refresh(client, challenge, token),
+        Some(Login::Password { user, password }) => {
+            get(client, challenge)?.basic_auth(user, Some(password.expose_secret()))
+        }
+        None => get(client, challenge)?,
+    };
+    let response = request.send().await.map_err(|e| OciError::from_transport(what.clone(), &e))?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(OciError::from_status(what, status.as_u16(), login));
+    }
+    let wire: TokenWire = response.json().await.map_err(|_| no_token(&what))?;
+    let value = wire.token.filter(|t| !t.is_empty()).or(wire.access_token).ok_or_else(|| no_token(&what))?;
+    Ok(Token { value: value.into(), lifetime: wire.expires_in.unwrap_or(DEFAULT_LIFETIME) })
+}
+
+fn no_token(what: &str) -> OciError {
+    OciError::Unexpected { what: what.to_owned(), why: "there is no token in it".to_owned() }
+}
+
+fn get(client: &reqwest::Client, challenge: &Challenge) -> Result<reqwest::RequestBuilder, OciError> {
+    let mut url = url::Url::parse(&challenge.realm).map_err(|e| OciError::Unexpected {
+        what: "the registry's challenge".to_owned(),
+        why: format!("its realm is no URL: {e}"),
+    })?;
+    {
+        let mut query = url.query_pairs_mut();
+        if !challenge.service.is_empty() {
+            query.append_pair("service", &challenge.service);
+        }
+        for scope in &challenge.scopes {
+            query.append_pair("scope", scope);
+        }
+    }
+    Ok(client.get(url))
+}
+
+/// OAuth 2 refresh (distribution `token/oauth.md`).
+fn refresh(client: &reqwest::Client, challenge: &Challenge, token: &SecretString) -> reqwest::RequestBuilder {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token").append_pair("client_id", "argo-buildkit");
+    form.append_pair("refresh_token", token.expose_secret());
+    form.append_pair("service", &challenge.service).append_pair("scope", &challenge.scopes.join(" "));
+    let kind = "application/x-www-form-urlencoded";
+    client.post(&challenge.realm).header(http::header::CONTENT_TYPE, kind).body(form.finish())
+}
+
+/// Scheme and host of a URL, for messages.
+fn origin(realm: &str) -> String {
+    url::Url::parse(realm).map_or_else(|_| "(no URL)".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// A `WWW-Authenticate` header, parsed: `Bearer realm="…",service="…",scope="…"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// Trade the login for a token.
+    Bearer(Challenge),
+    /// Send the login itself.
+    Basic,
+}
+
+/// Parses `WWW-Authenticate`; none for schemes that registries do not use.
+pub fn parse_challenge(header: &str) -> Option<Scheme> {
+    let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+    if scheme.eq_ignore_ascii_case("basic") {
+        return Some(Scheme::Basic);
+    }
+    let parameter = |name: &str| parameter(rest, name);
+    let realm = parameter("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
+    let scopes = parameter("scope").map(|s| s.split(' ').map(str::to_owned).collect());
+    let service = parameter("service").unwrap_or_default();
+    Some(Scheme::Bearer(Challenge { realm, service, scopes: scopes.unwrap_or_default() }))
+}
+
+/// The quoted value of `name`; a scope's own commas stand inside the quotes.
+fn parameter(parameters: &str, name: &str) -> Option<String> {
+    let mut pieces = parameters.split('"');
+    while let (Some(key), Some(value)) = (pieces.next(), pieces.next()) {
+        let key = key.trim_matches([',', ' ']).trim_end_matches('=');
+        if key.eq_ignore_ascii_case(name) {
+            return Some(value.to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_parsed() {
+        let header = r#"Bearer realm="http://g:3300/v2/token",service="container_registry",scope="repository:a/b:pull,push""#;
+        let challenge = Challenge {
+            realm: "http://g:3300/v2/token".into(),
+            service: "container_registry".into(),
+            scopes: vec!["repository:a/b:pull,push".into()],
+        };
+        assert_eq!(parse_challenge(header), Some(Scheme::Bearer(challenge)));
+        assert_eq!(parse_challenge("Basic realm=\"r\""), Some(Scheme::Basic));
+        assert_eq!(parse_challenge("Negotiate"), None);
+        assert_eq!(parse_challenge("Bearer service=\"x\""), None);
+    }
+}
