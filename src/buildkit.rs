@@ -1,1 +1,82 @@
 //! BuildKit control API client: solve, session tunnel, progress, errors, history.
+//!
+//! One [`Buildkit`] names one daemon; [`Buildkit::solve`] runs one build on one connection, which also
+//! carries the session through which the daemon asks for secrets and logins. A build whose reply was
+//! lost is found again by its reference: [`Buildkit::attach`] and [`Buildkit::recall`].
+
+mod address;
+mod classify;
+mod details;
+mod error;
+mod history;
+mod llb;
+mod policy;
+mod progress;
+mod request;
+mod session;
+mod solve;
+mod vertices;
+
+pub use address::{Address, BadAddress, Tls};
+pub use error::{BuildError, Kind};
+pub use history::Recalled;
+pub use progress::Progress;
+pub use request::{CacheRef, Exporter, Solve};
+pub use session::Session;
+pub use solve::Solved;
+pub use vertices::VertexSummary;
+
+use std::sync::Arc;
+
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use control::control_client::ControlClient;
+use tonic::transport::Channel;
+
+/// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// A buildkitd, named by address; cheap to clone. Every call connects anew, so that a build's session
+/// and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
+#[derive(Debug, Clone)]
+pub struct Buildkit {
+    inner: Arc<Daemon>,
+}
+
+#[derive(Debug)]
+struct Daemon {
+    address: Address,
+    tls: Option<Tls>,
+}
+
+impl Buildkit {
+    /// A daemon at `address`; `tls` is for `tcp://` alone. Nothing is opened yet.
+    pub fn new(address: Address, tls: Option<Tls>) -> Self {
+        Self { inner: Arc::new(Daemon { address, tls }) }
+    }
+
+    /// Where the daemon is.
+    pub fn address(&self) -> &Address {
+        &self.inner.address
+    }
+
+    /// The daemon's version; an answer means that it serves builds.
+    pub async fn info(&self) -> Result<String, BuildError> {
+        let mut client = self.connect().await?;
+        let reply = client.info(control::InfoRequest {}).await.map_err(|s| self.unreachable_or(&s))?;
+        Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
+    }
+
+    async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
+        let channel = address::connect(&self.inner.address, self.inner.tls.as_ref()).await?;
+        Ok(ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
+    }
+
+    /// A status before any build began: a broken transport then means that the daemon is not there.
+    fn unreachable_or(&self, status: &tonic::Status) -> BuildError {
+        let error = BuildError::from_status(status);
+        match error.kind {
+            Kind::Lost => BuildError::unreachable(&self.inner.address, status.message()),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Where a daemon listens, and the connection to it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+
+use super::error::BuildError;
+
+/// For the TCP connect; a daemon that needs longer is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// TCP's own probes. HTTP/2 pings are no choice: buildkitd answers more than one in five minutes with
+/// GOAWAY (contracts: buildkit.md section 2).
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A daemon's address: `tcp://host:port` or `unix:///path`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// TCP, with or without TLS.
+    Tcp {
+        /// A name or an IP address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A socket on this machine.
+    Unix(PathBuf),
+}
+
+/// Why a string is no daemon address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a buildkitd address; write `tcp://host:port` or `unix:///path/to/buildkitd.sock`")]
+pub struct BadAddress(String);
+
+/// The files of a mutual TLS connection, in PEM; read at every connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The authority that signed the daemon's certificate.
+    pub ca: PathBuf,
+    /// Our certificate.
+    pub cert: PathBuf,
+    /// Our certificate's key.
+    pub key: PathBuf,
+    /// The name in the daemon's certificate, where it is not the address's host.
+    pub server_name: Option<String>,
+}
+
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadAddress(text.to_owned());
+        if let Some(path) = text.strip_prefix("unix://") {
+            return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(bad()) };
+        }
+        let (host, port) = text.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(bad)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?;
+        let valid = !host.is_empty() && !host.contains(['/', '@', ' ']);
+        if valid { Ok(Self::Tcp { host: host.to_owned(), port }) } else { Err(bad()) }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
+/// One connection to the daemon, or why there is none.
+pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Channel, BuildError> {
+    let unreachable = |e: tonic::transport::Error| BuildError::unreachable(address, &innermost(&e));
+    match address {
+        Address::Unix(path) => {
+            // The authority is a placeholder: nothing resolves it.
+            let endpoint = Endpoint::from_static("http://buildkitd");
+            let path = path.clone();
+            let dial = tower::service_fn(move |_: Uri| {
+                let path = path.clone();
+                async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+            });
+            endpoint.connect_with_connector(dial).await.map_err(unreachable)
+        }
+        Address::Tcp { host, port } => {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            let endpoint = Endpoint::from_shared(format!("{scheme}://{host}:{port}")).map_err(unreachable)?;
+            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_keepalive(Some(TCP_KEEPALIVE));
+            let endpoint = match tls {
+                Some(tls) => endpoint.tls_config(read(tls, host).await?).map_err(unreachable)?,
+                None => endpoint,
+            };
+            endpoint.connect().await.map_err(unreachable)
+        }
+    }
+}
+
+async fn read(tls: &Tls, host: &str) -> Result<ClientTlsConfig, BuildError> {
+    let ca = Certificate::from_pem(read_file(&tls.ca).await?);
+    let identity = Identity::from_pem(read_file(&tls.cert).await?, read_file(&tls.key).await?);
+    let name = tls.server_name.as_deref().unwrap_or(host);
+    Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity).domain_name(name))
+}
+
+async fn read_file(path: &Path) -> Result<Vec<u8>, BuildError> {
+    tokio::fs::read(path).await.map_err(|e| BuildError::certificate_file(path, &e))
+}
+
+/// The cause at the chain's end: the only layer that says something.
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |e| e.source()).last().map_or_else(String::new, ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_parsed_and_written_back() {
+        for text in ["tcp://buildkitd.ci.svc:1234", "tcp://[::1]:1234", "unix:///run/buildkit/buildkitd.sock"] {
+            assert_eq!(text.parse::<Address>().map(|a| a.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "buildkitd:1234", "tcp://host", "tcp://host:0", "tcp://:1", "unix://rel", "http://h:1", "tcp://u@h:1"] {
+            assert_eq!(text.parse::<Address>(), Err(BadAddress(text.to_owned())));
+        }
+    }
+}

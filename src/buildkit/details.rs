@@ -1,0 +1,145 @@
+//! The details of a BuildKit error: google.rpc.Status whose values are JSON, not protobuf
+//! (`util/grpcerrors/grpcerrors.go`).
+
+use base64::Engine as _;
+use bollard_buildkit_proto::google::rpc;
+use prost::Message as _;
+use serde::Deserialize;
+
+/// Lines shown before and after the failing ones.
+const CONTEXT: usize = 2;
+/// Failing lines shown: a heredoc can be long.
+const MAX_FAILING: usize = 12;
+
+/// What of an error's details helps its reader.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Details {
+    /// The failing lines with their numbers.
+    pub(super) excerpt: Option<String>,
+    /// What the failing process exited with.
+    pub(super) exit_code: Option<i32>,
+    /// The digest of the vertex that failed.
+    pub(super) vertex: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SourceWire {
+    info: InfoWire,
+    #[serde(default)]
+    ranges: Vec<RangeWire>,
+}
+
+#[derive(Deserialize)]
+struct InfoWire {
+    #[serde(default)]
+    filename: String,
+    data: String,
+}
+
+#[derive(Deserialize)]
+struct RangeWire {
+    start: PositionWire,
+    #[serde(default)]
+    end: PositionWire,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PositionWire {
+    line: usize,
+}
+
+#[derive(Deserialize)]
+struct ExitWire {
+    #[serde(rename = "Code")]
+    code: i64,
+}
+
+#[derive(Deserialize)]
+struct VertexWire {
+    digest: String,
+}
+
+impl Details {
+    /// Reads `grpc-status-details-bin`; what is not understood is passed over.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
+        let mut details = Self::default();
+        let Ok(status) = rpc::Status::decode(bytes) else { return details };
+        for any in status.details {
+            details.take(&any.type_url, &any.value);
+        }
+        details
+    }
+
+    fn take(&mut self, type_url: &str, value: &[u8]) {
+        let kind = type_url.rsplit('/').next().unwrap_or(type_url);
+        match kind {
+            // Outer errors repeat the position of inner ones: the first is the innermost.
+            "errdefs.Source+json" if self.excerpt.is_none() => self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt()),
+            "errdefs.Vertex+json" if self.vertex.is_none() => self.vertex = json::<VertexWire>(value).map(|v| v.digest),
+            "gatewayapi.ExitMessage+json" => {
+                // The code is unsigned; a process that could not start has all bits set.
+                self.exit_code = json::<ExitWire>(value).and_then(|exit| i32::try_from(exit.code).ok());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}
+
+impl SourceWire {
+    fn excerpt(&self) -> Option<String> {
+        let data = base64::engine::general_purpose::STANDARD.decode(&self.info.data).ok()?;
+        let text = String::from_utf8_lossy(&data);
+        let first = self.ranges.iter().map(|r| r.start.line).min().filter(|line| *line > 0)?;
+        let last = self.ranges.iter().map(|r| r.end.line.max(r.start.line)).max()?;
+        Some(excerpt(&self.info.filename, &text, first, last.min(first + MAX_FAILING - 1)))
+    }
+}
+
+/// The lines `first` to `last`, marked, with those around them.
+fn excerpt(filename: &str, text: &str, first: usize, last: usize) -> String {
+    let from = first.saturating_sub(CONTEXT).max(1);
+    let width = (last + CONTEXT).to_string().len();
+    let mut shown = format!("{}:{first}", if filename.is_empty() { "Dockerfile" } else { filename });
+    for (number, line) in text.lines().enumerate().map(|(i, line)| (i + 1, line)) {
+        if number >= from && number <= last + CONTEXT {
+            let mark = if (first..=last).contains(&number) { ">>" } else { "  " };
+            shown.push_str(format!("\n{mark} {number:>width$} | {line}").trim_end());
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failing_lines_are_shown_with_their_neighbours() {
+        let text = "FROM a\n\nCOPY . .\nRUN npm ci\\\n  --quiet\nRUN b\nRUN c\nRUN d\n";
+        insta::assert_snapshot!(excerpt("Dockerfile", text, 4, 5), @r"
+        Dockerfile:4
+           2 |
+           3 | COPY . .
+        >> 4 | RUN npm ci\
+        >> 5 |   --quiet
+           6 | RUN b
+           7 | RUN c
+        ");
+        assert_eq!(excerpt("", "FROM a", 1, 1), "Dockerfile:1\n>> 1 | FROM a");
+    }
+
+    #[test]
+    fn rubbish_is_passed_over() {
+        assert_eq!(Details::decode(b"\xff\xff"), Details::default());
+        let mut details = Details::default();
+        details.take("github.com/moby/buildkit/errdefs.Source+json", b"{\"info\":{\"data\":\"!\"}}");
+        details.take("github.com/moby/buildkit/stack.Stack+json", b"{}");
+        details.take("github.com/moby/buildkit/gatewayapi.ExitMessage+json", b"{\"Code\":4294967295}");
+        assert_eq!(details, Details::default());
+    }
+}

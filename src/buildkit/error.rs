@@ -1,0 +1,137 @@
+//! Why a build failed: whose fault, what to show.
+
+use std::path::Path;
+
+use tonic::{Code, Status};
+
+use super::address::Address;
+use super::classify::{self, Verdict};
+use super::details::Details;
+use super::vertices::{VertexSummary, Vertices};
+use crate::outcome::Fault;
+
+/// What went wrong, as far as the caller acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The Dockerfile: syntax, an unknown target or stage, a missing file or directory.
+    Dockerfile,
+    /// A step's process failed; see [`BuildError::exit_code`].
+    Run,
+    /// A registry refused, does not have, or did not answer.
+    Registry,
+    /// A Git repository refused, or lacks the revision.
+    Git,
+    /// A source that [`super::Solve::allowed_git`] does not list.
+    Denied,
+    /// A secret or ssh key that the Dockerfile wants and the session lacks.
+    Secret,
+    /// The build was cancelled.
+    Cancelled,
+    /// There is no daemon, or it does not accept us.
+    Unreachable,
+    /// The connection broke while building; the outcome may be found by [`super::Buildkit::attach`].
+    Lost,
+    /// The reference is in use, or was within the last ten seconds; see [`super::Buildkit::attach`].
+    AlreadyExists,
+    /// Anything else.
+    Other,
+}
+
+/// A failed build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BuildError {
+    /// What went wrong.
+    pub kind: Kind,
+    /// Whose turn it is.
+    pub fault: Fault,
+    /// For people: the failing Dockerfile lines, what failed and what to do, the last log lines.
+    pub message: String,
+    /// What a step's process exited with.
+    pub exit_code: Option<i32>,
+    /// What the failing step printed last: at most 40 lines and 8 KiB.
+    pub log_tail: String,
+    /// Every vertex that was reached.
+    pub vertices: Vec<VertexSummary>,
+}
+
+impl BuildError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    pub(super) fn new(kind: Kind, fault: Fault, message: String) -> Self {
+        Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
+    }
+
+    pub(super) fn ours(message: String) -> Self {
+        Self::new(Kind::Other, Fault::Ours, message)
+    }
+
+    pub(super) fn unreachable(address: &Address, why: &str) -> Self {
+        let message = format!("cannot reach buildkitd at {address}: {why}; {}", classify::unreachable_advice(why));
+        Self::new(Kind::Unreachable, Fault::Transient, message)
+    }
+
+    pub(super) fn certificate_file(path: &Path, why: &std::io::Error) -> Self {
+        let path = path.display();
+        let message = format!("cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret");
+        Self::new(Kind::Unreachable, Fault::Ours, message)
+    }
+
+    pub(super) fn ssh_key() -> Self {
+        let message = "the ssh key is no private key in OpenSSH, PKCS#8 or PKCS#1 form without a passphrase; \
+            check which key of the secret is named"
+            .to_owned();
+        Self::new(Kind::Secret, Fault::User, message)
+    }
+
+    /// The error of a call other than a solve.
+    pub(super) fn from_status(status: &Status) -> Self {
+        Self::from_solve(status, &Vertices::default())
+    }
+
+    /// The error of a solve, which reported `vertices` before it failed.
+    pub(super) fn from_solve(status: &Status, vertices: &Vertices) -> Self {
+        let details = Details::decode(status.details());
+        let verdict = classify::verdict(status.code(), status.message(), &details);
+        Self::compose(&verdict, &details, vertices)
+    }
+
+    /// The error of a build that ended unseen, from its record in the daemon's history.
+    pub(super) fn from_record(code: i32, message: &str, vertices: &Vertices) -> Self {
+        let mut details = Details::default();
+        details.exit_code = classify::exit_code(message);
+        let verdict = classify::verdict(Code::from_i32(code), message, &details);
+        Self::compose(&verdict, &details, vertices)
+    }
+
+    fn compose(verdict: &Verdict, details: &Details, vertices: &Vertices) -> Self {
+        let failed = details.vertex.as_deref().or_else(|| vertices.failed().map(|v| v.digest.as_str()));
+        let log_tail = vertices.log().tail(failed);
+        let mut parts: Vec<String> = details.excerpt.iter().cloned().collect();
+        parts.push(verdict.text.clone());
+        if verdict.kind == Kind::Run && !log_tail.is_empty() {
+            parts.push(format!("last log lines:\n{log_tail}"));
+        }
+        Self {
+            kind: verdict.kind,
+            fault: verdict.fault,
+            message: parts.join("\n"),
+            exit_code: details.exit_code.filter(|_| verdict.kind == Kind::Run),
+            log_tail,
+            vertices: vertices.list().to_vec(),
+        }
+    }
+
+    /// The daemon has, or just had, a build of this reference (`solver/jobs.go`).
+    pub(super) fn is_duplicate(status: &Status) -> bool {
+        classify::is_duplicate(status.message())
+    }
+
+    /// The connection broke, as opposed to the build.
+    pub(super) fn is_transport(status: &Status) -> bool {
+        classify::is_transport(status.code(), status.message())
+    }
+}

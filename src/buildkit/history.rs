@@ -1,0 +1,123 @@
+//! A build found again by its reference: its Status replay and the daemon's history.
+
+use std::time::Duration;
+
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
+use tokio::sync::watch;
+
+use super::error::{BuildError, Kind};
+use super::progress::Progress;
+use super::solve::{self, Solved};
+use super::vertices::Vertices;
+use super::Buildkit;
+
+/// How long the record of a build that has ended may take to be written.
+const RECORD: Duration = Duration::from_secs(10);
+
+/// What became of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recalled {
+    /// The daemon knows no such build (any more): history keeps 50 builds or 48 hours.
+    NotFound,
+    /// It runs.
+    Running,
+    /// It ended well.
+    Succeeded(Box<Solved>),
+    /// It failed.
+    Failed(Box<BuildError>),
+    /// Its client went away or cancelled it.
+    Cancelled,
+}
+
+impl Buildkit {
+    /// What the daemon knows of `reference`, without its steps and log.
+    pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
+        let mut client = self.connect().await?;
+        let request = history_request(reference, true);
+        let lost = |s: tonic::Status| BuildError::from_status(&s);
+        let mut events = client.listen_build_history(request).await.map_err(lost)?.into_inner();
+        let mut found = Recalled::NotFound;
+        while let Some(event) = events.message().await.map_err(lost)? {
+            match (event.r#type(), event.record) {
+                (BuildHistoryEventType::Complete, Some(record)) => return Ok(outcome(record, Vertices::default())),
+                (BuildHistoryEventType::Started, _) => found = Recalled::Running,
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
+    /// The build goes on when this future is dropped, as long as its own client lives.
+    pub async fn attach(&self, reference: &str, progress: &watch::Sender<Progress>) -> Result<Recalled, BuildError> {
+        let client = self.connect().await?;
+        let mut vertices = Vertices::default();
+        match solve::watch_status(client.clone(), reference, &mut vertices, progress).await {
+            Ok(()) => {}
+            Err(status) if BuildError::is_transport(&status) => return Err(BuildError::from_solve(&status, &vertices)),
+            // `no such job`: never begun, or gone; history knows.
+            Err(status) => tracing::debug!(%reference, %status, "no status of build {reference}: {status}"),
+        }
+        match self.recall(reference).await? {
+            Recalled::NotFound => Ok(Recalled::NotFound),
+            _ => self.record(client, reference, vertices).await,
+        }
+    }
+
+    /// The record of a build that has ended, or is about to.
+    async fn record(
+        &self,
+        mut client: control::control_client::ControlClient<tonic::transport::Channel>,
+        reference: &str,
+        vertices: Vertices,
+    ) -> Result<Recalled, BuildError> {
+        let lost = |s: tonic::Status| BuildError::from_status(&s);
+        let request = history_request(reference, false);
+        let mut events = client.listen_build_history(request).await.map_err(lost)?.into_inner();
+        let complete = async {
+            while let Some(event) = events.message().await.map_err(lost)? {
+                if let (BuildHistoryEventType::Complete, Some(record)) = (event.r#type(), event.record) {
+                    return Ok(Some(record));
+                }
+            }
+            Ok::<_, BuildError>(None)
+        };
+        match tokio::time::timeout(RECORD, complete).await {
+            Ok(Ok(Some(record))) => Ok(outcome(record, vertices)),
+            Ok(Ok(None)) => Ok(Recalled::NotFound),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Ok(Recalled::Running),
+        }
+    }
+}
+
+fn history_request(reference: &str, early_exit: bool) -> BuildHistoryRequest {
+    BuildHistoryRequest { r#ref: reference.to_owned(), early_exit, ..BuildHistoryRequest::default() }
+}
+
+fn outcome(record: BuildHistoryRecord, vertices: Vertices) -> Recalled {
+    if let Some(error) = &record.error {
+        let error = BuildError::from_record(error.code, &error.message, &vertices);
+        return match error.kind {
+            Kind::Cancelled => Recalled::Cancelled,
+            _ => Recalled::Failed(Box::new(error)),
+        };
+    }
+    let replayed = !vertices.list().is_empty();
+    let mut solved = solve::solved(&record.exporter_response, vertices);
+    if !replayed {
+        solved.cached_steps = u32::try_from(record.num_cached_steps).unwrap_or_default();
+        solved.total_steps = u32::try_from(record.num_total_steps).unwrap_or_default();
+    }
+    // A record's exporter response lacks the digest; its result has it.
+    solved.digest = solved.digest.or_else(|| digest(&record));
+    Recalled::Succeeded(Box::new(solved))
+}
+
+/// The first result's descriptor.
+fn digest(record: &BuildHistoryRecord) -> Option<String> {
+    let results = &record.result.as_ref()?.results;
+    let first = results.keys().min()?;
+    results.get(first).map(|descriptor| descriptor.digest.clone()).filter(|digest| !digest.is_empty())
+}

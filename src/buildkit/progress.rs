@@ -1,0 +1,82 @@
+//! What to say about a running build.
+
+use std::time::Duration;
+
+/// Characters of a step that are shown.
+const MAX_NAME: usize = 100;
+
+/// A running build in one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What runs now: `[build 3/7] RUN npm ci`, or `pushing layers` around the steps.
+    pub current: Option<String>,
+    /// Steps that have ended.
+    pub done: u32,
+    /// Steps known so far; grows while the graph is discovered. Steps are what can be cached: `FROM` and
+    /// BuildKit's own work are none.
+    pub total: u32,
+    /// Steps that came from a cache.
+    pub cached: u32,
+}
+
+impl Progress {
+    /// `[3/7] RUN npm ci · 41 s · 4 cached`.
+    pub fn line(&self, elapsed: Duration) -> String {
+        let current = self.current.as_deref().unwrap_or("waiting for buildkitd");
+        let cached = if self.cached > 0 { format!(" · {} cached", self.cached) } else { String::new() };
+        format!("{current} · {} s{cached}", elapsed.as_secs())
+    }
+}
+
+/// The instruction behind a step's `[stage n/m]`; none for vertices that BuildKit adds itself.
+pub(super) fn instruction(name: &str) -> Option<&str> {
+    let (stage, instruction) = name.strip_prefix('[')?.split_once("] ")?;
+    let numbered = stage.rsplit(' ').next()?.split_once('/')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (digits(numbered.0) && digits(numbered.1)).then_some(instruction)
+}
+
+/// The first line, cut to what fits a message.
+pub(super) fn shorten(name: &str) -> String {
+    let line = name.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_told_from_buildkits_own_work() {
+        let rows = [
+            ("[3/7] RUN npm ci", Some("RUN npm ci")),
+            ("[build  2/12] COPY . .", Some("COPY . .")),
+            ("[linux/amd64 build 2/3] RUN x", Some("RUN x")),
+            ("[internal] load build definition from Dockerfile", None),
+            ("[auth] shop/api:pull token for r.io", None),
+            ("exporting to image", None),
+            ("importing cache manifest from r.io/c", None),
+            ("docker-image://docker.io/docker/dockerfile:1", None),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(instruction(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_how_long_and_what_was_cached() {
+        let current = Some("[3/7] RUN npm ci".to_owned());
+        let progress = Progress { current, done: 2, total: 7, cached: 4 };
+        assert_eq!(progress.line(Duration::from_millis(41_900)), "[3/7] RUN npm ci · 41 s · 4 cached");
+        assert_eq!(Progress::default().line(Duration::ZERO), "waiting for buildkitd · 0 s");
+    }
+
+    #[test]
+    fn long_steps_are_cut_at_a_character() {
+        let shortened = shorten(&format!("[1/1] RUN {}\nsecond", "é".repeat(200)));
+        assert_eq!(shortened.chars().count(), MAX_NAME + 1);
+    }
+}

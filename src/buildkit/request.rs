@@ -1,0 +1,141 @@
+//! What to build, in BuildKit's vocabulary, and the request that says so.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use serde_json::json;
+
+use super::{llb, policy};
+
+/// The entitlement that `force-network-mode=host` and `RUN --network=host` need.
+const HOST_NETWORK: &str = "network.host";
+
+/// One build by the Dockerfile frontend.
+#[derive(Debug, Clone, Default)]
+pub struct Solve {
+    /// The build's name at the daemon. A name in use, or used within the last ten seconds, is refused
+    /// with [`super::Kind::AlreadyExists`]: build at most once.
+    pub reference: String,
+    /// `dockerfile.v0`'s attributes: `context`, `filename`, `target`, `build-arg:K`, … The daemon keeps
+    /// them readable in its history, so no secrets.
+    pub attrs: BTreeMap<String, String>,
+    /// A Dockerfile that is not in the context; without a `context` attribute the context is empty.
+    pub inline_dockerfile: Option<String>,
+    /// What becomes of the result; none builds without keeping an image.
+    pub exporters: Vec<Exporter>,
+    /// Caches to read.
+    pub cache_from: Vec<CacheRef>,
+    /// Caches to write.
+    pub cache_to: Vec<CacheRef>,
+    /// Whether steps may use the daemon's network (its `network.host` entitlement).
+    pub allow_host_network: bool,
+    /// The only Git repositories that the build may read, as clone URLs; `None` allows all. A shared
+    /// daemon hands out any commit that it once fetched, so list what the caller may read.
+    pub allowed_git: Option<Vec<String>>,
+    /// Leave no trace in the daemon's history; such a build cannot be recalled.
+    pub internal: bool,
+    /// The W3C `traceparent` of the caller's span.
+    pub traceparent: Option<String>,
+}
+
+/// An exporter such as `image`, with its attributes (`name`, `push`, …).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exporter {
+    /// `image`, or another type that needs no files of ours.
+    pub kind: String,
+    /// Its attributes.
+    pub attrs: BTreeMap<String, String>,
+}
+
+/// A cache to read or to write, such as `registry` with `ref`, `mode`, `ignore-error`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheRef {
+    /// `registry` or `inline`.
+    pub kind: String,
+    /// Its attributes.
+    pub attrs: BTreeMap<String, String>,
+}
+
+impl CacheRef {
+    /// A registry cache at `reference`, with further attributes.
+    pub fn registry(reference: &str, attrs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut attrs: BTreeMap<_, _> = attrs.into_iter().collect();
+        attrs.insert("ref".to_owned(), reference.to_owned());
+        Self { kind: "registry".to_owned(), attrs }
+    }
+}
+
+/// The request for `solve`, whose session is `session`.
+pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
+    control::SolveRequest {
+        r#ref: solve.reference.clone(),
+        session: session.to_owned(),
+        frontend: "dockerfile.v0".to_owned(),
+        frontend_attrs: frontend_attrs(solve),
+        frontend_inputs: frontend_inputs(solve),
+        cache: Some(control::CacheOptions {
+            exports: solve.cache_to.iter().map(cache_entry).collect(),
+            imports: solve.cache_from.iter().map(cache_entry).collect(),
+            ..Default::default()
+        }),
+        entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
+        exporters: solve.exporters.iter().map(exporter).collect(),
+        source_policy: solve.allowed_git.as_deref().map(policy::only_git),
+        internal: solve.internal,
+        ..Default::default()
+    }
+}
+
+/// The Dockerfile frontend reads cache imports from an attribute alone, the solver from the request
+/// alone: both are set, as `client/solve.go` does.
+fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
+    let mut attrs: HashMap<_, _> = solve.attrs.clone().into_iter().collect();
+    if !solve.cache_from.is_empty() {
+        let entry = |c: &CacheRef| json!({"Type": c.kind, "Attrs": c.attrs});
+        let imports: serde_json::Value = solve.cache_from.iter().map(entry).collect();
+        attrs.insert("cache-imports".to_owned(), imports.to_string());
+    }
+    attrs
+}
+
+/// Named inputs stand in for directories that a client would otherwise send (`dockerui/config.go`).
+fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb::Definition> {
+    let mut inputs = HashMap::new();
+    let Some(dockerfile) = &solve.inline_dockerfile else { return inputs };
+    let name = solve.attrs.get("filename").map_or("Dockerfile", String::as_str);
+    inputs.insert("dockerfile".to_owned(), llb::file(name, dockerfile.as_bytes()));
+    if !solve.attrs.contains_key("context") {
+        inputs.insert("context".to_owned(), llb::file(".dockerignore", b""));
+    }
+    inputs
+}
+
+fn cache_entry(cache: &CacheRef) -> control::CacheOptionsEntry {
+    control::CacheOptionsEntry { r#type: cache.kind.clone(), attrs: cache.attrs.clone().into_iter().collect() }
+}
+
+fn exporter(exporter: &Exporter) -> control::Exporter {
+    control::Exporter { r#type: exporter.kind.clone(), attrs: exporter.attrs.clone().into_iter().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cache_imports_are_named_twice() {
+        let cache = CacheRef::registry("r.io/c", [("registry.insecure".to_owned(), "true".to_owned())]);
+        let request = build(&Solve { cache_from: vec![cache], ..Solve::default() }, "s");
+        let attr = request.frontend_attrs.get("cache-imports").map(String::as_str);
+        let expected = r#"[{"Attrs":{"ref":"r.io/c","registry.insecure":"true"},"Type":"registry"}]"#;
+        assert_eq!(attr, Some(expected));
+        assert_eq!(request.cache.map(|c| c.imports.len()), Some(1));
+    }
+
+    #[test]
+    fn an_inline_dockerfile_leaves_a_named_context_alone() {
+        let attrs = BTreeMap::from([("context".to_owned(), "https://g.example/a.git#main".to_owned())]);
+        let solve = Solve { attrs, inline_dockerfile: Some("FROM scratch".to_owned()), ..Solve::default() };
+        assert_eq!(build(&solve, "s").frontend_inputs.keys().collect::<Vec<_>>(), ["dockerfile"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! The session: services of ours that the daemon calls back over the client's own connection.
+
+mod auth;
+mod authority;
+mod secrets;
+mod ssh;
+mod tunnel;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::error::BuildError;
+use crate::oci;
+
+pub(super) use tunnel::open;
+
+/// What one build may ask us for while it runs. Nothing of it is sent unasked.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// Secrets by id, for `RUN --mount=type=secret` and for Git (`GIT_AUTH_TOKEN.host:port`).
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Registry logins.
+    pub registries: Arc<oci::Auth>,
+    /// A private key in OpenSSH or PEM form, for Git over ssh and `RUN --mount=type=ssh`.
+    pub ssh: Option<SecretString>,
+}
+
+impl Session {
+    /// The services that the daemon finds in the session.
+    fn routes(self) -> Result<(tonic::transport::server::Router, Vec<&'static str>), BuildError> {
+        let mut methods = vec![
+            "/grpc.health.v1.Health/Check",
+            "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+            "/moby.filesync.v1.Auth/Credentials",
+            "/moby.filesync.v1.Auth/FetchToken",
+            "/moby.filesync.v1.Auth/GetTokenAuthority",
+            "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+        ];
+        // The daemon asks for health every five seconds and ends sessions that do not answer
+        // (`session/grpc.go`); a fresh reporter says that the server as a whole is serving.
+        let (_, health) = tonic_health::server::health_reporter();
+        let mut router = tonic::transport::Server::builder()
+            .add_service(health)
+            .add_service(secrets::service(self.secrets))
+            .add_service(auth::service(self.registries)?);
+        if let Some(key) = &self.ssh {
+            methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
+            router = router.add_service(ssh::service(key)?);
+        }
+        Ok((router, methods))
+    }
+}

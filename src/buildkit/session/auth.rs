@@ -1,0 +1,83 @@
+//! Registry authentication: tokens are fetched here, so that passwords stay here.
+
+use std::sync::Arc;
+
+use bollard_buildkit_proto::moby::filesync::v1 as proto;
+use proto::auth_server::{Auth, AuthServer};
+use secrecy::ExposeSecret as _;
+use tonic::{Request, Response, Status};
+
+use super::authority::Authority;
+use crate::buildkit::error::BuildError;
+use crate::oci::token::{self, Challenge};
+use crate::oci::{self, Login, OciError};
+use crate::outcome::Fault;
+
+struct Served {
+    logins: Arc<oci::Auth>,
+    authority: Authority,
+    client: reqwest::Client,
+}
+
+pub(super) fn service(logins: Arc<oci::Auth>) -> Result<AuthServer<impl Auth>, BuildError> {
+    let client = token::client().map_err(|e| BuildError::ours(e.to_string()))?;
+    Ok(AuthServer::new(Served { logins, authority: Authority::of_process(), client }))
+}
+
+#[tonic::async_trait]
+impl Auth for Served {
+    /// Asked for registries that know Basic alone: those must have the password itself.
+    async fn credentials(
+        &self,
+        request: Request<proto::CredentialsRequest>,
+    ) -> Result<Response<proto::CredentialsResponse>, Status> {
+        let host = request.into_inner().host;
+        let (username, secret) = match self.logins.login(&host) {
+            Some(Login::Password { user, password }) => (user.clone(), password.expose_secret().to_owned()),
+            // An identity token is good for token servers alone.
+            Some(Login::Identity(_)) | None => Default::default(),
+        };
+        Ok(Response::new(proto::CredentialsResponse { username, secret }))
+    }
+
+    async fn fetch_token(
+        &self,
+        request: Request<proto::FetchTokenRequest>,
+    ) -> Result<Response<proto::FetchTokenResponse>, Status> {
+        let request = request.into_inner();
+        let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
+        let login = self.logins.login(&request.host);
+        let token = token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&e))?;
+        Ok(Response::new(proto::FetchTokenResponse {
+            token: token.value.expose_secret().to_owned(),
+            expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),
+            issued_at: 0,
+        }))
+    }
+
+    async fn get_token_authority(
+        &self,
+        request: Request<proto::GetTokenAuthorityRequest>,
+    ) -> Result<Response<proto::GetTokenAuthorityResponse>, Status> {
+        let request = request.into_inner();
+        let key = self.authority.key(&request.salt, &request.host, self.logins.login(&request.host))?;
+        Ok(Response::new(proto::GetTokenAuthorityResponse { public_key: key.public() }))
+    }
+
+    async fn verify_token_authority(
+        &self,
+        request: Request<proto::VerifyTokenAuthorityRequest>,
+    ) -> Result<Response<proto::VerifyTokenAuthorityResponse>, Status> {
+        let request = request.into_inner();
+        let key = self.authority.key(&request.salt, &request.host, self.logins.login(&request.host))?;
+        Ok(Response::new(proto::VerifyTokenAuthorityResponse { signed: key.sign(&request.payload) }))
+    }
+}
+
+/// The daemon passes our words on to the build's own error.
+fn status(error: &OciError) -> Status {
+    match error.fault() {
+        Fault::User => Status::permission_denied(error.to_string()),
+        Fault::Transient | Fault::Ours => Status::unavailable(error.to_string()),
+    }
+}

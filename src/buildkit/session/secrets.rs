@@ -1,0 +1,28 @@
+//! Build secrets, one by one, as the daemon asks for them.
+
+use std::collections::BTreeMap;
+
+use bollard_buildkit_proto::moby::buildkit::secrets::v1 as proto;
+use proto::secrets_server::{Secrets, SecretsServer};
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::{Request, Response, Status};
+
+struct Served(BTreeMap<String, SecretString>);
+
+pub(super) fn service(secrets: BTreeMap<String, SecretString>) -> SecretsServer<impl Secrets> {
+    SecretsServer::new(Served(secrets))
+}
+
+#[tonic::async_trait]
+impl Secrets for Served {
+    async fn get_secret(
+        &self,
+        request: Request<proto::GetSecretRequest>,
+    ) -> Result<Response<proto::GetSecretResponse>, Status> {
+        let id = request.into_inner().id;
+        // NOT_FOUND is what makes a secret optional, and git go on to the next id
+        // (`session/secrets/secrets.go`).
+        let secret = self.0.get(&id).ok_or_else(|| Status::not_found(format!("secret {id} not found")))?;
+        Ok(Response::new(proto::GetSecretResponse { data: secret.expose_secret().as_bytes().to_vec() }))
+    }
+}

@@ -1,0 +1,132 @@
+//! An ssh agent with one key, for the daemon's `git fetch` and for `RUN --mount=type=ssh`.
+//!
+//! The key stays here: the daemon's ssh sends what is to be signed, as with any forwarded agent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bollard_buildkit_proto::moby::sshforward::v1 as proto;
+use futures_util::{Stream, StreamExt as _};
+use proto::BytesMessage;
+use proto::ssh_server::{Ssh, SshServer};
+use russh::keys::agent::client::AgentClient;
+use russh::keys::agent::server::{self, Agent, MessageType};
+use russh::keys::{PrivateKey, decode_secret_key};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc;
+use tokio_util::io::ReaderStream;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::buildkit::error::BuildError;
+
+/// An agent message is a few KiB; several fit.
+const BUFFER: usize = 64 << 10;
+
+struct Served {
+    key: Arc<PrivateKey>,
+}
+
+pub(super) fn service(key: &SecretString) -> Result<SshServer<impl Ssh>, BuildError> {
+    // The key text wants its last newline, which secrets often lose.
+    let text = format!("{}\n", key.expose_secret().trim());
+    let key = decode_secret_key(&text, None).map_err(|_| BuildError::ssh_key())?;
+    Ok(SshServer::new(Served { key: Arc::new(key) }))
+}
+
+/// Whoever talks to it through the daemon may list keys and have things signed, and nothing else.
+#[derive(Clone)]
+struct SignOnly {
+    loading: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Agent for SignOnly {
+    async fn confirm_request(&self, message: MessageType) -> bool {
+        match message {
+            MessageType::RequestKeys | MessageType::Sign => true,
+            MessageType::AddKeys => self.loading.load(std::sync::atomic::Ordering::Relaxed),
+            _ => false,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Ssh for Served {
+    async fn check_agent(
+        &self,
+        request: Request<proto::CheckAgentRequest>,
+    ) -> Result<Response<proto::CheckAgentResponse>, Status> {
+        let id = request.into_inner().id;
+        if matches!(id.as_str(), "" | "default") {
+            return Ok(Response::new(proto::CheckAgentResponse {}));
+        }
+        Err(Status::not_found(format!("unset ssh forward key {id}; the only one here is `default`")))
+    }
+
+    type ForwardAgentStream = Pin<Box<dyn Stream<Item = Result<BytesMessage, Status>> + Send>>;
+
+    async fn forward_agent(
+        &self,
+        request: Request<Streaming<BytesMessage>>,
+    ) -> Result<Response<Self::ForwardAgentStream>, Status> {
+        let (stream, agent) = start_agent(&self.key).await.map_err(|e| Status::internal(e.to_string()))?;
+        let (from_agent, mut to_agent) = tokio::io::split(stream);
+        let mut from_daemon = request.into_inner();
+        let pump = AbortOnDropHandle::new(tokio::spawn(async move {
+            while let Some(Ok(message)) = from_daemon.next().await {
+                if to_agent.write_all(&message.data).await.is_err() {
+                    return;
+                }
+            }
+            let _ = to_agent.shutdown().await;
+        }));
+        let replies = ReaderStream::new(from_agent).map(move |chunk| {
+            // Both tasks live as long as somebody listens.
+            let _owned = (&pump, &agent);
+            chunk.map(|data| BytesMessage { data: data.into() }).map_err(|e| Status::internal(e.to_string()))
+        });
+        Ok(Response::new(Box::pin(replies)))
+    }
+}
+
+/// An agent that holds `key`, and a connection to it.
+async fn start_agent(key: &PrivateKey) -> Result<(DuplexStream, AbortOnDropHandle<()>), russh::keys::Error> {
+    let loading = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (connect, connections) = mpsc::channel::<std::io::Result<DuplexStream>>(2);
+    let agent = SignOnly { loading: loading.clone() };
+    let serve = async move {
+        let listener = tokio_stream::wrappers::ReceiverStream::new(connections);
+        if let Err(error) = server::serve(listener, agent).await {
+            tracing::debug!(%error, "the ssh agent ended: {error}");
+        }
+    };
+    let task = AbortOnDropHandle::new(tokio::spawn(serve));
+    let dial = async || {
+        let (ours, theirs) = tokio::io::duplex(BUFFER);
+        // The receiver lives in the task above, which only the handle ends.
+        let _ = connect.send(Ok(theirs)).await;
+        ours
+    };
+    AgentClient::connect(dial().await).add_identity(key, &[]).await?;
+    loading.store(false, std::sync::atomic::Ordering::Relaxed);
+    Ok((dial().await, task))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[tokio::test]
+    async fn the_agent_lists_its_key_and_takes_no_other() {
+        let key = PrivateKey::new(russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]).into(), "").unwrap();
+        let (stream, _task) = start_agent(&key).await.unwrap();
+        let mut client = AgentClient::connect(stream);
+        let listed = client.request_identities().await.unwrap();
+        assert_eq!(listed.len(), 1);
+        client.add_identity(&key, &[]).await.unwrap_err();
+        client.remove_all_identities().await.unwrap_err();
+        assert_eq!(client.request_identities().await.unwrap().len(), 1);
+    }
+}

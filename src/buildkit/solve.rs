@@ -1,0 +1,149 @@
+//! One build, from request to result.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use base64::Engine as _;
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use control::control_client::ControlClient;
+use futures_util::FutureExt as _;
+use futures_util::future::FusedFuture as _;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use tonic::transport::Channel;
+use tonic::{Request, Streaming};
+
+use super::error::BuildError;
+use super::progress::Progress;
+use super::session::{self, Session};
+use super::vertices::{VertexSummary, Vertices};
+use super::{Buildkit, Solve, request};
+
+/// How long the status stream may outlive its solve, for the last vertices to be counted.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A finished build.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Solved {
+    /// The image's digest, when an image was exported.
+    pub digest: Option<String>,
+    /// The digest of the image's config; none for several platforms.
+    pub config_digest: Option<String>,
+    /// The image's descriptor, as JSON.
+    pub descriptor: Option<String>,
+    /// Steps that came from a cache; `FROM` is no step.
+    pub cached_steps: u32,
+    /// Steps of the build.
+    pub total_steps: u32,
+    /// Every vertex, BuildKit's own included.
+    pub vertices: Vec<VertexSummary>,
+    /// What the steps printed last: at most 40 lines and 8 KiB.
+    pub log_tail: String,
+    /// Caches that could not be read or written, and Dockerfile lint.
+    pub warnings: Vec<String>,
+    /// Whether a registry cache was written.
+    pub cache_exported: bool,
+}
+
+impl Buildkit {
+    /// Builds. Dropping the future cancels the build at once: a running step is killed, finished ones
+    /// stay cached.
+    ///
+    /// Errors say whose fault it is; see [`super::Kind`] for those that a caller acts on.
+    pub async fn solve(
+        &self,
+        solve: &Solve,
+        session: Session,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Solved, BuildError> {
+        let client = self.connect().await?;
+        let id = session_id(solve);
+        let tunnel = session::open(client.clone(), session, id).await?;
+        let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
+        let mut vertices = Vertices::default();
+        let reply = follow(client, request, &solve.reference, &mut vertices, progress).await;
+        // The session ends after the solve, which may need it to its last push.
+        drop(tunnel);
+        match reply {
+            Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
+            Err(status) => Err(BuildError::from_solve(&status, &vertices)),
+        }
+    }
+}
+
+/// Runs the solve while folding its status stream.
+async fn follow(
+    mut client: ControlClient<Channel>,
+    request: Request<control::SolveRequest>,
+    reference: &str,
+    vertices: &mut Vertices,
+    progress: &watch::Sender<Progress>,
+) -> Result<control::SolveResponse, tonic::Status> {
+    let watcher = client.clone();
+    let mut solve = pin!(client.solve(request));
+    let mut status = pin!(watch_status(watcher, reference, vertices, progress).fuse());
+    let reply = tokio::select! {
+        reply = &mut solve => reply,
+        _ = &mut status => solve.await,
+    };
+    let over = reply.as_ref().is_err_and(|s| BuildError::is_duplicate(s) || BuildError::is_transport(s));
+    if !over && !status.is_terminated() {
+        // Late or not, the reply is what counts.
+        let _ = tokio::time::timeout(LAST_WORDS, &mut status).await;
+    }
+    reply.map(tonic::Response::into_inner)
+}
+
+/// Folds the status stream of `reference` until it ends.
+pub(super) async fn watch_status(
+    mut client: ControlClient<Channel>,
+    reference: &str,
+    vertices: &mut Vertices,
+    progress: &watch::Sender<Progress>,
+) -> Result<(), tonic::Status> {
+    let request = control::StatusRequest { r#ref: reference.to_owned() };
+    let mut stream: Streaming<_> = client.status(request).await?.into_inner();
+    while let Some(message) = stream.message().await? {
+        vertices.apply(message);
+        let now = vertices.progress();
+        progress.send_if_modified(|last| (*last != now).then(|| *last = now).is_some());
+    }
+    Ok(())
+}
+
+/// The result of a build whose exporters answered `response`.
+pub(super) fn solved(response: &std::collections::HashMap<String, String>, vertices: Vertices) -> Solved {
+    let progress = vertices.progress();
+    Solved {
+        digest: response.get("containerimage.digest").cloned(),
+        config_digest: response.get("containerimage.config.digest").cloned(),
+        descriptor: response.get("containerimage.descriptor").and_then(|text| decode(text)),
+        cached_steps: progress.cached,
+        total_steps: progress.total,
+        log_tail: vertices.log().tail(None),
+        warnings: vertices.warnings(),
+        cache_exported: response.contains_key("cache.manifest"),
+        vertices: vertices.into_list(),
+    }
+}
+
+fn decode(base64: &str) -> Option<String> {
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(base64).ok()?).ok()
+}
+
+/// Unique among a daemon's sessions, and not to be guessed by its other clients.
+fn session_id(solve: &Solve) -> String {
+    use ring::rand::SecureRandom as _;
+    let mut random = [0; 32];
+    // Without randomness the reference alone, which the daemon accepts once, keeps ids apart.
+    let _ = ring::rand::SystemRandom::new().fill(&mut random);
+    hex::encode(Sha256::new().chain_update(random).chain_update(&solve.reference).finalize())
+}
+
+fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(value) = traceparent.and_then(|text| text.parse().ok()) {
+        request.metadata_mut().insert("traceparent", value);
+    }
+    request
+}

@@ -1,0 +1,165 @@
+//! The Status stream, folded: every vertex's last word, the last log lines, the warnings.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+
+use super::progress::{self, Progress};
+
+mod log;
+
+pub(super) use log::Log;
+
+/// More warnings than this say nothing new.
+const MAX_WARNINGS: usize = 20;
+
+/// One vertex of a build, as a trace span wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VertexSummary {
+    /// `[build 3/7] RUN npm ci`.
+    pub name: String,
+    /// The vertex's digest.
+    pub digest: String,
+    /// Whether its result came from a cache.
+    pub cached: bool,
+    /// When it began, if it did.
+    pub started: Option<SystemTime>,
+    /// When it ended, if it did.
+    pub completed: Option<SystemTime>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl VertexSummary {
+    /// A step of the Dockerfile that can be cached. `FROM` is none: it is never reported as cached.
+    pub(super) fn is_step(&self) -> bool {
+        let Some(instruction) = progress::instruction(&self.name) else { return false };
+        !instruction.starts_with("FROM ")
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.started.is_some() && self.completed.is_none()
+    }
+}
+
+/// What a build has reported so far.
+#[derive(Debug, Default)]
+pub(super) struct Vertices {
+    list: Vec<VertexSummary>,
+    index: HashMap<String, usize>,
+    /// The running sub-step of a vertex, such as `pushing layers`.
+    activity: HashMap<String, String>,
+    log: Log,
+    lint: Vec<String>,
+}
+
+impl Vertices {
+    /// Takes one message of the stream; vertices are announced again and again, the last word counts.
+    pub(super) fn apply(&mut self, message: control::StatusResponse) {
+        for vertex in message.vertexes {
+            self.upsert(vertex);
+        }
+        for status in message.statuses {
+            self.note_activity(status);
+        }
+        for line in message.logs {
+            self.log.push(&line.vertex, &line.msg);
+        }
+        for warning in message.warnings {
+            if self.lint.len() < MAX_WARNINGS {
+                self.lint.push(String::from_utf8_lossy(&warning.short).into_owned());
+            }
+        }
+    }
+
+    fn upsert(&mut self, vertex: control::Vertex) {
+        let summary = VertexSummary {
+            name: vertex.name,
+            digest: vertex.digest.clone(),
+            cached: vertex.cached,
+            started: vertex.started.map(time),
+            completed: vertex.completed.map(time),
+            error: Some(vertex.error).filter(|e| !e.is_empty()),
+        };
+        match self.index.get(&vertex.digest).and_then(|i| self.list.get_mut(*i)) {
+            Some(known) => *known = summary,
+            None => {
+                self.index.insert(vertex.digest, self.list.len());
+                self.list.push(summary);
+            }
+        }
+    }
+
+    fn note_activity(&mut self, status: control::VertexStatus) {
+        if status.completed.is_some() {
+            self.activity.retain(|vertex, id| *vertex != status.vertex || *id != status.id);
+        } else {
+            self.activity.insert(status.vertex, status.id);
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let steps = || self.list.iter().filter(|v| v.is_step());
+        Progress {
+            current: self.current(),
+            done: count(steps().filter(|v| v.completed.is_some())),
+            total: count(steps()),
+            cached: count(steps().filter(|v| v.cached)),
+        }
+    }
+
+    /// The step that began last; where none runs, what BuildKit does around them.
+    fn current(&self) -> Option<String> {
+        let running = || self.list.iter().filter(|v| v.is_running());
+        let latest = |v: &&VertexSummary| v.started;
+        let step = running().filter(|v| progress::instruction(&v.name).is_some()).max_by_key(latest);
+        let vertex = step.or_else(|| running().max_by_key(latest))?;
+        let activity = self.activity.get(&vertex.digest).filter(|id| !id.starts_with("sha256:"));
+        let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
+        Some(progress::shorten(name))
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(super) fn list(&self) -> &[VertexSummary] {
+        &self.list
+    }
+
+    /// The vertex that failed, where one did.
+    pub(super) fn failed(&self) -> Option<&VertexSummary> {
+        let failed = |v: &&VertexSummary| v.error.as_deref().is_some_and(|e| !e.contains("context canceled"));
+        self.list.iter().filter(|v| !is_cache(&v.name)).find(failed)
+    }
+
+    /// What went wrong without ending the build: caches that could not be used, and lint.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let cache = self.list.iter().filter(|v| is_cache(&v.name));
+        let cache = cache.filter_map(|v| Some(format!("{}: {}", v.name, v.error.as_deref()?)));
+        cache.chain(self.lint.iter().cloned()).take(MAX_WARNINGS).collect()
+    }
+
+    pub(super) fn into_list(self) -> Vec<VertexSummary> {
+        self.list
+    }
+}
+
+/// Cache vertices fail without failing the build (`cache/remotecache`).
+fn is_cache(name: &str) -> bool {
+    name.starts_with("importing cache manifest") || name.starts_with("exporting cache")
+}
+
+fn count<'a>(vertices: impl Iterator<Item = &'a VertexSummary>) -> u32 {
+    u32::try_from(vertices.count()).unwrap_or(u32::MAX)
+}
+
+fn time(timestamp: bollard_buildkit_proto::google::protobuf::Timestamp) -> SystemTime {
+    let seconds = u64::try_from(timestamp.seconds).unwrap_or_default();
+    let nanos = u32::try_from(timestamp.nanos).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + std::time::Duration::new(seconds, nanos)
+}
+
+#[cfg(test)]
+mod tests;

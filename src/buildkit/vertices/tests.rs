@@ -1,0 +1,78 @@
+use bollard_buildkit_proto::google::protobuf::Timestamp;
+use control::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
+
+use super::*;
+
+fn at(seconds: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds, nanos: 0 })
+}
+
+fn vertex(name: &str, started: i64, completed: Option<i64>, cached: bool) -> Vertex {
+    let completed = completed.and_then(at);
+    Vertex { digest: name.to_owned(), name: name.to_owned(), started: at(started), completed, cached, ..Vertex::default() }
+}
+
+fn vertices(list: Vec<Vertex>) -> Vertices {
+    let mut vertices = Vertices::default();
+    vertices.apply(StatusResponse { vertexes: list, ..StatusResponse::default() });
+    vertices
+}
+
+#[test]
+fn the_last_word_on_a_vertex_counts() {
+    let mut folded = vertices(vec![vertex("[1/2] RUN a", 1, Some(2), false)]);
+    folded.apply(StatusResponse { vertexes: vec![vertex("[1/2] RUN a", 3, None, false)], ..StatusResponse::default() });
+    let progress = folded.progress();
+    assert_eq!((progress.done, progress.total), (0, 1));
+    assert_eq!(progress.current.as_deref(), Some("[1/2] RUN a"));
+}
+
+#[test]
+fn from_and_internal_vertices_are_no_steps() {
+    let folded = vertices(vec![
+        vertex("[internal] load build definition from Dockerfile", 1, Some(2), false),
+        vertex("[1/3] FROM r.io/base:1", 1, Some(2), false),
+        vertex("[2/3] COPY . .", 2, Some(3), true),
+        vertex("[3/3] RUN make", 3, None, false),
+        vertex("exporting to image", 4, None, false),
+    ]);
+    let current = Some("[3/3] RUN make".to_owned());
+    assert_eq!(folded.progress(), Progress { current, done: 1, total: 2, cached: 1 });
+}
+
+#[test]
+fn work_around_the_steps_is_named_when_no_step_runs() {
+    let mut folded = vertices(vec![vertex("[1/1] RUN a", 1, Some(2), false), vertex("exporting to image", 3, None, false)]);
+    assert_eq!(folded.progress().current.as_deref(), Some("exporting to image"));
+    let mut status = VertexStatus { id: "pushing layers".into(), vertex: "exporting to image".into(), ..VertexStatus::default() };
+    folded.apply(StatusResponse { statuses: vec![status.clone()], ..StatusResponse::default() });
+    assert_eq!(folded.progress().current.as_deref(), Some("pushing layers"));
+    status.completed = at(5);
+    folded.apply(StatusResponse { statuses: vec![status], ..StatusResponse::default() });
+    assert_eq!(folded.progress().current.as_deref(), Some("exporting to image"));
+}
+
+#[test]
+fn cache_failures_and_lint_are_warnings_and_no_failure() {
+    let mut import = vertex("importing cache manifest from r.io/c", 1, Some(2), false);
+    import.error = "not found".into();
+    let mut folded = vertices(vec![import]);
+    let warning = VertexWarning { short: b"FromAsCasing: write AS".to_vec(), ..VertexWarning::default() };
+    folded.apply(StatusResponse { warnings: vec![warning], ..StatusResponse::default() });
+    assert!(folded.failed().is_none());
+    assert_eq!(folded.warnings(), ["importing cache manifest from r.io/c: not found", "FromAsCasing: write AS"]);
+}
+
+#[test]
+fn the_failed_vertex_is_the_one_that_was_not_cancelled() {
+    let mut cancelled = vertex("[a 1/1] RUN sleep", 1, Some(2), false);
+    cancelled.error = "context canceled: context canceled".into();
+    let mut failed = vertex("[b 1/1] RUN false", 1, Some(2), false);
+    failed.error = "exit code: 1".into();
+    let mut folded = vertices(vec![cancelled, failed]);
+    let log = |vertex: &str, msg: &[u8]| VertexLog { vertex: vertex.into(), msg: msg.to_vec(), ..VertexLog::default() };
+    let logs = vec![log("[a 1/1] RUN sleep", b"a\n"), log("[b 1/1] RUN false", b"b\n")];
+    folded.apply(StatusResponse { logs, ..StatusResponse::default() });
+    let digest = folded.failed().map(|v| v.digest.clone());
+    assert_eq!(folded.log().tail(digest.as_deref()), "b");
+}
