@@ -1,1 +1,156 @@
 //! The right to read a commit, and commits without a clone.
+//!
+//! The wire is ours (smart HTTP over reqwest, SSH over russh); libgit2 is used for objects and packs only.
+//! [`Git::resolve`] proves with the caller's own login that the server shows a commit; [`Git::write_back`] puts one
+//! commit on top of a branch and lets the server's ref say that it landed.
+
+mod advert;
+mod credentials;
+mod error;
+mod fetch;
+mod gate;
+mod http;
+mod names;
+mod pkt;
+mod resolve;
+mod ssh;
+mod text;
+mod transport;
+mod url;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::redirect::Policy;
+
+pub use credentials::{Credentials, SshKey};
+pub use error::GitError;
+pub use gate::PushGate;
+pub use resolve::Resolved;
+pub use url::{BadRepoUrl, RepoUrl};
+
+use transport::{Service, Session};
+
+/// How to talk to Git servers.
+#[derive(Debug, Clone)]
+pub struct GitOptions {
+    /// PEM certificates trusted besides the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// The limit for TCP, TLS and SSH greetings.
+    pub connect_timeout: Duration,
+    /// The longest silence of a server.
+    pub read_timeout: Duration,
+    /// The limit for one [`Git::resolve`], its retries included.
+    pub resolve_timeout: Duration,
+    /// Where objects are kept while a commit is made; without it the system's, then `/dev/shm`.
+    pub temp_dir: Option<PathBuf>,
+    /// Whether an SSH server is trusted when the secret has no `known_hosts`. Off: without it a server cannot be told
+    /// from an impostor that would then serve the source of the build.
+    pub accept_unknown_ssh_hosts: bool,
+}
+
+impl Default for GitOptions {
+    fn default() -> Self {
+        Self {
+            ca_bundle: None,
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+            resolve_timeout: Duration::from_secs(120),
+            temp_dir: None,
+            accept_unknown_ssh_hosts: false,
+        }
+    }
+}
+
+/// A client for any number of Git servers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Git {
+    client: reqwest::Client,
+    options: GitOptions,
+}
+
+impl Git {
+    /// A client. It needs rustls's default crypto provider to be installed.
+    ///
+    /// # Errors
+    /// [`GitError::Local`] when the CA bundle cannot be read or is not PEM.
+    pub fn new(options: GitOptions) -> Result<Self, GitError> {
+        let extra = match &options.ca_bundle {
+            Some(path) => read_bundle(path)?,
+            None => Vec::new(),
+        };
+        let builder = || {
+            reqwest::Client::builder()
+                // Servers tell Git clients from browsers by how the name begins.
+                .user_agent(concat!("git/argo-buildkit-", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(options.connect_timeout)
+                .read_timeout(options.read_timeout)
+                .redirect(same_host_only())
+        };
+        let client = builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
+            // An image without a CA store still has to reach http:// servers and the bundle's.
+            tracing::warn!(%error, "no system CA certificates: https works with the CA bundle only");
+            builder().tls_certs_only(extra).build()
+        });
+        let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
+        Ok(Self { client, options })
+    }
+
+    /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
+    ///
+    /// `revision` is a branch, a tag, a full ref, `HEAD`, or all digits of a SHA. Annotated tags are peeled; of a branch
+    /// and a tag with one name the branch is meant, as in `git clone --branch`. A SHA counts as proven only when this
+    /// server serves that commit to this caller now.
+    ///
+    /// # Errors
+    /// See [`GitError::fault`]; transient ones were already retried.
+    pub async fn resolve(
+        &self,
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        revision: &str,
+    ) -> Result<Resolved, GitError> {
+        let once = || async {
+            let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
+            resolve::resolve(&mut session, revision).await
+        };
+        let limit = self.options.resolve_timeout;
+        tokio::time::timeout(limit, retried(once)).await.unwrap_or_else(|_| {
+            let what = format!("`{}` was not resolved within {limit:?}", text::tidy(revision.as_bytes()));
+            Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
+        })
+    }
+}
+
+/// Tries a read up to four times while its errors are transient.
+async fn retried<T, F: Future<Output = Result<T, GitError>>>(read: impl FnMut() -> F) -> Result<T, GitError> {
+    let pauses = ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(3))
+        .with_max_times(3);
+    read.retry(pauses)
+        .when(GitError::is_transient)
+        .notify(|error, pause| tracing::warn!(%error, pause_ms = pause.as_millis(), "git read failed, trying again"))
+        .await
+}
+
+fn read_bundle(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, GitError> {
+    let doing = || format!("read the CA bundle `{}`", path.display());
+    let pem = std::fs::read(path).map_err(|e| GitError::local(doing(), e))?;
+    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| GitError::local(doing(), e))?;
+    if found.is_empty() { Err(GitError::local(doing(), "it holds no PEM certificate")) } else { Ok(found) }
+}
+
+/// Follows a redirect only within one scheme, host and port: a login is meant for no other.
+fn same_host_only() -> Policy {
+    Policy::custom(|attempt| {
+        let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+        if same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+    })
+}
+
+#[cfg(test)]
+mod tests;

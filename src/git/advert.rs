@@ -1,0 +1,188 @@
+//! What a server says first: its capabilities, and in protocol v0 all its refs too (git
+//! `Documentation/gitprotocol-v2.txt`, `gitprotocol-pack.txt`).
+
+use super::error::GitError;
+use super::pkt::{Pkt, PktReader, text};
+
+/// A ref as a server lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ref {
+    /// `HEAD` or `refs/…`.
+    pub(super) name: String,
+    /// The object that it names; an annotated tag's is the tag object.
+    pub(super) oid: String,
+    /// What an annotated tag finally points to.
+    pub(super) peeled: Option<String>,
+    /// The branch behind a symbolic ref.
+    pub(super) symref: Option<String>,
+}
+
+impl Ref {
+    /// The commit behind the ref.
+    pub(super) fn commit(&self) -> &str {
+        self.peeled.as_deref().unwrap_or(&self.oid)
+    }
+
+    /// A line of v2's `ls-refs`; `None` for an unborn `HEAD` and for what is not a ref line.
+    pub(super) fn parse_v2(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (oid, name) = (words.next().filter(|w| is_oid(w))?, words.next()?);
+        let mut found = Self { name: name.to_owned(), oid: oid.to_owned(), peeled: None, symref: None };
+        for word in words {
+            match word.split_once(':') {
+                Some(("peeled", oid)) if is_oid(oid) => found.peeled = Some(oid.to_owned()),
+                Some(("symref-target", name)) => found.symref = Some(name.to_owned()),
+                _ => {}
+            }
+        }
+        Some(found)
+    }
+}
+
+/// 40 or 64 lower-case hex digits.
+pub(super) fn is_oid(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The first message of a server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Advert {
+    /// Whether the server speaks protocol v2.
+    pub(super) v2: bool,
+    /// `name` or `name=value` each.
+    pub(super) capabilities: Vec<String>,
+    /// All refs, in protocol v0 and v1 only.
+    pub(super) refs: Vec<Ref>,
+}
+
+impl Advert {
+    /// Reads it, with or without smart HTTP's `# service=` preamble.
+    pub(super) async fn read(reader: &mut PktReader) -> Result<Self, GitError> {
+        let mut first = reader.next().await?;
+        if matches!(&first, Some(Pkt::Data(data)) if data.starts_with(b"# service=")) {
+            reader.next().await?;
+            first = reader.next().await?;
+        }
+        let mut advert = Self::default();
+        let mut pkt = first;
+        loop {
+            match pkt {
+                Some(Pkt::Data(data)) => advert.add(&text(&data)),
+                Some(_) => return Ok(advert),
+                None => return Err(reader.cut()),
+            }
+            pkt = reader.next().await?;
+        }
+    }
+
+    fn add(&mut self, line: &str) {
+        if self.v2 {
+            return self.capabilities.push(line.to_owned());
+        }
+        if line == "version 2" {
+            self.v2 = true;
+        }
+        let (line, capabilities) = line.split_once('\0').unwrap_or((line, ""));
+        self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
+        let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
+        match name.strip_suffix("^{}") {
+            // An empty repository's `capabilities^{}` follows no ref, so it is dropped here too.
+            Some(tag) => {
+                if let Some(last) = self.refs.last_mut().filter(|r| r.name == tag) {
+                    last.peeled = Some(oid.to_owned());
+                }
+            }
+            None => self.refs.push(self.v0_ref(name, oid)),
+        }
+    }
+
+    fn v0_ref(&self, name: &str, oid: &str) -> Ref {
+        let symref = self.capabilities.iter().find_map(|c| c.strip_prefix("symref=")?.split_once(':'));
+        let symref = symref.filter(|(from, _)| *from == name).map(|(_, to)| to.to_owned());
+        Ref { name: name.to_owned(), oid: oid.to_owned(), peeled: None, symref }
+    }
+
+    /// Whether a capability is there, with or without a value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// A capability's value, empty when it has none.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.capabilities.iter().find_map(|c| match c.strip_prefix(name)? {
+            "" => Some(""),
+            rest => rest.strip_prefix('='),
+        })
+    }
+
+    /// Whether a fetch may leave out objects.
+    pub(super) fn can_filter(&self) -> bool {
+        if self.v2 {
+            self.value("fetch").is_some_and(|f| f.split(' ').any(|word| word == "filter"))
+        } else {
+            self.has("filter")
+        }
+    }
+
+    /// `sha1` or `sha256`.
+    pub(super) fn object_format(&self) -> &str {
+        self.value("object-format").unwrap_or("sha1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Advert, Ref};
+    use crate::git::pkt::{FLUSH, PktWriter, tests::reader};
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    async fn read(lines: &[&str]) -> Advert {
+        let mut message = PktWriter::default();
+        for line in lines {
+            if *line == "0000" { message.raw(FLUSH) } else { message.line(line) };
+        }
+        Advert::read(&mut reader(&message.into_bytes(), 7)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn v2_capabilities() {
+        let advert =
+            read(&["version 2", "agent=x", "ls-refs=unborn", "fetch=shallow filter", "object-format=sha1", "0000"])
+                .await;
+        assert!(advert.v2 && advert.can_filter() && advert.has("ls-refs"));
+        assert_eq!((advert.value("fetch"), advert.object_format()), (Some("shallow filter"), "sha1"));
+        let plain = read(&["version 2", "fetch=shallow wait-for-done filterx", "0000"]).await;
+        assert!(!plain.can_filter());
+    }
+
+    #[tokio::test]
+    async fn v0_refs_with_preamble_peeled_tags_and_symref() {
+        let head = format!("{A} HEAD\0side-band-64k symref=HEAD:refs/heads/main");
+        let (main, tag, peeled) =
+            (format!("{A} refs/heads/main"), format!("{B} refs/tags/v1"), format!("{A} refs/tags/v1^{{}}"));
+        let advert =
+            read(&["# service=git-upload-pack", "0000", &head, &main, &tag, &peeled, "0000"]).await;
+        assert!(!advert.v2 && advert.has("side-band-64k"));
+        let names: Vec<_> = advert.refs.iter().map(|r| (r.name.as_str(), r.commit())).collect();
+        assert_eq!(names, [("HEAD", A), ("refs/heads/main", A), ("refs/tags/v1", A)]);
+        assert_eq!(advert.refs[0].symref.as_deref(), Some("refs/heads/main"));
+    }
+
+    #[tokio::test]
+    async fn an_empty_repository_has_no_refs() {
+        let line = format!("{} capabilities^{{}}\0report-status", "0".repeat(40));
+        assert_eq!(read(&[&line, "0000"]).await.refs, []);
+    }
+
+    #[test]
+    fn ls_refs_lines() {
+        let tag = Ref::parse_v2(&format!("{B} refs/tags/v1 peeled:{A}")).unwrap();
+        assert_eq!((tag.commit(), tag.oid.as_str()), (A, B));
+        assert_eq!(Ref::parse_v2("unborn HEAD symref-target:refs/heads/main"), None);
+        assert_eq!(Ref::parse_v2(&format!("{} refs/heads/x", "Z".repeat(40))), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Who asks: nobody, a user with a token, or an SSH key.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The caller's login at a Git server. `Debug` hides every secret.
+#[derive(Clone, Default)]
+pub enum Credentials {
+    /// No login: public repositories only.
+    #[default]
+    Anonymous,
+    /// User name and token or password, sent as HTTP Basic. Build it with [`Credentials::basic`], which trims.
+    Basic {
+        /// Most servers ignore it when the token is a personal access token.
+        user: String,
+        /// The token or password.
+        token: SecretString,
+    },
+    /// An SSH key.
+    Ssh(SshKey),
+}
+
+/// A private key in OpenSSH or PEM form, without a passphrase, and the hosts that it may talk to.
+#[derive(Clone)]
+pub struct SshKey {
+    /// The key's text.
+    pub private_key: SecretString,
+    /// Lines as in `~/.ssh/known_hosts`; without it the server cannot be told from an impostor.
+    pub known_hosts: Option<String>,
+}
+
+impl Credentials {
+    /// HTTP Basic. White space around both is dropped: a secret file's trailing newline breaks authentication with a
+    /// misleading message. An empty user name becomes `x-access-token`, which every common server takes.
+    pub fn basic(user: &str, token: &SecretString) -> Self {
+        let user = user.trim();
+        let user = if user.is_empty() { "x-access-token" } else { user };
+        Self::Basic { user: user.to_owned(), token: token.expose_secret().trim().into() }
+    }
+
+    /// An SSH key; a missing final newline, which the OpenSSH form needs, is put back.
+    pub fn ssh(private_key: &SecretString, known_hosts: Option<String>) -> Self {
+        let private_key = format!("{}\n", private_key.expose_secret().trim()).into();
+        Self::Ssh(SshKey { private_key, known_hosts })
+    }
+
+    /// The `Authorization` header's value over http.
+    pub(super) fn header(&self) -> Option<SecretString> {
+        let Self::Basic { user, token } = self else { return None };
+        // Trimmed again: the variant can be built by hand.
+        let login = format!("{user}:{}", token.expose_secret().trim());
+        Some(format!("Basic {}", STANDARD.encode(login)).into())
+    }
+
+    /// What to check when the server refuses this login, from its outward shape only.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "no login was given: name a secret that holds a token with read access",
+            Self::Basic { token, .. } if token.expose_secret().trim().is_empty() => {
+                "the token in the secret is empty"
+            }
+            Self::Basic { token, .. } if token.expose_secret().trim().contains(char::is_whitespace) => {
+                "the token in the secret contains a space or a line break: store the bare token"
+            }
+            Self::Basic { .. } => "check that the token is right, has not expired and was not revoked",
+            Self::Ssh(_) => "an SSH key is of no use here: give a token for an http(s) URL",
+        }
+    }
+
+    /// Every secret string of this login, for a redactor.
+    pub fn secrets(&self) -> Vec<&SecretString> {
+        match self {
+            Self::Anonymous => Vec::new(),
+            Self::Basic { token, .. } => vec![token],
+            Self::Ssh(key) => vec![&key.private_key],
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("Anonymous"),
+            Self::Basic { user, .. } => write!(f, "Basic {{ user: {user:?}, .. }}"),
+            Self::Ssh(_) => f.write_str("Ssh { .. }"),
+        }
+    }
+}
+
+impl fmt::Debug for SshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SshKey { .. }")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::Credentials;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn tokens_are_trimmed_and_hidden() {
+        let login = Credentials::basic("", &"hunter2\n".into());
+        assert_eq!(login.header().unwrap().expose_secret(), "Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg==");
+        assert!(!format!("{login:?}").contains("hunter2"));
+        assert!(!format!("{:?}", Credentials::ssh(&"hunter2".into(), None)).contains("hunter2"));
+    }
+
+    #[test]
+    fn hints_tell_what_is_wrong_with_a_token() {
+        assert!(Credentials::basic("u", &" \n".into()).hint().contains("empty"));
+        assert!(Credentials::basic("u", &"a\nb".into()).hint().contains("line break"));
+        assert!(Credentials::Anonymous.hint().contains("no login"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Why a Git server could not be read or written, by what the caller does next.
+
+use std::error::Error;
+
+use crate::outcome::Fault;
+
+/// The cause below an error of ours.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A failed talk with a Git server. Texts name the repository, never a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// The server wants a login, or refuses the one given (HTTP 401, or an SSH key that is not accepted).
+    #[error("cannot {action} `{repo}`: the Git server refused the login; {hint}{said}")]
+    Login {
+        /// The repository.
+        repo: String,
+        /// `read` or `push to`.
+        action: &'static str,
+        /// What to check.
+        hint: &'static str,
+        /// The server's own words.
+        said: String,
+    },
+    /// The login is known but may not do this (HTTP 403).
+    #[error("cannot {action} `{repo}`: the login has no right to; {hint}{said}")]
+    Forbidden {
+        /// The repository.
+        repo: String,
+        /// `read` or `push to`.
+        action: &'static str,
+        /// What to check.
+        hint: &'static str,
+        /// The server's own words.
+        said: String,
+    },
+    /// An archived repository takes no push.
+    #[error("cannot push to `{repo}`: the repository is archived; unarchive it or name another one")]
+    Archived {
+        /// The repository.
+        repo: String,
+    },
+    /// There is no such repository, or this login may not know of it (HTTP 404).
+    #[error(
+        "repository `{repo}` was not found: check the URL, and that the login may see the repository{said}"
+    )]
+    NotFound {
+        /// The repository.
+        repo: String,
+        /// The server's own words.
+        said: String,
+    },
+    /// The address leads to another one; a login is never carried there.
+    #[error("`{repo}` redirects to `{to}`: give that address instead (a login is not sent on to another host)")]
+    Redirected {
+        /// The repository.
+        repo: String,
+        /// Scheme and host of the redirect.
+        to: String,
+    },
+    /// Something answers, but not a Git server, or not one that this client can talk to.
+    #[error("`{repo}` cannot be used as a Git repository: {what}")]
+    Unusable {
+        /// The repository.
+        repo: String,
+        /// Why, and what to check.
+        what: String,
+    },
+    /// The branch, tag or commit does not exist there or cannot be named so.
+    #[error("revision `{revision}` of `{repo}`: {why}")]
+    Revision {
+        /// The repository.
+        repo: String,
+        /// What was asked for.
+        revision: String,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The repository has no commit.
+    #[error("`{repo}` is empty: it has no commit yet; push a first one")]
+    Empty {
+        /// The repository.
+        repo: String,
+    },
+    /// The server said an error in the protocol (`ERR`, or sideband 3).
+    #[error("the Git server refused a request about `{repo}`: {said}")]
+    Remote {
+        /// The repository.
+        repo: String,
+        /// The server's own words.
+        said: String,
+    },
+    /// No connection, a cut one, a time-out, or a 5xx answer.
+    #[error("cannot {action} `{repo}` now: {what}")]
+    Unavailable {
+        /// The repository.
+        repo: String,
+        /// `read` or `push to`.
+        action: &'static str,
+        /// What happened.
+        what: String,
+        /// The cause below.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// Something on this side failed: temporary space, libgit2, a broken CA file.
+    #[error("cannot {doing}")]
+    Local {
+        /// What was attempted, on what.
+        doing: String,
+        /// The cause below.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl GitError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unavailable { .. } => Fault::Transient,
+            Self::Local { .. } => Fault::Ours,
+            _ => Fault::User,
+        }
+    }
+
+    /// Whether asking again may help.
+    pub fn is_transient(&self) -> bool {
+        self.fault() == Fault::Transient
+    }
+
+    /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
+    pub(super) fn is_not_our_ref(&self) -> bool {
+        matches!(self, Self::Remote { said, .. } if said.contains("not our ref"))
+    }
+
+    pub(super) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::Local { doing: doing.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,129 @@
+//! Asking for objects, and the pack that comes back (git `Documentation/gitprotocol-v2.txt`, `fetch`).
+
+use bytes::Bytes;
+
+use super::error::GitError;
+use super::pkt::{FLUSH, Pkt, PktReader, PktWriter, text};
+use super::text::tidy;
+use super::transport::{AGENT, Session};
+
+/// What to fetch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fetch<'a> {
+    /// Object ids.
+    pub(super) wants: &'a [String],
+    /// Commits of history, counted from each want; all of it without.
+    pub(super) depth: Option<u32>,
+    /// What to leave out (`blob:none`, `tree:0`), where the server can.
+    pub(super) filter: Option<&'static str>,
+}
+
+/// A pack as it arrives.
+pub(super) struct PackStream<'a> {
+    repo: String,
+    reader: &'a mut PktReader,
+}
+
+impl Session {
+    /// Asks, and reads up to the pack's first byte.
+    pub(super) async fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<PackStream<'_>, GitError> {
+        let (repo, v2, deepens) = (self.repo.clone(), self.advert.v2, fetch.depth.is_some());
+        let body = if v2 { self.fetch_v2(fetch) } else { self.fetch_v0(fetch)? };
+        let reader = self.ask(body).await?;
+        if v2 { skip_to_pack_v2(reader).await? } else { skip_to_pack_v0(reader, deepens).await? }
+        Ok(PackStream { repo, reader })
+    }
+
+    fn fetch_v2(&self, fetch: &Fetch<'_>) -> Bytes {
+        let mut message = self.command("fetch");
+        message.line("no-progress").line("ofs-delta");
+        for want in fetch.wants {
+            message.line(&format!("want {want}"));
+        }
+        self.options(&mut message, fetch);
+        message.line("done").raw(FLUSH);
+        message.into_bytes()
+    }
+
+    fn options(&self, message: &mut PktWriter, fetch: &Fetch<'_>) {
+        if let Some(depth) = fetch.depth {
+            message.line(&format!("deepen {depth}"));
+        }
+        if let Some(filter) = fetch.filter.filter(|_| self.advert.can_filter()) {
+            message.line(&format!("filter {filter}"));
+        }
+    }
+
+    fn fetch_v0(&self, fetch: &Fetch<'_>) -> Result<Bytes, GitError> {
+        if !self.advert.has("side-band-64k") || (fetch.depth.is_some() && !self.advert.has("shallow")) {
+            let what = "the server's Git is too old: protocol v2, or v0 with side-band-64k and shallow, is needed";
+            return Err(GitError::Unusable { repo: self.repo.clone(), what: what.to_owned() });
+        }
+        let mut capabilities = vec!["side-band-64k"];
+        let optional = ["ofs-delta", "no-progress", "filter"];
+        capabilities.extend(optional.into_iter().filter(|name| self.advert.has(name)));
+        capabilities.push(AGENT);
+        let mut message = PktWriter::default();
+        for (nth, want) in fetch.wants.iter().enumerate() {
+            let tail = if nth == 0 { format!(" {}", capabilities.join(" ")) } else { String::new() };
+            message.line(&format!("want {want}{tail}"));
+        }
+        self.options(&mut message, fetch);
+        message.raw(FLUSH).line("done");
+        Ok(message.into_bytes())
+    }
+}
+
+async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
+    loop {
+        match reader.next().await? {
+            Some(Pkt::Data(data)) if text(&data) == "packfile" => return Ok(()),
+            Some(Pkt::Data(_) | Pkt::Delim) => {}
+            Some(Pkt::Flush | Pkt::ResponseEnd) | None => return Err(reader.cut()),
+        }
+    }
+}
+
+/// `shallow` lines and their flush when depth was asked for, then `NAK`.
+async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), GitError> {
+    let mut flush_due = deepens;
+    loop {
+        match reader.next().await? {
+            Some(Pkt::Data(data)) if !flush_due && text(&data) == "NAK" => return Ok(()),
+            Some(Pkt::Data(_) | Pkt::Delim) => {}
+            Some(Pkt::Flush) if flush_due => flush_due = false,
+            Some(Pkt::Flush | Pkt::ResponseEnd) | None => return Err(reader.cut()),
+        }
+    }
+}
+
+impl PackStream<'_> {
+    /// The pack's next bytes; `None` after its last.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
+        loop {
+            let data = match self.reader.next().await? {
+                Some(Pkt::Data(data)) => data,
+                Some(_) => return Ok(None),
+                None => return Err(self.reader.cut()),
+            };
+            match data.first() {
+                Some(1) => return Ok(Some(data.slice(1..))),
+                Some(3) => {
+                    return Err(GitError::Remote { repo: self.repo.clone(), said: tidy(&data[1..]) });
+                }
+                // Band 2 is progress for people; an empty packet keeps the connection alive.
+                _ => {}
+            }
+        }
+    }
+
+    /// The kind of the pack's first object: bits 4 to 6 of the byte after the 12-byte head (`gitformat-pack.txt`).
+    pub(super) async fn first_kind(&mut self) -> Result<u8, GitError> {
+        let mut head = Vec::new();
+        while head.len() < 13 {
+            let Some(chunk) = self.next().await? else { return Err(self.reader.cut()) };
+            head.extend_from_slice(&chunk);
+        }
+        Ok((head[12] >> 4) & 7)
+    }
+}

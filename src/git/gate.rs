@@ -1,0 +1,67 @@
+//! What a shutdown waits for: a push that has begun is never cut.
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// Every push passes through it. Closed, it lets no push start; those in flight can be waited for.
+#[derive(Debug, Default, Clone)]
+pub struct PushGate {
+    stopping: CancellationToken,
+    in_flight: TaskTracker,
+}
+
+impl PushGate {
+    /// An open gate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on no push starts.
+    pub fn close(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Waits until no push is in flight. Close the gate first, or a new one may start behind your back.
+    pub async fn idle(&self) {
+        self.in_flight.close();
+        self.in_flight.wait().await;
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// The right to push, held while the push runs; `None` once closed.
+    pub(super) fn enter(&self) -> Option<TaskTrackerToken> {
+        // Counted before the look: whoever closes and then waits sees every push that got in.
+        let permit = self.in_flight.token();
+        (!self.is_closed()).then_some(permit)
+    }
+
+    /// Resolves when the gate closes.
+    pub(super) async fn closed(&self) {
+        self.stopping.cancelled().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::PushGate;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn closed_lets_nobody_in_and_waits_for_those_inside() {
+        let gate = PushGate::new();
+        let inside = gate.enter().unwrap();
+        gate.close();
+        assert!(gate.enter().is_none());
+        let mut idle = Box::pin(gate.idle());
+        assert!(idle.as_mut().now_or_never().is_none());
+        drop(inside);
+        idle.await;
+    }
+}

@@ -1,0 +1,161 @@
+//! Smart HTTP (git `Documentation/gitprotocol-http.txt`): one GET for what the server can, one POST per request.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::StatusCode;
+use reqwest::{Client, RequestBuilder, Response};
+use secrecy::ExposeSecret;
+
+use super::credentials::Credentials;
+use super::error::GitError;
+use super::pkt::PktReader;
+use super::text::{quoted, tidy};
+use super::transport::Service;
+
+/// Bytes of a refusal's body that are read.
+const BODY_READ: usize = 4096;
+
+/// One repository's service over http.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    client: Client,
+    repo: String,
+    /// The repository's address after redirects.
+    base: String,
+    service: Service,
+    authorization: Option<HeaderValue>,
+    hint: &'static str,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        client: Client,
+        repo: String,
+        base: String,
+        service: Service,
+        credentials: &Credentials,
+    ) -> Self {
+        let authorization = credentials.header().and_then(|header| {
+            let mut value = HeaderValue::from_str(header.expose_secret()).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+        Self { client, repo, base, service, authorization, hint: credentials.hint() }
+    }
+
+    /// The server's first message.
+    pub(super) async fn advert(&mut self) -> Result<PktReader, GitError> {
+        let path = format!("/info/refs?service={}", self.service.name());
+        let request = self.client.get(format!("{}{path}", self.base));
+        let response = self.send(request).await?;
+        // A server may move a renamed repository: what follows goes where the redirect led.
+        if let Some(base) = response.url().as_str().strip_suffix(&path) {
+            self.base = base.to_owned();
+        }
+        self.expect_type(&response, "advertisement")?;
+        Ok(self.reader(response))
+    }
+
+    /// Sends one request and hands out its answer as it arrives.
+    pub(super) async fn post(&self, body: Bytes) -> Result<PktReader, GitError> {
+        let name = self.service.name();
+        let request = self
+            .client
+            .post(format!("{}/{name}", self.base))
+            .header(CONTENT_TYPE, format!("application/x-{name}-request"))
+            .header(ACCEPT, format!("application/x-{name}-result"))
+            .body(body);
+        let response = self.send(request).await?;
+        self.expect_type(&response, "result")?;
+        Ok(self.reader(response))
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, GitError> {
+        // receive-pack knows no v2; a server that reads the header would fall back anyway.
+        if self.service == Service::UploadPack {
+            request = request.header("Git-Protocol", "version=2");
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = request.send().await.map_err(|e| self.unreachable(e))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> GitError {
+        let what = if error.is_timeout() {
+            "the server did not answer in time"
+        } else if error.is_connect() {
+            "no connection to the server"
+        } else {
+            "the connection broke"
+        };
+        self.unavailable(what.to_owned(), Some(error.without_url().into()))
+    }
+
+    fn unavailable(&self, what: String, source: Option<super::error::BoxError>) -> GitError {
+        GitError::Unavailable { repo: self.repo.clone(), action: self.service.action(), what, source }
+    }
+
+    async fn refusal(&self, response: Response) -> GitError {
+        let (repo, action) = (self.repo.clone(), self.service.action());
+        let status = response.status();
+        let to = response.headers().get(LOCATION).map(|to| origin(to.as_bytes()));
+        let said = body_text(response).await;
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                GitError::Login { repo, action, hint: self.hint, said: quoted(&said) }
+            }
+            StatusCode::FORBIDDEN if said.contains("archived") => GitError::Archived { repo },
+            StatusCode::FORBIDDEN => {
+                GitError::Forbidden { repo, action, hint: self.service.scope_hint(), said: quoted(&said) }
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => GitError::NotFound { repo, said: quoted(&said) },
+            s if s.is_redirection() => GitError::Redirected { repo, to: to.unwrap_or_default() },
+            s if s.is_server_error()
+                || matches!(s, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) =>
+            {
+                self.unavailable(format!("the server answered {s}{}", quoted(&said)), None)
+            }
+            s => GitError::Unusable { repo, what: format!("the server answered {s}{}", quoted(&said)) },
+        }
+    }
+
+    fn expect_type(&self, response: &Response, kind: &str) -> Result<(), GitError> {
+        let want = format!("application/x-{}-{kind}", self.service.name());
+        let got = response.headers().get(CONTENT_TYPE).map(|v| tidy(v.as_bytes())).unwrap_or_default();
+        if got.starts_with(&want) {
+            return Ok(());
+        }
+        let what = format!(
+            "the address answers with `{got}` instead of the smart Git protocol; check that the URL is a repository's"
+        );
+        Err(GitError::Unusable { repo: self.repo.clone(), what })
+    }
+
+    fn reader(&self, response: Response) -> PktReader {
+        let stream = response.bytes_stream().map_err(|e| e.without_url().into());
+        PktReader::new(self.repo.clone(), Box::pin(stream))
+    }
+}
+
+/// Scheme, host and port of a redirect's target: its path and query may hold more than is fit to log.
+fn origin(location: &[u8]) -> String {
+    let url = std::str::from_utf8(location).ok().and_then(|l| url::Url::parse(l).ok());
+    url.map_or_else(|| "another address".to_owned(), |u| u.origin().ascii_serialization())
+}
+
+/// The start of a refusal's body, when it is text for people and not a web page.
+async fn body_text(response: Response) -> String {
+    let html = response.headers().get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(Ok(chunk)) = stream.next().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= BODY_READ {
+            break;
+        }
+    }
+    if html { String::new() } else { tidy(&body[..body.len().min(BODY_READ)]) }
+}

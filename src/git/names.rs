@@ -1,0 +1,35 @@
+//! "Did you mean": names near one that does not exist.
+
+/// Names that are shown at most.
+const SHOWN: usize = 5;
+
+/// `; did you mean …?` when some are close, else `; there are: …`; empty without names.
+pub(super) fn suggest(names: &[String], wanted: &str) -> String {
+    let mut ranked: Vec<(f64, &String)> =
+        names.iter().map(|name| (strsim::jaro_winkler(name, wanted), name)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let close: Vec<_> = ranked.iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, n)| quote(n)).collect();
+    if !close.is_empty() {
+        return format!("; did you mean {}?", close.join(" or "));
+    }
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|n| quote(n)).collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    if shown.is_empty() { String::new() } else { format!("; there are: {}{more}", shown.join(", ")) }
+}
+
+fn quote(name: &String) -> String {
+    format!("`{name}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suggest;
+
+    #[test]
+    fn near_names_first() {
+        let names = ["main", "release", "docs"].map(str::to_owned);
+        assert_eq!(suggest(&names, "mian"), "; did you mean `main`?");
+        assert_eq!(suggest(&names, "zzz"), "; there are: `main`, `release`, `docs`");
+        assert_eq!(suggest(&[], "zzz"), "");
+    }
+}

@@ -1,0 +1,172 @@
+//! pkt-line framing (git `Documentation/gitprotocol-common.txt`): four hex digits of length, then the data.
+
+use std::pin::Pin;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+
+use super::error::{BoxError, GitError};
+use super::text::tidy;
+
+/// The longest packet, its four digits included.
+const MAX_PACKET: usize = 65520;
+
+/// `0000`: the end of a message.
+pub(super) const FLUSH: &[u8] = b"0000";
+/// `0001`: between a v2 command's head and its arguments.
+pub(super) const DELIM: &[u8] = b"0001";
+
+/// One packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pkt {
+    Data(Bytes),
+    Flush,
+    Delim,
+    ResponseEnd,
+}
+
+/// A message being written.
+#[derive(Debug, Default)]
+pub(super) struct PktWriter(BytesMut);
+
+impl PktWriter {
+    /// Adds a text packet with its newline. `line` must fit one packet, as every line written here does.
+    pub(super) fn line(&mut self, line: &str) -> &mut Self {
+        self.0.extend_from_slice(format!("{:04x}{line}\n", line.len() + 5).as_bytes());
+        self
+    }
+
+    /// Adds bytes as they are: [`FLUSH`], [`DELIM`], or a pack.
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0.freeze()
+    }
+}
+
+/// What a server sends, as it arrives.
+pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
+
+/// Packets out of a byte stream.
+pub(super) struct PktReader {
+    repo: String,
+    stream: ByteStream,
+    buffer: BytesMut,
+}
+
+impl PktReader {
+    pub(super) fn new(repo: String, stream: ByteStream) -> Self {
+        Self { repo, stream, buffer: BytesMut::new() }
+    }
+
+    /// The next packet, or `None` where the server ended the stream. An `ERR` packet is the server's refusal.
+    pub(super) async fn next(&mut self) -> Result<Option<Pkt>, GitError> {
+        if !self.fill(4).await? {
+            return if self.buffer.is_empty() { Ok(None) } else { Err(self.cut()) };
+        }
+        let length = length(&self.buffer[..4]).ok_or_else(|| self.garbled())?;
+        if length < 4 {
+            self.buffer.advance(4);
+            return Ok(Some([Pkt::Flush, Pkt::Delim, Pkt::ResponseEnd][length].clone()));
+        }
+        if !self.fill(length).await? {
+            return Err(self.cut());
+        }
+        let data = self.buffer.split_to(length).freeze().slice(4..);
+        match data.strip_prefix(b"ERR ") {
+            Some(said) => Err(GitError::Remote { repo: self.repo.clone(), said: tidy(said) }),
+            None => Ok(Some(Pkt::Data(data))),
+        }
+    }
+
+    /// The next packet's text without its newline; `None` at a flush or the end.
+    pub(super) async fn line(&mut self) -> Result<Option<String>, GitError> {
+        match self.next().await? {
+            Some(Pkt::Data(data)) => Ok(Some(text(&data))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads until `wanted` bytes are there; false when the stream ended before.
+    async fn fill(&mut self, wanted: usize) -> Result<bool, GitError> {
+        while self.buffer.len() < wanted {
+            match self.stream.next().await {
+                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
+                Some(Err(source)) => return Err(self.unavailable("the connection broke", Some(source))),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn unavailable(&self, what: &str, source: Option<BoxError>) -> GitError {
+        GitError::Unavailable { repo: self.repo.clone(), action: "talk to", what: what.to_owned(), source }
+    }
+
+    /// The answer ended where more had to come.
+    pub(super) fn cut(&self) -> GitError {
+        self.unavailable("the server's answer ended early", None)
+    }
+
+    fn garbled(&self) -> GitError {
+        let what = "its answer is not the Git protocol; check that the URL is a repository's".to_owned();
+        GitError::Unusable { repo: self.repo.clone(), what }
+    }
+}
+
+fn length(digits: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(digits).ok().filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    usize::from_str_radix(text, 16).ok().filter(|n| *n != 3 && *n <= MAX_PACKET)
+}
+
+/// A packet's text without its newline.
+pub(super) fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data.strip_suffix(b"\n").unwrap_or(data)).into_owned()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{ByteStream, Bytes, FLUSH, GitError, Pkt, PktReader, PktWriter};
+
+    /// A reader over `bytes`, handed out in pieces of `piece`.
+    pub(in crate::git) fn reader(bytes: &[u8], piece: usize) -> PktReader {
+        let chunks: Vec<_> = bytes.chunks(piece).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+        let stream: ByteStream = Box::pin(futures_util::stream::iter(chunks));
+        PktReader::new("repo".into(), stream)
+    }
+
+    #[tokio::test]
+    async fn packets_survive_any_chunking() {
+        let mut message = PktWriter::default();
+        message.line("hello").raw(FLUSH).raw(b"0001").raw(b"0002").raw(b"0004");
+        let bytes = message.into_bytes();
+        for piece in 1..=bytes.len() {
+            let mut reader = reader(&bytes, piece);
+            let mut got = Vec::new();
+            while let Some(pkt) = reader.next().await.unwrap() {
+                got.push(pkt);
+            }
+            let hello = Pkt::Data(Bytes::from_static(b"hello\n"));
+            let empty = Pkt::Data(Bytes::new());
+            assert_eq!(got, [hello, Pkt::Flush, Pkt::Delim, Pkt::ResponseEnd, empty], "{piece}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_framing_is_an_error() {
+        let unusable = |e: &GitError| matches!(e, GitError::Unusable { .. });
+        for bytes in [&b"<html>"[..], b"0003", b"fff5", b"+00a"] {
+            assert!(unusable(&reader(bytes, 3).next().await.unwrap_err()), "{bytes:?}");
+        }
+        for bytes in [&b"00"[..], b"000ahel"] {
+            assert!(reader(bytes, 3).next().await.unwrap_err().is_transient(), "{bytes:?}");
+        }
+        let refused = reader(b"0028ERR upload-pack: not our ref 0123456", 9).next().await.unwrap_err();
+        assert!(refused.is_not_our_ref(), "{refused}");
+    }
+}

@@ -1,0 +1,157 @@
+//! From what a user calls a revision to a commit, proven with the user's own login against the server.
+//!
+//! A shared buildkitd hands a commit that it once fetched to anyone who names it, so the proof is ours to make: the
+//! server itself has to list the ref, or serve the commit, to this caller, now.
+
+use super::advert::{Ref, is_oid};
+use super::error::GitError;
+use super::fetch::Fetch;
+use super::transport::Session;
+
+/// A commit that the server showed to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The commit: 40 hex digits, or 64 in a SHA-256 repository.
+    pub sha: String,
+    /// The full name of the ref that named it; `None` when the revision was a SHA.
+    pub reference: Option<String>,
+}
+
+/// A pack entry of this kind is a commit (`gitformat-pack.txt`).
+const KIND_COMMIT: u8 = 1;
+
+/// Resolves `revision` over `session`.
+pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Resolved, GitError> {
+    let repo = session.repo.clone();
+    let error = |why: &str| GitError::Revision {
+        repo: repo.clone(),
+        revision: super::text::tidy(revision.as_bytes()),
+        why: why.to_owned(),
+    };
+    check_name(revision).map_err(error)?;
+    let lower = revision.to_ascii_lowercase();
+    if is_oid(&lower) {
+        return prove_commit(session, lower, error).await;
+    }
+    let names = candidates(revision);
+    let prefixes: Vec<_> = names.iter().map(String::as_str).collect();
+    let refs = session.refs(&prefixes).await?;
+    if let Some(found) = names.iter().find_map(|name| refs.iter().find(|r| r.name == *name)) {
+        let reference = found.symref.clone().unwrap_or_else(|| found.name.clone());
+        return Ok(Resolved { sha: found.commit().to_owned(), reference: Some(reference) });
+    }
+    Err(missing(session, revision, error).await?)
+}
+
+/// The full names that `revision` may mean, first match wins: itself when it is full, else branch, tag, then `refs/…`.
+///
+/// A branch wins over a tag of the same name, as in `git clone --branch` and BuildKit (`source/git/source.go`), though
+/// not in `git rev-parse`; write `refs/tags/…` to mean the tag.
+fn candidates(revision: &str) -> Vec<String> {
+    if revision == "HEAD" || revision.starts_with("refs/") {
+        return vec![revision.to_owned()];
+    }
+    ["refs/heads/", "refs/tags/", "refs/"].iter().map(|p| format!("{p}{revision}")).collect()
+}
+
+/// Git's rules for a ref's name (`git check-ref-format`), so that nothing else reaches the wire.
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("it is empty; give a branch, a tag or a commit's 40 hex digits");
+    }
+    let bad = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let part_bad = |p: &str| p.is_empty() || p.starts_with('.') || p.ends_with(".lock");
+    if name.contains(bad)
+        || name.contains("..")
+        || name.contains("@{")
+        || name.starts_with('-')
+        || name.ends_with('.')
+        || name.split('/').any(part_bad)
+        || name.len() > 1000
+    {
+        return Err("this is not a name of a branch, tag or commit; expressions such as `main~1` are not supported");
+    }
+    Ok(())
+}
+
+/// Has the server serve the commit itself. Only its first bytes are read.
+async fn prove_commit(
+    session: &mut Session,
+    sha: String,
+    error: impl Fn(&str) -> GitError,
+) -> Result<Resolved, GitError> {
+    let resolved = Resolved { sha: sha.clone(), reference: None };
+    // In protocol v0 the tips are already known, and many servers serve nothing else.
+    if session.advert.refs.iter().any(|r| r.commit() == sha) {
+        return Ok(resolved);
+    }
+    let digits = if session.advert.object_format() == "sha256" { 64 } else { 40 };
+    if sha.len() != digits {
+        return Err(error(&format!("a commit of this repository has {digits} hex digits")));
+    }
+    let wants = [sha];
+    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0") };
+    let mut pack = match session.fetch(&fetch).await {
+        Ok(pack) => pack,
+        Err(e) if e.is_not_our_ref() => {
+            return Err(error(
+                "the server does not show this commit to this login; check that it was pushed, and to this repository",
+            ));
+        }
+        Err(e) => return Err(e),
+    };
+    match pack.first_kind().await? {
+        KIND_COMMIT => Ok(resolved),
+        _ => Err(error("this object is not a commit; give the commit's SHA")),
+    }
+}
+
+/// Why no ref matched: an empty repository, a short SHA, or a wrong name.
+async fn missing(
+    session: &mut Session,
+    revision: &str,
+    error: impl Fn(&str) -> GitError,
+) -> Result<GitError, GitError> {
+    let refs = session.refs(&["HEAD", "refs/heads/", "refs/tags/"]).await?;
+    if refs.is_empty() {
+        return Ok(GitError::Empty { repo: session.repo.clone() });
+    }
+    if revision.len() >= 7 && revision.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(error("no such branch or tag; if this is a shortened commit SHA, give all 40 hex digits"));
+    }
+    Ok(error(&format!("no such branch or tag{}", near(&refs, revision))))
+}
+
+/// `; did you mean …?`, or which branches there are.
+pub(super) fn near(refs: &[Ref], name: &str) -> String {
+    let short = |r: &Ref| {
+        let name = r.name.strip_prefix("refs/heads/").or_else(|| r.name.strip_prefix("refs/tags/"))?;
+        Some(super::text::tidy(name.as_bytes()))
+    };
+    let names: Vec<_> = refs.iter().filter_map(short).collect();
+    super::names::suggest(&names, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{candidates, check_name};
+
+    #[test]
+    fn names() {
+        for good in ["main", "feature/x", "v1.2.3", "refs/heads/main", "HEAD", "pull/3/head", "a-b_c@d"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["", "a b", "a..b", "a~1", "a^", "a:b", "x@{1}", "-x", "a/", "/a", "a//b", "a.lock", ".a", "a\n", "a."]
+        {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_branch_comes_before_a_tag() {
+        assert_eq!(candidates("x"), ["refs/heads/x", "refs/tags/x", "refs/x"]);
+        assert_eq!(candidates("refs/tags/x"), ["refs/tags/x"]);
+        assert_eq!(candidates("HEAD"), ["HEAD"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! Git's `http-backend` behind axum, with HTTP Basic and the faults that tests ask for.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::AsyncWriteExt as _;
+
+/// The one login that every repository takes.
+pub(super) const TOKEN: &str = "correct-horse-battery";
+
+/// What the server does besides serving.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// Speak protocol v0 only.
+    pub(super) only_v0: AtomicBool,
+    /// Answer this many requests with 503 first.
+    pub(super) unavailable: AtomicU32,
+    /// Run the next push, then cut the connection instead of answering.
+    pub(super) lose_push_reply: AtomicBool,
+    /// Answer everything with this status and body, a `Location` being the body of a 3xx.
+    pub(super) refuse: Mutex<Option<(u16, String)>>,
+    /// Paths and queries asked for, in order.
+    pub(super) seen: Mutex<Vec<String>>,
+    /// Repositories that need no login.
+    pub(super) public: Mutex<HashSet<String>>,
+}
+
+/// A running server; it ends with the test's runtime.
+pub(super) struct Server {
+    pub(super) address: String,
+    pub(super) faults: Arc<Faults>,
+}
+
+#[derive(Clone)]
+struct Site {
+    root: PathBuf,
+    faults: Arc<Faults>,
+}
+
+impl Server {
+    /// Serves the bare repositories in `root`.
+    pub(super) async fn start(root: &Path) -> Self {
+        let faults = Arc::new(Faults::default());
+        let site = Site { root: root.to_owned(), faults: Arc::clone(&faults) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = axum::Router::new().fallback(serve).with_state(site);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, faults }
+    }
+}
+
+async fn serve(State(site): State<Site>, request: Request) -> Response {
+    let uri = request.uri().clone();
+    site.faults.seen.lock().unwrap().push(uri.to_string());
+    if site.faults.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting").into_response();
+    }
+    if let Some((status, said)) = site.faults.refuse.lock().unwrap().clone() {
+        let status = StatusCode::from_u16(status).unwrap();
+        return (status, [(header::LOCATION, said.replace(' ', "-"))], said).into_response();
+    }
+    let repo = uri.path().split('/').nth(1).unwrap_or_default().to_owned();
+    if !site.faults.public.lock().unwrap().contains(&repo) {
+        if !authorized(request.headers()) {
+            return (StatusCode::UNAUTHORIZED, "Failed to authenticate user").into_response();
+        }
+        if !site.root.join(&repo).exists() {
+            return (StatusCode::NOT_FOUND, "Repository not found").into_response();
+        }
+    }
+    backend(&site, request).await
+}
+
+fn authorized(headers: &HeaderMap) -> bool {
+    let login = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Basic "));
+    let login = login.and_then(|l| String::from_utf8(STANDARD.decode(l).ok()?).ok());
+    login.is_some_and(|l| l.split_once(':').is_some_and(|(_, token)| token == TOKEN))
+}
+
+/// Runs the CGI program on one request.
+async fn backend(site: &Site, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let text = |name: header::HeaderName| {
+        parts.headers.get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    let mut command = tokio::process::Command::new("git");
+    command.arg("http-backend").env("GIT_PROJECT_ROOT", &site.root).env("GIT_HTTP_EXPORT_ALL", "1");
+    command.env("PATH_INFO", parts.uri.path()).env("QUERY_STRING", parts.uri.query().unwrap_or_default());
+    command.env("REQUEST_METHOD", parts.method.as_str()).env("CONTENT_TYPE", text(header::CONTENT_TYPE));
+    command.env("CONTENT_LENGTH", body.len().to_string()).env("REMOTE_USER", "tester");
+    if let Some(version) = parts.headers.get("git-protocol")
+        && !site.faults.only_v0.load(Ordering::SeqCst)
+    {
+        command.env("GIT_PROTOCOL", version.to_str().unwrap());
+    }
+    let output = run(command, &body).await;
+    let pushed = parts.uri.path().ends_with("/git-receive-pack");
+    if pushed && site.faults.lose_push_reply.swap(false, Ordering::SeqCst) {
+        let cut = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
+        let kind = [(header::CONTENT_TYPE, "application/x-git-receive-pack-result")];
+        return (kind, Body::from_stream(cut)).into_response();
+    }
+    response(&output)
+}
+
+async fn run(mut command: tokio::process::Command, body: &[u8]) -> Vec<u8> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let (_, output) = tokio::join!(
+        async move {
+            // The program may refuse before it has read everything.
+            let _ = stdin.write_all(body).await;
+        },
+        child.wait_with_output()
+    );
+    output.unwrap().stdout
+}
+
+/// CGI output to an HTTP answer.
+fn response(output: &[u8]) -> Response {
+    let end = output.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let mut response = Response::new(Body::from(output[end + 4..].to_vec()));
+    for line in std::str::from_utf8(&output[..end]).unwrap().lines() {
+        let (name, value) = line.split_once(": ").unwrap();
+        if name == "Status" {
+            *response.status_mut() = value[..3].parse().unwrap();
+        } else {
+            let name: header::HeaderName = name.parse().unwrap();
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+    }
+    response
+}

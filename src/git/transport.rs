@@ -1,0 +1,129 @@
+//! One service of one repository, over http or ssh alike.
+
+use bytes::Bytes;
+
+use super::advert::{Advert, Ref};
+use super::credentials::Credentials;
+use super::error::GitError;
+use super::http::Endpoint;
+use super::pkt::{DELIM, FLUSH, PktReader, PktWriter};
+use super::url::RepoUrl;
+use super::Git;
+
+/// The server's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    UploadPack,
+    ReceivePack,
+}
+
+impl Service {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+
+    /// What it is for, as an error says it.
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Self::UploadPack => "read",
+            Self::ReceivePack => "push to",
+        }
+    }
+
+    /// What a login needs for it.
+    pub(super) fn scope_hint(self) -> &'static str {
+        match self {
+            Self::UploadPack => "give the token read access to the repository (Gitea scope `read:repository`)",
+            Self::ReceivePack => {
+                "give the token write access (Gitea scope `write:repository`) and its owner write permission"
+            }
+        }
+    }
+}
+
+/// The client's name in the protocol.
+pub(super) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_PKG_VERSION"));
+
+/// A talk with one service, after its first message.
+pub(super) struct Session {
+    pub(super) repo: String,
+    pub(super) advert: Advert,
+    link: Link,
+    reader: PktReader,
+}
+
+enum Link {
+    Http(Endpoint),
+    Ssh(super::ssh::Channel),
+}
+
+impl Session {
+    /// Connects and reads what the server says first.
+    pub(super) async fn open(
+        git: &Git,
+        url: &RepoUrl,
+        credentials: &Credentials,
+        service: Service,
+    ) -> Result<Self, GitError> {
+        let repo = url.to_string();
+        let (link, mut reader) = if let Some(base) = url.http_base() {
+            let client = git.client.clone();
+            let mut endpoint = Endpoint::new(client, repo.clone(), base, service, credentials);
+            let reader = endpoint.advert().await?;
+            (Link::Http(endpoint), reader)
+        } else {
+            let (channel, reader) = super::ssh::open(&git.options, url, credentials, service).await?;
+            (Link::Ssh(channel), reader)
+        };
+        let advert = Advert::read(&mut reader).await?;
+        Ok(Self { repo, advert, link, reader })
+    }
+
+    /// Sends a request; its answer is then read from what is returned.
+    pub(super) async fn ask(&mut self, body: Bytes) -> Result<&mut PktReader, GitError> {
+        match &self.link {
+            Link::Http(endpoint) => self.reader = endpoint.post(body).await?,
+            Link::Ssh(channel) => channel.send(body).await?,
+        }
+        Ok(&mut self.reader)
+    }
+
+    /// The head of a v2 command, up to its arguments.
+    pub(super) fn command(&self, name: &str) -> PktWriter {
+        let mut message = PktWriter::default();
+        message.line(&format!("command={name}")).line(AGENT);
+        if self.advert.has("object-format") {
+            message.line(&format!("object-format={}", self.advert.object_format()));
+        }
+        message.raw(DELIM);
+        message
+    }
+
+    /// The refs whose names start with one of `prefixes`, and perhaps others: a server may ignore the prefixes.
+    pub(super) async fn refs(&mut self, prefixes: &[&str]) -> Result<Vec<Ref>, GitError> {
+        let wanted = |name: &str| prefixes.iter().any(|p| name.starts_with(p));
+        if !self.advert.v2 {
+            return Ok(self.advert.refs.iter().filter(|r| wanted(&r.name)).cloned().collect());
+        }
+        let mut message = self.command("ls-refs");
+        message.line("peel").line("symrefs");
+        for prefix in prefixes {
+            message.line(&format!("ref-prefix {prefix}"));
+        }
+        message.raw(FLUSH);
+        let reader = self.ask(message.into_bytes()).await?;
+        let mut refs = Vec::new();
+        loop {
+            match reader.next().await? {
+                Some(super::pkt::Pkt::Data(data)) => {
+                    refs.extend(Ref::parse_v2(&super::pkt::text(&data)).filter(|r| wanted(&r.name)));
+                }
+                Some(_) => return Ok(refs),
+                None => return Err(reader.cut()),
+            }
+        }
+    }
+}
