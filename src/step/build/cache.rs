@@ -1,0 +1,85 @@
+//! The build cache: what is imported, and where the result is exported to.
+
+use crate::step::names::writable;
+use crate::step::node::Node;
+use crate::step::{InvalidStep, RegistryRef, names};
+
+/// The cache of a build; by default nothing beyond what buildkitd itself keeps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// Whether the image carries its own cache metadata.
+    pub inline: bool,
+    /// Images and cache manifests to import from, each once.
+    pub from: Vec<RegistryRef>,
+    /// Where to export to.
+    pub to: Option<CacheExport>,
+}
+
+/// A cache manifest to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheExport {
+    /// Its name in a registry, with a tag and without a digest.
+    pub target: RegistryRef,
+    /// How much is exported.
+    pub mode: CacheMode,
+    /// Whether a failed export leaves the build green.
+    pub ignore_error: bool,
+    /// Whether to export although everything was cached and the manifest is there.
+    pub always: bool,
+}
+
+/// How much of a build is exported (buildkit `README.md`, "Export cache").
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// The layers of the image.
+    #[default]
+    Min,
+    /// The layers of every stage.
+    Max,
+}
+
+const MODES: &[(&str, CacheMode)] = &[("min", CacheMode::Min), ("max", CacheMode::Max)];
+
+impl Cache {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let mut fields = node.fields(&["inline", "from", "to"])?;
+        Ok(Self {
+            inline: fields.switch("inline", false)?,
+            from: fields.or_default("from", imports)?,
+            to: fields.or_default("to", CacheExport::read)?,
+        })
+    }
+}
+
+impl CacheExport {
+    /// `{ref, mode, …}`, or the reference alone; with an empty reference, no export.
+    fn read(node: Node<'_>) -> Result<Option<Self>, InvalidStep> {
+        if !names::is_map(&node) {
+            let target = writable(&node, RegistryRef::read(node.clone())?)?;
+            return Ok(Some(Self { target, mode: CacheMode::Min, ignore_error: false, always: false }));
+        }
+        let here = node.clone();
+        let mut fields = node.fields(&["ref", "mode", "ignore-error", "insecure", "always"])?;
+        let image = fields.optional("ref").map(|node| names::image(node, "")).transpose()?;
+        let mode = fields.or_default("mode", |node| node.one_of(MODES))?;
+        let ignore_error = fields.switch("ignore-error", false)?;
+        let insecure = fields.switch("insecure", false)?;
+        let always = fields.switch("always", false)?;
+        let export = |image| {
+            let target = writable(&here, RegistryRef { image, insecure })?;
+            Ok(Self { target, mode, ignore_error, always })
+        };
+        image.map(export).transpose()
+    }
+}
+
+fn imports(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
+    let mut imports = Vec::<RegistryRef>::new();
+    for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
+        let import = RegistryRef::read(item)?;
+        if imports.iter().all(|other| other.image != import.image) {
+            imports.push(import);
+        }
+    }
+    Ok(imports)
+}

@@ -1,0 +1,98 @@
+//! What is built: a revision of a Git repository, and further contexts by name.
+
+use std::collections::BTreeMap;
+
+use crate::git::RepoUrl;
+use crate::oci::ImageRef;
+use crate::step::names::{image, is_map};
+use crate::step::node::Node;
+use crate::step::{InvalidStep, SecretRef, files};
+
+const FIELDS: &[&str] = &["repo", "revision", "subdir", "secret", "submodules"];
+/// The prefix of an image as a named context (buildkit `frontend/dockerui/namedcontext.go`).
+const IMAGE: &str = "docker-image://";
+/// The default branch of the server.
+const HEAD: &str = "HEAD";
+
+/// A directory of a Git repository at a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitContext {
+    /// The repository.
+    pub repo: RepoUrl,
+    /// A branch, a tag, a full ref or a commit; `HEAD` is the server's default branch.
+    pub revision: String,
+    /// The directory within the repository, without leading or trailing `/`; the root when absent.
+    pub subdir: Option<String>,
+    /// The login; without it an http server is asked anonymously. Always there for ssh.
+    pub secret: Option<SecretRef>,
+    /// Whether submodules are checked out.
+    pub submodules: bool,
+}
+
+/// A context that the Dockerfile names (`FROM name`, `COPY --from=name`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedContext {
+    /// An image in a registry.
+    Image(ImageRef),
+    /// Another Git repository.
+    Git(GitContext),
+}
+
+impl GitContext {
+    /// `{repo, revision, …}`, or the repository alone as a string.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let here = node.clone();
+        let context = if is_map(&node) { Self::read_map(node)? } else { Self::at_head(node.parsed()?) };
+        if context.repo.is_ssh() && context.secret.is_none() {
+            return Err(here.refuse("an ssh repository needs a key; add `secret: {name, key}`"));
+        }
+        Ok(context)
+    }
+
+    fn at_head(repo: RepoUrl) -> Self {
+        Self { repo, revision: HEAD.into(), subdir: None, secret: None, submodules: true }
+    }
+
+    fn read_map(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let mut fields = node.fields(FIELDS)?;
+        let context = Self::at_head(fields.required("repo")?.parsed()?);
+        let revision = fields.optional("revision").map(|node| node.checked(files::revision)).transpose()?;
+        let subdir = fields.optional("subdir").map(|node| node.checked(files::relative)).transpose()?;
+        Ok(Self {
+            revision: revision.unwrap_or(context.revision),
+            subdir: subdir.filter(|subdir| !subdir.is_empty()),
+            secret: fields.optional("secret").map(SecretRef::read).transpose()?,
+            submodules: fields.switch("submodules", true)?,
+            ..context
+        })
+    }
+}
+
+/// Contexts by name.
+pub(super) fn named(node: Node<'_>) -> Result<BTreeMap<String, NamedContext>, InvalidStep> {
+    node.map()?.into_iter().map(|(name, node)| Ok((name, NamedContext::read(node)?))).collect()
+}
+
+impl NamedContext {
+    fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        if is_map(&node) {
+            return GitContext::read(node).map(Self::Git);
+        }
+        let here = node.clone();
+        let text = node.clone().word()?;
+        if text.starts_with(IMAGE) {
+            return image(node, IMAGE).map(Self::Image);
+        }
+        Err(here.refuse(match text.split_once("://") {
+            Some(("oci-layout", _)) => {
+                "an OCI layout lies in local files, which the sidecar does not have; push it and write \
+                 docker-image://registry/repository:tag"
+            }
+            Some(("http" | "https" | "ssh" | "git", _)) => "write a Git repository as {repo: …, revision: …}",
+            _ => {
+                "a local path is not available, since the sidecar has no files of yours; write \
+                 docker-image://registry/repository:tag or {repo: …, revision: …}"
+            }
+        }))
+    }
+}

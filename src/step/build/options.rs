@@ -1,0 +1,153 @@
+//! The smaller options of a build.
+
+use std::net::IpAddr;
+
+use crate::step::InvalidStep;
+use crate::step::names::is_map;
+use crate::step::node::{Node, quoted};
+
+/// Which stages run again although the cache has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NoCache {
+    /// None of them.
+    #[default]
+    Off,
+    /// All of them.
+    All,
+    /// Those named here; not empty.
+    Stages(Vec<String>),
+}
+
+/// The network of `RUN` (buildkit `force-network-mode`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Network {
+    /// BuildKit's own: buildkitd's sandbox network.
+    #[default]
+    Sandbox,
+    /// No network.
+    None,
+    /// buildkitd's host network; buildkitd must allow the entitlement `network.host`.
+    Host,
+}
+
+/// How the layers of the image are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compression {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Its level; the algorithm's default when absent.
+    pub level: Option<u32>,
+    /// Whether layers that exist already, such as the base image's, are compressed anew.
+    pub force: bool,
+}
+
+/// A compression that BuildKit's image exporter knows (buildkit `util/compression`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// `gzip`
+    Gzip,
+    /// `zstd`
+    Zstd,
+    /// `estargz`
+    Estargz,
+    /// `uncompressed`
+    Uncompressed,
+}
+
+const NETWORKS: &[(&str, Network)] = &[
+    ("default", Network::Sandbox),
+    ("sandbox", Network::Sandbox),
+    ("none", Network::None),
+    ("host", Network::Host),
+];
+const ALGORITHMS: &[(&str, Algorithm)] = &[
+    ("gzip", Algorithm::Gzip),
+    ("zstd", Algorithm::Zstd),
+    ("estargz", Algorithm::Estargz),
+    ("uncompressed", Algorithm::Uncompressed),
+];
+
+impl Algorithm {
+    /// BuildKit's name for it, the value of the exporter's `compression`.
+    pub fn name(self) -> &'static str {
+        ALGORITHMS.iter().find(|(_, algorithm)| *algorithm == self).map_or("gzip", |(name, _)| name)
+    }
+
+    /// The highest level it has.
+    fn highest(self) -> u32 {
+        match self {
+            Self::Gzip | Self::Estargz => 9,
+            Self::Zstd => 22,
+            Self::Uncompressed => 0,
+        }
+    }
+}
+
+impl NoCache {
+    /// A bool, or the names of stages as a list or between commas.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let flag = matches!(node.value().as_str().map(str::trim), Some("true" | "false"));
+        if flag || node.value().is_boolean() {
+            return node.bool().map(|all| if all { Self::All } else { Self::Off });
+        }
+        let stages = node.words()?.into_iter().filter(|stage| !stage.is_absent());
+        let stages = stages.map(Node::word).collect::<Result<Vec<_>, _>>()?;
+        Ok(if stages.is_empty() { Self::Off } else { Self::Stages(stages) })
+    }
+}
+
+impl Network {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        node.one_of(NETWORKS)
+    }
+
+    /// The value of `force-network-mode`; `None` leaves it out.
+    pub fn attr(self) -> Option<&'static str> {
+        match self {
+            Self::Sandbox => None,
+            Self::None => Some("none"),
+            Self::Host => Some("host"),
+        }
+    }
+}
+
+impl Compression {
+    /// `{type, level, force}`, or the type alone as a string.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        if !is_map(&node) {
+            return Ok(Self { algorithm: node.one_of(ALGORITHMS)?, level: None, force: false });
+        }
+        let mut fields = node.fields(&["type", "level", "force"])?;
+        let algorithm = fields.required("type")?.one_of(ALGORITHMS)?;
+        let level = fields.optional("level").map(|node| node.number(0..=algorithm.highest())).transpose()?;
+        Ok(Self { algorithm, level, force: fields.switch("force", false)? })
+    }
+}
+
+/// A map of host to address, or a list of `host=address` or `host:address`.
+pub(super) fn extra_hosts(node: Node<'_>) -> Result<Vec<(String, IpAddr)>, InvalidStep> {
+    if is_map(&node) {
+        let read =
+            |(host, node): (String, Node<'_>)| node.checked(|ip| Ok((host_name(&host)?, address(ip)?)));
+        return node.map()?.into_iter().map(read).collect();
+    }
+    let read = |node: Node<'_>| {
+        node.checked(|line| {
+            let (host, ip) = line.split_once(['=', ':']).ok_or("expected host=address")?;
+            Ok((host_name(host)?, address(ip)?))
+        })
+    };
+    node.words()?.into_iter().map(read).collect()
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let plain = text.trim_start_matches('[').trim_end_matches(']');
+    plain.parse().map_err(|_| format!("{} is not an IP address", quoted(text)))
+}
+
+/// BuildKit separates the lines by commas and their parts by `=`.
+fn host_name(host: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let valid = !host.is_empty() && host.bytes().all(allowed);
+    if valid { Ok(host.to_owned()) } else { Err(format!("{} is not a host name", quoted(host))) }
+}

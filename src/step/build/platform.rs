@@ -1,0 +1,77 @@
+//! What an image runs on.
+
+use std::fmt;
+
+use crate::step::InvalidStep;
+use crate::step::nearest::{hint, listed};
+use crate::step::node::{Node, quoted};
+
+const SYSTEMS: &[&str] = &["linux", "windows", "darwin", "freebsd", "wasip1"];
+const ARCHITECTURES: &[&str] =
+    &["amd64", "arm64", "arm", "386", "loong64", "mips64", "mips64le", "ppc64le", "riscv64", "s390x", "wasm"];
+
+/// An operating system and an architecture, as Go spells them; `Display` is `os/arch[/variant]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Platform {
+    os: &'static str,
+    arch: &'static str,
+    variant: Option<String>,
+}
+
+impl Platform {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, '/');
+        let (Some(os), Some(arch)) = (parts.next(), parts.next()) else {
+            return Err(format!("{} is no platform; write os/arch or os/arch/variant", quoted(text)));
+        };
+        let variant = parts.next();
+        let plain = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        match variant {
+            Some(variant) if !plain(variant) => Err(format!("{} is no variant, such as v7", quoted(variant))),
+            _ => Ok(Self {
+                os: known("operating system", os, SYSTEMS)?,
+                arch: known("architecture", go_name(arch), ARCHITECTURES)?,
+                variant: variant.map(str::to_owned),
+            }),
+        }
+    }
+}
+
+/// A list, or a string of platforms between commas; empty items and repetitions are dropped.
+pub(super) fn read(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
+    let mut platforms = Vec::new();
+    for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
+        let platform = item.checked(Platform::parse)?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    Ok(platforms)
+}
+
+fn known(what: &str, word: &str, names: &[&'static str]) -> Result<&'static str, String> {
+    let found = names.iter().find(|name| **name == word).copied();
+    let names = || names.iter().copied();
+    found.ok_or_else(|| {
+        let near = hint(word, names());
+        format!("{} is not a known {what}{near}; known: {}", quoted(word), listed(names()))
+    })
+}
+
+/// What `uname -m` says, in Go's words (containerd `platforms/database.go`).
+fn go_name(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.arch)?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
+}

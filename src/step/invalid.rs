@@ -1,0 +1,42 @@
+//! The one error of this room.
+
+use std::fmt;
+
+use crate::outcome::{Fault, StepError};
+
+/// What is wrong with a step, and where; always the user's fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidStep {
+    /// The field's path from the kind down, such as `build.tags[0]`; empty for the body itself.
+    pub field: String,
+    /// What is wrong with it and what to write; one sentence that follows a colon.
+    pub problem: String,
+}
+
+impl InvalidStep {
+    pub(super) fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
+        Self { field: field.into(), problem: problem.to_string() }
+    }
+
+    /// Whose turn it is: a step that was written wrong stays wrong.
+    pub fn fault(&self) -> Fault {
+        Fault::User
+    }
+}
+
+impl fmt::Display for InvalidStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.problem),
+            field => write!(f, "{field}: {}", self.problem),
+        }
+    }
+}
+
+impl std::error::Error for InvalidStep {}
+
+impl From<InvalidStep> for StepError {
+    fn from(invalid: InvalidStep) -> Self {
+        Self::user(invalid)
+    }
+}

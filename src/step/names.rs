@@ -1,0 +1,121 @@
+//! Names that several fields share: Secrets and images.
+
+use super::InvalidStep;
+use super::node::Node;
+use crate::oci::ImageRef;
+
+/// The longest name of a Secret, and the longest of its keys, in characters (Kubernetes' DNS subdomain).
+const LONGEST: usize = 253;
+
+/// A Secret in the workflow's own namespace, and perhaps one of its keys. Never a secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecretRef {
+    /// The Secret's name, a valid DNS subdomain.
+    pub name: String,
+    /// The key within it; when absent, the reader's convention (or the Secret's type) decides.
+    pub key: Option<String>,
+}
+
+/// One key of a Secret in the workflow's own namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecretKey {
+    /// The Secret's name, a valid DNS subdomain.
+    pub name: String,
+    /// The key within it.
+    pub key: String,
+}
+
+/// An image in a registry, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RegistryRef {
+    /// The image.
+    pub image: ImageRef,
+    /// Whether the registry is spoken to over plain http or with an unknown certificate.
+    pub insecure: bool,
+}
+
+impl SecretRef {
+    /// `{name, key}`, or the name alone as a string.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        if !is_map(&node) {
+            return Ok(Self { name: node.checked(secret_name)?, key: None });
+        }
+        let mut fields = node.fields(&["name", "key"])?;
+        let name = fields.required("name")?.checked(secret_name)?;
+        let key = fields.optional("key").map(|key| key.checked(secret_key)).transpose()?;
+        Ok(Self { name, key })
+    }
+}
+
+impl SecretKey {
+    /// `{name, key}`, both of them.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let missing = node.refuse("names no key of the Secret; write {name: …, key: …}");
+        let SecretRef { name, key } = SecretRef::read(node)?;
+        Ok(Self { name, key: key.ok_or(missing)? })
+    }
+}
+
+impl RegistryRef {
+    /// `{ref, insecure}`, or the reference alone as a string; without a tag or a digest it is `latest`.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        if !is_map(&node) {
+            return Ok(Self { image: image(node, "")?, insecure: false });
+        }
+        let mut fields = node.fields(&["ref", "insecure"])?;
+        let image = image(fields.required("ref")?, "")?;
+        Ok(Self { image, insecure: fields.switch("insecure", false)? })
+    }
+}
+
+/// Whether a map was written, as JSON too; anything else is the short form of the field.
+pub(super) fn is_map(node: &Node<'_>) -> bool {
+    match node.value().as_str() {
+        Some(text) => text.trim_start().starts_with('{') && !text.trim_start().starts_with("{{"),
+        None => node.value().is_object(),
+    }
+}
+
+/// An image reference behind `prefix`, `latest` when it has neither tag nor digest.
+pub(super) fn image(node: Node<'_>, prefix: &str) -> Result<ImageRef, InvalidStep> {
+    node.checked(|word| {
+        let word = word.strip_prefix(prefix).unwrap_or(word);
+        let image: ImageRef = word.parse().map_err(|bad| format!("{bad}"))?;
+        match (image.tag(), image.digest()) {
+            (None, None) => format!("{}:latest", image.name()).parse().map_err(|bad| format!("{bad}")),
+            _ => Ok(image),
+        }
+    })
+}
+
+/// An image reference to write to: a digest cannot be chosen.
+pub(super) fn writable(node: &Node<'_>, reference: RegistryRef) -> Result<RegistryRef, InvalidStep> {
+    match reference.image.digest() {
+        Some(_) => Err(node.refuse("has a digest, which follows from what is pushed; write a tag")),
+        None => Ok(reference),
+    }
+}
+
+/// The value is not repeated in the message: it may be a secret that was pasted in the wrong place.
+fn secret_name(name: &str) -> Result<String, String> {
+    let label = |part: &str| {
+        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = part.as_bytes();
+        let inside = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inside)
+    };
+    if name.len() <= LONGEST && name.split('.').all(label) {
+        return Ok(name.to_owned());
+    }
+    Err("is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in \
+         the workflow's namespace, never the secret itself"
+        .into())
+}
+
+fn secret_key(key: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if key.len() <= LONGEST && key.bytes().all(allowed) && !matches!(key, "." | "..") {
+        return Ok(key.to_owned());
+    }
+    Err("is not the key of a Secret (letters, digits, `-`, `_` and `.`)".into())
+}

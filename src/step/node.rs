@@ -1,0 +1,294 @@
+//! One value of what the user wrote, and where it stands; the reader that the kinds are written in.
+//!
+//! Argo substitutes strings only, so a string is accepted wherever a bool, a number, a list or a map is expected
+//! and it reads as one (contracts: argo-workflows `workflow/common/util.go`).
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::InvalidStep;
+use super::nearest::{hint, listed};
+use super::reference::{Scope, refers};
+
+/// A value, its path, and what references in it mean.
+#[derive(Debug, Clone)]
+pub(super) struct Node<'a> {
+    path: String,
+    value: Value,
+    scope: Scope<'a>,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn new(path: &str, value: &Value, scope: Scope<'a>) -> Self {
+        Self { path: path.to_owned(), value: value.clone(), scope }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The error that `problem` is, here.
+    pub(super) fn refuse(&self, problem: impl Display) -> InvalidStep {
+        InvalidStep::new(self.path.clone(), problem)
+    }
+
+    /// Whether nothing was written: Argo's parameters default to the empty string.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(&self.value, Value::Null) || self.value.as_str() == Some("")
+    }
+
+    /// A line of text, which may be empty.
+    pub(super) fn text(self) -> Result<String, InvalidStep> {
+        let text = self.string()?;
+        self.check_characters(&text, |_| false)?;
+        Ok(text)
+    }
+
+    /// Text in which line breaks and tabs are welcome.
+    pub(super) fn lines(self) -> Result<String, InvalidStep> {
+        let text = self.string()?;
+        self.check_characters(&text, |c| matches!(c, '\n' | '\t'))?;
+        Ok(text)
+    }
+
+    /// A line of text that says something.
+    pub(super) fn word(self) -> Result<String, InvalidStep> {
+        let empty = self.refuse("is empty");
+        let text = self.text()?;
+        if text.trim().is_empty() { Err(empty) } else { Ok(text) }
+    }
+
+    /// A word that reads as a `T`.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(self) -> Result<T, InvalidStep> {
+        self.checked(|word| word.parse().map_err(|bad: T::Err| bad.to_string()))
+    }
+
+    /// A word that `check` turns into a `T`, or says what is wrong with it.
+    pub(super) fn checked<T>(self, check: impl Fn(&str) -> Result<T, String>) -> Result<T, InvalidStep> {
+        let path = self.path.clone();
+        let word = self.word()?;
+        check(&word).map_err(|problem| InvalidStep::new(path, problem))
+    }
+
+    /// `true`, `false`, or a string that is one of them.
+    pub(super) fn bool(self) -> Result<bool, InvalidStep> {
+        if let Value::Bool(value) = self.value {
+            return Ok(value);
+        }
+        let text = self.string_or("true or false")?;
+        text.trim().parse().map_err(|_| self.refuse(format!("expected true or false, got {}", quoted(&text))))
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn number(self, range: RangeInclusive<u32>) -> Result<u32, InvalidStep> {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let text = match &self.value {
+            Value::Number(number) => number.to_string(),
+            _ => self.string_or(&expected)?,
+        };
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| self.refuse(format!("expected {expected}, got {}", quoted(&text))))
+    }
+
+    /// One of a few names.
+    pub(super) fn one_of<T: Copy>(self, names: &[(&str, T)]) -> Result<T, InvalidStep> {
+        let known = || names.iter().map(|(name, _)| *name);
+        self.checked(|word| {
+            let found = names.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+            let problem =
+                || format!("{} is not one of {}{}", quoted(word), listed(known()), hint(word, known()));
+            found.ok_or_else(problem)
+        })
+    }
+
+    /// A list, or a string that holds one as JSON.
+    pub(super) fn list(self) -> Result<Vec<Node<'a>>, InvalidStep> {
+        let node = self.unwrap_json('[')?;
+        match node.value {
+            Value::Array(items) => Ok(items
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| Node {
+                    path: format!("{}[{index}]", node.path),
+                    value,
+                    scope: node.scope,
+                })
+                .collect()),
+            _ => Err(node.wrong("a list")),
+        }
+    }
+
+    /// A list, as JSON too, or a string of items between commas. None of the items may hold a comma.
+    pub(super) fn words(self) -> Result<Vec<Node<'a>>, InvalidStep> {
+        let node = self.unwrap_json('[')?;
+        let Value::String(items) = &node.value else { return node.list() };
+        let items: Vec<_> = items.split(',').map(|item| Value::from(item.trim())).collect();
+        Node { value: Value::Array(items), ..node }.list()
+    }
+
+    /// A map, or a string that holds one as JSON.
+    pub(super) fn map(self) -> Result<BTreeMap<String, Node<'a>>, InvalidStep> {
+        let node = self.unwrap_json('{')?;
+        let Value::Object(map) = node.value else { return Err(node.wrong("a map")) };
+        let mut children = BTreeMap::new();
+        for (key, value) in map {
+            let child = Node { path: child_path(&node.path, &key), value, scope: node.scope };
+            child.check_key(&key)?;
+            children.insert(key, child);
+        }
+        Ok(children)
+    }
+
+    /// A map of texts.
+    pub(super) fn texts(self) -> Result<BTreeMap<String, String>, InvalidStep> {
+        self.map()?.into_iter().map(|(key, node)| Ok((key, node.text()?))).collect()
+    }
+
+    /// A map of which every key is in `known`.
+    pub(super) fn fields(self, known: &'static [&'static str]) -> Result<Fields<'a>, InvalidStep> {
+        let path = self.path.clone();
+        let values = self.map()?;
+        let unknown = values.iter().find(|(key, _)| !known.contains(&key.as_str()));
+        if let Some((key, node)) = unknown {
+            let (near, known) = (hint(key, known.iter().copied()), listed(known.iter().copied()));
+            return Err(node.refuse(format!("unknown field{near}; known: {known}")));
+        }
+        Ok(Fields { path, values })
+    }
+
+    /// What JSON inside a string means: the value itself; other strings have their references replaced.
+    fn unwrap_json(self, opening: char) -> Result<Self, InvalidStep> {
+        let Value::String(raw) = &self.value else { return Ok(self) };
+        self.check_substituted(raw)?;
+        let (text, scope) = if raw.trim_start().starts_with(opening) {
+            (raw.clone(), self.scope)
+        } else {
+            (self.expand(raw)?, Scope::Literal)
+        };
+        let value = if text.trim_start().starts_with(opening) {
+            serde_json::from_str(&text).map_err(|error| self.refuse(format!("is no valid JSON: {error}")))?
+        } else {
+            Value::String(text)
+        };
+        Ok(Self { path: self.path, value, scope })
+    }
+
+    fn string(&self) -> Result<String, InvalidStep> {
+        self.string_or("a string")
+    }
+
+    fn string_or(&self, expected: &str) -> Result<String, InvalidStep> {
+        let Value::String(raw) = &self.value else { return Err(self.wrong(expected)) };
+        self.check_substituted(raw)?;
+        self.expand(raw)
+    }
+
+    fn expand(&self, raw: &str) -> Result<String, InvalidStep> {
+        self.scope.expand(raw).map_err(|problem| self.refuse(problem))
+    }
+
+    /// An expression that Argo left: a misspelt parameter, or one of another template.
+    fn check_substituted(&self, raw: &str) -> Result<(), InvalidStep> {
+        let Some((_, tag)) = raw.split_once("{{").filter(|_| !matches!(self.scope, Scope::Literal)) else {
+            return Ok(());
+        };
+        let tag = tag.split("}}").next().unwrap_or(tag);
+        let problem =
+            format!("Argo did not substitute {}: no such parameter here", quoted(&format!("{{{{{tag}}}}}")));
+        Err(self.refuse(problem))
+    }
+
+    fn check_characters(&self, text: &str, welcome: impl Fn(char) -> bool) -> Result<(), InvalidStep> {
+        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c)) else { return Ok(()) };
+        let code = found as u32;
+        Err(self.refuse(format!("holds a control character (U+{code:04X}), which is not allowed here")))
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), InvalidStep> {
+        self.check_substituted(key)?;
+        self.check_characters(key, |_| false)?;
+        if refers(key) {
+            return Err(self.refuse("a reference can stand in a value only, not in a key"));
+        }
+        if key.is_empty() { Err(self.refuse("a key is empty")) } else { Ok(()) }
+    }
+
+    fn wrong(&self, expected: &str) -> InvalidStep {
+        let quote =
+            if expected == "a string" && self.value.is_number() { "; write it in quotes" } else { "" };
+        let got = match &self.value {
+            Value::Null => "nothing (null)".to_owned(),
+            Value::Bool(value) => format!("the bool {value}"),
+            Value::Number(number) => format!("the number {number}"),
+            Value::String(_) => "a string".to_owned(),
+            Value::Array(_) => "a list".to_owned(),
+            Value::Object(_) => "a map".to_owned(),
+        };
+        self.refuse(format!("expected {expected}, got {got}{quote}"))
+    }
+}
+
+/// The fields of a map, every one of them known.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    path: String,
+    values: BTreeMap<String, Node<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// The field, unless it is absent, null or an empty string.
+    pub(super) fn optional(&mut self, name: &str) -> Option<Node<'a>> {
+        self.values.remove(name).filter(|node| !node.is_absent())
+    }
+
+    /// The field, which must be there and not empty.
+    pub(super) fn required(&mut self, name: &str) -> Result<Node<'a>, InvalidStep> {
+        let node = self.values.remove(name).ok_or_else(|| self.refuse(name, "is missing"))?;
+        if node.is_absent() { Err(node.refuse("is empty")) } else { Ok(node) }
+    }
+
+    /// What `read` makes of the field, or the default when it is absent.
+    pub(super) fn or_default<T: Default>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Node<'a>) -> Result<T, InvalidStep>,
+    ) -> Result<T, InvalidStep> {
+        self.optional(name).map_or_else(|| Ok(T::default()), read)
+    }
+
+    /// A switch that is `default` when absent.
+    pub(super) fn switch(&mut self, name: &str, default: bool) -> Result<bool, InvalidStep> {
+        self.optional(name).map_or(Ok(default), Node::bool)
+    }
+
+    /// The error that `problem` is, at the field `name`.
+    pub(super) fn refuse(&self, name: &str, problem: impl Display) -> InvalidStep {
+        InvalidStep::new(child_path(&self.path, name), problem)
+    }
+}
+
+/// `parent.key`, or `parent["odd key"]`.
+fn child_path(parent: &str, key: &str) -> String {
+    let simple = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    match (parent, simple) {
+        ("", true) => key.to_owned(),
+        (_, true) => format!("{parent}.{key}"),
+        (_, false) => format!("{parent}[{}]", quoted(key)),
+    }
+}
+
+/// The text in quotes, escaped and short enough for a message.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let short: String = text.chars().take(LONGEST).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("\"{}{more}\"", short.escape_debug())
+}

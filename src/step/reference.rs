@@ -1,0 +1,132 @@
+//! `$(build.digest)`: an earlier entry's output, inside any string of a later entry.
+
+use std::collections::BTreeMap;
+
+use super::nearest::{hint, listed};
+use super::outputs::placeholder;
+use crate::outcome::Outputs;
+
+/// An entry of `steps` that a reference may name: its name and the outputs that its kind produces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Earlier {
+    pub(super) name: String,
+    pub(super) outputs: Vec<String>,
+}
+
+/// What a reference means where a string stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// A step by itself: nothing to refer to.
+    Alone,
+    /// Before anything starts: a reference reads as a plausible value.
+    Checking(&'a [Earlier]),
+    /// A reference reads as the output that the entry had.
+    Running(&'a BTreeMap<String, Outputs>),
+    /// The string is itself an output: it is taken as it is.
+    Literal,
+}
+
+impl Scope<'_> {
+    /// `text` with every `$(name.output)` replaced, and `$(` for every `$$(`.
+    pub(super) fn expand(&self, text: &str) -> Result<String, String> {
+        if matches!(self, Self::Literal) {
+            return Ok(text.to_owned());
+        }
+        let mut expanded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find("$(") {
+            let (before, found) = rest.split_at(at);
+            if let Some(before) = before.strip_suffix('$') {
+                expanded.push_str(before);
+                expanded.push_str("$(");
+                rest = &found[2..];
+            } else if let Some((entry, output)) = reference(found) {
+                expanded.push_str(before);
+                expanded.push_str(&self.value(entry, output)?);
+                rest = &found[entry.len() + output.len() + "$(.)".len()..];
+            } else {
+                expanded.push_str(before);
+                expanded.push_str("$(");
+                rest = &found[2..];
+            }
+        }
+        expanded.push_str(rest);
+        Ok(expanded)
+    }
+
+    fn value(&self, entry: &str, output: &str) -> Result<String, String> {
+        match self {
+            Self::Checking(earlier) => check(entry, output, earlier).map(|()| placeholder(output).to_owned()),
+            Self::Running(results) => {
+                results.get(entry).and_then(|outputs| outputs.get(output).cloned()).ok_or_else(|| {
+                    format!("`$({entry}.{output})`: `{entry}` ended without the output `{output}`")
+                })
+            }
+            Self::Alone | Self::Literal => Err(format!(
+                "`$({entry}.{output})`: nothing to refer to, since references work between the entries of `steps` \
+                 only; write `$$({entry}.{output})` for the text itself"
+            )),
+        }
+    }
+}
+
+fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<(), String> {
+    let names = || earlier.iter().map(|earlier| earlier.name.as_str());
+    let Some(found) = earlier.iter().find(|earlier| earlier.name == entry) else {
+        let known = if earlier.is_empty() { "there is none".into() } else { listed(names()) };
+        let near = hint(entry, names());
+        return Err(format!(
+            "`$({entry}.{output})`: no earlier entry is named `{entry}`{near}; earlier: {known}"
+        ));
+    };
+    if found.outputs.iter().any(|known| known == output) {
+        return Ok(());
+    }
+    let known = || found.outputs.iter().map(String::as_str);
+    let near = hint(output, known());
+    Err(format!(
+        "`$({entry}.{output})`: `{entry}` has no output `{output}`{near}; it has {}",
+        listed(known())
+    ))
+}
+
+/// `$(name.output)` at the beginning of `text`; `$(date)` and other shell text is no reference.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let (inside, _) = text.strip_prefix("$(")?.split_once(')')?;
+    let (entry, output) = inside.split_once('.')?;
+    (is_name(entry) && is_name(output)).then_some((entry, output))
+}
+
+/// Whether `text` holds a reference (escaped ones apart).
+pub(super) fn refers(text: &str) -> bool {
+    Scope::Alone.expand(text).is_err()
+}
+
+/// `[a-z0-9-]+`: an entry's name.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn references_are_replaced_once_and_shell_text_is_left_alone() {
+        let outputs = Outputs::from([("digest".to_owned(), "sha256:1 $(build.image)".to_owned())]);
+        let results = BTreeMap::from([("build".to_owned(), outputs)]);
+        for (text, expanded) in [
+            ("plain", "plain"),
+            ("a $(build.digest) b", "a sha256:1 $(build.image) b"),
+            ("$(build.digest)$(build.digest)", "sha256:1 $(build.image)sha256:1 $(build.image)"),
+            ("$$(build.digest)", "$(build.digest)"),
+            ("$$$(x.y)", "$$(x.y)"),
+            ("$(date +%s) $(uname) $( $(", "$(date +%s) $(uname) $( $("),
+            ("$(Build.digest) $(build.)", "$(Build.digest) $(build.)"),
+        ] {
+            assert_eq!(Scope::Running(&results).expand(text).unwrap(), expanded, "{text}");
+        }
+        assert!(Scope::Running(&results).expand("$(build.image)").is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! `steps`: several kinds in one node, in order; a later entry may refer to an earlier one's outputs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::node::Node;
+use super::reference::{Earlier, Scope, is_name};
+use super::{InvalidStep, Kind, Step};
+use crate::outcome::Outputs;
+
+/// A valid `steps` step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steps {
+    /// What to run, in order; not empty, names unique.
+    pub entries: Vec<Entry>,
+}
+
+/// One of the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, by which later entries refer to it and its outputs are called; `[a-z0-9-]+`, its kind by default.
+    pub name: String,
+    /// The step with a plausible value for every reference: good for its kind and outputs, not for running.
+    pub template: Step,
+    /// Where it stands, such as `steps[1]`.
+    path: String,
+    /// What the user wrote, references unresolved.
+    body: Value,
+}
+
+impl Entry {
+    /// The step as it is to run, with the outputs of the entries before it in place of the references.
+    ///
+    /// Errors when an output is missing, or does not fit where it was put (an empty digest, say).
+    pub fn resolve(&self, outputs: &BTreeMap<String, Outputs>) -> Result<Step, InvalidStep> {
+        super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)))
+    }
+
+    fn read(node: Node<'_>, earlier: &[Earlier]) -> Result<Self, InvalidStep> {
+        let path = node.path().to_owned();
+        let mut map = node.map()?;
+        if let Some(nested) = map.get(Kind::Steps.name()) {
+            return Err(nested.refuse("`steps` cannot be nested; write its entries into the one list"));
+        }
+        let name = map.remove("name").filter(|name| !name.is_absent());
+        let body = Value::Object(map.iter().map(|(key, node)| (key.clone(), node.value().clone())).collect());
+        let template = super::parse_kind(Node::new(&path, &body, Scope::Checking(earlier)))?;
+        let name = name.map_or_else(|| Ok(template.kind().to_string()), |node| read_name(node))?;
+        if earlier.iter().any(|other| other.name == name) {
+            let problem = format!("another entry is named `{name}`; give this one a `name` of its own");
+            return Err(InvalidStep::new(path, problem));
+        }
+        Ok(Self { name, template, path, body })
+    }
+}
+
+/// Reads the value under `steps`.
+pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
+    let empty = node.refuse("is empty; write at least one step");
+    let mut entries = Vec::new();
+    let mut earlier = Vec::new();
+    for item in node.list()? {
+        let entry = Entry::read(item, &earlier)?;
+        earlier.push(Earlier { name: entry.name.clone(), outputs: entry.template.outputs() });
+        entries.push(entry);
+    }
+    if entries.is_empty() { Err(empty) } else { Ok(Steps { entries }) }
+}
+
+fn read_name(node: Node<'_>) -> Result<String, InvalidStep> {
+    node.checked(|name| match is_name(name) {
+        true => Ok(name.to_owned()),
+        false => Err("is not a name of lower-case letters, digits and `-`".into()),
+    })
+}
