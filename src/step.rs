@@ -38,7 +38,7 @@ pub enum Step {
     /// A Dockerfile build.
     Build(Box<Build>),
     /// One commit to a GitOps repository.
-    UpdateManifest(UpdateManifest),
+    UpdateManifest(Box<UpdateManifest>),
     /// Several of the others in one node, in order.
     Steps(Steps),
 }
@@ -66,7 +66,9 @@ fn parse_kind(body: Node<'_>) -> Result<Step, InvalidStep> {
     let (kind, node) = take_kind(body)?;
     match kind {
         Kind::Build => build::read(node).map(|build| Step::Build(Box::new(build))),
-        Kind::UpdateManifest => update_manifest::read(node).map(Step::UpdateManifest),
+        Kind::UpdateManifest => {
+            update_manifest::read(node).map(|update| Step::UpdateManifest(Box::new(update)))
+        }
         Kind::Steps => steps::read(node).map(Step::Steps),
     }
 }
