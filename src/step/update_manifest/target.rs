@@ -29,12 +29,12 @@ fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
     Ok(Target { file, edits })
 }
 
-/// A map of dotted paths to their new values.
+/// A map of dotted paths to their new values; an empty one is a parameter that was forgotten.
 fn helm(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
     let empty = node.refuse("is empty; write at least one path and its value");
     let edit = |(path, node): (String, Node<'_>)| {
-        let path: Path = path.parse().map_err(|bad| node.refuse(format!("is not a path: {bad}")))?;
-        Ok(Edit::Helm { path, value: node.text()? })
+        let path: Path = path.parse().map_err(|bad| node.refuse(bad))?;
+        Ok(Edit::Helm { path, value: node.word()? })
     };
     let edits = node.map()?.into_iter().map(edit).collect::<Result<Vec<_>, _>>()?;
     if edits.is_empty() { Err(empty) } else { Ok(edits) }
@@ -44,21 +44,18 @@ fn helm(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
 fn kustomize(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `newTag`, `newName` or `digest`");
     let mut fields = node.fields(&["name", "newName", "newTag", "digest"])?;
-    let name = fields.required("name")?.word()?;
+    let image = fields.required("name")?.word()?;
     let mut edits = Vec::new();
-    for (key, field) in FIELDS {
-        let Some(node) = fields.optional(key) else { continue };
-        let value = node.checked(|value| check(*field, value))?;
-        edits.push(Edit::Kustomize { name: name.clone(), field: *field, value });
+    for &field in FIELDS {
+        let Some(node) = fields.optional(field.key()) else { continue };
+        let value = node.checked(|value| check(field, value))?;
+        edits.push(Edit::Kustomize { image: image.clone(), field, value });
     }
     if edits.is_empty() { Err(empty) } else { Ok(edits) }
 }
 
-const FIELDS: &[(&str, KustomizeField)] = &[
-    ("newName", KustomizeField::NewName),
-    ("newTag", KustomizeField::NewTag),
-    ("digest", KustomizeField::Digest),
-];
+/// In the order in which they are changed.
+const FIELDS: &[KustomizeField] = &[KustomizeField::NewName, KustomizeField::NewTag, KustomizeField::Digest];
 
 fn check(field: KustomizeField, value: &str) -> Result<String, String> {
     let (whole, what) = match field {
