@@ -6,6 +6,15 @@ use std::fmt;
 /// A step's output parameters, by name.
 pub type Outputs = BTreeMap<String, String>;
 
+/// A step that succeeded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Success {
+    /// One line for the node's message: what was made.
+    pub summary: String,
+    /// Every output that the step's kind produces.
+    pub outputs: Outputs,
+}
+
 /// Whose turn it is after a failure; Argo's node phase and `retryPolicy` follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {

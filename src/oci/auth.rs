@@ -87,6 +87,14 @@ impl Auth {
         self.logins.get(&normalise(host))
     }
 
+    /// Every password and token, for whoever blots secrets out of text.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        self.logins.values().map(|login| match login {
+            Login::Password { password, .. } => password,
+            Login::Identity(token) => token,
+        })
+    }
+
     /// Whether there is no login at all.
     pub fn is_empty(&self) -> bool {
         self.logins.is_empty()
