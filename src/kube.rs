@@ -1,1 +1,214 @@
-//! Kubernetes Secrets by reference.
+//! Kubernetes Secrets by reference: from the API server with the plugin's ServiceAccount, or, at a
+//! terminal and in tests, from a directory laid out as `DIR/SECRET/KEY`, as kubelet mounts them.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1 as core;
+use kube::{Api, Client, Config};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use crate::outcome::Fault;
+
+/// One Secret: its type (absent when it comes from a directory) and its values.
+#[derive(Debug)]
+pub struct Secret {
+    name: String,
+    kind: Option<String>,
+    data: BTreeMap<String, SecretString>,
+}
+
+impl Secret {
+    /// The value under `key`; the error lists the keys there are.
+    pub fn key(&self, key: &str) -> Result<&SecretString, SecretError> {
+        self.data.get(key).ok_or_else(|| SecretError::MissingKey {
+            name: self.name.clone(),
+            key: key.to_owned(),
+            present: self.data.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Whether the Secret has `key`.
+    pub fn has(&self, key: &str) -> bool {
+        self.data.contains_key(key)
+    }
+
+    /// Refuses a Secret of another type than `wanted`. One without a type (from a directory) passes.
+    pub fn expect_kind(&self, wanted: &'static str) -> Result<(), SecretError> {
+        match &self.kind {
+            Some(kind) if kind != wanted => {
+                Err(SecretError::WrongKind { name: self.name.clone(), kind: kind.clone(), wanted })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a Secret could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The Secret does not exist.
+    #[error("secret `{name}` does not exist in {place}; create it there, or correct the step's reference")]
+    NotFound {
+        /// The Secret's name.
+        name: String,
+        /// A namespace or a directory.
+        place: String,
+    },
+    /// The Secret has no such key.
+    #[error("secret `{name}` has no key `{key}`; it has: {present}")]
+    MissingKey {
+        /// The Secret's name.
+        name: String,
+        /// The key asked for.
+        key: String,
+        /// The keys there are, for the message.
+        present: String,
+    },
+    /// The Secret's type does not fit its use.
+    #[error("secret `{name}` has type `{kind}`, but `{wanted}` is needed here")]
+    WrongKind {
+        /// The Secret's name.
+        name: String,
+        /// Its type.
+        kind: String,
+        /// The type needed.
+        wanted: &'static str,
+    },
+    /// A value is not text.
+    #[error("secret `{name}`: the value of key `{key}` is not UTF-8 text")]
+    NotText {
+        /// The Secret's name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// RBAC refuses the plugin's ServiceAccount.
+    #[error(
+        "reading secret `{name}` in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; \
+         grant it `get` on that secret (a Role with resourceNames: [{name}])"
+    )]
+    Forbidden {
+        /// The Secret's name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// There is no API server to ask.
+    #[error(
+        "reading secret `{name}`: no Kubernetes API is configured ({reason}); in a pod, mount the plugin's \
+         ServiceAccount token (automountServiceAccountToken: true), at a terminal, use --secrets-dir or KUBECONFIG"
+    )]
+    NoApi {
+        /// The Secret's name.
+        name: String,
+        /// Why none could be found.
+        reason: String,
+    },
+    /// The API server, or the file system, failed.
+    #[error("reading secret `{name}` failed: {reason}")]
+    Unavailable {
+        /// The Secret's name.
+        name: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl SecretError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unavailable { .. } => Fault::Transient,
+            _ => Fault::User,
+        }
+    }
+}
+
+/// Where Secrets come from.
+pub enum Secrets {
+    /// The API server that the environment names, connected to when first asked.
+    Api(Box<OnceCell<Client>>),
+    /// A directory of directories of files.
+    Directory(PathBuf),
+}
+
+impl Secrets {
+    /// Secrets of the cluster that the environment names (in-cluster, or KUBECONFIG).
+    pub fn from_api() -> Self {
+        Self::Api(Box::default())
+    }
+
+    /// The Secret `name` of `namespace`.
+    pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
+        match self {
+            Self::Api(client) => from_api(client, namespace, name).await,
+            Self::Directory(root) => from_directory(root, name).await,
+        }
+    }
+}
+
+async fn from_api(cell: &OnceCell<Client>, namespace: &str, name: &str) -> Result<Secret, SecretError> {
+    let no_api = |reason: String| SecretError::NoApi { name: name.to_owned(), reason };
+    let client = cell
+        .get_or_try_init(|| async {
+            let config = Config::infer().await.map_err(|e| no_api(e.to_string()))?;
+            Client::try_from(config).map_err(|e| no_api(e.to_string()))
+        })
+        .await?;
+    let found = Api::<core::Secret>::namespaced(client.clone(), namespace)
+        .get(name)
+        .await
+        .map_err(|error| api_error(error, namespace, name))?;
+    let data = found
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| text(name, key, value.0))
+        .collect::<Result<_, _>>()?;
+    Ok(Secret { name: name.to_owned(), kind: found.type_, data })
+}
+
+fn api_error(error: kube::Error, namespace: &str, name: &str) -> SecretError {
+    let name = name.to_owned();
+    match error {
+        kube::Error::Api(status) if status.code == 404 => {
+            SecretError::NotFound { name, place: format!("namespace `{namespace}`") }
+        }
+        kube::Error::Api(status) if status.code == 403 => {
+            SecretError::Forbidden { name, namespace: namespace.to_owned() }
+        }
+        other => SecretError::Unavailable { name, reason: other.to_string() },
+    }
+}
+
+async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> {
+    let unavailable =
+        |e: std::io::Error| SecretError::Unavailable { name: name.to_owned(), reason: e.to_string() };
+    let mut entries = tokio::fs::read_dir(root.join(name)).await.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => SecretError::NotFound {
+            name: name.to_owned(),
+            place: format!("the secrets directory `{}`", root.display()),
+        },
+        _ => unavailable(e),
+    })?;
+    let mut data = BTreeMap::new();
+    while let Some(entry) = entries.next_entry().await.map_err(unavailable)? {
+        // kubelet's own `..data` links are directories beside the keys.
+        if tokio::fs::metadata(entry.path()).await.is_ok_and(|m| m.is_file()) {
+            let value = tokio::fs::read(entry.path()).await.map_err(unavailable)?;
+            let (key, value) = text(name, entry.file_name().to_string_lossy().into_owned(), value)?;
+            data.insert(key, value);
+        }
+    }
+    Ok(Secret { name: name.to_owned(), kind: None, data })
+}
+
+fn text(name: &str, key: String, value: Vec<u8>) -> Result<(String, SecretString), SecretError> {
+    match String::from_utf8(value) {
+        Ok(value) => Ok((key, SecretString::from(value))),
+        Err(_) => Err(SecretError::NotText { name: name.to_owned(), key }),
+    }
+}
