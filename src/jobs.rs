@@ -1,1 +1,16 @@
-//! The table of jobs: identity, single flight, limits, timeout, retention, drain.
+//! The table of jobs: one job per (workflow uid, resolved template), however often it is asked for.
+//!
+//! Argo's agent re-sends a request whose reply it lost, replays every task after its own restart, and
+//! may ask again after the end (contracts: "expect concurrent duplicates, replays, re-polls"). The table
+//! answers all of them from the same job. A job ends exactly once; what it ended as never changes.
+
+mod job;
+mod key;
+mod table;
+
+pub use job::{Ending, JobContext, JobSpec, JobState, Phase, View, Work};
+pub use key::JobKey;
+pub use table::{Draining, JobTable, Limits};
+
+#[cfg(test)]
+mod tests;

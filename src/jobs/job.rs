@@ -1,0 +1,211 @@
+//! One job: its states, its work, and the three named ways in which it ends.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::git::PushGate;
+use crate::outcome::{Fault, StepError, Success};
+use crate::progress::{Progress, elapsed_text};
+
+/// What a job does, started at most once.
+pub type Work = Box<dyn FnOnce(JobContext) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send>;
+
+/// How a job's work ended.
+pub type Ending = Result<Success, StepError>;
+
+/// A job that is to be started.
+pub struct JobSpec {
+    /// What it does.
+    pub work: Work,
+    /// How long it may take, from when it was accepted.
+    pub limit: Duration,
+}
+
+/// What the table lends to a job's work.
+pub struct JobContext {
+    /// Where the work says what it is doing.
+    pub progress: watch::Sender<Progress>,
+    /// Passed before a push, and held while it is in flight: a stop waits for it.
+    pub gate: Arc<PushGate>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone)]
+pub enum JobState {
+    /// Accepted, and waiting for a slot.
+    Queued,
+    /// Its work runs.
+    Running,
+    /// It ended so, and stays so.
+    Done(Arc<Ending>),
+}
+
+/// A job as one poll sees it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since it was accepted.
+    pub elapsed: Duration,
+}
+
+/// A job's state, with what a poll wants to know about it.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    /// The n-th in the queue, from 1.
+    Queued(usize),
+    /// What it is doing.
+    Running(Progress),
+    /// How it ended.
+    Done(Arc<Ending>),
+}
+
+/// Why a job is stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    TimedOut(Duration),
+    Abandoned(Duration),
+    Draining,
+}
+
+impl Stop {
+    fn into_error(self, doing: &str) -> StepError {
+        match self {
+            Self::TimedOut(limit) => StepError::user(format!(
+                "the step took longer than its timeout of {}, during: {doing}; \
+                 raise the template's `timeout`, or see the log for what was slow",
+                elapsed_text(limit)
+            )),
+            Self::Abandoned(lease) => StepError::transient(format!(
+                "cancelled during: {doing}: Argo's agent did not ask for {}, so nobody waits for this step",
+                elapsed_text(lease)
+            )),
+            Self::Draining => {
+                StepError::transient(format!("cancelled during: {doing}: argo-buildkit is shutting down"))
+            }
+        }
+    }
+}
+
+/// A job in the table.
+pub(super) struct Job {
+    pub(super) accepted: Instant,
+    state: watch::Sender<JobState>,
+    progress: watch::Sender<Progress>,
+    stop: CancellationToken,
+    cause: Mutex<Option<Stop>>,
+    polled: Mutex<Instant>,
+    gate: Arc<PushGate>,
+}
+
+impl Job {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            accepted: now,
+            state: watch::Sender::new(JobState::Queued),
+            progress: watch::Sender::new(Progress::default()),
+            stop: CancellationToken::new(),
+            cause: Mutex::new(None),
+            polled: Mutex::new(now),
+            gate: Arc::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> JobState {
+        self.state.borrow().clone()
+    }
+
+    pub(super) fn watch(&self) -> (watch::Receiver<JobState>, watch::Receiver<Progress>) {
+        (self.state.subscribe(), self.progress.subscribe())
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
+    }
+
+    pub(super) fn touch(&self) {
+        *locked(&self.polled) = Instant::now();
+    }
+
+    pub(super) fn unpolled(&self) -> Duration {
+        locked(&self.polled).elapsed()
+    }
+
+    /// Ends the job for `cause`, unless it has ended or is already being stopped.
+    pub(super) fn stop(&self, cause: Stop) {
+        locked(&self.cause).get_or_insert(cause);
+        self.stop.cancel();
+    }
+
+    /// Says how the job ended, for good.
+    pub(super) fn finish(&self, ending: Ending) {
+        self.state.send_replace(JobState::Done(Arc::new(ending)));
+    }
+
+    /// Waits for the slot, then works until the end, the limit, or a stop, whichever is first.
+    pub(super) async fn run<Slot>(&self, spec: JobSpec, slot: impl Future<Output = Slot>) -> Ending {
+        let limit = tokio::time::sleep_until(self.accepted + spec.limit);
+        tokio::pin!(limit);
+        let stopped = async {
+            tokio::select! {
+                () = &mut limit => self.stop(Stop::TimedOut(spec.limit)),
+                () = self.stop.cancelled() => {}
+            }
+        };
+        tokio::pin!(stopped);
+        let _slot = tokio::select! {
+            biased;
+            () = &mut stopped => return Err(self.stopped_error("waiting in the queue")),
+            slot = slot => slot,
+        };
+        self.state.send_replace(JobState::Running);
+        let context = JobContext { progress: self.progress.clone(), gate: self.gate.clone() };
+        let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            ended = &mut work => return ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
+            () = &mut stopped => {}
+        }
+        self.gate.close();
+        // A push in flight is let finish: whether it landed must be known.
+        tokio::select! {
+            biased;
+            ended = &mut work => ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
+            () = self.gate.idle() => Err(self.stopped_error(&self.progress().now)),
+        }
+    }
+
+    fn stopped_error(&self, doing: &str) -> StepError {
+        let cause = locked(&self.cause).unwrap_or(Stop::Draining);
+        cause.into_error(if doing.is_empty() { "its start" } else { doing })
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    tracing::error!(panic = said, "a job panicked");
+    StepError::new(
+        Fault::Ours,
+        format!("argo-buildkit has a bug: the step panicked ({said}); please report it"),
+    )
+}
+
+/// A lock that a panic elsewhere does not poison: the values behind it are replaced whole.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

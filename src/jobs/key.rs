@@ -1,0 +1,50 @@
+//! A job's identity.
+
+use std::fmt;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// What a job is known by. Argo sends no node id, so it is derived from the workflow's uid and the
+/// resolved template; it also names the BuildKit solve, so that a restarted sidecar finds its build again.
+///
+/// A retry is a new job as soon as the template contains its number (`{{retries}}`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobKey(String);
+
+impl JobKey {
+    /// The key of `template` in the workflow `uid`. The order of the template's keys does not matter:
+    /// `serde_json` keeps objects sorted (a test pins that).
+    pub fn derive(uid: &str, template: &Value) -> Self {
+        let digest = Sha256::new()
+            .chain_update(b"argo-buildkit job 1\0")
+            .chain_update(uid)
+            .chain_update([0])
+            .chain_update(template.to_string())
+            .finalize();
+        Self(hex::encode(&digest[..16]))
+    }
+}
+
+impl fmt::Display for JobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn identity_is_the_uid_and_the_template_whatever_the_order_of_its_keys() {
+        let key =
+            |uid: &str, text: &str| JobKey::derive(uid, &serde_json::from_str(text).unwrap_or_default());
+        assert_eq!(key("u", r#"{"a":1,"b":2}"#), key("u", r#"{"b":2,"a":1}"#));
+        assert_ne!(key("u", r#"{"a":1}"#), key("u", r#"{"a":2}"#));
+        assert_ne!(key("u", r#"{"a":1}"#), key("v", r#"{"a":1}"#));
+        assert_ne!(JobKey::derive("ab", &json!("c")), JobKey::derive("a", &json!("bc")));
+    }
+}

@@ -1,0 +1,146 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::*;
+use crate::outcome::{Fault, StepError, Success};
+use crate::progress::Progress;
+
+fn limits() -> Limits {
+    Limits { running: 2, kept: 3, kept_bytes: 1000, lease: Duration::from_secs(60) }
+}
+
+fn key(n: usize) -> JobKey {
+    JobKey::derive("uid", &json!(n))
+}
+
+fn spec<F>(work: impl FnOnce(JobContext) -> F + Send + 'static) -> JobSpec
+where
+    F: Future<Output = Ending> + Send + 'static,
+{
+    JobSpec { work: Box::new(|context| Box::pin(work(context))), limit: Duration::from_secs(3600) }
+}
+
+fn done(text: &str) -> Ending {
+    Ok(Success { summary: text.to_owned(), ..Success::default() })
+}
+
+/// Waits until the job `n` has ended, and says how.
+async fn ending(table: &JobTable, n: usize) -> Arc<Ending> {
+    let (mut state, _) = table.watch(&key(n)).unwrap();
+    let state = state.wait_for(|s| matches!(s, JobState::Done(_))).await.unwrap().clone();
+    let JobState::Done(ending) = state else { unreachable!() };
+    ending
+}
+
+fn message(ending: &Ending) -> String {
+    ending.as_ref().unwrap_err().message.clone()
+}
+
+#[tokio::test]
+async fn concurrent_duplicates_see_one_job_and_a_late_poll_its_end() {
+    let table = JobTable::new(limits());
+    let started = Arc::new(AtomicUsize::new(0));
+    for _ in 0..64 {
+        let started = started.clone();
+        let spec = spec(async move |_| {
+            started.fetch_add(1, Ordering::SeqCst);
+            done("once")
+        });
+        table.poll_or_start(&key(1), spec).unwrap();
+    }
+    assert_eq!(ending(&table, 1).await.as_ref().as_ref().unwrap().summary, "once");
+    assert!(matches!(table.poll(&key(1)).unwrap().unwrap().phase, Phase::Done(_)));
+    assert_eq!(started.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
+    let table = JobTable::new(limits());
+    let release = Arc::new(Notify::new());
+    for n in 0..5 {
+        let release = release.clone();
+        let held = spec(async move |_| {
+            release.notified().await;
+            done("")
+        });
+        table.poll_or_start(&key(n), held).unwrap();
+    }
+    let (mut second, _) = table.watch(&key(1)).unwrap();
+    second.wait_for(|s| matches!(s, JobState::Running)).await.unwrap();
+    let places: Vec<_> = (0..5).map(|n| table.poll(&key(n)).unwrap().unwrap().phase).collect();
+    assert!(
+        matches!(
+            places[..],
+            [Phase::Running(_), Phase::Running(_), Phase::Queued(1), Phase::Queued(2), Phase::Queued(3)]
+        ),
+        "{places:?}"
+    );
+    assert_eq!(table.load(), (3, 2));
+    release.notify_waiters();
+    ending(&table, 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_ends_the_job_names_what_it_did_and_stays_the_end() {
+    let table = JobTable::new(limits());
+    let slow = JobSpec {
+        limit: Duration::from_secs(30),
+        ..spec(async |context| {
+            context.progress.send_replace(Progress::now("[3/7] RUN sleep"));
+            std::future::pending().await
+        })
+    };
+    table.poll_or_start(&key(1), slow).unwrap();
+    let error = ending(&table, 1).await;
+    insta::assert_snapshot!(message(&error), @"the step took longer than its timeout of 30 s, during: [3/7] RUN sleep; raise the template's `timeout`, or see the log for what was slow");
+    assert_eq!(error.as_ref().as_ref().unwrap_err().fault, Fault::User);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_nobody_asks_for_is_cancelled() {
+    let table = JobTable::new(limits());
+    let endless =
+        JobSpec { limit: Duration::from_secs(3600), ..spec(async |_| std::future::pending().await) };
+    table.poll_or_start(&key(1), endless).unwrap();
+    insta::assert_snapshot!(message(&*ending(&table, 1).await), @"cancelled during: its start: Argo's agent did not ask for 60 s, so nobody waits for this step");
+}
+
+#[tokio::test]
+async fn a_panic_is_our_error_and_the_table_goes_on() {
+    let table = JobTable::new(limits());
+    table.poll_or_start(&key(1), spec(async |_| panic!("index out of bounds"))).unwrap();
+    let error = ending(&table, 1).await;
+    assert_eq!(error.as_ref().as_ref().unwrap_err().fault, Fault::Ours);
+    assert!(message(&error).contains("index out of bounds"));
+    table.poll_or_start(&key(2), spec(async |_| done("fine"))).unwrap();
+    assert!(ending(&table, 2).await.is_ok());
+}
+
+#[tokio::test]
+async fn finished_jobs_are_kept_in_number_and_bytes_and_the_newest_always() {
+    let table = JobTable::new(limits());
+    for n in 0..5 {
+        table.poll_or_start(&key(n), spec(async |_| done("small"))).unwrap();
+        ending(&table, n).await;
+    }
+    assert!(table.poll(&key(1)).is_none() && table.poll(&key(2)).is_some());
+    table.poll_or_start(&key(9), spec(async |_| done(&"x".repeat(5000)))).unwrap();
+    ending(&table, 9).await;
+    assert!(table.poll(&key(4)).is_none() && table.poll(&key(9)).is_some());
+}
+
+#[tokio::test]
+async fn a_drain_takes_no_jobs_stops_those_there_are_and_reports_none_of_them() {
+    let table = JobTable::new(limits());
+    table.poll_or_start(&key(1), spec(async |_| std::future::pending().await)).unwrap();
+    assert!(table.drain(Duration::from_secs(25)).await);
+    assert_eq!(table.poll(&key(1)).unwrap().unwrap_err(), Draining);
+    let error: Ending = Err(StepError::user(""));
+    assert_eq!(table.poll_or_start(&key(2), spec(async |_| error)).unwrap_err(), Draining);
+}
