@@ -1,1 +1,166 @@
-//! What each step kind does: orchestration only.
+//! What each step kind does: orchestration only. The work is in the clients below.
+
+mod build;
+mod context;
+mod credentials;
+mod steps;
+mod update_manifest;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::buildkit::Buildkit;
+use crate::config::Neighbours;
+use crate::git::{Git, GitError, PushGate};
+use crate::kube::Secrets;
+use crate::metrics::{self, Metrics, Outcome};
+use crate::oci::{OciError, Registry};
+use crate::outcome::{Fault, StepError, Success};
+use crate::progress::Progress;
+use crate::redact::Redactor;
+use crate::step::{Kind, Step};
+use crate::telemetry;
+use context::Cx;
+
+/// The workflow that a step belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// Its namespace: that of the Secrets which its steps name.
+    pub namespace: String,
+    /// Its uid: its trace id.
+    pub uid: String,
+}
+
+/// The clients, and what runs steps with them.
+pub struct Engine {
+    buildkit: Buildkit,
+    git: Git,
+    secrets: Secrets,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+}
+
+/// Why the engine cannot be made: a CA bundle that cannot be read, for instance.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the room that failed, named so")]
+pub enum EngineError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Oci(#[from] OciError),
+}
+
+impl Engine {
+    /// The engine of one process. Connects to nothing yet.
+    pub fn new(neighbours: &Neighbours, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
+        Ok(Self {
+            buildkit: neighbours.buildkit(),
+            git: neighbours.git()?,
+            secrets: neighbours.secrets(),
+            registry: Registry::new()?,
+            metrics,
+        })
+    }
+
+    /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
+    /// started do not start. `reference` names its builds at buildkitd: the same step has the same one
+    /// after a restart. No secret that the step read is in what comes back.
+    pub async fn run(
+        &self,
+        step: Step,
+        workflow: Workflow,
+        reference: String,
+        progress: watch::Sender<Progress>,
+        gate: Arc<PushGate>,
+    ) -> Result<Success, StepError> {
+        let cx = Cx::new(workflow, reference, progress, gate);
+        let ended = self.step(&step, &cx).await;
+        clean(ended, &cx.redactor)
+    }
+
+    /// Runs one step in a span of its own, and counts it.
+    async fn step(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
+        let kind = step.kind();
+        let span = span(kind, cx);
+        let mut counted =
+            Counted { metrics: &self.metrics, kind: label(kind), started: Instant::now(), outcome: None };
+        let work = async {
+            let ended = match step {
+                Step::Build(build) => build::run(self, build, cx).await,
+                Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
+                Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
+            };
+            log(&ended, counted.started, &cx.redactor);
+            ended
+        };
+        let ended = work.instrument(span).await;
+        counted.outcome = Some(match &ended {
+            Ok(_) => Outcome::Succeeded,
+            Err(error) if error.fault == Fault::User => Outcome::Failed,
+            Err(_) => Outcome::Error,
+        });
+        ended
+    }
+}
+
+fn span(kind: Kind, cx: &Cx) -> tracing::Span {
+    let span = info_span!(
+        "step",
+        otel.name = %kind,
+        step.kind = %kind,
+        workflow.name = %cx.workflow.name,
+        workflow.namespace = %cx.workflow.namespace,
+        workflow.uid = %cx.workflow.uid,
+        job = %cx.reference,
+    );
+    if cx.is_outermost() {
+        telemetry::join_workflow(&span, &cx.workflow.uid);
+    }
+    span
+}
+
+fn log(ended: &Result<Success, StepError>, started: Instant, redactor: &Redactor) {
+    let seconds = started.elapsed().as_secs_f64();
+    match ended {
+        Ok(success) => info!(seconds, "{}", redactor.clean(&success.summary)),
+        Err(error) => warn!(seconds, fault = ?error.fault, "{}", redactor.clean(&error.message)),
+    }
+}
+
+/// Counts a step once it has ended; one whose future was dropped was cancelled.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    kind: metrics::Kind,
+    started: Instant,
+    outcome: Option<Outcome>,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
+        self.metrics.step_ended(self.kind, outcome, self.started.elapsed());
+    }
+}
+
+fn label(kind: Kind) -> metrics::Kind {
+    match kind {
+        Kind::Build => metrics::Kind::Build,
+        Kind::UpdateManifest => metrics::Kind::UpdateManifest,
+        Kind::Steps => metrics::Kind::Steps,
+    }
+}
+
+fn clean(ended: Result<Success, StepError>, redactor: &Redactor) -> Result<Success, StepError> {
+    let outputs = |o: crate::outcome::Outputs| {
+        o.into_iter().map(|(name, value)| (name, redactor.clean(&value))).collect()
+    };
+    match ended {
+        Ok(s) => Ok(Success { summary: redactor.clean(&s.summary), outputs: outputs(s.outputs) }),
+        Err(e) => Err(StepError { message: redactor.clean(&e.message), outputs: outputs(e.outputs), ..e }),
+    }
+}

@@ -1,0 +1,80 @@
+//! The registry cache: exported after the image is pushed, and only when that is of use.
+//!
+//! An export of what is already there costs a HEAD per blob and a manifest, every time. So the image is
+//! pushed first; the cache follows in a solve of its own, of which every step is cached by then.
+
+use std::fmt;
+
+use tracing::warn;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::inputs::Inputs;
+use super::{report, request, solve};
+use crate::buildkit::Solved;
+use crate::outcome::StepError;
+use crate::step::Build;
+use crate::step::build::CacheExport;
+
+/// What became of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// None was asked for.
+    None,
+    /// It was written.
+    Exported,
+    /// Nothing new was built, and the registry has it already.
+    Skipped,
+    /// It could not be written, and the step says to go on.
+    Failed(String),
+}
+
+impl fmt::Display for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Exported => "exported",
+            Self::Skipped => "skipped",
+            Self::Failed(_) => "failed",
+        })
+    }
+}
+
+pub(super) async fn export(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    solved: &Solved,
+    cx: &Cx,
+) -> Result<Cache, StepError> {
+    let Some(to) = &build.cache.to else { return Ok(Cache::None) };
+    if !to.always && solved.cached_steps == solved.total_steps && is_there(engine, to, inputs).await {
+        return Ok(Cache::Skipped);
+    }
+    cx.now(format!("exporting the cache to {}", to.target.image));
+    let mut request = request::cache(build, inputs);
+    request.reference = format!("{}-cache", cx.reference);
+    let session = inputs.session();
+    match solve::shown(cx, async |progress| engine.buildkit.solve(&request, session, progress).await).await {
+        Ok(_) => Ok(Cache::Exported),
+        Err(error) if to.ignore_error => {
+            warn!("the cache was not exported: {}", cx.redactor.clean(&error.message));
+            Ok(Cache::Failed(error.message))
+        }
+        Err(error) => {
+            let error = report::failure(error, cx);
+            let message = format!(
+                "the image was pushed, but exporting the cache to {} failed: {}\n\
+                 set cache.to.ignore-error to go on without it",
+                to.target.image, error.message
+            );
+            Err(StepError { message, ..error })
+        }
+    }
+}
+
+/// Whether the registry has the cache. One that cannot be asked is written to: that gives the better error.
+async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> bool {
+    let found = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure).await;
+    matches!(found, Ok(Some(_)))
+}

@@ -1,0 +1,78 @@
+//! What a build tells: outputs, the error, a span per vertex.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::context::Cx;
+use super::cache::Cache;
+use super::inputs::Inputs;
+use crate::buildkit::{BuildError, Solved, VertexSummary};
+use crate::outcome::{Fault, Outputs, StepError, Success};
+use crate::progress::elapsed_text;
+use crate::step::Build;
+use crate::telemetry::{self, Past};
+
+/// The outputs, and a line about them.
+pub(super) fn success(
+    build: &Build,
+    inputs: &Inputs,
+    solved: &Solved,
+    cache: &Cache,
+    took: Duration,
+) -> Result<Success, StepError> {
+    let digest = solved.digest.clone().ok_or_else(|| {
+        StepError::new(
+            Fault::Ours,
+            "buildkitd built the image, but its answer has no digest; please report it",
+        )
+    })?;
+    let tags: Vec<_> = build.tags.iter().map(|tag| tag.image.to_string()).collect();
+    let name = build.tags.first().map(|tag| tag.image.name());
+    let image = name.map_or_else(|| digest.clone(), |name| format!("{name}@{digest}"));
+    let done = if build.push { "pushed" } else { "built" };
+    let (cached, total) = (solved.cached_steps, solved.total_steps);
+    let summary = format!("{done} {image} in {}, {cached} of {total} steps cached", elapsed_text(took));
+    let outputs = [
+        ("digest", digest),
+        ("image", image),
+        ("tags", json!(tags).to_string()),
+        ("commit", inputs.sha.clone()),
+        ("cached-steps", cached.to_string()),
+        ("total-steps", total.to_string()),
+        ("seconds", format!("{:.1}", took.as_secs_f64())),
+        ("cache", cache.to_string()),
+        ("warnings", json!(warnings(solved, cache)).to_string()),
+        ("log-tail", solved.log_tail.clone()),
+    ];
+    let outputs: Outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Success { summary, outputs })
+}
+
+fn warnings(solved: &Solved, cache: &Cache) -> Vec<String> {
+    let failed = match cache {
+        Cache::Failed(why) => Some(format!("cache export: {why}")),
+        _ => None,
+    };
+    solved.warnings.iter().cloned().chain(failed).collect()
+}
+
+/// The build's error as the step's, its vertices as spans.
+pub(super) fn failure(error: BuildError, cx: &Cx) -> StepError {
+    spans(&error.vertices, cx);
+    let outputs = Outputs::from([("log-tail".to_owned(), error.log_tail)]);
+    StepError { fault: error.fault, message: error.message, outputs, exit_code: error.exit_code }
+}
+
+/// One child span for each vertex that ran.
+pub(super) fn spans(vertices: &[VertexSummary], cx: &Cx) {
+    let step = tracing::Span::current();
+    for vertex in vertices {
+        let (Some(started), Some(completed)) = (vertex.started, vertex.completed) else { continue };
+        let name = cx.redactor.clean(&vertex.name);
+        let error = vertex.error.as_deref().map(|error| cx.redactor.clean(error));
+        let past =
+            Past { name: &name, times: (started, completed), cached: vertex.cached, error: error.as_deref() };
+        telemetry::record(&step, &past);
+    }
+}

@@ -1,0 +1,156 @@
+//! A `build` step in BuildKit's vocabulary.
+
+use std::collections::BTreeMap;
+
+use super::inputs::Inputs;
+use crate::buildkit::{CacheRef, Exporter, Solve};
+use crate::git::RepoUrl;
+use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
+use crate::step::{Build, RegistryRef};
+
+/// The solve that builds and pushes the image.
+pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
+    let inline_cache = CacheRef { kind: "inline".to_owned(), attrs: BTreeMap::new() };
+    Solve {
+        exporters: exporters(build),
+        cache_to: build.cache.inline.then_some(inline_cache).into_iter().collect(),
+        ..plain(build, inputs)
+    }
+}
+
+/// The solve that exports the cache alone. The steps are cached by now, so it runs none.
+pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
+    let to = build.cache.to.as_ref().map(|to| {
+        let mode = if to.mode == CacheMode::Max { "max" } else { "min" };
+        // The forms that Gitea's registry takes; BuildKit's own defaults since 0.21.
+        let attrs = [("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
+        registry_cache(&to.target, attrs)
+    });
+    Solve { cache_to: to.into_iter().collect(), internal: true, ..plain(build, inputs) }
+}
+
+fn plain(build: &Build, inputs: &Inputs) -> Solve {
+    Solve {
+        attrs: attrs(build, inputs),
+        inline_dockerfile: match &build.dockerfile {
+            Dockerfile::Inline(text) => Some(text.clone()),
+            Dockerfile::File(_) => None,
+        },
+        cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
+        allow_host_network: build.network == Network::Host,
+        allowed_git: Some(git_urls(build).collect()),
+        ..Solve::default()
+    }
+}
+
+fn registry_cache<'a>(
+    reference: &RegistryRef,
+    attrs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> CacheRef {
+    let insecure = reference.insecure.then_some(("registry.insecure", "true"));
+    let attrs = attrs.into_iter().chain(insecure).map(|(k, v)| (k.to_owned(), v.to_owned()));
+    CacheRef::registry(&reference.image.to_string(), attrs)
+}
+
+fn git_urls(build: &Build) -> impl Iterator<Item = String> {
+    let named = build.contexts.values().filter_map(|context| match context {
+        NamedContext::Git(git) => Some(git.repo.buildkit_url()),
+        NamedContext::Image(_) => None,
+    });
+    std::iter::once(build.context.repo.buildkit_url()).chain(named)
+}
+
+/// `dockerfile.v0`'s attributes (buildkit `frontend/dockerui/config.go`).
+fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
+    let mut attrs = BTreeMap::from([("context".to_owned(), git_url(&build.context, &inputs.sha))]);
+    let mut set = |key: String, value: String| drop(attrs.insert(key, value));
+    if let Dockerfile::File(path) = &build.dockerfile {
+        set("filename".to_owned(), path.clone());
+    }
+    if let Some(target) = &build.target {
+        set("target".to_owned(), target.clone());
+    }
+    if !build.platforms.is_empty() {
+        set("platform".to_owned(), joined(&build.platforms));
+    }
+    match &build.no_cache {
+        NoCache::Off => {}
+        NoCache::All => set("no-cache".to_owned(), String::new()),
+        NoCache::Stages(stages) => set("no-cache".to_owned(), stages.join(",")),
+    }
+    match build.network {
+        Network::Sandbox => {}
+        Network::None => set("force-network-mode".to_owned(), "none".to_owned()),
+        Network::Host => set("force-network-mode".to_owned(), "host".to_owned()),
+    }
+    if !build.extra_hosts.is_empty() {
+        let hosts: Vec<_> = build.extra_hosts.iter().map(|(host, ip)| format!("{host}={ip}")).collect();
+        set("add-hosts".to_owned(), hosts.join(","));
+    }
+    build.build_args.iter().for_each(|(name, value)| set(format!("build-arg:{name}"), value.clone()));
+    build.labels.iter().for_each(|(name, value)| set(format!("label:{name}"), value.clone()));
+    for (name, context) in &build.contexts {
+        set(format!("context:{name}"), named_context(name, context, inputs));
+    }
+    attrs
+}
+
+fn named_context(name: &str, context: &NamedContext, inputs: &Inputs) -> String {
+    match context {
+        NamedContext::Image(image) => format!("docker-image://{image}"),
+        NamedContext::Git(git) => git_url(git, inputs.named.get(name).map_or("", String::as_str)),
+    }
+}
+
+/// `URL#SHA:SUBDIR`, or, without submodules, the query form that BuildKit has since 0.24.
+fn git_url(context: &GitContext, sha: &str) -> String {
+    let url = RepoUrl::buildkit_url(&context.repo);
+    let subdir = context.subdir.as_deref();
+    if context.submodules {
+        return format!("{url}#{sha}{}", subdir.map(|dir| format!(":{dir}")).unwrap_or_default());
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("ref", sha).append_pair("submodules", "false");
+    subdir.map(|dir| query.append_pair("subdir", dir));
+    format!("{url}?{}", query.finish())
+}
+
+/// One `image` exporter for the tags of secure registries, one for those of insecure ones: the attribute
+/// counts for a whole exporter.
+fn exporters(build: &Build) -> Vec<Exporter> {
+    let (insecure, secure): (Vec<_>, Vec<_>) = build.tags.iter().partition(|tag| tag.insecure);
+    let groups = [(secure, false), (insecure, true)].into_iter().filter(|(tags, _)| !tags.is_empty());
+    let mut exporters: Vec<_> = groups.map(|(tags, insecure)| exporter(build, &tags, insecure)).collect();
+    if exporters.is_empty() {
+        exporters.push(exporter(build, &[], false));
+    }
+    exporters
+}
+
+/// The `image` exporter's attributes (buildkit `exporter/containerimage/exptypes/keys.go`).
+fn exporter(build: &Build, tags: &[&RegistryRef], insecure: bool) -> Exporter {
+    let mut attrs = BTreeMap::from([
+        ("push".to_owned(), (build.push && !tags.is_empty()).to_string()),
+        ("oci-mediatypes".to_owned(), "true".to_owned()),
+    ]);
+    let mut set = |key: &str, value: String| drop(attrs.insert(key.to_owned(), value));
+    if !tags.is_empty() {
+        set("name", joined(tags.iter().map(|tag| &tag.image)));
+    }
+    if insecure {
+        set("registry.insecure", "true".to_owned());
+    }
+    if let Some(compression) = &build.compression {
+        set("compression", compression.algorithm.name().to_owned());
+        set("force-compression", compression.force.to_string());
+        if let Some(level) = compression.level {
+            set("compression-level", level.to_string());
+        }
+    }
+    build.annotations.iter().for_each(|(name, value)| set(&format!("annotation.{name}"), value.clone()));
+    Exporter { kind: "image".to_owned(), attrs }
+}
+
+fn joined(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,143 @@
+//! One build, one result: whatever happens to the reply, the sidecar or the daemon.
+//!
+//! The solve is named after the job. A sidecar that was killed finds, when it is asked again, the
+//! result in the daemon's history, or the running build; only a build that did not end is started anew,
+//! under the next name, with every vertex that was done still cached.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::inputs::Inputs;
+use super::report;
+use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved};
+use crate::outcome::{Fault, StepError};
+use crate::progress::Progress;
+
+/// How often a build whose connection broke is looked for, or started again.
+const ATTEMPTS: u32 = 3;
+
+/// How a daemon that cannot be reached is waited for: about ten seconds, longer than a restart takes.
+fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(3))
+        .with_max_times(6)
+        .with_jitter()
+}
+
+/// The newest attempt at a job's build, and what the daemon knows of it.
+pub(super) struct Attempt {
+    number: u32,
+    known: Recalled,
+}
+
+/// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on.
+pub(super) async fn newest(engine: &Engine, cx: &Cx, mut number: u32) -> Result<Attempt, BuildError> {
+    loop {
+        let name = name(cx, number);
+        let recall = || engine.buildkit.recall(&name);
+        let away = |error: &BuildError| matches!(error.kind, Kind::Unreachable | Kind::Lost);
+        let known = recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await?;
+        if !may_be_redone(&known) {
+            return Ok(Attempt { number, known });
+        }
+        number += 1;
+    }
+}
+
+/// Solves `request`, or takes over what an earlier attempt has made of it.
+pub(super) async fn resumable(
+    engine: &Engine,
+    mut request: Solve,
+    inputs: &Inputs,
+    mut attempt: Attempt,
+    cx: &Cx,
+) -> Result<Solved, StepError> {
+    let mut broken = None;
+    for _ in 0..ATTEMPTS {
+        request.reference = name(cx, attempt.number);
+        let ended = match attempt.known {
+            Recalled::NotFound => start(engine, &request, inputs, cx).await,
+            Recalled::Running => follow(engine, &request, cx).await,
+            ended => Ok(ended),
+        };
+        match ended {
+            Ok(Recalled::Succeeded(solved)) => return Ok(*solved),
+            Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
+                return Err(report::failure(*error, cx));
+            }
+            Ok(Recalled::Failed(error)) => broken = Some(*error),
+            Ok(_) => {}
+            Err(error) if error.kind == Kind::Lost => broken = Some(error),
+            Err(error) => return Err(report::failure(error, cx)),
+        }
+        warn!(reference = request.reference, "the build did not end; looking for what became of it");
+        attempt = newest(engine, cx, attempt.number).await.map_err(|error| report::failure(error, cx))?;
+    }
+    Err(broken.map_or_else(cut_off, |error| report::failure(error, cx)))
+}
+
+fn cut_off() -> StepError {
+    StepError::transient(format!(
+        "the build was cut off {ATTEMPTS} times without an error of its own; look at buildkitd's log for what ends its builds"
+    ))
+}
+
+/// Solves; where the daemon already has a build of this name, follows that one.
+async fn start(engine: &Engine, request: &Solve, inputs: &Inputs, cx: &Cx) -> Result<Recalled, BuildError> {
+    let session = inputs.session();
+    match shown(cx, async |progress| engine.buildkit.solve(request, session, progress).await).await {
+        Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
+        Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, cx).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn follow(engine: &Engine, request: &Solve, cx: &Cx) -> Result<Recalled, BuildError> {
+    shown(cx, async |progress| engine.buildkit.attach(&request.reference, progress).await).await
+}
+
+/// Runs `solve`, and says what it is doing meanwhile.
+pub(super) async fn shown<T>(cx: &Cx, solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T) -> T {
+    let (sender, receiver) = watch::channel(buildkit::Progress::default());
+    tokio::select! {
+        biased;
+        ended = solve(&sender) => ended,
+        never = relay(cx, receiver) => match never {},
+    }
+}
+
+async fn relay(cx: &Cx, mut receiver: watch::Receiver<buildkit::Progress>) -> Infallible {
+    while receiver.changed().await.is_ok() {
+        let progress = receiver.borrow_and_update().clone();
+        let now = progress.current.unwrap_or_else(|| "building".to_owned());
+        let notes = (progress.cached > 0).then(|| format!("{} cached", progress.cached));
+        cx.report(Progress { now, notes: notes.into_iter().collect() });
+    }
+    std::future::pending().await
+}
+
+/// An attempt that ended without a result that may be kept.
+fn may_be_redone(known: &Recalled) -> bool {
+    match known {
+        Recalled::Cancelled => true,
+        Recalled::Failed(error) => error.fault != Fault::User,
+        Recalled::NotFound | Recalled::Running | Recalled::Succeeded(_) => false,
+    }
+}
+
+/// The first attempt is called as the job; a name that has ended is not used again.
+fn name(cx: &Cx, number: u32) -> String {
+    if number == 1 { cx.reference.clone() } else { format!("{}.{number}", cx.reference) }
+}
+
+fn waiting(cx: &Cx, error: &BuildError) {
+    warn!("waiting for buildkitd: {error}");
+    cx.now(format!("waiting for buildkitd: {error}"));
+}

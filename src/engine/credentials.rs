@@ -1,0 +1,103 @@
+//! Credentials by reference: read from the workflow's namespace, and remembered for blotting out.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Engine;
+use super::context::Cx;
+use crate::git::{Credentials, RepoUrl};
+use crate::kube::{Secret, SecretError};
+use crate::oci::Auth;
+use crate::outcome::StepError;
+use crate::step::{SecretKey, SecretRef};
+
+/// Keys of the Secret types `kubernetes.io/basic-auth`, `kubernetes.io/ssh-auth` and
+/// `kubernetes.io/dockerconfigjson` (Kubernetes: "Types of Secret").
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
+const DOCKER_CONFIG_JSON: &str = ".dockerconfigjson";
+/// Not in a type's contract, but what everybody calls it.
+const TOKEN: &str = "token";
+const KNOWN_HOSTS: &str = "known_hosts";
+
+impl From<SecretError> for StepError {
+    fn from(error: SecretError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}
+
+impl Engine {
+    async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
+        Ok(self.secrets.get(&cx.workflow.namespace, name).await?)
+    }
+
+    /// The value that `reference` names.
+    pub(super) async fn secret_value(
+        &self,
+        cx: &Cx,
+        reference: &SecretKey,
+    ) -> Result<SecretString, StepError> {
+        let secret = self.secret(cx, &reference.name).await?;
+        Ok(remembered(cx, secret.key(&reference.key)?))
+    }
+
+    /// How to ask for `repo`: anonymously without a reference, else with the Secret's token, or its
+    /// user name and password, or its ssh key.
+    pub(super) async fn git_credentials(
+        &self,
+        cx: &Cx,
+        repo: &RepoUrl,
+        reference: Option<&SecretRef>,
+    ) -> Result<Credentials, StepError> {
+        let Some(reference) = reference else { return Ok(Credentials::Anonymous) };
+        let secret = self.secret(cx, &reference.name).await?;
+        let key = match (&reference.key, repo.is_ssh()) {
+            (Some(key), _) => key.as_str(),
+            (None, true) => SSH_PRIVATE_KEY,
+            (None, false) => [PASSWORD, TOKEN]
+                .into_iter()
+                .find(|key| secret.has(key))
+                .ok_or_else(|| no_token(reference, &secret))?,
+        };
+        let value = remembered(cx, secret.key(key)?);
+        if repo.is_ssh() {
+            let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
+            return Ok(Credentials::ssh(&value, known_hosts));
+        }
+        let user = secret.key(USERNAME).map_or("x-access-token", |user| user.expose_secret().trim());
+        Ok(Credentials::basic(user, &value))
+    }
+
+    /// The registry logins of a docker config; none without a reference.
+    pub(super) async fn registry_auth(
+        &self,
+        cx: &Cx,
+        reference: Option<&SecretKey>,
+    ) -> Result<Auth, StepError> {
+        let Some(reference) = reference else { return Ok(Auth::default()) };
+        let secret = self.secret(cx, &reference.name).await?;
+        if reference.key == DOCKER_CONFIG_JSON {
+            secret.expect_kind("kubernetes.io/dockerconfigjson")?;
+        }
+        let config = secret.key(&reference.key)?;
+        let auth = Auth::from_docker_config(config.expose_secret().as_bytes())
+            .map_err(|e| StepError::user(format!("secret `{}`: {e}", reference.name)))?;
+        auth.secrets().for_each(|secret| cx.redactor.remember(secret));
+        Ok(auth)
+    }
+}
+
+fn remembered(cx: &Cx, value: &SecretString) -> SecretString {
+    cx.redactor.remember(value);
+    value.clone()
+}
+
+fn no_token(reference: &SecretRef, secret: &Secret) -> StepError {
+    match secret.key(TOKEN) {
+        Err(missing) => StepError::user(format!(
+            "{missing}; name the key that holds the token: secret: {{name: {}, key: KEY}}",
+            reference.name
+        )),
+        Ok(_) => StepError::user(format!("secret `{}` holds no token", reference.name)),
+    }
+}

@@ -1,0 +1,193 @@
+//! Paths into a YAML file: `image.tag`, `containers[name=app].image`, `args[0]`, `"a.b".c`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a value stands in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
+/// is `x`, `[0]` for an item by number, and `"…"` (with `\"` and `\\`) around a key or a selector's value
+/// that holds one of `. [ ] = "` or white space.
+///
+/// Displays as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Path(Vec<Segment>);
+
+/// One step down.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Segment {
+    Key(String),
+    Item { field: String, value: String },
+    Index(usize),
+}
+
+/// A path that cannot be read: where, and what belongs there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the path `{path}` is wrong at column {column}: expected {expected}, found {found}")]
+pub struct PathError {
+    /// The path as it was given.
+    pub path: String,
+    /// In characters, from 1.
+    pub column: usize,
+    /// What could stand there.
+    pub expected: &'static str,
+    /// What stands there.
+    pub found: String,
+}
+
+impl Path {
+    pub(super) fn new(segments: Vec<Segment>) -> Self {
+        Self(segments)
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
+    /// The first `depth` steps of this path.
+    pub(super) fn prefix(&self, depth: usize) -> Self {
+        Self(self.0.iter().take(depth).cloned().collect())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Key(_) if at > 0 => write!(f, ".{segment}")?,
+                _ => write!(f, "{segment}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write_name(f, key),
+            Self::Index(index) => write!(f, "[{index}]"),
+            Self::Item { field, value } => {
+                f.write_str("[")?;
+                write_name(f, field)?;
+                f.write_str("=")?;
+                write_name(f, value)?;
+                f.write_str("]")
+            }
+        }
+    }
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    if !name.is_empty() && name.chars().all(is_bare) {
+        return f.write_str(name);
+    }
+    write!(f, "\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn is_bare(c: char) -> bool {
+    !matches!(c, '.' | '[' | ']' | '=' | '"') && !c.is_whitespace() && !c.is_control()
+}
+
+/// A selector's value may hold dots, such as a registry's host.
+fn is_bare_value(c: char) -> bool {
+    c == '.' || is_bare(c)
+}
+
+impl FromStr for Path {
+    type Err = PathError;
+
+    fn from_str(path: &str) -> Result<Self, PathError> {
+        let mut reader = Reader { path, at: 0 };
+        let mut segments = Vec::new();
+        loop {
+            segments.push(reader.segment(segments.is_empty())?);
+            if reader.rest().is_empty() {
+                return Ok(Self(segments));
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    path: &'a str,
+    /// In bytes.
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        &self.path[self.at..]
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let found = self.rest().starts_with(c);
+        self.at += if found { c.len_utf8() } else { 0 };
+        found
+    }
+
+    fn segment(&mut self, first: bool) -> Result<Segment, PathError> {
+        if self.eat('[') {
+            return self.selector();
+        }
+        if !first && !self.eat('.') {
+            return Err(self.error("`.`, `[` or the end"));
+        }
+        self.name(is_bare, "a key").map(Segment::Key)
+    }
+
+    fn selector(&mut self) -> Result<Segment, PathError> {
+        let expected = "a number or `name=value`";
+        let start = self.at;
+        let quoted = self.rest().starts_with('"');
+        let field = self.name(is_bare, expected)?;
+        let segment = if self.eat('=') {
+            Segment::Item { field, value: self.name(is_bare_value, "a value")? }
+        } else {
+            match field.parse() {
+                Ok(index) if !quoted && field.bytes().all(|b| b.is_ascii_digit()) => Segment::Index(index),
+                _ => {
+                    self.at = start;
+                    return Err(self.error(expected));
+                }
+            }
+        };
+        if self.eat(']') { Ok(segment) } else { Err(self.error("`]`")) }
+    }
+
+    fn name(&mut self, bare: fn(char) -> bool, expected: &'static str) -> Result<String, PathError> {
+        if self.eat('"') {
+            return self.quoted();
+        }
+        let rest = self.rest();
+        let length = rest.find(|c| !bare(c)).unwrap_or(rest.len());
+        if length == 0 {
+            return Err(self.error(expected));
+        }
+        self.at += length;
+        Ok(rest[..length].to_owned())
+    }
+
+    fn quoted(&mut self) -> Result<String, PathError> {
+        let mut name = String::new();
+        while let Some(c) = self.rest().chars().next() {
+            if c.is_control() {
+                return Err(self.error("a printable character"));
+            }
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(name),
+                '\\' if self.eat('"') => name.push('"'),
+                '\\' if self.eat('\\') => name.push('\\'),
+                '\\' => return Err(self.error("`\"` or `\\` after a backslash")),
+                c => name.push(c),
+            }
+        }
+        Err(self.error("a closing `\"`"))
+    }
+
+    fn error(&self, expected: &'static str) -> PathError {
+        let found =
+            self.rest().chars().next().map_or("the end".to_owned(), |c| format!("`{}`", c.escape_debug()));
+        let column = self.path[..self.at].chars().count() + 1;
+        PathError { path: self.path.escape_debug().to_string(), column, expected, found }
+    }
+}
