@@ -1,1 +1,60 @@
 //! The command line: one file per subcommand.
+
+mod run;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Log;
+use crate::telemetry;
+
+/// Builds images on a shared buildkitd and commits their digests to a GitOps repository, as steps of
+/// an Argo workflow.
+#[derive(Debug, Parser)]
+#[command(name = "argo-buildkit", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer Argo's agent: the executor plugin's sidecar.
+    Serve(Box<serve::Command>),
+    /// Run the steps of FILE from a terminal.
+    Run(Box<run::Command>),
+}
+
+impl Cli {
+    /// Runs the subcommand, inside a runtime that fits it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        // One worker is enough for a door that does no work, and each costs memory; blocking work has
+        // threads of its own.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(async {
+            let telemetry = telemetry::init(self.log.log_format, &self.log.log)?;
+            let code = match self.command {
+                Command::Serve(command) => command.run().await,
+                Command::Run(command) => command.run().await,
+            };
+            telemetry.flush().await;
+            code
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,1 +1,135 @@
-//! Every setting: its environment name, default and unit.
+//! Every setting: its flag, its environment variable, its default and its unit.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::buildkit::{Address, Buildkit, Tls};
+use crate::git::{Git, GitOptions};
+use crate::jobs::Limits;
+use crate::kube::Secrets;
+use crate::rpc::parse_timeout;
+use crate::telemetry::LogFormat;
+
+/// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
+#[derive(Debug, Clone, Args)]
+pub struct Neighbours {
+    /// buildkitd: tcp://HOST:PORT or unix:///PATH, as buildctl takes it.
+    #[arg(long, env = "BUILDKIT_HOST", default_value = "unix:///run/buildkit/buildkitd.sock")]
+    pub buildkit_host: Address,
+    /// CA that signed buildkitd's certificate (PEM file). With it, the connection is mutual TLS.
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_CA", value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
+    pub tls_ca: Option<PathBuf>,
+    /// Our client certificate for buildkitd (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_CERT", value_name = "FILE", requires = "tls_ca")]
+    pub tls_cert: Option<PathBuf>,
+    /// The client certificate's private key (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_KEY", value_name = "FILE", requires = "tls_ca")]
+    pub tls_key: Option<PathBuf>,
+    /// The name in buildkitd's certificate, where it is not the host of --buildkit-host.
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// CA certificates to trust for Git and registries, beside the system's (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Read Secrets from DIR/SECRET/KEY instead of the Kubernetes API.
+    #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR")]
+    pub secrets_dir: Option<PathBuf>,
+}
+
+/// Settings of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Where Argo's agent calls. It calls localhost, so nothing else needs to reach it.
+    #[arg(long, env = "ARGO_BUILDKIT_LISTEN", default_value = "127.0.0.1:4355")]
+    pub listen: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are.
+    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
+    pub ops_listen: SocketAddr,
+    /// The agent's bearer token.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TOKEN_FILE",
+        default_value = "/var/run/argo/token",
+        value_name = "FILE"
+    )]
+    pub token_file: PathBuf,
+    /// Serve without a token. For local use only: whoever reaches the port can build and push.
+    #[arg(long, env = "ARGO_BUILDKIT_INSECURE_NO_TOKEN")]
+    pub insecure_no_token: bool,
+    /// Steps that work at a time; the rest queue.
+    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING", default_value_t = 16, value_parser = at_least_one)]
+    pub max_running: usize,
+    /// How long a step may take whose template has no `timeout`.
+    #[arg(long, env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT", default_value = "1h", value_parser = parse_timeout)]
+    pub default_timeout: Duration,
+    /// A step that the agent has not asked for in this long is cancelled.
+    #[arg(long, env = "ARGO_BUILDKIT_POLL_LEASE", default_value = "2m", value_parser = parse_timeout)]
+    pub poll_lease: Duration,
+    /// Finished steps kept for a re-poll.
+    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED", default_value_t = 1000)]
+    pub keep_finished: usize,
+    /// Bytes of results kept of finished steps.
+    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED_BYTES", default_value_t = 8 << 20)]
+    pub keep_finished_bytes: usize,
+    /// How long a SIGTERM waits for steps to stop. Less than the pod's grace, which is 30 s by default.
+    #[arg(long, env = "ARGO_BUILDKIT_DRAIN_GRACE", default_value = "25s", value_parser = parse_timeout)]
+    pub drain_grace: Duration,
+}
+
+/// Settings of the log.
+#[derive(Debug, Clone, Args)]
+pub struct Log {
+    /// How log lines look.
+    #[arg(long, env = "ARGO_BUILDKIT_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    pub log_format: LogFormat,
+    /// Which log lines are written: error, warn, info, debug, or per module, as in RUST_LOG.
+    #[arg(long, env = "ARGO_BUILDKIT_LOG", default_value = "info", global = true)]
+    pub log: String,
+}
+
+impl Neighbours {
+    /// The client of buildkitd. Connects when first used.
+    pub fn buildkit(&self) -> Buildkit {
+        let files = (self.tls_ca.clone(), self.tls_cert.clone(), self.tls_key.clone());
+        let tls = match files {
+            (Some(ca), Some(cert), Some(key)) => {
+                Some(Tls { ca, cert, key, server_name: self.tls_server_name.clone() })
+            }
+            // clap refuses a part of them.
+            _ => None,
+        };
+        Buildkit::new(self.buildkit_host.clone(), tls)
+    }
+
+    /// The client of Git servers.
+    pub fn git(&self) -> Result<Git, crate::git::GitError> {
+        Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })
+    }
+
+    /// Where Secrets come from.
+    pub fn secrets(&self) -> Secrets {
+        self.secrets_dir.clone().map_or_else(Secrets::from_api, Secrets::Directory)
+    }
+}
+
+impl Serve {
+    /// The job table's limits.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            running: self.max_running,
+            kept: self.keep_finished,
+            kept_bytes: self.keep_finished_bytes,
+            lease: self.poll_lease,
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("{text:?} is not a number of at least 1")),
+        Ok(number) => Ok(number),
+    }
+}

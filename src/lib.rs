@@ -33,6 +33,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod oci;
 pub mod outcome;
+pub mod progress;
 pub mod redact;
 pub mod rpc;
 pub mod shutdown;

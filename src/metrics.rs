@@ -1,1 +1,153 @@
-//! Prometheus metrics, labels bounded.
+//! Prometheus metrics. Every label is an enum, so the number of series is bounded.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// A step kind, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(missing_docs, reason = "the step kinds, named so")]
+pub enum Kind {
+    Build,
+    UpdateManifest,
+    Steps,
+}
+
+/// How a step ended, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// It did what it says.
+    Succeeded,
+    /// The user's fault.
+    Failed,
+    /// Anybody else's.
+    Error,
+    /// It was stopped: timeout, drain, or nobody waits for it.
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    kind: Kind,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VertexLabels {
+    cached: Cached,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Cached {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabels {
+    code: u16,
+}
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    steps: Family<StepLabels, Counter>,
+    seconds: Family<KindLabels, Histogram>,
+    vertices: Family<VertexLabels, Counter>,
+    requests: Family<CodeLabels, Counter>,
+    queued: Gauge<u32, std::sync::atomic::AtomicU32>,
+    running: Gauge<u32, std::sync::atomic::AtomicU32>,
+    push_attempts: Counter<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// The media type of [`Metrics::encode`]'s text.
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("argo_buildkit");
+        let metrics = Self {
+            steps: Family::default(),
+            // 0.05 s to 27 min: a warm build to a cold one.
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.05, 2.0, 16))),
+            vertices: Family::default(),
+            requests: Family::default(),
+            queued: Gauge::default(),
+            running: Gauge::default(),
+            push_attempts: Counter::default(),
+            registry: Registry::default(),
+        };
+        registry.register("steps", "Steps that ended, by kind and outcome", metrics.steps.clone());
+        registry.register("step_seconds", "How long steps took, in seconds", metrics.seconds.clone());
+        registry.register(
+            "build_vertices",
+            "BuildKit vertices, by whether the cache had them",
+            metrics.vertices.clone(),
+        );
+        registry.register(
+            "rpc_requests",
+            "Requests on the plugin's port, by status code",
+            metrics.requests.clone(),
+        );
+        registry.register("jobs_queued", "Jobs that wait for a slot", metrics.queued.clone());
+        registry.register("jobs_running", "Jobs that work", metrics.running.clone());
+        registry.register(
+            "git_push_attempts",
+            "Pushes tried, conflicts included",
+            metrics.push_attempts.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+
+    /// A step ended.
+    pub fn step_ended(&self, kind: Kind, outcome: Outcome, took: Duration) {
+        self.steps.get_or_create(&StepLabels { kind, outcome }).inc();
+        self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
+    }
+
+    /// A build's vertices, and how many of them the cache had.
+    pub fn vertices(&self, cached: u64, total: u64) {
+        self.vertices.get_or_create(&VertexLabels { cached: Cached::Yes }).inc_by(cached);
+        self.vertices
+            .get_or_create(&VertexLabels { cached: Cached::No })
+            .inc_by(total.saturating_sub(cached));
+    }
+
+    /// A write-back took so many pushes.
+    pub fn pushed(&self, attempts: u64) {
+        self.push_attempts.inc_by(attempts);
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, code: u16) {
+        self.requests.get_or_create(&CodeLabels { code }).inc();
+    }
+
+    /// Everything as OpenMetrics text, with the jobs' load at this moment.
+    pub fn encode(&self, queued: usize, running: usize) -> Result<String, fmt::Error> {
+        self.queued.set(u32::try_from(queued).unwrap_or(u32::MAX));
+        self.running.set(u32::try_from(running).unwrap_or(u32::MAX));
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

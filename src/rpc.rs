@@ -1,1 +1,57 @@
-//! The executor-plugin RPC.
+//! Door 1: Argo's executor-plugin RPC, and the operator's endpoints beside it.
+//!
+//! Source of the protocol: argo-workflows `workflow/executor/agent.go`, `workflow/util/plugin/plugin.go`,
+//! `pkg/plugins/executor`. One method is called: `POST /api/v1/template.execute`. Any status but 200 and
+//! 503 fails the node, and 404 disables the method for the agent's life, so neither is ever an answer
+//! to a user's mistake.
+
+mod execute;
+mod ops;
+mod token;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::post;
+
+pub use ops::{Ops, router as ops_router};
+pub use token::{BearerToken, TokenError};
+pub use wire::parse_timeout;
+
+use crate::engine::Engine;
+use crate::jobs::JobTable;
+use crate::metrics::Metrics;
+
+/// The largest request body taken, in bytes. etcd, where the template comes from, takes 1.5 MiB.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// What the handler needs.
+#[derive(Clone)]
+pub struct Door {
+    /// The jobs that polls look up and start.
+    pub jobs: JobTable,
+    /// What jobs do.
+    pub engine: Arc<Engine>,
+    /// Counts of what was answered.
+    pub metrics: Arc<Metrics>,
+    /// How long a step may take whose template has no `timeout`.
+    pub default_timeout: std::time::Duration,
+}
+
+/// The plugin's router. Without a token every caller is served: for local use only.
+pub fn router(door: Door, token: Option<BearerToken>) -> Router {
+    let metrics = door.metrics.clone();
+    let router = Router::new()
+        .route("/api/v1/template.execute", post(execute::execute))
+        .fallback(execute::not_ours)
+        .with_state(door)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let router = match token {
+        Some(token) => router.layer(from_fn_with_state(Arc::new(token), token::check)),
+        None => router,
+    };
+    router.layer(from_fn_with_state(metrics, ops::count))
+}

@@ -1,0 +1,82 @@
+//! `argo-buildkit serve`: the sidecar.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::{Neighbours, Serve};
+use crate::engine::Engine;
+use crate::jobs::JobTable;
+use crate::metrics::Metrics;
+use crate::rpc::{self, BearerToken, Door, Ops};
+use crate::shutdown;
+
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(flatten)]
+    neighbours: Neighbours,
+}
+
+impl Command {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let signalled = shutdown::signalled().context("setting signal handlers")?;
+        let token = self.token()?;
+        let metrics = Arc::new(Metrics::new());
+        let jobs = JobTable::new(self.serve.limits());
+        let engine = Arc::new(Engine::new(&self.neighbours, metrics.clone())?);
+        let door = Door {
+            jobs: jobs.clone(),
+            engine,
+            metrics: metrics.clone(),
+            default_timeout: self.serve.default_timeout,
+        };
+        let stop = CancellationToken::new();
+        let plugin = listen("the plugin", self.serve.listen, rpc::router(door, token), &stop).await?;
+        let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
+        let ops = listen("operations", self.serve.ops_listen, ops, &stop).await?;
+
+        info!(signal = signalled.await, "shutting down: no new steps, running ones are stopped");
+        if !jobs.drain(self.serve.drain_grace).await {
+            warn!(grace = ?self.serve.drain_grace, "some steps did not stop in time");
+        }
+        stop.cancel();
+        let _ = tokio::join!(plugin, ops);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn token(&self) -> anyhow::Result<Option<BearerToken>> {
+        if self.serve.insecure_no_token {
+            warn!("serving without a token: whoever reaches the port can build and push");
+            return Ok(None);
+        }
+        Ok(Some(BearerToken::read(&self.serve.token_file)?))
+    }
+}
+
+/// Serves `router` at `address` until `stop`. The port is open when this returns.
+async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+    router: Router,
+    stop: &CancellationToken,
+) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("listening for {what} on {address}"))?;
+    let address = listener.local_addr()?;
+    info!(%address, "listening for {what} on {address}");
+    let stopped = stop.clone().cancelled_owned();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            warn!(%error, "serving {what} ended");
+        }
+    }))
+}
