@@ -1,0 +1,234 @@
+//! Why an edit was not made: all refusals, and how they read.
+
+use std::fmt;
+
+use crate::outcome::Fault;
+
+/// A place in a file, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Why nothing was written. The file's name is the caller's to add.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The file as a whole cannot be edited.
+    #[error("{place}: the file {problem}")]
+    File {
+        /// Where it shows.
+        place: Place,
+        /// What is wrong.
+        problem: FileProblem,
+    },
+    /// The value must not be written there.
+    #[error("`{path}` cannot be set to {value:?}: {reason}")]
+    Value {
+        /// The edit's path.
+        path: String,
+        /// The edit's value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The scalar is not there, not one, or not ours to change.
+    #[error("{place}: `{path}` {refusal}")]
+    Refused {
+        /// The edit's path.
+        path: String,
+        /// The place to look at.
+        place: Place,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The result did not pass the proof.
+    #[error(
+        "{place}: the edit of `{path}` did not pass its proof, so nothing was written; this is a bug, please report it with the file"
+    )]
+    Unproven {
+        /// The first edit's path.
+        path: String,
+        /// Where old and new file part.
+        place: Place,
+    },
+}
+
+impl EditError {
+    /// Whose turn it is: the user's, unless the proof failed.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unproven { .. } => Fault::Ours,
+            Self::File { .. } | Self::Value { .. } | Self::Refused { .. } => Fault::User,
+        }
+    }
+}
+
+/// Why a file cannot be edited at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// No document in it.
+    #[error("is empty: it holds no YAML document to edit")]
+    Empty,
+    /// Over 10 MiB.
+    #[error("has {bytes} bytes, more than the 10 MiB that are edited; is it a manifest?")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Nested too deeply.
+    #[error("is nested more than 256 levels deep")]
+    TooDeep,
+    /// A flood of `%TAG`.
+    #[error("has more than 64 `%TAG` directives")]
+    TooManyDirectives,
+    /// Another encoding, or binary data.
+    #[error("is not UTF-8 here; save it as UTF-8")]
+    NotUtf8,
+    /// A character that YAML forbids.
+    #[error("holds {character:?}, a character that YAML does not allow")]
+    ControlCharacter {
+        /// The character.
+        character: char,
+    },
+    /// libyaml refuses it.
+    #[error("is not valid YAML: {problem}; {hint}")]
+    NotYaml {
+        /// libyaml's words.
+        problem: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// An unquoted `{{ … }}`.
+    #[error("holds an unquoted `{{{{`, so it is a Go template, not YAML: edit the values file that feeds it")]
+    Template,
+    /// An alias without its anchor.
+    #[error("is not valid YAML: the alias `*{name}` has no anchor `&{name}` before it")]
+    UnknownAlias {
+        /// The alias.
+        name: String,
+    },
+}
+
+impl FileProblem {
+    pub(super) fn at(self, place: Place) -> EditError {
+        EditError::File { place, problem: self }
+    }
+}
+
+/// Why one scalar cannot be set; reads after the path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No such key or item.
+    #[error("does not exist; the nearest is {nearest}, which {has}{merge}. Add {add} there first")]
+    Missing {
+        /// The deepest path that exists.
+        nearest: String,
+        /// What stands there.
+        has: String,
+        /// That a merge key supplies it, or nothing.
+        merge: String,
+        /// What the file lacks.
+        add: String,
+    },
+    /// In several documents.
+    #[error("exists in several documents of this file, also at {other}; it must be in one")]
+    SeveralDocuments {
+        /// The second one.
+        other: Place,
+    },
+    /// A selector that fits several items.
+    #[error("is ambiguous: `{selector}` fits another item at {other}; make the names unique")]
+    Ambiguous {
+        /// The selector.
+        selector: String,
+        /// The second item.
+        other: Place,
+    },
+    /// A key that its mapping has twice.
+    #[error(
+        "is not certain: the key `{key}` stands here again, first at {first}, and readers disagree on which counts; remove one"
+    )]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// Its first place.
+        first: Place,
+    },
+    /// The path ends at an alias, or leads through one.
+    #[error(
+        "leads to the alias `*{name}`, so setting it would change everything that uses `&{name}`; write the value out here, or name the path of the anchor's own value"
+    )]
+    Alias {
+        /// The anchor's name.
+        name: String,
+    },
+    /// The value, or a collection around it, is used by an alias.
+    #[error(
+        "is shared: it belongs to the anchor `&{name}`, and the alias at {alias} would change with it; write the value out in one of the two places"
+    )]
+    Shared {
+        /// The anchor's name.
+        name: String,
+        /// Its first alias.
+        alias: Place,
+    },
+    /// `|` or `>`.
+    #[error("is a block scalar (`|` or `>`), which is not edited; write it on one line")]
+    BlockScalar,
+    /// A mapping or a list.
+    #[error("is a {kind}, not a single value; name a path inside it")]
+    Collection {
+        /// `mapping` or `list`.
+        kind: &'static str,
+    },
+    /// A tag that gives the value another type.
+    #[error("has the tag `{tag}`, so that a string cannot stand there; remove the tag")]
+    Tagged {
+        /// The resolved tag.
+        tag: String,
+    },
+    /// A quoted `{{ … }}`.
+    #[error(
+        "is computed by a Go template (`{{{{`), which the edit would destroy; set the value that it reads"
+    )]
+    Template,
+    /// An explicit key that has no `:`.
+    #[error("has no `:` and so no place for a value; write it as `key: value`")]
+    NoColon,
+    /// A tag under a digest.
+    #[error(
+        "would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it"
+    )]
+    PinnedByDigest,
+    /// A field that cannot be added safely.
+    #[error("cannot be added: {why}; add the key by hand once")]
+    CannotAdd {
+        /// What stands in the way.
+        why: &'static str,
+    },
+    /// Two edits of one scalar.
+    #[error("is set twice in one update")]
+    SetTwice,
+}
+
+impl Refusal {
+    pub(super) fn at(self, place: Place, path: impl fmt::Display) -> EditError {
+        EditError::Refused { path: path.to_string(), place, refusal: self }
+    }
+}

@@ -1,0 +1,223 @@
+//! From a path to the one node that it names.
+
+use std::collections::HashMap;
+
+use super::error::{EditError, Place, Refusal};
+use super::parser::Kind;
+use super::path::{Path, Segment};
+use super::stream::Stream;
+
+/// Names listed in a refusal.
+const MAX_NAMES: usize = 8;
+
+/// A node that a path leads to.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) node: usize,
+    /// Its key, if it stands in a mapping.
+    pub(super) key: Option<usize>,
+    /// The collections around it, outermost first.
+    pub(super) around: Vec<usize>,
+}
+
+/// Why a path ended early.
+pub(super) enum Stop {
+    /// After `depth` steps there was no next one.
+    Missing {
+        depth: usize,
+        place: Place,
+        refusal: Refusal,
+    },
+    Refused(Place, Refusal),
+}
+
+/// The node at `path`, which must be in exactly one document.
+pub(super) fn only(stream: &Stream, path: &Path) -> Result<Found, EditError> {
+    let mut found: Option<Found> = None;
+    let mut missing: Option<(usize, Place, Refusal)> = None;
+    for root in stream.roots() {
+        match (walk(stream, root, path), &found) {
+            (Ok(hit), None) => found = Some(hit),
+            (Ok(hit), Some(first)) => {
+                let other = stream.place(hit.node);
+                return Err(Refusal::SeveralDocuments { other }.at(stream.place(first.node), path));
+            }
+            (Err(Stop::Refused(place, refusal)), _) => return Err(refusal.at(place, path)),
+            (Err(Stop::Missing { depth, place, refusal }), _) => {
+                if missing.as_ref().is_none_or(|(deepest, ..)| depth > *deepest) {
+                    missing = Some((depth, place, refusal));
+                }
+            }
+        }
+    }
+    match (found, missing) {
+        (Some(found), _) => Ok(found),
+        (None, Some((_, place, refusal))) => Err(refusal.at(place, path)),
+        (None, None) => Err(super::FileProblem::Empty.at(Place::START)),
+    }
+}
+
+fn walk(stream: &Stream, root: usize, path: &Path) -> Result<Found, Stop> {
+    let mut found = Found { node: root, key: None, around: Vec::new() };
+    for depth in 0..path.segments().len() {
+        found = step(stream, found, path, depth)?;
+    }
+    Ok(found)
+}
+
+/// One step down from `found`, which is the node after `depth` steps of `path`.
+pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Found, Stop> {
+    let at = found.node;
+    if let Kind::Alias(name) = stream.kind(at) {
+        return Err(Stop::Refused(stream.place(at), Refusal::Alias { name: name.to_string() }));
+    }
+    let hit = match &path.segments()[depth] {
+        Segment::Key(key) => by_key(stream, at, key)?,
+        Segment::Item { field, value } => by_field(stream, at, field, value, &path.segments()[depth])?,
+        Segment::Index(index) => by_index(stream, at, *index),
+    };
+    let Some((key, node)) = hit else {
+        return Err(missing(stream, at, path, depth));
+    };
+    let mut around = found.around;
+    around.push(at);
+    Ok(Found { node, key, around })
+}
+
+type Hit = Option<(Option<usize>, usize)>;
+
+fn by_key(stream: &Stream, at: usize, key: &str) -> Result<Hit, Stop> {
+    if !matches!(stream.kind(at), Kind::MappingStart { .. }) {
+        return Ok(None);
+    }
+    let mut hits = stream.pairs(at).filter(|(k, _)| stream.scalar(stream.resolved(*k)) == Some(key));
+    let Some((k, value)) = hits.next() else { return Ok(None) };
+    if let Some((again, _)) = hits.next() {
+        return Err(duplicate(stream, key, k, again));
+    }
+    if let Kind::Alias(name) = stream.kind(k) {
+        return Err(Stop::Refused(stream.place(k), Refusal::Alias { name: name.to_string() }));
+    }
+    Ok(Some((Some(k), value)))
+}
+
+fn by_field(stream: &Stream, at: usize, field: &str, value: &str, selector: &Segment) -> Result<Hit, Stop> {
+    if !matches!(stream.kind(at), Kind::SequenceStart { .. }) {
+        return Ok(None);
+    }
+    let mut hits = stream.children(at).filter(|item| has(stream, *item, field, value));
+    let Some(item) = hits.next() else { return Ok(None) };
+    if let Some(other) = hits.next() {
+        let refusal = Refusal::Ambiguous { selector: selector.to_string(), other: stream.place(other) };
+        return Err(Stop::Refused(stream.place(item), refusal));
+    }
+    by_key(stream, stream.resolved(item), field)?;
+    Ok(Some((None, item)))
+}
+
+fn has(stream: &Stream, item: usize, field: &str, value: &str) -> bool {
+    let item = stream.resolved(item);
+    let is = |node, text| stream.scalar(stream.resolved(node)) == Some(text);
+    matches!(stream.kind(item), Kind::MappingStart { .. })
+        && stream.pairs(item).any(|(k, v)| is(k, field) && is(v, value))
+}
+
+fn by_index(stream: &Stream, at: usize, index: usize) -> Hit {
+    let is_list = matches!(stream.kind(at), Kind::SequenceStart { .. });
+    if is_list { stream.children(at).nth(index).map(|item| (None, item)) } else { None }
+}
+
+/// Refuses a mapping that has any key twice.
+pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), Stop> {
+    let mut seen = HashMap::new();
+    for (key, _) in stream.pairs(mapping) {
+        let Some(name) = stream.scalar(stream.resolved(key)) else { continue };
+        if let Some(first) = seen.insert(name, key) {
+            return Err(duplicate(stream, name, first, key));
+        }
+    }
+    Ok(())
+}
+
+fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> Stop {
+    let refusal = Refusal::DuplicateKey { key: key.to_owned(), first: stream.place(first) };
+    Stop::Refused(stream.place(again), refusal)
+}
+
+fn missing(stream: &Stream, at: usize, path: &Path, depth: usize) -> Stop {
+    let segment = &path.segments()[depth];
+    let nearest = match depth {
+        0 => "the top level".to_owned(),
+        _ => format!("`{}`", path.prefix(depth)),
+    };
+    let (add, merge) = match segment {
+        Segment::Key(key) => (format!("the key `{segment}`"), merged(stream, at, key)),
+        Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
+        Segment::Index(_) => (format!("an item `{segment}`"), None),
+    };
+    let merge = merge.map_or(String::new(), |place| {
+        format!(", and takes that key only through the merge `<<` at {place}, which is not edited")
+    });
+    let refusal = Refusal::Missing { nearest, has: content(stream, at, segment), merge, add };
+    Stop::Missing { depth, place: stream.place(at), refusal }
+}
+
+/// What stands at the node where `segment` was looked for.
+fn content(stream: &Stream, at: usize, segment: &Segment) -> String {
+    match (stream.kind(at), segment) {
+        (Kind::MappingStart { .. }, Segment::Key(_)) => {
+            names("the keys", stream.pairs(at).map(|(key, _)| stream.scalar(key)))
+        }
+        (Kind::MappingStart { .. }, _) => "is a mapping, not a list".to_owned(),
+        (Kind::SequenceStart { .. }, Segment::Item { field, .. }) => {
+            let values = stream.children(at).map(|item| {
+                let item = stream.resolved(item);
+                let is_mapping = matches!(stream.kind(item), Kind::MappingStart { .. });
+                stream.scalar(stream.resolved(stream.get(item, field).filter(|_| is_mapping)?))
+            });
+            names(&format!("items with the `{field}`"), values)
+        }
+        (Kind::SequenceStart { .. }, Segment::Index(_)) => {
+            format!("has {} items, counted from 0", stream.children(at).count())
+        }
+        (Kind::SequenceStart { .. }, Segment::Key(_)) => "is a list, not a mapping".to_owned(),
+        _ if stream.scalar(at) == Some("") => "is empty".to_owned(),
+        _ => "is a single value".to_owned(),
+    }
+}
+
+fn names<'a>(what: &str, names: impl Iterator<Item = Option<&'a str>>) -> String {
+    let mut quoted: Vec<String> = names.flatten().take(MAX_NAMES + 1).map(|n| format!("`{n}`")).collect();
+    if quoted.is_empty() {
+        return "is empty".to_owned();
+    }
+    if quoted.len() > MAX_NAMES {
+        quoted[MAX_NAMES] = "…".to_owned();
+    }
+    format!("has {what} {}", quoted.join(", "))
+}
+
+/// The `<<` through which a mapping takes `key` from elsewhere.
+fn merged(stream: &Stream, mapping: usize, key: &str) -> Option<Place> {
+    let is_mapping = |node: usize| matches!(stream.kind(node), Kind::MappingStart { .. });
+    let merge = stream
+        .pairs(mapping)
+        .filter(|_| is_mapping(mapping))
+        .find(|(k, _)| stream.scalar(*k) == Some("<<"))?;
+    let mut open = vec![merge.1];
+    let mut seen = std::collections::HashSet::new();
+    while let Some(node) = open.pop().map(|node| stream.resolved(node)) {
+        if !seen.insert(node) {
+            continue;
+        }
+        match stream.kind(node) {
+            Kind::SequenceStart { .. } => open.extend(stream.children(node)),
+            Kind::MappingStart { .. } if stream.get(node, key).is_some() => {
+                return Some(stream.place(merge.0));
+            }
+            Kind::MappingStart { .. } => open.extend(stream.get(node, "<<")),
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,105 @@
+//! Writing a string so that every reader takes it for that string.
+//!
+//! "Every reader" are YAML 1.1 and 1.2 with their common implementations: go-yaml (Helm, kustomize, Argo CD)
+//! mixes both. When in doubt, quote: a quoted string is a string everywhere.
+
+use super::parser::Style;
+
+/// `value` in the style that the scalar has, or in double quotes where plain would not do.
+pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
+    match style {
+        Style::Single => format!("'{}'", value.replace('\'', "''")),
+        Style::Plain if is_plain_syntax(value, flow) && is_plain_string(value) => value.to_owned(),
+        Style::Plain | Style::Double | Style::Block => {
+            format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+    }
+}
+
+/// Whether quotes can hold the character as it is.
+pub(super) fn is_printable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether `value`, unquoted, is one scalar.
+fn is_plain_syntax(value: &str, flow: bool) -> bool {
+    let indicator = |c: char| "-?:,[]{}#&*!|>'\"%@`".contains(c);
+    let in_flow = |c: char| ",[]{}?".contains(c);
+    !value.starts_with(|c: char| indicator(c) || c.is_whitespace())
+        && !value.ends_with(|c: char| c == ':' || c.is_whitespace())
+        && !value.starts_with("...")
+        && !value.contains(": ")
+        && !value.contains(" #")
+        && !(flow && value.contains(in_flow))
+}
+
+/// Whether `value`, unquoted, is a string to all readers: no null, boolean, number, time or merge key.
+pub(super) fn is_plain_string(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let word = matches!(
+        lower.as_str(),
+        "" | "~"
+            | "null"
+            | "y"
+            | "n"
+            | "yes"
+            | "no"
+            | "on"
+            | "off"
+            | "true"
+            | "false"
+            | "="
+            | "<<"
+            | "."
+            | "-"
+            | "+"
+    );
+    !word && !is_number(&lower) && !is_time(value)
+}
+
+/// Numbers of YAML 1.1 (section "int", "float" of its type repository) and of the 1.2 core schema, with `_`
+/// and `,` between digits as some readers allow.
+fn is_number(lower: &str) -> bool {
+    let unsigned = lower.strip_prefix(['+', '-']).unwrap_or(lower);
+    if matches!(unsigned, ".inf" | ".nan" | "inf" | "nan" | "infinity") {
+        return true;
+    }
+    let digits: String = unsigned.chars().filter(|c| !matches!(c, '_' | ',')).collect();
+    let all = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
+    let radix =
+        |prefix, radix| digits.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || all(rest, radix));
+    radix("0x", 16) || radix("0o", 8) || radix("0b", 2) || is_decimal(&digits) || is_sexagesimal(&digits)
+}
+
+fn is_decimal(digits: &str) -> bool {
+    let (mantissa, exponent) = digits.split_once('e').map_or((digits, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let exponent_fits = exponent.is_none_or(|e| {
+        let e = e.strip_prefix(['+', '-']).unwrap_or(e);
+        all(e)
+    });
+    !(whole.is_empty() && fraction.is_empty()) && all(whole) && all(fraction) && exponent_fits
+}
+
+/// `190:20:30.15`: a number to base 60 in YAML 1.1.
+fn is_sexagesimal(digits: &str) -> bool {
+    digits.contains(':')
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'))
+}
+
+/// A date, alone or with a time behind it: four digits, then one or two, twice.
+fn is_time(value: &str) -> bool {
+    let mut parts = value.splitn(3, '-');
+    let digits = |part: Option<&str>, lengths: std::ops::RangeInclusive<usize>| {
+        part.is_some_and(|p| lengths.contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()))
+    };
+    if !digits(parts.next(), 4..=4) || !digits(parts.next(), 1..=2) {
+        return false;
+    }
+    let Some(day) = parts.next() else { return false };
+    let length = day.bytes().take_while(u8::is_ascii_digit).count();
+    matches!(length, 1 | 2)
+        && day[length..].chars().next().is_none_or(|c| matches!(c, 'T' | 't' | ' ' | '\t'))
+}

@@ -1,0 +1,154 @@
+//! A parsed file: events, and how to walk from node to node. A node is the index of its first event.
+
+use std::collections::HashMap;
+
+use super::error::{EditError, FileProblem, Place};
+use super::parser::{self, Event, Kind, Properties};
+
+/// The events of a file, with what links them.
+pub(super) struct Stream {
+    events: Vec<Event>,
+    /// For each event that starts a node, the index after that node.
+    after: Vec<usize>,
+    /// (alias, the node it stands for), in the order of the file.
+    aliases: Vec<(usize, usize)>,
+}
+
+impl Stream {
+    /// Parses `text` and refuses what no reader could take for YAML data.
+    pub(super) fn parse(text: &str) -> Result<Self, EditError> {
+        let events = parser::parse(text)?;
+        if events.is_empty() {
+            return Err(FileProblem::Empty.at(Place::START));
+        }
+        let stream = Self { after: link(&events), aliases: resolve(&events)?, events };
+        match stream.template() {
+            Some(node) => Err(FileProblem::Template.at(stream.place(node))),
+            None => Ok(stream),
+        }
+    }
+
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    pub(super) fn kind(&self, node: usize) -> &Kind {
+        &self.events[node].kind
+    }
+
+    pub(super) fn event(&self, node: usize) -> &Event {
+        &self.events[node]
+    }
+
+    pub(super) fn place(&self, node: usize) -> Place {
+        self.events[node].place
+    }
+
+    /// The index of the event that ends this collection.
+    pub(super) fn end(&self, collection: usize) -> usize {
+        self.after[collection] - 1
+    }
+
+    /// A scalar's value.
+    pub(super) fn scalar(&self, node: usize) -> Option<&str> {
+        match self.kind(node) {
+            Kind::Scalar { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The root node of every document.
+    pub(super) fn roots(&self) -> impl Iterator<Item = usize> {
+        let starts = self.events.iter().enumerate();
+        starts.filter(|(_, e)| matches!(e.kind, Kind::DocumentStart { .. })).map(|(at, _)| at + 1)
+    }
+
+    /// The items of a sequence, or keys and values of a mapping in turn.
+    pub(super) fn children(&self, collection: usize) -> impl Iterator<Item = usize> {
+        let end = self.end(collection);
+        let next = move |&node: &usize| Some(self.after[node]).filter(|&n| n < end);
+        std::iter::successors(Some(collection + 1).filter(|&n| n < end), next)
+    }
+
+    /// The (key, value) pairs of a mapping.
+    pub(super) fn pairs(&self, mapping: usize) -> impl Iterator<Item = (usize, usize)> {
+        let keys = self.children(mapping).step_by(2);
+        keys.map(|key| (key, self.after[key]))
+    }
+
+    /// The value under `key`, the first one if there are several.
+    pub(super) fn get(&self, mapping: usize, key: &str) -> Option<usize> {
+        self.pairs(mapping).find(|(k, _)| self.scalar(*k) == Some(key)).map(|(_, value)| value)
+    }
+
+    /// What an alias stands for; any other node is itself.
+    pub(super) fn resolved(&self, node: usize) -> usize {
+        let found = self.aliases.binary_search_by_key(&node, |(alias, _)| *alias);
+        found.map_or(node, |at| self.aliases[at].1)
+    }
+
+    /// The first alias of this very node.
+    pub(super) fn alias_of(&self, node: usize) -> Option<usize> {
+        self.aliases.iter().find(|(_, target)| *target == node).map(|(alias, _)| *alias)
+    }
+
+    /// The name of a node's anchor.
+    pub(super) fn anchor(&self, node: usize) -> Option<&str> {
+        properties(self.kind(node))?.anchor.as_deref()
+    }
+
+    /// `{{` as YAML reads it: a flow mapping whose first key is a flow mapping, with nothing between.
+    fn template(&self) -> Option<usize> {
+        let opens = |e: &Event| matches!(e.kind, Kind::MappingStart { flow: true, .. });
+        let pairs = self.events.windows(2);
+        let touching = |w: &[Event]| opens(&w[0]) && opens(&w[1]) && w[0].span.end == w[1].span.start;
+        pairs.enumerate().find(|(_, w)| touching(w)).map(|(at, _)| at)
+    }
+}
+
+fn properties(kind: &Kind) -> Option<&Properties> {
+    match kind {
+        Kind::Scalar { properties, .. }
+        | Kind::SequenceStart { properties, .. }
+        | Kind::MappingStart { properties, .. } => Some(properties),
+        _ => None,
+    }
+}
+
+fn link(events: &[Event]) -> Vec<usize> {
+    let mut after: Vec<usize> = (1..=events.len()).collect();
+    let mut open = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        match event.kind {
+            Kind::SequenceStart { .. } | Kind::MappingStart { .. } => open.push(at),
+            Kind::SequenceEnd | Kind::MappingEnd => {
+                if let Some(start) = open.pop() {
+                    after[start] = at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    after
+}
+
+/// An alias stands for the latest node before it, in its document, that has the anchor.
+fn resolve(events: &[Event]) -> Result<Vec<(usize, usize)>, EditError> {
+    let mut anchors = HashMap::new();
+    let mut aliases = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        match &event.kind {
+            Kind::DocumentStart { .. } => anchors.clear(),
+            Kind::Alias(name) => match anchors.get(name) {
+                Some(&node) => aliases.push((at, node)),
+                None => return Err(FileProblem::UnknownAlias { name: name.to_string() }.at(event.place)),
+            },
+            kind => {
+                if let Some(anchor) = properties(kind).and_then(|p| p.anchor.as_ref()) {
+                    anchors.insert(anchor, at);
+                }
+            }
+        }
+    }
+    Ok(aliases)
+}
