@@ -1,3 +1,30 @@
-.PHONY: test
-test: ## everything, installing and starting what it needs
+# `make demo` and `make test` are all that a newcomer needs: each installs and starts what it needs.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+TESTBED := tests/testbed/build.sh
+
+.PHONY: help demo test bench lint fuzz
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ## the main job on this machine: build, push, commit; KEEP=1 leaves it running
+	@scripts/demo
+
+test: ## everything, against real servers
+	$(TESTBED) apt
+	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
 	cargo test --locked
+
+bench: ## numbers against peers in the same run
+	$(TESTBED) apt
+	$(TESTBED) buildkit git-http
+	cargo bench --locked
+
+lint: ## format, lints, docs
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+fuzz: ## a short fuzz run of the YAML editor (needs a nightly toolchain and cargo-fuzz)
+	cd fuzz && cargo +nightly fuzz run edit -- -max_total_time=60
