@@ -29,6 +29,15 @@ enum Command {
     Run(Box<run::Command>),
 }
 
+impl Command {
+    fn default_log(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            Self::Run(_) => "off",
+        }
+    }
+}
+
 impl Cli {
     /// Runs the subcommand, inside a runtime that fits it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -36,7 +45,8 @@ impl Cli {
         // threads of its own.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
-            let telemetry = telemetry::init(self.log.log_format, &self.log.log)?;
+            let filter = self.log.log.as_deref().unwrap_or(self.command.default_log());
+            let telemetry = telemetry::init(self.log.log_format, filter)?;
             let code = match self.command {
                 Command::Serve(command) => command.run().await,
                 Command::Run(command) => command.run().await,

@@ -85,9 +85,10 @@ pub struct Log {
     /// How log lines look.
     #[arg(long, env = "ARGO_BUILDKIT_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     pub log_format: LogFormat,
-    /// Which log lines are written: error, warn, info, debug, or per module, as in RUST_LOG.
-    #[arg(long, env = "ARGO_BUILDKIT_LOG", default_value = "info", global = true)]
-    pub log: String,
+    /// Which log lines are written: off, error, warn, info, debug, or per module, as in RUST_LOG. By default
+    /// info for `serve`, and off for `run`, which shows progress instead.
+    #[arg(long, env = "ARGO_BUILDKIT_LOG", global = true)]
+    pub log: Option<String>,
 }
 
 impl Neighbours {

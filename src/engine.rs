@@ -16,7 +16,7 @@ use crate::buildkit::Buildkit;
 use crate::config::Neighbours;
 use crate::git::{Git, GitError, PushGate};
 use crate::kube::Secrets;
-use crate::metrics::{self, Metrics, Outcome};
+use crate::metrics::{Metrics, Outcome};
 use crate::oci::{OciError, Registry};
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
@@ -88,7 +88,7 @@ impl Engine {
         let kind = step.kind();
         let span = span(kind, cx);
         let mut counted =
-            Counted { metrics: &self.metrics, kind: label(kind), started: Instant::now(), outcome: None };
+            Counted { metrics: &self.metrics, kind, started: Instant::now(), outcome: None };
         let work = async {
             let ended = match step {
                 Step::Build(build) => build::run(self, build, cx).await,
@@ -135,7 +135,7 @@ fn log(ended: &Result<Success, StepError>, started: Instant, redactor: &Redactor
 /// Counts a step once it has ended; one whose future was dropped was cancelled.
 struct Counted<'a> {
     metrics: &'a Metrics,
-    kind: metrics::Kind,
+    kind: Kind,
     started: Instant,
     outcome: Option<Outcome>,
 }
@@ -144,14 +144,6 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
         self.metrics.step_ended(self.kind, outcome, self.started.elapsed());
-    }
-}
-
-fn label(kind: Kind) -> metrics::Kind {
-    match kind {
-        Kind::Build => metrics::Kind::Build,
-        Kind::UpdateManifest => metrics::Kind::UpdateManifest,
-        Kind::Steps => metrics::Kind::Steps,
     }
 }
 

@@ -1,27 +1,20 @@
-//! Prometheus metrics. Every label is an enum, so the number of series is bounded.
+//! Prometheus metrics. Every label's values come from an enum, so the number of series is bounded.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// A step kind, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(missing_docs, reason = "the step kinds, named so")]
-pub enum Kind {
-    Build,
-    UpdateManifest,
-    Steps,
-}
+use crate::step::Kind;
 
 /// How a step ended, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It did what it says.
     Succeeded,
@@ -33,26 +26,31 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StepLabels {
-    kind: Kind,
-    outcome: Outcome,
+    kind: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
-    kind: Kind,
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VertexLabels {
-    cached: Cached,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Cached {
-    Yes,
-    No,
+    cached: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,15 +112,16 @@ impl Metrics {
 
     /// A step ended.
     pub fn step_ended(&self, kind: Kind, outcome: Outcome, took: Duration) {
-        self.steps.get_or_create(&StepLabels { kind, outcome }).inc();
+        let kind = kind.name();
+        self.steps.get_or_create(&StepLabels { kind, outcome: outcome.label() }).inc();
         self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
     }
 
     /// A build's vertices, and how many of them the cache had.
     pub fn vertices(&self, cached: u64, total: u64) {
-        self.vertices.get_or_create(&VertexLabels { cached: Cached::Yes }).inc_by(cached);
+        self.vertices.get_or_create(&VertexLabels { cached: "true" }).inc_by(cached);
         self.vertices
-            .get_or_create(&VertexLabels { cached: Cached::No })
+            .get_or_create(&VertexLabels { cached: "false" })
             .inc_by(total.saturating_sub(cached));
     }
 

@@ -147,6 +147,11 @@ impl Job {
         self.stop.cancel();
     }
 
+    /// The job has a slot.
+    pub(super) fn begin(&self) {
+        self.state.send_replace(JobState::Running);
+    }
+
     /// Says how the job ended, for good.
     pub(super) fn finish(&self, ending: Ending) {
         self.state.send_replace(JobState::Done(Arc::new(ending)));
@@ -168,7 +173,7 @@ impl Job {
             () = &mut stopped => return Err(self.stopped_error("waiting in the queue")),
             slot = slot => slot,
         };
-        self.state.send_replace(JobState::Running);
+        self.begin();
         let context = JobContext { progress: self.progress.clone(), gate: self.gate.clone() };
         let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
         tokio::pin!(work);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,7 +37,7 @@ pub struct JobTable(Arc<Inner>);
 
 struct Inner {
     limits: Limits,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     entries: Mutex<Entries>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -55,7 +55,7 @@ struct Entries {
 impl JobTable {
     /// An empty table.
     pub fn new(limits: Limits) -> Self {
-        let slots = Semaphore::new(limits.running);
+        let slots = Arc::new(Semaphore::new(limits.running));
         let table = Self(Arc::new(Inner {
             limits,
             slots,
@@ -129,12 +129,16 @@ impl JobTable {
         }
         let job = Arc::new(Job::new());
         entries.jobs.insert(key.clone(), job.clone());
-        entries.queue.push_back(key.clone());
+        let free = self.0.slots.clone().try_acquire_owned().ok().filter(|_| entries.queue.is_empty());
+        match &free {
+            Some(_) => job.begin(),
+            None => entries.queue.push_back(key.clone()),
+        }
         let (inner, key) = (self.0.clone(), key.clone());
         let span = tracing::Span::current();
         self.0.tasks.spawn(tracing::Instrument::instrument(
             async move {
-                let ending = job.run(spec, inner.slot(&key)).await;
+                let ending = job.run(spec, inner.slot(&key, free)).await;
                 inner.retain(key, &ending);
                 job.finish(ending);
             },
@@ -144,9 +148,12 @@ impl JobTable {
 }
 
 impl Inner {
-    /// Waits for a place among the jobs that work, and leaves the queue.
-    async fn slot(&self, key: &JobKey) -> Option<SemaphorePermit<'_>> {
-        let slot = self.slots.acquire().await.ok();
+    /// The place among the jobs that work that was free at once, or else the next one, out of the queue.
+    async fn slot(&self, key: &JobKey, free: Option<OwnedSemaphorePermit>) -> Option<OwnedSemaphorePermit> {
+        if free.is_some() {
+            return free;
+        }
+        let slot = self.slots.clone().acquire_owned().await.ok();
         locked(&self.entries).queue.retain(|queued| queued != key);
         slot
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::outcome::{Fault, StepError, Success};
@@ -62,11 +62,11 @@ async fn concurrent_duplicates_see_one_job_and_a_late_poll_its_end() {
 #[tokio::test]
 async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
     let table = JobTable::new(limits());
-    let release = Arc::new(Notify::new());
+    let release = CancellationToken::new();
     for n in 0..5 {
         let release = release.clone();
         let held = spec(async move |_| {
-            release.notified().await;
+            release.cancelled().await;
             done("")
         });
         table.poll_or_start(&key(n), held).unwrap();
@@ -82,7 +82,7 @@ async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
         "{places:?}"
     );
     assert_eq!(table.load(), (3, 2));
-    release.notify_waiters();
+    release.cancel();
     ending(&table, 0).await;
 }
 
