@@ -12,11 +12,17 @@ mod gate;
 mod http;
 mod names;
 mod pkt;
+mod push;
+mod read;
+mod report;
 mod resolve;
 mod ssh;
+mod store;
 mod text;
 mod transport;
+mod tree;
 mod url;
+mod write_back;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -30,6 +36,7 @@ pub use error::GitError;
 pub use gate::PushGate;
 pub use resolve::Resolved;
 pub use url::{BadRepoUrl, RepoUrl};
+pub use write_back::{FileChange, Files, Identity, Landed, WriteBack, WriteError};
 
 use transport::{Service, Session};
 
@@ -121,6 +128,24 @@ impl Git {
             let what = format!("`{}` was not resolved within {limit:?}", text::tidy(revision.as_bytes()));
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
         })
+    }
+}
+
+impl Git {
+    /// Puts one commit on top of the request's branch, or finds that none is needed.
+    ///
+    /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
+    /// whenever somebody else pushed first. Nothing changed is success without a commit. Dropping the future stops it,
+    /// except for a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
+    ///
+    /// # Errors
+    /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`].
+    pub async fn write_back<E>(
+        &self,
+        request: &WriteBack,
+        edit: &(dyn Fn(&Files) -> Result<Files, E> + Send + Sync),
+    ) -> Result<Landed, WriteError<E>> {
+        write_back::Writer::new(self, request).await?.run(edit).await
     }
 }
 

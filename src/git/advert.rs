@@ -124,6 +124,11 @@ impl Advert {
         }
     }
 
+    /// Whether a fetch may leave out objects and ask for them by id later.
+    pub(super) fn can_fetch_by_id(&self) -> bool {
+        self.can_filter() && (self.v2 || self.has("allow-reachable-sha1-in-want"))
+    }
+
     /// `sha1` or `sha256`.
     pub(super) fn object_format(&self) -> &str {
         self.value("object-format").unwrap_or("sha1")

@@ -83,6 +83,58 @@ pub enum GitError {
         /// The repository.
         repo: String,
     },
+    /// A file of the request is not there or is not a plain file.
+    #[error("cannot edit `{path}` on branch `{branch}` of `{repo}`: {why}")]
+    File {
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
+        /// The path as it was given.
+        path: String,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The request itself cannot be carried out anywhere: a bad author, message or path.
+    #[error("{what}")]
+    Input {
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The server will not take the commit: a hook or a protected branch.
+    #[error(
+        "`{repo}` refused the push to branch `{branch}`: {reason}{said}; check the branch protection and its hooks"
+    )]
+    Refused {
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
+        /// The server's verdict on the ref.
+        reason: String,
+        /// What its hooks printed.
+        said: String,
+    },
+    /// Others kept pushing until the request's deadline.
+    #[error(
+        "branch `{branch}` of `{repo}` could not be updated in time: {attempts} tries, the last one failed because          {last}"
+    )]
+    Conflict {
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
+        /// How often the edit was applied.
+        attempts: u32,
+        /// Why the last try did not land.
+        last: String,
+    },
+    /// A shutdown came before the push began; nothing was pushed.
+    #[error("the push to `{repo}` was not started: this server is shutting down; run the step again")]
+    Stopped {
+        /// The repository.
+        repo: String,
+    },
     /// The server said an error in the protocol (`ERR`, or sideband 3).
     #[error("the Git server refused a request about `{repo}`: {said}")]
     Remote {
@@ -119,7 +171,7 @@ impl GitError {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unavailable { .. } => Fault::Transient,
+            Self::Unavailable { .. } | Self::Conflict { .. } | Self::Stopped { .. } => Fault::Transient,
             Self::Local { .. } => Fault::Ours,
             _ => Fault::User,
         }

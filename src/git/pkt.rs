@@ -82,14 +82,6 @@ impl PktReader {
         }
     }
 
-    /// The next packet's text without its newline; `None` at a flush or the end.
-    pub(super) async fn line(&mut self) -> Result<Option<String>, GitError> {
-        match self.next().await? {
-            Some(Pkt::Data(data)) => Ok(Some(text(&data))),
-            _ => Ok(None),
-        }
-    }
-
     /// Reads until `wanted` bytes are there; false when the stream ended before.
     async fn fill(&mut self, wanted: usize) -> Result<bool, GitError> {
         while self.buffer.len() < wanted {

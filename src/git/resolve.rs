@@ -74,7 +74,8 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Has the server serve the commit itself. Only its first bytes are read.
+/// Has the server serve the commit itself. Only its first bytes are read, so the id of an annotated tag's object passes
+/// too: its commit is what leads the pack, and the caller may read it as well.
 async fn prove_commit(
     session: &mut Session,
     sha: String,

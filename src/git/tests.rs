@@ -4,3 +4,4 @@
 mod fixture;
 mod resolve;
 mod server;
+mod write_back;
