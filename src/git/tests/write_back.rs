@@ -336,3 +336,14 @@ async fn the_temporary_directory_is_left_empty() {
     let client = Git::new(options).unwrap();
     client.write_back(&request(&fixture, "ops.git", &["values.yaml"]), &append("y")).await.unwrap();
 }
+
+#[test]
+fn futures_may_be_spawned() {
+    fn spawnable<T: Send>(_: &T) {}
+    let spawn = |git: &Git, request: &WriteBack| {
+        let edit = append("x");
+        spawnable(&git.write_back(request, &edit));
+        spawnable(&git.resolve(&request.repo, &request.credentials, "main"));
+    };
+    let _: &dyn Fn(&Git, &WriteBack) = &spawn;
+}
