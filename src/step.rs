@@ -58,12 +58,12 @@ pub enum Kind {
 ///
 /// Errors name the field and say what to write; all of them are the user's.
 pub fn parse(body: &Value) -> Result<Step, InvalidStep> {
-    parse_kind(Node::new("", body, Scope::Alone))
+    parse_kind(Node::new("", body, Scope::Alone), &Kind::ALL)
 }
 
-/// Reads a map whose one key is a kind.
-fn parse_kind(body: Node<'_>) -> Result<Step, InvalidStep> {
-    let (kind, node) = take_kind(body)?;
+/// Reads a map whose one key is one of `kinds`.
+fn parse_kind(body: Node<'_>, kinds: &[Kind]) -> Result<Step, InvalidStep> {
+    let (kind, node) = take_kind(body, kinds)?;
     match kind {
         Kind::Build => build::read(node).map(|build| Step::Build(Box::new(build))),
         Kind::UpdateManifest => {
@@ -73,9 +73,9 @@ fn parse_kind(body: Node<'_>) -> Result<Step, InvalidStep> {
     }
 }
 
-fn take_kind(body: Node<'_>) -> Result<(Kind, Node<'_>), InvalidStep> {
+fn take_kind<'a>(body: Node<'a>, kinds: &[Kind]) -> Result<(Kind, Node<'a>), InvalidStep> {
     let here = body.clone();
-    let known = || Kind::ALL.iter().map(|kind| kind.name());
+    let known = || kinds.iter().map(|kind| kind.name());
     let mut map = body.map()?;
     if let Some(key) = map.keys().find(|key| !known().any(|name| name == *key)) {
         let (key, near) = (quoted(key), hint(key, known()));

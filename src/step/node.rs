@@ -40,6 +40,13 @@ impl<'a> Node<'a> {
         InvalidStep::new(self.path.clone(), problem)
     }
 
+    /// The same for a value that came from a string, where a reference reads as an example for now.
+    fn misfit(&self, problem: impl Display) -> InvalidStep {
+        let example = matches!(self.scope, Scope::Checking(_)) && self.value.as_str().is_some_and(refers);
+        let note = if example { " (checked with an example value for the reference)" } else { "" };
+        self.refuse(format!("{problem}{note}"))
+    }
+
     /// Whether nothing was written: Argo's parameters default to the empty string.
     pub(super) fn is_absent(&self) -> bool {
         matches!(&self.value, Value::Null) || self.value.as_str() == Some("")
@@ -73,9 +80,9 @@ impl<'a> Node<'a> {
 
     /// A word that `check` turns into a `T`, or says what is wrong with it.
     pub(super) fn checked<T>(self, check: impl Fn(&str) -> Result<T, String>) -> Result<T, InvalidStep> {
-        let path = self.path.clone();
+        let here = self.clone();
         let word = self.word()?;
-        check(&word).map_err(|problem| InvalidStep::new(path, problem))
+        check(&word).map_err(|problem| here.misfit(problem))
     }
 
     /// `true`, `false`, or a string that is one of them.
@@ -84,7 +91,7 @@ impl<'a> Node<'a> {
             return Ok(value);
         }
         let text = self.string_or("true or false")?;
-        text.trim().parse().map_err(|_| self.refuse(format!("expected true or false, got {}", quoted(&text))))
+        text.trim().parse().map_err(|_| self.misfit(format!("expected true or false, got {}", quoted(&text))))
     }
 
     /// A whole number within `range`.
@@ -95,7 +102,7 @@ impl<'a> Node<'a> {
             _ => self.string_or(&expected)?,
         };
         let number = text.trim().parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| self.refuse(format!("expected {expected}, got {}", quoted(&text))))
+        number.ok_or_else(|| self.misfit(format!("expected {expected}, got {}", quoted(&text))))
     }
 
     /// One of a few names.

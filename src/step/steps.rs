@@ -9,6 +9,9 @@ use super::reference::{Earlier, Scope, is_name};
 use super::{InvalidStep, Kind, Step};
 use crate::outcome::Outputs;
 
+/// What an entry may be.
+const KINDS: &[Kind] = &[Kind::Build, Kind::UpdateManifest];
+
 /// A valid `steps` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Steps {
@@ -34,7 +37,7 @@ impl Entry {
     ///
     /// Errors when an output is missing, or does not fit where it was put (an empty digest, say).
     pub fn resolve(&self, outputs: &BTreeMap<String, Outputs>) -> Result<Step, InvalidStep> {
-        super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)))
+        super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), KINDS)
     }
 
     fn read(node: Node<'_>, earlier: &[Earlier]) -> Result<Self, InvalidStep> {
@@ -45,7 +48,7 @@ impl Entry {
         }
         let name = map.remove("name").filter(|name| !name.is_absent());
         let body = Value::Object(map.iter().map(|(key, node)| (key.clone(), node.value().clone())).collect());
-        let template = super::parse_kind(Node::new(&path, &body, Scope::Checking(earlier)))?;
+        let template = super::parse_kind(Node::new(&path, &body, Scope::Checking(earlier)), KINDS)?;
         let name = name.map_or_else(|| Ok(template.kind().to_string()), |node| read_name(node))?;
         if earlier.iter().any(|other| other.name == name) {
             let problem = format!("another entry is named `{name}`; give this one a `name` of its own");

@@ -1,1 +1,48 @@
-//! t
+//! What is accepted, what is refused and how it is said, and what docs/steps.md promises.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::{Value, json};
+
+use super::{InvalidStep, Step, parse};
+
+mod docs;
+mod good;
+mod outputs;
+mod random;
+mod refused;
+mod refused_steps;
+
+const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// A body as users write it.
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+fn parsed(text: &str) -> Result<Step, InvalidStep> {
+    parse(&yaml(text))
+}
+
+/// The least body of `kind`, with `fields` (a flow map without its braces) put over it; `null` takes one away.
+fn with(kind: &str, fields: &str) -> Value {
+    let mut body = match kind {
+        "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
+        _ => json!({
+            "repo": "https://git.example/ops/gitops.git",
+            "targets": [{"file": "api/values.yaml", "helm": {"image.tag": "1.4"}}],
+        }),
+    };
+    for (key, value) in yaml(&format!("{{{fields}}}")).as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    json!({ kind: body })
+}
+
+/// Every row with the message that refuses it.
+fn refusals(rows: &[&str], body: impl Fn(&str) -> Value) -> String {
+    let refusal = |row: &&str| match parse(&body(row)) {
+        Ok(step) => panic!("{row} was accepted: {step:?}"),
+        Err(invalid) => format!("{row}\n    {invalid}"),
+    };
+    rows.iter().map(refusal).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,213 @@
+//! Good bodies: what they mean, and that strings mean the same.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{DIGEST, parse, parsed, with, yaml};
+use crate::manifest::Edit;
+use crate::outcome::Outputs;
+use crate::step::build::{Algorithm, Build, CacheMode, Dockerfile, NamedContext, Network, NoCache};
+use crate::step::{Kind, SecretRef, Step, UpdateManifest};
+
+fn build(fields: &str) -> Build {
+    match parse(&with("build", fields)).unwrap() {
+        Step::Build(build) => *build,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn update(fields: &str) -> UpdateManifest {
+    match parse(&with("update-manifest", fields)).unwrap() {
+        Step::UpdateManifest(update) => *update,
+        other => panic!("{other:?}"),
+    }
+}
+
+const EVERYTHING: &str = r#"
+build:
+  context: {repo: https://git.example/shop/api.git, revision: v1, subdir: ./services//api/, secret: {name: git, key: token}, submodules: false}
+  dockerfile-inline: "FROM scratch\n\tCOPY a $(pwd)/a\n"
+  target: runtime
+  platforms: [linux/amd64, linux/arm/v7, linux/aarch64]
+  build-args: {VERSION: "1.10", EMPTY: ""}
+  secrets: [{id: npmrc, secret: {name: npm, key: .npmrc}}]
+  contexts: {base: docker-image://alpine, lib: {repo: https://git.example/lib.git, revision: main}}
+  tags: [reg.example/shop/api, {ref: "reg.example:5000/shop/api:1", insecure: true}]
+  push: true
+  registry-secret: {name: regcred}
+  labels: {a: b}
+  annotations: {org.opencontainers.image.source: here}
+  cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, always: true}}
+  no-cache: [deps, test]
+  network: none
+  extra-hosts: {db: 10.0.0.1, db6: "::1"}
+  compression: {type: zstd, level: 19, force: true}
+"#;
+
+#[test]
+fn every_field_of_a_build_is_read() {
+    let Step::Build(build) = parsed(EVERYTHING).unwrap() else { panic!("a build") };
+    assert_eq!(build.context.subdir.as_deref(), Some("services/api"));
+    assert_eq!(build.context.secret, Some(SecretRef { name: "git".into(), key: Some("token".into()) }));
+    assert!(!build.context.submodules);
+    assert_eq!(build.dockerfile, Dockerfile::Inline("FROM scratch\n\tCOPY a $(pwd)/a\n".into()));
+    let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm/v7", "linux/arm64"]);
+    let args = [("EMPTY".to_owned(), String::new()), ("VERSION".to_owned(), "1.10".to_owned())];
+    assert_eq!(build.build_args, BTreeMap::from(args));
+    assert_eq!(build.secrets[0].secret.key, ".npmrc");
+    assert!(
+        matches!(&build.contexts["base"], NamedContext::Image(i) if i.to_string() == "docker.io/library/alpine:latest")
+    );
+    assert!(
+        matches!(&build.contexts["lib"], NamedContext::Git(git) if git.revision == "main" && git.submodules)
+    );
+    let tags: Vec<_> = build.tags.iter().map(|tag| (tag.image.to_string(), tag.insecure)).collect();
+    assert_eq!(
+        tags,
+        [("reg.example/shop/api:latest".into(), false), ("reg.example:5000/shop/api:1".into(), true)]
+    );
+    assert_eq!(build.registry_secret.unwrap().key, ".dockerconfigjson");
+    let to = build.cache.to.unwrap();
+    assert_eq!((to.mode, to.ignore_error, to.target.insecure, to.always), (CacheMode::Max, true, true, true));
+    assert_eq!(build.no_cache, NoCache::Stages(vec!["deps".into(), "test".into()]));
+    assert_eq!(build.network, Network::None);
+    assert_eq!(build.extra_hosts[1], ("db6".to_owned(), "::1".parse().unwrap()));
+    let compression = build.compression.unwrap();
+    assert_eq!(
+        (compression.algorithm, compression.level, compression.force),
+        (Algorithm::Zstd, Some(19), true)
+    );
+}
+
+/// As Argo substitutes it: every value below the kind's own map as a string.
+fn stringified(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(text),
+        other => json!(other.to_string()),
+    }
+}
+
+#[test]
+fn strings_mean_what_they_hold() {
+    let body = yaml(EVERYTHING);
+    let fields = body["build"].as_object().unwrap();
+    let strings: serde_json::Map<_, _> =
+        fields.iter().map(|(key, value)| (key.clone(), stringified(value))).collect();
+    let once = json!({ "build": strings });
+    assert_eq!(parse(&once).unwrap(), parse(&body).unwrap());
+    assert_eq!(parse(&json!(once.to_string())).unwrap(), parse(&body).unwrap());
+    assert_eq!(parse(&json!({"build": stringified(&once["build"])})).unwrap(), parse(&body).unwrap());
+}
+
+#[test]
+fn what_is_empty_is_absent() {
+    let names =
+        ["dockerfile", "dockerfile-inline", "target", "platforms", "build-args", "secrets", "contexts"];
+    let more =
+        ["push", "registry-secret", "labels", "annotations", "cache", "no-cache", "network", "extra-hosts"];
+    let plain = build("");
+    assert_eq!(plain.dockerfile, Dockerfile::File("Dockerfile".into()));
+    assert_eq!((plain.context.revision.as_str(), plain.context.submodules, plain.push), ("HEAD", true, true));
+    for name in names.iter().chain(&more).chain(&["compression"]) {
+        for nothing in ["''", "null"] {
+            assert_eq!(build(&format!("{name}: {nothing}")), plain, "{name}: {nothing}");
+        }
+    }
+    for row in [
+        "platforms: ['', '']",
+        "cache: {from: ['']}",
+        "cache: {to: {ref: '', mode: max}}",
+        "no-cache: false",
+        "no-cache: 'false'",
+        "network: default",
+        "context: {repo: https://git.example/shop/api.git, revision: '', subdir: '.', secret: '', submodules: ''}",
+        "tags: 'reg.example/shop/api:1, reg.example/shop/api:1'",
+    ] {
+        assert_eq!(build(row), plain, "{row}");
+    }
+}
+
+#[test]
+fn short_forms_mean_the_long_ones() {
+    for (short, long) in [
+        ("tags: 'a:1,b:2'", "tags: [{ref: 'a:1'}, {ref: b:2, insecure: 'false'}]"),
+        ("platforms: 'linux/amd64, linux/arm64'", "platforms: '[\"linux/amd64\", \"linux/arm64\"]'"),
+        ("registry-secret: regcred", "registry-secret: {name: regcred, key: .dockerconfigjson}"),
+        (
+            "cache: {to: r/c}",
+            "cache: {to: {ref: 'r/c:latest', mode: min, ignore-error: false, always: false}}",
+        ),
+        ("cache: {from: 'r/c,r/d'}", "cache: {from: [{ref: r/c}, r/d]}"),
+        ("no-cache: true", "no-cache: 'true'"),
+        ("no-cache: 'a,b'", "no-cache: [a, b]"),
+        ("compression: gzip", "compression: {type: gzip, force: false}"),
+        ("compression: {type: zstd, level: 3}", "compression: {type: zstd, level: '3'}"),
+        ("extra-hosts: ['a=10.0.0.1', 'b:[::1]']", "extra-hosts: {a: 10.0.0.1, b: '::1'}"),
+        ("context: https://git.example/a", "context: {repo: https://git.example/a, revision: HEAD}"),
+        ("dockerfile: ./docker//Dockerfile", "dockerfile: docker/Dockerfile"),
+    ] {
+        assert_eq!(build(short), build(long), "{short}");
+    }
+    assert!(build("push: 'false', tags: ''").tags.is_empty());
+}
+
+#[test]
+fn a_manifest_update_is_read() {
+    let plain = update("");
+    assert_eq!(
+        (plain.branch.as_str(), plain.author.name.as_str(), plain.message),
+        ("main", "argo-buildkit", None)
+    );
+    let update = update(
+        "repo: 'git@git.example:ops/gitops.git', branch: refs/heads/prod, secret: key, message: \"a\\n\\tb\", \
+         author: {name: CI, email: ci@shop.example}, targets: [{file: ./api/values.yaml, helm: {image.tag: '1.20'}}, \
+         {file: k.yaml, kustomize: {name: api, newName: reg.example/api, newTag: v1, digest: ''}}]",
+    );
+    assert_eq!((update.branch.as_str(), update.message.as_deref()), ("prod", Some("a\n\tb")));
+    assert_eq!(update.targets[0].file, "api/values.yaml");
+    let helm = Edit::Helm { path: "image.tag".parse().unwrap(), value: "1.20".into() };
+    assert_eq!((update.targets[0].edits.as_slice(), update.targets[1].edits.len()), ([helm].as_slice(), 2));
+}
+
+#[test]
+fn an_entry_is_resolved_with_what_came_before() {
+    let Step::Steps(steps) = parsed(
+        "steps: [{build: {context: https://git.example/a, tags: 'reg.example/a:1'}}, \
+         {name: retag, build: {context: https://git.example/a, tags: $(build.tags), \
+          labels: {digest: '$(build.digest)', text: '$$(build.digest) $(date)'}}}, \
+         {update-manifest: {repo: https://git.example/g, message: 'ship $(build.image)', \
+          targets: \"[{\\\"file\\\": \\\"v.yaml\\\", \\\"kustomize\\\": {\\\"name\\\": \\\"a\\\", \\\"digest\\\": \\\"$(build.digest)\\\"}}]\"}}]",
+    )
+    .unwrap() else {
+        panic!("steps")
+    };
+    let names: Vec<_> =
+        steps.entries.iter().map(|entry| (entry.name.as_str(), entry.template.kind())).collect();
+    assert_eq!(
+        names,
+        [("build", Kind::Build), ("retag", Kind::Build), ("update-manifest", Kind::UpdateManifest)]
+    );
+    let built =
+        [("digest", DIGEST), ("image", "reg.example/a {{x}} $(a.b)"), ("tags", r#"["reg.example/a:1"]"#)];
+    let built: Outputs = built.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let mut results = BTreeMap::from([("build".to_owned(), built)]);
+    let Step::Build(retag) = steps.entries[1].resolve(&results).unwrap() else { panic!("a build") };
+    assert_eq!(retag.tags[0].image.to_string(), "reg.example/a:1");
+    assert_eq!(retag.labels["digest"], DIGEST);
+    assert_eq!(retag.labels["text"], "$(build.digest) $(date)");
+    let Step::UpdateManifest(update) = steps.entries[2].resolve(&results).unwrap() else {
+        panic!("an update")
+    };
+    assert_eq!(
+        update.message.as_deref(),
+        Some("ship reg.example/a {{x}} $(a.b)"),
+        "outputs are not read again"
+    );
+    results.get_mut("build").unwrap().insert("digest".into(), String::new());
+    let invalid = steps.entries[2].resolve(&results).unwrap_err();
+    insta::assert_snapshot!(invalid, @r##"steps[2].update-manifest.targets[0].kustomize.digest: is empty"##);
+    let missing = steps.entries[2].resolve(&BTreeMap::new()).unwrap_err();
+    insta::assert_snapshot!(missing, @r##"steps[2].update-manifest.targets[0].kustomize.digest: `$(build.digest)`: `build` ended without the output `digest`"##);
+}

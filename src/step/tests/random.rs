@@ -1,0 +1,83 @@
+//! Nothing that arrives makes the parser panic, and nothing depends on how often it is read.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{parse, yaml};
+use crate::step::{Step, build, update_manifest};
+
+/// Names and values that lead deep into the parser.
+fn word() -> impl Strategy<Value = String> {
+    let known = build::FIELDS.iter().chain(update_manifest::FIELDS).copied();
+    let more = [
+        "build",
+        "update-manifest",
+        "steps",
+        "name",
+        "file",
+        "helm",
+        "kustomize",
+        "ref",
+        "repo",
+        "id",
+        "key",
+    ];
+    let odd =
+        ["", "true", "$(build.digest)", "$$(", "{{x}}", "[", "{", "[\"a\"]", "{\"repo\": \"https://g/a\"}"];
+    let plain =
+        ["a:1", "https://git.example/a.git", "docker-image://a", "linux/amd64", "ü/\u{202e}", "\u{7f}"];
+    let fixed: Vec<_> = known.chain(more).chain(odd).chain(plain).map(str::to_owned).collect();
+    prop_oneof![4 => prop::sample::select(fixed), 1 => ".{0,12}"]
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        4 => word().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(word(), inner.clone(), 0..5).prop_map(|map| json!(map)),
+            inner.prop_map(|value| json!(value.to_string())),
+        ]
+    })
+}
+
+/// A good body with a few of its fields replaced.
+fn body() -> impl Strategy<Value = Value> {
+    let good = "{context: https://git.example/a, tags: a}";
+    let fields = prop::collection::btree_map(prop::sample::select(build::FIELDS), json_value(), 0..3);
+    fields.prop_map(move |fields| {
+        let mut build = yaml(good);
+        for (name, value) in fields {
+            build[name] = value;
+        }
+        json!({"steps": [{ "build": yaml(good) }, {"name": "b", "build": build}]})
+    })
+}
+
+proptest! {
+    #[test]
+    fn random_bodies_do_not_panic(value in json_value()) {
+        if let Err(invalid) = parse(&value) {
+            prop_assert!(!invalid.problem.is_empty());
+            prop_assert!(!invalid.to_string().contains(char::is_control), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_valid_body_reads_the_same_again_and_as_a_string(value in body()) {
+        match parse(&value) {
+            Ok(step) => {
+                prop_assert_eq!(&parse(&value).unwrap(), &step);
+                let Step::Steps(again) = parse(&json!(value.to_string())).unwrap() else { panic!("steps") };
+                let Step::Steps(steps) = step else { panic!("steps") };
+                prop_assert_eq!(again.entries, steps.entries);
+            }
+            Err(invalid) => prop_assert!(!invalid.to_string().contains(char::is_control), "{invalid}"),
+        }
+    }
+}
