@@ -87,8 +87,7 @@ impl Engine {
     async fn step(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
         let kind = step.kind();
         let span = span(kind, cx);
-        let mut counted =
-            Counted { metrics: &self.metrics, kind, started: Instant::now(), outcome: None };
+        let mut counted = Counted { metrics: &self.metrics, kind, started: Instant::now(), outcome: None };
         let work = async {
             let ended = match step {
                 Step::Build(build) => build::run(self, build, cx).await,

@@ -120,9 +120,7 @@ impl Metrics {
     /// A build's vertices, and how many of them the cache had.
     pub fn vertices(&self, cached: u64, total: u64) {
         self.vertices.get_or_create(&VertexLabels { cached: "true" }).inc_by(cached);
-        self.vertices
-            .get_or_create(&VertexLabels { cached: "false" })
-            .inc_by(total.saturating_sub(cached));
+        self.vertices.get_or_create(&VertexLabels { cached: "false" }).inc_by(total.saturating_sub(cached));
     }
 
     /// A write-back took so many pushes.

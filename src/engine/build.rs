@@ -20,6 +20,7 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let (inputs, attempt) = tokio::join!(Inputs::gather(engine, build, cx), solve::newest(engine, cx, 1));
     let inputs = inputs?;
     let request = request::image(build, &inputs);
+    cx.now("starting the build");
     let attempt = attempt.map_err(|error| report::failure(error, cx))?;
     let solved = solve::resumable(engine, request, &inputs, attempt, cx).await?;
     engine.metrics.vertices(solved.cached_steps.into(), solved.total_steps.into());

@@ -148,16 +148,26 @@ mod tests {
     async fn read(lines: &[&str]) -> Advert {
         let mut message = PktWriter::default();
         for line in lines {
-            if *line == "0000" { message.raw(FLUSH) } else { message.line(line) };
+            if *line == "0000" {
+                message.raw(FLUSH)
+            } else {
+                message.line(line)
+            };
         }
         Advert::read(&mut reader(&message.into_bytes(), 7)).await.unwrap()
     }
 
     #[tokio::test]
     async fn v2_capabilities() {
-        let advert =
-            read(&["version 2", "agent=x", "ls-refs=unborn", "fetch=shallow filter", "object-format=sha1", "0000"])
-                .await;
+        let advert = read(&[
+            "version 2",
+            "agent=x",
+            "ls-refs=unborn",
+            "fetch=shallow filter",
+            "object-format=sha1",
+            "0000",
+        ])
+        .await;
         assert!(advert.v2 && advert.can_filter() && advert.has("ls-refs"));
         assert_eq!((advert.value("fetch"), advert.object_format()), (Some("shallow filter"), "sha1"));
         let plain = read(&["version 2", "fetch=shallow wait-for-done filterx", "0000"]).await;
@@ -169,8 +179,7 @@ mod tests {
         let head = format!("{A} HEAD\0side-band-64k symref=HEAD:refs/heads/main");
         let (main, tag, peeled) =
             (format!("{A} refs/heads/main"), format!("{B} refs/tags/v1"), format!("{A} refs/tags/v1^{{}}"));
-        let advert =
-            read(&["# service=git-upload-pack", "0000", &head, &main, &tag, &peeled, "0000"]).await;
+        let advert = read(&["# service=git-upload-pack", "0000", &head, &main, &tag, &peeled, "0000"]).await;
         assert!(!advert.v2 && advert.has("side-band-64k"));
         let names: Vec<_> = advert.refs.iter().map(|r| (r.name.as_str(), r.commit())).collect();
         assert_eq!(names, [("HEAD", A), ("refs/heads/main", A), ("refs/tags/v1", A)]);

@@ -52,7 +52,9 @@ pub enum GitError {
         said: String,
     },
     /// The address leads to another one; a login is never carried there.
-    #[error("`{repo}` redirects to `{to}`: give that address instead (a login is not sent on to another host)")]
+    #[error(
+        "`{repo}` redirects to `{to}`: give that address instead (a login is not sent on to another host)"
+    )]
     Redirected {
         /// The repository.
         repo: String,

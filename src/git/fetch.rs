@@ -30,7 +30,11 @@ impl Session {
         let (repo, v2, deepens) = (self.repo.clone(), self.advert.v2, fetch.depth.is_some());
         let body = if v2 { self.fetch_v2(fetch) } else { self.fetch_v0(fetch)? };
         let reader = self.ask(body).await?;
-        if v2 { skip_to_pack_v2(reader).await? } else { skip_to_pack_v0(reader, deepens).await? }
+        if v2 {
+            skip_to_pack_v2(reader).await?
+        } else {
+            skip_to_pack_v0(reader, deepens).await?
+        }
         Ok(PackStream { repo, reader })
     }
 
@@ -56,7 +60,8 @@ impl Session {
 
     fn fetch_v0(&self, fetch: &Fetch<'_>) -> Result<Bytes, GitError> {
         if !self.advert.has("side-band-64k") || (fetch.depth.is_some() && !self.advert.has("shallow")) {
-            let what = "the server's Git is too old: protocol v2, or v0 with side-band-64k and shallow, is needed";
+            let what =
+                "the server's Git is too old: protocol v2, or v0 with side-band-64k and shallow, is needed";
             return Err(GitError::Unusable { repo: self.repo.clone(), what: what.to_owned() });
         }
         let mut capabilities = vec!["side-band-64k"];

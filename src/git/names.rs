@@ -8,7 +8,8 @@ pub(super) fn suggest(names: &[String], wanted: &str) -> String {
     let mut ranked: Vec<(f64, &String)> =
         names.iter().map(|name| (strsim::jaro_winkler(name, wanted), name)).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let close: Vec<_> = ranked.iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, n)| quote(n)).collect();
+    let close: Vec<_> =
+        ranked.iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, n)| quote(n)).collect();
     if !close.is_empty() {
         return format!("; did you mean {}?", close.join(" or "));
     }

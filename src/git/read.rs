@@ -130,7 +130,10 @@ impl<'a> Reader<'a> {
             .run(move |inner| {
                 let read = |e: git2::Error| GitError::local("read the fetched commit", e);
                 let tree = inner.repo.find_commit(tip).and_then(|c| c.tree()).map_err(read)?;
-                Ok(paths.iter().map(|p| find(&inner.repo, &tree, p).map_err(|why| (p.clone(), why))).collect())
+                Ok(paths
+                    .iter()
+                    .map(|p| find(&inner.repo, &tree, p).map_err(|why| (p.clone(), why)))
+                    .collect())
             })
             .await?;
         let found: Vec<Result<Entry, (String, String)>> = found;
@@ -141,7 +144,10 @@ impl<'a> Reader<'a> {
         let read = self
             .store
             .run(move |inner| {
-                entries.into_iter().map(|e| inner.blob(e.blob).map(|bytes| (e, bytes))).collect::<Result<Vec<_>, _>>()
+                entries
+                    .into_iter()
+                    .map(|e| inner.blob(e.blob).map(|bytes| (e, bytes)))
+                    .collect::<Result<Vec<_>, _>>()
             })
             .await?;
         for (entry, bytes) in &read {

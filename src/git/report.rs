@@ -66,7 +66,11 @@ fn verdict(lines: &[String], said: &[u8], reference: &str) -> Option<Verdict> {
         }
         let Some(no) = line.strip_prefix("ng ").and_then(|l| l.strip_prefix(reference)) else { continue };
         let reason = tidy(no.trim().as_bytes());
-        return Some(if reason.contains("unpacker error") { Verdict::Failed(reason) } else { judge(reason, said) });
+        return Some(if reason.contains("unpacker error") {
+            Verdict::Failed(reason)
+        } else {
+            judge(reason, said)
+        });
     }
     let unpack = lines.iter().find_map(|l| l.strip_prefix("unpack ")).filter(|state| *state != "ok")?;
     Some(Verdict::Failed(tidy(unpack.as_bytes())))
@@ -137,10 +141,14 @@ mod tests {
             let got = verdict(&["unpack ok", &format!("ng refs/heads/main {race}")], "").await;
             assert_eq!(got, Verdict::Moved(race.into()));
         }
-        let hook = verdict(&["unpack ok", "ng refs/heads/main pre-receive hook declined"], "cannot lock ref\x1b[0m\n");
+        let hook = verdict(
+            &["unpack ok", "ng refs/heads/main pre-receive hook declined"],
+            "cannot lock ref\x1b[0m\n",
+        );
         let said = " (the server says: cannot lock ref [0m)".into();
         assert_eq!(hook.await, Verdict::Refused { reason: "pre-receive hook declined".into(), said });
-        let full = verdict(&["unpack index-pack abnormal exit", "ng refs/heads/main unpacker error"], "").await;
+        let full =
+            verdict(&["unpack index-pack abnormal exit", "ng refs/heads/main unpacker error"], "").await;
         assert_eq!(full, Verdict::Failed("unpacker error".into()));
     }
 

@@ -69,7 +69,9 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
         || name.split('/').any(part_bad)
         || name.len() > 1000
     {
-        return Err("this is not a name of a branch, tag or commit; expressions such as `main~1` are not supported");
+        return Err(
+            "this is not a name of a branch, tag or commit; expressions such as `main~1` are not supported",
+        );
     }
     Ok(())
 }
@@ -142,9 +144,10 @@ mod tests {
         for good in ["main", "feature/x", "v1.2.3", "refs/heads/main", "HEAD", "pull/3/head", "a-b_c@d"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
-        for bad in
-            ["", "a b", "a..b", "a~1", "a^", "a:b", "x@{1}", "-x", "a/", "/a", "a//b", "a.lock", ".a", "a\n", "a."]
-        {
+        for bad in [
+            "", "a b", "a..b", "a~1", "a^", "a:b", "x@{1}", "-x", "a/", "/a", "a//b", "a.lock", ".a", "a\n",
+            "a.",
+        ] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }

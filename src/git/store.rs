@@ -68,7 +68,10 @@ impl Store {
             while let Some(chunk) = pack.next().await? {
                 size += chunk.len();
                 if size > MAX_PACK {
-                    return Err(GitError::local("take in a pack of more than 1 GiB", "turn on partial clone there"));
+                    return Err(GitError::local(
+                        "take in a pack of more than 1 GiB",
+                        "turn on partial clone there",
+                    ));
                 }
                 // The writer is gone only after an error of its own, which is told below.
                 if sender.send(chunk).await.is_err() {

@@ -18,7 +18,8 @@ pub(super) fn tidy(raw: &[u8]) -> String {
 
 /// Neither a control character nor one that reorders or hides its neighbours on a terminal.
 fn printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// ` (the server says: …)`, or nothing when it said nothing.

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
+use super::Git;
 use super::advert::{Advert, Ref};
 use super::credentials::Credentials;
 use super::error::GitError;
 use super::http::Endpoint;
 use super::pkt::{DELIM, FLUSH, PktReader, PktWriter};
 use super::url::RepoUrl;
-use super::Git;
 
 /// The server's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,9 @@ impl Service {
     /// What a login needs for it.
     pub(super) fn scope_hint(self) -> &'static str {
         match self {
-            Self::UploadPack => "give the token read access to the repository (Gitea scope `read:repository`)",
+            Self::UploadPack => {
+                "give the token read access to the repository (Gitea scope `read:repository`)"
+            }
             Self::ReceivePack => {
                 "give the token write access (Gitea scope `write:repository`) and its owner write permission"
             }

@@ -48,7 +48,9 @@ pub(super) fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Ent
     let mut walked: Vec<&str> = Vec::new();
     for part in path.split('/') {
         let shown = walked.join("/");
-        let Some(entry) = tree.get_name(part).map(|e| e.to_owned()) else { return Err(absent(&tree, &shown, part)) };
+        let Some(entry) = tree.get_name(part).map(|e| e.to_owned()) else {
+            return Err(absent(&tree, &shown, part));
+        };
         walked.push(part);
         let (here, last) = (walked.join("/"), walked.len() == path.split('/').count());
         match (entry.filemode(), last) {
@@ -88,8 +90,19 @@ mod tests {
         for good in ["values.yaml", "a/b/c.yaml", "a b/ü.yaml", ".github/x", "a..b"] {
             assert_eq!(check_path(good), Ok(()), "{good}");
         }
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", ".git/config", "a/.GIT/x", "a\nb", "a\\b"]
-        {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            ".git/config",
+            "a/.GIT/x",
+            "a\nb",
+            "a\\b",
+        ] {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
     }

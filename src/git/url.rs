@@ -17,7 +17,11 @@ pub struct RepoUrl {
 enum Form {
     Url(Url),
     /// `user@host:path`: the path is relative to the login's home, as Git has it.
-    Scp { user: String, host: String, path: String },
+    Scp {
+        user: String,
+        host: String,
+        path: String,
+    },
 }
 
 /// Why an address was refused. No variant repeats the address, which may hold a password.
@@ -30,9 +34,7 @@ pub enum BadRepoUrl {
     )]
     Login,
     /// A scheme that is not served.
-    #[error(
-        "repository URL scheme `{0}` is not supported: use https://, http://, ssh:// or user@host:path"
-    )]
+    #[error("repository URL scheme `{0}` is not supported: use https://, http://, ssh:// or user@host:path")]
     Scheme(String),
     /// No repository path after the host.
     #[error("the repository URL has no path: expected something like https://host/owner/repo.git")]

@@ -142,7 +142,11 @@ impl<'a> Writer<'a> {
                 Err(error) => return Err(error),
             };
             let pause = pauses.next().unwrap_or_default();
-            tracing::info!(attempts = self.attempts, pause_ms = pause.as_millis(), "commit did not land: {last}");
+            tracing::info!(
+                attempts = self.attempts,
+                pause_ms = pause.as_millis(),
+                "commit did not land: {last}"
+            );
             self.pause(pause, last).await?;
         }
     }
@@ -211,10 +215,8 @@ impl<'a> Writer<'a> {
         changes: &[FileChange],
     ) -> Result<Change, GitError> {
         let mode = |path: &str| entries.iter().find(|(e, _)| e.path == path).map(|(e, _)| e.mode);
-        let files = changes
-            .iter()
-            .filter_map(|c| Some((c.path.clone(), mode(&c.path)?, c.new.clone())))
-            .collect();
+        let files =
+            changes.iter().filter_map(|c| Some((c.path.clone(), mode(&c.path)?, c.new.clone()))).collect();
         Ok(Change {
             parent: super::read::oid(tip)?,
             files,
@@ -232,7 +234,9 @@ impl<'a> Writer<'a> {
                 let (repo, what) = (self.request.repo.to_string(), format!("its storage failed: {what}"));
                 return Err(GitError::Unavailable { repo, action: "push to", what, source: None });
             }
-            Pushed::Judged(Verdict::Accepted) => "the server took the commit, but the branch does not hold it",
+            Pushed::Judged(Verdict::Accepted) => {
+                "the server took the commit, but the branch does not hold it"
+            }
             Pushed::Unknown(error) => {
                 tracing::warn!(%error, "the reply to a push was lost: reading the branch to see whether it landed");
                 "the reply to the push was lost, and the branch does not hold the commit"
@@ -273,7 +277,11 @@ fn pauses() -> impl Iterator<Item = Duration> {
 /// Runs an edit, which may take a while on a large file, without holding up other tasks where the runtime allows it.
 fn fenced<T>(work: impl FnOnce() -> T) -> T {
     let flavor = tokio::runtime::Handle::current().runtime_flavor();
-    if flavor == tokio::runtime::RuntimeFlavor::MultiThread { tokio::task::block_in_place(work) } else { work() }
+    if flavor == tokio::runtime::RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
 }
 
 /// What really differs.
@@ -281,7 +289,10 @@ fn changes(old: &Files, new: Files) -> Result<Vec<FileChange>, GitError> {
     let mut changes = Vec::new();
     for (path, new) in new {
         let Some(old) = old.get(&path) else {
-            return Err(GitError::local("commit an edit", format!("it returned `{path}`, which it was not given")));
+            return Err(GitError::local(
+                "commit an edit",
+                format!("it returned `{path}`, which it was not given"),
+            ));
         };
         if *old != new {
             changes.push(FileChange { path, old: old.clone(), new });

@@ -32,7 +32,9 @@ pub struct Auth {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadDockerConfig {
     /// Not the JSON of a docker config.
-    #[error("the docker config is not JSON of the form `{{\"auths\": {{\"registry\": {{…}}}}}}` (line {line}, column {column})")]
+    #[error(
+        "the docker config is not JSON of the form `{{\"auths\": {{\"registry\": {{…}}}}}}` (line {line}, column {column})"
+    )]
     Shape {
         /// The line that JSON parsing stopped at.
         line: usize,
@@ -197,7 +199,8 @@ mod tests {
 
     #[test]
     fn debug_hides_passwords() {
-        let auth = Auth::from_docker_config(br#"{"auths": {"r.io": {"username": "u", "password": "hunter2"}}}"#);
+        let auth =
+            Auth::from_docker_config(br#"{"auths": {"r.io": {"username": "u", "password": "hunter2"}}}"#);
         assert!(!format!("{:?}", auth.unwrap()).contains("hunter2"));
     }
 }

@@ -14,7 +14,9 @@ pub enum OciError {
         why: String,
     },
     /// The login was refused, or lacks the right.
-    #[error("{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository")]
+    #[error(
+        "{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository"
+    )]
     Refused {
         /// What was asked of which server.
         what: String,

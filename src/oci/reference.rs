@@ -119,7 +119,8 @@ fn split_registry(name: &str) -> (String, String) {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
         _ => (DOCKER_HUB, name),
     };
-    let registry = if matches!(registry, "index.docker.io" | "registry-1.docker.io") { DOCKER_HUB } else { registry };
+    let registry =
+        if matches!(registry, "index.docker.io" | "registry-1.docker.io") { DOCKER_HUB } else { registry };
     if registry == DOCKER_HUB && !repository.contains('/') && !repository.is_empty() {
         return (registry.to_owned(), format!("library/{repository}"));
     }
@@ -142,19 +143,27 @@ fn check_tag(tag: &str) -> Result<String, String> {
 }
 
 fn check_digest(digest: &str) -> Result<String, String> {
-    let hex = |hex: &str, length| hex.len() == length && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = |hex: &str, length| {
+        hex.len() == length && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
     let valid = match digest.split_once(':') {
         Some(("sha256", value)) => hex(value, 64),
         Some(("sha512", value)) => hex(value, 128),
         _ => false,
     };
-    if valid { Ok(digest.to_owned()) } else { Err("its digest must be `sha256:` and 64 lower-case hex digits".into()) }
+    if valid {
+        Ok(digest.to_owned())
+    } else {
+        Err("its digest must be `sha256:` and 64 lower-case hex digits".into())
+    }
 }
 
 fn check_registry(registry: &str) -> Result<(), String> {
     let (host, port) = registry.rsplit_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
     let label = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let valid = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(label);
+    let valid = |part: &str| {
+        !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(label)
+    };
     if !host.split('.').all(valid) {
         return Err(format!("`{host}` is not a registry host"));
     }
@@ -173,7 +182,9 @@ fn check_repository(repository: &str) -> Result<(), String> {
     }
     match repository.split('/').find(|part| !is_component(part)) {
         Some("") => Err("its repository has an empty path component".into()),
-        Some(part) => Err(format!("`{part}` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`")),
+        Some(part) => {
+            Err(format!("`{part}` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`"))
+        }
         None => Ok(()),
     }
 }

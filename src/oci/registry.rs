@@ -41,7 +41,9 @@ impl Registry {
         match response.status() {
             status if status.is_success() => digest(image, response.headers()).map(Some),
             StatusCode::NOT_FOUND => Ok(None),
-            status => Err(OciError::from_status(format!("registry {}", image.name()), status.as_u16(), login)),
+            status => {
+                Err(OciError::from_status(format!("registry {}", image.name()), status.as_u16(), login))
+            }
         }
     }
 
@@ -53,10 +55,11 @@ impl Registry {
     ) -> Result<Response, OciError> {
         let mut request = self.client.head(manifest_url(image, insecure)).header(ACCEPT, MANIFESTS);
         if let Some(value) = authorization {
-            let mut header = http::HeaderValue::from_str(value.expose_secret()).map_err(|_| OciError::Unexpected {
-                what: format!("registry {}", image.registry()),
-                why: "its token is no header value".to_owned(),
-            })?;
+            let mut header =
+                http::HeaderValue::from_str(value.expose_secret()).map_err(|_| OciError::Unexpected {
+                    what: format!("registry {}", image.registry()),
+                    why: "its token is no header value".to_owned(),
+                })?;
             header.set_sensitive(true);
             request = request.header(http::header::AUTHORIZATION, header);
         }
@@ -78,7 +81,9 @@ impl Registry {
                 let token = token::fetch(&self.client, &challenge, login).await?;
                 Ok(Some(format!("Bearer {}", token.value.expose_secret()).into()))
             }
-            (Some(Scheme::Basic), Some(Login::Password { user, password })) => Ok(Some(basic(user, password))),
+            (Some(Scheme::Basic), Some(Login::Password { user, password })) => {
+                Ok(Some(basic(user, password)))
+            }
             _ => Ok(None),
         }
     }

@@ -7,10 +7,11 @@ use super::{InvalidStep, Step};
 
 /// What `build` produces; the engine returns every one of them.
 ///
-/// `tags` is a JSON list of full references; `seconds`, `cached-steps` and `total-steps` are whole numbers;
+/// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
+/// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
 /// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped).
 pub const BUILD: &[&str] =
-    &["digest", "image", "tags", "cached-steps", "total-steps", "seconds", "warnings", "log-tail"];
+    &["digest", "image", "tags", "revision", "cached-steps", "total-steps", "seconds", "cache", "warnings", "log-tail"];
 
 /// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
 /// and a unified diff.
@@ -95,9 +96,10 @@ pub(super) fn placeholder(output: &str) -> &'static str {
             "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         }
         "tags" => r#"["registry.example/image:tag"]"#,
-        "commit" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "commit" | "revision" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "changed" => "true",
         "warnings" => "[]",
+        "cache" => "exported",
         "cached-steps" | "total-steps" | "seconds" => "1",
         _ => "text",
     }

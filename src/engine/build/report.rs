@@ -37,7 +37,7 @@ pub(super) fn success(
         ("digest", digest),
         ("image", image),
         ("tags", json!(tags).to_string()),
-        ("commit", inputs.sha.clone()),
+        ("revision", inputs.sha.clone()),
         ("cached-steps", cached.to_string()),
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),

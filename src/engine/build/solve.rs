@@ -116,7 +116,7 @@ pub(super) async fn shown<T>(cx: &Cx, solve: impl AsyncFnOnce(&watch::Sender<bui
 async fn relay(cx: &Cx, mut receiver: watch::Receiver<buildkit::Progress>) -> Infallible {
     while receiver.changed().await.is_ok() {
         let progress = receiver.borrow_and_update().clone();
-        let now = progress.current.unwrap_or_else(|| "building".to_owned());
+        let Some(now) = progress.current else { continue };
         let notes = (progress.cached > 0).then(|| format!("{} cached", progress.cached));
         cx.report(Progress { now, notes: notes.into_iter().collect() });
     }

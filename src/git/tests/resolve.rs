@@ -74,8 +74,10 @@ async fn a_commit_below_the_tips_is_proven_with_and_without_filter() {
 async fn only_the_right_login_may_read() {
     let (fixture, [tip, ..]) = shop().await;
     let url = fixture.url("shop.git");
-    let logins =
-        [(Credentials::Anonymous, "no login was given"), (Credentials::basic("u", &"wrong".into()), "expired")];
+    let logins = [
+        (Credentials::Anonymous, "no login was given"),
+        (Credentials::basic("u", &"wrong".into()), "expired"),
+    ];
     for (credentials, hint) in logins {
         for revision in ["main", tip.as_str()] {
             let error = fixture.git.resolve(&url, &credentials, revision).await.unwrap_err();
@@ -143,7 +145,12 @@ async fn refusals_have_their_own_words() {
     let (fixture, _) = shop().await;
     let table = [
         (403, "Forbidden", "read:repository", Fault::User),
-        (302, "https://user:pw@elsewhere.example/x?t=s", "redirects to `https://elsewhere.example`", Fault::User),
+        (
+            302,
+            "https://user:pw@elsewhere.example/x?t=s",
+            "redirects to `https://elsewhere.example`",
+            Fault::User,
+        ),
         (418, "tea", "418", Fault::User),
         (200, "<html>", "check that the URL is a repository's", Fault::User),
         (502, "gateway", "502", Fault::Transient),

@@ -62,7 +62,8 @@ impl Server {
 async fn serve(State(site): State<Site>, request: Request) -> Response {
     let uri = request.uri().clone();
     site.faults.seen.lock().unwrap().push(uri.to_string());
-    if site.faults.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+    if site.faults.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+    {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting").into_response();
     }
     if let Some((status, said)) = site.faults.refuse.lock().unwrap().clone() {

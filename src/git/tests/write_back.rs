@@ -131,7 +131,8 @@ async fn eight_writers_on_one_branch_all_land() {
     let log = git(&bare, &["show", "main:log"]);
     let mut lines: Vec<_> = log.lines().collect();
     lines.sort_unstable();
-    let want: Vec<_> = std::iter::once("start".to_owned()).chain((0..8).map(|n| format!("writer {n}"))).collect();
+    let want: Vec<_> =
+        std::iter::once("start".to_owned()).chain((0..8).map(|n| format!("writer {n}"))).collect();
     assert_eq!(lines, want);
     assert_eq!(git(&bare, &["rev-list", "--count", "main"]), "10");
     for one in &landed {
@@ -243,7 +244,8 @@ async fn a_submodule_is_refused() {
         std::fs::create_dir(work.join("lib")).unwrap();
         std::fs::write(work.join("x"), "x").unwrap();
     });
-    let error = git_error(fixture.git.write_back(&request(&fixture, "ops.git", &["lib/x"]), &append("x")).await);
+    let error =
+        git_error(fixture.git.write_back(&request(&fixture, "ops.git", &["lib/x"]), &append("x")).await);
     assert!(error.to_string().contains("submodule"), "{error}");
 }
 
@@ -252,7 +254,8 @@ async fn an_edits_own_error_is_handed_back() {
     let fixture = Fixture::new().await;
     fixture.repo("ops.git", &[("values.yaml", "v1")]);
     let edit = |_: &Files| Err::<Files, _>(std::io::Error::other("no such key"));
-    let error = fixture.git.write_back(&request(&fixture, "ops.git", &["values.yaml"]), &edit).await.unwrap_err();
+    let error =
+        fixture.git.write_back(&request(&fixture, "ops.git", &["values.yaml"]), &edit).await.unwrap_err();
     assert!(matches!(&error, WriteError::Edit(e) if e.to_string() == "no such key"), "{error}");
 }
 
@@ -318,7 +321,9 @@ async fn outages_are_sat_out_and_refusals_are_told_apart() {
     assert!(matches!(error, GitError::Login { .. }), "{error}");
     let archived = "This repo is archived. You can view files and clone it, but cannot push";
     *fixture.server.faults.refuse.lock().unwrap() = Some((403, archived.into()));
-    let error = git_error(fixture.git.write_back(&request(&fixture, "ops.git", &["values.yaml"]), &append("x")).await);
+    let error = git_error(
+        fixture.git.write_back(&request(&fixture, "ops.git", &["values.yaml"]), &append("x")).await,
+    );
     assert!(matches!(error, GitError::Archived { .. }), "{error}");
 }
 
