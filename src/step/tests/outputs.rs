@@ -21,10 +21,10 @@ fn declared_outputs_can_be_produced() {
     declared(&step, &["api-digest", "web-log-tail", "commit", "update-manifest-commit"]).unwrap();
     let single = parsed("build: {context: https://git.example/a, tags: a}").unwrap();
     declared(&single, build::OUTPUTS).unwrap();
-    insta::assert_snapshot!(declared(&single, &["digest", "digset"]).unwrap_err(), @r##"outputs.parameters.digset: `build` has no such output (did you mean `digest`?); it has `digest`, `image`, `tags`, `cached-steps`, `total-steps`, `seconds`, `warnings`, `log-tail`"##);
-    insta::assert_snapshot!(declared(&single, &["result"]).unwrap_err(), @r##"outputs.parameters.result: `build` has no such output; it has `digest`, `image`, `tags`, `cached-steps`, `total-steps`, `seconds`, `warnings`, `log-tail`"##);
+    insta::assert_snapshot!(declared(&single, &["digest", "digset"]).unwrap_err(), @r##"outputs.parameters.digset: `build` has no such output (did you mean `digest`?); it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log-tail`"##);
+    insta::assert_snapshot!(declared(&single, &["result"]).unwrap_err(), @r##"outputs.parameters.result: `build` has no such output; it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log-tail`"##);
     insta::assert_snapshot!(declared(&step, &["digest"]).unwrap_err(), @r##"outputs.parameters.digest: several entries produce it; declare `api-digest` or `web-digest`"##);
-    insta::assert_snapshot!(declared(&step, &["api-digset"]).unwrap_err(), @r##"outputs.parameters.api-digset: `steps` has no such output (did you mean `api-digest`?); it has `api-cached-steps`, `web-cached-steps`, `update-manifest-changed`, `update-manifest-commit`, `update-manifest-diff`, `api-digest`, `web-digest`, `api-image`, `web-image`, `api-log-tail`, `web-log-tail`, `api-seconds`, `web-seconds`, `api-tags`, `web-tags`, `api-total-steps`, `web-total-steps`, `api-warnings`, `web-warnings`, `changed`, `commit`, `diff`"##);
+    insta::assert_snapshot!(declared(&step, &["api-digset"]).unwrap_err(), @r##"outputs.parameters.api-digset: `steps` has no such output (did you mean `api-digest`?); it has `api-cache`, `web-cache`, `api-cached-steps`, `web-cached-steps`, `update-manifest-changed`, `update-manifest-commit`, `update-manifest-diff`, `api-digest`, `web-digest`, `api-image`, `web-image`, `api-log-tail`, `web-log-tail`, `api-revision`, `web-revision`, `api-seconds`, `web-seconds`, `api-tags`, `web-tags`, `api-total-steps`, `web-total-steps`, `api-warnings`, `web-warnings`, `changed`, `commit`, `diff`"##);
 }
 
 #[test]
