@@ -27,7 +27,7 @@ mod tests;
 use std::fmt;
 
 pub use diff::unified_diff;
-pub use error::{EditError, FileProblem, Place, Refusal};
+pub use error::{EditError, FileProblem, Missing, Place, Refusal};
 pub use path::{Path, PathError};
 
 use splice::Splice;

@@ -109,7 +109,7 @@ pub enum FileProblem {
     #[error("is not valid YAML: {problem}; {hint}")]
     NotYaml {
         /// libyaml's words.
-        problem: &'static str,
+        problem: String,
         /// What to do.
         hint: &'static str,
     },
@@ -135,17 +135,8 @@ impl FileProblem {
 #[non_exhaustive]
 pub enum Refusal {
     /// No such key or item.
-    #[error("does not exist; the nearest is {nearest}, which {has}{merge}. Add {add} there first")]
-    Missing {
-        /// The deepest path that exists.
-        nearest: String,
-        /// What stands there.
-        has: String,
-        /// That a merge key supplies it, or nothing.
-        merge: String,
-        /// What the file lacks.
-        add: String,
-    },
+    #[error("does not exist; {0}")]
+    Missing(Box<Missing>),
     /// In several documents.
     #[error("exists in several documents of this file, also at {other}; it must be in one")]
     SeveralDocuments {
@@ -225,6 +216,29 @@ pub enum Refusal {
     /// Two edits of one scalar.
     #[error("is set twice in one update")]
     SetTwice,
+}
+
+/// How far a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The deepest path that exists.
+    pub nearest: String,
+    /// What stands there.
+    pub has: String,
+    /// The merge key `<<` that supplies the key from elsewhere.
+    pub merge: Option<Place>,
+    /// What the file lacks.
+    pub add: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the nearest is {}, which {}", self.nearest, self.has)?;
+        if let Some(place) = self.merge {
+            write!(f, ", and takes that key only through the merge `<<` at {place}, which is not edited")?;
+        }
+        write!(f, ". Add {} there first", self.add)
+    }
 }
 
 impl Refusal {

@@ -82,7 +82,8 @@ fn add(
     plan::not_shared(stream, entry).map_err(|stop| stop.at(path))?;
     lookup::no_duplicates(stream, entry.node).map_err(|stop| stop.at(path))?;
     let place = stream.place(entry.node);
-    let last = Last::of(stream, entry.node).map_err(|why| Refusal::CannotAdd { why }.at(place, path))?;
+    let last =
+        Last::of(stream, text, entry.node).map_err(|why| Refusal::CannotAdd { why }.at(place, path))?;
     let separator = last.separator(text).map_err(|why| Refusal::CannotAdd { why }.at(place, path))?;
     let key = quote::render(field.key(), last.key_style, last.flow);
     let written = quote::render(value, last.value_style, last.flow);
@@ -106,8 +107,11 @@ struct Last {
 }
 
 impl Last {
-    fn of(stream: &Stream, entry: usize) -> Result<Self, &'static str> {
+    fn of(stream: &Stream, text: &str, entry: usize) -> Result<Self, &'static str> {
         let flow = plan::is_flow(stream, entry);
+        if flow && !text[stream.event(entry).span.clone()].ends_with('{') {
+            return Err("the entry is a pair without braces");
+        }
         let (key, value) = stream.pairs(entry).last().ok_or("the entry has no field yet")?;
         let Kind::Scalar { style: key_style @ (Style::Plain | Style::Single | Style::Double), .. } =
             *stream.kind(key)

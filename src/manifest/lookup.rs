@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::error::{EditError, Place, Refusal};
+use super::error::{EditError, Missing, Place, Refusal};
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
@@ -155,11 +155,8 @@ fn missing(stream: &Stream, at: usize, path: &Path, depth: usize) -> Stop {
         Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
         Segment::Index(_) => (format!("an item `{segment}`"), None),
     };
-    let merge = merge.map_or(String::new(), |place| {
-        format!(", and takes that key only through the merge `<<` at {place}, which is not edited")
-    });
-    let refusal = Refusal::Missing { nearest, has: content(stream, at, segment), merge, add };
-    Stop::Missing { depth, place: stream.place(at), refusal }
+    let missing = Missing { nearest, has: content(stream, at, segment), merge, add };
+    Stop::Missing { depth, place: stream.place(at), refusal: Refusal::Missing(Box::new(missing)) }
 }
 
 /// What stands at the node where `segment` was looked for.

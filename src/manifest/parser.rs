@@ -120,7 +120,10 @@ fn style_of(style: ScalarStyle) -> Style {
 
 fn not_yaml(text: &str, error: &libyaml_safer::Error) -> EditError {
     let mark = error.problem_mark().unwrap_or_default();
-    let problem = error.problem();
+    let problem = match (error.context(), error.context_mark()) {
+        (Some(context), Some(from)) => format!("{}, {context} from {}", error.problem(), place(from)),
+        _ => error.problem().to_owned(),
+    };
     let hint = if text.contains("{{") {
         "it looks like a Go template: edit the values file that feeds it"
     } else if text[at_most(text, offset(mark))..].starts_with('\t') {

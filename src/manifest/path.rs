@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// Where a value stands in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
 /// is `x`, `[0]` for an item by number, and `"…"` (with `\"` and `\\`) around a key or a selector's value
-/// that holds one of `. [ ] = "` or white space.
+/// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes).
 ///
 /// Displays as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,21 +63,21 @@ impl fmt::Display for Path {
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(key) => write_name(f, key),
+            Self::Key(key) => write_name(f, key, is_bare),
             Self::Index(index) => write!(f, "[{index}]"),
             Self::Item { field, value } => {
                 f.write_str("[")?;
-                write_name(f, field)?;
+                write_name(f, field, is_bare)?;
                 f.write_str("=")?;
-                write_name(f, value)?;
+                write_name(f, value, is_bare_value)?;
                 f.write_str("]")
             }
         }
     }
 }
 
-fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-    if !name.is_empty() && name.chars().all(is_bare) {
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str, bare: fn(char) -> bool) -> fmt::Result {
+    if !name.is_empty() && name.chars().all(bare) {
         return f.write_str(name);
     }
     write!(f, "\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))

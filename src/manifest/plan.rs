@@ -28,15 +28,14 @@ pub(super) fn plan(
     }
 }
 
-/// Refuses what no quoting style writes on one line.
+/// Refuses what no quoting style writes on one line, and what Argo or Helm should have filled in before.
 pub(super) fn check_value(path: &Path, value: &str) -> Result<(), EditError> {
-    match value.chars().find(|c| !quote::is_printable(*c)) {
-        None => Ok(()),
-        Some(c) => {
-            let reason = format!("it contains U+{:04X}, a control character or line break", u32::from(c));
-            Err(EditError::Value { path: path.to_string(), value: value.to_owned(), reason })
-        }
-    }
+    let reason = match value.chars().find(|c| !quote::is_printable(*c)) {
+        Some(c) => format!("it contains U+{:04X}, a control character or line break", u32::from(c)),
+        None if value.contains("{{") => "it contains `{{`, a template that nothing has filled in".to_owned(),
+        None => return Ok(()),
+    };
+    Err(EditError::Value { path: path.to_string(), value: value.to_owned(), reason })
 }
 
 /// The splice that gives the scalar at `found` the string `value`.

@@ -25,12 +25,14 @@ pub(super) fn is_printable(c: char) -> bool {
 fn is_plain_syntax(value: &str, flow: bool) -> bool {
     let indicator = |c: char| "-?:,[]{}#&*!|>'\"%@`".contains(c);
     let in_flow = |c: char| ",[]{}?".contains(c);
-    !value.starts_with(|c: char| indicator(c) || c.is_whitespace())
-        && !value.ends_with(|c: char| c == ':' || c.is_whitespace())
-        && !value.starts_with("...")
-        && !value.contains(": ")
-        && !value.contains(" #")
-        && !(flow && value.contains(in_flow))
+    let ends = |c: char| c == ':' || c.is_whitespace();
+    let splits = value.starts_with(|c: char| indicator(c) || c.is_whitespace())
+        || value.ends_with(ends)
+        || value.starts_with("...")
+        || value.contains(": ")
+        || value.contains(" #")
+        || (flow && value.contains(in_flow));
+    !splits
 }
 
 /// Whether `value`, unquoted, is a string to all readers: no null, boolean, number, time or merge key.
