@@ -75,7 +75,7 @@ impl Buildkit {
     fn unreachable_or(&self, status: &tonic::Status) -> BuildError {
         let error = BuildError::from_status(status);
         match error.kind {
-            Kind::Lost => BuildError::unreachable(&self.inner.address, status.message()),
+            Kind::Lost => BuildError::unreachable(&self.inner.address, &address::innermost(status)),
             _ => error,
         }
     }

@@ -111,7 +111,7 @@ async fn read_file(path: &Path) -> Result<Vec<u8>, BuildError> {
 }
 
 /// The cause at the chain's end: the only layer that says something.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |e| e.source()).last().map_or_else(String::new, ToString::to_string)
 }
 

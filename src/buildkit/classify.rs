@@ -96,6 +96,7 @@ const RULES: &[Rule] = &[
     rule(&["MANIFEST_INVALID"], Kind::Registry, Fault::User, "the registry refuses what was sent"),
     rule(&["error writing manifest blob"], Kind::Registry, Fault::User, "the registry refuses this form of cache: leave `image-manifest` at true, or set `ignore-error: true`"),
     rule(&["entitlement", "not allowed"], Kind::Other, Fault::User, "buildkitd must be started with this entitlement"),
+    rule(&["the Dockerfile cannot be empty"], Kind::Dockerfile, Fault::User, ""),
     rule(&["dockerfile parse error"], Kind::Dockerfile, Fault::User, ""),
     rule(&["target stage", "could not be found"], Kind::Dockerfile, Fault::User, "check `target`"),
     rule(&["failed to read dockerfile"], Kind::Dockerfile, Fault::User, "check `dockerfile`, which is relative to `subdir`"),

@@ -9,7 +9,10 @@ use sha2::{Digest as _, Sha256};
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
 /// points at it (`solver/pb/ops.proto`: the last operation names the result).
 pub(super) fn file(name: &str, data: &[u8]) -> pb::Definition {
-    let mkfile = encode(pb::op::Op::File(pb::FileOp { actions: vec![mkfile(name, data)] }));
+    // The daemon encodes every operation anew, and loses the Dockerfile's lines when the digest changes.
+    // Go writes a oneof last and prost in order of numbers: with no field but the oneof they agree.
+    let operation = pb::op::Op::File(pb::FileOp { actions: vec![mkfile(name, data)] });
+    let mkfile = pb::Op { op: Some(operation), ..Default::default() }.encode_to_vec();
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(&mkfile)));
     let input = pb::Input { digest: digest.clone(), index: 0 };
     let result = pb::Op { inputs: vec![input], ..Default::default() }.encode_to_vec();
@@ -30,10 +33,4 @@ fn mkfile(name: &str, data: &[u8]) -> pb::FileAction {
         output: 0,
         action: Some(pb::file_action::Action::Mkfile(mkfile)),
     }
-}
-
-fn encode(op: pb::op::Op) -> Vec<u8> {
-    let platform = pb::Platform { architecture: "amd64".to_owned(), os: "linux".to_owned(), ..Default::default() };
-    let op = pb::Op { op: Some(op), platform: Some(platform), ..Default::default() };
-    op.encode_to_vec()
 }

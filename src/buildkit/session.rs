@@ -27,9 +27,15 @@ pub struct Session {
     pub ssh: Option<SecretString>,
 }
 
+/// A session's services, ready to be served, and the methods to announce.
+pub(super) struct Services {
+    router: tonic::transport::server::Router,
+    methods: Vec<&'static str>,
+}
+
 impl Session {
-    /// The services that the daemon finds in the session.
-    fn routes(self) -> Result<(tonic::transport::server::Router, Vec<&'static str>), BuildError> {
+    /// The services that the daemon finds in the session; an ssh key that cannot be read is an error.
+    pub(super) fn services(self) -> Result<Services, BuildError> {
         let mut methods = vec![
             "/grpc.health.v1.Health/Check",
             "/moby.buildkit.secrets.v1.Secrets/GetSecret",
@@ -49,6 +55,6 @@ impl Session {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
             router = router.add_service(ssh::service(key)?);
         }
-        Ok((router, methods))
+        Ok(Services { router, methods })
     }
 }

@@ -56,9 +56,10 @@ impl Buildkit {
         session: Session,
         progress: &watch::Sender<Progress>,
     ) -> Result<Solved, BuildError> {
+        let services = session.services()?;
         let client = self.connect().await?;
-        let id = session_id(solve);
-        let tunnel = session::open(client.clone(), session, id).await?;
+        let tunnel = session::open(client.clone(), services, session_id(solve)).await;
+        let tunnel = tunnel.map_err(|s| self.unreachable_or(&s))?;
         let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
         let mut vertices = Vertices::default();
         let reply = follow(client, request, &solve.reference, &mut vertices, progress).await;

@@ -39,6 +39,12 @@ impl Buildkitd {
         Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), Some(tls))
     }
 
+    /// A daemon on a TCP port that speaks no TLS.
+    pub fn start_tcp(config: &str) -> Self {
+        let port = super::registry::free_port();
+        Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), None)
+    }
+
     fn launch(root: tempfile::TempDir, address: String, tls: Option<ServerTls>) -> Self {
         let child = spawn(root.path(), &address, tls.as_ref());
         let mut daemon = Self { child, root, address, tls };

@@ -21,31 +21,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// An open registry.
+    /// An open registry; [`super::registry_door`] stands before those that want a login.
     pub fn start() -> Self {
-        Self::start_with("")
-    }
-
-    /// A registry that demands Basic authentication.
-    pub fn start_basic(user: &str, password: &str) -> Self {
-        let hash = Command::new(bin::system("htpasswd", "apache2-utils"))
-            .args(["-nbB", user, password])
-            .output()
-            .unwrap();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), hash.stdout).unwrap();
-        let (_, path) = file.keep().unwrap();
-        Self::start_with(&format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display()))
-    }
-
-    /// A registry with further lines of configuration, such as an `auth:` block.
-    pub fn start_with(extra: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let host = format!("127.0.0.1:{}", free_port());
         let config = root.path().join("config.yml");
         let data = root.path().join("data");
         let storage = format!("storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n", data.display());
-        fs::write(&config, format!("version: 0.1\n{storage}http:\n  addr: {host}\n{extra}")).unwrap();
+        fs::write(&config, format!("version: 0.1\n{storage}http:\n  addr: {host}\n")).unwrap();
         let child = Command::new(bin::system("docker-registry", "docker-registry"))
             .arg("serve")
             .arg(&config)

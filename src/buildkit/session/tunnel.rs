@@ -11,8 +11,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
-use super::Session;
-use crate::buildkit::error::BuildError;
+use super::Services;
 
 /// Bytes in flight in each direction before the other side must read.
 const BUFFER: usize = 64 << 10;
@@ -28,10 +27,10 @@ pub(in crate::buildkit) struct Tunnel {
 /// Opens a session on `client`'s connection.
 pub(in crate::buildkit) async fn open(
     mut client: ControlClient<Channel>,
-    session: Session,
+    services: Services,
     id: String,
-) -> Result<Tunnel, BuildError> {
-    let (router, methods) = session.routes()?;
+) -> Result<Tunnel, tonic::Status> {
+    let Services { router, methods } = services;
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     let (from_server, to_server) = tokio::io::split(theirs);
     // One connection and no other: the server must not end because no more come.
@@ -47,7 +46,7 @@ pub(in crate::buildkit) async fn open(
         .filter_map(|chunk| async { Some(BytesMessage { data: chunk.ok()?.into() }) });
     let mut request = Request::new(outgoing);
     announce(request.metadata_mut(), &id, &methods);
-    let stream = client.session(request).await.map_err(|s| BuildError::from_status(&s))?;
+    let stream = client.session(request).await?;
     let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server)));
     Ok(Tunnel { id, _tasks: [serve, pump] })
 }

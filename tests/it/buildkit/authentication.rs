@@ -1,1 +1,89 @@
+//! Registries that want a login.
+
+use std::sync::Arc;
+
+use argo_buildkit::buildkit::Kind;
+use argo_buildkit::oci::{Auth, Login, Registry as Client};
+use argo_buildkit::outcome::Fault;
+
 use super::*;
+use crate::support::registry_door::{Door, Lock};
+
+const PASSWORD: &str = "registry-hunter2";
+
+fn logged_in(host: &str, password: &str) -> Session {
+    let login = Login::Password { user: "ci".to_owned(), password: password.into() };
+    Session { registries: Arc::new(Auth::default().with(host, login)), ..Session::default() }
+}
+
+fn push_to(host: &str) -> Solve {
+    let name = format!("{host}/a:1");
+    Solve { exporters: vec![image(&[&name], true)], ..inline("FROM scratch\nCOPY .dockerignore /x\n") }
+}
+
+#[tokio::test]
+async fn a_bearer_registrys_password_never_reaches_the_daemon() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let registry = Registry::start();
+    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
+
+    let refused = run(&client, &push_to(door.host()), logged_in(door.host(), "wrong")).await.unwrap_err();
+    assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
+    let anonymous = run(&client, &push_to(door.host()), Session::default()).await.unwrap_err();
+    assert_eq!((anonymous.kind, anonymous.fault), (Kind::Registry, Fault::User), "{anonymous}");
+
+    let solved = run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
+    let knocks = door.knocks();
+    let (tokens, others): (Vec<_>, Vec<_>) = knocks.iter().partition(|k| k.path == "/token");
+    assert!(!tokens.is_empty());
+    // The daemon names itself buildkit or Go; we give no name.
+    assert!(tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
+    assert!(others.iter().all(|k| k.authorization.is_empty() || k.authorization.starts_with("Bearer ")), "{others:?}");
+    assert!(!daemon.log().contains(PASSWORD));
+
+    let image = format!("{}/a:1", door.host()).parse().unwrap();
+    let auth = logged_in(door.host(), PASSWORD).registries;
+    let found = Client::new().unwrap().manifest_exists(&image, &auth, true).await.unwrap();
+    assert_eq!(found, solved.digest);
+    let nobody = Client::new().unwrap().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
+    assert_eq!(nobody.fault(), Fault::User, "{nobody}");
+}
+
+#[tokio::test]
+async fn one_sessions_token_is_no_other_logins() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let registry = Registry::start();
+    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
+    run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
+    // The daemon still holds the first session's token.
+    let other = run(&client, &push_to(door.host()), logged_in(door.host(), "other")).await.unwrap_err();
+    assert_eq!((other.kind, other.fault), (Kind::Registry, Fault::User), "{other}");
+}
+
+#[tokio::test]
+async fn a_basic_registry_gets_the_login_itself() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let registry = Registry::start();
+    let door = Door::start(Lock::Basic, "ci", PASSWORD, registry.host()).await;
+    let refused = run(&client, &push_to(door.host()), logged_in(door.host(), "wrong")).await.unwrap_err();
+    assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
+    let solved = run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
+    let image = format!("{}/a:1", door.host()).parse().unwrap();
+    let auth = logged_in(door.host(), PASSWORD).registries;
+    let found = Client::new().unwrap().manifest_exists(&image, &auth, true).await.unwrap();
+    assert_eq!(found, solved.digest);
+}
+
+#[tokio::test]
+async fn an_absent_registry_may_come_back() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let error = run(&client, &push_to("127.0.0.1:1"), Session::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    let image = "127.0.0.1:1/a:1".parse().unwrap();
+    let error = Client::new().unwrap().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Transient, "{error}");
+}

@@ -44,7 +44,16 @@ async fn a_failing_step_gives_its_lines_its_code_and_its_last_words() {
     let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
     assert_eq!((error.kind, error.fault, error.exit_code), (Kind::Run, Fault::User, Some(7)), "{error}");
     let message = error.message.replace(&bench.busybox, "BUSYBOX");
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @r#"
+    Dockerfile:3
+       1 | FROM BUSYBOX
+       2 | COPY .dockerignore /x
+    >> 3 | RUN echo before && echo oops >&2 && exit 7
+    failed: process "/bin/sh -c echo before && echo oops >&2 && exit 7" exited with 7
+    last log lines:
+    before
+    oops
+    "#);
     let failed = error.vertices.iter().find(|v| v.error.is_some()).unwrap();
     assert!(failed.started.is_some() && failed.name.contains("exit 7"), "{failed:?}");
 
@@ -82,9 +91,11 @@ async fn a_wrong_dockerfile_is_the_users() {
 #[tokio::test]
 async fn a_secret_reaches_the_step_that_asks_for_it() {
     let bench = Bench::start();
-    let solve = bench.on_busybox("RUN --mount=type=secret,id=token,required=true test \"$(cat /run/secrets/token)\" = hunter2");
+    let solve = bench.on_busybox("RUN --mount=type=secret,id=token,required=true \
+        echo \"$(sha256sum < /run/secrets/token)\" && test \"$(wc -c < /run/secrets/token)\" = 7");
     let session = Session { secrets: [("token".to_owned(), "hunter2".into())].into(), ..Session::default() };
-    run(&bench.client(), &solve, session).await.unwrap();
+    let solved = run(&bench.client(), &solve, session).await.unwrap();
+    assert!(solved.log_tail.starts_with("f52fbd32b2b3b86ff88ef6c490628285f482af15"), "{}", solved.log_tail);
     assert!(!bench.daemon.log().contains("hunter2"));
 }
 

@@ -1,0 +1,70 @@
+//! A Git server over smart HTTP, behind a password if wanted.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::bin;
+
+/// A running server; dropping it stops it and removes its repositories.
+pub struct GitServer {
+    child: Child,
+    root: tempfile::TempDir,
+    url: String,
+}
+
+impl GitServer {
+    /// A server that lets `user` with `password` in and nobody else.
+    pub fn start(user: &str, password: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut child = Command::new(bin::testbed("git-http"))
+            .args(["-user", user, "-password", password, "-root"])
+            .arg(root.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, root, url: url.trim().to_owned() }
+    }
+
+    /// `host:port`.
+    pub fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// A repository's URL.
+    pub fn url(&self, name: &str) -> String {
+        format!("{}/{name}.git", self.url)
+    }
+
+    /// Creates a repository whose branch `main` holds `files`, and gives the commit's id.
+    pub fn create(&self, name: &str, files: &[(&str, &str)]) -> String {
+        let work = tempfile::tempdir().unwrap();
+        git(work.path(), &["init", "-q", "-b", "main"]);
+        for (path, text) in files {
+            let path = work.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        git(work.path(), &["add", "-A"]);
+        git(work.path(), &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"]);
+        let bare = self.root.path().join(format!("{name}.git"));
+        git(work.path(), &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        git(work.path(), &["rev-parse", "HEAD"])
+    }
+}
+
+fn git(directory: &Path, args: &[&str]) -> String {
+    let output = Command::new("git").current_dir(directory).args(args).output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+impl Drop for GitServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
