@@ -75,7 +75,10 @@ impl Buildkit {
     fn unreachable_or(&self, status: &tonic::Status) -> BuildError {
         let error = BuildError::from_status(status);
         match error.kind {
-            Kind::Lost => BuildError::unreachable(&self.inner.address, &address::innermost(status)),
+            Kind::Lost => {
+                let tls = self.inner.tls.is_some();
+                BuildError::unreachable(&self.inner.address, tls, &address::innermost(status))
+            }
             _ => error,
         }
     }

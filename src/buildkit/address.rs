@@ -74,7 +74,7 @@ impl fmt::Display for Address {
 
 /// One connection to the daemon, or why there is none.
 pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Channel, BuildError> {
-    let unreachable = |e: tonic::transport::Error| BuildError::unreachable(address, &innermost(&e));
+    let unreachable = |e: tonic::transport::Error| BuildError::unreachable(address, tls.is_some(), &innermost(&e));
     match address {
         Address::Unix(path) => {
             // The authority is a placeholder: nothing resolves it.

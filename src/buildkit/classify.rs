@@ -62,8 +62,10 @@ const RULES: &[Rule] = &[
     rule(&["unset ssh forward key"], Kind::Secret, Fault::User, "give the step an ssh key"),
     rule(&["no SSH key", "forwarded from the client"], Kind::Secret, Fault::User, "give the step an ssh key"),
     rule(&["no ssh handler for"], Kind::Secret, Fault::User, "give the step an ssh key"),
-    rule(&["failed to fetch", "refused the login"], Kind::Registry, Fault::User, CREDENTIALS),
-    rule(&["refused the login"], Kind::Registry, Fault::User, CREDENTIALS),
+    // Our own words, from `oci::OciError` through the session.
+    rule(&["refused the login"], Kind::Registry, Fault::User, ""),
+    rule(&["cannot reach the token server"], Kind::Registry, Fault::Transient, ""),
+    rule(&["the token server", "answered"], Kind::Registry, Fault::Transient, ""),
     rule(&["401 Unauthorized"], Kind::Registry, Fault::User, CREDENTIALS),
     rule(&["403 Forbidden"], Kind::Registry, Fault::User, CREDENTIALS),
     rule(&["no basic auth credentials"], Kind::Registry, Fault::User, CREDENTIALS),
@@ -174,12 +176,13 @@ fn process(line: &str, details: &Details) -> String {
 }
 
 /// What to check when there is no connection, by what TLS and TCP say about it.
-pub(super) fn unreachable_advice(why: &str) -> &'static str {
+pub(super) fn unreachable_advice(why: &str, tls: bool) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     if says(&["UnknownIssuer", "invalid peer certificate", "NotValidForName", "BadSignature", "Expired"]) {
         return "its certificate is not signed by the CA we were given, is expired, or names another server: check ca, server name and the daemon's certificate";
     }
-    if says(&["alert", "CertificateRequired", "certificate required"]) {
+    // TLS 1.3 refuses a client after the handshake: the alert may be lost with the connection.
+    if says(&["alert"]) || tls && says(&["connection closed", "reset by peer", "Broken pipe"]) {
         return "the daemon refused our client certificate: check cert and key, and the CA that the daemon was given";
     }
     if says(&["InvalidContentType", "corrupt message"]) {
@@ -197,6 +200,18 @@ pub(super) fn unreachable_advice(why: &str) -> &'static str {
     "check the address and that the daemon runs; a daemon that demands TLS needs ca, cert and key"
 }
 
+/// The message in one line, without the daemon's names for its snapshots (`of ref x::y`).
 fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    let lines: Vec<_> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let line = lines.join("; ").replace("git stderr:; ", "git: ").replace("; : exit status", ": exit status");
+    match line.split_once(" of ref ") {
+        Some((before, after)) => {
+            let after = after.split_once(' ').map_or("", |(_, rest)| rest);
+            format!("{before}: {after}")
+        }
+        None => line,
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,8 +69,9 @@ impl BuildError {
         Self::new(Kind::Other, Fault::Ours, message)
     }
 
-    pub(super) fn unreachable(address: &Address, why: &str) -> Self {
-        let message = format!("cannot reach buildkitd at {address}: {why}; {}", classify::unreachable_advice(why));
+    pub(super) fn unreachable(address: &Address, tls: bool, why: &str) -> Self {
+        let advice = classify::unreachable_advice(why, tls);
+        let message = format!("cannot reach buildkitd at {address}: {why}; {advice}");
         Self::new(Kind::Unreachable, Fault::Transient, message)
     }
 

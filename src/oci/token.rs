@@ -9,6 +9,8 @@ use super::{Login, OciError};
 
 /// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// For one answer without a login; the daemon waits meanwhile.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a token that names no lifetime lives, in seconds (distribution `token/jwt.md`).
 const DEFAULT_LIFETIME: u64 = 60;
 
@@ -106,6 +108,20 @@ fn refresh(client: &reqwest::Client, challenge: &Challenge, token: &SecretString
 /// Scheme and host of a URL, for messages.
 fn origin(realm: &str) -> String {
     url::Url::parse(realm).map_or_else(|_| "(no URL)".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// Whether the registry at `host` asks for bearer tokens. One that does not answer is not known to.
+pub async fn is_bearer(client: &reqwest::Client, host: &str) -> bool {
+    for scheme in ["https", "http"] {
+        let url = format!("{scheme}://{host}/v2/");
+        // Nothing secret is sent, so that plain http may be tried.
+        if let Ok(reply) = client.get(url).timeout(PROBE_TIMEOUT).send().await {
+            let header = reply.headers().get(http::header::WWW_AUTHENTICATE);
+            let scheme = header.and_then(|value| value.to_str().ok()).and_then(parse_challenge);
+            return matches!(scheme, Some(Scheme::Bearer(_)));
+        }
+    }
+    false
 }
 
 /// A `WWW-Authenticate` header, parsed: `Bearer realm="…",service="…",scope="…"`.

@@ -3,6 +3,7 @@
 mod authentication;
 mod outcomes;
 mod policy;
+mod ssh;
 mod transport;
 
 use std::collections::BTreeMap;

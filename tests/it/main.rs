@@ -1,5 +1,7 @@
 //! Tests over the wire, against real servers.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 #[path = "../support/lib.rs"]
 mod support;
 

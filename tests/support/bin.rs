@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// The test bed's binary `name`, or a panic that says how to get it.
-pub fn testbed(name: &str) -> PathBuf {
+pub(crate) fn testbed(name: &str) -> PathBuf {
     let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
     let root = std::env::var("ARGO_BUILDKIT_TESTBED")
         .map_or_else(|_| PathBuf::from(home).join(".cache/argo-buildkit/testbed"), PathBuf::from);
@@ -15,7 +15,7 @@ pub fn testbed(name: &str) -> PathBuf {
 }
 
 /// A binary from PATH or from `/usr/bin`, `/usr/sbin`, or a panic that names the package.
-pub fn system(name: &str, package: &str) -> PathBuf {
+pub(crate) fn system(name: &str, package: &str) -> PathBuf {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/bin:/usr/sbin";
     std::env::split_paths(&path)
         .map(|dir| dir.join(name))
@@ -24,7 +24,7 @@ pub fn system(name: &str, package: &str) -> PathBuf {
 }
 
 /// Polls `probe` until it gives something; panics with `what` after `limit`.
-pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = probe() {
@@ -36,12 +36,12 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Optio
 }
 
 /// Sends `signal` (`TERM`, `KILL`, …) to one process.
-pub fn signal(pid: u32, signal: &str) {
+pub(crate) fn signal(pid: u32, signal: &str) {
     let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
 }
 
 /// SIGTERM, then SIGKILL when the child is still there after `grace`.
-pub fn stop(child: &mut Child, grace: Duration) {
+pub(crate) fn stop(child: &mut Child, grace: Duration) {
     signal(child.id(), "TERM");
     let deadline = Instant::now() + grace;
     while Instant::now() < deadline {

@@ -8,17 +8,17 @@ use std::time::Duration;
 use super::bin;
 
 /// The certificate files that a TLS daemon serves with and checks its clients against.
-pub struct ServerTls {
+pub(crate) struct ServerTls {
     /// The authority of client certificates.
-    pub ca: PathBuf,
+    pub(crate) ca: PathBuf,
     /// The daemon's certificate.
-    pub cert: PathBuf,
+    pub(crate) cert: PathBuf,
     /// The daemon's key.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// A running daemon; dropping it stops it and removes its mounts and files.
-pub struct Buildkitd {
+pub(crate) struct Buildkitd {
     child: Child,
     root: tempfile::TempDir,
     address: String,
@@ -27,20 +27,20 @@ pub struct Buildkitd {
 
 impl Buildkitd {
     /// A daemon on a unix socket, with `config` as its buildkitd.toml.
-    pub fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let root = new_root(config);
         let address = format!("unix://{}", root.path().join("s").display());
         Self::launch(root, address, None)
     }
 
     /// A daemon on a TCP port that demands client certificates.
-    pub fn start_tls(config: &str, tls: ServerTls) -> Self {
+    pub(crate) fn start_tls(config: &str, tls: ServerTls) -> Self {
         let port = super::registry::free_port();
         Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), Some(tls))
     }
 
     /// A daemon on a TCP port that speaks no TLS.
-    pub fn start_tcp(config: &str) -> Self {
+    pub(crate) fn start_tcp(config: &str) -> Self {
         let port = super::registry::free_port();
         Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), None)
     }
@@ -53,28 +53,23 @@ impl Buildkitd {
     }
 
     /// `unix:///…` or `tcp://host:port`.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// The daemon's process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What the daemon has logged so far (debug level).
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
 
     /// Kills the daemon as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Starts the daemon again on the same root and address, after [`Self::kill`].
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         reap_orphans(self.root.path());
         let _ = fs::remove_file(self.root.path().join("s"));
         self.child = spawn(self.root.path(), &self.address, self.tls.as_ref());
@@ -82,7 +77,7 @@ impl Buildkitd {
     }
 
     /// Process ids of the steps that run in this daemon's containers.
-    pub fn steps(&self) -> Vec<u32> {
+    pub(crate) fn steps(&self) -> Vec<u32> {
         processes_under(self.root.path())
     }
 

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// An authority, and the certificates that it signed.
-pub struct Authority {
+pub(crate) struct Authority {
     directory: tempfile::TempDir,
 }
 
 /// A certificate and its key, in PEM files.
-pub struct Pair {
+pub(crate) struct Pair {
     /// The certificate.
-    pub cert: PathBuf,
+    pub(crate) cert: PathBuf,
     /// The key.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Authority {
     /// A new authority.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
         let out = ["-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem"];
@@ -27,12 +27,12 @@ impl Authority {
     }
 
     /// The authority's certificate.
-    pub fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
     /// A certificate for `name`, valid for 127.0.0.1.
-    pub fn sign(&self, name: &str) -> Pair {
+    pub(crate) fn sign(&self, name: &str) -> Pair {
         let root = self.directory.path();
         let file = |extension: &str| format!("{name}.{extension}");
         let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];

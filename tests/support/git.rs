@@ -1,13 +1,13 @@
 //! A Git server over smart HTTP, behind a password if wanted.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::bin;
 
 /// A running server; dropping it stops it and removes its repositories.
-pub struct GitServer {
+pub(crate) struct GitServer {
     child: Child,
     root: tempfile::TempDir,
     url: String,
@@ -15,7 +15,7 @@ pub struct GitServer {
 
 impl GitServer {
     /// A server that lets `user` with `password` in and nobody else.
-    pub fn start(user: &str, password: &str) -> Self {
+    pub(crate) fn start(user: &str, password: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut child = Command::new(bin::testbed("git-http"))
             .args(["-user", user, "-password", password, "-root"])
@@ -30,17 +30,22 @@ impl GitServer {
     }
 
     /// `host:port`.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 
     /// A repository's URL.
-    pub fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("{}/{name}.git", self.url)
     }
 
+    /// Where a repository is on this machine.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(format!("{name}.git"))
+    }
+
     /// Creates a repository whose branch `main` holds `files`, and gives the commit's id.
-    pub fn create(&self, name: &str, files: &[(&str, &str)]) -> String {
+    pub(crate) fn create(&self, name: &str, files: &[(&str, &str)]) -> String {
         let work = tempfile::tempdir().unwrap();
         git(work.path(), &["init", "-q", "-b", "main"]);
         for (path, text) in files {
@@ -50,7 +55,7 @@ impl GitServer {
         }
         git(work.path(), &["add", "-A"]);
         git(work.path(), &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"]);
-        let bare = self.root.path().join(format!("{name}.git"));
+        let bare = self.path(name);
         git(work.path(), &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
         git(work.path(), &["rev-parse", "HEAD"])
     }

@@ -1,10 +1,10 @@
 //! Real servers for tests: each starts on a free port or a socket of its own, and is gone on drop.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared by tests that each use a part")]
-
-pub mod bin;
-pub mod buildkitd;
-pub mod certificates;
-pub mod git;
-pub mod registry;
-pub mod registry_door;
+pub(crate) mod bin;
+pub(crate) mod buildctl;
+pub(crate) mod buildkitd;
+pub(crate) mod certificates;
+pub(crate) mod git;
+pub(crate) mod registry;
+pub(crate) mod registry_door;
+pub(crate) mod sshd;

@@ -2,19 +2,18 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::bin;
+use super::{bin, buildctl};
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A running registry; dropping it stops it and removes its files.
-pub struct Registry {
+pub(crate) struct Registry {
     child: Child,
     _root: tempfile::TempDir,
     host: String,
@@ -22,7 +21,7 @@ pub struct Registry {
 
 impl Registry {
     /// An open registry; [`super::registry_door`] stands before those that want a login.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         let host = format!("127.0.0.1:{}", free_port());
         let config = root.path().join("config.yml");
@@ -44,34 +43,22 @@ impl Registry {
     }
 
     /// `127.0.0.1:port`.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// Pushes a busybox image through the daemon at `buildkit` and names it.
-    pub fn push_busybox(&self, buildkit: &str) -> String {
+    pub(crate) fn push_busybox(&self, buildkit: &str) -> String {
         let name = format!("{}/base/busybox:1", self.host);
         let context = tempfile::tempdir().unwrap();
         fs::copy(bin::system("busybox", "busybox-static"), context.path().join("busybox")).unwrap();
         fs::write(context.path().join("Dockerfile"), BUSYBOX).unwrap();
-        push_directory(buildkit, context.path(), &name);
+        buildctl::push_directory(buildkit, context.path(), &name, &[]);
         name
     }
 }
 
 const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\n";
-
-/// Builds `context` with buildctl and pushes it as `name` to a plain registry.
-fn push_directory(buildkit: &str, context: &Path, name: &str) {
-    let local = |kind: &str| format!("{kind}={}", context.display());
-    let output = Command::new(bin::testbed("buildctl"))
-        .args(["--addr", buildkit, "build", "--frontend", "dockerfile.v0", "--progress", "plain"])
-        .args(["--local", &local("context"), "--local", &local("dockerfile"), "--output"])
-        .arg(format!("type=image,name={name},push=true,registry.insecure=true"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
 
 impl Drop for Registry {
     fn drop(&mut self) {

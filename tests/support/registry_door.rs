@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, USER_AGENT, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 /// What the token server hands out.
@@ -13,7 +13,7 @@ const TOKEN: &str = "a-bearer-token";
 
 /// How a door wants to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
+pub(crate) enum Lock {
     /// The login itself.
     Basic,
     /// A token that the door's own token server trades for the login.
@@ -22,17 +22,17 @@ pub enum Lock {
 
 /// One request that the door saw.
 #[derive(Debug, Clone)]
-pub struct Knock {
+pub(crate) struct Knock {
     /// The path.
-    pub path: String,
+    pub(crate) path: String,
     /// The client's name for itself.
-    pub agent: String,
+    pub(crate) agent: String,
     /// The `Authorization` header, empty when there was none.
-    pub authorization: String,
+    pub(crate) authorization: String,
 }
 
 /// A running door; it ends with the test's runtime.
-pub struct Door {
+pub(crate) struct Door {
     host: String,
     knocks: Arc<Mutex<Vec<Knock>>>,
 }
@@ -49,7 +49,7 @@ struct Inner {
 
 impl Door {
     /// A door before the registry at `upstream` for `user:password`.
-    pub async fn start(lock: Lock, user: &str, password: &str, upstream: &str) -> Self {
+    pub(crate) async fn start(lock: Lock, user: &str, password: &str, upstream: &str) -> Self {
         use base64::Engine as _;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -70,23 +70,18 @@ impl Door {
     }
 
     /// `host:port`.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// All requests so far.
-    pub fn knocks(&self) -> Vec<Knock> {
+    pub(crate) fn knocks(&self) -> Vec<Knock> {
         self.knocks.lock().unwrap().clone()
     }
 }
 
 async fn answer(State(door): State<Inner>, request: Request) -> Response {
-    let text = |name| request.headers().get(name).and_then(|v: &axum::http::HeaderValue| v.to_str().ok()).unwrap_or_default();
-    let knock = Knock {
-        path: request.uri().path().to_owned(),
-        agent: text(USER_AGENT).to_owned(),
-        authorization: text(AUTHORIZATION).to_owned(),
-    };
+    let knock = knock(&request);
     door.knocks.lock().unwrap().push(knock.clone());
     let wanted = match door.lock {
         Lock::Bearer if knock.path == "/token" => return token(&door, &request, &knock),
@@ -97,6 +92,15 @@ async fn answer(State(door): State<Inner>, request: Request) -> Response {
         return challenge(&door);
     }
     forward(&door, request).await
+}
+
+fn knock(request: &Request) -> Knock {
+    let header = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
+    Knock {
+        path: request.uri().path().to_owned(),
+        agent: header(USER_AGENT).unwrap_or_default(),
+        authorization: header(AUTHORIZATION).unwrap_or_default(),
+    }
 }
 
 /// GET alone, as Gitea's.

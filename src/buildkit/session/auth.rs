@@ -33,9 +33,12 @@ impl Auth for Served {
     ) -> Result<Response<proto::CredentialsResponse>, Status> {
         let host = request.into_inner().host;
         let (username, secret) = match self.logins.login(&host) {
-            Some(Login::Password { user, password }) => (user.clone(), password.expose_secret().to_owned()),
+            // The daemon also asks on behalf of other clients that have no authority, to compare logins.
+            Some(Login::Password { user, password }) if !token::is_bearer(&self.client, &host).await => {
+                (user.clone(), password.expose_secret().to_owned())
+            }
             // An identity token is good for token servers alone.
-            Some(Login::Identity(_)) | None => Default::default(),
+            _ => Default::default(),
         };
         Ok(Response::new(proto::CredentialsResponse { username, secret }))
     }
@@ -47,7 +50,7 @@ impl Auth for Served {
         let request = request.into_inner();
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
-        let token = token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&e))?;
+        let token = token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&request.host, &e))?;
         Ok(Response::new(proto::FetchTokenResponse {
             token: token.value.expose_secret().to_owned(),
             expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),
@@ -75,9 +78,10 @@ impl Auth for Served {
 }
 
 /// The daemon passes our words on to the build's own error.
-fn status(error: &OciError) -> Status {
+fn status(host: &str, error: &OciError) -> Status {
+    let message = format!("no access to registry {host}: {error}");
     match error.fault() {
-        Fault::User => Status::permission_denied(error.to_string()),
-        Fault::Transient | Fault::Ours => Status::unavailable(error.to_string()),
+        Fault::User => Status::permission_denied(message),
+        Fault::Transient | Fault::Ours => Status::unavailable(message),
     }
 }

@@ -7,6 +7,7 @@ use argo_buildkit::oci::{Auth, Login, Registry as Client};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
+use crate::support::buildctl;
 use crate::support::registry_door::{Door, Lock};
 
 const PASSWORD: &str = "registry-hunter2";
@@ -60,6 +61,22 @@ async fn one_sessions_token_is_no_other_logins() {
     // The daemon still holds the first session's token.
     let other = run(&client, &push_to(door.host()), logged_in(door.host(), "other")).await.unwrap_err();
     assert_eq!((other.kind, other.fault), (Kind::Registry, Fault::User), "{other}");
+}
+
+#[tokio::test]
+async fn a_client_that_shares_its_password_does_not_make_us_share_ours() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let registry = Registry::start();
+    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
+    let (address, host) = (daemon.address().to_owned(), door.host().to_owned());
+    // Leaves a login without an authority in the daemon, which then asks us for ours to compare.
+    let other = move || buildctl::push_sharing_the_password(&address, &host, "ci", PASSWORD);
+    tokio::task::spawn_blocking(other).await.unwrap();
+    let before = door.knocks().len();
+    run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
+    let tokens: Vec<_> = door.knocks().split_off(before).into_iter().filter(|k| k.path == "/token").collect();
+    assert!(!tokens.is_empty() && tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
 }
 
 #[tokio::test]

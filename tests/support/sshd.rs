@@ -1,0 +1,76 @@
+//! An ssh server that lets one key in, as root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{bin, registry};
+
+/// A running server; dropping it stops it.
+pub(crate) struct Sshd {
+    child: Child,
+    root: tempfile::TempDir,
+    port: u16,
+}
+
+impl Sshd {
+    /// A server, with a key of its own and one that it lets in.
+    pub(crate) fn start() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let host_key = keygen(root.path(), "host");
+        keygen(root.path(), "client");
+        // Where Debian's sshd wants to drop its privileges.
+        fs::create_dir_all("/run/sshd").unwrap();
+        let port = registry::free_port();
+        let authorized = root.path().join("client.pub");
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\n\
+             PermitRootLogin prohibit-password\nPasswordAuthentication no\nUsePAM no\nPidFile none\n",
+            host_key.display(),
+            authorized.display()
+        );
+        fs::write(root.path().join("config"), config).unwrap();
+        let child = Command::new(bin::system("sshd", "openssh-server"))
+            .args(["-D", "-f"])
+            .arg(root.path().join("config"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { child, root, port };
+        bin::wait_for("sshd to listen", Duration::from_secs(20), || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        server
+    }
+
+    /// The private key that the server lets in.
+    pub(crate) fn client_key(&self) -> String {
+        fs::read_to_string(self.root.path().join("client")).unwrap()
+    }
+
+    /// A private key that it does not let in.
+    pub(crate) fn other_key(&self) -> String {
+        fs::read_to_string(keygen(self.root.path(), "other")).unwrap()
+    }
+
+    /// The URL of a directory on this machine.
+    pub(crate) fn url(&self, path: &Path) -> String {
+        format!("ssh://root@127.0.0.1:{}{}", self.port, path.display())
+    }
+}
+
+fn keygen(root: &Path, name: &str) -> PathBuf {
+    let path = root.join(name);
+    let mut command = Command::new(bin::system("ssh-keygen", "openssh-client"));
+    let status = command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status().unwrap();
+    assert!(status.success());
+    path
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
