@@ -82,13 +82,12 @@ fn take_kind<'a>(body: Node<'a>, kinds: &[Kind]) -> Result<(Kind, Node<'a>), Inv
         return Err(here.refuse(format!("unknown step kind {key}{near}; known: {}", listed(known()))));
     }
     if map.len() > 1 {
-        let kinds = listed(map.keys().map(String::as_str));
-        return Err(
-            here.refuse(format!("has several step kinds, {kinds}; write one, or a list under `steps`"))
-        );
+        let named = listed(map.keys().map(String::as_str));
+        let problem = format!("several step kinds in one place, {named}; write one, or a list under `steps`");
+        return Err(here.refuse(problem));
     }
-    let taken = Kind::ALL.into_iter().find_map(|kind| Some((kind, map.remove(kind.name())?)));
-    taken.ok_or_else(|| here.refuse(format!("has no step kind; write one of {}", listed(known()))))
+    let taken = kinds.iter().find_map(|&kind| Some((kind, map.remove(kind.name())?)));
+    taken.ok_or_else(|| here.refuse(format!("no step kind is named; write one of {}", listed(known()))))
 }
 
 impl Step {

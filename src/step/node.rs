@@ -135,10 +135,10 @@ impl<'a> Node<'a> {
 
     /// A list, as JSON too, or a string of items between commas. None of the items may hold a comma.
     pub(super) fn words(self) -> Result<Vec<Node<'a>>, InvalidStep> {
-        let node = self.unwrap_json('[')?;
-        let Value::String(items) = &node.value else { return node.list() };
+        let list = self.clone().unwrap_json('[')?;
+        let (Value::String(_), Value::String(items)) = (&list.value, &self.value) else { return list.list() };
         let items: Vec<_> = items.split(',').map(|item| Value::from(item.trim())).collect();
-        Node { value: Value::Array(items), ..node }.list()
+        Node { value: Value::Array(items), ..self }.list()
     }
 
     /// A map, or a string that holds one as JSON.
@@ -284,7 +284,8 @@ impl<'a> Fields<'a> {
 
 /// `parent.key`, or `parent["odd key"]`.
 fn child_path(parent: &str, key: &str) -> String {
-    let simple = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let simple = (1..=LONGEST).contains(&key.len())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     match (parent, simple) {
         ("", true) => key.to_owned(),
         (_, true) => format!("{parent}.{key}"),
@@ -292,9 +293,11 @@ fn child_path(parent: &str, key: &str) -> String {
     }
 }
 
+/// How much of what was written a message repeats, in characters.
+const LONGEST: usize = 60;
+
 /// The text in quotes, escaped and short enough for a message.
 pub(super) fn quoted(text: &str) -> String {
-    const LONGEST: usize = 60;
     let short: String = text.chars().take(LONGEST).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
     format!("\"{}{more}\"", short.escape_debug())

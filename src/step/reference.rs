@@ -102,9 +102,9 @@ pub(super) fn refers(text: &str) -> bool {
     Scope::Alone.expand(text).is_err()
 }
 
-/// `[a-z0-9-]+`: an entry's name.
+/// `[a-z0-9-]{1,63}`: an entry's name, or an output's.
 pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    (1..=63).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 #[cfg(test)]

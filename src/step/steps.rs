@@ -22,7 +22,7 @@ pub struct Steps {
 /// One of the steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name, by which later entries refer to it and its outputs are called; `[a-z0-9-]+`, its kind by default.
+    /// Its name, by which later entries refer to it and its outputs are called; `[a-z0-9-]{1,63}`, its kind by default.
     pub name: String,
     /// The step with a plausible value for every reference: good for its kind and outputs, not for running.
     pub template: Step,
@@ -74,6 +74,6 @@ pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
 fn read_name(node: Node<'_>) -> Result<String, InvalidStep> {
     node.checked(|name| match is_name(name) {
         true => Ok(name.to_owned()),
-        false => Err("is not a name of lower-case letters, digits and `-`".into()),
+        false => Err("is not a name of at most 63 lower-case letters, digits and `-`".into()),
     })
 }

@@ -10,6 +10,7 @@ mod good;
 mod outputs;
 mod random;
 mod refused;
+mod refused_fields;
 mod refused_steps;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

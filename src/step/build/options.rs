@@ -73,12 +73,11 @@ impl Algorithm {
         ALGORITHMS.iter().find(|(_, algorithm)| *algorithm == self).map_or("gzip", |(name, _)| name)
     }
 
-    /// The highest level it has.
-    fn highest(self) -> u32 {
+    fn level(self, node: Node<'_>) -> Result<u32, InvalidStep> {
         match self {
-            Self::Gzip | Self::Estargz => 9,
-            Self::Zstd => 22,
-            Self::Uncompressed => 0,
+            Self::Gzip | Self::Estargz => node.number(0..=9),
+            Self::Zstd => node.number(0..=22),
+            Self::Uncompressed => Err(node.refuse("`uncompressed` has no level")),
         }
     }
 }
@@ -119,7 +118,7 @@ impl Compression {
         }
         let mut fields = node.fields(&["type", "level", "force"])?;
         let algorithm = fields.required("type")?.one_of(ALGORITHMS)?;
-        let level = fields.optional("level").map(|node| node.number(0..=algorithm.highest())).transpose()?;
+        let level = fields.optional("level").map(|node| algorithm.level(node)).transpose()?;
         Ok(Self { algorithm, level, force: fields.switch("force", false)? })
     }
 }

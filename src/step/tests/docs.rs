@@ -41,8 +41,8 @@ fn every_example_is_a_valid_step() {
 
 #[test]
 fn every_field_and_output_is_described() {
-    let described = |name: &&&str| DOCS.lines().any(|line| line.starts_with(&format!("| `{name}")));
+    let described = |name: &&str| DOCS.lines().any(|line| line.starts_with(&format!("| `{name}")));
     let names = [build::FIELDS, update_manifest::FIELDS, build::OUTPUTS, update_manifest::OUTPUTS].concat();
-    let missing: Vec<_> = names.iter().filter(|name| !described(&name)).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !described(name)).collect();
     assert!(missing.is_empty(), "docs/steps.md does not describe {missing:?}");
 }

@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn random_bodies_do_not_panic(value in json_value()) {
         if let Err(invalid) = parse(&value) {
-            prop_assert!(!invalid.problem.is_empty());
+            prop_assert!(!invalid.problem.is_empty() && invalid.to_string().len() < 4096);
             prop_assert!(!invalid.to_string().contains(char::is_control), "{invalid}");
         }
     }

@@ -1,4 +1,4 @@
-//! Bad bodies of the single kinds, each beside the one sentence that refuses it.
+//! Bad bodies, and bad `build` and `update-manifest` fields that name things; each beside its one sentence.
 
 use super::{parse, refusals, with, yaml};
 
@@ -20,7 +20,7 @@ fn bodies_have_one_known_kind() {
     ];
     insta::assert_snapshot!(refusals(&rows, yaml), @r##"
     {}
-        has no step kind; write one of `build`, `update-manifest`, `steps`
+        no step kind is named; write one of `build`, `update-manifest`, `steps`
     []
         expected a map, got a list
     build
@@ -34,7 +34,7 @@ fn bodies_have_one_known_kind() {
     {push: {}}
         unknown step kind "push"; known: `build`, `update-manifest`, `steps`
     {build: {}, update-manifest: {}}
-        has several step kinds, `build`, `update-manifest`; write one, or a list under `steps`
+        several step kinds in one place, `build`, `update-manifest`; write one, or a list under `steps`
     {build: null}
         build: expected a map, got nothing (null)
     {build: [a]}
@@ -102,7 +102,7 @@ fn contexts_are_git_repositories() {
     context: {repo: ''}
         build.context.repo: is empty
     context: {repo: https://git.example/a, ref: main}
-        build.context.ref: unknown field; known: `repo`, `revision`, `subdir`, `secret`, `submodules`
+        build.context.ref: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`
     context: {repo: https://git.example/a, revision: 1234567}
         build.context.revision: expected a string, got the number 1234567; write it in quotes
     context: {repo: https://git.example/a, revision: 'main~1'}
@@ -221,250 +221,6 @@ fn images_have_valid_names() {
         build.registry-secret.name: is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in the workflow's namespace, never the secret itself
     push: never
         build.push: expected true or false, got "never"
-    "##);
-}
-
-#[test]
-fn build_options_are_what_buildkit_knows() {
-    let rows = [
-        "dockerfile: ../Dockerfile",
-        "dockerfile: /Dockerfile",
-        "dockerfile: docker/",
-        "dockerfile: '.git/config'",
-        "dockerfile: \"Dockerfile\\n\"",
-        "dockerfile: Dockerfile, dockerfile-inline: FROM scratch",
-        "dockerfile-inline: \"FROM a\\0\"",
-        "target: [a]",
-        "platforms: linux",
-        "platforms: linux/amd46",
-        "platforms: [linus/amd64]",
-        "platforms: linux/arm/V7",
-        "build-args: {VERSION: 1.10}",
-        "build-args: {A: null}",
-        "build-args: {'A B': c}",
-        "build-args: [A=b]",
-        "build-args: \"{\\\"A\\\": 1}\"",
-        "buildArgs: {A: b}",
-        "secrets: {npm: npm}",
-        "secrets: [{id: npm}]",
-        "secrets: [{id: npm, secret: npm}]",
-        "secrets: [{id: npm, secret: {name: npm, key: a}}, {id: npm, secret: {name: npm, key: b}}]",
-        "labels: {a: true}",
-        "annotations: {a: \"b\\u0007\"}",
-        "no-cache: {stage: a}",
-        "no-cache: 1",
-        "network: bridge",
-        "network: hosts",
-        "extra-hosts: {db: localhost}",
-        "extra-hosts: [db]",
-        "extra-hosts: ['db,x=10.0.0.1']",
-        "extra-hosts: {'a b': 10.0.0.1}",
-        "compression: lz4",
-        "compression: {level: 3}",
-        "compression: {type: gzip, level: 10}",
-        "compression: {type: zstd, level: high}",
-        "compression: {type: uncompressed, level: 1}",
-        "provenance: true",
-        "target: '{{inputs.parameters.target}}'",
-        "platforms: '{{inputs.parameters.platforms}}'",
-        "tags: ['reg.example/a:{{ workflow.parameters.tag }}']",
-        "build-args: {'{{inputs.parameters.arg}}': a}",
-        "push: '{{inputs.parameters.push}}'",
-        "context: '{{inputs.parameters.repo}}'",
-        "build-args: {D: $(build.digest)}",
-    ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
-    dockerfile: ../Dockerfile
-        build.dockerfile: `..` would leave the directory
-    dockerfile: /Dockerfile
-        build.dockerfile: "/Dockerfile" is absolute; write it relative to the repository
-    dockerfile: docker/
-        build.dockerfile: names a directory; expected a file
-    dockerfile: '.git/config'
-        build.dockerfile: `.git` holds the repository itself and cannot be used
-    dockerfile: "Dockerfile\n"
-        build.dockerfile: holds a control character (U+000A), which is not allowed here
-    dockerfile: Dockerfile, dockerfile-inline: FROM scratch
-        build.dockerfile-inline: stands beside `dockerfile`; the Dockerfile comes from one of them
-    dockerfile-inline: "FROM a\0"
-        build.dockerfile-inline: holds a control character (U+0000), which is not allowed here
-    target: [a]
-        build.target: expected a string, got a list
-    platforms: linux
-        build.platforms[0]: "linux" is no platform; write os/arch or os/arch/variant
-    platforms: linux/amd46
-        build.platforms[0]: "amd46" is not a known architecture (did you mean `amd64`?); known: `amd64`, `arm64`, `arm`, `386`, `loong64`, `mips64`, `mips64le`, `ppc64le`, `riscv64`, `s390x`, `wasm`
-    platforms: [linus/amd64]
-        build.platforms[0]: "linus" is not a known operating system (did you mean `linux`?); known: `linux`, `windows`, `darwin`, `freebsd`, `wasip1`
-    platforms: linux/arm/V7
-        build.platforms[0]: "V7" is no variant, such as v7
-    build-args: {VERSION: 1.10}
-        build.build-args.VERSION: expected a string, got the number 1.1; write it in quotes
-    build-args: {A: null}
-        build.build-args.A: expected a string, got nothing (null)
-    build-args: {'A B': c}
-        build.build-args["A B"]: the name of a build argument holds neither `=` nor spaces
-    build-args: [A=b]
-        build.build-args: expected a map, got a list
-    build-args: "{\"A\": 1}"
-        build.build-args.A: expected a string, got the number 1; write it in quotes
-    buildArgs: {A: b}
-        build.buildArgs: unknown field (did you mean `build-args`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `contexts`, `tags`, `push`, `registry-secret`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `extra-hosts`, `compression`
-    secrets: {npm: npm}
-        build.secrets: expected a list, got a map
-    secrets: [{id: npm}]
-        build.secrets[0].secret: is missing
-    secrets: [{id: npm, secret: npm}]
-        build.secrets[0].secret: names no key of the Secret; write {name: …, key: …}
-    secrets: [{id: npm, secret: {name: npm, key: a}}, {id: npm, secret: {name: npm, key: b}}]
-        build.secrets[1].id: is used by another secret of this build
-    labels: {a: true}
-        build.labels.a: expected a string, got the bool true
-    annotations: {a: "b\u0007"}
-        build.annotations.a: holds a control character (U+0007), which is not allowed here
-    no-cache: {stage: a}
-        build.no-cache: expected a list, got a map
-    no-cache: 1
-        build.no-cache: expected a list, got the number 1
-    network: bridge
-        build.network: "bridge" is not one of `default`, `sandbox`, `none`, `host`
-    network: hosts
-        build.network: "hosts" is not one of `default`, `sandbox`, `none`, `host` (did you mean `host`?)
-    extra-hosts: {db: localhost}
-        build.extra-hosts.db: "localhost" is not an IP address
-    extra-hosts: [db]
-        build.extra-hosts[0]: expected host=address
-    extra-hosts: ['db,x=10.0.0.1']
-        build.extra-hosts[0]: "db,x" is not a host name
-    extra-hosts: {'a b': 10.0.0.1}
-        build.extra-hosts["a b"]: "a b" is not a host name
-    compression: lz4
-        build.compression: "lz4" is not one of `gzip`, `zstd`, `estargz`, `uncompressed`
-    compression: {level: 3}
-        build.compression.type: is missing
-    compression: {type: gzip, level: 10}
-        build.compression.level: expected a whole number from 0 to 9, got "10"
-    compression: {type: zstd, level: high}
-        build.compression.level: expected a whole number from 0 to 22, got "high"
-    compression: {type: uncompressed, level: 1}
-        build.compression.level: expected a whole number from 0 to 0, got "1"
-    provenance: true
-        build.provenance: unknown field; known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `contexts`, `tags`, `push`, `registry-secret`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `extra-hosts`, `compression`
-    target: '{{inputs.parameters.target}}'
-        build.target: Argo did not substitute "{{inputs.parameters.target}}": no such parameter here
-    platforms: '{{inputs.parameters.platforms}}'
-        build.platforms: Argo did not substitute "{{inputs.parameters.platforms}}": no such parameter here
-    tags: ['reg.example/a:{{ workflow.parameters.tag }}']
-        build.tags[0]: Argo did not substitute "{{ workflow.parameters.tag }}": no such parameter here
-    build-args: {'{{inputs.parameters.arg}}': a}
-        build.build-args["{{inputs.parameters.arg}}"]: Argo did not substitute "{{inputs.parameters.arg}}": no such parameter here
-    push: '{{inputs.parameters.push}}'
-        build.push: Argo did not substitute "{{inputs.parameters.push}}": no such parameter here
-    context: '{{inputs.parameters.repo}}'
-        build.context: Argo did not substitute "{{inputs.parameters.repo}}": no such parameter here
-    build-args: {D: $(build.digest)}
-        build.build-args.D: `$(build.digest)`: nothing to refer to, since references work between the entries of `steps` only; write `$$(build.digest)` for the text itself
-    "##);
-}
-
-#[test]
-fn manifest_updates_name_files_and_values() {
-    let rows = [
-        "repo: null",
-        "repo: 'https://hunter2@git.example/gitops.git'",
-        "repo: 'ssh://git@git.example/gitops.git'",
-        "branch: refs/tags/v1",
-        "branch: 'a b'",
-        "branch: HEAD",
-        "targets: null",
-        "targets: []",
-        "targets: {file: a}",
-        "targets: [{helm: {image.tag: '1'}}]",
-        "targets: [{file: a.yaml}]",
-        "targets: [{file: ../a.yaml, helm: {image.tag: '1'}}]",
-        "targets: [{file: .git/hooks/x, helm: {image.tag: '1'}}]",
-        "targets: [{file: 'a\\b.yaml', helm: {image.tag: '1'}}]",
-        "targets: [{file: a.yaml, helm: {image.tag: '1'}, kustomize: {name: a, newTag: '1'}}]",
-        "targets: [{file: a.yaml, helm: {}}]",
-        "targets: [{file: a.yaml, helm: {image.tag: ''}}]",
-        "targets: [{file: a.yaml, helm: {image.tag: 1.20}}]",
-        "targets: [{file: a.yaml, helm: {image: {tag: '1'}}}]",
-        "targets: [{file: a.yaml, helm: {image..tag: '1'}}]",
-        "targets: [{file: a.yaml, helm: {image.tag: \"1\\n2\"}}]",
-        "targets: [{file: a.yaml, kustomize: {newTag: '1'}}]",
-        "targets: [{file: a.yaml, kustomize: {name: a}}]",
-        "targets: [{file: a.yaml, kustomize: {name: a, new-tag: '1'}}]",
-        "targets: [{file: a.yaml, kustomize: {name: a, newTag: 'a:b'}}]",
-        "targets: [{file: a.yaml, kustomize: {name: a, newName: 'reg.example/a:1'}}]",
-        "targets: [{file: a.yaml, kustomize: {name: a, digest: sha256:12}}]",
-        "author: {name: 'a <b>'}",
-        "author: me",
-        "message: \"a\\rb\"",
-        "message: '{{inputs.parameters.message}}'",
-    ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("update-manifest", row)), @r##"
-    repo: null
-        update-manifest.repo: is empty
-    repo: 'https://hunter2@git.example/gitops.git'
-        update-manifest.repo: a repository URL must not contain a user name or password: give the login as a secret reference (`secret: {name, key}`) and leave it out of the URL
-    repo: 'ssh://git@git.example/gitops.git'
-        update-manifest.secret: is missing; an ssh repository needs a key
-    branch: refs/tags/v1
-        update-manifest.branch: is not a branch
-    branch: 'a b'
-        update-manifest.branch: ` ` is not allowed in the name of a branch, a tag or a commit
-    branch: HEAD
-        update-manifest.branch: names no branch
-    targets: null
-        update-manifest.targets: is empty
-    targets: []
-        update-manifest.targets: is empty; name at least one file and what to change in it
-    targets: {file: a}
-        update-manifest.targets: expected a list, got a map
-    targets: [{helm: {image.tag: '1'}}]
-        update-manifest.targets[0].file: is missing
-    targets: [{file: a.yaml}]
-        update-manifest.targets[0]: says nothing to change; add `helm` or `kustomize`
-    targets: [{file: ../a.yaml, helm: {image.tag: '1'}}]
-        update-manifest.targets[0].file: `..` would leave the directory
-    targets: [{file: .git/hooks/x, helm: {image.tag: '1'}}]
-        update-manifest.targets[0].file: `.git` holds the repository itself and cannot be used
-    targets: [{file: 'a\b.yaml', helm: {image.tag: '1'}}]
-        update-manifest.targets[0].file: holds a backslash; separate directories with `/`
-    targets: [{file: a.yaml, helm: {image.tag: '1'}, kustomize: {name: a, newTag: '1'}}]
-        update-manifest.targets[0]: has both `helm` and `kustomize`; write two targets
-    targets: [{file: a.yaml, helm: {}}]
-        update-manifest.targets[0].helm: is empty; write at least one path and its value
-    targets: [{file: a.yaml, helm: {image.tag: ''}}]
-        update-manifest.targets[0].helm["image.tag"]: is empty
-    targets: [{file: a.yaml, helm: {image.tag: 1.20}}]
-        update-manifest.targets[0].helm["image.tag"]: expected a string, got the number 1.2; write it in quotes
-    targets: [{file: a.yaml, helm: {image: {tag: '1'}}}]
-        update-manifest.targets[0].helm.image: expected a string, got a map
-    targets: [{file: a.yaml, helm: {image..tag: '1'}}]
-        update-manifest.targets[0].helm["image..tag"]: the path `image..tag` is wrong at column 7: expected a key, found `.`
-    targets: [{file: a.yaml, helm: {image.tag: "1\n2"}}]
-        update-manifest.targets[0].helm["image.tag"]: holds a control character (U+000A), which is not allowed here
-    targets: [{file: a.yaml, kustomize: {newTag: '1'}}]
-        update-manifest.targets[0].kustomize.name: is missing
-    targets: [{file: a.yaml, kustomize: {name: a}}]
-        update-manifest.targets[0].kustomize: changes nothing; add `newTag`, `newName` or `digest`
-    targets: [{file: a.yaml, kustomize: {name: a, new-tag: '1'}}]
-        update-manifest.targets[0].kustomize.new-tag: unknown field (did you mean `newTag`?); known: `name`, `newName`, `newTag`, `digest`
-    targets: [{file: a.yaml, kustomize: {name: a, newTag: 'a:b'}}]
-        update-manifest.targets[0].kustomize.newTag: is not a tag
-    targets: [{file: a.yaml, kustomize: {name: a, newName: 'reg.example/a:1'}}]
-        update-manifest.targets[0].kustomize.newName: is not the name of an image without tag and digest
-    targets: [{file: a.yaml, kustomize: {name: a, digest: sha256:12}}]
-        update-manifest.targets[0].kustomize.digest: is not a digest, sha256:…
-    author: {name: 'a <b>'}
-        update-manifest.author.name: holds `<` or `>`
-    author: me
-        update-manifest.author: expected a map, got a string
-    message: "a\rb"
-        update-manifest.message: holds a control character (U+000D), which is not allowed here
-    message: '{{inputs.parameters.message}}'
-        update-manifest.message: Argo did not substitute "{{inputs.parameters.message}}": no such parameter here
     "##);
 }
 

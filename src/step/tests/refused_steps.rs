@@ -34,19 +34,19 @@ fn entries_have_one_kind_and_a_name_of_their_own() {
     ];
     insta::assert_snapshot!(refusals(&rows, after_build), @r##"
     {}
-        steps[1]: has no step kind; write one of `build`, `update-manifest`
+        steps[1]: no step kind is named; write one of `build`, `update-manifest`
     {name: a}
-        steps[1]: has no step kind; write one of `build`, `update-manifest`
+        steps[1]: no step kind is named; write one of `build`, `update-manifest`
     build
         steps[1]: expected a map, got a string
     {bulid: {}}
         steps[1]: unknown step kind "bulid" (did you mean `build`?); known: `build`, `update-manifest`
     {build: {}, update-manifest: {}}
-        steps[1]: has several step kinds, `build`, `update-manifest`; write one, or a list under `steps`
+        steps[1]: several step kinds in one place, `build`, `update-manifest`; write one, or a list under `steps`
     {steps: []}
         steps[1].steps: `steps` cannot be nested; write its entries into the one list
     {name: 'My Build', build: {context: https://git.example/a, tags: a}}
-        steps[1].name: is not a name of lower-case letters, digits and `-`
+        steps[1].name: is not a name of at most 63 lower-case letters, digits and `-`
     {build: {context: https://git.example/a, tags: a}}
         steps[1]: another entry is named `build`; give this one a `name` of its own
     {name: build, update-manifest: {repo: https://git.example/a, targets: [{file: a, helm: {a: b}}]}}
@@ -96,7 +96,7 @@ fn a_reference_has_to_fit_where_it_stands() {
     ];
     insta::assert_snapshot!(refusals(&rows, after_build), @r##"
     {name: b, build: {context: https://git.example/a, tags: 'a:$(build.digest)'}}
-        steps[1].build.tags[0]: `a:sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855` is not an image name: `a:sha256` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`
+        steps[1].build.tags[0]: `a:sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855` is not an image name: `a:sha256` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-` (checked with an example value for the reference)
     {name: b, build: {context: https://git.example/a, tags: [a], push: $(build.digest)}}
         steps[1].build.push: expected true or false, got "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959…" (checked with an example value for the reference)
     {name: b, build: {context: https://git.example/a, tags: [a], labels: $(build.image)}}

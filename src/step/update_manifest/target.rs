@@ -34,6 +34,11 @@ fn helm(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
     let empty = node.refuse("is empty; write at least one path and its value");
     let edit = |(path, node): (String, Node<'_>)| {
         let path: Path = path.parse().map_err(|bad| node.refuse(bad))?;
+        if node.value().is_object() {
+            return Err(
+                node.refuse("expected a string, got a map; write nested keys as one path, like `image.tag`")
+            );
+        }
         Ok(Edit::Helm { path, value: node.word()? })
     };
     let edits = node.map()?.into_iter().map(edit).collect::<Result<Vec<_>, _>>()?;
