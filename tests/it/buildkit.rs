@@ -44,7 +44,8 @@ impl Bench {
 /// A reference that no other build of this run has.
 fn reference(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    static RUN: LazyLock<u128> = LazyLock::new(|| std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+    static RUN: LazyLock<u128> =
+        LazyLock::new(|| std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos());
     format!("{name}-{}-{}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 

@@ -145,9 +145,8 @@ fn processes_under(root: &Path) -> Vec<u32> {
     let mounted = |pid: u32| {
         let info = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
         // A step's own `/` is an overlay whose lower directories are the daemon's snapshots.
-        info.lines().any(|line| {
-            line.split(' ').nth(4) == Some("/") && line.contains(&*root.display().to_string())
-        })
+        info.lines()
+            .any(|line| line.split(' ').nth(4) == Some("/") && line.contains(&*root.display().to_string()))
     };
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries

@@ -1,0 +1,95 @@
+//! The servers that the tests stand on do what their helpers promise.
+
+use reqwest::StatusCode;
+
+use crate::support::git_http::GitHttp;
+use crate::support::gitea::{self, Gitea, try_git};
+use crate::support::shared::World;
+
+#[tokio::test]
+async fn a_private_repository_is_cloned_with_its_owners_token_only() {
+    let gitea = World::shared().await.gitea;
+    let (owner, stranger) = (gitea.user("owner").await, gitea.user("stranger").await);
+    let repo = gitea.repo(&owner, "api").await;
+    let sha = repo.commit_file("main", "a.txt", "one\n", "add a").await;
+    assert_eq!(repo.head("main").await, sha);
+    let work = tempfile::tempdir().unwrap();
+    let clone = |token: &str, to: &str| try_git(work.path(), &["clone", &repo.url(), to], Some(token));
+
+    let token = gitea.token(&owner, &["read:repository"]).await;
+    clone(&token, "mine").unwrap();
+    assert_eq!(std::fs::read_to_string(work.path().join("mine/a.txt")).unwrap(), "one\n");
+
+    let foreign = gitea.token(&stranger, &["all"]).await;
+    let error = clone(&foreign, "theirs").unwrap_err();
+    assert!(error.contains("not found") || error.contains("403"), "{error}");
+}
+
+#[tokio::test]
+async fn a_repository_keeps_commits_and_obeys_its_rules() {
+    let gitea = World::shared().await.gitea;
+    let org = gitea.org("shop").await;
+    let repo = gitea.repo(&org, "gitops").await;
+    let files = tempfile::tempdir().unwrap();
+    std::fs::create_dir(files.path().join("sub")).unwrap();
+    std::fs::write(files.path().join("sub/values.yaml"), "tag: 1\n").unwrap();
+    let sha = repo.push_directory(files.path(), "main", "lay out").await;
+    assert_eq!(repo.read("main", "sub/values.yaml").await.unwrap(), "tag: 1\n");
+    assert_eq!(repo.read("main", "README.md").await, None);
+    assert_eq!(repo.message(&sha).await.trim(), "lay out");
+    assert_eq!(repo.commits("main").await.len(), 1);
+    assert_eq!(repo.commits("main").await[0].email, "test@example.com");
+
+    repo.branch("rel", "main").await;
+    repo.protect("rel").await;
+    let push = |branch: &str| {
+        let to = format!("HEAD:refs/heads/{branch}");
+        let commit = ["commit", "--quiet", "--allow-empty", "--message", "x"];
+        gitea::git(files.path(), &["init", "--quiet"], None);
+        gitea::git(files.path(), &["pull", "--quiet", &repo.url(), branch], Some(gitea.admin_token()));
+        gitea::git(files.path(), &commit, None);
+        try_git(files.path(), &["push", &repo.url(), &to], Some(gitea.admin_token()))
+    };
+    std::fs::remove_dir_all(files.path().join("sub")).unwrap();
+    assert!(push("rel").unwrap_err().contains("protected branch"));
+    push("main").unwrap();
+    repo.pre_receive("#!/bin/sh\necho house rule 7 >&2\nexit 1\n");
+    assert!(push("main").unwrap_err().contains("house rule 7"));
+    repo.archive().await;
+    assert!(push("main").unwrap_err().contains("403"));
+    let name = repo.full_name();
+    repo.delete().await;
+    let (status, _) = gitea.api(reqwest::Method::GET, &format!("/repos/{name}"), None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn gitea_speaks_ssh_when_asked() {
+    let gitea = tokio::task::spawn_blocking(Gitea::start_with_ssh).await.unwrap();
+    let banner = tokio::task::spawn_blocking(move || {
+        use std::io::Read;
+        let mut banner = [0; 4];
+        std::net::TcpStream::connect(("127.0.0.1", gitea.ssh_port()))
+            .unwrap()
+            .read_exact(&mut banner)
+            .unwrap();
+        banner
+    });
+    assert_eq!(&banner.await.unwrap(), b"SSH-");
+}
+
+#[test]
+fn git_http_wants_its_password() {
+    let server = GitHttp::start("bot", "pw");
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("a"), "1\n").unwrap();
+    let sha = server.commit_directory("api", "main", files.path(), "first");
+    assert_eq!(
+        (server.head("api", "main"), server.read("api", "main", "a")),
+        (sha.clone(), "1\n".to_owned())
+    );
+    let list = |url: &str| try_git(files.path(), &["ls-remote", url], None);
+    let open = server.repo_url("api").replace("http://", "http://bot:pw@");
+    assert!(list(&open).unwrap().contains(&sha));
+    assert!(list(&server.repo_url("api")).unwrap_err().contains("terminal prompts disabled"));
+}

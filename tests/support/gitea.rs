@@ -1,0 +1,221 @@
+//! A real Gitea on sqlite: git server, REST API and container registry on one loopback port.
+
+mod repo;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+pub use self::repo::{Commit, Repo, git, try_git};
+use super::bin;
+use super::net::{client, free_port, unique};
+use super::process::{self, Process};
+
+/// The administrator's name; every password is [`PASSWORD`].
+pub const ADMIN: &str = "root-admin";
+/// Every user's password.
+pub const PASSWORD: &str = "correct-horse-battery";
+
+/// A running Gitea; dropping it stops it and removes its files.
+pub struct Gitea {
+    process: Process,
+    root: tempfile::TempDir,
+    host: String,
+    ssh: Option<u16>,
+    admin_token: String,
+}
+
+impl Gitea {
+    /// A Gitea without SSH, on a free port.
+    pub fn start() -> Self {
+        Self::start_on(free_port(), false)
+    }
+
+    /// A Gitea that also serves Git over SSH.
+    pub fn start_with_ssh() -> Self {
+        Self::start_on(free_port(), true)
+    }
+
+    /// A Gitea on `port`, for those who must name it before it runs.
+    pub fn start_on(port: u16, ssh: bool) -> Self {
+        let root = process::directory("gitea-");
+        let host = format!("127.0.0.1:{port}");
+        let ssh = ssh.then(free_port);
+        fs::write(root.path().join("app.ini"), config(root.path(), port, ssh)).unwrap();
+        admin(root.path(), &["migrate"]);
+        let user = ["--username", ADMIN, "--password", PASSWORD, "--email", "root@example.com"];
+        let create = ["admin", "user", "create", "--admin", "--must-change-password=false"];
+        admin(root.path(), &[&create[..], &user].concat());
+        let token =
+            ["admin", "user", "generate-access-token", "--username", ADMIN, "--scopes", "all", "--raw"];
+        // As root, a warning comes first.
+        let admin_token = admin(root.path(), &token).lines().last().unwrap().trim().to_owned();
+        let mut process = Process::spawn("gitea", command(root.path(), &["web"]), &root.path().join("log"));
+        process.wait_until("for /api/healthz", |_| healthy(&host));
+        Self { process, root, host, ssh, admin_token }
+    }
+
+    /// `127.0.0.1:port`, also the registry's.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
+    /// The port of the SSH server; panics when started without.
+    pub fn ssh_port(&self) -> u16 {
+        self.ssh.unwrap()
+    }
+
+    /// The administrator's token, of every scope.
+    pub fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
+    /// What the server has printed.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// A call of the REST API as the administrator: `path` begins after `/api/v1`.
+    pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = self.request(method, path).bearer_auth(&self.admin_token);
+        answer(body.into_iter().fold(request, |request, body| request.json(&body))).await
+    }
+
+    /// As [`Self::api`], for calls that must succeed.
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let (status, answer) = self.api(method.clone(), path, body).await;
+        assert!(status.is_success(), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// A new user with a unique name that begins with `prefix`.
+    pub async fn user(&self, prefix: &str) -> String {
+        let name = unique(prefix);
+        let email = format!("{name}@example.com");
+        let body =
+            json!({"username": name, "password": PASSWORD, "email": email, "must_change_password": false});
+        self.call(Method::POST, "/admin/users", Some(body)).await;
+        name
+    }
+
+    /// A new organisation with a unique name that begins with `prefix`.
+    pub async fn org(&self, prefix: &str) -> String {
+        let name = unique(prefix);
+        self.call(Method::POST, "/orgs", Some(json!({"username": name, "visibility": "private"}))).await;
+        name
+    }
+
+    /// A new token of `user` with `scopes` such as `read:repository`, `write:package` or `all`.
+    pub async fn token(&self, user: &str, scopes: &[&str]) -> String {
+        let request = self.request(Method::POST, &format!("/users/{user}/tokens"));
+        let body = json!({"name": unique("token"), "scopes": scopes});
+        let (status, answer) = answer(request.basic_auth(user, Some(PASSWORD)).json(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        answer["sha1"].as_str().unwrap().to_owned()
+    }
+
+    /// A new private repository of `owner` (a user or an organisation), with one commit on `main`.
+    pub async fn repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
+        self.new_repo(owner, prefix, true).await
+    }
+
+    /// A new private repository without a commit.
+    pub async fn empty_repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
+        self.new_repo(owner, prefix, false).await
+    }
+
+    async fn new_repo(&self, owner: &str, prefix: &str, auto_init: bool) -> Repo<'_> {
+        let name = unique(prefix);
+        let body = json!({"name": name, "private": true, "auto_init": auto_init, "default_branch": "main"});
+        let (status, _) = self.api(Method::GET, &format!("/orgs/{owner}"), None).await;
+        let path = if status.is_success() {
+            format!("/orgs/{owner}/repos")
+        } else {
+            format!("/admin/users/{owner}/repos")
+        };
+        self.call(Method::POST, &path, Some(body)).await;
+        Repo::new(self, owner, name)
+    }
+
+    /// A docker config.json that logs `user` in to this registry with `token`.
+    pub fn docker_config_json(&self, user: &str, token: &str) -> String {
+        docker_config_json(&self.host, user, token)
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        client().request(method, format!("{}/api/v1{path}", self.url()))
+    }
+}
+
+/// A docker config.json with one login.
+pub fn docker_config_json(host: &str, user: &str, password: &str) -> String {
+    let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    json!({"auths": {host: {"auth": auth}}}).to_string()
+}
+
+/// The status and the JSON body, or the text where it is not JSON.
+async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn command(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(bin::testbed("gitea"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root);
+    command.arg("--config").arg(root.join("app.ini")).args(arguments);
+    command
+}
+
+/// Runs a command of Gitea's to its end, and gives its standard output.
+fn admin(root: &Path, arguments: &[&str]) -> String {
+    let output = command(root, arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "gitea {arguments:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+/// Whether `GET /api/healthz` is answered with 200.
+fn healthy(host: &str) -> Option<()> {
+    let mut stream = TcpStream::connect(host).ok()?;
+    stream.write_all(b"GET /api/healthz HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.lines().next()?.contains(" 200 ").then_some(())
+}
+
+fn config(root: &Path, port: u16, ssh: Option<u16>) -> String {
+    let testbed = bin::testbed("gitea");
+    let share = testbed.ancestors().nth(2).unwrap().join("share/gitea");
+    let ssh = ssh.map_or_else(
+        || "DISABLE_SSH = true".to_owned(),
+        |port| format!("START_SSH_SERVER = true\nSSH_LISTEN_HOST = 127.0.0.1\nSSH_DOMAIN = 127.0.0.1\nSSH_PORT = {port}\nSSH_LISTEN_PORT = {port}"),
+    );
+    // The channel queue delivers webhooks at once; the default polls.
+    format!(
+        "RUN_MODE = prod\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {root}\n\
+         [server]\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = http://127.0.0.1:{port}/\n\
+         STATIC_ROOT_PATH = {share}\nOFFLINE_MODE = true\n{ssh}\n\
+         [database]\nDB_TYPE = sqlite3\n[security]\nINSTALL_LOCK = true\nPASSWORD_HASH_ALGO = pbkdf2$1000$20\n\
+         [webhook]\nALLOWED_HOST_LIST = loopback\n[queue]\nTYPE = channel\n",
+        root = root.display(),
+        share = share.display(),
+    )
+}

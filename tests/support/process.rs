@@ -1,0 +1,141 @@
+//! A server's process: output in a file, gone on drop, and gone with the test process however that ends.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use super::bin;
+
+/// A child process of ours. Dropping it kills it.
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output appended to the file `log`.
+    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
+        let out = File::options().create(true).append(true).open(log).unwrap();
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        adopt(child.id(), "KILL");
+        Self { name: name.to_owned(), child, log: log.to_owned() }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Polls `probe` until it gives something; panics with the log when the process ends or after a minute.
+    pub fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(found) = probe(&self.log()) {
+                return found;
+            }
+            let ended = self.ended();
+            let patient = ended.is_none() && Instant::now() < deadline;
+            assert!(patient, "{} {ended:?}, waited in vain {what}:\n{}", self.name, self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A new directory. With the test process gone it is removed, even if a static owns it.
+pub fn directory(prefix: &str) -> tempfile::TempDir {
+    let directory = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
+    abandon(directory.path());
+    directory
+}
+
+/// Has `path` unmounted and removed when the test process is gone.
+pub fn abandon(path: &Path) {
+    REAPER.tell(&format!("rm {}", path.display()));
+}
+
+/// Has process `pid` ended with `signal` when the test process is gone.
+pub fn adopt(pid: u32, signal: &str) {
+    if let Some(start) = stat_field(pid, 21) {
+        REAPER.tell(&format!("kill {pid} {start} {signal}"));
+    }
+}
+
+/// Direct children of this process whose arguments contain `needle`.
+pub fn children(needle: &str) -> Vec<u32> {
+    let own = std::process::id().to_string();
+    let ours = |pid: &u32| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        stat_field(*pid, 3).as_deref() == Some(&own) && String::from_utf8_lossy(&arguments).contains(needle)
+    };
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(ours).collect()
+}
+
+/// A field of `/proc/PID/stat`, counted from 0. The names of our servers contain no blanks.
+fn stat_field(pid: u32, index: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.split(' ').nth(index).map(str::to_owned)
+}
+
+/// Statics are never dropped, and a killed test drops nothing at all. So a shell outside our process group
+/// reads what we own, and clears up when the pipe closes. PR_SET_PDEATHSIG would not do: it fires when the
+/// *thread* that spawned the child ends, which for a shared server is the first test's.
+struct Reaper(Mutex<ChildStdin>);
+
+static REAPER: LazyLock<Reaper> = LazyLock::new(Reaper::start);
+
+impl Reaper {
+    fn start() -> Self {
+        let mut child = Command::new("setsid")
+            .args(["sh", "-c", REAPER_SCRIPT, "test-reaper"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(Mutex::new(child.stdin.take().unwrap()))
+    }
+
+    fn tell(&self, line: &str) {
+        writeln!(self.0.lock().unwrap(), "{line}").unwrap();
+    }
+}
+
+/// A process is ended only if it is the one that was named: its start time tells it from a later bearer of its id.
+const REAPER_SCRIPT: &str = r#"
+alive() { set -- "$2" $(cat "/proc/$1/stat" 2>/dev/null); [ "$1" = "${23}" ] && [ "$4" != Z ]; }
+orders=$(cat)
+each() { printf '%s\n' "$orders" | while read -r verb a b c; do [ "$verb" = "$1" ] && "$2" "$a" "$b" "$c"; done; }
+end() { alive "$1" "$2" && kill "-$3" "$1"; }
+last() { alive "$1" "$2" && kill -KILL "$1"; }
+wait_for() { for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do alive "$1" "$2" || return; sleep 0.1; done; }
+clear() { awk -v d="$1/" 'index($5, d) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l; rm -rf "$1"; }
+each kill end; each kill wait_for; each kill last; each rm clear
+"#;

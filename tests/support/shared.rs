@@ -1,0 +1,75 @@
+//! The servers that all tests of a process share. Each is started once, by whoever asks first.
+
+use std::sync::LazyLock;
+
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+
+use super::buildkitd::Buildkitd;
+use super::gitea::Gitea;
+use super::net::free_port;
+use super::process;
+use super::registry::Registry;
+
+/// What most tests need. Use repositories and images of your own in it: their names come from
+/// [`super::net::unique`].
+pub struct World {
+    /// Git server and registry with logins.
+    pub gitea: &'static Gitea,
+    /// An open registry.
+    pub registry: &'static Registry,
+    /// A daemon that reaches both registries over plain HTTP.
+    pub buildkitd: &'static Buildkitd,
+    /// An image of `registry` with busybox in `/bin`.
+    pub busybox: String,
+}
+
+impl World {
+    /// The one world of this process; starts it, all servers at once.
+    pub async fn shared() -> &'static Self {
+        static WORLD: OnceCell<World> = OnceCell::const_new();
+        WORLD.get_or_init(Self::start).await
+    }
+
+    async fn start() -> Self {
+        let gitea = spawn_blocking(shared_gitea);
+        let image = spawn_blocking(|| shared_registry().push_busybox(shared_buildkitd().address()));
+        let (gitea, busybox) = (gitea.await.unwrap(), image.await.unwrap());
+        Self { gitea, registry: shared_registry(), buildkitd: shared_buildkitd(), busybox }
+    }
+}
+
+/// Chosen before either runs: the daemon's configuration names Gitea's registry.
+static GITEA_PORT: LazyLock<u16> = LazyLock::new(free_port);
+
+/// The Gitea of this process, without SSH. Blocks while it starts.
+pub fn shared_gitea() -> &'static Gitea {
+    static GITEA: LazyLock<Gitea> = LazyLock::new(|| Gitea::start_on(*GITEA_PORT, false));
+    &GITEA
+}
+
+/// The open registry of this process. Blocks while it starts.
+pub fn shared_registry() -> &'static Registry {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+        let registry = Registry::start();
+        for pid in process::children("docker-registry") {
+            process::adopt(pid, "KILL");
+        }
+        registry
+    });
+    &REGISTRY
+}
+
+/// The daemon of this process, on a unix socket. Blocks while it starts.
+pub fn shared_buildkitd() -> &'static Buildkitd {
+    static DAEMON: LazyLock<Buildkitd> = LazyLock::new(|| {
+        let hosts = [shared_registry().host().to_owned(), format!("127.0.0.1:{}", *GITEA_PORT)];
+        let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n"));
+        let daemon = Buildkitd::start(&plain.concat());
+        process::adopt(daemon.pid(), "TERM");
+        let socket = daemon.address().trim_start_matches("unix://");
+        process::abandon(std::path::Path::new(socket).parent().unwrap());
+        daemon
+    });
+    &DAEMON
+}
