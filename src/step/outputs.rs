@@ -10,8 +10,18 @@ use super::{InvalidStep, Step};
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
 /// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped).
-pub const BUILD: &[&str] =
-    &["digest", "image", "tags", "revision", "cached-steps", "total-steps", "seconds", "cache", "warnings", "log-tail"];
+pub const BUILD: &[&str] = &[
+    "digest",
+    "image",
+    "tags",
+    "revision",
+    "cached-steps",
+    "total-steps",
+    "seconds",
+    "cache",
+    "warnings",
+    "log-tail",
+];
 
 /// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
 /// and a unified diff.
@@ -100,7 +110,8 @@ pub(super) fn placeholder(output: &str) -> &'static str {
         "changed" => "true",
         "warnings" => "[]",
         "cache" => "exported",
-        "cached-steps" | "total-steps" | "seconds" => "1",
+        "cached-steps" | "total-steps" => "1",
+        "seconds" => "1.5",
         _ => "text",
     }
 }
