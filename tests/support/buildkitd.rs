@@ -57,6 +57,11 @@ impl Buildkitd {
         &self.address
     }
 
+    /// The daemon's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the daemon has logged so far (debug level).
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
