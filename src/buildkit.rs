@@ -68,7 +68,9 @@ impl Buildkit {
 
     async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
         let channel = address::connect(&self.inner.address, self.inner.tls.as_ref()).await?;
-        Ok(ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
+        Ok(ControlClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE))
     }
 
     /// A status before any build began: a broken transport then means that the daemon is not there.

@@ -56,7 +56,8 @@ impl FromStr for Address {
         if let Some(path) = text.strip_prefix("unix://") {
             return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(bad()) };
         }
-        let (host, port) = text.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(bad)?;
+        let (host, port) =
+            text.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(bad)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?;
         let valid = !host.is_empty() && !host.contains(['/', '@', ' ']);
         if valid { Ok(Self::Tcp { host: host.to_owned(), port }) } else { Err(bad()) }
@@ -74,7 +75,8 @@ impl fmt::Display for Address {
 
 /// One connection to the daemon, or why there is none.
 pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Channel, BuildError> {
-    let unreachable = |e: tonic::transport::Error| BuildError::unreachable(address, tls.is_some(), &innermost(&e));
+    let unreachable =
+        |e: tonic::transport::Error| BuildError::unreachable(address, tls.is_some(), &innermost(&e));
     match address {
         Address::Unix(path) => {
             // The authority is a placeholder: nothing resolves it.
@@ -121,10 +123,20 @@ mod tests {
 
     #[test]
     fn addresses_are_parsed_and_written_back() {
-        for text in ["tcp://buildkitd.ci.svc:1234", "tcp://[::1]:1234", "unix:///run/buildkit/buildkitd.sock"] {
+        for text in ["tcp://buildkitd.ci.svc:1234", "tcp://[::1]:1234", "unix:///run/buildkit/buildkitd.sock"]
+        {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
-        for text in ["", "buildkitd:1234", "tcp://host", "tcp://host:0", "tcp://:1", "unix://rel", "http://h:1", "tcp://u@h:1"] {
+        for text in [
+            "",
+            "buildkitd:1234",
+            "tcp://host",
+            "tcp://host:0",
+            "tcp://:1",
+            "unix://rel",
+            "http://h:1",
+            "tcp://u@h:1",
+        ] {
             assert_eq!(text.parse::<Address>(), Err(BadAddress(text.to_owned())));
         }
     }

@@ -36,7 +36,8 @@ const GIT_LOGIN: &str = "check the Git secret and its right to read this reposit
 const PLAIN_HTTP: &str = "the registry speaks plain http: set `insecure: true` for it, or `http = true` in buildkitd's registry configuration";
 const CERTIFICATE: &str = "buildkitd does not trust the registry's certificate: add its CA to buildkitd's registry configuration, or set `insecure: true`";
 const LATER: &str = "the server is away or overloaded, try again later";
-const DENIED: &str = "the build may read the repositories that the step names, and no others: name this one under `contexts`";
+const DENIED: &str =
+    "the build may read the repositories that the step names, and no others: name this one under `contexts`";
 
 /// Read from top to bottom: what is more telling stands first.
 const RULES: &[Rule] = &[
@@ -48,16 +49,36 @@ const RULES: &[Rule] = &[
     rule(&["could not read Username"], Kind::Git, Fault::User, GIT_LOGIN),
     rule(&["could not read Password"], Kind::Git, Fault::User, GIT_LOGIN),
     rule(&["Authentication failed for"], Kind::Git, Fault::User, GIT_LOGIN),
-    rule(&["Permission denied (publickey"], Kind::Git, Fault::User, "check the ssh key and its right to read this repository"),
+    rule(
+        &["Permission denied (publickey"],
+        Kind::Git,
+        Fault::User,
+        "check the ssh key and its right to read this repository",
+    ),
     rule(&["Host key verification failed"], Kind::Git, Fault::User, "check the Git server's host key"),
     rule(&["remote: Repository not found"], Kind::Git, Fault::User, GIT_LOGIN),
     rule(&["fatal: repository", "not found"], Kind::Git, Fault::User, GIT_LOGIN),
-    rule(&["does not contain ref"], Kind::Git, Fault::User, "check `revision`; a short commit id is no revision"),
-    rule(&["reference is not a tree"], Kind::Git, Fault::User, "check `revision`: the repository has no such commit"),
+    rule(
+        &["does not contain ref"],
+        Kind::Git,
+        Fault::User,
+        "check `revision`; a short commit id is no revision",
+    ),
+    rule(
+        &["reference is not a tree"],
+        Kind::Git,
+        Fault::User,
+        "check `revision`: the repository has no such commit",
+    ),
     rule(&["not our ref"], Kind::Git, Fault::User, "check `revision`: the repository has no such commit"),
     rule(&["expected checksum to match"], Kind::Git, Fault::User, "the branch or tag has moved on"),
     rule(&["invalid subdir"], Kind::Dockerfile, Fault::User, "check `subdir`"),
-    rule(&["failed to read downloaded context"], Kind::Git, Fault::User, "the URL of a Git repository must end in `.git`"),
+    rule(
+        &["failed to read downloaded context"],
+        Kind::Git,
+        Fault::User,
+        "the URL of a Git repository must end in `.git`",
+    ),
     rule(&["secret", "not found"], Kind::Secret, Fault::User, "name it under `secrets`"),
     rule(&["unset ssh forward key"], Kind::Secret, Fault::User, "give the step an ssh key"),
     rule(&["no SSH key", "forwarded from the client"], Kind::Secret, Fault::User, "give the step an ssh key"),
@@ -80,30 +101,90 @@ const RULES: &[Rule] = &[
     rule(&["unexpected status from", "500"], Kind::Registry, Fault::Transient, LATER),
     rule(&["connection refused"], Kind::Registry, Fault::Transient, LATER),
     rule(&["connection reset"], Kind::Registry, Fault::Transient, LATER),
-    rule(&["no such host"], Kind::Registry, Fault::Transient, "check the host name; buildkitd cannot resolve it"),
-    rule(&["Could not resolve host"], Kind::Git, Fault::Transient, "check the host name; buildkitd cannot resolve it"),
+    rule(
+        &["no such host"],
+        Kind::Registry,
+        Fault::Transient,
+        "check the host name; buildkitd cannot resolve it",
+    ),
+    rule(
+        &["Could not resolve host"],
+        Kind::Git,
+        Fault::Transient,
+        "check the host name; buildkitd cannot resolve it",
+    ),
     rule(&["Failed to connect to"], Kind::Git, Fault::Transient, LATER),
     rule(&["i/o timeout"], Kind::Registry, Fault::Transient, LATER),
     rule(&["TLS handshake timeout"], Kind::Registry, Fault::Transient, LATER),
     rule(&["The requested URL returned error: 5"], Kind::Git, Fault::Transient, LATER),
     rule(&["The requested URL returned error: 4"], Kind::Git, Fault::User, GIT_LOGIN),
-    rule(&["no space left on device"], Kind::Other, Fault::Transient, "buildkitd's disk is full: prune its cache or enlarge it"),
+    rule(
+        &["no space left on device"],
+        Kind::Other,
+        Fault::Transient,
+        "buildkitd's disk is full: prune its cache or enlarge it",
+    ),
     rule(&["no active session"], Kind::Lost, Fault::Transient, "buildkitd lost the session to us; try again"),
-    rule(&["session healthcheck failed"], Kind::Lost, Fault::Transient, "buildkitd lost the session to us; try again"),
+    rule(
+        &["session healthcheck failed"],
+        Kind::Lost,
+        Fault::Transient,
+        "buildkitd lost the session to us; try again",
+    ),
     rule(&["pull access denied"], Kind::Registry, Fault::User, CREDENTIALS),
-    rule(&["failed to resolve source metadata", "not found"], Kind::Registry, Fault::User, "check the image's name and tag"),
+    rule(
+        &["failed to resolve source metadata", "not found"],
+        Kind::Registry,
+        Fault::User,
+        "check the image's name and tag",
+    ),
     rule(&["404 Not Found"], Kind::Registry, Fault::User, "check the name of the image or repository"),
-    rule(&["unexpected status from", "404"], Kind::Registry, Fault::User, "check the name of the image or repository"),
-    rule(&["unexpected status from", "400"], Kind::Registry, Fault::User, "the registry refuses what was sent"),
+    rule(
+        &["unexpected status from", "404"],
+        Kind::Registry,
+        Fault::User,
+        "check the name of the image or repository",
+    ),
+    rule(
+        &["unexpected status from", "400"],
+        Kind::Registry,
+        Fault::User,
+        "the registry refuses what was sent",
+    ),
     rule(&["MANIFEST_INVALID"], Kind::Registry, Fault::User, "the registry refuses what was sent"),
-    rule(&["error writing manifest blob"], Kind::Registry, Fault::User, "the registry refuses this form of cache: leave `image-manifest` at true, or set `ignore-error: true`"),
-    rule(&["entitlement", "not allowed"], Kind::Other, Fault::User, "buildkitd must be started with this entitlement"),
+    rule(
+        &["error writing manifest blob"],
+        Kind::Registry,
+        Fault::User,
+        "the registry refuses this form of cache: leave `image-manifest` at true, or set `ignore-error: true`",
+    ),
+    rule(
+        &["entitlement", "not allowed"],
+        Kind::Other,
+        Fault::User,
+        "buildkitd must be started with this entitlement",
+    ),
     rule(&["the Dockerfile cannot be empty"], Kind::Dockerfile, Fault::User, ""),
     rule(&["dockerfile parse error"], Kind::Dockerfile, Fault::User, ""),
     rule(&["target stage", "could not be found"], Kind::Dockerfile, Fault::User, "check `target`"),
-    rule(&["failed to read dockerfile"], Kind::Dockerfile, Fault::User, "check `dockerfile`, which is relative to `subdir`"),
-    rule(&["failed to calculate checksum", "not found"], Kind::Dockerfile, Fault::User, "the context has no such file; see also .dockerignore"),
-    rule(&["failed to compute cache key", "not found"], Kind::Dockerfile, Fault::User, "the context has no such file; see also .dockerignore"),
+    rule(
+        &["failed to read dockerfile"],
+        Kind::Dockerfile,
+        Fault::User,
+        "check `dockerfile`, which is relative to `subdir`",
+    ),
+    rule(
+        &["failed to calculate checksum", "not found"],
+        Kind::Dockerfile,
+        Fault::User,
+        "the context has no such file; see also .dockerignore",
+    ),
+    rule(
+        &["failed to compute cache key", "not found"],
+        Kind::Dockerfile,
+        Fault::User,
+        "the context has no such file; see also .dockerignore",
+    ),
     rule(&["did not complete successfully"], Kind::Run, Fault::User, ""),
 ];
 
@@ -111,7 +192,11 @@ const RULES: &[Rule] = &[
 pub(super) fn verdict(code: Code, message: &str, details: &Details) -> Verdict {
     let line = one_line(message);
     if details.exit_code.is_some() {
-        return Verdict { kind: Kind::Run, fault: Fault::User, text: format!("failed: {}", process(&line, details)) };
+        return Verdict {
+            kind: Kind::Run,
+            fault: Fault::User,
+            text: format!("failed: {}", process(&line, details)),
+        };
     }
     let (kind, fault, advice) = decide(code, message, details);
     let text = if advice.is_empty() { line } else { format!("{line}; {advice}") };
@@ -132,7 +217,9 @@ fn decide(code: Code, message: &str, details: &Details) -> (Kind, Fault, &'stati
     match code {
         Code::Cancelled => (Kind::Cancelled, Fault::Transient, ""),
         _ if message.contains("context canceled") => (Kind::Cancelled, Fault::Transient, ""),
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => (Kind::Other, Fault::Transient, ""),
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => {
+            (Kind::Other, Fault::Transient, "")
+        }
         // A place in the Dockerfile: what its author wrote.
         _ if details.excerpt.is_some() => (Kind::Dockerfile, Fault::User, ""),
         _ => (Kind::Other, Fault::Ours, ""),
@@ -155,7 +242,8 @@ pub(super) fn is_transport(code: Code, message: &str) -> bool {
         "operation was canceled",
         "tcp connect error",
     ];
-    matches!(code, Code::Unknown | Code::Unavailable | Code::Internal | Code::Cancelled) && WORDS.iter().any(|word| message.contains(word))
+    matches!(code, Code::Unknown | Code::Unavailable | Code::Internal | Code::Cancelled)
+        && WORDS.iter().any(|word| message.contains(word))
 }
 
 /// The exit code that `message` ends with; a history record has no details.

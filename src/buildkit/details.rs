@@ -75,8 +75,12 @@ impl Details {
         let kind = type_url.rsplit('/').next().unwrap_or(type_url);
         match kind {
             // Outer errors repeat the position of inner ones: the first is the innermost.
-            "errdefs.Source+json" if self.excerpt.is_none() => self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt()),
-            "errdefs.Vertex+json" if self.vertex.is_none() => self.vertex = json::<VertexWire>(value).map(|v| v.digest),
+            "errdefs.Source+json" if self.excerpt.is_none() => {
+                self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt())
+            }
+            "errdefs.Vertex+json" if self.vertex.is_none() => {
+                self.vertex = json::<VertexWire>(value).map(|v| v.digest)
+            }
             "gatewayapi.ExitMessage+json" => {
                 // The code is unsigned; a process that could not start has all bits set.
                 self.exit_code = json::<ExitWire>(value).and_then(|exit| i32::try_from(exit.code).ok());

@@ -77,14 +77,17 @@ impl BuildError {
 
     pub(super) fn certificate_file(path: &Path, why: &std::io::Error) -> Self {
         let path = path.display();
-        let message = format!("cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret");
+        let message = format!(
+            "cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret"
+        );
         Self::new(Kind::Unreachable, Fault::Ours, message)
     }
 
     pub(super) fn ssh_key() -> Self {
-        let message = "the ssh key is no private key in OpenSSH, PKCS#8 or PKCS#1 form without a passphrase; \
+        let message =
+            "the ssh key is no private key in OpenSSH, PKCS#8 or PKCS#1 form without a passphrase; \
             check which key of the secret is named"
-            .to_owned();
+                .to_owned();
         Self::new(Kind::Secret, Fault::User, message)
     }
 

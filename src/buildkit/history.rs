@@ -6,11 +6,11 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
 
+use super::Buildkit;
 use super::error::{BuildError, Kind};
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::vertices::Vertices;
-use super::Buildkit;
 
 /// How long the record of a build that has ended may take to be written.
 const RECORD: Duration = Duration::from_secs(10);
@@ -40,7 +40,9 @@ impl Buildkit {
         let mut found = Recalled::NotFound;
         while let Some(event) = events.message().await.map_err(lost)? {
             match (event.r#type(), event.record) {
-                (BuildHistoryEventType::Complete, Some(record)) => return Ok(outcome(record, Vertices::default())),
+                (BuildHistoryEventType::Complete, Some(record)) => {
+                    return Ok(outcome(record, Vertices::default()));
+                }
                 (BuildHistoryEventType::Started, _) => found = Recalled::Running,
                 _ => {}
             }
@@ -50,12 +52,18 @@ impl Buildkit {
 
     /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
     /// The build goes on when this future is dropped, as long as its own client lives.
-    pub async fn attach(&self, reference: &str, progress: &watch::Sender<Progress>) -> Result<Recalled, BuildError> {
+    pub async fn attach(
+        &self,
+        reference: &str,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Recalled, BuildError> {
         let client = self.connect().await?;
         let mut vertices = Vertices::default();
         match solve::watch_status(client.clone(), reference, &mut vertices, progress).await {
             Ok(()) => {}
-            Err(status) if BuildError::is_transport(&status) => return Err(BuildError::from_solve(&status, &vertices)),
+            Err(status) if BuildError::is_transport(&status) => {
+                return Err(BuildError::from_solve(&status, &vertices));
+            }
             // `no such job`: never begun, or gone; history knows.
             Err(status) => tracing::debug!(%reference, %status, "no status of build {reference}: {status}"),
         }

@@ -4,15 +4,18 @@
 //! `ADD https://host/private.git#<sha>` in anybody's Dockerfile would read a repository that only
 //! somebody else may read. The source policy is evaluated for every operation, cached or not.
 
-use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{MatchType, Policy, PolicyAction, Rule, Selector};
+use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
+    MatchType, Policy, PolicyAction, Rule, Selector,
+};
 
 /// A policy that denies every Git source but `urls` (any revision and directory of those).
 pub(super) fn only_git(urls: &[String]) -> Policy {
     // The last rule that matches wins (`sourcepolicy/engine.go`).
     let deny = rule(PolicyAction::Deny, "^git://".to_owned());
-    let allow = urls.iter().filter_map(|url| identifier(url)).map(|id| {
-        rule(PolicyAction::Allow, format!("^{}(#.*)?$", regex_lite::escape(&id)))
-    });
+    let allow = urls
+        .iter()
+        .filter_map(|url| identifier(url))
+        .map(|id| rule(PolicyAction::Allow, format!("^{}(#.*)?$", regex_lite::escape(&id))));
     Policy { version: 1, rules: std::iter::once(deny).chain(allow).collect() }
 }
 

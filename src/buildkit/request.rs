@@ -111,7 +111,10 @@ fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb:
 }
 
 fn cache_entry(cache: &CacheRef) -> control::CacheOptionsEntry {
-    control::CacheOptionsEntry { r#type: cache.kind.clone(), attrs: cache.attrs.clone().into_iter().collect() }
+    control::CacheOptionsEntry {
+        r#type: cache.kind.clone(),
+        attrs: cache.attrs.clone().into_iter().collect(),
+    }
 }
 
 fn exporter(exporter: &Exporter) -> control::Exporter {

@@ -6,4 +6,5 @@
 mod support;
 
 mod buildkit;
+mod main_job;
 mod sandbox;

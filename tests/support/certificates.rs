@@ -20,7 +20,8 @@ impl Authority {
     /// A new authority.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+        let new =
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
         let out = ["-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem"];
         openssl(directory.path(), &[&new[..], &out[..]].concat());
         Self { directory }
@@ -41,13 +42,29 @@ impl Authority {
         openssl(root, &[&new[..], &["-subj", &subject, "-keyout", &key, "-out", &csr][..]].concat());
         let names = format!("subjectAltName=IP:127.0.0.1,DNS:{name}\n");
         std::fs::write(root.join(&ext), names).unwrap();
-        let sign = ["x509", "-req", "-in", &csr, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
+        let sign = [
+            "x509",
+            "-req",
+            "-in",
+            &csr,
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+        ];
         openssl(root, &[&sign[..], &["-extfile", &ext, "-out", &pem][..]].concat());
         Pair { cert: root.join(pem), key: root.join(key) }
     }
 }
 
 fn openssl(directory: &Path, args: &[&str]) {
-    let output = Command::new(super::bin::system("openssl", "openssl")).current_dir(directory).args(args).output().unwrap();
+    let output = Command::new(super::bin::system("openssl", "openssl"))
+        .current_dir(directory)
+        .args(args)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

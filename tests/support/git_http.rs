@@ -9,7 +9,7 @@ use super::gitea::git;
 use super::process::{self, Process};
 
 /// A running server of bare repositories; dropping it stops it and removes them.
-pub struct GitHttp {
+pub(crate) struct GitHttp {
     process: Process,
     root: tempfile::TempDir,
     url: String,
@@ -17,7 +17,7 @@ pub struct GitHttp {
 
 impl GitHttp {
     /// A server that asks for `user` and `password`; both empty: for nothing.
-    pub fn start(user: &str, password: &str) -> Self {
+    pub(crate) fn start(user: &str, password: &str) -> Self {
         let root = process::directory("git-http-");
         let repositories = root.path().join("repositories");
         fs::create_dir(&repositories).unwrap();
@@ -30,17 +30,17 @@ impl GitHttp {
     }
 
     /// `http://127.0.0.1:port`.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The clone URL of repository `name`.
-    pub fn repo_url(&self, name: &str) -> String {
+    pub(crate) fn repo_url(&self, name: &str) -> String {
         format!("{}/{name}.git", self.url)
     }
 
     /// The bare repository `name` on disk, created when it is not there; its default branch is `main`.
-    pub fn repo(&self, name: &str) -> PathBuf {
+    pub(crate) fn repo(&self, name: &str) -> PathBuf {
         let path = self.root.path().join("repositories").join(format!("{name}.git"));
         if !path.exists() {
             fs::create_dir_all(&path).unwrap();
@@ -50,7 +50,13 @@ impl GitHttp {
     }
 
     /// Replaces `branch` of repository `name` by a commit with exactly the files of `directory`; gives its id.
-    pub fn commit_directory(&self, name: &str, branch: &str, directory: &Path, message: &str) -> String {
+    pub(crate) fn commit_directory(
+        &self,
+        name: &str,
+        branch: &str,
+        directory: &Path,
+        message: &str,
+    ) -> String {
         let path = self.repo(name);
         let tree = format!("--work-tree={}", directory.display());
         git(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")], None);
@@ -60,17 +66,17 @@ impl GitHttp {
     }
 
     /// The commit that `branch` points at.
-    pub fn head(&self, name: &str, branch: &str) -> String {
+    pub(crate) fn head(&self, name: &str, branch: &str) -> String {
         git(&self.repo(name), &["rev-parse", branch], None).trim().to_owned()
     }
 
     /// The text of a file at a branch, tag or commit.
-    pub fn read(&self, name: &str, reference: &str, path: &str) -> String {
+    pub(crate) fn read(&self, name: &str, reference: &str, path: &str) -> String {
         git(&self.repo(name), &["show", &format!("{reference}:{path}")], None)
     }
 
     /// What the server has printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.process.log()
     }
 }

@@ -13,18 +13,18 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-pub use self::repo::{Commit, Repo, git, try_git};
+pub(crate) use self::repo::{Commit, Repo, git, try_git};
 use super::bin;
 use super::net::{client, free_port, unique};
 use super::process::{self, Process};
 
 /// The administrator's name; every password is [`PASSWORD`].
-pub const ADMIN: &str = "root-admin";
+pub(crate) const ADMIN: &str = "root-admin";
 /// Every user's password.
-pub const PASSWORD: &str = "correct-horse-battery";
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
 
 /// A running Gitea; dropping it stops it and removes its files.
-pub struct Gitea {
+pub(crate) struct Gitea {
     process: Process,
     root: tempfile::TempDir,
     host: String,
@@ -34,17 +34,17 @@ pub struct Gitea {
 
 impl Gitea {
     /// A Gitea without SSH, on a free port.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_on(free_port(), false)
     }
 
     /// A Gitea that also serves Git over SSH.
-    pub fn start_with_ssh() -> Self {
+    pub(crate) fn start_with_ssh() -> Self {
         Self::start_on(free_port(), true)
     }
 
     /// A Gitea on `port`, for those who must name it before it runs.
-    pub fn start_on(port: u16, ssh: bool) -> Self {
+    pub(crate) fn start_on(port: u16, ssh: bool) -> Self {
         let root = process::directory("gitea-");
         let host = format!("127.0.0.1:{port}");
         let ssh = ssh.then(free_port);
@@ -63,45 +63,45 @@ impl Gitea {
     }
 
     /// `127.0.0.1:port`, also the registry's.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// `http://127.0.0.1:port`.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.host)
     }
 
     /// The port of the SSH server; panics when started without.
-    pub fn ssh_port(&self) -> u16 {
+    pub(crate) fn ssh_port(&self) -> u16 {
         self.ssh.unwrap()
     }
 
     /// The administrator's token, of every scope.
-    pub fn admin_token(&self) -> &str {
+    pub(crate) fn admin_token(&self) -> &str {
         &self.admin_token
     }
 
     /// What the server has printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.process.log()
     }
 
     /// A call of the REST API as the administrator: `path` begins after `/api/v1`.
-    pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let request = self.request(method, path).bearer_auth(&self.admin_token);
         answer(body.into_iter().fold(request, |request, body| request.json(&body))).await
     }
 
     /// As [`Self::api`], for calls that must succeed.
-    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.api(method.clone(), path, body).await;
         assert!(status.is_success(), "{method} {path}: {status} {answer}");
         answer
     }
 
     /// A new user with a unique name that begins with `prefix`.
-    pub async fn user(&self, prefix: &str) -> String {
+    pub(crate) async fn user(&self, prefix: &str) -> String {
         let name = unique(prefix);
         let email = format!("{name}@example.com");
         let body =
@@ -111,14 +111,14 @@ impl Gitea {
     }
 
     /// A new organisation with a unique name that begins with `prefix`.
-    pub async fn org(&self, prefix: &str) -> String {
+    pub(crate) async fn org(&self, prefix: &str) -> String {
         let name = unique(prefix);
         self.call(Method::POST, "/orgs", Some(json!({"username": name, "visibility": "private"}))).await;
         name
     }
 
     /// A new token of `user` with `scopes` such as `read:repository`, `write:package` or `all`.
-    pub async fn token(&self, user: &str, scopes: &[&str]) -> String {
+    pub(crate) async fn token(&self, user: &str, scopes: &[&str]) -> String {
         let request = self.request(Method::POST, &format!("/users/{user}/tokens"));
         let body = json!({"name": unique("token"), "scopes": scopes});
         let (status, answer) = answer(request.basic_auth(user, Some(PASSWORD)).json(&body)).await;
@@ -127,12 +127,12 @@ impl Gitea {
     }
 
     /// A new private repository of `owner` (a user or an organisation), with one commit on `main`.
-    pub async fn repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
+    pub(crate) async fn repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
         self.new_repo(owner, prefix, true).await
     }
 
     /// A new private repository without a commit.
-    pub async fn empty_repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
+    pub(crate) async fn empty_repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
         self.new_repo(owner, prefix, false).await
     }
 
@@ -150,7 +150,7 @@ impl Gitea {
     }
 
     /// A docker config.json that logs `user` in to this registry with `token`.
-    pub fn docker_config_json(&self, user: &str, token: &str) -> String {
+    pub(crate) fn docker_config_json(&self, user: &str, token: &str) -> String {
         docker_config_json(&self.host, user, token)
     }
 
@@ -160,7 +160,7 @@ impl Gitea {
 }
 
 /// A docker config.json with one login.
-pub fn docker_config_json(host: &str, user: &str, password: &str) -> String {
+pub(crate) fn docker_config_json(host: &str, user: &str, password: &str) -> String {
     let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
     json!({"auths": {host: {"auth": auth}}}).to_string()
 }

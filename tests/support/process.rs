@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::bin;
 
 /// A child process of ours. Dropping it kills it.
-pub struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     log: PathBuf,
@@ -18,7 +18,7 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with its output appended to the file `log`.
-    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
+    pub(crate) fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
@@ -27,22 +27,22 @@ impl Process {
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has printed so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
     /// Polls `probe` until it gives something; panics with the log when the process ends or after a minute.
-    pub fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
+    pub(crate) fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(found) = probe(&self.log()) {
@@ -56,7 +56,7 @@ impl Process {
     }
 
     /// Kills it as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -69,26 +69,26 @@ impl Drop for Process {
 }
 
 /// A new directory. With the test process gone it is removed, even if a static owns it.
-pub fn directory(prefix: &str) -> tempfile::TempDir {
+pub(crate) fn directory(prefix: &str) -> tempfile::TempDir {
     let directory = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
     abandon(directory.path());
     directory
 }
 
 /// Has `path` unmounted and removed when the test process is gone.
-pub fn abandon(path: &Path) {
+pub(crate) fn abandon(path: &Path) {
     REAPER.tell(&format!("rm {}", path.display()));
 }
 
 /// Has process `pid` ended with `signal` when the test process is gone.
-pub fn adopt(pid: u32, signal: &str) {
+pub(crate) fn adopt(pid: u32, signal: &str) {
     if let Some(start) = stat_field(pid, 21) {
         REAPER.tell(&format!("kill {pid} {start} {signal}"));
     }
 }
 
 /// Direct children of this process whose arguments contain `needle`.
-pub fn children(needle: &str) -> Vec<u32> {
+pub(crate) fn children(needle: &str) -> Vec<u32> {
     let own = std::process::id().to_string();
     let ours = |pid: &u32| {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

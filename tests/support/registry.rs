@@ -26,7 +26,10 @@ impl Registry {
         let host = format!("127.0.0.1:{}", free_port());
         let config = root.path().join("config.yml");
         let data = root.path().join("data");
-        let storage = format!("storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n", data.display());
+        let storage = format!(
+            "storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n",
+            data.display()
+        );
         fs::write(&config, format!("version: 0.1\n{storage}http:\n  addr: {host}\n")).unwrap();
         let child = Command::new(bin::system("docker-registry", "docker-registry"))
             .arg("serve")
@@ -58,7 +61,8 @@ impl Registry {
     }
 }
 
-const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\n";
+const BUSYBOX: &str =
+    "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\n";
 
 impl Drop for Registry {
     fn drop(&mut self) {

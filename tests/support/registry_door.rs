@@ -95,7 +95,8 @@ async fn answer(State(door): State<Inner>, request: Request) -> Response {
 }
 
 fn knock(request: &Request) -> Knock {
-    let header = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
+    let header =
+        |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
     Knock {
         path: request.uri().path().to_owned(),
         agent: header(USER_AGENT).unwrap_or_default(),
@@ -117,7 +118,10 @@ fn token(door: &Inner, request: &Request, knock: &Knock) -> Response {
 fn challenge(door: &Inner) -> Response {
     let value = match door.lock {
         Lock::Basic => "Basic realm=\"door\"".to_owned(),
-        Lock::Bearer => format!("Bearer realm=\"http://{}/token\",service=\"door\",scope=\"repository:a:pull,push\"", door.host),
+        Lock::Bearer => format!(
+            "Bearer realm=\"http://{}/token\",service=\"door\",scope=\"repository:a:pull,push\"",
+            door.host
+        ),
     };
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, value)]).into_response()
 }
@@ -130,7 +134,8 @@ async fn forward(door: &Inner, request: Request) -> Response {
     // The registry writes its redirects with the name that it was called by.
     headers.insert(HOST, door.host.parse().unwrap());
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let request = door.client.request(parts.method, format!("{}{path}", door.upstream)).headers(headers).body(body);
+    let request =
+        door.client.request(parts.method, format!("{}{path}", door.upstream)).headers(headers).body(body);
     let reply = request.send().await.unwrap();
     let (status, headers) = (reply.status(), reply.headers().clone());
     (status, headers, Body::from(reply.bytes().await.unwrap())).into_response()

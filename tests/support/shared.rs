@@ -13,7 +13,7 @@ use super::registry::Registry;
 
 /// What most tests need. Use repositories and images of your own in it: their names come from
 /// [`super::net::unique`].
-pub struct World {
+pub(crate) struct World {
     /// Git server and registry with logins.
     pub gitea: &'static Gitea,
     /// An open registry.
@@ -26,7 +26,7 @@ pub struct World {
 
 impl World {
     /// The one world of this process; starts it, all servers at once.
-    pub async fn shared() -> &'static Self {
+    pub(crate) async fn shared() -> &'static Self {
         static WORLD: OnceCell<World> = OnceCell::const_new();
         WORLD.get_or_init(Self::start).await
     }
@@ -43,13 +43,13 @@ impl World {
 static GITEA_PORT: LazyLock<u16> = LazyLock::new(free_port);
 
 /// The Gitea of this process, without SSH. Blocks while it starts.
-pub fn shared_gitea() -> &'static Gitea {
+pub(crate) fn shared_gitea() -> &'static Gitea {
     static GITEA: LazyLock<Gitea> = LazyLock::new(|| Gitea::start_on(*GITEA_PORT, false));
     &GITEA
 }
 
 /// The open registry of this process. Blocks while it starts.
-pub fn shared_registry() -> &'static Registry {
+pub(crate) fn shared_registry() -> &'static Registry {
     static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         let registry = Registry::start();
         for pid in process::children("docker-registry") {
@@ -61,7 +61,7 @@ pub fn shared_registry() -> &'static Registry {
 }
 
 /// The daemon of this process, on a unix socket. Blocks while it starts.
-pub fn shared_buildkitd() -> &'static Buildkitd {
+pub(crate) fn shared_buildkitd() -> &'static Buildkitd {
     static DAEMON: LazyLock<Buildkitd> = LazyLock::new(|| {
         let hosts = [shared_registry().host().to_owned(), format!("127.0.0.1:{}", *GITEA_PORT)];
         let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n"));

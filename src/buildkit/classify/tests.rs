@@ -10,26 +10,101 @@ fn of(code: Code, message: &str) -> (Kind, Fault, String) {
 fn the_daemons_words_are_understood() {
     use Fault::{Ours, Transient, User};
     let rows = [
-        ("failed to push r:5000/a:1: failed to do request: Head \"https://r:5000/v2/a/blobs/x\": http: server gave HTTP response to HTTPS client", Kind::Registry, User, "insecure: true"),
-        ("failed to push r/a:1: failed to do request: Head \"https://r/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority", Kind::Registry, User, "add its CA"),
-        ("failed to push r/a:1: unexpected status from HEAD request to http://r/v2/a/blobs/sha256:c: 401 Unauthorized", Kind::Registry, User, "check the registry secret"),
-        ("failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 403 Forbidden", Kind::Registry, User, "check the registry secret"),
-        ("failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 500 Internal Server Error", Kind::Registry, Transient, "try again"),
-        ("failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 503 Service Unavailable", Kind::Registry, Transient, "try again"),
-        ("failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 404 Not Found", Kind::Registry, User, "check the name"),
+        (
+            "failed to push r:5000/a:1: failed to do request: Head \"https://r:5000/v2/a/blobs/x\": http: server gave HTTP response to HTTPS client",
+            Kind::Registry,
+            User,
+            "insecure: true",
+        ),
+        (
+            "failed to push r/a:1: failed to do request: Head \"https://r/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            Kind::Registry,
+            User,
+            "add its CA",
+        ),
+        (
+            "failed to push r/a:1: unexpected status from HEAD request to http://r/v2/a/blobs/sha256:c: 401 Unauthorized",
+            Kind::Registry,
+            User,
+            "check the registry secret",
+        ),
+        (
+            "failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 403 Forbidden",
+            Kind::Registry,
+            User,
+            "check the registry secret",
+        ),
+        (
+            "failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 500 Internal Server Error",
+            Kind::Registry,
+            Transient,
+            "try again",
+        ),
+        (
+            "failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 503 Service Unavailable",
+            Kind::Registry,
+            Transient,
+            "try again",
+        ),
+        (
+            "failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 404 Not Found",
+            Kind::Registry,
+            User,
+            "check the name",
+        ),
         ("error writing manifest blob: unknown", Kind::Registry, User, "ignore-error"),
-        ("r/a:1: failed to resolve source metadata for r/a:1: r/a:1: not found", Kind::Registry, User, "name and tag"),
-        ("failed to do request: Head \"https://r.example/v2/a\": dial tcp: lookup r.example: no such host", Kind::Registry, Transient, "cannot resolve"),
-        ("no access to registry r: the token server http://r answered 503; the registry is overloaded or broken, try again later", Kind::Registry, Transient, "503"),
-        ("failed to fetch remote http://g/a.git: git stderr:\nfatal: could not read Username for 'http://g': terminal prompts disabled\n: exit status 128", Kind::Git, User, "check the Git secret"),
-        ("fatal: could not read Username for 'http://g': terminal prompts disabled\nfatal: clone of 'http://g/lib.git' into submodule path '/x/lib' failed", Kind::Git, User, "submodules: false"),
+        (
+            "r/a:1: failed to resolve source metadata for r/a:1: r/a:1: not found",
+            Kind::Registry,
+            User,
+            "name and tag",
+        ),
+        (
+            "failed to do request: Head \"https://r.example/v2/a\": dial tcp: lookup r.example: no such host",
+            Kind::Registry,
+            Transient,
+            "cannot resolve",
+        ),
+        (
+            "no access to registry r: the token server http://r answered 503; the registry is overloaded or broken, try again later",
+            Kind::Registry,
+            Transient,
+            "503",
+        ),
+        (
+            "failed to fetch remote http://g/a.git: git stderr:\nfatal: could not read Username for 'http://g': terminal prompts disabled\n: exit status 128",
+            Kind::Git,
+            User,
+            "check the Git secret",
+        ),
+        (
+            "fatal: could not read Username for 'http://g': terminal prompts disabled\nfatal: clone of 'http://g/lib.git' into submodule path '/x/lib' failed",
+            Kind::Git,
+            User,
+            "submodules: false",
+        ),
         ("repository does not contain ref 5e8e821a10, output: \"\"", Kind::Git, User, "short commit id"),
-        ("fatal: unable to access 'http://g/a.git/': The requested URL returned error: 502", Kind::Git, Transient, "try again"),
-        ("source \"git://g/a.git#x\" denied by policy: source denied by policy", Kind::Denied, User, "under `contexts`"),
+        (
+            "fatal: unable to access 'http://g/a.git/': The requested URL returned error: 502",
+            Kind::Git,
+            Transient,
+            "try again",
+        ),
+        (
+            "source \"git://g/a.git#x\" denied by policy: source denied by policy",
+            Kind::Denied,
+            User,
+            "under `contexts`",
+        ),
         ("job ID wf-1 exists", Kind::AlreadyExists, Transient, "running already"),
         ("target stage \"nope\" could not be found", Kind::Dockerfile, User, "check `target`"),
         ("write /var/lib/buildkit/x: no space left on device", Kind::Other, Transient, "disk is full"),
-        ("granting entitlement network.host is not allowed by build daemon configuration", Kind::Other, User, "entitlement"),
+        (
+            "granting entitlement network.host is not allowed by build daemon configuration",
+            Kind::Other,
+            User,
+            "entitlement",
+        ),
         ("no active session for abc: context deadline exceeded", Kind::Lost, Transient, "session"),
         ("context canceled", Kind::Cancelled, Transient, ""),
         ("something new", Kind::Other, Ours, "something new"),
@@ -43,14 +118,19 @@ fn the_daemons_words_are_understood() {
 
 #[test]
 fn a_broken_connection_is_a_lost_build() {
-    for message in ["transport error", "h2 protocol error: error reading a body from connection", "error reading a body from connection"] {
+    for message in [
+        "transport error",
+        "h2 protocol error: error reading a body from connection",
+        "error reading a body from connection",
+    ] {
         assert_eq!(of(Code::Unknown, message).0, Kind::Lost, "{message}");
     }
 }
 
 #[test]
 fn an_exit_code_makes_it_the_steps_failure() {
-    let message = "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
+    let message =
+        "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
     let details = Details { exit_code: Some(137), ..Details::default() };
     let verdict = verdict(Code::Unknown, message, &details);
     assert_eq!(verdict.text, "failed: process \"/bin/sh -c npm ci\" exited with 137");

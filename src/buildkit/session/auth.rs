@@ -50,7 +50,8 @@ impl Auth for Served {
         let request = request.into_inner();
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
-        let token = token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&request.host, &e))?;
+        let token =
+            token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&request.host, &e))?;
         Ok(Response::new(proto::FetchTokenResponse {
             token: token.value.expose_secret().to_owned(),
             expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),

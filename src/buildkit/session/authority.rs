@@ -38,7 +38,8 @@ impl Authority {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, salt));
         if let Some(login) = login {
             // UNAVAILABLE makes the daemon do without an authority.
-            let secret = self.secret.ok_or_else(|| Status::unavailable("no randomness for a token authority"))?;
+            let secret =
+                self.secret.ok_or_else(|| Status::unavailable("no randomness for a token authority"))?;
             mac.update(&secret);
             let (kind, user, password) = match login {
                 Login::Password { user, password } => ("password", user.as_str(), password),
@@ -79,11 +80,17 @@ mod tests {
     #[test]
     fn a_key_is_one_logins_at_one_host_and_daemon() {
         let authority = Authority::of_process();
-        let public = |salt: &[u8], host, login: Option<&Login>| authority.key(salt, host, login).unwrap().public();
+        let public =
+            |salt: &[u8], host, login: Option<&Login>| authority.key(salt, host, login).unwrap().public();
         let (a, b) = (login("u", "pw"), login("up", "w"));
         assert_eq!(public(b"salt", "r", Some(&a)), public(b"salt", "r", Some(&a)));
         assert_eq!(public(b"salt", "r", None), public(b"salt", "other", None));
-        for other in [public(b"salt", "r", Some(&b)), public(b"salt", "r2", Some(&a)), public(b"tlas", "r", Some(&a)), public(b"salt", "r", None)] {
+        for other in [
+            public(b"salt", "r", Some(&b)),
+            public(b"salt", "r2", Some(&a)),
+            public(b"tlas", "r", Some(&a)),
+            public(b"salt", "r", None),
+        ] {
             assert_ne!(public(b"salt", "r", Some(&a)), other);
         }
     }

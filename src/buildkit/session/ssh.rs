@@ -120,7 +120,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_agent_lists_its_key_and_takes_no_other() {
-        let key = PrivateKey::new(russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]).into(), "").unwrap();
+        let key =
+            PrivateKey::new(russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]).into(), "")
+                .unwrap();
         let (stream, _task) = start_agent(&key).await.unwrap();
         let mut client = AgentClient::connect(stream);
         let listed = client.request_identities().await.unwrap();

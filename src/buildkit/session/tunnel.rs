@@ -55,7 +55,8 @@ fn announce(metadata: &mut MetadataMap, id: &str, methods: &[&'static str]) {
     if let Ok(id) = id.parse() {
         metadata.insert("x-docker-expose-session-uuid", id);
     }
-    metadata.insert("x-docker-expose-session-name", tonic::metadata::MetadataValue::from_static("argo-buildkit"));
+    metadata
+        .insert("x-docker-expose-session-name", tonic::metadata::MetadataValue::from_static("argo-buildkit"));
     for method in methods {
         let method = tonic::metadata::MetadataValue::from_static(method);
         metadata.append("x-docker-expose-session-grpc-method", method);

@@ -42,7 +42,8 @@ impl Log {
     }
 
     fn push_piece(&mut self, vertex: &str, text: &str, open: bool) {
-        let unfinished = self.lines.iter_mut().rev().find(|line| line.vertex == vertex).filter(|line| line.open);
+        let unfinished =
+            self.lines.iter_mut().rev().find(|line| line.vertex == vertex).filter(|line| line.open);
         if let Some(line) = unfinished {
             let text = cut(text, MAX_LINE.saturating_sub(line.text.len()));
             line.text.push_str(text);

@@ -9,7 +9,14 @@ fn at(seconds: i64) -> Option<Timestamp> {
 
 fn vertex(name: &str, started: i64, completed: Option<i64>, cached: bool) -> Vertex {
     let completed = completed.and_then(at);
-    Vertex { digest: name.to_owned(), name: name.to_owned(), started: at(started), completed, cached, ..Vertex::default() }
+    Vertex {
+        digest: name.to_owned(),
+        name: name.to_owned(),
+        started: at(started),
+        completed,
+        cached,
+        ..Vertex::default()
+    }
 }
 
 fn vertices(list: Vec<Vertex>) -> Vertices {
@@ -21,7 +28,10 @@ fn vertices(list: Vec<Vertex>) -> Vertices {
 #[test]
 fn the_last_word_on_a_vertex_counts() {
     let mut folded = vertices(vec![vertex("[1/2] RUN a", 1, Some(2), false)]);
-    folded.apply(StatusResponse { vertexes: vec![vertex("[1/2] RUN a", 3, None, false)], ..StatusResponse::default() });
+    folded.apply(StatusResponse {
+        vertexes: vec![vertex("[1/2] RUN a", 3, None, false)],
+        ..StatusResponse::default()
+    });
     let progress = folded.progress();
     assert_eq!((progress.done, progress.total), (0, 1));
     assert_eq!(progress.current.as_deref(), Some("[1/2] RUN a"));
@@ -42,9 +52,16 @@ fn from_and_internal_vertices_are_no_steps() {
 
 #[test]
 fn work_around_the_steps_is_named_when_no_step_runs() {
-    let mut folded = vertices(vec![vertex("[1/1] RUN a", 1, Some(2), false), vertex("exporting to image", 3, None, false)]);
+    let mut folded = vertices(vec![
+        vertex("[1/1] RUN a", 1, Some(2), false),
+        vertex("exporting to image", 3, None, false),
+    ]);
     assert_eq!(folded.progress().current.as_deref(), Some("exporting to image"));
-    let mut status = VertexStatus { id: "pushing layers".into(), vertex: "exporting to image".into(), ..VertexStatus::default() };
+    let mut status = VertexStatus {
+        id: "pushing layers".into(),
+        vertex: "exporting to image".into(),
+        ..VertexStatus::default()
+    };
     folded.apply(StatusResponse { statuses: vec![status.clone()], ..StatusResponse::default() });
     assert_eq!(folded.progress().current.as_deref(), Some("pushing layers"));
     status.completed = at(5);
@@ -60,7 +77,10 @@ fn cache_failures_and_lint_are_warnings_and_no_failure() {
     let warning = VertexWarning { short: b"FromAsCasing: write AS".to_vec(), ..VertexWarning::default() };
     folded.apply(StatusResponse { warnings: vec![warning], ..StatusResponse::default() });
     assert!(folded.failed().is_none());
-    assert_eq!(folded.warnings(), ["importing cache manifest from r.io/c: not found", "FromAsCasing: write AS"]);
+    assert_eq!(
+        folded.warnings(),
+        ["importing cache manifest from r.io/c: not found", "FromAsCasing: write AS"]
+    );
 }
 
 #[test]
@@ -70,7 +90,11 @@ fn the_failed_vertex_is_the_one_that_was_not_cancelled() {
     let mut failed = vertex("[b 1/1] RUN false", 1, Some(2), false);
     failed.error = "exit code: 1".into();
     let mut folded = vertices(vec![cancelled, failed]);
-    let log = |vertex: &str, msg: &[u8]| VertexLog { vertex: vertex.into(), msg: msg.to_vec(), ..VertexLog::default() };
+    let log = |vertex: &str, msg: &[u8]| VertexLog {
+        vertex: vertex.into(),
+        msg: msg.to_vec(),
+        ..VertexLog::default()
+    };
     let logs = vec![log("[a 1/1] RUN sleep", b"a\n"), log("[b 1/1] RUN false", b"b\n")];
     folded.apply(StatusResponse { logs, ..StatusResponse::default() });
     let digest = folded.failed().map(|v| v.digest.clone());

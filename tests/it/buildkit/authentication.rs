@@ -40,7 +40,10 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
     assert!(!tokens.is_empty());
     // The daemon names itself buildkit or Go; we give no name.
     assert!(tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
-    assert!(others.iter().all(|k| k.authorization.is_empty() || k.authorization.starts_with("Bearer ")), "{others:?}");
+    assert!(
+        others.iter().all(|k| k.authorization.is_empty() || k.authorization.starts_with("Bearer ")),
+        "{others:?}"
+    );
     assert!(!daemon.log().contains(PASSWORD));
 
     let image = format!("{}/a:1", door.host()).parse().unwrap();

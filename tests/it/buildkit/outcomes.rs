@@ -10,9 +10,13 @@ use super::*;
 async fn a_build_is_pushed_under_two_names_and_the_second_time_all_is_cached() {
     let bench = Bench::start();
     let client = bench.client();
-    let names = [format!("{}/shop/api:1", bench.registry.host()), format!("{}/shop/api:latest", bench.registry.host())];
+    let names = [
+        format!("{}/shop/api:1", bench.registry.host()),
+        format!("{}/shop/api:latest", bench.registry.host()),
+    ];
     let names = [names[0].as_str(), names[1].as_str()];
-    let solve = || Solve { exporters: vec![image(&names, true)], ..bench.on_busybox("RUN echo hello > /hello") };
+    let solve =
+        || Solve { exporters: vec![image(&names, true)], ..bench.on_busybox("RUN echo hello > /hello") };
     let first = run(&client, &solve(), Session::default()).await.unwrap();
     let second = run(&client, &solve(), Session::default()).await.unwrap();
 
@@ -33,7 +37,9 @@ async fn a_build_is_pushed_under_two_names_and_the_second_time_all_is_cached() {
     let recalled = client.recall(&solve.reference).await.unwrap();
     assert_eq!(recalled, Recalled::NotFound);
     run(&client, &solve, Session::default()).await.unwrap();
-    let Recalled::Succeeded(recalled) = client.recall(&solve.reference).await.unwrap() else { panic!("not succeeded") };
+    let Recalled::Succeeded(recalled) = client.recall(&solve.reference).await.unwrap() else {
+        panic!("not succeeded")
+    };
     assert_eq!(recalled.digest, first.digest);
 }
 
@@ -57,7 +63,9 @@ async fn a_failing_step_gives_its_lines_its_code_and_its_last_words() {
     let failed = error.vertices.iter().find(|v| v.error.is_some()).unwrap();
     assert!(failed.started.is_some() && failed.name.contains("exit 7"), "{failed:?}");
 
-    let Recalled::Failed(recalled) = bench.client().recall(&solve.reference).await.unwrap() else { panic!("not failed") };
+    let Recalled::Failed(recalled) = bench.client().recall(&solve.reference).await.unwrap() else {
+        panic!("not failed")
+    };
     assert_eq!((recalled.kind, recalled.exit_code), (Kind::Run, Some(7)));
 }
 
@@ -73,7 +81,11 @@ async fn a_wrong_dockerfile_is_the_users() {
         (String::new(), "", Kind::Dockerfile),
         (format!("{from}\nCOPY absent.txt /"), "no such file; see also .dockerignore", Kind::Dockerfile),
         (format!("FROM {host}/base/absent:1"), "check the image's name and tag", Kind::Registry),
-        (format!("{from}\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token"), "name it under `secrets`", Kind::Secret),
+        (
+            format!("{from}\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token"),
+            "name it under `secrets`",
+            Kind::Secret,
+        ),
     ];
     for (dockerfile, words, kind) in rows {
         let error = run(&client, &inline(&dockerfile), Session::default()).await.unwrap_err();
@@ -89,8 +101,10 @@ async fn a_wrong_dockerfile_is_the_users() {
 #[tokio::test]
 async fn a_secret_reaches_the_step_that_asks_for_it() {
     let bench = Bench::start();
-    let solve = bench.on_busybox("RUN --mount=type=secret,id=token,required=true \
-        echo \"$(sha256sum < /run/secrets/token)\" && test \"$(wc -c < /run/secrets/token)\" = 7");
+    let solve = bench.on_busybox(
+        "RUN --mount=type=secret,id=token,required=true \
+        echo \"$(sha256sum < /run/secrets/token)\" && test \"$(wc -c < /run/secrets/token)\" = 7",
+    );
     let session = Session { secrets: [("token".to_owned(), "hunter2".into())].into(), ..Session::default() };
     let solved = run(&bench.client(), &solve, session).await.unwrap();
     assert!(solved.log_tail.starts_with("f52fbd32b2b3b86ff88ef6c490628285f482af15"), "{}", solved.log_tail);
@@ -163,7 +177,11 @@ async fn a_cache_is_exported_and_a_missing_one_is_a_warning() {
     };
     let first = run(&bench.client(), &solve, Session::default()).await.unwrap();
     assert!(first.cache_exported);
-    assert!(first.warnings.iter().any(|w| w.contains(&cache) && w.contains("not found")), "{:?}", first.warnings);
+    assert!(
+        first.warnings.iter().any(|w| w.contains(&cache) && w.contains("not found")),
+        "{:?}",
+        first.warnings
+    );
 
     // Another daemon has nothing but the exported cache.
     let other = Buildkitd::start("");

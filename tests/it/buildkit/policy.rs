@@ -23,7 +23,8 @@ async fn a_private_repository_is_built_and_kept_from_others() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let git = git_server();
-    let files = [("svc/Dockerfile", "FROM scratch\nCOPY --from=lib /lib.txt /\nCOPY a.txt /\n"), ("svc/a.txt", "a")];
+    let files =
+        [("svc/Dockerfile", "FROM scratch\nCOPY --from=lib /lib.txt /\nCOPY a.txt /\n"), ("svc/a.txt", "a")];
     let ours = git.create("shop/ours", &files);
     let lib = git.create("shop/lib", &[("lib.txt", "secret source")]);
     let context = format!("{}#{ours}:svc", git.url("shop/ours"));
@@ -35,12 +36,14 @@ async fn a_private_repository_is_built_and_kept_from_others() {
         ..Solve::default()
     };
 
-    let unauthorised = run(&client, &solve(&["shop/ours", "shop/lib"]), Session::default()).await.unwrap_err();
+    let unauthorised =
+        run(&client, &solve(&["shop/ours", "shop/lib"]), Session::default()).await.unwrap_err();
     assert_eq!((unauthorised.kind, unauthorised.fault), (Kind::Git, Fault::User), "{unauthorised}");
     run(&client, &solve(&["shop/ours", "shop/lib"]), with_token(&git)).await.unwrap();
 
     // The hole: what the daemon has once fetched, it gives to anyone.
-    let theft = |allowed| Solve { allowed_git: allowed, ..inline(&format!("FROM scratch\nADD {lib_context} /\n")) };
+    let theft =
+        |allowed| Solve { allowed_git: allowed, ..inline(&format!("FROM scratch\nADD {lib_context} /\n")) };
     run(&client, &theft(None), Session::default()).await.unwrap();
     // Closed, for ADD and for named contexts.
     for stolen in [theft(Some(vec![git.url("shop/ours")])), theft(Some(Vec::new())), solve(&["shop/ours"])] {

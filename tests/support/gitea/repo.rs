@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{ADMIN, Gitea};
 
 /// A repository; it stays until [`Repo::delete`].
-pub struct Repo<'a> {
+pub(crate) struct Repo<'a> {
     gitea: &'a Gitea,
     owner: String,
     name: String,
@@ -21,7 +21,7 @@ pub struct Repo<'a> {
 
 /// A commit as Gitea lists it.
 #[derive(Debug, Clone)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// 40 hex digits.
     pub sha: String,
     /// Subject and body, with the final newline where the commit has one.
@@ -40,27 +40,27 @@ impl<'a> Repo<'a> {
     }
 
     /// `owner/name`.
-    pub fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
 
     /// The clone URL, ending in `.git`, without credentials.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}/{}.git", self.gitea.url(), self.full_name())
     }
 
     /// The clone URL over SSH; panics when Gitea was started without it.
-    pub fn ssh_url(&self) -> String {
+    pub(crate) fn ssh_url(&self) -> String {
         format!("ssh://root@127.0.0.1:{}/{}.git", self.gitea.ssh_port(), self.full_name())
     }
 
     /// The name of an image in this Gitea's registry, of the same owner and name, without a tag.
-    pub fn image(&self) -> String {
+    pub(crate) fn image(&self) -> String {
         format!("{}/{}", self.gitea.host(), self.full_name())
     }
 
     /// Creates or replaces one file in one commit on `branch`, and gives the commit's id.
-    pub async fn commit_file(&self, branch: &str, path: &str, content: &str, message: &str) -> String {
+    pub(crate) async fn commit_file(&self, branch: &str, path: &str, content: &str, message: &str) -> String {
         let (status, old) = self.get(&format!("/contents/{path}?ref={branch}")).await;
         let method = if status.is_success() { Method::PUT } else { Method::POST };
         let mut body =
@@ -73,7 +73,7 @@ impl<'a> Repo<'a> {
     }
 
     /// Replaces `branch` by one commit with exactly the files of `directory`, and gives its id.
-    pub async fn push_directory(&self, directory: &Path, branch: &str, message: &str) -> String {
+    pub(crate) async fn push_directory(&self, directory: &Path, branch: &str, message: &str) -> String {
         let work = tempfile::tempdir().unwrap();
         let run = |arguments: &[&str]| git(work.path(), arguments, Some(self.gitea.admin_token()));
         let tree = format!("--work-tree={}", directory.display());
@@ -85,68 +85,68 @@ impl<'a> Repo<'a> {
     }
 
     /// A new branch at the head of `from`.
-    pub async fn branch(&self, name: &str, from: &str) {
+    pub(crate) async fn branch(&self, name: &str, from: &str) {
         let body = json!({"new_branch_name": name, "old_ref_name": from});
         self.gitea.call(Method::POST, &self.path("/branches"), Some(body)).await;
     }
 
     /// A new lightweight tag at `target`, a commit or a branch.
-    pub async fn tag(&self, name: &str, target: &str) {
+    pub(crate) async fn tag(&self, name: &str, target: &str) {
         self.gitea
             .call(Method::POST, &self.path("/tags"), Some(json!({"tag_name": name, "target": target})))
             .await;
     }
 
     /// The text of a file at a branch, tag or commit; `None` when it is not there.
-    pub async fn read(&self, reference: &str, path: &str) -> Option<String> {
+    pub(crate) async fn read(&self, reference: &str, path: &str) -> Option<String> {
         let (status, answer) = self.get(&format!("/contents/{path}?ref={reference}")).await;
         let content = BASE64_STANDARD.decode(answer["content"].as_str()?).unwrap();
         (status == StatusCode::OK).then(|| String::from_utf8(content).unwrap())
     }
 
     /// The commit that `branch` points at.
-    pub async fn head(&self, branch: &str) -> String {
+    pub(crate) async fn head(&self, branch: &str) -> String {
         let answer = self.gitea.call(Method::GET, &self.path(&format!("/branches/{branch}")), None).await;
         text(&answer["commit"]["id"])
     }
 
     /// The message of a commit.
-    pub async fn message(&self, sha: &str) -> String {
+    pub(crate) async fn message(&self, sha: &str) -> String {
         let answer = self.gitea.call(Method::GET, &self.path(&format!("/git/commits/{sha}")), None).await;
         text(&answer["commit"]["message"])
     }
 
     /// The commits of `branch`, newest first, at most 50.
-    pub async fn commits(&self, branch: &str) -> Vec<Commit> {
+    pub(crate) async fn commits(&self, branch: &str) -> Vec<Commit> {
         let path = self.path(&format!("/commits?sha={branch}&limit=50&stat=false"));
         let answer = self.gitea.call(Method::GET, &path, None).await;
         answer.as_array().unwrap().iter().map(commit).collect()
     }
 
     /// Makes `branch` refuse every push; contents of the administrator too.
-    pub async fn protect(&self, branch: &str) {
+    pub(crate) async fn protect(&self, branch: &str) {
         let body = json!({"rule_name": branch, "enable_push": false, "block_admin_merge_override": true});
         self.gitea.call(Method::POST, &self.path("/branch_protections"), Some(body)).await;
     }
 
     /// Gives `user` the permission `read`, `write` or `admin`.
-    pub async fn grant(&self, user: &str, permission: &str) {
+    pub(crate) async fn grant(&self, user: &str, permission: &str) {
         let body = json!({"permission": permission});
         self.gitea.call(Method::PUT, &self.path(&format!("/collaborators/{user}")), Some(body)).await;
     }
 
     /// Makes the repository read-only.
-    pub async fn archive(&self) {
+    pub(crate) async fn archive(&self) {
         self.gitea.call(Method::PATCH, &self.path(""), Some(json!({"archived": true}))).await;
     }
 
     /// Removes the repository.
-    pub async fn delete(self) {
+    pub(crate) async fn delete(self) {
         self.gitea.call(Method::DELETE, &self.path(""), None).await;
     }
 
     /// Installs `script` as a pre-receive hook on the server's disk, which runs it before every push lands.
-    pub fn pre_receive(&self, script: &str) {
+    pub(crate) fn pre_receive(&self, script: &str) {
         let hooks = self.disk().join("hooks/pre-receive.d");
         fs::create_dir_all(&hooks).unwrap();
         let hook = hooks.join("test");
@@ -155,7 +155,7 @@ impl<'a> Repo<'a> {
     }
 
     /// The bare repository on the server's disk.
-    pub fn disk(&self) -> std::path::PathBuf {
+    pub(crate) fn disk(&self) -> std::path::PathBuf {
         let name = format!("{}.git", self.full_name()).to_lowercase();
         self.gitea.root.path().join("data/gitea-repositories").join(name)
     }
@@ -185,13 +185,13 @@ fn text(value: &Value) -> String {
 }
 
 /// Runs git in `directory` with no configuration but ours, and gives its output; panics when it fails.
-pub fn git(directory: &Path, arguments: &[&str], token: Option<&str>) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str], token: Option<&str>) -> String {
     let output = try_git(directory, arguments, token);
     output.unwrap_or_else(|error| panic!("git {arguments:?}: {error}"))
 }
 
 /// Runs git in `directory`; its standard error where it fails.
-pub fn try_git(directory: &Path, arguments: &[&str], token: Option<&str>) -> Result<String, String> {
+pub(crate) fn try_git(directory: &Path, arguments: &[&str], token: Option<&str>) -> Result<String, String> {
     let mut command = Command::new("git");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("HOME", directory).env("GIT_TERMINAL_PROMPT", "0").current_dir(directory);

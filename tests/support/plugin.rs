@@ -1,0 +1,251 @@
+//! Our binary as Argo runs it: `serve`, asked over its RPC as the agent asks.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::bin;
+use super::net::{client, unique};
+use super::process::{self, Process};
+
+/// The agent's token: 32 characters, as `argoexec agent init` makes them.
+pub(crate) const TOKEN: &str = "0123456789abcdefghijklmnopqrstuv";
+/// The trace id of every workflow of [`Plugin::template`] is in its uid.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running `argo-buildkit serve`.
+pub(crate) struct Plugin {
+    process: Mutex<Process>,
+    root: tempfile::TempDir,
+    plugin: String,
+    ops: String,
+    replies: Mutex<Vec<String>>,
+}
+
+/// One workflow, as the agent names it.
+#[derive(Clone)]
+pub(crate) struct Workflow {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+}
+
+impl Workflow {
+    /// A workflow that nobody else has.
+    pub(crate) fn new() -> Self {
+        Self { name: unique("wf"), uid: uuid::Uuid::new_v4().to_string() }
+    }
+
+    /// The agent's request for `template`.
+    pub(crate) fn request(&self, template: &Value) -> Value {
+        let metadata = json!({"name": self.name, "namespace": "builds", "uid": self.uid});
+        json!({"workflow": {"metadata": metadata}, "template": template})
+    }
+}
+
+/// How to start a plugin.
+pub(crate) struct Setup {
+    root: tempfile::TempDir,
+    command: Command,
+}
+
+impl Setup {
+    /// A plugin on free ports that uses the daemon at `buildkit`; its environment is empty but for PATH.
+    pub(crate) fn new(buildkit: &str) -> Self {
+        let root = process::directory("plugin-");
+        std::fs::write(root.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        std::fs::create_dir(root.path().join("secrets")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+        command.env_clear().env("PATH", std::env::var("PATH").unwrap()).arg("serve");
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--buildkit-host", buildkit]);
+        command.arg("--token-file").arg(root.path().join("token"));
+        Self { root, command }.arg("--log", "debug,h2=info,hyper_util=info,hyper=info,tower=info")
+    }
+
+    /// One more flag.
+    pub(crate) fn arg(mut self, flag: &str, value: &str) -> Self {
+        self.command.args([flag, value]);
+        self
+    }
+
+    /// One more variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Secrets from a directory, each written with [`Plugin::put`].
+    pub(crate) fn start(mut self) -> Plugin {
+        self.command.arg("--secrets-dir").arg(self.root.path().join("secrets"));
+        self.start_without_secrets()
+    }
+
+    /// Secrets from the API server that the environment names.
+    pub(crate) fn start_without_secrets(self) -> Plugin {
+        let mut process = Process::spawn("argo-buildkit", self.command, &self.root.path().join("log"));
+        let address = |log: &str, what: &str| {
+            let line = log.lines().find(|line| line.contains(&format!("listening for {what} on ")))?;
+            Some(line.rsplit_once("address=")?.1.to_owned())
+        };
+        let (plugin, ops) = process.wait_until("for its listeners", |log| {
+            Some((address(log, "the plugin")?, address(log, "operations")?))
+        });
+        Plugin { process: Mutex::new(process), root: self.root, plugin, ops, replies: Mutex::default() }
+    }
+}
+
+impl Plugin {
+    /// Writes the Secret `name`'s `key`.
+    pub(crate) fn put(&self, name: &str, key: &str, value: &str) {
+        let directory = self.root.path().join("secrets").join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(key), value).unwrap();
+    }
+
+    /// `http://host:port` of the plugin.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.plugin)
+    }
+
+    /// The port of the plugin.
+    pub(crate) fn port(&self) -> u16 {
+        self.plugin.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// The file with the agent's token.
+    pub(crate) fn token_file(&self) -> std::path::PathBuf {
+        self.root.path().join("token")
+    }
+
+    /// One call, with the right token.
+    pub(crate) async fn poll(&self, workflow: &Workflow, template: &Value) -> (StatusCode, Value) {
+        let request = client().post(format!("{}/api/v1/template.execute", self.url())).bearer_auth(TOKEN);
+        let response = request.json(&workflow.request(template)).send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        self.replies.lock().unwrap().push(text.clone());
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Asks until the node has ended, as the agent does; gives the node.
+    pub(crate) async fn drive(&self, workflow: &Workflow, template: &Value) -> Value {
+        self.until(workflow, template, |node| {
+            matches!(node["phase"].as_str(), Some("Succeeded" | "Failed" | "Error"))
+        })
+        .await
+    }
+
+    /// Asks until the node is as wanted.
+    pub(crate) async fn until(
+        &self,
+        workflow: &Workflow,
+        template: &Value,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (status, reply) = self.poll(workflow, template).await;
+            assert_eq!(status, StatusCode::OK, "{reply}");
+            let node = &reply["node"];
+            if wanted(node) {
+                return node.clone();
+            }
+            assert!(
+                !node["message"].as_str().unwrap_or_default().is_empty(),
+                "a message is never empty: {reply}"
+            );
+            assert!(
+                reply["requeue"].is_string(),
+                "an answer that is not the end asks to be asked again: {reply}"
+            );
+            assert!(Instant::now() < deadline, "still {reply}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A node of a workflow of its own.
+    pub(crate) async fn node(&self, template: &Value) -> Value {
+        self.drive(&Workflow::new(), template).await
+    }
+
+    /// Every reply so far, as it came.
+    pub(crate) fn replies(&self) -> String {
+        self.replies.lock().unwrap().join("\n")
+    }
+
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.lock().unwrap().log()
+    }
+
+    /// What the process was started with, and its environment, as anybody on the machine may read them.
+    pub(crate) fn argv(&self) -> String {
+        let read = |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid())).unwrap_or_default();
+        format!(
+            "{}\n{}",
+            String::from_utf8_lossy(&read("cmdline")),
+            String::from_utf8_lossy(&read("environ"))
+        )
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.lock().unwrap().pid()
+    }
+
+    /// `GET` of an operator's endpoint.
+    pub(crate) async fn ops(&self, path: &str) -> (StatusCode, String) {
+        let response = client().get(format!("http://{}{path}", self.ops)).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        bin::signal(self.pid(), name);
+    }
+
+    /// Kills it as the out-of-memory killer would.
+    pub(crate) fn kill(&self) {
+        self.process.lock().unwrap().kill();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn exit(&self) -> ExitStatus {
+        let process = &mut *self.process.lock().unwrap();
+        bin::wait_for("argo-buildkit to exit", Duration::from_secs(40), || process.ended())
+    }
+
+    /// The directory of secrets, for a second plugin to read.
+    pub(crate) fn secrets(&self) -> std::path::PathBuf {
+        self.root.path().join("secrets")
+    }
+}
+
+/// The value of a node's output parameter.
+pub(crate) fn output(node: &Value, name: &str) -> String {
+    let parameters = node["outputs"]["parameters"].as_array();
+    let found = parameters.into_iter().flatten().find(|p| p["name"] == name);
+    found.and_then(|p| p["value"].as_str()).unwrap_or_else(|| panic!("no output {name} in {node}")).to_owned()
+}
+
+/// Fails with the node's own words unless it is in `phase`.
+pub(crate) fn expect_phase(node: &Value, phase: &str) {
+    assert_eq!(node["phase"], phase, "{}", node["message"].as_str().unwrap_or_default());
+}
+
+/// Writes `files` (path and text) below a new directory.
+pub(crate) fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        write(root.path(), path, text);
+    }
+    root
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
