@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::buildkit::Buildkit;
 use crate::config::Neighbours;
@@ -107,9 +107,13 @@ impl Engine {
     }
 }
 
-fn span(kind: Kind, cx: &Cx) -> tracing::Span {
+/// The span of a step; the outermost one says whose it is, those inside it need not.
+fn span(kind: Kind, cx: &Cx) -> Span {
+    if !cx.is_outermost() {
+        return info_span!("step", otel.name = %kind, step.kind = %kind);
+    }
     let span = info_span!(
-        "step",
+        "job",
         otel.name = %kind,
         step.kind = %kind,
         workflow.name = %cx.workflow.name,
@@ -117,9 +121,7 @@ fn span(kind: Kind, cx: &Cx) -> tracing::Span {
         workflow.uid = %cx.workflow.uid,
         job = %cx.reference,
     );
-    if cx.is_outermost() {
-        telemetry::join_workflow(&span, &cx.workflow.uid);
-    }
+    telemetry::join_workflow(&span, &cx.workflow.uid);
     span
 }
 

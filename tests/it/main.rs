@@ -6,5 +6,8 @@
 mod support;
 
 mod buildkit;
+mod lifecycle;
 mod main_job;
+mod rpc;
 mod sandbox;
+mod secrets;

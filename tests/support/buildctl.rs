@@ -32,3 +32,13 @@ pub(crate) fn push_sharing_the_password(buildkit: &str, host: &str, user: &str, 
     let env = [("DOCKER_CONFIG", home.as_str()), ("BUILDKIT_NO_CLIENT_TOKEN", "true")];
     push_directory(buildkit, directory.path(), &format!("{host}/other:1"), &env);
 }
+
+/// Everything that the daemon's history tells to whoever asks: one JSON text per build.
+pub(crate) fn histories(buildkit: &str) -> Vec<String> {
+    let output = Command::new(bin::testbed("buildctl"))
+        .args(["--addr", buildkit, "debug", "histories", "--format", "{{json .}}"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}

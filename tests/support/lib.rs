@@ -4,6 +4,7 @@ pub(crate) mod bin;
 pub(crate) mod buildctl;
 pub(crate) mod buildkitd;
 pub(crate) mod certificates;
+pub(crate) mod collector;
 pub(crate) mod git;
 pub(crate) mod git_http;
 pub(crate) mod gitea;

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::bin;
-use super::net::{client, unique};
+use super::net::{client, unique, until};
 use super::process::{self, Process};
 
 /// The agent's token: 32 characters, as `argoexec agent init` makes them.
@@ -62,7 +62,8 @@ impl Setup {
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).arg("serve");
         command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--buildkit-host", buildkit]);
         command.arg("--token-file").arg(root.path().join("token"));
-        Self { root, command }.arg("--log", "debug,h2=info,hyper_util=info,hyper=info,tower=info")
+        command.env("ARGO_BUILDKIT_LOG", "debug,h2=info,hyper_util=info,hyper=info,tower=info");
+        Self { root, command }
     }
 
     /// One more flag.
@@ -211,10 +212,10 @@ impl Plugin {
         self.process.lock().unwrap().kill();
     }
 
-    /// Waits for its end.
-    pub(crate) fn exit(&self) -> ExitStatus {
-        let process = &mut *self.process.lock().unwrap();
-        bin::wait_for("argo-buildkit to exit", Duration::from_secs(40), || process.ended())
+    /// Waits for its end. The runtime goes on meanwhile: a collector in it is still sent the last spans.
+    pub(crate) async fn exit(&self) -> ExitStatus {
+        let ended = async || self.process.lock().unwrap().ended();
+        until("argo-buildkit to exit", Duration::from_secs(40), ended).await
     }
 
     /// The directory of secrets, for a second plugin to read.

@@ -1,0 +1,82 @@
+//! An OTLP collector that keeps what it is sent. The protocol is OpenTelemetry's own generated code.
+
+use std::sync::{Arc, Mutex};
+
+use collector::trace_service_server::{TraceService, TraceServiceServer};
+use collector::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1 as collector;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+/// A running collector; it ends with its test's runtime.
+pub(crate) struct Collector {
+    endpoint: String,
+    received: Received,
+}
+
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+
+/// What a test asks about a span.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) name: String,
+    /// 32 hex digits.
+    pub(crate) trace: String,
+    pub(crate) id: Vec<u8>,
+    pub(crate) parent: Vec<u8>,
+    /// Nanoseconds since the epoch.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Collector {
+    /// A collector on a free port.
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let received = Received::default();
+        let server =
+            tonic::transport::Server::builder().add_service(TraceServiceServer::new(received.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        Self { endpoint, received }
+    }
+
+    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub(crate) fn endpoint(&self) -> String {
+        self.endpoint.clone()
+    }
+
+    /// Everything received, as text to search in.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}", self.received.0.lock().unwrap())
+    }
+
+    /// Every span received.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let received = self.received.0.lock().unwrap();
+        let resources = received.iter().flat_map(|request| &request.resource_spans);
+        let spans = resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans);
+        spans
+            .map(|span| Span {
+                name: span.name.clone(),
+                trace: hex::encode(&span.trace_id),
+                id: span.span_id.clone(),
+                parent: span.parent_span_id.clone(),
+                start: span.start_time_unix_nano,
+                end: span.end_time_unix_nano,
+            })
+            .collect()
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Received {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
+    }
+}
