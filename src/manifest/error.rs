@@ -113,6 +113,11 @@ pub enum FileProblem {
         /// What to do.
         hint: &'static str,
     },
+    /// A bug in the parser.
+    #[error(
+        "uses YAML that the parser stumbles over, such as a tag before a comma (`[!!str, x]`); write it otherwise"
+    )]
+    ParserFailed,
     /// An unquoted `{{ … }}`.
     #[error("holds an unquoted `{{{{`, so it is a Go template, not YAML: edit the values file that feeds it")]
     Template,

@@ -135,6 +135,8 @@ fn files_that_are_not_yaml() {
         tag("image:\n  tag: v1\n  x: \u{1}\n"),
         tag("a: *nope\nimage:\n  tag: v1\n"),
         tag("a: &n 1\n---\nb: *n\n"),
+        tag("a: [!!str, x]\nimage: {tag: v1}\n"),
+        tag("image:\n  tag: \"v1\\"),
         tag("%YAML 3.0\n---\nimage: {tag: v1}\n"),
         tag(&"%TAG !a! b\n".repeat(65)),
         apply(b"a: b\nim\xffage: 1\n", &[helm("a", "c")]).unwrap_err().to_string(),
@@ -154,6 +156,8 @@ fn files_that_are_not_yaml() {
 3:6: the file holds '\u{1}', a character that YAML does not allow
 1:4: the file is not valid YAML: the alias `*nope` has no anchor `&nope` before it
 3:4: the file is not valid YAML: the alias `*n` has no anchor `&n` before it
+1:1: the file uses YAML that the parser stumbles over, such as a tag before a comma (`[!!str, x]`); write it otherwise
+3:1: the file is not valid YAML: found unexpected end of stream, while scanning a quoted scalar from 2:8; correct it first
 1:1: the file is not valid YAML: found incompatible YAML document; correct it first
 1:1: the file has more than 64 `%TAG` directives
 2:3: the file is not UTF-8 here; save it as UTF-8

@@ -1,0 +1,34 @@
+//! Feeds arbitrary files to the manifest editor: it must not panic, a splice must never fail its proof, and
+//! an edit that was made must be idle the second time.
+//!
+//! The first line of the input is `path value`; the rest is the file.
+//! Run: `cargo +nightly fuzz run manifest` (cargo-fuzz).
+#![no_main]
+
+use argo_buildkit::manifest::{Edit, EditError, KustomizeField, apply};
+use libfuzzer_sys::fuzz_target;
+
+const DIGEST: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+fuzz_target!(|input: &[u8]| {
+    let Some(newline) = input.iter().position(|b| *b == b'\n') else { return };
+    let (head, file) = (&input[..newline], &input[newline + 1..]);
+    let Some((path, value)) = std::str::from_utf8(head).ok().and_then(|head| head.split_once(' ')) else { return };
+    if let Ok(helm) = path.parse() {
+        check(file, Edit::Helm { path: helm, value: value.to_owned() });
+    }
+    let kustomize = |field, value: &str| Edit::Kustomize { image: path.to_owned(), field, value: value.to_owned() };
+    check(file, kustomize(KustomizeField::NewTag, value));
+    check(file, kustomize(KustomizeField::Digest, DIGEST));
+});
+
+fn check(file: &[u8], edit: Edit) {
+    match apply(file, std::slice::from_ref(&edit)) {
+        Ok(edited) => {
+            let again = apply(&edited.bytes, &[edit]);
+            assert_eq!(again.map(|again| (again.changed, again.bytes)), Ok((false, edited.bytes)));
+        }
+        Err(error @ EditError::Unproven { .. }) => panic!("{error}"),
+        Err(_) => {}
+    }
+}
