@@ -68,8 +68,11 @@ fn is_number(lower: &str) -> bool {
     }
     let digits: String = unsigned.chars().filter(|c| !matches!(c, '_' | ',')).collect();
     let all = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
-    let radix =
-        |prefix, radix| digits.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || all(rest, radix));
+    // go-yaml v3 reads a sign behind the prefix as well: `0o+62` is 50.
+    let radix = |prefix, radix| {
+        let rest = digits.strip_prefix(prefix).map(|rest| rest.trim_start_matches(['+', '-']));
+        rest.is_some_and(|rest| rest.is_empty() || all(rest, radix))
+    };
     radix("0x", 16) || radix("0o", 8) || radix("0b", 2) || is_decimal(&digits) || is_sexagesimal(&digits)
 }
 

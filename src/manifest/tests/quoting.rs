@@ -45,6 +45,7 @@ fn what_a_reader_would_take_for_something_else_is_quoted() {
         "0o17",
         "0b101",
         "-0x1f",
+        "0o+62",
         ".inf",
         "-.INF",
         ".NaN",
