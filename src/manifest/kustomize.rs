@@ -120,7 +120,9 @@ impl Last {
         };
         let value_style = match stream.kind(value) {
             Kind::Alias(_) => Style::Plain,
-            Kind::Scalar { style: Style::Block, .. } => return Err("its last field is a block scalar"),
+            Kind::Scalar { style: Style::Literal | Style::Folded, .. } => {
+                return Err("its last field is a block scalar");
+            }
             Kind::Scalar { .. } if flow && stream.event(value).span.is_empty() => {
                 return Err("its last field is empty");
             }

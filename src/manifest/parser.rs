@@ -50,8 +50,10 @@ pub(super) enum Style {
     Plain,
     Single,
     Double,
-    /// `|` or `>`.
-    Block,
+    /// `|`.
+    Literal,
+    /// `>`.
+    Folded,
 }
 
 /// All events of `text`, without those of the stream's start and end.
@@ -122,7 +124,8 @@ fn style_of(style: ScalarStyle) -> Style {
     match style {
         ScalarStyle::SingleQuoted => Style::Single,
         ScalarStyle::DoubleQuoted => Style::Double,
-        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
         _ => Style::Plain,
     }
 }

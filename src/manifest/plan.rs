@@ -72,7 +72,7 @@ fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, Stop> {
     not_shared(stream, found)?;
     let refuse = |refusal| Err(Stop::Refused(stream.place(found.node), refusal));
     let (properties, value, style) = match stream.kind(found.node) {
-        Kind::Scalar { style: Style::Block, .. } => return refuse(Refusal::BlockScalar),
+        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => return refuse(Refusal::BlockScalar),
         Kind::Scalar { properties, value, style } => (properties, value, *style),
         Kind::Alias(name) => return refuse(Refusal::Alias { name: name.to_string() }),
         Kind::SequenceStart { .. } => return refuse(Refusal::Collection { kind: "list" }),
@@ -126,7 +126,8 @@ fn bytes(
     let span = stream.event(found.node).span.clone();
     let content = after_properties(text, &span);
     if !content.is_empty() {
-        return Ok((content, written));
+        let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
+        return Ok((content, if touches { format!(" {written}") } else { written }));
     }
     if !span.is_empty() {
         return Ok((span.end..span.end, format!(" {written}")));
@@ -154,8 +155,14 @@ pub(super) fn is_flow(stream: &Stream, node: usize) -> bool {
 fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
     let mut rest = &text[span.clone()];
     while rest.starts_with(['&', '!', '#']) {
-        let end =
-            if rest.starts_with('#') { rest.find(['\r', '\n']) } else { rest.find(char::is_whitespace) };
+        let end = if rest.starts_with('&') {
+            // libyaml ends an anchor's name at the first other character: `&a:b` is the anchor `a` and `:b`.
+            rest.find(|c: char| !matches!(c, '&' | 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-'))
+        } else if rest.starts_with('#') {
+            rest.find(['\r', '\n'])
+        } else {
+            rest.find(char::is_whitespace)
+        };
         rest = rest[end.unwrap_or(rest.len())..].trim_start();
     }
     span.end - rest.len()..span.end

@@ -39,7 +39,7 @@ fn first_difference(old: &Stream, new: &[Event], splices: &[Splice]) -> Option<P
             }
         }
         let wanted = splices.next_if(|splice| splice.expect == Expect::Set { node: at });
-        let after = new.next()?;
+        let Some(after) = new.next() else { return Some(before.place) };
         let same = match wanted {
             Some(splice) => is_set(&before.kind, &after.kind, &splice.change.new),
             None => before.kind == after.kind,
@@ -88,6 +88,6 @@ fn reads_as_string(text: &str, style: Style, tag: Option<&str>) -> bool {
     match style {
         Style::Single | Style::Double => true,
         Style::Plain => tag.is_some() || quote::is_plain_string(text),
-        Style::Block => false,
+        Style::Literal | Style::Folded => false,
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
     match style {
         Style::Single => format!("'{}'", value.replace('\'', "''")),
         Style::Plain if is_plain_syntax(value, flow) && is_plain_string(value) => value.to_owned(),
-        Style::Plain | Style::Double | Style::Block => {
+        Style::Plain | Style::Double | Style::Literal | Style::Folded => {
             format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
         }
     }

@@ -3,6 +3,7 @@
 mod edits;
 mod kustomize;
 mod paths;
+mod proof;
 mod props;
 mod quoting;
 mod refusals;

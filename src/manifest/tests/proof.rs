@@ -1,0 +1,74 @@
+//! The proof by itself: it must refuse every result that is not the edit, however it came about.
+
+use super::super::KustomizeField::Digest;
+use super::super::splice::join;
+use super::super::stream::Stream;
+use super::super::{Edit, EditError, plan, proof};
+use super::{NEW, helm, image};
+use crate::outcome::Fault;
+
+/// Makes `edit` in `input`, and gives the proof each of `forged` instead of the result.
+#[track_caller]
+fn refuses(input: &str, edit: Edit, forged: impl Fn(&str) -> Vec<String>) {
+    let stream = Stream::parse(input).unwrap();
+    let splices = [plan::plan(&stream, input, &edit, &[]).unwrap().unwrap()];
+    let right = join(input, &splices);
+    proof::verify(&stream, &right, &splices).unwrap();
+    for body in forged(&right) {
+        let error = proof::verify(&stream, &body, &splices).expect_err(&body);
+        assert!(matches!(error, EditError::Unproven { .. }), "{body:?}: {error}");
+        assert_eq!(error.fault(), Fault::Ours);
+    }
+}
+
+#[test]
+fn a_forged_edit_is_refused() {
+    let input = "a: &x 1\nimage: {tag: v1, b: *x}\nc: |\n  text\n---\nd: [e]\n";
+    refuses(input, helm("image.tag", "1.20"), |right| {
+        let forged = |from: &str, to: &str| {
+            assert_eq!(right.matches(from).count(), 1, "{from}");
+            right.replace(from, to)
+        };
+        vec![
+            input.to_owned(),
+            String::new(),
+            forged("\"1.20\"", "1.20"),
+            forged("\"1.20\"", "\"1.21\""),
+            forged("\"1.20\"", "&y \"1.20\""),
+            forged("\"1.20\"", "!!str \"1.20\""),
+            forged("\"1.20\"", "[\"1.20\"]"),
+            forged("tag:", "tga:"),
+            forged("b: *x", "b: *x, f: g"),
+            forged(", b: *x", ""),
+            forged("*x", "1"),
+            forged("&x ", ""),
+            forged("  text", "  texts"),
+            forged("|", ">"),
+            forged("\n---\nd: [e]\n", "\n"),
+            forged("---\n", ""),
+            forged("[e]", "[e, f]"),
+            forged("[e]", "['e']"),
+            forged("[e]", "[e"),
+            format!("{right}---\nmore: 1\n"),
+            format!("{right}f: 1\n"),
+        ]
+    });
+}
+
+#[test]
+fn a_forged_addition_is_refused() {
+    let input = "images:\n- name: app\n  newTag: v1\n- name: b\n";
+    refuses(input, image("app", Digest, NEW), |right| {
+        let pair = format!("  digest: {NEW}\n");
+        assert!(right.contains(&pair));
+        vec![
+            input.to_owned(),
+            right.replace(&pair, &pair.replace("digest", "digset")),
+            right.replace(&pair, &pair.replace(NEW, "sha256:0")),
+            right.replace(&pair, &pair.repeat(2)),
+            right.replace("- name: b", "- name: c"),
+            format!("{input}{pair}"),
+            input.replace("  newTag", &format!("{pair}  newTag")),
+        ]
+    });
+}
