@@ -135,7 +135,8 @@ impl Endpoint {
     }
 
     fn reader(&self, response: Response) -> PktReader {
-        let stream = response.bytes_stream().map_err(|e| e.without_url().into());
+        let endpoint = self.clone();
+        let stream = response.bytes_stream().map_err(move |e| endpoint.unreachable(e));
         PktReader::new(self.repo.clone(), Box::pin(stream))
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
-use super::error::{BoxError, GitError};
+use super::error::GitError;
 use super::text::tidy;
 
 /// The longest packet, its four digits included.
@@ -48,7 +48,7 @@ impl PktWriter {
 }
 
 /// What a server sends, as it arrives.
-pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
+pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, GitError>> + Send>>;
 
 /// Packets out of a byte stream.
 pub(super) struct PktReader {
@@ -86,21 +86,21 @@ impl PktReader {
     async fn fill(&mut self, wanted: usize) -> Result<bool, GitError> {
         while self.buffer.len() < wanted {
             match self.stream.next().await {
-                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Some(Err(source)) => return Err(self.unavailable("the connection broke", Some(source))),
+                Some(chunk) => self.buffer.extend_from_slice(&chunk?),
                 None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    fn unavailable(&self, what: &str, source: Option<BoxError>) -> GitError {
-        GitError::Unavailable { repo: self.repo.clone(), action: "talk to", what: what.to_owned(), source }
-    }
-
     /// The answer ended where more had to come.
     pub(super) fn cut(&self) -> GitError {
-        self.unavailable("the server's answer ended early", None)
+        GitError::Unavailable {
+            repo: self.repo.clone(),
+            action: "talk to",
+            what: "the server's answer ended early".to_owned(),
+            source: None,
+        }
     }
 
     fn garbled(&self) -> GitError {

@@ -1,22 +1,174 @@
-//! stub
-use super::{
-    GitOptions, credentials::Credentials, error::GitError, pkt::PktReader, transport::Service, url::RepoUrl,
-};
-use bytes::Bytes;
-pub(super) struct Channel;
-impl Channel {
-    pub(super) async fn send(&self, _: Bytes) -> Result<(), GitError> {
-        Ok(())
+//! Git over SSH: the same protocol on a channel that runs the server's program, with the host's key checked first.
+
+mod channel;
+mod known_hosts;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::client::{self, Handle, Handler};
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::GitOptions;
+use super::credentials::{Credentials, SshKey};
+use super::error::{BoxError, GitError};
+use super::pkt::PktReader;
+use super::transport::Service;
+use super::url::{RepoUrl, SshTarget};
+pub(super) use channel::Channel;
+use known_hosts::KnownKeys;
+
+/// What a connection is for, so that errors can say it.
+#[derive(Clone)]
+struct Talk {
+    repo: String,
+    service: Service,
+}
+
+impl Talk {
+    fn unusable(&self, what: impl Into<String>) -> GitError {
+        GitError::Unusable { repo: self.repo.clone(), what: what.into() }
+    }
+
+    fn unavailable(&self, what: &str, source: Option<BoxError>) -> GitError {
+        let (repo, action) = (self.repo.clone(), self.service.action());
+        GitError::Unavailable { repo, action, what: what.to_owned(), source }
     }
 }
+
+/// Connects, logs in and starts the service's program.
 pub(super) async fn open(
-    _: &GitOptions,
+    options: &GitOptions,
     url: &RepoUrl,
-    _: &Credentials,
-    _: Service,
+    credentials: &Credentials,
+    service: Service,
 ) -> Result<(Channel, PktReader), GitError> {
-    Err(GitError::Unusable {
-        repo: url.to_string(),
-        what: "ssh is not served yet; use an http(s) URL".into(),
+    let talk = Talk { repo: url.to_string(), service };
+    let Credentials::Ssh(key) = credentials else {
+        return Err(talk.unusable("an ssh URL needs an SSH key: name a secret that holds `ssh-privatekey`"));
+    };
+    let target = url.ssh_target().ok_or_else(|| talk.unusable("its ssh path cannot be read"))?;
+    let private = private_key(key, &talk)?;
+    let known = known_keys(options, key, &target, &talk)?;
+    let limit = options.connect_timeout;
+    let greeted = timeout(limit, connect(options, &target, known, &talk)).await;
+    let handle = greeted.map_err(|_| talk.unavailable("no SSH greeting in time", None))??;
+    let handle = timeout(limit, log_in(handle, &target.user, private, &talk)).await;
+    let handle = handle.map_err(|_| talk.unavailable("the SSH login was not answered in time", None))??;
+    channel::start(handle, &target.path, talk, options.read_timeout).await
+}
+
+fn private_key(key: &SshKey, talk: &Talk) -> Result<PrivateKey, GitError> {
+    decode_secret_key(key.private_key.expose_secret(), None).map_err(|_| {
+        talk.unusable(
+            "the SSH private key cannot be read: give one in OpenSSH or PEM form, whole, and without a passphrase",
+        )
     })
+}
+
+/// The keys to accept; `None` accepts any.
+fn known_keys(
+    options: &GitOptions,
+    key: &SshKey,
+    target: &SshTarget,
+    talk: &Talk,
+) -> Result<Option<KnownKeys>, GitError> {
+    let host = &target.host;
+    let Some(text) = key.known_hosts.as_deref().filter(|t| !t.trim().is_empty()) else {
+        return if options.accept_unknown_ssh_hosts {
+            tracing::warn!(%host, "no known_hosts: the SSH server's key is not checked");
+            Ok(None)
+        } else {
+            let port = target.port;
+            Err(talk.unusable(format!(
+                "the SSH server cannot be told from an impostor: add `known_hosts` to the key's secret \
+                 (`ssh-keyscan -p {port} {host}` prints it; compare it with what the server's operator publishes)"
+            )))
+        };
+    };
+    let known = KnownKeys::find(text, host, target.port);
+    if known.is_empty() {
+        return Err(talk.unusable(format!("`known_hosts` in the key's secret has no readable line for `{host}`")));
+    }
+    Ok(Some(known))
+}
+
+async fn connect(
+    options: &GitOptions,
+    target: &SshTarget,
+    known: Option<KnownKeys>,
+    talk: &Talk,
+) -> Result<Handle<Greeter>, GitError> {
+    let mut config = client::Config { nodelay: true, ..client::Config::default() };
+    config.keepalive_interval = Some(options.read_timeout / 3);
+    if let Some(known) = &known {
+        config.preferred.key = known.preferred(&config.preferred.key).into();
+    }
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
+    let stream = stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(e.into())))?;
+    let refused = Arc::new(Mutex::new(None));
+    let greeter = Greeter { known, refused: Arc::clone(&refused), host: target.host.clone() };
+    client::connect_stream(Arc::new(config), stream, greeter).await.map_err(|error| {
+        match refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(what) => talk.unusable(what),
+            None if matches!(error, russh::Error::NoCommonAlgo { .. }) => {
+                talk.unusable(format!("the SSH server and this client share no algorithm: {error}"))
+            }
+            None => talk.unavailable("the SSH greeting failed", Some(error.into())),
+        }
+    })
+}
+
+async fn log_in(
+    mut handle: Handle<Greeter>,
+    user: &str,
+    key: PrivateKey,
+    talk: &Talk,
+) -> Result<Handle<Greeter>, GitError> {
+    let broke = |e: russh::Error| talk.unavailable("the SSH login broke off", Some(e.into()));
+    // SHA-1 signatures of RSA keys are refused by current servers, so they are never offered.
+    let hash = if key.algorithm().is_rsa() {
+        let told = handle.best_supported_rsa_hash().await.map_err(broke)?.flatten();
+        Some(told.unwrap_or(HashAlg::Sha512))
+    } else {
+        None
+    };
+    let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+    if handle.authenticate_publickey(user, key).await.map_err(broke)?.success() {
+        return Ok(handle);
+    }
+    let (repo, action) = (talk.repo.clone(), talk.service.action());
+    let hint = "check that the key's public half is a deploy key of the repository, or of a user with access, and \
+                that the URL names the right user (mostly `git`)";
+    Err(GitError::Login { repo, action, hint, said: String::new() })
+}
+
+/// Looks at the server's key.
+struct Greeter {
+    known: Option<KnownKeys>,
+    host: String,
+    /// Why the key was refused, for the error that russh cannot carry.
+    refused: Arc<Mutex<Option<String>>>,
+}
+
+impl Handler for Greeter {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        let Some(known) = &self.known else { return Ok(true) };
+        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
+        if known.trusts(key) {
+            return Ok(true);
+        }
+        let what = format!(
+            "the SSH server `{}` shows the key {}, which `known_hosts` does not have for it: either the server's key \
+             was changed or this is an impostor",
+            self.host,
+            key.fingerprint(HashAlg::Sha256)
+        );
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+        Ok(false)
+    }
 }

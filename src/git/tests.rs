@@ -4,4 +4,5 @@
 mod fixture;
 mod resolve;
 mod server;
+mod ssh;
 mod write_back;

@@ -1,0 +1,116 @@
+//! The server's program at the other end of a channel: bytes in, bytes out, and what it says on standard error.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use russh::client::{Handle, Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::time::timeout;
+
+use super::{Greeter, Talk};
+use crate::git::error::GitError;
+use crate::git::pkt::{ByteStream, PktReader};
+use crate::git::text::{quoted, tidy};
+use crate::git::transport::Service;
+
+/// Bytes of standard error that are kept.
+const KEPT: usize = 4096;
+
+/// The way to the server. Dropped, it closes the connection.
+pub(in crate::git) struct Channel {
+    write: ChannelWriteHalf<Msg>,
+    _handle: Handle<Greeter>,
+    talk: Talk,
+}
+
+impl Channel {
+    pub(in crate::git) async fn send(&self, body: Bytes) -> Result<(), GitError> {
+        let sent = self.write.data_bytes(body).await;
+        sent.map_err(|e| self.talk.unavailable("the SSH connection broke", Some(e.into())))
+    }
+}
+
+/// Runs the service's program on `path`.
+pub(super) async fn start(
+    handle: Handle<Greeter>,
+    path: &str,
+    talk: Talk,
+    silence: Duration,
+) -> Result<(Channel, PktReader), GitError> {
+    let broke = |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(e.into()));
+    let channel = handle.channel_open_session().await.map_err(broke)?;
+    if talk.service == Service::UploadPack {
+        // A server that does not accept the variable answers in protocol v0, which is understood too.
+        channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(broke)?;
+    }
+    channel.exec(false, command(talk.service, path)).await.map_err(broke)?;
+    let (read, write) = channel.split();
+    let output = Output { read, talk: talk.clone(), silence, stderr: Vec::new(), exit: None };
+    let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
+    let reader = PktReader::new(talk.repo.clone(), bytes);
+    Ok((Channel { write, _handle: handle, talk }, reader))
+}
+
+/// `git-upload-pack '/owner/repo.git'`, quoted as Git does (`quote.c`).
+fn command(service: Service, path: &str) -> String {
+    let quoted = path.replace('\'', r"'\''").replace('!', r"'\!'");
+    format!("{} '{quoted}'", service.name())
+}
+
+struct Output {
+    read: ChannelReadHalf,
+    talk: Talk,
+    silence: Duration,
+    stderr: Vec<u8>,
+    exit: Option<u32>,
+}
+
+impl Output {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, GitError> {
+        loop {
+            let message = timeout(self.silence, self.read.wait()).await;
+            match message.map_err(|_| self.talk.unavailable("the server did not answer in time", None))? {
+                Some(ChannelMsg::Data { data }) => return Ok(Some((data, self))),
+                Some(ChannelMsg::ExtendedData { data, .. }) => {
+                    let room = KEPT.saturating_sub(self.stderr.len());
+                    self.stderr.extend_from_slice(&data[..data.len().min(room)]);
+                }
+                Some(ChannelMsg::ExitStatus { exit_status }) => self.exit = Some(exit_status),
+                Some(_) => {}
+                None if self.exit.unwrap_or_default() != 0 && !self.stderr.is_empty() => {
+                    return Err(self.failed());
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Over ssh a refusal is text on standard error: these are the words of Git, Gitea, GitHub and GitLab.
+    fn failed(&self) -> GitError {
+        let said = tidy(&self.stderr);
+        let says = |words: &[&str]| words.iter().any(|w| said.to_ascii_lowercase().contains(w));
+        let (repo, action) = (self.talk.repo.clone(), self.talk.service.action());
+        if says(&["archived"]) {
+            GitError::Archived { repo }
+        } else if says(&["not found", "does not appear to be a git repository", "does not exist", "cannot find"]) {
+            GitError::NotFound { repo, said: quoted(&said) }
+        } else if says(&["denied", "permission", "not allowed", "unauthorized", "not authorized", "forbidden"]) {
+            let hint = "give the SSH key access to the repository (for a deploy key: with write access)";
+            GitError::Forbidden { repo, action, hint, said: quoted(&said) }
+        } else {
+            GitError::Remote { repo, said }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Service, command};
+
+    #[test]
+    fn paths_are_quoted() {
+        assert_eq!(command(Service::UploadPack, "/a/b.git"), "git-upload-pack '/a/b.git'");
+        assert_eq!(command(Service::ReceivePack, "a'; id #!"), r"git-receive-pack 'a'\''; id #'\!''");
+    }
+}
