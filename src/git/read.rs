@@ -57,6 +57,9 @@ impl<'a> Reader<'a> {
     /// The branch as the server has it now.
     pub(super) async fn tip(&mut self) -> Result<Ref, GitError> {
         let reference = self.reference.clone();
+        if self.session.as_ref().is_some_and(|s| !s.is_stateless()) {
+            self.reset();
+        }
         let session = self.session().await?;
         let refs = session.refs(&[reference.as_str()]).await?;
         let Some(tip) = refs.into_iter().find(|r| r.name == reference) else {

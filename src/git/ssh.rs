@@ -90,7 +90,9 @@ fn known_keys(
     };
     let known = KnownKeys::find(text, host, target.port);
     if known.is_empty() {
-        return Err(talk.unusable(format!("`known_hosts` in the key's secret has no readable line for `{host}`")));
+        return Err(
+            talk.unusable(format!("`known_hosts` in the key's secret has no readable line for `{host}`"))
+        );
     }
     Ok(Some(known))
 }

@@ -84,6 +84,12 @@ impl Session {
         Ok(Self { repo, advert, link, reader })
     }
 
+    /// Whether every request is answered by a new process, which sees the refs as they then are: over ssh one
+    /// `git upload-pack` keeps the refs that it first read.
+    pub(super) fn is_stateless(&self) -> bool {
+        matches!(self.link, Link::Http(_))
+    }
+
     /// Sends a request; its answer is then read from what is returned.
     pub(super) async fn ask(&mut self, body: Bytes) -> Result<&mut PktReader, GitError> {
         match &self.link {

@@ -103,6 +103,8 @@ pub(super) struct Writer<'a> {
     attempts: u32,
     /// Commits that were sent, with what they change: each may have landed.
     sent: Vec<(Oid, Vec<FileChange>)>,
+    /// After it no further try is begun.
+    limit: Instant,
 }
 
 /// A commit that is ready, or a branch that needs none.
@@ -123,7 +125,7 @@ pub(super) type Edit<'a, E> = &'a (dyn Fn(&Files) -> Result<Files, E> + Send + S
 impl<'a> Writer<'a> {
     pub(super) async fn new(git: &'a Git, request: &'a WriteBack) -> Result<Self, GitError> {
         let reader = Reader::new(git, request).await?;
-        Ok(Self { git, request, reader, attempts: 0, sent: Vec::new() })
+        Ok(Self { git, request, reader, attempts: 0, sent: Vec::new(), limit: request.deadline })
     }
 
     /// Tries until it landed, cannot land, or the deadline passed.
@@ -157,8 +159,7 @@ impl<'a> Writer<'a> {
 
     async fn pause(&mut self, pause: Duration, last: String) -> Result<(), GitError> {
         let repo = self.request.repo.to_string();
-        // What was sent may have landed, so the ref is asked once more even at the deadline.
-        if Instant::now() + pause >= self.limit() {
+        if Instant::now() + pause >= self.limit {
             let (branch, attempts) = (self.request.branch.clone(), self.attempts);
             return Err(GitError::Conflict { repo, branch, attempts, last });
         }
@@ -168,21 +169,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn limit(&self) -> Instant {
-        let deadline = self.request.deadline;
-        if self.sent.is_empty() { deadline } else { deadline.max(Instant::now() + CONFIRM) }
-    }
-
     async fn once<E>(&mut self, edit: Edit<'_, E>) -> Result<Tried, WriteError<E>> {
-        let limit = self.limit();
-        let late = || GitError::Unavailable {
+        let late = GitError::Unavailable {
             repo: self.request.repo.to_string(),
             action: "read",
             what: "the branch was not read before the deadline".to_owned(),
             source: None,
         };
-        let late = late();
-        match timeout_at(limit, self.prepare(edit)).await.unwrap_or(Err(WriteError::Git(late)))? {
+        match timeout_at(self.limit, self.prepare(edit)).await.unwrap_or(Err(WriteError::Git(late)))? {
             Prepared::Done(landed) => Ok(Tried::Done(landed)),
             Prepared::Ready(parcel, oid, files) => Ok(self.push(parcel, oid, files).await?),
         }
@@ -242,6 +236,10 @@ impl<'a> Writer<'a> {
                 "the reply to the push was lost, and the branch does not hold the commit"
             }
         };
+        // The ref is asked even when the deadline is near, for the commit may be there.
+        if self.sent.is_empty() {
+            self.limit = self.limit.max(Instant::now() + CONFIRM);
+        }
         self.sent.push((oid, files));
         let tip = self.reader.tip().await?;
         let landed = self.landed(&tip.oid).await?;

@@ -93,9 +93,21 @@ impl Output {
         let (repo, action) = (self.talk.repo.clone(), self.talk.service.action());
         if says(&["archived"]) {
             GitError::Archived { repo }
-        } else if says(&["not found", "does not appear to be a git repository", "does not exist", "cannot find"]) {
+        } else if says(&[
+            "not found",
+            "does not appear to be a git repository",
+            "does not exist",
+            "cannot find",
+        ]) {
             GitError::NotFound { repo, said: quoted(&said) }
-        } else if says(&["denied", "permission", "not allowed", "unauthorized", "not authorized", "forbidden"]) {
+        } else if says(&[
+            "denied",
+            "permission",
+            "not allowed",
+            "unauthorized",
+            "not authorized",
+            "forbidden",
+        ]) {
             let hint = "give the SSH key access to the repository (for a deploy key: with write access)";
             GitError::Forbidden { repo, action, hint, said: quoted(&said) }
         } else {

@@ -62,7 +62,8 @@ fn matches(patterns: &HostPatterns, name: &str) -> bool {
             hmac::verify(&key, name.as_bytes(), hash).is_ok()
         }
         HostPatterns::Patterns(patterns) => {
-            let negated = |p: &String| p.strip_prefix('!').is_some_and(|p| glob(p.as_bytes(), name.as_bytes()));
+            let negated =
+                |p: &String| p.strip_prefix('!').is_some_and(|p| glob(p.as_bytes(), name.as_bytes()));
             let named = |p: &String| glob(p.to_ascii_lowercase().as_bytes(), name.as_bytes());
             !patterns.iter().any(negated) && patterns.iter().any(named)
         }
@@ -138,9 +139,13 @@ mod tests {
 
     #[test]
     fn globs() {
-        for (pattern, name, want) in
-            [("*", "", true), ("a*c", "abcbc", true), ("a*c", "abcb", false), ("?", "", false), ("a?", "ab", true)]
-        {
+        for (pattern, name, want) in [
+            ("*", "", true),
+            ("a*c", "abcbc", true),
+            ("a*c", "abcb", false),
+            ("?", "", false),
+            ("a?", "ab", true),
+        ] {
             assert_eq!(glob(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
         }
     }

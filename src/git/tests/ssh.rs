@@ -34,7 +34,9 @@ impl Sshd {
         }
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        for (name, kind) in [("host", "ed25519"), ("user", "ed25519"), ("user_rsa", "rsa"), ("other", "ed25519")] {
+        for (name, kind) in
+            [("host", "ed25519"), ("user", "ed25519"), ("user_rsa", "rsa"), ("other", "ed25519")]
+        {
             keygen(dir.path(), name, kind);
         }
         let keys = ["user.pub", "user_rsa.pub"].map(|n| std::fs::read_to_string(dir.path().join(n)).unwrap());
@@ -81,7 +83,8 @@ impl Sshd {
 }
 
 fn keygen(dir: &Path, name: &str, kind: &str) {
-    let made = Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f", name]).current_dir(dir).status();
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f", name]).current_dir(dir).status();
     assert!(made.unwrap().success());
 }
 
@@ -148,7 +151,10 @@ async fn only_a_known_server_and_a_known_key_will_do() {
     let table = [
         (sshd.key("other"), "refused the login"),
         (Credentials::ssh(&user.clone().into(), None), "add `known_hosts`"),
-        (Credentials::ssh(&user.clone().into(), Some("elsewhere ssh-ed25519 AAAA".into())), "has no readable line"),
+        (
+            Credentials::ssh(&user.clone().into(), Some("elsewhere ssh-ed25519 AAAA".into())),
+            "has no readable line",
+        ),
         (Credentials::ssh(&user.into(), Some(other_host)), "impostor"),
         (Credentials::ssh(&"rubbish".into(), Some(sshd.known())), "cannot be read"),
         (Credentials::basic("u", &"t".into()), "needs an SSH key"),
