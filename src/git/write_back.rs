@@ -164,7 +164,8 @@ impl<'a> Writer<'a> {
             return Err(GitError::Conflict { repo, branch, attempts, last });
         }
         tokio::select! {
-            () = self.request.push_gate.closed() => Err(GitError::Stopped { repo }),
+            // After a push of unknown outcome the ref is asked first.
+            () = self.request.push_gate.closed(), if self.sent.is_empty() => Err(GitError::Stopped { repo }),
             () = tokio::time::sleep(pause) => Ok(()),
         }
     }
