@@ -270,7 +270,7 @@ pub(super) fn unreachable_advice(why: &str, tls: bool) -> &'static str {
         return "its certificate is not signed by the CA we were given, is expired, or names another server: check ca, server name and the daemon's certificate";
     }
     // TLS 1.3 refuses a client after the handshake: the alert may be lost with the connection.
-    if says(&["alert"]) || tls && says(&["connection closed", "reset by peer", "Broken pipe"]) {
+    if says(&["alert"]) || tls && says(&["closed", "reset by peer", "roken pipe"]) {
         return "the daemon refused our client certificate: check cert and key, and the CA that the daemon was given";
     }
     if says(&["InvalidContentType", "corrupt message"]) {

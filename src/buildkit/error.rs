@@ -105,8 +105,7 @@ impl BuildError {
 
     /// The error of a build that ended unseen, from its record in the daemon's history.
     pub(super) fn from_record(code: i32, message: &str, vertices: &Vertices) -> Self {
-        let mut details = Details::default();
-        details.exit_code = classify::exit_code(message);
+        let details = Details { exit_code: classify::exit_code(message), ..Details::default() };
         let verdict = classify::verdict(Code::from_i32(code), message, &details);
         Self::compose(&verdict, &details, vertices)
     }

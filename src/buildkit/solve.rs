@@ -148,3 +148,28 @@ fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
     }
     request
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Jobs spawn builds.
+    #[test]
+    fn a_build_may_move_between_threads() {
+        fn assert_send<T: Send>(_: &T) {}
+        let daemon = Buildkit::new(super::super::Address::Unix("/none".into()), None);
+        let (progress, _) = watch::channel(Progress::default());
+        let solve = Solve::default();
+        assert_send(&daemon.solve(&solve, Session::default(), &progress));
+        assert_send(&daemon.attach("x", &progress));
+    }
+
+    #[test]
+    fn sessions_have_ids_of_their_own() {
+        let solve = Solve { reference: "wf:1".to_owned(), ..Solve::default() };
+        let ids = [session_id(&solve), session_id(&solve)];
+        assert_ne!(ids[0], ids[1]);
+        // The daemon splits ids at colons (`session/manager.go`).
+        assert!(ids.iter().all(|id| id.len() == 64 && !id.contains(':')));
+    }
+}
