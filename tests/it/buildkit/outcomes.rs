@@ -190,3 +190,39 @@ async fn a_cache_is_exported_and_a_missing_one_is_a_warning() {
     let second = run(&client, &again, Session::default()).await.unwrap();
     assert_eq!((second.cached_steps, second.total_steps, second.warnings), (1, 1, Vec::new()));
 }
+
+#[tokio::test]
+async fn the_hosts_network_wants_an_entitlement_on_both_sides() {
+    let bench = Bench::start();
+    let host =
+        || Solve { attrs: attrs(&[("force-network-mode", "host")]), ..bench.on_busybox("RUN echo hi") };
+    let asked = Solve { allow_host_network: true, ..host() };
+    for solve in [host(), asked] {
+        let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
+        assert_eq!((error.kind, error.fault), (Kind::Other, Fault::User), "{error}");
+        assert!(error.message.contains("network.host"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_cache_fails_the_build_unless_errors_are_ignored() {
+    let bench = Bench::start();
+    let absent = |extra: &[(&str, &str)]| Solve {
+        cache_to: vec![CacheRef::registry("127.0.0.1:1/cache:1", attrs(extra))],
+        ..bench.on_busybox("RUN echo hi")
+    };
+    let error = run(&bench.client(), &absent(&[]), Session::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    let solved =
+        run(&bench.client(), &absent(&[("ignore-error", "true")]), Session::default()).await.unwrap();
+    assert!(!solved.cache_exported);
+    assert!(solved.warnings.iter().any(|w| w.contains("127.0.0.1:1")), "{:?}", solved.warnings);
+}
+
+#[tokio::test]
+async fn a_registry_without_an_address_may_get_one() {
+    let bench = Bench::start();
+    let solve = Solve { exporters: vec![image(&["r.invalid/a:1"], true)], ..bench.on_busybox("RUN echo hi") };
+    let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+}
