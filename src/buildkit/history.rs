@@ -31,7 +31,8 @@ pub enum Recalled {
 }
 
 impl Buildkit {
-    /// What the daemon knows of `reference`, without its steps and log.
+    /// What the daemon knows of `reference`, without its steps and log: step counts are the daemon's own,
+    /// which include `FROM` and its internal work.
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
         let mut client = self.connect().await?;
         let request = history_request(reference, true);
@@ -51,7 +52,8 @@ impl Buildkit {
     }
 
     /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
-    /// The build goes on when this future is dropped, as long as its own client lives.
+    /// The build goes on when this future is dropped, as long as its own client lives. An unknown reference
+    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely.
     pub async fn attach(
         &self,
         reference: &str,

@@ -33,8 +33,18 @@ fn identifier(url: &str) -> Option<String> {
         Some((_, rest)) => rest.split_once('/')?,
         None => url.split_once(':')?,
     };
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    Some(format!("git://{host}/{}", path.trim_matches('/')))
+    Some(format!("git://{}/{}", without_user(host), path.trim_matches('/')))
+}
+
+/// `host` or `host:port` of an http(s) URL, as written: BuildKit names secrets by it, a default port included.
+pub(super) fn http_host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let host = without_user(rest.split(['/', '?', '#']).next()?);
+    Some(host).filter(|host| !host.is_empty())
+}
+
+fn without_user(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 #[cfg(test)]
@@ -53,6 +63,13 @@ mod tests {
         for (url, expected) in rows {
             assert_eq!(identifier(url).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn a_secrets_host_has_its_port() {
+        assert_eq!(http_host("http://gitea.svc:3000/shop/api.git#main"), Some("gitea.svc:3000"));
+        assert_eq!(http_host("https://g.example/a.git"), Some("g.example"));
+        assert_eq!(http_host("ssh://git@g.example/a.git"), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Registry {
     }
 
     /// The digest of the manifest that `image` names, none when there is no such manifest.
-    /// `insecure` asks over plain http.
+    /// `insecure` asks over plain http, as registries on the loopback interface are always asked.
     pub async fn manifest_exists(
         &self,
         image: &ImageRef,
@@ -97,7 +97,7 @@ fn basic(user: &str, password: &SecretString) -> SecretString {
 
 /// Docker Hub's API answers under a name of its own.
 fn manifest_url(image: &ImageRef, insecure: bool) -> String {
-    let scheme = if insecure { "http" } else { "https" };
+    let scheme = if insecure || is_loopback(image.registry()) { "http" } else { "https" };
     let host = if image.registry() == "docker.io" { "registry-1.docker.io" } else { image.registry() };
     format!("{scheme}://{host}/v2/{}/manifests/{}", image.repository(), image.target())
 }
@@ -109,4 +109,30 @@ fn digest(image: &ImageRef, headers: &HeaderMap) -> Result<String, OciError> {
         why: "there is no Docker-Content-Digest in it".to_owned(),
     };
     header.or(image.digest()).map(str::to_owned).ok_or_else(unexpected)
+}
+
+/// BuildKit's rule for speaking plain http without being told to (containerd `MatchLocalhost`).
+fn is_loopback(registry: &str) -> bool {
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_manifest_has_one_url() {
+        let rows = [
+            ("nginx", false, "https://registry-1.docker.io/v2/library/nginx/manifests/latest"),
+            ("r.io/a/b:1", false, "https://r.io/v2/a/b/manifests/1"),
+            ("r.io:5000/a:1", true, "http://r.io:5000/v2/a/manifests/1"),
+            ("127.0.0.1:5000/a:1", false, "http://127.0.0.1:5000/v2/a/manifests/1"),
+            ("localhost/a:1", false, "http://localhost/v2/a/manifests/1"),
+        ];
+        for (image, insecure, url) in rows {
+            assert_eq!(manifest_url(&image.parse().unwrap(), insecure), url);
+        }
+    }
 }

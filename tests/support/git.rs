@@ -29,11 +29,6 @@ impl GitServer {
         Self { child, root, url: url.trim().to_owned() }
     }
 
-    /// `host:port`.
-    pub(crate) fn host(&self) -> &str {
-        self.url.trim_start_matches("http://")
-    }
-
     /// A repository's URL.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("{}/{name}.git", self.url)
@@ -46,6 +41,16 @@ impl GitServer {
 
     /// Creates a repository whose branch `main` holds `files`, and gives the commit's id.
     pub(crate) fn create(&self, name: &str, files: &[(&str, &str)]) -> String {
+        self.commit(name, files, &[])
+    }
+
+    /// Creates a repository as [`Self::create`] does, with another's commit as the submodule at a path.
+    pub(crate) fn create_with_submodule(&self, name: &str, files: &[(&str, &str)], module: (&str, &str)) {
+        let entry = format!("160000,{},{}", module.1, module.0);
+        self.commit(name, files, &["update-index", "--add", "--cacheinfo", &entry]);
+    }
+
+    fn commit(&self, name: &str, files: &[(&str, &str)], stage: &[&str]) -> String {
         let work = tempfile::tempdir().unwrap();
         git(work.path(), &["init", "-q", "-b", "main"]);
         for (path, text) in files {
@@ -54,6 +59,9 @@ impl GitServer {
             std::fs::write(path, text).unwrap();
         }
         git(work.path(), &["add", "-A"]);
+        if !stage.is_empty() {
+            git(work.path(), stage);
+        }
         git(work.path(), &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"]);
         let bare = self.path(name);
         git(work.path(), &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);

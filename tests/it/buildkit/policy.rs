@@ -9,8 +9,8 @@ use crate::support::git::GitServer;
 const PASSWORD: &str = "git-hunter2";
 
 fn with_token(git: &GitServer) -> Session {
-    let id = format!("GIT_AUTH_TOKEN.{}", git.host());
-    Session { secrets: [(id, PASSWORD.into())].into(), ..Session::default() }
+    // As a secret's file often is.
+    Session::default().with_git_token(&git.url("any"), &format!("{PASSWORD}\n").into())
 }
 
 fn git_server() -> GitServer {
@@ -81,4 +81,26 @@ async fn what_git_lacks_is_the_users() {
         let transient = context.contains("127.0.0.1:1/");
         assert_eq!(error.fault == Fault::Transient, transient, "{context}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_private_submodule_gets_an_error_that_says_so() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let git = git_server();
+    let lib = git.create("shop/lib", &[("lib.txt", "x")]);
+    let modules = format!("[submodule \"lib\"]\n\tpath = lib\n\turl = {}\n", git.url("shop/lib"));
+    let files = [("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"), (".gitmodules", modules.as_str())];
+    git.create_with_submodule("shop/ours", &files, ("lib", &lib));
+    let solve = |context: String| Solve {
+        reference: reference("it"),
+        attrs: attrs(&[("context", &context)]),
+        allowed_git: Some(vec![git.url("shop/ours")]),
+        ..Solve::default()
+    };
+    let url = git.url("shop/ours");
+    let error = run(&client, &solve(format!("{url}#main")), with_token(&git)).await.unwrap_err();
+    assert_eq!((error.kind, error.fault), (Kind::Git, Fault::User), "{error}");
+    assert!(error.message.contains("set `submodules: false`"), "{error}");
+    run(&client, &solve(format!("{url}?ref=main&submodules=false")), with_token(&git)).await.unwrap();
 }
