@@ -27,6 +27,7 @@ pub use solve::Solved;
 pub use vertices::VertexSummary;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::control_client::ControlClient;
@@ -34,6 +35,9 @@ use tonic::transport::Channel;
 
 /// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
 const MAX_MESSAGE: usize = 16 << 20;
+
+/// How long a daemon may take to shake hands or to tell its version: one that needs longer is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A buildkitd, named by address; cheap to clone. Every call connects anew, so that a build's session
 /// and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
@@ -62,15 +66,22 @@ impl Buildkit {
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
         let mut client = self.connect().await?;
-        let reply = client.info(control::InfoRequest {}).await.map_err(|s| self.unreachable_or(&s))?;
+        let reply = tokio::time::timeout(PATIENCE, client.info(control::InfoRequest {})).await;
+        let reply = reply.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
     async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
-        let channel = address::connect(&self.inner.address, self.inner.tls.as_ref()).await?;
+        let connect = address::connect(&self.inner.address, self.inner.tls.as_ref());
+        let channel = tokio::time::timeout(PATIENCE, connect).await.map_err(|_| self.silent())??;
         Ok(ControlClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE))
+    }
+
+    fn silent(&self) -> BuildError {
+        let why = format!("no answer within {} s", PATIENCE.as_secs());
+        BuildError::unreachable(&self.inner.address, self.inner.tls.is_some(), &why)
     }
 
     /// A status before any build began: a broken transport then means that the daemon is not there.

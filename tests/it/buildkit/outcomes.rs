@@ -226,3 +226,23 @@ async fn a_registry_without_an_address_may_get_one() {
     let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
     assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
 }
+
+#[tokio::test]
+async fn the_daemon_joins_the_callers_trace() {
+    let bench = Bench::start();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traceparent = Some(format!("00-{trace}-b7ad6b7169203331-01"));
+    let solve = Solve { traceparent, ..bench.on_busybox("RUN echo hi") };
+    run(&bench.client(), &solve, Session::default()).await.unwrap();
+    let log = bench.daemon.log();
+    assert!(log.contains(trace), "{log}");
+}
+
+#[tokio::test]
+async fn a_build_without_history_is_forgotten() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let solve = Solve { internal: true, ..inline("FROM scratch\nCOPY .dockerignore /\n") };
+    run(&client, &solve, Session::default()).await.unwrap();
+    assert_eq!(client.recall(&solve.reference).await.unwrap(), Recalled::NotFound);
+}
