@@ -1,10 +1,13 @@
 //! How builds end.
 
+use std::time::Duration;
+
 use argo_buildkit::buildkit::{CacheRef, Kind, Recalled};
 use argo_buildkit::oci::{Auth, Registry as Client};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
+use crate::support::bin::wait_for;
 
 #[tokio::test]
 async fn a_build_is_pushed_under_two_names_and_the_second_time_all_is_cached() {
@@ -117,9 +120,10 @@ async fn dropping_a_build_kills_its_step() {
     let client = bench.client();
     let solve = bench.on_busybox("RUN sleep 1000");
     let (progress, mut watcher) = watch::channel(Progress::default());
+    let runs = || (!bench.daemon.steps().is_empty()).then_some(());
     tokio::select! {
         result = client.solve(&solve, Session::default(), &progress) => panic!("ended: {result:?}"),
-        () = until_running(&mut watcher, "sleep 1000") => {}
+        () = until_running(&mut watcher, "sleep 1000") => wait_for("the step's process", Duration::from_secs(20), runs),
     }
     let (again, _) = watch::channel(Progress::default());
     let outcome = client.attach(&solve.reference, &again).await.unwrap();
