@@ -1,9 +1,16 @@
 //! The servers that the tests stand on do what their helpers promise.
 
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::support::git_http::GitHttp;
 use crate::support::gitea::{self, Gitea, try_git};
+use crate::support::kube::{BUILDS, Identity, Kube};
+use crate::support::net::{unique, until};
 use crate::support::shared::World;
 
 #[tokio::test]
@@ -92,4 +99,21 @@ fn git_http_wants_its_password() {
     let open = server.repo_url("api").replace("http://", "http://bot:pw@");
     assert!(list(&open).unwrap().contains(&sha));
     assert!(list(&server.repo_url("api")).unwrap_err().contains("terminal prompts disabled"));
+}
+
+#[tokio::test]
+async fn the_api_server_grants_what_a_role_says() {
+    let kube = Kube::shared().await;
+    let (mine, other) = (unique("mine"), unique("other"));
+    kube.secret(&mine, "Opaque", &[("token", "abc")]).await;
+    kube.secret(&other, "kubernetes.io/dockerconfigjson", &[(".dockerconfigjson", "{}")]).await;
+    let rules =
+        json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [mine], "verbs": ["get"]}]);
+    kube.grant(Identity::Plugin, &mine, rules).await;
+    let secrets: Api<Secret> = Api::namespaced(kube.client(Identity::Plugin).await, BUILDS);
+    let granted =
+        until("the Role to be in force", Duration::from_secs(20), async || secrets.get(&mine).await.ok());
+    assert_eq!(granted.await.data.unwrap()["token"].0, b"abc");
+    let refusal = secrets.get(&other).await.unwrap_err().to_string();
+    assert!(refusal.contains("forbidden"), "{refusal}");
 }

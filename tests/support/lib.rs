@@ -8,6 +8,7 @@ pub(crate) mod collector;
 pub(crate) mod git;
 pub(crate) mod git_http;
 pub(crate) mod gitea;
+pub(crate) mod kube;
 pub(crate) mod net;
 pub(crate) mod plugin;
 pub(crate) mod process;
