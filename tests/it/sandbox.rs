@@ -1,12 +1,18 @@
 //! The servers that the tests stand on do what their helpers promise.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
+use crate::support::argo::Argo;
 use crate::support::git_http::GitHttp;
 use crate::support::gitea::{self, Gitea, try_git};
 use crate::support::kube::{BUILDS, Identity, Kube};
@@ -111,9 +117,48 @@ async fn the_api_server_grants_what_a_role_says() {
         json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [mine], "verbs": ["get"]}]);
     kube.grant(Identity::Plugin, &mine, rules).await;
     let secrets: Api<Secret> = Api::namespaced(kube.client(Identity::Plugin).await, BUILDS);
-    let granted =
-        until("the Role to be in force", Duration::from_secs(20), async || secrets.get(&mine).await.ok());
-    assert_eq!(granted.await.data.unwrap()["token"].0, b"abc");
+    let granted = async || secrets.get(&mine).await.ok();
+    let granted = until(|| "the Role to be in force".to_owned(), Duration::from_secs(20), granted).await;
+    assert_eq!(granted.data.unwrap()["token"].0, b"abc");
     let refusal = secrets.get(&other).await.unwrap_err().to_string();
     assert!(refusal.contains("forbidden"), "{refusal}");
+}
+
+/// A plugin that answers Running once, then Succeeded; the bodies of its calls.
+async fn toy_plugin(token: String, calls: Arc<Mutex<Vec<Value>>>) -> u16 {
+    let answer = async move |headers: HeaderMap, Json(body): Json<Value>| {
+        assert_eq!(headers["authorization"], format!("Bearer {token}"));
+        let mut calls = calls.lock().unwrap();
+        calls.push(body);
+        let outputs = json!({"parameters": [{"name": "digest", "value": "sha256:1"}]});
+        Json(match calls.len() {
+            1 => json!({"node": {"phase": "Running", "message": "half way"}, "requeue": "200ms"}),
+            _ => json!({"node": {"phase": "Succeeded", "message": "done", "outputs": outputs}}),
+        })
+    };
+    let router = Router::new().route("/api/v1/template.execute", post(answer));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    port
+}
+
+#[tokio::test]
+async fn the_genuine_agent_carries_a_plugins_answers_to_the_genuine_controller() {
+    let argo = Argo::shared().await;
+    let workflow = argo.submit_plugin(&json!({"buildkit": {"build": {"push": true}}}), &["digest"]).await;
+    let mut agent = argo.agent(&workflow).await;
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    agent.run(toy_plugin(agent.token(), calls.clone()).await);
+
+    let (phase, message) = argo.finished(&workflow).await;
+    assert_eq!(phase, "Succeeded", "{message}\n{}", agent.log());
+    let node = argo.node(&workflow).await;
+    assert_eq!((node.phase.as_str(), node.message.as_str()), ("Succeeded", "done"));
+    assert_eq!(node.outputs["digest"], "sha256:1");
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0], calls[1]);
+    assert_eq!(calls[0]["workflow"]["metadata"]["name"], workflow);
+    assert_eq!(calls[0]["template"]["plugin"]["buildkit"]["build"]["push"], true);
 }

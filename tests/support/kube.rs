@@ -97,12 +97,12 @@ impl Kube {
         }
         let admin = self.kubeconfig(Identity::Admin);
         let api = &mut self.api;
-        let ready = || {
+        let ready = async || {
             assert!(api.ended().is_none(), "kube-apiserver ended:\n{}", api.log());
             let request = http::Request::get("/readyz").body(Vec::new()).unwrap();
-            async { client(&admin).await.request_text(request).await.ok() }
+            client(&admin).await.request_text(request).await.ok()
         };
-        until("the API server's /readyz", Duration::from_secs(60), ready).await;
+        until(|| "the API server's /readyz".to_owned(), Duration::from_secs(60), ready).await;
     }
 
     /// `https://127.0.0.1:port`.

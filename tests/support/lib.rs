@@ -1,5 +1,6 @@
 //! Real servers for tests: each starts on a free port or a socket of its own, and is gone on drop.
 
+pub(crate) mod argo;
 pub(crate) mod bin;
 pub(crate) mod buildctl;
 pub(crate) mod buildkitd;

@@ -1,40 +1,40 @@
 //! Ports, names and clients that tests of one process can share.
 
-use std::future::Future;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A client without a pool: every test has a runtime of its own, and a connection dies with its runtime.
-pub(crate) fn client() -> reqwest::Client {
+pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
 }
 
-/// Polls `probe` until it gives something; panics with `what` after `limit`. Leaves the runtime free meanwhile.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
-    what: &str,
+/// Polls `probe` until it gives something; panics with what `what` says after `limit`. Unlike
+/// [`super::bin::wait_for`] it leaves the runtime to others meanwhile.
+pub async fn until<T>(
+    what: impl Fn() -> String,
     limit: Duration,
-    mut probe: impl FnMut() -> F,
+    mut probe: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = probe().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {limit:?} in vain for {what}");
+        assert!(Instant::now() < deadline, "waited {limit:?} in vain for {}", what());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// `prefix` and a number that nobody else in this process has; lower case, and fit for any server's names.
-pub(crate) fn unique(prefix: &str) -> String {
+pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A free port below the range that outgoing connections take theirs from, not given to anyone else here.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let offset = std::process::id().wrapping_mul(61);
     let candidate = || 20_000 + offset.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;

@@ -55,6 +55,11 @@ impl Process {
         }
     }
 
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Kills it as a crash would.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -1,0 +1,212 @@
+//! The genuine Argo Workflows controller on a [`Kube`], and its agent as a process of this host.
+//!
+//! There is no kubelet: the agent's pod exists as an object only, and what its containers would run,
+//! [`Agent`] and the test run themselves.
+
+mod agent;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+pub use self::agent::Agent;
+use super::bin;
+use super::kube::{BUILDS, Identity, Kube};
+use super::net::until;
+use super::process::{self, Process};
+
+/// The name of the plugin's container, and so of its token's directory.
+pub const PLUGIN: &str = "argo-buildkit";
+
+const WORKFLOWS: &str = "argoproj.io/v1alpha1";
+
+/// How long anything that Argo does may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running controller that starts agents for our plugin.
+pub struct Argo {
+    controller: Process,
+    _root: tempfile::TempDir,
+    kube: &'static Kube,
+}
+
+/// A node of a workflow, as its status has it.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Error`, ….
+    pub phase: String,
+    /// Empty where there is none.
+    pub message: String,
+    /// Output parameters by name.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Argo {
+    /// The controller of this process, on [`Kube::shared`].
+    pub async fn shared() -> &'static Self {
+        static ARGO: OnceCell<Argo> = OnceCell::const_new();
+        ARGO.get_or_init(async || Self::start(Kube::shared().await).await).await
+    }
+
+    /// A controller on `kube`, which must have no other.
+    async fn start(kube: &'static Kube) -> Self {
+        install_crds(kube).await;
+        kube.apply_yaml(OBJECTS).await;
+        let root = process::directory("argo-");
+        let mut command = Command::new(bin::testbed("workflow-controller"));
+        command.env_clear().env("HOME", root.path()).envs(CONTROLLER_ENV.iter().copied());
+        command.arg("--kubeconfig").arg(kube.kubeconfig(Identity::Admin));
+        command.args(["-n", "argo", "--executor-image", "none", "--executor-plugins"]);
+        let controller = Process::spawn("workflow-controller", command, &root.path().join("log"));
+        Self { controller, _root: root, kube }
+    }
+
+    /// The API server below.
+    pub fn kube(&self) -> &'static Kube {
+        self.kube
+    }
+
+    /// What the controller has printed.
+    pub fn log(&self) -> String {
+        self.controller.log()
+    }
+
+    /// Creates the Workflow of a YAML text in [`BUILDS`], run by the ServiceAccount `wf`; gives its name.
+    pub async fn submit(&self, yaml: &str) -> String {
+        let mut object: Value = serde_saphyr::from_str(yaml).unwrap();
+        object["apiVersion"] = json!(WORKFLOWS);
+        object["kind"] = json!("Workflow");
+        object["metadata"]["namespace"] = json!(BUILDS);
+        object["spec"]["serviceAccountName"] = json!("wf");
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        let created = self.workflows().await.create(&PostParams::default(), &object).await.unwrap();
+        created.metadata.name.unwrap()
+    }
+
+    /// Creates a Workflow of one plugin template that declares `outputs`; gives its name.
+    pub async fn submit_plugin(&self, plugin: &Value, outputs: &[&str]) -> String {
+        let supplied = |name: &&str| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}});
+        let parameters: Vec<_> = outputs.iter().map(supplied).collect();
+        let template = json!({"name": "main", "outputs": {"parameters": parameters}, "plugin": plugin});
+        let spec = json!({"entrypoint": "main", "templates": [template]});
+        self.submit(&json!({"metadata": {"generateName": "it-"}, "spec": spec}).to_string()).await
+    }
+
+    /// The agent of `workflow`, once the controller has asked for one. Its token exists, it does not run yet.
+    pub async fn agent(&self, workflow: &str) -> Agent {
+        let pods = self.kube.api("v1", "Pod", BUILDS).await;
+        let agents = ListParams::default().labels(&format!(
+            "workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={workflow}"
+        ));
+        let find = async || pods.list(&agents).await.unwrap().items.pop();
+        let pod = self.wait(&format!("the agent's pod of {workflow}"), find).await;
+        Agent::of_pod(self.kube, &pod.data)
+    }
+
+    /// The Workflow object.
+    pub async fn workflow(&self, name: &str) -> Value {
+        serde_json::to_value(self.workflows().await.get(name).await.unwrap()).unwrap()
+    }
+
+    /// Every node that has a plugin template, by its display name.
+    pub async fn nodes(&self, workflow: &str) -> BTreeMap<String, Node> {
+        let object = self.workflow(workflow).await;
+        let nodes = object["status"]["nodes"].as_object().cloned().unwrap_or_default();
+        let plugins = nodes.values().filter(|node| node["type"] == "Plugin");
+        plugins.map(|node| (text(&node["displayName"]), Node::read(node))).collect()
+    }
+
+    /// The node of a workflow with one plugin template, once it exists.
+    pub async fn node(&self, workflow: &str) -> Node {
+        self.node_when(workflow, |_| true).await
+    }
+
+    /// The first plugin node that `condition` holds for.
+    pub async fn node_when(&self, workflow: &str, condition: impl Fn(&Node) -> bool) -> Node {
+        let find = async || self.nodes(workflow).await.into_values().find(&condition);
+        self.wait(&format!("a node of {workflow}"), find).await
+    }
+
+    /// Waits for the workflow's end, and gives its phase and message.
+    pub async fn finished(&self, workflow: &str) -> (String, String) {
+        let find = async || {
+            let status = self.workflow(workflow).await["status"].take();
+            let ended = status["finishedAt"].is_string();
+            ended.then(|| (text(&status["phase"]), text(&status["message"])))
+        };
+        self.wait(&format!("the end of {workflow}"), find).await
+    }
+
+    /// Stops the workflow; exit handlers run.
+    pub async fn stop(&self, workflow: &str) {
+        self.shut_down(workflow, "Stop").await;
+    }
+
+    /// Terminates the workflow; exit handlers do not run.
+    pub async fn terminate(&self, workflow: &str) {
+        self.shut_down(workflow, "Terminate").await;
+    }
+
+    async fn shut_down(&self, workflow: &str, how: &str) {
+        let patch = Patch::Merge(json!({"spec": {"shutdown": how}}));
+        self.workflows().await.patch(workflow, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// Polls `probe`; the controller's last words are in the panic when it gives nothing.
+    async fn wait<T>(&self, what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
+        let failed = || {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().rev().take(15).collect();
+            format!("{what}; the controller, last line first:\n{}", lines.join("\n"))
+        };
+        until(failed, PATIENCE, &probe).await
+    }
+
+    async fn workflows(&self) -> Api<DynamicObject> {
+        self.kube.api(WORKFLOWS, "Workflow", BUILDS).await
+    }
+}
+
+impl Node {
+    fn read(node: &Value) -> Self {
+        let parameters = node["outputs"]["parameters"].as_array().cloned().unwrap_or_default();
+        let outputs = parameters.iter().map(|p| (text(&p["name"]), text(&p["value"]))).collect();
+        Self { phase: text(&node["phase"]), message: text(&node["message"]), outputs }
+    }
+}
+
+async fn install_crds(kube: &Kube) {
+    let testbed = bin::testbed("workflow-controller");
+    let directory = testbed.ancestors().nth(2).unwrap().join("share/argo/crds");
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("argoproj.io_") {
+            kube.apply_yaml(&fs::read_to_string(path).unwrap()).await;
+        }
+    }
+    for kind in ["Workflow", "WorkflowTaskSet", "WorkflowTaskResult", "WorkflowArtifactGCTask"] {
+        let objects = kube.api(WORKFLOWS, kind, BUILDS).await;
+        until(|| kind.to_owned(), PATIENCE, async || objects.list(&ListParams::default()).await.ok()).await;
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The settings that docs tell users to make; without them every node takes 30 s.
+const CONTROLLER_ENV: [(&str, &str); 5] = [
+    ("ARGO_EXECUTOR_PLUGINS", "true"),
+    ("LEADER_ELECTION_DISABLE", "true"),
+    ("ARGO_AGENT_PATCH_RATE", "100ms"),
+    ("DEFAULT_REQUEUE_TIME", "200ms"),
+    ("INFORMER_WRITE_BACK", "true"),
+];
+
+/// With no metrics the controller needs no port: 6060, which it also wants, may be taken.
+const OBJECTS: &str = include_str!("argo/objects.yaml");
