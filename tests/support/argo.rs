@@ -14,14 +14,14 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-pub use self::agent::Agent;
+pub(crate) use self::agent::Agent;
 use super::bin;
 use super::kube::{BUILDS, Identity, Kube};
 use super::net::until;
 use super::process::{self, Process};
 
 /// The name of the plugin's container, and so of its token's directory.
-pub const PLUGIN: &str = "argo-buildkit";
+pub(crate) const PLUGIN: &str = "argo-buildkit";
 
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 
@@ -29,7 +29,7 @@ const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A running controller that starts agents for our plugin.
-pub struct Argo {
+pub(crate) struct Argo {
     controller: Process,
     _root: tempfile::TempDir,
     kube: &'static Kube,
@@ -37,18 +37,18 @@ pub struct Argo {
 
 /// A node of a workflow, as its status has it.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     /// `Pending`, `Running`, `Succeeded`, `Failed`, `Error`, ….
-    pub phase: String,
+    pub(crate) phase: String,
     /// Empty where there is none.
-    pub message: String,
+    pub(crate) message: String,
     /// Output parameters by name.
-    pub outputs: BTreeMap<String, String>,
+    pub(crate) outputs: BTreeMap<String, String>,
 }
 
 impl Argo {
     /// The controller of this process, on [`Kube::shared`].
-    pub async fn shared() -> &'static Self {
+    pub(crate) async fn shared() -> &'static Self {
         static ARGO: OnceCell<Argo> = OnceCell::const_new();
         ARGO.get_or_init(async || Self::start(Kube::shared().await).await).await
     }
@@ -67,17 +67,17 @@ impl Argo {
     }
 
     /// The API server below.
-    pub fn kube(&self) -> &'static Kube {
+    pub(crate) fn kube(&self) -> &'static Kube {
         self.kube
     }
 
     /// What the controller has printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.controller.log()
     }
 
     /// Creates the Workflow of a YAML text in [`BUILDS`], run by the ServiceAccount `wf`; gives its name.
-    pub async fn submit(&self, yaml: &str) -> String {
+    pub(crate) async fn submit(&self, yaml: &str) -> String {
         let mut object: Value = serde_saphyr::from_str(yaml).unwrap();
         object["apiVersion"] = json!(WORKFLOWS);
         object["kind"] = json!("Workflow");
@@ -89,7 +89,7 @@ impl Argo {
     }
 
     /// Creates a Workflow of one plugin template that declares `outputs`; gives its name.
-    pub async fn submit_plugin(&self, plugin: &Value, outputs: &[&str]) -> String {
+    pub(crate) async fn submit_plugin(&self, plugin: &Value, outputs: &[&str]) -> String {
         let supplied = |name: &&str| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}});
         let parameters: Vec<_> = outputs.iter().map(supplied).collect();
         let template = json!({"name": "main", "outputs": {"parameters": parameters}, "plugin": plugin});
@@ -98,7 +98,7 @@ impl Argo {
     }
 
     /// The agent of `workflow`, once the controller has asked for one. Its token exists, it does not run yet.
-    pub async fn agent(&self, workflow: &str) -> Agent {
+    pub(crate) async fn agent(&self, workflow: &str) -> Agent {
         let pods = self.kube.api("v1", "Pod", BUILDS).await;
         let agents = ListParams::default().labels(&format!(
             "workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={workflow}"
@@ -109,12 +109,12 @@ impl Argo {
     }
 
     /// The Workflow object.
-    pub async fn workflow(&self, name: &str) -> Value {
+    pub(crate) async fn workflow(&self, name: &str) -> Value {
         serde_json::to_value(self.workflows().await.get(name).await.unwrap()).unwrap()
     }
 
     /// Every node that has a plugin template, by its display name.
-    pub async fn nodes(&self, workflow: &str) -> BTreeMap<String, Node> {
+    pub(crate) async fn nodes(&self, workflow: &str) -> BTreeMap<String, Node> {
         let object = self.workflow(workflow).await;
         let nodes = object["status"]["nodes"].as_object().cloned().unwrap_or_default();
         let plugins = nodes.values().filter(|node| node["type"] == "Plugin");
@@ -122,18 +122,18 @@ impl Argo {
     }
 
     /// The node of a workflow with one plugin template, once it exists.
-    pub async fn node(&self, workflow: &str) -> Node {
+    pub(crate) async fn node(&self, workflow: &str) -> Node {
         self.node_when(workflow, |_| true).await
     }
 
     /// The first plugin node that `condition` holds for.
-    pub async fn node_when(&self, workflow: &str, condition: impl Fn(&Node) -> bool) -> Node {
+    pub(crate) async fn node_when(&self, workflow: &str, condition: impl Fn(&Node) -> bool) -> Node {
         let find = async || self.nodes(workflow).await.into_values().find(&condition);
         self.wait(&format!("a node of {workflow}"), find).await
     }
 
     /// Waits for the workflow's end, and gives its phase and message.
-    pub async fn finished(&self, workflow: &str) -> (String, String) {
+    pub(crate) async fn finished(&self, workflow: &str) -> (String, String) {
         let find = async || {
             let status = self.workflow(workflow).await["status"].take();
             let ended = status["finishedAt"].is_string();
@@ -143,12 +143,12 @@ impl Argo {
     }
 
     /// Stops the workflow; exit handlers run.
-    pub async fn stop(&self, workflow: &str) {
+    pub(crate) async fn stop(&self, workflow: &str) {
         self.shut_down(workflow, "Stop").await;
     }
 
     /// Terminates the workflow; exit handlers do not run.
-    pub async fn terminate(&self, workflow: &str) {
+    pub(crate) async fn terminate(&self, workflow: &str) {
         self.shut_down(workflow, "Terminate").await;
     }
 

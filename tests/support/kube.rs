@@ -19,11 +19,11 @@ use super::net::{free_port, until};
 use super::process::{self, Process};
 
 /// The namespace of workflows, agents and their Secrets.
-pub const BUILDS: &str = "builds";
+pub(crate) const BUILDS: &str = "builds";
 
 /// Who calls the API server.
 #[derive(Debug, Clone, Copy)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// May do everything.
     Admin,
     /// `system:serviceaccount:builds:argo-buildkit-executor-plugin`: what it may do, the test grants.
@@ -36,7 +36,7 @@ impl Identity {
     const ALL: [Self; 3] = [Self::Admin, Self::Plugin, Self::Agent];
 
     /// The user name that RBAC sees.
-    pub fn user(self) -> &'static str {
+    pub(crate) fn user(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Plugin => "system:serviceaccount:builds:argo-buildkit-executor-plugin",
@@ -52,7 +52,7 @@ impl Identity {
     }
 
     /// The bearer token.
-    pub fn token(self) -> &'static str {
+    pub(crate) fn token(self) -> &'static str {
         match self {
             Self::Admin => "token-of-admin",
             Self::Plugin => "token-of-plugin",
@@ -62,7 +62,7 @@ impl Identity {
 }
 
 /// A running API server; dropping it stops it and its etcd.
-pub struct Kube {
+pub(crate) struct Kube {
     api: Process,
     _etcd: Process,
     root: tempfile::TempDir,
@@ -71,13 +71,13 @@ pub struct Kube {
 
 impl Kube {
     /// The API server of this process.
-    pub async fn shared() -> &'static Self {
+    pub(crate) async fn shared() -> &'static Self {
         static KUBE: OnceCell<Kube> = OnceCell::const_new();
         KUBE.get_or_init(Self::start).await
     }
 
     /// A server with the namespace [`BUILDS`], RBAC on, and a kubeconfig for every [`Identity`].
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let root = process::directory("kube-");
         let (client, peer, port) = (free_port(), free_port(), free_port());
         let etcd = etcd(root.path(), client, peer);
@@ -106,27 +106,27 @@ impl Kube {
     }
 
     /// `https://127.0.0.1:port`.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The path of `identity`'s kubeconfig, whose default namespace is [`BUILDS`].
-    pub fn kubeconfig(&self, identity: Identity) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, identity: Identity) -> PathBuf {
         self.root.path().join(format!("{identity:?}.kubeconfig").to_lowercase())
     }
 
     /// What the API server has printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.api.log()
     }
 
     /// A client as `identity`. Make one per test: it lives on the runtime that made it.
-    pub async fn client(&self, identity: Identity) -> Client {
+    pub(crate) async fn client(&self, identity: Identity) -> Client {
         client(&self.kubeconfig(identity)).await
     }
 
     /// The objects of one kind, seen by the administrator; `namespace` is `""` for kinds that have none.
-    pub async fn api(&self, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
+    pub(crate) async fn api(&self, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let client = self.client(Identity::Admin).await;
@@ -137,7 +137,7 @@ impl Kube {
     }
 
     /// Applies one object, creating it or replacing its fields. It must name its namespace.
-    pub async fn apply(&self, object: Value) {
+    pub(crate) async fn apply(&self, object: Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let metadata = &object["metadata"];
         let (name, namespace) = (text(&metadata["name"]), text(&metadata["namespace"]));
@@ -148,19 +148,19 @@ impl Kube {
     }
 
     /// Applies every document of a YAML text.
-    pub async fn apply_yaml(&self, yaml: &str) {
+    pub(crate) async fn apply_yaml(&self, yaml: &str) {
         for object in serde_saphyr::from_multiple::<Value>(yaml).unwrap() {
             self.apply(object).await;
         }
     }
 
     /// Creates a namespace.
-    pub async fn namespace(&self, name: &str) {
+    pub(crate) async fn namespace(&self, name: &str) {
         self.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
     }
 
     /// Creates a Secret in [`BUILDS`], of a type such as `Opaque` or `kubernetes.io/dockerconfigjson`.
-    pub async fn secret(&self, name: &str, kind: &str, values: &[(&str, &str)]) {
+    pub(crate) async fn secret(&self, name: &str, kind: &str, values: &[(&str, &str)]) {
         let values: serde_json::Map<_, _> =
             values.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         let metadata = json!({"name": name, "namespace": BUILDS});
@@ -172,7 +172,7 @@ impl Kube {
 
     /// Grants `identity` the `rules` of a Role `name` in [`BUILDS`]:
     /// `[{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["git"], "verbs": ["get"]}]`.
-    pub async fn grant(&self, identity: Identity, name: &str, rules: Value) {
+    pub(crate) async fn grant(&self, identity: Identity, name: &str, rules: Value) {
         let metadata = json!({"name": name, "namespace": BUILDS});
         let rbac = "rbac.authorization.k8s.io";
         let version = format!("{rbac}/v1");

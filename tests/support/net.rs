@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A client without a pool: every test has a runtime of its own, and a connection dies with its runtime.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
 }
 
 /// Polls `probe` until it gives something; panics with what `what` says after `limit`. Unlike
 /// [`super::bin::wait_for`] it leaves the runtime to others meanwhile.
-pub async fn until<T>(
+pub(crate) async fn until<T>(
     what: impl Fn() -> String,
     limit: Duration,
     mut probe: impl AsyncFnMut() -> Option<T>,
@@ -28,13 +28,13 @@ pub async fn until<T>(
 }
 
 /// `prefix` and a number that nobody else in this process has; lower case, and fit for any server's names.
-pub fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A free port below the range that outgoing connections take theirs from, not given to anyone else here.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let offset = std::process::id().wrapping_mul(61);
     let candidate = || 20_000 + offset.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;

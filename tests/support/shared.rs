@@ -15,13 +15,13 @@ use super::registry::Registry;
 /// [`super::net::unique`].
 pub(crate) struct World {
     /// Git server and registry with logins.
-    pub gitea: &'static Gitea,
+    pub(crate) gitea: &'static Gitea,
     /// An open registry.
-    pub registry: &'static Registry,
+    pub(crate) registry: &'static Registry,
     /// A daemon that reaches both registries over plain HTTP.
-    pub buildkitd: &'static Buildkitd,
+    pub(crate) buildkitd: &'static Buildkitd,
     /// An image of `registry` with busybox in `/bin`.
-    pub busybox: String,
+    pub(crate) busybox: String,
 }
 
 impl World {

@@ -12,7 +12,7 @@ use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::process::{self, Process};
 
 /// One workflow's agent. Dropping it kills it.
-pub struct Agent {
+pub(crate) struct Agent {
     root: tempfile::TempDir,
     kubeconfig: PathBuf,
     env: Vec<(String, String)>,
@@ -34,29 +34,29 @@ impl Agent {
     }
 
     /// Where `init` has put the plugin's bearer token; the sidecar's `/var/run/argo/token`.
-    pub fn token_file(&self) -> PathBuf {
+    pub(crate) fn token_file(&self) -> PathBuf {
         self.root.path().join("run").join(PLUGIN).join("token")
     }
 
     /// The bearer token.
-    pub fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         fs::read_to_string(self.token_file()).unwrap()
     }
 
     /// Starts the agent's main process, which calls the plugin on `127.0.0.1:port`.
-    pub fn run(&mut self, port: u16) {
+    pub(crate) fn run(&mut self, port: u16) {
         let mut command = self.command("main");
         command.env("ARGO_PLUGIN_ADDRESSES", json!([format!("http://127.0.0.1:{port}")]).to_string());
         self.main = Some(Process::spawn("argoexec agent main", command, &self.log_file()));
     }
 
     /// The main process; panics when it was never run.
-    pub fn process(&mut self) -> &mut Process {
+    pub(crate) fn process(&mut self) -> &mut Process {
         self.main.as_mut().unwrap()
     }
 
     /// What `init` and `main` have printed, over all restarts.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 

@@ -23,15 +23,15 @@ pub(crate) struct Repo<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
     /// 40 hex digits.
-    pub sha: String,
+    pub(crate) sha: String,
     /// Subject and body, with the final newline where the commit has one.
-    pub message: String,
+    pub(crate) message: String,
     /// The author's name.
-    pub author: String,
+    pub(crate) author: String,
     /// The author's address.
-    pub email: String,
+    pub(crate) email: String,
     /// The parents' ids.
-    pub parents: Vec<String>,
+    pub(crate) parents: Vec<String>,
 }
 
 impl<'a> Repo<'a> {
