@@ -66,11 +66,6 @@ impl Argo {
         Self { controller, _root: root, kube }
     }
 
-    /// The API server below.
-    pub(crate) fn kube(&self) -> &'static Kube {
-        self.kube
-    }
-
     /// What the controller has printed.
     pub(crate) fn log(&self) -> String {
         self.controller.log()
@@ -119,11 +114,6 @@ impl Argo {
         let nodes = object["status"]["nodes"].as_object().cloned().unwrap_or_default();
         let plugins = nodes.values().filter(|node| node["type"] == "Plugin");
         plugins.map(|node| (text(&node["displayName"]), Node::read(node))).collect()
-    }
-
-    /// The node of a workflow with one plugin template, once it exists.
-    pub(crate) async fn node(&self, workflow: &str) -> Node {
-        self.node_when(workflow, |_| true).await
     }
 
     /// The first plugin node that `condition` holds for.

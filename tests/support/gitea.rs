@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-pub(crate) use self::repo::{Commit, Repo, git, try_git};
+pub(crate) use self::repo::{Repo, git, try_git};
 use super::bin;
 use super::net::{client, free_port, unique};
 use super::process::{self, Process};
@@ -33,12 +33,7 @@ pub(crate) struct Gitea {
 }
 
 impl Gitea {
-    /// A Gitea without SSH, on a free port.
-    pub(crate) fn start() -> Self {
-        Self::start_on(free_port(), false)
-    }
-
-    /// A Gitea that also serves Git over SSH.
+    /// A Gitea on a free port that also serves Git over SSH.
     pub(crate) fn start_with_ssh() -> Self {
         Self::start_on(free_port(), true)
     }
@@ -82,11 +77,6 @@ impl Gitea {
         &self.admin_token
     }
 
-    /// What the server has printed.
-    pub(crate) fn log(&self) -> String {
-        self.process.log()
-    }
-
     /// A call of the REST API as the administrator: `path` begins after `/api/v1`.
     pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let request = self.request(method, path).bearer_auth(&self.admin_token);
@@ -96,7 +86,7 @@ impl Gitea {
     /// As [`Self::api`], for calls that must succeed.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.api(method.clone(), path, body).await;
-        assert!(status.is_success(), "{method} {path}: {status} {answer}");
+        assert!(status.is_success(), "{method} {path}: {status} {answer}\n{}", self.process.log());
         answer
     }
 
@@ -126,6 +116,12 @@ impl Gitea {
         answer["sha1"].as_str().unwrap().to_owned()
     }
 
+    /// Lets the bearer of an OpenSSH public key in as `user`.
+    pub(crate) async fn ssh_key(&self, user: &str, public: &str) {
+        let body = json!({"title": unique("key"), "key": public.trim()});
+        self.call(Method::POST, &format!("/admin/users/{user}/keys"), Some(body)).await;
+    }
+
     /// A new private repository of `owner` (a user or an organisation), with one commit on `main`.
     pub(crate) async fn repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
         self.new_repo(owner, prefix, true).await
@@ -151,18 +147,13 @@ impl Gitea {
 
     /// A docker config.json that logs `user` in to this registry with `token`.
     pub(crate) fn docker_config_json(&self, user: &str, token: &str) -> String {
-        docker_config_json(&self.host, user, token)
+        let auth = BASE64_STANDARD.encode(format!("{user}:{token}"));
+        json!({"auths": {&self.host: {"auth": auth}}}).to_string()
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}/api/v1{path}", self.url()))
     }
-}
-
-/// A docker config.json with one login.
-pub(crate) fn docker_config_json(host: &str, user: &str, password: &str) -> String {
-    let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
-    json!({"auths": {host: {"auth": auth}}}).to_string()
 }
 
 /// The status and the JSON body, or the text where it is not JSON.

@@ -105,19 +105,9 @@ impl Kube {
         until(|| "the API server's /readyz".to_owned(), Duration::from_secs(60), ready).await;
     }
 
-    /// `https://127.0.0.1:port`.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// The path of `identity`'s kubeconfig, whose default namespace is [`BUILDS`].
     pub(crate) fn kubeconfig(&self, identity: Identity) -> PathBuf {
         self.root.path().join(format!("{identity:?}.kubeconfig").to_lowercase())
-    }
-
-    /// What the API server has printed.
-    pub(crate) fn log(&self) -> String {
-        self.api.log()
     }
 
     /// A client as `identity`. Make one per test: it lives on the runtime that made it.

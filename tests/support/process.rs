@@ -7,8 +7,6 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use super::bin;
-
 /// A child process of ours. Dropping it kills it.
 pub(crate) struct Process {
     name: String,
@@ -119,13 +117,16 @@ static REAPER: LazyLock<Reaper> = LazyLock::new(Reaper::start);
 impl Reaper {
     fn start() -> Self {
         let mut child = Command::new("setsid")
-            .args(["sh", "-c", REAPER_SCRIPT, "test-reaper"])
+            .args(["--fork", "sh", "-c", REAPER_SCRIPT, "test-reaper"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self(Mutex::new(child.stdin.take().unwrap()))
+        let orders = child.stdin.take().unwrap();
+        // It has forked the shell.
+        child.wait().unwrap();
+        Self(Mutex::new(orders))
     }
 
     fn tell(&self, line: &str) {
