@@ -5,6 +5,7 @@
 #[path = "../support/lib.rs"]
 mod support;
 
+mod argo;
 mod buildkit;
 mod lifecycle;
 mod main_job;

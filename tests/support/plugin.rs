@@ -60,8 +60,8 @@ impl Setup {
         std::fs::create_dir(root.path().join("secrets")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).arg("serve");
-        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--buildkit-host", buildkit]);
-        command.arg("--token-file").arg(root.path().join("token"));
+        command.env("ARGO_BUILDKIT_LISTEN", "127.0.0.1:0").env("ARGO_BUILDKIT_OPS_LISTEN", "127.0.0.1:0");
+        command.env("BUILDKIT_HOST", buildkit).env("ARGO_BUILDKIT_TOKEN_FILE", root.path().join("token"));
         command.env("ARGO_BUILDKIT_LOG", "debug,h2=info,hyper_util=info,hyper=info,tower=info");
         Self { root, command }
     }
@@ -215,7 +215,7 @@ impl Plugin {
     /// Waits for its end. The runtime goes on meanwhile: a collector in it is still sent the last spans.
     pub(crate) async fn exit(&self) -> ExitStatus {
         let ended = async || self.process.lock().unwrap().ended();
-        until("argo-buildkit to exit", Duration::from_secs(40), ended).await
+        until(|| "argo-buildkit to exit".into(), Duration::from_secs(40), ended).await
     }
 
     /// The directory of secrets, for a second plugin to read.
