@@ -204,6 +204,11 @@ pub enum Refusal {
         "is computed by a Go template (`{{{{`), which the edit would destroy; set the value that it reads"
     )]
     Template,
+    /// A plain value that needs quotes, with a tab on an empty line after it.
+    #[error(
+        "needs quotes for this value, and a blank line after it holds a tab, which YAML allows only after an unquoted value; remove the tab"
+    )]
+    TabLine,
     /// An explicit key that has no `:`.
     #[error("has no `:` and so no place for a value; write it as `key: value`")]
     NoColon,

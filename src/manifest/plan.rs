@@ -126,6 +126,9 @@ fn bytes(
     let span = stream.event(found.node).span.clone();
     let content = after_properties(text, &span);
     if !content.is_empty() {
+        if style == Style::Plain && written != value && tab_line_follows(&text[content.end..]) {
+            return Err(Refusal::TabLine);
+        }
         let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
         return Ok((content, if touches { format!(" {written}") } else { written }));
     }
@@ -141,6 +144,12 @@ fn bytes(
         }
         _ => Ok((at..at, format!(" {written}"))),
     }
+}
+
+/// Whether a line of white space with a tab in it comes next: part of a plain scalar, an error behind quotes.
+fn tab_line_follows(rest: &str) -> bool {
+    let blank = &rest[..rest.len() - rest.trim_start().len()];
+    blank.find(|c: char| c != ' ' && c != '\t').is_some_and(|line_break| blank[line_break..].contains('\t'))
 }
 
 /// Whether a collection is written in brackets.

@@ -111,6 +111,7 @@ fn layout_around_the_value_stays() {
         ("image: &i\n  tag: &t v1\n", "v1", "v2"),
         ("image:\n  tag: !!str 1.20\n", "1.20", "v2"),
         ("image:\n  tag: &t !!str 'v1'\n", "'v1'", "'v2'"),
+        ("image:\n  tag: v1\n    \t\nx: 1\n", "v1", "v2"),
         ("image:\n  tag: &t:v1\n", ":v1", " v2"),
         ("image:\n  tag: ! v1\n", "! v1", "! v2"),
         ("image:\n  tag: one\n    and two\n  x: 1\n", "one\n    and two", "v2"),

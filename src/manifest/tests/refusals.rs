@@ -106,6 +106,7 @@ fn not_a_plain_value() {
         tag("image:\n  tag: '{{ .Chart.AppVersion }}'\n"),
         tag("image:\n  ? tag\n  ? other\n"),
         tag("image: {tag, other: x}\n"),
+        refusal("tag: v1\n  \t\nx: 1\n", helm("tag", "1.20")),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
 2:8: `image.tag` is a block scalar (`|` or `>`), which is not edited; write it on one line
@@ -117,6 +118,7 @@ fn not_a_plain_value() {
 2:8: `image.tag` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads
 3:3: `image.tag` has no `:` and so no place for a value; write it as `key: value`
 1:12: `image.tag` has no `:` and so no place for a value; write it as `key: value`
+1:6: `tag` needs quotes for this value, and a blank line after it holds a tab, which YAML allows only after an unquoted value; remove the tab
 "#);
 }
 
