@@ -54,6 +54,9 @@ pub(crate) fn shared_registry() -> &'static Registry {
         let registry = Registry::start();
         for pid in process::children("docker-registry") {
             process::adopt(pid, "KILL");
+            let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let config = arguments.split('\0').find(|argument| argument.ends_with("/config.yml"));
+            process::abandon(config.and_then(|path| std::path::Path::new(path).parent()).unwrap());
         }
         registry
     });
