@@ -18,6 +18,11 @@ fn says(what: &'static str) -> impl Fn(&Value) -> bool {
     move |node| node["message"].as_str().is_some_and(|message| message.contains(what))
 }
 
+/// Waits until the step that is announced has a process.
+fn a_step_runs(daemon: &Buildkitd) {
+    wait_for("the RUN to begin", Duration::from_secs(30), || (!daemon.steps().is_empty()).then_some(()));
+}
+
 /// Waits until no step runs in `daemon`'s containers.
 fn no_step_runs(daemon: &Buildkitd) {
     wait_for("the RUN to be gone", Duration::from_secs(10), || daemon.steps().is_empty().then_some(()));
@@ -40,7 +45,7 @@ async fn a_timed_out_step_fails_kills_its_run_and_stays_failed() {
     step["timeout"] = json!("20s");
     let running = shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
     expect_phase(&running, "Running");
-    wait_for("the RUN to begin", Duration::from_secs(10), || (!daemon.steps().is_empty()).then_some(()));
+    a_step_runs(&daemon);
     let node = shop.plugin.drive(&workflow, &step).await;
     expect_phase(&node, "Failed");
     let message = node["message"].as_str().unwrap();
@@ -60,6 +65,7 @@ async fn sigterm_stops_the_run_and_the_process_and_later_polls_go_to_the_next_si
     let shop = Shop::with(Setup::new(daemon.address()).start(), ENDLESS).await;
     let (workflow, step) = (Workflow::new(), template(shop.build(json!({}))));
     shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
+    a_step_runs(&daemon);
     shop.plugin.signal("TERM");
     assert!(shop.plugin.exit().await.success());
     no_step_runs(&daemon);
@@ -73,6 +79,7 @@ async fn a_step_that_nobody_asks_for_any_more_is_cancelled() {
     let shop = Shop::with(plugin, ENDLESS).await;
     let (workflow, step) = (Workflow::new(), template(shop.build(json!({}))));
     shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
+    a_step_runs(&daemon);
     no_step_runs(&daemon);
     let (_, reply) = shop.plugin.poll(&workflow, &step).await;
     expect_phase(&reply["node"], "Error");

@@ -7,6 +7,7 @@ mod support;
 
 mod argo;
 mod buildkit;
+mod confined;
 mod lifecycle;
 mod main_job;
 mod rpc;

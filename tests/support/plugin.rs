@@ -14,8 +14,23 @@ use super::process::{self, Process};
 
 /// The agent's token: 32 characters, as `argoexec agent init` makes them.
 pub(crate) const TOKEN: &str = "0123456789abcdefghijklmnopqrstuv";
-/// The trace id of every workflow of [`Plugin::template`] is in its uid.
+/// How long a node may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+const SECRETS: &str = "ARGO_BUILDKIT_SECRETS_DIR";
+
+/// The plugin's files are at /mnt, the binary at /media; then every mount but /dev/shm becomes read-only.
+const CONFINE: &str = r#"
+mount --bind "$1" /mnt
+mount --bind "$2" /media
+shift 2
+mount -t tmpfs -o mode=1777 shm /dev/shm
+for mount in $(awk '{print $5}' /proc/self/mountinfo | sort -u); do
+  case $mount in /dev/shm | /proc* | /sys*) ;; *) mount -o remount,bind,ro "$mount" || [ "$mount" != / ] ;; esac
+done
+exec setpriv --reuid 8737 --regid 8737 --clear-groups --bounding-set -all --inh-caps -all --no-new-privs \
+  /media/argo-buildkit "$@"
+"#;
 
 /// A running `argo-buildkit serve`.
 pub(crate) struct Plugin {
@@ -61,7 +76,11 @@ impl Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).arg("serve");
         command.env("ARGO_BUILDKIT_LISTEN", "127.0.0.1:0").env("ARGO_BUILDKIT_OPS_LISTEN", "127.0.0.1:0");
-        command.env("BUILDKIT_HOST", buildkit).env("ARGO_BUILDKIT_TOKEN_FILE", root.path().join("token"));
+        // A killed plugin leaves its temporary files where they go with the test.
+        command
+            .env("TMPDIR", root.path())
+            .env("BUILDKIT_HOST", buildkit)
+            .env("ARGO_BUILDKIT_TOKEN_FILE", root.path().join("token"));
         command.env("ARGO_BUILDKIT_LOG", "debug,h2=info,hyper_util=info,hyper=info,tower=info");
         Self { root, command }
     }
@@ -78,9 +97,26 @@ impl Setup {
         self
     }
 
+    /// As in the agent's pod: uid 8737, no capability, and nothing to write to but /dev/shm.
+    pub(crate) fn confined(self) -> Self {
+        let open = Command::new("chmod").args(["-R", "a+rX"]).arg(self.root.path()).status().unwrap();
+        assert!(open.success());
+        let binary = Path::new(env!("CARGO_BIN_EXE_argo-buildkit")).parent().unwrap();
+        let mut command = Command::new(bin::system("unshare", "util-linux"));
+        command.env_clear().args(["--mount", "--propagation", "private", "sh", "-ec", CONFINE, "confine"]);
+        command.arg(self.root.path()).arg(binary).args(self.command.get_args());
+        let kept = self.command.get_envs().filter(|(name, _)| *name != "TMPDIR");
+        command.envs(kept.filter_map(|(name, value)| Some((name, value?))));
+        Self { root: self.root, command }
+            .env("ARGO_BUILDKIT_TOKEN_FILE", "/mnt/token")
+            .env(SECRETS, "/mnt/secrets")
+    }
+
     /// Secrets from a directory, each written with [`Plugin::put`].
     pub(crate) fn start(mut self) -> Plugin {
-        self.command.arg("--secrets-dir").arg(self.root.path().join("secrets"));
+        if !self.command.get_envs().any(|(name, _)| name == SECRETS) {
+            self.command.env(SECRETS, self.root.path().join("secrets"));
+        }
         self.start_without_secrets()
     }
 

@@ -64,7 +64,8 @@ pub(super) async fn resumable(
         request.reference = name(cx, attempt.number);
         let ended = match attempt.known {
             Recalled::NotFound => start(engine, &request, inputs, cx).await,
-            Recalled::Running => follow(engine, &request, cx).await,
+            // A result is followed too: its replay has the steps and the log that history alone lacks.
+            Recalled::Running | Recalled::Succeeded(_) => follow(engine, &request, cx).await,
             ended => Ok(ended),
         };
         match ended {
