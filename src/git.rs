@@ -10,6 +10,7 @@ mod error;
 mod fetch;
 mod gate;
 mod http;
+mod lanes;
 mod names;
 mod pkt;
 mod push;
@@ -76,6 +77,7 @@ impl Default for GitOptions {
 pub struct Git {
     client: reqwest::Client,
     options: GitOptions,
+    lanes: lanes::Lanes,
 }
 
 impl Git {
@@ -102,7 +104,7 @@ impl Git {
             builder().tls_certs_only(extra).build()
         });
         let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
-        Ok(Self { client, options })
+        Ok(Self { client, options, lanes: lanes::Lanes::default() })
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
@@ -135,7 +137,7 @@ impl Git {
     /// Puts one commit on top of the request's branch, or finds that none is needed.
     ///
     /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
-    /// whenever somebody else pushed first. Nothing changed is success without a commit. Dropping the future stops it,
+    /// whenever somebody else pushed first. Requests of this client to one branch take turns. Nothing changed is success without a commit. Dropping the future stops it,
     /// except for a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
     ///
     /// # Errors

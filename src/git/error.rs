@@ -119,7 +119,8 @@ pub enum GitError {
     },
     /// Others kept pushing until the request's deadline.
     #[error(
-        "branch `{branch}` of `{repo}` could not be updated in time: {attempts} tries, the last one failed because          {last}"
+        "branch `{branch}` of `{repo}` was not updated before the deadline ({attempts} tries); the last one ended \
+         with: {last}"
     )]
     Conflict {
         /// The repository.

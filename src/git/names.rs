@@ -13,7 +13,7 @@ pub(super) fn suggest(names: &[String], wanted: &str) -> String {
     if !close.is_empty() {
         return format!("; did you mean {}?", close.join(" or "));
     }
-    let shown: Vec<_> = names.iter().take(SHOWN).map(|n| quote(n)).collect();
+    let shown: Vec<_> = names.iter().take(SHOWN).map(quote).collect();
     let more = if names.len() > SHOWN { ", …" } else { "" };
     if shown.is_empty() { String::new() } else { format!("; there are: {}{more}", shown.join(", ")) }
 }

@@ -39,6 +39,11 @@ impl<'a> Reader<'a> {
         &self.store
     }
 
+    /// The branch's full name.
+    pub(super) fn reference(&self) -> &str {
+        &self.reference
+    }
+
     /// Forgets the connection after an error.
     pub(super) fn reset(&mut self) {
         self.session = None;

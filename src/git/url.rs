@@ -125,7 +125,7 @@ fn decode(path: &str) -> Option<String> {
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {
         bytes.extend(hex::decode(part.get(..2)?).ok()?);
-        bytes.extend(part[2..].as_bytes());
+        bytes.extend(&part.as_bytes()[2..]);
     }
     String::from_utf8(bytes).ok()
 }

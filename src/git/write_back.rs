@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use git2::Oid;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::GitError;
@@ -105,6 +106,8 @@ pub(super) struct Writer<'a> {
     sent: Vec<(Oid, Vec<FileChange>)>,
     /// After it no further try is begun.
     limit: Instant,
+    /// How the last try ended.
+    last: String,
 }
 
 /// A commit that is ready, or a branch that needs none.
@@ -125,15 +128,36 @@ pub(super) type Edit<'a, E> = &'a (dyn Fn(&Files) -> Result<Files, E> + Send + S
 impl<'a> Writer<'a> {
     pub(super) async fn new(git: &'a Git, request: &'a WriteBack) -> Result<Self, GitError> {
         let reader = Reader::new(git, request).await?;
-        Ok(Self { git, request, reader, attempts: 0, sent: Vec::new(), limit: request.deadline })
+        Ok(Self {
+            git,
+            request,
+            reader,
+            attempts: 0,
+            sent: Vec::new(),
+            limit: request.deadline,
+            last: "the branch was not read in time".to_owned(),
+        })
+    }
+
+    /// Waits for this process's other writers of the branch.
+    async fn turn(&mut self) -> Result<OwnedMutexGuard<()>, GitError> {
+        let repo = self.request.repo.to_string();
+        tokio::select! {
+            turn = self.git.lanes.turn(&repo, self.reader.reference()) => return Ok(turn),
+            () = self.request.push_gate.closed() => return Err(GitError::Stopped { repo }),
+            () = tokio::time::sleep_until(self.limit) => {}
+        }
+        self.last = "commits of other steps to the branch were still under way".to_owned();
+        Err(self.late())
     }
 
     /// Tries until it landed, cannot land, or the deadline passed.
     pub(super) async fn run<E>(mut self, edit: Edit<'_, E>) -> Result<Landed, WriteError<E>> {
+        let _turn = self.turn().await?;
         let mut outages = 0;
         let mut pauses = pauses();
         loop {
-            let last = match self.once(edit).await {
+            self.last = match self.once(edit).await {
                 Ok(Tried::Done(landed)) => return Ok(landed),
                 Ok(Tried::Again(why)) => why,
                 Err(WriteError::Git(e)) if self.may_repeat(&e) && outages < MAX_OUTAGES => {
@@ -147,9 +171,10 @@ impl<'a> Writer<'a> {
             tracing::info!(
                 attempts = self.attempts,
                 pause_ms = pause.as_millis(),
-                "commit did not land: {last}"
+                "commit did not land: {}",
+                self.last
             );
-            self.pause(pause, last).await?;
+            self.pause(pause).await?;
         }
     }
 
@@ -157,11 +182,20 @@ impl<'a> Writer<'a> {
         matches!(error, GitError::Unavailable { .. })
     }
 
-    async fn pause(&mut self, pause: Duration, last: String) -> Result<(), GitError> {
+    /// The deadline passed.
+    fn late(&self) -> GitError {
+        GitError::Conflict {
+            repo: self.request.repo.to_string(),
+            branch: self.request.branch.clone(),
+            attempts: self.attempts,
+            last: self.last.clone(),
+        }
+    }
+
+    async fn pause(&mut self, pause: Duration) -> Result<(), GitError> {
         let repo = self.request.repo.to_string();
         if Instant::now() + pause >= self.limit {
-            let (branch, attempts) = (self.request.branch.clone(), self.attempts);
-            return Err(GitError::Conflict { repo, branch, attempts, last });
+            return Err(self.late());
         }
         tokio::select! {
             // After a push of unknown outcome the ref is asked first.
@@ -171,13 +205,8 @@ impl<'a> Writer<'a> {
     }
 
     async fn once<E>(&mut self, edit: Edit<'_, E>) -> Result<Tried, WriteError<E>> {
-        let late = GitError::Unavailable {
-            repo: self.request.repo.to_string(),
-            action: "read",
-            what: "the branch was not read before the deadline".to_owned(),
-            source: None,
-        };
-        match timeout_at(self.limit, self.prepare(edit)).await.unwrap_or(Err(WriteError::Git(late)))? {
+        let prepared = timeout_at(self.limit, self.prepare(edit)).await;
+        match prepared.unwrap_or_else(|_| Err(WriteError::Git(self.late())))? {
             Prepared::Done(landed) => Ok(Tried::Done(landed)),
             Prepared::Ready(parcel, oid, files) => Ok(self.push(parcel, oid, files).await?),
         }
