@@ -13,3 +13,4 @@ mod main_job;
 mod rpc;
 mod sandbox;
 mod secrets;
+mod ssh;

@@ -147,16 +147,6 @@ impl Plugin {
         format!("http://{}", self.plugin)
     }
 
-    /// The port of the plugin.
-    pub(crate) fn port(&self) -> u16 {
-        self.plugin.rsplit_once(':').unwrap().1.parse().unwrap()
-    }
-
-    /// The file with the agent's token.
-    pub(crate) fn token_file(&self) -> std::path::PathBuf {
-        self.root.path().join("token")
-    }
-
     /// One call, with the right token.
     pub(crate) async fn poll(&self, workflow: &Workflow, template: &Value) -> (StatusCode, Value) {
         let request = client().post(format!("{}/api/v1/template.execute", self.url())).bearer_auth(TOKEN);
