@@ -8,6 +8,7 @@ mod support;
 mod argo;
 mod buildkit;
 mod confined;
+mod docs;
 mod lifecycle;
 mod main_job;
 mod rpc;

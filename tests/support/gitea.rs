@@ -50,8 +50,15 @@ impl Gitea {
         admin(root.path(), &[&create[..], &user].concat());
         let token =
             ["admin", "user", "generate-access-token", "--username", ADMIN, "--scopes", "all", "--raw"];
-        // As root, a warning comes first.
-        let admin_token = admin(root.path(), &token).lines().last().unwrap().trim().to_owned();
+        // As root, a warning comes with it, in no certain order.
+        let said = admin(root.path(), &token);
+        let is_token = |line: &&str| line.len() == 40 && line.bytes().all(|b| b.is_ascii_hexdigit());
+        let admin_token = said
+            .lines()
+            .map(str::trim)
+            .find(is_token)
+            .unwrap_or_else(|| panic!("no token in: {said}"))
+            .to_owned();
         let mut process = Process::spawn("gitea", command(root.path(), &["web"]), &root.path().join("log"));
         process.wait_until("for /api/healthz", |_| healthy(&host));
         Self { process, root, host, ssh, admin_token }

@@ -1,0 +1,73 @@
+//! The examples of docs/steps.md run as they stand, with the hosts and owners of the test's own servers.
+
+use serde_json::{Value, json};
+
+use crate::support::plugin::{Setup, output, tree};
+use crate::support::shared::World;
+
+const DOCS: &str = include_str!("../../docs/steps.md");
+
+/// Every fenced YAML block that is a template.
+fn examples() -> Vec<&'static str> {
+    let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.filter(|block| block.contains("plugin:")).collect()
+}
+
+#[tokio::test]
+async fn every_example_of_the_documentation_runs() {
+    let world = World::shared().await;
+    let gitea = world.gitea;
+    let owner = gitea.user("docs").await;
+    let (api, gitops) = (gitea.repo(&owner, "api").await, gitea.repo(&owner, "gitops").await);
+    let dockerfile = "FROM scratch AS runtime\nARG VERSION\nCOPY main.txt /\nFROM runtime\n";
+    let source = tree(&[
+        ("Dockerfile", dockerfile),
+        ("main.txt", "hello"),
+        ("services/api/Dockerfile", dockerfile),
+        ("services/api/main.txt", "hello"),
+    ]);
+    let revision = api.push_directory(source.path(), "main", "first").await;
+    let kustomization = format!("images:\n- name: {}\n  newTag: old\n", api.full_name());
+    let manifests = tree(&[
+        ("charts/api/values.yaml", "image:\n  tag: old\n"),
+        ("overlays/prod/kustomization.yaml", &kustomization),
+    ]);
+    gitops.push_directory(manifests.path(), "main", "lay out").await;
+
+    let plugin = Setup::new(world.buildkitd.address()).start();
+    let token = gitea.token(&owner, &["write:repository", "write:package"]).await;
+    plugin.put("gitea-credentials", "username", &owner);
+    plugin.put("gitea-credentials", "password", &token);
+    plugin.put("registry-credentials", ".dockerconfigjson", &gitea.docker_config_json(&owner, &token));
+    plugin.put("npm", ".npmrc", "//registry.example/:_authToken=npm_0123456789\n");
+
+    let examples = examples();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let here = example
+            .replace("https://gitea.example.com/shop/api.git", &api.url())
+            .replace("https://gitea.example.com/ops/gitops.git", &gitops.url())
+            .replace("gitea.example.com/shop/api", &api.image())
+            .replace("cache.example.com", world.registry.host())
+            .replace("name: shop/api", &format!("name: {}", api.full_name()))
+            .replace("5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d", &revision)
+            .replace("{{retries}}", "0");
+        let mut template: Value = serde_saphyr::from_str(&here).unwrap();
+        if template["metadata"]["annotations"]["attempt"] == "0" {
+            // The shortest example is of a public repository and an open registry.
+            template["plugin"]["buildkit"]["build"]["context"] =
+                json!({"repo": api.url(), "secret": "gitea-credentials"});
+            template["plugin"]["buildkit"]["build"]["registry-secret"] = json!("registry-credentials");
+        }
+        let node = plugin.node(&template).await;
+        assert_eq!(node["phase"], "Succeeded", "{}\n{here}", node["message"]);
+        for declared in template["outputs"]["parameters"].as_array().into_iter().flatten() {
+            output(&node, declared["name"].as_str().unwrap());
+        }
+    }
+    let values = gitops.read("main", "charts/api/values.yaml").await.unwrap();
+    assert!(values.contains("1.4.0"), "{values}");
+    assert!(
+        gitops.read("main", "overlays/prod/kustomization.yaml").await.unwrap().contains("digest: sha256:")
+    );
+}
