@@ -29,7 +29,7 @@ execute() { # REQUEST-FILE
     case $phase in
       Pending | Running) live "$message" "${message%% · *}" ;;
       Succeeded) break ;;
-      *) fail "the node ended as $phase: $message" ;;
+      *) log='' && fail "the node ended as $phase: $message" ;;
     esac
     sleep "$(in_seconds "$requeue")"
   done

@@ -1,0 +1,173 @@
+//! README.md: what it shows runs, and what it says of the settings is so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::git_http::GitHttp;
+use crate::support::shared::{shared_buildkitd, shared_registry};
+
+const README: &str = include_str!("../../README.md");
+const BINARY: &str = env!("CARGO_BIN_EXE_argo-buildkit");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The fenced blocks in `language`.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    README.split(&*fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+fn template() -> &'static str {
+    blocks("yaml").into_iter().find(|block| block.contains("plugin:")).unwrap()
+}
+
+/// What Argo makes of the template.
+fn substituted() -> String {
+    template()
+        .replace("{{inputs.parameters.revision}}", "main")
+        .replace("{{inputs.parameters.version}}", "1.4.0")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn succeeded(output: &Output) -> String {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    stdout
+}
+
+#[test]
+fn every_command_is_one_that_a_test_runs() {
+    let commands: Vec<_> = blocks("sh").iter().flat_map(|block| block.lines()).collect();
+    let known = ["make demo", "make test", "argo-buildkit run --secrets-dir secrets build-and-promote.yaml"];
+    assert_eq!(commands, known);
+    // `make test` is what runs this test; `make -n` tells that it is the one meant.
+    let plan = succeeded(&Command::new("make").args(["-n", "test"]).current_dir(ROOT).output().unwrap());
+    assert!(plan.contains("cargo test --locked"), "{plan}");
+}
+
+#[test]
+fn the_template_is_a_valid_step_with_outputs_it_has() {
+    let template = yaml(&substituted());
+    let step = argo_buildkit::step::parse(&template["plugin"]["buildkit"]).unwrap();
+    let declared = template["outputs"]["parameters"].as_array().unwrap().iter();
+    let declared: Vec<_> = declared.map(|p| p["name"].as_str().unwrap().to_owned()).collect();
+    step.check_declared(&declared).unwrap();
+}
+
+#[test]
+fn the_template_runs_from_a_terminal() {
+    let (git, registry) = (GitHttp::start("ci", "pw"), shared_registry());
+    let busybox = registry.push_busybox(shared_buildkitd().address());
+    let work = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = work.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("api/Dockerfile", &format!("FROM {busybox}\nRUN echo built > /built\n"));
+    let values = "image:\n  tag: \"1.3.0\"   # for people\n  digest: \"\"\n";
+    write("gitops/charts/api/values.yaml", values);
+    git.commit_directory("shop/api", "main", &work.path().join("api"), "add the service");
+    git.commit_directory("ops/gitops", "main", &work.path().join("gitops"), "add the chart");
+    write("secrets/git-credentials/username", "ci");
+    write("secrets/git-credentials/password", "pw");
+    write("secrets/registry-credentials/.dockerconfigjson", "{\"auths\": {}}");
+    let here =
+        substituted().replace("https://git.example.com", git.url()).replace("registry.example.com", registry.host());
+    write("build-and-promote.yaml", &here);
+
+    let line = blocks("sh").into_iter().find_map(|block| block.strip_prefix("argo-buildkit ")).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(line.split_whitespace()).current_dir(&work).env("BUILDKIT_HOST", shared_buildkitd().address());
+    let outputs = succeeded(&command.output().unwrap());
+    let digest = outputs.lines().find_map(|line| line.strip_prefix("digest: ")).unwrap();
+    let expected = values.replace("1.3.0", "1.4.0").replace("digest: \"\"", &format!("digest: \"{digest}\""));
+    assert_eq!(git.read("ops/gitops", "main", "charts/api/values.yaml"), expected);
+}
+
+/// Argo's rules for such a ConfigMap (argo-workflows `pkg/plugins/spec/plugin_types.go`).
+#[test]
+fn the_config_map_is_one_that_argo_takes() {
+    let map = blocks("yaml").into_iter().map(yaml).find(|value| value["kind"] == "ConfigMap").unwrap();
+    assert!(map["metadata"]["name"].as_str().unwrap().ends_with("-executor-plugin"));
+    assert_eq!(map["metadata"]["labels"]["workflows.argoproj.io/configmap-type"], "ExecutorPlugin");
+    assert_eq!(map["data"]["sidecar.automountServiceAccountToken"], "true");
+    let container = yaml(map["data"]["sidecar.container"].as_str().unwrap());
+    let typed: k8s_openapi::api::core::v1::Container = serde_json::from_value(container.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), container, "a field that Kubernetes does not know");
+    let resources = typed.resources.unwrap();
+    assert!(resources.requests.is_some() && resources.limits.is_some());
+    assert_eq!(typed.security_context.unwrap().run_as_user, Some(8737));
+    let listen = settings()["--listen"].clone();
+    assert_eq!(listen.1, format!("127.0.0.1:{}", typed.ports.unwrap()[0].container_port));
+    for variable in typed.env.unwrap() {
+        assert!(settings().values().any(|(name, _)| *name == variable.name), "{}", variable.name);
+    }
+}
+
+/// Flag → variable and default, as README's table has them.
+fn settings() -> BTreeMap<String, (String, String)> {
+    let rows = README.lines().filter(|line| line.starts_with("| `--"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        (cells[1].clone(), (cells[2].clone(), cells[3].clone()))
+    })
+    .collect()
+}
+
+#[test]
+fn the_settings_are_those_of_the_binary() {
+    let help = succeeded(&Command::new(BINARY).args(["serve", "--help"]).env_clear().output().unwrap());
+    let between = |text: &str, from: &str, to: char| {
+        text.split_once(from).map(|(_, rest)| rest.split(to).next().unwrap_or_default().to_owned())
+    };
+    let mut flags = BTreeMap::new();
+    for entry in help.split("\n      --").skip(1) {
+        let name = format!("--{}", entry.split([' ', '\n']).next().unwrap());
+        let variable = between(entry, "[env: ", '=').unwrap();
+        flags.insert(name, (variable, between(entry, "[default: ", ']').unwrap_or_default()));
+    }
+    assert!(flags.len() > 10, "{help}");
+    assert_eq!(settings(), flags);
+}
+
+#[test]
+fn the_demo_shows_the_main_job_and_leaves_nothing_running() {
+    let output = Command::new("make")
+        .arg("demo")
+        .current_dir(ROOT)
+        .env("ARGO_BUILDKIT_BIN", BINARY)
+        .env_remove("KEEP")
+        .output()
+        .unwrap();
+    let said = succeeded(&output);
+    let digest = said.lines().find_map(|line| line.trim().strip_prefix("digest  ")).unwrap();
+    assert!(digest.starts_with("sha256:") && digest.len() == 71, "{said}");
+    assert!(said.contains(&format!("+  digest: \"{digest}\"")), "{said}");
+    assert!(said.contains("Managed-By: argo-buildkit"), "{said}");
+    let cached = |what: &str| {
+        let line = said.lines().find(|line| line.trim().starts_with(what)).unwrap();
+        line.split_once(" of ").unwrap().0.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(cached("first build and commit"), 0, "{said}");
+    assert!(cached("after the source change") > 0, "{said}");
+
+    let pids: Vec<_> = said.lines().filter_map(|line| line.rsplit_once("  pid ")).map(|(_, pid)| pid).collect();
+    assert_eq!(pids.len(), 4, "{said}");
+    let room = said.lines().find_map(|line| line.strip_prefix("Starting the servers in ")).unwrap();
+    assert!(!Path::new(room).exists(), "{room} is still there");
+    for pid in pids {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!text(&arguments).contains(room), "{pid} still runs");
+    }
+}
