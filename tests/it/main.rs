@@ -11,6 +11,7 @@ mod confined;
 mod docs;
 mod lifecycle;
 mod main_job;
+mod readme;
 mod rpc;
 mod sandbox;
 mod secrets;

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::git_http::GitHttp;
+use crate::support::git::GitServer;
 use crate::support::shared::{shared_buildkitd, shared_registry};
 
 const README: &str = include_str!("../../README.md");
@@ -66,33 +66,38 @@ fn the_template_is_a_valid_step_with_outputs_it_has() {
 
 #[test]
 fn the_template_runs_from_a_terminal() {
-    let (git, registry) = (GitHttp::start("ci", "pw"), shared_registry());
+    let (git, registry) = (GitServer::start("ci", "pw"), shared_registry());
     let busybox = registry.push_busybox(shared_buildkitd().address());
+    let values = "image:\n  tag: \"1.3.0\"   # for people\n  digest: \"\"\n";
+    git.create("api", &[("Dockerfile", &format!("FROM {busybox}\nRUN echo built > /built\n"))]);
+    git.create("gitops", &[("charts/api/values.yaml", values)]);
     let work = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = work.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("api/Dockerfile", &format!("FROM {busybox}\nRUN echo built > /built\n"));
-    let values = "image:\n  tag: \"1.3.0\"   # for people\n  digest: \"\"\n";
-    write("gitops/charts/api/values.yaml", values);
-    git.commit_directory("shop/api", "main", &work.path().join("api"), "add the service");
-    git.commit_directory("ops/gitops", "main", &work.path().join("gitops"), "add the chart");
     write("secrets/git-credentials/username", "ci");
     write("secrets/git-credentials/password", "pw");
     write("secrets/registry-credentials/.dockerconfigjson", "{\"auths\": {}}");
-    let here =
-        substituted().replace("https://git.example.com", git.url()).replace("registry.example.com", registry.host());
+    let here = substituted()
+        .replace("https://git.example.com/shop/api.git", &git.url("api"))
+        .replace("https://git.example.com/ops/gitops.git", &git.url("gitops"))
+        .replace("registry.example.com", registry.host());
     write("build-and-promote.yaml", &here);
 
     let line = blocks("sh").into_iter().find_map(|block| block.strip_prefix("argo-buildkit ")).unwrap();
     let mut command = Command::new(BINARY);
-    command.args(line.split_whitespace()).current_dir(&work).env("BUILDKIT_HOST", shared_buildkitd().address());
+    command
+        .args(line.split_whitespace())
+        .current_dir(&work)
+        .env("BUILDKIT_HOST", shared_buildkitd().address());
     let outputs = succeeded(&command.output().unwrap());
     let digest = outputs.lines().find_map(|line| line.strip_prefix("digest: ")).unwrap();
     let expected = values.replace("1.3.0", "1.4.0").replace("digest: \"\"", &format!("digest: \"{digest}\""));
-    assert_eq!(git.read("ops/gitops", "main", "charts/api/values.yaml"), expected);
+    let show = ["show", "main:charts/api/values.yaml"];
+    let shown = Command::new("git").arg("-C").arg(git.path("gitops")).args(show).output().unwrap();
+    assert_eq!(succeeded(&shown), expected);
 }
 
 /// Argo's rules for such a ConfigMap (argo-workflows `pkg/plugins/spec/plugin_types.go`).
@@ -162,7 +167,8 @@ fn the_demo_shows_the_main_job_and_leaves_nothing_running() {
     assert_eq!(cached("first build and commit"), 0, "{said}");
     assert!(cached("after the source change") > 0, "{said}");
 
-    let pids: Vec<_> = said.lines().filter_map(|line| line.rsplit_once("  pid ")).map(|(_, pid)| pid).collect();
+    let pids: Vec<_> =
+        said.lines().filter_map(|line| line.rsplit_once("  pid ")).map(|(_, pid)| pid).collect();
     assert_eq!(pids.len(), 4, "{said}");
     let room = said.lines().find_map(|line| line.strip_prefix("Starting the servers in ")).unwrap();
     assert!(!Path::new(room).exists(), "{room} is still there");
