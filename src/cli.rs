@@ -6,6 +6,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Log;
 use crate::telemetry;
@@ -30,6 +31,16 @@ enum Command {
 }
 
 impl Command {
+    /// Two workers answer a thousand polls at once; one build needs none beside the main thread, and is
+    /// done sooner without the wake-ups between them. Blocking work has threads of its own.
+    fn runtime(&self) -> std::io::Result<Runtime> {
+        let mut builder = match self {
+            Self::Serve(_) => Builder::new_multi_thread(),
+            Self::Run(_) => Builder::new_current_thread(),
+        };
+        builder.worker_threads(2).enable_all().build()
+    }
+
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",
@@ -41,10 +52,7 @@ impl Command {
 impl Cli {
     /// Runs the subcommand, inside a runtime that fits it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        // One worker is enough for a door that does no work, and each costs memory; blocking work has
-        // threads of its own.
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(async {
+        self.command.runtime()?.block_on(async {
             let filter = self.log.log.as_deref().unwrap_or(self.command.default_log());
             let telemetry = telemetry::init(self.log.log_format, filter)?;
             let code = match self.command {
