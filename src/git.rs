@@ -5,6 +5,7 @@
 //! commit on top of a branch and lets the server's ref say that it landed.
 
 mod advert;
+mod clients;
 mod credentials;
 mod error;
 mod fetch;
@@ -27,6 +28,7 @@ mod write_back;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -39,6 +41,7 @@ pub use resolve::Resolved;
 pub use url::{BadRepoUrl, RepoUrl};
 pub use write_back::{FileChange, Files, Identity, Landed, WriteBack, WriteError};
 
+use clients::Clients;
 use transport::{Service, Session};
 
 /// How to talk to Git servers.
@@ -75,7 +78,7 @@ impl Default for GitOptions {
 /// A client for any number of Git servers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Git {
-    client: reqwest::Client,
+    clients: Arc<Clients>,
     options: GitOptions,
     lanes: lanes::Lanes,
 }
@@ -90,21 +93,8 @@ impl Git {
             Some(path) => read_bundle(path)?,
             None => Vec::new(),
         };
-        let builder = || {
-            reqwest::Client::builder()
-                // Servers tell Git clients from browsers by how the name begins.
-                .user_agent(concat!("git/argo-buildkit-", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(options.connect_timeout)
-                .read_timeout(options.read_timeout)
-                .redirect(same_host_only())
-        };
-        let client = builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
-            // An image without a CA store still has to reach http:// servers and the bundle's.
-            tracing::warn!(%error, "no system CA certificates: https works with the CA bundle only");
-            builder().tls_certs_only(extra).build()
-        });
-        let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
-        Ok(Self { client, options, lanes: lanes::Lanes::default() })
+        let clients = Arc::new(Clients::new(options.clone(), extra));
+        Ok(Self { clients, options, lanes: lanes::Lanes::default() })
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.

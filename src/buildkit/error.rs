@@ -65,10 +65,6 @@ impl BuildError {
         Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }
 
-    pub(super) fn ours(message: String) -> Self {
-        Self::new(Kind::Other, Fault::Ours, message)
-    }
-
     pub(super) fn unreachable(address: &Address, tls: bool, why: &str) -> Self {
         let advice = classify::unreachable_advice(why, tls);
         let message = format!("cannot reach buildkitd at {address}: {why}; {advice}");

@@ -62,7 +62,7 @@ impl Session {
         let mut router = tonic::transport::Server::builder()
             .add_service(health)
             .add_service(secrets::service(self.secrets))
-            .add_service(auth::service(self.registries)?);
+            .add_service(auth::service(self.registries));
         if let Some(key) = &self.ssh {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
             router = router.add_service(ssh::service(key)?);

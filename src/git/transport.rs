@@ -72,7 +72,7 @@ impl Session {
     ) -> Result<Self, GitError> {
         let repo = url.to_string();
         let (link, mut reader) = if let Some(base) = url.http_base() {
-            let client = git.client.clone();
+            let client = git.clients.of(&base)?;
             let mut endpoint = Endpoint::new(client, repo.clone(), base, service, credentials);
             let reader = endpoint.advert().await?;
             (Link::Http(endpoint), reader)

@@ -5,22 +5,22 @@ use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::token::{self, Scheme};
-use super::{Auth, ImageRef, Login, OciError};
+use super::{Auth, ImageRef, LazyClient, Login, OciError};
 
 /// Every kind of manifest that has a digest of its own.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A client of registries: one HTTP connection pool, no state of its own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Registry {
-    client: reqwest::Client,
+    client: LazyClient,
 }
 
 impl Registry {
-    /// A client; fails when the machine's root certificates cannot be read.
-    pub fn new() -> Result<Self, OciError> {
-        Ok(Self { client: token::client()? })
+    /// A client. It reads the machine's root certificates when it is first asked something.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The digest of the manifest that `image` names, none when there is no such manifest.
@@ -53,7 +53,7 @@ impl Registry {
         insecure: bool,
         authorization: Option<SecretString>,
     ) -> Result<Response, OciError> {
-        let mut request = self.client.head(manifest_url(image, insecure)).header(ACCEPT, MANIFESTS);
+        let mut request = self.client.get()?.head(manifest_url(image, insecure)).header(ACCEPT, MANIFESTS);
         if let Some(value) = authorization {
             let mut header =
                 http::HeaderValue::from_str(value.expose_secret()).map_err(|_| OciError::Unexpected {
@@ -78,7 +78,7 @@ impl Registry {
         match (challenge.and_then(token::parse_challenge), login) {
             (Some(Scheme::Bearer(mut challenge)), _) => {
                 challenge.scopes = vec![format!("repository:{}:pull", image.repository())];
-                let token = token::fetch(&self.client, &challenge, login).await?;
+                let token = token::fetch(self.client.get()?, &challenge, login).await?;
                 Ok(Some(format!("Bearer {}", token.value.expose_secret()).into()))
             }
             (Some(Scheme::Basic), Some(Login::Password { user, password })) => {

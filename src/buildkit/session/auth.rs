@@ -8,20 +8,18 @@ use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
 
 use super::authority::Authority;
-use crate::buildkit::error::BuildError;
 use crate::oci::token::{self, Challenge};
-use crate::oci::{self, Login, OciError};
+use crate::oci::{self, LazyClient, Login, OciError};
 use crate::outcome::Fault;
 
 struct Served {
     logins: Arc<oci::Auth>,
     authority: Authority,
-    client: reqwest::Client,
+    client: LazyClient,
 }
 
-pub(super) fn service(logins: Arc<oci::Auth>) -> Result<AuthServer<impl Auth>, BuildError> {
-    let client = token::client().map_err(|e| BuildError::ours(e.to_string()))?;
-    Ok(AuthServer::new(Served { logins, authority: Authority::of_process(), client }))
+pub(super) fn service(logins: Arc<oci::Auth>) -> AuthServer<impl Auth> {
+    AuthServer::new(Served { logins, authority: Authority::of_process(), client: LazyClient::default() })
 }
 
 #[tonic::async_trait]
@@ -32,9 +30,10 @@ impl Auth for Served {
         request: Request<proto::CredentialsRequest>,
     ) -> Result<Response<proto::CredentialsResponse>, Status> {
         let host = request.into_inner().host;
+        let client = || self.client.get().map_err(|e| status(&host, &e));
         let (username, secret) = match self.logins.login(&host) {
             // The daemon also asks on behalf of other clients that have no authority, to compare logins.
-            Some(Login::Password { user, password }) if !token::is_bearer(&self.client, &host).await => {
+            Some(Login::Password { user, password }) if !token::is_bearer(client()?, &host).await => {
                 (user.clone(), password.expose_secret().to_owned())
             }
             // An identity token is good for token servers alone.
@@ -50,8 +49,9 @@ impl Auth for Served {
         let request = request.into_inner();
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
-        let token =
-            token::fetch(&self.client, &challenge, login).await.map_err(|e| status(&request.host, &e))?;
+        let refused = |e: OciError| status(&request.host, &e);
+        let client = self.client.get().map_err(refused)?;
+        let token = token::fetch(client, &challenge, login).await.map_err(refused)?;
         Ok(Response::new(proto::FetchTokenResponse {
             token: token.value.expose_secret().to_owned(),
             expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),
