@@ -100,7 +100,11 @@ impl World {
     /// The same build by BuildKit's own client.
     pub(crate) fn buildctl(&self, revision: Revision) -> Command {
         let mut command = Command::new(bin::testbed("buildctl"));
-        let secret = format!("id=GIT_AUTH_HEADER.{},src={}", self.git.host(), self.file("header").display());
+        let secret = format!(
+            "id=GIT_AUTH_HEADER.{},src={}",
+            host(&self.git.url("shop")),
+            self.file("header").display()
+        );
         let context = format!("context={}#{}", self.git.url("shop"), self.revision(revision));
         command
             .args(["--addr", self.buildkitd.address(), "build", "--progress", "plain"])
@@ -108,6 +112,11 @@ impl World {
             .args(["--output", &format!("type=image,\"name={}\",push=true", self.tags().join(","))]);
         command
     }
+}
+
+/// `host:port` of a URL.
+fn host(url: &str) -> &str {
+    url.trim_start_matches("http://").split('/').next().unwrap()
 }
 
 /// The binary that is measured: this build's, or another one to compare with.
