@@ -62,7 +62,7 @@ get_builds() {
   name_binaries
   [[ $buildkitd != "$testbed"/* ]] || tools=(buildkit git-http)
   [[ -x $buildkitd && -x $git_http && -x $binary ]] ||
-    note 'A first run builds buildkitd with Go and argo-buildkit with Rust: 5 to 8 minutes on two cores, once.'
+    note 'A first run builds buildkitd with Go and argo-buildkit with Rust: 5 to 10 minutes on two cores, once.'
   start_build "${tools[0]}" tests/testbed/build.sh "${tools[@]}"
   [[ -n ${ARGO_BUILDKIT_BIN:-} ]] || start_build argo-buildkit cargo build --locked --color never
   while ! builds_ended; do

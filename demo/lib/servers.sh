@@ -6,12 +6,20 @@ readonly SERVERS=(argo-buildkit buildkitd docker-registry git-http)
 
 start_servers() {
   heading "Starting the servers in $room"
-  ((EUID == 0)) || note 'buildkitd runs the steps of a Dockerfile with runc, as root: by sudo.'
+  become_root
   registry=127.0.0.1:$(free_port) git=http://127.0.0.1:$(free_port)
   buildkit=unix://$room/buildkitd.sock
   start_registry
   start_git
   start_buildkitd
+}
+
+become_root() { # asks for the password now, if there is one to ask for
+  ((EUID != 0)) || return 0
+  doing='asking for root' log=''
+  command -v sudo >/dev/null || fail 'buildkitd needs root and there is no sudo: run this as root'
+  note 'buildkitd runs the steps of a Dockerfile with runc, as root: by sudo.'
+  sudo -v
 }
 
 start_registry() {
