@@ -26,5 +26,5 @@ lint: ## format, lints, docs
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-fuzz: ## a short fuzz run of the YAML editor (needs a nightly toolchain and cargo-fuzz)
-	cd fuzz && cargo +nightly fuzz run edit -- -max_total_time=60
+fuzz: ## a short fuzz run of the manifest editor (needs a nightly toolchain and cargo-fuzz)
+	cd fuzz && cargo +nightly fuzz run manifest -- -max_total_time=60

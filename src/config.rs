@@ -2,15 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::buildkit::{Address, Buildkit, Tls};
-use crate::git::{Git, GitOptions};
+use crate::duration::parse_timeout;
+use crate::engine::Engine;
+use crate::git::{Git, GitError, GitOptions};
 use crate::jobs::Limits;
 use crate::kube::Secrets;
-use crate::rpc::parse_timeout;
+use crate::metrics::Metrics;
+use crate::oci::{LazyClient, Registry};
 use crate::telemetry::LogFormat;
 
 /// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
@@ -92,8 +96,15 @@ pub struct Log {
 }
 
 impl Neighbours {
-    /// The client of buildkitd. Connects when first used.
-    pub fn buildkit(&self) -> Buildkit {
+    /// The engine that works with these neighbours.
+    pub fn engine(&self, metrics: Arc<Metrics>) -> Result<Engine, GitError> {
+        let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
+        let secrets = self.secrets_dir.clone().map_or_else(Secrets::from_api, Secrets::Directory);
+        let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
+        Ok(Engine::new(self.buildkit(), git, secrets, registry, metrics))
+    }
+
+    fn buildkit(&self) -> Buildkit {
         let files = (self.tls_ca.clone(), self.tls_cert.clone(), self.tls_key.clone());
         let tls = match files {
             (Some(ca), Some(cert), Some(key)) => {
@@ -103,16 +114,6 @@ impl Neighbours {
             _ => None,
         };
         Buildkit::new(self.buildkit_host.clone(), tls)
-    }
-
-    /// The client of Git servers.
-    pub fn git(&self) -> Result<Git, crate::git::GitError> {
-        Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })
-    }
-
-    /// Where Secrets come from.
-    pub fn secrets(&self) -> Secrets {
-        self.secrets_dir.clone().map_or_else(Secrets::from_api, Secrets::Directory)
     }
 }
 

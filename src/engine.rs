@@ -13,8 +13,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::buildkit::Buildkit;
-use crate::config::Neighbours;
-use crate::git::{Git, GitError, PushGate};
+use crate::git::{Git, PushGate};
 use crate::kube::Secrets;
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
@@ -45,24 +44,16 @@ pub struct Engine {
     metrics: Arc<Metrics>,
 }
 
-/// Why the engine cannot be made: a CA bundle that cannot be read, for instance.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the room that failed, named so")]
-pub enum EngineError {
-    #[error(transparent)]
-    Git(#[from] GitError),
-}
-
 impl Engine {
-    /// The engine of one process. Connects to nothing yet.
-    pub fn new(neighbours: &Neighbours, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
-        Ok(Self {
-            buildkit: neighbours.buildkit(),
-            git: neighbours.git()?,
-            secrets: neighbours.secrets(),
-            registry: Registry::new(),
-            metrics,
-        })
+    /// The engine of one process, on these clients. None of them connects before it is asked.
+    pub fn new(
+        buildkit: Buildkit,
+        git: Git,
+        secrets: Secrets,
+        registry: Registry,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { buildkit, git, secrets, registry, metrics }
     }
 
     /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
@@ -92,7 +83,9 @@ impl Engine {
                 Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
                 Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
             };
-            log(&ended, counted.started, &cx.redactor);
+            if cx.is_outermost() {
+                log(&ended, counted.started, &cx.redactor);
+            }
             ended
         };
         let ended = work.instrument(span).await;

@@ -25,6 +25,7 @@
 pub mod buildkit;
 pub mod cli;
 pub mod config;
+pub mod duration;
 pub mod engine;
 pub mod git;
 pub mod jobs;

@@ -55,3 +55,9 @@ impl StepError {
         Self { fault, message: message.to_string(), outputs: Outputs::new(), exit_code: None }
     }
 }
+
+/// An error and all its causes, in one line: each layer's text says that layer alone.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let layers = std::iter::successors(Some(error), |error| error.source());
+    layers.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

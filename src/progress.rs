@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::duration::elapsed_text;
+
 /// What runs now, and what is worth knowing about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -23,17 +25,6 @@ impl Progress {
         let mut parts = vec![now.to_owned(), elapsed_text(elapsed)];
         parts.extend(self.notes.iter().cloned());
         parts.join(" · ")
-    }
-}
-
-/// `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
-pub fn elapsed_text(elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs();
-    match seconds {
-        0..=9 => format!("{:.1} s", elapsed.as_secs_f64()),
-        10..=119 => format!("{seconds} s"),
-        120..=3599 => format!("{} m {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
     }
 }
 

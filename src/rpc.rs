@@ -19,7 +19,6 @@ use axum::routing::post;
 
 pub use ops::{Ops, router as ops_router};
 pub use token::{BearerToken, TokenError};
-pub use wire::parse_timeout;
 
 use crate::engine::Engine;
 use crate::jobs::JobTable;

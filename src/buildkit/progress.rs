@@ -36,13 +36,30 @@ pub(super) fn instruction(name: &str) -> Option<&str> {
     (digits(numbered.0) && digits(numbered.1)).then_some(instruction)
 }
 
-/// The first line, cut to what fits a message.
+/// Hex digits of a digest that are shown: enough to find it.
+const DIGEST: usize = 12;
+
+/// The first line, its digests abbreviated, cut to what fits a message.
 pub(super) fn shorten(name: &str) -> String {
-    let line = name.lines().next().unwrap_or_default();
+    let line = &abbreviate(name.lines().next().unwrap_or_default());
     match line.char_indices().nth(MAX_NAME) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_owned(),
     }
+}
+
+/// `sha256:` and the first digits of each digest.
+fn abbreviate(line: &str) -> String {
+    let mut parts = line.split("sha256:");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        let digits = &part[..part.len() - rest.len()];
+        short.push_str("sha256:");
+        short.push_str(digits.get(..DIGEST).unwrap_or(digits));
+        short.push_str(rest);
+    }
+    short
 }
 
 #[cfg(test)]
@@ -72,6 +89,14 @@ mod tests {
         let progress = Progress { current, done: 2, total: 7, cached: 4 };
         assert_eq!(progress.line(Duration::from_millis(41_900)), "[3/7] RUN npm ci · 41 s · 4 cached");
         assert_eq!(Progress::default().line(Duration::ZERO), "waiting for buildkitd · 0 s");
+    }
+
+    #[test]
+    fn digests_are_abbreviated() {
+        let digest = "7ea6d972c4f8af8f481ce2ed0cef90226578e45ac9ad1efcb90b1738c5b4f52d";
+        let name = format!("pushing manifest for r.io/a:1@sha256:{digest} to r.io");
+        assert_eq!(shorten(&name), "pushing manifest for r.io/a:1@sha256:7ea6d972c4f8 to r.io");
+        assert_eq!(shorten("sha256: not one"), "sha256: not one");
     }
 
     #[test]

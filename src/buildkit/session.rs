@@ -24,6 +24,8 @@ pub struct Session {
     pub secrets: BTreeMap<String, SecretString>,
     /// Registry logins.
     pub registries: Arc<oci::Auth>,
+    /// What asks token servers with those logins.
+    pub client: oci::LazyClient,
     /// A private key in OpenSSH or PEM form, for Git over ssh and `RUN --mount=type=ssh`.
     pub ssh: Option<SecretString>,
 }
@@ -62,7 +64,7 @@ impl Session {
         let mut router = tonic::transport::Server::builder()
             .add_service(health)
             .add_service(secrets::service(self.secrets))
-            .add_service(auth::service(self.registries));
+            .add_service(auth::service(self.registries, self.client));
         if let Some(key) = &self.ssh {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
             router = router.add_service(ssh::service(key)?);

@@ -13,12 +13,12 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::config::Neighbours;
-use crate::engine::{Engine, Workflow};
+use crate::duration::parse_timeout;
+use crate::engine::Workflow;
 use crate::git::PushGate;
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::progress::Progress;
-use crate::rpc::parse_timeout;
 use crate::{shutdown, step};
 
 /// Exit codes: 0 done, 1 the step's own fault, 75 (sysexits' EX_TEMPFAIL) a server's, 130 interrupted.
@@ -46,7 +46,7 @@ pub(super) struct Command {
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
-        let engine = Engine::new(&self.neighbours, Arc::new(Metrics::new()))?;
+        let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
         let workflow = Workflow {
             name: "terminal".to_owned(),
             namespace: self.namespace,

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Neighbours, Serve};
-use crate::engine::Engine;
 use crate::jobs::JobTable;
 use crate::metrics::Metrics;
 use crate::rpc::{self, BearerToken, Door, Ops};
@@ -32,7 +31,7 @@ impl Command {
         let token = self.token()?;
         let metrics = Arc::new(Metrics::new());
         let jobs = JobTable::new(self.serve.limits());
-        let engine = Arc::new(Engine::new(&self.neighbours, metrics.clone())?);
+        let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
         let door = Door {
             jobs: jobs.clone(),
             engine,

@@ -9,7 +9,7 @@ use super::Engine;
 use super::context::Cx;
 use crate::git::{Files, GitError, Identity, Landed, WriteBack, WriteError};
 use crate::manifest::{self, Edit};
-use crate::outcome::{Outputs, StepError, Success};
+use crate::outcome::{Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
 
 /// How long conflicts with other writers are retried. The step's own timeout may end it sooner.
@@ -84,7 +84,7 @@ fn write_error(error: WriteError<StepError>) -> StepError {
 
 impl From<GitError> for StepError {
     fn from(error: GitError) -> Self {
-        Self::new(error.fault(), error)
+        Self::new(error.fault(), chain(&error))
     }
 }
 

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::duration::elapsed_text;
 use crate::git::PushGate;
 use crate::outcome::{Fault, StepError, Success};
-use crate::progress::{Progress, elapsed_text};
+use crate::progress::Progress;
 
 /// What a job does, started at most once.
 pub type Work = Box<dyn FnOnce(JobContext) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send>;

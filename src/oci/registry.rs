@@ -18,9 +18,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A client. It reads the machine's root certificates when it is first asked something.
-    pub fn new() -> Self {
-        Self::default()
+    /// A client with the HTTP client that it shares with others.
+    pub fn new(client: LazyClient) -> Self {
+        Self { client }
+    }
+
+    /// The HTTP client, for what else asks the same servers.
+    pub fn client(&self) -> LazyClient {
+        self.client.clone()
     }
 
     /// The digest of the manifest that `image` names, none when there is no such manifest.

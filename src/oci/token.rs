@@ -1,5 +1,7 @@
 //! Bearer tokens: the distribution specification's token server, asked on behalf of a login.
 
+use std::path::Path;
+
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,11 +44,18 @@ struct TokenWire {
 }
 
 /// The HTTP client that registries and token servers are asked with.
-pub fn client() -> Result<reqwest::Client, OciError> {
+pub fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, OciError> {
     // Fails only when another provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build();
+    let extra = ca_bundle.map(certificates).transpose()?.unwrap_or_default();
+    let client = reqwest::Client::builder().timeout(TIMEOUT).tls_certs_merge(extra).build();
     client.map_err(|e| OciError::from_transport("the HTTP client".to_owned(), &e))
+}
+
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, OciError> {
+    let what = || format!("the CA bundle {}", path.display());
+    let pem = std::fs::read(path).map_err(|e| OciError::Unexpected { what: what(), why: e.to_string() })?;
+    reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| OciError::from_transport(what(), &e))
 }
 
 /// Fetches a token: GET with Basic for a password, POST with the refresh token for an identity,

@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::Door;
-use super::wire::{NodePhase, Reply, Request, parse_timeout};
+use super::wire::{NodePhase, Reply, Request};
+use crate::duration::parse_timeout;
 use crate::engine::Workflow;
 use crate::jobs::{Ending, JobKey, JobSpec, Phase, View};
 use crate::outcome::{Fault, Outputs};

@@ -46,19 +46,6 @@ impl Request {
     }
 }
 
-/// A `timeout` as Argo reads it: a Go duration (`90s`, `1h30m`), or a number of seconds.
-pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("timeout: {text:?} is not a duration such as `90s`, `30m` or `1h30m`");
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
-            Duration::try_from(parsed).map_err(|_| wrong())?
-        }
-    };
-    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
-}
-
 /// `ExecuteTemplateReply`. Empty means "not mine": Argo asks the next plugin.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Reply {
@@ -129,20 +116,5 @@ impl Reply {
 
     pub(super) fn failed(message: impl ToString) -> Self {
         Self::ended(NodePhase::Failed, message.to_string(), &Outputs::new(), None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_as_argo_reads_them() {
-        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("45", 45), ("1h0m0s", 3600)] {
-            assert_eq!(parse_timeout(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["soon", "-5s", "0", "0s", "5 parsecs", "{{inputs.parameters.t}}"] {
-            assert!(parse_timeout(text).is_err_and(|e| e.contains("is not a duration")), "{text}");
-        }
     }
 }

@@ -18,8 +18,8 @@ struct Served {
     client: LazyClient,
 }
 
-pub(super) fn service(logins: Arc<oci::Auth>) -> AuthServer<impl Auth> {
-    AuthServer::new(Served { logins, authority: Authority::of_process(), client: LazyClient::default() })
+pub(super) fn service(logins: Arc<oci::Auth>, client: LazyClient) -> AuthServer<impl Auth> {
+    AuthServer::new(Served { logins, authority: Authority::of_process(), client })
 }
 
 #[tonic::async_trait]

@@ -12,7 +12,7 @@ use super::super::Engine;
 use super::super::context::Cx;
 use crate::buildkit::Session;
 use crate::git::{Credentials, RepoUrl};
-use crate::oci::Auth;
+use crate::oci::{Auth, LazyClient};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
@@ -26,6 +26,7 @@ pub(super) struct Inputs {
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
     secrets: BTreeMap<String, SecretString>,
+    client: LazyClient,
     ssh: Option<SecretString>,
 }
 
@@ -52,6 +53,7 @@ impl Inputs {
             named: BTreeMap::new(),
             auth: Arc::new(auth),
             secrets: secrets.into_iter().collect(),
+            client: engine.registry.client(),
             ssh: None,
         };
         for (name, context, readable) in contexts {
@@ -62,7 +64,12 @@ impl Inputs {
 
     /// What the daemon may ask for during the build.
     pub(super) fn session(&self) -> Session {
-        Session { secrets: self.secrets.clone(), registries: self.auth.clone(), ssh: self.ssh.clone() }
+        Session {
+            secrets: self.secrets.clone(),
+            registries: self.auth.clone(),
+            client: self.client.clone(),
+            ssh: self.ssh.clone(),
+        }
     }
 
     fn admit(

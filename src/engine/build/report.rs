@@ -8,8 +8,8 @@ use super::super::context::Cx;
 use super::cache::Cache;
 use super::inputs::Inputs;
 use crate::buildkit::{BuildError, Solved, VertexSummary};
+use crate::duration::elapsed_text;
 use crate::outcome::{Fault, Outputs, StepError, Success};
-use crate::progress::elapsed_text;
 use crate::step::Build;
 use crate::telemetry::{self, Past};
 

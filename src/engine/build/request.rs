@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use tracing::Span;
+
 use super::inputs::Inputs;
 use crate::buildkit::{CacheRef, Exporter, Solve};
 use crate::git::RepoUrl;
 use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
 use crate::step::{Build, RegistryRef};
+use crate::telemetry;
 
 /// The solve that builds and pushes the image.
 pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
@@ -39,6 +42,7 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
         allowed_git: Some(git_urls(build).collect()),
+        traceparent: telemetry::traceparent(&Span::current()),
         ..Solve::default()
     }
 }

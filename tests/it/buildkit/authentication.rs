@@ -48,9 +48,9 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
 
     let image = format!("{}/a:1", door.host()).parse().unwrap();
     let auth = logged_in(door.host(), PASSWORD).registries;
-    let found = Client::new().manifest_exists(&image, &auth, true).await.unwrap();
+    let found = Client::default().manifest_exists(&image, &auth, true).await.unwrap();
     assert_eq!(found, solved.digest);
-    let nobody = Client::new().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
+    let nobody = Client::default().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
     assert_eq!(nobody.fault(), Fault::User, "{nobody}");
 }
 
@@ -93,7 +93,7 @@ async fn a_basic_registry_gets_the_login_itself() {
     let solved = run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
     let image = format!("{}/a:1", door.host()).parse().unwrap();
     let auth = logged_in(door.host(), PASSWORD).registries;
-    let found = Client::new().manifest_exists(&image, &auth, true).await.unwrap();
+    let found = Client::default().manifest_exists(&image, &auth, true).await.unwrap();
     assert_eq!(found, solved.digest);
 }
 
@@ -104,6 +104,6 @@ async fn an_absent_registry_may_come_back() {
     let error = run(&client, &push_to("127.0.0.1:1"), Session::default()).await.unwrap_err();
     assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
     let image = "127.0.0.1:1/a:1".parse().unwrap();
-    let error = Client::new().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
+    let error = Client::default().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
     assert_eq!(error.fault(), Fault::Transient, "{error}");
 }

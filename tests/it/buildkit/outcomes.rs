@@ -28,7 +28,7 @@ async fn a_build_is_pushed_under_two_names_and_the_second_time_all_is_cached() {
     assert_eq!((first.cached_steps, first.total_steps), (0, 1));
     assert_eq!((second.cached_steps, second.total_steps), (1, 1));
     assert!(second.descriptor.unwrap().contains("application/vnd.oci.image.manifest.v1+json"));
-    let registry = Client::new();
+    let registry = Client::default();
     for name in names {
         let found = registry.manifest_exists(&name.parse().unwrap(), &Auth::default(), true).await.unwrap();
         assert_eq!(found, first.digest, "{name}");

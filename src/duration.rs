@@ -1,0 +1,42 @@
+//! Durations as Argo writes them, and as people read them.
+
+use std::time::Duration;
+
+/// A `timeout` as Argo reads it: a Go duration (`90s`, `1h30m`), or a number of seconds.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("timeout: {text:?} is not a duration such as `90s`, `30m` or `1h30m`");
+    let duration = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
+            Duration::try_from(parsed).map_err(|_| wrong())?
+        }
+    };
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
+pub fn elapsed_text(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    match seconds {
+        0..=9 => format!("{:.1} s", elapsed.as_secs_f64()),
+        10..=119 => format!("{seconds} s"),
+        120..=3599 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_argo_reads_them() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("45", 45), ("1h0m0s", 3600)] {
+            assert_eq!(parse_timeout(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["soon", "-5s", "0", "0s", "5 parsecs", "{{inputs.parameters.t}}"] {
+            assert!(parse_timeout(text).is_err_and(|e| e.contains("is not a duration")), "{text}");
+        }
+    }
+}
