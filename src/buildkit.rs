@@ -21,7 +21,7 @@ pub use address::{Address, BadAddress, Tls};
 pub use error::{BuildError, Kind};
 pub use history::Recalled;
 pub use progress::Progress;
-pub use request::{CacheRef, Exporter, Solve};
+pub use request::{CacheRef, Exporter, GitTree, Solve};
 pub use session::Session;
 pub use solve::Solved;
 pub use vertices::VertexSummary;

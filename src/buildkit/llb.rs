@@ -6,20 +6,53 @@ use bollard_buildkit_proto::pb;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use super::policy;
+use super::request::GitTree;
+
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
 /// points at it (`solver/pb/ops.proto`: the last operation names the result).
 pub(super) fn file(name: &str, data: &[u8]) -> pb::Definition {
+    let operation = pb::op::Op::File(pb::FileOp { actions: vec![mkfile(name, data)] });
+    definition(operation, &["file.base"], format!("[internal] inline {name}"))
+}
+
+/// The files of a commit, by the source operation that `context=URL#SHA:SUBDIR` becomes
+/// (`client/llb/source.go`, `solver/pb/attr.go`), so that both share one cache.
+pub(super) fn git(tree: &GitTree) -> pb::Definition {
+    let mut fragment = tree.sha.clone();
+    if let Some(subdir) = &tree.subdir {
+        fragment.extend([":", subdir]);
+    }
+    let id = policy::identifier(&tree.url).unwrap_or_else(|| tree.url.clone());
+    let mut attrs = vec![
+        ("git.fullurl", tree.url.as_str()),
+        ("git.authheadersecret", "GIT_AUTH_HEADER"),
+        ("git.authtokensecret", "GIT_AUTH_TOKEN"),
+    ];
+    if !tree.submodules {
+        attrs.push(("git.skipsubmodules", "true"));
+    }
+    if !tree.url.starts_with("http") {
+        attrs.push(("git.mountsshsock", "default"));
+    }
+    let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let source = pb::SourceOp { identifier: format!("{id}#{fragment}"), attrs };
+    let name = format!("[internal] load git source {}#{fragment}", tree.url);
+    definition(pb::op::Op::Source(source), &["source.git", "source.git.fullurl"], name)
+}
+
+/// One operation, called `name`, and the empty one that points at it.
+fn definition(operation: pb::op::Op, caps: &[&str], name: String) -> pb::Definition {
     // The daemon encodes every operation anew, and loses the Dockerfile's lines when the digest changes.
     // Go writes a oneof last and prost in order of numbers: with no field but the oneof they agree.
-    let operation = pb::op::Op::File(pb::FileOp { actions: vec![mkfile(name, data)] });
-    let mkfile = pb::Op { op: Some(operation), ..Default::default() }.encode_to_vec();
-    let digest = format!("sha256:{}", hex::encode(Sha256::digest(&mkfile)));
+    let operation = pb::Op { op: Some(operation), ..Default::default() }.encode_to_vec();
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(&operation)));
     let input = pb::Input { digest: digest.clone(), index: 0 };
     let result = pb::Op { inputs: vec![input], ..Default::default() }.encode_to_vec();
-    let caps = ["file.base"].map(|cap| (cap.to_owned(), true)).into();
-    let description = BTreeMap::from([("llb.customname".to_owned(), format!("[internal] inline {name}"))]);
+    let caps = caps.iter().map(|cap| ((*cap).to_owned(), true)).collect();
+    let description = BTreeMap::from([("llb.customname".to_owned(), name)]);
     let metadata = pb::OpMetadata { caps, description, ..Default::default() };
-    pb::Definition { def: vec![mkfile, result], metadata: [(digest, metadata)].into(), source: None }
+    pb::Definition { def: vec![operation, result], metadata: [(digest, metadata)].into(), source: None }
 }
 
 fn mkfile(name: &str, data: &[u8]) -> pb::FileAction {

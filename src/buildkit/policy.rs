@@ -27,7 +27,7 @@ fn rule(action: PolicyAction, identifier: String) -> Rule {
 
 /// `git://host:port/path`: BuildKit drops scheme, user and query, so that one repository has one
 /// identifier whatever it is fetched over (`source/git/identifier.go`).
-fn identifier(url: &str) -> Option<String> {
+pub(super) fn identifier(url: &str) -> Option<String> {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?,

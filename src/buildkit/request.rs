@@ -19,8 +19,11 @@ pub struct Solve {
     /// `dockerfile.v0`'s attributes: `context`, `filename`, `target`, `build-arg:K`, … The daemon keeps
     /// them readable in its history, so no secrets.
     pub attrs: BTreeMap<String, String>,
-    /// A Dockerfile that is not in the context; without a `context` attribute the context is empty.
+    /// A Dockerfile that is not in the context. Give no `context` attribute beside it: for one that is a
+    /// URL the frontend ignores every Dockerfile but the context's own (`dockerui/context.go`).
     pub inline_dockerfile: Option<String>,
+    /// The context of [`Self::inline_dockerfile`]; empty when absent.
+    pub inline_context: Option<GitTree>,
     /// What becomes of the result; none builds without keeping an image.
     pub exporters: Vec<Exporter>,
     /// Caches to read.
@@ -36,6 +39,19 @@ pub struct Solve {
     pub internal: bool,
     /// The W3C `traceparent` of the caller's span.
     pub traceparent: Option<String>,
+}
+
+/// The files of a commit, or of one directory in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitTree {
+    /// The clone URL, without credentials.
+    pub url: String,
+    /// The commit, in full.
+    pub sha: String,
+    /// The directory; the root when absent.
+    pub subdir: Option<String>,
+    /// Whether submodules are checked out.
+    pub submodules: bool,
 }
 
 /// An exporter such as `image`, with its attributes (`name`, `push`, …).
@@ -103,10 +119,9 @@ fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb:
     let mut inputs = HashMap::new();
     let Some(dockerfile) = &solve.inline_dockerfile else { return inputs };
     let name = solve.attrs.get("filename").map_or("Dockerfile", String::as_str);
+    let context = solve.inline_context.as_ref().map_or_else(|| llb::file(".dockerignore", b""), llb::git);
     inputs.insert("dockerfile".to_owned(), llb::file(name, dockerfile.as_bytes()));
-    if !solve.attrs.contains_key("context") {
-        inputs.insert("context".to_owned(), llb::file(".dockerignore", b""));
-    }
+    inputs.insert("context".to_owned(), context);
     inputs
 }
 
@@ -136,9 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn an_inline_dockerfile_leaves_a_named_context_alone() {
-        let attrs = BTreeMap::from([("context".to_owned(), "https://g.example/a.git#main".to_owned())]);
-        let solve = Solve { attrs, inline_dockerfile: Some("FROM scratch".to_owned()), ..Solve::default() };
-        assert_eq!(build(&solve, "s").frontend_inputs.keys().collect::<Vec<_>>(), ["dockerfile"]);
+    fn an_inline_dockerfile_and_its_context_are_both_inputs() {
+        let tree = GitTree {
+            url: "https://g.example/a.git".to_owned(),
+            sha: "5e8e".to_owned(),
+            subdir: Some("api".to_owned()),
+            submodules: false,
+        };
+        let inline_dockerfile = Some("FROM scratch".to_owned());
+        let solve = Solve { inline_dockerfile, inline_context: Some(tree), ..Solve::default() };
+        let request = build(&solve, "s");
+        assert!(!request.frontend_attrs.contains_key("context"));
+        assert!(request.frontend_inputs.contains_key("dockerfile"));
+        let context = request.frontend_inputs.get("context").and_then(|c| c.def.first());
+        let text = context.map(|op| String::from_utf8_lossy(op).into_owned()).unwrap_or_default();
+        for part in ["git://g.example/a.git#5e8e:api", "git.skipsubmodules", "GIT_AUTH_HEADER"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 }

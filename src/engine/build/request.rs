@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::Span;
 
 use super::inputs::Inputs;
-use crate::buildkit::{CacheRef, Exporter, Solve};
+use crate::buildkit::{CacheRef, Exporter, GitTree, Solve};
 use crate::git::RepoUrl;
 use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
 use crate::step::{Build, RegistryRef};
@@ -33,12 +33,14 @@ pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
 }
 
 fn plain(build: &Build, inputs: &Inputs) -> Solve {
+    let inline_dockerfile = match &build.dockerfile {
+        Dockerfile::Inline(text) => Some(text.clone()),
+        Dockerfile::File(_) => None,
+    };
     Solve {
         attrs: attrs(build, inputs),
-        inline_dockerfile: match &build.dockerfile {
-            Dockerfile::Inline(text) => Some(text.clone()),
-            Dockerfile::File(_) => None,
-        },
+        inline_context: inline_dockerfile.is_some().then(|| git_tree(&build.context, &inputs.sha)),
+        inline_dockerfile,
         cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
         allowed_git: Some(git_urls(build).collect()),
@@ -66,9 +68,10 @@ fn git_urls(build: &Build) -> impl Iterator<Item = String> {
 
 /// `dockerfile.v0`'s attributes (buildkit `frontend/dockerui/config.go`).
 fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
-    let mut attrs = BTreeMap::from([("context".to_owned(), git_url(&build.context, &inputs.sha))]);
+    let mut attrs = BTreeMap::new();
     let mut set = |key: String, value: String| drop(attrs.insert(key, value));
     if let Dockerfile::File(path) = &build.dockerfile {
+        set("context".to_owned(), git_url(&build.context, &inputs.sha));
         set("filename".to_owned(), path.clone());
     }
     if let Some(target) = &build.target {
@@ -103,6 +106,15 @@ fn named_context(name: &str, context: &NamedContext, inputs: &Inputs) -> String 
     match context {
         NamedContext::Image(image) => format!("docker-image://{image}"),
         NamedContext::Git(git) => git_url(git, inputs.named.get(name).map_or("", String::as_str)),
+    }
+}
+
+fn git_tree(context: &GitContext, sha: &str) -> GitTree {
+    GitTree {
+        url: context.repo.buildkit_url(),
+        sha: sha.to_owned(),
+        subdir: context.subdir.clone(),
+        submodules: context.submodules,
     }
 }
 
