@@ -36,7 +36,7 @@ impl Buildkit {
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
         let mut client = self.connect().await?;
         let request = history_request(reference, true);
-        let lost = |s: tonic::Status| BuildError::from_status(&s);
+        let lost = |s: tonic::Status| self.unreachable_or(&s);
         let mut events = client.listen_build_history(request).await.map_err(lost)?.into_inner();
         let mut found = Recalled::NotFound;
         while let Some(event) = events.message().await.map_err(lost)? {
