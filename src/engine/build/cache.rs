@@ -59,7 +59,7 @@ pub(super) async fn export(
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
             warn!("the cache was not exported: {}", cx.redactor.clean(&error.message));
-            Ok(Cache::Failed(error.message))
+            Ok(Cache::Failed(format!("exporting to {} failed: {}", to.target.image, error.message)))
         }
         Err(error) => {
             let error = report::failure(error, cx);
