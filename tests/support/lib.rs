@@ -7,6 +7,7 @@ pub(crate) mod buildkitd;
 pub(crate) mod certificates;
 pub(crate) mod collector;
 pub(crate) mod git;
+pub(crate) mod git_http;
 pub(crate) mod gitea;
 pub(crate) mod kube;
 pub(crate) mod net;

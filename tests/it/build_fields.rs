@@ -1,0 +1,40 @@
+//! Every field of `build`, proven on the image that was pushed or on the build itself.
+
+mod cache;
+mod context;
+mod image;
+mod options;
+mod output;
+mod rights;
+mod strings;
+mod submodules;
+
+use serde_json::Value;
+
+use self::image::Image;
+use crate::support::plugin::{expect_phase, output};
+use crate::support::shop::{Shop, template};
+
+impl Shop {
+    /// Runs a `build` with `more` fields, which must succeed.
+    async fn built(&self, more: Value) -> Value {
+        let node = self.plugin.node(&template(self.build(more))).await;
+        expect_phase(&node, "Succeeded");
+        node
+    }
+
+    /// What the node pushed to Gitea, by its digest.
+    async fn pushed(&self, node: &Value) -> Image {
+        Image::pull(&output(node, "image"), Some((&self.owner, &self.token))).await
+    }
+
+    /// Builds with `more` fields, and reads what was pushed.
+    async fn image_of(&self, more: Value) -> Image {
+        self.pushed(&self.built(more).await).await
+    }
+
+    /// `text` with the name of an image that has busybox for `BASE`.
+    pub(crate) fn based(&self, text: &str) -> String {
+        text.replace("BASE", &self.world.busybox)
+    }
+}

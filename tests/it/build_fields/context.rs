@@ -1,0 +1,127 @@
+//! What is built: revision, subdir, Dockerfile, named contexts.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::git_http::GitHttp;
+use crate::support::plugin::{expect_phase, output, tree};
+use crate::support::shop::{Shop, merge, template};
+
+/// A `context` of the service, with `more` fields set.
+fn context(shop: &Shop, more: Value) -> Value {
+    let mut context = json!({"repo": shop.service.url(), "secret": "git"});
+    merge(&mut context, more);
+    json!({"context": context})
+}
+
+#[tokio::test]
+async fn a_revision_is_a_branch_a_tag_or_any_commit() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    let first = shop.sha.clone();
+    let second = shop.service.commit_file("main", "main.txt", "second", "second").await;
+    shop.service.branch("feature/side", "main").await;
+    shop.service.tag("v1", &second).await;
+    let annotated = json!({"tag_name": "v1-annotated", "target": second, "message": "say more"});
+    let tags = format!("/repos/{}/tags", shop.service.full_name());
+    shop.world.gitea.call(Method::POST, &tags, Some(annotated)).await;
+    let third = shop.service.commit_file("main", "main.txt", "third", "third").await;
+
+    let rows = [
+        (json!(null), &third, "third"),
+        (json!(""), &third, "third"),
+        (json!("main"), &third, "third"),
+        (json!("feature/side"), &second, "second"),
+        (json!("refs/heads/main"), &third, "third"),
+        (json!("v1"), &second, "second"),
+        (json!("refs/tags/v1"), &second, "second"),
+        (json!("v1-annotated"), &second, "second"),
+        (json!(third), &third, "third"),
+        (json!(second), &second, "second"),
+        (json!(first), &first, "hello"),
+    ];
+    for (revision, commit, text) in rows {
+        let node = shop.built(context(&shop, json!({"revision": revision}))).await;
+        assert_eq!(
+            (&output(&node, "revision"), &*shop.pushed(&node).await.file("main.txt").await),
+            (commit, text)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_dockerfile_is_where_the_step_says() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /root\n").await;
+    let files = tree(&[
+        ("main.txt", "top"),
+        ("Dockerfile", "FROM scratch\nCOPY main.txt /default\n"),
+        ("ci/other.Dockerfile", "FROM scratch\nCOPY main.txt /other\n"),
+        ("services/api/main.txt", "below"),
+        ("services/api/Dockerfile", "FROM scratch\nCOPY main.txt /sub\n"),
+        ("services/api/docker/Dockerfile", "FROM scratch\nCOPY main.txt /both\n"),
+    ]);
+    shop.service.push_directory(files.path(), "main", "lay out").await;
+    let inline = json!("FROM scratch\nCOPY main.txt /inline\n");
+    let rows = [
+        (json!({}), "default", "top"),
+        (json!({"dockerfile": ""}), "default", "top"),
+        (json!({"dockerfile": "ci/other.Dockerfile"}), "other", "top"),
+        (context(&shop, json!({"subdir": "services/api"})), "sub", "below"),
+        (context(&shop, json!({"subdir": "./services/api/"})), "sub", "below"),
+        (
+            with(context(&shop, json!({"subdir": "services/api"})), "dockerfile", json!("docker/Dockerfile")),
+            "both",
+            "below",
+        ),
+        (json!({"dockerfile-inline": inline}), "inline", "top"),
+        (
+            with(context(&shop, json!({"subdir": "services/api"})), "dockerfile-inline", inline.clone()),
+            "inline",
+            "below",
+        ),
+    ];
+    for (fields, path, text) in rows {
+        assert_eq!(shop.image_of(fields.clone()).await.file(path).await, text, "{fields}");
+    }
+}
+
+fn with(mut fields: Value, name: &str, value: Value) -> Value {
+    fields[name] = value;
+    fields
+}
+
+#[tokio::test]
+async fn further_contexts_are_images_and_repositories_with_secrets_of_their_own() {
+    let shop = Shop::open("FROM base AS build\nRUN cp /lib.txt /copied 2>/dev/null || echo from the image >/copied\n\
+        FROM scratch\nCOPY --from=build /copied /image\nCOPY --from=lib lib.txt /lib\nCOPY --from=same main.txt /same\n")
+    .await;
+    let other = GitHttp::start("reader", "s3cr3t-of-the-other");
+    let files = tree(&[("deep/lib.txt", "from the repository")]);
+    let pinned = other.commit_directory("lib", "main", files.path(), "first");
+    other.commit_directory("lib", "main", tree(&[("deep/lib.txt", "moved on")]).path(), "second");
+    shop.plugin.put("other-git", "username", "reader");
+    shop.plugin.put("other-git", "password", "s3cr3t-of-the-other\n");
+    let contexts = json!({
+        "base": format!("docker-image://{}", shop.world.busybox),
+        "lib": {"repo": other.repo_url("lib"), "revision": pinned, "subdir": "deep", "secret": "other-git"},
+        "same": {"repo": shop.service.url(), "secret": {"name": "git", "key": "token"}},
+    });
+    let image = shop.image_of(json!({"contexts": contexts})).await;
+    assert_eq!(image.file("image").await, "from the image");
+    assert_eq!(image.file("lib").await, "from the repository");
+    assert_eq!(image.file("same").await, "hello");
+}
+
+#[tokio::test]
+async fn two_logins_at_one_git_server_are_refused() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    let token = shop.world.gitea.token(&shop.owner, &["read:repository"]).await;
+    shop.plugin.put("git-2", "token", &token);
+    let contexts = json!({"ops": {"repo": shop.gitops.url(), "secret": "git-2"}});
+    let node = shop.plugin.node(&template(shop.build(json!({"contexts": contexts})))).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(
+        message.contains("need different credentials") && message.contains(shop.world.gitea.host()),
+        "{message}"
+    );
+}

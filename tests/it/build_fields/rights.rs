@@ -1,0 +1,88 @@
+//! The caller's right to read a commit: the daemon would hand it to anybody who names it.
+
+use argo_buildkit::buildkit::{Buildkit, Recalled};
+use argo_buildkit::jobs::JobKey;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::buildkitd::Buildkitd;
+use crate::support::plugin::{Setup, Workflow, expect_phase};
+use crate::support::shop::{Shop, template};
+
+/// What the daemon knows of a step's build.
+async fn recall(daemon: &Buildkitd, workflow: &Workflow, step: &Value) -> Recalled {
+    let key = JobKey::derive(&workflow.uid, step).to_string();
+    Buildkit::new(daemon.address().parse().unwrap(), None).recall(&key).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_commit_that_the_daemon_has_is_not_for_who_may_not_read_it() {
+    let daemon = Buildkitd::start("");
+    let start = || Setup::new(daemon.address()).start();
+    let dockerfile = "FROM scratch\nCOPY main.txt /\n";
+    let (ann, bob) = (Shop::with(start(), dockerfile).await, Shop::with(start(), dockerfile).await);
+    let workflow = Workflow::new();
+    let step = template(ann.build(json!({})));
+    expect_phase(&ann.plugin.drive(&workflow, &step).await, "Succeeded");
+    assert!(matches!(recall(&daemon, &workflow, &step).await, Recalled::Succeeded(_)));
+
+    let contexts = [
+        json!({"repo": ann.service.url(), "revision": ann.sha, "secret": "git"}),
+        json!({"repo": ann.service.url(), "revision": "main", "secret": "git"}),
+        json!({"repo": ann.service.url(), "revision": ann.sha}),
+    ];
+    let main = json!({"repo": bob.service.url(), "secret": "git"});
+    let builds = contexts.iter().flat_map(|context| {
+        [json!({"context": context}), json!({"context": main, "contexts": {"lib": context}})]
+    });
+    for fields in builds {
+        let (workflow, step) = (Workflow::new(), template(bob.build(fields.clone())));
+        let node = bob.plugin.drive(&workflow, &step).await;
+        expect_phase(&node, "Failed");
+        let message = node["message"].as_str().unwrap();
+        assert!(message.contains(&ann.service.url()), "{fields}: {message}");
+        let known = recall(&daemon, &workflow, &step).await;
+        assert!(matches!(known, Recalled::NotFound), "{fields}: {known:?}");
+    }
+    assert_eq!(bob.digest("1").await, None);
+
+    ann.service.grant(&bob.owner, "read").await;
+    bob.built(json!({"context": contexts[0]})).await;
+}
+
+#[tokio::test]
+async fn a_dockerfile_may_not_add_a_repository_that_the_step_does_not_name() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    shop.built(json!({})).await;
+    let other = Shop::open("FROM scratch\n").await;
+    let add = |url: &str| json!(format!("FROM scratch\nADD {url}#{} /stolen\n", shop.sha));
+    let node = other
+        .plugin
+        .node(&template(other.build(json!({"dockerfile-inline": add(&shop.service.url())}))))
+        .await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains("name this one under `contexts`"), "{message}");
+    assert_eq!(other.digest("1").await, None);
+
+    // Named, it is checked, and then may be added as its URL too.
+    let contexts = json!({"lib": {"repo": shop.service.url(), "secret": "git"}});
+    let named = json!({"dockerfile-inline": add(&shop.service.url()), "contexts": contexts});
+    let refused = other.plugin.node(&template(other.build(named.clone()))).await;
+    expect_phase(&refused, "Failed");
+    let image = shop.image_of(named).await;
+    assert_eq!(image.file("stolen/main.txt").await, "hello");
+}
+
+#[tokio::test]
+async fn a_public_repository_needs_no_secret() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    let path = format!("/repos/{}", shop.service.full_name());
+    shop.world.gitea.call(Method::PATCH, &path, Some(json!({"private": false}))).await;
+    for revision in ["main", &shop.sha] {
+        let context = json!({"repo": shop.service.url(), "revision": revision});
+        assert_eq!(shop.image_of(json!({"context": context})).await.file("main.txt").await, "hello");
+    }
+    let bare = shop.image_of(json!({"context": shop.service.url()})).await;
+    assert_eq!(bare.file("main.txt").await, "hello");
+}
