@@ -6,6 +6,7 @@
 mod support;
 
 mod argo;
+mod bad_input;
 mod build_fields;
 mod buildkit;
 mod confined;

@@ -1,0 +1,61 @@
+//! Bad input: each a `Failed` node with a message that says what to do, and nothing lost.
+
+mod build;
+mod gitops;
+mod infrastructure;
+mod request;
+
+use futures_util::future::join_all;
+use regex_lite::Regex;
+use serde_json::Value;
+
+use crate::support::plugin::Plugin;
+use crate::support::shop::{Shop, template};
+
+/// The messages of `rows`, each of which must end as `Failed`, below their names.
+async fn refusals(plugin: &Plugin, rows: Vec<(&str, Value)>) -> String {
+    let run = async |(name, step): (&str, Value)| {
+        let node = plugin.node(&template(step)).await;
+        assert_eq!(node["phase"], "Failed", "{name}: {}", node["message"]);
+        format!("{name}\n    {}\n", node["message"].as_str().unwrap().replace('\n', "\n    "))
+    };
+    join_all(rows.into_iter().map(run)).await.concat()
+}
+
+impl Shop {
+    /// As [`refusals`], without what differs from run to run.
+    async fn refusals(&self, rows: Vec<(&str, Value)>) -> String {
+        self.steady(&refusals(&self.plugin, rows).await)
+    }
+
+    /// `text` with names for this shop's hosts, repositories and commits.
+    fn steady(&self, text: &str) -> String {
+        let names = [
+            (self.service.full_name(), "OWNER/api"),
+            (self.gitops.full_name(), "OWNER/gitops"),
+            (self.world.gitea.host().to_owned(), "GITEA"),
+            (self.world.registry.host().to_owned(), "REGISTRY"),
+            (self.plugin.secrets().display().to_string(), "SECRETS"),
+            (self.sha.clone(), "SHA"),
+            (self.sha[..10].to_owned(), "SHORT"),
+            (self.owner.clone(), "OWNER"),
+        ];
+        let text = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        steady(&text)
+    }
+}
+
+/// `text` without ports, digests, commits, made-up names and durations.
+fn steady(text: &str) -> String {
+    let rules = [
+        (r"sha256:[0-9a-f]{64}", "DIGEST"),
+        (r"\b[0-9a-f]{40}\b", "SHA"),
+        (r"((?:127|0)\.0\.0\.[01]):\d+", "$1:PORT"),
+        (r"shop-\d+/(api|gitops)-\d+", "OTHER/$1"),
+        (r"\b(other|empty|archived|protected|hooked|nobody)-\d+\b", "$1"),
+        (r"\b\d+\.\d+ ?s\b", "SECONDS"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (from, to)| {
+        Regex::new(from).unwrap().replace_all(&text, *to).into_owned()
+    })
+}
