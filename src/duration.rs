@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest duration taken: clocks overflow far beyond it.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// A `timeout` as Argo reads it: a Go duration (`90s`, `1h30m`), or a number of seconds.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     let wrong = || format!("timeout: {text:?} is not a duration such as `90s`, `30m` or `1h30m`");
@@ -12,7 +15,11 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
             Duration::try_from(parsed).map_err(|_| wrong())?
         }
     };
-    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+    match duration {
+        Duration::ZERO => Err(wrong()),
+        _ if duration > LONGEST => Err(format!("timeout: {text:?} is longer than a year")),
+        _ => Ok(duration),
+    }
 }
 
 /// `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
@@ -37,6 +44,9 @@ mod tests {
         }
         for text in ["soon", "-5s", "0", "0s", "5 parsecs", "{{inputs.parameters.t}}"] {
             assert!(parse_timeout(text).is_err_and(|e| e.contains("is not a duration")), "{text}");
+        }
+        for text in ["18446744073709551615", "9000h"] {
+            assert!(parse_timeout(text).is_err_and(|e| e.contains("longer than a year")), "{text}");
         }
     }
 }

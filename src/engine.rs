@@ -17,7 +17,7 @@ use crate::git::{Git, PushGate};
 use crate::kube::Secrets;
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
-use crate::outcome::{Fault, StepError, Success};
+use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::step::{Kind, Step};
@@ -58,18 +58,17 @@ impl Engine {
 
     /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
     /// started do not start. `reference` names its builds at buildkitd: the same step has the same one
-    /// after a restart. No secret that the step read is in what comes back.
+    /// after a restart; without one nothing is resumed. No secret that the step read is in what comes back.
     pub async fn run(
         &self,
         step: Step,
         workflow: Workflow,
-        reference: String,
+        reference: Option<String>,
         progress: watch::Sender<Progress>,
         gate: Arc<PushGate>,
     ) -> Result<Success, StepError> {
         let cx = Cx::new(workflow, reference, progress, gate);
-        let ended = self.step(&step, &cx).await;
-        clean(ended, &cx.redactor)
+        self.step(&step, &cx).await
     }
 
     /// Runs one step in a span of its own, and counts it.
@@ -83,8 +82,10 @@ impl Engine {
                 Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
                 Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
             };
+            // Before anybody else sees it: an output may become the next step's commit message.
+            let ended = clean(ended, &cx.redactor);
             if cx.is_outermost() {
-                log(&ended, counted.started, &cx.redactor);
+                log(&ended, counted.started);
             }
             ended
         };
@@ -110,17 +111,17 @@ fn span(kind: Kind, cx: &Cx) -> Span {
         workflow.name = %cx.workflow.name,
         workflow.namespace = %cx.workflow.namespace,
         workflow.uid = %cx.workflow.uid,
-        job = %cx.reference,
+        job = cx.reference,
     );
     telemetry::join_workflow(&span, &cx.workflow.uid);
     span
 }
 
-fn log(ended: &Result<Success, StepError>, started: Instant, redactor: &Redactor) {
+fn log(ended: &Result<Success, StepError>, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     match ended {
-        Ok(success) => info!(seconds, "{}", redactor.clean(&success.summary)),
-        Err(error) => warn!(seconds, fault = ?error.fault, "{}", redactor.clean(&error.message)),
+        Ok(success) => info!(seconds, "{}", success.summary),
+        Err(error) => warn!(seconds, fault = ?error.fault, "{}", error.message),
     }
 }
 
@@ -139,12 +140,24 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// The longest message or output, in bytes. A node's status lives in etcd, and one that etcd refuses takes
+/// the results of all the agent's other nodes with it.
+const LONGEST: usize = 32 << 10;
+
+/// What ended, without secrets and without excess.
 fn clean(ended: Result<Success, StepError>, redactor: &Redactor) -> Result<Success, StepError> {
-    let outputs = |o: crate::outcome::Outputs| {
-        o.into_iter().map(|(name, value)| (name, redactor.clean(&value))).collect()
-    };
+    let text = |text: &str| cut(redactor.clean(text));
+    let outputs = |o: Outputs| o.into_iter().map(|(name, value)| (name, text(&value))).collect();
     match ended {
-        Ok(s) => Ok(Success { summary: redactor.clean(&s.summary), outputs: outputs(s.outputs) }),
-        Err(e) => Err(StepError { message: redactor.clean(&e.message), outputs: outputs(e.outputs), ..e }),
+        Ok(s) => Ok(Success { summary: text(&s.summary), outputs: outputs(s.outputs) }),
+        Err(e) => Err(StepError { message: text(&e.message), outputs: outputs(e.outputs), ..e }),
     }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str("\n… (cut)");
+    }
+    text
 }

@@ -8,7 +8,7 @@ mod job;
 mod key;
 mod table;
 
-pub use job::{Ending, JobContext, JobSpec, JobState, Phase, View, Work};
+pub use job::{Ending, JobContext, JobSpec, JobState, Phase, View};
 pub use key::JobKey;
 pub use table::{Draining, JobTable, Limits};
 

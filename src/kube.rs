@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1 as core;
 use kube::{Api, Client, Config};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::sync::OnceCell;
 
 use crate::outcome::Fault;
@@ -17,17 +17,20 @@ use crate::outcome::Fault;
 pub struct Secret {
     name: String,
     kind: Option<String>,
-    data: BTreeMap<String, SecretString>,
+    data: BTreeMap<String, SecretSlice<u8>>,
 }
 
 impl Secret {
-    /// The value under `key`; the error lists the keys there are.
-    pub fn key(&self, key: &str) -> Result<&SecretString, SecretError> {
-        self.data.get(key).ok_or_else(|| SecretError::MissingKey {
-            name: self.name.clone(),
+    /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
+    pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
+        let name = || self.name.clone();
+        let bytes = self.data.get(key).ok_or_else(|| SecretError::MissingKey {
+            name: name(),
             key: key.to_owned(),
             present: self.data.keys().cloned().collect::<Vec<_>>().join(", "),
-        })
+        })?;
+        let text = std::str::from_utf8(bytes.expose_secret());
+        text.map(SecretString::from).map_err(|_| SecretError::NotText { name: name(), key: key.to_owned() })
     }
 
     /// Whether the Secret has `key`.
@@ -162,12 +165,7 @@ async fn from_api(cell: &OnceCell<Client>, namespace: &str, name: &str) -> Resul
         .get(name)
         .await
         .map_err(|error| api_error(error, namespace, name))?;
-    let data = found
-        .data
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(key, value)| text(name, key, value.0))
-        .collect::<Result<_, _>>()?;
+    let data = found.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect();
     Ok(Secret { name: name.to_owned(), kind: found.type_, data })
 }
 
@@ -199,16 +197,8 @@ async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> 
         // kubelet's own `..data` links are directories beside the keys.
         if tokio::fs::metadata(entry.path()).await.is_ok_and(|m| m.is_file()) {
             let value = tokio::fs::read(entry.path()).await.map_err(unavailable)?;
-            let (key, value) = text(name, entry.file_name().to_string_lossy().into_owned(), value)?;
-            data.insert(key, value);
+            data.insert(entry.file_name().to_string_lossy().into_owned(), value.into());
         }
     }
     Ok(Secret { name: name.to_owned(), kind: None, data })
-}
-
-fn text(name: &str, key: String, value: Vec<u8>) -> Result<(String, SecretString), SecretError> {
-    match String::from_utf8(value) {
-        Ok(value) => Ok((key, SecretString::from(value))),
-        Err(_) => Err(SecretError::NotText { name: name.to_owned(), key }),
-    }
 }

@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 /// What stands in a secret's place.
@@ -31,6 +33,13 @@ impl Redactor {
         known.sort_by_key(|k| std::cmp::Reverse(k.expose_secret().len()));
     }
 
+    /// Remembers a password, alone and as HTTP Basic and docker configs carry it.
+    pub fn remember_login(&self, user: &str, password: &SecretString) {
+        self.remember(password);
+        let pair = SecretString::from(format!("{user}:{}", password.expose_secret().trim()));
+        self.remember(&STANDARD.encode(pair.expose_secret()).into());
+    }
+
     /// `text` without any remembered secret.
     pub fn clean(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -49,6 +58,13 @@ mod tests {
         let redactor = Redactor::default();
         secrets.iter().for_each(|s| redactor.remember(&SecretString::from(*s)));
         redactor.clean(text)
+    }
+
+    #[test]
+    fn a_login_is_blotted_out_in_every_form_it_travels_in() {
+        let redactor = Redactor::default();
+        redactor.remember_login("shop", &"hunter22\n".into());
+        assert_eq!(redactor.clean("Basic c2hvcDpodW50ZXIyMg== is hunter22"), "Basic *** is ***");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! `argo-buildkit run FILE`: the same steps from a terminal, or from a container template where plugins
 //! are switched off.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,9 +16,9 @@ use tokio::sync::watch;
 use crate::config::Neighbours;
 use crate::duration::parse_timeout;
 use crate::engine::Workflow;
-use crate::git::PushGate;
+use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState, JobTable, Limits};
 use crate::metrics::Metrics;
-use crate::outcome::{Fault, Outputs, StepError, Success};
+use crate::outcome::{Fault, Outputs};
 use crate::progress::Progress;
 use crate::{shutdown, step};
 
@@ -25,6 +26,12 @@ use crate::{shutdown, step};
 const FAILED: u8 = 1;
 const TEMPORARY: u8 = 75;
 const INTERRUPTED: u8 = 130;
+
+/// How long an interrupted step may take to stop.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// One job, which nobody polls.
+const ONE: Limits = Limits { running: 1, kept: 1, kept_bytes: 0, lease: Duration::MAX };
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -47,22 +54,34 @@ impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
         let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
-        let workflow = Workflow {
-            name: "terminal".to_owned(),
-            namespace: self.namespace,
-            uid: uuid::Uuid::new_v4().to_string(),
-        };
-        let (progress, lines) = watch::channel(Progress::default());
-        let gate = Arc::new(PushGate::default());
-        let reference = workflow.uid.clone();
-        let work = engine.run(step, workflow, reference, progress, gate.clone());
+        let uid = uuid::Uuid::new_v4().to_string();
+        let key = JobKey::derive(&uid, &Value::Null);
+        let workflow = Workflow { name: "terminal".to_owned(), namespace: self.namespace, uid };
+        let spec = JobSpec::new(self.timeout, async move |job: JobContext| {
+            engine.run(step, workflow, None, job.progress, job.gate).await
+        });
         let signalled = shutdown::signalled()?;
-        let ended = tokio::select! {
-            ended = tokio::time::timeout(self.timeout, work) => ended.unwrap_or_else(|_| Err(timed_out(self.timeout))),
-            () = show(lines) => bail!("the step ended without a result"),
-            _ = signalled => return Ok(ExitCode::from(INTERRUPTED)),
-        };
-        report(ended, self.outputs_dir.as_deref())
+        // The table of one job: its timeout, and a drain that lets a push in flight finish.
+        let jobs = JobTable::new(ONE);
+        jobs.poll_or_start(&key, spec)?;
+        let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
+        tokio::select! {
+            ended = end(state) => report(ended?.as_ref(), self.outputs_dir.as_deref()),
+            never = show(progress) => match never {},
+            _ = signalled => {
+                jobs.drain(DRAIN).await;
+                Ok(ExitCode::from(INTERRUPTED))
+            }
+        }
+    }
+}
+
+async fn end(mut state: watch::Receiver<JobState>) -> anyhow::Result<Arc<Ending>> {
+    loop {
+        if let JobState::Done(ending) = &*state.borrow_and_update() {
+            return Ok(ending.clone());
+        }
+        state.changed().await?;
     }
 }
 
@@ -78,7 +97,7 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 }
 
 /// Prints what is going on whenever that changes.
-async fn show(mut lines: watch::Receiver<Progress>) {
+async fn show(mut lines: watch::Receiver<Progress>) -> Infallible {
     let started = Instant::now();
     let mut last = String::new();
     while lines.changed().await.is_ok() {
@@ -91,8 +110,8 @@ async fn show(mut lines: watch::Receiver<Progress>) {
     std::future::pending().await
 }
 
-fn report(ended: Result<Success, StepError>, directory: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let (outputs, said, code) = match &ended {
+fn report(ended: &Ending, directory: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let (outputs, said, code) = match ended {
         Ok(success) => (&success.outputs, &success.summary, 0),
         Err(error) if error.fault == Fault::User => (&error.outputs, &error.message, FAILED),
         Err(error) => (&error.outputs, &error.message, TEMPORARY),
@@ -119,8 +138,4 @@ fn write_all(directory: &Path, outputs: &Outputs) -> anyhow::Result<()> {
 /// A line to a terminal or a pipe; a reader that has gone away is no reason to fail a build.
 fn say(mut to: impl Write, line: &str) {
     let _ = writeln!(to, "{line}");
-}
-
-fn timed_out(limit: Duration) -> StepError {
-    StepError::user(format!("it took longer than --timeout {limit:?}"))
 }

@@ -17,14 +17,12 @@ use inputs::Inputs;
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
     // The caller's right to read the commits is proven first: the daemon would hand them to anybody.
-    let (inputs, attempt) = tokio::join!(Inputs::gather(engine, build, cx), solve::newest(engine, cx, 1));
-    let inputs = inputs?;
-    let request = request::image(build, &inputs);
+    let inputs = Inputs::gather(engine, build, cx).await?;
     cx.now("starting the build");
-    let attempt = attempt.map_err(|error| report::failure(error, cx))?;
-    let solved = solve::resumable(engine, request, &inputs, attempt, cx).await?;
+    let built = solve::resumable(engine, request::image(build, &inputs), &inputs, cx).await?;
+    let solved = &built.solved;
     engine.metrics.vertices(solved.cached_steps.into(), solved.total_steps.into());
     report::spans(&solved.vertices, cx);
-    let cache = cache::export(engine, build, &inputs, &solved, cx).await?;
-    report::success(build, &inputs, &solved, &cache, started.elapsed())
+    let cache = cache::export(engine, build, &inputs, &built, cx).await?;
+    report::success(build, &inputs, solved, &cache, started.elapsed(), cx)
 }

@@ -13,8 +13,8 @@ use crate::redact::Redactor;
 #[derive(Clone)]
 pub(super) struct Cx {
     pub(super) workflow: Arc<Workflow>,
-    /// What the step's builds are called at buildkitd.
-    pub(super) reference: String,
+    /// What the step's builds are called at buildkitd; nothing where nobody will ask for them again.
+    pub(super) reference: Option<String>,
     pub(super) gate: Arc<PushGate>,
     pub(super) redactor: Redactor,
     progress: watch::Sender<Progress>,
@@ -25,7 +25,7 @@ pub(super) struct Cx {
 impl Cx {
     pub(super) fn new(
         workflow: Workflow,
-        reference: String,
+        reference: Option<String>,
         progress: watch::Sender<Progress>,
         gate: Arc<PushGate>,
     ) -> Self {
@@ -35,7 +35,7 @@ impl Cx {
 
     /// The surroundings of the step `name`, the `number`th of `count`.
     pub(super) fn inner(&self, name: &str, number: usize, count: usize) -> Self {
-        let reference = format!("{}-{name}", self.reference);
+        let reference = self.reference.as_ref().map(|reference| format!("{reference}-{name}"));
         Self { reference, place: Some(format!("{name} ({number}/{count})")), ..self.clone() }
     }
 

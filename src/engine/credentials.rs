@@ -64,8 +64,12 @@ impl Engine {
             let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
             return Ok(Credentials::ssh(&value, known_hosts));
         }
-        let user = secret.key(USERNAME).map_or("x-access-token", |user| user.expose_secret().trim());
-        Ok(Credentials::basic(user, &value))
+        let user = secret.key(USERNAME).unwrap_or_default();
+        let credentials = Credentials::basic(user.expose_secret(), &value);
+        if let Credentials::Basic { user, token } = &credentials {
+            cx.redactor.remember_login(user, token);
+        }
+        Ok(credentials)
     }
 
     /// The registry logins of a docker config; none without a reference.
@@ -82,14 +86,14 @@ impl Engine {
         let config = secret.key(&reference.key)?;
         let auth = Auth::from_docker_config(config.expose_secret().as_bytes())
             .map_err(|e| StepError::user(format!("secret `{}`: {e}", reference.name)))?;
-        auth.secrets().for_each(|secret| cx.redactor.remember(secret));
+        auth.secrets().for_each(|(user, secret)| cx.redactor.remember_login(user, secret));
         Ok(auth)
     }
 }
 
-fn remembered(cx: &Cx, value: &SecretString) -> SecretString {
-    cx.redactor.remember(value);
-    value.clone()
+fn remembered(cx: &Cx, value: SecretString) -> SecretString {
+    cx.redactor.remember(&value);
+    value
 }
 
 fn no_token(reference: &SecretRef, secret: &Secret) -> StepError {

@@ -1,6 +1,7 @@
 //! One ref, moved on the server if it still is where it was read.
 
 use bytes::Bytes;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use super::Git;
@@ -31,8 +32,16 @@ pub(super) enum Pushed {
     Unknown(GitError),
 }
 
-/// Pushes, behind the request's gate: from there on it runs to its end even when the caller goes away.
-pub(super) async fn push(git: &Git, request: &WriteBack, parcel: Parcel) -> Result<Pushed, GitError> {
+/// Keeps the gate's `idle` waiting until it is dropped; absent where nothing was sent.
+pub(super) type Permit = Option<TaskTrackerToken>;
+
+/// Pushes, behind the request's gate: from there on it runs to its end even when the caller goes away. The
+/// permit is the caller's to hold until it knows what became of the push.
+pub(super) async fn push(
+    git: &Git,
+    request: &WriteBack,
+    parcel: Parcel,
+) -> Result<(Pushed, Permit), GitError> {
     let session = Session::open(git, &request.repo, &request.credentials, Service::ReceivePack).await?;
     if !session.advert.has("report-status") {
         let what = "its Git server does not report what becomes of a push".to_owned();
@@ -40,16 +49,12 @@ pub(super) async fn push(git: &Git, request: &WriteBack, parcel: Parcel) -> Resu
     }
     let there = session.advert.refs.iter().find(|r| r.name == parcel.reference);
     if there.is_none_or(|r| r.oid != parcel.old) {
-        return Ok(Pushed::Judged(Verdict::Moved("the branch moved meanwhile".to_owned())));
+        return Ok((Pushed::Judged(Verdict::Moved("the branch moved meanwhile".to_owned())), None));
     }
     let stopped = || GitError::Stopped { repo: request.repo.to_string() };
     let permit = request.push_gate.enter().ok_or_else(stopped)?;
     let sent = tokio::spawn(
-        async move {
-            let _permit = permit;
-            send(session, parcel).await
-        }
-        .in_current_span(),
+        async move { send(session, parcel).await.map(|pushed| (pushed, Some(permit))) }.in_current_span(),
     );
     sent.await.map_err(|e| GitError::local("push", e))?
 }

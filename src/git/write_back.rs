@@ -251,7 +251,9 @@ impl<'a> Writer<'a> {
     }
 
     async fn push(&mut self, parcel: Parcel, oid: Oid, files: Vec<FileChange>) -> Result<Tried, GitError> {
-        let why = match push::push(self.git, self.request, parcel).await? {
+        // Held until the branch has told whether the commit landed.
+        let (pushed, _permit) = push::push(self.git, self.request, parcel).await?;
+        let why = match pushed {
             Pushed::Judged(Verdict::Moved(why)) => return Ok(Tried::Again(why)),
             Pushed::Judged(Verdict::Refused { reason, said }) => return Err(self.refused(reason, said)),
             Pushed::Judged(Verdict::Failed(what)) => {

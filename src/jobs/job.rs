@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,17 +18,25 @@ use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
 
 /// What a job does, started at most once.
-pub type Work = Box<dyn FnOnce(JobContext) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send>;
+type Work = Box<dyn FnOnce(JobContext) -> BoxFuture<'static, Ending> + Send>;
 
 /// How a job's work ended.
 pub type Ending = Result<Success, StepError>;
 
 /// A job that is to be started.
 pub struct JobSpec {
-    /// What it does.
-    pub work: Work,
-    /// How long it may take, from when it was accepted.
-    pub limit: Duration,
+    work: Work,
+    limit: Duration,
+}
+
+impl JobSpec {
+    /// A job that does `work`, and may take `limit` from when it is accepted.
+    pub fn new<F>(limit: Duration, work: impl FnOnce(JobContext) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Ending> + Send + 'static,
+    {
+        Self { work: Box::new(|context| work(context).boxed()), limit }
+    }
 }
 
 /// What the table lends to a job's work.
@@ -142,8 +150,16 @@ impl Job {
         locked(&self.polled).elapsed()
     }
 
+    /// Whether it has ended, and not because the process does.
+    pub(super) fn ended_by_itself(&self) -> bool {
+        matches!(*self.state.borrow(), JobState::Done(_)) && *locked(&self.cause) != Some(Stop::Draining)
+    }
+
     /// Ends the job for `cause`, unless it has ended or is already being stopped.
     pub(super) fn stop(&self, cause: Stop) {
+        if matches!(*self.state.borrow(), JobState::Done(_)) {
+            return;
+        }
         locked(&self.cause).get_or_insert(cause);
         self.stop.cancel();
     }

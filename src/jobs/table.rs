@@ -67,19 +67,20 @@ impl JobTable {
         table
     }
 
-    /// The job `key`, if there is one. While draining, a job that ends now was stopped, not finished: it
-    /// is nobody's to report, and the sidecar that comes next will resume it.
+    /// The job `key`, if there is one. While draining, only a job that ended by itself is reported: what
+    /// the drain stopped is nobody's to report, and the sidecar that comes next will resume it.
     pub fn poll(&self, key: &JobKey) -> Option<Result<View, Draining>> {
-        self.view(key).map(|view| if self.is_draining() { Err(Draining) } else { Ok(view) })
+        let job = locked(&self.0.entries).jobs.get(key)?.clone();
+        if self.is_draining() && !job.ended_by_itself() {
+            return Some(Err(Draining));
+        }
+        self.view(key).map(Ok)
     }
 
     /// The job `key`, started as `spec` says if there is none. Of concurrent callers one starts it.
     pub fn poll_or_start(&self, key: &JobKey, spec: JobSpec) -> Result<View, Draining> {
-        if self.is_draining() {
-            return Err(Draining);
-        }
-        self.start(key, spec);
-        self.view(key).ok_or(Draining)
+        self.start(key, spec)?;
+        self.poll(key).unwrap_or(Err(Draining))
     }
 
     /// A job's state and progress as they change, for a caller that waits instead of polling.
@@ -101,9 +102,12 @@ impl JobTable {
     /// Takes no more jobs, stops those there are, and waits until the last has ended, at most `grace`.
     /// Says whether all of them did.
     pub async fn drain(&self, grace: Duration) -> bool {
-        self.0.draining.cancel();
+        let jobs: Vec<_> = {
+            let entries = locked(&self.0.entries);
+            self.0.draining.cancel();
+            entries.jobs.values().cloned().collect()
+        };
         self.0.tasks.close();
-        let jobs: Vec<_> = locked(&self.0.entries).jobs.values().cloned().collect();
         jobs.iter().for_each(|job| job.stop(Stop::Draining));
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
@@ -122,10 +126,14 @@ impl JobTable {
         Some(View { phase, elapsed: job.accepted.elapsed() })
     }
 
-    fn start(&self, key: &JobKey, spec: JobSpec) {
+    fn start(&self, key: &JobKey, spec: JobSpec) -> Result<(), Draining> {
         let mut entries = locked(&self.0.entries);
         if entries.jobs.contains_key(key) {
-            return;
+            return Ok(());
+        }
+        // Looked at under the lock: a drain stops every job that got in before it.
+        if self.is_draining() {
+            return Err(Draining);
         }
         let job = Arc::new(Job::new());
         entries.jobs.insert(key.clone(), job.clone());
@@ -144,6 +152,7 @@ impl JobTable {
             },
             span,
         ));
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ fn spec<F>(work: impl FnOnce(JobContext) -> F + Send + 'static) -> JobSpec
 where
     F: Future<Output = Ending> + Send + 'static,
 {
-    JobSpec { work: Box::new(|context| Box::pin(work(context))), limit: Duration::from_secs(3600) }
+    JobSpec::new(Duration::from_secs(3600), work)
 }
 
 fn done(text: &str) -> Ending {
@@ -89,13 +89,10 @@ async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_ends_the_job_names_what_it_did_and_stays_the_end() {
     let table = JobTable::new(limits());
-    let slow = JobSpec {
-        limit: Duration::from_secs(30),
-        ..spec(async |context| {
-            context.progress.send_replace(Progress::now("[3/7] RUN sleep"));
-            std::future::pending().await
-        })
-    };
+    let slow = JobSpec::new(Duration::from_secs(30), async |context| {
+        context.progress.send_replace(Progress::now("[3/7] RUN sleep"));
+        std::future::pending().await
+    });
     table.poll_or_start(&key(1), slow).unwrap();
     let error = ending(&table, 1).await;
     insta::assert_snapshot!(message(&error), @"the step took longer than its timeout of 30 s, during: [3/7] RUN sleep; raise the template's `timeout`, or see the log for what was slow");
@@ -105,8 +102,7 @@ async fn a_timeout_ends_the_job_names_what_it_did_and_stays_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_nobody_asks_for_is_cancelled() {
     let table = JobTable::new(limits());
-    let endless =
-        JobSpec { limit: Duration::from_secs(3600), ..spec(async |_| std::future::pending().await) };
+    let endless = spec(async |_| std::future::pending().await);
     table.poll_or_start(&key(1), endless).unwrap();
     insta::assert_snapshot!(message(&*ending(&table, 1).await), @"cancelled during: its start: Argo's agent did not ask for 60 s, so nobody waits for this step");
 }

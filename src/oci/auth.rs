@@ -89,11 +89,11 @@ impl Auth {
         self.logins.get(&normalise(host))
     }
 
-    /// Every password and token, for whoever blots secrets out of text.
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+    /// Every user with its password, or a token without a user, for whoever blots secrets out of text.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &SecretString)> {
         self.logins.values().map(|login| match login {
-            Login::Password { password, .. } => password,
-            Login::Identity(token) => token,
+            Login::Password { user, password } => (user.as_str(), password),
+            Login::Identity(token) => ("", token),
         })
     }
 

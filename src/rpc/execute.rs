@@ -12,7 +12,7 @@ use super::Door;
 use super::wire::{NodePhase, Reply, Request};
 use crate::duration::parse_timeout;
 use crate::engine::Workflow;
-use crate::jobs::{Ending, JobKey, JobSpec, Phase, View};
+use crate::jobs::{Ending, JobContext, JobKey, JobSpec, Phase, View};
 use crate::outcome::{Fault, Outputs};
 use crate::step;
 
@@ -64,12 +64,10 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
         namespace: metadata.namespace.clone(),
         uid: metadata.uid.clone(),
     };
-    let (engine, reference) = (door.engine.clone(), key.to_string());
-    let work = Box::new(move |job: crate::jobs::JobContext| {
-        let future = async move { engine.run(step, workflow, reference, job.progress, job.gate).await };
-        Box::pin(future) as std::pin::Pin<Box<dyn Future<Output = Ending> + Send>>
-    });
-    Ok(JobSpec { work, limit })
+    let (engine, reference) = (door.engine.clone(), Some(key.to_string()));
+    Ok(JobSpec::new(limit, async move |job: JobContext| {
+        engine.run(step, workflow, reference, job.progress, job.gate).await
+    }))
 }
 
 /// A job's view in Argo's terms. `declared` outputs are all there, or a dependent task would hang.

@@ -6,12 +6,13 @@
 use std::fmt;
 
 use tracing::warn;
+use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
 use super::inputs::Inputs;
+use super::solve::Built;
 use super::{report, request, solve};
-use crate::buildkit::Solved;
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::CacheExport;
@@ -44,18 +45,19 @@ pub(super) async fn export(
     engine: &Engine,
     build: &Build,
     inputs: &Inputs,
-    solved: &Solved,
+    built: &Built,
     cx: &Cx,
 ) -> Result<Cache, StepError> {
     let Some(to) = &build.cache.to else { return Ok(Cache::None) };
-    if !to.always && solved.cached_steps == solved.total_steps && is_there(engine, to, inputs).await {
+    let nothing_new = !built.resumed && built.solved.cached_steps == built.solved.total_steps;
+    if !to.always && nothing_new && is_there(engine, to, inputs).await {
         return Ok(Cache::Skipped);
     }
     cx.now(format!("exporting the cache to {}", to.target.image));
     let mut request = request::cache(build, inputs);
-    request.reference = format!("{}-cache", cx.reference);
-    let session = inputs.session();
-    match solve::shown(cx, async |progress| engine.buildkit.solve(&request, session, progress).await).await {
+    // Never the name of an export before, which the daemon may still hold.
+    request.reference = Uuid::new_v4().to_string();
+    match solve::once(engine, &request, inputs, cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
             warn!("the cache was not exported: {}", cx.redactor.clean(&error.message));

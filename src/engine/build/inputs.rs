@@ -57,7 +57,7 @@ impl Inputs {
             ssh: None,
         };
         for (name, context, readable) in contexts {
-            inputs.admit(cx, name, &context.repo, readable)?;
+            inputs.admit(name, &context.repo, readable)?;
         }
         Ok(inputs)
     }
@@ -72,13 +72,7 @@ impl Inputs {
         }
     }
 
-    fn admit(
-        &mut self,
-        cx: &Cx,
-        name: Option<&str>,
-        repo: &RepoUrl,
-        readable: Readable,
-    ) -> Result<(), StepError> {
+    fn admit(&mut self, name: Option<&str>, repo: &RepoUrl, readable: Readable) -> Result<(), StepError> {
         match name {
             None => self.sha = readable.sha,
             Some(name) => drop(self.named.insert(name.to_owned(), readable.sha)),
@@ -86,11 +80,7 @@ impl Inputs {
         match readable.credentials {
             Credentials::Anonymous => Ok(()),
             Credentials::Ssh(key) => self.only_one_key(key.private_key),
-            Credentials::Basic { user, token } => {
-                let header = header(&user, &token);
-                cx.redactor.remember(&header);
-                self.only_one_header(repo, header)
-            }
+            Credentials::Basic { user, token } => self.only_one_header(repo, header(&user, &token)),
         }
     }
 
@@ -128,7 +118,9 @@ fn git_contexts(build: &Build) -> impl Iterator<Item = (Option<&str>, &GitContex
 
 async fn readable(engine: &Engine, cx: &Cx, context: &GitContext) -> Result<Readable, StepError> {
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
-    let resolved = engine.git.resolve(&context.repo, &credentials, &context.revision).await?;
+    // Proven at the very address that BuildKit will read.
+    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
+    let resolved = engine.git.resolve(&repo, &credentials, &context.revision).await?;
     Ok(Readable { sha: resolved.sha, credentials })
 }
 

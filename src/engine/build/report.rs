@@ -20,6 +20,7 @@ pub(super) fn success(
     solved: &Solved,
     cache: &Cache,
     took: Duration,
+    cx: &Cx,
 ) -> Result<Success, StepError> {
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
@@ -42,19 +43,20 @@ pub(super) fn success(
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
-        ("warnings", json!(warnings(solved, cache)).to_string()),
+        ("warnings", json!(warnings(solved, cache, cx)).to_string()),
         ("log-tail", solved.log_tail.clone()),
     ];
     let outputs: Outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Success { summary, outputs })
 }
 
-fn warnings(solved: &Solved, cache: &Cache) -> Vec<String> {
+/// Cleaned here: JSON's escapes would hide a secret from the redactor.
+fn warnings(solved: &Solved, cache: &Cache, cx: &Cx) -> Vec<String> {
     let failed = match cache {
         Cache::Failed(why) => Some(format!("cache export: {why}")),
         _ => None,
     };
-    solved.warnings.iter().cloned().chain(failed).collect()
+    solved.warnings.iter().cloned().chain(failed).map(|warning| cx.redactor.clean(&warning)).collect()
 }
 
 /// The build's error as the step's, its vertices as spans.

@@ -6,7 +6,6 @@ use tracing::Span;
 
 use super::inputs::Inputs;
 use crate::buildkit::{CacheRef, Exporter, GitTree, Solve};
-use crate::git::RepoUrl;
 use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -120,10 +119,12 @@ fn git_tree(context: &GitContext, sha: &str) -> GitTree {
 
 /// `URL#SHA:SUBDIR`, or, without submodules, the query form that BuildKit has since 0.24.
 fn git_url(context: &GitContext, sha: &str) -> String {
-    let url = RepoUrl::buildkit_url(&context.repo);
+    let url = context.repo.buildkit_url();
     let subdir = context.subdir.as_deref();
     if context.submodules {
-        return format!("{url}#{sha}{}", subdir.map(|dir| format!(":{dir}")).unwrap_or_default());
+        // Of a URL the fragment is decoded; of `user@host:path` it is not.
+        let plain = |dir: &str| if url.contains("://") { dir.replace('%', "%25") } else { dir.to_owned() };
+        return format!("{url}#{sha}{}", subdir.map(|dir| format!(":{}", plain(dir))).unwrap_or_default());
     }
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("ref", sha).append_pair("submodules", "false");

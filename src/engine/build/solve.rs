@@ -10,6 +10,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
@@ -32,15 +33,58 @@ fn patience() -> ExponentialBuilder {
 }
 
 /// The newest attempt at a job's build, and what the daemon knows of it.
-pub(super) struct Attempt {
+struct Attempt {
     number: u32,
     known: Recalled,
 }
 
+/// A build that ended well.
+pub(super) struct Built {
+    pub(super) solved: Solved,
+    /// Whether an attempt before had begun it: what that one built looks cached to this one.
+    pub(super) resumed: bool,
+}
+
+/// Solves `request`, or takes over what an earlier attempt has made of it.
+pub(super) async fn resumable(
+    engine: &Engine,
+    mut request: Solve,
+    inputs: &Inputs,
+    cx: &Cx,
+) -> Result<Built, StepError> {
+    let told = |error: BuildError| report::failure(error, cx);
+    let name = Name::new(cx, &inputs.sha);
+    let mut attempt = newest(engine, cx, &name, 1).await.map_err(told)?;
+    let mut broken = None;
+    for _ in 0..ATTEMPTS {
+        request.reference = name.of(attempt.number);
+        let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
+        let ended = match attempt.known {
+            Recalled::NotFound => start(engine, &request, inputs, cx).await,
+            // What has ended is followed too: its replay has the steps and the log that history lacks.
+            _ => follow(engine, &request, cx).await,
+        };
+        match ended {
+            Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed }),
+            Ok(Recalled::Failed(error)) if error.fault == Fault::User => return Err(told(*error)),
+            Ok(Recalled::Failed(error)) => broken = Some(*error),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind, Kind::Lost | Kind::Unreachable) => broken = Some(error),
+            Err(error) => return Err(told(error)),
+        }
+        warn!(reference = request.reference, "the build did not end; looking for what became of it");
+        attempt = newest(engine, cx, &name, attempt.number).await.map_err(told)?;
+    }
+    Err(broken.map_or_else(cut_off, told))
+}
+
 /// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on.
-pub(super) async fn newest(engine: &Engine, cx: &Cx, mut number: u32) -> Result<Attempt, BuildError> {
+async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Result<Attempt, BuildError> {
+    if !name.recallable {
+        return Ok(Attempt { number, known: Recalled::NotFound });
+    }
     loop {
-        let name = name(cx, number);
+        let name = name.of(number);
         let recall = || engine.buildkit.recall(&name);
         let away = |error: &BuildError| matches!(error.kind, Kind::Unreachable | Kind::Lost);
         let known = recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await?;
@@ -51,37 +95,27 @@ pub(super) async fn newest(engine: &Engine, cx: &Cx, mut number: u32) -> Result<
     }
 }
 
-/// Solves `request`, or takes over what an earlier attempt has made of it.
-pub(super) async fn resumable(
-    engine: &Engine,
-    mut request: Solve,
-    inputs: &Inputs,
-    mut attempt: Attempt,
-    cx: &Cx,
-) -> Result<Solved, StepError> {
-    let mut broken = None;
-    for _ in 0..ATTEMPTS {
-        request.reference = name(cx, attempt.number);
-        let ended = match attempt.known {
-            Recalled::NotFound => start(engine, &request, inputs, cx).await,
-            // A result is followed too: its replay has the steps and the log that history alone lacks.
-            Recalled::Running | Recalled::Succeeded(_) => follow(engine, &request, cx).await,
-            ended => Ok(ended),
-        };
-        match ended {
-            Ok(Recalled::Succeeded(solved)) => return Ok(*solved),
-            Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
-                return Err(report::failure(*error, cx));
+/// What a job's builds are called at the daemon.
+struct Name {
+    stem: String,
+    recallable: bool,
+}
+
+impl Name {
+    /// The commit is part of it: a branch that has moved is another build, and its result another result.
+    fn new(cx: &Cx, sha: &str) -> Self {
+        match &cx.reference {
+            Some(reference) => {
+                Self { stem: format!("{reference}.{}", sha.get(..12).unwrap_or(sha)), recallable: true }
             }
-            Ok(Recalled::Failed(error)) => broken = Some(*error),
-            Ok(_) => {}
-            Err(error) if error.kind == Kind::Lost => broken = Some(error),
-            Err(error) => return Err(report::failure(error, cx)),
+            None => Self { stem: Uuid::new_v4().to_string(), recallable: false },
         }
-        warn!(reference = request.reference, "the build did not end; looking for what became of it");
-        attempt = newest(engine, cx, attempt.number).await.map_err(|error| report::failure(error, cx))?;
     }
-    Err(broken.map_or_else(cut_off, |error| report::failure(error, cx)))
+
+    /// A name that has ended is not used again.
+    fn of(&self, number: u32) -> String {
+        if number == 1 { self.stem.clone() } else { format!("{}.{number}", self.stem) }
+    }
 }
 
 fn cut_off() -> StepError {
@@ -92,12 +126,22 @@ fn cut_off() -> StepError {
 
 /// Solves; where the daemon already has a build of this name, follows that one.
 async fn start(engine: &Engine, request: &Solve, inputs: &Inputs, cx: &Cx) -> Result<Recalled, BuildError> {
-    let session = inputs.session();
-    match shown(cx, async |progress| engine.buildkit.solve(request, session, progress).await).await {
+    match once(engine, request, inputs, cx).await {
         Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
         Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, cx).await,
         Err(error) => Err(error),
     }
+}
+
+/// Solves, and says what it is doing meanwhile.
+pub(super) async fn once(
+    engine: &Engine,
+    request: &Solve,
+    inputs: &Inputs,
+    cx: &Cx,
+) -> Result<Solved, BuildError> {
+    let session = inputs.session();
+    shown(cx, async |progress| engine.buildkit.solve(request, session, progress).await).await
 }
 
 async fn follow(engine: &Engine, request: &Solve, cx: &Cx) -> Result<Recalled, BuildError> {
@@ -105,7 +149,7 @@ async fn follow(engine: &Engine, request: &Solve, cx: &Cx) -> Result<Recalled, B
 }
 
 /// Runs `solve`, and says what it is doing meanwhile.
-pub(super) async fn shown<T>(cx: &Cx, solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T) -> T {
+async fn shown<T>(cx: &Cx, solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T) -> T {
     let (sender, receiver) = watch::channel(buildkit::Progress::default());
     tokio::select! {
         biased;
@@ -131,11 +175,6 @@ fn may_be_redone(known: &Recalled) -> bool {
         Recalled::Failed(error) => error.fault != Fault::User,
         Recalled::NotFound | Recalled::Running | Recalled::Succeeded(_) => false,
     }
-}
-
-/// The first attempt is called as the job; a name that has ended is not used again.
-fn name(cx: &Cx, number: u32) -> String {
-    if number == 1 { cx.reference.clone() } else { format!("{}.{number}", cx.reference) }
 }
 
 fn waiting(cx: &Cx, error: &BuildError) {
