@@ -132,6 +132,15 @@ async fn finished_jobs_are_kept_in_number_and_bytes_and_the_newest_always() {
 }
 
 #[tokio::test]
+async fn what_had_ended_before_a_drain_is_still_told() {
+    let table = JobTable::new(limits());
+    table.poll_or_start(&key(1), spec(async |_| done("landed"))).unwrap();
+    ending(&table, 1).await;
+    assert!(table.drain(Duration::from_secs(25)).await);
+    assert!(matches!(table.poll(&key(1)).unwrap().unwrap().phase, Phase::Done(_)));
+}
+
+#[tokio::test]
 async fn a_drain_takes_no_jobs_stops_those_there_are_and_reports_none_of_them() {
     let table = JobTable::new(limits());
     table.poll_or_start(&key(1), spec(async |_| std::future::pending().await)).unwrap();

@@ -142,11 +142,13 @@ async fn a_secret_that_is_missing_forbidden_or_of_another_type_is_named() {
     );
     assert!(message.contains(&forbidden) && message.contains("resourceNames"), "{message}");
     let kube = Kube::shared().await;
-    let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]);
-    kube.grant(Identity::Plugin, &unique("read-all"), rules).await;
+    let opaque = unique("opaque");
+    let names = ["no-such-secret", &opaque, &registry];
+    let rules =
+        json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["get"]}]);
+    kube.grant(Identity::Plugin, &unique("read-secrets"), rules).await;
     let message = refused(&shop, "no-such-secret", &registry).await;
     assert!(message.contains("secret `no-such-secret` does not exist in namespace `builds`"), "{message}");
-    let opaque = unique("opaque");
     kube.secret(&opaque, "Opaque", &[(".dockerconfigjson", "{}")]).await;
     let message = refused(&shop, &git, &opaque).await;
     assert!(
