@@ -20,6 +20,7 @@ mod vertices;
 pub use address::{Address, BadAddress, Tls};
 pub use error::{BuildError, Kind};
 pub use history::Recalled;
+pub use policy::GitSource;
 pub use progress::Progress;
 pub use request::{CacheRef, Exporter, GitTree, Solve};
 pub use session::Session;

@@ -1,21 +1,31 @@
-//! Which Git repositories a build may read.
+//! Which Git commits a build may read.
 //!
-//! A shared daemon answers a pinned commit from its cache without asking for credentials, so that
-//! `ADD https://host/private.git#<sha>` in anybody's Dockerfile would read a repository that only
-//! somebody else may read. The source policy is evaluated for every operation, cached or not.
+//! A shared daemon answers a pinned commit from its cache without asking for credentials: neither the cache
+//! key nor the snapshot's names the remote, only the commit (`source/git/source.go`, `shaToCacheKey`). So
+//! `ADD https://host/anything.git#<sha>` in anybody's Dockerfile would read a commit that only somebody else
+//! may read. The source policy is evaluated for every operation, cached or not; it allows proven pairs of
+//! repository and commit, for a repository alone would let any commit through.
+
+use std::borrow::Cow;
 
 use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
     MatchType, Policy, PolicyAction, Rule, Selector,
 };
 
-/// A policy that denies every Git source but `urls` (any revision and directory of those).
-pub(super) fn only_git(urls: &[String]) -> Policy {
+/// A commit that the caller has proven to be able to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitSource {
+    /// The clone URL, as the build names it: http, https, ssh or `user@host:path`.
+    pub url: String,
+    /// The commit's full id, in lower-case hex. Anything else allows nothing.
+    pub sha: String,
+}
+
+/// A policy that denies every Git source but `sources`, whole or a directory of them.
+pub(super) fn only_git(sources: &[GitSource]) -> Policy {
     // The last rule that matches wins (`sourcepolicy/engine.go`).
     let deny = rule(PolicyAction::Deny, "^git://".to_owned());
-    let allow = urls
-        .iter()
-        .filter_map(|url| identifier(url))
-        .map(|id| rule(PolicyAction::Allow, format!("^{}(#.*)?$", regex_lite::escape(&id))));
+    let allow = sources.iter().filter_map(pattern).map(|pattern| rule(PolicyAction::Allow, pattern));
     Policy { version: 1, rules: std::iter::once(deny).chain(allow).collect() }
 }
 
@@ -25,31 +35,59 @@ fn rule(action: PolicyAction, identifier: String) -> Rule {
     Rule { action: action.into(), selector: Some(selector), updates: None }
 }
 
+fn pattern(source: &GitSource) -> Option<String> {
+    let id = identifier(&source.url).filter(|_| is_commit(&source.sha))?;
+    Some(format!("^{}#{}(:.*)?$", regex_lite::escape(&id), source.sha))
+}
+
+/// What BuildKit takes for a commit (`util/gitutil/git_commit.go`): it would look anything else up as a branch,
+/// where a `checksum` may name another commit.
+fn is_commit(sha: &str) -> bool {
+    matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// `git://host:port/path`: BuildKit drops scheme, user and query, so that one repository has one
-/// identifier whatever it is fetched over (`source/git/identifier.go`).
+/// identifier whatever it is fetched over (`client/llb/source.go`, `Git`).
 pub(super) fn identifier(url: &str) -> Option<String> {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     let (host, path) = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/')?,
-        None => url.split_once(':')?,
+        Some((_, rest)) => rest.split_once('/').and_then(|(host, path)| Some((host, decoded(path)?)))?,
+        None => url.split_once(':').map(|(host, path)| (host, Cow::Borrowed(path)))?,
     };
-    Some(format!("git://{}/{}", without_user(host), path.trim_matches('/')))
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    Some(format!("git://{host}{}", joined(&path)))
 }
 
-/// `host` or `host:port` of an http(s) URL, as written: BuildKit names secrets by it, a default port included.
-pub(super) fn http_host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let host = without_user(rest.split(['/', '?', '#']).next()?);
-    Some(host).filter(|host| !host.is_empty())
+/// `path` without its percent escapes; none for an escape that Go's `net/url` refuses.
+fn decoded(path: &str) -> Option<Cow<'_, str>> {
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (escape, rest) = piece.split_at_checked(2)?;
+        bytes.extend(hex::decode(escape).ok()?);
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
-fn without_user(authority: &str) -> &str {
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+/// Go's `path.Join("/", path)`: one slash between names, no `.`, and `..` taken back.
+fn joined(path: &str) -> String {
+    let mut names = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
     #[test]
     fn one_repository_has_one_identifier() {
@@ -57,25 +95,58 @@ mod tests {
             ("https://g.example/shop/api.git", "git://g.example/shop/api.git"),
             ("http://127.0.0.1:3000/shop/api.git#main:sub", "git://127.0.0.1:3000/shop/api.git"),
             ("https://g.example/a.git?ref=main", "git://g.example/a.git"),
+            ("https://user:password@g.example/a.git", "git://g.example/a.git"),
             ("ssh://git@g.example:2222/shop/api.git", "git://g.example:2222/shop/api.git"),
             ("git@g.example:shop/api.git", "git://g.example/shop/api.git"),
+            ("git@g.example:/srv//api.git", "git://g.example/srv/api.git"),
+            // The path of `user@host:path` has no escapes.
+            ("git@g.example:a%20b.git", "git://g.example/a%20b.git"),
+            ("https://g.example/a%20b/%c3%A9.git", "git://g.example/a b/é.git"),
+            ("https://g.example/a+b.git", "git://g.example/a+b.git"),
+            ("https://g.example//a///b.git/", "git://g.example/a/b.git"),
+            ("https://g.example/./a/../b/c.git", "git://g.example/b/c.git"),
+            ("https://g.example/%2e%2E/a%2Fb.git", "git://g.example/a/b.git"),
+            ("https://g.example/../../a.git", "git://g.example/a.git"),
         ];
         for (url, expected) in rows {
-            assert_eq!(identifier(url).as_deref(), Some(expected));
+            assert_eq!(identifier(url).as_deref(), Some(expected), "{url}");
+        }
+        for url in
+            ["https://g.example/%", "https://g.example/%2", "https://g.example/%zz", "https://g.example/%ff"]
+        {
+            assert_eq!(identifier(url), None, "{url}");
         }
     }
 
     #[test]
-    fn a_secrets_host_has_its_port() {
-        assert_eq!(http_host("http://gitea.svc:3000/shop/api.git#main"), Some("gitea.svc:3000"));
-        assert_eq!(http_host("https://g.example/a.git"), Some("g.example"));
-        assert_eq!(http_host("ssh://git@g.example/a.git"), None);
+    fn a_commit_and_its_directories_are_allowed_and_nothing_else() {
+        let source = GitSource { url: "https://g.example/a.git".to_owned(), sha: SHA.to_owned() };
+        let pattern = pattern(&source).unwrap_or_default();
+        assert_eq!(pattern, format!(r"^git://g\.example/a\.git#{SHA}(:.*)?$"));
+        let pattern = regex_lite::Regex::new(&pattern).unwrap_or_else(|e| panic!("{e}"));
+        let other = SHA.replace('0', "f");
+        let rows = [
+            (format!("git://g.example/a.git#{SHA}"), true),
+            (format!("git://g.example/a.git#{SHA}:sub/dir"), true),
+            (format!("git://g.example/a.git#{other}"), false),
+            (format!("git://g.example/a.git#{SHA}0"), false),
+            (format!("git://g.example/a.git#{other}:{SHA}"), false),
+            (format!("git://gxexample/a.git#{SHA}"), false),
+            (format!("git://g.example/b.git#{SHA}"), false),
+            // A `checksum` decides which commit these are.
+            ("git://g.example/a.git#main".to_owned(), false),
+            ("git://g.example/a.git".to_owned(), false),
+        ];
+        for (identifier, allowed) in rows {
+            assert_eq!(pattern.is_match(&identifier), allowed, "{identifier}");
+        }
     }
 
     #[test]
-    fn dots_in_a_host_match_dots_alone() {
-        let policy = only_git(&["https://g.example/a.git".to_owned()]);
-        let selector = policy.rules.last().and_then(|r| r.selector.clone()).unwrap_or_default();
-        assert_eq!(selector.identifier, r"^git://g\.example/a\.git(#.*)?$");
+    fn what_is_no_full_commit_id_allows_nothing() {
+        for sha in ["", "main", "0123456", &SHA.to_uppercase(), &format!("{SHA}:"), &SHA.replace('0', ".")] {
+            let source = GitSource { url: "https://g.example/a.git".to_owned(), sha: (*sha).to_owned() };
+            assert_eq!(only_git(&[source]).rules.len(), 1, "{sha}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use serde_json::json;
 
+use super::policy::GitSource;
 use super::{llb, policy};
 
 /// The entitlement that `force-network-mode=host` and `RUN --network=host` need.
@@ -32,9 +33,9 @@ pub struct Solve {
     pub cache_to: Vec<CacheRef>,
     /// Whether steps may use the daemon's network (its `network.host` entitlement).
     pub allow_host_network: bool,
-    /// The only Git repositories that the build may read, as clone URLs; `None` allows all. A shared
-    /// daemon hands out any commit that it once fetched, so list what the caller may read.
-    pub allowed_git: Option<Vec<String>>,
+    /// The only Git commits that the build may read. A shared daemon hands out any commit that it once
+    /// fetched, so list what the caller has proven to be able to read.
+    pub allowed_git: Vec<GitSource>,
     /// Leave no trace in the daemon's history; such a build cannot be recalled.
     pub internal: bool,
     /// The W3C `traceparent` of the caller's span.
@@ -96,7 +97,7 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         }),
         entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
         exporters: solve.exporters.iter().map(exporter).collect(),
-        source_policy: solve.allowed_git.as_deref().map(policy::only_git),
+        source_policy: Some(policy::only_git(&solve.allowed_git)),
         internal: solve.internal,
         ..Default::default()
     }

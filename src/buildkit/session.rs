@@ -9,10 +9,9 @@ mod tunnel;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::error::BuildError;
-use super::policy;
 use crate::oci;
 
 pub(super) use tunnel::open;
@@ -37,17 +36,6 @@ pub(super) struct Services {
 }
 
 impl Session {
-    /// A token for the Git server of `url` (http or https), under the id by which BuildKit asks for it:
-    /// the host with its port. Without the line end that makes Git ask a terminal for a user name.
-    #[must_use]
-    pub fn with_git_token(mut self, url: &str, token: &SecretString) -> Self {
-        if let Some(host) = policy::http_host(url) {
-            let token = token.expose_secret().trim().into();
-            self.secrets.insert(format!("GIT_AUTH_TOKEN.{host}"), token);
-        }
-        self
-    }
-
     /// The services that the daemon finds in the session; an ssh key that cannot be read is an error.
     pub(super) fn services(self) -> Result<Services, BuildError> {
         let mut methods = vec![

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use argo_buildkit::buildkit::{BuildError, Buildkit, Exporter, Progress, Session, Solve, Solved};
+use argo_buildkit::buildkit::{BuildError, Buildkit, Exporter, GitSource, Progress, Session, Solve, Solved};
 use tokio::sync::watch;
 
 use crate::support::buildkitd::Buildkitd;
@@ -57,6 +57,10 @@ fn image(names: &[&str], push: bool) -> Exporter {
     let attrs = [("name", names.join(",")), ("push", push.to_string())];
     let attrs = attrs.map(|(key, value)| (key.to_owned(), value)).into();
     Exporter { kind: "image".to_owned(), attrs }
+}
+
+fn source(url: &str, sha: &str) -> GitSource {
+    GitSource { url: url.to_owned(), sha: sha.to_owned() }
 }
 
 fn attrs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -45,9 +45,14 @@ impl GitServer {
     }
 
     /// Creates a repository as [`Self::create`] does, with another's commit as the submodule at a path.
-    pub(crate) fn create_with_submodule(&self, name: &str, files: &[(&str, &str)], module: (&str, &str)) {
+    pub(crate) fn create_with_submodule(
+        &self,
+        name: &str,
+        files: &[(&str, &str)],
+        module: (&str, &str),
+    ) -> String {
         let entry = format!("160000,{},{}", module.1, module.0);
-        self.commit(name, files, &["update-index", "--add", "--cacheinfo", &entry]);
+        self.commit(name, files, &["update-index", "--add", "--cacheinfo", &entry])
     }
 
     fn commit(&self, name: &str, files: &[(&str, &str)], stage: &[&str]) -> String {

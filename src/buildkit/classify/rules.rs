@@ -22,8 +22,8 @@ const GIT_LOGIN: &str = "check the Git secret and its right to read this reposit
 const PLAIN_HTTP: &str = "the registry speaks plain http: set `insecure: true` for it, or `http = true` in buildkitd's registry configuration";
 const CERTIFICATE: &str = "buildkitd does not trust the registry's certificate: add its CA to buildkitd's registry configuration, or set `insecure: true`";
 const LATER: &str = "the server is away or overloaded, try again later";
-const DENIED: &str =
-    "the build may read the repositories that the step names, and no others: name this one under `contexts`";
+const DENIED: &str = "the build may read the commits that the step names as `context` and `contexts`, and no others: name this one, \
+    with its `revision`, under `contexts`, and use it by that name";
 
 /// Read from top to bottom: what is more telling stands first.
 pub(super) const RULES: &[Rule] = &[

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::Span;
 
 use super::inputs::Inputs;
-use crate::buildkit::{CacheRef, Exporter, GitTree, Solve};
+use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Solve};
 use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -42,7 +42,7 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         inline_dockerfile,
         cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
-        allowed_git: Some(git_urls(build).collect()),
+        allowed_git: git_sources(build, inputs).collect(),
         traceparent: telemetry::traceparent(&Span::current()),
         ..Solve::default()
     }
@@ -57,12 +57,15 @@ fn registry_cache<'a>(
     CacheRef::registry(&reference.image.to_string(), attrs)
 }
 
-fn git_urls(build: &Build) -> impl Iterator<Item = String> {
-    let named = build.contexts.values().filter_map(|context| match context {
-        NamedContext::Git(git) => Some(git.repo.buildkit_url()),
+/// The commits that the caller was found to be able to read.
+fn git_sources(build: &Build, inputs: &Inputs) -> impl Iterator<Item = GitSource> {
+    let source =
+        |git: &GitContext, sha: &str| GitSource { url: git.repo.buildkit_url(), sha: sha.to_owned() };
+    let named = build.contexts.iter().filter_map(move |(name, context)| match context {
+        NamedContext::Git(git) => Some(source(git, inputs.named.get(name)?)),
         NamedContext::Image(_) => None,
     });
-    std::iter::once(build.context.repo.buildkit_url()).chain(named)
+    std::iter::once(source(&build.context, &inputs.sha)).chain(named)
 }
 
 /// `dockerfile.v0`'s attributes (buildkit `frontend/dockerui/config.go`).

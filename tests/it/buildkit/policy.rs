@@ -1,21 +1,32 @@
-//! Git contexts, and which repositories a build may read.
+//! Git contexts, and which commits a build may read.
 
-use argo_buildkit::buildkit::Kind;
+use argo_buildkit::buildkit::{GitSource, Kind};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
 use crate::support::git::GitServer;
+use crate::support::sshd::Sshd;
 
 const PASSWORD: &str = "git-hunter2";
 
 fn with_token(git: &GitServer) -> Session {
-    // As a secret's file often is.
-    Session::default().with_git_token(&git.url("any"), &format!("{PASSWORD}\n").into())
+    let url = git.url("any");
+    let host = url.trim_start_matches("http://").split('/').next().unwrap();
+    Session { secrets: [(format!("GIT_AUTH_TOKEN.{host}"), PASSWORD.into())].into(), ..Session::default() }
 }
 
 fn git_server() -> GitServer {
     // BuildKit's user name for GIT_AUTH_TOKEN (`source/git/source.go`).
     GitServer::start("x-access-token", PASSWORD)
+}
+
+fn of_context(context: &str, allowed_git: Vec<GitSource>) -> Solve {
+    Solve {
+        reference: reference("it"),
+        attrs: attrs(&[("context", context)]),
+        allowed_git,
+        ..Solve::default()
+    }
 }
 
 #[tokio::test]
@@ -25,33 +36,76 @@ async fn a_private_repository_is_built_and_kept_from_others() {
     let git = git_server();
     let files =
         [("svc/Dockerfile", "FROM scratch\nCOPY --from=lib /lib.txt /\nCOPY a.txt /\n"), ("svc/a.txt", "a")];
-    let ours = git.create("shop/ours", &files);
-    let lib = git.create("shop/lib", &[("lib.txt", "secret source")]);
-    let context = format!("{}#{ours}:svc", git.url("shop/ours"));
-    let lib_context = format!("{}#{lib}", git.url("shop/lib"));
-    let solve = |allowed: &[&str]| Solve {
-        reference: reference("it"),
-        attrs: attrs(&[("context", &context), ("context:lib", &lib_context)]),
-        allowed_git: Some(allowed.iter().map(|name| git.url(name)).collect()),
-        ..Solve::default()
+    let (ours, lib) = (git.url("shop/ours"), git.url("shop/lib"));
+    let ours_sha = git.create("shop/ours", &files);
+    let lib_sha = git.create("shop/lib", &[("lib.txt", "secret source")]);
+    let (may_ours, may_lib) = (source(&ours, &ours_sha), source(&lib, &lib_sha));
+    let solve = |allowed: &[&GitSource]| Solve {
+        attrs: attrs(&[
+            ("context", &format!("{ours}#{ours_sha}:svc")),
+            ("context:lib", &format!("{lib}#{lib_sha}")),
+        ]),
+        ..of_context("", allowed.iter().copied().cloned().collect())
     };
 
-    let unauthorised =
-        run(&client, &solve(&["shop/ours", "shop/lib"]), Session::default()).await.unwrap_err();
+    let unauthorised = run(&client, &solve(&[&may_ours, &may_lib]), Session::default()).await.unwrap_err();
     assert_eq!((unauthorised.kind, unauthorised.fault), (Kind::Git, Fault::User), "{unauthorised}");
-    run(&client, &solve(&["shop/ours", "shop/lib"]), with_token(&git)).await.unwrap();
+    run(&client, &solve(&[&may_ours, &may_lib]), with_token(&git)).await.unwrap();
 
-    // The hole: what the daemon has once fetched, it gives to anyone.
-    let theft =
-        |allowed| Solve { allowed_git: allowed, ..inline(&format!("FROM scratch\nADD {lib_context} /\n")) };
-    run(&client, &theft(None), Session::default()).await.unwrap();
-    // Closed, for ADD and for named contexts.
-    for stolen in [theft(Some(vec![git.url("shop/ours")])), theft(Some(Vec::new())), solve(&["shop/ours"])] {
+    // What the daemon has once fetched, it gives to anyone whom the policy lets through.
+    let add = |source: &str, allowed: &[&GitSource]| Solve {
+        allowed_git: allowed.iter().copied().cloned().collect(),
+        ..inline(&format!("FROM scratch\nADD {source} /\n"))
+    };
+    let theirs = format!("{lib}#{lib_sha}");
+    run(&client, &add(&theirs, &[&may_lib]), Session::default()).await.unwrap();
+    for stolen in [
+        add(&theirs, &[&may_ours]),
+        add(&theirs, &[]),
+        solve(&[&may_ours]),
+        // The daemon's cache asks for the commit alone: a URL of one's own reads it just as well.
+        add(&format!("{ours}#{lib_sha}"), &[&may_ours]),
+        add(&format!("{ours}#{lib_sha}:."), &[&may_ours]),
+        add(&format!("{ours}?ref={lib_sha}"), &[&may_ours]),
+        add(&format!("{ours}?ref=main&checksum={lib_sha}&fetch-by-commit=true"), &[&may_ours]),
+        add(&format!("{ours}?checksum={lib_sha}&fetch-by-commit=true"), &[&may_ours]),
+        add(&format!("{lib}#{ours_sha}"), &[&may_ours, &may_lib]),
+        of_context(&format!("{ours}#{lib_sha}"), vec![may_ours.clone()]),
+    ] {
         let denied = run(&client, &stolen, Session::default()).await.unwrap_err();
-        assert_eq!((denied.kind, denied.fault), (Kind::Denied, Fault::User), "{denied}");
-        assert!(denied.message.contains("shop/lib.git") && denied.message.contains("`contexts`"), "{denied}");
+        assert_eq!((denied.kind, denied.fault), (Kind::Denied, Fault::User), "{stolen:?}: {denied}");
+        assert!(denied.message.contains(".git") && denied.message.contains("`contexts`"), "{denied}");
     }
+    // A checksum beside an allowed commit cannot name another one.
+    let both = add(&format!("{ours}?ref={ours_sha}&checksum={lib_sha}&fetch-by-commit=true"), &[&may_ours]);
+    let refused = run(&client, &both, with_token(&git)).await.unwrap_err();
+    assert_eq!(refused.fault, Fault::User, "{refused}");
     assert!(!daemon.log().contains(PASSWORD));
+}
+
+/// Both forms of `engine/build/request.rs`, over everything that a repository is fetched with.
+#[tokio::test]
+async fn every_form_of_an_allowed_context_passes() {
+    let daemon = Buildkitd::start("");
+    let client = Buildkit::new(daemon.address().parse().unwrap(), None);
+    let (git, sshd) = (git_server(), Sshd::start());
+    let files = [("a/b/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")];
+    let sha = git.create("shop/o u+rs", &files);
+    let http = git.url("shop/o u+rs").replace(' ', "%20");
+    let ssh = sshd.url(&git.path("shop/o u+rs")).replace(' ', "%20");
+    // Nobody listens where these lead; the daemon has the commit by then.
+    let (bare, rooted) = ("git@127.0.0.1:shop/ours.git", "git@127.0.0.1:/srv//shop/ours.git");
+    let doubled = http.replace("/shop/", "//shop/./x/../");
+    for url in [http.as_str(), &doubled, &ssh, bare, rooted] {
+        let session = Session { ssh: Some(sshd.client_key().trim().into()), ..with_token(&git) };
+        for form in [format!("#{sha}:a/b"), format!("?ref={sha}&submodules=false&subdir=a%2Fb")] {
+            let context = format!("{url}{form}");
+            let built = run(&client, &of_context(&context, vec![source(url, &sha)]), session.clone()).await;
+            assert!(built.is_ok(), "{context}: {built:?}");
+            let denied = run(&client, &of_context(&context, Vec::new()), session.clone()).await.unwrap_err();
+            assert_eq!(denied.kind, Kind::Denied, "{context}: {denied}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -59,22 +113,22 @@ async fn what_git_lacks_is_the_users() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let git = git_server();
-    git.create("shop/ours", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"), ("sub/a", "a")]);
-    let url = git.url("shop/ours");
+    let sha = git.create("shop/ours", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"), ("sub/a", "a")]);
+    let (url, absent) = (git.url("shop/ours"), git.url("shop/absent"));
     let missing = "0123456789012345678901234567890123456789";
     let rows = [
-        (format!("{url}#nobranch"), vec![], Kind::Git, "check `revision`"),
         (format!("{url}#{missing}"), vec![], Kind::Git, "check `revision`"),
-        (format!("{url}#main:nosub"), vec![], Kind::Dockerfile, "check `subdir`"),
-        (format!("{url}#main:sub"), vec![], Kind::Dockerfile, "check `dockerfile`"),
-        (format!("{url}#main"), vec![("filename", "Other")], Kind::Dockerfile, "check `dockerfile`"),
-        (git.url("shop/absent"), vec![], Kind::Git, "check the Git secret"),
+        (format!("{url}#{sha}:nosub"), vec![], Kind::Dockerfile, "check `subdir`"),
+        (format!("{url}#{sha}:sub"), vec![], Kind::Dockerfile, "check `dockerfile`"),
+        (format!("{url}#{sha}"), vec![("filename", "Other")], Kind::Dockerfile, "check `dockerfile`"),
+        (format!("{absent}#{missing}"), vec![], Kind::Git, "check the Git secret"),
         (url.trim_end_matches(".git").to_owned(), vec![], Kind::Git, "must end in `.git`"),
-        ("http://127.0.0.1:1/a.git".to_owned(), vec![], Kind::Git, "try again later"),
+        (format!("http://127.0.0.1:1/a.git#{missing}"), vec![], Kind::Git, "try again later"),
     ];
     for (context, mut extra, kind, words) in rows {
         extra.push(("context", &context));
-        let solve = Solve { reference: reference("it"), attrs: attrs(&extra), ..Solve::default() };
+        let allowed = [sha.as_str(), missing].map(|sha| source(&context, sha)).into();
+        let solve = Solve { attrs: attrs(&extra), ..of_context("", allowed) };
         let error = run(&client, &solve, with_token(&git)).await.unwrap_err();
         assert_eq!(error.kind, kind, "{context}: {error}");
         assert!(error.message.contains(words), "{context}: {error}");
@@ -91,16 +145,11 @@ async fn a_private_submodule_gets_an_error_that_says_so() {
     let lib = git.create("shop/lib", &[("lib.txt", "x")]);
     let modules = format!("[submodule \"lib\"]\n\tpath = lib\n\turl = {}\n", git.url("shop/lib"));
     let files = [("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"), (".gitmodules", modules.as_str())];
-    git.create_with_submodule("shop/ours", &files, ("lib", &lib));
-    let solve = |context: String| Solve {
-        reference: reference("it"),
-        attrs: attrs(&[("context", &context)]),
-        allowed_git: Some(vec![git.url("shop/ours")]),
-        ..Solve::default()
-    };
     let url = git.url("shop/ours");
-    let error = run(&client, &solve(format!("{url}#main")), with_token(&git)).await.unwrap_err();
+    let sha = git.create_with_submodule("shop/ours", &files, ("lib", &lib));
+    let solve = |form: String| of_context(&format!("{url}{form}"), vec![source(&url, &sha)]);
+    let error = run(&client, &solve(format!("#{sha}")), with_token(&git)).await.unwrap_err();
     assert_eq!((error.kind, error.fault), (Kind::Git, Fault::User), "{error}");
     assert!(error.message.contains("set `submodules: false`"), "{error}");
-    run(&client, &solve(format!("{url}?ref=main&submodules=false")), with_token(&git)).await.unwrap();
+    run(&client, &solve(format!("?ref={sha}&submodules=false")), with_token(&git)).await.unwrap();
 }

@@ -16,12 +16,13 @@ async fn a_repository_is_fetched_with_the_forwarded_key_alone() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let (git, sshd) = (GitServer::start("nobody", "nothing"), Sshd::start());
-    git.create("ours", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
-    let context = format!("{}#main", sshd.url(&git.path("ours")));
+    let sha = git.create("ours", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let url = sshd.url(&git.path("ours"));
+    let context = format!("{url}#{sha}");
     let solve = || Solve {
         reference: reference("it"),
         attrs: attrs(&[("context", &context)]),
-        allowed_git: Some(vec![context.clone()]),
+        allowed_git: vec![source(&url, &sha)],
         ..Solve::default()
     };
 
