@@ -16,7 +16,7 @@ const BLOT: &str = "***";
 const SHORTEST: usize = 4;
 
 /// The secret values that one job has read. Clones share one list.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Redactor(Arc<RwLock<Vec<SecretString>>>);
 
 impl Redactor {

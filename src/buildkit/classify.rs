@@ -9,7 +9,14 @@ use tonic::Code;
 
 use super::details::Details;
 use super::error::Kind;
+use super::vertices::cut;
 use crate::outcome::Fault;
+use crate::redact::Redactor;
+
+/// Bytes of a failed command that are shown: a heredoc can be long.
+const MAX_COMMAND: usize = 500;
+/// Bytes of another message that are shown.
+const MAX_MESSAGE: usize = 1000;
 
 /// What an error is, and how to say it.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,8 +28,8 @@ pub(super) struct Verdict {
 }
 
 /// What `message` means, given the error's details.
-pub(super) fn verdict(code: Code, message: &str, details: &Details) -> Verdict {
-    let line = one_line(message);
+pub(super) fn verdict(code: Code, message: &str, details: &Details, redactor: &Redactor) -> Verdict {
+    let line = one_line(&redactor.clean(message));
     if details.exit_code.is_some() {
         return Verdict {
             kind: Kind::Run,
@@ -31,6 +38,7 @@ pub(super) fn verdict(code: Code, message: &str, details: &Details) -> Verdict {
         };
     }
     let (kind, fault, advice) = decide(code, message, details);
+    let line = shortened(&line);
     let text = if advice.is_empty() { line } else { format!("{line}; {advice}") };
     Verdict { kind, fault, text }
 }
@@ -89,10 +97,20 @@ fn process(line: &str, details: &Details) -> String {
     match (line.split_once(" did not complete successfully"), details.exit_code) {
         (Some((process, _)), Some(code)) => {
             let process = process.find("process ").and_then(|at| process.get(at..)).unwrap_or(process);
-            format!("{process} exited with {code}")
+            let rest = if process.len() > MAX_COMMAND { "…" } else { "" };
+            format!("{}{rest} exited with {code}", cut(process, MAX_COMMAND))
         }
-        _ => line.to_owned(),
+        _ => shortened(line),
     }
+}
+
+/// The beginning and the end: what was done, and the innermost cause.
+fn shortened(line: &str) -> String {
+    if line.len() <= MAX_MESSAGE {
+        return line.to_owned();
+    }
+    let end = line.ceil_char_boundary(line.len() - MAX_MESSAGE / 2);
+    format!("{} … {}", cut(line, MAX_MESSAGE / 2), line.get(end..).unwrap_or_default())
 }
 
 /// What to check when there is no connection, by what TLS and TCP say about it.

@@ -6,10 +6,15 @@ use bollard_buildkit_proto::google::rpc;
 use prost::Message as _;
 use serde::Deserialize;
 
+use super::vertices::cut;
+use crate::redact::Redactor;
+
 /// Lines shown before and after the failing ones.
 const CONTEXT: usize = 2;
 /// Failing lines shown: a heredoc can be long.
 const MAX_FAILING: usize = 12;
+/// Bytes shown of each line.
+const MAX_LINE: usize = 200;
 
 /// What of an error's details helps its reader.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,22 +66,22 @@ struct VertexWire {
 }
 
 impl Details {
-    /// Reads `grpc-status-details-bin`; what is not understood is passed over.
-    pub(super) fn decode(bytes: &[u8]) -> Self {
+    /// Reads `grpc-status-details-bin`; what is not understood is passed over. `redactor` cleans the lines.
+    pub(super) fn decode(bytes: &[u8], redactor: &Redactor) -> Self {
         let mut details = Self::default();
         let Ok(status) = rpc::Status::decode(bytes) else { return details };
         for any in status.details {
-            details.take(&any.type_url, &any.value);
+            details.take(&any.type_url, &any.value, redactor);
         }
         details
     }
 
-    fn take(&mut self, type_url: &str, value: &[u8]) {
+    fn take(&mut self, type_url: &str, value: &[u8], redactor: &Redactor) {
         let kind = type_url.rsplit('/').next().unwrap_or(type_url);
         match kind {
             // Outer errors repeat the position of inner ones: the first is the innermost.
             "errdefs.Source+json" if self.excerpt.is_none() => {
-                self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt())
+                self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt(redactor))
             }
             "errdefs.Vertex+json" if self.vertex.is_none() => {
                 self.vertex = json::<VertexWire>(value).map(|v| v.digest)
@@ -95,24 +100,27 @@ fn json<T: serde::de::DeserializeOwned>(value: &[u8]) -> Option<T> {
 }
 
 impl SourceWire {
-    fn excerpt(&self) -> Option<String> {
+    fn excerpt(&self, redactor: &Redactor) -> Option<String> {
         let data = base64::engine::general_purpose::STANDARD.decode(&self.info.data).ok()?;
         let text = String::from_utf8_lossy(&data);
         let first = self.ranges.iter().map(|r| r.start.line).min().filter(|line| *line > 0)?;
         let last = self.ranges.iter().map(|r| r.end.line.max(r.start.line)).max()?;
-        Some(excerpt(&self.info.filename, &text, first, last.min(first + MAX_FAILING - 1)))
+        Some(excerpt(&self.info.filename, &text, first, last.min(first + MAX_FAILING - 1), redactor))
     }
 }
 
 /// The lines `first` to `last`, marked, with those around them.
-fn excerpt(filename: &str, text: &str, first: usize, last: usize) -> String {
+fn excerpt(filename: &str, text: &str, first: usize, last: usize, redactor: &Redactor) -> String {
     let from = first.saturating_sub(CONTEXT).max(1);
     let width = (last + CONTEXT).to_string().len();
     let mut shown = format!("{}:{first}", if filename.is_empty() { "Dockerfile" } else { filename });
     for (number, line) in text.lines().enumerate().map(|(i, line)| (i + 1, line)) {
         if number >= from && number <= last + CONTEXT {
             let mark = if (first..=last).contains(&number) { ">>" } else { "  " };
-            shown.push_str(format!("\n{mark} {number:>width$} | {line}").trim_end());
+            let line = redactor.clean(line);
+            let rest = if line.len() > MAX_LINE { "…" } else { "" };
+            let line = cut(&line, MAX_LINE);
+            shown.push_str(format!("\n{mark} {number:>width$} | {line}{rest}").trim_end());
         }
     }
     shown
@@ -124,8 +132,9 @@ mod tests {
 
     #[test]
     fn failing_lines_are_shown_with_their_neighbours() {
+        let none = Redactor::default();
         let text = "FROM a\n\nCOPY . .\nRUN npm ci\\\n  --quiet\nRUN b\nRUN c\nRUN d\n";
-        insta::assert_snapshot!(excerpt("Dockerfile", text, 4, 5), @r"
+        insta::assert_snapshot!(excerpt("Dockerfile", text, 4, 5, &none), @r"
         Dockerfile:4
            2 |
            3 | COPY . .
@@ -134,16 +143,28 @@ mod tests {
            6 | RUN b
            7 | RUN c
         ");
-        assert_eq!(excerpt("", "FROM a", 1, 1), "Dockerfile:1\n>> 1 | FROM a");
+        assert_eq!(excerpt("", "FROM a", 1, 1, &none), "Dockerfile:1\n>> 1 | FROM a");
+    }
+
+    #[test]
+    fn long_lines_are_cut_after_they_were_cleaned() {
+        let redactor = Redactor::default();
+        let secret = "s3cret".repeat(99);
+        redactor.remember(&secret.as_str().into());
+        let text = format!("{}{secret}\n{}", "x".repeat(190), "é".repeat(200));
+        let shown = excerpt("", &text, 1, 1, &redactor);
+        let expected = format!("Dockerfile:1\n>> 1 | {}***\n   2 | {}…", "x".repeat(190), "é".repeat(100));
+        assert_eq!(shown, expected);
     }
 
     #[test]
     fn rubbish_is_passed_over() {
-        assert_eq!(Details::decode(b"\xff\xff"), Details::default());
+        let none = Redactor::default();
+        assert_eq!(Details::decode(b"\xff\xff", &none), Details::default());
         let mut details = Details::default();
-        details.take("github.com/moby/buildkit/errdefs.Source+json", b"{\"info\":{\"data\":\"!\"}}");
-        details.take("github.com/moby/buildkit/stack.Stack+json", b"{}");
-        details.take("github.com/moby/buildkit/gatewayapi.ExitMessage+json", b"{\"Code\":4294967295}");
+        details.take("github.com/moby/buildkit/errdefs.Source+json", b"{\"info\":{\"data\":\"!\"}}", &none);
+        details.take("github.com/moby/buildkit/stack.Stack+json", b"{}", &none);
+        details.take("github.com/moby/buildkit/gatewayapi.ExitMessage+json", b"{\"Code\":4294967295}", &none);
         assert_eq!(details, Details::default());
     }
 }

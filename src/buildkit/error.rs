@@ -94,15 +94,15 @@ impl BuildError {
 
     /// The error of a solve, which reported `vertices` before it failed.
     pub(super) fn from_solve(status: &Status, vertices: &Vertices) -> Self {
-        let details = Details::decode(status.details());
-        let verdict = classify::verdict(status.code(), status.message(), &details);
+        let details = Details::decode(status.details(), vertices.redactor());
+        let verdict = classify::verdict(status.code(), status.message(), &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }
 
     /// The error of a build that ended unseen, from its record in the daemon's history.
     pub(super) fn from_record(code: i32, message: &str, vertices: &Vertices) -> Self {
         let details = Details { exit_code: classify::exit_code(message), ..Details::default() };
-        let verdict = classify::verdict(Code::from_i32(code), message, &details);
+        let verdict = classify::verdict(Code::from_i32(code), message, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }
 

@@ -11,6 +11,7 @@ use super::error::{BuildError, Kind};
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::vertices::Vertices;
+use crate::redact::Redactor;
 
 /// How long the record of a build that has ended may take to be written.
 const RECORD: Duration = Duration::from_secs(10);
@@ -53,14 +54,16 @@ impl Buildkit {
 
     /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
     /// The build goes on when this future is dropped, as long as its own client lives. An unknown reference
-    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely.
+    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely. `redactor` blots secrets
+    /// out of the log and of errors, before any of their lines is cut.
     pub async fn attach(
         &self,
         reference: &str,
+        redactor: &Redactor,
         progress: &watch::Sender<Progress>,
     ) -> Result<Recalled, BuildError> {
         let client = self.connect().await?;
-        let mut vertices = Vertices::default();
+        let mut vertices = Vertices::new(redactor.clone());
         match solve::watch_status(client.clone(), reference, &mut vertices, progress).await {
             Ok(()) => {}
             Err(status) if BuildError::is_transport(&status) => {

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 
 use super::error::BuildError;
 use crate::oci;
+use crate::redact::Redactor;
 
 pub(super) use tunnel::open;
 
@@ -27,6 +28,8 @@ pub struct Session {
     pub client: oci::LazyClient,
     /// A private key in OpenSSH or PEM form, for Git over ssh and `RUN --mount=type=ssh`.
     pub ssh: Option<SecretString>,
+    /// What blots secrets out of the log and of errors, before any of their lines is cut.
+    pub redactor: Redactor,
 }
 
 /// A session's services, ready to be served, and the methods to announce.

@@ -56,12 +56,12 @@ impl Buildkit {
         session: Session,
         progress: &watch::Sender<Progress>,
     ) -> Result<Solved, BuildError> {
+        let mut vertices = Vertices::new(session.redactor.clone());
         let services = session.services()?;
         let client = self.connect().await?;
         let tunnel = session::open(client.clone(), services, session_id(solve)).await;
         let tunnel = tunnel.map_err(|s| self.unreachable_or(&s))?;
         let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
-        let mut vertices = Vertices::default();
         let reply = follow(client, request, &solve.reference, &mut vertices, progress).await;
         // The session ends after the solve, which may need it to its last push.
         drop(tunnel);
@@ -152,6 +152,7 @@ fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Redactor;
 
     /// Jobs spawn builds.
     #[test]
@@ -161,7 +162,7 @@ mod tests {
         let (progress, _) = watch::channel(Progress::default());
         let solve = Solve::default();
         assert_send(&daemon.solve(&solve, Session::default(), &progress));
-        assert_send(&daemon.attach("x", &progress));
+        assert_send(&daemon.attach("x", &Redactor::default(), &progress));
     }
 
     #[test]

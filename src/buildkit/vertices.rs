@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
 use super::progress::{self, Progress};
+use crate::redact::Redactor;
 
 mod log;
 
-pub(super) use log::Log;
+pub(super) use log::{Log, cut};
 
 /// More warnings than this say nothing new.
 const MAX_WARNINGS: usize = 20;
@@ -52,9 +53,20 @@ pub(super) struct Vertices {
     activity: HashMap<String, String>,
     log: Log,
     lint: Vec<String>,
+    redactor: Redactor,
 }
 
 impl Vertices {
+    /// Nothing yet; `redactor` cleans what will be cut.
+    pub(super) fn new(redactor: Redactor) -> Self {
+        Self { log: Log::new(redactor.clone()), redactor, ..Self::default() }
+    }
+
+    /// What cleans what the build says.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Takes one message of the stream; vertices are announced again and again, the last word counts.
     pub(super) fn apply(&mut self, message: control::StatusResponse) {
         for vertex in message.vertexes {
@@ -117,7 +129,7 @@ impl Vertices {
         let vertex = step.or_else(|| running().max_by_key(latest))?;
         let activity = self.activity.get(&vertex.digest).filter(|id| !id.starts_with("sha256:"));
         let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
-        Some(progress::shorten(name))
+        Some(progress::shorten(&self.redactor.clean(name)))
     }
 
     pub(super) fn log(&self) -> &Log {

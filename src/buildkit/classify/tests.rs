@@ -1,7 +1,7 @@
 use super::*;
 
 fn of(code: Code, message: &str) -> (Kind, Fault, String) {
-    let verdict = verdict(code, message, &Details::default());
+    let verdict = verdict(code, message, &Details::default(), &Redactor::default());
     (verdict.kind, verdict.fault, verdict.text)
 }
 
@@ -132,7 +132,7 @@ fn an_exit_code_makes_it_the_steps_failure() {
     let message =
         "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
     let details = Details { exit_code: Some(137), ..Details::default() };
-    let verdict = verdict(Code::Unknown, message, &details);
+    let verdict = verdict(Code::Unknown, message, &details, &Redactor::default());
     assert_eq!(verdict.text, "failed: process \"/bin/sh -c npm ci\" exited with 137");
     assert_eq!(exit_code("process \"x\" did not complete successfully: exit code: 7"), Some(7));
     assert_eq!(exit_code("exit code: 7"), None);
@@ -144,4 +144,22 @@ fn the_daemons_own_names_and_line_ends_are_left_out() {
     assert_eq!(one_line(message), "failed to calculate checksum: \"/x\": not found");
     let git = "failed to fetch: git stderr:\nfatal: no\n: exit status 128";
     assert_eq!(one_line(git), "failed to fetch: git: fatal: no: exit status 128");
+}
+
+#[test]
+fn what_is_cut_was_cleaned_before() {
+    let secret = "s3cret-".repeat(200);
+    let redactor = Redactor::default();
+    redactor.remember(&secret.as_str().into());
+    let command = format!("process \"/bin/sh -c {} {secret} {}\"", "x".repeat(480), "y".repeat(2000));
+    let details = Details { exit_code: Some(7), ..Details::default() };
+    let message = format!("{command} did not complete successfully: exit code: 7");
+    let failed = verdict(Code::Unknown, &message, &details, &redactor).text;
+    assert!(failed.ends_with("… exited with 7") && !failed.contains("s3cret"), "{failed}");
+    assert!(failed.len() < MAX_COMMAND + 40, "{failed}");
+
+    let message = format!("failed to x: {}{secret}{}: the cause", "é".repeat(245), "z".repeat(2000));
+    let other = verdict(Code::Unknown, &message, &Details::default(), &redactor).text;
+    assert!(other.starts_with("failed to x: é") && other.ends_with("z: the cause"), "{other}");
+    assert!(!other.contains("s3cret") && other.len() <= MAX_MESSAGE + 8, "{other}");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::redact::Redactor;
+
 /// Lines kept over all steps: enough to find one step's last lines beside a chatty other.
 const MAX_LINES: usize = 400;
 /// Bytes kept over all steps.
@@ -10,72 +12,123 @@ const MAX_BYTES: usize = 64 << 10;
 const TAIL_LINES: usize = 40;
 /// Bytes of a tail: what fits an output parameter and a terminal.
 const TAIL_BYTES: usize = 8 << 10;
-/// Bytes of one line; the rest is dropped.
+/// Bytes of one line that are shown; the rest is dropped.
 const MAX_LINE: usize = 1 << 10;
+/// Bytes of one line that are kept until it ends: secrets are found in whole lines alone.
+const MAX_OPEN: usize = 16 << 10;
+/// Shown for a longer line, whose beginning might be a part of a secret.
+const TOO_LONG: &str = "(a line of more than 16 KiB)";
 
-/// A bounded log.
+/// A bounded log. What is in `lines` holds no secret; what is in `open` is not shown as it is.
 #[derive(Debug, Default)]
 pub(in crate::buildkit) struct Log {
+    redactor: Redactor,
     lines: VecDeque<Line>,
+    /// Bytes in `lines`.
     bytes: usize,
+    /// The lines that steps have not ended yet, at most one for each.
+    open: Vec<Open>,
 }
 
 #[derive(Debug)]
 struct Line {
     vertex: String,
     text: String,
-    /// The step has not ended this line yet.
-    open: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    vertex: String,
+    raw: Vec<u8>,
+    too_long: bool,
 }
 
 impl Log {
+    /// A log that `redactor` cleans.
+    pub(super) fn new(redactor: Redactor) -> Self {
+        Self { redactor, ..Self::default() }
+    }
+
     /// Takes what `vertex` printed; a chunk need not end with its line.
     pub(in crate::buildkit) fn push(&mut self, vertex: &str, chunk: &[u8]) {
-        for piece in String::from_utf8_lossy(chunk).split_inclusive('\n') {
-            let open = !piece.ends_with('\n');
-            self.push_piece(vertex, &clean(piece), open);
+        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
+            let at = self.open.iter().position(|open| open.vertex == vertex);
+            let mut open = at.map_or_else(|| Open::new(vertex), |at| self.open.swap_remove(at));
+            open.take(piece);
+            match piece.ends_with(b"\n") {
+                true => self.keep(open.into_line(&self.redactor)),
+                false => self.open.push(open),
+            }
         }
+    }
+
+    fn keep(&mut self, line: Line) {
+        self.bytes += line.text.len();
+        self.lines.push_back(line);
         while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
             let Some(line) = self.lines.pop_front() else { return };
             self.bytes -= line.text.len();
         }
     }
 
-    fn push_piece(&mut self, vertex: &str, text: &str, open: bool) {
-        let unfinished =
-            self.lines.iter_mut().rev().find(|line| line.vertex == vertex).filter(|line| line.open);
-        if let Some(line) = unfinished {
-            let text = cut(text, MAX_LINE.saturating_sub(line.text.len()));
-            line.text.push_str(text);
-            line.open = open;
-            self.bytes += text.len();
-            return;
-        }
-        let text = cut(text, MAX_LINE).to_owned();
-        self.bytes += text.len();
-        self.lines.push_back(Line { vertex: vertex.to_owned(), text, open });
-    }
-
     /// The last lines of all steps, or of `vertex` alone.
     pub(in crate::buildkit) fn tail(&self, vertex: Option<&str>) -> String {
+        let wanted = |of: &str| vertex.is_none_or(|v| v == of);
+        let open = self.open.iter().filter(|open| wanted(&open.vertex)).map(|open| open.text(&self.redactor));
+        let ended = self.lines.iter().filter(|line| wanted(&line.vertex)).map(|line| line.text.clone());
+        let all: Vec<String> = ended.chain(open).collect();
         let mut room = TAIL_BYTES;
-        let wanted = |line: &&Line| vertex.is_none_or(|v| v == line.vertex);
-        let newest_first: Vec<_> = self.lines.iter().rev().filter(wanted).take(TAIL_LINES).collect();
-        let fits = newest_first.into_iter().take_while(|line| {
-            let size = line.text.len() + 1;
+        let fits = all.iter().rev().take(TAIL_LINES).take_while(|line| {
+            let size = line.len() + 1;
             let fits = size <= room;
             room = room.saturating_sub(size);
             fits
         });
-        let mut lines: Vec<&str> = fits.map(|line| line.text.as_str()).collect();
-        lines.reverse();
-        lines.join("\n")
+        let count = fits.count();
+        all.get(all.len() - count..).unwrap_or_default().join("\n")
+    }
+}
+
+impl Open {
+    fn new(vertex: &str) -> Self {
+        Self { vertex: vertex.to_owned(), raw: Vec::new(), too_long: false }
+    }
+
+    fn take(&mut self, piece: &[u8]) {
+        if self.too_long {
+            return;
+        }
+        self.raw.extend(piece);
+        if self.raw.len() <= MAX_OPEN {
+            return;
+        }
+        // A progress bar: a terminal would show what follows the last carriage return.
+        let ended = self.raw.trim_ascii_end().len();
+        let shown = self.raw.get(..ended).and_then(|raw| raw.iter().rposition(|byte| *byte == b'\r'));
+        shown.map(|at| self.raw.drain(..at));
+        self.too_long = self.raw.len() > MAX_OPEN;
+        if self.too_long {
+            self.raw = Vec::new();
+        }
+    }
+
+    fn into_line(self, redactor: &Redactor) -> Line {
+        Line { text: self.text(redactor), vertex: self.vertex }
+    }
+
+    fn text(&self, redactor: &Redactor) -> String {
+        if self.too_long {
+            return TOO_LONG.to_owned();
+        }
+        // Before and after: a secret may hold control characters, or have some strewn into it.
+        let text = plain(&redactor.clean(&String::from_utf8_lossy(&self.raw)));
+        cut(&redactor.clean(&text), MAX_LINE).to_owned()
     }
 }
 
 /// What a terminal would show: the text after the last carriage return, without escape sequences.
-fn clean(piece: &str) -> String {
-    let line = piece.trim_end_matches(['\n', '\r']);
+fn plain(line: &str) -> String {
+    let line = line.trim_end_matches(['\n', '\r']);
     let line = line.rsplit('\r').next().unwrap_or(line);
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars();
@@ -91,25 +144,30 @@ fn clean(piece: &str) -> String {
     text
 }
 
-fn cut(text: &str, length: usize) -> &str {
-    let mut end = text.len().min(length);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
+/// At most `length` bytes of `text`.
+pub(in crate::buildkit) fn cut(text: &str, length: usize) -> &str {
+    text.get(..text.floor_char_boundary(length)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A log that knows `secret`.
+    fn knowing(secret: &str) -> Log {
+        let redactor = Redactor::default();
+        redactor.remember(&secret.into());
+        Log::new(redactor)
+    }
+
     #[test]
     fn lines_are_joined_per_step_and_cleaned() {
         let mut log = Log::default();
         log.push("a", b"one\n\x1b[31mtw");
         log.push("b", b"10%\r100%\n");
+        assert_eq!(log.tail(None), "one\n100%\ntw");
         log.push("a", b"o\x1b[0m\n");
-        assert_eq!(log.tail(None), "one\ntwo\n100%");
+        assert_eq!(log.tail(None), "one\n100%\ntwo");
         assert_eq!(log.tail(Some("a")), "one\ntwo");
     }
 
@@ -124,5 +182,46 @@ mod tests {
         assert_eq!((tail.lines().count(), tail.ends_with("9999")), (TAIL_LINES, true));
         log.push("a", &[b'x'; 1 << 20]);
         assert!(log.bytes <= MAX_BYTES && log.tail(None).len() <= TAIL_BYTES);
+    }
+
+    #[test]
+    fn a_secret_is_blotted_out_before_its_line_is_cut() {
+        let secret = "0123456789abcdef".repeat(256);
+        let rows = [
+            (format!("{secret}\n"), "***".to_owned()),
+            // Across the cut.
+            (format!("{}{secret}\n", "x".repeat(MAX_LINE - 8)), format!("{}***", "x".repeat(MAX_LINE - 8))),
+            (format!("a\r{}\x1b[31m{} end\n", &secret[..9], &secret[9..]), "*** end".to_owned()),
+            // Not ended.
+            (format!("key {secret}"), "key ***".to_owned()),
+        ];
+        for (printed, shown) in rows {
+            for size in [1, 7, 1 << 20] {
+                let mut log = knowing(&secret);
+                printed.as_bytes().chunks(size).for_each(|chunk| log.push("a", chunk));
+                assert_eq!(log.tail(None), shown, "in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_across_messages_between_which_others_speak() {
+        let mut log = knowing("schlüssel-hunter2");
+        let (first, rest) = "schlüssel-hunter2\n".as_bytes().split_at(5);
+        log.push("a", first);
+        (0..2 * MAX_LINES).for_each(|_| log.push("b", b"chatter\n"));
+        log.push("a", rest);
+        assert_eq!(log.tail(Some("a")), "***");
+    }
+
+    #[test]
+    fn a_line_too_long_to_search_is_left_out_and_a_progress_bar_is_not() {
+        let secret = "s".repeat(2 * MAX_OPEN);
+        let mut log = knowing(&secret);
+        log.push("a", secret.as_bytes());
+        log.push("a", b"\nnext\n");
+        (0..MAX_OPEN).for_each(|n| log.push("b", format!("{n}%\r").as_bytes()));
+        log.push("b", b"done\n");
+        assert_eq!(log.tail(None), format!("{TOO_LONG}\nnext\ndone"));
     }
 }

@@ -14,6 +14,7 @@ use crate::buildkit::Session;
 use crate::git::{Credentials, RepoUrl};
 use crate::oci::{Auth, LazyClient};
 use crate::outcome::StepError;
+use crate::redact::Redactor;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
 
@@ -28,6 +29,7 @@ pub(super) struct Inputs {
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
     ssh: Option<SecretString>,
+    redactor: Redactor,
 }
 
 /// A repository that the caller may read: at which commit, and with what.
@@ -55,6 +57,7 @@ impl Inputs {
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
             ssh: None,
+            redactor: cx.redactor.clone(),
         };
         for (name, context, readable) in contexts {
             inputs.admit(name, &context.repo, readable)?;
@@ -69,6 +72,7 @@ impl Inputs {
             registries: self.auth.clone(),
             client: self.client.clone(),
             ssh: self.ssh.clone(),
+            redactor: self.redactor.clone(),
         }
     }
 

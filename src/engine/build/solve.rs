@@ -145,7 +145,7 @@ pub(super) async fn once(
 }
 
 async fn follow(engine: &Engine, request: &Solve, cx: &Cx) -> Result<Recalled, BuildError> {
-    shown(cx, async |progress| engine.buildkit.attach(&request.reference, progress).await).await
+    shown(cx, async |progress| engine.buildkit.attach(&request.reference, &cx.redactor, progress).await).await
 }
 
 /// Runs `solve`, and says what it is doing meanwhile.

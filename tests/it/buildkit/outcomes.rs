@@ -5,6 +5,7 @@ use std::time::Duration;
 use argo_buildkit::buildkit::{CacheRef, Kind, Recalled};
 use argo_buildkit::oci::{Auth, Registry as Client};
 use argo_buildkit::outcome::Fault;
+use argo_buildkit::redact::Redactor;
 
 use super::*;
 use crate::support::bin::wait_for;
@@ -115,6 +116,28 @@ async fn a_secret_reaches_the_step_that_asks_for_it() {
 }
 
 #[tokio::test]
+async fn a_secret_longer_than_a_log_line_does_not_leak_its_beginning() {
+    let bench = Bench::start();
+    let secret = "s3cret-".repeat(500);
+    let solve = bench.on_busybox("RUN --mount=type=secret,id=token cat /run/secrets/token && echo && exit 3");
+    let redactor = Redactor::default();
+    redactor.remember(&secret.as_str().into());
+    let secrets = [("token".to_owned(), secret.as_str().into())].into();
+    let session = Session { secrets, redactor: redactor.clone(), ..Session::default() };
+    let error = run(&bench.client(), &solve, session).await.unwrap_err();
+    assert_eq!((error.log_tail.as_str(), error.exit_code), ("***", Some(3)), "{error}");
+    assert!(!error.message.contains("s3cret"), "{error}");
+    // The replay too.
+    let (progress, _) = watch::channel(Progress::default());
+    let Recalled::Failed(again) =
+        bench.client().attach(&solve.reference, &redactor, &progress).await.unwrap()
+    else {
+        panic!("not failed")
+    };
+    assert_eq!((again.log_tail.as_str(), again.exit_code), ("***", Some(3)), "{again}");
+}
+
+#[tokio::test]
 async fn dropping_a_build_kills_its_step() {
     let bench = Bench::start();
     let client = bench.client();
@@ -126,7 +149,7 @@ async fn dropping_a_build_kills_its_step() {
         () = until_running(&mut watcher, "sleep 1000") => wait_for("the step's process", Duration::from_secs(20), runs),
     }
     let (again, _) = watch::channel(Progress::default());
-    let outcome = client.attach(&solve.reference, &again).await.unwrap();
+    let outcome = client.attach(&solve.reference, &Redactor::default(), &again).await.unwrap();
     assert_eq!(outcome, Recalled::Cancelled);
     assert_eq!(bench.daemon.steps(), Vec::<u32>::new());
 }
@@ -149,7 +172,7 @@ async fn a_second_build_of_one_reference_finds_the_first() {
         assert_eq!((refused.kind, refused.fault), (Kind::AlreadyExists, Fault::Transient), "{refused}");
         assert_eq!(client.recall(&solve.reference).await.unwrap(), Recalled::Running);
         let (again, watcher) = watch::channel(Progress::default());
-        let outcome = client.attach(&solve.reference, &again).await.unwrap();
+        let outcome = client.attach(&solve.reference, &Redactor::default(), &again).await.unwrap();
         assert_eq!(watcher.borrow().total, 1);
         outcome
     };
@@ -167,7 +190,10 @@ async fn an_unknown_reference_is_not_found() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let (progress, _) = watch::channel(Progress::default());
-    assert_eq!(client.attach("never-built", &progress).await.unwrap(), Recalled::NotFound);
+    assert_eq!(
+        client.attach("never-built", &Redactor::default(), &progress).await.unwrap(),
+        Recalled::NotFound
+    );
 }
 
 #[tokio::test]
