@@ -6,11 +6,11 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
 
-use super::Buildkit;
 use super::error::{BuildError, Kind};
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::vertices::Vertices;
+use super::{Buildkit, PATIENCE};
 use crate::redact::Redactor;
 
 /// How long the record of a build that has ended may take to be written.
@@ -34,7 +34,13 @@ pub enum Recalled {
 impl Buildkit {
     /// What the daemon knows of `reference`, without its steps and log: step counts are the daemon's own,
     /// which include `FROM` and its internal work.
+    /// A daemon that is silent about it is [`Kind::Unreachable`].
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
+        let asked = tokio::time::timeout(PATIENCE, self.look_up(reference)).await;
+        asked.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    async fn look_up(&self, reference: &str) -> Result<Recalled, BuildError> {
         let mut client = self.connect().await?;
         let request = history_request(reference, true);
         let lost = |s: tonic::Status| self.unreachable_or(&s);
@@ -87,7 +93,8 @@ impl Buildkit {
     ) -> Result<Recalled, BuildError> {
         let lost = |s: tonic::Status| BuildError::from_status(&s);
         let request = history_request(reference, false);
-        let mut events = client.listen_build_history(request).await.map_err(lost)?.into_inner();
+        let events = tokio::time::timeout(PATIENCE, client.listen_build_history(request)).await;
+        let mut events = events.map_err(|_| self.silent())?.map_err(lost)?.into_inner();
         let complete = async {
             while let Some(event) = events.message().await.map_err(lost)? {
                 if let (BuildHistoryEventType::Complete, Some(record)) = (event.r#type(), event.record) {

@@ -81,7 +81,10 @@ async fn a_daemon_that_says_nothing_is_not_waited_for() {
     // Accepts, as a stuck daemon's listener does, and never reads.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
-    let error = Buildkit::new(address.parse().unwrap(), None).info().await.unwrap_err();
-    assert_eq!(error.kind, Kind::Unreachable, "{error}");
-    assert!(error.message.contains("no answer within 10 s"), "{error}");
+    let client = Buildkit::new(address.parse().unwrap(), None);
+    let (info, recall) = tokio::join!(client.info(), client.recall("any"));
+    for error in [info.unwrap_err(), recall.unwrap_err()] {
+        assert_eq!(error.kind, Kind::Unreachable, "{error}");
+        assert!(error.message.contains("no answer within 10 s"), "{error}");
+    }
 }
