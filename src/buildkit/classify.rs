@@ -27,28 +27,40 @@ pub(super) struct Verdict {
     pub(super) text: String,
 }
 
-/// What `message` means, given the error's details.
-pub(super) fn verdict(code: Code, message: &str, details: &Details, redactor: &Redactor) -> Verdict {
-    let line = one_line(&redactor.clean(message));
-    if details.exit_code.is_some() {
+/// What an error says, and who says it.
+pub(super) struct Report<'a> {
+    pub(super) code: Code,
+    pub(super) message: &'a str,
+    /// It is our side's word for a connection that broke, not the daemon's for a build that failed.
+    pub(super) broken: bool,
+}
+
+/// What `report` means, given the error's details.
+pub(super) fn verdict(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Verdict {
+    let line = one_line(&redactor.clean(report.message));
+    if details.exit_code.is_some() && !was_cancelled(report.message) {
         return Verdict {
             kind: Kind::Run,
             fault: Fault::User,
             text: format!("failed: {}", process(&line, details)),
         };
     }
-    let (kind, fault, advice) = decide(code, message, details);
+    let (kind, fault, advice) = decide(report, details);
     let line = shortened(&line);
     let text = if advice.is_empty() { line } else { format!("{line}; {advice}") };
     Verdict { kind, fault, text }
 }
 
-fn decide(code: Code, message: &str, details: &Details) -> (Kind, Fault, &'static str) {
+fn decide(report: &Report<'_>, details: &Details) -> (Kind, Fault, &'static str) {
+    let Report { code, message, broken } = *report;
     if is_duplicate(message) {
         return (Kind::AlreadyExists, Fault::Transient, "this build is running already");
     }
-    if is_transport(code, message) {
+    if broken {
         return (Kind::Lost, Fault::Transient, "the connection to buildkitd broke; it may be restarting");
+    }
+    if was_cancelled(message) {
+        return (Kind::Cancelled, Fault::Transient, "");
     }
     let holds = |rule: &&Rule| rule.needles.iter().all(|needle| message.contains(needle));
     if let Some(rule) = RULES.iter().find(holds) {
@@ -71,19 +83,17 @@ pub(super) fn is_duplicate(message: &str) -> bool {
     message.contains("job ID") && message.contains("exists")
 }
 
-/// hyper's and h2's words for a connection that broke; a daemon never says them.
-pub(super) fn is_transport(code: Code, message: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "transport error",
-        "h2 protocol error",
-        "error reading a body from connection",
-        "connection closed",
-        "broken pipe",
-        "operation was canceled",
-        "tcp connect error",
-    ];
-    matches!(code, Code::Unknown | Code::Unavailable | Code::Internal | Code::Cancelled)
-        && WORDS.iter().any(|word| message.contains(word))
+/// What a step that was stopped says last, whatever it was doing: killed, it also has an exit code.
+fn was_cancelled(message: &str) -> bool {
+    message.trim_end().ends_with("context canceled")
+}
+
+/// Whether the connection broke. tonic keeps the cause of what it says itself; a status that came over the
+/// wire has none, and its words prove nothing: the daemon's own connections break with the same ones.
+pub(super) fn is_transport(status: &tonic::Status) -> bool {
+    // The one word of the generated client that loses its cause.
+    let not_ready = status.code() == Code::Unknown && status.message().starts_with("Service was not ready: ");
+    status.details().is_empty() && (not_ready || std::error::Error::source(status).is_some())
 }
 
 /// The exit code that `message` ends with; a history record has no details.

@@ -5,7 +5,7 @@ use std::path::Path;
 use tonic::{Code, Status};
 
 use super::address::Address;
-use super::classify::{self, Verdict};
+use super::classify::{self, Report, Verdict};
 use super::details::Details;
 use super::vertices::{VertexSummary, Vertices};
 use crate::outcome::Fault;
@@ -95,14 +95,17 @@ impl BuildError {
     /// The error of a solve, which reported `vertices` before it failed.
     pub(super) fn from_solve(status: &Status, vertices: &Vertices) -> Self {
         let details = Details::decode(status.details(), vertices.redactor());
-        let verdict = classify::verdict(status.code(), status.message(), &details, vertices.redactor());
+        let broken = classify::is_transport(status);
+        let report = Report { code: status.code(), message: status.message(), broken };
+        let verdict = classify::verdict(&report, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }
 
     /// The error of a build that ended unseen, from its record in the daemon's history.
     pub(super) fn from_record(code: i32, message: &str, vertices: &Vertices) -> Self {
         let details = Details { exit_code: classify::exit_code(message), ..Details::default() };
-        let verdict = classify::verdict(Code::from_i32(code), message, &details, vertices.redactor());
+        let report = Report { code: Code::from_i32(code), message, broken: false };
+        let verdict = classify::verdict(&report, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }
 
@@ -131,6 +134,6 @@ impl BuildError {
 
     /// The connection broke, as opposed to the build.
     pub(super) fn is_transport(status: &Status) -> bool {
-        classify::is_transport(status.code(), status.message())
+        classify::is_transport(status)
     }
 }

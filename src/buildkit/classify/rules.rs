@@ -22,11 +22,15 @@ const GIT_LOGIN: &str = "check the Git secret and its right to read this reposit
 const PLAIN_HTTP: &str = "the registry speaks plain http: set `insecure: true` for it, or `http = true` in buildkitd's registry configuration";
 const CERTIFICATE: &str = "buildkitd does not trust the registry's certificate: add its CA to buildkitd's registry configuration, or set `insecure: true`";
 const LATER: &str = "the server is away or overloaded, try again later";
+const NO_FILE: &str = "the context has no such file; see also .dockerignore";
 const DENIED: &str = "the build may read the commits that the step names as `context` and `contexts`, and no others: name this one, \
     with its `revision`, under `contexts`, and use it by that name";
 
 /// Read from top to bottom: what is more telling stands first.
 pub(super) const RULES: &[Rule] = &[
+    // First, for they quote a path, which may hold the words of any other rule.
+    rule(&["failed to calculate checksum of ref", "not found"], Kind::Dockerfile, Fault::User, NO_FILE),
+    rule(&["failed to compute cache key: \"/", "not found"], Kind::Dockerfile, Fault::User, NO_FILE),
     rule(&["denied by policy", "git://"], Kind::Denied, Fault::User, DENIED),
     rule(&["denied by policy"], Kind::Denied, Fault::User, "buildkitd's source policy forbids it"),
     rule(&["x509"], Kind::Registry, Fault::User, CERTIFICATE),
@@ -160,17 +164,6 @@ pub(super) const RULES: &[Rule] = &[
         Fault::User,
         "check `dockerfile`, which is relative to `subdir`",
     ),
-    rule(
-        &["failed to calculate checksum", "not found"],
-        Kind::Dockerfile,
-        Fault::User,
-        "the context has no such file; see also .dockerignore",
-    ),
-    rule(
-        &["failed to compute cache key", "not found"],
-        Kind::Dockerfile,
-        Fault::User,
-        "the context has no such file; see also .dockerignore",
-    ),
+    rule(&["failed to compute cache key", "not found"], Kind::Dockerfile, Fault::User, NO_FILE),
     rule(&["did not complete successfully"], Kind::Run, Fault::User, ""),
 ];

@@ -1,7 +1,11 @@
 use super::*;
 
-fn of(code: Code, message: &str) -> (Kind, Fault, String) {
-    let verdict = verdict(code, message, &Details::default(), &Redactor::default());
+fn from_daemon(message: &str) -> Report<'_> {
+    Report { code: Code::Unknown, message, broken: false }
+}
+
+fn of(message: &str) -> (Kind, Fault, String) {
+    let verdict = verdict(&from_daemon(message), &Details::default(), &Redactor::default());
     (verdict.kind, verdict.fault, verdict.text)
 }
 
@@ -105,34 +109,65 @@ fn the_daemons_words_are_understood() {
             User,
             "entitlement",
         ),
+        (
+            "failed to calculate checksum of ref a::b: \"/secret/x509.pem\": not found",
+            Kind::Dockerfile,
+            User,
+            "no such file",
+        ),
+        (
+            "failed to compute cache key: \"/secrets.txt\" not found: not found",
+            Kind::Dockerfile,
+            User,
+            "no such file",
+        ),
         ("no active session for abc: context deadline exceeded", Kind::Lost, Transient, "session"),
         ("context canceled", Kind::Cancelled, Transient, ""),
         ("something new", Kind::Other, Ours, "something new"),
     ];
     for (message, kind, fault, words) in rows {
-        let (found, whose, text) = of(Code::Unknown, message);
+        let (found, whose, text) = of(message);
         assert_eq!((found, whose), (kind, fault), "{message}");
         assert!(text.contains(words) && !text.contains('\n'), "{text}");
     }
 }
 
 #[test]
-fn a_broken_connection_is_a_lost_build() {
-    for message in [
-        "transport error",
-        "h2 protocol error: error reading a body from connection",
-        "error reading a body from connection",
-    ] {
-        assert_eq!(of(Code::Unknown, message).0, Kind::Lost, "{message}");
+fn a_broken_connection_is_a_lost_build_and_a_daemons_word_about_one_is_not() {
+    let words = ["transport error", "broken pipe", "connection closed", "operation was canceled"];
+    for word in words {
+        let ours = tonic::Status::from_error(std::io::Error::other(word).into());
+        assert!(is_transport(&ours), "{word}");
+        let report = Report { broken: true, ..from_daemon(word) };
+        assert_eq!(verdict(&report, &Details::default(), &Redactor::default()).kind, Kind::Lost);
+
+        let message =
+            format!("failed to push r.io/a:1: failed to do request: Put \"https://r.io\": write: {word}");
+        let theirs = tonic::Status::unknown(message.clone());
+        assert!(!is_transport(&theirs), "{word}");
+        assert_ne!(of(&message).0, Kind::Lost, "{word}");
     }
+    assert!(is_transport(&tonic::Status::unknown("Service was not ready: transport error")));
+}
+
+#[test]
+fn a_step_that_was_stopped_did_not_fail() {
+    let message =
+        "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
+    let details = Details { exit_code: Some(137), ..Details::default() };
+    for details in [Details::default(), details] {
+        let verdict = verdict(&from_daemon(message), &details, &Redactor::default());
+        assert_eq!((verdict.kind, verdict.fault), (Kind::Cancelled, Fault::Transient));
+    }
+    let echoes = "process \"echo context canceled\" did not complete successfully: exit code: 1";
+    assert_eq!(of(echoes).0, Kind::Run);
 }
 
 #[test]
 fn an_exit_code_makes_it_the_steps_failure() {
-    let message =
-        "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
+    let message = "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137";
     let details = Details { exit_code: Some(137), ..Details::default() };
-    let verdict = verdict(Code::Unknown, message, &details, &Redactor::default());
+    let verdict = verdict(&from_daemon(message), &details, &Redactor::default());
     assert_eq!(verdict.text, "failed: process \"/bin/sh -c npm ci\" exited with 137");
     assert_eq!(exit_code("process \"x\" did not complete successfully: exit code: 7"), Some(7));
     assert_eq!(exit_code("exit code: 7"), None);
@@ -154,12 +189,12 @@ fn what_is_cut_was_cleaned_before() {
     let command = format!("process \"/bin/sh -c {} {secret} {}\"", "x".repeat(480), "y".repeat(2000));
     let details = Details { exit_code: Some(7), ..Details::default() };
     let message = format!("{command} did not complete successfully: exit code: 7");
-    let failed = verdict(Code::Unknown, &message, &details, &redactor).text;
+    let failed = verdict(&from_daemon(&message), &details, &redactor).text;
     assert!(failed.ends_with("… exited with 7") && !failed.contains("s3cret"), "{failed}");
     assert!(failed.len() < MAX_COMMAND + 40, "{failed}");
 
     let message = format!("failed to x: {}{secret}{}: the cause", "é".repeat(245), "z".repeat(2000));
-    let other = verdict(Code::Unknown, &message, &Details::default(), &redactor).text;
+    let other = verdict(&from_daemon(&message), &Details::default(), &redactor).text;
     assert!(other.starts_with("failed to x: é") && other.ends_with("z: the cause"), "{other}");
     assert!(!other.contains("s3cret") && other.len() <= MAX_MESSAGE + 8, "{other}");
 }
