@@ -1,7 +1,6 @@
 //! Bearer tokens: the distribution specification's token server, asked on behalf of a login.
 
 use std::path::Path;
-
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -48,7 +47,12 @@ pub fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, OciError> {
     // Fails only when another provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = ca_bundle.map(certificates).transpose()?.unwrap_or_default();
-    let client = reqwest::Client::builder().timeout(TIMEOUT).tls_certs_merge(extra).build();
+    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
+    let client = builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
+        // An image without a CA store still has to reach the servers of the bundle's authorities.
+        tracing::warn!(%error, "no system CA certificates: registries over https work with the CA bundle only");
+        builder().tls_certs_only(extra).build()
+    });
     client.map_err(|e| OciError::from_transport("the HTTP client".to_owned(), &e))
 }
 
