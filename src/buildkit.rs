@@ -59,11 +59,6 @@ impl Buildkit {
         Self { inner: Arc::new(Daemon { address, tls }) }
     }
 
-    /// Where the daemon is.
-    pub fn address(&self) -> &Address {
-        &self.inner.address
-    }
-
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
         let mut client = self.connect().await?;

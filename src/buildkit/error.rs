@@ -56,11 +56,6 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    /// Whose turn it is.
-    pub fn fault(&self) -> Fault {
-        self.fault
-    }
-
     pub(super) fn new(kind: Kind, fault: Fault, message: String) -> Self {
         Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }

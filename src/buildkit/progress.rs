@@ -1,31 +1,18 @@
 //! What to say about a running build.
 
-use std::time::Duration;
-
 /// Characters of a step that are shown.
 const MAX_NAME: usize = 100;
 
-/// A running build in one line.
+/// Where a running build is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// What runs now: `[build 3/7] RUN npm ci`, or `pushing layers` around the steps.
     pub current: Option<String>,
-    /// Steps that have ended.
-    pub done: u32,
     /// Steps known so far; grows while the graph is discovered. Steps are what can be cached: `FROM` and
     /// BuildKit's own work are none.
     pub total: u32,
     /// Steps that came from a cache.
     pub cached: u32,
-}
-
-impl Progress {
-    /// `[3/7] RUN npm ci · 41 s · 4 cached`.
-    pub fn line(&self, elapsed: Duration) -> String {
-        let current = self.current.as_deref().unwrap_or("waiting for buildkitd");
-        let cached = if self.cached > 0 { format!(" · {} cached", self.cached) } else { String::new() };
-        format!("{current} · {} s{cached}", elapsed.as_secs())
-    }
 }
 
 /// The instruction behind a step's `[stage n/m]`; none for vertices that BuildKit adds itself.
@@ -81,14 +68,6 @@ mod tests {
         for (name, expected) in rows {
             assert_eq!(instruction(name), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_line_says_what_how_long_and_what_was_cached() {
-        let current = Some("[3/7] RUN npm ci".to_owned());
-        let progress = Progress { current, done: 2, total: 7, cached: 4 };
-        assert_eq!(progress.line(Duration::from_millis(41_900)), "[3/7] RUN npm ci · 41 s · 4 cached");
-        assert_eq!(Progress::default().line(Duration::ZERO), "waiting for buildkitd · 0 s");
     }
 
     #[test]

@@ -27,8 +27,6 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Solved {
     /// The image's digest, when an image was exported.
     pub digest: Option<String>,
-    /// The digest of the image's config; none for several platforms.
-    pub config_digest: Option<String>,
     /// The image's descriptor, as JSON.
     pub descriptor: Option<String>,
     /// Steps that came from a cache; `FROM` is no step.
@@ -117,7 +115,6 @@ pub(super) fn solved(response: &std::collections::HashMap<String, String>, verti
     let progress = vertices.progress();
     Solved {
         digest: response.get("containerimage.digest").cloned(),
-        config_digest: response.get("containerimage.config.digest").cloned(),
         descriptor: response.get("containerimage.descriptor").and_then(|text| decode(text)),
         cached_steps: progress.cached,
         total_steps: progress.total,

@@ -115,7 +115,6 @@ impl Vertices {
         let steps = || self.list.iter().filter(|v| v.is_step());
         Progress {
             current: self.current(),
-            done: count(steps().filter(|v| v.completed.is_some())),
             total: count(steps()),
             cached: count(steps().filter(|v| v.cached)),
         }

@@ -96,11 +96,6 @@ impl Auth {
             Login::Identity(token) => ("", token),
         })
     }
-
-    /// Whether there is no login at all.
-    pub fn is_empty(&self) -> bool {
-        self.logins.is_empty()
-    }
 }
 
 impl EntryWire {

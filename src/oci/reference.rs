@@ -56,13 +56,6 @@ impl ImageRef {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// The same repository at `digest`, without the tag.
-    pub fn with_digest(&self, digest: &str) -> Result<Self, BadImageRef> {
-        let bad = |why| BadImageRef { input: format!("{}@{digest}", self.name()), why };
-        check_digest(digest).map_err(bad)?;
-        Ok(Self { tag: None, digest: Some(digest.to_owned()), ..self.clone() })
-    }
-
     /// What a manifest request names: the digest, else the tag, else `latest`.
     pub fn target(&self) -> &str {
         self.digest().or(self.tag()).unwrap_or("latest")
@@ -223,9 +216,9 @@ mod tests {
     fn a_digest_wins_over_the_tag() {
         let parsed: ImageRef = format!("r.io/a:1@{DIGEST}").parse().unwrap();
         assert_eq!((parsed.tag(), parsed.digest(), parsed.target()), (Some("1"), Some(DIGEST), DIGEST));
-        let pinned = "r.io/a:1".parse::<ImageRef>().unwrap().with_digest(DIGEST).unwrap();
-        assert_eq!(pinned.to_string(), format!("r.io/a@{DIGEST}"));
-        assert!(pinned.with_digest("sha256:beef").is_err());
+        let pinned = format!("r.io/a@{DIGEST}");
+        assert_eq!(pinned.parse::<ImageRef>().unwrap().to_string(), pinned);
+        assert!("r.io/a@sha256:beef".parse::<ImageRef>().is_err());
     }
 
     #[test]

@@ -17,22 +17,22 @@ const DEFAULT_LIFETIME: u64 = 60;
 
 /// A registry's challenge: where to fetch a token, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenge {
+pub(crate) struct Challenge {
     /// The token server's URL.
-    pub realm: String,
+    pub(crate) realm: String,
     /// The registry's name for itself.
-    pub service: String,
+    pub(crate) service: String,
     /// `repository:shop/api:pull,push`, none for a plain login.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// A bearer token.
 #[derive(Debug, Clone)]
-pub struct Token {
+pub(crate) struct Token {
     /// The token.
-    pub value: SecretString,
+    pub(crate) value: SecretString,
     /// How long it lives, in seconds.
-    pub lifetime: u64,
+    pub(crate) lifetime: u64,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ struct TokenWire {
 }
 
 /// The HTTP client that registries and token servers are asked with.
-pub fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, OciError> {
+pub(crate) fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, OciError> {
     // Fails only when another provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = ca_bundle.map(certificates).transpose()?.unwrap_or_default();
@@ -64,7 +64,7 @@ fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, OciError> {
 
 /// Fetches a token: GET with Basic for a password, POST with the refresh token for an identity,
 /// GET without either for nobody. Gitea serves GET alone (contracts: gitea-events.md section 2).
-pub async fn fetch(
+pub(crate) async fn fetch(
     client: &reqwest::Client,
     challenge: &Challenge,
     login: Option<&Login>,
@@ -124,7 +124,7 @@ fn origin(realm: &str) -> String {
 }
 
 /// Whether the registry at `host` asks for bearer tokens. One that does not answer is not known to.
-pub async fn is_bearer(client: &reqwest::Client, host: &str) -> bool {
+pub(crate) async fn is_bearer(client: &reqwest::Client, host: &str) -> bool {
     for scheme in ["https", "http"] {
         let url = format!("{scheme}://{host}/v2/");
         // Nothing secret is sent, so that plain http may be tried.
@@ -139,7 +139,7 @@ pub async fn is_bearer(client: &reqwest::Client, host: &str) -> bool {
 
 /// A `WWW-Authenticate` header, parsed: `Bearer realm="…",service="…",scope="…"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// Trade the login for a token.
     Bearer(Challenge),
     /// Send the login itself.
@@ -147,7 +147,7 @@ pub enum Scheme {
 }
 
 /// Parses `WWW-Authenticate`; none for schemes that registries do not use.
-pub fn parse_challenge(header: &str) -> Option<Scheme> {
+pub(crate) fn parse_challenge(header: &str) -> Option<Scheme> {
     let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
     if scheme.eq_ignore_ascii_case("basic") {
         return Some(Scheme::Basic);
