@@ -9,6 +9,10 @@
 //! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, manifest }
 //! ```
 //!
+//! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
+//! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
+//! [`progress`], [`duration`], [`redact`], and [`telemetry`] and [`metrics`] beside them.
+//!
 //! | room | holds |
 //! |---|---|
 //! | [`cli`] | one file per subcommand |

@@ -69,15 +69,6 @@ impl Credentials {
             Self::Ssh(_) => "an SSH key is of no use here: give a token for an http(s) URL",
         }
     }
-
-    /// Every secret string of this login, for a redactor.
-    pub fn secrets(&self) -> Vec<&SecretString> {
-        match self {
-            Self::Anonymous => Vec::new(),
-            Self::Basic { token, .. } => vec![token],
-            Self::Ssh(key) => vec![&key.private_key],
-        }
-    }
 }
 
 impl fmt::Debug for Credentials {

@@ -11,6 +11,7 @@ mod build_fields;
 mod buildkit;
 mod confined;
 mod docs;
+mod house;
 mod lifecycle;
 mod main_job;
 mod readme;

@@ -1,0 +1,47 @@
+//! The flow of the house is one-way: rpc, cli → step → jobs → engine → clients. The sources are read to hold it so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, and the rooms that it must not name.
+const RULES: &[(&[&str], &[&str])] = &[
+    (&["buildkit", "oci", "git", "kube", "manifest"], &["step", "jobs", "engine", "rpc", "cli", "config"]),
+    (&["step"], &["jobs", "engine", "rpc", "cli", "config"]),
+    (&["jobs"], &["step", "engine", "rpc", "cli", "config"]),
+    (&["engine"], &["jobs", "rpc", "cli", "config"]),
+    (&["rpc"], &["cli", "config"]),
+    (
+        &["outcome", "progress", "duration", "redact"],
+        &["buildkit", "git", "step", "jobs", "engine", "rpc", "cli"],
+    ),
+];
+
+fn sources(path: &Path, found: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| sources(&entry.unwrap().path(), found));
+    } else if path.extension().is_some_and(|extension| extension == "rs") {
+        found.push(path.to_owned());
+    }
+}
+
+#[test]
+fn no_lower_room_names_a_higher_one() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for (room, forbidden) in
+        RULES.iter().flat_map(|(rooms, forbidden)| rooms.iter().map(move |r| (r, forbidden)))
+    {
+        let mut files = Vec::new();
+        sources(&src.join(format!("{room}.rs")), &mut files);
+        assert!(!files.is_empty(), "there is a room `{room}`");
+        if src.join(room).exists() {
+            sources(&src.join(room), &mut files);
+        }
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            let named = forbidden.iter().filter(|other| text.contains(&format!("crate::{other}")));
+            wrong.extend(named.map(|other| format!("{} names `{other}`", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
