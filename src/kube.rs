@@ -23,19 +23,23 @@ pub struct Secret {
 impl Secret {
     /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
     pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
-        let name = || self.name.clone();
-        let bytes = self.data.get(key).ok_or_else(|| SecretError::MissingKey {
-            name: name(),
-            key: key.to_owned(),
-            present: self.data.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
-        let text = std::str::from_utf8(bytes.expose_secret());
-        text.map(SecretString::from).map_err(|_| SecretError::NotText { name: name(), key: key.to_owned() })
+        let bytes = self.data.get(key).ok_or_else(|| self.missing(key))?;
+        let not_text = |_| SecretError::NotText { name: self.name.clone(), key: key.to_owned() };
+        std::str::from_utf8(bytes.expose_secret()).map(SecretString::from).map_err(not_text)
     }
 
-    /// Whether the Secret has `key`.
-    pub fn has(&self, key: &str) -> bool {
-        self.data.contains_key(key)
+    /// The first of `keys` that the Secret has.
+    pub fn first_of(&self, keys: &[&'static str]) -> Result<&'static str, SecretError> {
+        let found = keys.iter().find(|key| self.data.contains_key(**key)).copied();
+        found.ok_or_else(|| self.missing(&keys.join("` or `")))
+    }
+
+    fn missing(&self, key: &str) -> SecretError {
+        SecretError::MissingKey {
+            name: self.name.clone(),
+            key: key.to_owned(),
+            present: self.data.keys().cloned().collect::<Vec<_>>().join(", "),
+        }
     }
 
     /// Refuses a Secret of another type than `wanted`. One without a type (from a directory) passes.
@@ -61,7 +65,9 @@ pub enum SecretError {
         place: String,
     },
     /// The Secret has no such key.
-    #[error("secret `{name}` has no key `{key}`; it has: {present}")]
+    #[error(
+        "secret `{name}` has no key `{key}`; it has: {present}; name the one that is meant: {{name: {name}, key: …}}"
+    )]
     MissingKey {
         /// The Secret's name.
         name: String,

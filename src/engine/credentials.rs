@@ -54,10 +54,7 @@ impl Engine {
         let key = match (&reference.key, repo.is_ssh()) {
             (Some(key), _) => key.as_str(),
             (None, true) => SSH_PRIVATE_KEY,
-            (None, false) => [PASSWORD, TOKEN]
-                .into_iter()
-                .find(|key| secret.has(key))
-                .ok_or_else(|| no_token(reference, &secret))?,
+            (None, false) => secret.first_of(&[PASSWORD, TOKEN])?,
         };
         let value = remembered(cx, secret.key(key)?);
         if repo.is_ssh() {
@@ -94,14 +91,4 @@ impl Engine {
 fn remembered(cx: &Cx, value: SecretString) -> SecretString {
     cx.redactor.remember(&value);
     value
-}
-
-fn no_token(reference: &SecretRef, secret: &Secret) -> StepError {
-    match secret.key(TOKEN) {
-        Err(missing) => StepError::user(format!(
-            "{missing}; name the key that holds the token: secret: {{name: {}, key: KEY}}",
-            reference.name
-        )),
-        Ok(_) => StepError::user(format!("secret `{}` holds no token", reference.name)),
-    }
 }

@@ -50,15 +50,15 @@ async fn secrets_that_are_not_there_are_named() {
     no such Secret
         secret `npmm` does not exist in the secrets directory `SECRETS`; create it there, or correct the step's reference
     no such key
-        secret `git` has no key `.npmrc`; it has: token, username
+        secret `git` has no key `.npmrc`; it has: token, username; name the one that is meant: {name: git, key: …}
     no such Git Secret
         secret `gitt` does not exist in the secrets directory `SECRETS`; create it there, or correct the step's reference
     no token in it
-        secret `odd` has no key `token`; it has: something; name the key that holds the token: secret: {name: odd, key: KEY}
+        secret `odd` has no key `password` or `token`; it has: something; name the one that is meant: {name: odd, key: …}
     no such registry Secret
         secret `registri` does not exist in the secrets directory `SECRETS`; create it there, or correct the step's reference
     no docker config in it
-        secret `git` has no key `.dockerconfigjson`; it has: token, username
+        secret `git` has no key `.dockerconfigjson`; it has: token, username; name the one that is meant: {name: git, key: …}
     not a docker config
         secret `not-docker`: the docker config is not JSON of the form `{"auths": {"registry": {…}}}` (line 1, column 10)
     "#);

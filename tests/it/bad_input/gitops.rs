@@ -53,7 +53,7 @@ async fn repositories_that_take_no_commit_say_why() {
     ];
     insta::assert_snapshot!(shop.refusals(rows).await, @r#"
     protected branch
-        `http://GITEA/OWNER/protected.git` refused the push to branch `main`: pre-receive hook declined (the server says: error: error: Not allowed to push to protected branch main error:); check the branch protection and its hooks
+        `http://GITEA/OWNER/protected.git` refused the push to branch `main`: pre-receive hook declined (the server says: Not allowed to push to protected branch main); check the branch protection and its hooks
     declined by a hook
         `http://GITEA/OWNER/hooked.git` refused the push to branch `main`: pre-receive hook declined (the server says: commits need a ticket); check the branch protection and its hooks
     archived
