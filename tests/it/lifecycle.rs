@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::bin::wait_for;
+use crate::support::bin::{signal, wait_for};
 use crate::support::buildctl::histories;
 use crate::support::buildkitd::Buildkitd;
+use crate::support::net::until;
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output};
+use crate::support::process::Process;
 use crate::support::shared::{World, shared_buildkitd};
 use crate::support::shop::{Shop, template};
 
@@ -168,4 +170,78 @@ async fn an_agent_that_restarts_finds_the_same_job() {
     let image = shop.image();
     let builds = histories(shop.world.buildkitd.address()).into_iter().filter(|build| build.contains(&image));
     assert_eq!(builds.count(), 1);
+}
+
+/// A pre-receive hook that says when it has begun, and ends when it may.
+struct SlowHook(tempfile::TempDir);
+
+impl SlowHook {
+    fn of(shop: &Shop) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().display();
+        let wait = format!("until [ -e {path}/go ]; do sleep 0.1; done");
+        shop.gitops.pre_receive(&format!("#!/bin/sh\ntouch {path}/begun\n{wait}\n"));
+        Self(directory)
+    }
+
+    async fn begun(&self) {
+        let begun = async || self.0.path().join("begun").exists().then_some(());
+        until(|| "the push to begin".into(), Duration::from_secs(60), begun).await;
+    }
+
+    fn let_go(&self) {
+        std::fs::write(self.0.path().join("go"), "").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_push_in_flight_is_let_finish_when_the_process_ends() {
+    let shop = Shop::open("FROM BASE\n").await;
+    let hook = SlowHook::of(&shop);
+    let (workflow, step) = (Workflow::new(), template(shop.update(json!({"image.tag": "2"}), json!({}))));
+    let (_, first) = shop.plugin.poll(&workflow, &step).await;
+    expect_phase(&first["node"], "Running");
+    hook.begun().await;
+    shop.plugin.signal("TERM");
+    let draining = async || (shop.plugin.ops("/readyz").await.0 == 503).then_some(());
+    until(|| "the drain".into(), Duration::from_secs(10), draining).await;
+    hook.let_go();
+    assert!(shop.plugin.exit().await.success());
+    assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"2\""));
+}
+
+#[tokio::test]
+async fn a_push_in_flight_at_the_timeout_is_reported_as_what_became_of_it() {
+    let shop = Shop::open("FROM BASE\n").await;
+    let hook = SlowHook::of(&shop);
+    let mut step = template(shop.update(json!({"image.tag": "2"}), json!({})));
+    step["timeout"] = json!("10s");
+    let workflow = Workflow::new();
+    let (_, first) = shop.plugin.poll(&workflow, &step).await;
+    expect_phase(&first["node"], "Running");
+    hook.begun().await;
+    // The gate closes at the timeout; the push goes on behind it, and the step with it.
+    let late = shop.plugin.until(&workflow, &step, says(" · 12 s")).await;
+    expect_phase(&late, "Running");
+    hook.let_go();
+    let node = shop.plugin.drive(&workflow, &step).await;
+    expect_phase(&node, "Succeeded");
+    assert_eq!(shop.gitops.head("main").await, output(&node, "commit"));
+}
+
+#[tokio::test]
+async fn a_run_from_a_terminal_that_is_interrupted_lets_its_push_finish() {
+    let shop = Shop::open("FROM BASE\n").await;
+    let hook = SlowHook::of(&shop);
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("step.yaml");
+    std::fs::write(&file, shop.update(json!({"image.tag": "3"}), json!({})).to_string()).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+    command.arg("run").arg(&file).arg("--secrets-dir").arg(shop.plugin.secrets());
+    let mut run = Process::spawn("argo-buildkit run", command, &files.path().join("log"));
+    hook.begun().await;
+    signal(run.pid(), "INT");
+    hook.let_go();
+    assert_eq!(run.wait().code(), Some(130), "{}", run.log());
+    assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"3\""));
 }
