@@ -1,7 +1,6 @@
-//! Prometheus metrics. Every label's values come from an enum, so the number of series is bounded.
+//! Prometheus metrics. Labels are step kinds, outcomes and status codes, so the number of series is bounded.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -9,7 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::step::Kind;
 
@@ -62,12 +61,12 @@ struct CodeLabels {
 pub struct Metrics {
     registry: Registry,
     steps: Family<StepLabels, Counter>,
-    seconds: Family<KindLabels, Histogram>,
+    seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     vertices: Family<VertexLabels, Counter>,
     requests: Family<CodeLabels, Counter>,
     queued: Gauge<u32, std::sync::atomic::AtomicU32>,
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
-    push_attempts: Counter<u64, AtomicU64>,
+    push_attempts: Counter,
 }
 
 impl Metrics {
@@ -77,37 +76,38 @@ impl Metrics {
     /// All metrics, at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("argo_buildkit");
-        let metrics = Self {
-            steps: Family::default(),
-            // 0.05 s to 27 min: a warm build to a cold one.
-            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.05, 2.0, 16))),
-            vertices: Family::default(),
-            requests: Family::default(),
-            queued: Gauge::default(),
-            running: Gauge::default(),
-            push_attempts: Counter::default(),
-            registry: Registry::default(),
-        };
-        registry.register("steps", "Steps that ended, by kind and outcome", metrics.steps.clone());
-        registry.register("step_seconds", "How long steps took, in seconds", metrics.seconds.clone());
-        registry.register(
-            "build_vertices",
-            "BuildKit vertices, by whether the cache had them",
-            metrics.vertices.clone(),
-        );
-        registry.register(
-            "rpc_requests",
-            "Requests on the plugin's port, by status code",
-            metrics.requests.clone(),
-        );
-        registry.register("jobs_queued", "Jobs that wait for a slot", metrics.queued.clone());
-        registry.register("jobs_running", "Jobs that work", metrics.running.clone());
-        registry.register(
-            "git_push_attempts",
-            "Pushes tried, conflicts included",
-            metrics.push_attempts.clone(),
-        );
-        Self { registry, ..metrics }
+        // 0.05 s to 27 min: a warm build to a cold one.
+        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.05, 2.0, 16));
+        Self {
+            steps: add(&mut registry, "steps", "Steps that ended, by kind and outcome", Family::default()),
+            seconds: add(
+                &mut registry,
+                "step_seconds",
+                "How long steps took, in seconds",
+                Family::new_with_constructor(buckets),
+            ),
+            vertices: add(
+                &mut registry,
+                "build_vertices",
+                "BuildKit vertices, by whether the cache had them",
+                Family::default(),
+            ),
+            requests: add(
+                &mut registry,
+                "rpc_requests",
+                "Requests on the plugin's port, by status code",
+                Family::default(),
+            ),
+            queued: add(&mut registry, "jobs_queued", "Jobs that wait for a slot", Gauge::default()),
+            running: add(&mut registry, "jobs_running", "Jobs that work", Gauge::default()),
+            push_attempts: add(
+                &mut registry,
+                "git_push_attempts",
+                "Pushes tried, conflicts included",
+                Counter::default(),
+            ),
+            registry,
+        }
     }
 
     /// A step ended.
@@ -141,6 +141,12 @@ impl Metrics {
         text::encode(&mut out, &self.registry)?;
         Ok(out)
     }
+}
+
+/// Registers a metric, and gives it back.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 impl Default for Metrics {
