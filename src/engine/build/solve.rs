@@ -54,7 +54,11 @@ pub(super) async fn resumable(
 ) -> Result<Built, StepError> {
     let told = |error: BuildError| report::failure(error, cx);
     let name = Name::new(cx, &inputs.sha);
-    let mut attempt = newest(engine, cx, &name, 1).await.map_err(told)?;
+    let mut attempt = match cx.reference {
+        Some(_) => newest(engine, cx, &name, 1).await.map_err(told)?,
+        // Nobody can have begun a build whose name is new.
+        None => Attempt { number: 1, known: Recalled::NotFound },
+    };
     let mut broken = None;
     for _ in 0..ATTEMPTS {
         request.reference = name.of(attempt.number);
@@ -80,9 +84,6 @@ pub(super) async fn resumable(
 
 /// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on.
 async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Result<Attempt, BuildError> {
-    if !name.recallable {
-        return Ok(Attempt { number, known: Recalled::NotFound });
-    }
     loop {
         let name = name.of(number);
         let recall = || engine.buildkit.recall(&name);
@@ -96,25 +97,21 @@ async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Resul
 }
 
 /// What a job's builds are called at the daemon.
-struct Name {
-    stem: String,
-    recallable: bool,
-}
+struct Name(String);
 
 impl Name {
     /// The commit is part of it: a branch that has moved is another build, and its result another result.
     fn new(cx: &Cx, sha: &str) -> Self {
-        match &cx.reference {
-            Some(reference) => {
-                Self { stem: format!("{reference}.{}", sha.get(..12).unwrap_or(sha)), recallable: true }
-            }
-            None => Self { stem: Uuid::new_v4().to_string(), recallable: false },
-        }
+        let commit = sha.get(..12).unwrap_or(sha);
+        Self(match &cx.reference {
+            Some(reference) => format!("{reference}.{commit}"),
+            None => Uuid::new_v4().to_string(),
+        })
     }
 
     /// A name that has ended is not used again.
     fn of(&self, number: u32) -> String {
-        if number == 1 { self.stem.clone() } else { format!("{}.{number}", self.stem) }
+        if number == 1 { self.0.clone() } else { format!("{}.{number}", self.0) }
     }
 }
 
