@@ -9,7 +9,8 @@
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http gitea etcd kube argo)
-readonly PACKAGES=(gcc libc6-dev git runc docker-registry openssh-client openssl iproute2 busybox-static)
+readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
+  busybox-static util-linux)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
@@ -163,8 +164,6 @@ install_packages() {
   for package in "${PACKAGES[@]}"; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
-  command -v kubectl >/dev/null ||
-    echo 'apt: kubectl is missing, and neither Debian nor Ubuntu has it: install it from its publisher' >&2
   if ((${#missing[@]} == 0)); then
     printf '%-9s installed\n' apt
     return
@@ -172,7 +171,20 @@ install_packages() {
   ((EUID == 0)) || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}"
+  stop_services
   printf '%-9s installed %s\n' apt "${missing[*]}"
+}
+
+# The tests start servers of their own; what a package installed just now must not go on serving.
+stop_services() {
+  local package
+  [[ -d /run/systemd/system ]] || return 0
+  for package in "${missing[@]}"; do
+    case $package in
+      docker-registry) "${as_root[@]}" systemctl disable --quiet --now docker-registry.service || true ;;
+      openssh-server) "${as_root[@]}" systemctl disable --quiet --now ssh.service ssh.socket || true ;;
+    esac
+  done
 }
 
 # --- command line ---
