@@ -19,7 +19,7 @@ test: ## everything, against real servers
 bench: ## numbers against peers in the same run
 	$(TESTBED) apt
 	$(TESTBED) buildkit git-http
-	cargo bench --locked
+	cargo bench --locked --bench peers
 
 lint: ## format, lints, docs
 	cargo fmt --check

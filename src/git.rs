@@ -112,6 +112,14 @@ impl Git {
         revision: &str,
     ) -> Result<Resolved, GitError> {
         let once = || async {
+            if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
+                match resolve::resolve(&mut session, revision).await {
+                    // A refused login is not tried twice: servers count.
+                    ended @ (Ok(_) | Err(GitError::Login { .. })) => return ended,
+                    // Whatever else went wrong, the long way knows why.
+                    Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
+                }
+            }
             let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
             resolve::resolve(&mut session, revision).await
         };
@@ -121,14 +129,13 @@ impl Git {
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
         })
     }
-}
 
-impl Git {
     /// Puts one commit on top of the request's branch, or finds that none is needed.
     ///
     /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
-    /// whenever somebody else pushed first. Requests of this client to one branch take turns. Nothing changed is success without a commit. Dropping the future stops it,
-    /// except for a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
+    /// whenever somebody else pushed first. Requests of this client to one branch take turns. Nothing changed is
+    /// success without a commit. Dropping the future stops it, except for a push that has begun, which runs to its
+    /// end behind [`WriteBack::push_gate`].
     ///
     /// # Errors
     /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`].

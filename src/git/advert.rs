@@ -75,6 +75,12 @@ impl Advert {
         }
     }
 
+    /// What a server of today would say: protocol v2, with shallow and filtered fetches.
+    pub(super) fn usual() -> Self {
+        let capabilities = ["ls-refs", "fetch=shallow filter"].map(str::to_owned).to_vec();
+        Self { v2: true, capabilities, refs: Vec::new() }
+    }
+
     fn add(&mut self, line: &str) {
         if self.v2 {
             return self.capabilities.push(line.to_owned());

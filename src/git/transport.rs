@@ -84,6 +84,21 @@ impl Session {
         Ok(Self { repo, advert, link, reader })
     }
 
+    /// A talk over http that begins with our first request: the server's own first message, a request and a process
+    /// of its own, is taken to be the [usual](Advert::usual) one. Only a success says that it was. `None` for ssh.
+    pub(super) fn begin_at_once(
+        git: &Git,
+        url: &RepoUrl,
+        credentials: &Credentials,
+    ) -> Result<Option<Self>, GitError> {
+        let Some(base) = url.http_base() else { return Ok(None) };
+        let repo = url.to_string();
+        let client = git.clients.of(&base)?;
+        let endpoint = Endpoint::new(client, repo.clone(), base, Service::UploadPack, credentials);
+        let reader = PktReader::new(repo.clone(), Box::pin(futures_util::stream::empty()));
+        Ok(Some(Self { repo, advert: Advert::usual(), link: Link::Http(endpoint), reader }))
+    }
+
     /// Whether every request is answered by a new process, which sees the refs as they then are: over ssh one
     /// `git upload-pack` keeps the refs that it first read.
     pub(super) fn is_stateless(&self) -> bool {
