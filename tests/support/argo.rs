@@ -26,7 +26,7 @@ pub(crate) const PLUGIN: &str = "argo-buildkit";
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 
 /// How long anything that Argo does may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running controller that starts agents for our plugin.
 pub(crate) struct Argo {

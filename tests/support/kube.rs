@@ -102,7 +102,7 @@ impl Kube {
             let request = http::Request::get("/readyz").body(Vec::new()).unwrap();
             client(&admin).await.request_text(request).await.ok()
         };
-        until(|| "the API server's /readyz".to_owned(), Duration::from_secs(60), ready).await;
+        until(|| "the API server's /readyz".to_owned(), Duration::from_secs(180), ready).await;
     }
 
     /// The path of `identity`'s kubeconfig, whose default namespace is [`BUILDS`].

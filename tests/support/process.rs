@@ -41,7 +41,7 @@ impl Process {
 
     /// Polls `probe` until it gives something; panics with the log when the process ends or after a minute.
     pub(crate) fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if let Some(found) = probe(&self.log()) {
                 return found;
