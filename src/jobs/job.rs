@@ -193,17 +193,18 @@ impl Job {
         self.begin();
         let context = JobContext { progress: self.progress.clone(), gate: self.gate.clone() };
         let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
+        let work = work.map(|ended| ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
         tokio::pin!(work);
         tokio::select! {
             biased;
-            ended = &mut work => return ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
+            ended = &mut work => return ended,
             () = &mut stopped => {}
         }
         self.gate.close();
         // A push in flight is let finish: whether it landed must be known.
         tokio::select! {
             biased;
-            ended = &mut work => ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
+            ended = &mut work => ended,
             () = self.gate.idle() => Err(self.stopped_error(&self.progress().now)),
         }
     }

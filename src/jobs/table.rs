@@ -1,7 +1,7 @@
 //! The table: single flight, the cap on jobs in flight, retention, leases and the drain.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -70,11 +70,13 @@ impl JobTable {
     /// The job `key`, if there is one. While draining, only a job that ended by itself is reported: what
     /// the drain stopped is nobody's to report, and the sidecar that comes next will resume it.
     pub fn poll(&self, key: &JobKey) -> Option<Result<View, Draining>> {
-        let job = locked(&self.0.entries).jobs.get(key)?.clone();
+        let entries = locked(&self.0.entries);
+        let job = entries.jobs.get(key)?;
         if self.is_draining() && !job.ended_by_itself() {
             return Some(Err(Draining));
         }
-        self.view(key).map(Ok)
+        job.touch();
+        Some(Ok(entries.view(key, job)))
     }
 
     /// The job `key`, started as `spec` says if there is none. Of concurrent callers one starts it.
@@ -112,20 +114,6 @@ impl JobTable {
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
 
-    fn view(&self, key: &JobKey) -> Option<View> {
-        let entries = locked(&self.0.entries);
-        let job = entries.jobs.get(key)?;
-        job.touch();
-        let phase = match job.state() {
-            JobState::Queued => {
-                Phase::Queued(entries.queue.iter().position(|k| k == key).map_or(1, |n| n + 1))
-            }
-            JobState::Running => Phase::Running(job.progress()),
-            JobState::Done(ending) => Phase::Done(ending),
-        };
-        Some(View { phase, elapsed: job.accepted.elapsed() })
-    }
-
     fn start(&self, key: &JobKey, spec: JobSpec) -> Result<(), Draining> {
         let mut entries = locked(&self.0.entries);
         if entries.jobs.contains_key(key) {
@@ -153,6 +141,18 @@ impl JobTable {
             span,
         ));
         Ok(())
+    }
+}
+
+impl Entries {
+    fn view(&self, key: &JobKey, job: &Job) -> View {
+        let place = || self.queue.iter().position(|queued| queued == key).map_or(1, |n| n + 1);
+        let phase = match job.state() {
+            JobState::Queued => Phase::Queued(place()),
+            JobState::Running => Phase::Running(job.progress()),
+            JobState::Done(ending) => Phase::Done(ending),
+        };
+        View { phase, elapsed: job.accepted.elapsed() }
     }
 }
 
@@ -199,8 +199,7 @@ async fn reap(table: std::sync::Weak<Inner>) {
         let Some(lease) = table.upgrade().map(|inner| inner.limits.lease) else { return };
         tokio::time::sleep((lease / 4).min(Duration::from_secs(5))).await;
         let Some(inner) = table.upgrade() else { return };
-        let jobs: Vec<_> =
-            inner.entries.lock().unwrap_or_else(PoisonError::into_inner).jobs.values().cloned().collect();
+        let jobs: Vec<_> = locked(&inner.entries).jobs.values().cloned().collect();
         jobs.iter().filter(|job| job.unpolled() > lease).for_each(|job| job.stop(Stop::Abandoned(lease)));
     }
 }
