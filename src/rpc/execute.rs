@@ -37,7 +37,7 @@ pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
         },
     };
     match view {
-        Ok(view) => Json(reply(&view, &request.declared())).into_response(),
+        Ok(view) => Json(reply(&view, &request)).into_response(),
         Err(draining) => (StatusCode::SERVICE_UNAVAILABLE, draining.to_string()).into_response(),
     }
 }
@@ -70,8 +70,8 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
     }))
 }
 
-/// A job's view in Argo's terms. `declared` outputs are all there, or a dependent task would hang.
-fn reply(view: &View, declared: &[String]) -> Reply {
+/// A job's view in Argo's terms.
+fn reply(view: &View, request: &Request) -> Reply {
     match &view.phase {
         Phase::Queued(place) => {
             let message = format!("waiting for a free slot, number {place} in the queue");
@@ -80,20 +80,22 @@ fn reply(view: &View, declared: &[String]) -> Reply {
         Phase::Running(progress) => {
             Reply::ongoing(NodePhase::Running, progress.line(view.elapsed), requeue(view.elapsed))
         }
-        Phase::Done(ending) => ended(ending, declared),
+        Phase::Done(ending) => ended(ending, request),
     }
 }
 
-fn ended(ending: &Ending, declared: &[String]) -> Reply {
+/// The end of a job. Declared outputs are all there, or a dependent task would hang.
+fn ended(ending: &Ending, request: &Request) -> Reply {
     match ending {
         Ok(success) => {
-            let mut outputs: Outputs = declared.iter().map(|name| (name.clone(), String::new())).collect();
+            let declared = request.declared().into_iter().map(|name| (name, String::new()));
+            let mut outputs: Outputs = declared.collect();
             outputs.extend(success.outputs.clone());
-            Reply::ended(NodePhase::Succeeded, success.summary.clone(), &outputs, None)
+            Reply::ended(NodePhase::Succeeded, success.summary.clone(), outputs, None)
         }
         Err(error) => {
             let phase = if error.fault == Fault::User { NodePhase::Failed } else { NodePhase::Error };
-            Reply::ended(phase, error.message.clone(), &error.outputs, error.exit_code)
+            Reply::ended(phase, error.message.clone(), error.outputs.clone(), error.exit_code)
         }
     }
 }

@@ -100,21 +100,13 @@ impl Reply {
     }
 
     /// The end. No `requeue`, whatever the phase.
-    pub(super) fn ended(
-        phase: NodePhase,
-        message: String,
-        outputs: &Outputs,
-        exit_code: Option<i32>,
-    ) -> Self {
-        let parameters = outputs
-            .iter()
-            .map(|(name, value)| Parameter { name: name.clone(), value: value.clone() })
-            .collect();
+    pub(super) fn ended(phase: NodePhase, message: String, outputs: Outputs, exit_code: Option<i32>) -> Self {
+        let parameters = outputs.into_iter().map(|(name, value)| Parameter { name, value }).collect();
         let outputs = NodeOutputs { parameters, exit_code: exit_code.map(|code| code.to_string()) };
         Self { node: Some(Node { phase, message, outputs: Some(outputs) }), requeue: None }
     }
 
     pub(super) fn failed(message: impl ToString) -> Self {
-        Self::ended(NodePhase::Failed, message.to_string(), &Outputs::new(), None)
+        Self::ended(NodePhase::Failed, message.to_string(), Outputs::new(), None)
     }
 }
