@@ -8,14 +8,14 @@ use crate::git::{Credentials, RepoUrl};
 use crate::kube::{Secret, SecretError};
 use crate::oci::Auth;
 use crate::outcome::StepError;
+use crate::step::build::DOCKER_CONFIG_KEY;
 use crate::step::{SecretKey, SecretRef};
 
-/// Keys of the Secret types `kubernetes.io/basic-auth`, `kubernetes.io/ssh-auth` and
-/// `kubernetes.io/dockerconfigjson` (Kubernetes: "Types of Secret").
+/// Keys of the Secret types `kubernetes.io/basic-auth` and `kubernetes.io/ssh-auth` (Kubernetes: "Types of
+/// Secret").
 const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
 const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
-const DOCKER_CONFIG_JSON: &str = ".dockerconfigjson";
 /// Not in a type's contract, but what everybody calls it.
 const TOKEN: &str = "token";
 const KNOWN_HOSTS: &str = "known_hosts";
@@ -77,7 +77,7 @@ impl Engine {
     ) -> Result<Auth, StepError> {
         let Some(reference) = reference else { return Ok(Auth::default()) };
         let secret = self.secret(cx, &reference.name).await?;
-        if reference.key == DOCKER_CONFIG_JSON {
+        if reference.key == DOCKER_CONFIG_KEY {
             secret.expect_kind("kubernetes.io/dockerconfigjson")?;
         }
         let config = secret.key(&reference.key)?;

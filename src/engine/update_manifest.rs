@@ -25,14 +25,15 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     cx.now(format!("reading {} of {}", update.branch, update.repo));
     let credentials = engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?;
     let edits = edits(update);
+    let files: Vec<_> = edits.keys().cloned().collect();
     let request = WriteBack {
         repo: update.repo.clone(),
         credentials,
         branch: update.branch.clone(),
-        paths: edits.keys().cloned().collect(),
         author: identity(update),
         committer: identity(update),
-        message: message(update, cx),
+        message: message(update, &files, cx),
+        paths: files,
         deadline: Instant::now() + PATIENCE,
         push_gate: cx.gate.clone(),
     };
@@ -64,8 +65,7 @@ fn apply(edits: &BTreeMap<String, Vec<Edit>>, files: &Files) -> Result<Files, St
     Ok(changed)
 }
 
-fn message(update: &UpdateManifest, cx: &Cx) -> String {
-    let files: Vec<_> = edits(update).into_keys().collect();
+fn message(update: &UpdateManifest, files: &[String], cx: &Cx) -> String {
     let text = update.message.clone().unwrap_or_else(|| format!("Update {}", files.join(", ")));
     let workflow = format!("Workflow: {}/{}", cx.workflow.namespace, cx.workflow.name);
     format!("{}\n\n{workflow}\n{MANAGED_BY}\n", text.trim_end())

@@ -47,8 +47,8 @@ impl Credentials {
         Self::Ssh(SshKey { private_key, known_hosts })
     }
 
-    /// The `Authorization` header's value over http.
-    pub(super) fn header(&self) -> Option<SecretString> {
+    /// The `Authorization` header's value over http; nothing for the other logins.
+    pub fn header(&self) -> Option<SecretString> {
         let Self::Basic { user, token } = self else { return None };
         // Trimmed again: the variant can be built by hand.
         let login = format!("{user}:{}", token.expose_secret().trim());

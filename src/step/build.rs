@@ -41,7 +41,7 @@ pub(super) const FIELDS: &[&str] = &[
 ];
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
-const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
+pub const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
 
 /// A valid `build` step.
 #[derive(Debug, Clone, PartialEq, Eq)]

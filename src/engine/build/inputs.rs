@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -81,10 +79,13 @@ impl Inputs {
             None => self.sha = readable.sha,
             Some(name) => drop(self.named.insert(name.to_owned(), readable.sha)),
         }
+        // The whole header: unlike a bare token it keeps the user's name.
+        if let Some(header) = readable.credentials.header() {
+            self.only_one_header(repo, header)?;
+        }
         match readable.credentials {
-            Credentials::Anonymous => Ok(()),
             Credentials::Ssh(key) => self.only_one_key(key.private_key),
-            Credentials::Basic { user, token } => self.only_one_header(repo, header(&user, &token)),
+            Credentials::Anonymous | Credentials::Basic { .. } => Ok(()),
         }
     }
 
@@ -126,10 +127,4 @@ async fn readable(engine: &Engine, cx: &Cx, context: &GitContext) -> Result<Read
     let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
     let resolved = engine.git.resolve(&repo, &credentials, &context.revision).await?;
     Ok(Readable { sha: resolved.sha, credentials })
-}
-
-/// The whole `Authorization` value: unlike a bare token it keeps the user's name.
-fn header(user: &str, token: &SecretString) -> SecretString {
-    let login = SecretString::from(format!("{user}:{}", token.expose_secret()));
-    SecretString::from(format!("basic {}", STANDARD.encode(login.expose_secret())))
 }
