@@ -8,7 +8,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http gitea etcd kube argo)
+readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
 readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 
@@ -27,6 +27,11 @@ recipe_buildkit() {
 
 recipe_git-http() {
   CGO_ENABLED=0 go_build "$1/bin/" "" .
+}
+
+recipe_yaml() {
+  CGO_ENABLED=0 go_build "$1/bin/yaml-readers" "" .
+  CGO_ENABLED=0 go_build "$1/bin/" "" github.com/mikefarah/yq/v4 sigs.k8s.io/kustomize/kustomize/v5
 }
 
 # With CGO off it builds too, and then dies at start: its SQLite driver is C.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // What the repositories then need not configure for themselves.
@@ -29,10 +30,11 @@ func main() {
 	root := flag.String("root", ".", "directory that holds the repositories")
 	user := flag.String("user", "", "user name that clients must send")
 	password := flag.String("password", "", "password that clients must send")
+	filter := flag.Bool("filter", true, "serve parts of repositories, as for partial clones")
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
 	flag.Parse()
 
-	backend, err := gitBackend(*root)
+	backend, err := gitBackend(*root, *filter)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,7 +46,11 @@ func main() {
 	log.Fatal(http.Serve(listener, authenticated(*user, *password, backend)))
 }
 
-func gitBackend(root string) (http.Handler, error) {
+func gitBackend(root string, filter bool) (http.Handler, error) {
+	config := gitConfig
+	if !filter {
+		config = slices.DeleteFunc(slices.Clone(config), func(c [2]string) bool { return strings.HasPrefix(c[0], "uploadpack.") })
+	}
 	git, err := exec.LookPath("git")
 	if err != nil {
 		return nil, err
@@ -56,9 +62,9 @@ func gitBackend(root string) (http.Handler, error) {
 	env := []string{
 		"GIT_PROJECT_ROOT=" + root,
 		"GIT_HTTP_EXPORT_ALL=1",
-		fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(gitConfig)),
+		fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(config)),
 	}
-	for i, setting := range gitConfig {
+	for i, setting := range config {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, setting[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, setting[1]))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
