@@ -16,10 +16,10 @@ test: ## everything, against real servers
 	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
 	cargo test --locked
 
-bench: ## numbers against peers in the same run
+bench: ## numbers against peers in the same run; ONLY=builds, write-back, writers or editor for a part
 	$(TESTBED) apt
-	$(TESTBED) buildkit git-http
-	cargo bench --locked --bench peers
+	$(TESTBED) buildkit git-http yaml
+	cargo bench --locked --bench peers -- $(ONLY)
 
 lint: ## format, lints, docs
 	cargo fmt --check

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod edit;
 mod run;
 mod serve;
 
@@ -28,6 +29,8 @@ enum Command {
     Serve(Box<serve::Command>),
     /// Run the steps of FILE from a terminal.
     Run(Box<run::Command>),
+    /// Set values in local YAML or JSON files, and nothing else in them.
+    Edit(Box<edit::Command>),
 }
 
 impl Command {
@@ -36,7 +39,7 @@ impl Command {
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) => Builder::new_multi_thread(),
-            Self::Run(_) => Builder::new_current_thread(),
+            Self::Run(_) | Self::Edit(_) => Builder::new_current_thread(),
         };
         builder.worker_threads(2).enable_all().build()
     }
@@ -44,7 +47,7 @@ impl Command {
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",
-            Self::Run(_) => "off",
+            Self::Run(_) | Self::Edit(_) => "off",
         }
     }
 }
@@ -58,6 +61,7 @@ impl Cli {
             let code = match self.command {
                 Command::Serve(command) => command.run().await,
                 Command::Run(command) => command.run().await,
+                Command::Edit(command) => command.run(),
             };
             telemetry.flush().await;
             code

@@ -10,7 +10,8 @@ use clap::Args;
 use crate::buildkit::{Address, Buildkit, Tls};
 use crate::duration::parse_timeout;
 use crate::engine::Engine;
-use crate::git::{Git, GitError, GitOptions};
+use crate::forge::{Forge, ForgeOptions};
+use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
 use crate::kube::Secrets;
 use crate::metrics::Metrics;
@@ -35,9 +36,12 @@ pub struct Neighbours {
     /// The name in buildkitd's certificate, where it is not the host of --buildkit-host.
     #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME")]
     pub tls_server_name: Option<String>,
-    /// CA certificates to trust for Git and registries, beside the system's (PEM file).
+    /// CA certificates to trust for Git, registries and forges, beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
+    /// Address of Argo's UI. With it, pull requests link to the workflow.
+    #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL")]
+    pub argo_url: Option<String>,
     /// Read Secrets from DIR/SECRET/KEY instead of the Kubernetes API.
     #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR")]
     pub secrets_dir: Option<PathBuf>,
@@ -97,11 +101,14 @@ pub struct Log {
 
 impl Neighbours {
     /// The engine that works with these neighbours.
-    pub fn engine(&self, metrics: Arc<Metrics>) -> Result<Engine, GitError> {
+    pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
         let secrets = self.secrets_dir.clone().map_or_else(Secrets::from_api, Secrets::Directory);
         let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
-        Ok(Engine::new(self.buildkit(), git, secrets, registry, metrics))
+        let forge =
+            Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
+        let (buildkit, argo_url) = (self.buildkit(), self.argo_url.clone());
+        Ok(Engine { buildkit, git, secrets, registry, forge, metrics, argo_url })
     }
 
     fn buildkit(&self) -> Buildkit {

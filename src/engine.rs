@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::buildkit::Buildkit;
+use crate::forge::Forge;
 use crate::git::{Git, PushGate};
 use crate::kube::Secrets;
 use crate::metrics::{Metrics, Outcome};
@@ -35,40 +36,44 @@ pub struct Workflow {
     pub uid: String,
 }
 
-/// The clients, and what runs steps with them.
+/// What a step is given beside its own fields.
+pub struct Errand {
+    /// Whose step it is.
+    pub workflow: Workflow,
+    /// What its builds are called at buildkitd: the same step has the same one after a restart. Without one
+    /// nothing is resumed.
+    pub reference: Option<String>,
+    /// Where it says what it is doing.
+    pub progress: watch::Sender<Progress>,
+    /// Passed before a push, and held while it is in flight.
+    pub gate: Arc<PushGate>,
+    /// When it is given up: nothing is begun that would end later.
+    pub deadline: tokio::time::Instant,
+}
+
+/// The clients of one process, and what runs steps with them. None of them connects before it is asked.
 pub struct Engine {
-    buildkit: Buildkit,
-    git: Git,
-    secrets: Secrets,
-    registry: Registry,
-    metrics: Arc<Metrics>,
+    /// The build daemon.
+    pub buildkit: Buildkit,
+    /// Git servers.
+    pub git: Git,
+    /// The Secrets that steps name.
+    pub secrets: Secrets,
+    /// Registries.
+    pub registry: Registry,
+    /// The APIs of Git forges.
+    pub forge: Forge,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where Argo's UI is, for links to a workflow.
+    pub argo_url: Option<String>,
 }
 
 impl Engine {
-    /// The engine of one process, on these clients. None of them connects before it is asked.
-    pub fn new(
-        buildkit: Buildkit,
-        git: Git,
-        secrets: Secrets,
-        registry: Registry,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self { buildkit, git, secrets, registry, metrics }
-    }
-
     /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
-    /// started do not start. `reference` names its builds at buildkitd: the same step has the same one
-    /// after a restart; without one nothing is resumed. No secret that the step read is in what comes back.
-    pub async fn run(
-        &self,
-        step: Step,
-        workflow: Workflow,
-        reference: Option<String>,
-        progress: watch::Sender<Progress>,
-        gate: Arc<PushGate>,
-    ) -> Result<Success, StepError> {
-        let cx = Cx::new(workflow, reference, progress, gate);
-        self.step(&step, &cx).await
+    /// started do not start. No secret that the step read is in what comes back.
+    pub async fn run(&self, step: Step, errand: Errand) -> Result<Success, StepError> {
+        self.step(&step, &Cx::new(errand)).await
     }
 
     /// Runs one step in a span of its own, and counts it.

@@ -5,26 +5,37 @@
 //! commit on top of a branch and lets the server's ref say that it landed.
 
 mod advert;
+mod ancestry;
 mod clients;
 mod credentials;
+mod draft;
 mod error;
 mod fetch;
+mod file_spec;
 mod gate;
 mod http;
 mod lanes;
+mod message;
 mod names;
 mod pkt;
+mod publish;
 mod push;
 mod read;
 mod report;
+mod request;
 mod resolve;
+mod signing;
 mod ssh;
 mod store;
+mod supersede;
 mod text;
+pub mod trailer;
 mod transport;
 mod tree;
+mod turns;
 mod url;
-mod write_back;
+mod worker;
+mod writer;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -36,10 +47,14 @@ use reqwest::redirect::Policy;
 
 pub use credentials::{Credentials, SshKey};
 pub use error::GitError;
+pub use file_spec::{BadFileSpec, FileSpec};
 pub use gate::PushGate;
+pub use message::Message;
+pub use publish::{Proposal, ProposedFile, Publish, Published};
+pub use request::{EditFn, Edited, FileChange, Files, Identity, Landed, Source, WriteBack, WriteError};
 pub use resolve::Resolved;
+pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
-pub use write_back::{FileChange, Files, Identity, Landed, WriteBack, WriteError};
 
 use clients::Clients;
 use transport::{Service, Session};
@@ -81,6 +96,7 @@ pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
     lanes: lanes::Lanes,
+    turns: turns::Turns,
 }
 
 impl Git {
@@ -94,7 +110,7 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options, lanes: lanes::Lanes::default() })
+        Ok(Self { clients, options, lanes: lanes::Lanes::default(), turns: turns::Turns::default() })
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
@@ -130,21 +146,19 @@ impl Git {
         })
     }
 
-    /// Puts one commit on top of the request's branch, or finds that none is needed.
+    /// Puts a commit on top of the request's branch, or finds that none is needed.
     ///
     /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
-    /// whenever somebody else pushed first. Requests of this client to one branch take turns. Nothing changed is
-    /// success without a commit. Dropping the future stops it, except for a push that has begun, which runs to its
-    /// end behind [`WriteBack::push_gate`].
+    /// whenever somebody else pushed first. Requests of this client that wait for one branch share a commit, if their
+    /// logins, authors and signing keys are the same; each edit then works on the result of those before it, and
+    /// fails alone. Nothing changed is success without a commit. Dropping the future withdraws the change, except
+    /// from a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
     ///
     /// # Errors
     /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`].
-    pub async fn write_back<E>(
-        &self,
-        request: &WriteBack,
-        edit: &(dyn Fn(&Files) -> Result<Files, E> + Send + Sync),
-    ) -> Result<Landed, WriteError<E>> {
-        write_back::Writer::new(self, request).await?.run(edit).await
+    pub async fn write_back(&self, request: WriteBack, edit: EditFn) -> Result<Landed, WriteError> {
+        request.check()?;
+        self.lanes.join(self, request, edit).outcome().await
     }
 }
 

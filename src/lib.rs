@@ -6,7 +6,7 @@
 //! The flow is one-way; a lower room never names a higher one:
 //!
 //! ```text
-//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, manifest }
+//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, forge, manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
@@ -24,6 +24,7 @@
 //! | [`oci`] | image references, registry logins and tokens |
 //! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
 //! | [`kube`] | Secrets by reference, from the API server or from a directory |
+//! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 
 pub mod buildkit;
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod config;
 pub mod duration;
 pub mod engine;
+pub mod forge;
 pub mod git;
 pub mod jobs;
 pub mod kube;

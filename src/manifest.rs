@@ -6,82 +6,56 @@
 //! written. Whatever cannot be proven, or would reach further than its path says, is refused.
 //!
 //! ```text
-//! input → parser → stream → lookup → plan (+ quote) → splice → proof
+//! input → parser → stream → lookup → plan (+ quote, create) → splice → proof
 //! ```
 
+mod argocd;
+mod create;
 mod diff;
 mod error;
+mod file;
+mod image;
 mod input;
 mod kustomize;
 mod lookup;
+mod object;
 mod parser;
 mod path;
 mod plan;
 mod proof;
 mod quote;
+mod round;
+mod setter;
 mod splice;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 pub use diff::unified_diff;
-pub use error::{EditError, FileProblem, Missing, Place, Refusal};
+pub use error::{EditError, FileProblem, Missing, Place, Places, Refusal};
 pub use path::{Path, PathError};
+pub use target::{KustomizeField, Object, Target, TargetError};
 
-use splice::Splice;
+use file::File;
+use round::Rounds;
 use stream::Stream;
 
-/// One value to set in one file.
+/// One value to set in one file; read as `TARGET=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Edit {
-    /// A scalar of a Helm values file at a path such as `image.tag`.
-    Helm {
-        /// Where the scalar stands.
-        path: Path,
-        /// The string that it shall hold.
-        value: String,
-    },
-    /// A field of the `images[]` entry named `image` in a kustomization. A field that the entry lacks is
-    /// added after its last one.
-    Kustomize {
-        /// The entry's `name`, compared as a whole.
-        image: String,
-        /// Which field of the entry.
-        field: KustomizeField,
-        /// The string that it shall hold; a digest is `sha256:` and 64 hexadecimal digits.
-        value: String,
-    },
+pub struct Edit {
+    /// Where.
+    pub target: Target,
+    /// The string that shall stand there; for images and setters an image reference.
+    pub value: String,
+    /// Whether keys that are missing on the way are added. Without it, a missing key is refused.
+    pub create: bool,
 }
 
-/// What an `images[]` entry can set, in kustomize's spelling (kustomize, api/types/image.go).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KustomizeField {
-    /// `newTag`. Refused on an entry that keeps a `digest`: kustomize would write `name:newTag@digest`
-    /// (api/filters/imagetag/updater.go), and the digest alone decides what runs.
-    NewTag,
-    /// `newName`.
-    NewName,
-    /// `digest`. An existing `newTag` stays: current kustomize writes `name:newTag@digest`, older releases
-    /// leave the tag out (kustomize issue 5664), and both run the digest.
-    Digest,
-}
-
-impl KustomizeField {
-    /// The key as kustomize spells it.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::NewTag => "newTag",
-            Self::NewName => "newName",
-            Self::Digest => "digest",
-        }
-    }
-}
-
-impl fmt::Display for KustomizeField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())
+impl Edit {
+    /// An edit that refuses what is missing.
+    pub fn new(target: Target, value: impl Into<String>) -> Self {
+        Self { target, value: value.into(), create: false }
     }
 }
 
@@ -119,17 +93,22 @@ pub struct Change {
 /// [`EditError`] says what was refused, where and why, in the order of `edits`; nothing is written then.
 pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     let text = input::check(input)?;
-    let stream = Stream::parse(text.body)?;
-    let mut splices = Vec::with_capacity(edits.len());
-    for edit in edits {
-        splices.extend(plan::plan(&stream, text.body, edit, edits)?);
+    let mut rounds = Rounds::of(edits);
+    let mut edited = Edited { bytes: input.to_vec(), changed: false, changes: Vec::new() };
+    let mut body = text.body.to_owned();
+    let mut stream = Stream::parse(&body)?;
+    let json = file::is_json(&body);
+    loop {
+        let file = File { text: &body, stream, json };
+        let splices = rounds.next(&file, edits)?;
+        if splices.is_empty() {
+            return Ok(edited);
+        }
+        let new = splice::join(&body, &splices);
+        stream = proof::verify(&file, &new, &splices)?;
+        edited.bytes = [text.bom, new.as_bytes()].concat();
+        edited.changed = true;
+        edited.changes.extend(splices.into_iter().map(|splice| splice.change));
+        body = new;
     }
-    let splices = splice::in_file_order(splices, &stream)?;
-    if splices.is_empty() {
-        return Ok(Edited { bytes: input.to_vec(), changed: false, changes: Vec::new() });
-    }
-    let body = splice::join(text.body, &splices);
-    proof::verify(&stream, &body, &splices)?;
-    let bytes = [text.bom, body.as_bytes()].concat();
-    Ok(Edited { changed: true, changes: splices.into_iter().map(Splice::into_change).collect(), bytes })
 }

@@ -36,6 +36,41 @@ impl Outcome {
     }
 }
 
+/// What became of a change to manifests, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is in a commit of its own.
+    Committed,
+    /// It is in a commit together with other writers'.
+    Batched,
+    /// It is in a pull request.
+    Proposed,
+    /// It was there already.
+    Unchanged,
+    /// Something newer was there.
+    Superseded,
+    /// It was only shown.
+    Previewed,
+}
+
+impl Written {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Batched => "batched",
+            Self::Proposed => "proposed",
+            Self::Unchanged => "unchanged",
+            Self::Superseded => "superseded",
+            Self::Previewed => "previewed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StepLabels {
     kind: &'static str,
@@ -67,6 +102,7 @@ pub struct Metrics {
     queued: Gauge<u32, std::sync::atomic::AtomicU32>,
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
     push_attempts: Counter,
+    manifests: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
@@ -106,6 +142,12 @@ impl Metrics {
                 "Pushes tried, conflicts included",
                 Counter::default(),
             ),
+            manifests: add(
+                &mut registry,
+                "manifest_updates",
+                "Manifest updates that ended well, by what became of the change",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -123,9 +165,10 @@ impl Metrics {
         self.vertices.get_or_create(&VertexLabels { cached: "false" }).inc_by(total.saturating_sub(cached));
     }
 
-    /// A write-back took so many pushes.
-    pub fn pushed(&self, attempts: u64) {
+    /// A write-back took so many pushes, and ended so.
+    pub fn written(&self, result: Written, attempts: u64) {
         self.push_attempts.inc_by(attempts);
+        self.manifests.get_or_create(&ResultLabels { result: result.label() }).inc();
     }
 
     /// A request was answered.

@@ -1,6 +1,8 @@
 //! `make bench`: what a build costs beside `buildctl`, and what the sidecar costs at all.
 //!
 //! It asserts no number: it prints a table, with the bound beside each. docs/benchmarks.md says how to read it.
+//! Of its parts those run that are named as arguments, all without: `builds`, and `write-back`, of which `writers` is
+//! a part itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +11,7 @@
 )]
 
 mod build;
+mod editor;
 mod flight;
 mod http;
 mod measured;
@@ -17,6 +20,7 @@ mod sidecar;
 mod support;
 mod table;
 mod world;
+mod write_back;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,12 +31,26 @@ fn main() {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
+    let parts: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|part| !part.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     raise_the_limit_of_open_files();
-    let world = world::World::start();
     let mut table = table::Table::default();
-    build::compare(&world, &mut table);
-    sidecar::start_and_rest(&world, &mut table);
-    flight::poll_a_thousand(&world, &mut table);
+    if wanted("editor") {
+        editor::compare(&mut table);
+    }
+    if wanted("builds") {
+        let world = world::World::start();
+        build::compare(&world, &mut table);
+        sidecar::start_and_rest(&world, &mut table);
+        flight::poll_a_thousand(&world, &mut table);
+    }
+    if wanted("write-back") {
+        write_back::compare(&mut table);
+    }
+    if wanted("write-back") || wanted("writers") {
+        write_back::a_hundred_writers(&mut table);
+    }
     println!("{table}");
 }
 

@@ -1,6 +1,7 @@
 //! The sidecar: how soon it answers, and what it occupies.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,14 +24,22 @@ pub(crate) struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts one, and gives it as soon as it has answered a request for another plugin's template.
+    /// Starts one beside the world's servers.
     pub(crate) fn start(world: &World, options: &[&str]) -> (Self, Duration) {
+        let neighbours = world.neighbours();
+        let options: Vec<&str> =
+            neighbours.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        Self::serve(&world.file("token"), &options)
+    }
+
+    /// Starts one, and gives it as soon as it has answered a request for another plugin's template.
+    pub(crate) fn serve(token_file: &Path, options: &[&str]) -> (Self, Duration) {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let token = std::fs::read_to_string(world.file("token")).unwrap();
+        let token = std::fs::read_to_string(token_file).unwrap();
         let mut command = Command::new(binary());
-        command.arg("serve").args(world.neighbours()).args(options);
+        command.arg("serve").args(options);
         command.args(["--listen", &address.to_string(), "--ops-listen", "127.0.0.1:0", "--token-file"]);
-        command.arg(world.file("token")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(token_file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let request = http::request("none", &serde_json::Value::Null, &token);
         let started = Instant::now();
         let mut sidecar = Self { child: command.spawn().unwrap(), address, token };

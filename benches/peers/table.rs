@@ -19,6 +19,20 @@ impl Table {
         self.push(row, format!("≤ {bound}×"), ours / peer <= bound);
     }
 
+    /// A row of pairs, ours and a peer's: medians of both sides, and the median of the pairs' ratios.
+    pub(crate) fn paired(&mut self, what: &str, unit: &str, pairs: &[(f64, f64)], bound: Option<f64>) {
+        let middle = |value: fn(&(f64, f64)) -> f64| median(&pairs.iter().map(value).collect::<Vec<_>>());
+        let [ours, peer] = [middle(|pair| pair.0), middle(|pair| pair.1)];
+        let ratio = middle(|(ours, peer)| ours / peer);
+        let digits = if ratio < 0.1 { 4 } else { 2 };
+        let [ours, peer] = [ours, peer].map(|value| format!("{value:.1} {unit}"));
+        let row = [what.to_owned(), ours, peer, format!("{ratio:.digits$}×")];
+        match bound {
+            Some(bound) => self.push(row, format!("≤ {bound}×"), ratio <= bound),
+            None => self.rows.push(with(row, String::new())),
+        }
+    }
+
     /// A row of its own: `bound` is the largest wanted value.
     pub(crate) fn alone(&mut self, what: &str, unit: &str, ours: f64, bound: Option<f64>) {
         let value = format!("{ours:.1} {unit}");

@@ -1,11 +1,11 @@
 //! Feeds arbitrary files to the manifest editor: it must not panic, a splice must never fail its proof, and
 //! an edit that was made must be idle the second time.
 //!
-//! The first line of the input is `path value`; the rest is the file.
+//! The first line of the input is `TARGET value`; the rest is the file.
 //! Run: `cargo +nightly fuzz run manifest` (cargo-fuzz).
 #![no_main]
 
-use argo_buildkit::manifest::{Edit, EditError, KustomizeField, apply};
+use argo_buildkit::manifest::{Edit, EditError, KustomizeField, Target, apply};
 use libfuzzer_sys::fuzz_target;
 
 const DIGEST: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
@@ -17,10 +17,12 @@ fuzz_target!(init: {
     let Some(newline) = input.iter().position(|b| *b == b'\n') else { return };
     let (head, file) = (&input[..newline], &input[newline + 1..]);
     let Some((path, value)) = std::str::from_utf8(head).ok().and_then(|head| head.split_once(' ')) else { return };
-    if let Ok(helm) = path.parse() {
-        check(file, Edit::Helm { path: helm, value: value.to_owned() });
+    if let Ok(target) = path.parse::<Target>() {
+        assert_eq!(target.to_string().parse(), Ok(target.clone()), "a target is read as it displays");
+        check(file, Edit::new(target.clone(), value));
+        check(file, Edit { create: true, ..Edit::new(target, value) });
     }
-    let kustomize = |field, value: &str| Edit::Kustomize { image: path.to_owned(), field, value: value.to_owned() };
+    let kustomize = |field, value: &str| Edit::new(Target::Kustomize { image: path.to_owned(), field }, value);
     check(file, kustomize(KustomizeField::NewTag, value));
     check(file, kustomize(KustomizeField::Digest, DIGEST));
 });

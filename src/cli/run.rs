@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::config::Neighbours;
 use crate::duration::parse_timeout;
-use crate::engine::Workflow;
+use crate::engine::{Errand, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState, JobTable, Limits};
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs};
@@ -37,6 +37,9 @@ const ONE: Limits = Limits { running: 1, kept: 1, kept_bytes: 0, lease: Duration
 pub(super) struct Command {
     /// A YAML file with one step: what a template has under `plugin.buildkit`, or such a template.
     file: PathBuf,
+    /// Whose step it is, for the commits that it makes.
+    #[arg(long, env = "ARGO_BUILDKIT_WORKFLOW", value_name = "NAME", default_value = "terminal")]
+    workflow: String,
     /// The namespace of the Secrets that the step names.
     #[arg(long, short, env = "ARGO_BUILDKIT_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -56,9 +59,10 @@ impl Command {
         let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
         let uid = uuid::Uuid::new_v4().to_string();
         let key = JobKey::derive(&uid, &Value::Null);
-        let workflow = Workflow { name: "terminal".to_owned(), namespace: self.namespace, uid };
+        let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
         let spec = JobSpec::new(self.timeout, async move |job: JobContext| {
-            engine.run(step, workflow, None, job.progress, job.gate).await
+            let JobContext { progress, gate, deadline } = job;
+            engine.run(step, Errand { workflow, reference: None, progress, gate, deadline }).await
         });
         let signalled = shutdown::signalled()?;
         // The table of one job: its timeout, and a drain that lets a push in flight finish.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::Workflow;
+use super::{Errand, Workflow};
 use crate::git::PushGate;
 use crate::progress::Progress;
 use crate::redact::Redactor;
@@ -16,6 +17,8 @@ pub(super) struct Cx {
     /// What the step's builds are called at buildkitd; nothing where nobody will ask for them again.
     pub(super) reference: Option<String>,
     pub(super) gate: Arc<PushGate>,
+    /// When the step is given up.
+    pub(super) deadline: Instant,
     pub(super) redactor: Redactor,
     progress: watch::Sender<Progress>,
     /// `build (1/2)`: which of several steps this is.
@@ -23,14 +26,10 @@ pub(super) struct Cx {
 }
 
 impl Cx {
-    pub(super) fn new(
-        workflow: Workflow,
-        reference: Option<String>,
-        progress: watch::Sender<Progress>,
-        gate: Arc<PushGate>,
-    ) -> Self {
-        let workflow = Arc::new(workflow);
-        Self { workflow, reference, gate, redactor: Redactor::default(), progress, place: None }
+    pub(super) fn new(errand: Errand) -> Self {
+        let Errand { workflow, reference, progress, gate, deadline } = errand;
+        let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
+        Self { workflow, reference, gate, deadline, redactor, progress, place: None }
     }
 
     /// The surroundings of the step `name`, the `number`th of `count`.

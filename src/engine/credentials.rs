@@ -56,17 +56,22 @@ impl Engine {
             (None, true) => SSH_PRIVATE_KEY,
             (None, false) => secret.first_of(&[PASSWORD, TOKEN])?,
         };
-        let value = remembered(cx, secret.key(key)?);
         if repo.is_ssh() {
+            let value = remembered(cx, secret.key(key)?);
             let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
             return Ok(Credentials::ssh(&value, known_hosts));
         }
-        let user = secret.key(USERNAME).unwrap_or_default();
-        let credentials = Credentials::basic(user.expose_secret(), &value);
-        if let Credentials::Basic { user, token } = &credentials {
-            cx.redactor.remember_login(user, token);
+        login(cx, &secret, key)
+    }
+
+    /// The token with which a forge's API is called.
+    pub(super) async fn api_token(&self, cx: &Cx, reference: &SecretRef) -> Result<SecretString, StepError> {
+        let secret = self.secret(cx, &reference.name).await?;
+        let key = reference.key.as_deref().map_or_else(|| secret.first_of(&[TOKEN, PASSWORD]), Ok)?;
+        match login(cx, &secret, key)? {
+            Credentials::Basic { token, .. } => Ok(token),
+            _ => Err(StepError::user(format!("secret `{}`, key `{key}`: is empty", reference.name))),
         }
-        Ok(credentials)
     }
 
     /// The registry logins of a docker config; none without a reference.
@@ -86,6 +91,16 @@ impl Engine {
         auth.secrets().for_each(|(user, secret)| cx.redactor.remember_login(user, secret));
         Ok(auth)
     }
+}
+
+/// A token or a password, with the user name beside it.
+fn login(cx: &Cx, secret: &Secret, key: &str) -> Result<Credentials, StepError> {
+    let user = secret.key(USERNAME).unwrap_or_default();
+    let credentials = Credentials::basic(user.expose_secret(), &remembered(cx, secret.key(key)?));
+    if let Credentials::Basic { user, token } = &credentials {
+        cx.redactor.remember_login(user, token);
+    }
+    Ok(credentials)
 }
 
 fn remembered(cx: &Cx, value: SecretString) -> SecretString {

@@ -1,85 +1,103 @@
 //! `update-manifest`: values into manifests, one commit, no clone.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod api;
+mod intent;
+mod proposal;
+mod words;
 
-use tokio::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Engine;
 use super::context::Cx;
-use crate::git::{Files, GitError, Identity, Landed, WriteBack, WriteError};
-use crate::manifest::{self, Edit};
+use crate::git::{self, GitError, Identity, Landed, RepoUrl, SigningKey, WriteBack};
+use crate::manifest;
+use crate::metrics::Written;
 use crate::outcome::{Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
+use crate::step::update_manifest::{Author, Mode};
+use intent::Intent;
+use proposal::Proposed;
+use words::Words;
 
-/// How long conflicts with other writers are retried. The step's own timeout may end it sooner.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long before the step's timeout the last try may begin: an error that names the conflict says more than
+/// one that names the timeout.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// The largest diff returned, in bytes: a node's outputs live in etcd.
 const DIFF_LIMIT: usize = 16 << 10;
 
-/// The trailer by which the bundled Sensor knows our own commits.
-const MANAGED_BY: &str = "Managed-By: argo-buildkit";
-
 pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Success, StepError> {
     cx.now(format!("reading {} of {}", update.branch, update.repo));
-    let credentials = engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?;
-    let edits = edits(update);
-    let files: Vec<_> = edits.keys().cloned().collect();
-    let request = WriteBack {
-        repo: update.repo.clone(),
-        credentials,
-        branch: update.branch.clone(),
-        author: identity(update),
-        committer: identity(update),
-        message: message(update, &files, cx),
-        paths: files,
-        deadline: Instant::now() + PATIENCE,
-        push_gate: cx.gate.clone(),
+    let words = Words::new(update, &cx.workflow, engine.argo_url.as_deref());
+    let intent = Arc::new(Intent::new(update, words));
+    let request = request(engine, update, &intent, cx).await?;
+    let edit = {
+        let intent = Arc::clone(&intent);
+        Arc::new(move |files: &git::Files| intent.apply(files))
     };
-    let landed = engine.git.write_back(&request, &|files| apply(&edits, files)).await.map_err(write_error)?;
-    engine.metrics.pushed(landed.attempts.into());
-    Ok(success(update, &landed))
-}
-
-/// The edits of each file, in the order in which they are written.
-fn edits(update: &UpdateManifest) -> BTreeMap<String, Vec<Edit>> {
-    let mut edits = BTreeMap::<_, Vec<_>>::new();
-    for target in &update.targets {
-        edits.entry(target.file.clone()).or_default().extend(target.edits.iter().cloned());
-    }
-    edits
-}
-
-/// The files that the edits change, as they are afterwards.
-fn apply(edits: &BTreeMap<String, Vec<Edit>>, files: &Files) -> Result<Files, StepError> {
-    let mut changed = Files::new();
-    for (path, bytes) in files {
-        let edits = edits.get(path).map(Vec::as_slice).unwrap_or_default();
-        let edited =
-            manifest::apply(bytes, edits).map_err(|e| StepError::new(e.fault(), format!("{path}:{e}")))?;
-        if edited.changed {
-            changed.insert(path.clone(), edited.bytes);
+    let landed = engine.git.write_back(request, edit).await?;
+    let proposed = match &update.mode {
+        Mode::PullRequest(pull) if update.commit => {
+            proposal::propose(engine, update, pull, &intent, &landed, cx).await?
         }
-    }
-    Ok(changed)
+        _ => None,
+    };
+    engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
+    Ok(success(update, &landed, proposed))
 }
 
-fn message(update: &UpdateManifest, files: &[String], cx: &Cx) -> String {
-    let text = update.message.clone().unwrap_or_else(|| format!("Update {}", files.join(", ")));
-    let workflow = format!("Workflow: {}/{}", cx.workflow.namespace, cx.workflow.name);
-    format!("{}\n\n{workflow}\n{MANAGED_BY}\n", text.trim_end())
+async fn request(
+    engine: &Engine,
+    update: &UpdateManifest,
+    intent: &Intent,
+    cx: &Cx,
+) -> Result<WriteBack, StepError> {
+    let head = match &update.mode {
+        Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
+        Mode::Push => None,
+    };
+    let publish = if update.via_api { Some(api::publish(engine, update, cx).await?) } else { None };
+    Ok(WriteBack {
+        repo: update.repo.clone(),
+        credentials: engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?,
+        branch: update.branch.clone(),
+        files: update.targets.iter().map(|target| target.file.clone()).collect(),
+        author: identity(&update.author),
+        committer: identity(&update.committer),
+        signing_key: signing_key(engine, update, cx).await?,
+        source: source(engine, update, cx).await?,
+        head,
+        dry_run: !update.commit,
+        publish,
+        deadline: cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline),
+        push_gate: cx.gate.clone(),
+    })
 }
 
-fn identity(update: &UpdateManifest) -> Identity {
-    Identity { name: update.author.name.clone(), email: update.author.email.clone() }
+fn identity(author: &Author) -> Identity {
+    Identity { name: author.name.clone(), email: author.email.clone() }
 }
 
-fn write_error(error: WriteError<StepError>) -> StepError {
-    match error {
-        WriteError::Edit(error) => error,
-        WriteError::Git(error) => error.into(),
-    }
+async fn signing_key(
+    engine: &Engine,
+    update: &UpdateManifest,
+    cx: &Cx,
+) -> Result<Option<SigningKey>, StepError> {
+    let Some(reference) = &update.signing_key else { return Ok(None) };
+    let key = engine.secret_value(cx, reference).await?;
+    let named = |bad| StepError::user(format!("secret `{}`, key `{}`: {bad}", reference.name, reference.key));
+    SigningKey::from_openssh(&key).map(Some).map_err(named)
+}
+
+/// The source, and who may read it: on the GitOps repository's own server its login will do.
+async fn source(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Option<git::Source>, StepError> {
+    let Some(source) = &update.source else { return Ok(None) };
+    let server = |repo: &RepoUrl| (repo.scheme().to_owned(), repo.host_port());
+    let own = update.secret.as_ref().filter(|_| server(&source.repo) == server(&update.repo));
+    let secret = source.secret.as_ref().or(own);
+    let credentials = engine.git_credentials(cx, &source.repo, secret).await?;
+    Ok(Some(git::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
 }
 
 impl From<GitError> for StepError {
@@ -88,18 +106,47 @@ impl From<GitError> for StepError {
     }
 }
 
-fn success(update: &UpdateManifest, landed: &Landed) -> Success {
-    let short = &landed.commit[..landed.commit.len().min(10)];
-    let summary = match landed.changed {
-        true => format!("committed {short} to {} of {}", update.branch, update.repo),
-        false => format!("nothing to change: {} of {} is at {short}", update.branch, update.repo),
+fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> Written {
+    match (landed, proposed) {
+        _ if !update.commit => Written::Previewed,
+        (Landed { superseded_by: Some(_), .. }, _) => Written::Superseded,
+        (Landed { changed: false, .. }, _) => Written::Unchanged,
+        (_, Some(_)) => Written::Proposed,
+        (Landed { batched: 2.., .. }, _) => Written::Batched,
+        _ => Written::Committed,
+    }
+}
+
+fn success(update: &UpdateManifest, landed: &Landed, proposed: Option<Proposed>) -> Success {
+    let summary = summary(update, landed, proposed.as_ref());
+    let (number, url) = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
+    let outputs = [
+        ("commit", landed.commit.clone()),
+        ("changed", landed.changed.to_string()),
+        ("diff", diff(landed)),
+        ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
+        ("number", number),
+        ("url", url),
+    ];
+    Success { summary, outputs: Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value))) }
+}
+
+fn summary(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> String {
+    let short = |commit: &str| commit.chars().take(10).collect::<String>();
+    let (commit, place) = (short(&landed.commit), format!("{} of {}", update.branch, update.repo));
+    if let Some(newer) = &landed.superseded_by {
+        return format!("superseded: {place} already has what source commit {} brought", short(newer));
+    }
+    let mut said = match (landed.changed, proposed) {
+        (_, Some(proposed)) => proposed.summary(&place),
+        (true, None) if !update.commit => format!("would change {place}; nothing was committed"),
+        (true, None) => format!("committed {commit} to {place}"),
+        (false, None) => format!("nothing to change: {place} is at {commit}"),
     };
-    let outputs = Outputs::from([
-        ("commit".to_owned(), landed.commit.clone()),
-        ("changed".to_owned(), landed.changed.to_string()),
-        ("diff".to_owned(), diff(landed)),
-    ]);
-    Success { summary, outputs }
+    if landed.batched > 1 {
+        said.push_str(&format!(", together with {} more", landed.batched - 1));
+    }
+    said
 }
 
 fn diff(landed: &Landed) -> String {

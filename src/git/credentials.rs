@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 
 /// The caller's login at a Git server. `Debug` hides every secret.
 #[derive(Clone, Default)]
@@ -55,6 +56,23 @@ impl Credentials {
         Some(format!("Basic {}", STANDARD.encode(login)).into())
     }
 
+    /// What two logins share only if they are the same, without being one.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        let parts = match self {
+            Self::Anonymous => ["anonymous", "", ""],
+            Self::Basic { user, token } => ["basic", user, token.expose_secret()],
+            Self::Ssh(key) => {
+                ["ssh", key.known_hosts.as_deref().unwrap_or_default(), key.private_key.expose_secret()]
+            }
+        };
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
     /// What to check when the server refuses this login, from its outward shape only.
     pub(super) fn hint(&self) -> &'static str {
         match self {
@@ -100,6 +118,22 @@ mod tests {
         assert_eq!(login.header().unwrap().expose_secret(), "Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg==");
         assert!(!format!("{login:?}").contains("hunter2"));
         assert!(!format!("{:?}", Credentials::ssh(&"hunter2".into(), None)).contains("hunter2"));
+    }
+
+    #[test]
+    fn fingerprints_tell_logins_apart() {
+        let logins = [
+            Credentials::Anonymous,
+            Credentials::basic("a", &"bc".into()),
+            Credentials::basic("ab", &"c".into()),
+            Credentials::ssh(&"c".into(), Some("ab".into())),
+            Credentials::ssh(&"c".into(), None),
+        ];
+        for (n, one) in logins.iter().enumerate() {
+            for (m, other) in logins.iter().enumerate() {
+                assert_eq!(one.fingerprint() == other.fingerprint(), n == m, "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

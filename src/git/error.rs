@@ -1,14 +1,18 @@
 //! Why a Git server could not be read or written, by what the caller does next.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::outcome::Fault;
 
-/// The cause below an error of ours.
+/// The cause below an error of ours, shared by all writers of a commit that failed.
+pub(super) type Cause = Arc<dyn Error + Send + Sync>;
+
+/// A cause that only one error has yet.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A failed talk with a Git server. Texts name the repository, never a secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum GitError {
     /// The server wants a login, or refuses the one given (HTTP 401, or an SSH key that is not accepted).
@@ -69,6 +73,17 @@ pub enum GitError {
         /// Why, and what to check.
         what: String,
     },
+    /// The request is larger than the server, or a proxy before it, takes.
+    #[error(
+        "cannot {action} `{repo}`: the server answered 413, the request is too large for it; raise the limit for \
+         bodies of the proxy before it (nginx: `client_max_body_size`)"
+    )]
+    TooLarge {
+        /// The repository.
+        repo: String,
+        /// `read` or `push to`.
+        action: &'static str,
+    },
     /// The branch, tag or commit does not exist there or cannot be named so.
     #[error("revision `{revision}` of `{repo}`: {why}")]
     Revision {
@@ -117,6 +132,16 @@ pub enum GitError {
         /// What its hooks printed.
         said: String,
     },
+    /// The forge's API will not make the commit.
+    #[error("`{repo}` did not get the commit to branch `{branch}`: {why}")]
+    RefusedByApi {
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
+        /// The API's reason, and what to do.
+        why: String,
+    },
     /// Others kept pushing until the request's deadline.
     #[error(
         "branch `{branch}` of `{repo}` was not updated before the deadline ({attempts} tries); the last one ended \
@@ -157,7 +182,7 @@ pub enum GitError {
         what: String,
         /// The cause below.
         #[source]
-        source: Option<BoxError>,
+        source: Option<Cause>,
     },
     /// Something on this side failed: temporary space, libgit2, a broken CA file.
     #[error("cannot {doing}")]
@@ -166,7 +191,7 @@ pub enum GitError {
         doing: String,
         /// The cause below.
         #[source]
-        source: BoxError,
+        source: Cause,
     },
 }
 
@@ -185,12 +210,17 @@ impl GitError {
         self.fault() == Fault::Transient
     }
 
+    /// Whether the server was away: the same request may work in a moment.
+    pub(super) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
     /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
     pub(super) fn is_not_our_ref(&self) -> bool {
         matches!(self, Self::Remote { said, .. } if said.contains("not our ref"))
     }
 
     pub(super) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
-        Self::Local { doing: doing.into(), source: source.into() }
+        Self::Local { doing: doing.into(), source: source.into().into() }
     }
 }

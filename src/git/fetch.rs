@@ -16,6 +16,16 @@ pub(super) struct Fetch<'a> {
     pub(super) depth: Option<u32>,
     /// What to leave out (`blob:none`, `tree:0`), where the server can.
     pub(super) filter: Option<&'static str>,
+    /// A commit that is here, so that only what came since is sent. The server passes over one that it does not know.
+    pub(super) have: Option<&'a str>,
+    /// Whether that commit is here with its trees but without the commits below. Then the pack may build on its trees.
+    pub(super) shallow: bool,
+}
+
+impl Fetch<'_> {
+    fn shallow_have(&self) -> Option<&str> {
+        self.have.filter(|_| self.shallow)
+    }
 }
 
 /// A pack as it arrives.
@@ -41,15 +51,24 @@ impl Session {
     fn fetch_v2(&self, fetch: &Fetch<'_>) -> Bytes {
         let mut message = self.command("fetch");
         message.line("no-progress").line("ofs-delta");
+        if fetch.shallow {
+            message.line("thin-pack");
+        }
         for want in fetch.wants {
             message.line(&format!("want {want}"));
         }
         self.options(&mut message, fetch);
+        if let Some(have) = fetch.have {
+            message.line(&format!("have {have}"));
+        }
         message.line("done").raw(FLUSH);
         message.into_bytes()
     }
 
     fn options(&self, message: &mut PktWriter, fetch: &Fetch<'_>) {
+        if let Some(have) = fetch.shallow_have() {
+            message.line(&format!("shallow {have}"));
+        }
         if let Some(depth) = fetch.depth {
             message.line(&format!("deepen {depth}"));
         }
@@ -67,6 +86,9 @@ impl Session {
         let mut capabilities = vec!["side-band-64k"];
         let optional = ["ofs-delta", "no-progress", "filter"];
         capabilities.extend(optional.into_iter().filter(|name| self.advert.has(name)));
+        if fetch.shallow {
+            capabilities.push("thin-pack");
+        }
         capabilities.push(AGENT);
         let mut message = PktWriter::default();
         for (nth, want) in fetch.wants.iter().enumerate() {
@@ -74,7 +96,11 @@ impl Session {
             message.line(&format!("want {want}{tail}"));
         }
         self.options(&mut message, fetch);
-        message.raw(FLUSH).line("done");
+        message.raw(FLUSH);
+        if let Some(have) = fetch.have {
+            message.line(&format!("have {have}"));
+        }
+        message.line("done");
         Ok(message.into_bytes())
     }
 }
@@ -89,12 +115,14 @@ async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
     }
 }
 
-/// `shallow` lines and their flush when depth was asked for, then `NAK`.
+/// `shallow` lines and their flush when depth was asked for, then `NAK`, or `ACK` of what we have.
 async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), GitError> {
     let mut flush_due = deepens;
     loop {
         match reader.next().await? {
-            Some(Pkt::Data(data)) if !flush_due && text(&data) == "NAK" => return Ok(()),
+            Some(Pkt::Data(data)) if !flush_due && (text(&data) == "NAK" || data.starts_with(b"ACK ")) => {
+                return Ok(());
+            }
             Some(Pkt::Data(_) | Pkt::Delim) => {}
             Some(Pkt::Flush) if flush_due => flush_due = false,
             Some(Pkt::Flush | Pkt::ResponseEnd) | None => return Err(reader.cut()),
@@ -124,11 +152,17 @@ impl PackStream<'_> {
 
     /// The kind of the pack's first object: bits 4 to 6 of the byte after the 12-byte head (`gitformat-pack.txt`).
     pub(super) async fn first_kind(&mut self) -> Result<u8, GitError> {
+        let head = self.head(13).await?;
+        Ok((head[12] >> 4) & 7)
+    }
+
+    /// The pack's first bytes, `length` at least.
+    pub(super) async fn head(&mut self, length: usize) -> Result<Vec<u8>, GitError> {
         let mut head = Vec::new();
-        while head.len() < 13 {
+        while head.len() < length {
             let Some(chunk) = self.next().await? else { return Err(self.reader.cut()) };
             head.extend_from_slice(&chunk);
         }
-        Ok((head[12] >> 4) & 7)
+        Ok(head)
     }
 }

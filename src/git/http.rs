@@ -91,10 +91,10 @@ impl Endpoint {
         } else {
             "the connection broke"
         };
-        self.unavailable(what.to_owned(), Some(error.without_url().into()))
+        self.unavailable(what.to_owned(), Some(std::sync::Arc::new(error.without_url())))
     }
 
-    fn unavailable(&self, what: String, source: Option<super::error::BoxError>) -> GitError {
+    fn unavailable(&self, what: String, source: Option<super::error::Cause>) -> GitError {
         GitError::Unavailable { repo: self.repo.clone(), action: self.service.action(), what, source }
     }
 
@@ -112,6 +112,7 @@ impl Endpoint {
                 GitError::Forbidden { repo, action, hint: self.service.scope_hint(), said: quoted(&said) }
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => GitError::NotFound { repo, said: quoted(&said) },
+            StatusCode::PAYLOAD_TOO_LARGE => GitError::TooLarge { repo, action },
             s if s.is_redirection() => GitError::Redirected { repo, to: to.unwrap_or_default() },
             s if s.is_server_error()
                 || matches!(s, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) =>

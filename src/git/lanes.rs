@@ -1,50 +1,117 @@
-//! One writer per branch at a time within this process: writers that need not race each other should not.
+//! Writers of this process to one branch share their commits: a lane queues them, and one task works for the queue.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OwnedMutexGuard;
+use tracing::Instrument as _;
 
-/// A repository's address and a branch.
-type Lane = (String, String);
+use super::request::{EditFn, Identity, WriteBack};
+use super::writer::{Waiting, Writer, pair};
+use super::{Git, worker};
 
-/// The branches that are being written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lanes(Arc<Mutex<HashMap<Lane, Weak<tokio::sync::Mutex<()>>>>>);
+/// What writers have in common whose changes can be one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    repo: String,
+    branch: String,
+    head: Option<String>,
+    login: [u8; 32],
+    author: Identity,
+    committer: Identity,
+    signer: Option<String>,
+    publish: Option<(&'static str, [u8; 32])>,
+}
 
-impl Lanes {
-    /// Waits for the turn on a branch, which lasts as long as what is returned.
-    pub(super) async fn turn(&self, repo: &str, branch: &str) -> OwnedMutexGuard<()> {
-        self.lane((repo.to_owned(), branch.to_owned())).lock_owned().await
-    }
-
-    fn lane(&self, key: Lane) -> Arc<tokio::sync::Mutex<()>> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.retain(|_, lane| lane.strong_count() > 0);
-        if let Some(lane) = lanes.get(&key).and_then(Weak::upgrade) {
-            return lane;
+impl Key {
+    fn of(request: &WriteBack) -> Self {
+        Self {
+            repo: request.repo.to_string(),
+            branch: full_name(&request.branch),
+            head: request.head.as_deref().map(full_name),
+            login: request.credentials.fingerprint(),
+            author: request.author.clone(),
+            committer: request.committer.clone(),
+            signer: request.signing_key.as_ref().map(super::SigningKey::fingerprint),
+            publish: request.publish.as_ref().map(super::Publish::identity),
         }
-        let lane = Arc::default();
-        lanes.insert(key, Arc::downgrade(&lane));
-        lane
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Lanes;
-    use futures_util::FutureExt as _;
+/// A branch's name as servers list it.
+pub(super) fn full_name(branch: &str) -> String {
+    format!("refs/heads/{}", short_name(branch))
+}
 
-    #[tokio::test]
-    async fn one_at_a_time_on_a_branch_and_nothing_is_left() {
-        let lanes = Lanes::default();
-        let first = lanes.turn("r", "main").await;
-        let other = lanes.turn("r", "rel").await;
-        let mut second = Box::pin(lanes.turn("r", "main"));
-        assert!(second.as_mut().now_or_never().is_none());
-        drop((first, other));
-        drop(second.await);
-        drop(lanes.turn("x", "y").await);
-        assert_eq!(lanes.0.lock().map(|l| l.len()).ok(), Some(1));
+/// A branch's name as people say it.
+pub(super) fn short_name(branch: &str) -> &str {
+    branch.strip_prefix("refs/heads/").unwrap_or(branch)
+}
+
+/// A lane is there as long as its task runs.
+type Queues = HashMap<Key, Vec<Writer>>;
+
+/// All lanes of a client.
+#[derive(Clone, Default)]
+pub(super) struct Lanes(Arc<Mutex<Queues>>);
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lanes({})", self.lock().len())
+    }
+}
+
+impl Lanes {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a request; a lane without a task gets one.
+    pub(super) fn join(&self, git: &Git, request: WriteBack, edit: EditFn) -> Waiting {
+        let request = Arc::new(request);
+        let key = Key::of(&request);
+        let (writer, waiting) = pair(Arc::clone(&request), edit);
+        let mut queues = self.lock();
+        if let Some(queue) = queues.get_mut(&key) {
+            queue.push(writer);
+            return waiting;
+        }
+        queues.insert(key.clone(), vec![writer]);
+        let lane = Lane { lanes: self.clone(), key: Some(key) };
+        tokio::spawn(worker::work(git.clone(), request, lane).in_current_span());
+        waiting
+    }
+}
+
+/// One lane, held by its task.
+pub(super) struct Lane {
+    lanes: Lanes,
+    /// `None` once the task has left.
+    key: Option<Key>,
+}
+
+impl Lane {
+    /// Everything that is queued now.
+    pub(super) fn take(&self) -> Vec<Writer> {
+        let mut queues = self.lanes.lock();
+        self.key.as_ref().and_then(|key| queues.get_mut(key)).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Ends the lane if nothing is queued; true when it ended.
+    pub(super) fn leave(&mut self) -> bool {
+        let mut queues = self.lanes.lock();
+        if self.key.as_ref().and_then(|key| queues.get(key)).is_some_and(|queue| !queue.is_empty()) {
+            return false;
+        }
+        self.key.take().is_none_or(|key| queues.remove(&key).is_none_or(|queue| queue.is_empty()))
+    }
+}
+
+impl Drop for Lane {
+    /// After a panic those who wait get an answer, and the next writer gets a new task.
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let writers = self.lanes.lock().remove(&key);
+            drop(writers);
+        }
     }
 }

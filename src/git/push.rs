@@ -1,21 +1,22 @@
 //! One ref, moved on the server if it still is where it was read.
 
 use bytes::Bytes;
-use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::Instrument as _;
 
-use super::Git;
 use super::error::GitError;
 use super::pkt::{FLUSH, PktWriter};
 use super::report::{self, Verdict};
+use super::request::WriteBack;
 use super::transport::{AGENT, Service, Session};
-use super::write_back::WriteBack;
+use super::{Git, retried};
+
+/// The id of no object: a ref that is not there.
+pub(super) const ZERO: &str = "0000000000000000000000000000000000000000";
 
 /// A commit ready to go.
 pub(super) struct Parcel {
     /// The branch's full name.
     pub(super) reference: String,
-    /// Where the branch was when it was read; the server compares.
+    /// Where the branch was when it was read, or [`ZERO`]; the server compares.
     pub(super) old: String,
     /// Our commit.
     pub(super) new: String,
@@ -32,54 +33,55 @@ pub(super) enum Pushed {
     Unknown(GitError),
 }
 
-/// Keeps the gate's `idle` waiting until it is dropped; absent where nothing was sent.
-pub(super) type Permit = Option<TaskTrackerToken>;
+/// A server that takes pushes, before the push.
+pub(super) struct Door(Session);
 
-/// Pushes, behind the request's gate: from there on it runs to its end even when the caller goes away. The
-/// permit is the caller's to hold until it knows what became of the push.
-pub(super) async fn push(
-    git: &Git,
-    request: &WriteBack,
-    parcel: Parcel,
-) -> Result<(Pushed, Permit), GitError> {
-    let session = Session::open(git, &request.repo, &request.credentials, Service::ReceivePack).await?;
-    if !session.advert.has("report-status") {
+impl Door {
+    /// Asks the server in.
+    pub(super) async fn open(git: &Git, request: &WriteBack) -> Result<Self, GitError> {
+        let open = || Session::open(git, &request.repo, &request.credentials, Service::ReceivePack);
+        let session = retried(open).await?;
+        if session.advert.has("report-status") {
+            return Ok(Self(session));
+        }
         let what = "its Git server does not report what becomes of a push".to_owned();
-        return Err(GitError::Unusable { repo: session.repo, what });
+        Err(GitError::Unusable { repo: session.repo, what })
     }
-    let there = session.advert.refs.iter().find(|r| r.name == parcel.reference);
-    if there.is_none_or(|r| r.oid != parcel.old) {
-        return Ok((Pushed::Judged(Verdict::Moved("the branch moved meanwhile".to_owned())), None));
-    }
-    let stopped = || GitError::Stopped { repo: request.repo.to_string() };
-    let permit = request.push_gate.enter().ok_or_else(stopped)?;
-    let sent = tokio::spawn(
-        async move { send(session, parcel).await.map(|pushed| (pushed, Some(permit))) }.in_current_span(),
-    );
-    sent.await.map_err(|e| GitError::local("push", e))?
-}
 
-async fn send(mut session: Session, parcel: Parcel) -> Result<Pushed, GitError> {
-    let sideband = session.advert.has("side-band-64k");
-    let mut capabilities = vec!["report-status"];
-    if sideband {
-        capabilities.push("side-band-64k");
+    /// Whether the branch is still where it was read.
+    pub(super) fn is_current(&self, reference: &str, old: &str) -> bool {
+        let there = self.0.advert.refs.iter().find(|r| r.name == reference);
+        there.map_or(ZERO, |r| r.oid.as_str()) == old
     }
-    if session.advert.has("object-format") {
-        capabilities.push("object-format=sha1");
+
+    /// Pushes, and reads what the server says of it.
+    pub(super) async fn push(mut self, parcel: Parcel) -> Result<Pushed, GitError> {
+        let sideband = self.0.advert.has("side-band-64k");
+        let (reference, message) = (parcel.reference.clone(), self.message(parcel, sideband));
+        let answer = match self.0.ask(message).await {
+            Ok(reader) => report::read(reader, sideband, &reference).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(verdict) => Ok(Pushed::Judged(verdict)),
+            Err(error) if error.is_transient() => Ok(Pushed::Unknown(error)),
+            Err(error) => Err(error),
+        }
     }
-    capabilities.push(AGENT);
-    let mut message = PktWriter::default();
-    let Parcel { old, new, reference, pack } = parcel;
-    message.line(&format!("{old} {new} {reference}\0 {}", capabilities.join(" ")));
-    message.raw(FLUSH).raw(&pack);
-    let answer = match session.ask(message.into_bytes()).await {
-        Ok(reader) => report::read(reader, sideband, &reference).await,
-        Err(error) => Err(error),
-    };
-    match answer {
-        Ok(verdict) => Ok(Pushed::Judged(verdict)),
-        Err(error) if error.is_transient() => Ok(Pushed::Unknown(error)),
-        Err(error) => Err(error),
+
+    fn message(&self, parcel: Parcel, sideband: bool) -> Bytes {
+        let mut capabilities = vec!["report-status"];
+        if sideband {
+            capabilities.push("side-band-64k");
+        }
+        if self.0.advert.has("object-format") {
+            capabilities.push("object-format=sha1");
+        }
+        capabilities.push(AGENT);
+        let Parcel { old, new, reference, pack } = parcel;
+        let mut message = PktWriter::default();
+        message.line(&format!("{old} {new} {reference}\0 {}", capabilities.join(" ")));
+        message.raw(FLUSH).raw(&pack);
+        message.into_bytes()
     }
 }

@@ -1,47 +1,58 @@
 //! The branch's tip and the files in it, with as few bytes as the server lets us have.
 
+mod history;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use git2::Oid;
 
 use super::advert::Ref;
+use super::draft::Plain;
 use super::error::GitError;
 use super::fetch::Fetch;
-use super::resolve::{check_name, near};
+use super::file_spec::FileSpec;
+use super::lanes::{full_name, short_name};
+use super::request::WriteBack;
+use super::resolve::near;
 use super::store::Store;
 use super::transport::{Service, Session};
-use super::tree::{Entry, check_content, check_path, find};
-use super::write_back::WriteBack;
+use super::tree::{Entry, check_content, select};
 use super::{Git, retried};
+pub(super) use history::Reach;
 
-/// Commits of a branch's history that are looked through for one of ours.
-const HISTORY: u32 = 50;
-
-/// Reads one branch.
-pub(super) struct Reader<'a> {
-    git: &'a Git,
-    request: &'a WriteBack,
-    reference: String,
+/// Reads one branch, and keeps what it has read.
+pub(super) struct Reader {
+    git: Git,
+    request: Arc<WriteBack>,
     store: Store,
     session: Option<Session>,
     /// False once the server refused to serve single files.
     lean: bool,
+    /// The last commit whose trees were fetched.
+    last: Option<String>,
+    /// Commits whose history was fetched, and how much of it.
+    histories: BTreeMap<String, u32>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) async fn new(git: &'a Git, request: &'a WriteBack) -> Result<Self, GitError> {
-        check(request)?;
-        let short = request.branch.strip_prefix("refs/heads/").unwrap_or(&request.branch);
-        let reference = format!("refs/heads/{short}");
+/// Where the branches of a request are on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tips {
+    /// The branch that is read.
+    pub(super) base: String,
+    /// The branch that is written, if it is another one and there.
+    pub(super) head: Option<String>,
+}
+
+impl Reader {
+    pub(super) async fn new(git: &Git, request: &Arc<WriteBack>) -> Result<Self, GitError> {
         let store = Store::create(git.options.temp_dir.clone()).await?;
-        Ok(Self { git, request, reference, store, session: None, lean: true })
+        let (git, request) = (git.clone(), Arc::clone(request));
+        Ok(Self { git, request, store, session: None, lean: true, last: None, histories: BTreeMap::new() })
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The branch's full name.
-    pub(super) fn reference(&self) -> &str {
-        &self.reference
     }
 
     /// Forgets the connection after an error.
@@ -52,29 +63,31 @@ impl<'a> Reader<'a> {
     /// A session for one request. In protocol v0 refs and a request come once per connection.
     async fn session(&mut self) -> Result<&mut Session, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
-            let request = self.request;
-            let open = || Session::open(self.git, &request.repo, &request.credentials, Service::UploadPack);
+            let request = &self.request;
+            let open = || Session::open(&self.git, &request.repo, &request.credentials, Service::UploadPack);
             self.session = Some(retried(open).await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))
     }
 
-    /// The branch as the server has it now.
-    pub(super) async fn tip(&mut self) -> Result<Ref, GitError> {
-        let reference = self.reference.clone();
+    /// The branches as the server has them now.
+    pub(super) async fn tips(&mut self) -> Result<Tips, GitError> {
+        let base = full_name(&self.request.branch);
+        let head = self.request.head.as_deref().map(full_name);
         if self.session.as_ref().is_some_and(|s| !s.is_stateless()) {
             self.reset();
         }
         let session = self.session().await?;
-        let refs = session.refs(&[reference.as_str()]).await?;
-        let Some(tip) = refs.into_iter().find(|r| r.name == reference) else {
-            return Err(self.no_branch().await?);
-        };
+        let prefixes: Vec<_> =
+            [Some(&base), head.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let refs = session.refs(&prefixes).await?;
+        let Some(tip) = refs.iter().find(|r| r.name == base) else { return Err(self.no_branch().await?) };
         if tip.oid.len() != 40 {
             let what = "it is a SHA-256 repository; only SHA-1 repositories can be committed to".to_owned();
             return Err(GitError::Unusable { repo: self.request.repo.to_string(), what });
         }
-        Ok(tip)
+        let oid = |r: &Ref| r.oid.clone();
+        Ok(Tips { base: oid(tip), head: head.and_then(|name| refs.iter().find(|r| r.name == name)).map(oid) })
     }
 
     async fn no_branch(&mut self) -> Result<GitError, GitError> {
@@ -88,22 +101,76 @@ impl<'a> Reader<'a> {
         Ok(GitError::Revision { repo, revision: branch, why })
     }
 
-    /// The request's files in the commit `tip`.
-    pub(super) async fn files(&mut self, tip: &str) -> Result<Vec<(Entry, Vec<u8>)>, GitError> {
-        let tip_oid = oid(tip)?;
+    /// Fetches the commit `tip` and its trees.
+    pub(super) async fn checkout(&mut self, tip: &str) -> Result<(), GitError> {
+        if self.last.as_deref() == Some(tip) {
+            return Ok(());
+        }
         let lean = self.lean && self.session().await?.advert.can_fetch_by_id();
-        let filter = lean.then_some("blob:none");
-        self.fetch(vec![tip.to_owned()], Some(1), filter).await?;
-        let entries = self.find(tip_oid).await?;
+        let (store, last) = (self.store.clone(), self.last.take());
+        let wants = [tip.to_owned()];
+        // Of a branch that moved on only the trees that differ from the last ones are sent.
+        let fetch = Fetch {
+            wants: &wants,
+            depth: Some(1),
+            filter: lean.then_some("blob:none"),
+            have: last.as_deref(),
+            shallow: last.is_some(),
+        };
+        let pack = self.session().await?.fetch(&fetch).await?;
+        store.receive(pack).await?;
+        self.last = Some(tip.to_owned());
+        Ok(())
+    }
+
+    /// The plain files in the commit `tip`, which was checked out, that each of `wanted` is about.
+    pub(super) async fn select(
+        &mut self,
+        tip: &str,
+        wanted: Vec<Vec<FileSpec>>,
+    ) -> Result<Vec<Result<Vec<Entry>, GitError>>, GitError> {
+        let tip = oid(tip)?;
+        let found = self.store.run(move |inner| {
+            let read = |e: git2::Error| GitError::local("read the fetched commit", e);
+            let tree = inner.repo.find_commit(tip).and_then(|c| c.tree()).map_err(read)?;
+            let each = |specs: &Vec<FileSpec>| {
+                let found = specs.iter().map(|spec| select(&inner.repo, &tree, spec));
+                found.collect::<Result<Vec<_>, _>>().map(|found| found.concat())
+            };
+            Ok(wanted.iter().map(each).collect::<Vec<_>>())
+        });
+        let found = found.await?.into_iter();
+        Ok(found.map(|found| found.map_err(|bad| self.bad_file(&bad.path, bad.why))).collect())
+    }
+
+    /// The bytes of files in the commit `tip`, or why a file cannot be edited.
+    pub(super) async fn contents(
+        &mut self,
+        tip: &str,
+        entries: Vec<Entry>,
+    ) -> Result<BTreeMap<String, Result<Plain, GitError>>, GitError> {
         let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
-        let missing = self
-            .store
-            .run(move |inner| Ok(wanted.into_iter().filter(|o| !inner.has(*o)).collect::<Vec<_>>()))
-            .await?;
+        let missing = move |inner: &super::store::Inner| {
+            let mut missing: Vec<_> = wanted.into_iter().filter(|o| !inner.has(*o)).collect();
+            missing.sort_unstable();
+            missing.dedup();
+            Ok(missing)
+        };
+        let missing = self.store.run(missing).await?;
         if !missing.is_empty() {
             self.fetch_blobs(tip, missing.iter().map(Oid::to_string).collect()).await?;
         }
-        self.contents(entries).await
+        let read = self.store.run(move |inner| {
+            let read = |entry: Entry| inner.blob(entry.blob).map(|bytes| Plain { entry, bytes });
+            entries.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+        });
+        let read = read.await?;
+        let checked = |plain: Plain| {
+            let path = plain.entry.path.clone();
+            let good = check_content(&plain.bytes).map_err(|why| self.bad_file(&path, why.to_owned()));
+            (path, good.map(|()| plain))
+        };
+        Ok(read.into_iter().map(checked).collect())
     }
 
     /// Single files; from a server that does not serve these, the whole commit.
@@ -127,79 +194,17 @@ impl<'a> Reader<'a> {
     ) -> Result<(), GitError> {
         let store = self.store.clone();
         let session = self.session().await?;
-        let pack = session.fetch(&Fetch { wants: &wants, depth, filter }).await?;
+        let pack = session.fetch(&Fetch { wants: &wants, depth, filter, ..Fetch::default() }).await?;
         store.receive(pack).await
     }
 
-    async fn find(&mut self, tip: Oid) -> Result<Vec<Entry>, GitError> {
-        let paths = self.request.paths.clone();
-        let found = self
-            .store
-            .run(move |inner| {
-                let read = |e: git2::Error| GitError::local("read the fetched commit", e);
-                let tree = inner.repo.find_commit(tip).and_then(|c| c.tree()).map_err(read)?;
-                Ok(paths
-                    .iter()
-                    .map(|p| find(&inner.repo, &tree, p).map_err(|why| (p.clone(), why)))
-                    .collect())
-            })
-            .await?;
-        let found: Vec<Result<Entry, (String, String)>> = found;
-        found.into_iter().map(|entry| entry.map_err(|(path, why)| self.bad_file(path, why))).collect()
-    }
-
-    async fn contents(&mut self, entries: Vec<Entry>) -> Result<Vec<(Entry, Vec<u8>)>, GitError> {
-        let read = self
-            .store
-            .run(move |inner| {
-                entries
-                    .into_iter()
-                    .map(|e| inner.blob(e.blob).map(|bytes| (e, bytes)))
-                    .collect::<Result<Vec<_>, _>>()
-            })
-            .await?;
-        for (entry, bytes) in &read {
-            check_content(bytes).map_err(|why| self.bad_file(entry.path.clone(), why.to_owned()))?;
-        }
-        Ok(read)
-    }
-
-    fn bad_file(&self, path: String, why: String) -> GitError {
-        let (repo, branch) = (self.request.repo.to_string(), self.request.branch.clone());
+    fn bad_file(&self, path: &str, why: String) -> GitError {
+        let (repo, branch) = (self.request.repo.to_string(), short_name(&self.request.branch).to_owned());
         GitError::File { repo, branch, path: super::text::tidy(path.as_bytes()), why }
-    }
-
-    /// Which of `ours` the branch at `tip` holds.
-    pub(super) async fn holds(&mut self, tip: &str, ours: Vec<Oid>) -> Result<Option<Oid>, GitError> {
-        let tip_oid = oid(tip)?;
-        if ours.is_empty() || ours.contains(&tip_oid) {
-            return Ok(ours.into_iter().find(|o| *o == tip_oid));
-        }
-        self.fetch(vec![tip.to_owned()], Some(HISTORY), Some("tree:0")).await?;
-        self.store.run(move |inner| Ok(inner.ancestor(tip_oid, &ours))).await
     }
 }
 
 /// An object id that the server sent.
 pub(super) fn oid(text: &str) -> Result<Oid, GitError> {
     Oid::from_str(text).map_err(|e| GitError::local("read an object id", e))
-}
-
-/// What can be said about a request before anything is asked.
-fn check(request: &WriteBack) -> Result<(), GitError> {
-    let (repo, branch) = (request.repo.to_string(), super::text::tidy(request.branch.as_bytes()));
-    if let Err(why) = check_name(&request.branch) {
-        return Err(GitError::Revision { repo, revision: branch, why: why.to_owned() });
-    }
-    for path in &request.paths {
-        if let Err(why) = check_path(path) {
-            let path = super::text::tidy(path.as_bytes());
-            return Err(GitError::File { repo, branch, path, why: why.to_owned() });
-        }
-    }
-    if request.message.trim().is_empty() || request.message.contains('\0') {
-        let what = "the commit message is empty or contains a NUL character; give another one".to_owned();
-        return Err(GitError::Input { what });
-    }
-    Ok(())
 }

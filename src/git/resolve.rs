@@ -93,7 +93,7 @@ async fn prove_commit(
         return Err(error(&format!("a commit of this repository has {digits} hex digits")));
     }
     let wants = [sha];
-    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0") };
+    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0"), ..Fetch::default() };
     let mut pack = match session.fetch(&fetch).await {
         Ok(pack) => pack,
         Err(e) if e.is_not_our_ref() => {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::GitOptions;
 use super::credentials::{Credentials, SshKey};
-use super::error::{BoxError, GitError};
+use super::error::{Cause, GitError};
 use super::pkt::PktReader;
 use super::transport::Service;
 use super::url::{RepoUrl, SshTarget};
@@ -32,7 +32,7 @@ impl Talk {
         GitError::Unusable { repo: self.repo.clone(), what: what.into() }
     }
 
-    fn unavailable(&self, what: &str, source: Option<BoxError>) -> GitError {
+    fn unavailable(&self, what: &str, source: Option<Cause>) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
         GitError::Unavailable { repo, action, what: what.to_owned(), source }
     }
@@ -109,7 +109,8 @@ async fn connect(
         config.preferred.key = known.preferred(&config.preferred.key).into();
     }
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
-    let stream = stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(e.into())))?;
+    let stream =
+        stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(Arc::new(e))))?;
     let refused = Arc::new(Mutex::new(None));
     let greeter = Greeter { known, refused: Arc::clone(&refused), host: target.host.clone() };
     client::connect_stream(Arc::new(config), stream, greeter).await.map_err(|error| {
@@ -118,7 +119,7 @@ async fn connect(
             None if matches!(error, russh::Error::NoCommonAlgo { .. }) => {
                 talk.unusable(format!("the SSH server and this client share no algorithm: {error}"))
             }
-            None => talk.unavailable("the SSH greeting failed", Some(error.into())),
+            None => talk.unavailable("the SSH greeting failed", Some(Arc::new(error))),
         }
     })
 }
@@ -129,7 +130,7 @@ async fn log_in(
     key: PrivateKey,
     talk: &Talk,
 ) -> Result<Handle<Greeter>, GitError> {
-    let broke = |e: russh::Error| talk.unavailable("the SSH login broke off", Some(e.into()));
+    let broke = |e: russh::Error| talk.unavailable("the SSH login broke off", Some(Arc::new(e)));
     // SHA-1 signatures of RSA keys are refused by current servers, so they are never offered.
     let hash = if key.algorithm().is_rsa() {
         let told = handle.best_supported_rsa_hash().await.map_err(broke)?.flatten();

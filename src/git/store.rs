@@ -1,20 +1,35 @@
 //! Objects while a commit is made: a bare repository that lives as long as the request.
 
-use std::collections::BTreeSet;
+mod commit;
+mod log;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use git2::{Buf, Oid, Repository, Signature};
+use git2::{Oid, Repository};
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::error::GitError;
 use super::fetch::PackStream;
-use super::write_back::Identity;
+pub(super) use commit::Change;
+pub(super) use log::Logged;
 
 /// Bytes of a pack that are taken. Only a server without `filter` sends more than its trees.
 const MAX_PACK: usize = 1 << 30;
+
+/// Bytes of a pack before its objects: `PACK`, version and count.
+const PACK_HEAD: usize = 12;
+
+/// What became of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// So many objects were taken in.
+    Objects(u32),
+    /// It was larger than allowed, and nothing was taken in.
+    TooMuch,
+}
 
 /// The store; every use of libgit2 runs on a blocking thread.
 #[derive(Clone)]
@@ -24,17 +39,6 @@ pub(super) struct Store(Arc<Mutex<Inner>>);
 pub(super) struct Inner {
     pub(super) repo: Repository,
     _dir: tempfile::TempDir,
-}
-
-/// What to commit.
-pub(super) struct Change {
-    /// The commit below.
-    pub(super) parent: Oid,
-    /// Path, file mode and new content.
-    pub(super) files: Vec<(String, git2::FileMode, Vec<u8>)>,
-    pub(super) author: Identity,
-    pub(super) committer: Identity,
-    pub(super) message: String,
 }
 
 impl Store {
@@ -61,27 +65,50 @@ impl Store {
     }
 
     /// Takes in a pack as it arrives.
-    pub(super) async fn receive(&self, mut pack: PackStream<'_>) -> Result<(), GitError> {
+    pub(super) async fn receive(&self, pack: PackStream<'_>) -> Result<(), GitError> {
+        match self.receive_at_most(pack, MAX_PACK).await? {
+            Received::Objects(_) => Ok(()),
+            Received::TooMuch => {
+                Err(GitError::local("take in a pack of more than 1 GiB", "turn on partial clone there"))
+            }
+        }
+    }
+
+    /// Takes in a pack as it arrives, unless it is larger than `limit` bytes.
+    pub(super) async fn receive_at_most(
+        &self,
+        mut pack: PackStream<'_>,
+        limit: usize,
+    ) -> Result<Received, GitError> {
+        let head = pack.head(PACK_HEAD).await?;
+        // Its last four bytes count the objects (`gitformat-pack.txt`).
+        let objects = head[8..PACK_HEAD].iter().fold(0, |count, byte| (count << 8) | u32::from(*byte));
+        if objects == 0 {
+            while pack.next().await?.is_some() {}
+            return Ok(Received::Objects(0));
+        }
         let (sender, receiver) = mpsc::channel(32);
         let feed = async move {
-            let mut size = 0;
-            while let Some(chunk) = pack.next().await? {
-                size += chunk.len();
-                if size > MAX_PACK {
-                    return Err(GitError::local(
-                        "take in a pack of more than 1 GiB",
-                        "turn on partial clone there",
-                    ));
+            let (mut size, mut chunk) = (0, Some(Bytes::from(head)));
+            while let Some(next) = chunk {
+                size += next.len();
+                if size > limit {
+                    return Ok(Received::TooMuch);
                 }
                 // The writer is gone only after an error of its own, which is told below.
-                if sender.send(chunk).await.is_err() {
+                if sender.send(next).await.is_err() {
                     break;
                 }
+                chunk = pack.next().await?;
             }
-            Ok(())
+            Ok(Received::Objects(objects))
         };
         let (fed, written) = tokio::join!(feed, self.run(move |inner| inner.index(receiver)));
-        fed.and(written)
+        match fed? {
+            // Cut short, it could not be indexed.
+            Received::TooMuch => Ok(Received::TooMuch),
+            received => written.map(|()| received),
+        }
     }
 }
 
@@ -133,77 +160,4 @@ impl Inner {
     pub(super) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())
     }
-
-    /// Whether one of `ours` is `tip` or one of its ancestors that are here.
-    pub(super) fn ancestor(&self, tip: Oid, ours: &[Oid]) -> Option<Oid> {
-        let (mut seen, mut queue) = (BTreeSet::new(), vec![tip]);
-        while let Some(oid) = queue.pop() {
-            if ours.contains(&oid) {
-                return Some(oid);
-            }
-            if let Ok(commit) = self.repo.find_commit(oid)
-                && seen.insert(oid)
-            {
-                queue.extend(commit.parent_ids());
-            }
-        }
-        None
-    }
-
-    /// Makes the commit; its id and a pack of what the server does not have.
-    pub(super) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
-        let repo = &self.repo;
-        let failed = libgit("make the commit");
-        let parent = repo.find_commit(change.parent).map_err(&failed)?;
-        let old_tree = parent.tree().map_err(&failed)?;
-        let mut update = git2::build::TreeUpdateBuilder::new();
-        let mut fresh = BTreeSet::new();
-        for (path, mode, content) in &change.files {
-            let blob = repo.blob(content).map_err(&failed)?;
-            fresh.insert(blob);
-            update.upsert(path.as_str(), blob, *mode);
-        }
-        let root = update.create_updated(repo, &old_tree).map_err(&failed)?;
-        let new_tree = repo.find_tree(root).map_err(&failed)?;
-        for (path, ..) in &change.files {
-            fresh.extend(directories(repo, &new_tree, path).map_err(&failed)?);
-        }
-        let (author, committer) = (signature(&change.author)?, signature(&change.committer)?);
-        let oid = repo
-            .commit(None, &author, &committer, &change.message, &new_tree, &[&parent])
-            .map_err(&failed)?;
-        fresh.insert(oid);
-        Ok((oid, pack(repo, &fresh).map_err(libgit("pack the commit"))?))
-    }
-}
-
-/// The trees from the root down to the directory that holds `path`.
-fn directories(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<Vec<Oid>, git2::Error> {
-    let (mut oids, mut tree) = (vec![root.id()], root.clone());
-    let mut parts: Vec<&str> = path.split('/').collect();
-    parts.pop();
-    for part in parts {
-        let Some(id) = tree.get_name(part).map(|entry| entry.id()) else { break };
-        oids.push(id);
-        tree = repo.find_tree(id)?;
-    }
-    Ok(oids)
-}
-
-fn signature(who: &Identity) -> Result<Signature<'static>, GitError> {
-    let name = format!("{} <{}>", who.name, who.email);
-    Signature::now(&who.name, &who.email).map_err(|e| GitError::Input {
-        what: format!("`{}` cannot sign a commit: {}; give a name and an e-mail address", name, e.message()),
-    })
-}
-
-fn pack(repo: &Repository, oids: &BTreeSet<Oid>) -> Result<Bytes, git2::Error> {
-    let mut builder = repo.packbuilder()?;
-    builder.set_threads(1);
-    for oid in oids {
-        builder.insert_object(*oid, None)?;
-    }
-    let mut buffer = Buf::new();
-    builder.write_buf(&mut buffer)?;
-    Ok(Bytes::copy_from_slice(&buffer))
 }

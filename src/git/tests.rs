@@ -1,8 +1,14 @@
 //! Over the wire, against Git's own programs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod batch;
 mod fixture;
+mod globs;
+mod head;
+mod publish;
 mod resolve;
 mod server;
+mod signing;
 mod ssh;
+mod supersede;
 mod write_back;

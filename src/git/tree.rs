@@ -2,12 +2,21 @@
 
 use git2::{FileMode, Oid, Repository, Tree};
 
+use super::file_spec::FileSpec;
+
 /// A plain file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) path: String,
     pub(super) blob: Oid,
     pub(super) mode: FileMode,
+}
+
+/// What cannot be edited, and why.
+#[derive(Debug)]
+pub(super) struct BadFile {
+    pub(super) path: String,
+    pub(super) why: String,
 }
 
 /// Bytes of a file that is edited at most.
@@ -42,8 +51,92 @@ pub(super) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Files that one glob may mean at most.
+const MAX_MATCHES: usize = 1000;
+
+/// Finds the files that `spec` means.
+pub(super) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
+    let path = spec.as_str();
+    if spec.is_glob() {
+        return glob(repo, root, spec);
+    }
+    find(repo, root, path).map(|entry| vec![entry]).map_err(|why| BadFile { path: path.to_owned(), why })
+}
+
+/// Every file that matches. What matches and is no plain file is refused: the edit was meant for it too.
+fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
+    let bad = |path: &str, why: String| BadFile { path: path.to_owned(), why };
+    let mut walk = Walk { spec, found: Vec::new(), names: Vec::new() };
+    walk.directory(repo, root, "", spec.directories())?;
+    if walk.found.is_empty() {
+        let near = super::names::suggest(&walk.names, spec.as_str());
+        return Err(bad(spec.as_str(), format!("no file matches{near}")));
+    }
+    if walk.found.len() > MAX_MATCHES {
+        return Err(bad(spec.as_str(), format!("more than {MAX_MATCHES} files match; name fewer")));
+    }
+    Ok(walk.found)
+}
+
+struct Walk<'a> {
+    spec: &'a FileSpec,
+    found: Vec<Entry>,
+    /// Files that do not match, some of them.
+    names: Vec<String>,
+}
+
+impl Walk<'_> {
+    /// Looks through a directory, and only into `wanted`'s first where the glob begins with plain names.
+    fn directory(
+        &mut self,
+        repo: &Repository,
+        tree: &Tree<'_>,
+        above: &str,
+        wanted: &[String],
+    ) -> Result<(), BadFile> {
+        for entry in tree {
+            // A name that is not UTF-8 is none that a glob can mean.
+            let Ok(name) = entry.name() else { continue };
+            let path = format!("{above}{name}");
+            let open = wanted.first().is_none_or(|first| first == name);
+            match entry.filemode() {
+                0o040_000 if open => {
+                    let unreadable =
+                        |e: git2::Error| BadFile { path: path.clone(), why: e.message().to_owned() };
+                    let below = repo.find_tree(entry.id()).map_err(unreadable)?;
+                    self.directory(repo, &below, &format!("{path}/"), wanted.get(1..).unwrap_or_default())?;
+                }
+                0o040_000 => {}
+                mode if self.spec.matches(&path) => self.found.push(plain(path, entry.id(), mode)?),
+                _ if self.names.len() < 10 * MAX_MATCHES => {
+                    self.names.push(super::text::tidy(path.as_bytes()))
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entry at `path`, which is not a directory.
+fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
+    let mode = match mode {
+        0o120_000 => {
+            let why = "it is a symbolic link; name the file that it leads to".to_owned();
+            return Err(BadFile { path, why });
+        }
+        0o160_000 => {
+            let why = "it is a submodule; name the repository that it leads to".to_owned();
+            return Err(BadFile { path, why });
+        }
+        0o100_755 => FileMode::BlobExecutable,
+        _ => FileMode::Blob,
+    };
+    Ok(Entry { path, blob, mode })
+}
+
 /// Finds the file at `path`, which [`check_path`] let through.
-pub(super) fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String> {
+fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String> {
     let mut tree = root.clone();
     let mut walked: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -65,10 +158,7 @@ pub(super) fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Ent
                 return Err(format!("`{here}` is a submodule; name the repository that it leads to"));
             }
             (_, false) => return Err(format!("`{here}` is a file, not a directory")),
-            (mode, true) => {
-                let mode = if mode == 0o100_755 { FileMode::BlobExecutable } else { FileMode::Blob };
-                return Ok(Entry { path: path.to_owned(), blob: entry.id(), mode });
-            }
+            (mode, true) => return plain(path.to_owned(), entry.id(), mode).map_err(|bad| bad.why),
         }
     }
     Err("the path is empty".to_owned())

@@ -45,6 +45,8 @@ pub struct JobContext {
     pub progress: watch::Sender<Progress>,
     /// Passed before a push, and held while it is in flight: a stop waits for it.
     pub gate: Arc<PushGate>,
+    /// When it runs into its limit.
+    pub deadline: Instant,
 }
 
 /// Where a job stands.
@@ -176,7 +178,8 @@ impl Job {
 
     /// Waits for the slot, then works until the end, the limit, or a stop, whichever is first.
     pub(super) async fn run<Slot>(&self, spec: JobSpec, slot: impl Future<Output = Slot>) -> Ending {
-        let limit = tokio::time::sleep_until(self.accepted + spec.limit);
+        let deadline = self.accepted + spec.limit;
+        let limit = tokio::time::sleep_until(deadline);
         tokio::pin!(limit);
         let stopped = async {
             tokio::select! {
@@ -191,7 +194,8 @@ impl Job {
             slot = slot => slot,
         };
         self.begin();
-        let context = JobContext { progress: self.progress.clone(), gate: self.gate.clone() };
+        let (progress, gate) = (self.progress.clone(), self.gate.clone());
+        let context = JobContext { progress, gate, deadline };
         let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
         let work = work.map(|ended| ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
         tokio::pin!(work);

@@ -82,7 +82,7 @@ impl EditError {
 #[non_exhaustive]
 pub enum FileProblem {
     /// No document in it.
-    #[error("is empty: it holds no YAML document to edit")]
+    #[error("holds no value yet: add the key there first, or let it be added with `create`")]
     Empty,
     /// Over 10 MiB.
     #[error("has {bytes} bytes, more than the 10 MiB that are edited; is it a manifest?")]
@@ -156,6 +156,20 @@ pub enum Refusal {
         /// The second item.
         other: Place,
     },
+    /// A name that fits several places.
+    #[error("fits more than one place: {places}; name one, or make the names unique")]
+    Several {
+        /// All of them.
+        places: Places,
+    },
+    /// A name that fits nothing.
+    #[error("does not exist: there is no such {what}; {}", has.found())]
+    NoSuch {
+        /// What was looked for.
+        what: &'static str,
+        /// What there is of it.
+        has: Places,
+    },
     /// A key that its mapping has twice.
     #[error(
         "is not certain: the key `{key}` stands here again, first at {first}, and readers disagree on which counts; remove one"
@@ -187,6 +201,24 @@ pub enum Refusal {
     /// `|` or `>`.
     #[error("is a block scalar (`|` or `>`), which is not edited; write it on one line")]
     BlockScalar,
+    /// A setter comment for a part that the value does not have.
+    #[error("wants the {part} here, which the value does not have; give the whole `name:tag@digest`")]
+    LacksPart {
+        /// `name`, `tag` or `digest`.
+        part: &'static str,
+    },
+    /// Values that are text, but not behind `|`.
+    #[error("leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`")]
+    NotLiteral,
+    /// A block scalar whose lines are not the lines of its value.
+    #[error("leads into a block scalar whose lines cannot be told apart; set it by hand once")]
+    OddBlock,
+    /// The text of a block scalar, as a file of its own, refuses the edit.
+    #[error("cannot be set inside this text: {problem}")]
+    Inside {
+        /// What is wrong there; places in it count from the text's start.
+        problem: String,
+    },
     /// A mapping or a list.
     #[error("is a {kind}, not a single value; name a path inside it")]
     Collection {
@@ -226,6 +258,40 @@ pub enum Refusal {
     /// Two edits of one scalar.
     #[error("is set twice in one update")]
     SetTwice,
+}
+
+/// Names and where they stand, in the order of the file; of many the first ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Each place with its name.
+    pub places: Vec<(Place, String)>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Places {
+    /// How many are listed.
+    const MAX: usize = 16;
+
+    pub(super) fn of(places: impl Iterator<Item = (Place, String)>) -> Self {
+        let mut places: Vec<_> = places.collect();
+        let more = places.len().saturating_sub(Self::MAX);
+        places.truncate(Self::MAX);
+        Self { places, more }
+    }
+
+    fn found(&self) -> String {
+        if self.places.is_empty() { "the file has none".to_owned() } else { format!("the file has {self}") }
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (place, name)) in self.places.iter().enumerate() {
+            write!(f, "{}`{name}` at {place}", if at > 0 { ", " } else { "" })?;
+        }
+        if self.more > 0 { write!(f, " and {} more", self.more) } else { Ok(()) }
+    }
 }
 
 /// How far a path leads.

@@ -1,5 +1,6 @@
 //! From a path to the one node that it names.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::error::{EditError, Missing, Place, Refusal};
@@ -22,47 +23,90 @@ pub(super) struct Found {
 
 /// Why a path ended early.
 pub(super) enum Stop {
-    /// After `depth` steps there was no next one.
-    Missing {
-        depth: usize,
-        place: Place,
-        refusal: Refusal,
-    },
+    Missing(Box<Gap>),
     Refused(Place, Refusal),
+}
+
+/// Where a path ends before its time.
+pub(super) struct Gap {
+    /// The last node that exists.
+    pub(super) nearest: Found,
+    /// The steps up to it.
+    pub(super) depth: usize,
+    pub(super) place: Place,
+    pub(super) refusal: Refusal,
+    /// Whether a merge supplies what is missing.
+    pub(super) merged: bool,
+    /// Whether another place lacks just as much.
+    pub(super) tied: bool,
+}
+
+/// What a path leads to.
+pub(super) enum Looked {
+    Found(Found),
+    Gap(Box<Gap>),
 }
 
 /// The node at `path`, which must be in exactly one document.
 pub(super) fn only(stream: &Stream, path: &Path) -> Result<Found, EditError> {
+    let label = path.to_string();
+    match look(stream, roots(stream), path, &label)? {
+        Looked::Found(found) => Ok(found),
+        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+    }
+}
+
+/// The root of every document.
+pub(super) fn roots(stream: &Stream) -> Vec<Found> {
+    stream.roots().map(|node| Found { node, key: None, around: Vec::new() }).collect()
+}
+
+/// What stands at `path` from exactly one of `starts`, or the gap that leads furthest.
+pub(super) fn look(
+    stream: &Stream,
+    starts: Vec<Found>,
+    path: &Path,
+    label: &str,
+) -> Result<Looked, EditError> {
     let mut found: Option<Found> = None;
-    let mut missing: Option<(usize, Place, Refusal)> = None;
-    for root in stream.roots() {
-        match (walk(stream, root, path), &found) {
+    let mut nearest: Option<Box<Gap>> = None;
+    for start in starts {
+        match (walk(stream, start, path), &found) {
             (Ok(hit), None) => found = Some(hit),
             (Ok(hit), Some(first)) => {
                 let other = stream.place(hit.node);
-                return Err(Refusal::SeveralDocuments { other }.at(stream.place(first.node), path));
+                return Err(Refusal::SeveralDocuments { other }.at(stream.place(first.node), label));
             }
-            (Err(Stop::Refused(place, refusal)), _) => return Err(refusal.at(place, path)),
-            (Err(Stop::Missing { depth, place, refusal }), _) => {
-                if missing.as_ref().is_none_or(|(deepest, ..)| depth > *deepest) {
-                    missing = Some((depth, place, refusal));
-                }
-            }
+            (Err(Stop::Refused(place, refusal)), _) => return Err(refusal.at(place, label)),
+            (Err(Stop::Missing(gap)), _) => nearest = Some(nearer(stream, nearest, gap)),
         }
     }
-    match (found, missing) {
-        (Some(found), _) => Ok(found),
-        (None, Some((_, place, refusal))) => Err(refusal.at(place, path)),
+    match (found, nearest) {
+        (Some(found), _) => Ok(Looked::Found(found)),
+        (None, Some(gap)) => Ok(Looked::Gap(gap)),
         (None, None) => Err(super::FileProblem::Empty.at(Place::START)),
     }
 }
 
-fn walk(stream: &Stream, root: usize, path: &Path) -> Result<Found, Stop> {
-    let mut found = Found { node: root, key: None, around: Vec::new() };
-    for depth in 0..path.segments().len() {
-        found = step(stream, found, path, depth)?;
+/// The gap that leads further; of two that lead as far, the first one, unless only its document is empty.
+fn nearer(stream: &Stream, old: Option<Box<Gap>>, new: Box<Gap>) -> Box<Gap> {
+    let Some(mut old) = old else { return new };
+    let is_empty = |gap: &Gap| stream.scalar(gap.nearest.node) == Some("");
+    match new.depth.cmp(&old.depth) {
+        Ordering::Greater => new,
+        Ordering::Equal if is_empty(&old) && !is_empty(&new) => new,
+        Ordering::Equal if is_empty(&new) && !is_empty(&old) => old,
+        Ordering::Equal => {
+            old.tied = true;
+            old
+        }
+        Ordering::Less => old,
     }
-    Ok(found)
+}
+
+/// From `start` down the whole path.
+pub(super) fn walk(stream: &Stream, start: Found, path: &Path) -> Result<Found, Stop> {
+    (0..path.segments().len()).try_fold(start, |found, depth| step(stream, found, path, depth))
 }
 
 /// One step down from `found`, which is the node after `depth` steps of `path`.
@@ -77,7 +121,7 @@ pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> 
         Segment::Index(index) => by_index(stream, at, *index),
     };
     let Some((key, node)) = hit else {
-        return Err(missing(stream, at, path, depth));
+        return Err(missing(stream, found, path, depth));
     };
     let mut around = found.around;
     around.push(at);
@@ -144,9 +188,10 @@ fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> Stop {
     Stop::Refused(stream.place(again), refusal)
 }
 
-fn missing(stream: &Stream, at: usize, path: &Path, depth: usize) -> Stop {
+fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
+    let at = nearest.node;
     let segment = &path.segments()[depth];
-    let nearest = match depth {
+    let name = match depth {
         0 => "the top level".to_owned(),
         _ => format!("`{}`", path.prefix(depth)),
     };
@@ -155,8 +200,10 @@ fn missing(stream: &Stream, at: usize, path: &Path, depth: usize) -> Stop {
         Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
         Segment::Index(_) => (format!("an item `{segment}`"), None),
     };
-    let missing = Missing { nearest, has: content(stream, at, segment), merge, add };
-    Stop::Missing { depth, place: stream.place(at), refusal: Refusal::Missing(Box::new(missing)) }
+    let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add };
+    let refusal = Refusal::Missing(Box::new(missing));
+    let place = stream.place(at);
+    Stop::Missing(Box::new(Gap { nearest, depth, place, refusal, merged: merge.is_some(), tied: false }))
 }
 
 /// What stands at the node where `segment` was looked for.

@@ -3,62 +3,113 @@
 use std::ops::Range;
 
 use super::error::{EditError, Refusal};
-use super::lookup::{self, Found, Stop};
+use super::file::File;
+use super::lookup::{self, Found, Looked, Stop};
 use super::parser::{Kind, Style};
 use super::path::Path;
 use super::splice::{Expect, Splice};
 use super::stream::Stream;
-use super::{Edit, kustomize, quote};
+use super::{Edit, Target, argocd, create, image, kustomize, object, quote, setter};
 
 const STRING_TAG: &str = "tag:yaml.org,2002:str";
 
-/// The splice that makes `edit`, or nothing if the file already says so. `all` are the edits made with it.
-pub(super) fn plan(
-    stream: &Stream,
-    text: &str,
-    edit: &Edit,
-    all: &[Edit],
-) -> Result<Option<Splice>, EditError> {
-    match edit {
-        Edit::Helm { path, value } => {
-            check_value(path, value)?;
-            set(stream, text, &lookup::only(stream, path)?, path, value)
+/// The splices that make `edit`, none if the file already says so. `all` are the edits made with it.
+pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Splice>, EditError> {
+    match &edit.target {
+        Target::Helm(path) => {
+            let label = path.to_string();
+            check_value(&label, &edit.value)?;
+            scalar(file, lookup::roots(&file.stream), path, &Wish { edit, label: &label, typed: false })
         }
-        Edit::Kustomize { image, field, value } => kustomize::plan(stream, text, image, *field, value, all),
+        Target::Kustomize { image, field } => kustomize::plan(file, image, *field, edit, all),
+        Target::Image(path) => {
+            image::plan(file, lookup::roots(&file.stream), path, edit, &edit.target.to_string())
+        }
+        Target::Object { object, path } => {
+            let label = edit.target.to_string();
+            check_value(&label, &edit.value)?;
+            let start = object::find(file, object, &label)?;
+            scalar(file, vec![start], path, &Wish { edit, label: &label, typed: true })
+        }
+        Target::Container { object, container } => {
+            object::container(file, object, container, edit, &edit.target.to_string())
+        }
+        Target::Parameter { application, name } => {
+            argocd::parameter(file, application.as_deref(), name, edit, &edit.target.to_string())
+        }
+        Target::Values { application, path } => {
+            argocd::values(file, application.as_deref(), path, edit, &edit.target.to_string())
+        }
+        Target::Setter(setter) => setter::plan(file, setter, edit, &edit.target.to_string()),
+    }
+}
+
+/// What is wanted of a scalar.
+pub(super) struct Wish<'a> {
+    pub(super) edit: &'a Edit,
+    /// What a refusal calls it.
+    pub(super) label: &'a str,
+    /// Whether a number stays a number.
+    pub(super) typed: bool,
+}
+
+/// The splice that sets the scalar at `path` from one of `starts`, or adds it.
+pub(super) fn scalar(
+    file: &File<'_>,
+    starts: Vec<Found>,
+    path: &Path,
+    wish: &Wish<'_>,
+) -> Result<Vec<Splice>, EditError> {
+    let Wish { edit, label, typed } = *wish;
+    if edit.create && file.stream.events().is_empty() {
+        return create::document(file, path, &edit.value, label).map(|splice| vec![splice]);
+    }
+    match lookup::look(&file.stream, starts, path, label)? {
+        Looked::Found(found) => Ok(set(file, &found, &edit.value, label, typed)?.into_iter().collect()),
+        Looked::Gap(gap) if edit.create => {
+            create::plan(file, &gap, path, &edit.value, label).map(|splice| vec![splice])
+        }
+        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
     }
 }
 
 /// Refuses what no quoting style writes on one line, and what Argo or Helm should have filled in before.
-pub(super) fn check_value(path: &Path, value: &str) -> Result<(), EditError> {
+pub(super) fn check_value(label: &str, value: &str) -> Result<(), EditError> {
     let reason = match value.chars().find(|c| !quote::is_printable(*c)) {
         Some(c) => format!("it contains U+{:04X}, a control character or line break", u32::from(c)),
         None if value.contains("{{") => "it contains `{{`, a template that nothing has filled in".to_owned(),
         None => return Ok(()),
     };
-    Err(EditError::Value { path: path.to_string(), value: value.to_owned(), reason })
+    Err(EditError::Value { path: label.to_owned(), value: value.to_owned(), reason })
 }
 
-/// The splice that gives the scalar at `found` the string `value`.
+/// The splice that gives the scalar at `found` the string `value`, or if `typed` the number or boolean.
 pub(super) fn set(
-    stream: &Stream,
-    text: &str,
+    file: &File<'_>,
     found: &Found,
-    path: &Path,
     value: &str,
+    label: &str,
+    typed: bool,
 ) -> Result<Option<Splice>, EditError> {
-    let old = editable(stream, found).map_err(|stop| stop.at(path))?;
-    if old.is_string && old.value == value {
+    let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
+    let typed = typed && old.style == Style::Plain && quote::same_type(old.value, value);
+    if (old.is_string || typed) && old.value == value {
         return Ok(None);
     }
-    let place = stream.place(found.node);
-    let (range, text) = bytes(stream, text, found, value, old.style).map_err(|r| r.at(place, path))?;
+    let place = file.stream.place(found.node);
+    let flow = found.around.last().is_some_and(|&node| is_flow(&file.stream, node));
+    let written = if typed { value.to_owned() } else { quote::render(value, file.style(old.style), flow) };
+    if old.style == Style::Plain && written != value && tab_line_follows(file, found) {
+        return Err(Refusal::TabLine.at(place, label));
+    }
+    let (range, text) = bytes(file, found, written).map_err(|r| r.at(place, label))?;
     let change = super::Change {
-        path: path.to_string(),
+        path: label.to_owned(),
         line: place.line,
         old: old.value.to_owned(),
         new: value.to_owned(),
     };
-    Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node }, change }))
+    Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node, typed }, change }))
 }
 
 struct Old<'a> {
@@ -105,37 +156,32 @@ pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), Stop> {
 }
 
 impl Stop {
-    /// This stop as the refusal of an edit of `path`.
-    pub(super) fn at(self, path: &Path) -> EditError {
+    /// This stop as the refusal of the edit `label`.
+    pub(super) fn at(self, label: &str) -> EditError {
         match self {
-            Self::Missing { place, refusal, .. } | Self::Refused(place, refusal) => refusal.at(place, path),
+            Self::Missing(gap) => gap.refusal.at(gap.place, label),
+            Self::Refused(place, refusal) => refusal.at(place, label),
         }
     }
 }
 
-/// Which bytes of `text` become which others.
-fn bytes(
-    stream: &Stream,
-    text: &str,
+/// Which bytes of the text become which others, so that `written` stands at `found`.
+pub(super) fn bytes(
+    file: &File<'_>,
     found: &Found,
-    value: &str,
-    style: Style,
+    written: String,
 ) -> Result<(Range<usize>, String), Refusal> {
-    let flow = found.around.last().is_some_and(|&node| is_flow(stream, node));
-    let written = quote::render(value, style, flow);
-    let span = stream.event(found.node).span.clone();
+    let text = file.text;
+    let span = file.stream.event(found.node).span.clone();
     let content = after_properties(text, &span);
     if !content.is_empty() {
-        if style == Style::Plain && written != value && tab_line_follows(&text[content.end..]) {
-            return Err(Refusal::TabLine);
-        }
         let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
         return Ok((content, if touches { format!(" {written}") } else { written }));
     }
     if !span.is_empty() {
         return Ok((span.end..span.end, format!(" {written}")));
     }
-    let at = after_indicator(stream, text, found).ok_or(Refusal::NoColon)?;
+    let at = after_indicator(file, found).ok_or(Refusal::NoColon)?;
     // A single space before the line's or the collection's end is the author's separator: keep it as that.
     let after_space = text[at..].strip_prefix(' ').map(|rest| rest.trim_start_matches(' '));
     match after_space {
@@ -147,9 +193,12 @@ fn bytes(
 }
 
 /// Whether a line of white space with a tab in it comes next: part of a plain scalar, an error behind quotes.
-fn tab_line_follows(rest: &str) -> bool {
+fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
+    let content = after_properties(file.text, &file.stream.event(found.node).span);
+    let rest = &file.text[content.end..];
     let blank = &rest[..rest.len() - rest.trim_start().len()];
-    blank.find(|c: char| c != ' ' && c != '\t').is_some_and(|line_break| blank[line_break..].contains('\t'))
+    let line_break = blank.find(|c: char| c != ' ' && c != '\t');
+    !content.is_empty() && line_break.is_some_and(|line_break| blank[line_break..].contains('\t'))
 }
 
 /// Whether a collection is written in brackets.
@@ -178,12 +227,12 @@ fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
 }
 
 /// The place behind the `:` or `-` that an empty value belongs to.
-fn after_indicator(stream: &Stream, text: &str, found: &Found) -> Option<usize> {
+pub(super) fn after_indicator(file: &File<'_>, found: &Found) -> Option<usize> {
     let Some(key) = found.key else {
-        let at = stream.event(found.node).span.start;
-        return text[..at].ends_with('-').then_some(at);
+        let at = file.stream.event(found.node).span.start;
+        return file.text[..at].ends_with('-').then_some(at);
     };
-    let rest = &text[stream.event(key).span.end..];
+    let rest = &file.text[file.stream.event(key).span.end..];
     let value = rest.trim_start().strip_prefix(':')?;
-    Some(text.len() - value.len())
+    Some(file.text.len() - value.len())
 }

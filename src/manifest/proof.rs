@@ -1,23 +1,35 @@
 //! The proof: the new file differs from the old one in the scalars that were asked for, and in no other.
 
-use std::iter::Peekable;
-
-use super::error::{EditError, Place};
-use super::parser::{self, Event, Kind, Properties, Style};
+use super::error::{EditError, Place, Refusal};
+use super::file::{self, File};
+use super::parser::{Event, Kind, Properties, Style};
 use super::quote;
-use super::splice::{Expect, Splice};
+use super::splice::{Expect, Splice, Wanted};
 use super::stream::Stream;
 
-/// Parses `body` and compares it with `old`, event by event.
-pub(super) fn verify(old: &Stream, body: &str, splices: &[Splice]) -> Result<(), EditError> {
-    let unproven = |place| EditError::Unproven {
-        path: splices.first().map(|s| s.change.path.clone()).unwrap_or_default(),
-        place,
-    };
-    let new = parser::parse(body).map_err(|error| unproven(place_of(&error)))?;
-    match first_difference(old, &new, splices) {
-        None => Ok(()),
+/// Parses `body`, compares it with `old` event by event, and hands it over.
+pub(super) fn verify(old: &File<'_>, body: &str, splices: &[Splice]) -> Result<Stream, EditError> {
+    let unproven = |place| unproven(splices, place);
+    let new = Stream::parse(body).map_err(|error| unproven(place_of(&error)))?;
+    if old.json && !file::is_json(body) {
+        return Err(unproven(Place::START));
+    }
+    match first_difference(&old.stream, new.events(), splices) {
+        None => Ok(new),
         Some(place) => Err(unproven(place)),
+    }
+}
+
+/// An addition may not fit where lines are laid out oddly; replacing a scalar always does.
+fn unproven(splices: &[Splice], place: Place) -> EditError {
+    let addition =
+        splices.iter().find(|splice| matches!(splice.expect, Expect::Add { .. } | Expect::Grow { .. }));
+    match (addition, splices.first()) {
+        (Some(addition), _) => Refusal::CannotAdd { why: "the lines around it are laid out unusually" }
+            .at(place, &addition.change.path),
+        (None, first) => {
+            EditError::Unproven { path: first.map(|s| s.change.path.clone()).unwrap_or_default(), place }
+        }
     }
 }
 
@@ -32,56 +44,78 @@ fn place_of(error: &EditError) -> Place {
 fn first_difference(old: &Stream, new: &[Event], splices: &[Splice]) -> Option<Place> {
     let mut new = new.iter();
     let mut splices = splices.iter().peekable();
-    for (at, before) in old.events().iter().enumerate() {
-        while let Some((key, value)) = added(&mut splices, at) {
-            if !is_string(new.next(), key) || !is_string(new.next(), value) {
-                return Some(before.place);
+    for at in 0..=old.events().len() {
+        let before = old.events().get(at);
+        let place = before.map_or(Place::START, |before| before.place);
+        while let Some(splice) = splices.next_if(|s| s.expect.event() == at && is_addition(&s.expect)) {
+            if !wanted(&splice.expect).iter().all(|wanted| wanted.is(new.next())) {
+                return Some(place);
             }
         }
-        let wanted = splices.next_if(|splice| splice.expect == Expect::Set { node: at });
-        let Some(after) = new.next() else { return Some(before.place) };
-        let same = match wanted {
-            Some(splice) => is_set(&before.kind, &after.kind, &splice.change.new),
-            None => before.kind == after.kind,
-        };
-        if !same {
+        let Some(before) = before else { break };
+        let splice = splices.next_if(|splice| splice.expect.event() == at);
+        if let Some(Expect::Grow { wanted, .. }) = splice.map(|splice| &splice.expect) {
+            if !wanted.iter().all(|wanted| wanted.is(new.next())) {
+                return Some(place);
+            }
+            continue;
+        }
+        let Some(after) = new.next() else { return Some(place) };
+        if !splice.map_or(before.kind == after.kind, |splice| is_set(&before.kind, &after.kind, splice)) {
             return Some(after.place);
         }
     }
     new.next().map(|rest| rest.place).or_else(|| splices.next().map(|_| Place::START))
 }
 
-/// The next pair that belongs before the event `at`.
-fn added<'a>(
-    splices: &mut Peekable<std::slice::Iter<'a, Splice>>,
-    at: usize,
-) -> Option<(&'static str, &'a str)> {
-    let splice = splices.next_if(|s| matches!(s.expect, Expect::Add { end, .. } if end == at))?;
-    match splice.expect {
-        Expect::Add { field, .. } => Some((field.key(), &splice.change.new)),
-        Expect::Set { .. } => None,
+fn is_addition(expect: &Expect) -> bool {
+    matches!(expect, Expect::Add { .. })
+}
+
+fn wanted(expect: &Expect) -> &[Wanted] {
+    match expect {
+        Expect::Add { wanted, .. } | Expect::Grow { wanted, .. } => wanted,
+        Expect::Set { .. } | Expect::Block { .. } => &[],
     }
 }
 
-/// Whether an event is the string `text`, with neither anchor nor tag.
-fn is_string(event: Option<&Event>, text: &str) -> bool {
-    let none = Properties { anchor: None, tag: None };
-    match event.map(|event| &event.kind) {
-        Some(Kind::Scalar { properties, value, style }) => {
-            *properties == none && **value == *text && reads_as_string(text, *style, None)
+impl Wanted {
+    /// Whether an event is this one, with neither anchor nor tag.
+    fn is(&self, event: Option<&Event>) -> bool {
+        let none = Properties { anchor: None, tag: None };
+        match (self, event.map(|event| &event.kind)) {
+            (Self::Text(text), Some(Kind::Scalar { properties, value, style })) => {
+                *properties == none && **value == **text && reads_as_string(text, *style, None)
+            }
+            (Self::Mapping, Some(Kind::MappingStart { properties, .. }))
+            | (Self::List, Some(Kind::SequenceStart { properties, .. })) => *properties == none,
+            (Self::Document, Some(Kind::DocumentStart { explicit, directives })) => {
+                !explicit && directives.is_empty()
+            }
+            (Self::DocumentEnd, Some(Kind::DocumentEnd { explicit })) => !explicit,
+            (Self::MappingEnd, Some(Kind::MappingEnd)) | (Self::ListEnd, Some(Kind::SequenceEnd)) => true,
+            _ => false,
         }
-        _ => false,
     }
 }
 
-/// Whether `after` is the scalar `before` but for its value, which is the string `text`.
-fn is_set(before: &Kind, after: &Kind, text: &str) -> bool {
-    let (Kind::Scalar { properties: old, .. }, Kind::Scalar { properties: new, value, style }) =
-        (before, after)
+/// Whether `after` is the scalar `before` but for its value, which is the one that the splice writes.
+fn is_set(before: &Kind, after: &Kind, splice: &Splice) -> bool {
+    let (
+        Kind::Scalar { properties: old, style: was, .. },
+        Kind::Scalar { properties: new, value, style: is },
+    ) = (before, after)
     else {
         return false;
     };
-    old == new && **value == *text && reads_as_string(text, *style, new.tag.as_deref())
+    let text = &splice.change.new;
+    let fits = match &splice.expect {
+        Expect::Set { typed: true, .. } => **value == **text && *is == Style::Plain,
+        Expect::Set { .. } => **value == **text && reads_as_string(text, *is, new.tag.as_deref()),
+        Expect::Block { value: whole, .. } => **value == **whole && was == is,
+        Expect::Add { .. } | Expect::Grow { .. } => false,
+    };
+    fits && old == new
 }
 
 fn reads_as_string(text: &str, style: Style, tag: Option<&str>) -> bool {

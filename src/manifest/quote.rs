@@ -59,6 +59,18 @@ pub(super) fn is_plain_string(value: &str) -> bool {
     !word && !is_number(&lower) && !is_time(value)
 }
 
+/// Whether both are whole numbers, or both booleans, in the one spelling that all readers share.
+pub(super) fn same_type(old: &str, new: &str) -> bool {
+    let is_boolean = |value: &str| matches!(value, "true" | "false");
+    (is_whole(old) && is_whole(new)) || (is_boolean(old) && is_boolean(new))
+}
+
+fn is_whole(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let leads = digits.starts_with('0') && value != "0";
+    !leads && (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Numbers of YAML 1.1 (section "int", "float" of its type repository) and of the 1.2 core schema, with `_`
 /// and `,` between digits as some readers allow.
 fn is_number(lower: &str) -> bool {

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use super::error::{EditError, Refusal};
-use super::stream::Stream;
-use super::{Change, KustomizeField};
+use super::Change;
 
 /// A range of the text, what replaces it, and what the proof shall find.
 #[derive(Debug)]
@@ -16,43 +14,43 @@ pub(super) struct Splice {
 }
 
 /// What a splice does to the stream of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expect {
-    /// The scalar `node` gets the change's new value.
-    Set { node: usize },
-    /// A pair of scalars appears before the mapping's `end`.
-    Add { end: usize, field: KustomizeField },
+    /// The scalar `node` gets the change's new value: as a string, or unquoted if it is `typed`.
+    Set { node: usize, typed: bool },
+    /// The block scalar `node` gets this value.
+    Block { node: usize, value: String },
+    /// These events appear before the event `at`.
+    Add { at: usize, wanted: Vec<Wanted> },
+    /// These events stand where the empty scalar `node` stood.
+    Grow { node: usize, wanted: Vec<Wanted> },
+}
+
+/// An event that an addition brings, without anchor and tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A scalar that is this string.
+    Text(String),
+    Mapping,
+    MappingEnd,
+    List,
+    ListEnd,
+    Document,
+    DocumentEnd,
 }
 
 impl Expect {
     /// The event of the old stream at which it shows.
-    pub(super) fn event(self) -> usize {
+    pub(super) fn event(&self) -> usize {
         match self {
-            Self::Set { node } => node,
-            Self::Add { end, .. } => end,
+            Self::Set { node, .. } | Self::Block { node, .. } | Self::Grow { node, .. } => *node,
+            Self::Add { at, .. } => *at,
         }
     }
 }
 
-impl Splice {
-    pub(super) fn into_change(self) -> Change {
-        self.change
-    }
-}
-
-/// Sorts splices by their events, which is also the order of their bytes; refuses two of one scalar.
-pub(super) fn in_file_order(mut splices: Vec<Splice>, stream: &Stream) -> Result<Vec<Splice>, EditError> {
-    splices.sort_by_key(|splice| splice.expect.event());
-    for (at, splice) in splices.iter().enumerate() {
-        let same_event = splices[..at].iter().rev().take_while(|s| s.expect.event() == splice.expect.event());
-        if same_event.into_iter().any(|earlier| earlier.expect == splice.expect) {
-            return Err(Refusal::SetTwice.at(stream.place(splice.expect.event()), &splice.change.path));
-        }
-    }
-    Ok(splices)
-}
-
-/// `text` with every splice made; splices that overlap leave text out, which the proof then refuses.
+/// `text` with every splice made, in their order; splices that overlap leave text out, which the proof then
+/// refuses.
 pub(super) fn join(text: &str, splices: &[Splice]) -> String {
     let grown: usize = splices.iter().map(|splice| splice.text.len()).sum();
     let mut joined = String::with_capacity(text.len() + grown);

@@ -15,12 +15,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Parses `text` and refuses what no reader could take for YAML data.
+    /// Parses `text` and refuses what no reader could take for YAML data. A text without a document has no
+    /// events.
     pub(super) fn parse(text: &str) -> Result<Self, EditError> {
         let events = parser::parse(text)?;
-        if events.is_empty() {
-            return Err(FileProblem::Empty.at(Place::START));
-        }
         let stream = Self { after: link(&events), aliases: resolve(&events)?, events };
         match stream.template() {
             Some(node) => Err(FileProblem::Template.at(stream.place(node))),

@@ -1,24 +1,48 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod argocd;
+mod create;
 mod edits;
 mod kustomize;
+mod objects;
 mod paths;
 mod proof;
 mod props;
 mod quoting;
 mod refusals;
+mod setters;
+mod targets;
 
-use super::{Edit, EditError, Edited, KustomizeField, apply};
+use super::{Edit, EditError, Edited, KustomizeField, Target, apply};
 
 pub(super) const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 pub(super) const NEW: &str = "sha256:22222222222222222222222222222222222222222222222222222222222222ab";
 
 pub(super) fn helm(path: &str, value: &str) -> Edit {
-    Edit::Helm { path: path.parse().unwrap(), value: value.to_owned() }
+    Edit::new(Target::Helm(path.parse().unwrap()), value)
 }
 
 pub(super) fn image(image: &str, field: KustomizeField, value: &str) -> Edit {
-    Edit::Kustomize { image: image.to_owned(), field, value: value.to_owned() }
+    Edit::new(Target::Kustomize { image: image.to_owned(), field }, value)
+}
+
+/// `TARGET=VALUE`.
+pub(super) fn edit(text: &str) -> Edit {
+    text.parse().unwrap()
+}
+
+/// `TARGET=VALUE`, adding what is missing.
+pub(super) fn create(text: &str) -> Edit {
+    Edit { create: true, ..edit(text) }
+}
+
+/// Asserts that `edit` makes `after` of `before`, and is then idle.
+#[track_caller]
+pub(super) fn makes(before: &str, edit: &Edit, after: &str) {
+    let edited = run(before, edit.clone()).unwrap_or_else(|e| panic!("{edit:?} on {before:?}: {e}"));
+    assert_eq!(String::from_utf8(edited.bytes).unwrap(), after, "{} on {before:?}", edit.target);
+    let again = run(after, edit.clone()).unwrap_or_else(|e| panic!("{edit:?} again on {after:?}: {e}"));
+    assert!(!again.changed, "the second run must be idle");
 }
 
 pub(super) fn run(input: &str, edit: Edit) -> Result<Edited, EditError> {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Door;
 use super::wire::{NodePhase, Reply, Request};
 use crate::duration::parse_timeout;
-use crate::engine::Workflow;
+use crate::engine::{Errand, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, Phase, View};
 use crate::outcome::{Fault, Outputs};
 use crate::step;
@@ -66,7 +66,8 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
     };
     let (engine, reference) = (door.engine.clone(), Some(key.to_string()));
     Ok(JobSpec::new(limit, async move |job: JobContext| {
-        engine.run(step, workflow, reference, job.progress, job.gate).await
+        let JobContext { progress, gate, deadline } = job;
+        engine.run(step, Errand { workflow, reference, progress, gate, deadline }).await
     }))
 }
 

@@ -22,6 +22,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("src", "secret"),
     ("url", "repo"),
     ("values", "helm"),
+    ("application-name", "name"),
+    ("ci-skip", "skip-ci"),
+    ("dryrun", "commit"),
+    ("gpgkey", "signing-key"),
+    ("reviewers", "assignees"),
+    ("signkey", "signing-key"),
 ];
 
 /// ` (did you mean `x`?)`, or nothing when no known name is near.

@@ -24,8 +24,9 @@ pub const BUILD: &[&str] = &[
 ];
 
 /// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
-/// and a unified diff.
-pub const UPDATE_MANIFEST: &[&str] = &["commit", "changed", "diff"];
+/// a unified diff, the newer source commit that was there already, and the pull request's number and page. Those
+/// that do not apply are empty.
+pub const UPDATE_MANIFEST: &[&str] = &["commit", "changed", "diff", "superseded-by", "number", "url"];
 
 impl Step {
     /// The names of the outputs that this step produces.
@@ -106,11 +107,12 @@ pub(super) fn placeholder(output: &str) -> &'static str {
             "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         }
         "tags" => r#"["registry.example/image:tag"]"#,
-        "commit" | "revision" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "commit" | "revision" | "superseded-by" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "changed" => "true",
         "warnings" => "[]",
         "cache" => "exported",
-        "cached-steps" | "total-steps" => "1",
+        "cached-steps" | "total-steps" | "number" => "1",
+        "url" => "https://git.example/shop/gitops/pulls/1",
         "seconds" => "1.5",
         _ => "text",
     }

@@ -1,16 +1,39 @@
 //! `update-manifest`: image names, tags and digests in a GitOps repository, by one commit.
 
-use super::node::Node;
-use super::{InvalidStep, SecretRef, files};
-use crate::git::RepoUrl;
+use super::node::{Fields, Node};
+use super::{InvalidStep, SecretKey, SecretRef, files};
+use crate::git::{FileSpec, RepoUrl};
 use crate::manifest::Edit;
+use crate::oci::ImageRef;
 
+mod pull_request;
 mod target;
+mod template;
 
 pub use super::outputs::UPDATE_MANIFEST as OUTPUTS;
+pub use pull_request::{ForgeApi, PullRequest};
+use template::Reader;
+pub use template::{Placeholder, Template};
 
 /// The fields of `update-manifest`, in the order of docs/steps.md.
-pub(super) const FIELDS: &[&str] = &["repo", "branch", "secret", "targets", "message", "author"];
+pub(super) const FIELDS: &[&str] = &[
+    "repo",
+    "branch",
+    "secret",
+    "targets",
+    "image",
+    "source",
+    "message",
+    "author",
+    "committer",
+    "signing-key",
+    "skip-ci",
+    "commit",
+    "mode",
+    "pull-request",
+    "via",
+    "forge",
+];
 
 const DEFAULT_BRANCH: &str = "main";
 const DEFAULT_AUTHOR: (&str, &str) = ("argo-buildkit", "argo-buildkit@localhost");
@@ -26,22 +49,60 @@ pub struct UpdateManifest {
     pub secret: Option<SecretRef>,
     /// What to change; not empty.
     pub targets: Vec<Target>,
+    /// The image that the change is about, for the commit's trailers and the templates.
+    pub image: Option<ImageRef>,
+    /// What the image was built from; with it an older commit never overwrites a newer one.
+    pub source: Option<Source>,
     /// The commit's message; the engine writes one when absent.
-    pub message: Option<String>,
-    /// Who commits.
+    pub message: Option<Template>,
+    /// Who wrote it.
     pub author: Author,
+    /// Who commits it.
+    pub committer: Author,
+    /// An OpenSSH private key that signs the commit.
+    pub signing_key: Option<SecretKey>,
+    /// Whether the message says `[skip ci]`.
+    pub skip_ci: bool,
+    /// False for a dry run: the diff is made, and nothing is written.
+    pub commit: bool,
+    /// What to do with the commit.
+    pub mode: Mode,
+    /// Whether the commit is made by the forge's API instead of a push.
+    pub via_api: bool,
+    /// How that API is reached.
+    pub forge: ForgeApi,
 }
 
-/// The changes to one file.
+/// The changes to one file, or to each file that a glob fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The file's path within the repository; relative, without `.`, `..` or `.git` parts.
-    pub file: String,
+    pub file: FileSpec,
     /// The changes, in order; not empty.
     pub edits: Vec<Edit>,
 }
 
-/// Author and committer.
+/// The repository and the commit that an image was built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The repository.
+    pub repo: RepoUrl,
+    /// The commit's 40 or 64 hex digits, in lower case.
+    pub commit: String,
+    /// The login that may read it; without it the step's own when both are on one server.
+    pub secret: Option<SecretRef>,
+}
+
+/// What becomes of the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// It goes to the branch.
+    Push,
+    /// It goes to a branch of its own, with a pull request.
+    PullRequest(Box<PullRequest>),
+}
+
+/// Author or committer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// A name, without `<`, `>` and line breaks.
@@ -53,28 +114,101 @@ pub struct Author {
 /// Reads the value under `update-manifest`.
 pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     let mut fields = node.fields(FIELDS)?;
-    let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
-    let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
-    if repo.is_ssh() && secret.is_none() {
-        return Err(fields.refuse("secret", "is missing; an ssh repository needs a key"));
-    }
+    let (repo, secret) = login(&mut fields)?;
     let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
-    Ok(UpdateManifest {
+    let author = fields.or_default("author", |node| Author::read(node, Author::default()))?;
+    let committer =
+        fields.optional("committer").map(|node| Author::read(node, author.clone())).transpose()?;
+    let image: Option<ImageRef> = fields.optional("image").map(Node::parsed).transpose()?;
+    let source = fields.optional("source").map(Source::read).transpose()?;
+    let texts = Reader { image: image.is_some(), source: source.is_some() };
+    let update = UpdateManifest {
         repo,
         branch: branch.unwrap_or_else(|| DEFAULT_BRANCH.into()),
         secret,
         targets: target::read(fields.required("targets")?)?,
-        message: fields.optional("message").map(Node::lines).transpose()?,
-        author: fields.or_default("author", Author::read)?,
-    })
+        image,
+        source,
+        message: fields.optional("message").map(|node| texts.text(node)).transpose()?,
+        committer: committer.unwrap_or_else(|| author.clone()),
+        author,
+        signing_key: fields.optional("signing-key").map(SecretKey::read).transpose()?,
+        skip_ci: fields.switch("skip-ci", false)?,
+        commit: fields.switch("commit", true)?,
+        mode: mode(&mut fields, texts)?,
+        via_api: fields.optional("via").map(|node| node.one_of(VIA)).transpose()?.unwrap_or(false),
+        forge: fields.or_default("forge", ForgeApi::read)?,
+    };
+    check(&update, &fields)?;
+    Ok(update)
+}
+
+const VIA: &[(&str, bool)] = &[("git", false), ("api", true)];
+
+/// The repository, and the login that it needs.
+fn login(fields: &mut Fields<'_>) -> Result<(RepoUrl, Option<SecretRef>), InvalidStep> {
+    let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
+    let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
+    match repo.is_ssh() && secret.is_none() {
+        true => Err(fields.refuse("secret", "is missing; an ssh repository needs a key")),
+        false => Ok((repo, secret)),
+    }
+}
+
+fn mode(fields: &mut Fields<'_>, texts: Reader) -> Result<Mode, InvalidStep> {
+    let proposes = [("push", false), ("pull-request", true)];
+    let proposes = fields.optional("mode").map(|node| node.one_of(&proposes)).transpose()?.unwrap_or(false);
+    match (proposes, fields.optional("pull-request")) {
+        (false, None) => Ok(Mode::Push),
+        (false, Some(node)) => Err(node.refuse("is used with `mode: pull-request` only; add it")),
+        (true, node) => Ok(Mode::PullRequest(Box::new(
+            node.map_or_else(|| Ok(PullRequest::default()), |node| PullRequest::read(node, texts))?,
+        ))),
+    }
+}
+
+/// What the fields say together.
+fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    let calls_api = update.via_api || matches!(update.mode, Mode::PullRequest(_));
+    if calls_api && update.forge.secret.is_none() && (update.repo.is_ssh() || update.secret.is_none()) {
+        let why =
+            "needs a `secret` with a token: the API takes neither an ssh key nor a call without a login";
+        return Err(fields.refuse("forge", why));
+    }
+    if update.via_api && update.signing_key.is_some() {
+        let why = "cannot be used with `via: api`, where the server makes the commit; remove one of them";
+        return Err(fields.refuse("signing-key", why));
+    }
+    Ok(())
+}
+
+impl Source {
+    fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        let mut fields = node.fields(&["repo", "commit", "secret"])?;
+        let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
+        let commit = fields.required("commit")?.checked(commit)?;
+        let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
+        match repo.is_ssh() && secret.is_none() {
+            true => Err(fields.refuse("secret", "is missing; an ssh repository needs a key")),
+            false => Ok(Self { repo, commit, secret }),
+        }
+    }
+}
+
+/// A whole commit id: a branch's name would mean another commit tomorrow.
+fn commit(word: &str) -> Result<String, String> {
+    match matches!(word.len(), 40 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(word.to_ascii_lowercase()),
+        false => Err("is not a commit's 40 hex digits, such as `$(build.revision)`".into()),
+    }
 }
 
 impl Author {
-    fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+    /// `{name, email}`; what is left out is `default`'s.
+    fn read(node: Node<'_>, default: Self) -> Result<Self, InvalidStep> {
         let mut fields = node.fields(&["name", "email"])?;
         let name = fields.optional("name").map(|node| node.checked(signature)).transpose()?;
         let email = fields.optional("email").map(|node| node.checked(signature)).transpose()?;
-        let default = Self::default();
         Ok(Self { name: name.unwrap_or(default.name), email: email.unwrap_or(default.email) })
     }
 }

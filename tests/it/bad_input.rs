@@ -24,7 +24,7 @@ async fn refusals(plugin: &Plugin, rows: Vec<(&str, Value)>) -> String {
 
 impl Shop {
     /// As [`refusals`], without what differs from run to run.
-    async fn refusals(&self, rows: Vec<(&str, Value)>) -> String {
+    pub(crate) async fn refusals(&self, rows: Vec<(&str, Value)>) -> String {
         self.steady(&refusals(&self.plugin, rows).await)
     }
 
@@ -40,8 +40,12 @@ impl Shop {
             (self.sha[..10].to_owned(), "SHORT"),
             (self.owner.clone(), "OWNER"),
         ];
-        let text = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-        steady(&text)
+        // Whole names only: `shop-1` begins `shop-16` too.
+        let whole = |text: String, (from, to): &(String, &str)| {
+            let name = Regex::new(&format!(r"{}\b", regex_lite::escape(from))).unwrap();
+            name.replace_all(&text, *to).into_owned()
+        };
+        steady(&names.iter().fold(text.to_owned(), whole))
     }
 }
 

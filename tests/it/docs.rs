@@ -7,6 +7,28 @@ use crate::support::shared::World;
 
 const DOCS: &str = include_str!("../../docs/steps.md");
 
+const OBJECTS: &str = "\
+kind: ConfigMap
+metadata: {name: api}
+data: {VERSION: old}
+---
+kind: Deployment
+metadata: {name: api}
+spec: {template: {spec: {initContainers: [{name: migrate, image: shop/api:old}]}}}
+";
+
+const APPLICATION: &str = "\
+kind: Application
+metadata: {name: api}
+spec:
+  source:
+    helm:
+      parameters: [{name: image.tag, value: old}]
+      values: |
+        sidecar:
+          tag: old
+";
+
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
@@ -31,6 +53,11 @@ async fn every_example_of_the_documentation_runs() {
     let manifests = tree(&[
         ("charts/api/values.yaml", "image:\n  tag: old\n"),
         ("overlays/prod/kustomization.yaml", &kustomization),
+        ("charts/web/values.yaml", "image:\n  tag: old\n"),
+        ("charts/umbrella/values.yaml", "image: {tag: old}\napi:\n  image: shop/api:old\n"),
+        ("apps/api.yaml", OBJECTS),
+        ("argocd/api.yaml", APPLICATION),
+        ("flux/api.yaml", "image: shop/api:old # {\"$imagepolicy\": \"flux-system:api\"}\n"),
     ]);
     gitops.push_directory(manifests.path(), "main", "lay out").await;
 
@@ -42,7 +69,7 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("npm", ".npmrc", "//registry.example/:_authToken=npm_0123456789\n");
 
     let examples = examples();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())
@@ -66,7 +93,14 @@ async fn every_example_of_the_documentation_runs() {
         }
     }
     let values = gitops.read("main", "charts/api/values.yaml").await.unwrap();
-    assert!(values.contains("1.4.0"), "{values}");
+    assert!(values.contains("1.6.0"), "{values}");
+    for file in ["apps/api.yaml", "argocd/api.yaml", "flux/api.yaml", "charts/umbrella/values.yaml"] {
+        let text = gitops.read("main", file).await.unwrap();
+        assert!(text.contains("1.5.0") && !text.contains("old"), "{text}");
+    }
+    let head = format!("argo-buildkit/main/{}", api.full_name());
+    let proposed = gitops.read(&head, "charts/api/values.yaml").await.unwrap();
+    assert!(proposed.contains("1.7.0"), "{proposed}");
     assert!(
         gitops.read("main", "overlays/prod/kustomization.yaml").await.unwrap().contains("digest: sha256:")
     );

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// A room, and the rooms that it must not name.
 const RULES: &[(&[&str], &[&str])] = &[
-    (&["buildkit", "oci", "git", "kube", "manifest"], &["step", "jobs", "engine", "rpc", "cli", "config"]),
+    (
+        &["buildkit", "oci", "git", "kube", "forge", "manifest"],
+        &["step", "jobs", "engine", "rpc", "cli", "config"],
+    ),
     (&["step"], &["jobs", "engine", "rpc", "cli", "config"]),
     (&["jobs"], &["step", "engine", "rpc", "cli", "config"]),
     (&["engine"], &["jobs", "rpc", "cli", "config"]),
     (&["rpc"], &["cli", "config"]),
     (
         &["outcome", "progress", "duration", "redact"],
-        &["buildkit", "git", "step", "jobs", "engine", "rpc", "cli"],
+        &["buildkit", "git", "forge", "step", "jobs", "engine", "rpc", "cli"],
     ),
 ];
 

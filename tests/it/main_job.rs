@@ -30,10 +30,12 @@ async fn one_node_builds_pushes_and_commits_the_digest() {
     assert_eq!(shop.gitops.head("main").await, output(&node, "commit"));
     assert_eq!(shop.gitops.commits("main").await.len(), 2, "one commit on top of the first");
     let message = shop.gitops.message(&output(&node, "commit")).await;
-    assert!(
-        message.contains(&format!("Workflow: builds/{}\nManaged-By: argo-buildkit", workflow.name)),
-        "{message}"
+    let trailers = format!(
+        "Workflow: builds/{}\nManifest: chart/values.yaml helm:image.digest\n\
+         Manifest: chart/values.yaml helm:image.tag\nManaged-By: argo-buildkit\n",
+        workflow.name
     );
+    assert!(message.ends_with(&trailers), "{message}");
 
     let (status, again) = shop.plugin.poll(&workflow, &step).await;
     assert!(status.is_success());

@@ -9,6 +9,7 @@ use crate::support::collector::Collector;
 use crate::support::plugin::{Setup, Workflow, expect_phase};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
+use crate::support::sshd::key_pair;
 
 const NPM_TOKEN: &str = "npm_pRv8sQ2xLwZk71Yb";
 const MULTI_LINE: &str = "-----BEGIN KEY-----\nqJ5rT0pXvB9wLk2m\n-----END KEY-----";
@@ -39,8 +40,16 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
         .replace("BASE", &shop.world.busybox);
     shop.service.commit_file("main", "Dockerfile", &quiet, "mend").await;
     let build = shop.build(json!({"secrets": secrets}));
-    let update = shop.update(json!({"image.digest": "$(build.digest)"}), json!({}));
-    let node = shop.plugin.drive(&working, &template(json!({"steps": [build, update]}))).await;
+    let signer = key_pair().private;
+    let forge = shop.world.gitea.token(&shop.owner, &["write:repository"]).await;
+    shop.plugin.put("signer", "key", &signer);
+    shop.plugin.put("forge", "token", &forge);
+    let signed = json!({"signing-key": {"name": "signer", "key": "key"}});
+    let update = shop.update(json!({"image.digest": "$(build.digest)"}), signed);
+    let mut propose =
+        shop.update(json!({"image.tag": "2"}), json!({"mode": "pull-request", "forge": {"secret": "forge"}}));
+    propose["name"] = json!("propose");
+    let node = shop.plugin.drive(&working, &template(json!({"steps": [build, update, propose]}))).await;
     expect_phase(&node, "Succeeded");
 
     let argv = shop.plugin.argv();
@@ -58,7 +67,8 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
     ];
     let login = BASE64_STANDARD.encode(format!("{}:{}", shop.owner, shop.token));
     let bearer = crate::support::plugin::TOKEN;
-    for secret in [NPM_TOKEN, "qJ5rT0pXvB9wLk2m", &shop.token, &login, bearer] {
+    let key_line = signer.lines().nth(2).unwrap();
+    for secret in [key_line, &forge, NPM_TOKEN, "qJ5rT0pXvB9wLk2m", &shop.token, &login, bearer] {
         for (place, text) in &places {
             assert!(!text.contains(secret), "a secret is in the {place}: {secret}");
         }

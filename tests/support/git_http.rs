@@ -18,11 +18,20 @@ pub(crate) struct GitHttp {
 impl GitHttp {
     /// A server that asks for `user` and `password`; both empty: for nothing.
     pub(crate) fn start(user: &str, password: &str) -> Self {
+        Self::spawn(user, password, &[])
+    }
+
+    /// A server that serves whole commits only, as Git does unless it is told otherwise.
+    pub(crate) fn without_filter(user: &str, password: &str) -> Self {
+        Self::spawn(user, password, &["-filter=false"])
+    }
+
+    fn spawn(user: &str, password: &str, more: &[&str]) -> Self {
         let root = process::directory("git-http-");
         let repositories = root.path().join("repositories");
         fs::create_dir(&repositories).unwrap();
         let mut command = Command::new(bin::testbed("git-http"));
-        command.arg("-root").arg(&repositories).args(["-user", user, "-password", password]);
+        command.arg("-root").arg(&repositories).args(["-user", user, "-password", password]).args(more);
         let mut process = Process::spawn("git-http", command, &root.path().join("log"));
         let first_line = |log: &str| log.contains('\n').then(|| log.lines().next().map(str::to_owned))?;
         let url = process.wait_until("for its address", first_line);

@@ -1,6 +1,7 @@
 //! A real Gitea on sqlite: git server, REST API and container registry on one loopback port.
 
 mod repo;
+mod signer;
 
 use std::fs;
 use std::io::{Read, Write};

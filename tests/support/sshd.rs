@@ -1,6 +1,7 @@
 //! An ssh server that lets one key in, as root.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -57,6 +58,39 @@ impl Sshd {
     /// The URL of a directory on this machine.
     pub(crate) fn url(&self, path: &Path) -> String {
         format!("ssh://root@127.0.0.1:{}{}", self.port, path.display())
+    }
+}
+
+/// A new ed25519 key in OpenSSH's format.
+pub(crate) struct KeyPair {
+    pub(crate) private: String,
+    pub(crate) public: String,
+}
+
+/// A key that nobody else has.
+pub(crate) fn key_pair() -> KeyPair {
+    let root = tempfile::tempdir().unwrap();
+    let private = keygen(root.path(), "key");
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    KeyPair { private: read(&private), public: read(&private.with_extension("pub")) }
+}
+
+impl KeyPair {
+    /// Writes both halves into `root`, and gives the private one's path.
+    pub(crate) fn write(&self, root: &Path) -> PathBuf {
+        let path = root.join("key");
+        fs::write(&path, &self.private).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(path.with_extension("pub"), &self.public).unwrap();
+        path
+    }
+
+    /// `SHA256:…`.
+    pub(crate) fn fingerprint(&self) -> String {
+        let root = tempfile::tempdir().unwrap();
+        let mut command = Command::new(bin::system("ssh-keygen", "openssh-client"));
+        let output = command.arg("-lf").arg(self.write(root.path())).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()
     }
 }
 

@@ -27,7 +27,7 @@ pub(in crate::git) struct Channel {
 impl Channel {
     pub(in crate::git) async fn send(&self, body: Bytes) -> Result<(), GitError> {
         let sent = self.write.data_bytes(body).await;
-        sent.map_err(|e| self.talk.unavailable("the SSH connection broke", Some(e.into())))
+        sent.map_err(|e| self.talk.unavailable("the SSH connection broke", Some(std::sync::Arc::new(e))))
     }
 }
 
@@ -38,7 +38,8 @@ pub(super) async fn start(
     talk: Talk,
     silence: Duration,
 ) -> Result<(Channel, PktReader), GitError> {
-    let broke = |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(e.into()));
+    let broke =
+        |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(std::sync::Arc::new(e)));
     let channel = handle.channel_open_session().await.map_err(broke)?;
     if talk.service == Service::UploadPack {
         // A server that does not accept the variable answers in protocol v0, which is understood too.

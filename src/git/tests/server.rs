@@ -28,6 +28,10 @@ pub(super) struct Faults {
     pub(super) lose_push_reply: AtomicBool,
     /// Answer everything with this status and body, a `Location` being the body of a 3xx.
     pub(super) refuse: Mutex<Option<(u16, String)>>,
+    /// A renamed repository: its old name, its new one, and the status of the redirect.
+    pub(super) renamed: Mutex<Option<(String, String, u16)>>,
+    /// Bytes of each answer's body, in the order in which they were given.
+    pub(super) sent: Mutex<Vec<usize>>,
     /// Paths and queries asked for, in order.
     pub(super) seen: Mutex<Vec<String>>,
     /// Repositories that need no login.
@@ -71,6 +75,13 @@ async fn serve(State(site): State<Site>, request: Request) -> Response {
         return (status, [(header::LOCATION, said.replace(' ', "-"))], said).into_response();
     }
     let repo = uri.path().split('/').nth(1).unwrap_or_default().to_owned();
+    if let Some((from, to, status)) = site.faults.renamed.lock().unwrap().clone()
+        && repo == from
+    {
+        // Relative, and before the login is looked at, as Gitea does it (`services/context/repo.go`).
+        let to = uri.to_string().replacen(&from, &to, 1);
+        return (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]).into_response();
+    }
     if !site.faults.public.lock().unwrap().contains(&repo) {
         if !authorized(request.headers()) {
             return (StatusCode::UNAUTHORIZED, "Failed to authenticate user").into_response();
@@ -106,6 +117,7 @@ async fn backend(site: &Site, request: Request) -> Response {
         command.env("GIT_PROTOCOL", version.to_str().unwrap());
     }
     let output = run(command, &body).await;
+    site.faults.sent.lock().unwrap().push(output.len());
     let pushed = parts.uri.path().ends_with("/git-receive-pack");
     if pushed && site.faults.lose_push_reply.swap(false, Ordering::SeqCst) {
         let cut = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);

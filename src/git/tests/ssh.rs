@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::fixture::{Fixture, git};
-use crate::git::{Credentials, Files, Git, GitError, GitOptions, Identity, PushGate, RepoUrl, WriteBack};
+use crate::git::{
+    Credentials, Edited, Files, Git, GitError, GitOptions, Identity, Message, PushGate, RepoUrl, WriteBack,
+};
 
 /// An sshd on a free port of its own, with its own keys; it ends with the test.
 struct Sshd {
@@ -106,10 +108,14 @@ fn request(sshd: &Sshd, bare: &Path) -> WriteBack {
         repo: sshd.url(bare),
         credentials: sshd.key("user"),
         branch: "main".into(),
-        paths: vec!["values.yaml".into()],
-        message: "Set the tag".into(),
+        files: vec!["values.yaml".parse().unwrap()],
         author: who.clone(),
         committer: who,
+        signing_key: None,
+        source: None,
+        head: None,
+        dry_run: false,
+        publish: None,
         deadline: Instant::now() + Duration::from_secs(60),
         push_gate: Arc::new(PushGate::new()),
     }
@@ -124,10 +130,11 @@ async fn reads_and_writes(accept_env: bool) {
         assert_eq!(fixture.git.resolve(&url, &sshd.key(key), "main").await.unwrap().sha, tip, "{key}");
     }
     assert_eq!(fixture.git.resolve(&url, &sshd.key("user"), &below).await.unwrap().sha, below);
-    let edit = |files: &Files| -> Result<Files, std::io::Error> {
-        Ok(files.keys().map(|path| (path.clone(), b"v3".to_vec())).collect())
+    let edit = |files: &Files| {
+        let files = files.keys().map(|path| (path.clone(), b"v3".to_vec())).collect();
+        Ok(Edited { files, message: Message::new("Set the tag") })
     };
-    let landed = fixture.git.write_back(&request(&sshd, &bare), &edit).await.unwrap();
+    let landed = fixture.git.write_back(request(&sshd, &bare), Arc::new(edit)).await.unwrap();
     assert!(landed.changed);
     assert_eq!(git(&bare, &["rev-parse", "main"]), landed.commit);
     assert_eq!(git(&bare, &["show", "main:values.yaml"]), "v3");

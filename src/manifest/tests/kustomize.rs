@@ -62,6 +62,8 @@ fn a_missing_field_is_added_in_its_neighbours_style() {
         ("images:\n- name: app\n  newTag:\n", "newTag:\n", format!("newTag:\n  {digest}\n")),
         ("images:\n- name: app\n  newTag: v1\n  # note\n- name: b\n", "v1\n", format!("v1\n  {digest}\n")),
         ("x: &v v1\nimages:\n- name: app\n  newTag: *v\n", "*v\n", format!("*v\n  {digest}\n")),
+        ("images:\n- name: app\n  x: [1]\n", "[1]\n", format!("[1]\n  {digest}\n")),
+        ("images:\n- name: app\n  newTag: |\n    v1\n", "v1\n", format!("v1\n  {digest}\n")),
         ("images: [{name: app}]", "app", format!("app, {digest}")),
         ("images: [{name: app,}]", "app", format!("app, {digest}")),
         ("images:\n- &a name: app\n", "app\n", format!("app\n  {digest}\n")),
@@ -112,8 +114,6 @@ fn refusals() {
         refusal(OVERLAY, image("shop/web", Digest, &NEW.to_uppercase().replace("SHA", "sha"))),
         refusal(OVERLAY, image("shop/web", NewTag, "")),
         refusal(OVERLAY, image("shop/web", NewTag, "v2\n")),
-        refusal("images:\n- name: app\n  newTag: |\n    v1\n", image("app", Digest, NEW)),
-        refusal("images:\n- name: app\n  x: [1]\n", image("app", Digest, NEW)),
         refusal("images:\n- ? name\n  : app\n", image("app", Digest, NEW)),
         refusal("images: [name: app]\n", image("app", Digest, NEW)),
         refusal("images: [{name: app, newTag: }]\n", image("app", Digest, NEW)),
@@ -134,11 +134,9 @@ fn refusals() {
 `images[name=shop/web].digest` cannot be set to "sha256:22222222222222222222222222222222222222222222222222222222222222AB": a digest is `sha256:` and 64 lower-case hexadecimal digits
 `images[name=shop/web].newTag` cannot be set to "": it is empty, which kustomize takes for a field that is not set
 `images[name=shop/web].newTag` cannot be set to "v2\n": it contains U+000A, a control character or line break
-2:3: `images[name=app].digest` cannot be added: its last field is a block scalar; add the key by hand once
-2:3: `images[name=app].digest` cannot be added: its last field is not a single value; add the key by hand once
-2:3: `images[name=app].digest` cannot be added: its last field does not begin its line; add the key by hand once
-1:10: `images[name=app].digest` cannot be added: the entry is a pair without braces; add the key by hand once
-1:10: `images[name=app].digest` cannot be added: its last field is empty; add the key by hand once
+2:3: `images[name=app].digest` cannot be added: the key before it does not begin its line; add the key by hand once
+1:10: `images[name=app].digest` cannot be added: its mapping is a pair without braces; add the key by hand once
+1:10: `images[name=app].digest` cannot be added: the value before it is empty; add the key by hand once
 2:3: `images[name=app].digest` is shared: it belongs to the anchor `&a`, and the alias at 4:8 would change with it; write the value out in one of the two places
 2:10: `images[name=app].digest` leads to the alias `*a`, so setting it would change everything that uses `&a`; write the value out here, or name the path of the anchor's own value
 3:3: `images[name=app]` is not certain: the key `name` stands here again, first at 2:3, and readers disagree on which counts; remove one

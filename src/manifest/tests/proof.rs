@@ -1,23 +1,30 @@
 //! The proof by itself: it must refuse every result that is not the edit, however it came about.
 
 use super::super::KustomizeField::Digest;
-use super::super::splice::join;
+use super::super::file::File;
+use super::super::splice::{Expect, join};
 use super::super::stream::Stream;
-use super::super::{Edit, EditError, plan, proof};
+use super::super::{Edit, EditError, Refusal, plan, proof};
 use super::{NEW, helm, image};
 use crate::outcome::Fault;
 
 /// Makes `edit` in `input`, and gives the proof each of `forged` instead of the result.
 #[track_caller]
 fn refuses(input: &str, edit: Edit, forged: impl Fn(&str) -> Vec<String>) {
-    let stream = Stream::parse(input).unwrap();
-    let splices = [plan::plan(&stream, input, &edit, &[]).unwrap().unwrap()];
+    let file = File { text: input, stream: Stream::parse(input).unwrap(), json: false };
+    let splices = plan::plan(&file, &edit, &[]).unwrap();
+    assert_eq!(splices.len(), 1);
     let right = join(input, &splices);
-    proof::verify(&stream, &right, &splices).unwrap();
+    proof::verify(&file, &right, &splices).unwrap();
     for body in forged(&right) {
-        let Err(error) = proof::verify(&stream, &body, &splices) else { panic!("proven: {body:?}") };
-        assert!(matches!(error, EditError::Unproven { .. }), "{body:?}: {error}");
-        assert_eq!(error.fault(), Fault::Ours);
+        let Err(error) = proof::verify(&file, &body, &splices) else { panic!("proven: {body:?}") };
+        let is_addition = !matches!(splices[0].expect, Expect::Set { .. });
+        let fits = match error {
+            EditError::Unproven { .. } => !is_addition && error.fault() == Fault::Ours,
+            EditError::Refused { refusal: Refusal::CannotAdd { .. }, .. } => is_addition,
+            _ => false,
+        };
+        assert!(fits, "{body:?}: {error}");
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::parser::{self, Kind};
-use super::super::{Edit, Path, apply};
+use super::super::{Edit, Path, Target, apply};
 use super::helm;
 use crate::manifest::path::Segment;
 
@@ -185,7 +185,7 @@ proptest! {
     #[test]
     fn an_edit_sets_its_scalar_and_nothing_else(file in file(), value in value(), pick in any::<prop::sample::Index>()) {
         let (path, _) = pick.get(&file.scalars);
-        let edit = Edit::Helm { path: path.clone(), value: value.clone() };
+        let edit = Edit::new(Target::Helm(path.clone()), value.clone());
         let edited = apply(file.text.as_bytes(), std::slice::from_ref(&edit)).unwrap();
         let text = String::from_utf8(edited.bytes.clone()).unwrap();
 
@@ -209,7 +209,7 @@ proptest! {
     #[test]
     fn the_old_string_is_the_identity(file in file(), pick in any::<prop::sample::Index>()) {
         let (path, old) = pick.get(&file.scalars);
-        let edited = apply(file.text.as_bytes(), &[Edit::Helm { path: path.clone(), value: old.clone() }]).unwrap();
+        let edited = apply(file.text.as_bytes(), &[Edit::new(Target::Helm(path.clone()), old.clone())]).unwrap();
         if edited.changed {
             // Only a plain scalar that is no string is written anew, in quotes.
             prop_assert!(!super::super::quote::is_plain_string(old));
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn all_scalars_at_once(file in file(), value in value()) {
         let edits: Vec<_> =
-            file.scalars.iter().map(|(path, _)| Edit::Helm { path: path.clone(), value: value.clone() }).collect();
+            file.scalars.iter().map(|(path, _)| Edit::new(Target::Helm(path.clone()), value.clone())).collect();
         let together = apply(file.text.as_bytes(), &edits).unwrap().bytes;
         let one_by_one = edits.iter().fold(file.text.into_bytes(), |bytes, edit| {
             apply(&bytes, std::slice::from_ref(edit)).unwrap().bytes
@@ -236,10 +236,32 @@ proptest! {
 
     #[test]
     fn no_yaml_soup_panics(text in "([ab]|[:?,#&*!|>'\"%@\\[\\]{}~-]|  |\n|\r|\t|a: |- |\\? |---\n|<<: |[\u{85}\u{2028}\u{feff}é]){0,60}") {
-        for path in ["a", "a.b", "[0]", "a[0]", "b[a=b].a"] {
+        let new = ["a.z", "b.z.y", "z", "a[x=y].z"].map(|path| Edit { create: true, ..helm(path, "c d") });
+        let old = ["a", "a.b", "[0]", "a[0]", "b[a=b].a"].map(|path| helm(path, "c d"));
+        let more = ["image:a=b:c", "object:a/b:a=c", "container:a/b:a=c:d", "parameter:a=b", "values:a.b=c"];
+        let more = more.into_iter().flat_map(|text| [super::edit(text), super::create(text)]);
+        for edit in old.into_iter().chain(new).chain(more) {
             // A refusal is fine; a failed proof is a splice in the wrong place.
-            let unproven = matches!(apply(text.as_bytes(), &[helm(path, "c d")]), Err(crate::manifest::EditError::Unproven { .. }));
-            prop_assert!(!unproven, "{path} in {text:?}");
+            let result = apply(text.as_bytes(), std::slice::from_ref(&edit));
+            let unproven = matches!(result, Err(crate::manifest::EditError::Unproven { .. }));
+            prop_assert!(!unproven, "{} in {text:?}", edit.target);
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_added_and_nothing_else(file in file(), value in value(), pick in any::<prop::sample::Index>()) {
+        let (path, _) = pick.get(&file.scalars);
+        let parent = &path.segments()[..path.segments().len() - 1];
+        let new = ["new", "deep"].map(|key| Segment::Key(key.into()));
+        let path = Path::new([parent, &new].concat());
+        let edit = Edit { create: true, ..Edit::new(Target::Helm(path), value) };
+        match apply(file.text.as_bytes(), std::slice::from_ref(&edit)) {
+            Ok(edited) => {
+                let text = String::from_utf8(edited.bytes.clone()).unwrap();
+                prop_assert_eq!(kinds(&text).len(), kinds(&file.text).len() + 5);
+                prop_assert!(!apply(&edited.bytes, &[edit]).unwrap().changed);
+            }
+            Err(error) => prop_assert_eq!(error.fault(), crate::outcome::Fault::User, "{}", error),
         }
     }
 }

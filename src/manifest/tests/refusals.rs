@@ -146,9 +146,9 @@ fn files_that_are_not_yaml() {
         apply(&vec![b'#'; MAX_BYTES + 1], &[helm("a", "c")]).unwrap_err().to_string(),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-1:1: the file is empty: it holds no YAML document to edit
-1:1: the file is empty: it holds no YAML document to edit
-1:1: the file is empty: it holds no YAML document to edit
+1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value yet: add the key there first, or let it be added with `create`
 2:8: the file holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
 1:3: the file is not valid YAML: did not find expected node content, while parsing a flow node from 1:3; it looks like a Go template: edit the values file that feeds it
 2:1: the file is not valid YAML: found character that cannot start any token, while scanning for the next token from 2:1; a tab stands where only spaces are allowed

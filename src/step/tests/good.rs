@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{DIGEST, parse, parsed, with, yaml};
-use crate::manifest::Edit;
+use crate::forge::MergeMethod;
+use crate::manifest::{Edit, Object, Target};
 use crate::outcome::Outputs;
 use crate::step::build::{Algorithm, Build, CacheMode, Dockerfile, NamedContext, Network, NoCache};
+use crate::step::update_manifest::Mode;
 use crate::step::{Kind, SecretRef, Step, UpdateManifest};
 
 fn build(fields: &str) -> Build {
@@ -153,6 +155,15 @@ fn short_forms_mean_the_long_ones() {
     assert!(build("push: 'false', tags: ''").tags.is_empty());
 }
 
+/// The message, with nothing for its placeholders.
+fn text(update: &UpdateManifest) -> String {
+    update.message.as_ref().unwrap().render(|_| String::new())
+}
+
+fn edit(target: Target, value: &str) -> Edit {
+    Edit { target, value: value.into(), create: false }
+}
+
 #[test]
 fn a_manifest_update_is_read() {
     let plain = update("");
@@ -165,10 +176,66 @@ fn a_manifest_update_is_read() {
          author: {name: CI, email: ci@shop.example}, targets: [{file: ./api/values.yaml, helm: {image.tag: '1.20'}}, \
          {file: k.yaml, kustomize: {name: api, newName: reg.example/api, newTag: v1, digest: ''}}]",
     );
-    assert_eq!((update.branch.as_str(), update.message.as_deref()), ("prod", Some("a\n\tb")));
-    assert_eq!(update.targets[0].file, "api/values.yaml");
-    let helm = Edit::Helm { path: "image.tag".parse().unwrap(), value: "1.20".into() };
+    assert_eq!((update.branch.as_str(), text(&update)), ("prod", "a\n\tb".to_owned()));
+    assert_eq!(update.targets[0].file.as_str(), "api/values.yaml");
+    let helm = edit(Target::Helm("image.tag".parse().unwrap()), "1.20");
     assert_eq!((update.targets[0].edits.as_slice(), update.targets[1].edits.len()), ([helm].as_slice(), 2));
+}
+
+#[test]
+fn every_kind_of_target_is_read() {
+    let update = update(
+        "targets: [{file: 'charts/*/values.yaml', create: 'true', image: {api.image: 'reg.example/a:1'}}, \
+         {file: a.yaml, object: {kind: ConfigMap, name: a, namespace: shop, set: {data.V: '1'}}}, \
+         {file: a.yaml, container: {kind: Deployment, name: a, container: web, tag: '2', digest: ''}}, \
+         {file: a.yaml, application: {name: a, parameters: {image.tag: '3'}, values: {image.tag: '4'}}}, \
+         {file: a.yaml, setters: {'flux-system:a': ':5'}}]",
+    );
+    let path = |path: &str| path.parse().unwrap();
+    let object = |kind: &str, namespace: Option<&str>| Object {
+        kind: kind.into(),
+        name: "a".into(),
+        namespace: namespace.map(str::to_owned),
+    };
+    let application = Some("a".to_owned());
+    let image = Edit { create: true, ..edit(Target::Image(path("api.image")), "reg.example/a:1") };
+    assert!(update.targets[0].file.is_glob());
+    let edits: Vec<Edit> = update.targets.into_iter().flat_map(|target| target.edits).collect();
+    assert_eq!(
+        edits,
+        [
+            image,
+            edit(Target::Object { object: object("ConfigMap", Some("shop")), path: path("data.V") }, "1"),
+            edit(Target::Container { object: object("Deployment", None), container: "web".into() }, ":2"),
+            edit(Target::Parameter { application: application.clone(), name: "image.tag".into() }, "3"),
+            edit(Target::Values { application, path: path("image.tag") }, "4"),
+            edit(Target::Setter("flux-system:a".into()), ":5"),
+        ]
+    );
+}
+
+#[test]
+fn a_pull_request_is_read() {
+    let defaults = update("mode: pull-request, secret: git");
+    assert_eq!(defaults.mode, Mode::PullRequest(Box::default()));
+    let update = update(
+        "mode: pull-request, secret: key, image: 'reg.example/shop/api:1', repo: 'git@git.example:ops/gitops.git', \
+         pull-request: {branch: 'bump/$(image-name)', labels: 'a,b', assignees: '[\"ann\"]', auto-merge: 'true'}, \
+         forge: {kind: gitea, url: 'https://git.example/api/v1/', secret: {name: forge, key: token}}, skip-ci: 'true', \
+         source: {repo: 'https://git.example/shop/api', commit: 5E8E821A10C2F3B1D8B0A4C5E6F708192A3B4C5D}, \
+         committer: {email: ci@shop.example}",
+    );
+    let Mode::PullRequest(pull) = &update.mode else { panic!("a pull request") };
+    assert_eq!(pull.branch.as_ref().unwrap().render(|p| p.name().to_uppercase()), "bump/IMAGE-NAME");
+    assert_eq!((pull.labels.join("+"), pull.assignees.join("+")), ("a+b".into(), "ann".into()));
+    assert_eq!(pull.auto_merge, Some(MergeMethod::Default));
+    assert_eq!(update.forge.url.as_deref(), Some("https://git.example/api/v1"));
+    assert_eq!(update.source.as_ref().unwrap().commit, "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d");
+    assert_eq!(
+        (update.committer.name.as_str(), update.committer.email.as_str()),
+        ("argo-buildkit", "ci@shop.example")
+    );
+    assert!(update.skip_ci && update.commit && !update.via_api);
 }
 
 #[test]
@@ -200,11 +267,7 @@ fn an_entry_is_resolved_with_what_came_before() {
     let Step::UpdateManifest(update) = steps.entries[2].resolve(&results).unwrap() else {
         panic!("an update")
     };
-    assert_eq!(
-        update.message.as_deref(),
-        Some("ship reg.example/a {{x}} $(a.b)"),
-        "outputs are not read again"
-    );
+    assert_eq!(text(&update), "ship reg.example/a {{x}} $(a.b)", "outputs are not read again");
     results.get_mut("build").unwrap().insert("digest".into(), String::new());
     let invalid = steps.entries[2].resolve(&results).unwrap_err();
     insta::assert_snapshot!(invalid, @r##"steps[2].update-manifest.targets[0].kustomize.digest: is empty"##);

@@ -179,8 +179,40 @@ fn manifest_updates_name_files_and_values() {
         "author: me",
         "message: \"a\\rb\"",
         "message: '{{inputs.parameters.message}}'",
+        "message: 'ship $(imgae)'",
+        "message: 'ship $(tag)'",
+        "message: 'ship $(source-commit)'",
+        "targets: [{file: 'a[.yaml', helm: {image.tag: '1'}}]",
+        "targets: [{file: a.yaml, image: {image: reg.example/a}}]",
+        "targets: [{file: a.yaml, image: {image: 'a b'}}]",
+        "targets: [{file: a.yaml, container: {kind: Deployment, name: a, image: 'a:1'}}]",
+        "targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b}}]",
+        "targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b, image: 'a:1', tag: '2'}}]",
+        "targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b, tag: 'a:1'}}]",
+        "targets: [{file: a.yaml, object: {kind: Deployment, name: a/b, set: {a: b}}}]",
+        "targets: [{file: a.yaml, application: {name: a}}]",
+        "targets: [{file: a.yaml, setters: {podinfo: 'a:1'}}]",
+        "targets: [{file: a.yaml, create: maybe, helm: {a: b}}]",
+        "image: 'a b'",
+        "source: {repo: 'https://git.example/a', commit: main}",
+        "source: {repo: 'ssh://git@git.example/a', commit: 5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d}",
+        "signing-key: signer",
+        "commit: perhaps",
+        "mode: pr",
+        "mode: pull-request",
+        "pull-request: {labels: [a]}",
+        "mode: pull-request, secret: a, pull-request: {branch: 'a b'}",
+        "mode: pull-request, secret: a, pull-request: {branch: '$(changes)'}",
+        "mode: pull-request, secret: a, pull-request: {title: '$(changes)'}",
+        "mode: pull-request, secret: a, pull-request: {body: '$(digest)'}",
+        "mode: pull-request, secret: a, pull-request: {auto-merge: sqash}",
+        "mode: pull-request, secret: a, forge: gitlab",
+        "mode: pull-request, secret: a, forge: {url: 'https://hunter2@git.example/api/v1'}",
+        "via: rest",
+        "via: api",
+        "via: api, secret: a, signing-key: {name: a, key: b}",
     ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("update-manifest", row)), @r##"
+    insta::assert_snapshot!(refusals(&rows, |row| with("update-manifest", row)), @r#"
     repo: null
         update-manifest.repo: is empty
     repo: 'https://hunter2@git.example/gitops.git'
@@ -202,7 +234,7 @@ fn manifest_updates_name_files_and_values() {
     targets: [{helm: {image.tag: '1'}}]
         update-manifest.targets[0].file: is missing
     targets: [{file: a.yaml}]
-        update-manifest.targets[0]: says nothing to change; add `helm` or `kustomize`
+        update-manifest.targets[0]: says nothing to change; add one of `helm`, `image`, `kustomize`, `object`, `container`, `application`, `setters`
     targets: [{file: ../a.yaml, helm: {image.tag: '1'}}]
         update-manifest.targets[0].file: `..` would leave the directory
     targets: [{file: .git/hooks/x, helm: {image.tag: '1'}}]
@@ -210,7 +242,7 @@ fn manifest_updates_name_files_and_values() {
     targets: [{file: 'a\b.yaml', helm: {image.tag: '1'}}]
         update-manifest.targets[0].file: holds a backslash; separate directories with `/`
     targets: [{file: a.yaml, helm: {image.tag: '1'}, kustomize: {name: a, newTag: '1'}}]
-        update-manifest.targets[0]: has both `helm` and `kustomize`; write two targets
+        update-manifest.targets[0]: has `helm`, `kustomize`; write one target for each
     targets: [{file: a.yaml, helm: {}}]
         update-manifest.targets[0].helm: is empty; write at least one path and its value
     targets: [{file: a.yaml, helm: {image.tag: ''}}]
@@ -243,5 +275,69 @@ fn manifest_updates_name_files_and_values() {
         update-manifest.message: holds a control character (U+000D), which is not allowed here
     message: '{{inputs.parameters.message}}'
         update-manifest.message: Argo did not substitute "{{inputs.parameters.message}}": no such parameter here
-    "##);
+    message: 'ship $(imgae)'
+        update-manifest.message: `$(imgae)` stands for nothing (did you mean `image`?)
+    message: 'ship $(tag)'
+        update-manifest.message: `$(tag)` needs the field `image`
+    message: 'ship $(source-commit)'
+        update-manifest.message: `$(source-commit)` needs the field `source`
+    targets: [{file: 'a[.yaml', helm: {image.tag: '1'}}]
+        update-manifest.targets[0].file: `a[.yaml` names no file: unclosed character class; missing ']'
+    targets: [{file: a.yaml, image: {image: reg.example/a}}]
+        update-manifest.targets[0].image.image: names no tag and no digest; add one, such as `:1.4.0`
+    targets: [{file: a.yaml, image: {image: 'a b'}}]
+        update-manifest.targets[0].image.image: `a b` is not an image name: `a b` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`
+    targets: [{file: a.yaml, container: {kind: Deployment, name: a, image: 'a:1'}}]
+        update-manifest.targets[0].container.container: is missing
+    targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b}}]
+        update-manifest.targets[0].container: changes nothing; add `image`, `tag` or `digest`
+    targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b, image: 'a:1', tag: '2'}}]
+        update-manifest.targets[0].container: has `image` and a part of it; write one of them
+    targets: [{file: a.yaml, container: {kind: Deployment, name: a, container: b, tag: 'a:1'}}]
+        update-manifest.targets[0].container.tag: is not a tag
+    targets: [{file: a.yaml, object: {kind: Deployment, name: a/b, set: {a: b}}}]
+        update-manifest.targets[0].object.name: is not a kind or a name of an object
+    targets: [{file: a.yaml, application: {name: a}}]
+        update-manifest.targets[0].application: changes nothing; add `parameters` or `values`
+    targets: [{file: a.yaml, setters: {podinfo: 'a:1'}}]
+        update-manifest.targets[0].setters.podinfo: is not `NAMESPACE:NAME` of an ImagePolicy
+    targets: [{file: a.yaml, create: maybe, helm: {a: b}}]
+        update-manifest.targets[0].create: expected true or false, got "maybe"
+    image: 'a b'
+        update-manifest.image: `a b` is not an image name: `a b` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`
+    source: {repo: 'https://git.example/a', commit: main}
+        update-manifest.source.commit: is not a commit's 40 hex digits, such as `$(build.revision)`
+    source: {repo: 'ssh://git@git.example/a', commit: 5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d}
+        update-manifest.source.secret: is missing; an ssh repository needs a key
+    signing-key: signer
+        update-manifest.signing-key: names no key of the Secret; write {name: …, key: …}
+    commit: perhaps
+        update-manifest.commit: expected true or false, got "perhaps"
+    mode: pr
+        update-manifest.mode: "pr" is not one of `push`, `pull-request`
+    mode: pull-request
+        update-manifest.forge: needs a `secret` with a token: the API takes neither an ssh key nor a call without a login
+    pull-request: {labels: [a]}
+        update-manifest.pull-request: is used with `mode: pull-request` only; add it
+    mode: pull-request, secret: a, pull-request: {branch: 'a b'}
+        update-manifest.pull-request.branch: ` ` is not allowed in the name of a branch, a tag or a commit
+    mode: pull-request, secret: a, pull-request: {branch: '$(changes)'}
+        update-manifest.pull-request.branch: `$(changes)` cannot stand in a branch's name
+    mode: pull-request, secret: a, pull-request: {title: '$(changes)'}
+        update-manifest.pull-request.title: `$(changes)` cannot stand in one line
+    mode: pull-request, secret: a, pull-request: {body: '$(digest)'}
+        update-manifest.pull-request.body: `$(digest)` needs the field `image`
+    mode: pull-request, secret: a, pull-request: {auto-merge: sqash}
+        update-manifest.pull-request.auto-merge: "sqash" is not one of `merge`, `squash`, `rebase` (did you mean `squash`?)
+    mode: pull-request, secret: a, forge: gitlab
+        update-manifest.forge: "gitlab" is not one of `gitea`, `github` (did you mean `gitea`?)
+    mode: pull-request, secret: a, forge: {url: 'https://hunter2@git.example/api/v1'}
+        update-manifest.forge.url: must not hold a login; name a `secret` instead
+    via: rest
+        update-manifest.via: "rest" is not one of `git`, `api`
+    via: api
+        update-manifest.forge: needs a `secret` with a token: the API takes neither an ssh key nor a call without a login
+    via: api, secret: a, signing-key: {name: a, key: b}
+        update-manifest.signing-key: cannot be used with `via: api`, where the server makes the commit; remove one of them
+    "#);
 }

@@ -1,15 +1,28 @@
-//! One file of a GitOps repository, and what to change in it.
+//! Files of a GitOps repository, and what to change in them.
+
+use std::str::FromStr;
 
 use super::Target;
-use crate::manifest::{Edit, KustomizeField, Path};
+use crate::git::FileSpec;
+use crate::manifest::{Edit, KustomizeField, Object, Path, Target as Place};
 use crate::oci::ImageRef;
-use crate::step::node::Node;
-use crate::step::{InvalidStep, files};
+use crate::step::node::{Fields, Node};
+use crate::step::{InvalidStep, files, nearest::listed};
 
 /// A stand-in that completes a tag, a digest or a name to an image reference, so that one grammar checks all.
 const SOME_IMAGE: &str = "registry.example/image";
 
-/// A list of `{file, helm}` and `{file, kustomize}`, at least one.
+/// What a target can change, in the order of docs/steps.md.
+const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "application", "setters"];
+
+/// All fields of a target.
+const FIELDS: &[&str] =
+    &["file", "create", "helm", "image", "kustomize", "object", "container", "application", "setters"];
+
+/// Where a value goes, and the value.
+type Change = (Place, String);
+
+/// A list of targets, at least one.
 pub(super) fn read(node: Node<'_>) -> Result<Vec<Target>, InvalidStep> {
     let empty = node.refuse("is empty; name at least one file and what to change in it");
     let targets = node.list()?.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
@@ -18,61 +31,187 @@ pub(super) fn read(node: Node<'_>) -> Result<Vec<Target>, InvalidStep> {
 
 fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
     let here = node.clone();
-    let mut fields = node.fields(&["file", "helm", "kustomize"])?;
-    let file = fields.required("file")?.checked(files::file)?;
-    let edits = match (fields.optional("helm"), fields.optional("kustomize")) {
-        (Some(values), None) => helm(values)?,
-        (None, Some(image)) => kustomize(image)?,
-        (Some(_), Some(_)) => return Err(here.refuse("has both `helm` and `kustomize`; write two targets")),
-        (None, None) => return Err(here.refuse("says nothing to change; add `helm` or `kustomize`")),
+    let mut fields = node.fields(FIELDS)?;
+    let file = fields.required("file")?.checked(spec)?;
+    let create = fields.switch("create", false)?;
+    let found: Vec<_> = KINDS.iter().filter_map(|kind| Some((*kind, fields.optional(kind)?))).collect();
+    let changes = match <[_; 1]>::try_from(found) {
+        Ok([(kind, body)]) => changes(kind, body)?,
+        Err(none) if none.is_empty() => {
+            let kinds = listed(KINDS.iter().copied());
+            return Err(here.refuse(format!("says nothing to change; add one of {kinds}")));
+        }
+        Err(many) => {
+            let names = listed(many.iter().map(|(kind, _)| *kind));
+            return Err(here.refuse(format!("has {names}; write one target for each")));
+        }
     };
+    let edits = changes.into_iter().map(|(target, value)| Edit { target, value, create }).collect();
     Ok(Target { file, edits })
 }
 
-/// A map of dotted paths to their new values; an empty one is a parameter that was forgotten.
-fn helm(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
-    let empty = node.refuse("is empty; write at least one path and its value");
-    let edit = |(path, node): (String, Node<'_>)| {
+/// A path within the repository, or a glob over such paths.
+fn spec(word: &str) -> Result<FileSpec, String> {
+    files::file(word)?.parse().map_err(|bad| format!("{bad}"))
+}
+
+fn changes(kind: &str, body: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
+    match kind {
+        "helm" => values(body, Place::Helm),
+        "image" => images(body, |path| path.parse().map(Place::Image).map_err(|bad| format!("{bad}"))),
+        "kustomize" => kustomize(body),
+        "object" => object(body),
+        "container" => container(body),
+        "application" => application(body),
+        _ => images(body, |policy| match policy.split_once(':') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+                Ok(Place::Setter(policy.to_owned()))
+            }
+            _ => Err("is not `NAMESPACE:NAME` of an ImagePolicy".to_owned()),
+        }),
+    }
+}
+
+/// A map of dotted paths to their new values.
+fn values(node: Node<'_>, place: impl Fn(Path) -> Place) -> Result<Vec<Change>, InvalidStep> {
+    each(node, "one path and its value", |path, node| {
         let path: Path = path.parse().map_err(|bad| node.refuse(bad))?;
         if node.value().is_object() {
             return Err(
                 node.refuse("expected a string, got a map; write nested keys as one path, like `image.tag`")
             );
         }
-        Ok(Edit::Helm { path, value: node.word()? })
-    };
-    let edits = node.map()?.into_iter().map(edit).collect::<Result<Vec<_>, _>>()?;
-    if edits.is_empty() { Err(empty) } else { Ok(edits) }
+        Ok((place(path), node.word()?))
+    })
+}
+
+/// A map of places to image references.
+fn images(node: Node<'_>, place: impl Fn(&str) -> Result<Place, String>) -> Result<Vec<Change>, InvalidStep> {
+    each(node, "one place and its image", |key, node| {
+        let place = place(key).map_err(|bad| node.refuse(bad))?;
+        Ok((place, node.checked(image)?))
+    })
+}
+
+/// Every pair of a map; an empty one is a parameter that was forgotten.
+fn each(
+    node: Node<'_>,
+    what: &str,
+    read: impl Fn(&str, Node<'_>) -> Result<Change, InvalidStep>,
+) -> Result<Vec<Change>, InvalidStep> {
+    let empty = node.refuse(format!("is empty; write at least {what}"));
+    let changes =
+        node.map()?.into_iter().map(|(key, node)| read(&key, node)).collect::<Result<Vec<_>, _>>()?;
+    if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
 /// `{name, newName?, newTag?, digest?}`, as in a kustomization's `images`.
-fn kustomize(node: Node<'_>) -> Result<Vec<Edit>, InvalidStep> {
+fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `newTag`, `newName` or `digest`");
     let mut fields = node.fields(&["name", "newName", "newTag", "digest"])?;
     let image = fields.required("name")?.word()?;
-    let mut edits = Vec::new();
-    for &field in FIELDS {
+    let mut changes = Vec::new();
+    // In the order in which they are changed.
+    for field in [KustomizeField::NewName, KustomizeField::NewTag, KustomizeField::Digest] {
         let Some(node) = fields.optional(field.key()) else { continue };
-        let value = node.checked(|value| check(field, value))?;
-        edits.push(Edit::Kustomize { image: image.clone(), field, value });
+        let value = node.checked(|value| kustomize_value(field, value))?;
+        changes.push((Place::Kustomize { image: image.clone(), field }, value));
     }
-    if edits.is_empty() { Err(empty) } else { Ok(edits) }
+    if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
-/// In the order in which they are changed.
-const FIELDS: &[KustomizeField] = &[KustomizeField::NewName, KustomizeField::NewTag, KustomizeField::Digest];
+/// `{kind, name, namespace?, set: {path: value}}`.
+fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
+    let mut fields = node.fields(&["kind", "name", "namespace", "set"])?;
+    let object = object_ref(&mut fields)?;
+    values(fields.required("set")?, |path| Place::Object { object: object.clone(), path })
+}
 
-fn check(field: KustomizeField, value: &str) -> Result<String, String> {
-    let (whole, what) = match field {
-        KustomizeField::NewName => (value.to_owned(), "the name of an image without tag and digest"),
-        KustomizeField::NewTag => (format!("{SOME_IMAGE}:{value}"), "a tag"),
-        KustomizeField::Digest => (format!("{SOME_IMAGE}@{value}"), "a digest, sha256:…"),
+/// `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image.
+fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
+    let here = node.clone();
+    let mut fields = node.fields(&["kind", "name", "namespace", "container", "image", "tag", "digest"])?;
+    let object = object_ref(&mut fields)?;
+    let container = fields.required("container")?.word()?;
+    let image = fields.optional("image").map(|node| node.checked(image)).transpose()?;
+    let part = |name, prefix: char| move |value: &str| image_part(name, prefix, value);
+    let tag = fields.optional("tag").map(|node| node.checked(part("a tag", ':'))).transpose()?;
+    let digest =
+        fields.optional("digest").map(|node| node.checked(part("a digest, sha256:…", '@'))).transpose()?;
+    let value = match (image, tag, digest) {
+        (Some(image), None, None) => image,
+        (None, tag, digest) if tag.is_some() || digest.is_some() => {
+            [tag, digest].into_iter().flatten().collect()
+        }
+        (None, ..) => return Err(here.refuse("changes nothing; add `image`, `tag` or `digest`")),
+        _ => return Err(here.refuse("has `image` and a part of it; write one of them")),
     };
-    let image: ImageRef = whole.parse().map_err(|_| format!("is not {what}"))?;
-    let fits = match field {
-        KustomizeField::NewName => image.tag().is_none() && image.digest().is_none(),
-        KustomizeField::NewTag => image.tag() == Some(value),
-        KustomizeField::Digest => image.digest() == Some(value),
-    };
-    if fits { Ok(value.to_owned()) } else { Err(format!("is not {what}")) }
+    Ok(vec![(Place::Container { object, container }, value)])
+}
+
+/// `{name?, parameters: {name: value}, values: {path: value}}`, one of the maps or both.
+fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
+    let empty = node.refuse("changes nothing; add `parameters` or `values`");
+    let mut fields = node.fields(&["name", "parameters", "values"])?;
+    let application = fields.optional("name").map(|node| node.checked(kubernetes_name)).transpose()?;
+    let mut changes = Vec::new();
+    if let Some(parameters) = fields.optional("parameters") {
+        changes.extend(each(parameters, "one parameter and its value", |name, node| {
+            let place = Place::Parameter { application: application.clone(), name: name.to_owned() };
+            Ok((place, node.word()?))
+        })?);
+    }
+    if let Some(paths) = fields.optional("values") {
+        changes.extend(values(paths, |path| Place::Values { application: application.clone(), path })?);
+    }
+    if changes.is_empty() { Err(empty) } else { Ok(changes) }
+}
+
+fn object_ref(fields: &mut Fields<'_>) -> Result<Object, InvalidStep> {
+    let mut name = |field| fields.required(field).and_then(|node| node.checked(kubernetes_name));
+    let (kind, name) = (name("kind")?, name("name")?);
+    let namespace = fields.optional("namespace").map(|node| node.checked(kubernetes_name)).transpose()?;
+    Ok(Object { kind, name, namespace })
+}
+
+/// A kind or a name of an object, in so far as it can stand between slashes.
+fn kubernetes_name(word: &str) -> Result<String, String> {
+    let odd = |c: char| c.is_whitespace() || matches!(c, '/' | '=');
+    match word.contains(odd) {
+        true => Err("is not a kind or a name of an object".into()),
+        false => Ok(word.to_owned()),
+    }
+}
+
+/// `name[:tag][@digest]`, or `:tag`, `@digest` and `:tag@digest`, which keep the name.
+fn image(word: &str) -> Result<String, String> {
+    let whole = if word.starts_with([':', '@']) { format!("{SOME_IMAGE}{word}") } else { word.to_owned() };
+    match ImageRef::from_str(&whole) {
+        Ok(image) if image.tag().is_none() && image.digest().is_none() => {
+            Err("names no tag and no digest; add one, such as `:1.4.0`".into())
+        }
+        Ok(_) => Ok(word.to_owned()),
+        Err(bad) => Err(bad.to_string()),
+    }
+}
+
+fn image_part(what: &str, prefix: char, value: &str) -> Result<String, String> {
+    let part = format!("{prefix}{value}");
+    let image: ImageRef = format!("{SOME_IMAGE}{part}").parse().map_err(|_| format!("is not {what}"))?;
+    match prefix {
+        ':' if image.tag() == Some(value) => Ok(part),
+        '@' if image.digest() == Some(value) => Ok(part),
+        _ => Err(format!("is not {what}")),
+    }
+}
+
+fn kustomize_value(field: KustomizeField, value: &str) -> Result<String, String> {
+    match field {
+        KustomizeField::NewTag => image_part("a tag", ':', value).map(|_| value.to_owned()),
+        KustomizeField::Digest => image_part("a digest, sha256:…", '@', value).map(|_| value.to_owned()),
+        KustomizeField::NewName => match value.parse::<ImageRef>() {
+            Ok(image) if image.tag().is_none() && image.digest().is_none() => Ok(value.to_owned()),
+            _ => Err("is not the name of an image without tag and digest".into()),
+        },
+    }
 }

@@ -61,10 +61,20 @@ impl<'a> Repo<'a> {
 
     /// Creates or replaces one file in one commit on `branch`, and gives the commit's id.
     pub(crate) async fn commit_file(&self, branch: &str, path: &str, content: &str, message: &str) -> String {
+        self.write(branch, path, content, json!({"message": message})).await
+    }
+
+    /// As [`Self::commit_file`], as if at the RFC 3339 time `at`.
+    pub(crate) async fn commit_file_at(&self, branch: &str, path: &str, content: &str, at: &str) -> String {
+        let dates = json!({"author": at, "committer": at});
+        self.write(branch, path, content, json!({"message": content, "dates": dates})).await
+    }
+
+    async fn write(&self, branch: &str, path: &str, content: &str, mut body: Value) -> String {
         let (status, old) = self.get(&format!("/contents/{path}?ref={branch}")).await;
         let method = if status.is_success() { Method::PUT } else { Method::POST };
-        let mut body =
-            json!({"branch": branch, "message": message, "content": BASE64_STANDARD.encode(content)});
+        body["branch"] = json!(branch);
+        body["content"] = json!(BASE64_STANDARD.encode(content));
         if let Some(sha) = old["sha"].as_str() {
             body["sha"] = json!(sha);
         }

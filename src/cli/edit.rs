@@ -1,0 +1,98 @@
+//! `argo-buildkit edit FILE…`: the step's editor on local files.
+
+mod file;
+mod show;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::manifest::{self, Edit};
+
+use file::Source;
+
+/// Exit codes: 0 changed, 1 refused or not read, 3 unchanged; 2 is clap's for a wrong command line.
+const UNCHANGED: u8 = 3;
+const REFUSED: u8 = 1;
+
+const AFTER_HELP: &str = "\
+Targets:
+  helm:PATH                           a value of a Helm values file: helm:image.tag, helm:sidecars[name=proxy].image
+  image:PATH                          repository, tag and digest beneath a path, or one string with all of them
+  kustomize:NAME:FIELD                newTag, newName or digest of an images[] entry: kustomize:shop/api:newTag
+  object:KIND/NAME[/NAMESPACE]:PATH   a field of one Kubernetes object: object:Deployment/api:spec.replicas
+  container:KIND/NAME[/NAMESPACE]:CONTAINER
+                                      the image of a container or init container: container:CronJob/report:main
+  parameter:[APP:]NAME                a Helm parameter of an Argo CD Application, or of a .argocd-source file
+  values:[APP:]PATH                   a path inside an Application's valuesObject, or inside its `values: |`
+  setter:NAMESPACE:POLICY[:tag|:name|:digest]
+                                      every value with that Flux setter comment
+
+Exit codes:
+  0  a file is changed, or would be without --write
+  1  an edit was refused, or a file could not be read or written: standard error says which and why
+  2  the command line is wrong
+  3  every file already says so
+
+The same edits are made in each FILE; when one refuses, none is written. Where writing itself fails, the files
+before it are written.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Command {
+    /// Files to edit: YAML or JSON. A symbolic link is refused.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What to set to which value. May be given several times.
+    #[arg(long = "target", short = 't', required = true, value_name = "TARGET=VALUE")]
+    edits: Vec<Edit>,
+    /// Add a key that does not exist yet, in its neighbours' style.
+    #[arg(long)]
+    create: bool,
+    /// Write the files. Without it, nothing but the difference is shown.
+    #[arg(long, short)]
+    write: bool,
+}
+
+impl Command {
+    /// Prints the difference of every file, in their order, and writes them if that is wanted.
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let create = self.create;
+        let edits: Vec<Edit> = self.edits.into_iter().map(|edit| Edit { create, ..edit }).collect();
+        let mut changed = Vec::new();
+        let mut refused = false;
+        let mut seen = HashSet::new();
+        let unseen =
+            |path: &&PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
+        for path in self.files.iter().filter(unseen) {
+            match edited(path.clone(), &edits) {
+                Ok(Some(file)) => changed.push(file),
+                Ok(None) => {}
+                Err(error) => {
+                    show::error(&format!("{}: {error:#}", path.display()));
+                    refused = true;
+                }
+            }
+        }
+        if refused {
+            return Ok(ExitCode::from(REFUSED));
+        }
+        for (source, new) in &changed {
+            let difference = manifest::unified_diff(&source.shown(), &source.bytes, new);
+            if self.write {
+                source.replace(new)?;
+            }
+            show::difference(&difference);
+        }
+        Ok(if changed.is_empty() { ExitCode::from(UNCHANGED) } else { ExitCode::SUCCESS })
+    }
+}
+
+/// The file at `path` and its new bytes; nothing if they are the old ones.
+fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<(Source, Vec<u8>)>> {
+    let source = Source::read(path)?;
+    let edited = manifest::apply(&source.bytes, edits)?;
+    Ok(edited.changed.then_some((source, edited.bytes)))
+}

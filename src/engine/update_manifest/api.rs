@@ -1,0 +1,86 @@
+//! The forge's API: who may call it, and commits that it makes (`via: api`).
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::engine::Engine;
+use crate::engine::context::Cx;
+use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Person, Repository};
+use crate::git::{GitError, Identity, Proposal, Publish, Published};
+use crate::outcome::{StepError, chain};
+use crate::step::UpdateManifest;
+
+/// The repository on its forge, and the token: the one of `forge.secret`, or the login's own.
+pub(super) async fn forge(
+    engine: &Engine,
+    update: &UpdateManifest,
+    cx: &Cx,
+) -> Result<(Repository, SecretString), StepError> {
+    let api = &update.forge;
+    let repository = Repository::from_clone_url(&update.repo.to_string(), api.dialect, api.url.as_deref())
+        .map_err(|bad| StepError::user(format!("update-manifest.repo: {bad}")))?;
+    let Some(secret) = api.secret.as_ref().or(update.secret.as_ref()) else {
+        return Err(StepError::user("update-manifest.forge: names no secret with a token"));
+    };
+    Ok((repository, engine.api_token(cx, secret).await?))
+}
+
+/// What writes a commit through the API.
+pub(super) async fn publish(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Publish, StepError> {
+    let (repository, token) = forge(engine, update, cx).await?;
+    let forge = engine.forge.clone();
+    Ok(Publish::new("api", fingerprint(&repository, &token), move |proposal| {
+        let (forge, repository, token) = (forge.clone(), repository.clone(), token.clone());
+        Box::pin(async move { write(&forge, &repository, &token, proposal).await })
+    }))
+}
+
+/// Who is known to which API: no commit is made with another's token.
+fn fingerprint(repository: &Repository, token: &SecretString) -> [u8; 32] {
+    let place = Sha256::new().chain_update(format!("{repository:?}"));
+    place.chain_update([0]).chain_update(token.expose_secret()).finalize().into()
+}
+
+async fn write(
+    forge: &Forge,
+    repository: &Repository,
+    token: &SecretString,
+    proposal: Proposal,
+) -> Published {
+    let repo = proposal.repo.to_string();
+    match forge.write_files(repository, token, &commit(proposal)).await {
+        Ok(written) => Published::Landed(written.commit),
+        Err(ForgeError::Conflict { why, .. }) => Published::Conflict(why),
+        // An answer that cannot be read may be that of a commit which was made.
+        Err(error @ (ForgeError::Unavailable { .. } | ForgeError::Unexpected { .. })) => {
+            let (action, what) = ("push to", chain(&error));
+            Published::Unknown(GitError::Unavailable { repo, action, what, source: None })
+        }
+        Err(error) => Published::Refused(chain(&error)),
+    }
+}
+
+fn commit(proposal: Proposal) -> FilesWrite {
+    let file = |file: crate::git::ProposedFile| FileWrite {
+        path: file.path,
+        old_sha: Some(file.old_blob),
+        content: file.new,
+    };
+    let (branch, new_branch) = match (proposal.head, proposal.new_head) {
+        (Some(head), true) => (proposal.branch, Some(head)),
+        (Some(head), false) => (head, None),
+        (None, _) => (proposal.branch, None),
+    };
+    FilesWrite {
+        branch,
+        new_branch,
+        message: proposal.message,
+        author: person(proposal.author),
+        committer: person(proposal.committer),
+        files: proposal.files.into_iter().map(file).collect(),
+    }
+}
+
+fn person(identity: Identity) -> Person {
+    Person { name: identity.name, email: identity.email }
+}

@@ -1,0 +1,81 @@
+//! What the step wants of each file. It is applied to whatever the files hold, again after every lost race.
+
+use super::words::{FileChange, Words, compose};
+use crate::git::{Edited, Files, Landed};
+use crate::manifest::{self, Edit};
+use crate::outcome::StepError;
+use crate::step::UpdateManifest;
+use crate::step::update_manifest::{Target, Template};
+
+/// The targets, and the words for a commit that reaches them.
+pub(super) struct Intent {
+    targets: Vec<Target>,
+    message: Option<Template>,
+    skip_ci: bool,
+    pub(super) words: Words,
+}
+
+impl Intent {
+    pub(super) fn new(update: &UpdateManifest, words: Words) -> Self {
+        let (targets, message) = (update.targets.clone(), update.message.clone());
+        Self { targets, message, skip_ci: update.skip_ci, words }
+    }
+
+    /// The files that change, and the message of the commit that changes them.
+    pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
+        let mut changed = Files::new();
+        let mut changes = Vec::new();
+        let mut manifests = Vec::new();
+        for (path, bytes) in files {
+            let edits = self.edits(path);
+            let edited = manifest::apply(bytes, &edits)
+                .map_err(|e| StepError::new(e.fault(), format!("{path}:{e}")))?;
+            manifests.extend(edits.iter().map(|edit| format!("{path} {}", edit.target)));
+            changes
+                .extend(edited.changes.into_iter().map(|change| FileChange { file: path.clone(), change }));
+            if edited.changed {
+                changed.insert(path.clone(), edited.bytes);
+            }
+        }
+        let message = compose(&self.text(&changes), self.skip_ci, self.words.trailers(manifests));
+        Ok(Edited { files: changed, message })
+    }
+
+    /// The whole message that a commit of what has landed has by itself; none where nothing changed.
+    pub(super) fn message(&self, landed: &Landed) -> Option<String> {
+        let old: Files = landed.files.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
+        Some(self.apply(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
+    }
+
+    /// The commit's message, but for marker and trailers.
+    fn text(&self, changes: &[FileChange]) -> String {
+        match &self.message {
+            Some(template) => self.words.fill(template, changes),
+            None => self.words.message(changes),
+        }
+    }
+
+    /// Its first line.
+    pub(super) fn subject(&self, changes: &[FileChange]) -> String {
+        self.text(changes).lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The edits of one file, in the order in which they are written.
+    fn edits(&self, path: &str) -> Vec<Edit> {
+        let fitting = self.targets.iter().filter(|target| target.file.matches(path));
+        fitting.flat_map(|target| target.edits.iter().cloned()).collect()
+    }
+
+    /// What changes between two versions of a repository's files, for texts about a commit that has landed.
+    pub(super) fn changes(&self, files: &[crate::git::FileChange]) -> Vec<FileChange> {
+        let of = |file: &crate::git::FileChange| {
+            let edited = manifest::apply(&file.old, &self.edits(&file.path));
+            let changes = edited.map(|edited| edited.changes).unwrap_or_default();
+            changes
+                .into_iter()
+                .map(|change| FileChange { file: file.path.clone(), change })
+                .collect::<Vec<_>>()
+        };
+        files.iter().flat_map(of).collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! `mode: pull-request`: the commit on a branch of its own, and one pull request for it.
+
+use super::intent::Intent;
+use super::words::{FileChange, Words};
+use crate::engine::Engine;
+use crate::engine::context::Cx;
+use crate::forge::{self, AutoMerge, ForgeError, Pull};
+use crate::git::Landed;
+use crate::outcome::{StepError, chain};
+use crate::step::UpdateManifest;
+use crate::step::update_manifest::PullRequest;
+
+/// The pull request that holds the change.
+pub(super) struct Proposed {
+    pub(super) number: u64,
+    pub(super) url: String,
+    created: bool,
+    merges: String,
+    warnings: Vec<String>,
+}
+
+impl Proposed {
+    pub(super) fn summary(&self, place: &str) -> String {
+        let did = if self.created { "opened" } else { "updated" };
+        let mut said = format!("{did} pull request {} for {place}{}", self.number, self.merges);
+        for warning in &self.warnings {
+            said.push_str(&format!("; {warning}"));
+        }
+        said
+    }
+}
+
+/// The head branch's name, without what Git does not allow in one.
+pub(super) fn head(pull: &PullRequest, update: &UpdateManifest, words: &Words) -> Result<String, StepError> {
+    let name = match &pull.branch {
+        Some(template) => words.fill(template, &[]),
+        None => format!("argo-buildkit/{}/{}", update.branch, subject(update)),
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\{}".contains(c);
+    let name: String = name.chars().map(|c| if odd(c) { '-' } else { c }).collect();
+    if name == update.branch {
+        return Err(StepError::user(format!(
+            "update-manifest.pull-request.branch: is the branch `{name}` itself; name another one"
+        )));
+    }
+    Ok(name)
+}
+
+/// What the change is about: the image, or the first file.
+fn subject(update: &UpdateManifest) -> String {
+    let file = || update.targets.first().map(|target| target.file.to_string()).unwrap_or_default();
+    update.image.as_ref().map_or_else(file, |image| image.repository().to_owned())
+}
+
+/// Opens the pull request or brings it up to date; without a difference to its base there is none.
+pub(super) async fn propose(
+    engine: &Engine,
+    update: &UpdateManifest,
+    pull: &PullRequest,
+    intent: &Intent,
+    landed: &Landed,
+    cx: &Cx,
+) -> Result<Option<Proposed>, StepError> {
+    if landed.superseded_by.is_some() {
+        return Ok(None);
+    }
+    if landed.commit == landed.base {
+        return obsolete(engine, update, pull, intent, cx).await.map(|()| None);
+    }
+    cx.now(format!("opening a pull request for {} of {}", update.branch, update.repo));
+    let (repository, token) = super::api::forge(engine, update, cx).await?;
+    let changes = intent.changes(&landed.files);
+    let words = &intent.words;
+    let fill = |template| words.fill(template, &changes);
+    let wanted = forge::PullRequest {
+        head: head(pull, update, words)?,
+        base: update.branch.clone(),
+        title: pull.title.as_ref().map_or_else(|| intent.subject(&changes), fill),
+        body: pull.body.as_ref().map_or_else(
+            || body(words, &changes, &repository.compare_url(&landed.base, &landed.commit)),
+            fill,
+        ),
+        labels: pull.labels.clone(),
+        assignees: pull.assignees.clone(),
+        unchanged: landed.files.is_empty(),
+        auto_merge: pull.auto_merge,
+        squash_message: intent.message(landed),
+    };
+    let opened = engine.forge.pull_request(&repository, &token, &wanted).await?;
+    Ok(Some(proposed(opened)))
+}
+
+/// Closes the pull request for the image where the branch has what is wanted by itself. One whose branch the user
+/// named may hold more than this image, and stays.
+async fn obsolete(
+    engine: &Engine,
+    update: &UpdateManifest,
+    pull: &PullRequest,
+    intent: &Intent,
+    cx: &Cx,
+) -> Result<(), StepError> {
+    if pull.branch.is_some() || update.image.is_none() {
+        return Ok(());
+    }
+    let (repository, token) = super::api::forge(engine, update, cx).await?;
+    let head = head(pull, update, &intent.words)?;
+    engine.forge.close_pull_request(&repository, &token, &head, &update.branch).await?;
+    Ok(())
+}
+
+fn proposed(pull: Pull) -> Proposed {
+    let Pull { number, url, created, auto_merge, warnings } = pull;
+    let merges = match auto_merge {
+        AutoMerge::Off => String::new(),
+        AutoMerge::Scheduled => ", which merges when its checks pass".to_owned(),
+        AutoMerge::Merged => ", which is merged".to_owned(),
+        AutoMerge::Refused(why) => format!(", which does not merge itself: {why}"),
+    };
+    Proposed { number, url, created, merges, warnings }
+}
+
+/// Old and new values, where the image comes from, and who asks.
+fn body(words: &Words, changes: &[FileChange], compare: &str) -> String {
+    let mut text = String::from("| file | value | old | new |\n|---|---|---|---|\n");
+    for FileChange { file, change } in changes {
+        let cell = |value: &str| {
+            if value.is_empty() { String::new() } else { format!("`{}`", value.replace('|', "\\|")) }
+        };
+        let (path, old, new) = (cell(&change.path), cell(&change.old), cell(&change.new));
+        text.push_str(&format!("| {} | {path} | {old} | {new} |\n", cell(file)));
+    }
+    text.push_str(&format!("\n[Compare]({compare})\n"));
+    if let Some((repo, commit)) = &words.source {
+        text.push_str(&format!("\nSource: {commit} of {repo}\n"));
+    }
+    let workflow = match &words.workflow_url {
+        Some(url) => format!("[{}]({url})", words.workflow),
+        None => format!("`{}`", words.workflow),
+    };
+    text.push_str(&format!("\nWorkflow: {workflow}\n"));
+    text
+}
+
+impl From<ForgeError> for StepError {
+    fn from(error: ForgeError) -> Self {
+        Self::new(error.fault(), chain(&error))
+    }
+}

@@ -1,0 +1,133 @@
+//! The texts of a commit and of a pull request, written or made from templates.
+
+use crate::engine::Workflow;
+use crate::git::{Message, trailer};
+use crate::manifest::Change;
+use crate::oci::ImageRef;
+use crate::step::UpdateManifest;
+use crate::step::update_manifest::{Placeholder, Template};
+
+/// More changed values than this are counted, not listed, in a commit's message.
+const LISTED: usize = 20;
+
+/// A value that changes, and in which file.
+pub(super) struct FileChange {
+    pub(super) file: String,
+    pub(super) change: Change,
+}
+
+/// What the templates' placeholders stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Words {
+    pub(super) image: Option<ImageRef>,
+    pub(super) branch: String,
+    /// Repository and commit.
+    pub(super) source: Option<(String, String)>,
+    /// `namespace/name`.
+    pub(super) workflow: String,
+    /// Its page in Argo's UI, where that is known.
+    pub(super) workflow_url: Option<String>,
+}
+
+impl Words {
+    pub(super) fn new(update: &UpdateManifest, workflow: &Workflow, argo_url: Option<&str>) -> Self {
+        let name = format!("{}/{}", workflow.namespace, workflow.name);
+        let page = |url: &str| format!("{}/workflows/{name}?uid={}", url.trim_end_matches('/'), workflow.uid);
+        Self {
+            image: update.image.clone(),
+            branch: update.branch.clone(),
+            source: update.source.as_ref().map(|s| (s.repo.to_string(), s.commit.clone())),
+            workflow_url: argo_url.map(page),
+            workflow: name,
+        }
+    }
+
+    /// `template` with these words, and with what changes.
+    pub(super) fn fill(&self, template: &Template, changes: &[FileChange]) -> String {
+        template.render(|placeholder| self.value(placeholder, changes))
+    }
+
+    fn value(&self, placeholder: Placeholder, changes: &[FileChange]) -> String {
+        let image = self.image.as_ref();
+        let source = self.source.clone().unwrap_or_default();
+        let value = match placeholder {
+            Placeholder::Image => image.map(ToString::to_string),
+            Placeholder::ImageName => image.map(|image| image.repository().to_owned()),
+            Placeholder::Tag => image.and_then(|image| image.tag()).map(str::to_owned),
+            Placeholder::Digest => image.and_then(|image| image.digest()).map(str::to_owned),
+            Placeholder::Branch => Some(self.branch.clone()),
+            Placeholder::Files => Some(files(changes).join(", ")),
+            Placeholder::Changes => Some(listed(changes)),
+            Placeholder::SourceRepo => Some(source.0),
+            Placeholder::SourceCommit => Some(source.1),
+            Placeholder::Workflow => Some(self.workflow.clone()),
+            Placeholder::WorkflowUrl => self.workflow_url.clone(),
+        };
+        value.unwrap_or_default()
+    }
+
+    /// The message where the step has none: what is updated, and each value.
+    pub(super) fn message(&self, changes: &[FileChange]) -> String {
+        format!("{}\n\n{}", self.subject(changes), listed(changes))
+    }
+
+    fn subject(&self, changes: &[FileChange]) -> String {
+        let files = files(changes);
+        match &self.image {
+            Some(image) => format!("Update {} to {}", image.repository(), version(image)),
+            None if files.len() > 3 => format!("Update {} manifests", files.len()),
+            None => format!("Update {}", files.join(", ")),
+        }
+    }
+
+    /// Who wrote, which image of which source, and where.
+    pub(super) fn trailers(&self, manifests: Vec<String>) -> Vec<(String, String)> {
+        let mut trailers = vec![(trailer::WORKFLOW, self.workflow.clone())];
+        if let Some((repo, commit)) = &self.source {
+            trailers.extend([(trailer::SOURCE_REPO, repo.clone()), (trailer::SOURCE_COMMIT, commit.clone())]);
+        }
+        if let Some(image) = &self.image {
+            let tag = image.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+            trailers.push((trailer::IMAGE, format!("{}{tag}", image.name())));
+            trailers.extend(image.digest().map(|digest| (trailer::IMAGE_DIGEST, digest.to_owned())));
+        }
+        trailers.extend(manifests.into_iter().map(|manifest| (trailer::MANIFEST, manifest)));
+        trailers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// The image's tag, or the beginning of its digest.
+fn version(image: &ImageRef) -> String {
+    let short = |digest: &str| digest.chars().take("sha256:".len() + 12).collect();
+    match (image.tag(), image.digest()) {
+        (Some(tag), _) => tag.to_owned(),
+        (None, Some(digest)) => short(digest),
+        (None, None) => "latest".to_owned(),
+    }
+}
+
+/// The files that change, each once.
+fn files(changes: &[FileChange]) -> Vec<&str> {
+    let mut files: Vec<&str> = changes.iter().map(|change| change.file.as_str()).collect();
+    files.dedup();
+    files
+}
+
+/// A line for each value.
+fn listed(changes: &[FileChange]) -> String {
+    let line = |FileChange { file, change }: &FileChange| {
+        let old = if change.old.is_empty() { "(nothing)" } else { change.old.as_str() };
+        format!("{file} {}: {old} -> {}", change.path, change.new)
+    };
+    let mut lines: Vec<String> = changes.iter().take(LISTED).map(line).collect();
+    if changes.len() > LISTED {
+        lines.push(format!("and {} more", changes.len() - LISTED));
+    }
+    lines.join("\n")
+}
+
+/// A commit's message: `text`, the marker if wanted, and the trailers.
+pub(super) fn compose(text: &str, skip_ci: bool, trailers: Vec<(String, String)>) -> Message {
+    let marker = if skip_ci { "\n\n[skip ci]" } else { "" };
+    Message { text: format!("{}{marker}", text.trim_end()), trailers }
+}

@@ -1,0 +1,131 @@
+//! Code forges: pull requests, and commits through an API. One client, two dialects: Gitea and GitHub.
+//!
+//! Every call first looks the repository up, so that a renamed one is written to under its present name and an
+//! archived one is refused with a plain word. A token travels in the `Authorization` header alone, to one host only.
+//! What a call does may be done again: a step that is run twice ends in the same pull request.
+
+mod error;
+mod files;
+mod gitea;
+mod github;
+mod http;
+mod labels;
+mod place;
+mod pulls;
+mod refusal;
+mod repository;
+mod talk;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use error::ForgeError;
+pub use files::{FileWrite, FilesWrite, Person, Written};
+pub use pulls::{AutoMerge, MergeMethod, Pull, PullRequest};
+pub use repository::{BadRepository, Dialect, Repository};
+
+use place::Place;
+use talk::Talk;
+
+/// How to talk to forges.
+#[derive(Debug, Clone)]
+pub struct ForgeOptions {
+    /// PEM certificates trusted besides the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// The limit for TCP and TLS.
+    pub connect_timeout: Duration,
+    /// The limit for one request and its answer.
+    pub timeout: Duration,
+    /// How long a forge may take to find out whether a pull request conflicts; what lasts longer counts as one.
+    pub mergeable_wait: Duration,
+}
+
+impl Default for ForgeOptions {
+    fn default() -> Self {
+        Self {
+            ca_bundle: None,
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            mergeable_wait: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A client for any number of forges. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Forge {
+    http: Arc<http::Http>,
+}
+
+impl Forge {
+    /// A client.
+    ///
+    /// # Errors
+    /// [`ForgeError::Local`] when the CA bundle cannot be read or is not PEM.
+    pub fn new(options: ForgeOptions) -> Result<Self, ForgeError> {
+        Ok(Self { http: Arc::new(http::Http::new(options)?) })
+    }
+
+    /// Opens a pull request, or brings the one that is open between the two branches up to date.
+    ///
+    /// Labels, assignees and auto-merge that cannot be had do not fail the call: see [`Pull::warnings`] and
+    /// [`AutoMerge::Refused`]. Merged by auto-merge, the head branch is deleted (on GitHub where the repository says
+    /// so, or where the merge was possible at once). On Gitea the token needs the scope `write:repository`, for
+    /// labels also `write:issue`; on GitHub `pull_requests=write` and, to merge, `contents=write`.
+    ///
+    /// # Errors
+    /// See [`ForgeError::fault`]; transient ones were already retried.
+    pub async fn pull_request(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        wanted: &PullRequest,
+    ) -> Result<Pull, ForgeError> {
+        let place = self.open(repository, token, "open a pull request in").await?;
+        pulls::ensure(&place, wanted).await
+    }
+
+    /// Closes the open pull request between two branches, for when they do not differ any more; its number, or
+    /// none when there is none.
+    ///
+    /// # Errors
+    /// See [`ForgeError::fault`]; transient ones were already retried.
+    pub async fn close_pull_request(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        head: &str,
+        base: &str,
+    ) -> Result<Option<u64>, ForgeError> {
+        let place = self.open(repository, token, "close a pull request of").await?;
+        pulls::close(&place, head, base).await
+    }
+
+    /// Makes one commit of several files through the forge's API; Gitea only.
+    ///
+    /// # Errors
+    /// [`ForgeError::Conflict`] when a file, or the new branch, is not what the request takes it for: read again and
+    /// repeat. Else see [`ForgeError::fault`]; transient ones were already retried.
+    pub async fn write_files(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        write: &FilesWrite,
+    ) -> Result<Written, ForgeError> {
+        let branch = write.new_branch.as_ref().unwrap_or(&write.branch);
+        let place = self.open(repository, token, &format!("write to branch `{branch}` of")).await?;
+        files::write(&place, write).await
+    }
+
+    async fn open(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        action: &str,
+    ) -> Result<Place, ForgeError> {
+        Place::open(Talk::new(self.http.clone(), repository, token, action)?).await
+    }
+}

@@ -1,0 +1,49 @@
+//! GitHub's pull requests.
+
+use http::Method;
+use serde_json::json;
+
+use crate::forge::error::ForgeError;
+use crate::forge::pulls::{PullWire, UserWire};
+use crate::forge::talk::Talk;
+
+#[derive(serde::Deserialize)]
+struct IssueWire {
+    assignees: Vec<UserWire>,
+}
+
+/// The open pull request between two branches of the repository. A `head` that it cannot read is ignored, so what
+/// comes is looked at.
+pub(in crate::forge) async fn find(
+    talk: &Talk,
+    head: &str,
+    base: &str,
+) -> Result<Option<PullWire>, ForgeError> {
+    let from = format!("{}:{head}", talk.repository.owner());
+    let call = talk.call(Method::GET, &["pulls"]);
+    let call = call.query(&[("state", "open"), ("head", &from), ("base", base)]);
+    let pulls: Vec<PullWire> = talk.ask(&call).await?.json()?;
+    Ok(pulls.into_iter().find(|pull| pull.is_between(head, base)))
+}
+
+/// Assigns people; GitHub passes over those without access to the repository.
+pub(in crate::forge) async fn assign(
+    talk: &Talk,
+    number: u64,
+    missing: &[String],
+    warnings: &mut Vec<String>,
+) {
+    let call = talk.call(Method::POST, &["issues", &number.to_string(), "assignees"]);
+    let answer = talk.ask(&call.body(json!({"assignees": missing}))).await;
+    match answer.and_then(|answer| answer.json::<IssueWire>()) {
+        Err(error) => warnings.push(format!("{error}: {} were not assigned", missing.join(", "))),
+        Ok(issue) => {
+            let is_there = |login: &str| issue.assignees.iter().any(|a| a.login.eq_ignore_ascii_case(login));
+            let passed_over = missing.iter().filter(|login| !is_there(login));
+            warnings.extend(passed_over.map(|login| {
+                let at = talk.at();
+                format!("cannot {at}: GitHub passed over `{login}`; check the name and their access")
+            }));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where a repository is on its forge, read from the URL that it is cloned by.
+
+mod clone_url;
+
+use std::fmt;
+
+use url::Url;
+
+use clone_url::CloneUrl;
+
+/// Which API a forge speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Gitea's `/api/v1`, also Forgejo's.
+    Gitea,
+    /// GitHub's REST and GraphQL APIs, of github.com or an Enterprise Server.
+    GitHub,
+}
+
+impl Dialect {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gitea => "Gitea",
+            Self::GitHub => "GitHub",
+        }
+    }
+}
+
+/// A repository of a forge. Holds no secret; `Display` is `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Repository {
+    dialect: Dialect,
+    api: Url,
+    web: Url,
+    owner: String,
+    name: String,
+}
+
+/// Why a URL does not name a repository of a forge. No variant repeats the URL, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRepository {
+    /// A login inside the URL would end in logs and links.
+    #[error(
+        "a repository URL must not contain a user name or password: give the token as a secret reference"
+    )]
+    Login,
+    /// Not a URL of the forms that a forge's repository is cloned by.
+    #[error(
+        "the repository URL does not name a forge's repository: expected https://host/owner/name.git, \
+         ssh://git@host/owner/name.git or git@host:owner/name.git"
+    )]
+    Malformed,
+    /// The base of the API.
+    #[error("the forge's API URL is not usable: expected something like https://gitea.example.com/api/v1")]
+    Api,
+}
+
+impl Repository {
+    /// The repository that is cloned from `url`.
+    ///
+    /// Without `dialect`, github.com and APIs that end in `/api/v3` are GitHub's, all else is Gitea. Without `api`,
+    /// the API is where the forge has it by default: `/api/v1` below Gitea's root, `api.github.com`, and `/api/v3`
+    /// of a GitHub Enterprise Server. An SSH URL tells neither scheme nor port of the web server: https on its
+    /// default port is assumed unless `api` says otherwise.
+    ///
+    /// # Errors
+    /// [`BadRepository`], which does not repeat the URL.
+    pub fn from_clone_url(
+        url: &str,
+        dialect: Option<Dialect>,
+        api: Option<&str>,
+    ) -> Result<Self, BadRepository> {
+        let CloneUrl { mut web, ssh, owner, name } = url.parse()?;
+        let api = api.map(parse_api).transpose()?;
+        let dialect = dialect.unwrap_or_else(|| guess(&web, api.as_ref()));
+        if let Some(api) = api.as_ref().filter(|_| ssh) {
+            web = web_of(api);
+        }
+        let api = api.unwrap_or_else(|| default_api(dialect, &web));
+        Ok(Self { dialect, api, web, owner, name })
+    }
+
+    /// Which API the forge speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// A user or an organisation.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The name without `.git`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The page that shows what lies between two commits, branches or tags; both forges spell it the same.
+    pub fn compare_url(&self, old: &str, new: &str) -> String {
+        let range = format!("{old}...{new}");
+        let path = [&self.owner, &self.name, "compare"];
+        below(&self.web, path.into_iter().chain(range.split('/'))).into()
+    }
+
+    /// The same repository under the name that the server now has for it.
+    pub(super) fn renamed(&self, full_name: &str) -> Option<Self> {
+        let (owner, name) = full_name.split_once('/')?;
+        Some(Self { owner: owner.to_owned(), name: name.to_owned(), ..self.clone() })
+    }
+
+    /// Scheme, host and port of the API, for messages.
+    pub(super) fn server(&self) -> String {
+        self.api.origin().ascii_serialization()
+    }
+
+    /// `repos/{owner}/{name}/…` of the API; each segment is encoded as one.
+    pub(super) fn api_url(&self, segments: &[&str]) -> Url {
+        let repo = ["repos", &self.owner, &self.name];
+        below(&self.api, repo.into_iter().chain(segments.iter().copied()))
+    }
+
+    /// GitHub's GraphQL endpoint: `/graphql` beside the REST API, `/api/graphql` on an Enterprise Server, whose REST
+    /// API is at `/api/v3` (GitHub docs, "Forming calls with GraphQL").
+    pub(super) fn graphql_url(&self) -> Url {
+        let mut url = self.api.clone();
+        let root = url.path().trim_end_matches('/');
+        let path = format!("{}/graphql", root.strip_suffix("/v3").unwrap_or(root));
+        url.set_path(&path);
+        url
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+fn parse_api(text: &str) -> Result<Url, BadRepository> {
+    let url = Url::parse(text).map_err(|_| BadRepository::Api)?;
+    let extra = url.query().is_some() || url.fragment().is_some();
+    let login = !url.username().is_empty() || url.password().is_some();
+    let http = matches!(url.scheme(), "http" | "https");
+    if http && !extra && !login { Ok(url) } else { Err(BadRepository::Api) }
+}
+
+fn guess(web: &Url, api: Option<&Url>) -> Dialect {
+    let enterprise = |api: &Url| {
+        api.host_str() == Some("api.github.com") || api.path().trim_end_matches('/').ends_with("/api/v3")
+    };
+    match web.host_str() == Some("github.com") || api.is_some_and(enterprise) {
+        true => Dialect::GitHub,
+        false => Dialect::Gitea,
+    }
+}
+
+fn default_api(dialect: Dialect, web: &Url) -> Url {
+    match dialect {
+        Dialect::Gitea => below(web, ["api", "v1"]),
+        Dialect::GitHub if web.host_str() == Some("github.com") => {
+            let mut api = web.clone();
+            // Cannot fail: both hosts are plain names under one scheme.
+            let _ = api.set_host(Some("api.github.com"));
+            api
+        }
+        Dialect::GitHub => below(web, ["api", "v3"]),
+    }
+}
+
+/// The root of the web pages beside an API.
+fn web_of(api: &Url) -> Url {
+    let mut web = api.clone();
+    if web.host_str() == Some("api.github.com") {
+        let _ = web.set_host(Some("github.com"));
+    }
+    let path = web.path().trim_end_matches('/');
+    let root = ["/api/v1", "/api/v3"].iter().find_map(|tail| path.strip_suffix(tail)).unwrap_or(path);
+    let root = root.to_owned();
+    web.set_path(&root);
+    web
+}
+
+/// `base` with more segments, each encoded as one.
+fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests;

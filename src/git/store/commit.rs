@@ -1,0 +1,95 @@
+//! Making a commit, and the pack of what is new in it.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use git2::{Buf, Oid, Repository, Signature};
+
+use super::super::error::GitError;
+use super::super::request::Identity;
+use super::super::signing::SigningKey;
+use super::{Inner, libgit};
+
+/// What to commit.
+pub(in crate::git) struct Change {
+    /// The commit below.
+    pub(in crate::git) parent: Oid,
+    /// Path, file mode and new content.
+    pub(in crate::git) files: Vec<(String, git2::FileMode, Vec<u8>)>,
+    pub(in crate::git) author: Identity,
+    pub(in crate::git) committer: Identity,
+    pub(in crate::git) message: String,
+    pub(in crate::git) signing_key: Option<SigningKey>,
+}
+
+impl Inner {
+    /// Makes the commit; its id and a pack of what the server does not have.
+    pub(in crate::git) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
+        let repo = &self.repo;
+        let failed = libgit("make the commit");
+        let parent = repo.find_commit(change.parent).map_err(&failed)?;
+        let old_tree = parent.tree().map_err(&failed)?;
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        let mut fresh = BTreeSet::new();
+        for (path, mode, content) in &change.files {
+            let blob = repo.blob(content).map_err(&failed)?;
+            fresh.insert(blob);
+            update.upsert(path.as_str(), blob, *mode);
+        }
+        let root = update.create_updated(repo, &old_tree).map_err(&failed)?;
+        let new_tree = repo.find_tree(root).map_err(&failed)?;
+        for (path, ..) in &change.files {
+            fresh.extend(directories(repo, &new_tree, path).map_err(&failed)?);
+        }
+        let (author, committer) = (signature(&change.author)?, signature(&change.committer)?);
+        let buffer = repo
+            .commit_create_buffer(&author, &committer, &change.message, &new_tree, &[&parent])
+            .map_err(&failed)?;
+        let oid = write_commit(repo, &buffer, change.signing_key.as_ref())?;
+        fresh.insert(oid);
+        Ok((oid, pack(repo, &fresh).map_err(libgit("pack the commit"))?))
+    }
+}
+
+/// Stores a commit's bytes, signed where there is a key.
+fn write_commit(repo: &Repository, buffer: &[u8], key: Option<&SigningKey>) -> Result<Oid, GitError> {
+    let failed = libgit("make the commit");
+    let Some(key) = key else {
+        let odb = repo.odb().map_err(&failed)?;
+        return odb.write(git2::ObjectType::Commit, buffer).map_err(failed);
+    };
+    let signature = key.sign(buffer).map_err(|e| GitError::Input { what: e.to_string() })?;
+    let text = std::str::from_utf8(buffer).map_err(|e| GitError::local("sign the commit", e))?;
+    repo.commit_signed(text, signature.trim_end(), None).map_err(failed)
+}
+
+/// The trees from the root down to the directory that holds `path`.
+fn directories(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<Vec<Oid>, git2::Error> {
+    let (mut oids, mut tree) = (vec![root.id()], root.clone());
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in parts {
+        let Some(id) = tree.get_name(part).map(|entry| entry.id()) else { break };
+        oids.push(id);
+        tree = repo.find_tree(id)?;
+    }
+    Ok(oids)
+}
+
+fn signature(who: &Identity) -> Result<Signature<'static>, GitError> {
+    let name = format!("{} <{}>", who.name, who.email);
+    Signature::now(&who.name, &who.email).map_err(|e| GitError::Input {
+        what: format!("`{}` cannot sign a commit: {}; give a name and an e-mail address", name, e.message()),
+    })
+}
+
+fn pack(repo: &Repository, oids: &BTreeSet<Oid>) -> Result<Bytes, git2::Error> {
+    let mut builder = repo.packbuilder()?;
+    builder.set_threads(1);
+    for oid in oids {
+        builder.insert_object(*oid, None)?;
+    }
+    let mut buffer = Buf::new();
+    builder.write_buf(&mut buffer)?;
+    Ok(Bytes::copy_from_slice(&buffer))
+}

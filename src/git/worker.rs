@@ -1,0 +1,235 @@
+//! A lane's task: read the tip, apply everybody's edits, push one commit if the tip is still there.
+//!
+//! A lost race is answered by reading again and applying the *edits* again, never by merging text. Whether a commit
+//! landed is read from the server's ref: a push's own answer can be lost, or wrong.
+
+mod compose;
+mod ground;
+mod send;
+mod settle;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::Git;
+use super::draft::Id;
+use super::error::GitError;
+use super::lanes::{Lane, full_name};
+use super::read::{Reach, Reader};
+use super::request::WriteBack;
+use super::supersede::Orders;
+use super::writer::{Leaves, Outcome, Writer};
+use compose::Written;
+use send::Prepared;
+use settle::Sent;
+
+/// Outages that one commit sits out.
+const MAX_OUTAGES: u32 = 5;
+/// The longest pause after the first lost race, and after many, where a try is short.
+const FIRST_WINDOW: Duration = Duration::from_millis(80);
+const LAST_WINDOW: Duration = Duration::from_secs(3);
+/// A try that took longer was held up by something else than the push.
+const LONG_TRY: Duration = Duration::from_secs(1);
+/// Commits that one store of objects serves.
+const KEPT: u32 = 200;
+/// How long the ref is asked for after a push of unknown outcome, whatever the writers' deadlines.
+const CONFIRM: Duration = Duration::from_secs(30);
+
+/// Works for a lane until nobody is queued.
+pub(super) async fn work(git: Git, request: Arc<WriteBack>, mut lane: Lane) {
+    match Reader::new(&git, &request).await {
+        Ok(reader) => Worker::new(git, request, lane, reader).run().await,
+        Err(error) => loop {
+            for writer in lane.take() {
+                writer.answer(Err(error.clone().into()));
+            }
+            if lane.leave() {
+                return;
+            }
+        },
+    }
+}
+
+struct Worker {
+    git: Git,
+    /// Of the lane's first writer: what it has in common with the others.
+    request: Arc<WriteBack>,
+    lane: Lane,
+    reader: Reader,
+    writers: BTreeMap<Id, Writer>,
+    next_id: Id,
+    /// Writers that one commit may hold: fewer after a refusal, to find out whom it is meant for.
+    at_most: usize,
+    /// Whether the server was seen to refuse a forced update.
+    adds_only: bool,
+    /// Pushed commits of unknown outcome, and what to answer should they have landed.
+    sent: Vec<Sent>,
+    /// Until when the outcome of the last push has to be known.
+    confirm_by: Option<Instant>,
+    orders: Orders,
+    /// Histories at the tips of this try.
+    written: BTreeMap<(String, Reach), Arc<Written>>,
+    /// Commits since the store was empty.
+    kept: u32,
+}
+
+/// How a try ended, short of an error.
+enum Tried {
+    Done,
+    Again(String),
+}
+
+impl Worker {
+    fn new(git: Git, request: Arc<WriteBack>, lane: Lane, reader: Reader) -> Self {
+        Self {
+            git,
+            request,
+            lane,
+            reader,
+            writers: BTreeMap::new(),
+            next_id: 0,
+            at_most: usize::MAX,
+            adds_only: false,
+            sent: Vec::new(),
+            confirm_by: None,
+            orders: Orders::default(),
+            written: BTreeMap::new(),
+            kept: 0,
+        }
+    }
+
+    async fn run(mut self) {
+        let (mut outages, mut lost) = (0, 0);
+        loop {
+            self.join();
+            self.retire();
+            if self.writers.is_empty() && self.lane.leave() {
+                return;
+            }
+            let begun = Instant::now();
+            let why = match self.once().await {
+                Ok(Tried::Done) => {
+                    (outages, lost) = (0, 0);
+                    self.renew().await;
+                    continue;
+                }
+                Ok(Tried::Again(why)) => why,
+                Err(error) if error.is_unavailable() && outages < MAX_OUTAGES => {
+                    outages += 1;
+                    self.reader.reset();
+                    error.to_string()
+                }
+                Err(error) => {
+                    (outages, lost) = (0, 0);
+                    self.fail(&error);
+                    continue;
+                }
+            };
+            let pause = pause(lost, begun.elapsed());
+            lost += 1;
+            self.note(&why, pause);
+            sleep(pause).await;
+        }
+    }
+
+    /// Empties the store now and then, for a branch that is written all day.
+    async fn renew(&mut self) {
+        self.written.clear();
+        self.kept += 1;
+        if self.kept < KEPT || !self.sent.is_empty() {
+            return;
+        }
+        match Reader::new(&self.git, &self.request).await {
+            Ok(reader) => (self.reader, self.kept, self.orders) = (reader, 0, Orders::default()),
+            Err(error) => tracing::warn!(%error, "going on with the old store"),
+        }
+    }
+
+    /// Takes in everybody who is queued.
+    fn join(&mut self) {
+        for writer in self.lane.take() {
+            self.writers.insert(self.next_id, writer);
+            self.next_id += 1;
+        }
+    }
+
+    /// Lets go whoever left, came too late or is stopped.
+    fn retire(&mut self) {
+        if self.confirm_by.is_some_and(|limit| Instant::now() >= limit) {
+            self.reopen();
+        }
+        let leaving: Vec<_> = self.writers.iter().filter_map(|(id, w)| Some((*id, w.leaves()?))).collect();
+        for (id, leaves) in leaving {
+            match leaves {
+                Leaves::Gone => drop(self.writers.remove(&id)),
+                Leaves::With(error) => self.answer(id, Err(error.into())),
+            }
+        }
+        if self.writers.is_empty() {
+            self.sent.clear();
+        }
+    }
+
+    fn answer(&mut self, id: Id, outcome: Outcome) {
+        if let Some(writer) = self.writers.remove(&id) {
+            writer.answer(outcome);
+        }
+    }
+
+    fn fail(&mut self, error: &GitError) {
+        self.reader.reset();
+        self.sent.clear();
+        self.confirm_by = None;
+        for (_, writer) in std::mem::take(&mut self.writers) {
+            writer.answer(Err(error.clone().into()));
+        }
+    }
+
+    /// No push is under way any more.
+    fn reopen(&mut self) {
+        self.confirm_by = None;
+        self.writers.values().for_each(|writer| writer.reopen(None));
+    }
+
+    fn note(&self, why: &str, pause: Duration) {
+        self.writers.values().filter(|_| self.confirm_by.is_none()).for_each(|w| w.reopen(Some(why)));
+        let (writers, pause_ms) = (self.writers.len(), pause.as_millis());
+        tracing::info!(writers, pause_ms, "commit did not land: {why}");
+    }
+
+    /// The branch that is pushed to.
+    fn target(&self) -> String {
+        full_name(self.request.head.as_ref().unwrap_or(&self.request.branch))
+    }
+
+    async fn once(&mut self) -> Result<Tried, GitError> {
+        let limit = self.writers.values().map(|w| w.request.deadline).chain(self.confirm_by).max();
+        let Some(limit) = limit else { return Ok(Tried::Done) };
+        let (turns, repo) = (self.git.turns.clone(), self.request.repo.to_string());
+        let Ok(_turn) = timeout_at(limit, turns.turn(&repo, &self.target())).await else {
+            return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
+        };
+        match timeout_at(limit, self.prepare()).await {
+            Ok(Ok(Prepared::Ready(ready))) => self.send(*ready).await,
+            Ok(Ok(Prepared::Done)) => Ok(Tried::Done),
+            Ok(Ok(Prepared::Again(why))) => Ok(Tried::Again(why)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                // It was cut off in the middle of an answer.
+                self.reader.reset();
+                Ok(Tried::Again("the branch was not read in time".to_owned()))
+            }
+        }
+    }
+}
+
+/// A pause before another try: any time within a window, so that those who met do not meet again. The window is as
+/// long as the last try, for so long another's takes too, and doubles: the more one loses the more there are who race.
+fn pause(lost: u32, took: Duration) -> Duration {
+    let took = took.clamp(FIRST_WINDOW, LONG_TRY);
+    let window = took.saturating_mul(1 << lost.min(16));
+    window.min(LAST_WINDOW.max(took * 8)).mul_f64(fastrand::f64())
+}

@@ -1,0 +1,200 @@
+//! Everybody's edits on the files of one commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::draft::{Draft, Id, Part, Plain, apply};
+use super::super::error::GitError;
+use super::super::message::{Group, groups};
+use super::super::read::Reach;
+use super::super::request::{Landed, WriteError};
+use super::super::supersede::Claim;
+use super::super::tree::Entry;
+use super::Worker;
+use super::ground::Ground;
+
+/// The trailers in a branch's history, newest first.
+pub(super) struct Written {
+    groups: Vec<Group>,
+    /// Whether there are more below.
+    more: bool,
+}
+
+/// What the source's history says against a change.
+enum Against {
+    /// A newer commit is in the draft: the answer waits for its push.
+    Beside(String),
+    /// A newer commit is on the branch.
+    Before(String),
+    /// It could not be asked.
+    Failed(GitError),
+}
+
+impl Worker {
+    /// The edits of everybody, applied in turn. Who fails, or has nothing to do, is answered.
+    pub(super) async fn draft(&mut self, ground: &Ground) -> Result<Draft, GitError> {
+        let files = self.files(&ground.base).await?;
+        let plain = files.values().flatten().map(|p| (p.entry.path.clone(), p.clone())).collect();
+        let mut draft = Draft::new(ground.base.clone(), ground.branch.clone(), plain);
+        let paths = |files: Vec<Plain>| files.into_iter().map(|p| p.entry.path).collect();
+        let files: BTreeMap<Id, Vec<String>> =
+            files.into_iter().map(|(id, files)| (id, paths(files))).collect();
+        self.compare_ahead(&draft, ground, &files).await?;
+        for (id, paths) in files {
+            self.edit(&mut draft, ground, id, &paths).await?;
+        }
+        Ok(draft)
+    }
+
+    /// The files of each writer. Whose files cannot be edited is answered.
+    async fn files(&mut self, tip: &str) -> Result<BTreeMap<Id, Vec<Plain>>, GitError> {
+        if self.writers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.reader.checkout(tip).await?;
+        // Whoever came while the trees were read is in time.
+        self.join();
+        let (ids, wanted): (Vec<Id>, Vec<_>) =
+            self.writers.iter().take(self.at_most).map(|(id, w)| (*id, w.request.files.clone())).unzip();
+        let selected: Vec<_> = ids.into_iter().zip(self.reader.select(tip, wanted).await?).collect();
+        let entries =
+            selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned().collect();
+        let contents = self.reader.contents(tip, entries).await?;
+        let mut files = BTreeMap::new();
+        for (id, found) in selected {
+            let read = |entry: &Entry| contents.get(&entry.path).cloned();
+            let found = found.and_then(|found| found.iter().filter_map(read).collect::<Result<Vec<_>, _>>());
+            match found {
+                Ok(found) => drop(files.insert(id, found)),
+                Err(error) => self.answer(id, Err(error.into())),
+            }
+        }
+        Ok(files)
+    }
+
+    /// Asks at once whatever several writers would ask one after the other about their sources. For that their edits
+    /// run once more, on the files as they are.
+    async fn compare_ahead(
+        &mut self,
+        draft: &Draft,
+        ground: &Ground,
+        files: &BTreeMap<Id, Vec<String>>,
+    ) -> Result<(), GitError> {
+        let from = |id: &Id| {
+            let writer = self.writers.get(id).filter(|w| w.request.source.is_some())?;
+            Some((*id, Arc::clone(&writer.request), Arc::clone(&writer.edit)))
+        };
+        let writers: Vec<_> = files.keys().filter_map(from).collect();
+        if writers.len() < 2 {
+            return Ok(());
+        }
+        let mut pairs = Vec::new();
+        for (id, request, edit) in writers {
+            let paths = files.get(&id).map(Vec::as_slice).unwrap_or_default();
+            // A failed edit is told of when it runs in its turn.
+            let Ok((changes, message)) = apply(edit, draft.files(paths, true)).await else { continue };
+            let claim = Claim::new(request.source.as_ref(), &message).filter(|_| !changes.is_empty());
+            let Some(claim) = claim else { continue };
+            for tip in ground.histories() {
+                let theirs = self.last_writers(tip, claim.clone()).await?;
+                pairs.extend(theirs.into_iter().map(|theirs| (claim.source().clone(), theirs)));
+            }
+        }
+        self.orders.learn(&self.git, pairs).await;
+        Ok(())
+    }
+
+    /// One writer's edit. Only what concerns everybody is an error here.
+    async fn edit(
+        &mut self,
+        draft: &mut Draft,
+        ground: &Ground,
+        id: Id,
+        paths: &[String],
+    ) -> Result<(), GitError> {
+        let Some(writer) = self.writers.get(&id) else { return Ok(()) };
+        let (attempts, request) = (writer.attempt(), Arc::clone(&writer.request));
+        let (changes, message) =
+            match apply(Arc::clone(&writer.edit), draft.files(paths, request.dry_run)).await {
+                Ok(edited) => edited,
+                Err(error) => {
+                    self.answer(id, Err(error));
+                    return Ok(());
+                }
+            };
+        if changes.is_empty() && draft.is_touched(paths) && !request.dry_run {
+            draft.ride(id, attempts, None);
+            return Ok(());
+        }
+        let claim = Claim::new(request.source.as_ref(), &message).filter(|_| !changes.is_empty());
+        let against = match claim {
+            Some(claim) => self.against(draft, ground, claim).await?,
+            None => None,
+        };
+        let nothing = draft.nothing(attempts);
+        match against {
+            Some(Against::Beside(commit)) if !request.dry_run => draft.ride(id, attempts, Some(commit)),
+            Some(Against::Beside(commit) | Against::Before(commit)) => {
+                self.answer(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
+            }
+            Some(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
+            None if changes.is_empty() || request.dry_run => {
+                self.answer(id, Ok(Landed { changed: !changes.is_empty(), files: changes, ..nothing }));
+            }
+            None => draft.add(Part { id, attempts, changes, message }),
+        }
+        Ok(())
+    }
+
+    /// Whether a newer source commit was written to one of the claim's places: in this draft or in a branch's history.
+    async fn against(
+        &mut self,
+        draft: &Draft,
+        ground: &Ground,
+        claim: Claim,
+    ) -> Result<Option<Against>, GitError> {
+        let mut beside = claim.clone();
+        let writers = beside.last_writers(draft.parts.iter().rev().map(|part| &part.message.trailers));
+        match self.orders.newer(&self.git, &claim, writers).await {
+            Ok(None) => {}
+            Ok(Some(commit)) => return Ok(Some(Against::Beside(commit))),
+            Err(error) => return Ok(Some(Against::Failed(error))),
+        }
+        for (n, tip) in ground.histories().enumerate() {
+            // What the draft overwrites was compared when it was drafted; another branch is looked at for itself.
+            let claim = if n == 0 { beside.clone() } else { claim.clone() };
+            let writers = self.last_writers(tip, claim.clone()).await?;
+            match self.orders.newer(&self.git, &claim, writers).await {
+                Ok(None) => {}
+                Ok(Some(commit)) => return Ok(Some(Against::Before(commit))),
+                Err(error) => return Ok(Some(Against::Failed(error))),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn last_writers(&mut self, tip: &str, mut claim: Claim) -> Result<Vec<String>, GitError> {
+        let mut writers = Vec::new();
+        for reach in [Reach::Near, Reach::Far] {
+            let written = self.written(tip, reach).await?;
+            writers.extend(claim.last_writers(written.groups.iter()));
+            if !claim.is_open() || !written.more {
+                break;
+            }
+        }
+        Ok(writers)
+    }
+
+    /// What was written to the branch at `tip`; every writer of a batch asks for it.
+    async fn written(&mut self, tip: &str, reach: Reach) -> Result<Arc<Written>, GitError> {
+        let key = (tip.to_owned(), reach);
+        if let Some(written) = self.written.get(&key) {
+            return Ok(Arc::clone(written));
+        }
+        let (history, more) = self.reader.history(tip, reach).await?;
+        let groups = history.iter().flat_map(|commit| groups(&commit.message).into_iter().rev()).collect();
+        let written = Arc::new(Written { groups, more });
+        self.written.insert(key, Arc::clone(&written));
+        Ok(written)
+    }
+}

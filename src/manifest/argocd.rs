@@ -1,0 +1,193 @@
+//! Argo CD: Helm parameters and values of Applications, ApplicationSets and `.argocd-source` files.
+
+mod block;
+
+use super::error::{EditError, Place, Places, Refusal};
+use super::file::File;
+use super::lookup::{self, Found, Looked};
+use super::object;
+use super::parser::Kind;
+use super::path::{Path, Segment};
+use super::splice::Splice;
+use super::stream::Stream;
+use super::{Edit, FileProblem, plan};
+
+/// A place that may hold a `helm` mapping.
+struct Source {
+    found: Found,
+    /// What a list of places calls it.
+    name: String,
+}
+
+/// The splices that set the Helm parameter `name`.
+pub(super) fn parameter(
+    file: &File<'_>,
+    application: Option<&str>,
+    name: &str,
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    plan::check_value(label, &edit.value)?;
+    let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
+    let path = Path::new(vec![key("helm"), key("parameters"), item, key("value")]);
+    if edit.create && application.is_none() && file.stream.events().is_empty() {
+        let wish = plan::Wish { edit, label, typed: false };
+        return plan::scalar(file, Vec::new(), &path, &wish);
+    }
+    one(file, application, &[path], edit, label)
+}
+
+/// The splices that set the Helm value at `path`.
+pub(super) fn values(
+    file: &File<'_>,
+    application: Option<&str>,
+    path: &Path,
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    plan::check_value(label, &edit.value)?;
+    let stream = &file.stream;
+    let with = |source: &Source, name| {
+        let helm = object::child(stream, source.found.node, "helm")?;
+        object::child(stream, helm, name)
+    };
+    let mut sources = sources(file, application, label)?;
+    let has_values = |source: &Source| with(source, "valuesObject").or(with(source, "values")).is_some();
+    if sources.iter().any(has_values) {
+        sources.retain(has_values);
+    }
+    let places =
+        |all: &[&Source]| Places::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())));
+    let text = Path::new(vec![key("helm"), key("values")]);
+    let objects = Path::new([&[key("helm"), key("valuesObject")], path.segments()].concat());
+    let mut hits: Vec<(&Source, Vec<Splice>)> = Vec::new();
+    let mut missing = None;
+    for source in &sources {
+        // Argo CD ignores `values` where there is a `valuesObject` (util/helm, `ValuesYAML`).
+        let result = if with(source, "valuesObject").is_some() || with(source, "values").is_none() {
+            let wish = plan::Wish { edit, label, typed: false };
+            plan::scalar(file, vec![source.found.clone()], &objects, &wish)
+        } else {
+            let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
+            block::plan(file, &found, path, edit, label)
+        };
+        match result {
+            Ok(splices) => hits.push((source, splices)),
+            Err(error @ EditError::Refused { refusal: Refusal::Missing(_), .. }) => {
+                missing = missing.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let all: Vec<&Source> = hits.iter().map(|(source, _)| *source).collect();
+    match (all.as_slice(), missing) {
+        ([_], _) => Ok(hits.pop().map(|(_, splices)| splices).unwrap_or_default()),
+        ([first, ..], _) => {
+            Err(Refusal::Several { places: places(&all) }.at(stream.place(first.found.node), label))
+        }
+        ([], Some(error)) => Err(error),
+        ([], None) => Err(FileProblem::Empty.at(Place::START)),
+    }
+}
+
+fn key(key: &str) -> Segment {
+    Segment::Key(key.to_owned())
+}
+
+/// The splices that set the one scalar that a source has at one of `paths`.
+fn one(
+    file: &File<'_>,
+    application: Option<&str>,
+    paths: &[Path],
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    let stream = &file.stream;
+    let sources = sources(file, application, label)?;
+    let mut hits = Vec::new();
+    let mut gaps = Vec::new();
+    for source in &sources {
+        for path in paths {
+            match lookup::look(stream, vec![source.found.clone()], path, label)? {
+                Looked::Found(found) => hits.push((source, found)),
+                Looked::Gap(gap) => gaps.push((source, gap)),
+            }
+        }
+    }
+    let places =
+        |all: Vec<&Source>| Places::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())));
+    match hits.as_slice() {
+        [(_, found)] => Ok(plan::set(file, found, &edit.value, label, false)?.into_iter().collect()),
+        [(first, _), ..] => {
+            let all = places(hits.iter().map(|(source, _)| *source).collect());
+            Err(Refusal::Several { places: all }.at(stream.place(first.found.node), label))
+        }
+        [] => {
+            let depth = gaps.iter().map(|(_, gap)| gap.depth).max().unwrap_or_default();
+            gaps.retain(|(_, gap)| gap.depth == depth);
+            match gaps.as_slice() {
+                [(_, gap)] if edit.create => {
+                    let path = paths.first().ok_or_else(|| FileProblem::Empty.at(Place::START))?;
+                    super::create::plan(file, gap, path, &edit.value, label).map(|splice| vec![splice])
+                }
+                [(first, _), _, ..] if edit.create => {
+                    let all = places(gaps.iter().map(|(source, _)| *source).collect());
+                    Err(Refusal::Several { places: all }.at(stream.place(first.found.node), label))
+                }
+                [(_, gap), ..] => Err(gap.refusal.clone().at(gap.place, label)),
+                [] => Err(FileProblem::Empty.at(Place::START)),
+            }
+        }
+    }
+}
+
+/// Every source of the Applications that fit, or the root of an `.argocd-source` file.
+fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Vec<Source>, EditError> {
+    let stream = &file.stream;
+    let all = object::all(stream);
+    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Place::START)) };
+    let mut sources = Vec::new();
+    for found in &all {
+        let kind = object::text(stream, found.node, "kind");
+        let meta = object::child(stream, found.node, "metadata");
+        let name = meta.and_then(|meta| object::text(stream, meta, "name"));
+        let path: &[&str] = match kind {
+            Some("Application") => &["spec"],
+            Some("ApplicationSet") => &["spec", "template", "spec"],
+            None if application.is_none() => {
+                sources.push(Source { found: found.clone(), name: "the top level".to_owned() });
+                continue;
+            }
+            _ => continue,
+        };
+        if application.is_some_and(|wanted| name != Some(wanted)) {
+            continue;
+        }
+        let path = Path::new(path.iter().map(|step| key(step)).collect());
+        if let Ok(spec) = lookup::walk(stream, found.clone(), &path) {
+            let name = object::name(stream, found.node).unwrap_or_default();
+            of_spec(stream, &spec, &name, &mut sources);
+        }
+    }
+    if sources.is_empty() {
+        let has = all.iter().filter_map(|f| Some((stream.place(f.node), object::name(stream, f.node)?)));
+        let refusal = Refusal::NoSuch { what: "Application with a source", has: Places::of(has) };
+        return Err(refusal.at(stream.place(first.node), label));
+    }
+    Ok(sources)
+}
+
+/// `source`, and the items of `sources`.
+fn of_spec(stream: &Stream, spec: &Found, name: &str, sources: &mut Vec<Source>) {
+    let mut push = |found, path: &str| sources.push(Source { found, name: format!("{name} {path}") });
+    if let Ok(found) = lookup::walk(stream, spec.clone(), &Path::new(vec![key("source")])) {
+        push(found, "source");
+    }
+    let Ok(list) = lookup::walk(stream, spec.clone(), &Path::new(vec![key("sources")])) else { return };
+    if matches!(stream.kind(list.node), Kind::SequenceStart { .. }) {
+        let around = [list.around.as_slice(), &[list.node]].concat();
+        for (at, node) in stream.children(list.node).enumerate() {
+            push(Found { node, key: None, around: around.clone() }, &format!("sources[{at}]"));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! How the neighbours write: quotes and indentation.
+
+use crate::manifest::file::File;
+use crate::manifest::parser::{Event, Kind, Style};
+use crate::manifest::quote;
+
+/// How a new key or value is written.
+pub(super) struct Layout {
+    key: Style,
+    value: Style,
+    /// Columns by which a mapping is indented in its parent.
+    pub(super) step: usize,
+    /// Columns by which a list is indented in its parent.
+    pub(super) list_step: usize,
+    newline: &'static str,
+}
+
+impl Layout {
+    /// The layout of a file without any neighbour.
+    pub(super) fn plain(file: &File<'_>) -> Self {
+        let style = file.style(Style::Plain);
+        Self { key: style, value: style, step: 2, list_step: 2, newline: file.newline() }
+    }
+
+    /// The layout that the pairs of the mapping `node` have, and the indentation that the file has.
+    pub(super) fn of(file: &File<'_>, node: usize) -> Self {
+        let plain = Self::plain(file);
+        let (step, list_step) = steps(file.stream.events());
+        let mut layout = Self {
+            step: step.unwrap_or(plain.step),
+            list_step: list_step.unwrap_or(plain.list_step),
+            ..plain
+        };
+        if let Kind::MappingStart { .. } = file.stream.kind(node) {
+            for (key, value) in file.stream.pairs(node) {
+                layout.key = style(file, key).unwrap_or(layout.key);
+                layout.value = style(file, value).unwrap_or(layout.value);
+            }
+        }
+        layout
+    }
+
+    pub(super) fn key(&self, key: &str) -> String {
+        quote::render(key, self.key, false)
+    }
+
+    pub(super) fn value(&self, value: &str) -> String {
+        quote::render(value, self.value, false)
+    }
+
+    pub(super) fn flow_key(&self, key: &str) -> String {
+        quote::render(key, self.key, true)
+    }
+
+    pub(super) fn flow_value(&self, value: &str) -> String {
+        quote::render(value, self.value, true)
+    }
+
+    pub(super) fn newline(&self) -> &'static str {
+        self.newline
+    }
+
+    /// A line break and the indentation of the next line.
+    pub(super) fn margin(&self, indent: usize) -> String {
+        format!("{}{}", self.newline, " ".repeat(indent))
+    }
+}
+
+fn style(file: &File<'_>, node: usize) -> Option<Style> {
+    match file.stream.kind(node) {
+        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => None,
+        Kind::Scalar { style, .. } => Some(file.style(*style)),
+        Kind::Alias(_) => Some(Style::Plain),
+        _ => None,
+    }
+}
+
+/// By how much the first mapping and the first list below a key are indented.
+fn steps(events: &[Event]) -> (Option<usize>, Option<usize>) {
+    let (mut mapping, mut list) = (None, None);
+    for pair in events.windows(2) {
+        let [Event { kind: Kind::Scalar { .. }, place: key, .. }, Event { kind, place, .. }] = pair else {
+            continue;
+        };
+        if place.line <= key.line {
+            continue;
+        }
+        let columns = place.column.checked_sub(key.column);
+        match kind {
+            Kind::MappingStart { flow: false, .. } => mapping = mapping.or(columns.filter(|c| *c > 0)),
+            Kind::SequenceStart { flow: false, .. } => list = list.or(columns),
+            _ => {}
+        }
+        if mapping.is_some() && list.is_some() {
+            break;
+        }
+    }
+    (mapping, list)
+}

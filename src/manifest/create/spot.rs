@@ -1,0 +1,191 @@
+//! Where an addition goes in the text.
+
+use std::ops::Range;
+
+use super::Addition;
+use crate::manifest::file::File;
+use crate::manifest::lookup::Gap;
+use crate::manifest::parser::{Kind, Style};
+use crate::manifest::plan;
+use crate::manifest::splice::Expect;
+
+type Written = (Range<usize>, String, Expect);
+
+/// The bytes and events of `addition` at the gap's nearest node, or why it does not fit there.
+pub(super) fn splice(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, &'static str> {
+    let node = gap.nearest.node;
+    match file.stream.kind(node) {
+        Kind::Scalar { .. } => grow(file, gap, addition),
+        Kind::MappingStart { flow: true, .. } => {
+            let (at, separator) = flow_spot(file, node, '{')?;
+            let text = format!("{separator}{}", addition.flow_pair(addition.steps));
+            Ok((at..at, text, add(file, node, addition, false)))
+        }
+        Kind::SequenceStart { flow: true, .. } => {
+            let (at, separator) = flow_spot(file, node, '[')?;
+            let text = format!("{separator}{}", addition.flow_item(addition.steps));
+            Ok((at..at, text, add(file, node, addition, true)))
+        }
+        Kind::SequenceStart { .. } => {
+            let start = file.stream.event(node).span.start;
+            if !file.text[start..].starts_with('-') {
+                return Err("its list does not begin with `-`");
+            }
+            let indent = file.before(start).chars().count();
+            let (at, text) =
+                after(file, node, indent, &addition.block_item(addition.steps, indent), addition)?;
+            Ok((at..at, text, add(file, node, addition, true)))
+        }
+        _ => {
+            let indent = key_indent(file, node)?;
+            let (at, text) =
+                after(file, node, indent, &addition.block_pair(addition.steps, indent), addition)?;
+            Ok((at..at, text, add(file, node, addition, false)))
+        }
+    }
+}
+
+fn add(file: &File<'_>, node: usize, addition: &Addition<'_>, item: bool) -> Expect {
+    let wanted =
+        if item { addition.item_events(addition.steps) } else { addition.pair_events(addition.steps) };
+    Expect::Add { at: file.stream.end(node), wanted }
+}
+
+/// The column at which the keys of a block mapping stand.
+fn key_indent(file: &File<'_>, mapping: usize) -> Result<usize, &'static str> {
+    let (key, _) = file.stream.pairs(mapping).last().ok_or("its mapping has no key yet")?;
+    if matches!(file.stream.kind(key), Kind::Scalar { style: Style::Literal | Style::Folded, .. }) {
+        return Err("the key before it is a block scalar");
+    }
+    let before = file.before(file.stream.event(key).span.start);
+    if before.bytes().all(|b| matches!(b, b' ' | b'-')) {
+        return Ok(before.len());
+    }
+    Err("the key before it does not begin its line")
+}
+
+/// The place behind the last line of a block collection, and `text` with the line breaks that it needs there.
+fn after(
+    file: &File<'_>,
+    collection: usize,
+    indent: usize,
+    text: &str,
+    addition: &Addition<'_>,
+) -> Result<(usize, String), &'static str> {
+    let margin = addition.layout.margin(indent);
+    let last = last_leaf(file, collection);
+    let span = file.stream.event(last).span.clone();
+    if let Kind::Scalar { style: Style::Literal | Style::Folded, .. } = file.stream.kind(last) {
+        let block = &file.text[span.clone()];
+        let header = block.lines().next().unwrap_or_default();
+        let ends = block.ends_with(['\r', '\n']);
+        if header.split('#').next().unwrap_or_default().contains('+') {
+            let pad = " ".repeat(indent);
+            let text = format!("{pad}{text}{}", addition.layout.newline());
+            return if ends {
+                Ok((span.end, text))
+            } else {
+                Err("the text before it has no final line break")
+            };
+        }
+        if !ends && !header.contains('-') {
+            return Err("the text before it has no final line break");
+        }
+        return Ok((file.line_end(span.start + block.trim_end().len()), format!("{margin}{text}")));
+    }
+    let end = file.line_end(span.end);
+    let rest = file.text[span.end..end].trim();
+    if !rest.is_empty() && !rest.starts_with('#') {
+        return Err("more follows on the line before it");
+    }
+    Ok((end, format!("{margin}{text}")))
+}
+
+/// The last event within a block collection that has text of its own.
+fn last_leaf(file: &File<'_>, collection: usize) -> usize {
+    let mut at = file.stream.end(collection);
+    while matches!(file.stream.kind(at), Kind::MappingEnd | Kind::SequenceEnd) && at > collection {
+        let event = file.stream.event(at);
+        if file.text[event.span.clone()].ends_with([']', '}']) {
+            break;
+        }
+        at -= 1;
+    }
+    at
+}
+
+/// The place behind the last item of a collection in brackets, and what separates a new one from it.
+fn flow_spot(file: &File<'_>, collection: usize, bracket: char) -> Result<(usize, String), &'static str> {
+    let open = file.stream.event(collection).span.clone();
+    if !file.text[open.clone()].ends_with(bracket) {
+        return Err("its mapping is a pair without braces");
+    }
+    let Some(first) = file.stream.children(collection).last() else { return Ok((open.end, String::new())) };
+    let (start, value) = match bracket {
+        '{' => file.stream.pairs(collection).last().unwrap_or((first, first)),
+        _ => (first, first),
+    };
+    let span = &file.stream.event(value).span;
+    let end = match file.stream.kind(value) {
+        Kind::Scalar { .. } if span.is_empty() => return Err("the value before it is empty"),
+        Kind::Scalar { .. } | Kind::Alias(_) => span.end,
+        _ => file.stream.event(file.stream.end(value)).span.end,
+    };
+    let before = file.before(file.stream.event(start).span.start);
+    let rest = file.text[end..file.line_end(end)].trim();
+    let own_line = before.trim().is_empty() && matches!(rest, "" | ",") && file.text.contains(['\r', '\n']);
+    Ok((end, if own_line { format!(",{}{before}", file.newline()) } else { ", ".to_owned() }))
+}
+
+/// A collection in the place of null.
+fn grow(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, &'static str> {
+    let found = &gap.nearest;
+    let expect = Expect::Grow { node: found.node, wanted: addition.value_events(addition.steps) };
+    let Some(&parent) = found.around.last() else { return root(file, found.node, addition, expect) };
+    if plan::is_flow(&file.stream, parent) {
+        let (range, text) = plan::bytes(file, found, addition.flow_value(addition.steps))
+            .map_err(|_| "its key has no `:`")?;
+        return Ok((range, text, expect));
+    }
+    let Some(key) = found.key else { return Err("its list item is empty") };
+    let before = file.before(file.stream.event(key).span.start);
+    if !before.bytes().all(|b| matches!(b, b' ' | b'-')) {
+        return Err("its key does not begin its line");
+    }
+    let colon = plan::after_indicator(file, found).ok_or("its key has no `:`")?;
+    let content = file.stream.event(found.node).span.end.max(colon);
+    let end = file.line_end(content);
+    let rest = &file.text[content..end];
+    if !rest.trim().is_empty() && !rest.trim_start().starts_with('#') {
+        return Err("more follows on its line");
+    }
+    if file.text[colon..content].contains(['\r', '\n', '#']) {
+        return Err("its value does not stand on the line of its key");
+    }
+    let is_list = matches!(addition.steps.first(), Some(crate::manifest::path::Segment::Item { .. }));
+    let indent = before.len() + if is_list { addition.layout.list_step } else { addition.layout.step };
+    let lines = match is_list {
+        true => addition.block_item(addition.steps, indent),
+        false => addition.block_pair(addition.steps, indent),
+    };
+    Ok((colon..end, format!("{rest}{}{lines}", addition.layout.margin(indent)), expect))
+}
+
+/// The content of a document that has none, behind its comments.
+fn root(
+    file: &File<'_>,
+    node: usize,
+    addition: &Addition<'_>,
+    expect: Expect,
+) -> Result<Written, &'static str> {
+    let span = file.stream.event(node).span.clone();
+    if !span.is_empty() || file.json {
+        return Err("its document is null");
+    }
+    let is_list = matches!(addition.steps.first(), Some(crate::manifest::path::Segment::Item { .. }));
+    let lines =
+        if is_list { addition.block_item(addition.steps, 0) } else { addition.block_pair(addition.steps, 0) };
+    let newline = addition.layout.newline();
+    let lead = if file.before(span.start).is_empty() { "" } else { newline };
+    Ok((span.clone(), format!("{lead}{lines}{newline}"), expect))
+}

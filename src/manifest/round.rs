@@ -1,0 +1,54 @@
+//! Edits that do not meet are made together; an edit that meets another one waits for the next round.
+
+use std::collections::HashMap;
+
+use super::error::{EditError, Place, Refusal};
+use super::file::File;
+use super::plan;
+use super::splice::{Expect, Splice};
+use super::{Edit, Stream};
+
+/// Which edits were made in earlier rounds.
+pub(super) struct Rounds {
+    made: Vec<bool>,
+}
+
+impl Rounds {
+    pub(super) fn of(edits: &[Edit]) -> Self {
+        Self { made: vec![false; edits.len()] }
+    }
+
+    /// The splices of the next round, in the order of the file. None means that every edit says what the file
+    /// says, and so also that the file reads back as each edit wants it.
+    pub(super) fn next(&mut self, file: &File<'_>, edits: &[Edit]) -> Result<Vec<Splice>, EditError> {
+        let mut round: Vec<Splice> = Vec::new();
+        let mut taken = HashMap::new();
+        for (edit, made) in edits.iter().zip(&mut self.made) {
+            let splices = match plan::plan(file, edit, edits) {
+                // It may have set the very name by which its target is found.
+                Err(_) if *made => continue,
+                planned => planned?,
+            };
+            let Some(first) = splices.first() else { continue };
+            if *made {
+                return Err(set_twice(&file.stream, first));
+            }
+            match splices.iter().find_map(|s| taken.get(&s.expect.event()).map(|is_set| (s, *is_set))) {
+                Some((splice @ Splice { expect: Expect::Set { .. }, .. }, true)) => {
+                    return Err(set_twice(&file.stream, splice));
+                }
+                Some(_) => continue,
+                None => *made = true,
+            }
+            taken.extend(splices.iter().map(|s| (s.expect.event(), matches!(s.expect, Expect::Set { .. }))));
+            round.extend(splices);
+        }
+        round.sort_by_key(|splice| splice.expect.event());
+        Ok(round)
+    }
+}
+
+fn set_twice(stream: &Stream, splice: &Splice) -> EditError {
+    let place = stream.events().get(splice.expect.event()).map_or(Place::START, |event| event.place);
+    Refusal::SetTwice.at(place, &splice.change.path)
+}

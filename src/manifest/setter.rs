@@ -1,0 +1,129 @@
+//! Flux's setter comments: `image: a/b:v1 # {"$imagepolicy": "NAMESPACE:POLICY"}`.
+//!
+//! A comment belongs to the scalar before it on its line, as in Flux (fluxcd.io, "Image Update Automations",
+//! "Commit and push updates"). A part behind a third colon, `tag`, `name` or `digest`, sets only that part.
+
+use std::collections::BTreeMap;
+
+use super::error::{EditError, Place, Places, Refusal};
+use super::file::File;
+use super::image::Reference;
+use super::lookup::Found;
+use super::parser::Kind;
+use super::splice::Splice;
+use super::{Edit, FileProblem, plan};
+
+const KEY: &str = "$imagepolicy";
+
+/// A scalar and the setter in its comment.
+struct Marked {
+    node: usize,
+    setter: String,
+}
+
+/// The splices that set every scalar whose comment names `setter`.
+pub(super) fn plan(
+    file: &File<'_>,
+    setter: &str,
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    let wanted = Reference::wanted(edit, label)?;
+    let all = marked(file);
+    let place = |node| file.stream.place(node);
+    let hits: Vec<&Marked> = all.iter().filter(|marked| fits(&marked.setter, setter)).collect();
+    if hits.is_empty() {
+        if file.stream.events().is_empty() {
+            return Err(FileProblem::Empty.at(Place::START));
+        }
+        let has = Places::of(all.iter().map(|marked| (place(marked.node), marked.setter.clone())));
+        return Err(Refusal::NoSuch { what: "setter comment", has }.at(Place::START, label));
+    }
+    let mut splices = Vec::new();
+    let nodes: Vec<usize> = hits.iter().map(|marked| marked.node).collect();
+    for (marked, found) in hits.iter().zip(found(file, &nodes)) {
+        let value = value(&wanted, &marked.setter, file.stream.scalar(marked.node).unwrap_or_default())
+            .map_err(|refusal| refusal.at(place(marked.node), label))?;
+        splices.extend(plan::set(file, &found, &value, label, false)?);
+    }
+    Ok(splices)
+}
+
+/// Whether a comment's setter is the target's, or a part of it.
+fn fits(comment: &str, setter: &str) -> bool {
+    let part = comment.strip_prefix(setter);
+    part.is_some_and(|part| matches!(part, "" | ":tag" | ":name" | ":digest"))
+}
+
+fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refusal> {
+    let lacks = |part| Refusal::LacksPart { part };
+    match setter.splitn(3, ':').nth(2) {
+        Some("tag") => wanted.tag.map(str::to_owned).ok_or(lacks("tag")),
+        Some("digest") => wanted.digest.map(str::to_owned).ok_or(lacks("digest")),
+        // `:tag` and `@digest` alone keep the name.
+        Some(_) if wanted.name.is_empty() => Ok(old.to_owned()),
+        Some(_) => Ok(wanted.name.to_owned()),
+        None => match wanted.over(old)? {
+            image if image.starts_with([':', '@']) => Err(lacks("name")),
+            image => Ok(image),
+        },
+    }
+}
+
+/// All scalars with a setter comment, in the order of the file.
+fn marked(file: &File<'_>) -> Vec<Marked> {
+    let events = file.stream.events();
+    let mut marked = Vec::new();
+    // A scalar has one comment, however many markers are in it.
+    let mut seen = None;
+    for (at, _) in file.text.match_indices(KEY) {
+        let mut node = events.partition_point(|event| event.span.start <= at);
+        while node > 0 && !matches!(events[node - 1].kind, Kind::Scalar { .. } | Kind::Alias(_)) {
+            node -= 1;
+        }
+        let Some(node) = node.checked_sub(1) else { continue };
+        if seen.replace(node) == Some(node) {
+            continue;
+        }
+        let end = events[node].span.end;
+        let Some(between) = file.text.get(end..at) else { continue };
+        let comment = between.trim_start_matches([' ', '\t']);
+        if between.contains(['\r', '\n']) || comment.len() == between.len() || !comment.starts_with('#') {
+            continue;
+        }
+        let comment = &file.text[end..file.line_end(at)];
+        let setter = serde_json::from_str(comment.trim_start().trim_start_matches('#'));
+        let setter = setter.ok().and_then(|mut map: BTreeMap<String, String>| map.remove(KEY));
+        marked.extend(setter.map(|setter| Marked { node, setter }));
+    }
+    marked
+}
+
+/// Each of `nodes`, which are in the order of the file, with the collections around it.
+fn found(file: &File<'_>, nodes: &[usize]) -> Vec<Found> {
+    let mut nodes = nodes.iter().copied().peekable();
+    // Collections that are open: the node, its children so far, and the last child.
+    let mut open: Vec<(usize, usize, usize)> = Vec::new();
+    let mut all = Vec::new();
+    for (at, event) in file.stream.events().iter().enumerate() {
+        if matches!(event.kind, Kind::MappingEnd | Kind::SequenceEnd) {
+            open.pop();
+            continue;
+        }
+        let parent = open.last().copied();
+        if nodes.next_if_eq(&at).is_some() {
+            let is_value = |(node, count, _): &(usize, usize, usize)| {
+                count % 2 == 1 && matches!(file.stream.kind(*node), Kind::MappingStart { .. })
+            };
+            let key = parent.filter(is_value).map(|(_, _, key)| key);
+            all.push(Found { node: at, key, around: open.iter().map(|(node, ..)| *node).collect() });
+        }
+        if let Some((_, count, last)) = open.last_mut() {
+            (*count, *last) = (*count + 1, at);
+        }
+        if matches!(event.kind, Kind::MappingStart { .. } | Kind::SequenceStart { .. }) {
+            open.push((at, 0, at));
+        }
+    }
+    all
+}

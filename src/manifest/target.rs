@@ -1,0 +1,107 @@
+//! What an edit can name, and how it is written on one line: `KIND:SELECTOR`.
+
+mod text;
+
+use super::path::Path;
+
+pub use text::TargetError;
+
+/// Where a value stands. Displays as it is read, on one line:
+///
+/// ```text
+/// helm:image.tag                          image:controller.image
+/// kustomize:shop/api:newTag               object:Deployment/api/shop:spec.replicas
+/// container:Deployment/api:web            parameter:image.tag, parameter:shop:image.tag
+/// values:shop:image.tag                   setter:flux-system:podinfo
+/// ```
+///
+/// A name that holds a separator, a quote, white space or one of `= [ ]` is written in `"…"`, with `\"` and
+/// `\\` inside.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A scalar of a Helm values file, or of any YAML or JSON file.
+    Helm(Path),
+    /// The image at a path, whatever its shape: one string such as `registry/repository:tag@digest`, or a
+    /// mapping with `repository` (or `name`) and `tag`, `digest`, `registry`. The value is an image reference,
+    /// or `:tag`, `@digest`, `:tag@digest`, which keep the name.
+    Image(Path),
+    /// A field of the `images[]` entry named `image` in a kustomization. A field that the entry lacks is
+    /// added after its last one.
+    Kustomize {
+        /// The entry's `name`, compared as a whole; it may hold `:` for a port.
+        image: String,
+        /// Which field of the entry.
+        field: KustomizeField,
+    },
+    /// A scalar of one object of the file. A number or boolean there stays one, unlike in Helm values.
+    Object {
+        /// The object.
+        object: Object,
+        /// From the object's top level.
+        path: Path,
+    },
+    /// The image of a container, init container or ephemeral container, or of an Argo template with a
+    /// `container` or `script`; the value is as for [`Target::Image`].
+    Container {
+        /// The object that holds it.
+        object: Object,
+        /// The container's name; of a `container` or `script` without one, the template's.
+        container: String,
+    },
+    /// A Helm parameter's `value` in an Argo CD Application, an ApplicationSet or an `.argocd-source` file.
+    Parameter {
+        /// The Application's (or ApplicationSet's) name, where the file has several.
+        application: Option<String>,
+        /// The parameter's `name`.
+        name: String,
+    },
+    /// A Helm value in an Argo CD Application: in `helm.valuesObject`, or else inside the text of
+    /// `helm.values: |`.
+    Values {
+        /// The Application's (or ApplicationSet's) name, where the file has several.
+        application: Option<String>,
+        /// From the values' top level.
+        path: Path,
+    },
+    /// Every scalar with the line comment `# {"$imagepolicy": "NAMESPACE:POLICY"}`, as Flux reads it: it gets
+    /// the image reference, or behind `…:tag`, `…:name`, `…:digest` that part of it. A target that ends in a
+    /// part sets only the comments that do.
+    Setter(String),
+}
+
+/// What an `images[]` entry can set, in kustomize's spelling (kustomize, api/types/image.go).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KustomizeField {
+    /// `newTag`. Refused on an entry that keeps a `digest`: kustomize would write `name:newTag@digest`
+    /// (api/filters/imagetag/updater.go), and the digest alone decides what runs.
+    NewTag,
+    /// `newName`.
+    NewName,
+    /// `digest`. An existing `newTag` stays: current kustomize writes `name:newTag@digest`, older releases
+    /// leave the tag out (kustomize issue 5664), and both run the digest.
+    Digest,
+}
+
+impl KustomizeField {
+    pub(in crate::manifest) const ALL: [Self; 3] = [Self::NewTag, Self::NewName, Self::Digest];
+
+    /// The key as kustomize spells it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::NewTag => "newTag",
+            Self::NewName => "newName",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+/// A Kubernetes object of a file, displayed and read as `KIND/NAME` or `KIND/NAME/NAMESPACE`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Object {
+    /// `kind`.
+    pub kind: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`; none fits any.
+    pub namespace: Option<String>,
+}

@@ -1,0 +1,243 @@
+//! Targets as text, both ways.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{KustomizeField, Object, Target};
+use crate::manifest::Edit;
+use crate::manifest::path::PathError;
+
+const KINDS: &str = "`helm`, `image`, `kustomize`, `object`, `container`, `parameter`, `values` and `setter`";
+
+/// A target that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The part before the first colon is none of the kinds.
+    #[error("`{kind}` is no kind of target; there are {KINDS}, as in `helm:image.tag`")]
+    Kind {
+        /// What stands there.
+        kind: String,
+    },
+    /// The path in it is wrong.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The target lacks a part or has one too many.
+    #[error("`{target}` is not a target of the form `{form}`")]
+    Form {
+        /// The target as it was given.
+        target: String,
+        /// How such a target reads.
+        form: &'static str,
+    },
+    /// An edit without a value.
+    #[error("`{edit}` sets no value; write `TARGET=VALUE`, as in `helm:image.tag=v2`")]
+    NoValue {
+        /// The edit as it was given.
+        edit: String,
+    },
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(target: &str) -> Result<Self, TargetError> {
+        let (kind, rest) = target.split_once(':').unwrap_or((target, ""));
+        let read = Reader { target, rest };
+        match kind {
+            "helm" => Ok(Self::Helm(rest.parse()?)),
+            "image" => Ok(Self::Image(rest.parse()?)),
+            "kustomize" => read.kustomize(),
+            "object" => {
+                let (object, path) = read.object("object:KIND/NAME[/NAMESPACE]:PATH")?;
+                Ok(Self::Object { object, path: path.parse()? })
+            }
+            "container" => {
+                let form = "container:KIND/NAME[/NAMESPACE]:CONTAINER";
+                let (object, name) = read.object(form)?;
+                Ok(Self::Container { object, container: read.word(name, form)? })
+            }
+            "parameter" => {
+                let form = "parameter:[APPLICATION:]NAME";
+                let (application, name) = read.application(form)?;
+                Ok(Self::Parameter { application, name: read.word(name, form)? })
+            }
+            "values" => {
+                let (application, path) = read.application("values:[APPLICATION:]PATH")?;
+                Ok(Self::Values { application, path: path.parse()? })
+            }
+            "setter" => Ok(Self::Setter(read.word(rest, "setter:NAMESPACE:POLICY")?)),
+            kind => Err(TargetError::Kind { kind: kind.escape_debug().to_string() }),
+        }
+    }
+}
+
+struct Reader<'a> {
+    target: &'a str,
+    /// Behind the kind.
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn kustomize(&self) -> Result<Target, TargetError> {
+        let form = "kustomize:IMAGE:newTag|newName|digest";
+        let (image, field) = self.rest.rsplit_once(':').ok_or_else(|| self.error(form))?;
+        let field = KustomizeField::ALL.into_iter().find(|known| known.key() == field);
+        let image = self.word(image, form)?;
+        Ok(Target::Kustomize { image, field: field.ok_or_else(|| self.error(form))? })
+    }
+
+    fn object(&self, form: &'static str) -> Result<(Object, &'a str), TargetError> {
+        let (object, rest) = split(self.rest, ':').ok_or_else(|| self.error(form))?;
+        Ok((read_object(object).ok_or_else(|| self.error(form))?, rest))
+    }
+
+    /// What comes before the first colon, if there is one, and what comes behind.
+    fn application(&self, form: &'static str) -> Result<(Option<String>, &'a str), TargetError> {
+        match split(self.rest, ':') {
+            None => Ok((None, self.rest)),
+            Some(("", rest)) => Ok((None, rest)),
+            Some((application, rest)) => Ok((Some(self.word(application, form)?), rest)),
+        }
+    }
+
+    fn word(&self, word: &str, form: &'static str) -> Result<String, TargetError> {
+        unquoted(word).ok_or_else(|| self.error(form))
+    }
+
+    fn error(&self, form: &'static str) -> TargetError {
+        TargetError::Form { target: self.target.escape_debug().to_string(), form }
+    }
+}
+
+impl FromStr for Object {
+    type Err = TargetError;
+
+    fn from_str(object: &str) -> Result<Self, TargetError> {
+        let target = || object.escape_debug().to_string();
+        read_object(object)
+            .ok_or_else(|| TargetError::Form { target: target(), form: "KIND/NAME[/NAMESPACE]" })
+    }
+}
+
+fn read_object(object: &str) -> Option<Object> {
+    let (kind, rest) = split(object, '/')?;
+    let (name, namespace) = split(rest, '/').map_or((rest, None), |(name, rest)| (name, Some(rest)));
+    if namespace.is_some_and(|namespace| split(namespace, '/').is_some()) {
+        return None;
+    }
+    let namespace = namespace.map_or(Some(None), |namespace| unquoted(namespace).map(Some))?;
+    Some(Object { kind: unquoted(kind)?, name: unquoted(name)?, namespace })
+}
+
+/// `TARGET=VALUE`, split at the first `=` outside of quotes and brackets; adds nothing that is missing.
+impl FromStr for Edit {
+    type Err = TargetError;
+
+    fn from_str(edit: &str) -> Result<Self, TargetError> {
+        let no_value = || TargetError::NoValue { edit: edit.escape_debug().to_string() };
+        let (target, value) = split(edit, '=').ok_or_else(no_value)?;
+        Ok(Self::new(target.parse()?, value))
+    }
+}
+
+/// Splits at the first `separator` outside of quotes and brackets.
+fn split(text: &str, separator: char) -> Option<(&str, &str)> {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            c if c == separator && depth == 0 => return Some((&text[..at], &text[at + c.len_utf8()..])),
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A name as it is, or in `"…"`; never empty unless in quotes, and without control characters.
+fn unquoted(word: &str) -> Option<String> {
+    if word.is_empty() || word.contains(char::is_control) {
+        return None;
+    }
+    let Some(inner) = word.strip_prefix('"') else {
+        return (!word.contains('"')).then(|| word.to_owned());
+    };
+    let mut name = String::new();
+    let mut chars = inner.chars();
+    loop {
+        match chars.next()? {
+            '"' => return chars.next().is_none().then_some(name),
+            '\\' => name.push(chars.next().filter(|c| matches!(c, '"' | '\\'))?),
+            c => name.push(c),
+        }
+    }
+}
+
+/// A name, in quotes where it would not be read back without.
+struct Word<'a>(&'a str, &'static [char]);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(name, separators) = self;
+        let odd =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '[' | ']') || separators.contains(&c);
+        if name.is_empty() || name.contains(odd) {
+            return write!(f, "\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+        f.write_str(name)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helm(path) => write!(f, "helm:{path}"),
+            Self::Image(path) => write!(f, "image:{path}"),
+            Self::Kustomize { image, field } => write!(f, "kustomize:{}:{field}", Word(image, &[])),
+            Self::Object { object, path } => write!(f, "object:{object}:{path}"),
+            Self::Container { object, container } => {
+                write!(f, "container:{object}:{}", Word(container, &[]))
+            }
+            Self::Parameter { application, name } => {
+                write_application(f, "parameter", application.as_deref(), &Word(name, &[':']).to_string())
+            }
+            Self::Values { application, path } => {
+                write_application(f, "values", application.as_deref(), &path.to_string())
+            }
+            Self::Setter(setter) => write!(f, "setter:{}", Word(setter, &[])),
+        }
+    }
+}
+
+/// `values::a:b` has no application: the path itself holds the colon.
+fn write_application(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    application: Option<&str>,
+    rest: &str,
+) -> fmt::Result {
+    match application {
+        Some(name) => write!(f, "{kind}:{}:{rest}", Word(name, &[':'])),
+        None if split(rest, ':').is_some() => write!(f, "{kind}::{rest}"),
+        None => write!(f, "{kind}:{rest}"),
+    }
+}
+
+impl fmt::Display for KustomizeField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separators = &['/', ':'];
+        write!(f, "{}/{}", Word(&self.kind, separators), Word(&self.name, separators))?;
+        self.namespace.as_ref().map_or(Ok(()), |namespace| write!(f, "/{}", Word(namespace, separators)))
+    }
+}

@@ -1,0 +1,127 @@
+//! How a change is proposed instead of pushed, and how the forge's API is reached.
+
+use super::template::{Placeholder, Reader, Template};
+use crate::forge::{Dialect, MergeMethod};
+use crate::step::node::Node;
+use crate::step::{InvalidStep, SecretRef, files};
+
+/// A pull request: one per head branch, updated and not piled up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PullRequest {
+    /// The head branch's name; by default `argo-buildkit/BRANCH/IMAGE-NAME`.
+    pub branch: Option<Template>,
+    /// The title; by default the commit's subject.
+    pub title: Option<Template>,
+    /// The body, in Markdown; the engine writes one when absent.
+    pub body: Option<Template>,
+    /// Labels to add, by name.
+    pub labels: Vec<String>,
+    /// Users to assign, by login name.
+    pub assignees: Vec<String>,
+    /// Whether it merges itself once its checks pass, and how.
+    pub auto_merge: Option<MergeMethod>,
+}
+
+/// The API of the repository's forge.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForgeApi {
+    /// Which API it is; without it `github.com` is GitHub, everything else Gitea.
+    pub dialect: Option<Dialect>,
+    /// Its address, such as `https://gitea.example.com/api/v1`; without it the repository's host.
+    pub url: Option<String>,
+    /// The token; without it the step's `secret`.
+    pub secret: Option<SecretRef>,
+}
+
+const METHODS: &[(&str, MergeMethod)] =
+    &[("merge", MergeMethod::Merge), ("squash", MergeMethod::Squash), ("rebase", MergeMethod::Rebase)];
+
+const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
+
+impl PullRequest {
+    /// A map, all of whose fields may be left out.
+    pub(super) fn read(node: Node<'_>, texts: Reader) -> Result<Self, InvalidStep> {
+        let mut fields = node.fields(&["branch", "title", "body", "labels", "assignees", "auto-merge"])?;
+        Ok(Self {
+            branch: fields.optional("branch").map(|node| head(node, texts)).transpose()?,
+            title: fields.optional("title").map(|node| title(node, texts)).transpose()?,
+            body: fields.optional("body").map(|node| texts.text(node)).transpose()?,
+            labels: fields.or_default("labels", words)?,
+            assignees: fields.or_default("assignees", words)?,
+            auto_merge: fields.optional("auto-merge").map(auto_merge).transpose()?.flatten(),
+        })
+    }
+}
+
+impl ForgeApi {
+    /// `{kind, url, secret}`, or the kind alone as a string.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        if !crate::step::names::is_map(&node) {
+            return Ok(Self { dialect: Some(node.one_of(DIALECTS)?), ..Self::default() });
+        }
+        let mut fields = node.fields(&["kind", "url", "secret"])?;
+        Ok(Self {
+            dialect: fields.optional("kind").map(|node| node.one_of(DIALECTS)).transpose()?,
+            url: fields.optional("url").map(|node| node.checked(address)).transpose()?,
+            secret: fields.optional("secret").map(SecretRef::read).transpose()?,
+        })
+    }
+}
+
+/// One line, so without the placeholder that is several.
+fn title(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
+    without(node.clone(), texts.line(node)?, &[Placeholder::Changes], "cannot stand in one line")
+}
+
+/// A branch's name, checked with plain words in place of its placeholders.
+fn head(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
+    let template = texts.line(node.clone())?;
+    let example = template.render(|placeholder| placeholder.name().to_owned());
+    files::branch(&example).map_err(|problem| node.refuse(problem))?;
+    let odd = [
+        Placeholder::Files,
+        Placeholder::Changes,
+        Placeholder::WorkflowUrl,
+        Placeholder::SourceRepo,
+        Placeholder::Digest,
+    ];
+    without(node, template, &odd, "cannot stand in a branch's name")
+}
+
+/// `template`, unless one of `odd` is in it.
+fn without(
+    node: Node<'_>,
+    template: Template,
+    odd: &[Placeholder],
+    problem: &str,
+) -> Result<Template, InvalidStep> {
+    let found = template.placeholders().find(|placeholder| odd.contains(placeholder));
+    match found {
+        Some(odd) => Err(node.refuse(format!("`$({})` {problem}", odd.name()))),
+        None => Ok(template),
+    }
+}
+
+fn words(node: Node<'_>) -> Result<Vec<String>, InvalidStep> {
+    node.words()?.into_iter().filter(|node| !node.is_absent()).map(Node::word).collect()
+}
+
+/// `true` is what the merge button does.
+fn auto_merge(node: Node<'_>) -> Result<Option<MergeMethod>, InvalidStep> {
+    if let Ok(wanted) = node.clone().bool() {
+        return Ok(wanted.then_some(MergeMethod::Default));
+    }
+    node.one_of(METHODS).map(Some)
+}
+
+/// An address without a login.
+fn address(word: &str) -> Result<String, String> {
+    let url: url::Url = word.parse().map_err(|bad| format!("is not a URL: {bad}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("is not an http(s) address".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a login; name a `secret` instead".into());
+    }
+    Ok(word.trim_end_matches('/').to_owned())
+}

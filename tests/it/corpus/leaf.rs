@@ -1,0 +1,36 @@
+//! What an edit may leave behind in the data.
+
+use serde_json::Value;
+
+/// Whether `leaf` can be what the edit `target = value` writes: the value; of an image, what it gives of it.
+pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
+    let kind = target.split(':').next().unwrap_or_default();
+    match (kind, leaf) {
+        ("image" | "container" | "setter", Value::String(text)) => is_image(value, text),
+        ("parameter", Value::String(text)) => text == value || target.ends_with(&format!(":{text}")),
+        (_, Value::String(text)) => text == value,
+        ("object", Value::Number(number)) => number.to_string() == value,
+        ("object", Value::Bool(bool)) => bool.to_string() == value,
+        _ => false,
+    }
+}
+
+/// The keys that may hold `target`'s leaf; any where a comment marks it.
+pub(crate) fn is_at(target: &str, place: &str) -> bool {
+    let step = place.rsplit('/').next().unwrap_or_default();
+    let last = |target: &str| target.trim_end_matches([']', '"']).ends_with(step);
+    match target.split(':').next().unwrap_or_default() {
+        "image" => ["registry", "repository", "name", "tag", "digest"].contains(&step) || last(target),
+        "container" => step == "image",
+        "parameter" => step == "name" || step == "value",
+        "setter" => true,
+        _ => last(target),
+    }
+}
+
+/// One string keeps at most its name; a part of a mapping stands in the reference.
+fn is_image(value: &str, text: &str) -> bool {
+    let part = |sign: &str| value.contains(&format!("{sign}{text}"));
+    !text.is_empty()
+        && (text.ends_with(value) || value.starts_with(text) || part(":") || part("@") || part("/"))
+}
