@@ -119,7 +119,9 @@ async fn a_sidecar_killed_mid_build_is_resumed_with_one_result() {
     let node = next.drive(&workflow, &step).await;
     expect_phase(&node, "Succeeded");
     assert_eq!(shop.digest("1").await.unwrap(), output(&node, "digest"));
-    assert_eq!(output(&node, "cached-steps"), "1", "the finished step was not run again");
+    // The slow step is cached too if it ended before the daemon saw that its first client is gone.
+    let cached = output(&node, "cached-steps");
+    assert!(["1", "2"].contains(&cached.as_str()), "the finished step was run again: {cached} cached");
 
     // And once more, after the end: the result is in the daemon's history, and nothing is built.
     let builds = histories(daemon.address()).len();
