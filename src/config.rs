@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
-use crate::kube::Secrets;
+use crate::kube::{Cluster, Secrets};
 use crate::metrics::Metrics;
 use crate::oci::{LazyClient, Registry};
 use crate::telemetry::LogFormat;
@@ -103,12 +103,14 @@ impl Neighbours {
     /// The engine that works with these neighbours.
     pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
-        let secrets = self.secrets_dir.clone().map_or_else(Secrets::from_api, Secrets::Directory);
+        let cluster = Cluster::default();
+        let from_cluster = || Secrets::Cluster(cluster.clone());
+        let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
         let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
         let (buildkit, argo_url) = (self.buildkit(), self.argo_url.clone());
-        Ok(Engine { buildkit, git, secrets, registry, forge, metrics, argo_url })
+        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, metrics, argo_url })
     }
 
     fn buildkit(&self) -> Buildkit {

@@ -15,7 +15,7 @@ use tracing::{Instrument, Span, info, info_span, warn};
 use crate::buildkit::Buildkit;
 use crate::forge::Forge;
 use crate::git::{Git, PushGate};
-use crate::kube::Secrets;
+use crate::kube::{Cluster, Secrets};
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
 use crate::outcome::{Fault, Outputs, StepError, Success};
@@ -57,6 +57,8 @@ pub struct Engine {
     pub buildkit: Buildkit,
     /// Git servers.
     pub git: Git,
+    /// The Kubernetes API.
+    pub cluster: Cluster,
     /// The Secrets that steps name.
     pub secrets: Secrets,
     /// Registries.

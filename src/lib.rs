@@ -23,7 +23,7 @@
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`oci`] | image references, registry logins and tokens |
 //! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
-//! | [`kube`] | Secrets by reference, from the API server or from a directory |
+//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 

@@ -1,0 +1,200 @@
+//! Secrets by reference: from the API server with the plugin's ServiceAccount, or, at a terminal and in
+//! tests, from a directory laid out as `DIR/SECRET/KEY`, as kubelet mounts them.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1 as core;
+use kube::Api;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+use super::{Cluster, NoCluster};
+use crate::outcome::Fault;
+
+/// One Secret: its type (absent when it comes from a directory) and its values.
+#[derive(Debug)]
+pub struct Secret {
+    name: String,
+    kind: Option<String>,
+    data: BTreeMap<String, SecretSlice<u8>>,
+}
+
+impl Secret {
+    /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
+    pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
+        let bytes = self.data.get(key).ok_or_else(|| self.missing(key))?;
+        let not_text = |_| SecretError::NotText { name: self.name.clone(), key: key.to_owned() };
+        std::str::from_utf8(bytes.expose_secret()).map(SecretString::from).map_err(not_text)
+    }
+
+    /// The first of `keys` that the Secret has.
+    pub fn first_of(&self, keys: &[&'static str]) -> Result<&'static str, SecretError> {
+        let found = keys.iter().find(|key| self.data.contains_key(**key)).copied();
+        found.ok_or_else(|| self.missing(&keys.join("` or `")))
+    }
+
+    fn missing(&self, key: &str) -> SecretError {
+        SecretError::MissingKey {
+            name: self.name.clone(),
+            key: key.to_owned(),
+            present: self.data.keys().cloned().collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// Refuses a Secret of another type than `wanted`. One without a type (from a directory) passes.
+    pub fn expect_kind(&self, wanted: &'static str) -> Result<(), SecretError> {
+        match &self.kind {
+            Some(kind) if kind != wanted => {
+                Err(SecretError::WrongKind { name: self.name.clone(), kind: kind.clone(), wanted })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a Secret could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The Secret does not exist.
+    #[error("secret `{name}` does not exist in {place}; create it there, or correct the step's reference")]
+    NotFound {
+        /// The Secret's name.
+        name: String,
+        /// A namespace or a directory.
+        place: String,
+    },
+    /// The Secret has no such key.
+    #[error(
+        "secret `{name}` has no key `{key}`; it has: {present}; name the one that is meant: {{name: {name}, key: …}}"
+    )]
+    MissingKey {
+        /// The Secret's name.
+        name: String,
+        /// The key asked for.
+        key: String,
+        /// The keys there are, for the message.
+        present: String,
+    },
+    /// The Secret's type does not fit its use.
+    #[error("secret `{name}` has type `{kind}`, but `{wanted}` is needed here")]
+    WrongKind {
+        /// The Secret's name.
+        name: String,
+        /// Its type.
+        kind: String,
+        /// The type needed.
+        wanted: &'static str,
+    },
+    /// A value is not text.
+    #[error("secret `{name}`: the value of key `{key}` is not UTF-8 text")]
+    NotText {
+        /// The Secret's name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// RBAC refuses the plugin's ServiceAccount.
+    #[error(
+        "reading secret `{name}` in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; \
+         grant it `get` on that secret (a Role with resourceNames: [{name}])"
+    )]
+    Forbidden {
+        /// The Secret's name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// There is no API server to ask.
+    #[error(
+        "reading secret `{name}`: {reason}; in a pod, mount the plugin's \
+         ServiceAccount token (automountServiceAccountToken: true), at a terminal, use --secrets-dir or KUBECONFIG"
+    )]
+    NoCluster {
+        /// The Secret's name.
+        name: String,
+        /// Why there is none.
+        reason: NoCluster,
+    },
+    /// The API server, or the file system, failed.
+    #[error("reading secret `{name}` failed: {reason}")]
+    Unavailable {
+        /// The Secret's name.
+        name: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl SecretError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unavailable { .. } => Fault::Transient,
+            _ => Fault::User,
+        }
+    }
+}
+
+/// Where Secrets come from.
+pub enum Secrets {
+    /// The API server.
+    Cluster(Cluster),
+    /// A directory of directories of files.
+    Directory(PathBuf),
+}
+
+impl Secrets {
+    /// The Secret `name` of `namespace`.
+    pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
+        match self {
+            Self::Cluster(cluster) => from_cluster(cluster, namespace, name).await,
+            Self::Directory(root) => from_directory(root, name).await,
+        }
+    }
+}
+
+async fn from_cluster(cluster: &Cluster, namespace: &str, name: &str) -> Result<Secret, SecretError> {
+    let no_cluster = |reason| SecretError::NoCluster { name: name.to_owned(), reason };
+    let client = cluster.client().await.map_err(no_cluster)?;
+    let found = Api::<core::Secret>::namespaced(client, namespace)
+        .get(name)
+        .await
+        .map_err(|error| api_error(error, namespace, name))?;
+    let data = found.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect();
+    Ok(Secret { name: name.to_owned(), kind: found.type_, data })
+}
+
+fn api_error(error: kube::Error, namespace: &str, name: &str) -> SecretError {
+    let name = name.to_owned();
+    match error {
+        kube::Error::Api(status) if status.code == 404 => {
+            SecretError::NotFound { name, place: format!("namespace `{namespace}`") }
+        }
+        kube::Error::Api(status) if status.code == 403 => {
+            SecretError::Forbidden { name, namespace: namespace.to_owned() }
+        }
+        other => SecretError::Unavailable { name, reason: other.to_string() },
+    }
+}
+
+async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> {
+    let unavailable =
+        |e: std::io::Error| SecretError::Unavailable { name: name.to_owned(), reason: e.to_string() };
+    let mut entries = tokio::fs::read_dir(root.join(name)).await.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => SecretError::NotFound {
+            name: name.to_owned(),
+            place: format!("the secrets directory `{}`", root.display()),
+        },
+        _ => unavailable(e),
+    })?;
+    let mut data = BTreeMap::new();
+    while let Some(entry) = entries.next_entry().await.map_err(unavailable)? {
+        // kubelet's own `..data` links are directories beside the keys.
+        if tokio::fs::metadata(entry.path()).await.is_ok_and(|m| m.is_file()) {
+            let value = tokio::fs::read(entry.path()).await.map_err(unavailable)?;
+            data.insert(entry.file_name().to_string_lossy().into_owned(), value.into());
+        }
+    }
+    Ok(Secret { name: name.to_owned(), kind: None, data })
+}
