@@ -11,6 +11,7 @@ mod build_fields;
 mod buildkit;
 mod confined;
 mod corpus;
+mod deploy;
 mod docs;
 mod edit;
 mod forge;

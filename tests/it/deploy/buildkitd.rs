@@ -1,0 +1,151 @@
+//! buildkitd takes the configuration and the certificates that are deployed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::rights::EVERYTHING;
+use super::{ROOT, Site, object, overlay, parse, succeeded};
+use crate::support::bin;
+use crate::support::net::{client, free_port};
+use crate::support::process::{self, Process};
+
+/// A daemon with the deployed buildkitd.toml; its paths and ports are this machine's.
+struct Daemon {
+    process: Process,
+    root: tempfile::TempDir,
+    port: u16,
+    metrics: u16,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let root = process::directory("deploy-");
+        let (port, metrics) = (free_port(), free_port());
+        let objects = overlay("production");
+        let secrets = parse(&succeeded(&mut Command::new(Path::new(ROOT).join("scripts/certificates"))));
+        for name in ["buildkitd-tls", "buildkit-client-tls"] {
+            write_secret(object(&secrets, "Secret", name), &root.path().join(name));
+        }
+        let config = root.path().join("buildkitd.toml");
+        let path = |name: &str| root.path().join(name).display().to_string();
+        let text = deployed(&objects)
+            .replace("/etc/buildkit-tls", &path("buildkitd-tls"))
+            .replace("/run/user/1000/buildkit", &path(""))
+            .replace("0.0.0.0:1234", &format!("127.0.0.1:{port}"))
+            .replace("0.0.0.0:6060", &format!("127.0.0.1:{metrics}"));
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new(bin::testbed("buildkitd"));
+        command.arg("--config").arg(&config).arg("--root").arg(root.path().join("state"));
+        command.arg("--oci-worker-net=host");
+        let mut process = Process::spawn("buildkitd", command, &root.path().join("log"));
+        let serving = format!("running server on 127.0.0.1:{port}");
+        process.wait_until("for it to serve", |log| log.contains(&serving).then_some(()));
+        Self { process, root, port, metrics }
+    }
+
+    fn buildctl(&self) -> Command {
+        let mut command = Command::new(bin::testbed("buildctl"));
+        command.arg("--addr").arg(format!("tcp://127.0.0.1:{}", self.port));
+        command.args(["--tlsservername", "buildkitd.buildkit.svc"]);
+        command.arg("--tlscacert").arg(self.client_file("ca.crt"));
+        command
+    }
+
+    fn client_file(&self, key: &str) -> PathBuf {
+        self.root.path().join("buildkit-client-tls").join(key)
+    }
+}
+
+/// buildkitd.toml, as the ConfigMap has it.
+fn deployed(objects: &[Value]) -> String {
+    let mut maps = objects.iter().filter(|o| o["kind"] == "ConfigMap");
+    let map = maps.find(|o| o["metadata"]["name"].as_str().unwrap().starts_with("buildkitd-")).unwrap();
+    map["data"]["buildkitd.toml"].as_str().unwrap().to_owned()
+}
+
+fn write_secret(secret: &Value, directory: &Path) {
+    assert_eq!(secret["type"], "kubernetes.io/tls");
+    fs::create_dir(directory).unwrap();
+    for (key, value) in secret["data"].as_object().unwrap() {
+        fs::write(directory.join(key), BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    }
+}
+
+/// Nothing refuses a misspelt key of buildkitd.toml, so the daemon is asked what it understood.
+#[tokio::test]
+async fn buildkitd_serves_with_the_deployed_configuration_and_certificates() {
+    let daemon = Daemon::start();
+    let (cert, key) = (daemon.client_file("tls.crt"), daemon.client_file("tls.key"));
+    let mut command = daemon.buildctl();
+    command.arg("--tlscert").arg(cert).arg("--tlskey").arg(key).args(["debug", "workers", "-v"]);
+    let said = succeeded(&mut command);
+    let rules: Vec<_> = said.lines().skip_while(|line| !line.starts_with("GC")).map(without_share).collect();
+    insta::assert_snapshot!(rules.join("\n"), @"
+    GC Policy rule#0:
+    	All:			false
+    	Filters:		type==source.local type==source.git.checkout
+    	Keep duration:		48h0m0s
+    	Maximum used space:	536.870912MB
+    GC Policy rule#1:
+    	All:			false
+    	Filters:		type==exec.cachemount
+    	Keep duration:		336h0m0s
+    	Maximum used space:	…
+    GC Policy rule#2:
+    	All:			false
+    	Filters:		type!=exec.cachemount
+    	Keep duration:		24h0m0s
+    	Reserved space:	…
+    	Minimum free space:	…
+    	Maximum used space:	…
+    GC Policy rule#3:
+    	All:			true
+    	Reserved space:	…
+    	Minimum free space:	…
+    	Maximum used space:	…
+    ");
+
+    let refused = daemon.buildctl().args(["debug", "workers"]).output().unwrap();
+    assert!(!refused.status.success(), "without a client certificate");
+    let url = format!("http://127.0.0.1:{}/metrics", daemon.metrics);
+    let metrics = client().get(url).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("Control/ListWorkers"), "{metrics}");
+    assert!(daemon.process.log().contains(r#""level":"info""#), "its log is JSON");
+}
+
+/// The two ways to a certificate name the same server, and it is the one that sidecars are told to call.
+#[test]
+fn the_certificates_name_the_server_that_is_called() {
+    let secrets = parse(&succeeded(&mut Command::new(Path::new(ROOT).join("scripts/certificates"))));
+    let directory = tempfile::tempdir().unwrap();
+    let made = directory.path().join("made");
+    write_secret(object(&secrets, "Secret", "buildkitd-tls"), &made);
+    let mut openssl = Command::new(bin::system("openssl", "openssl"));
+    openssl.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(made.join("tls.crt"));
+    let text = succeeded(&mut openssl);
+    let names: Vec<_> =
+        text.lines().nth(1).unwrap().split(", ").map(|n| n.trim().replace("DNS:", "")).collect();
+
+    let objects = Site::new(EVERYTHING).objects();
+    let certificate = object(&objects, "Certificate", "buildkitd-tls");
+    assert_eq!(json!(names), certificate["spec"]["dnsNames"]);
+    let host = object(&objects, "ConfigMap", "buildkit-settings")["data"]["BUILDKIT_HOST"].as_str().unwrap();
+    let host = host.strip_prefix("tcp://").unwrap().strip_suffix(":1234").unwrap();
+    assert!(names.iter().any(|name| name == host), "{host} {names:?}");
+    let service = object(&objects, "Service", "buildkitd");
+    let of = |key: &str| service["metadata"][key].as_str().unwrap();
+    assert_eq!(host, format!("{}.{}.svc", of("name"), of("namespace")));
+}
+
+/// Shares of the disk are another number on every machine.
+fn without_share(line: &str) -> String {
+    match line.split_once("space:") {
+        Some((what, size)) if size.ends_with("GB") => format!("{what}space:\t…"),
+        _ => line.to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Pod Security: everything runs under `restricted` but buildkitd, and that for two reasons.
+
+use kube::api::{Api, DynamicObject, PostParams};
+use serde_json::{Value, json};
+
+use super::{OVERLAYS, object, overlay, sidecar};
+use crate::support::kube::Kube;
+use crate::support::net::unique;
+
+/// What the admission of a namespace with the given level says to a Pod of `spec`.
+async fn admission(kube: &Kube, level: &str, spec: &Value) -> Result<(), String> {
+    let namespace = unique(level);
+    let labels = json!({"pod-security.kubernetes.io/enforce": level});
+    let metadata = json!({"name": namespace, "labels": labels});
+    kube.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})).await;
+    let pods: Api<DynamicObject> = kube.api("v1", "Pod", &namespace).await;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec});
+    let parameters = PostParams { dry_run: true, ..PostParams::default() };
+    let created = pods.create(&parameters, &serde_json::from_value(pod).unwrap()).await;
+    created.map(drop).map_err(|error| error.to_string())
+}
+
+/// The Pods of an overlay by name; the sidecar's as Argo v4.0.7 makes it (workflow/controller/agent.go).
+fn pods(objects: &[Value]) -> Vec<(String, Value)> {
+    let templates = objects.iter().filter_map(|o| Some((o, o.pointer("/spec/template/spec")?)));
+    let named =
+        |(o, spec): (&Value, &Value)| (o["metadata"]["name"].as_str().unwrap().to_owned(), spec.clone());
+    let agent = json!({
+        "securityContext": {"runAsNonRoot": true, "runAsUser": 8737, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [sidecar(objects)],
+    });
+    templates.map(named).chain([("sidecar".to_owned(), agent)]).collect()
+}
+
+#[tokio::test]
+async fn everything_but_buildkitd_runs_under_restricted() {
+    let kube = Kube::shared().await;
+    for name in OVERLAYS {
+        let mut admitted = Vec::new();
+        for (name, spec) in pods(&overlay(name)).into_iter().filter(|(name, _)| name != "buildkitd") {
+            admission(kube, "restricted", &spec).await.unwrap();
+            admitted.push(name);
+        }
+        assert_eq!(admitted, ["cache-registry", "sidecar"]);
+    }
+}
+
+#[tokio::test]
+async fn buildkitds_exceptions_are_those_that_are_named() {
+    let kube = Kube::shared().await;
+    for name in OVERLAYS {
+        let pods = pods(&overlay(name));
+        let (_, spec) = pods.iter().find(|(name, _)| name == "buildkitd").unwrap();
+        let baseline = refusal(kube, "baseline", spec).await;
+        let restricted = refusal(kube, "restricted", spec).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(baseline, @r#"
+            PodSecurity "baseline:latest": forbidden AppArmor profile (container "buildkitd" must not set AppArmor profile type to "Unconfined")
+            seccompProfile (container "buildkitd" must not set securityContext.seccompProfile.type to "Unconfined")
+            "#);
+            insta::assert_snapshot!(restricted, @r#"
+            PodSecurity "restricted:latest": forbidden AppArmor profile (container "buildkitd" must not set AppArmor profile type to "Unconfined")
+            allowPrivilegeEscalation != false (container "buildkitd" must set securityContext.allowPrivilegeEscalation=false)
+            unrestricted capabilities (container "buildkitd" must not include "SETGID", "SETUID" in securityContext.capabilities.add)
+            seccompProfile (container "buildkitd" must not set securityContext.seccompProfile.type to "Unconfined")
+            "#);
+        }
+        assert_ne!(spec["containers"][0]["securityContext"]["privileged"], true);
+    }
+}
+
+/// Why a Pod of `spec` is refused, a reason per line.
+async fn refusal(kube: &Kube, level: &str, spec: &Value) -> String {
+    let error = admission(kube, level, spec).await.unwrap_err();
+    error.split_once("violates ").unwrap().1.split(": Forbidden").next().unwrap().replace("), ", ")\n")
+}
+
+#[test]
+fn the_namespaces_enforce_it() {
+    for name in OVERLAYS {
+        let objects = overlay(name);
+        let enforced = |name: &str| {
+            let labels = &object(&objects, "Namespace", name)["metadata"]["labels"];
+            labels["pod-security.kubernetes.io/enforce"].clone()
+        };
+        assert_eq!(
+            ["buildkit", "buildkit-cache", "builds"].map(enforced),
+            ["privileged", "restricted", "restricted"]
+        );
+    }
+}

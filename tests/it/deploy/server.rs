@@ -1,0 +1,86 @@
+//! A real API server takes every object: nothing misspelt, nothing missing, nothing of a wrong type.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams, ValidationDirective};
+use serde_json::{Value, json};
+
+use super::rights::{EVERYTHING, templates};
+use super::{ROOT, Site, overlay, parse};
+use crate::support::kube::Kube;
+use crate::support::net::{unique, until};
+
+const NAMESPACES: [&str; 5] = ["argo", "argocd", "buildkit", "buildkit-cache", "cert-manager"];
+
+/// Applies `object` on trial.
+async fn try_out(kube: &Kube, object: &Value) -> Result<(), kube::Error> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let metadata = &object["metadata"];
+    let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+    let api = kube.api(&version, &kind, &text(&metadata["namespace"])).await;
+    let parameters = PatchParams {
+        dry_run: true,
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::apply("deploy").force()
+    };
+    api.patch(&text(&metadata["name"]), &parameters, &Patch::Apply(object)).await.map(drop)
+}
+
+#[tokio::test]
+async fn the_api_server_takes_every_object() {
+    let kube = Kube::shared().await;
+    for name in NAMESPACES {
+        kube.namespace(name).await;
+    }
+    let objects = [overlay("local"), Site::new(EVERYTHING).objects(), templates()].concat();
+    // cert-manager's kinds are no part of an API server, and its CRDs no part of the test bed.
+    let (foreign, ours): (Vec<_>, Vec<_>) =
+        objects.iter().partition(|o| o["apiVersion"] == "cert-manager.io/v1");
+    assert_eq!(foreign.len(), 5);
+    for object in ours {
+        if let Err(error) = try_out(kube, object).await {
+            panic!("{}/{}: {error}", object["kind"], object["metadata"]["name"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_misspelt_field_would_be_noticed() {
+    let kube = Kube::shared().await;
+    let objects = overlay("local");
+    let mut service = super::object(&objects, "Service", "buildkitd").clone();
+    service["metadata"]["namespace"] = "default".into();
+    // The server makes `default` in its own time.
+    let ready = async || try_out(kube, &service).await.ok();
+    until(|| "the namespace default".to_owned(), Duration::from_secs(60), ready).await;
+    service["spec"]["selectors"] = service["spec"]["selector"].take();
+    let error = try_out(kube, &service).await.unwrap_err().to_string();
+    assert!(error.contains("selectors"), "{error}");
+}
+
+/// As `kubectl patch --patch-file` does it; deploy/README.md tells people to.
+#[tokio::test]
+async fn the_controllers_settings_patch_an_installed_deployment() {
+    let kube = Kube::shared().await;
+    let namespace = unique("argo");
+    kube.namespace(&namespace).await;
+    let mut installed = parse(super::objects::ARGO).remove(0);
+    installed["metadata"]["namespace"] = json!(namespace);
+    kube.apply(installed).await;
+    let deployments = kube.api("apps/v1", "Deployment", &namespace).await;
+    for file in ["components/argo-settings/controller.yaml", "overlays/local/argo-controller.yaml"] {
+        let text = fs::read_to_string(Path::new(ROOT).join("deploy").join(file)).unwrap();
+        let patch = Patch::Strategic(parse(&text).remove(0));
+        deployments.patch("workflow-controller", &PatchParams::default(), &patch).await.unwrap();
+    }
+    let patched = deployments.get("workflow-controller").await.unwrap();
+    let env = &patched.data["spec"]["template"]["spec"]["containers"][0]["env"];
+    let value = |name: &str| {
+        let variable = env.as_array().unwrap().iter().find(|e| e["name"] == name).unwrap();
+        variable["value"].as_str().unwrap_or("…").to_owned()
+    };
+    let names = ["LEADER_ELECTION_IDENTITY", "ARGO_EXECUTOR_PLUGINS", "DEFAULT_REQUEUE_TIME"];
+    assert_eq!(names.map(value), ["…", "true", "200ms"]);
+}
