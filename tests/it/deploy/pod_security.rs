@@ -1,10 +1,11 @@
 //! Pod Security: everything runs under `restricted` but buildkitd, and that for two reasons.
 
-use kube::api::{Api, DynamicObject, PostParams};
+use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{OVERLAYS, object, overlay, sidecar};
-use crate::support::kube::Kube;
+use crate::support::argo::{Argo, PLUGIN};
+use crate::support::kube::{BUILDS, Kube};
 use crate::support::net::unique;
 
 /// What the admission of a namespace with the given level says to a Pod of `spec`.
@@ -20,16 +21,29 @@ async fn admission(kube: &Kube, level: &str, spec: &Value) -> Result<(), String>
     created.map(drop).map_err(|error| error.to_string())
 }
 
-/// The Pods of an overlay by name; the sidecar's as Argo v4.0.7 makes it (workflow/controller/agent.go).
+/// The Pods of an overlay by name.
 fn pods(objects: &[Value]) -> Vec<(String, Value)> {
     let templates = objects.iter().filter_map(|o| Some((o, o.pointer("/spec/template/spec")?)));
     let named =
         |(o, spec): (&Value, &Value)| (o["metadata"]["name"].as_str().unwrap().to_owned(), spec.clone());
-    let agent = json!({
-        "securityContext": {"runAsNonRoot": true, "runAsUser": 8737, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [sidecar(objects)],
-    });
-    templates.map(named).chain([("sidecar".to_owned(), agent)]).collect()
+    templates.map(named).collect()
+}
+
+/// The Pod that Argo makes for a workflow, with `sidecar` in the place of the test bed's.
+async fn agent(kube: &Kube, sidecar: Value) -> Value {
+    let argo = Argo::shared().await;
+    let workflow = argo.submit_plugin(&json!({"buildkit": {}}), &[]).await;
+    argo.agent(&workflow).await;
+    let labels = format!("workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={workflow}");
+    let pods = kube.api("v1", "Pod", BUILDS).await.list(&ListParams::default().labels(&labels)).await;
+    let mut spec = pods.unwrap().items.remove(0).data["spec"].take();
+    argo.terminate(&workflow).await;
+    let containers = spec["containers"].as_array_mut().unwrap();
+    let place = containers.iter_mut().find(|c| c["name"] == PLUGIN).unwrap();
+    let mounts = place["volumeMounts"].take();
+    *place = sidecar;
+    place["volumeMounts"] = mounts;
+    spec
 }
 
 #[tokio::test]
@@ -41,8 +55,21 @@ async fn everything_but_buildkitd_runs_under_restricted() {
             admission(kube, "restricted", &spec).await.unwrap();
             admitted.push(name);
         }
-        assert_eq!(admitted, ["cache-registry", "sidecar"]);
+        assert_eq!(admitted, ["cache-registry"]);
     }
+}
+
+#[tokio::test]
+async fn argos_agent_with_our_sidecar_runs_under_restricted() {
+    let kube = Kube::shared().await;
+    let sidecar = sidecar(&overlay("production"));
+    let mut spec = agent(kube, sidecar).await;
+    admission(kube, "restricted", &spec).await.unwrap();
+    let containers = spec["containers"].as_array_mut().unwrap();
+    let ours = containers.iter_mut().find(|c| c["name"] == "buildkit").unwrap();
+    ours["securityContext"]["allowPrivilegeEscalation"] = json!(true);
+    let refused = admission(kube, "restricted", &spec).await.unwrap_err();
+    assert!(refused.contains(r#"(container "buildkit" must set"#), "{refused}");
 }
 
 #[tokio::test]

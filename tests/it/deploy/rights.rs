@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
 use super::{OVERLAYS, ROOT, Site, object, overlay, parse};
+use crate::support::kube::Kube;
+use crate::support::net::{unique, until};
 
 /// A kustomization with everything in it.
 pub(super) const EVERYTHING: &str = "
@@ -53,6 +57,67 @@ fn every_binding_has_its_role_and_its_account() {
         let account = object(&objects, "ServiceAccount", name);
         assert_eq!(account["metadata"]["namespace"], subject["namespace"], "{binding}");
     }
+}
+
+/// What the API server makes of the Roles, in a second namespace of workflows as deploy/README.md has it made.
+#[tokio::test]
+async fn the_accounts_may_do_what_they_must_and_no_more() {
+    let kube = Kube::shared().await;
+    let namespace = unique("team");
+    let site = Site::new(&format!("resources: [../../base/builds]\nnamespace: {namespace}\n"));
+    let (namespaces, others): (Vec<_>, Vec<_>) =
+        site.objects().into_iter().partition(|o| o["kind"] == "Namespace");
+    assert_eq!(namespaces[0]["metadata"]["name"], namespace);
+    for object in [namespaces, others].concat() {
+        kube.apply(object).await;
+    }
+    let (plugin, workflow) = ("buildkit-executor-plugin", "buildkit-workflow");
+    let may = async |account: &str, act: &str| allowed(kube, &namespace, account, act).await;
+    for (account, act) in [
+        (plugin, "get secrets/git-write-back"),
+        (plugin, "get secrets/buildkit-client-tls"),
+        (plugin, "watch workflowtasksets"),
+        (workflow, "watch workflowtasksets"),
+        (workflow, "patch workflowtasksets/any/status"),
+        (workflow, "create workflowtaskresults"),
+    ] {
+        let granted = async || may(account, act).await.then_some(());
+        until(|| format!("{account} to {act}"), Duration::from_secs(60), granted).await;
+    }
+    // All Roles are in force by now.
+    for (account, act) in [
+        (plugin, "get secrets/buildkit-workflow.service-account-token"),
+        (plugin, "list secrets"),
+        (plugin, "update secrets/git-write-back"),
+        (plugin, "patch workflowtasksets/any/status"),
+        (workflow, "get secrets/git-write-back"),
+        (workflow, "create pods"),
+    ] {
+        assert!(!may(account, act).await, "{account} may {act}");
+    }
+}
+
+/// Whether the `account` may do `VERB RESOURCE[/NAME[/SUBRESOURCE]]` in `namespace`.
+async fn allowed(kube: &Kube, namespace: &str, account: &str, act: &str) -> bool {
+    let (verb, target) = act.split_once(' ').unwrap();
+    let mut parts = target.split('/');
+    let mut part = || parts.next().unwrap_or_default();
+    let (resource, name, subresource) = (part(), part(), part());
+    let group = if resource.starts_with("workflow") { "argoproj.io" } else { "" };
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {},
+        "spec": {
+            "user": format!("system:serviceaccount:{namespace}:{account}"),
+            "resourceAttributes": {
+                "namespace": namespace, "verb": verb, "group": group,
+                "resource": resource, "name": name, "subresource": subresource,
+            },
+        },
+    });
+    let reviews = kube.api("authorization.k8s.io/v1", "SubjectAccessReview", "").await;
+    let review: DynamicObject = serde_json::from_value(review).unwrap();
+    let answer = reviews.create(&PostParams::default(), &review).await.unwrap();
+    answer.data["status"]["allowed"] == true
 }
 
 /// Argo's rule, on Kubernetes 1.24 and later: `NAME.service-account-token` is what an agent's pod mounts.
