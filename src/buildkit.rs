@@ -15,9 +15,10 @@ mod progress;
 mod request;
 mod session;
 mod solve;
+mod tls;
 mod vertices;
 
-pub use address::{Address, BadAddress, Tls};
+pub use address::{Address, BadAddress};
 pub use error::{BuildError, Kind};
 pub use history::Recalled;
 pub use policy::GitSource;
@@ -25,6 +26,7 @@ pub use progress::Progress;
 pub use request::{CacheRef, Exporter, GitTree, Solve};
 pub use session::Session;
 pub use solve::Solved;
+pub use tls::{Certificates, Material, Pem, Reader, Tls};
 pub use vertices::VertexSummary;
 
 use std::sync::Arc;

@@ -71,12 +71,23 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn certificates_come_from_a_secret_or_from_files() {
+        let parse = |flags: &[&str]| Cli::try_parse_from([&["argo-buildkit", "serve"], flags].concat());
+        let files = ["--tls-ca", "a", "--tls-cert", "b", "--tls-key", "c"];
+        assert!(parse(&files).is_ok() && parse(&["--tls-secret", "s"]).is_ok());
+        let both = [&files[..], &["--tls-secret", "s"]].concat();
+        for flags in [&both[..], &["--tls-secret", ""], &files[..2]] {
+            assert!(parse(flags).is_err(), "{flags:?}");
+        }
     }
 }

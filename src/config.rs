@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
-use crate::buildkit::{Address, Buildkit, Tls};
+use crate::buildkit::{Address, Buildkit, Certificates, Tls};
 use crate::duration::parse_timeout;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
@@ -33,6 +34,16 @@ pub struct Neighbours {
     /// The client certificate's private key (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_TLS_KEY", value_name = "FILE", requires = "tls_ca")]
     pub tls_key: Option<PathBuf>,
+    /// Mutual TLS from a Secret of our own namespace instead: keys ca.crt, tls.crt and tls.key (or ca.pem, cert.pem
+    /// and key.pem). Read at every connect, so that a renewed certificate is used.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_SECRET",
+        value_name = "SECRET",
+        value_parser = NonEmptyStringValueParser::new(),
+        conflicts_with_all = ["tls_ca", "tls_cert", "tls_key"]
+    )]
+    pub tls_secret: Option<String>,
     /// The name in buildkitd's certificate, where it is not the host of --buildkit-host.
     #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME")]
     pub tls_server_name: Option<String>,
@@ -109,20 +120,20 @@ impl Neighbours {
         let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
-        let (buildkit, argo_url) = (self.buildkit(), self.argo_url.clone());
+        let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
+        let argo_url = self.argo_url.clone();
         Ok(Engine { buildkit, git, cluster, secrets, registry, forge, metrics, argo_url })
     }
 
-    fn buildkit(&self) -> Buildkit {
+    fn tls(&self, secrets: &Secrets) -> Option<Tls> {
         let files = (self.tls_ca.clone(), self.tls_cert.clone(), self.tls_key.clone());
-        let tls = match files {
-            (Some(ca), Some(cert), Some(key)) => {
-                Some(Tls { ca, cert, key, server_name: self.tls_server_name.clone() })
-            }
+        let certificates = match (&self.tls_secret, files) {
+            (Some(name), _) => engine::certificates_in(secrets, name),
+            (None, (Some(ca), Some(cert), Some(key))) => Certificates::Files { ca, cert, key },
             // clap refuses a part of them.
-            _ => None,
+            _ => return None,
         };
-        Buildkit::new(self.buildkit_host.clone(), tls)
+        Some(Tls { certificates, server_name: self.tls_server_name.clone() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each step kind does: orchestration only. The work is in the clients below.
 
 mod build;
+mod certificates;
 mod context;
 mod credentials;
 mod steps;
@@ -24,6 +25,8 @@ use crate::redact::Redactor;
 use crate::step::{Kind, Step};
 use crate::telemetry;
 use context::Cx;
+
+pub use certificates::certificates_in;
 
 /// The workflow that a step belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

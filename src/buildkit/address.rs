@@ -1,14 +1,15 @@
 //! Where a daemon listens, and the connection to it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::error::BuildError;
+use super::tls::Tls;
 
 /// For the TCP connect; a daemon that needs longer is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,19 +35,6 @@ pub enum Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a buildkitd address; write `tcp://host:port` or `unix:///path/to/buildkitd.sock`")]
 pub struct BadAddress(String);
-
-/// The files of a mutual TLS connection, in PEM; read at every connect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// The authority that signed the daemon's certificate.
-    pub ca: PathBuf,
-    /// Our certificate.
-    pub cert: PathBuf,
-    /// Our certificate's key.
-    pub key: PathBuf,
-    /// The name in the daemon's certificate, where it is not the address's host.
-    pub server_name: Option<String>,
-}
 
 impl FromStr for Address {
     type Err = BadAddress;
@@ -93,23 +81,15 @@ pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Chan
             let endpoint = Endpoint::from_shared(format!("{scheme}://{host}:{port}")).map_err(unreachable)?;
             let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_keepalive(Some(TCP_KEEPALIVE));
             let endpoint = match tls {
-                Some(tls) => endpoint.tls_config(read(tls, host).await?).map_err(unreachable)?,
+                // All that it still refuses is a key of another certificate.
+                Some(tls) => endpoint
+                    .tls_config(tls.config(host).await?)
+                    .map_err(|e| BuildError::certificates_refused(&innermost(&e)))?,
                 None => endpoint,
             };
             endpoint.connect().await.map_err(unreachable)
         }
     }
-}
-
-async fn read(tls: &Tls, host: &str) -> Result<ClientTlsConfig, BuildError> {
-    let ca = Certificate::from_pem(read_file(&tls.ca).await?);
-    let identity = Identity::from_pem(read_file(&tls.cert).await?, read_file(&tls.key).await?);
-    let name = tls.server_name.as_deref().unwrap_or(host);
-    Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity).domain_name(name))
-}
-
-async fn read_file(path: &Path) -> Result<Vec<u8>, BuildError> {
-    tokio::fs::read(path).await.map_err(|e| BuildError::certificate_file(path, &e))
 }
 
 /// The cause at the chain's end: the only layer that says something.

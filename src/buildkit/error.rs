@@ -27,7 +27,7 @@ pub enum Kind {
     Secret,
     /// The build was cancelled.
     Cancelled,
-    /// There is no daemon, or it does not accept us.
+    /// There is no daemon, or it does not accept us, or there are no certificates to show it.
     Unreachable,
     /// The connection broke while building; the outcome may be found by [`super::Buildkit::attach`].
     Lost,
@@ -72,6 +72,24 @@ impl BuildError {
             "cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret"
         );
         Self::new(Kind::Unreachable, Fault::Ours, message)
+    }
+
+    /// Without certificates nothing was asked of the daemon. A `fault` other than transient is not mended by
+    /// asking again.
+    pub fn certificates(fault: Fault, why: &str) -> Self {
+        Self::new(Kind::Unreachable, fault, format!("no certificates for buildkitd: {why}"))
+    }
+
+    pub(super) fn not_pem(place: &str, wanted: &str) -> Self {
+        let why = format!(
+            "{place} holds no {wanted} in PEM (`-----BEGIN …`); check that it is neither empty nor another file's"
+        );
+        Self::certificates(Fault::User, &why)
+    }
+
+    pub(super) fn certificates_refused(why: &str) -> Self {
+        let why = format!("the TLS library refuses them: {why}; check that certificate and key are a pair");
+        Self::certificates(Fault::User, &why)
     }
 
     pub(super) fn ssh_key() -> Self {

@@ -137,6 +137,7 @@ impl SecretError {
 }
 
 /// Where Secrets come from.
+#[derive(Clone)]
 pub enum Secrets {
     /// The API server.
     Cluster(Cluster),
@@ -149,6 +150,18 @@ impl Secrets {
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => from_cluster(cluster, namespace, name).await,
+            Self::Directory(root) => from_directory(root, name).await,
+        }
+    }
+
+    /// The Secret `name` of our own namespace: the pod's, or that of KUBECONFIG's context.
+    pub async fn own(&self, name: &str) -> Result<Secret, SecretError> {
+        match self {
+            Self::Cluster(cluster) => {
+                let no_cluster = |reason| SecretError::NoCluster { name: name.to_owned(), reason };
+                let client = cluster.client().await.map_err(no_cluster)?;
+                from_cluster(cluster, client.default_namespace(), name).await
+            }
             Self::Directory(root) => from_directory(root, name).await,
         }
     }

@@ -1,6 +1,7 @@
 //! The buildkit room against a real buildkitd and a real registry.
 
 mod authentication;
+mod certificates;
 mod outcomes;
 mod policy;
 mod ssh;

@@ -23,6 +23,7 @@ mod rpc;
 mod sandbox;
 mod secrets;
 mod ssh;
+mod tls_secret;
 mod update_manifest;
 mod write_back;
 mod writers;

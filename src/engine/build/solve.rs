@@ -87,7 +87,10 @@ async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Resul
     loop {
         let name = name.of(number);
         let recall = || engine.buildkit.recall(&name);
-        let away = |error: &BuildError| matches!(error.kind, Kind::Unreachable | Kind::Lost);
+        // Certificates that are missing or wrong are no daemon that is away.
+        let away = |error: &BuildError| {
+            matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
+        };
         let known = recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await?;
         if !may_be_redone(&known) {
             return Ok(Attempt { number, known });

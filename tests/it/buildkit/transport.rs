@@ -1,6 +1,6 @@
 //! Daemons that are away, restart, or speak TLS.
 
-use argo_buildkit::buildkit::{Kind, Tls};
+use argo_buildkit::buildkit::{Certificates, Kind, Tls};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
@@ -8,7 +8,8 @@ use crate::support::buildkitd::ServerTls;
 use crate::support::certificates::{Authority, Pair};
 
 fn tls(ca: &Authority, pair: Pair) -> Option<Tls> {
-    Some(Tls { ca: ca.ca(), cert: pair.cert, key: pair.key, server_name: None })
+    let certificates = Certificates::Files { ca: ca.ca(), cert: pair.cert, key: pair.key };
+    Some(Tls { certificates, server_name: None })
 }
 
 #[tokio::test]

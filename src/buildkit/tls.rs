@@ -1,0 +1,139 @@
+//! The certificates of a mutual TLS connection: in files, or with whoever keeps them. Read at every connect,
+//! so that a renewed certificate is used without a restart.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use super::error::BuildError;
+
+/// Mutual TLS with a daemon.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Where the certificates are.
+    pub certificates: Certificates,
+    /// The name in the daemon's certificate, where it is not the address's host.
+    pub server_name: Option<String>,
+}
+
+/// Where certificates are.
+#[derive(Debug, Clone)]
+pub enum Certificates {
+    /// PEM files.
+    Files {
+        /// The authority that signed the daemon's certificate.
+        ca: PathBuf,
+        /// Our certificate.
+        cert: PathBuf,
+        /// Our certificate's key.
+        key: PathBuf,
+    },
+    /// With whoever is asked.
+    Asked(Reader),
+}
+
+/// A PEM text, and where it stands, for messages.
+#[derive(Debug)]
+pub struct Pem {
+    /// As in `key \`tls.crt\` of secret \`buildkit-client-tls\``.
+    pub place: String,
+    /// The text.
+    pub text: SecretString,
+}
+
+/// What a mutual TLS connection is made of.
+#[derive(Debug)]
+pub struct Material {
+    /// The authority that signed the daemon's certificate.
+    pub ca: Pem,
+    /// Our certificate, and those between it and its authority.
+    pub cert: Pem,
+    /// Our certificate's key.
+    pub key: Pem,
+}
+
+type Reading = BoxFuture<'static, Result<Arc<Material>, BuildError>>;
+
+/// Reads certificates anew at every connect; connects at the same time share one reading.
+#[derive(Clone)]
+pub struct Reader(Arc<Inner>);
+
+struct Inner {
+    read: Box<dyn Fn() -> Reading + Send + Sync>,
+    under_way: Mutex<Option<WeakShared<Reading>>>,
+}
+
+impl Reader {
+    /// Certificates that `read` gives.
+    pub fn new<F>(read: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Material, BuildError>> + Send + 'static,
+    {
+        let read = Box::new(move || read().map(|read| read.map(Arc::new)).boxed());
+        Self(Arc::new(Inner { read, under_way: Mutex::default() }))
+    }
+
+    /// The reading that is under way, or a new one. Whoever waits for it drives it: one that gives up
+    /// takes nothing from the others.
+    fn read(&self) -> Shared<Reading> {
+        let mut under_way = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = under_way.as_ref().and_then(WeakShared::upgrade).filter(|read| read.peek().is_none());
+        current.unwrap_or_else(|| {
+            let read = (self.0.read)().shared();
+            *under_way = read.downgrade();
+            read
+        })
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Tls {
+    /// What a connection to `host` is configured with.
+    pub(super) async fn config(&self, host: &str) -> Result<ClientTlsConfig, BuildError> {
+        let material = match &self.certificates {
+            Certificates::Files { ca, cert, key } => Arc::new(files(ca, cert, key).await?),
+            Certificates::Asked(reader) => reader.read().await?,
+        };
+        Ok(material.config()?.domain_name(self.server_name.as_deref().unwrap_or(host)))
+    }
+}
+
+impl Material {
+    /// A text of another kind would be noticed later, or never: an authority's would just trust nobody.
+    fn config(&self) -> Result<ClientTlsConfig, BuildError> {
+        let Self { ca, cert, key } = self;
+        for pem in [ca, cert] {
+            let mut found = CertificateDer::pem_slice_iter(pem.text.expose_secret().as_bytes());
+            if !matches!(found.next(), Some(Ok(_))) {
+                return Err(BuildError::not_pem(&pem.place, "certificate"));
+            }
+        }
+        if PrivateKeyDer::from_pem_slice(key.text.expose_secret().as_bytes()).is_err() {
+            return Err(BuildError::not_pem(&key.place, "private key"));
+        }
+        let identity = Identity::from_pem(cert.text.expose_secret(), key.text.expose_secret());
+        let ca = Certificate::from_pem(ca.text.expose_secret());
+        Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity))
+    }
+}
+
+async fn files(ca: &Path, cert: &Path, key: &Path) -> Result<Material, BuildError> {
+    Ok(Material { ca: file(ca).await?, cert: file(cert).await?, key: file(key).await? })
+}
+
+async fn file(path: &Path) -> Result<Pem, BuildError> {
+    let text = tokio::fs::read_to_string(path).await.map_err(|e| BuildError::certificate_file(path, &e))?;
+    Ok(Pem { place: path.display().to_string(), text: text.into() })
+}

@@ -1,0 +1,61 @@
+//! The certificates for buildkitd, from a Secret beside us: a plugin's ConfigMap can carry no volumes, but
+//! its ServiceAccount may read a Secret.
+
+use std::time::Duration;
+
+use crate::buildkit::{BuildError, Certificates, Material, Pem, Reader};
+use crate::kube::{Secret, SecretError, Secrets};
+
+/// Less than a call to buildkitd may take, so that the API server is named as the one that is silent.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What cert-manager and the Secret type `kubernetes.io/tls` call them, then what buildctl does.
+const CA: [&str; 2] = ["ca.crt", "ca.pem"];
+const CERT: [&str; 2] = ["tls.crt", "cert.pem"];
+const KEY: [&str; 2] = ["tls.key", "key.pem"];
+
+/// The certificates in the Secret `name` of our own namespace, read at every connect.
+pub fn certificates_in(secrets: &Secrets, name: &str) -> Certificates {
+    let (secrets, name) = (secrets.clone(), name.to_owned());
+    Certificates::Asked(Reader::new(move || {
+        let (secrets, name) = (secrets.clone(), name.clone());
+        async move {
+            let found = read(&secrets, &name).await;
+            found.map_err(|e| BuildError::certificates(e.fault(), &told(&e)))
+        }
+    }))
+}
+
+async fn read(secrets: &Secrets, name: &str) -> Result<Material, SecretError> {
+    let secret = tokio::time::timeout(PATIENCE, secrets.own(name)).await.map_err(|_| silent(name))??;
+    Ok(Material {
+        ca: pem(&secret, name, &CA)?,
+        cert: pem(&secret, name, &CERT)?,
+        key: pem(&secret, name, &KEY)?,
+    })
+}
+
+fn pem(secret: &Secret, name: &str, keys: &[&'static str]) -> Result<Pem, SecretError> {
+    let key = secret.first_of(keys)?;
+    Ok(Pem { place: format!("key `{key}` of secret `{name}`"), text: secret.key(key)? })
+}
+
+fn silent(name: &str) -> SecretError {
+    let reason = format!("no answer within {} s", PATIENCE.as_secs());
+    SecretError::Unavailable { name: name.to_owned(), reason }
+}
+
+/// A step names its Secrets, the setting this one: what to do differs.
+fn told(error: &SecretError) -> String {
+    match error {
+        SecretError::NotFound { name, place } => format!(
+            "secret `{name}`, which --tls-secret names, does not exist in {place}; create it there (keys ca.crt, \
+             tls.crt and tls.key, as cert-manager does), or correct the setting"
+        ),
+        SecretError::MissingKey { name, key, present } => format!(
+            "secret `{name}`, which --tls-secret names, has no key `{key}`; it has: {present}; add what is \
+             missing of ca.crt, tls.crt and tls.key"
+        ),
+        other => format!("{other} (--tls-secret)"),
+    }
+}
