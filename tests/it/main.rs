@@ -16,6 +16,7 @@ mod docs;
 mod edit;
 mod forge;
 mod house;
+mod image;
 mod lifecycle;
 mod main_job;
 mod readme;

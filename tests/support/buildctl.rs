@@ -21,6 +21,17 @@ pub(crate) fn push_directory(buildkit: &str, context: &Path, name: &str, env: &[
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Builds with the Dockerfile frontend and more `args`, and gives what was printed to stdout.
+pub(crate) fn build(buildkit: &str, args: &[&str]) -> String {
+    let output = Command::new(bin::testbed("buildctl"))
+        .args(["--addr", buildkit, "build", "--frontend=dockerfile.v0", "--progress=plain"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Pushes something to `host` as a client that has no token authority.
 pub(crate) fn push_sharing_the_password(buildkit: &str, host: &str, user: &str, password: &str) {
     let directory = tempfile::tempdir().unwrap();
