@@ -120,6 +120,9 @@ fn spawn(root: &Path, address: &str, tls: Option<&ServerTls>) -> Child {
         .args(["--debug", "--oci-worker=true", "--containerd-worker=false", "--oci-worker-gc=false"])
         .args(["--oci-worker-net=host", "--addr", address, "--root"])
         .arg(root.join("r"))
+        // By default all daemons of a machine share one path, and of two that start at once one fails.
+        .arg("--otel-socket-path")
+        .arg(root.join("otel"))
         .arg("--config")
         .arg(root.join("buildkitd.toml"))
         .stdout(Stdio::null())
