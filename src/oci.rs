@@ -1,15 +1,21 @@
 //! Image references, registry logins and tokens.
 //!
 //! [`ImageRef`] is a name that was checked once; [`Auth`] holds the logins of a docker config;
-//! `token::fetch` trades one for a bearer token; [`Registry`] asks whether a manifest exists.
+//! `token::fetch` trades one for a bearer token; [`Registry`] asks whether a manifest exists, and keeps the
+//! logs of builds beside their images.
 
+mod artifact;
 mod auth;
 mod client;
 mod error;
+mod log;
 mod reference;
 mod registry;
+mod repository;
 pub(crate) mod token;
+mod upload;
 
+pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, Login};
 pub use client::LazyClient;
 pub use error::OciError;

@@ -1,26 +1,30 @@
 //! Asking a registry for a manifest.
 
-use http::header::{ACCEPT, HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::Arc;
 
-use super::token::{self, Scheme};
-use super::{Auth, ImageRef, LazyClient, Login, OciError};
+use http::header::{ACCEPT, HeaderMap};
+use reqwest::StatusCode;
+use tokio::sync::Mutex;
+
+use super::repository::{Access, Repository};
+use super::{Auth, ImageRef, LazyClient, OciError};
 
 /// Every kind of manifest that has a digest of its own.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// A client of registries: one HTTP connection pool, no state of its own.
+/// A client of registries: one HTTP connection pool.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     client: LazyClient,
+    /// Held while a list of referrers is read and written: registries have no compare-and-swap.
+    pub(super) lists: Arc<Mutex<()>>,
 }
 
 impl Registry {
     /// A client with the HTTP client that it shares with others.
     pub fn new(client: LazyClient) -> Self {
-        Self { client }
+        Self { client, lists: Arc::default() }
     }
 
     /// The HTTP client, for what else asks the same servers.
@@ -36,108 +40,32 @@ impl Registry {
         auth: &Auth,
         insecure: bool,
     ) -> Result<Option<String>, OciError> {
-        let login = auth.login(image.registry());
-        let mut response = self.head(image, insecure, None).await?;
-        if response.status() == StatusCode::UNAUTHORIZED
-            && let Some(authorization) = self.authorize(image, response.headers(), login).await?
-        {
-            response = self.head(image, insecure, Some(authorization)).await?;
-        }
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        let url = repository.url(&format!("manifests/{}", image.target()));
+        let response = repository.ask(repository.client.head(url).header(ACCEPT, MANIFESTS)).await?;
         match response.status() {
-            status if status.is_success() => digest(image, response.headers()).map(Some),
+            status if status.is_success() => {
+                let digest = digest(response.headers()).or(image.digest());
+                let missing = || repository.unexpected("there is no Docker-Content-Digest in it");
+                digest.map(|digest| Some(digest.to_owned())).ok_or_else(missing)
+            }
             StatusCode::NOT_FOUND => Ok(None),
-            status => {
-                Err(OciError::from_status(format!("registry {}", image.name()), status.as_u16(), login))
-            }
+            _ => Err(repository.error(response).await),
         }
     }
 
-    async fn head(
-        &self,
-        image: &ImageRef,
+    pub(super) fn repository<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        auth: &'a Auth,
         insecure: bool,
-        authorization: Option<SecretString>,
-    ) -> Result<Response, OciError> {
-        let mut request = self.client.get()?.head(manifest_url(image, insecure)).header(ACCEPT, MANIFESTS);
-        if let Some(value) = authorization {
-            let mut header =
-                http::HeaderValue::from_str(value.expose_secret()).map_err(|_| OciError::Unexpected {
-                    what: format!("registry {}", image.registry()),
-                    why: "its token is no header value".to_owned(),
-                })?;
-            header.set_sensitive(true);
-            request = request.header(http::header::AUTHORIZATION, header);
-        }
-        let what = || format!("registry {}", image.registry());
-        request.send().await.map_err(|e| OciError::from_transport(what(), &e))
-    }
-
-    /// The `Authorization` value that answers a 401's challenge.
-    async fn authorize(
-        &self,
-        image: &ImageRef,
-        headers: &HeaderMap,
-        login: Option<&Login>,
-    ) -> Result<Option<SecretString>, OciError> {
-        let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        match (challenge.and_then(token::parse_challenge), login) {
-            (Some(Scheme::Bearer(mut challenge)), _) => {
-                challenge.scopes = vec![format!("repository:{}:pull", image.repository())];
-                let token = token::fetch(self.client.get()?, &challenge, login).await?;
-                Ok(Some(format!("Bearer {}", token.value.expose_secret()).into()))
-            }
-            (Some(Scheme::Basic), Some(Login::Password { user, password })) => {
-                Ok(Some(basic(user, password)))
-            }
-            _ => Ok(None),
-        }
+        access: Access,
+    ) -> Result<Repository<'a>, OciError> {
+        Ok(Repository::new(self.client.get()?, image, auth, insecure, access))
     }
 }
 
-fn basic(user: &str, password: &SecretString) -> SecretString {
-    use base64::Engine as _;
-    let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into()
-}
-
-/// Docker Hub's API answers under a name of its own.
-fn manifest_url(image: &ImageRef, insecure: bool) -> String {
-    let scheme = if insecure || is_loopback(image.registry()) { "http" } else { "https" };
-    let host = if image.registry() == "docker.io" { "registry-1.docker.io" } else { image.registry() };
-    format!("{scheme}://{host}/v2/{}/manifests/{}", image.repository(), image.target())
-}
-
-fn digest(image: &ImageRef, headers: &HeaderMap) -> Result<String, OciError> {
-    let header = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
-    let unexpected = || OciError::Unexpected {
-        what: format!("registry {}", image.registry()),
-        why: "there is no Docker-Content-Digest in it".to_owned(),
-    };
-    header.or(image.digest()).map(str::to_owned).ok_or_else(unexpected)
-}
-
-/// BuildKit's rule for speaking plain http without being told to (containerd `MatchLocalhost`).
-fn is_loopback(registry: &str) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn a_manifest_has_one_url() {
-        let rows = [
-            ("nginx", false, "https://registry-1.docker.io/v2/library/nginx/manifests/latest"),
-            ("r.io/a/b:1", false, "https://r.io/v2/a/b/manifests/1"),
-            ("r.io:5000/a:1", true, "http://r.io:5000/v2/a/manifests/1"),
-            ("127.0.0.1:5000/a:1", false, "http://127.0.0.1:5000/v2/a/manifests/1"),
-            ("localhost/a:1", false, "http://localhost/v2/a/manifests/1"),
-        ];
-        for (image, insecure, url) in rows {
-            assert_eq!(manifest_url(&image.parse().unwrap(), insecure), url);
-        }
-    }
+/// The digest that an answer says its manifest has.
+fn digest(headers: &HeaderMap) -> Option<&str> {
+    headers.get("docker-content-digest").and_then(|value| value.to_str().ok())
 }

@@ -1,0 +1,193 @@
+//! Logs beside the images that they are of: attached, and found again.
+//!
+//! A registry that knows `subject` lists referrers itself, and says so (`OCI-Subject`). Of the others the
+//! distribution specification wants an index under a tag made of the subject's digest.
+
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable as _};
+use bytes::Bytes;
+use http::header::ACCEPT;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
+use super::registry::MANIFESTS;
+use super::repository::{Access, Repository};
+use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
+
+/// How often a list of referrers is written again that somebody else has overwritten.
+const ATTEMPTS: u32 = 8;
+/// The wait before the first of a few tries more.
+const AGAIN: Duration = Duration::from_millis(100);
+
+impl Registry {
+    /// Pushes `artifact` into the repository of `image`, to be found through its subject, or under `tag`.
+    /// Tried again where that may help: a registry may not find at once what another push has just put there.
+    pub async fn attach(
+        &self,
+        artifact: &LogArtifact,
+        image: &ImageRef,
+        tag: Option<&str>,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<(), OciError> {
+        let again = ExponentialBuilder::default().with_min_delay(AGAIN).with_max_times(3).with_jitter();
+        let lasting = |error: &OciError| matches!(error, OciError::Refused { .. });
+        let attach = || self.attach_once(artifact, image, tag, auth, insecure);
+        attach.retry(again).when(|error| !lasting(error)).await
+    }
+
+    async fn attach_once(
+        &self,
+        artifact: &LogArtifact,
+        image: &ImageRef,
+        tag: Option<&str>,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<(), OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Push)?;
+        repository.put_blob(artifact.layer.clone()).await?;
+        repository.put_blob_once(Bytes::from_static(EMPTY)).await?;
+        let target = tag.unwrap_or(&artifact.digest);
+        let put = repository.put_manifest(target, MANIFEST, artifact.manifest.clone()).await?;
+        match &artifact.subject {
+            Some(subject) if !put.headers().contains_key("oci-subject") => {
+                let _one = self.lists.lock().await;
+                list(&mut repository, subject, artifact).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The descriptor of the manifest that `image` names.
+    pub async fn describe(
+        &self,
+        image: &ImageRef,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<Option<Descriptor>, OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        let Some((bytes, manifest)) = repository.manifest(image.target()).await? else { return Ok(None) };
+        let media_type = manifest["mediaType"].as_str().unwrap_or(MANIFEST).to_owned();
+        Ok(Some(Descriptor { media_type, digest: digest(&bytes), size: bytes.len() as u64 }))
+    }
+
+    /// The newest log of the build of `image`, or the log that `image` itself is, as gzip; none where there
+    /// is none.
+    pub async fn log(
+        &self,
+        image: &ImageRef,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<Option<Vec<u8>>, OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        let Some((bytes, mut manifest)) = repository.manifest(image.target()).await? else {
+            return Ok(None);
+        };
+        if manifest["artifactType"] != LOG_ARTIFACT {
+            let Some(log) = newest_log(&repository.referrers(&digest(&bytes)).await?) else {
+                return Ok(None);
+            };
+            let Some((_, found)) = repository.manifest(&log).await? else { return Ok(None) };
+            manifest = found;
+        }
+        let layer = manifest["layers"][0]["digest"].as_str().unwrap_or_default().to_owned();
+        repository.blob(&layer).await.map(Some)
+    }
+}
+
+impl Repository<'_> {
+    /// A manifest and its JSON; none where there is no such manifest.
+    async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
+        let url = self.url(&format!("manifests/{target}"));
+        let response = self.ask(self.client.get(url).header(ACCEPT, MANIFESTS)).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => return Ok(None),
+            status if !status.is_success() => return Err(self.error(response).await),
+            _ => {}
+        }
+        let bytes = response.bytes().await.map_err(|e| self.lost(&e))?;
+        if target.contains(':') && digest(&bytes) != target {
+            return Err(self.unexpected(format!("manifest {target} has another digest")));
+        }
+        let manifest = serde_json::from_slice(&bytes);
+        let manifest = manifest.map_err(|_| self.unexpected(format!("manifest {target} is not JSON")))?;
+        Ok(Some((bytes, manifest)))
+    }
+
+    async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, OciError> {
+        let response = self.ask(self.client.get(self.url(&format!("blobs/{digest}")))).await?;
+        if !response.status().is_success() {
+            return Err(self.error(response).await);
+        }
+        let bytes = response.bytes().await.map_err(|e| self.lost(&e))?;
+        if super::artifact::digest(&bytes) != digest {
+            return Err(self.unexpected(format!("blob {digest} has another digest")));
+        }
+        Ok(bytes.into())
+    }
+
+    /// Descriptors of what refers to `subject`: by the registry's own list, else by the tag's.
+    async fn referrers(&mut self, subject: &str) -> Result<Vec<Value>, OciError> {
+        let url = self.url(&format!("referrers/{subject}"));
+        let response = self.ask(self.client.get(url).header(ACCEPT, INDEX)).await?;
+        if response.status().is_success() {
+            // A registry without such a list may still have a page to show.
+            let index = response.bytes().await.map_err(|e| self.lost(&e))?;
+            if let Ok(Value::Array(listed)) = serde_json::from_slice(&index).map(entries)
+                && !listed.is_empty()
+            {
+                return Ok(listed);
+            }
+        }
+        let found = self.manifest(&list_tag(subject)).await?;
+        match found.map(|(_, index)| entries(index)) {
+            Some(Value::Array(listed)) => Ok(listed),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn entries(mut index: Value) -> Value {
+    index["manifests"].take()
+}
+
+/// The tag that lists what refers to `digest` (distribution specification, "Referrers Tag Schema").
+fn list_tag(digest: &str) -> String {
+    digest.replacen(':', "-", 1)
+}
+
+/// Lists `artifact` under the tag of its subject. Who wrote the list at the same time may have overwritten
+/// ours; so it is looked at again after as long as another's reading and writing may take.
+async fn list(
+    repository: &mut Repository<'_>,
+    subject: &Descriptor,
+    artifact: &LogArtifact,
+) -> Result<(), OciError> {
+    let tag = list_tag(&subject.digest);
+    for _ in 0..ATTEMPTS {
+        let began = Instant::now();
+        let known = match repository.manifest(&tag).await?.map(|(_, index)| entries(index)) {
+            Some(Value::Array(known)) => known,
+            Some(_) => return Err(repository.unexpected(format!("tag {tag} is not an index"))),
+            None => Vec::new(),
+        };
+        if known.iter().any(|entry| entry["digest"] == artifact.digest) {
+            return Ok(());
+        }
+        let listed: Vec<_> = known.into_iter().chain([artifact.entry()]).collect();
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
+        repository.put_manifest(&tag, INDEX, index.to_string().into()).await?;
+        tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
+    }
+    Err(repository.unexpected(format!("tag {tag}, which lists its logs, is overwritten all the time")))
+}
+
+/// The digest of the log that was made last.
+fn newest_log(listed: &[Value]) -> Option<String> {
+    let logs = listed.iter().filter(|entry| entry["artifactType"] == LOG_ARTIFACT);
+    let newest =
+        logs.max_by_key(|entry| entry["annotations"][CREATED].as_str().unwrap_or_default().to_owned());
+    Some(newest?["digest"].as_str()?.to_owned())
+}

@@ -1,0 +1,56 @@
+//! Putting blobs and manifests into a repository.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Response, StatusCode};
+use url::Url;
+
+use super::OciError;
+use super::artifact::digest;
+use super::repository::Repository;
+
+impl Repository<'_> {
+    /// Uploads `blob`: a POST opens the upload, a PUT does it (distribution specification, "POST then PUT").
+    pub(super) async fn put_blob(&mut self, blob: Bytes) -> Result<(), OciError> {
+        let opened = self.ask(self.client.post(self.url("blobs/uploads/"))).await?;
+        if opened.status() != StatusCode::ACCEPTED {
+            return Err(self.error(opened).await);
+        }
+        let mut place = self.location(&opened)?;
+        place.query_pairs_mut().append_pair("digest", &digest(&blob));
+        let put = self.client.put(place).header(CONTENT_TYPE, "application/octet-stream").body(blob);
+        self.succeeded(put).await.map(drop)
+    }
+
+    /// As [`Self::put_blob`], unless the repository has it.
+    pub(super) async fn put_blob_once(&mut self, blob: Bytes) -> Result<(), OciError> {
+        let head = self.client.head(self.url(&format!("blobs/{}", digest(&blob))));
+        if self.ask(head).await?.status().is_success() {
+            return Ok(());
+        }
+        self.put_blob(blob).await
+    }
+
+    /// Puts `manifest` under a tag or its digest.
+    pub(super) async fn put_manifest(
+        &mut self,
+        target: &str,
+        media_type: &str,
+        manifest: Bytes,
+    ) -> Result<Response, OciError> {
+        let url = self.url(&format!("manifests/{target}"));
+        self.succeeded(self.client.put(url).header(CONTENT_TYPE, media_type).body(manifest)).await
+    }
+
+    async fn succeeded(&mut self, request: reqwest::RequestBuilder) -> Result<Response, OciError> {
+        let response = self.ask(request).await?;
+        if response.status().is_success() { Ok(response) } else { Err(self.error(response).await) }
+    }
+
+    /// Where an upload goes on; relative to where it was opened.
+    fn location(&self, opened: &Response) -> Result<Url, OciError> {
+        let location = opened.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let place = location.and_then(|location| opened.url().join(location).ok());
+        place.ok_or_else(|| self.unexpected("the upload has no Location"))
+    }
+}
