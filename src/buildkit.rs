@@ -16,6 +16,7 @@ mod request;
 mod session;
 mod solve;
 mod tls;
+mod transcript;
 mod vertices;
 
 pub use address::{Address, BadAddress};
@@ -27,6 +28,7 @@ pub use request::{CacheRef, Exporter, GitTree, Solve};
 pub use session::Session;
 pub use solve::Solved;
 pub use tls::{Certificates, Material, Pem, Reader, Tls};
+pub use transcript::{BuildLog, Caption, Transcript};
 pub use vertices::VertexSummary;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod edit;
+mod log;
 mod run;
 mod serve;
 
@@ -29,6 +30,8 @@ enum Command {
     Serve(Box<serve::Command>),
     /// Run the steps of FILE from a terminal.
     Run(Box<run::Command>),
+    /// Print the whole log of a build.
+    Log(Box<log::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
     Edit(Box<edit::Command>),
 }
@@ -39,15 +42,20 @@ impl Command {
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) => Builder::new_multi_thread(),
-            Self::Run(_) | Self::Edit(_) => Builder::new_current_thread(),
+            Self::Run(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
         };
         builder.worker_threads(2).enable_all().build()
+    }
+
+    /// The standard output of the others is for their own results.
+    fn prints_builds(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",
-            Self::Run(_) | Self::Edit(_) => "off",
+            Self::Run(_) | Self::Log(_) | Self::Edit(_) => "off",
         }
     }
 }
@@ -57,10 +65,11 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         self.command.runtime()?.block_on(async {
             let filter = self.log.log.as_deref().unwrap_or(self.command.default_log());
-            let telemetry = telemetry::init(self.log.log_format, filter)?;
+            let telemetry = telemetry::init(self.log.log_format, filter, self.command.prints_builds())?;
             let code = match self.command {
                 Command::Serve(command) => command.run().await,
                 Command::Run(command) => command.run().await,
+                Command::Log(command) => command.run().await,
                 Command::Edit(command) => command.run(),
             };
             telemetry.flush().await;

@@ -1,5 +1,6 @@
 //! What each step kind does: orchestration only. The work is in the clients below.
 
+mod aside;
 mod build;
 mod certificates;
 mod context;
@@ -78,7 +79,12 @@ impl Engine {
     /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
     /// started do not start. No secret that the step read is in what comes back.
     pub async fn run(&self, step: Step, errand: Errand) -> Result<Success, StepError> {
-        self.step(&step, &Cx::new(errand)).await
+        let cx = Cx::new(errand);
+        let mut ended = self.step(&step, &cx).await;
+        if let Ok(success) = &mut ended {
+            cx.settle(&mut success.outputs).await;
+        }
+        ended
     }
 
     /// Runs one step in a span of its own, and counts it.

@@ -1,12 +1,17 @@
 //! Logs and traces.
 //!
-//! Logs are text or JSON on standard error. Traces go out over OTLP (gRPC) when
+//! Logs are text or JSON on standard error. What builds print is part of them: events of the target
+//! [`BUILD_TARGET`], which the sidecar prints on standard output. Traces go out over OTLP (gRPC) when
 //! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set, and nowhere otherwise.
 //! A workflow's uid is a UUID, so it is the trace id: everyone who knows the workflow finds, and adds
 //! to, the one trace, without a header being passed.
 
+mod lines;
+mod printer;
+
 use std::time::SystemTime;
 
+use lines::{Outlets, Text};
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
     TraceState, Tracer, TracerProvider,
@@ -14,6 +19,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use printer::Printer;
 use sha2::{Digest, Sha256};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -23,6 +29,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// The instrumentation scope of every span.
 const SCOPE: &str = "argo-buildkit";
+
+/// The target of events that are lines of a build, with the fields `workflow`, `job` and `step`.
+pub const BUILD_TARGET: &str = "build";
 
 /// The variables of which either turns the exporter on (OpenTelemetry's specification names them).
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -37,15 +46,23 @@ pub enum LogFormat {
 }
 
 /// Telemetry at work; [`Telemetry::flush`] it before the process ends.
-pub struct Telemetry(Option<SdkTracerProvider>);
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+    printer: Option<Printer>,
+}
 
-/// Starts logging, and tracing where an endpoint is set. Call it inside the runtime, once.
-pub fn init(format: LogFormat, filter: &str) -> anyhow::Result<Telemetry> {
+/// Starts logging, and tracing where an endpoint is set. Call it inside the runtime, once. `printing` is for
+/// a process whose standard output is the log of its builds.
+pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<Telemetry> {
     let provider = exporter()?;
     let filter = EnvFilter::try_new(filter)?;
-    let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let printer = printing.then(|| Printer::start(std::io::stdout())).transpose()?;
+    let fmt = tracing_subscriber::fmt::layer().with_writer(Outlets(printer.clone()));
     let fmt = match format {
-        LogFormat::Text => fmt.with_ansi(false).boxed(),
+        LogFormat::Text => {
+            let format = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
+            fmt.with_ansi(false).event_format(Text(format)).boxed()
+        }
         LogFormat::Json => fmt.json().flatten_event(true).boxed(),
     };
     let spans = provider.as_ref().map(|provider| {
@@ -56,7 +73,7 @@ pub fn init(format: LogFormat, filter: &str) -> anyhow::Result<Telemetry> {
         )
     });
     tracing_subscriber::registry().with(fmt.with_filter(filter)).with(spans).try_init()?;
-    Ok(Telemetry(provider))
+    Ok(Telemetry { provider, printer })
 }
 
 fn exporter() -> anyhow::Result<Option<SdkTracerProvider>> {
@@ -73,7 +90,10 @@ fn exporter() -> anyhow::Result<Option<SdkTracerProvider>> {
 impl Telemetry {
     /// Sends what has not been sent yet. Blocks for at most the exporter's own timeout.
     pub async fn flush(self) {
-        let Some(provider) = self.0 else { return };
+        if let Some(printer) = self.printer {
+            let _ = tokio::task::spawn_blocking(move || printer.flush()).await;
+        }
+        let Some(provider) = self.provider else { return };
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown()).await;
         if let Ok(Err(error)) = flushed {
             tracing::warn!(%error, "the last spans could not be sent");

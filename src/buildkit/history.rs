@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use super::error::{BuildError, Kind};
 use super::progress::Progress;
 use super::solve::{self, Solved};
+use super::transcript::Transcript;
 use super::vertices::Vertices;
 use super::{Buildkit, PATIENCE};
-use crate::redact::Redactor;
 
 /// How long the record of a build that has ended may take to be written.
 const RECORD: Duration = Duration::from_secs(10);
@@ -60,17 +60,19 @@ impl Buildkit {
 
     /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
     /// The build goes on when this future is dropped, as long as its own client lives. An unknown reference
-    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely. `redactor` blots secrets
-    /// out of the log and of errors, before any of their lines is cut.
+    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely. `transcript` is told all
+    /// that the build has said so far, too.
     pub async fn attach(
         &self,
         reference: &str,
-        redactor: &Redactor,
+        transcript: &Transcript,
         progress: &watch::Sender<Progress>,
     ) -> Result<Recalled, BuildError> {
         let client = self.connect().await?;
-        let mut vertices = Vertices::new(redactor.clone());
-        match solve::watch_status(client.clone(), reference, &mut vertices, progress).await {
+        let mut vertices = Vertices::new(transcript.clone());
+        let watched = solve::watch_status(client.clone(), reference, &mut vertices, progress).await;
+        vertices.finish();
+        match watched {
             Ok(()) => {}
             Err(status) if BuildError::is_transport(&status) => {
                 return Err(BuildError::from_solve(&status, &vertices));

@@ -28,8 +28,13 @@ const DIGEST: usize = 12;
 
 /// The first line, its digests abbreviated, cut to what fits a message.
 pub(super) fn shorten(name: &str) -> String {
+    shorten_to(name, MAX_NAME)
+}
+
+/// As [`shorten`], to at most `length` characters.
+pub(super) fn shorten_to(name: &str, length: usize) -> String {
     let line = &abbreviate(name.lines().next().unwrap_or_default());
-    match line.char_indices().nth(MAX_NAME) {
+    match line.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_owned(),
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::error::BuildError;
+use super::transcript::Transcript;
 use crate::oci;
-use crate::redact::Redactor;
 
 pub(super) use tunnel::open;
 
@@ -28,8 +28,8 @@ pub struct Session {
     pub client: oci::LazyClient,
     /// A private key in OpenSSH or PEM form, for Git over ssh and `RUN --mount=type=ssh`.
     pub ssh: Option<SecretString>,
-    /// What blots secrets out of the log and of errors, before any of their lines is cut.
-    pub redactor: Redactor,
+    /// Where the log goes, and what blots secrets out of it and of errors, before any of their lines is cut.
+    pub transcript: Transcript,
 }
 
 /// A session's services, ready to be served, and the methods to announce.

@@ -54,7 +54,7 @@ impl Buildkit {
         session: Session,
         progress: &watch::Sender<Progress>,
     ) -> Result<Solved, BuildError> {
-        let mut vertices = Vertices::new(session.redactor.clone());
+        let mut vertices = Vertices::new(session.transcript.clone());
         let services = session.services()?;
         let client = self.connect().await?;
         let tunnel = session::open(client.clone(), services, session_id(solve)).await;
@@ -63,6 +63,7 @@ impl Buildkit {
         let reply = follow(client, request, &solve.reference, &mut vertices, progress).await;
         // The session ends after the solve, which may need it to its last push.
         drop(tunnel);
+        vertices.finish();
         match reply {
             Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
             Err(status) => Err(BuildError::from_solve(&status, &vertices)),
@@ -149,7 +150,6 @@ fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::Redactor;
 
     /// Jobs spawn builds.
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let (progress, _) = watch::channel(Progress::default());
         let solve = Solve::default();
         assert_send(&daemon.solve(&solve, Session::default(), &progress));
-        assert_send(&daemon.attach("x", &Redactor::default(), &progress));
+        assert_send(&daemon.attach("x", &Default::default(), &progress));
     }
 
     #[test]

@@ -6,11 +6,14 @@ use std::time::SystemTime;
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
 use super::progress::{self, Progress};
+use super::transcript::Transcript;
 use crate::redact::Redactor;
 
 mod log;
+mod teller;
 
 pub(super) use log::{Log, cut};
+use teller::Teller;
 
 /// More warnings than this say nothing new.
 const MAX_WARNINGS: usize = 20;
@@ -53,25 +56,22 @@ pub(super) struct Vertices {
     activity: HashMap<String, String>,
     log: Log,
     lint: Vec<String>,
-    redactor: Redactor,
 }
 
 impl Vertices {
-    /// Nothing yet; `redactor` cleans what will be cut.
-    pub(super) fn new(redactor: Redactor) -> Self {
-        Self { log: Log::new(redactor.clone()), redactor, ..Self::default() }
+    /// Nothing yet; `transcript` is told what comes, and its redactor cleans it.
+    pub(super) fn new(transcript: Transcript) -> Self {
+        Self { log: Log::new(Teller::new(transcript)), ..Self::default() }
     }
 
     /// What cleans what the build says.
     pub(super) fn redactor(&self) -> &Redactor {
-        &self.redactor
+        self.log.teller.transcript.redactor()
     }
 
     /// Takes one message of the stream; vertices are announced again and again, the last word counts.
     pub(super) fn apply(&mut self, message: control::StatusResponse) {
-        for vertex in message.vertexes {
-            self.upsert(vertex);
-        }
+        let ended: Vec<_> = message.vertexes.into_iter().filter_map(|vertex| self.upsert(vertex)).collect();
         for status in message.statuses {
             self.note_activity(status);
         }
@@ -79,13 +79,19 @@ impl Vertices {
             self.log.push(&line.vertex, &line.msg);
         }
         for warning in message.warnings {
-            if self.lint.len() < MAX_WARNINGS {
-                self.lint.push(String::from_utf8_lossy(&warning.short).into_owned());
-            }
+            self.note_warning(&warning.short);
         }
+        // Its last lines may come in the same message.
+        ended.iter().for_each(|vertex| self.log.teller.ended(vertex));
     }
 
-    fn upsert(&mut self, vertex: control::Vertex) {
+    /// Nothing follows: lines that were not ended are told.
+    pub(super) fn finish(&mut self) {
+        self.log.finish();
+    }
+
+    /// Takes a vertex's last word; gives it back if that says that it has ended.
+    fn upsert(&mut self, vertex: control::Vertex) -> Option<VertexSummary> {
         let summary = VertexSummary {
             name: vertex.name,
             digest: vertex.digest.clone(),
@@ -94,17 +100,36 @@ impl Vertices {
             completed: vertex.completed.map(time),
             error: Some(vertex.error).filter(|e| !e.is_empty()),
         };
-        match self.index.get(&vertex.digest).and_then(|i| self.list.get_mut(*i)) {
+        self.log.teller.label(&summary);
+        let known = self.index.get(&vertex.digest).and_then(|i| self.list.get_mut(*i));
+        let (begun, ended) = news(known.as_deref(), &summary);
+        if begun {
+            self.log.teller.begun(&summary);
+        }
+        let ended = ended.then(|| summary.clone());
+        match known {
             Some(known) => *known = summary,
             None => {
                 self.index.insert(vertex.digest, self.list.len());
                 self.list.push(summary);
             }
         }
+        ended
+    }
+
+    fn note_warning(&mut self, short: &[u8]) {
+        let short = String::from_utf8_lossy(short);
+        self.log.teller.warned(&short);
+        if self.lint.len() < MAX_WARNINGS {
+            self.lint.push(short.into_owned());
+        }
     }
 
     fn note_activity(&mut self, status: control::VertexStatus) {
         if status.completed.is_some() {
+            if !status.id.starts_with("sha256:") {
+                self.log.teller.done(&status.vertex, &status.id);
+            }
             self.activity.retain(|vertex, id| *vertex != status.vertex || *id != status.id);
         } else {
             self.activity.insert(status.vertex, status.id);
@@ -128,7 +153,7 @@ impl Vertices {
         let vertex = step.or_else(|| running().max_by_key(latest))?;
         let activity = self.activity.get(&vertex.digest).filter(|id| !id.starts_with("sha256:"));
         let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
-        Some(progress::shorten(&self.redactor.clean(name)))
+        Some(progress::shorten(&self.redactor().clean(name)))
     }
 
     pub(super) fn log(&self) -> &Log {
@@ -155,6 +180,13 @@ impl Vertices {
     pub(super) fn into_list(self) -> Vec<VertexSummary> {
         self.list
     }
+}
+
+/// Whether `now` says that a vertex runs, or has ended, which `before` did not say.
+fn news(before: Option<&VertexSummary>, now: &VertexSummary) -> (bool, bool) {
+    let same_run = before.is_some_and(|before| before.started == now.started);
+    let was_over = same_run && before.is_some_and(|before| before.completed.is_some());
+    (now.is_running() && !same_run, now.completed.is_some() && !was_over)
 }
 
 /// Cache vertices fail without failing the build (`cache/remotecache`).

@@ -1,12 +1,14 @@
 //! What every step is given beside its own fields.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::aside::Attaching;
 use super::{Errand, Workflow};
 use crate::git::PushGate;
+use crate::outcome::Outputs;
 use crate::progress::Progress;
 use crate::redact::Redactor;
 
@@ -20,26 +22,45 @@ pub(super) struct Cx {
     /// When the step is given up.
     pub(super) deadline: Instant,
     pub(super) redactor: Redactor,
+    /// Which of several steps this is.
+    pub(super) step: Option<String>,
     progress: watch::Sender<Progress>,
     /// `build (1/2)`: which of several steps this is.
     place: Option<String>,
+    /// What this step has begun and not waited for.
+    aside: Arc<Mutex<Option<Attaching>>>,
 }
 
 impl Cx {
     pub(super) fn new(errand: Errand) -> Self {
         let Errand { workflow, reference, progress, gate, deadline } = errand;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
-        Self { workflow, reference, gate, deadline, redactor, progress, place: None }
+        let (step, place, aside) = (None, None, Arc::default());
+        Self { workflow, reference, gate, deadline, redactor, step, progress, place, aside }
     }
 
     /// The surroundings of the step `name`, the `number`th of `count`.
     pub(super) fn inner(&self, name: &str, number: usize, count: usize) -> Self {
         let reference = self.reference.as_ref().map(|reference| format!("{reference}-{name}"));
-        Self { reference, place: Some(format!("{name} ({number}/{count})")), ..self.clone() }
+        let (step, place) = (Some(name.to_owned()), Some(format!("{name} ({number}/{count})")));
+        Self { reference, step, place, aside: Arc::default(), ..self.clone() }
     }
 
     pub(super) fn is_outermost(&self) -> bool {
         self.place.is_none()
+    }
+
+    /// Leaves `attaching` to go on beside the steps that follow.
+    pub(super) fn put_aside(&self, attaching: Option<Attaching>) {
+        *self.aside.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = attaching;
+    }
+
+    /// Waits for what this step has left to go on; what became of it is in `outputs`.
+    pub(super) async fn settle(&self, outputs: &mut Outputs) {
+        let aside = self.aside.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(attaching) = aside {
+            attaching.settle(outputs, self).await;
+        }
     }
 
     /// Says what runs now.

@@ -12,6 +12,19 @@ use crate::step::{Entry, Steps};
 struct Made {
     outputs: BTreeMap<String, Outputs>,
     summaries: Vec<String>,
+    /// Of those that may have left something to go on beside the others.
+    surroundings: Vec<(String, Cx)>,
+}
+
+impl Made {
+    /// Waits for what goes on.
+    async fn settle(&mut self) {
+        for (name, cx) in self.surroundings.drain(..) {
+            if let Some(outputs) = self.outputs.get_mut(&name) {
+                cx.settle(outputs).await;
+            }
+        }
+    }
 }
 
 pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Success, StepError> {
@@ -22,10 +35,15 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
             Ok(success) => {
                 made.summaries.push(format!("{}: {}", entry.name, success.summary));
                 made.outputs.insert(entry.name.clone(), success.outputs);
+                made.surroundings.push((entry.name.clone(), cx));
             }
-            Err(error) => return Err(failed(error, entry, index, steps, made)),
+            Err(error) => {
+                made.settle().await;
+                return Err(failed(error, entry, index, steps, made));
+            }
         }
     }
+    made.settle().await;
     Ok(Success { summary: made.summaries.join("; "), outputs: steps.join(&made.outputs) })
 }
 

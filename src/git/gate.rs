@@ -34,7 +34,7 @@ impl PushGate {
     }
 
     /// The right to push, held while the push runs; `None` once closed.
-    pub(super) fn enter(&self) -> Option<TaskTrackerToken> {
+    pub(crate) fn enter(&self) -> Option<TaskTrackerToken> {
         // Counted before the look: whoever closes and then waits sees every push that got in.
         let permit = self.in_flight.token();
         (!self.is_closed()).then_some(permit)

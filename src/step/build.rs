@@ -31,6 +31,7 @@ pub(super) const FIELDS: &[&str] = &[
     "tags",
     "push",
     "registry-secret",
+    "attach-log",
     "labels",
     "annotations",
     "cache",
@@ -66,6 +67,8 @@ pub struct Build {
     pub push: bool,
     /// A docker config with the logins of the registries; without it registries are asked anonymously.
     pub registry_secret: Option<SecretKey>,
+    /// Whether the log is kept in the first tag's repository; what is not pushed has none there.
+    pub attach_log: bool,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the image's manifest.
@@ -114,6 +117,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         push: fields.switch("push", true)?,
         tags: fields.or_default("tags", tags)?,
         registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
+        attach_log: fields.switch("attach-log", true)?,
         labels: fields.or_default("labels", Node::texts)?,
         annotations: fields.or_default("annotations", Node::texts)?,
         cache: fields.or_default("cache", Cache::read)?,

@@ -9,7 +9,8 @@ use super::{InvalidStep, Step};
 ///
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
-/// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped).
+/// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped); `log` is the
+/// reference of the whole log, empty where it is kept nowhere.
 pub const BUILD: &[&str] = &[
     "digest",
     "image",
@@ -20,6 +21,7 @@ pub const BUILD: &[&str] = &[
     "seconds",
     "cache",
     "warnings",
+    "log",
     "log-tail",
 ];
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::teller::Teller;
 use crate::redact::Redactor;
 
 /// Lines kept over all steps: enough to find one step's last lines beside a chatty other.
@@ -12,7 +13,7 @@ const MAX_BYTES: usize = 64 << 10;
 const TAIL_LINES: usize = 40;
 /// Bytes of a tail: what fits an output parameter and a terminal.
 const TAIL_BYTES: usize = 8 << 10;
-/// Bytes of one line that are shown; the rest is dropped.
+/// Bytes of one line that a tail shows; the rest is dropped.
 const MAX_LINE: usize = 1 << 10;
 /// Bytes of one line that are kept until it ends: secrets are found in whole lines alone.
 const MAX_OPEN: usize = 16 << 10;
@@ -22,7 +23,8 @@ const TOO_LONG: &str = "(a line of more than 16 KiB)";
 /// A bounded log. What is in `lines` holds no secret; what is in `open` is not shown as it is.
 #[derive(Debug, Default)]
 pub(in crate::buildkit) struct Log {
-    redactor: Redactor,
+    /// Who is told of each line as it ends.
+    pub(super) teller: Teller,
     lines: VecDeque<Line>,
     /// Bytes in `lines`.
     bytes: usize,
@@ -44,9 +46,9 @@ struct Open {
 }
 
 impl Log {
-    /// A log that `redactor` cleans.
-    pub(super) fn new(redactor: Redactor) -> Self {
-        Self { redactor, ..Self::default() }
+    /// A log that the redactor of `teller`'s transcript cleans.
+    pub(super) fn new(teller: Teller) -> Self {
+        Self { teller, ..Self::default() }
     }
 
     /// Takes what `vertex` printed; a chunk need not end with its line.
@@ -56,13 +58,21 @@ impl Log {
             let mut open = at.map_or_else(|| Open::new(vertex), |at| self.open.swap_remove(at));
             open.take(piece);
             match piece.ends_with(b"\n") {
-                true => self.keep(open.into_line(&self.redactor)),
+                true => self.keep(open),
                 false => self.open.push(open),
             }
         }
     }
 
-    fn keep(&mut self, line: Line) {
+    /// Ends the lines that steps have not.
+    pub(super) fn finish(&mut self) {
+        std::mem::take(&mut self.open).into_iter().for_each(|open| self.keep(open));
+    }
+
+    fn keep(&mut self, open: Open) {
+        let text = open.text(self.redactor());
+        self.teller.printed(&open.vertex, &text);
+        let line = Line { text: cut(&text, MAX_LINE).to_owned(), vertex: open.vertex };
         self.bytes += line.text.len();
         self.lines.push_back(line);
         while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
@@ -71,10 +81,15 @@ impl Log {
         }
     }
 
+    fn redactor(&self) -> &Redactor {
+        self.teller.transcript.redactor()
+    }
+
     /// The last lines of all steps, or of `vertex` alone.
     pub(in crate::buildkit) fn tail(&self, vertex: Option<&str>) -> String {
         let wanted = |of: &str| vertex.is_none_or(|v| v == of);
-        let open = self.open.iter().filter(|open| wanted(&open.vertex)).map(|open| open.text(&self.redactor));
+        let open = self.open.iter().filter(|open| wanted(&open.vertex));
+        let open = open.map(|open| cut(&open.text(self.redactor()), MAX_LINE).to_owned());
         let ended = self.lines.iter().filter(|line| wanted(&line.vertex)).map(|line| line.text.clone());
         let all: Vec<String> = ended.chain(open).collect();
         let mut room = TAIL_BYTES;
@@ -112,17 +127,13 @@ impl Open {
         }
     }
 
-    fn into_line(self, redactor: &Redactor) -> Line {
-        Line { text: self.text(redactor), vertex: self.vertex }
-    }
-
     fn text(&self, redactor: &Redactor) -> String {
         if self.too_long {
             return TOO_LONG.to_owned();
         }
         // Before and after: a secret may hold control characters, or have some strewn into it.
         let text = plain(&redactor.clean(&String::from_utf8_lossy(&self.raw)));
-        cut(&redactor.clean(&text), MAX_LINE).to_owned()
+        redactor.clean(&text)
     }
 }
 
@@ -157,7 +168,7 @@ mod tests {
     fn knowing(secret: &str) -> Log {
         let redactor = Redactor::default();
         redactor.remember(&secret.into());
-        Log::new(redactor)
+        Log::new(Teller::new(redactor.into()))
     }
 
     #[test]

@@ -100,3 +100,48 @@ fn the_failed_vertex_is_the_one_that_was_not_cancelled() {
     let digest = folded.failed().map(|v| v.digest.clone());
     assert_eq!(folded.log().tail(digest.as_deref()), "b");
 }
+
+#[test]
+fn a_transcript_has_each_line_once_with_its_step_and_without_secrets() {
+    use std::io::Read as _;
+
+    let redactor = Redactor::default();
+    redactor.remember(&"hunter22".into());
+    let transcript = Transcript::from(redactor).kept();
+    let mut folded = Vertices::new(transcript.clone());
+    let log = |vertex: &str, msg: &str| VertexLog {
+        vertex: vertex.into(),
+        msg: msg.into(),
+        ..VertexLog::default()
+    };
+    let mut apply = |vertexes: Vec<Vertex>, logs: Vec<VertexLog>| {
+        folded.apply(StatusResponse { vertexes, logs, ..StatusResponse::default() });
+    };
+    let run = "[2/3] RUN login hunter22";
+    apply(vec![vertex("[1/3] COPY . .", 1, Some(1), true), vertex(run, 1, None, false)], vec![]);
+    apply(vec![vertex(run, 1, None, false)], vec![log(run, "as hunt"), log("[1/3] COPY . .", "late\n")]);
+    // The end comes with the last lines, and is said again with what else there is.
+    let ended = vertex(run, 1, Some(3), false);
+    apply(vec![ended.clone()], vec![log(run, "er22\nbye\nunended")]);
+    let mut failed = vertex("[3/3] RUN false", 3, Some(4), false);
+    failed.error = "exit code: 1".into();
+    apply(vec![ended, failed], vec![]);
+    let mut cancelled = vertex("exporting to image", 3, Some(4), false);
+    cancelled.error = "context canceled".into();
+    apply(vec![cancelled], vec![]);
+    folded.finish();
+    let mut text = String::new();
+    let kept = transcript.log().map(|log| log.gzip).unwrap_or_default();
+    flate2::read::MultiGzDecoder::new(&*kept).read_to_string(&mut text).unwrap_or_default();
+    insta::assert_snapshot!(text, @r"
+    [2/3] RUN login ***
+    [1/3] COPY . . CACHED
+    [1/3] COPY . .: late
+    [2/3] RUN login ***: as ***
+    [2/3] RUN login ***: bye
+    [2/3] RUN login *** DONE 2.0 s
+    [3/3] RUN false ERROR: exit code: 1
+    exporting to image CANCELED
+    [2/3] RUN login ***: unended
+    ");
+}

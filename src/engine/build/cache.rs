@@ -49,15 +49,14 @@ pub(super) async fn export(
     cx: &Cx,
 ) -> Result<Cache, StepError> {
     let Some(to) = &build.cache.to else { return Ok(Cache::None) };
-    let nothing_new = !built.resumed && built.solved.cached_steps == built.solved.total_steps;
-    if !to.always && nothing_new && is_there(engine, to, inputs).await {
+    if !to.always && built.is_cached() && is_there(engine, to, inputs).await {
         return Ok(Cache::Skipped);
     }
     cx.now(format!("exporting the cache to {}", to.target.image));
     let mut request = request::cache(build, inputs);
     // Never the name of an export before, which the daemon may still hold.
     request.reference = Uuid::new_v4().to_string();
-    match solve::once(engine, &request, inputs, cx).await {
+    match solve::once(engine, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
             warn!("the cache was not exported: {}", cx.redactor.clean(&error.message));

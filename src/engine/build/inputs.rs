@@ -8,11 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::Engine;
 use super::super::context::Cx;
-use crate::buildkit::Session;
+use crate::buildkit::{Session, Transcript};
 use crate::git::{Credentials, RepoUrl};
 use crate::oci::{Auth, LazyClient};
 use crate::outcome::StepError;
-use crate::redact::Redactor;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
 
@@ -27,7 +26,6 @@ pub(super) struct Inputs {
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
     ssh: Option<SecretString>,
-    redactor: Redactor,
 }
 
 /// A repository that the caller may read: at which commit, and with what.
@@ -55,7 +53,6 @@ impl Inputs {
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
             ssh: None,
-            redactor: cx.redactor.clone(),
         };
         for (name, context, readable) in contexts {
             inputs.admit(name, &context.repo, readable)?;
@@ -64,13 +61,13 @@ impl Inputs {
     }
 
     /// What the daemon may ask for during the build.
-    pub(super) fn session(&self) -> Session {
+    pub(super) fn session(&self, transcript: &Transcript) -> Session {
         Session {
             secrets: self.secrets.clone(),
             registries: self.auth.clone(),
             client: self.client.clone(),
             ssh: self.ssh.clone(),
-            redactor: self.redactor.clone(),
+            transcript: transcript.clone(),
         }
     }
 

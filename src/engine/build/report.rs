@@ -13,15 +13,20 @@ use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::step::Build;
 use crate::telemetry::{self, Past};
 
+/// What is known of a build that ended well.
+pub(super) struct Facts<'a> {
+    pub(super) build: &'a Build,
+    pub(super) inputs: &'a Inputs,
+    pub(super) solved: &'a Solved,
+    pub(super) cache: &'a Cache,
+    /// Where its log is, or will be; empty where it is kept nowhere.
+    pub(super) log: String,
+    pub(super) took: Duration,
+}
+
 /// The outputs, and a line about them.
-pub(super) fn success(
-    build: &Build,
-    inputs: &Inputs,
-    solved: &Solved,
-    cache: &Cache,
-    took: Duration,
-    cx: &Cx,
-) -> Result<Success, StepError> {
+pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> {
+    let Facts { build, inputs, solved, cache, ref log, took } = *facts;
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
             Fault::Ours,
@@ -44,6 +49,7 @@ pub(super) fn success(
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
         ("warnings", json!(warnings(solved, cache, cx)).to_string()),
+        ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
     ];
     let outputs: Outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

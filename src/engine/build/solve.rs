@@ -16,7 +16,7 @@ use super::super::Engine;
 use super::super::context::Cx;
 use super::inputs::Inputs;
 use super::report;
-use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved};
+use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 use crate::progress::Progress;
 
@@ -45,11 +45,19 @@ pub(super) struct Built {
     pub(super) resumed: bool,
 }
 
+impl Built {
+    /// Whether nothing new was built.
+    pub(super) fn is_cached(&self) -> bool {
+        !self.resumed && self.solved.cached_steps == self.solved.total_steps
+    }
+}
+
 /// Solves `request`, or takes over what an earlier attempt has made of it.
 pub(super) async fn resumable(
     engine: &Engine,
     mut request: Solve,
     inputs: &Inputs,
+    transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Built, StepError> {
     let told = |error: BuildError| report::failure(error, cx);
@@ -64,9 +72,9 @@ pub(super) async fn resumable(
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let ended = match attempt.known {
-            Recalled::NotFound => start(engine, &request, inputs, cx).await,
+            Recalled::NotFound => start(engine, &request, inputs, transcript, cx).await,
             // What has ended is followed too: its replay has the steps and the log that history lacks.
-            _ => follow(engine, &request, cx).await,
+            _ => follow(engine, &request, transcript, cx).await,
         };
         match ended {
             Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed }),
@@ -76,6 +84,7 @@ pub(super) async fn resumable(
             Err(error) if matches!(error.kind, Kind::Lost | Kind::Unreachable) => broken = Some(error),
             Err(error) => return Err(told(error)),
         }
+        transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
         attempt = newest(engine, cx, &name, attempt.number).await.map_err(told)?;
     }
@@ -125,10 +134,16 @@ fn cut_off() -> StepError {
 }
 
 /// Solves; where the daemon already has a build of this name, follows that one.
-async fn start(engine: &Engine, request: &Solve, inputs: &Inputs, cx: &Cx) -> Result<Recalled, BuildError> {
-    match once(engine, request, inputs, cx).await {
+async fn start(
+    engine: &Engine,
+    request: &Solve,
+    inputs: &Inputs,
+    transcript: &Transcript,
+    cx: &Cx,
+) -> Result<Recalled, BuildError> {
+    match once(engine, request, inputs, transcript, cx).await {
         Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
-        Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, cx).await,
+        Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, transcript, cx).await,
         Err(error) => Err(error),
     }
 }
@@ -138,14 +153,22 @@ pub(super) async fn once(
     engine: &Engine,
     request: &Solve,
     inputs: &Inputs,
+    transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Solved, BuildError> {
-    let session = inputs.session();
+    let session = inputs.session(transcript);
     shown(cx, async |progress| engine.buildkit.solve(request, session, progress).await).await
 }
 
-async fn follow(engine: &Engine, request: &Solve, cx: &Cx) -> Result<Recalled, BuildError> {
-    shown(cx, async |progress| engine.buildkit.attach(&request.reference, &cx.redactor, progress).await).await
+async fn follow(
+    engine: &Engine,
+    request: &Solve,
+    transcript: &Transcript,
+    cx: &Cx,
+) -> Result<Recalled, BuildError> {
+    // The daemon says again what the build has said so far.
+    transcript.rewind();
+    shown(cx, async |progress| engine.buildkit.attach(&request.reference, transcript, progress).await).await
 }
 
 /// Runs `solve`, and says what it is doing meanwhile.

@@ -38,6 +38,7 @@ build:
   tags: [reg.example/shop/api, {ref: "reg.example:5000/shop/api:1", insecure: true}]
   push: true
   registry-secret: {name: regcred}
+  attach-log: false
   labels: {a: b}
   annotations: {org.opencontainers.image.source: here}
   cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, always: true}}
@@ -70,6 +71,7 @@ fn every_field_of_a_build_is_read() {
         tags,
         [("reg.example/shop/api:latest".into(), false), ("reg.example:5000/shop/api:1".into(), true)]
     );
+    assert!(!build.attach_log);
     assert_eq!(build.registry_secret.unwrap().key, ".dockerconfigjson");
     let to = build.cache.to.unwrap();
     assert_eq!((to.mode, to.ignore_error, to.target.insecure, to.always), (CacheMode::Max, true, true, true));
@@ -107,8 +109,17 @@ fn strings_mean_what_they_hold() {
 fn what_is_empty_is_absent() {
     let names =
         ["dockerfile", "dockerfile-inline", "target", "platforms", "build-args", "secrets", "contexts"];
-    let more =
-        ["push", "registry-secret", "labels", "annotations", "cache", "no-cache", "network", "extra-hosts"];
+    let more = [
+        "push",
+        "registry-secret",
+        "attach-log",
+        "labels",
+        "annotations",
+        "cache",
+        "no-cache",
+        "network",
+        "extra-hosts",
+    ];
     let plain = build("");
     assert_eq!(plain.dockerfile, Dockerfile::File("Dockerfile".into()));
     assert_eq!((plain.context.revision.as_str(), plain.context.submodules, plain.push), ("HEAD", true, true));

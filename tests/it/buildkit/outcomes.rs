@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argo_buildkit::buildkit::{CacheRef, Kind, Recalled};
+use argo_buildkit::buildkit::{CacheRef, Kind, Recalled, Transcript};
 use argo_buildkit::oci::{Auth, Registry as Client};
 use argo_buildkit::outcome::Fault;
 use argo_buildkit::redact::Redactor;
@@ -123,14 +123,14 @@ async fn a_secret_longer_than_a_log_line_does_not_leak_its_beginning() {
     let redactor = Redactor::default();
     redactor.remember(&secret.as_str().into());
     let secrets = [("token".to_owned(), secret.as_str().into())].into();
-    let session = Session { secrets, redactor: redactor.clone(), ..Session::default() };
+    let session = Session { secrets, transcript: redactor.clone().into(), ..Session::default() };
     let error = run(&bench.client(), &solve, session).await.unwrap_err();
     assert_eq!((error.log_tail.as_str(), error.exit_code), ("***", Some(3)), "{error}");
     assert!(!error.message.contains("s3cret"), "{error}");
     // The replay too.
     let (progress, _) = watch::channel(Progress::default());
     let Recalled::Failed(again) =
-        bench.client().attach(&solve.reference, &redactor, &progress).await.unwrap()
+        bench.client().attach(&solve.reference, &redactor.into(), &progress).await.unwrap()
     else {
         panic!("not failed")
     };
@@ -149,7 +149,7 @@ async fn dropping_a_build_kills_its_step() {
         () = until_running(&mut watcher, "sleep 1000") => wait_for("the step's process", Duration::from_secs(20), runs),
     }
     let (again, _) = watch::channel(Progress::default());
-    let outcome = client.attach(&solve.reference, &Redactor::default(), &again).await.unwrap();
+    let outcome = client.attach(&solve.reference, &Transcript::default(), &again).await.unwrap();
     assert_eq!(outcome, Recalled::Cancelled);
     assert_eq!(bench.daemon.steps(), Vec::<u32>::new());
 }
@@ -172,7 +172,7 @@ async fn a_second_build_of_one_reference_finds_the_first() {
         assert_eq!((refused.kind, refused.fault), (Kind::AlreadyExists, Fault::Transient), "{refused}");
         assert_eq!(client.recall(&solve.reference).await.unwrap(), Recalled::Running);
         let (again, watcher) = watch::channel(Progress::default());
-        let outcome = client.attach(&solve.reference, &Redactor::default(), &again).await.unwrap();
+        let outcome = client.attach(&solve.reference, &Transcript::default(), &again).await.unwrap();
         assert_eq!(watcher.borrow().total, 1);
         outcome
     };
@@ -191,7 +191,7 @@ async fn an_unknown_reference_is_not_found() {
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let (progress, _) = watch::channel(Progress::default());
     assert_eq!(
-        client.attach("never-built", &Redactor::default(), &progress).await.unwrap(),
+        client.attach("never-built", &Transcript::default(), &progress).await.unwrap(),
         Recalled::NotFound
     );
 }

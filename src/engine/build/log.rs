@@ -1,0 +1,118 @@
+//! The whole log of a build: told while it runs, and kept in the image's own repository afterwards.
+//!
+//! An agent does no artifact I/O and tells a plugin nothing of Argo's artifact repository, so the registry
+//! is where a log can go: attached to the image, or, where the build failed and there is none, under a tag.
+
+use std::collections::BTreeMap;
+
+use tracing::warn;
+use uuid::Uuid;
+
+use super::super::Engine;
+use super::super::aside::Attaching;
+use super::super::context::Cx;
+use super::inputs::Inputs;
+use super::solve::Built;
+use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
+use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
+use crate::outcome::StepError;
+use crate::step::{Build, RegistryRef};
+
+/// Where the lines of `build` go.
+pub(super) fn transcript(build: &Build, cx: &Cx) -> Transcript {
+    let (workflow, job) = (cx.workflow.name.clone(), cx.reference.clone());
+    let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
+    if place(build).is_some() { told.kept() } else { told }
+}
+
+/// The repository that keeps the log, where one does.
+fn place(build: &Build) -> Option<&RegistryRef> {
+    build.tags.first().filter(|_| build.push && build.attach_log)
+}
+
+/// Begins to attach the log to the image that was pushed. A build of which every step was cached has said
+/// nothing that the log of the build before has not.
+pub(super) async fn attach(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    built: &Built,
+    transcript: &Transcript,
+    cx: &Cx,
+) -> Option<Attaching> {
+    let tag = place(build).filter(|_| !built.is_cached())?;
+    let log = transcript.log()?;
+    let subject = match subject(engine, tag, inputs, &built.solved).await {
+        Ok(subject) => subject?,
+        Err(error) => {
+            warn!("the log is not attached to the image: {}", cx.redactor.clean(&error.to_string()));
+            return None;
+        }
+    };
+    Some(begin(engine, inputs, tag, artifact(log, Some(subject), inputs, cx), None))
+}
+
+/// Keeps the log of a build that failed, and says where it is. That the registry will not have it is no part
+/// of the error.
+pub(super) async fn keep(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    transcript: &Transcript,
+    mut error: StepError,
+    cx: &Cx,
+) -> StepError {
+    let (Some(place), Some(log)) = (place(build), transcript.log()) else { return error };
+    let job = cx.reference.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
+    let artifact = artifact(log, None, inputs, cx);
+    let attaching = begin(engine, inputs, place, artifact, Some(format!("log-{job}")));
+    let reference = attaching.reference.clone();
+    if attaching.ended(cx).await.is_ok() {
+        error.message.push_str(&format!("\nwhole log: argo-buildkit log {reference}"));
+        error.outputs.insert("log".to_owned(), reference);
+    }
+    error
+}
+
+fn begin(
+    engine: &Engine,
+    inputs: &Inputs,
+    place: &RegistryRef,
+    artifact: LogArtifact,
+    tag: Option<String>,
+) -> Attaching {
+    let reference = format!("{}@{}", place.image.name(), artifact.digest());
+    let (registry, auth, place) = (engine.registry.clone(), inputs.auth.clone(), place.clone());
+    Attaching::begin(reference, async move {
+        registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await
+    })
+}
+
+fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx) -> LogArtifact {
+    let mut annotations = BTreeMap::from([
+        ("org.opencontainers.image.revision", inputs.sha.clone()),
+        ("argo-buildkit.workflow", format!("{}/{}", cx.workflow.namespace, cx.workflow.name)),
+        ("argo-buildkit.log.bytes", log.size.to_string()),
+    ]);
+    if log.left_out > 0 {
+        annotations.insert("argo-buildkit.log.left-out", log.left_out.to_string());
+    }
+    let annotations = annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    LogArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations)
+}
+
+/// The descriptor of what was pushed: the daemon's, or, of a build that was found again, the registry's.
+async fn subject(
+    engine: &Engine,
+    tag: &RegistryRef,
+    inputs: &Inputs,
+    solved: &Solved,
+) -> Result<Option<Descriptor>, OciError> {
+    let told = solved.descriptor.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    if told.is_some() {
+        return Ok(told);
+    }
+    let Some(digest) = &solved.digest else { return Ok(None) };
+    let Ok(image) = format!("{}@{digest}", tag.image.name()).parse::<ImageRef>() else { return Ok(None) };
+    engine.registry.describe(&image, &inputs.auth, tag.insecure).await
+}
