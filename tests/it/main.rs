@@ -18,6 +18,7 @@ mod forge;
 mod house;
 mod image;
 mod lifecycle;
+mod logs;
 mod main_job;
 mod readme;
 mod rpc;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::buildctl::histories;
 use crate::support::collector::Collector;
-use crate::support::plugin::{Setup, Workflow, expect_phase};
+use crate::support::plugin::{Setup, Workflow, expect_phase, output};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
 use crate::support::sshd::key_pair;
@@ -36,6 +36,9 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
     let message = node["message"].as_str().unwrap();
     assert!(message.contains("***"), "the log's last lines are shown, without the secret: {message}");
 
+    let mut logs = crate::logs::kept(&shop, &output(&node, "log"));
+    assert!(logs.contains("cat /run/secrets/npm") && logs.contains(": ***"), "{logs}");
+
     let quiet = "FROM BASE\nRUN --mount=type=secret,id=npm test -s /run/secrets/npm\n"
         .replace("BASE", &shop.world.busybox);
     shop.service.commit_file("main", "Dockerfile", &quiet, "mend").await;
@@ -51,15 +54,20 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
     propose["name"] = json!("propose");
     let node = shop.plugin.drive(&working, &template(json!({"steps": [build, update, propose]}))).await;
     expect_phase(&node, "Succeeded");
+    logs.push_str(&crate::logs::kept(&shop, &output(&node, "log")));
 
     let argv = shop.plugin.argv();
     shop.plugin.signal("TERM");
     assert!(shop.plugin.exit().await.success(), "the exit flushes the spans");
+    let printed = shop.plugin.log();
+    let blotted = |line: &str| line.contains(" RUN --mount=type=secret") && line.ends_with(": ***");
+    assert!(printed.lines().any(blotted), "lines of builds are printed, without the secret: {printed}");
     let spans = collector.text();
     assert!(spans.contains("RUN --mount=type=secret"), "{spans}");
     let places = [
         ("replies", shop.plugin.replies()),
-        ("log", shop.plugin.log()),
+        ("log, and the lines of builds in it", shop.plugin.log()),
+        ("logs in the registry", logs),
         ("spans", spans),
         ("argv and environment", argv),
         ("BuildKit's history", histories(shop.world.buildkitd.address()).concat()),

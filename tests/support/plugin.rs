@@ -124,8 +124,10 @@ impl Setup {
     pub(crate) fn start_without_secrets(self) -> Plugin {
         let mut process = Process::spawn("argo-buildkit", self.command, &self.root.path().join("log"));
         let address = |log: &str, what: &str| {
-            let line = log.lines().find(|line| line.contains(&format!("listening for {what} on ")))?;
-            Some(line.rsplit_once("address=")?.1.to_owned())
+            // Text or JSON, once the line is whole.
+            let (_, rest) = log.split_once(&format!("listening for {what} on "))?;
+            let (line, _) = rest.split_once('\n')?;
+            Some(line.split([' ', '"']).next()?.to_owned())
         };
         let (plugin, ops) = process.wait_until("for its listeners", |log| {
             Some((address(log, "the plugin")?, address(log, "operations")?))
