@@ -12,7 +12,7 @@ use crate::support::shop::Shop;
 const DOCKER_CONFIG: &str = "kubernetes.io/dockerconfigjson";
 
 /// A sidecar beside `agent`, on the port that the agent calls: its token, the plugin's ServiceAccount.
-async fn sidecar(agent: &Agent, port: u16) -> Plugin {
+pub(super) async fn sidecar(agent: &Agent, port: u16) -> Plugin {
     let kube = Kube::shared().await;
     let plugin = Setup::new(shared_buildkitd().address())
         .env("ARGO_BUILDKIT_LISTEN", &format!("127.0.0.1:{port}"))
@@ -22,7 +22,7 @@ async fn sidecar(agent: &Agent, port: u16) -> Plugin {
 }
 
 /// Puts the shop's two Secrets into the cluster under names of its own, and lets the plugin read `readable`.
-async fn secrets(shop: &Shop, readable: &[&str]) -> (String, String) {
+pub(super) async fn secrets(shop: &Shop, readable: &[&str]) -> (String, String) {
     let kube = Kube::shared().await;
     let (git, registry) = (unique("git"), unique("registry"));
     let token = format!("{}\n", shop.token);

@@ -26,6 +26,7 @@ mod sandbox;
 mod secrets;
 mod ssh;
 mod tls_secret;
+mod templates;
 mod update_manifest;
 mod write_back;
 mod writers;

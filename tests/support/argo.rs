@@ -83,6 +83,22 @@ impl Argo {
         created.metadata.name.unwrap()
     }
 
+    /// The task that the controller hands to the agent of `workflow`: a template with every parameter in its place.
+    pub(crate) async fn task(&self, workflow: &str) -> Value {
+        let sets = self.kube.api(WORKFLOWS, "WorkflowTaskSet", BUILDS).await;
+        let find = async || {
+            let status = self.workflow(workflow).await["status"].take();
+            assert!(
+                !status["finishedAt"].is_string(),
+                "{workflow} ended without a task: {}",
+                status["message"]
+            );
+            let set = sets.get_opt(workflow).await.unwrap()?;
+            set.data["spec"]["tasks"].as_object()?.values().next().cloned()
+        };
+        self.wait(&format!("a task of {workflow}"), find).await
+    }
+
     /// Creates a Workflow of one plugin template that declares `outputs`; gives its name.
     pub(crate) async fn submit_plugin(&self, plugin: &Value, outputs: &[&str]) -> String {
         let supplied = |name: &&str| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}});
@@ -120,6 +136,15 @@ impl Argo {
     pub(crate) async fn node_when(&self, workflow: &str, condition: impl Fn(&Node) -> bool) -> Node {
         let find = async || self.nodes(workflow).await.into_values().find(&condition);
         self.wait(&format!("a node of {workflow}"), find).await
+    }
+
+    /// The workflow's message once it is in `phase`.
+    pub(crate) async fn message_when(&self, workflow: &str, phase: &str) -> String {
+        let find = async || {
+            let status = self.workflow(workflow).await["status"].take();
+            (status["phase"] == phase).then(|| text(&status["message"]))
+        };
+        self.wait(&format!("{workflow} to be {phase}"), find).await
     }
 
     /// Waits for the workflow's end, and gives its phase and message.

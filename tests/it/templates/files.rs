@@ -1,0 +1,105 @@
+//! The files as they stand.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use kube::api::{Patch, PatchParams, ValidationDirective};
+use serde_json::{Value, json};
+
+use super::{PATIENCE, directory, templates};
+use crate::support::bin;
+use crate::support::kube::{BUILDS, Kube};
+use crate::support::net::until;
+
+#[test]
+fn argo_lints_them_in_strict_mode() {
+    let mut command = Command::new(bin::testbed("argo"));
+    let output = command.args(["lint", "--offline", "--strict"]).arg(directory()).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    // A file that is no YAML is an error in its log only.
+    assert!(output.status.success() && !said.contains("level=ERROR"), "{said}");
+    assert!(said.contains("no linting errors found"), "{said}");
+}
+
+#[test]
+fn the_kustomization_names_every_one_of_them() {
+    let text = fs::read_to_string(directory().join("kustomization.yaml")).unwrap();
+    let kustomization: Value = serde_saphyr::from_str(&text).unwrap();
+    let mut listed: Vec<_> = kustomization["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r.as_str().unwrap().to_owned())
+        .collect();
+    listed.sort();
+    assert_eq!(listed, templates().into_iter().map(|(file, _)| file).collect::<Vec<_>>());
+    assert_eq!(kustomization["namespace"], "builds");
+    let output = Command::new(bin::testbed("kustomize")).arg("build").arg(directory()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A server without a controller, so that the full CRDs can be its own.
+#[tokio::test]
+async fn the_full_crds_accept_every_field() {
+    let kube = Kube::start().await;
+    let testbed = bin::testbed("argo");
+    let crd =
+        testbed.ancestors().nth(2).unwrap().join("share/argo/crds-full/argoproj.io_workflowtemplates.yaml");
+    kube.apply_yaml(&fs::read_to_string(crd).unwrap()).await;
+    let api = kube.api("argoproj.io/v1alpha1", "WorkflowTemplate", BUILDS).await;
+    let strict = PatchParams {
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::apply("it").dry_run()
+    };
+    let dry_run = async |template: &Value| {
+        let name = template["metadata"]["name"].as_str().unwrap();
+        let answer = async || match api.patch(name, &strict, &Patch::Apply(template)).await {
+            // The CRD is not served yet.
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            other => Some(other.map(drop).map_err(|error| error.to_string())),
+        };
+        until(|| "the CRD".to_owned(), PATIENCE, answer).await
+    };
+    for (file, mut template) in templates() {
+        assert_eq!(dry_run(&template).await, Ok(()), "{file}");
+        template["spec"]["ttlStrategie"] = json!({});
+        let refused = dry_run(&template).await.unwrap_err();
+        assert!(refused.contains("ttlStrategie"), "the check can fail: {refused}");
+    }
+}
+
+/// What is a default for `argo submit` is one for a templateRef too.
+#[test]
+fn a_template_has_the_same_defaults_either_way() {
+    let of_workflow = ["app-name", "concurrency"];
+    for (file, template) in templates() {
+        let (name, spec) = (&template["metadata"]["name"], &template["spec"]);
+        assert_eq!(&spec["entrypoint"], name, "{file}");
+        let inner = &spec["templates"][0];
+        assert_eq!(&inner["name"], name, "{file}");
+        let read = |parameters: &Value, key: &str| -> BTreeMap<String, Value> {
+            let parameters = parameters.as_array().unwrap().iter();
+            parameters.map(|p| (p["name"].as_str().unwrap().to_owned(), p[key].clone())).collect()
+        };
+        let mut arguments = read(&spec["arguments"]["parameters"], "value");
+        let inputs = read(&inner["inputs"]["parameters"], "default");
+        arguments.retain(|name, _| !of_workflow.contains(&name.as_str()) || inputs.contains_key(name));
+        assert_eq!(arguments, inputs, "{file}");
+        for (name, description) in read(&spec["arguments"]["parameters"], "description") {
+            assert!(description.as_str().is_some_and(|text| text.ends_with('.')), "{file}: {name}");
+        }
+    }
+}
+
+/// One body is written twice, for want of a way to share it.
+#[test]
+fn the_one_node_pipeline_builds_as_build_push_does() {
+    let all: BTreeMap<_, _> = templates().into_iter().collect();
+    let body = |file: &str| {
+        let plugin = all[file].pointer("/spec/templates/1/plugin/buildkit").unwrap();
+        let steps = plugin["steps"].as_array().cloned().unwrap_or_else(|| vec![plugin.clone()]);
+        steps.into_iter().filter(|step| step["update-manifest"].is_null()).collect::<Vec<_>>()
+    };
+    assert_eq!(body("build-push.yaml"), body("ci-cd-buildkit-deploy.yaml"));
+}

@@ -1,0 +1,280 @@
+//! Parameters, as the genuine controller substitutes them, are valid steps.
+
+use argo_buildkit::step;
+use insta::assert_json_snapshot;
+use serde_json::Value;
+
+use super::{installed, submit};
+
+const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
+
+/// What the controller asks the plugin to do, and that it is valid.
+async fn body(template: &str, parameters: &[(&str, &str)]) -> Value {
+    let argo = installed().await;
+    let workflow = submit(argo, template, parameters).await;
+    let task = argo.task(&workflow).await;
+    argo.terminate(&workflow).await;
+    let body = task["plugin"]["buildkit"].clone();
+    let step = step::parse(&body).unwrap_or_else(|invalid| panic!("{template}: {invalid}\n{body:#}"));
+    let declared = task["outputs"]["parameters"].as_array().unwrap();
+    let declared: Vec<_> =
+        declared.iter().map(|output| output["name"].as_str().unwrap().to_owned()).collect();
+    step.check_declared(&declared).unwrap();
+    body
+}
+
+/// The Tekton pipeline with a persistent BuildKit: Helm services on GitHub, images on Docker Hub.
+#[tokio::test]
+async fn the_parameters_of_a_helm_service_fit() {
+    let parameters = [
+        ("repo", "https://github.com/acme/orders.git"),
+        ("image", "acme/orders"),
+        ("cache-name", "orders"),
+        ("chart-dir", "charts/orders"),
+        ("image-tag", COMMIT),
+        ("extra-tags", "latest"),
+        ("git-ref", "refs/heads/main"),
+        ("dockerfile", "Dockerfile"),
+        ("push", "true"),
+    ];
+    assert_json_snapshot!(body("ci-cd-buildkit-deploy", &parameters).await, @r#"
+    {
+      "steps": [
+        {
+          "build": {
+            "build-args": "",
+            "cache": {
+              "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/orders\"}]",
+              "to": {
+                "ignore-error": true,
+                "insecure": "true",
+                "mode": "max",
+                "ref": "cache-registry.buildkit-cache.svc:5000/cache/orders"
+              }
+            },
+            "context": {
+              "repo": "https://github.com/acme/orders.git",
+              "revision": "refs/heads/main",
+              "secret": "gitea-credentials",
+              "subdir": ""
+            },
+            "dockerfile": "Dockerfile",
+            "platforms": "",
+            "push": "true",
+            "registry-secret": "registry-credentials",
+            "tags": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d,acme/orders:latest",
+            "target": ""
+          }
+        },
+        {
+          "update-manifest": {
+            "branch": "main",
+            "commit": "true",
+            "image": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "message": "",
+            "repo": "https://github.com/acme/orders.git",
+            "secret": "git-write-back",
+            "source": {
+              "commit": "$(build.revision)",
+              "repo": "https://github.com/acme/orders.git",
+              "secret": "gitea-credentials"
+            },
+            "targets": "[{\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.tag\": \"5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\"}, \"create\": false}, {\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.digest\": \"$(build.digest)\"}, \"create\": true}]"
+          }
+        }
+      ]
+    }
+    "#);
+}
+
+/// The Jobs that n8n starts: name, URL, subdirectory and tag of one web app.
+#[tokio::test]
+async fn the_parameters_of_an_n8n_job_fit() {
+    let parameters = [
+        ("app-name", "blog"),
+        ("repo", "https://github.com/acme/sites.git"),
+        ("subdir", "sites/blog"),
+        ("image", "registry.build-system.svc:5000/blog"),
+        ("image-tag", "1.4.0"),
+        ("platforms", "linux/arm64,linux/amd64"),
+        ("git-secret", ""),
+    ];
+    assert_json_snapshot!(body("build-push", &parameters).await, @r#"
+    {
+      "build": {
+        "build-args": "",
+        "cache": {
+          "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
+          "to": {
+            "ignore-error": true,
+            "insecure": "true",
+            "mode": "max",
+            "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog"
+          }
+        },
+        "context": {
+          "repo": "https://github.com/acme/sites.git",
+          "revision": "refs/heads/main",
+          "secret": "",
+          "subdir": "sites/blog"
+        },
+        "dockerfile": "Dockerfile",
+        "platforms": "linux/arm64,linux/amd64",
+        "push": "true",
+        "registry-secret": "registry-credentials",
+        "tags": "registry.build-system.svc:5000/blog:1.4.0",
+        "target": ""
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn the_least_that_can_be_passed_is_enough() {
+    let image = "gitea.example.com/shop/api";
+    let least = [("repo", "https://gitea.example.com/shop/api.git"), ("image", image)];
+    let body = body("ci-cd-buildkit-deploy", &least).await;
+    let (build, update) = (&body["steps"][0]["build"], &body["steps"][1]["update-manifest"]);
+    assert_eq!(build["context"]["revision"], "refs/heads/main");
+    assert_eq!(build["tags"], format!("{image}:latest"));
+    assert_eq!(build["cache"]["to"]["ref"], "cache-registry.buildkit-cache.svc:5000/cache/shop/api");
+    assert_eq!(update["repo"], least[0].1, "the chart is in the service's own repository");
+}
+
+#[tokio::test]
+async fn every_parameter_arrives_where_it_belongs() {
+    let targets =
+        r#"[{"file": "apps/kustomization.yaml", "kustomize": {"name": "api", "digest": "$(build.digest)"}}]"#;
+    let parameters = [
+        ("repo", "https://gitea.example.com/shop/api.git"),
+        ("image", "gitea.example.com/shop/api"),
+        ("git-ref", "refs/heads/dev"),
+        ("revision", COMMIT),
+        ("target", "runtime"),
+        ("build-args", r#"{"VERSION": "1.10", "NOTE": "a \"quoted\" word"}"#),
+        ("extra-tags", "dev, edge"),
+        ("push", "false"),
+        ("cache-registry", ""),
+        ("registry-secret", ""),
+        ("gitops-repo", "https://gitea.example.com/ops/gitops.git"),
+        ("gitops-branch", "staging"),
+        ("targets", targets),
+        ("message", "Deploy $(image-name)"),
+    ];
+    assert_json_snapshot!(body("ci-cd-buildkit-deploy", &parameters).await, @r#"
+    {
+      "steps": [
+        {
+          "build": {
+            "build-args": "{\"VERSION\": \"1.10\", \"NOTE\": \"a \\\"quoted\\\" word\"}",
+            "cache": {
+              "from": "",
+              "to": {
+                "ignore-error": true,
+                "insecure": "true",
+                "mode": "max",
+                "ref": ""
+              }
+            },
+            "context": {
+              "repo": "https://gitea.example.com/shop/api.git",
+              "revision": "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d",
+              "secret": "gitea-credentials",
+              "subdir": ""
+            },
+            "dockerfile": "Dockerfile",
+            "platforms": "",
+            "push": "false",
+            "registry-secret": "",
+            "tags": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d,gitea.example.com/shop/api:dev,gitea.example.com/shop/api:edge",
+            "target": "runtime"
+          }
+        },
+        {
+          "update-manifest": {
+            "branch": "staging",
+            "commit": "false",
+            "image": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "message": "Deploy $(image-name)",
+            "repo": "https://gitea.example.com/ops/gitops.git",
+            "secret": "git-write-back",
+            "source": {
+              "commit": "$(build.revision)",
+              "repo": "https://gitea.example.com/shop/api.git",
+              "secret": "gitea-credentials"
+            },
+            "targets": "[{\"file\": \"apps/kustomization.yaml\", \"kustomize\": {\"name\": \"api\", \"digest\": \"$(build.digest)\"}}]"
+          }
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn update_manifest_alone_takes_what_another_step_built() {
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let parameters = [
+        ("gitops-repo", "https://gitea.example.com/ops/gitops.git"),
+        ("image", "gitea.example.com/shop/api"),
+        ("image-tag", "1.4.0"),
+        ("digest", digest),
+        ("repo", "https://gitea.example.com/shop/api.git"),
+        ("revision", COMMIT),
+    ];
+    assert_json_snapshot!(body("update-manifest", &parameters).await, @r#"
+    {
+      "update-manifest": {
+        "branch": "main",
+        "image": "gitea.example.com/shop/api:1.4.0@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "message": "",
+        "repo": "https://gitea.example.com/ops/gitops.git",
+        "secret": "git-write-back",
+        "source": "{\"commit\":\"5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\",\"repo\":\"https://gitea.example.com/shop/api.git\",\"secret\":\"gitea-credentials\"}",
+        "targets": "[{\"file\": \"chart/values.yaml\", \"helm\": {\"image.tag\": \"1.4.0\"}, \"create\": false}, {\"file\": \"chart/values.yaml\", \"helm\": {\"image.digest\": \"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}, \"create\": true}]"
+      }
+    }
+    "#);
+    let least = [("gitops-repo", "https://gitea.example.com/ops/gitops.git"), ("image-tag", "1.4.0")];
+    let update = body("update-manifest", &least).await["update-manifest"].take();
+    assert_eq!(
+        update["targets"],
+        r#"[{"file": "chart/values.yaml", "helm": {"image.tag": "1.4.0"}, "create": false}]"#
+    );
+}
+
+#[tokio::test]
+async fn what_is_required_is_named_at_once() {
+    let argo = installed().await;
+    for (template, passed, message) in [
+        (
+            "ci-cd-buildkit-deploy",
+            ("image", "a/b"),
+            "spec.arguments.repo.value or spec.arguments.repo.valueFrom is required",
+        ),
+        (
+            "ci-cd-buildkit-deploy",
+            ("repo", "https://a/b"),
+            "spec.arguments.image.value or spec.arguments.image.valueFrom is required",
+        ),
+        (
+            "ci-cd-buildkit-deploy-two-nodes",
+            ("image", "a/b"),
+            "spec.arguments.repo.value or spec.arguments.repo.valueFrom is required",
+        ),
+        (
+            "build-push",
+            ("repo", "https://a/b"),
+            "spec.arguments.image.value or spec.arguments.image.valueFrom is required",
+        ),
+        (
+            "update-manifest",
+            ("image", "a/b"),
+            "spec.arguments.gitops-repo.value or spec.arguments.gitops-repo.valueFrom is required",
+        ),
+    ] {
+        let workflow = submit(argo, template, &[passed]).await;
+        let (phase, said) = argo.finished(&workflow).await;
+        assert!(phase == "Failed" && said.contains(message), "{template}: {phase} {said}");
+    }
+}

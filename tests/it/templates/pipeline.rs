@@ -1,0 +1,140 @@
+//! Whole runs: the genuine controller and agent, a real Gitea, registry and buildkitd.
+
+use serde_json::{Value, json};
+
+use super::{installed, submit};
+use crate::argo::{secrets, sidecar};
+use crate::support::argo::Argo;
+use crate::support::net::free_port;
+use crate::support::shop::Shop;
+
+const DOCKERFILE: &str = "FROM BASE\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt >/out.txt\n";
+
+/// A shop whose Secrets the plugin may read, and what it is called by the templates' parameters.
+struct Site {
+    shop: Shop,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let shop = Shop::open(DOCKERFILE).await;
+        let (git, registry) = secrets(&shop, &["git", "registry"]).await;
+        let cache = format!("{}/cache", shop.world.registry.host());
+        let parameters = vec![
+            ("repo", shop.service.url()),
+            ("image", shop.image()),
+            ("git-ref", "refs/heads/main".to_owned()),
+            ("revision", shop.sha.clone()),
+            ("gitops-repo", shop.gitops.url()),
+            ("cache-registry", cache),
+            ("git-secret", git.clone()),
+            ("gitops-secret", git),
+            ("registry-secret", registry),
+        ];
+        Self { shop, parameters }
+    }
+
+    fn parameters(&self) -> Vec<(&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// Those of `names`, as a task's arguments.
+    fn arguments(&self, names: &[&str]) -> Vec<Value> {
+        let parameters = self.parameters.iter().filter(|(name, _)| names.contains(name));
+        parameters.map(|(name, value)| json!({"name": name, "value": value})).collect()
+    }
+
+    /// The image is there, and the chart says so.
+    async fn expect_deployed(&self) {
+        let digest = self.shop.digest(&self.shop.sha).await.expect("the image is pushed");
+        let values = self.shop.gitops.read("main", "chart/values.yaml").await.unwrap();
+        let (tag, digest) = (format!("tag: \"{}\"", self.shop.sha), format!("digest: \"{digest}\""));
+        assert!(values.contains(&tag) && values.contains(&digest), "{values}");
+        assert_eq!(self.shop.gitops.commits("main").await.len(), 2, "one commit on top of the first");
+    }
+}
+
+/// Lets the workflow run to its end, which must be a good one.
+async fn finish(argo: &Argo, workflow: &str) {
+    let mut agent = argo.agent(workflow).await;
+    let port = free_port();
+    let plugin = sidecar(&agent, port).await;
+    agent.run(port);
+    let (phase, message) = argo.finished(workflow).await;
+    let nodes = argo.nodes(workflow).await;
+    assert_eq!(phase, "Succeeded", "{message}\n{nodes:?}\n{}\n{}", agent.log(), plugin.log());
+}
+
+#[tokio::test]
+async fn one_node_builds_pushes_and_deploys() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let workflow = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
+    finish(argo, &workflow).await;
+    site.expect_deployed().await;
+    let nodes = argo.nodes(&workflow).await;
+    assert_eq!(nodes.len(), 1, "{nodes:?}");
+    let outputs = &nodes["pipeline"].outputs;
+    assert_eq!(outputs["commit"], site.shop.gitops.head("main").await);
+    let labels = argo.workflow(&workflow).await["metadata"]["labels"].take();
+    assert_eq!(labels["argo-buildkit.io/template"], "ci-cd-buildkit-deploy");
+    let image = site.shop.image();
+    assert_eq!(labels["app.kubernetes.io/name"].as_str(), image.split('/').next_back());
+    assert_eq!(labels["argo-buildkit.io/line"].as_str().unwrap().len(), 40);
+}
+
+#[tokio::test]
+async fn two_nodes_do_the_same_as_a_graph() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let workflow = submit(argo, "ci-cd-buildkit-deploy-two-nodes", &site.parameters()).await;
+    finish(argo, &workflow).await;
+    site.expect_deployed().await;
+    let nodes = argo.nodes(&workflow).await;
+    assert_eq!(nodes.len(), 2, "{nodes:?}");
+}
+
+#[tokio::test]
+async fn each_template_is_of_use_to_another_workflow() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let build =
+        site.arguments(&["repo", "image", "revision", "git-secret", "registry-secret", "cache-registry"]);
+    let mut update =
+        site.arguments(&["repo", "image", "revision", "git-secret", "gitops-repo", "gitops-secret"]);
+    update.push(json!({"name": "image-tag", "value": site.shop.sha}));
+    update.push(json!({"name": "digest", "value": "{{steps.build.outputs.parameters.digest}}"}));
+    let step = |name: &str, template: &str, parameters: &[Value]| {
+        let reference = json!({"name": template, "template": template});
+        json!([{"name": name, "templateRef": reference, "arguments": {"parameters": parameters}}])
+    };
+    let steps = [step("build", "build-push", &build), step("update", "update-manifest", &update)];
+    let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "steps": steps}]});
+    let workflow = json!({"metadata": {"generateName": "references-"}, "spec": spec}).to_string();
+    let workflow = argo.submit(&workflow).await;
+    finish(argo, &workflow).await;
+    site.expect_deployed().await;
+}
+
+/// Two of one line: the second begins when the first has ended.
+#[tokio::test]
+async fn a_second_build_of_one_branch_queues() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let first = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
+    argo.task(&first).await;
+    let second = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
+    let message = argo.message_when(&second, "Pending").await;
+    assert!(message.contains("Waiting for builds/Mutex/"), "{message}");
+    let mut other = site.parameters();
+    other.push(("git-ref", "refs/heads/dev"));
+    let other: Vec<_> =
+        other.into_iter().filter(|parameter| *parameter != ("git-ref", "refs/heads/main")).collect();
+    let elsewhere = submit(argo, "ci-cd-buildkit-deploy", &other).await;
+    argo.task(&elsewhere).await;
+    argo.terminate(&elsewhere).await;
+    finish(argo, &first).await;
+    finish(argo, &second).await;
+    site.expect_deployed().await;
+}
