@@ -6,6 +6,7 @@ mod certificates;
 mod context;
 mod credentials;
 mod steps;
+mod supersede;
 mod update_manifest;
 
 use std::sync::Arc;
@@ -96,6 +97,7 @@ impl Engine {
             let ended = match step {
                 Step::Build(build) => build::run(self, build, cx).await,
                 Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
+                Step::Supersede(supersede) => supersede::run(self, supersede, cx).await,
                 Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
             };
             // Before anybody else sees it: an output may become the next step's commit message.

@@ -2,6 +2,7 @@
 //! terminal. Nothing is connected to before something asks.
 
 mod secrets;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
 pub use secrets::{Secret, SecretError, Secrets};
+pub use workflows::{Shutdown, Workflow, Workflows, WorkflowsError};
 
 /// The cluster that the environment names. Clones share one connection.
 #[derive(Clone, Default)]

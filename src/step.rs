@@ -17,6 +17,7 @@ mod reference;
 
 pub mod build;
 pub mod steps;
+pub mod supersede;
 pub mod update_manifest;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use build::Build;
 pub use invalid::InvalidStep;
 pub use names::{RegistryRef, SecretKey, SecretRef};
 pub use steps::{Entry, Steps};
+pub use supersede::Supersede;
 pub use update_manifest::UpdateManifest;
 
 use nearest::{hint, listed};
@@ -39,6 +41,8 @@ pub enum Step {
     Build(Box<Build>),
     /// One commit to a GitOps repository.
     UpdateManifest(Box<UpdateManifest>),
+    /// The end of older workflows.
+    Supersede(Supersede),
     /// Several of the others in one node, in order.
     Steps(Steps),
 }
@@ -50,6 +54,8 @@ pub enum Kind {
     Build,
     /// `update-manifest`
     UpdateManifest,
+    /// `supersede`
+    Supersede,
     /// `steps`
     Steps,
 }
@@ -69,6 +75,7 @@ fn parse_kind(body: Node<'_>, kinds: &[Kind]) -> Result<Step, InvalidStep> {
         Kind::UpdateManifest => {
             update_manifest::read(node).map(|update| Step::UpdateManifest(Box::new(update)))
         }
+        Kind::Supersede => supersede::read(node).map(Step::Supersede),
         Kind::Steps => steps::read(node).map(Step::Steps),
     }
 }
@@ -96,6 +103,7 @@ impl Step {
         match self {
             Self::Build(_) => Kind::Build,
             Self::UpdateManifest(_) => Kind::UpdateManifest,
+            Self::Supersede(_) => Kind::Supersede,
             Self::Steps(_) => Kind::Steps,
         }
     }
@@ -103,13 +111,14 @@ impl Step {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::Build, Self::UpdateManifest, Self::Steps];
+    pub const ALL: [Self; 4] = [Self::Build, Self::UpdateManifest, Self::Supersede, Self::Steps];
 
     /// The key under `plugin.buildkit`, in kebab case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Build => "build",
             Self::UpdateManifest => "update-manifest",
+            Self::Supersede => "supersede",
             Self::Steps => "steps",
         }
     }

@@ -30,6 +30,9 @@ pub const BUILD: &[&str] = &[
 /// that do not apply are empty.
 pub const UPDATE_MANIFEST: &[&str] = &["commit", "changed", "diff", "superseded-by", "number", "url"];
 
+/// What `supersede` produces: a JSON list of the workflows that were told to end.
+pub const SUPERSEDE: &[&str] = &["superseded"];
+
 impl Step {
     /// The names of the outputs that this step produces.
     ///
@@ -38,6 +41,7 @@ impl Step {
         match self {
             Self::Build(_) => owned(BUILD),
             Self::UpdateManifest(_) => owned(UPDATE_MANIFEST),
+            Self::Supersede(_) => owned(SUPERSEDE),
             Self::Steps(steps) => {
                 let producers = steps.producers();
                 let full = producers.iter().flat_map(|(output, entries)| {
@@ -111,7 +115,7 @@ pub(super) fn placeholder(output: &str) -> &'static str {
         "tags" => r#"["registry.example/image:tag"]"#,
         "commit" | "revision" | "superseded-by" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "changed" => "true",
-        "warnings" => "[]",
+        "warnings" | "superseded" => "[]",
         "cache" => "exported",
         "cached-steps" | "total-steps" | "number" => "1",
         "url" => "https://git.example/shop/gitops/pulls/1",

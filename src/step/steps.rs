@@ -10,7 +10,7 @@ use super::{InvalidStep, Kind, Step};
 use crate::outcome::Outputs;
 
 /// What an entry may be.
-const KINDS: &[Kind] = &[Kind::Build, Kind::UpdateManifest];
+const KINDS: &[Kind] = &[Kind::Build, Kind::UpdateManifest, Kind::Supersede];
 
 /// A valid `steps` step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! workflow-templates/ with the genuine tools: `argo lint`, the full CRDs, the controller, its agent.
 
+mod docs;
 mod files;
 mod parameters;
 mod pipeline;
+mod supersede;
 
 use std::fs;
 use std::path::PathBuf;

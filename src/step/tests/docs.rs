@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{parse, yaml};
-use crate::step::{Kind, Step, build, update_manifest};
+use crate::step::{Kind, Step, build, supersede, update_manifest};
 
 const DOCS: &str = include_str!("../../../docs/steps.md");
 
@@ -42,7 +42,15 @@ fn every_example_is_a_valid_step() {
 #[test]
 fn every_field_and_output_is_described() {
     let described = |name: &&str| DOCS.lines().any(|line| line.starts_with(&format!("| `{name}")));
-    let names = [build::FIELDS, update_manifest::FIELDS, build::OUTPUTS, update_manifest::OUTPUTS].concat();
+    let names = [
+        build::FIELDS,
+        update_manifest::FIELDS,
+        supersede::FIELDS,
+        build::OUTPUTS,
+        update_manifest::OUTPUTS,
+        supersede::OUTPUTS,
+    ]
+    .concat();
     let missing: Vec<_> = names.iter().filter(|name| !described(name)).collect();
     assert!(missing.is_empty(), "docs/steps.md does not describe {missing:?}");
 }

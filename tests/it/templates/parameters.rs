@@ -41,6 +41,11 @@ async fn the_parameters_of_a_helm_service_fit() {
     {
       "steps": [
         {
+          "supersede": {
+            "enabled": "false"
+          }
+        },
+        {
           "build": {
             "build-args": "",
             "cache": {
@@ -101,30 +106,39 @@ async fn the_parameters_of_an_n8n_job_fit() {
     ];
     assert_json_snapshot!(body("build-push", &parameters).await, @r#"
     {
-      "build": {
-        "build-args": "",
-        "cache": {
-          "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
-          "to": {
-            "ignore-error": true,
-            "insecure": "true",
-            "mode": "max",
-            "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog"
+      "steps": [
+        {
+          "supersede": {
+            "enabled": "false"
           }
         },
-        "context": {
-          "repo": "https://github.com/acme/sites.git",
-          "revision": "refs/heads/main",
-          "secret": "",
-          "subdir": "sites/blog"
-        },
-        "dockerfile": "Dockerfile",
-        "platforms": "linux/arm64,linux/amd64",
-        "push": "true",
-        "registry-secret": "registry-credentials",
-        "tags": "registry.build-system.svc:5000/blog:1.4.0",
-        "target": ""
-      }
+        {
+          "build": {
+            "build-args": "",
+            "cache": {
+              "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
+              "to": {
+                "ignore-error": true,
+                "insecure": "true",
+                "mode": "max",
+                "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog"
+              }
+            },
+            "context": {
+              "repo": "https://github.com/acme/sites.git",
+              "revision": "refs/heads/main",
+              "secret": "",
+              "subdir": "sites/blog"
+            },
+            "dockerfile": "Dockerfile",
+            "platforms": "linux/arm64,linux/amd64",
+            "push": "true",
+            "registry-secret": "registry-credentials",
+            "tags": "registry.build-system.svc:5000/blog:1.4.0",
+            "target": ""
+          }
+        }
+      ]
     }
     "#);
 }
@@ -134,7 +148,7 @@ async fn the_least_that_can_be_passed_is_enough() {
     let image = "gitea.example.com/shop/api";
     let least = [("repo", "https://gitea.example.com/shop/api.git"), ("image", image)];
     let body = body("ci-cd-buildkit-deploy", &least).await;
-    let (build, update) = (&body["steps"][0]["build"], &body["steps"][1]["update-manifest"]);
+    let (build, update) = (&body["steps"][1]["build"], &body["steps"][2]["update-manifest"]);
     assert_eq!(build["context"]["revision"], "refs/heads/main");
     assert_eq!(build["tags"], format!("{image}:latest"));
     assert_eq!(build["cache"]["to"]["ref"], "cache-registry.buildkit-cache.svc:5000/cache/shop/api");
@@ -160,10 +174,16 @@ async fn every_parameter_arrives_where_it_belongs() {
         ("gitops-branch", "staging"),
         ("targets", targets),
         ("message", "Deploy $(image-name)"),
+        ("concurrency", "supersede"),
     ];
     assert_json_snapshot!(body("ci-cd-buildkit-deploy", &parameters).await, @r#"
     {
       "steps": [
+        {
+          "supersede": {
+            "enabled": "true"
+          }
+        },
         {
           "build": {
             "build-args": "{\"VERSION\": \"1.10\", \"NOTE\": \"a \\\"quoted\\\" word\"}",
@@ -241,6 +261,16 @@ async fn update_manifest_alone_takes_what_another_step_built() {
         update["targets"],
         r#"[{"file": "chart/values.yaml", "helm": {"image.tag": "1.4.0"}, "create": false}]"#
     );
+}
+
+#[tokio::test]
+async fn targets_of_ones_own_get_the_digest() {
+    let targets = r#"[{"file": "k.yaml", "kustomize": {"name": "api", "digest": "$(build.digest)"}}]"#;
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let repo = "https://gitea.example.com/ops/gitops.git";
+    let parameters = [("gitops-repo", repo), ("digest", digest), ("targets", targets)];
+    let update = body("update-manifest", &parameters).await["update-manifest"].take();
+    assert_eq!(update["targets"], targets.replace("$(build.digest)", digest));
 }
 
 #[tokio::test]

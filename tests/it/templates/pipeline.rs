@@ -11,13 +11,13 @@ use crate::support::shop::Shop;
 const DOCKERFILE: &str = "FROM BASE\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt >/out.txt\n";
 
 /// A shop whose Secrets the plugin may read, and what it is called by the templates' parameters.
-struct Site {
+pub(super) struct Site {
     shop: Shop,
     parameters: Vec<(&'static str, String)>,
 }
 
 impl Site {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let shop = Shop::open(DOCKERFILE).await;
         let (git, registry) = secrets(&shop, &["git", "registry"]).await;
         let cache = format!("{}/cache", shop.world.registry.host());
@@ -35,7 +35,7 @@ impl Site {
         Self { shop, parameters }
     }
 
-    fn parameters(&self) -> Vec<(&str, &str)> {
+    pub(super) fn parameters(&self) -> Vec<(&str, &str)> {
         self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
@@ -46,8 +46,8 @@ impl Site {
     }
 
     /// The image is there, and the chart says so.
-    async fn expect_deployed(&self) {
-        let digest = self.shop.digest(&self.shop.sha).await.expect("the image is pushed");
+    pub(super) async fn expect_deployed(&self) {
+        let digest = self.shop.digest(&self.shop.sha).await.unwrap();
         let values = self.shop.gitops.read("main", "chart/values.yaml").await.unwrap();
         let (tag, digest) = (format!("tag: \"{}\"", self.shop.sha), format!("digest: \"{digest}\""));
         assert!(values.contains(&tag) && values.contains(&digest), "{values}");
@@ -56,7 +56,7 @@ impl Site {
 }
 
 /// Lets the workflow run to its end, which must be a good one.
-async fn finish(argo: &Argo, workflow: &str) {
+pub(super) async fn finish(argo: &Argo, workflow: &str) {
     let mut agent = argo.agent(workflow).await;
     let port = free_port();
     let plugin = sidecar(&agent, port).await;

@@ -1,0 +1,57 @@
+//! `supersede`: older workflows of the same line are told to end.
+
+use serde_json::json;
+
+use super::Engine;
+use super::context::Cx;
+use crate::kube::{Shutdown, Workflow, WorkflowsError};
+use crate::outcome::{Outputs, StepError, Success};
+use crate::step::Supersede;
+
+pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Result<Success, StepError> {
+    if !supersede.enabled {
+        return Ok(success("superseding is off".to_owned(), &[]));
+    }
+    cx.now("looking for older workflows");
+    let workflows = engine.cluster.workflows(&cx.workflow.namespace).await?;
+    let own = workflows.get(&cx.workflow.name).await?;
+    let line = line(&own, &supersede.label)?;
+    let mut ended = Vec::new();
+    for older in workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.age < own.age) {
+        if workflows.shut_down(older, how(older)).await? {
+            ended.push(older.name.clone());
+        }
+    }
+    let summary = match ended.as_slice() {
+        [] => "nothing older to supersede".to_owned(),
+        names => format!("superseded {}", names.join(", ")),
+    };
+    Ok(success(summary, &ended))
+}
+
+fn line<'a>(own: &'a Workflow, label: &str) -> Result<&'a str, StepError> {
+    let value = own.labels.get(label).filter(|value| !value.is_empty());
+    value.map(String::as_str).ok_or_else(|| {
+        StepError::user(format!(
+            "workflow `{}` has no label `{label}`, by which older ones are found; set it in \
+             `spec.workflowMetadata.labels`, or name another one in `supersede.label`",
+            own.name
+        ))
+    })
+}
+
+/// One that runs may have an exit handler with something to report. One that waits has begun nothing, and a
+/// mere `Stop` would leave it waiting for its lock.
+fn how(older: &Workflow) -> Shutdown {
+    if older.waits { Shutdown::Terminate } else { Shutdown::Stop }
+}
+
+fn success(summary: String, ended: &[String]) -> Success {
+    Success { summary, outputs: Outputs::from([("superseded".to_owned(), json!(ended).to_string())]) }
+}
+
+impl From<WorkflowsError> for StepError {
+    fn from(error: WorkflowsError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}

@@ -1,0 +1,172 @@
+//! Argo's Workflows of one namespace: who is of one line, and their end.
+
+use std::collections::BTreeMap;
+
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use serde_json::json;
+
+use super::{Cluster, NoCluster};
+use crate::outcome::Fault;
+
+/// The Workflows of a namespace.
+pub struct Workflows {
+    api: Api<DynamicObject>,
+    namespace: String,
+}
+
+/// What is known of one Workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its order among others: Kubernetes tells creations apart by the second, the name decides within one.
+    pub age: (Option<String>, String),
+    /// Whether it waits for a lock, or has not been seen by the controller.
+    pub waits: bool,
+    /// Whether it has ended, or was told to.
+    pub ended: bool,
+    uid: String,
+}
+
+/// How a Workflow is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Its exit handlers run.
+    Stop,
+    /// They do not.
+    Terminate,
+}
+
+/// Why the Workflows could not be read or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowsError {
+    /// There is no such Workflow.
+    #[error(
+        "workflow `{name}` does not exist in namespace `{namespace}`; this step works inside a workflow only"
+    )]
+    NotFound {
+        /// Its name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// RBAC refuses the plugin's ServiceAccount.
+    #[error(
+        "{attempt} in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; grant it `get`, `list` and \
+         `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue"
+    )]
+    Forbidden {
+        /// What was attempted.
+        attempt: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// There is no API server to ask.
+    #[error(
+        "{attempt}: {reason}; in a pod, mount the plugin's ServiceAccount token (automountServiceAccountToken: true), \
+         at a terminal, use KUBECONFIG"
+    )]
+    NoCluster {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why there is none.
+        reason: NoCluster,
+    },
+    /// The API server failed.
+    #[error("{attempt} in namespace `{namespace}` failed: {reason}")]
+    Unavailable {
+        /// What was attempted.
+        attempt: String,
+        /// The namespace.
+        namespace: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl WorkflowsError {
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unavailable { .. } => Fault::Transient,
+            _ => Fault::User,
+        }
+    }
+}
+
+impl Cluster {
+    /// The Workflows of `namespace`.
+    pub async fn workflows(&self, namespace: &str) -> Result<Workflows, WorkflowsError> {
+        let no_cluster = |reason| WorkflowsError::NoCluster { attempt: "looking for workflows", reason };
+        let client = self.client().await.map_err(no_cluster)?;
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Workflow"));
+        let api = Api::namespaced_with(client, namespace, &kind);
+        Ok(Workflows { api, namespace: namespace.to_owned() })
+    }
+}
+
+impl Workflows {
+    /// The Workflow `name`.
+    pub async fn get(&self, name: &str) -> Result<Workflow, WorkflowsError> {
+        let failed = |error| self.failed(error, format!("reading workflow `{name}`"));
+        let missing =
+            || WorkflowsError::NotFound { name: name.to_owned(), namespace: self.namespace.clone() };
+        self.api.get_opt(name).await.map_err(failed)?.map(Workflow::read).ok_or_else(missing)
+    }
+
+    /// Those that have not been told to end, and whose label `key` is `value`.
+    pub async fn unfinished(&self, key: &str, value: &str) -> Result<Vec<Workflow>, WorkflowsError> {
+        let failed = |error| self.failed(error, "listing workflows".to_owned());
+        let chosen = format!("{key}={value},workflows.argoproj.io/completed!=true");
+        let list = self.api.list(&ListParams::default().labels(&chosen)).await.map_err(failed)?;
+        Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
+    }
+
+    /// Tells the controller to end it; false when it is gone by now.
+    pub async fn shut_down(&self, workflow: &Workflow, how: Shutdown) -> Result<bool, WorkflowsError> {
+        let how = match how {
+            Shutdown::Stop => "Stop",
+            Shutdown::Terminate => "Terminate",
+        };
+        // With the uid, another Workflow that has come by the name is left alone.
+        let patch = Patch::Merge(json!({"metadata": {"uid": workflow.uid}, "spec": {"shutdown": how}}));
+        match self.api.patch(&workflow.name, &PatchParams::default(), &patch).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+            Err(error) => Err(self.failed(error, format!("ending workflow `{}`", workflow.name))),
+        }
+    }
+
+    fn failed(&self, error: kube::Error, attempt: String) -> WorkflowsError {
+        let namespace = self.namespace.clone();
+        match error {
+            kube::Error::Api(status) if status.code == 403 => {
+                WorkflowsError::Forbidden { attempt, namespace }
+            }
+            other => WorkflowsError::Unavailable { attempt, namespace, reason: other.to_string() },
+        }
+    }
+}
+
+impl Workflow {
+    fn read(object: DynamicObject) -> Self {
+        let metadata = object.metadata;
+        let name = metadata.name.unwrap_or_default();
+        // RFC 3339 in UTC and without fractions, so text sorts as time does.
+        let created = metadata.creation_timestamp.map(|time| time.0.to_string());
+        let (spec, status) = (&object.data["spec"], &object.data["status"]);
+        let told = spec["shutdown"].as_str().is_some_and(|how| !how.is_empty());
+        Self {
+            age: (created, name.clone()),
+            name,
+            labels: metadata.labels.unwrap_or_default(),
+            waits: matches!(status["phase"].as_str(), None | Some("" | "Pending")),
+            ended: told || status["finishedAt"].is_string(),
+            uid: metadata.uid.unwrap_or_default(),
+        }
+    }
+}

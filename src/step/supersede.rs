@@ -1,0 +1,40 @@
+//! `supersede`: older workflows of the same line end, because this one is newer.
+
+use super::InvalidStep;
+use super::node::Node;
+
+pub use super::outputs::SUPERSEDE as OUTPUTS;
+
+/// The fields of `supersede`, in the order of docs/steps.md.
+pub(super) const FIELDS: &[&str] = &["enabled", "label"];
+
+/// The label whose value is the line, unless the step names another one.
+pub const LINE: &str = "argo-buildkit.io/line";
+
+/// The longest label key: a DNS name of 253 characters, a slash and a name of 63.
+const LONGEST: usize = 317;
+
+/// A valid `supersede` step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Supersede {
+    /// False does nothing, and asks nobody: for templates with a parameter that says so.
+    pub enabled: bool,
+    /// The label of workflows whose value is their line.
+    pub label: String,
+}
+
+/// Reads the value under `supersede`.
+pub(super) fn read(node: Node<'_>) -> Result<Supersede, InvalidStep> {
+    let mut fields = node.fields(FIELDS)?;
+    let enabled = fields.switch("enabled", true)?;
+    let label = fields.optional("label").map(|node| node.checked(label)).transpose()?;
+    Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE.into()) })
+}
+
+fn label(key: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    match key.len() <= LONGEST && key.bytes().all(allowed) {
+        true => Ok(key.to_owned()),
+        false => Err(format!("is not the key of a label, such as `{LINE}`")),
+    }
+}

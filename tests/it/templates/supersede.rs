@@ -1,0 +1,91 @@
+//! A newer build ends an older one of the same line, and nobody else.
+
+use serde_json::{Value, json};
+
+use super::installed;
+use super::pipeline::{Site, finish};
+use crate::argo::sidecar;
+use crate::support::argo::{Argo, Node};
+use crate::support::kube::{Identity, Kube};
+use crate::support::net::{free_port, unique};
+
+/// Creates a Workflow of the pipeline. Within a second the name decides who is older: give names in their order.
+async fn submit(argo: &Argo, site: &Site, name: &str, more: &[(&str, &str)]) -> String {
+    let mut parameters = site.parameters();
+    parameters.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    parameters.extend(more);
+    let parameters: Vec<_> =
+        parameters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let template = json!({"name": "ci-cd-buildkit-deploy"});
+    let spec = json!({"workflowTemplateRef": template, "arguments": {"parameters": parameters}});
+    argo.submit(&json!({"metadata": {"name": name}, "spec": spec}).to_string()).await
+}
+
+async fn shutdown(argo: &Argo, workflow: &str) -> Value {
+    argo.workflow(workflow).await["spec"]["shutdown"].take()
+}
+
+#[tokio::test]
+async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let name = unique("line");
+    let [running, waiting, elsewhere, refused, ours, newer] =
+        ["a", "b", "c", "d", "e", "f"].map(|letter| format!("{name}-{letter}"));
+    submit(argo, &site, &running, &[]).await;
+    argo.task(&running).await;
+    submit(argo, &site, &waiting, &[]).await;
+    argo.message_when(&waiting, "Pending").await;
+    submit(argo, &site, &elsewhere, &[("git-ref", "refs/heads/dev")]).await;
+    argo.task(&elsewhere).await;
+
+    submit(argo, &site, &refused, &[("concurrency", "supersede")]).await;
+    let message = forbidden(argo, &refused).await;
+    insta::assert_snapshot!(message.replace(&refused, "WORKFLOW"), @r"step 1 of 3 (`supersede`): reading workflow `WORKFLOW` in namespace `builds` is forbidden to the plugin's ServiceAccount; grant it `get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue");
+
+    let rules = json!([{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "patch"]}]);
+    Kube::shared().await.grant(Identity::Plugin, &unique("supersede"), rules).await;
+    submit(argo, &site, &ours, &[("concurrency", "supersede")]).await;
+    argo.task(&ours).await;
+    submit(argo, &site, &newer, &[("concurrency", "supersede")]).await;
+    argo.task(&newer).await;
+    finish(argo, &ours).await;
+
+    site.expect_deployed().await;
+    let node = argo.node_when(&ours, |node| node.phase == "Succeeded").await;
+    assert_eq!(node.outputs["superseded"], json!([running, waiting]).to_string());
+    assert_eq!(shutdown(argo, &running).await, "Stop");
+    assert_eq!(argo.finished(&running).await.0, "Failed");
+    assert_eq!(shutdown(argo, &waiting).await, "Terminate");
+    argo.finished(&waiting).await;
+    let example = documented(argo).await;
+    assert_eq!(example.outputs["superseded"], "[]", "{example:?}");
+    for untouched in [elsewhere, newer] {
+        assert_eq!(shutdown(argo, &untouched).await, Value::Null, "{untouched}");
+        argo.terminate(&untouched).await;
+    }
+}
+
+/// The node of the example in docs/steps.md, in a workflow of a line of its own.
+async fn documented(argo: &Argo) -> Node {
+    let blocks = include_str!("../../../docs/steps.md").split("```yaml\n").skip(1);
+    let mut examples = blocks.filter_map(|block| block.split("```").next());
+    let example = examples.find(|block| block.contains("    supersede:")).unwrap();
+    let template: Value = serde_saphyr::from_str(example).unwrap();
+    let metadata = json!({"labels": {"argo-buildkit.io/line": unique("line")}});
+    let spec = json!({"entrypoint": "newest-only", "workflowMetadata": metadata, "templates": [template]});
+    let workflow = json!({"metadata": {"generateName": "docs-"}, "spec": spec}).to_string();
+    let workflow = argo.submit(&workflow).await;
+    finish(argo, &workflow).await;
+    argo.node_when(&workflow, |node| node.phase == "Succeeded").await
+}
+
+/// The message with which the workflow fails.
+async fn forbidden(argo: &Argo, workflow: &str) -> String {
+    let mut agent = argo.agent(workflow).await;
+    let port = free_port();
+    let _plugin = sidecar(&agent, port).await;
+    agent.run(port);
+    argo.finished(workflow).await;
+    argo.node_when(workflow, |node| node.phase == "Failed").await.message
+}
