@@ -170,3 +170,40 @@ impl Workflow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn workflow(name: &str, created: &str, rest: serde_json::Value) -> Workflow {
+        let metadata = json!({"name": name, "creationTimestamp": created, "uid": "u"});
+        let mut object =
+            json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata});
+        object["spec"] = rest["spec"].clone();
+        object["status"] = rest["status"].clone();
+        Workflow::read(serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn the_older_was_created_earlier_or_has_the_lesser_name() {
+        let at = |name, second: u32| workflow(name, &format!("2026-01-01T00:00:{second:02}Z"), json!({}));
+        assert!(at("z", 9).age < at("a", 10).age);
+        assert!(at("a", 10).age < at("b", 10).age);
+        assert!(at("a", 10).age >= at("a", 10).age, "none is older than itself");
+    }
+
+    #[test]
+    fn one_that_waits_runs_or_has_ended_is_told_apart() {
+        for (rest, waits, ended) in [
+            (json!({}), true, false),
+            (json!({"status": {"phase": "Pending"}}), true, false),
+            (json!({"spec": {"shutdown": ""}, "status": {"phase": "Running"}}), false, false),
+            (json!({"spec": {"shutdown": "Stop"}, "status": {"phase": "Running"}}), false, true),
+            (json!({"status": {"phase": "Failed", "finishedAt": "2026-01-01T00:00:00Z"}}), false, true),
+        ] {
+            let read = workflow("a", "2026-01-01T00:00:00Z", rest.clone());
+            assert_eq!((read.waits, read.ended), (waits, ended), "{rest}");
+        }
+    }
+}

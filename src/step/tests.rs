@@ -12,6 +12,7 @@ mod random;
 mod refused;
 mod refused_fields;
 mod refused_steps;
+mod supersede;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 

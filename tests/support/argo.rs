@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 pub(crate) use self::agent::Agent;
 use super::bin;
 use super::kube::{BUILDS, Identity, Kube};
-use super::net::until;
+use super::net::{client, free_port, until};
 use super::process::{self, Process};
 
 /// The name of the plugin's container, and so of its token's directory.
@@ -33,6 +33,7 @@ pub(crate) struct Argo {
     controller: Process,
     _root: tempfile::TempDir,
     kube: &'static Kube,
+    metrics: String,
 }
 
 /// A node of a workflow, as its status has it.
@@ -56,14 +57,15 @@ impl Argo {
     /// A controller on `kube`, which must have no other.
     async fn start(kube: &'static Kube) -> Self {
         install_crds(kube).await;
-        kube.apply_yaml(OBJECTS).await;
+        let port = free_port().to_string();
+        kube.apply_yaml(&OBJECTS.replace("METRICS_PORT", &port)).await;
         let root = process::directory("argo-");
         let mut command = Command::new(bin::testbed("workflow-controller"));
         command.env_clear().env("HOME", root.path()).envs(CONTROLLER_ENV.iter().copied());
         command.arg("--kubeconfig").arg(kube.kubeconfig(Identity::Admin));
         command.args(["-n", "argo", "--executor-image", "none", "--executor-plugins"]);
         let controller = Process::spawn("workflow-controller", command, &root.path().join("log"));
-        Self { controller, _root: root, kube }
+        Self { controller, _root: root, kube, metrics: format!("http://127.0.0.1:{port}/metrics") }
     }
 
     /// What the controller has printed.
@@ -147,6 +149,15 @@ impl Argo {
         self.wait(&format!("{workflow} to be {phase}"), find).await
     }
 
+    /// The controller's metrics whose line has every one of `words`, once there is one; the first of them.
+    pub(crate) async fn metric(&self, words: &[&str]) -> String {
+        let find = async || {
+            let text = client().get(&self.metrics).send().await.ok()?.text().await.ok()?;
+            text.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
+        };
+        self.wait(&format!("a metric with {words:?}"), find).await
+    }
+
     /// Waits for the workflow's end, and gives its phase and message.
     pub(crate) async fn finished(&self, workflow: &str) -> (String, String) {
         let find = async || {
@@ -223,5 +234,5 @@ const CONTROLLER_ENV: [(&str, &str); 5] = [
     ("INFORMER_WRITE_BACK", "true"),
 ];
 
-/// With no metrics the controller needs no port: 6060, which it also wants, may be taken.
+/// Its metrics are on a port of their own: several controllers share a host. 6060, which it also wants, may be taken.
 const OBJECTS: &str = include_str!("argo/objects.yaml");

@@ -55,6 +55,16 @@ impl Site {
     }
 }
 
+/// Argo's metrics of a template: outcome, duration, and the steps that were cached.
+async fn expect_metrics(argo: &Argo, template: &str, image: &str) {
+    let template = format!("template=\"{template}\"");
+    argo.metric(&["argo_workflows_buildkit_templates_total{", &template, "status=\"Succeeded\""]).await;
+    argo.metric(&["argo_workflows_buildkit_template_seconds_count{", &template]).await;
+    let image = format!("image=\"{image}\"");
+    let cached = argo.metric(&["argo_workflows_buildkit_cached_steps{", &template, &image]).await;
+    assert!(cached.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{cached}");
+}
+
 /// Lets the workflow run to its end, which must be a good one.
 pub(super) async fn finish(argo: &Argo, workflow: &str) {
     let mut agent = argo.agent(workflow).await;
@@ -73,6 +83,7 @@ async fn one_node_builds_pushes_and_deploys() {
     let workflow = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
     finish(argo, &workflow).await;
     site.expect_deployed().await;
+    expect_metrics(argo, "ci-cd-buildkit-deploy", &site.shop.image()).await;
     let nodes = argo.nodes(&workflow).await;
     assert_eq!(nodes.len(), 1, "{nodes:?}");
     let outputs = &nodes["pipeline"].outputs;
