@@ -1,6 +1,7 @@
 //! The Kubernetes API, with the rights of this process: its ServiceAccount's in a pod, KUBECONFIG's at a
 //! terminal. Nothing is connected to before something asks.
 
+mod follow;
 mod secrets;
 mod workflows;
 
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
+pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use secrets::{Secret, SecretError, Secrets};
-pub use workflows::{Shutdown, Workflow, Workflows, WorkflowsError};
+pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 
 /// The cluster that the environment names. Clones share one connection.
 #[derive(Clone, Default)]

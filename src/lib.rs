@@ -16,14 +16,14 @@
 //! | room | holds |
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
-//! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler |
+//! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
 //! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`oci`] | image references, registry logins and tokens |
 //! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
-//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory |
+//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 

@@ -21,7 +21,7 @@ pub enum Outcome {
     Failed,
     /// Anybody else's.
     Error,
-    /// It was stopped: timeout, drain, or nobody waits for it.
+    /// It was stopped: timeout, drain, withdrawn by Argo, or nobody asks for it.
     Cancelled,
 }
 

@@ -8,6 +8,7 @@
 mod execute;
 mod ops;
 mod token;
+mod watches;
 mod wire;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use axum::routing::post;
 
 pub use ops::{Ops, router as ops_router};
 pub use token::{BearerToken, TokenError};
+pub use watches::Watches;
 
 use crate::engine::Engine;
 use crate::jobs::JobTable;
@@ -32,6 +34,8 @@ const BODY_LIMIT: usize = 4 << 20;
 pub struct Door {
     /// The jobs that polls look up and start.
     pub jobs: JobTable,
+    /// What stops the jobs that Argo no longer waits for.
+    pub watches: Watches,
     /// What jobs do.
     pub engine: Arc<Engine>,
     /// Counts of what was answered.

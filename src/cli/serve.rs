@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::config::{Neighbours, Serve};
 use crate::jobs::JobTable;
 use crate::metrics::Metrics;
-use crate::rpc::{self, BearerToken, Door, Ops};
+use crate::rpc::{self, BearerToken, Door, Ops, Watches};
 use crate::shutdown;
 
 #[derive(Debug, Args)]
@@ -34,6 +34,7 @@ impl Command {
         let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
         let door = Door {
             jobs: jobs.clone(),
+            watches: Watches::new(jobs.clone(), engine.cluster.clone()),
             engine,
             metrics: metrics.clone(),
             default_timeout: self.serve.default_timeout,

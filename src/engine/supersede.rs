@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::context::Cx;
-use crate::kube::{Shutdown, Workflow, WorkflowsError};
+use crate::kube::{ShutdownStrategy, Workflow, WorkflowsError};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::Supersede;
 
@@ -42,8 +42,8 @@ fn line<'a>(own: &'a Workflow, label: &str) -> Result<&'a str, StepError> {
 
 /// One that runs may have an exit handler with something to report. One that waits has begun nothing, and a
 /// mere `Stop` would leave it waiting for its lock.
-fn how(older: &Workflow) -> Shutdown {
-    if older.waits { Shutdown::Terminate } else { Shutdown::Stop }
+fn how(older: &Workflow) -> ShutdownStrategy {
+    if older.waits { ShutdownStrategy::Terminate } else { ShutdownStrategy::Stop }
 }
 
 fn success(summary: String, ended: &[String]) -> Success {

@@ -85,6 +85,7 @@ pub enum Phase {
 pub(super) enum Stop {
     TimedOut(Duration),
     Abandoned(Duration),
+    Withdrawn,
     Draining,
 }
 
@@ -99,6 +100,11 @@ impl Stop {
             Self::Abandoned(lease) => StepError::transient(format!(
                 "cancelled during: {doing}: Argo's agent did not ask for {}, so nobody waits for this step",
                 elapsed_text(lease)
+            )),
+            // Argo has marked the node Failed already; it takes a late answer, which must not say otherwise.
+            Self::Withdrawn => StepError::user(format!(
+                "cancelled during: {doing}: Argo no longer waits for this step; \
+                 its workflow was stopped, terminated or deleted, or its node timed out"
             )),
             Self::Draining => {
                 StepError::transient(format!("cancelled during: {doing}: argo-buildkit is shutting down"))
@@ -154,12 +160,21 @@ impl Job {
 
     /// Whether it has ended, and not because the process does.
     pub(super) fn ended_by_itself(&self) -> bool {
-        matches!(*self.state.borrow(), JobState::Done(_)) && *locked(&self.cause) != Some(Stop::Draining)
+        self.has_ended() && *locked(&self.cause) != Some(Stop::Draining)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(*self.state.borrow(), JobState::Done(_))
+    }
+
+    /// Whether it has neither ended nor been told to.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.has_ended() && !self.stop.is_cancelled()
     }
 
     /// Ends the job for `cause`, unless it has ended or is already being stopped.
     pub(super) fn stop(&self, cause: Stop) {
-        if matches!(*self.state.borrow(), JobState::Done(_)) {
+        if self.has_ended() {
             return;
         }
         locked(&self.cause).get_or_insert(cause);

@@ -85,6 +85,13 @@ impl JobTable {
         self.poll(key).unwrap_or(Err(Draining))
     }
 
+    /// Stops the job `key`, which Argo no longer waits for. Says whether there was one to stop.
+    pub fn withdraw(&self, key: &JobKey) -> bool {
+        let found = locked(&self.0.entries).jobs.get(key).cloned();
+        let job = found.filter(|job| job.goes_on());
+        job.inspect(|job| job.stop(Stop::Withdrawn)).is_some()
+    }
+
     /// A job's state and progress as they change, for a caller that waits instead of polling.
     pub fn watch(&self, key: &JobKey) -> Option<(watch::Receiver<JobState>, watch::Receiver<Progress>)> {
         locked(&self.0.entries).jobs.get(key).map(|job| job.watch())

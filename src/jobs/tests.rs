@@ -132,6 +132,27 @@ async fn finished_jobs_are_kept_in_number_and_bytes_and_the_newest_always() {
 }
 
 #[tokio::test]
+async fn a_withdrawn_job_fails_once_and_others_go_on() {
+    let table = JobTable::new(limits());
+    for n in 0..2 {
+        let endless = spec(async |job| {
+            job.progress.send_replace(Progress::now("RUN sleep 600"));
+            std::future::pending().await
+        });
+        table.poll_or_start(&key(n), endless).unwrap();
+    }
+    let (_, mut progress) = table.watch(&key(0)).unwrap();
+    progress.wait_for(|progress| !progress.now.is_empty()).await.unwrap();
+    assert!(table.withdraw(&key(0)));
+    assert!(!table.withdraw(&key(0)), "it is being stopped");
+    let ended = ending(&table, 0).await;
+    assert_eq!(ended.as_ref().as_ref().unwrap_err().fault, Fault::User);
+    insta::assert_snapshot!(message(&ended), @"cancelled during: RUN sleep 600: Argo no longer waits for this step; its workflow was stopped, terminated or deleted, or its node timed out");
+    assert!(!table.withdraw(&key(0)) && !table.withdraw(&key(9)), "nothing to stop");
+    assert!(matches!(table.poll(&key(1)).unwrap().unwrap().phase, Phase::Running(_)));
+}
+
+#[tokio::test]
 async fn what_had_ended_before_a_drain_is_still_told() {
     let table = JobTable::new(limits());
     table.poll_or_start(&key(1), spec(async |_| done("landed"))).unwrap();

@@ -34,7 +34,7 @@ pub struct Workflow {
 
 /// How a Workflow is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shutdown {
+pub enum ShutdownStrategy {
     /// Its exit handlers run.
     Stop,
     /// They do not.
@@ -127,10 +127,14 @@ impl Workflows {
     }
 
     /// Tells the controller to end it; false when it is gone by now.
-    pub async fn shut_down(&self, workflow: &Workflow, how: Shutdown) -> Result<bool, WorkflowsError> {
+    pub async fn shut_down(
+        &self,
+        workflow: &Workflow,
+        how: ShutdownStrategy,
+    ) -> Result<bool, WorkflowsError> {
         let how = match how {
-            Shutdown::Stop => "Stop",
-            Shutdown::Terminate => "Terminate",
+            ShutdownStrategy::Stop => "Stop",
+            ShutdownStrategy::Terminate => "Terminate",
         };
         // With the uid, another Workflow that has come by the name is left alone.
         let patch = Patch::Merge(json!({"metadata": {"uid": workflow.uid}, "spec": {"shutdown": how}}));

@@ -65,7 +65,9 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
         uid: metadata.uid.clone(),
     };
     let (engine, reference) = (door.engine.clone(), Some(key.to_string()));
+    let held = door.watches.hold(&workflow, key);
     Ok(JobSpec::new(limit, async move |job: JobContext| {
+        let _held = held;
         let JobContext { progress, gate, deadline } = job;
         engine.run(step, Errand { workflow, reference, progress, gate, deadline }).await
     }))

@@ -22,7 +22,7 @@ pub(super) async fn sidecar(agent: &Agent, port: u16) -> Plugin {
 }
 
 /// Puts the shop's two Secrets into the cluster under names of its own, and lets the plugin read `readable`.
-pub(super) async fn secrets(shop: &Shop, readable: &[&str]) -> (String, String) {
+pub(crate) async fn secrets(shop: &Shop, readable: &[&str]) -> (String, String) {
     let kube = Kube::shared().await;
     let (git, registry) = (unique("git"), unique("registry"));
     let token = format!("{}\n", shop.token);

@@ -31,7 +31,7 @@ fn no_step_runs(daemon: &Buildkitd) {
 }
 
 /// A daemon of the test's own, which reaches the registries of the shared world.
-async fn own_daemon() -> Buildkitd {
+pub(crate) async fn own_daemon() -> Buildkitd {
     let world = World::shared().await;
     let plain = |host: &str| format!("[registry.\"{host}\"]\nhttp = true\n");
     Buildkitd::start(&format!("{}{}", plain(world.registry.host()), plain(world.gitea.host())))

@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -176,6 +176,14 @@ impl Argo {
     /// Terminates the workflow; exit handlers do not run.
     pub(crate) async fn terminate(&self, workflow: &str) {
         self.shut_down(workflow, "Terminate").await;
+    }
+
+    /// Deletes the workflow, and what it owns, as the garbage collector does where there is one.
+    pub(crate) async fn delete(&self, workflow: &str) {
+        for kind in ["Workflow", "WorkflowTaskSet"] {
+            let objects = self.kube.api(WORKFLOWS, kind, BUILDS).await;
+            objects.delete(workflow, &DeleteParams::default()).await.unwrap();
+        }
     }
 
     async fn shut_down(&self, workflow: &str, how: &str) {

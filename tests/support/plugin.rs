@@ -46,17 +46,24 @@ pub(crate) struct Plugin {
 pub(crate) struct Workflow {
     pub(crate) name: String,
     pub(crate) uid: String,
+    pub(crate) namespace: String,
 }
 
 impl Workflow {
     /// A workflow that nobody else has.
     pub(crate) fn new() -> Self {
-        Self { name: unique("wf"), uid: uuid::Uuid::new_v4().to_string() }
+        Self::of("builds")
+    }
+
+    /// A workflow in `namespace` that nobody else has.
+    pub(crate) fn of(namespace: &str) -> Self {
+        let uid = uuid::Uuid::new_v4().to_string();
+        Self { name: unique("wf"), uid, namespace: namespace.to_owned() }
     }
 
     /// The agent's request for `template`.
     pub(crate) fn request(&self, template: &Value) -> Value {
-        let metadata = json!({"name": self.name, "namespace": "builds", "uid": self.uid});
+        let metadata = json!({"name": self.name, "namespace": self.namespace, "uid": self.uid});
         json!({"workflow": {"metadata": metadata}, "template": template})
     }
 }

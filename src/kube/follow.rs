@@ -1,0 +1,222 @@
+//! What Argo says about one workflow as it runs: the Workflow itself, and the WorkflowTaskSet, in which it hands
+//! templates to its agent.
+
+use std::collections::BTreeMap;
+
+use futures_util::TryStreamExt;
+use kube::Api;
+use kube::api::{ApiResource, ListParams, Object, ObjectMeta, WatchEvent, WatchParams};
+use kube::core::GroupVersionKind;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Cluster, NoCluster};
+
+/// Set on a WorkflowTaskSet when its workflow has ended. Tasks may be left behind: nobody waits for them.
+const COMPLETED: &str = "workflows.argoproj.io/completed";
+
+/// What a WorkflowTaskSet says at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskSet {
+    /// The uid of the workflow that owns it.
+    pub workflow: Option<String>,
+    /// The workflow has ended.
+    pub completed: bool,
+    /// The templates that Argo waits for, by the id of their node.
+    pub tasks: BTreeMap<String, Value>,
+}
+
+/// What a Workflow says at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowState {
+    /// Its uid.
+    pub uid: Option<String>,
+    /// How it is being ended, if it is.
+    pub shutdown: Option<Shutdown>,
+    /// Its nodes by id. Empty where Argo has compressed or offloaded them.
+    pub nodes: BTreeMap<String, NodePlace>,
+}
+
+/// How a workflow is being ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shutdown {
+    /// All but its exit handlers.
+    Stop,
+    /// All.
+    Terminate,
+    /// In a way that later versions of Argo may know.
+    #[serde(other)]
+    Other,
+}
+
+/// Where a node stands among a workflow's nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodePlace {
+    /// Its name in Argo's UI; an exit handler's ends in `.onExit`.
+    pub display_name: String,
+    /// The node whose template it is a part of; empty at the top.
+    #[serde(rename = "boundaryID")]
+    pub boundary: String,
+}
+
+/// Why a workflow cannot be watched, now.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// RBAC refuses the plugin's ServiceAccount.
+    #[error(
+        "watching `{resource}` in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; grant it get, \
+         list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)"
+    )]
+    Forbidden {
+        /// What is to be watched.
+        resource: String,
+        /// The workflow's namespace.
+        namespace: String,
+    },
+    /// There is no API server to ask.
+    #[error(transparent)]
+    NoCluster(#[from] NoCluster),
+    /// The API server failed, or ended the watch with an error.
+    #[error("watching `{resource}` in namespace `{namespace}` failed: {reason}")]
+    Unavailable {
+        /// What is to be watched.
+        resource: String,
+        /// The workflow's namespace.
+        namespace: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// The little that is read of either object. A Workflow may be large: the rest is not kept.
+type Read<P> = Object<P, Status>;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct TaskSetSpec {
+    tasks: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct WorkflowSpec {
+    shutdown: Option<Shutdown>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Status {
+    nodes: BTreeMap<String, NodePlace>,
+}
+
+impl Cluster {
+    /// Tells `seen` what the WorkflowTaskSet of the workflow `name` says, at once and whenever it changes, or
+    /// nothing when there is none, until the API server ends the watch, as it does every few minutes.
+    pub async fn follow_task_set(
+        &self,
+        namespace: &str,
+        name: &str,
+        mut seen: impl FnMut(Option<TaskSet>),
+    ) -> Result<(), WatchError> {
+        let seen = |object: Option<Read<TaskSetSpec>>| seen(object.map(TaskSet::from));
+        self.follow("WorkflowTaskSet", namespace, name, seen).await
+    }
+
+    /// The same of the Workflow itself.
+    pub async fn follow_workflow(
+        &self,
+        namespace: &str,
+        name: &str,
+        mut seen: impl FnMut(Option<WorkflowState>),
+    ) -> Result<(), WatchError> {
+        let seen = |object: Option<Read<WorkflowSpec>>| seen(object.map(WorkflowState::from));
+        self.follow("Workflow", namespace, name, seen).await
+    }
+
+    async fn follow<P>(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        seen: impl FnMut(Option<Read<P>>),
+    ) -> Result<(), WatchError>
+    where
+        P: Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
+        let api = Api::namespaced_with(self.client().await?, namespace, &resource);
+        let (resource, namespace) = (resource.plural, namespace.to_owned());
+        watch(&api, name, seen).await.map_err(|error| match error {
+            kube::Error::Api(status) if status.code == 403 => WatchError::Forbidden { resource, namespace },
+            other => WatchError::Unavailable { resource, namespace, reason: other.to_string() },
+        })
+    }
+}
+
+/// It always begins with a list, so that no resource version can be too old.
+async fn watch<P>(
+    api: &Api<Read<P>>,
+    name: &str,
+    mut seen: impl FnMut(Option<Read<P>>),
+) -> Result<(), kube::Error>
+where
+    P: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let only = format!("metadata.name={name}");
+    let found = api.list(&ListParams::default().fields(&only)).await?;
+    seen(found.items.into_iter().next());
+    let from = found.metadata.resource_version.unwrap_or_default();
+    let events = api.watch(&WatchParams::default().fields(&only), &from).await?;
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.try_next().await? {
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => seen(Some(object)),
+            WatchEvent::Deleted(_) => seen(None),
+            WatchEvent::Bookmark(_) => {}
+            WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+        }
+    }
+    Ok(())
+}
+
+impl From<Read<TaskSetSpec>> for TaskSet {
+    fn from(object: Read<TaskSetSpec>) -> Self {
+        let ObjectMeta { owner_references, labels, .. } = object.metadata;
+        let owner = owner_references.into_iter().flatten().find(|owner| owner.kind == "Workflow");
+        let completed = labels.unwrap_or_default().remove(COMPLETED);
+        Self {
+            workflow: owner.map(|owner| owner.uid),
+            completed: completed.is_some_and(|value| value == "true"),
+            tasks: object.spec.tasks,
+        }
+    }
+}
+
+impl From<Read<WorkflowSpec>> for WorkflowState {
+    fn from(object: Read<WorkflowSpec>) -> Self {
+        Self {
+            uid: object.metadata.uid,
+            shutdown: object.spec.shutdown,
+            nodes: object.status.map(|status| status.nodes).unwrap_or_default(),
+        }
+    }
+}
+
+impl WorkflowState {
+    /// Whether the node `id` is an exit handler, or a part of one; nothing where that cannot be told.
+    pub fn is_exit_handler(&self, id: &str) -> Option<bool> {
+        let mut node = self.nodes.get(id)?;
+        // A circle of boundaries would be Argo's bug, and must not hang us.
+        for _ in 0..=self.nodes.len() {
+            if node.display_name.ends_with(".onExit") {
+                return Some(true);
+            }
+            if node.boundary.is_empty() {
+                return Some(false);
+            }
+            node = self.nodes.get(&node.boundary)?;
+        }
+        None
+    }
+}
