@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use crate::argocd::ArgoCd;
 use crate::buildkit::{Address, Buildkit, Certificates, Tls};
 use crate::duration::parse_timeout;
 use crate::engine::{self, Engine};
@@ -122,7 +123,8 @@ impl Neighbours {
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
         let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
         let argo_url = self.argo_url.clone();
-        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, metrics, argo_url })
+        let argocd = ArgoCd::new(cluster.clone());
+        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, argocd, metrics, argo_url })
     }
 
     fn tls(&self, secrets: &Secrets) -> Option<Tls> {

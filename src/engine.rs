@@ -15,6 +15,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::{Instrument, Span, info, info_span, warn};
 
+use crate::argocd::ArgoCd;
 use crate::buildkit::Buildkit;
 use crate::forge::Forge;
 use crate::git::{Git, PushGate};
@@ -70,6 +71,8 @@ pub struct Engine {
     pub registry: Registry,
     /// The APIs of Git forges.
     pub forge: Forge,
+    /// Argo CD.
+    pub argocd: ArgoCd,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where Argo's UI is, for links to a workflow.

@@ -6,7 +6,7 @@
 //! The flow is one-way; a lower room never names a higher one:
 //!
 //! ```text
-//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, forge, manifest }
+//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, argocd, forge, manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
@@ -24,9 +24,11 @@
 //! | [`oci`] | image references, registry logins and tokens |
 //! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
+//! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 
+pub mod argocd;
 pub mod buildkit;
 pub mod cli;
 pub mod config;

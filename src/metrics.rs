@@ -103,6 +103,7 @@ pub struct Metrics {
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
     push_attempts: Counter,
     manifests: Family<ResultLabels, Counter>,
+    refreshes: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
@@ -148,6 +149,12 @@ impl Metrics {
                 "Manifest updates that ended well, by what became of the change",
                 Family::default(),
             ),
+            refreshes: add(
+                &mut registry,
+                "argocd_refreshes",
+                "Refreshes of Argo CD Applications after a commit, by result",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -169,6 +176,12 @@ impl Metrics {
     pub fn written(&self, result: Written, attempts: u64) {
         self.push_attempts.inc_by(attempts);
         self.manifests.get_or_create(&ResultLabels { result: result.label() }).inc();
+    }
+
+    /// Argo CD was told of a commit, or could not be.
+    pub fn refreshed(&self, done: bool) {
+        let result = if done { "refreshed" } else { "failed" };
+        self.refreshes.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// A request was answered.

@@ -3,6 +3,7 @@
 mod api;
 mod intent;
 mod proposal;
+mod refresh;
 mod words;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Author, Mode};
 use intent::Intent;
 use proposal::Proposed;
+use refresh::Refreshed;
 use words::Words;
 
 /// How long before the step's timeout the last try may begin: an error that names the conflict says more than
@@ -44,7 +46,8 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         _ => None,
     };
     engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
-    Ok(success(update, &landed, proposed))
+    let refreshed = refresh::refresh(engine, update, &landed, cx).await;
+    Ok(success(update, &landed, proposed, &refreshed))
 }
 
 async fn request(
@@ -117,8 +120,13 @@ fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>)
     }
 }
 
-fn success(update: &UpdateManifest, landed: &Landed, proposed: Option<Proposed>) -> Success {
-    let summary = summary(update, landed, proposed.as_ref());
+fn success(
+    update: &UpdateManifest,
+    landed: &Landed,
+    proposed: Option<Proposed>,
+    refreshed: &Refreshed,
+) -> Success {
+    let summary = summary(update, landed, proposed.as_ref()) + &refresh::summary(update, refreshed);
     let (number, url) = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
     let outputs = [
         ("commit", landed.commit.clone()),
@@ -127,6 +135,7 @@ fn success(update: &UpdateManifest, landed: &Landed, proposed: Option<Proposed>)
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
         ("number", number),
         ("url", url),
+        ("refreshed", refreshed.as_ref().map(|ended| ended.is_ok().to_string()).unwrap_or_default()),
     ];
     Success { summary, outputs: Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value))) }
 }

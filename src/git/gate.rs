@@ -41,7 +41,7 @@ impl PushGate {
     }
 
     /// Resolves when the gate closes.
-    pub(super) async fn closed(&self) {
+    pub async fn closed(&self) {
         self.stopping.cancelled().await;
     }
 }

@@ -96,15 +96,20 @@ pub(super) fn writable(node: &Node<'_>, reference: RegistryRef) -> Result<Regist
     }
 }
 
-/// The value is not repeated in the message: it may be a secret that was pasted in the wrong place.
-fn secret_name(name: &str) -> Result<String, String> {
+/// Whether an object of Kubernetes may have this name (a DNS subdomain).
+pub(super) fn is_object_name(name: &str) -> bool {
     let label = |part: &str| {
         let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
         let bytes = part.as_bytes();
         let inside = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
         edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inside)
     };
-    if name.len() <= LONGEST && name.split('.').all(label) {
+    name.len() <= LONGEST && name.split('.').all(label)
+}
+
+/// The value is not repeated in the message: it may be a secret that was pasted in the wrong place.
+fn secret_name(name: &str) -> Result<String, String> {
+    if is_object_name(name) {
         return Ok(name.to_owned());
     }
     Err("is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in \

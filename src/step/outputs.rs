@@ -26,9 +26,10 @@ pub const BUILD: &[&str] = &[
 ];
 
 /// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
-/// a unified diff, the newer source commit that was there already, and the pull request's number and page. Those
-/// that do not apply are empty.
-pub const UPDATE_MANIFEST: &[&str] = &["commit", "changed", "diff", "superseded-by", "number", "url"];
+/// a unified diff, the newer source commit that was there already, the pull request's number and page, and whether
+/// Argo CD was refreshed. Those that do not apply are empty.
+pub const UPDATE_MANIFEST: &[&str] =
+    &["commit", "changed", "diff", "superseded-by", "number", "url", "refreshed"];
 
 /// What `supersede` produces: a JSON list of the workflows that were told to end.
 pub const SUPERSEDE: &[&str] = &["superseded"];

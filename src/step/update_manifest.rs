@@ -2,11 +2,13 @@
 
 use super::node::{Fields, Node};
 use super::{InvalidStep, SecretKey, SecretRef, files};
+use crate::argocd::Application;
 use crate::git::{FileSpec, RepoUrl};
 use crate::manifest::Edit;
 use crate::oci::ImageRef;
 
 mod pull_request;
+mod refresh;
 mod target;
 mod template;
 
@@ -33,6 +35,7 @@ pub(super) const FIELDS: &[&str] = &[
     "pull-request",
     "via",
     "forge",
+    "refresh",
 ];
 
 const DEFAULT_BRANCH: &str = "main";
@@ -71,6 +74,8 @@ pub struct UpdateManifest {
     pub via_api: bool,
     /// How that API is reached.
     pub forge: ForgeApi,
+    /// The Argo CD Application that is told of the commit; only with a commit to the branch.
+    pub refresh: Option<Application>,
 }
 
 /// The changes to one file, or to each file that a glob fits.
@@ -138,6 +143,7 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
         mode: mode(&mut fields, texts)?,
         via_api: fields.optional("via").map(|node| node.one_of(VIA)).transpose()?.unwrap_or(false),
         forge: fields.or_default("forge", ForgeApi::read)?,
+        refresh: fields.optional("refresh").map(refresh::read).transpose()?,
     };
     check(&update, &fields)?;
     Ok(update)
@@ -179,7 +185,7 @@ fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep
         let why = "cannot be used with `via: api`, where the server makes the commit; remove one of them";
         return Err(fields.refuse("signing-key", why));
     }
-    Ok(())
+    refresh::check(update, fields)
 }
 
 impl Source {

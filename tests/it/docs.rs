@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::argocd::Applications;
+use crate::support::kube::{Identity, Kube};
 use crate::support::plugin::{Setup, output, tree};
 use crate::support::shared::World;
 
@@ -62,7 +64,11 @@ async fn every_example_of_the_documentation_runs() {
     ]);
     gitops.push_directory(manifests.path(), "main", "lay out").await;
 
-    let plugin = Setup::new(world.buildkitd.address()).start();
+    let applications = Applications::shared().await;
+    applications.create("api").await;
+    applications.allow("api").await;
+    let kubeconfig = Kube::shared().await.kubeconfig(Identity::Plugin).display().to_string();
+    let plugin = Setup::new(world.buildkitd.address()).env("KUBECONFIG", &kubeconfig).start();
     let token = gitea.token(&owner, &["write:repository", "write:package"]).await;
     plugin.put("gitea-credentials", "username", &owner);
     plugin.put("gitea-credentials", "password", &token);
@@ -70,7 +76,7 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("npm", ".npmrc", "//registry.example/:_authToken=npm_0123456789\n");
 
     let examples = examples();
-    assert_eq!(examples.len(), 7);
+    assert_eq!(examples.len(), 8);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())
@@ -94,7 +100,8 @@ async fn every_example_of_the_documentation_runs() {
         }
     }
     let values = gitops.read("main", "charts/api/values.yaml").await.unwrap();
-    assert!(values.contains("1.6.0"), "{values}");
+    assert!(values.contains("1.6.1"), "{values}");
+    assert_eq!(applications.refresh("api").await.as_deref(), Some("normal"));
     for file in ["apps/api.yaml", "argocd/api.yaml", "flux/api.yaml", "charts/umbrella/values.yaml"] {
         let text = gitops.read("main", file).await.unwrap();
         assert!(text.contains("1.5.0") && !text.contains("old"), "{text}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A room, and the rooms that it must not name.
 const RULES: &[(&[&str], &[&str])] = &[
     (
-        &["buildkit", "oci", "git", "kube", "forge", "manifest"],
+        &["buildkit", "oci", "git", "kube", "argocd", "forge", "manifest"],
         &["step", "jobs", "engine", "rpc", "cli", "config"],
     ),
     (&["step"], &["jobs", "engine", "rpc", "cli", "config"]),
@@ -15,7 +15,7 @@ const RULES: &[(&[&str], &[&str])] = &[
     (&["rpc"], &["cli", "config"]),
     (
         &["outcome", "progress", "duration", "redact"],
-        &["buildkit", "git", "forge", "step", "jobs", "engine", "rpc", "cli"],
+        &["buildkit", "git", "argocd", "forge", "step", "jobs", "engine", "rpc", "cli"],
     ),
 ];
 

@@ -22,6 +22,7 @@ mod lifecycle;
 mod logs;
 mod main_job;
 mod readme;
+mod refresh;
 mod rpc;
 mod sandbox;
 mod secrets;

@@ -163,7 +163,12 @@ impl Kube {
     /// Grants `identity` the `rules` of a Role `name` in [`BUILDS`]:
     /// `[{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["git"], "verbs": ["get"]}]`.
     pub(crate) async fn grant(&self, identity: Identity, name: &str, rules: Value) {
-        let metadata = json!({"name": name, "namespace": BUILDS});
+        self.grant_in(BUILDS, identity, name, rules).await;
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn grant_in(&self, namespace: &str, identity: Identity, name: &str, rules: Value) {
+        let metadata = json!({"name": name, "namespace": namespace});
         let rbac = "rbac.authorization.k8s.io";
         let version = format!("{rbac}/v1");
         self.apply(json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules}))

@@ -1,6 +1,7 @@
 //! Real servers for tests: each starts on a free port or a socket of its own, and is gone on drop.
 
 pub(crate) mod argo;
+pub(crate) mod argocd;
 pub(crate) mod bin;
 pub(crate) mod buildctl;
 pub(crate) mod buildkitd;

@@ -250,6 +250,15 @@ fn a_pull_request_is_read() {
 }
 
 #[test]
+fn a_refresh_is_read_in_full_and_in_short() {
+    let refresh = |fields: &str| update(fields).refresh.map(|app| format!("{}/{}", app.namespace, app.name));
+    assert_eq!(refresh("refresh: {application: api, namespace: gitops}").as_deref(), Some("gitops/api"));
+    assert_eq!(refresh("refresh: {application: api, namespace: ''}").as_deref(), Some("argocd/api"));
+    assert_eq!(refresh("refresh: 'api', commit: 'true', mode: push").as_deref(), Some("argocd/api"));
+    assert_eq!(refresh("refresh: ''"), None);
+}
+
+#[test]
 fn an_entry_is_resolved_with_what_came_before() {
     let Step::Steps(steps) = parsed(
         "steps: [{build: {context: https://git.example/a, tags: 'reg.example/a:1'}}, \

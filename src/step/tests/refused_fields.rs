@@ -209,6 +209,13 @@ fn manifest_updates_name_files_and_values() {
         "mode: pull-request, secret: a, forge: gitlab",
         "mode: pull-request, secret: a, forge: {url: 'https://hunter2@git.example/api/v1'}",
         "via: rest",
+        "refresh: {namespace: argocd}",
+        "refresh: Shop",
+        "refresh: {application: api, namespace: 'a/b'}",
+        "refresh: {app: api}",
+        "refresh: [api]",
+        "refresh: api, commit: false",
+        "refresh: api, mode: pull-request, secret: a",
         "via: api",
         "via: api, secret: a, signing-key: {name: a, key: b}",
     ];
@@ -335,6 +342,20 @@ fn manifest_updates_name_files_and_values() {
         update-manifest.forge.url: must not hold a login; name a `secret` instead
     via: rest
         update-manifest.via: "rest" is not one of `git`, `api`
+    refresh: {namespace: argocd}
+        update-manifest.refresh.application: is missing
+    refresh: Shop
+        update-manifest.refresh: is no name of a Kubernetes object (lower-case letters, digits, `-` and `.`)
+    refresh: {application: api, namespace: 'a/b'}
+        update-manifest.refresh.namespace: is no name of a Kubernetes object (lower-case letters, digits, `-` and `.`)
+    refresh: {app: api}
+        update-manifest.refresh.app: unknown field; known: `application`, `namespace`
+    refresh: [api]
+        update-manifest.refresh: expected a string, got a list
+    refresh: api, commit: false
+        update-manifest.refresh: cannot be used with `commit: false`, which commits nothing; remove one of them
+    refresh: api, mode: pull-request, secret: a
+        update-manifest.refresh: cannot be used with `mode: pull-request`, which commits nothing to the branch; remove one of them
     via: api
         update-manifest.forge: needs a `secret` with a token: the API takes neither an ssh key nor a call without a login
     via: api, secret: a, signing-key: {name: a, key: b}

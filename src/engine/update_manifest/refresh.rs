@@ -1,0 +1,50 @@
+//! `refresh`: Argo CD is told of the commit. The commit has landed, so nothing here fails the step.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use super::MARGIN;
+use crate::engine::Engine;
+use crate::engine::context::Cx;
+use crate::git::Landed;
+use crate::outcome::chain;
+use crate::step::UpdateManifest;
+
+/// How long the API server may take, all tries together. Argo CD finds the commit by itself within minutes.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether Argo CD was told, or why not; nothing where it was not to be.
+pub(super) type Refreshed = Option<Result<(), String>>;
+
+/// Refreshes the Application that the step names, if there is a commit to tell of.
+pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &Landed, cx: &Cx) -> Refreshed {
+    let application = update.refresh.as_ref().filter(|_| landed.changed)?;
+    cx.now(format!("committed {}; refreshing Argo CD's `{}`", landed.commit, application.name));
+    let until = cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline).min(Instant::now() + LIMIT);
+    let ended = tokio::select! {
+        biased;
+        // A stop must not make a step that has committed look as if it had not.
+        () = cx.gate.closed() => Err("the step was stopped".to_owned()),
+        ended = timeout_at(until, engine.argocd.refresh(application)) => match ended {
+            Ok(ended) => ended.map_err(|error| chain(&error)),
+            Err(_) => Err("the Kubernetes API did not answer in time; Argo CD will find the commit by itself".to_owned()),
+        },
+    };
+    engine.metrics.refreshed(ended.is_ok());
+    if let Err(why) = &ended {
+        let name = &application.name;
+        warn!(application.name = %name, application.namespace = %application.namespace, "Argo CD was not refreshed: {why}");
+    }
+    Some(ended)
+}
+
+/// What the step's summary says of it.
+pub(super) fn summary(update: &UpdateManifest, refreshed: &Refreshed) -> String {
+    match (refreshed, &update.refresh) {
+        (Some(Ok(())), Some(application)) => format!("; refreshed Argo CD's `{}`", application.name),
+        (Some(Err(why)), _) => format!("; Argo CD was not refreshed: {why}"),
+        _ => String::new(),
+    }
+}

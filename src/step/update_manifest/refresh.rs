@@ -1,0 +1,39 @@
+//! The Argo CD Application that is refreshed after the commit.
+
+use super::{Mode, UpdateManifest};
+use crate::argocd::Application;
+use crate::step::InvalidStep;
+use crate::step::names::{is_map, is_object_name};
+use crate::step::node::{Fields, Node};
+
+const DEFAULT_NAMESPACE: &str = "argocd";
+
+/// `{application, namespace}`, or the application alone as a string.
+pub(super) fn read(node: Node<'_>) -> Result<Application, InvalidStep> {
+    let default = || DEFAULT_NAMESPACE.to_owned();
+    if !is_map(&node) {
+        return Ok(Application { name: node.checked(name)?, namespace: default() });
+    }
+    let mut fields = node.fields(&["application", "namespace"])?;
+    let application = fields.required("application")?.checked(name)?;
+    let namespace = fields.optional("namespace").map(|node| node.checked(name)).transpose()?;
+    Ok(Application { name: application, namespace: namespace.unwrap_or_else(default) })
+}
+
+/// It is for a commit on the branch that Argo CD follows.
+pub(super) fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    let why = match (&update.refresh, &update.mode, update.commit) {
+        (None, ..) => return Ok(()),
+        (_, Mode::PullRequest(_), _) => "`mode: pull-request`, which commits nothing to the branch",
+        (_, _, false) => "`commit: false`, which commits nothing",
+        _ => return Ok(()),
+    };
+    Err(fields.refuse("refresh", format!("cannot be used with {why}; remove one of them")))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match is_object_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("is no name of a Kubernetes object (lower-case letters, digits, `-` and `.`)".into()),
+    }
+}

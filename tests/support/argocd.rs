@@ -1,0 +1,82 @@
+//! Argo CD's Applications on [`Kube::shared`]: the kind and its objects, without the controller.
+
+use std::time::Duration;
+
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::kube::{Identity, Kube};
+use super::net::until;
+
+/// Where Argo CD is.
+pub(crate) const ARGOCD: &str = "argocd";
+
+const VERSION: &str = "argoproj.io/v1alpha1";
+const REFRESH: &str = "argocd.argoproj.io/refresh";
+
+/// The namespace of Applications.
+pub(crate) struct Applications(&'static Kube);
+
+impl Applications {
+    /// Those of the shared API server.
+    pub(crate) async fn shared() -> Self {
+        static INSTALLED: OnceCell<()> = OnceCell::const_new();
+        let applications = Self(Kube::shared().await);
+        INSTALLED.get_or_init(async || applications.install().await).await;
+        applications
+    }
+
+    async fn install(&self) {
+        self.0.apply_yaml(CRD).await;
+        self.0.namespace(ARGOCD).await;
+        let objects = self.0.api(VERSION, "Application", ARGOCD).await;
+        let served = async || objects.list(&ListParams::default()).await.ok();
+        until(|| "Applications to be served".into(), Duration::from_secs(60), served).await;
+    }
+
+    /// Creates the Application `name`.
+    pub(crate) async fn create(&self, name: &str) {
+        let metadata = json!({"name": name, "namespace": ARGOCD});
+        let spec = json!({"project": "default"});
+        self.0
+            .apply(json!({"apiVersion": VERSION, "kind": "Application", "metadata": metadata, "spec": spec}))
+            .await;
+    }
+
+    /// Lets the plugin refresh the Application `name`.
+    pub(crate) async fn allow(&self, name: &str) {
+        let rules = json!([{"apiGroups": ["argoproj.io"], "resources": ["applications"], "resourceNames": [name],
+            "verbs": ["patch"]}]);
+        self.0.grant_in(ARGOCD, Identity::Plugin, &format!("refresh-{name}"), rules).await;
+    }
+
+    /// What the Application's refresh annotation says.
+    pub(crate) async fn refresh(&self, name: &str) -> Option<String> {
+        let found = self.0.api(VERSION, "Application", ARGOCD).await.get(name).await.unwrap();
+        found.metadata.annotations?.remove(REFRESH)
+    }
+
+    /// Removes the annotation, as Argo CD does when it has compared.
+    pub(crate) async fn compared(&self, name: &str) {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {REFRESH: Value::Null}}}));
+        let objects = self.0.api(VERSION, "Application", ARGOCD).await;
+        objects.patch(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+}
+
+const CRD: &str = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: applications.argoproj.io
+spec:
+  group: argoproj.io
+  scope: Namespaced
+  names: {kind: Application, listKind: ApplicationList, plural: applications, singular: application}
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
