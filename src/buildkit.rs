@@ -18,6 +18,7 @@ mod solve;
 mod tls;
 mod transcript;
 mod vertices;
+mod workers;
 
 pub use address::{Address, BadAddress};
 pub use error::{BuildError, Kind};
@@ -30,6 +31,7 @@ pub use solve::Solved;
 pub use tls::{Certificates, Material, Pem, Reader, Tls};
 pub use transcript::{BuildLog, Caption, Transcript};
 pub use vertices::VertexSummary;
+pub use workers::Description;
 
 use std::sync::Arc;
 use std::time::Duration;

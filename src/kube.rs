@@ -1,7 +1,9 @@
 //! The Kubernetes API, with the rights of this process: its ServiceAccount's in a pod, KUBECONFIG's at a
 //! terminal. Nothing is connected to before something asks.
 
+mod access;
 mod follow;
+mod objects;
 mod secrets;
 mod workflows;
 
@@ -10,7 +12,9 @@ use std::sync::Arc;
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
+pub use access::{Account, Right};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
+pub use objects::{By, ReadError};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 

@@ -1,0 +1,49 @@
+//! What a daemon is and can build for, for those who only look.
+
+use bollard_buildkit_proto::moby::buildkit::v1 as control;
+
+use super::{BuildError, Buildkit, PATIENCE};
+
+/// A daemon that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// `v0.32.2`; empty for a daemon that does not tell.
+    pub version: String,
+    /// The platforms of each worker, as `linux/arm64/v8`: its own first, then those it emulates.
+    pub workers: Vec<Vec<String>>,
+}
+
+impl Buildkit {
+    /// The daemon's version and workers.
+    pub async fn describe(&self) -> Result<Description, BuildError> {
+        let version = self.info().await?;
+        let mut client = self.connect().await?;
+        let reply =
+            tokio::time::timeout(PATIENCE, client.list_workers(control::ListWorkersRequest::default()));
+        let reply = reply.await.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
+        let workers = reply.into_inner().record.iter().map(platforms).collect();
+        Ok(Description { version, workers })
+    }
+
+    /// The host of its address; none for a socket on this machine.
+    pub fn host(&self) -> Option<&str> {
+        match &self.inner.address {
+            super::Address::Tcp { host, .. } => Some(host),
+            super::Address::Unix(_) => None,
+        }
+    }
+
+    /// Its address, and whether the connection is mutual TLS.
+    pub fn address(&self) -> String {
+        let plain = self.inner.tls.is_none() && self.host().is_some();
+        format!("{}{}", self.inner.address, if plain { " (no TLS)" } else { "" })
+    }
+}
+
+fn platforms(worker: &control::types::WorkerRecord) -> Vec<String> {
+    let written = worker.platforms.iter().map(|p| match p.variant.as_str() {
+        "" => format!("{}/{}", p.os, p.architecture),
+        variant => format!("{}/{}/{variant}", p.os, p.architecture),
+    });
+    written.collect()
+}

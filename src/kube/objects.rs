@@ -1,0 +1,123 @@
+//! Objects read as they are, for those who only look.
+
+use std::fmt::Debug;
+
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Cluster, NoCluster};
+use crate::outcome::chain;
+
+/// Why the API server did not show an object.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The environment names no cluster.
+    #[error(transparent)]
+    NoCluster(#[from] NoCluster),
+    /// RBAC forbids it to us.
+    #[error("this login may not {0}")]
+    Forbidden(String),
+    /// The server has no such kind: a CRD, or a version of Kubernetes, is missing.
+    #[error("the cluster knows no {0}")]
+    NoSuchKind(String),
+    /// No answer, or one that says something else.
+    #[error("cannot {what}: {why}")]
+    Unavailable {
+        /// What was attempted.
+        what: String,
+        /// The cause.
+        why: String,
+    },
+}
+
+impl ReadError {
+    /// The error of an attempt to do `what`; a missing object is the caller's to know.
+    pub(super) fn of(what: String, error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden(what),
+            kube::Error::Api(status) if status.code == 404 => Self::NoSuchKind(kind_in(&what)),
+            kube::Error::Api(status) => Self::Unavailable { what, why: status.message.clone() },
+            other => Self::Unavailable { what, why: chain(other) },
+        }
+    }
+
+    /// Whether asking for anything else is in vain too.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Forbidden(_))
+    }
+}
+
+/// `get workflows x in namespace y` is about `workflows`.
+fn kind_in(what: &str) -> String {
+    what.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// An object of a namespace.
+pub trait Namespaced: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Readable {}
+impl<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Readable> Namespaced for K {}
+
+/// What any object read needs.
+pub trait Readable: Clone + Debug + DeserializeOwned {}
+impl<K: Clone + Debug + DeserializeOwned> Readable for K {}
+
+impl Cluster {
+    /// The object `name` of `namespace`, if there is one.
+    pub async fn find<K: Namespaced>(&self, namespace: &str, name: &str) -> Result<Option<K>, ReadError> {
+        let what = || format!("get {} {name} in namespace {namespace}", K::plural(&()));
+        let api = Api::<K>::namespaced(self.client().await?, namespace);
+        api.get_opt(name).await.map_err(|e| ReadError::of(what(), &e))
+    }
+
+    /// The object `name` of a kind that has no namespace.
+    pub async fn find_global<K>(&self, name: &str) -> Result<Option<K>, ReadError>
+    where
+        K: Resource<Scope = ClusterResourceScope, DynamicType = ()> + Readable,
+    {
+        let what = || format!("get {} {name}", K::plural(&()));
+        let api = Api::<K>::all(self.client().await?);
+        api.get_opt(name).await.map_err(|e| ReadError::of(what(), &e))
+    }
+
+    /// The objects of `namespace` that `by` selects.
+    pub async fn list<K: Namespaced>(&self, namespace: &str, by: &By<'_>) -> Result<Vec<K>, ReadError> {
+        let what = || format!("list {} in namespace {namespace}", K::plural(&()));
+        let parameters = match by {
+            By::Labels(labels) => ListParams::default().labels(labels),
+            By::Fields(fields) => ListParams::default().fields(fields),
+        };
+        let api = Api::<K>::namespaced(self.client().await?, namespace);
+        Ok(api.list(&parameters).await.map_err(|e| ReadError::of(what(), &e))?.items)
+    }
+
+    /// An object of Argo Workflows, such as a `Workflow`, as its JSON.
+    pub async fn find_argo(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, ReadError> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
+        let what = || format!("get {} {name} in namespace {namespace}", resource.plural);
+        let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);
+        let found = match api.get(name).await {
+            Ok(found) => found,
+            Err(kube::Error::Api(status)) if status.code == 404 && status.message.contains(name) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(ReadError::of(what(), &error)),
+        };
+        let unreadable = |e: serde_json::Error| ReadError::Unavailable { what: what(), why: e.to_string() };
+        serde_json::to_value(found).map(Some).map_err(unreadable)
+    }
+}
+
+/// What a list is narrowed by, as `kubectl` takes it.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// `a=b,c=d`.
+    Labels(&'a str),
+    /// `involvedObject.name=x`.
+    Fields(&'a str),
+}
