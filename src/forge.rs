@@ -4,6 +4,7 @@
 //! archived one is refused with a plain word. A token travels in the `Authorization` header alone, to one host only.
 //! What a call does may be done again: a step that is run twice ends in the same pull request.
 
+mod branches;
 mod error;
 mod files;
 mod gitea;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use branches::Branch;
 pub use error::ForgeError;
 pub use files::{FileWrite, FilesWrite, Person, Written};
 pub use pulls::{AutoMerge, MergeMethod, Pull, PullRequest};
@@ -118,6 +120,20 @@ impl Forge {
         let branch = write.new_branch.as_ref().unwrap_or(&write.branch);
         let place = self.open(repository, token, &format!("write to branch `{branch}` of")).await?;
         files::write(&place, write).await
+    }
+
+    /// The rules of `branch`; none if there is no such branch. The token needs the right to read the repository.
+    ///
+    /// # Errors
+    /// See [`ForgeError::fault`]; transient ones were already retried.
+    pub async fn branch(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        branch: &str,
+    ) -> Result<Option<Branch>, ForgeError> {
+        let place = self.open(repository, token, &format!("read branch `{branch}` of")).await?;
+        branches::read(&place.talk, branch).await
     }
 
     async fn open(

@@ -1,14 +1,15 @@
 //! Image references, registry logins and tokens.
 //!
 //! [`ImageRef`] is a name that was checked once; [`Auth`] holds the logins of a docker config;
-//! `token::fetch` trades one for a bearer token; [`Registry`] asks whether a manifest exists, and keeps the
-//! logs of builds beside their images.
+//! `token::fetch` trades one for a bearer token; [`Registry`] asks whether a manifest exists and whether a
+//! push would be let in, and keeps the logs of builds beside their images.
 
 mod artifact;
 mod auth;
 mod client;
 mod error;
 mod log;
+mod push_right;
 mod reference;
 mod registry;
 mod repository;
