@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod check;
 mod edit;
 mod log;
 mod run;
@@ -32,6 +33,8 @@ enum Command {
     Run(Box<run::Command>),
     /// Print the whole log of a build.
     Log(Box<log::Command>),
+    /// Look at everything that steps need, and say what to mend; or why WORKFLOW does not move.
+    Check(Box<check::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
     Edit(Box<edit::Command>),
 }
@@ -42,7 +45,7 @@ impl Command {
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) => Builder::new_multi_thread(),
-            Self::Run(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
+            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
         };
         builder.worker_threads(2).enable_all().build()
     }
@@ -55,7 +58,7 @@ impl Command {
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",
-            Self::Run(_) | Self::Log(_) | Self::Edit(_) => "off",
+            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => "off",
         }
     }
 }
@@ -70,6 +73,7 @@ impl Cli {
                 Command::Serve(command) => command.run().await,
                 Command::Run(command) => command.run().await,
                 Command::Log(command) => command.run().await,
+                Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
             };
             telemetry.flush().await;

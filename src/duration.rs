@@ -22,6 +22,14 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A Go duration, as Go's `time.ParseDuration` reads it: `200ms`, `1.5s`, `1m30s`. None of what is none, or is negative.
+pub fn parse_go_duration(text: &str) -> Option<Duration> {
+    if text.chars().any(char::is_whitespace) {
+        return None;
+    }
+    Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok()
+}
+
 /// `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
 pub fn elapsed_text(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
@@ -36,6 +44,17 @@ pub fn elapsed_text(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn go_durations_have_units() {
+        let rows = [("200ms", 200), ("1s", 1000), ("1m30s", 90_000), ("1.5s", 1500)];
+        for (text, milliseconds) in rows {
+            assert_eq!(parse_go_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "10", "fast", "-1s", "1 s"] {
+            assert_eq!(parse_go_duration(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn timeouts_are_read_as_argo_reads_them() {

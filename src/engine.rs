@@ -28,6 +28,7 @@ use crate::redact::Redactor;
 use crate::step::{Kind, Step};
 use crate::telemetry;
 use context::Cx;
+pub(crate) use credentials::{git_login, registry_logins};
 
 pub use certificates::certificates_in;
 

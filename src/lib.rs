@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
 //! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
+//! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
 //! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
@@ -30,6 +31,7 @@
 
 pub mod argocd;
 pub mod buildkit;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod duration;

@@ -8,6 +8,7 @@ use crate::git::{Credentials, RepoUrl};
 use crate::kube::{Secret, SecretError};
 use crate::oci::Auth;
 use crate::outcome::StepError;
+use crate::redact::Redactor;
 use crate::step::build::DOCKER_CONFIG_KEY;
 use crate::step::{SecretKey, SecretRef};
 
@@ -38,7 +39,7 @@ impl Engine {
         reference: &SecretKey,
     ) -> Result<SecretString, StepError> {
         let secret = self.secret(cx, &reference.name).await?;
-        Ok(remembered(cx, secret.key(&reference.key)?))
+        Ok(remembered(secret.key(&reference.key)?, &cx.redactor))
     }
 
     /// How to ask for `repo`: anonymously without a reference, else with the Secret's token, or its
@@ -51,24 +52,14 @@ impl Engine {
     ) -> Result<Credentials, StepError> {
         let Some(reference) = reference else { return Ok(Credentials::Anonymous) };
         let secret = self.secret(cx, &reference.name).await?;
-        let key = match (&reference.key, repo.is_ssh()) {
-            (Some(key), _) => key.as_str(),
-            (None, true) => SSH_PRIVATE_KEY,
-            (None, false) => secret.first_of(&[PASSWORD, TOKEN])?,
-        };
-        if repo.is_ssh() {
-            let value = remembered(cx, secret.key(key)?);
-            let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
-            return Ok(Credentials::ssh(&value, known_hosts));
-        }
-        login(cx, &secret, key)
+        Ok(git_login(&secret, reference.key.as_deref(), repo.is_ssh(), &cx.redactor)?)
     }
 
     /// The token with which a forge's API is called.
     pub(super) async fn api_token(&self, cx: &Cx, reference: &SecretRef) -> Result<SecretString, StepError> {
         let secret = self.secret(cx, &reference.name).await?;
         let key = reference.key.as_deref().map_or_else(|| secret.first_of(&[TOKEN, PASSWORD]), Ok)?;
-        match login(cx, &secret, key)? {
+        match login(&secret, key, &cx.redactor)? {
             Credentials::Basic { token, .. } => Ok(token),
             _ => Err(StepError::user(format!("secret `{}`, key `{key}`: is empty", reference.name))),
         }
@@ -82,28 +73,53 @@ impl Engine {
     ) -> Result<Auth, StepError> {
         let Some(reference) = reference else { return Ok(Auth::default()) };
         let secret = self.secret(cx, &reference.name).await?;
-        if reference.key == DOCKER_CONFIG_KEY {
-            secret.expect_kind("kubernetes.io/dockerconfigjson")?;
-        }
-        let config = secret.key(&reference.key)?;
-        let auth = Auth::from_docker_config(config.expose_secret().as_bytes())
-            .map_err(|e| StepError::user(format!("secret `{}`: {e}", reference.name)))?;
-        auth.secrets().for_each(|(user, secret)| cx.redactor.remember_login(user, secret));
-        Ok(auth)
+        registry_logins(&secret, &reference.key, &cx.redactor)
     }
 }
 
+/// How `secret` logs in at a Git server: by its token, its user name and password, or its ssh key.
+pub(crate) fn git_login(
+    secret: &Secret,
+    key: Option<&str>,
+    ssh: bool,
+    redactor: &Redactor,
+) -> Result<Credentials, SecretError> {
+    let key = match (key, ssh) {
+        (Some(key), _) => key,
+        (None, true) => SSH_PRIVATE_KEY,
+        (None, false) => secret.first_of(&[PASSWORD, TOKEN])?,
+    };
+    if ssh {
+        let value = remembered(secret.key(key)?, redactor);
+        let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
+        return Ok(Credentials::ssh(&value, known_hosts));
+    }
+    login(secret, key, redactor)
+}
+
+/// The registry logins of the docker config under `key` of `secret`.
+pub(crate) fn registry_logins(secret: &Secret, key: &str, redactor: &Redactor) -> Result<Auth, StepError> {
+    if key == DOCKER_CONFIG_KEY {
+        secret.expect_kind("kubernetes.io/dockerconfigjson")?;
+    }
+    let config = secret.key(key)?;
+    let auth = Auth::from_docker_config(config.expose_secret().as_bytes())
+        .map_err(|e| StepError::user(format!("secret `{}`: {e}", secret.name())))?;
+    auth.secrets().for_each(|(user, secret)| redactor.remember_login(user, secret));
+    Ok(auth)
+}
+
 /// A token or a password, with the user name beside it.
-fn login(cx: &Cx, secret: &Secret, key: &str) -> Result<Credentials, StepError> {
+fn login(secret: &Secret, key: &str, redactor: &Redactor) -> Result<Credentials, SecretError> {
     let user = secret.key(USERNAME).unwrap_or_default();
-    let credentials = Credentials::basic(user.expose_secret(), &remembered(cx, secret.key(key)?));
+    let credentials = Credentials::basic(user.expose_secret(), &remembered(secret.key(key)?, redactor));
     if let Credentials::Basic { user, token } = &credentials {
-        cx.redactor.remember_login(user, token);
+        redactor.remember_login(user, token);
     }
     Ok(credentials)
 }
 
-fn remembered(cx: &Cx, value: SecretString) -> SecretString {
-    cx.redactor.remember(&value);
+fn remembered(value: SecretString, redactor: &Redactor) -> SecretString {
+    redactor.remember(&value);
     value
 }

@@ -42,11 +42,6 @@ impl ReadError {
             other => Self::Unavailable { what, why: chain(other) },
         }
     }
-
-    /// Whether asking for anything else is in vain too.
-    pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden(_))
-    }
 }
 
 /// `get workflows x in namespace y` is about `workflows`.

@@ -21,6 +21,11 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
     pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
         let bytes = self.data.get(key).ok_or_else(|| self.missing(key))?;

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 const RULES: &[(&[&str], &[&str])] = &[
     (
         &["buildkit", "oci", "git", "kube", "argocd", "forge", "manifest"],
-        &["step", "jobs", "engine", "rpc", "cli", "config"],
+        &["step", "jobs", "engine", "check", "rpc", "cli", "config"],
     ),
-    (&["step"], &["jobs", "engine", "rpc", "cli", "config"]),
-    (&["jobs"], &["step", "engine", "rpc", "cli", "config"]),
-    (&["engine"], &["jobs", "rpc", "cli", "config"]),
-    (&["rpc"], &["cli", "config"]),
+    (&["step"], &["jobs", "engine", "check", "rpc", "cli", "config"]),
+    (&["jobs"], &["step", "engine", "check", "rpc", "cli", "config"]),
+    (&["engine"], &["jobs", "check", "rpc", "cli", "config"]),
+    (&["check"], &["step", "jobs", "rpc", "cli", "config"]),
+    (&["rpc"], &["check", "cli", "config"]),
     (
         &["outcome", "progress", "duration", "redact"],
-        &["buildkit", "git", "argocd", "forge", "step", "jobs", "engine", "rpc", "cli"],
+        &["buildkit", "git", "argocd", "forge", "step", "jobs", "engine", "check", "rpc", "cli"],
     ),
 ];
 

@@ -10,6 +10,7 @@ mod bad_input;
 mod build_fields;
 mod buildkit;
 mod cancel;
+mod check;
 mod confined;
 mod corpus;
 mod deploy;

@@ -110,6 +110,15 @@ impl Kube {
         self.root.path().join(format!("{identity:?}.kubeconfig").to_lowercase())
     }
 
+    /// The path of a kubeconfig by which the administrator acts as `user`.
+    pub(crate) fn kubeconfig_as(&self, user: &str) -> PathBuf {
+        let mut config: Value = serde_json::from_str(&self.kubeconfig_text(Identity::Admin)).unwrap();
+        config["users"][0]["user"]["as"] = json!(user);
+        let path = self.root.path().join(format!("as-{}.kubeconfig", user.replace(':', "-")));
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+
     /// A client as `identity`. Make one per test: it lives on the runtime that made it.
     pub(crate) async fn client(&self, identity: Identity) -> Client {
         client(&self.kubeconfig(identity)).await

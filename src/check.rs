@@ -1,0 +1,156 @@
+//! The doctor: what a step needs of its neighbours, each looked at without changing it, in one line each.
+//!
+//! What is read from a server and what is said of it are apart: the saying is made of plain functions.
+
+mod accounts;
+mod controller;
+mod daemon;
+mod finding;
+mod images;
+mod plugin;
+mod repositories;
+mod rights;
+mod security;
+mod session;
+mod stuck;
+mod target;
+
+use crate::engine::Engine;
+use crate::kube::{Account, Cluster, ReadError};
+use crate::redact::Redactor;
+
+pub use finding::{Finding, Verdict};
+pub use target::{Image, Repository, SecretName, Targets};
+
+use controller::Controller;
+use plugin::{Plugin, Told};
+use session::Session;
+
+/// Where the cluster keeps what is looked at.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The workflows' namespace.
+    pub namespace: String,
+    /// The controller's namespace.
+    pub argo_namespace: String,
+    /// The workflows' ServiceAccount.
+    pub service_account: String,
+    /// The controller's Deployment.
+    pub controller: String,
+    /// Whether we run in the cluster ourselves, where Services have names.
+    pub in_cluster: bool,
+    /// Argo CD's namespace, where its Applications are to be refreshed.
+    pub argocd_namespace: Option<String>,
+}
+
+/// Looks at everything that steps need.
+pub struct Doctor {
+    /// The clients, with the settings that the sidecar has.
+    pub engine: Engine,
+    /// Where things are.
+    pub site: Site,
+    /// What steps will push to, read and commit to.
+    pub targets: Targets,
+    redactor: Redactor,
+}
+
+impl Doctor {
+    /// A doctor with the clients of `engine`.
+    pub fn new(engine: Engine, site: Site, targets: Targets) -> Self {
+        Self { engine, site, targets, redactor: Redactor::default() }
+    }
+
+    /// Looks at everything; every finding is said as soon as it is known, without any secret.
+    pub async fn check(&self, mut say: impl FnMut(Finding)) {
+        let mut tell = |found: Vec<Finding>| found.into_iter().for_each(|f| say(f.clean(&self.redactor)));
+        let session = Session::open(&self.engine.cluster).await;
+        tell(vec![session.finding()]);
+        let told = match session.is_open() {
+            true => self.cluster(&session, &mut tell).await,
+            false => Told::default(),
+        };
+        tell(vec![self.daemon(&told).await]);
+        self.neighbours(&mut tell).await;
+    }
+
+    async fn neighbours(&self, tell: &mut impl FnMut(Vec<Finding>)) {
+        for image in &self.targets.images {
+            tell(vec![self.image(image).await]);
+        }
+        for repository in &self.targets.reads {
+            tell(vec![self.read(repository).await]);
+        }
+        for repository in &self.targets.writes {
+            tell(self.write(repository).await);
+        }
+    }
+
+    /// What lies in the cluster; gives what the sidecar is told there.
+    async fn cluster(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> Told {
+        let site = &self.site;
+        let plugins = self.plugins().await;
+        tell(plugin::judge(&plugins, site));
+        let plugin = plugins.iter().flatten().flatten().find(|plugin| plugin.is_ours());
+        let told = match plugin {
+            Some(plugin) => plugin.told(self.cluster_client(), &site.namespace).await,
+            None => Told::default(),
+        };
+        tell(plugin.iter().map(|_| told.judge()).collect());
+        tell(self.workflow_namespace(plugin).await);
+        tell(self.daemon_namespace(&told).await);
+        self.accounts(session, plugin, &told, tell).await;
+        let controller = self.controller().await;
+        let held = match &controller {
+            Ok(Some(controller)) => self.controller_rights(session, controller).await,
+            _ => rights::Held::default(),
+        };
+        tell(controller::judge(&controller, site, held.status()));
+        tell(held.findings);
+        told
+    }
+
+    async fn accounts(
+        &self,
+        session: &Session,
+        plugin: Option<&Plugin>,
+        told: &Told,
+        tell: &mut impl FnMut(Vec<Finding>),
+    ) {
+        let site = &self.site;
+        let workflow = Account::new(&site.namespace, &site.service_account);
+        let own = match plugin {
+            Some(plugin) => plugin.mounts_token.then(|| plugin.account(&site.namespace)),
+            // Where the ConfigMap may not be read, we may be the plugin ourselves, in a Job.
+            None => session.plugin_account(&site.namespace),
+        };
+        for account in std::iter::once(&workflow).chain(own.as_ref()) {
+            tell(self.account(account).await);
+        }
+        tell(self.rights(session, &workflow, &rights::of_workflow(&site.namespace)).await);
+        if let Some(own) = &own {
+            let mut secrets = self.targets.secrets();
+            secrets.extend(told.tls_secret().map(str::to_owned));
+            tell(self.rights(session, own, &rights::of_plugin(site, &secrets)).await);
+        }
+    }
+
+    /// The plugins of the two namespaces that Argo looks in.
+    async fn plugins(&self) -> Vec<Result<Vec<Plugin>, ReadError>> {
+        let Site { namespace, argo_namespace, .. } = &self.site;
+        let mut places = vec![argo_namespace];
+        places.extend((namespace != argo_namespace).then_some(namespace));
+        let mut read = Vec::new();
+        for place in places {
+            read.push(plugin::read(self.cluster_client(), place).await);
+        }
+        read
+    }
+
+    async fn controller(&self) -> Result<Option<Controller>, ReadError> {
+        controller::read(self.cluster_client(), &self.site).await
+    }
+
+    fn cluster_client(&self) -> &Cluster {
+        &self.engine.cluster
+    }
+}

@@ -1,0 +1,171 @@
+//! The settings that decide whether plugins run, and how many seconds a step takes.
+
+use std::time::Duration;
+
+use super::Controller;
+use crate::check::Finding;
+use crate::duration::parse_go_duration;
+
+/// The controller's own default (argo-workflows `workflow/controller/rate_limiters.go`).
+const DEFAULT_REQUEUE: Duration = Duration::from_secs(10);
+/// What each of them should be at most.
+const GOOD_REQUEUE: Duration = Duration::from_secs(1);
+const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
+
+/// What upstream's installation does not give the controller.
+const RULE: &str =
+    "the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}";
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting {
+    Unset,
+    Value(String),
+    /// Taken from another object, which is not read.
+    Elsewhere,
+}
+
+impl Controller {
+    pub(super) fn plugins(&self) -> Finding {
+        let name = "ARGO_EXECUTOR_PLUGINS";
+        match (self.loads_plugins(), self.setting(name)) {
+            (Some(true), Setting::Value(_)) => Finding::ok(subject(name), "true: plugins are on"),
+            (Some(true), _) => Finding::ok("controller flag --executor-plugins", "plugins are on"),
+            (None, _) => elsewhere(name, "true"),
+            (Some(false), setting) => Finding::fail(
+                subject(name),
+                format!(
+                    "{}: no plugin is loaded, and steps with `plugin` fail; set it to true",
+                    text(&setting)
+                ),
+            ),
+        }
+    }
+
+    /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`).
+    pub(super) fn requeue(&self) -> (Duration, Finding) {
+        let name = "DEFAULT_REQUEUE_TIME";
+        let setting = self.setting(name);
+        if setting == Setting::Elsewhere {
+            return (DEFAULT_REQUEUE, elsewhere(name, "1s"));
+        }
+        let Some(wait) = read_duration(&setting, DEFAULT_REQUEUE) else {
+            return (DEFAULT_REQUEUE, unreadable(name, &setting));
+        };
+        let shown = shown(&setting, "10 s");
+        if wait <= GOOD_REQUEUE {
+            return (wait, Finding::ok(subject(name), format!("{shown}: a plugin step waits twice for it")));
+        }
+        let costs =
+            format!("{shown}: a plugin step waits twice for it, {} s where 1s costs 2", seconds(wait * 2));
+        let whole = if wait == DEFAULT_REQUEUE {
+            "; a workflow of one step takes about 30 s instead of 5"
+        } else {
+            ""
+        };
+        (wait, Finding::warn(subject(name), format!("{costs}{whole}; set 1s or less")))
+    }
+
+    pub(super) fn patch_rate(&self, requeue: Duration) -> Finding {
+        let name = "ARGO_AGENT_PATCH_RATE";
+        let setting = self.setting(name);
+        if setting == Setting::Elsewhere {
+            return elsewhere(name, "100ms");
+        }
+        let Some(wait) = read_duration(&setting, requeue) else { return unreadable(name, &setting) };
+        let shown = match &setting {
+            Setting::Unset => format!("unset, so DEFAULT_REQUEUE_TIME ({} s)", seconds(requeue)),
+            set => text(set),
+        };
+        if wait <= GOOD_PATCH_RATE {
+            return Finding::ok(
+                subject(name),
+                format!("{shown}: how long a result waits at most in the agent"),
+            );
+        }
+        let costs = format!("a result waits up to {} s in the agent", seconds(wait));
+        Finding::warn(subject(name), format!("{shown}: {costs}; set 100ms"))
+    }
+
+    pub(super) fn write_back(&self, status: Option<bool>) -> Finding {
+        let name = "INFORMER_WRITE_BACK";
+        match (self.setting(name), status) {
+            (Setting::Elsewhere, _) => elsewhere(name, "true"),
+            (Setting::Value(value), Some(false)) if value == "true" => Finding::fail(
+                subject(name),
+                format!(
+                    "true without a right to workflowtasksets/status: workflows hang in Running; give the \
+                     controller {RULE}, or unset it"
+                ),
+            ),
+            (Setting::Value(value), Some(true)) if value == "true" => {
+                Finding::ok(subject(name), "true, with the right to workflowtasksets/status that it needs")
+            }
+            (Setting::Value(value), None) if value == "true" => Finding::warn(
+                subject(name),
+                format!(
+                    "true, and it is not known whether the controller has {RULE}, without which workflows \
+                     hang in Running"
+                ),
+            ),
+            (setting, _) => Finding::warn(
+                subject(name),
+                format!(
+                    "{}: the controller sleeps 1 s after every update of a workflow, so three plugin steps \
+                     take about 9 s instead of 5; set it to true, together with {RULE}",
+                    text(&setting)
+                ),
+            ),
+        }
+    }
+}
+
+fn subject(name: &str) -> String {
+    format!("controller setting {name}")
+}
+
+fn elsewhere(name: &str, good: &str) -> Finding {
+    Finding::skip(
+        subject(name),
+        format!(
+            "may come from another object (envFrom or valueFrom), which is not read; it should be {good}"
+        ),
+    )
+}
+
+fn unreadable(name: &str, setting: &Setting) -> Finding {
+    Finding::fail(
+        subject(name),
+        format!(
+            "{} is not a duration such as 1s or 200ms: the controller does not start; correct it",
+            text(setting)
+        ),
+    )
+}
+
+fn text(setting: &Setting) -> String {
+    match setting {
+        Setting::Value(value) => value.clone(),
+        Setting::Unset | Setting::Elsewhere => "unset".to_owned(),
+    }
+}
+
+fn shown(setting: &Setting, default: &str) -> String {
+    match setting {
+        Setting::Unset => format!("unset ({default})"),
+        set => text(set),
+    }
+}
+
+fn read_duration(setting: &Setting, default: Duration) -> Option<Duration> {
+    match setting {
+        Setting::Value(value) => parse_go_duration(value),
+        Setting::Unset | Setting::Elsewhere => Some(default),
+    }
+}
+
+/// `10` or `1.5`.
+fn seconds(duration: Duration) -> String {
+    let text = format!("{:.1}", duration.as_secs_f64());
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}

@@ -1,0 +1,97 @@
+//! buildkitd: whether it answers, as what, and for which platforms it builds.
+
+use super::plugin::Told;
+use super::security::namespace_of;
+use super::{Doctor, Finding};
+use crate::buildkit::{BuildError, Description, Kind};
+
+/// What BUILDKIT_HOST is where nobody sets it.
+const DEFAULT: &str = "unix:///run/buildkit/buildkitd.sock";
+
+impl Doctor {
+    /// The daemon.
+    pub(super) async fn daemon(&self, told: &Told) -> Finding {
+        let buildkit = &self.engine.buildkit;
+        let answer = buildkit.describe().await;
+        let (address, host) = (buildkit.address(), buildkit.host());
+        match &answer {
+            Err(error) if error.kind == Kind::Unreachable && !self.site.in_cluster => {
+                let away = away(&address, host, told, error);
+                away.unwrap_or_else(|| judge(&address, &answer))
+            }
+            _ => judge(&address, &answer),
+        }
+    }
+}
+
+/// A daemon that is for the cluster alone, asked for from outside.
+fn away(address: &str, host: Option<&str>, told: &Told, error: &BuildError) -> Option<Finding> {
+    let mend = "run `check` as a Job there, or forward its port and give --buildkit-host";
+    let is_service = host.is_some_and(|host| namespace_of(host).is_some());
+    if is_service && error.message.contains("does not resolve") {
+        let text = format!("this name is known inside the cluster only; {mend}");
+        return Some(Finding::skip(format!("buildkitd {address}"), text));
+    }
+    let theirs = told.buildkit_host().filter(|_| address == DEFAULT)?;
+    let text = format!("the sidecar's, and no --buildkit-host was given here; {mend}");
+    Some(Finding::skip(format!("buildkitd {theirs}"), text))
+}
+
+fn judge(address: &str, answer: &Result<Description, BuildError>) -> Finding {
+    let subject = format!("buildkitd {address}");
+    match answer {
+        Ok(Description { workers, .. }) if workers.is_empty() => {
+            Finding::fail(subject, "has no worker, so nothing can be built; see its log for why none started")
+        }
+        Ok(Description { version, workers }) => Finding::ok(subject, described(version, workers)),
+        Err(error) => Finding::fail(subject, error.to_string()),
+    }
+}
+
+fn described(version: &str, workers: &[Vec<String>]) -> String {
+    let version = if version.is_empty() { "of no known version" } else { version };
+    let mut platforms: Vec<&str> = Vec::new();
+    for platform in workers.iter().flatten() {
+        if !platforms.contains(&platform.as_str()) {
+            platforms.push(platform);
+        }
+    }
+    let plural = if workers.len() == 1 { "" } else { "s" };
+    format!("{version}, {} worker{plural}, {}", workers.len(), platforms.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Fault;
+
+    fn unreachable(message: &str) -> BuildError {
+        let message = message.to_owned();
+        let (kind, fault) = (Kind::Unreachable, Fault::Transient);
+        BuildError { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
+    }
+
+    #[test]
+    fn a_daemon_of_the_cluster_is_not_missed_outside_it() {
+        let nowhere = unreachable("…: the name does not resolve: check the address");
+        let said = |address: &str, host: Option<&str>| away(address, host, &Told::default(), &nowhere);
+        let skipped = said("tcp://buildkitd.buildkit.svc:1234", Some("buildkitd.buildkit.svc"));
+        assert!(skipped.is_some_and(|f| f.text.starts_with("this name is known inside the cluster only")));
+        assert_eq!(said("tcp://builder.example.com:1234", Some("builder.example.com")), None);
+        assert_eq!(said(DEFAULT, None), None, "nobody else has one either");
+    }
+
+    #[test]
+    fn a_daemon_is_described_in_one_line() {
+        let workers = vec![vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]];
+        let answer = Ok(Description { version: "v0.32.2".to_owned(), workers: workers.clone() });
+        let said = judge("tcp://h:1", &answer).to_string();
+        assert_eq!(said, "ok   buildkitd tcp://h:1: v0.32.2, 1 worker, linux/amd64 linux/arm64");
+        assert_eq!(
+            described("", &[workers[0].clone(), workers[0].clone()]),
+            "of no known version, 2 workers, linux/amd64 linux/arm64"
+        );
+        let none = Ok(Description { version: String::new(), workers: Vec::new() });
+        assert!(judge("tcp://h:1", &none).text.contains("has no worker"));
+    }
+}

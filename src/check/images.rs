@@ -1,0 +1,48 @@
+//! Registries: whether the login is taken, and may push.
+
+use super::target::{Image, SecretName};
+use super::{Doctor, Finding};
+use crate::engine::registry_logins;
+use crate::kube::Secret;
+use crate::oci::{Auth, OciError};
+use crate::outcome::StepError;
+
+/// The key of a `kubernetes.io/dockerconfigjson` Secret.
+const DOCKER_CONFIG: &str = ".dockerconfigjson";
+
+impl Doctor {
+    /// The Secret `name` of the workflows' namespace.
+    pub(super) async fn secret(&self, name: &SecretName) -> Result<Secret, StepError> {
+        Ok(self.engine.secrets.get(&self.site.namespace, &name.name).await?)
+    }
+
+    /// Whether `image` may be pushed.
+    pub(super) async fn image(&self, target: &Image) -> Finding {
+        let subject = format!("registry {}", target.image.name());
+        let auth = match self.auth(target.secret.as_ref()).await {
+            Ok(auth) => auth,
+            Err(error) => return Finding::fail(subject, error.message),
+        };
+        let pushed = self.engine.registry.may_push(&target.image, &auth, target.insecure).await;
+        judge(subject, target, &auth, pushed)
+    }
+
+    async fn auth(&self, name: Option<&SecretName>) -> Result<Auth, StepError> {
+        let Some(name) = name else { return Ok(Auth::default()) };
+        let secret = self.secret(name).await?;
+        registry_logins(&secret, name.key.as_deref().unwrap_or(DOCKER_CONFIG), &self.redactor)
+    }
+}
+
+fn judge(subject: String, target: &Image, auth: &Auth, pushed: Result<(), OciError>) -> Finding {
+    let host = target.image.registry();
+    let login = auth.login(host).map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    let missing = match (&target.secret, auth.login(host)) {
+        (Some(secret), None) => format!("; Secret {secret} has no login for {host}: add it under `auths`"),
+        _ => String::new(),
+    };
+    match pushed {
+        Ok(()) => Finding::ok(subject, format!("may push, as {login}")),
+        Err(error) => Finding::fail(subject, format!("{error}{missing}")),
+    }
+}

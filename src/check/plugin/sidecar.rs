@@ -1,0 +1,173 @@
+//! The plugin's container, as far as Argo, its token and Pod Security care.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The only user that can read the token which Argo writes for a plugin.
+pub(in crate::check) const ARGO_USER: i64 = 8737;
+/// Where `serve` listens unless it is told otherwise.
+const DEFAULT_PORT: i64 = 4355;
+
+/// What matters here of a Kubernetes container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Sidecar {
+    name: String,
+    pub(super) image: String,
+    command: Vec<String>,
+    args: Vec<String>,
+    env: Vec<Variable>,
+    env_from: Vec<From>,
+    ports: Vec<Port>,
+    resources: BTreeMap<String, Value>,
+    security_context: Option<Security>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Variable {
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct From {
+    config_map_ref: Option<Source>,
+}
+
+/// A ConfigMap that variables are taken from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Source {
+    /// Its name.
+    pub(super) name: String,
+    /// Whether the container starts without it.
+    pub(super) optional: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port {
+    container_port: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Security {
+    run_as_user: Option<i64>,
+    run_as_non_root: Option<bool>,
+    allow_privilege_escalation: Option<bool>,
+    capabilities: Capabilities,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    drop: Vec<String>,
+}
+
+impl Sidecar {
+    /// Whether it runs this program, by its image or its command.
+    pub(super) fn is_ours(&self) -> bool {
+        let words = self.command.iter().chain(&self.args).chain([&self.image]);
+        words.into_iter().any(|word| word.contains("argo-buildkit"))
+    }
+
+    /// Argo's own demands (argo-workflows `pkg/plugins/spec/plugin_types.go`), and those of token and agent.
+    pub(super) fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.name.is_empty() || ["main", "init"].contains(&self.name.as_str()) {
+            wrong.push(format!(
+                "the container's name is `{}`, which the agent pod cannot have; call it `buildkit`",
+                self.name
+            ));
+        }
+        for part in ["requests", "limits"] {
+            if self.resources.get(part).is_none_or(|value| value.as_object().is_none_or(|map| map.is_empty()))
+            {
+                wrong.push(format!(
+                    "the container has no resources.{part}, so Argo does not load the plugin; set them"
+                ));
+            }
+        }
+        match &self.security_context {
+            None => wrong.push(format!(
+                "the container has no securityContext, so Argo does not load the plugin; set one with \
+                 runAsUser: {ARGO_USER}"
+            )),
+            Some(Security { run_as_user: Some(user), .. }) if *user != ARGO_USER => wrong.push(format!(
+                "the container runs as user {user}, who cannot read /var/run/argo/token, so it restarts for \
+                 ever; set runAsUser: {ARGO_USER}"
+            )),
+            Some(_) => {}
+        }
+        wrong.extend(self.wrong_port());
+        wrong
+    }
+
+    fn wrong_port(&self) -> Option<String> {
+        let listens = self.listens();
+        match (self.ports.first().map(|port| port.container_port), listens) {
+            (None, listens) => Some(format!(
+                "the container has no ports, so Argo does not load the plugin; \
+                 set ports: [{{containerPort: {}}}]",
+                listens.unwrap_or(DEFAULT_PORT)
+            )),
+            (Some(port), Some(listens)) if port != listens => Some(format!(
+                "Argo calls the first port, {port}, and `serve` listens on {listens}: nodes wait for a \
+                 connection, then fail; make them one"
+            )),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// The port of `--listen`, as `serve` will understand it; not known where another object may set it.
+    fn listens(&self) -> Option<i64> {
+        match self.flag("--listen").or_else(|| self.variable("ARGO_BUILDKIT_LISTEN")) {
+            Some(address) => address.rsplit_once(':')?.1.parse().ok(),
+            None => self.env_from.is_empty().then_some(DEFAULT_PORT),
+        }
+    }
+
+    /// The value of a flag of `serve`.
+    fn flag(&self, name: &str) -> Option<&str> {
+        let words: Vec<_> = self.command.iter().chain(&self.args).collect();
+        words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(name)? {
+            "" => words.get(at + 1).map(|value| value.as_str()),
+            rest => rest.strip_prefix('='),
+        })
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
+    }
+
+    /// The ConfigMaps that its environment is taken from.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.env_from.iter().filter_map(|from| from.config_map_ref.as_ref())
+    }
+
+    /// The settings that stand in the container itself, and win over those of [`Self::sources`].
+    pub(super) fn own_settings(&self) -> Vec<(String, String)> {
+        let written = self.env.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
+        let flag = |name: &str, variable: &str| Some((variable.to_owned(), self.flag(name)?.to_owned()));
+        let flags =
+            [flag("--buildkit-host", "BUILDKIT_HOST"), flag("--tls-secret", "ARGO_BUILDKIT_TLS_SECRET")];
+        written.chain(flags.into_iter().flatten()).collect()
+    }
+
+    /// What the `restricted` Pod Security standard has against its container.
+    pub(super) fn unrestricted(&self) -> Vec<&'static str> {
+        let none = Security::default();
+        let security = self.security_context.as_ref().unwrap_or(&none);
+        let wrong = [
+            (security.allow_privilege_escalation != Some(false), "allowPrivilegeEscalation: false"),
+            (!security.capabilities.drop.iter().any(|c| c == "ALL"), "capabilities: {drop: [ALL]}"),
+            (security.run_as_non_root == Some(false), "runAsNonRoot: true"),
+        ];
+        wrong.into_iter().filter_map(|(wrong, mend)| wrong.then_some(mend)).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! What the sidecar is told: the environment in its container, and in the ConfigMaps that this names.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+
+use super::Plugin;
+use crate::check::Finding;
+use crate::check::session::unread;
+use crate::kube::{Cluster, ReadError};
+
+/// The sidecar's settings, as far as they could be read.
+#[derive(Debug, Default)]
+pub(in crate::check) struct Told {
+    values: BTreeMap<String, String>,
+    /// `namespace/name` of the ConfigMaps that were read or are not there.
+    places: Vec<String>,
+    /// Of those, the ones without which the sidecar does not start.
+    missing: Vec<String>,
+    unread: Option<ReadError>,
+}
+
+impl Plugin {
+    /// What it is told in the agent pods of `namespace`.
+    pub(in crate::check) async fn told(&self, cluster: &Cluster, namespace: &str) -> Told {
+        let mut told = Told::default();
+        let Ok(container) = &self.container else { return told };
+        for source in container.sources() {
+            let place = format!("{namespace}/{}", source.name);
+            match cluster.find::<ConfigMap>(namespace, &source.name).await {
+                Ok(Some(map)) => told.values.extend(map.data.unwrap_or_default()),
+                Ok(None) if source.optional => {}
+                Ok(None) => told.missing.push(place.clone()),
+                Err(error) => told.unread = Some(error),
+            }
+            told.places.push(place);
+        }
+        told.values.extend(container.own_settings());
+        told
+    }
+}
+
+impl Told {
+    /// The value of a variable.
+    pub(in crate::check) fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// buildkitd's address.
+    pub(in crate::check) fn buildkit_host(&self) -> Option<&str> {
+        self.value("BUILDKIT_HOST")
+    }
+
+    /// Its host; none for a socket.
+    pub(in crate::check) fn buildkit_name(&self) -> Option<&str> {
+        self.buildkit_host()?.strip_prefix("tcp://")?.rsplit_once(':').map(|(host, _)| host)
+    }
+
+    /// The Secret with the certificates for buildkitd.
+    pub(in crate::check) fn tls_secret(&self) -> Option<&str> {
+        self.value("ARGO_BUILDKIT_TLS_SECRET")
+    }
+
+    /// What is to say of them.
+    pub(in crate::check) fn judge(&self) -> Finding {
+        let subject = "plugin settings";
+        if let Some(place) = self.missing.first() {
+            let text = format!("ConfigMap {place} does not exist, so the sidecar does not start; create it");
+            return Finding::fail(subject, text);
+        }
+        match (self.buildkit_host(), &self.unread) {
+            (Some(host), _) => {
+                let secret = self.tls_secret().map(|name| format!(", certificates of Secret {name}"));
+                Finding::ok(subject, format!("BUILDKIT_HOST={host}{}", secret.unwrap_or_default()))
+            }
+            (None, Some(error)) => unread(subject, error),
+            (None, None) => {
+                let place = match self.places.first() {
+                    Some(place) => format!("ConfigMap {place}"),
+                    None => "the container's env".to_owned(),
+                };
+                let text = "nothing tells the sidecar where buildkitd is, and no socket is in an agent pod";
+                Finding::fail(subject, format!("{text}; set BUILDKIT_HOST in {place}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(values: &[(&str, &str)]) -> Told {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Told { values, places: vec!["builds/buildkit-settings".to_owned()], ..Told::default() }
+    }
+
+    #[test]
+    fn a_sidecar_must_be_told_where_buildkitd_is() {
+        let host = ("BUILDKIT_HOST", "tcp://buildkitd.buildkit.svc:1234");
+        assert_eq!(told(&[host]).buildkit_name(), Some("buildkitd.buildkit.svc"));
+        let with_secret = told(&[host, ("ARGO_BUILDKIT_TLS_SECRET", "buildkit-client-tls")]).judge();
+        assert_eq!(
+            with_secret.to_string(),
+            "ok   plugin settings: BUILDKIT_HOST=tcp://buildkitd.buildkit.svc:1234, certificates of Secret \
+             buildkit-client-tls"
+        );
+        let none = told(&[("BUILDKIT_HOST", "")]).judge().to_string();
+        assert!(
+            none.starts_with("FAIL")
+                && none.ends_with("set BUILDKIT_HOST in ConfigMap builds/buildkit-settings")
+        );
+        let missing = Told { missing: vec!["builds/x".to_owned()], ..told(&[host]) };
+        assert!(missing.judge().text.contains("builds/x does not exist"));
+        let forbidden = ReadError::Forbidden("get configmaps x".to_owned());
+        assert!(Told { unread: Some(forbidden), ..told(&[]) }.judge().to_string().starts_with("skip"));
+    }
+}

@@ -1,0 +1,39 @@
+use super::*;
+
+fn said(needs: &[Need], lacks: &[&[&'static str]]) -> String {
+    let lacks = lacks.iter().map(|lacks| lacks.to_vec()).collect();
+    let found = judge(&Account::new("builds", "buildkit-workflow"), needs, &Ok(lacks));
+    found.iter().map(|finding| format!("{finding}\n")).collect()
+}
+
+#[test]
+fn rights_that_are_there_take_one_line() {
+    insta::assert_snapshot!(said(&of_workflow("builds"), &[&[], &[], &[]]), @r#"ok   rights of ServiceAccount builds/buildkit-workflow: may list+watch workflowtasksets, patch workflowtasksets/status, create+patch workflowtaskresults"#);
+}
+
+#[test]
+fn each_missing_right_says_what_breaks_and_what_to_grant() {
+    insta::assert_snapshot!(said(&of_workflow("builds"), &[&["watch"], &["patch"], &[]]), @r#"
+    FAIL rights of ServiceAccount builds/buildkit-workflow: may not watch workflowtasksets: the agent restarts, and workflows run for ever without a message; bind ServiceAccount builds/buildkit-workflow to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets], verbs: [list, watch]}
+    FAIL rights of ServiceAccount builds/buildkit-workflow: may not patch workflowtasksets/status: no result of a plugin step reaches its workflow; bind ServiceAccount builds/buildkit-workflow to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets/status], verbs: [patch]}
+    "#);
+}
+
+#[test]
+fn the_controller_s_missing_rule_hangs_only_with_write_back() {
+    let verdict = |writes_back| {
+        let needs = of_controller("builds", writes_back);
+        let lacks = vec![vec!["patch"], Vec::new(), Vec::new(), Vec::new()];
+        judge(&Account::new("argo", "argo"), &needs, &Ok(lacks)).remove(0)
+    };
+    assert_eq!(verdict(true).verdict, crate::check::Verdict::Fail);
+    assert!(verdict(true).text.contains("hang in Running"));
+    assert_eq!(verdict(false).verdict, crate::check::Verdict::Warn);
+}
+
+#[test]
+fn a_login_that_may_not_ask_is_told_so() {
+    let refused = Err(ReadError::Forbidden("create subjectaccessreviews".to_owned()));
+    let found = judge(&Account::new("builds", "x"), &of_workflow("builds"), &refused);
+    insta::assert_snapshot!(found[0].to_string(), @r#"skip rights of ServiceAccount builds/x: this login may not ask about others; run `check` as a cluster administrator, or grant it `create` on subjectaccessreviews.authorization.k8s.io"#);
+}

@@ -1,0 +1,113 @@
+//! Pod Security: what the namespaces enforce, and what the pods in them need.
+
+use k8s_openapi::api::core::v1::Namespace;
+
+use super::plugin::{Plugin, Told};
+use super::session::unread;
+use super::{Doctor, Finding};
+use crate::kube::ReadError;
+
+/// The label that refuses pods (Kubernetes: "Pod Security Admission").
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+impl Doctor {
+    /// The namespace of the agent's pods.
+    pub(super) async fn workflow_namespace(&self, plugin: Option<&Plugin>) -> Vec<Finding> {
+        let name = &self.site.namespace;
+        let read = self.engine.cluster.find_global::<Namespace>(name).await;
+        let wrong = plugin.map(Plugin::unrestricted).unwrap_or_default();
+        vec![judge(name, &read, |level| agent(level, &wrong))]
+    }
+
+    /// The namespace of buildkitd, if its address, ours or the sidecar's, names one.
+    pub(super) async fn daemon_namespace(&self, told: &Told) -> Vec<Finding> {
+        let host = self.engine.buildkit.host().and_then(namespace_of);
+        let host = host.or_else(|| told.buildkit_name().and_then(namespace_of));
+        let Some(name) = host else { return Vec::new() };
+        let read = self.engine.cluster.find_global::<Namespace>(name).await;
+        vec![judge(name, &read, daemon)]
+    }
+}
+
+/// `buildkit` of `buildkitd.buildkit.svc` and of `buildkitd.buildkit`.
+pub(super) fn namespace_of(host: &str) -> Option<&str> {
+    let mut labels = host.split('.');
+    let (_, namespace, kind) = (labels.next()?, labels.next()?, labels.next());
+    let is_service = kind.is_none_or(|kind| kind == "svc");
+    (is_service && !namespace.is_empty() && namespace.parse::<u8>().is_err()).then_some(namespace)
+}
+
+fn judge(
+    name: &str,
+    read: &Result<Option<Namespace>, ReadError>,
+    says: impl Fn(Option<&str>) -> Result<String, String>,
+) -> Finding {
+    let subject = format!("Pod Security of namespace {name}");
+    let namespace = match read {
+        Ok(Some(namespace)) => namespace,
+        Ok(None) => {
+            return Finding::fail(subject, "the namespace does not exist; create it, or name another one");
+        }
+        Err(error) => return unread(subject, error),
+    };
+    let labels = namespace.metadata.labels.as_ref();
+    let level = labels.and_then(|labels| labels.get(ENFORCE)).map(String::as_str);
+    match says(level) {
+        Ok(text) => Finding::ok(subject, text),
+        Err(text) => Finding::fail(subject, text),
+    }
+}
+
+fn agent(level: Option<&str>, wrong: &[&str]) -> Result<String, String> {
+    match (level, wrong) {
+        (Some("restricted"), [_, ..]) => Err(format!(
+            "enforces restricted, which refuses the agent pod (\"violates PodSecurity\"): set {} in the \
+             plugin's securityContext",
+            wrong.join(", ")
+        )),
+        (Some(level), _) => Ok(format!("enforces {level}, which the agent pod fits")),
+        (None, _) => Ok("enforces nothing by label; the agent pod fits restricted".to_owned()),
+    }
+}
+
+/// Rootless buildkitd makes user namespaces, for which it needs seccomp and AppArmor unconfined.
+fn daemon(level: Option<&str>) -> Result<String, String> {
+    match level {
+        Some(level @ ("restricted" | "baseline")) => Err(format!(
+            "enforces {level}, which refuses buildkitd: even rootless it needs seccomp and AppArmor \
+             unconfined; keep the namespace for buildkitd alone, and label it {ENFORCE}=privileged"
+        )),
+        Some(level) => Ok(format!("enforces {level}, as buildkitd needs")),
+        None => Ok("enforces nothing by label; buildkitd needs privileged".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_names_its_namespace() {
+        let rows = [
+            ("buildkitd.buildkit.svc", Some("buildkit")),
+            ("buildkitd.buildkit.svc.cluster.local", Some("buildkit")),
+            ("buildkitd.buildkit", Some("buildkit")),
+            ("buildkitd", None),
+            ("10.0.0.7", None),
+            ("builder.example.com", None),
+        ];
+        for (host, namespace) in rows {
+            assert_eq!(namespace_of(host), namespace, "{host}");
+        }
+    }
+
+    #[test]
+    fn levels_are_held_against_the_pods() {
+        assert!(agent(Some("restricted"), &[]).is_ok());
+        assert!(agent(None, &["x"]).is_ok());
+        let refused = agent(Some("restricted"), &["capabilities: {drop: [ALL]}"]);
+        assert!(refused.is_err_and(|text| text.contains("drop: [ALL]")));
+        assert!(daemon(Some("privileged")).is_ok() && daemon(None).is_ok());
+        assert!(daemon(Some("baseline")).is_err_and(|text| text.contains("enforces baseline")));
+    }
+}

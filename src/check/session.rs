@@ -1,0 +1,70 @@
+//! Who we are at the API server; without it nothing of the cluster is looked at.
+
+use super::{Finding, Verdict, plugin};
+use crate::kube::{Account, Cluster, ReadError};
+
+/// What a place without a cluster is told.
+const NO_CLUSTER: &str =
+    "set KUBECONFIG, or run it as a Job in the cluster; what lies in the cluster is not checked";
+
+/// Our login at the API server.
+pub(super) struct Session {
+    user: Result<String, ReadError>,
+}
+
+impl Session {
+    pub(super) async fn open(cluster: &Cluster) -> Self {
+        Self { user: cluster.whoami().await }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.user, Err(ReadError::NoCluster(_) | ReadError::Unavailable { .. }))
+    }
+
+    /// Whether we are `account` ourselves.
+    pub(super) fn is(&self, account: &Account) -> bool {
+        self.user.as_ref().is_ok_and(|user| *user == account.user())
+    }
+
+    /// Our own account, if it is a plugin's of `namespace`.
+    pub(super) fn plugin_account(&self, namespace: &str) -> Option<Account> {
+        let name = self.user.as_ref().ok()?.strip_prefix(&format!("system:serviceaccount:{namespace}:"))?;
+        name.ends_with(plugin::SUFFIX).then(|| Account::new(namespace, name))
+    }
+
+    /// The finding of one who needs a cluster and has none.
+    pub(super) fn without(&self, why: &str) -> Finding {
+        let found = self.finding();
+        Finding { verdict: Verdict::Fail, text: format!("{}; {why}", found.text), ..found }
+    }
+
+    pub(super) fn finding(&self) -> Finding {
+        let subject = "Kubernetes API";
+        match &self.user {
+            Ok(user) => Finding::ok(subject, format!("reached as `{user}`")),
+            Err(error @ ReadError::NoCluster(_)) => Finding::skip(subject, format!("{error}; {NO_CLUSTER}")),
+            Err(error @ ReadError::Unavailable { .. }) => {
+                let mend = "check the address and the credentials in KUBECONFIG";
+                Finding::fail(subject, format!("{error}; {mend}; the cluster is not checked"))
+            }
+            // An old API server cannot say who we are; it still answers the rest.
+            Err(error) => {
+                Finding::warn(subject, format!("{error}; rights are asked for as an administrator"))
+            }
+        }
+    }
+}
+
+/// The finding for what this login could not read.
+pub(super) fn unread(subject: impl Into<String>, error: &ReadError) -> Finding {
+    match error {
+        ReadError::Forbidden(_) => Finding::skip(
+            subject,
+            format!("{error}; run `check` as a login that may, or grant it to this one"),
+        ),
+        ReadError::NoSuchKind(_) => {
+            Finding::fail(subject, format!("{error}: install Argo Workflows and its CRDs first"))
+        }
+        ReadError::NoCluster(_) | ReadError::Unavailable { .. } => Finding::fail(subject, error.to_string()),
+    }
+}

@@ -1,0 +1,68 @@
+//! A plugin step that has not ended: its agent, then its result.
+
+use super::node::{self, Node};
+use super::{Facts, pod, words};
+use crate::check::Finding;
+
+/// What holds the first plugin step that has not ended, or what it does.
+pub(super) fn cause(facts: &Facts) -> Option<Finding> {
+    let nodes = node::all(facts);
+    let open = nodes.iter().find(|node| node.is_plugin() && node.is_open())?;
+    let at = format!("node {} is {}", open.name(), open.phase());
+    if let Some(mend) = words::mend(open.message()) {
+        return Some(facts.fail(format!("{at}: {}; {mend}", open.message())));
+    }
+    match facts.pods.as_deref() {
+        None => {
+            let text = format!("{at}: this login may not list pods; run `check` as one who may");
+            Some(Finding::skip(facts.subject(), text))
+        }
+        Some([]) => Some(facts.fail(format!("{at}: {}", no_pod(facts)))),
+        Some([pod, ..]) => match pod::cause(pod, facts) {
+            Some(cause) => Some(facts.fail(format!("{at}: {cause}"))),
+            None => Some(result(facts, open, &at)),
+        },
+    }
+}
+
+fn no_pod(facts: &Facts) -> &'static str {
+    match (facts.plugins_on, &facts.task_set) {
+        (Some(false), _) => "the controller loads no plugins; set ARGO_EXECUTOR_PLUGINS=true on it",
+        (_, None) => "the controller has made no WorkflowTaskSet for it; see the controller's log",
+        _ => "there is no agent pod; see the controller's log for why (quota, admission, rights)",
+    }
+}
+
+/// The agent is well: what it has reported, and whether that arrived.
+fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
+    let reported = facts.task_set.as_ref().map(|set| &set["status"]["nodes"][open.id()]);
+    let told = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
+    let phase = told("phase");
+    if matches!(phase, "Succeeded" | "Failed" | "Error") {
+        return not_taken_over(facts, &format!("{at}, and {phase} at its agent"));
+    }
+    let message = if told("message").is_empty() { open.message() } else { told("message") };
+    match (message, phase, facts.unmet.first()) {
+        ("", "", Some(unmet)) => facts.fail(format!("{at}: its ServiceAccount {}", unmet.text)),
+        ("", "", None) => facts.warn(format!(
+            "{at}: its agent runs and has reported nothing yet; see its logs: \
+             kubectl logs -n {} -l workflows.argoproj.io/workflow={} --all-containers",
+            facts.namespace, facts.name
+        )),
+        ("", phase, _) => facts.ok(format!("works: node {} is {phase}", open.name())),
+        (message, ..) => facts.ok(format!("works: {at}: {message}")),
+    }
+}
+
+fn not_taken_over(facts: &Facts, at: &str) -> Finding {
+    match facts.status_right {
+        Some(false) => facts.fail(format!(
+            "{at}: the controller may not patch workflowtasksets/status, and with INFORMER_WRITE_BACK=true \
+             it then misses the result; grant it that, see `argo-buildkit check`"
+        )),
+        _ => facts.warn(format!(
+            "{at}: the controller takes that over within two of its DEFAULT_REQUEUE_TIME; look again, \
+             then see its log"
+        )),
+    }
+}

@@ -1,0 +1,185 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::json;
+
+use super::*;
+use crate::check::Verdict;
+
+fn facts(status: Value) -> Facts {
+    Facts {
+        namespace: "builds".to_owned(),
+        name: "wf".to_owned(),
+        workflow: json!({"metadata": {"name": "wf"}, "spec": {}, "status": status}),
+        ..Facts::default()
+    }
+}
+
+/// A workflow with one plugin node that has not ended.
+fn running(message: &str) -> Facts {
+    let node = json!({"id": "wf-1", "displayName": "build", "type": "Plugin", "phase": "Running", "message": message});
+    facts(json!({"phase": "Running", "nodes": {"wf-1": node}}))
+}
+
+fn pod(status: Value) -> Option<Vec<Pod>> {
+    let spec = json!({
+        "serviceAccountName": "buildkit-workflow",
+        "containers": [{"name": "buildkit", "securityContext": {"runAsUser": 65532}}, {"name": "main"}],
+        "volumes": [
+            {"name": "token", "secret": {"secretName": "buildkit-workflow.service-account-token"}},
+            {"name": "more", "secret": {"secretName": "optional", "optional": true}},
+        ],
+    });
+    let pod = json!({"metadata": {"name": "wf-1340600742-agent"}, "spec": spec, "status": status});
+    Some(vec![serde_json::from_value(pod).unwrap()])
+}
+
+fn said(facts: &Facts) -> String {
+    judge(facts).to_string()
+}
+
+#[test]
+fn an_ended_workflow_says_how_it_ended() {
+    let ended = |phase: &str, nodes: Value| {
+        facts(
+            json!({"phase": phase, "finishedAt": "2026-01-01T00:00:00Z", "message": "child failed", "nodes": nodes}),
+        )
+    };
+    assert_eq!(
+        said(&ended("Succeeded", json!({}))),
+        "ok   workflow builds/wf: has finished: Succeeded at 2026-01-01T00:00:00Z"
+    );
+    let nodes = json!({
+        "a": {"type": "Steps", "phase": "Failed", "displayName": "wf", "message": "child failed"},
+        "b": {"type": "Plugin", "phase": "Failed", "displayName": "build", "message": "no plugin executed the template"},
+    });
+    insta::assert_snapshot!(said(&ended("Failed", nodes)), @r#"FAIL workflow builds/wf: has finished: Failed: node build: no plugin executed the template; install the plugin's ConfigMap, and write exactly one key under `plugin`: buildkit"#);
+    assert!(said(&ended("Failed", json!({}))).contains("has finished: Failed: child failed; correct that"));
+}
+
+#[test]
+fn a_workflow_that_nobody_looks_at_names_the_controller() {
+    let mut unseen = facts(json!({}));
+    assert!(said(&unseen).contains("the controller has not looked at it"));
+    unseen.controller_ready = Some(false);
+    assert!(said(&unseen).contains("nobody has looked at it: no pod of the controller is ready"));
+    let down = Facts { controller_ready: Some(false), ..running("") };
+    assert!(said(&down).contains("does not move: no pod of the controller is ready"));
+}
+
+#[test]
+fn locks_name_their_holders() {
+    let waiting =
+        |synchronization: Value| facts(json!({"phase": "Pending", "synchronization": synchronization}));
+    let mutex = json!({"mutex": {"waiting": [{"mutex": "builds/Mutex/x", "holder": "builds/other"}]}});
+    let abandoned = Facts { holder_ended: true, ..waiting(mutex.clone()) };
+    assert!(said(&abandoned).starts_with("FAIL") && said(&abandoned).contains("though it has ended"));
+    insta::assert_snapshot!(said(&waiting(mutex)), @r#"warn workflow builds/wf: waits for the mutex builds/Mutex/x, which builds/other holds; wait for that, or stop it"#);
+    let semaphore =
+        json!({"semaphore": {"waiting": [{"semaphore": "builds/ConfigMap/c/k", "holders": ["a", "b"]}]}});
+    insta::assert_snapshot!(said(&waiting(semaphore)), @r#"warn workflow builds/wf: waits for the semaphore builds/ConfigMap/c/k, which is used up by a, b; wait, or raise its limit"#);
+    let many = facts(json!({"phase": "Pending", "message": "too many workflows are already running"}));
+    assert!(said(&many).contains("is Pending: too many workflows"));
+}
+
+#[test]
+fn a_suspended_workflow_says_how_to_go_on() {
+    let mut paused = facts(json!({"phase": "Running"}));
+    paused.workflow["spec"]["suspend"] = json!(true);
+    assert_eq!(said(&paused), "warn workflow builds/wf: is suspended; argo resume -n builds wf");
+}
+
+#[test]
+fn a_missing_agent_is_explained_by_the_controller() {
+    let none = || Facts { pods: Some(Vec::new()), ..running("") };
+    assert!(said(&Facts { plugins_on: Some(false), ..none() }).contains("set ARGO_EXECUTOR_PLUGINS=true"));
+    assert!(said(&none()).contains("has made no WorkflowTaskSet"));
+    assert!(said(&Facts { task_set: Some(json!({})), ..none() }).contains("there is no agent pod"));
+    let refused =
+        running("create agent pod failed: pods \"x\" is forbidden: violates PodSecurity \"restricted\"");
+    assert!(said(&refused).contains("securityContext"));
+    assert!(said(&running("")).starts_with("skip"), "pods that may not be listed");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_the_first_cause() {
+    let pods = pod(json!({"phase": "Pending"}));
+    assert_eq!(pod::mounted_secrets(&pods.as_ref().unwrap()[0]), ["buildkit-workflow.service-account-token"]);
+    let missing = vec!["buildkit-workflow.service-account-token".to_owned()];
+    let facts = Facts { pods, missing_secrets: missing, ..running("") };
+    insta::assert_snapshot!(said(&facts), @r#"FAIL workflow builds/wf: node build is Running: its agent pod wf-1340600742-agent cannot start: it mounts the Secret buildkit-workflow.service-account-token, which does not exist; create it with type kubernetes.io/service-account-token and the annotation kubernetes.io/service-account.name: buildkit-workflow"#);
+}
+
+#[test]
+fn events_tell_what_may_not_be_read() {
+    let event = |reason: &str, message: &str| {
+        serde_json::from_value(json!({
+            "metadata": {}, "involvedObject": {}, "type": "Warning", "reason": reason, "message": message,
+        }))
+        .unwrap()
+    };
+    let pending = |events| Facts { pods: pod(json!({"phase": "Pending"})), events, ..running("") };
+    let mount = event(
+        "FailedMount",
+        "MountVolume.SetUp failed for volume \"t\" : secret \"wf.service-account-token\" not found",
+    );
+    assert!(said(&pending(vec![mount])).contains("kubernetes.io/service-account.name: wf"));
+    let sandbox = event("FailedCreatePodSandBox", "no network");
+    assert!(said(&pending(vec![sandbox])).contains("has not started (FailedCreatePodSandBox: no network)"));
+}
+
+#[test]
+fn a_container_that_restarts_says_why() {
+    let restarts = |name: &str, reason: &str| {
+        let ended = json!({"terminated": {"exitCode": 1, "reason": reason}});
+        let status = json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 4, "state": {}, "lastState": ended,
+        });
+        Facts { pods: pod(json!({"phase": "Running", "containerStatuses": [status]})), ..running("") }
+    };
+    assert!(said(&restarts("buildkit", "Error")).contains("set runAsUser: 8737"));
+    assert!(said(&restarts("buildkit", "OOMKilled")).contains("raise its memory limit"));
+    assert!(
+        said(&restarts("main", "Error"))
+            .contains("kubectl logs -n builds wf-1340600742-agent -c main --previous")
+    );
+    let unmet = vec![Finding::fail("rights", "may not watch workflowtasksets: …")];
+    let agent = Facts { unmet, ..restarts("main", "Error") };
+    assert!(
+        said(&agent).contains("restarts: its ServiceAccount buildkit-workflow may not watch"),
+        "{}",
+        said(&agent)
+    );
+}
+
+#[test]
+fn an_end_of_long_ago_is_history() {
+    let status = json!({
+        "name": "buildkit", "image": "", "imageID": "", "ready": true, "restartCount": 1,
+        "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+    });
+    let pods = pod(json!({"phase": "Running", "containerStatuses": [status]}));
+    assert_eq!(judge(&Facts { pods, ..running("[3/7] RUN npm ci") }).verdict, Verdict::Ok);
+}
+
+#[test]
+fn a_result_that_does_not_arrive_names_the_rule() {
+    let task_set = Some(json!({"status": {"nodes": {"wf-1": {"phase": "Succeeded"}}}}));
+    let done =
+        || Facts { task_set: task_set.clone(), pods: pod(json!({"phase": "Running"})), ..running("pushed") };
+    let lost = Facts { status_right: Some(false), ..done() };
+    assert!(said(&lost).starts_with("FAIL") && said(&lost).contains("may not patch workflowtasksets/status"));
+    assert!(said(&done()).starts_with("warn") && said(&done()).contains("DEFAULT_REQUEUE_TIME"));
+}
+
+#[test]
+fn a_workflow_that_works_is_let_work() {
+    let works = Facts { pods: pod(json!({"phase": "Running"})), ..running("[3/7] RUN npm ci") };
+    assert_eq!(judge(&works).verdict, Verdict::Ok);
+    assert!(said(&works).ends_with("works: node build is Running: [3/7] RUN npm ci"));
+    let held = facts(json!({"phase": "Running", "nodes": {"p": {
+        "type": "Pod", "phase": "Pending", "displayName": "test", "message": "ImagePullBackOff: no such image",
+    }}}));
+    assert!(said(&held).starts_with("FAIL") && said(&held).contains("imagePullSecrets"));
+    assert!(said(&facts(json!({"phase": "Running"}))).starts_with("warn"));
+}

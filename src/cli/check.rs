@@ -1,0 +1,99 @@
+//! `argo-buildkit check [WORKFLOW]`: the doctor.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::check::{Doctor, Finding, Image, Repository, Site, Targets, Verdict};
+use crate::config::Neighbours;
+use crate::metrics::Metrics;
+
+/// Exit code when there is something to mend; 0 otherwise, warnings or not; 2 is clap's for a wrong command line.
+const MEND: u8 = 1;
+
+/// What kubelet sets in every pod.
+const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+
+const AFTER_HELP: &str = "\
+Each line is one finding:
+  ok    nothing to do
+  warn  it works, and the line says what it costs and what to set
+  FAIL  steps fail or hang because of it; the line says what to do
+  skip  it could not be looked at; the line says why
+
+Nothing is changed anywhere. The cluster is the one of KUBECONFIG, or the one that the pod runs in.
+
+Exit codes:
+  0  nothing to mend
+  1  at least one FAIL
+  2  the command line is wrong";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Command {
+    /// A workflow that does not move: say why, and nothing else.
+    workflow: Option<String>,
+    /// The workflows' namespace.
+    #[arg(long, short, env = "ARGO_BUILDKIT_NAMESPACE", default_value = "builds")]
+    namespace: String,
+    /// The namespace of Argo's controller.
+    #[arg(long, value_name = "NAMESPACE", default_value = "argo")]
+    argo_namespace: String,
+    /// The ServiceAccount that workflows run as.
+    #[arg(long, value_name = "NAME", default_value = "buildkit-workflow")]
+    service_account: String,
+    /// The Deployment of Argo's controller.
+    #[arg(long, value_name = "NAME", default_value = "workflow-controller")]
+    controller: String,
+    /// Argo CD's namespace: also check that the plugin may refresh its Applications.
+    #[arg(long, value_name = "NAMESPACE")]
+    argocd_namespace: Option<String>,
+    /// An image that steps push, with the Secret of its login: `registry.example.com/shop/api=registry-credentials`.
+    /// `http://` before it means a registry without TLS. May be given several times, as may the next two.
+    #[arg(long = "image", value_name = "REF[=SECRET]")]
+    images: Vec<Image>,
+    /// A repository that steps build from: `https://git.example.com/shop/api.git=gitea-credentials`. SECRET is a
+    /// Secret's NAME, or NAME/KEY.
+    #[arg(long = "read", value_name = "REPO[#BRANCH][=SECRET]")]
+    reads: Vec<Repository>,
+    /// A repository that steps commit to; with a branch, also its protection.
+    #[arg(long = "write", value_name = "REPO[#BRANCH][=SECRET]")]
+    writes: Vec<Repository>,
+    #[command(flatten)]
+    neighbours: Neighbours,
+}
+
+impl Command {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
+        let site = Site {
+            namespace: self.namespace,
+            argo_namespace: self.argo_namespace,
+            service_account: self.service_account,
+            controller: self.controller,
+            in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
+            argocd_namespace: self.argocd_namespace,
+        };
+        let targets = Targets { images: self.images, reads: self.reads, writes: self.writes };
+        let doctor = Doctor::new(engine, site, targets);
+        let mut code = ExitCode::SUCCESS;
+        let say = |finding: Finding| {
+            if finding.verdict == Verdict::Fail {
+                code = ExitCode::from(MEND);
+            }
+            print(&finding);
+        };
+        match &self.workflow {
+            Some(workflow) => doctor.why(workflow, say).await,
+            None => doctor.check(say).await,
+        }
+        Ok(code)
+    }
+}
+
+/// A line to a terminal or a pipe; a reader that has gone away is no reason to stop looking.
+fn print(finding: &Finding) {
+    let _ = writeln!(std::io::stdout(), "{finding}");
+}

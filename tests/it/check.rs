@@ -1,0 +1,101 @@
+//! `argo-buildkit check` against real servers: what is there is ok, and what is left out is named.
+
+mod cluster;
+mod daemon;
+mod neighbours;
+mod stuck;
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::shared::shared_buildkitd;
+
+/// What one run of `check` printed, and its exit code.
+#[derive(Debug)]
+struct Report {
+    text: String,
+    code: Option<i32>,
+}
+
+/// A run of `check` that knows no cluster and no buildkitd but those it is given.
+struct Run {
+    command: Command,
+    _home: tempfile::TempDir,
+}
+
+impl Run {
+    fn new(arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+        command.env_clear().env("HOME", home.path()).arg("check").args(arguments);
+        command.env("BUILDKIT_HOST", shared_buildkitd().address());
+        Self { command, _home: home }
+    }
+
+    fn kubeconfig(mut self, path: &Path) -> Self {
+        self.command.env("KUBECONFIG", path);
+        self
+    }
+
+    fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    async fn report(self) -> Report {
+        let mut command = tokio::process::Command::from(self.command);
+        let output = command.output().await.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.is_empty(), "{errors}");
+        Report { text: String::from_utf8(output.stdout).unwrap(), code: output.status.code() }
+    }
+}
+
+impl Report {
+    /// The lines with this verdict, without it.
+    fn lines(&self, verdict: &str) -> Vec<&str> {
+        let lines = self.text.lines().filter_map(|line| line.strip_prefix(verdict));
+        lines.map(str::trim_start).collect()
+    }
+
+    /// The only line, of a run that looks at one thing.
+    fn only(&self) -> &str {
+        let lines: Vec<_> = self.text.lines().collect();
+        assert_eq!(lines.len(), 1, "{}", self.text);
+        lines[0]
+    }
+
+    /// The line about `subject`.
+    fn about(&self, subject: &str) -> &str {
+        let found = self.text.lines().find(|line| line.get(5..).is_some_and(|l| l.starts_with(subject)));
+        found.unwrap_or_else(|| panic!("nothing about {subject}:\n{}", self.text))
+    }
+}
+
+const DOCS: &str = include_str!("../../docs/check.md");
+
+/// The subjects that docs/check.md explains.
+fn rows() -> Vec<&'static str> {
+    let rows = DOCS.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    rows.map(|row| row.trim_end_matches(" …")).collect()
+}
+
+#[test]
+fn the_job_in_the_docs_is_one_that_kubernetes_and_check_take() {
+    let yaml = DOCS.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let job: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let typed: k8s_openapi::api::batch::v1::Job = serde_json::from_value(job.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), job, "a field that Kubernetes does not know");
+    let container = typed.spec.unwrap().template.spec.unwrap().containers.remove(0);
+    let arguments = container.args.unwrap();
+    assert!(arguments.len() > 3, "{arguments:?}");
+    // Help is printed once all arguments before it were understood.
+    let help =
+        Command::new(env!("CARGO_BIN_EXE_argo-buildkit")).args(&arguments).arg("--help").output().unwrap();
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+}
+
+/// What is not the same from run to run is given a name.
+fn named(text: &str, names: &[(&str, &str)]) -> String {
+    names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
