@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Builds the real servers that the tests talk to, each from its own pinned Go module beside this file.
 #
-#   build.sh [TOOL...]   build what is missing (no TOOL: all of them)
+#   build.sh [TOOL...]   build what is missing (no TOOL: all that `make test` needs)
+#   build.sh cluster     what `make cluster` needs beside that
 #   build.sh apt         install the Debian or Ubuntu packages the tests need, if any is missing
+#   build.sh cluster-apt the same for the cluster
 #   build.sh --list      what the cache holds
 #
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
+readonly CLUSTER_TOOLS=(node containerd coredns rootlesskit argocd)
 readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
+readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin redis-server)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
@@ -48,15 +52,44 @@ recipe_etcd() {
   CGO_ENABLED=0 go_build "$1/bin/etcd" "" go.etcd.io/etcd/server/v3
 }
 
-# Without a version of its own it names itself by a git placeholder, which kubectl cannot parse.
-recipe_kube() {
-  local version ldflags="" package
+# Without a version of its own Kubernetes names itself by a git placeholder, which kubectl cannot parse.
+build_kube() { # OUTPUT PACKAGE...
+  local output=$1 version ldflags="" package
+  shift
   version=$(pinned k8s.io/kubernetes)
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     ldflags+=" -X $package.gitVersion=$version"
     ldflags+=" -X $package.gitMajor=$(cut -d. -f1 <<<"${version#v}") -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
   done
-  CGO_ENABLED=0 go_build "$1/bin/" "$ldflags" k8s.io/kubernetes/cmd/kube-apiserver
+  CGO_ENABLED=0 go_build "$output" "$ldflags" "$@"
+}
+
+recipe_kube() {
+  build_kube "$1/bin/" k8s.io/kubernetes/cmd/kube-apiserver
+}
+
+recipe_node() {
+  build_kube "$1/bin/" k8s.io/kubernetes/cmd/{kube-controller-manager,kube-proxy,kube-scheduler,kubectl,kubelet}
+}
+
+recipe_containerd() {
+  CGO_ENABLED=0 go_build "$1/bin/" "" github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}
+}
+
+recipe_coredns() {
+  CGO_ENABLED=0 go_build "$1/bin/" "" .
+}
+
+recipe_rootlesskit() {
+  CGO_ENABLED=0 go_build "$1/bin/" "" github.com/rootless-containers/rootlesskit/v2/cmd/rootlesskit
+}
+
+recipe_argocd() {
+  local source
+  CGO_ENABLED=0 go_build "$1/bin/" "" .
+  source=$(module_dir github.com/argoproj/argo-cd/v3)
+  mkdir -p "$1/share/argocd"
+  cp -r --no-preserve=mode "$source"/manifests/{base,crds} "$1/share/argocd"
 }
 
 # The module zip has neither the one file that git keeps as a symlink nor the UI that the CLI embeds,
@@ -67,6 +100,8 @@ recipe_argo() {
   source=$(module_dir $module)
   mkdir "$1/share/argo"
   cp -r --no-preserve=mode "$source/manifests/base/crds/minimal" "$1/share/argo/crds"
+  cp -r --no-preserve=mode "$source/manifests/base/crds/full" "$1/share/argo/crds-full"
+  cp -r --no-preserve=mode "$source/manifests" "$1/share/argo/manifests"
   cp -r --no-preserve=mode "$source" "$1/source"
   cd "$1/source"
   ln -s signal_darwin.go workflow/executor/osspecific/signal_linux.go
@@ -98,6 +133,7 @@ module_dir() { # MODULE: where its source lies, once downloaded
 fingerprint() { # TOOL
   {
     declare -f "recipe_$1" go_build pinned module_dir
+    ! declare -f "recipe_$1" | grep -q build_kube || declare -f build_kube
     cd "$modules/$1" && sha256sum -- *
   } | sha256sum | cut -d ' ' -f 1
 }
@@ -123,7 +159,7 @@ build() ( # TOOL
     flock 9
   fi
   if is_current "$1"; then # perhaps since a moment ago, by whoever held the lock
-    printf '%-9s cached\n' "$1"
+    printf '%-11s cached\n' "$1"
     exit
   fi
   start=$SECONDS log=$cache/log/$1.log out=$cache/building/$1
@@ -132,7 +168,7 @@ build() ( # TOOL
   mkdir -p "$out"/{bin,share}
   run_recipe "$1" "$out" "$log"
   install_output "$1" "$out" "$fingerprint"
-  printf '%-9s built in %d s\n' "$1" $((SECONDS - start))
+  printf '%-11s built in %d s\n' "$1" $((SECONDS - start))
 )
 
 run_recipe() ( # TOOL DIRECTORY LOG
@@ -157,27 +193,27 @@ finish() { # STATUS TOOL LOG DIRECTORY
   rm -rf "$4"
   (($1 != 0)) || return 0
   {
-    printf '%-9s FAILED; the end of %s:\n' "$2" "$3"
+    printf '%-11s FAILED; the end of %s:\n' "$2" "$3"
     tail -n 20 "$3" | sed 's/^/    /'
   } >&2
 }
 
 # --- packages ---
 
-install_packages() {
+install_packages() { # PACKAGE...
   local missing=() package as_root=()
-  for package in "${PACKAGES[@]}"; do
+  for package in "$@"; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
   if ((${#missing[@]} == 0)); then
-    printf '%-9s installed\n' apt
+    printf '%-11s installed\n' apt
     return
   fi
   ((EUID == 0)) || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}"
   stop_services
-  printf '%-9s installed %s\n' apt "${missing[*]}"
+  printf '%-11s installed %s\n' apt "${missing[*]}"
 }
 
 # The tests start servers of their own; what a package installed just now must not go on serving.
@@ -188,6 +224,7 @@ stop_services() {
     case $package in
       docker-registry) "${as_root[@]}" systemctl disable --quiet --now docker-registry.service || true ;;
       openssh-server) "${as_root[@]}" systemctl disable --quiet --now ssh.service ssh.socket || true ;;
+      redis-server) "${as_root[@]}" systemctl disable --quiet --now redis-server.service || true ;;
     esac
   done
 }
@@ -197,30 +234,33 @@ stop_services() {
 list() {
   local tool state
   echo "$cache"
-  for tool in "${TOOLS[@]}"; do
+  for tool in "${TOOLS[@]}" "${CLUSTER_TOOLS[@]}"; do
     state=missing
     [[ ! -f $cache/stamp/$tool ]] || state=outdated
     ! is_current "$tool" || state=current
-    printf '%-9s %-9s %s\n' "$tool" "$state" "$(installed "$tool" | paste -sd ' ')"
+    printf '%-11s %-9s %s\n' "$tool" "$state" "$(installed "$tool" | paste -sd ' ')"
   done
 }
 
-is_tool() { [[ " ${TOOLS[*]} " == *" $1 "* ]]; }
+is_tool() { [[ " ${TOOLS[*]} ${CLUSTER_TOOLS[*]} " == *" $1 "* ]]; }
 
 main() {
-  local name
+  local name tool
   (($# > 0)) || set -- "${TOOLS[@]}"
   for name in "$@"; do
-    if is_tool "$name"; then
-      build "$name"
-    elif [[ $name == apt ]]; then
-      install_packages
-    elif [[ $name == --list ]]; then
-      list
-    else
-      echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]}, and apt, --list" >&2
-      exit 2
-    fi
+    case $name in
+      apt) install_packages "${PACKAGES[@]}" ;;
+      cluster-apt) install_packages "${CLUSTER_PACKAGES[@]}" ;;
+      cluster) for tool in "${CLUSTER_TOOLS[@]}"; do build "$tool"; done ;;
+      --list) list ;;
+      *)
+        if ! is_tool "$name"; then
+          echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]} ${CLUSTER_TOOLS[*]}, and cluster, apt, cluster-apt, --list" >&2
+          exit 2
+        fi
+        build "$name"
+        ;;
+    esac
   done
 }
 
