@@ -17,7 +17,9 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
     let own = workflows.get(&cx.workflow.name).await?;
     let line = line(&own, &supersede.label)?;
     let mut ended = Vec::new();
-    for older in workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.age < own.age) {
+    for older in
+        workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.created < own.created)
+    {
         if workflows.shut_down(older, how(older)).await? {
             ended.push(older.name.clone());
         }

@@ -53,8 +53,8 @@ pub enum Shutdown {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodePlace {
-    /// Its name in Argo's UI; an exit handler's ends in `.onExit`.
-    pub display_name: String,
+    /// Its path in the workflow; that of an exit handler, or of its retries and parts, has `.onExit` in it.
+    pub name: String,
     /// The node whose template it is a part of; empty at the top.
     #[serde(rename = "boundaryID")]
     pub boundary: String,
@@ -209,7 +209,7 @@ impl WorkflowState {
         let mut node = self.nodes.get(id)?;
         // A circle of boundaries would be Argo's bug, and must not hang us.
         for _ in 0..=self.nodes.len() {
-            if node.display_name.ends_with(".onExit") {
+            if names_exit_handler(&node.name) {
                 return Some(true);
             }
             if node.boundary.is_empty() {
@@ -218,5 +218,32 @@ impl WorkflowState {
             node = self.nodes.get(&node.boundary)?;
         }
         None
+    }
+}
+
+/// Whether `.onExit` stands in a node's name as Argo puts it there: before the end, a retry's number, a step group or a part
+/// (argo-workflows `operator.go`, `lifecyclehook.go`).
+fn names_exit_handler(name: &str) -> bool {
+    name.split(".onExit").skip(1).any(|rest| rest.is_empty() || rest.starts_with(['(', '[', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_handlers_are_told_by_their_names() {
+        for (name, is) in [
+            ("wf.onExit", true),
+            ("wf.onExit(0)", true),
+            ("wf.onExit(0)[0].tell", true),
+            ("wf[0].build.onExit", true),
+            ("wf.onExit.part", true),
+            ("wf", false),
+            ("wf[0].onExitCode", false),
+            ("wf.onExits", false),
+        ] {
+            assert_eq!(names_exit_handler(name), is, "{name}");
+        }
     }
 }

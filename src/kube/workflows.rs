@@ -24,7 +24,7 @@ pub struct Workflow {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its order among others: Kubernetes tells creations apart by the second, the name decides within one.
-    pub age: (Option<String>, String),
+    pub created: (Option<String>, String),
     /// Whether it waits for a lock, or has not been seen by the controller.
     pub waits: bool,
     /// Whether it has ended, or was told to.
@@ -165,7 +165,7 @@ impl Workflow {
         let (spec, status) = (&object.data["spec"], &object.data["status"]);
         let told = spec["shutdown"].as_str().is_some_and(|how| !how.is_empty());
         Self {
-            age: (created, name.clone()),
+            created: (created, name.clone()),
             name,
             labels: metadata.labels.unwrap_or_default(),
             waits: matches!(status["phase"].as_str(), None | Some("" | "Pending")),
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn the_older_was_created_earlier_or_has_the_lesser_name() {
         let at = |name, second: u32| workflow(name, &format!("2026-01-01T00:00:{second:02}Z"), json!({}));
-        assert!(at("z", 9).age < at("a", 10).age);
-        assert!(at("a", 10).age < at("b", 10).age);
-        assert!(at("a", 10).age >= at("a", 10).age, "none is older than itself");
+        assert!(at("z", 9).created < at("a", 10).created);
+        assert!(at("a", 10).created < at("b", 10).created);
+        assert!(at("a", 10).created >= at("a", 10).created, "none is older than itself");
     }
 
     #[test]

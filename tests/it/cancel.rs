@@ -142,7 +142,8 @@ async fn without_the_right_to_watch_steps_work_and_one_warning_names_the_role() 
     let node = shop.plugin.drive(&Workflow::of("forbidden"), &update).await;
     expect_phase(&node, "Succeeded");
     let log = told(2).await;
-    let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+    let warnings: Vec<_> =
+        log.lines().filter(|line| line.contains("WARN") && line.contains("forbidden")).collect();
     let role = "grant it get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io";
     assert!(matches!(warnings[..], [one] if one.contains(forbidden) && one.contains(role)), "{warnings:#?}");
 }

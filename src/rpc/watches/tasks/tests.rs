@@ -15,12 +15,9 @@ fn another() -> TaskSet {
     TaskSet { workflow: Some("of the same name".into()), ..set(&[]) }
 }
 
-/// A Workflow that is shut down so, with these nodes: id, display name, boundary.
+/// A Workflow that is shut down so, with these nodes: id, name, boundary.
 fn workflow(shutdown: Option<Shutdown>, nodes: &[(&str, &str, &str)]) -> WorkflowState {
-    let place = |display_name: &str, boundary: &str| NodePlace {
-        display_name: display_name.into(),
-        boundary: boundary.into(),
-    };
+    let place = |name: &str, boundary: &str| NodePlace { name: name.into(), boundary: boundary.into() };
     let nodes = nodes.iter().map(|(id, name, boundary)| ((*id).to_owned(), place(name, boundary))).collect();
     WorkflowState { uid: Some(UID.into()), shutdown, nodes }
 }
