@@ -39,8 +39,30 @@ pub struct Site {
     pub controller: String,
     /// Whether we run in the cluster ourselves, where Services have names.
     pub in_cluster: bool,
-    /// Argo CD's namespace, where its Applications are to be refreshed.
-    pub argocd_namespace: Option<String>,
+    /// The Argo CD Application that is to be refreshed.
+    pub application: Option<Application>,
+}
+
+/// An Argo CD Application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::str::FromStr for Application {
+    type Err = &'static str;
+
+    /// `NAMESPACE/NAME`, or the name alone of one in `argocd`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (namespace, name) = text.split_once('/').unwrap_or(("argocd", text));
+        if namespace.is_empty() || name.is_empty() || name.contains('/') {
+            return Err("expected NAMESPACE/NAME, or the NAME of one in `argocd`");
+        }
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
 }
 
 /// Looks at everything that steps need.

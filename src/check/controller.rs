@@ -84,6 +84,12 @@ impl Controller {
         }
     }
 
+    /// Major and minor of its version, where its image's tag is one.
+    fn release(&self) -> Option<(u32, u32)> {
+        let mut parts = self.version().trim_start_matches('v').split('.').map(str::parse);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    }
+
     fn version(&self) -> &str {
         let image = self.image.split('@').next().unwrap_or_default();
         image

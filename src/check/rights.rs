@@ -36,6 +36,10 @@ impl Need {
         Self { group: "", name: name.map(str::to_owned), ..self }
     }
 
+    fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
     fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
@@ -86,12 +90,18 @@ pub(super) fn of_plugin(site: &Site, secrets: &[String]) -> Vec<Need> {
         })
         .collect();
     let blind = "a stopped workflow's build runs on until its agent is gone";
-    needs.push(Need::new(&site.namespace, "workflowtasksets", &["get", "list", "watch"], blind).optional());
-    needs.extend(site.argocd_namespace.as_ref().map(|namespace| {
-        Need::new(namespace, "applications", &["get", "patch"], "Argo CD is not told of a commit")
+    for resource in ["workflowtasksets", "workflows"] {
+        needs.push(Need::new(&site.namespace, resource, &["get", "list", "watch"], blind).optional());
+    }
+    needs.extend(site.application.as_ref().map(|application| {
+        let untold = "Argo CD is not told of a commit";
+        Need::new(&application.namespace, "applications", &["patch"], untold).named(&application.name)
     }));
     needs
 }
+
+/// The one Secret that the controller itself reads for an agent pod (argo-workflows `controller/agent.go`).
+const AGENT_CA: &str = "argo-workflows-agent-ca-certificates";
 
 /// What the controller does in the workflows' namespace; upstream's own roles lack the first.
 fn of_controller(namespace: &str, writes_back: bool) -> Vec<Need> {
@@ -108,7 +118,7 @@ fn of_controller(namespace: &str, writes_back: bool) -> Vec<Need> {
     vec![
         Need { optional: !writes_back, ..status },
         Need::new(namespace, "serviceaccounts", &["get"], "no agent pod can be made").core(None),
-        Need::new(namespace, "secrets", &["get"], "no agent pod can be made").core(None),
+        Need::new(namespace, "secrets", &["get"], "no agent pod can be made").core(Some(AGENT_CA)),
         Need::new(namespace, "pods", &["create"], "no agent pod can be made").core(None),
     ]
 }

@@ -25,8 +25,18 @@ impl Doctor {
         let host = host.or_else(|| told.buildkit_name().and_then(namespace_of));
         let Some(name) = host else { return Vec::new() };
         let read = self.engine.cluster.find_global::<Namespace>(name).await;
+        // `builder.lan` is no Service, only written like one.
+        if matches!(read, Ok(None))
+            && !self.engine.buildkit.host().or(told.buildkit_name()).is_some_and(is_qualified)
+        {
+            return Vec::new();
+        }
         vec![judge(name, &read, daemon)]
     }
+}
+
+fn is_qualified(host: &str) -> bool {
+    host.split('.').nth(2) == Some("svc")
 }
 
 /// `buildkit` of `buildkitd.buildkit.svc` and of `buildkitd.buildkit`.

@@ -171,8 +171,7 @@ fn unseen(facts: &Facts) -> Option<Finding> {
         ),
         _ => facts.fail(
             "the controller has not looked at it: see that it runs, that it watches this namespace \
-             (--namespaced, \
-             --managed-namespace), and that its instance id is the workflow's \
+             (--namespaced, --managed-namespace), and that its instance id is the workflow's \
              (label workflows.argoproj.io/controller-instanceid)",
         ),
     })
@@ -226,6 +225,9 @@ fn other_node(facts: &Facts) -> Option<Finding> {
     let open = || nodes.iter().filter(|node| node.is_leaf() && node.is_open());
     if let Some(held) = open().find(|node| node.phase() == "Pending" && !node.message().is_empty()) {
         let text = format!("node {} is Pending: {}", held.name(), held.message());
+        if ["PodInitializing", "ContainerCreating"].contains(&held.message()) {
+            return Some(facts.ok(format!("starts: {text}")));
+        }
         let mend = words::mend(held.message()).unwrap_or_else(|| {
             format!(
                 "see kubectl describe pods -n {} -l workflows.argoproj.io/workflow={}",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::check::{Doctor, Finding, Image, Repository, Site, Targets, Verdict};
+use crate::check::{Application, Doctor, Finding, Image, Repository, Site, Targets, Verdict};
 use crate::config::Neighbours;
 use crate::metrics::Metrics;
 
@@ -47,9 +47,9 @@ pub(super) struct Command {
     /// The Deployment of Argo's controller.
     #[arg(long, value_name = "NAME", default_value = "workflow-controller")]
     controller: String,
-    /// Argo CD's namespace: also check that the plugin may refresh its Applications.
-    #[arg(long, value_name = "NAMESPACE")]
-    argocd_namespace: Option<String>,
+    /// An Argo CD Application that steps refresh, of namespace `argocd` unless said.
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    application: Option<Application>,
     /// An image that steps push, with the Secret of its login: `registry.example.com/shop/api=registry-credentials`.
     /// `http://` before it means a registry without TLS. May be given several times, as may the next two.
     #[arg(long = "image", value_name = "REF[=SECRET]")]
@@ -74,7 +74,7 @@ impl Command {
             service_account: self.service_account,
             controller: self.controller,
             in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
-            argocd_namespace: self.argocd_namespace,
+            application: self.application,
         };
         let targets = Targets { images: self.images, reads: self.reads, writes: self.writes };
         let doctor = Doctor::new(engine, site, targets);

@@ -89,7 +89,15 @@ impl Controller {
 
     pub(super) fn write_back(&self, status: Option<bool>) -> Finding {
         let name = "INFORMER_WRITE_BACK";
-        match (self.setting(name), status) {
+        let setting = match (self.setting(name), self.release()) {
+            (_, Some(release)) if release >= (4, 1) => {
+                return Finding::ok(subject(name), "Argo 4.1 and newer have no such setting, and need none");
+            }
+            // It became `false` by default in 4.0.
+            (Setting::Unset, Some(release)) if release < (4, 0) => Setting::Value("true".to_owned()),
+            (setting, _) => setting,
+        };
+        match (setting, status) {
             (Setting::Elsewhere, _) => elsewhere(name, "true"),
             (Setting::Value(value), Some(false)) if value == "true" => Finding::fail(
                 subject(name),

@@ -26,7 +26,7 @@ fn site() -> Site {
         service_account: "buildkit-workflow".to_owned(),
         controller: "workflow-controller".to_owned(),
         in_cluster: false,
-        argocd_namespace: None,
+        application: None,
     }
 }
 

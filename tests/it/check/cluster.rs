@@ -55,7 +55,8 @@ impl Site {
         objects.extend(self.role("status", agent, task_sets("workflowtasksets/status", &["patch"])));
         objects.extend(self.role("results", agent, task_sets("workflowtaskresults", &["create", "patch"])));
         let own = ("builds", plugin);
-        objects.extend(self.role("cancel", own, task_sets("workflowtasksets", &["get", "list", "watch"])));
+        let watched = json!([{"apiGroups": ["argoproj.io"], "resources": ["workflowtasksets", "workflows"], "verbs": ["get", "list", "watch"]}]);
+        objects.extend(self.role("cancel", own, watched));
         let secret = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["git", "buildkit-client-tls"], "verbs": ["get"]}]);
         objects.extend(self.role("secrets", own, secret));
         let argo = ("argo", "argo");
@@ -234,13 +235,13 @@ async fn a_whole_installation_is_ok() {
     ok   ServiceAccount BUILDS/buildkit-executor-plugin: exists
     ok   token Secret BUILDS/buildkit-executor-plugin.service-account-token: holds a token
     ok   rights of ServiceAccount BUILDS/buildkit-workflow: may list+watch workflowtasksets, patch workflowtasksets/status, create+patch workflowtaskresults
-    ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get secrets `buildkit-client-tls`, get+list+watch workflowtasksets
+    ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get secrets `buildkit-client-tls`, get+list+watch workflowtasksets, get+list+watch workflows
     ok   controller ARGO/workflow-controller: Argo Workflows v4.0.7
     ok   controller setting ARGO_EXECUTOR_PLUGINS: true: plugins are on
     ok   controller setting DEFAULT_REQUEUE_TIME: 200ms: a plugin step waits twice for it
     ok   controller setting ARGO_AGENT_PATCH_RATE: 100ms: how long a result waits at most in the agent
     ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
-    ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status, get serviceaccounts, get secrets, create pods
+    ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status, get serviceaccounts, get secrets `argo-workflows-agent-ca-certificates`, create pods
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     "#);
 }
@@ -280,13 +281,47 @@ fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
             Some(("warn", "may not get, list, watch workflowtasksets: a stopped workflow's build"))
         }
         (_, "write-status") => fail("without a right to workflowtasksets/status: workflows hang in Running"),
-        (_, "read-secrets") => fail("may not get secrets: no agent pod"),
+        (_, "read-secrets") => {
+            fail("may not get secrets `argo-workflows-agent-ca-certificates`: no agent pod")
+        }
         (_, "read-accounts") => fail("may not get serviceaccounts: no agent pod"),
         (_, "make-pods") => fail("may not create pods: no agent pod"),
         (_, "secrets") => fail("may not get secrets `buildkit-client-tls`"),
         other => panic!("what is said without {other:?}?"),
     }
 }
+
+/// What is shipped and what is looked for are the same.
+#[tokio::test]
+async fn the_objects_of_deploy_are_ok() {
+    let site = Site::new().await;
+    let ours = ["agent", "status", "results", "cancel", "secrets"];
+    for object in site.objects() {
+        let is_role = object["kind"].as_str().unwrap().starts_with("Role");
+        if is_role && ours.contains(&object["metadata"]["name"].as_str().unwrap()) {
+            site.delete(&object).await;
+        }
+    }
+    site.report_when(|report| report.lines("FAIL").len() > 3).await;
+    for (yaml, namespace) in [(PLUGIN, &site.argo), (PLUGIN_ACCOUNT, &site.builds), (ACCOUNT, &site.builds)] {
+        for mut object in serde_saphyr::from_multiple::<Value>(yaml).unwrap() {
+            object["metadata"]["namespace"] = json!(namespace);
+            let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
+            for subject in subjects.into_iter().flatten() {
+                subject["namespace"] = json!(namespace);
+            }
+            // The cluster fills those; here the filled ones stay.
+            if object["kind"] != "Secret" {
+                site.apply(object).await;
+            }
+        }
+    }
+    site.report_when(is_good).await;
+}
+
+const PLUGIN: &str = include_str!("../../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
+const PLUGIN_ACCOUNT: &str = include_str!("../../../deploy/base/builds/plugin-account.yaml");
+const ACCOUNT: &str = include_str!("../../../deploy/base/builds/workflow-account.yaml");
 
 #[tokio::test]
 async fn a_secret_s_flaws_are_told_apart() {
@@ -371,7 +406,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     skip ServiceAccount BUILDS/buildkit-executor-plugin: this login may not get serviceaccounts buildkit-executor-plugin in namespace BUILDS; run `check` as a login that may, or grant it to this one
     skip token Secret BUILDS/buildkit-executor-plugin.service-account-token: this login may not read it; run `check` as one who may, or look: kubectl get secret -n BUILDS buildkit-executor-plugin.service-account-token
     skip rights of ServiceAccount BUILDS/buildkit-workflow: this login may not ask about others; run `check` as a cluster administrator, or grant it `create` on subjectaccessreviews.authorization.k8s.io
-    ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get+list+watch workflowtasksets
+    ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get+list+watch workflowtasksets, get+list+watch workflows
     skip controller ARGO/workflow-controller: this login may not get deployments workflow-controller in namespace ARGO; run `check` as a login that may, or grant it to this one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     "#);
