@@ -4,6 +4,7 @@
 //! is where a log can go: attached to the image, or, where the build failed and there is none, under a tag.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracing::warn;
 use uuid::Uuid;
@@ -17,6 +18,9 @@ use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
 use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
 use crate::outcome::StepError;
 use crate::step::{Build, RegistryRef};
+
+/// How long a registry may take to tell what it has.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the lines of `build` go.
 pub(super) fn transcript(build: &Build, cx: &Cx) -> Transcript {
@@ -52,8 +56,8 @@ pub(super) async fn attach(
     Some(begin(engine, inputs, tag, artifact(log, Some(subject), inputs, cx), None))
 }
 
-/// Keeps the log of a build that failed, and says where it is. That the registry will not have it is no part
-/// of the error.
+/// Keeps the log of a build in which a step's process failed, and says where it is; of any other failure the
+/// error says all. That the registry will not have it is no part of the error.
 pub(super) async fn keep(
     engine: &Engine,
     build: &Build,
@@ -62,6 +66,9 @@ pub(super) async fn keep(
     mut error: StepError,
     cx: &Cx,
 ) -> StepError {
+    if error.exit_code.is_none() {
+        return error;
+    }
     let (Some(place), Some(log)) = (place(build), transcript.log()) else { return error };
     let job = cx.reference.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     let artifact = artifact(log, None, inputs, cx);
@@ -114,5 +121,7 @@ async fn subject(
     }
     let Some(digest) = &solved.digest else { return Ok(None) };
     let Ok(image) = format!("{}@{digest}", tag.image.name()).parse::<ImageRef>() else { return Ok(None) };
-    engine.registry.describe(&image, &inputs.auth, tag.insecure).await
+    // The steps that follow wait for this.
+    let asked = engine.registry.describe(&image, &inputs.auth, tag.insecure);
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Ok(None))
 }

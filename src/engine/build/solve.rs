@@ -23,12 +23,12 @@ use crate::progress::Progress;
 /// How often a build whose connection broke is looked for, or started again.
 const ATTEMPTS: u32 = 3;
 
-/// How a daemon that cannot be reached is waited for: about ten seconds, longer than a restart takes.
+/// How a daemon that cannot be reached is waited for: about half a minute, longer than a restart of its pod takes.
 fn patience() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
         .with_max_delay(Duration::from_secs(3))
-        .with_max_times(6)
+        .with_max_times(10)
         .with_jitter()
 }
 

@@ -159,6 +159,7 @@ async fn dockerfiles_that_cannot_be_built_show_the_line() {
         failed: process "/bin/sh -c echo working on it && exit 3" exited with 3
         last log lines:
         working on it
+        whole log: argo-buildkit log GITEA/OWNER/api@DIGEST
     no such command
         Dockerfile:2
            1 | FROM REGISTRY/base/busybox:1
@@ -166,6 +167,7 @@ async fn dockerfiles_that_cannot_be_built_show_the_line() {
         failed: process "/bin/sh -c npm ci" exited with 127
         last log lines:
         /bin/sh: npm: not found
+        whole log: argo-buildkit log GITEA/OWNER/api@DIGEST
     no such file
         Dockerfile:2
            1 | FROM REGISTRY/base/busybox:1
