@@ -149,3 +149,14 @@ fn without_share(line: &str) -> String {
         _ => line.to_owned(),
     }
 }
+
+#[test]
+fn the_cluster_of_the_tests_runs_the_same_settings_with_two_registries_more() {
+    let (ours, theirs) = (
+        include_str!("../../../deploy/base/buildkitd/buildkitd.toml"),
+        include_str!("../../cluster/overlay/buildkitd.toml"),
+    );
+    let more = theirs.strip_prefix(ours).unwrap();
+    let tables: Vec<_> = more.lines().filter(|line| line.starts_with('[')).collect();
+    assert_eq!(tables, ["[registry.\"10.244.0.1:5000\"]", "[registry.\"10.244.0.1:3000\"]"]);
+}

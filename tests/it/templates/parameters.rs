@@ -2,7 +2,7 @@
 
 use argo_buildkit::step;
 use insta::assert_json_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{installed, submit};
 
@@ -67,7 +67,7 @@ async fn the_parameters_of_a_helm_service_fit() {
             "platforms": "",
             "push": "true",
             "registry-secret": "registry-credentials",
-            "tags": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d,acme/orders:latest",
+            "tags": "[{\"ref\": \"acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\", \"insecure\": \"false\"}, {\"ref\": \"acme/orders:latest\", \"insecure\": \"false\"}]",
             "target": ""
           }
         },
@@ -77,6 +77,7 @@ async fn the_parameters_of_a_helm_service_fit() {
             "commit": "true",
             "image": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
             "message": "",
+            "refresh": "",
             "repo": "https://github.com/acme/orders.git",
             "secret": "git-write-back",
             "source": {
@@ -134,7 +135,7 @@ async fn the_parameters_of_an_n8n_job_fit() {
             "platforms": "linux/arm64,linux/amd64",
             "push": "true",
             "registry-secret": "registry-credentials",
-            "tags": "registry.build-system.svc:5000/blog:1.4.0",
+            "tags": "[{\"ref\": \"registry.build-system.svc:5000/blog:1.4.0\", \"insecure\": \"false\"}]",
             "target": ""
           }
         }
@@ -150,7 +151,8 @@ async fn the_least_that_can_be_passed_is_enough() {
     let body = body("ci-cd-buildkit-deploy", &least).await;
     let (build, update) = (&body["steps"][1]["build"], &body["steps"][2]["update-manifest"]);
     assert_eq!(build["context"]["revision"], "refs/heads/main");
-    assert_eq!(build["tags"], format!("{image}:latest"));
+    let tags: Value = serde_json::from_str(build["tags"].as_str().unwrap()).unwrap();
+    assert_eq!(tags, json!([{"ref": format!("{image}:latest"), "insecure": "false"}]));
     assert_eq!(build["cache"]["to"]["ref"], "cache-registry.buildkit-cache.svc:5000/cache/shop/api");
     assert_eq!(update["repo"], least[0].1, "the chart is in the service's own repository");
 }
@@ -206,7 +208,7 @@ async fn every_parameter_arrives_where_it_belongs() {
             "platforms": "",
             "push": "false",
             "registry-secret": "",
-            "tags": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d,gitea.example.com/shop/api:dev,gitea.example.com/shop/api:edge",
+            "tags": "[{\"ref\": \"gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:dev\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:edge\", \"insecure\": \"false\"}]",
             "target": "runtime"
           }
         },
@@ -216,6 +218,7 @@ async fn every_parameter_arrives_where_it_belongs() {
             "commit": "false",
             "image": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
             "message": "Deploy $(image-name)",
+            "refresh": "",
             "repo": "https://gitea.example.com/ops/gitops.git",
             "secret": "git-write-back",
             "source": {
@@ -248,6 +251,7 @@ async fn update_manifest_alone_takes_what_another_step_built() {
         "branch": "main",
         "image": "gitea.example.com/shop/api:1.4.0@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "message": "",
+        "refresh": "",
         "repo": "https://gitea.example.com/ops/gitops.git",
         "secret": "git-write-back",
         "source": "{\"commit\":\"5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\",\"repo\":\"https://gitea.example.com/shop/api.git\",\"secret\":\"gitea-credentials\"}",
