@@ -3,10 +3,10 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 TESTBED := tests/testbed/build.sh
 
-.PHONY: help demo test bench lint fuzz
+.PHONY: help demo test bench lint fuzz cluster cluster-down e2e
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## the main job on this machine: build, push, commit; KEEP=1 leaves it running
 	@scripts/demo
@@ -21,9 +21,27 @@ bench: ## numbers against peers in the same run; ONLY=builds, write-back, writer
 	$(TESTBED) buildkit git-http yaml
 	cargo bench --locked --bench peers -- $(ONLY)
 
+cluster: ## a single-node Kubernetes with Argo Workflows, Argo CD and Gitea on this machine
+	$(TESTBED) apt cluster-apt
+	$(TESTBED)
+	$(TESTBED) cluster
+	tests/cluster/up
+
+cluster-down: ## ends it; what it built stays for the next time
+	tests/cluster/down
+
+e2e: ## the whole product on that cluster, which is made anew
+	$(TESTBED) apt cluster-apt
+	cargo test --locked --no-run --test e2e & cargo=$$!; $(TESTBED); $(TESTBED) cluster; wait $$cargo
+	tests/cluster/down
+	tests/cluster/up
+	tests/cluster/run cargo test --locked --offline --test e2e -- --test-threads=1 --nocapture
+	tests/cluster/down
+
 lint: ## format, lints, docs
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test e2e -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 fuzz: ## a short fuzz run of the manifest editor (needs a nightly toolchain and cargo-fuzz)

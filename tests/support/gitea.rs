@@ -24,13 +24,16 @@ pub(crate) const ADMIN: &str = "root-admin";
 /// Every user's password.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
 
-/// A running Gitea; dropping it stops it and removes its files.
+/// A running Gitea; dropping it stops it and removes its files, if this process started it.
 pub(crate) struct Gitea {
-    process: Process,
-    root: tempfile::TempDir,
-    host: String,
-    ssh: Option<u16>,
-    admin_token: String,
+    /// Its process and its files; none where somebody else runs it.
+    pub(crate) ours: Option<(Process, tempfile::TempDir)>,
+    /// `127.0.0.1:port`, or where somebody else runs it.
+    pub(crate) host: String,
+    /// The port of its SSH server.
+    pub(crate) ssh: Option<u16>,
+    /// The administrator's token.
+    pub(crate) admin_token: String,
 }
 
 impl Gitea {
@@ -62,7 +65,15 @@ impl Gitea {
             .to_owned();
         let mut process = Process::spawn("gitea", command(root.path(), &["web"]), &root.path().join("log"));
         process.wait_until("for /api/healthz", |_| healthy(&host));
-        Self { process, root, host, ssh, admin_token }
+        Self { ours: Some((process, root)), host, ssh, admin_token }
+    }
+
+    fn root(&self) -> &Path {
+        self.ours.as_ref().map(|(_, root)| root.path()).unwrap()
+    }
+
+    fn log(&self) -> String {
+        self.ours.as_ref().map(|(process, _)| process.log()).unwrap_or_default()
     }
 
     /// `127.0.0.1:port`, also the registry's.
@@ -94,7 +105,7 @@ impl Gitea {
     /// As [`Self::api`], for calls that must succeed.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.api(method.clone(), path, body).await;
-        assert!(status.is_success(), "{method} {path}: {status} {answer}\n{}", self.process.log());
+        assert!(status.is_success(), "{method} {path}: {status} {answer}\n{}", self.log());
         answer
     }
 

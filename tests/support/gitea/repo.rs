@@ -167,7 +167,7 @@ impl<'a> Repo<'a> {
     /// The bare repository on the server's disk.
     pub(crate) fn disk(&self) -> std::path::PathBuf {
         let name = format!("{}.git", self.full_name()).to_lowercase();
-        self.gitea.root.path().join("data/gitea-repositories").join(name)
+        self.gitea.root().join("data/gitea-repositories").join(name)
     }
 
     async fn get(&self, suffix: &str) -> (StatusCode, Value) {

@@ -1,0 +1,116 @@
+//! `argo-buildkit check`: as a Job, with things left out, and for a workflow that does not move.
+
+use crate::cluster::{NODE, PATIENCE, apply, attempt, eventually, get, kubectl, tree};
+use crate::install;
+use crate::shop::Shop;
+use crate::workflow::BUILDS;
+
+/// What `check` says, on standard output, whatever its exit code.
+fn check(arguments: &[&str]) -> String {
+    let binary = env!("CARGO_BIN_EXE_argo-buildkit");
+    let output = crate::cluster::output(binary, &[&["check"], arguments].concat());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Its lines that are neither ok nor skipped.
+fn complaints() -> Vec<String> {
+    check(&[])
+        .lines()
+        .filter(|line| !line.starts_with("ok") && !line.starts_with("skip"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What is left out, and what `check` must then name.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("builds", "secret/buildkit-workflow.service-account-token", "buildkit-workflow.service-account-token"),
+    (
+        "builds",
+        "secret/buildkit-executor-plugin.service-account-token",
+        "buildkit-executor-plugin.service-account-token",
+    ),
+    ("builds", "serviceaccount/buildkit-executor-plugin", "buildkit-executor-plugin"),
+    ("builds", "serviceaccount/buildkit-workflow", "buildkit-workflow"),
+    ("builds", "role/buildkit-workflow", "workflowtasksets"),
+    ("builds", "rolebinding/buildkit-workflow", "workflowtasksets"),
+    ("builds", "role/buildkit-executor-plugin", "buildkit-client-tls"),
+    ("builds", "rolebinding/buildkit-executor-plugin", "buildkit-client-tls"),
+    ("argo", "clusterrole/argo-workflowtasksets-status", "workflowtasksets/status"),
+    ("argo", "clusterrolebinding/argo-workflowtasksets-status", "workflowtasksets/status"),
+    ("argo", "configmap/buildkit-executor-plugin", "ConfigMap"),
+];
+
+#[tokio::test]
+async fn each_object_left_out_is_named() {
+    install::site().await;
+    assert_eq!(complaints(), [""; 0], "nothing is left out");
+    for (namespace, object, named) in LEFT_OUT {
+        kubectl(&["delete", "-n", namespace, object]);
+        let said = complaints();
+        assert!(said.iter().any(|line| line.contains(named)), "without {object}: {said:#?}");
+        // More than once: Kubernetes deletes an account's token Secret some time after the account, and fills a new one
+        // some time after it is made.
+        let restored = || {
+            kubectl(&["apply", "--server-side", "-k", "tests/cluster/overlay"]);
+            complaints().is_empty().then_some(())
+        };
+        eventually(|| format!("the end of {:#?}", complaints()), PATIENCE, restored);
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_hangs_is_explained() {
+    let shop = Shop::open("FROM BASE\n").await;
+    let secret = "secret/buildkit-workflow.service-account-token";
+    kubectl(&["delete", "-n", BUILDS, secret]);
+    let stuck = shop.submit("build-push", &[]);
+    let why = || {
+        Some(check(&[&stuck.name])).filter(|said| said.contains("buildkit-workflow.service-account-token"))
+    };
+    let said = eventually(|| format!("the cause in {}", check(&[&stuck.name])), PATIENCE, why);
+    assert!(said.contains("FAIL"), "{said}");
+    kubectl(&["apply", "--server-side", "-k", "tests/cluster/overlay"]);
+    stuck.succeeds();
+    let finished = check(&[&stuck.name]);
+    assert!(finished.contains("Succeeded"), "{finished}");
+}
+
+#[tokio::test]
+async fn as_a_job_it_asks_buildkitd_registry_and_git() {
+    let site = install::site().await;
+    let doc = std::fs::read_to_string(tree().join("docs/check.md")).unwrap();
+    let job = doc
+        .split("```yaml\n")
+        .find(|block| block.contains("kind: Job"))
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let own = [
+        ("registry.example.com/tools/argo-buildkit:0.1.0", format!("{NODE}:5000/argo-buildkit:e2e")),
+        ("registry.example.com/shop/api", format!("http://{}", site.service.image())),
+        ("https://git.example.com/shop/api.git", site.service.url()),
+        ("https://git.example.com/ops/gitops.git", site.gitops.url()),
+    ];
+    apply(&own.iter().fold(job.to_owned(), |job, (theirs, ours)| job.replace(theirs, ours)));
+    let ended = || {
+        let status = get(BUILDS, "job", "buildkit-check")["status"].clone();
+        (status["succeeded"] == 1 || status["failed"] == 1).then_some(())
+    };
+    let log =
+        || attempt("kubectl", &["logs", "-n", BUILDS, "job/buildkit-check"]).unwrap_or_else(|error| error);
+    eventually(|| format!("the Job's end: {}", log()), PATIENCE, ended);
+    let said = log();
+    for subject in [
+        "buildkitd tcp://buildkitd.buildkit.svc:1234: v0.32.2",
+        "registry",
+        &site.service.url(),
+        &site.gitops.url(),
+    ] {
+        assert!(
+            said.lines().any(|line| line.starts_with("ok") && line.contains(subject)),
+            "{subject}:\n{said}"
+        );
+    }
+    assert!(!said.contains("FAIL"), "{said}");
+}

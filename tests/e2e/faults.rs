@@ -1,0 +1,87 @@
+//! What is killed under a running build: the agent's pod, buildkitd's, the controller.
+use crate::cluster::{NODE, PATIENCE, eventually, kubectl, list};
+use crate::shop::Shop;
+use crate::support::net::free_port;
+use crate::support::process::Process;
+use crate::workflow::{BUILDS, Workflow};
+
+/// A build whose last step ends when the test says so.
+struct Gated {
+    shop: Shop,
+    port: u16,
+    room: tempfile::TempDir,
+}
+
+impl Gated {
+    async fn open() -> Self {
+        let port = free_port();
+        let dockerfile = format!(
+            "FROM BASE\nRUN cat /proc/sys/kernel/random/uuid > /once\n\
+             RUN until wget -q -O /dev/null http://{NODE}:{port}/; do sleep 0.2; done\n"
+        );
+        Self { shop: Shop::open(&dockerfile).await, port, room: tempfile::tempdir().unwrap() }
+    }
+
+    /// Submits it, and waits until its last step runs.
+    fn start(&self) -> Workflow {
+        let workflow = self.shop.submit("ci-cd-buildkit-deploy", &[]);
+        workflow.says("[3/3] RUN");
+        workflow
+    }
+
+    /// Lets the last step end.
+    fn release(&self) -> Process {
+        std::fs::write(self.room.path().join("index.html"), "open").unwrap();
+        let mut command = std::process::Command::new("busybox");
+        let address = format!("{NODE}:{}", self.port);
+        command.args(["httpd", "-f", "-p", &address, "-h"]).arg(self.room.path());
+        Process::spawn("httpd", command, &self.room.path().join("log"))
+    }
+
+    /// The workflow's image is in the registry and in the manifest, in one commit.
+    async fn deployed(&self, workflow: &Workflow) {
+        let outputs = workflow.succeeds();
+        let manifest = self.shop.gitops.read("main", "app/deployment.yaml").await.unwrap();
+        assert!(manifest.contains(outputs.get("digest")), "{outputs:?}\n{manifest}");
+        assert_eq!(self.shop.gitops.commits("main").await.len(), 2, "laid out, written back, and no more");
+    }
+}
+
+fn delete_now(namespace: &str, labels: &str) {
+    kubectl(&["delete", "pod", "-n", namespace, "-l", labels, "--force", "--grace-period=0"]);
+}
+
+#[tokio::test]
+async fn a_deleted_agent_pod_costs_a_build_nothing_but_time() {
+    let gated = Gated::open().await;
+    let workflow = gated.start();
+    let labels = format!("workflows.argoproj.io/workflow={}", workflow.name);
+    let old = workflow.agent().unwrap()["metadata"]["uid"].clone();
+    delete_now(BUILDS, &labels);
+    let other = || workflow.agent().filter(|pod| pod["metadata"]["uid"] != old);
+    eventually(|| format!("another agent of {}", workflow.report()), PATIENCE, other);
+    let _gate = gated.release();
+    gated.deployed(&workflow).await;
+}
+
+#[tokio::test]
+async fn a_killed_buildkitd_costs_a_build_nothing_but_time() {
+    let gated = Gated::open().await;
+    let workflow = gated.start();
+    delete_now("buildkit", "app.kubernetes.io/name=buildkitd");
+    let _gate = gated.release();
+    gated.deployed(&workflow).await;
+}
+
+#[tokio::test]
+async fn a_restarted_controller_finds_the_build_as_it_was() {
+    let gated = Gated::open().await;
+    let workflow = gated.start();
+    delete_now("argo", "app=workflow-controller");
+    let running = || {
+        list("argo", "pod", "app=workflow-controller").into_iter().find(|p| p["status"]["phase"] == "Running")
+    };
+    eventually(|| "the controller".to_owned(), PATIENCE, running);
+    let _gate = gated.release();
+    gated.deployed(&workflow).await;
+}

@@ -1,0 +1,115 @@
+//! The installation, once per run: the commands of docs/install.md as they stand, with other values in its first block.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tokio::sync::OnceCell;
+
+use crate::cluster::{NODE, gitea, tree};
+use crate::support::gitea::Repo;
+use crate::support::plugin;
+
+/// What the installation made.
+pub(crate) struct Site {
+    /// The user whose token is in every Secret.
+    pub(crate) owner: String,
+    /// What the commands printed.
+    pub(crate) said: String,
+    /// The repositories of the doc's first build.
+    pub(crate) service: Repo<'static>,
+    pub(crate) gitops: Repo<'static>,
+}
+
+/// The installed cluster. It is installed once: where that failed, all tests fail.
+pub(crate) async fn site() -> &'static Site {
+    static SITE: OnceCell<Result<Site, String>> = OnceCell::const_new();
+    SITE.get_or_init(install).await.as_ref().unwrap()
+}
+
+async fn install() -> Result<Site, String> {
+    let gitea = gitea();
+    let owner = gitea.user(&format!("shop-{}", std::process::id())).await;
+    let token = gitea.token(&owner, &["write:repository", "write:package"]).await;
+    let (service, gitops) = (gitea.repo(&owner, "first").await, gitea.repo(&owner, "first-gitops").await);
+    let dockerfile = format!("FROM {NODE}:5000/busybox:1\nRUN echo first > /first\n");
+    service.push_directory(plugin::tree(&[("Dockerfile", &dockerfile)]).path(), "main", "first").await;
+    let values = plugin::tree(&[("chart/values.yaml", "image:\n  tag: \"0\"\n  digest: \"\"\n")]);
+    gitops.push_directory(values.path(), "main", "lay out").await;
+    let room = tempfile::tempdir().unwrap();
+    fs::write(room.path().join("token"), &token).unwrap();
+    pack_binary(&room.path().join("built"));
+    let values = values_of_the_first_block(room.path(), &owner, &service, &gitops);
+    let said = tokio::task::spawn_blocking(move || run_commands(&values)).await.unwrap()?;
+    Ok(Site { owner, said, service, gitops })
+}
+
+fn values_of_the_first_block(
+    room: &Path,
+    owner: &str,
+    service: &Repo<'_>,
+    gitops: &Repo<'_>,
+) -> BTreeMap<&'static str, String> {
+    let built = room.join("built");
+    BTreeMap::from([
+        ("OVERLAY", "tests/cluster/overlay".to_owned()),
+        ("IMAGE", format!("{NODE}:5000/argo-buildkit:e2e")),
+        ("BUILD_OPTIONS", format!("--opt context:build=local:built --local built={}", built.display())),
+        ("GIT_USER", owner.to_owned()),
+        ("GIT_TOKEN_FILE", room.join("token").display().to_string()),
+        ("REGISTRY_HOST", format!("{NODE}:3000")),
+        ("REPO", service.url()),
+        ("APP_IMAGE", service.image()),
+        ("INSECURE", "true".to_owned()),
+        ("GITOPS_REPO", gitops.url()),
+        ("CHART_DIR", "chart".to_owned()),
+    ])
+}
+
+/// The binary under test, with the libraries that it is linked to: what the Dockerfile's stage `build` would have made.
+fn pack_binary(built: &Path) {
+    let binary = env!("CARGO_BIN_EXE_argo-buildkit");
+    let put = |from: &str, to: &str| {
+        let target = built.join("out").join(to.trim_start_matches('/'));
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(from, target).unwrap();
+    };
+    put(binary, "/argo-buildkit");
+    put("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt");
+    let linked = Command::new("ldd").arg(binary).output().unwrap();
+    let linked = String::from_utf8(linked.stdout).unwrap();
+    linked.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| put(library, library));
+}
+
+/// The shell blocks of the doc, but for the first.
+fn commands() -> String {
+    let doc = fs::read_to_string(tree().join("docs/install.md")).unwrap();
+    let blocks: Vec<_> = doc.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks[0].lines().all(|line| line.starts_with("export ")), "the first block is the values");
+    assert!(blocks.len() > 5, "{blocks:?}");
+    blocks[1..].concat()
+}
+
+fn run_commands(values: &BTreeMap<&'static str, String>) -> Result<String, String> {
+    // A command that fails must not leave a forwarded port behind, nor wait for one for ever.
+    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", commands());
+    let output = Command::new("timeout")
+        .args(["600", "bash", "-euxo", "pipefail", "-c", &script])
+        .current_dir(tree())
+        .envs(values)
+        .env("PATH", path_with_the_binary())
+        .output()
+        .unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    // Printed as it is, unlike what an `unwrap` shows.
+    println!("{said}");
+    if output.status.success() { Ok(said) } else { Err(format!("docs/install.md: {}", output.status)) }
+}
+
+fn path_with_the_binary() -> std::ffi::OsString {
+    let own = Path::new(env!("CARGO_BIN_EXE_argo-buildkit")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).unwrap()
+}

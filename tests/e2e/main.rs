@@ -1,0 +1,20 @@
+//! The whole product on a real cluster: genuine Kubernetes, Argo Workflows, Argo CD and Gitea, what `deploy/` and
+//! `workflow-templates/` ship, and the commands of docs/install.md. `make e2e` starts all of it and runs this.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+#[expect(dead_code, unused_imports, reason = "this crate needs a part of it")]
+#[path = "../support/lib.rs"]
+mod support;
+
+mod cache;
+mod cluster;
+mod doctor;
+mod faults;
+mod install;
+mod logs;
+mod pipeline;
+mod shop;
+mod stops;
+mod tenants;
+mod workflow;

@@ -1,0 +1,89 @@
+//! The way of a commit: workflow, image, manifest commit, Argo CD, a pod that runs the new digest.
+
+use crate::cluster::{PATIENCE, apply, eventually, get, kubectl, list, pushed_digest};
+use crate::install;
+use crate::shop::Shop;
+
+#[tokio::test]
+async fn the_commands_of_the_docs_lead_to_the_first_build() {
+    let site = install::site().await;
+    let commits = site.gitops.commits("main").await;
+    assert_eq!(commits.len(), 2, "{}", site.said);
+    let values = site.gitops.read("main", "chart/values.yaml").await.unwrap();
+    let digest = pushed_digest(&site.service.full_name(), "latest").await;
+    assert!(values.contains(&digest), "{digest} in {values}");
+    assert!(site.said.contains("Succeeded"), "{}", site.said);
+}
+
+#[tokio::test]
+async fn a_commit_becomes_a_pod_that_runs_the_new_digest() {
+    let shop = Shop::open("FROM BASE\nCOPY main.txt /\n").await;
+    application(&shop).await;
+    for template in ["ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"] {
+        let commit = shop.service.commit_file("main", "main.txt", template, template).await;
+        let refresh = [("revision", commit.as_str()), ("argocd-application", &shop.name())];
+        let outputs = shop.submit(template, &refresh).succeeds();
+        assert_eq!(outputs.get("refreshed"), "true", "{outputs:?}");
+        let digest = outputs.get("digest");
+        let pod = eventually(
+            || {
+                format!(
+                    "a ready pod of {} with {digest}: {:#?}",
+                    shop.name(),
+                    get("argocd", "application", &shop.name())["status"]
+                )
+            },
+            PATIENCE,
+            || ready_pod(&shop.name(), digest),
+        );
+        assert_eq!(pod["metadata"]["namespace"], "shops");
+        assert_eq!(shop.gitops.head("main").await, outputs.get("commit"));
+    }
+}
+
+/// A pod of the application's that is ready, and whose container has `digest`.
+fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
+    let ready = |pod: &serde_json::Value| {
+        let status = &pod["status"]["containerStatuses"][0];
+        status["ready"] == true
+            && pod["spec"]["containers"][0]["image"].as_str().is_some_and(|i| i.contains(digest))
+    };
+    list("shops", "pod", &format!("app={app}")).into_iter().find(ready)
+}
+
+/// The shop's Application, which syncs by itself.
+async fn application(shop: &Shop) {
+    let (name, url, owner) = (shop.name(), shop.gitops.url(), &install::site().await.owner);
+    let token = crate::cluster::gitea().token(owner, &["read:repository"]).await;
+    apply(&format!(
+        "
+apiVersion: v1
+kind: Secret
+metadata: {{name: {name}, namespace: argocd, labels: {{argocd.argoproj.io/secret-type: repository}}}}
+stringData: {{type: git, url: \"{url}\", username: \"{owner}\", password: \"{token}\"}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: {name}, namespace: argocd}}
+spec:
+  project: default
+  source: {{repoURL: \"{url}\", path: app, targetRevision: main}}
+  destination: {{server: https://kubernetes.default.svc, namespace: shops}}
+  syncPolicy:
+    automated: {{prune: true, selfHeal: true}}
+    syncOptions: [CreateNamespace=true]
+"
+    ));
+    // What a user writes into an overlay; the name is known only now.
+    let names = format!(r#"[{{"op": "replace", "path": "/rules/0/resourceNames", "value": ["{name}"]}}]"#);
+    kubectl(&["-n", "argocd", "patch", "role", "buildkit-argocd-refresh", "--type=json", "-p", &names]);
+    let synced = || {
+        let status = get("argocd", "application", &name)["status"].clone();
+        (status["sync"]["status"] == "Synced").then_some(())
+    };
+    eventually(
+        || format!("the first sync of {name}: {}", get("argocd", "application", &name)),
+        PATIENCE,
+        synced,
+    );
+}

@@ -1,0 +1,81 @@
+//! How a build ends before its end: the workflow is stopped, terminated, deleted, or runs into its timeout.
+
+use std::time::{Duration, Instant};
+
+use crate::cluster::{PATIENCE, attempt, eventually};
+use crate::shop::Shop;
+use crate::support::net::unique;
+use crate::workflow::{BUILDS, Workflow};
+
+/// A build that runs until it is killed, with a process that no other build has.
+struct Endless {
+    shop: Shop,
+    marker: String,
+}
+
+impl Endless {
+    async fn open() -> Self {
+        let number = unique("7").replace('-', "") + &std::process::id().to_string();
+        let shop = Shop::open(&format!("FROM BASE\nRUN echo one > /one\nRUN sleep {number}\n")).await;
+        Self { shop, marker: format!("sleep {number}") }
+    }
+
+    /// Submits it, and waits until its process runs.
+    fn start(&self, more: &[(&str, &str)]) -> Workflow {
+        let workflow = self.shop.submit("ci-cd-buildkit-deploy", more);
+        let runs = || self.runs().then_some(());
+        eventually(|| format!("`{}` in {}", self.marker, workflow.report()), PATIENCE, runs);
+        workflow
+    }
+
+    /// Whether its process runs: pods are processes of this machine.
+    fn runs(&self) -> bool {
+        let arguments =
+            |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned();
+        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| line(arguments(entry)) == self.marker)
+    }
+
+    /// Waits until its process is gone, and says how long that took.
+    fn gone(&self, after: &str) {
+        let began = Instant::now();
+        let limit = Duration::from_secs(60);
+        eventually(
+            || format!("the end of `{}` after {after}", self.marker),
+            limit,
+            || (!self.runs()).then_some(()),
+        );
+        println!("the build ran on for {:.1?} after {after}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_terminated_or_deleted_workflow_runs_nothing_on() {
+    let endless = Endless::open().await;
+    for verb in ["stop", "terminate", "delete"] {
+        let workflow = endless.start(&[]);
+        attempt("argo", &[verb, "-n", BUILDS, &workflow.name]).unwrap();
+        endless.gone(verb);
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_is_told_and_runs_nothing_on() {
+    let endless = Endless::open().await;
+    let workflow = endless.start(&[("timeout", "15s")]);
+    assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
+    let message = workflow.node()["message"].to_string();
+    assert!(message.contains("took longer than its timeout of 15 s"), "{message}");
+    endless.gone("the timeout");
+}
+
+#[tokio::test]
+async fn a_newer_push_supersedes_an_older_ones_build() {
+    let endless = Endless::open().await;
+    let older = endless.start(&[("concurrency", "supersede")]);
+    endless.shop.service.commit_file("main", "Dockerfile", "FROM scratch\nCOPY main.txt /\n", "end").await;
+    let newer = endless.shop.submit("ci-cd-buildkit-deploy", &[("concurrency", "supersede")]);
+    endless.gone("a newer push");
+    newer.succeeds();
+    assert_eq!(older.end(), "Failed", "{}", older.report());
+}
