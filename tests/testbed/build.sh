@@ -3,6 +3,7 @@
 #
 #   build.sh [TOOL...]   build what is missing (no TOOL: all that `make test` needs)
 #   build.sh cluster     what `make cluster` needs beside that
+#   build.sh bench       what `make bench-chain` needs beside both
 #   build.sh apt         install the Debian or Ubuntu packages the tests need, if any is missing
 #   build.sh cluster-apt the same for the cluster
 #   build.sh --list      what the cache holds
@@ -12,6 +13,7 @@ set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd coredns rootlesskit argocd)
+readonly BENCH_TOOLS=(tekton)
 readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin redis-server)
@@ -90,6 +92,16 @@ recipe_argocd() {
   source=$(module_dir github.com/argoproj/argo-cd/v3)
   mkdir -p "$1/share/argocd"
   cp -r --no-preserve=mode "$source"/manifests/{base,crds} "$1/share/argocd"
+}
+
+# Its commands have names that anybody's might have, so they go by its own.
+recipe_tekton() {
+  local module=github.com/tektoncd/pipeline command source
+  for command in controller entrypoint nop webhook workingdirinit; do
+    CGO_ENABLED=0 go_build "$1/bin/tekton-$command" "" "$module/cmd/$command"
+  done
+  source=$(module_dir $module)
+  cp -r --no-preserve=mode "$source/config" "$1/share/tekton"
 }
 
 # The module zip has neither the one file that git keeps as a symlink nor the UI that the CLI embeds,
@@ -234,7 +246,7 @@ stop_services() {
 list() {
   local tool state
   echo "$cache"
-  for tool in "${TOOLS[@]}" "${CLUSTER_TOOLS[@]}"; do
+  for tool in "${TOOLS[@]}" "${CLUSTER_TOOLS[@]}" "${BENCH_TOOLS[@]}"; do
     state=missing
     [[ ! -f $cache/stamp/$tool ]] || state=outdated
     ! is_current "$tool" || state=current
@@ -242,7 +254,7 @@ list() {
   done
 }
 
-is_tool() { [[ " ${TOOLS[*]} ${CLUSTER_TOOLS[*]} " == *" $1 "* ]]; }
+is_tool() { [[ " ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]} " == *" $1 "* ]]; }
 
 main() {
   local name tool
@@ -252,10 +264,11 @@ main() {
       apt) install_packages "${PACKAGES[@]}" ;;
       cluster-apt) install_packages "${CLUSTER_PACKAGES[@]}" ;;
       cluster) for tool in "${CLUSTER_TOOLS[@]}"; do build "$tool"; done ;;
+      bench) for tool in "${BENCH_TOOLS[@]}"; do build "$tool"; done ;;
       --list) list ;;
       *)
         if ! is_tool "$name"; then
-          echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]} ${CLUSTER_TOOLS[*]}, and cluster, apt, cluster-apt, --list" >&2
+          echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]}, and cluster, bench, apt, cluster-apt, --list" >&2
           exit 2
         fi
         build "$name"

@@ -1,0 +1,50 @@
+# What `make bench-chain` measures beside the product: an image with git and buildctl, and Tekton Pipelines as upstream
+# configures it, out of programs of the test bed. Sourced.
+
+image_tools() {
+  install -D "$bin/buildctl" "$1/usr/bin/buildctl"
+  install_programs "$1" /usr/bin/git /usr/lib/git-core/git-remote-http
+  ln -s ../../bin/git "$1/usr/lib/git-core/git"
+  install_busybox "$1"
+  mkdir -p "$1/tmp" "$1/root" "$1/etc"
+  echo 'root:x:0:0::/root:/bin/sh' >"$1/etc/passwd"
+  push_image "$2" "$1" 'ENV PATH=/usr/bin:/bin' 'ENV HOME=/root' 'CMD ["sh"]'
+}
+
+# tekton-PROGRAM:TAG holds that program where Tekton looks for it.
+image_tekton() {
+  local program=${2#tekton-}
+  program=${program%:*}
+  install -D "$bin/tekton-$program" "$1/ko-app/$program"
+  push_image "$2" "$1" 'USER 65532:65532' "ENTRYPOINT [\"/ko-app/$program\"]"
+}
+
+peers_images_up() {
+  local program
+  image tools:1 image_tools "$bin/buildctl" /usr/bin/git /usr/lib/git-core/git-remote-http
+  for program in controller entrypoint nop webhook workingdirinit; do
+    image "tekton-$program:test" image_tekton "$bin/tekton-$program"
+  done
+}
+
+# Left out: what answers events, remote references and load.
+tekton_objects() {
+  local file
+  for file in "$share"/tekton/{100-namespace/*,200-*,201-*,300-crds/*,config-*,500-*,controller,webhook}; do
+    [[ -f $file ]] || file+=.yaml
+    echo ---
+    sed -E -e "s,ko://github.com/tektoncd/pipeline/cmd/([a-z]+),$REGISTRY/tekton-\1:test,g" \
+      -e "s,cgr.dev/chainguard/busybox@sha256:[0-9a-f]+,$REGISTRY/busybox:1," "$file"
+  done
+}
+
+tekton_up() {
+  inside kubectl apply --server-side -f <(tekton_objects) >/dev/null
+}
+
+tekton_ready() {
+  local deployment
+  for deployment in controller webhook; do
+    inside kubectl -n tekton-pipelines rollout status "deployment/tekton-pipelines-$deployment" --timeout=1s
+  done
+}
