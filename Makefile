@@ -3,7 +3,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 TESTBED := tests/testbed/build.sh
 
-.PHONY: help demo test bench lint fuzz cluster cluster-down e2e
+.PHONY: help demo test bench bench-chain lint fuzz cluster cluster-down e2e
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,16 @@ bench: ## numbers against peers in the same run; ONLY=builds, write-back, writer
 	$(TESTBED) apt
 	$(TESTBED) buildkit git-http yaml
 	cargo bench --locked --bench peers -- $(ONLY)
+
+bench-chain: ## from a Workflow to the commit, beside pods and Tekton, on that cluster; ONLY='ours 3' for a part
+	$(TESTBED) apt cluster-apt
+	$(TESTBED) && $(TESTBED) cluster bench
+	cargo bench --locked --no-run --bench chain
+	tests/cluster/down
+	tests/cluster/up
+	tests/cluster/bench-up
+	tests/cluster/run cargo bench --locked --offline --bench chain -- $(ONLY)
+	tests/cluster/down
 
 cluster: ## a single-node Kubernetes with Argo Workflows, Argo CD and Gitea on this machine
 	$(TESTBED) apt cluster-apt
