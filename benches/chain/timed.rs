@@ -65,7 +65,7 @@ async fn sidecar_log(client: Client, contender: Contender, pods: Seen) -> String
     if !contender.is_ours() {
         return String::new();
     }
-    let (_, pod) = until(|| pods.first(|pod| sidecar_runs(pod)), "the agent").await;
+    let (_, pod) = until(|| pods.first(sidecar_runs), "the agent").await;
     api::log(&client, contender.namespace(), pod["metadata"]["name"].as_str().unwrap(), "buildkit").await
 }
 
