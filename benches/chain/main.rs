@@ -55,9 +55,9 @@ async fn main() {
     for settings in [Settings::Ours, Settings::Defaults] {
         if named.is_empty() || named.contains(&settings) {
             measure(settings, runs, &shop, &mut report).await;
+            println!("{report}");
         }
     }
-    println!("{report}");
 }
 
 /// All in turns, one at a time.

@@ -44,9 +44,11 @@ impl Stages {
         let jobs = log.jobs();
         let (first, last) = (jobs.first().unwrap(), jobs.last().unwrap());
         let listening = log.lines("listening for the plugin").next().unwrap();
-        // Of one job, the build ends with its last line; of two, the first is the build.
-        let built = log.lines(" build: ").last().unwrap();
-        let written = if jobs.len() > 1 { (first.1, last.0) } else { (built, built) };
+        // Of one job, the build ends with the last line that it said; of two, the first is the build.
+        let written = match jobs.len() {
+            1 => log.lines(&format!(" {} build: ", marks.name)).last().map(|built| (built, built)).unwrap(),
+            _ => (first.1, last.0),
+        };
         let times =
             [0.0, since(pod), listening, first.0, written.0, written.1, since(marks.commit), since(marks.end)];
         Self(std::array::from_fn(|stage| times[stage + 1] - times[stage]))
