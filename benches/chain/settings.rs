@@ -21,7 +21,12 @@ impl Settings {
     /// Puts them into force.
     pub(crate) fn apply(self) {
         let controller = ["-n", "argo", "deployment/workflow-controller"];
-        let unset = ["DEFAULT_REQUEUE_TIME-", "ARGO_AGENT_PATCH_RATE-", "INFORMER_WRITE_BACK-"];
+        let unset = [
+            "DEFAULT_REQUEUE_TIME-",
+            "ARGO_AGENT_PATCH_RATE-",
+            "ARGO_AGENT_CPU_LIMIT-",
+            "INFORMER_WRITE_BACK-",
+        ];
         kubectl(&[&["set", "env"], &controller[..], &unset].concat());
         if self == Self::Ours {
             let file = ["--patch-file", "deploy/components/argo-settings/controller.yaml"];

@@ -90,6 +90,7 @@ fn argos_controller_is_set_where_it_is_at_hand() {
         pairs.into_iter().collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(settings("production"), @r"
+    ARGO_AGENT_CPU_LIMIT=1
     ARGO_AGENT_PATCH_RATE=100ms
     ARGO_EXECUTOR_PLUGINS=true
     DEFAULT_REQUEUE_TIME=1s
@@ -97,6 +98,7 @@ fn argos_controller_is_set_where_it_is_at_hand() {
     LEADER_ELECTION_IDENTITY=…
     ");
     insta::assert_snapshot!(settings("local"), @r"
+    ARGO_AGENT_CPU_LIMIT=1
     ARGO_AGENT_PATCH_RATE=100ms
     ARGO_EXECUTOR_PLUGINS=true
     DEFAULT_REQUEUE_TIME=200ms
