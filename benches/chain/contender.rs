@@ -55,8 +55,11 @@ impl Contender {
             ("gitops-repo", shop.gitops.url()),
         ];
         let own = if self.is_ours() { ("insecure", "true".to_owned()) } else { ("cache", cache) };
-        let parameters: Vec<_> =
-            common.into_iter().chain([own]).map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let parameters: Vec<_> = common
+            .into_iter()
+            .chain([own])
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
         match self {
             Self::OneNode => workflow("ci-cd-buildkit-deploy", &parameters),
             Self::TwoNodes => workflow("ci-cd-buildkit-deploy-two-nodes", &parameters),

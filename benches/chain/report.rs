@@ -34,7 +34,10 @@ impl Report {
     }
 
     fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| Argo's settings | what | created → commit | created → end | runs |\n|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "| Argo's settings | what | created → commit | created → end | runs |\n|---|---|---|---|---|"
+        )?;
         for (settings, contender) in self.rows() {
             let runs = self.of(settings, contender);
             let [commit, end] = [commit, end].map(|time| range(&runs, time));
@@ -66,12 +69,16 @@ impl Report {
     }
 
     fn stages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| Argo's settings | what | {} |\n|---|---{}|", NAMES.join(" | "), "|---".repeat(NAMES.len()))?;
+        writeln!(
+            f,
+            "| Argo's settings | what | {} |\n|---|---{}|",
+            NAMES.join(" | "),
+            "|---".repeat(NAMES.len())
+        )?;
         for (settings, contender) in self.rows().into_iter().filter(|row| row.1.is_ours()) {
             let runs = self.of(settings, contender);
             let stage = |n: usize| {
-                let times: Vec<_> =
-                    runs.iter().filter_map(|run| Some(run.stages.as_ref()?.0[n])).collect();
+                let times: Vec<_> = runs.iter().filter_map(|run| Some(run.stages.as_ref()?.0[n])).collect();
                 format!("{:.2} s", median(&times))
             };
             let stages: Vec<_> = (0..NAMES.len()).map(stage).collect();

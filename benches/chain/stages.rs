@@ -10,15 +10,8 @@ use jiff::Timestamp;
 use crate::api::Seen;
 
 /// What stages there are, in order.
-pub(crate) const NAMES: [&str; 7] = [
-    "workflow start",
-    "agent's pod",
-    "first call",
-    "build",
-    "to the next step",
-    "commit",
-    "to the end",
-];
+pub(crate) const NAMES: [&str; 7] =
+    ["workflow start", "agent's pod", "first call", "build", "to the next step", "commit", "to the end"];
 
 /// The seconds of each.
 #[derive(Debug)]
@@ -49,8 +42,16 @@ impl Stages {
             1 => log.lines(&format!(" {} build: ", marks.name)).last().map(|built| (built, built)).unwrap(),
             _ => (first.1, last.0),
         };
-        let times =
-            [0.0, since(pod), listening, first.0, written.0, written.1, since(marks.commit), since(marks.end)];
+        let times = [
+            0.0,
+            since(pod),
+            listening,
+            first.0,
+            written.0,
+            written.1,
+            since(marks.commit),
+            since(marks.end),
+        ];
         Self(std::array::from_fn(|stage| times[stage + 1] - times[stage]))
     }
 }

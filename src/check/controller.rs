@@ -132,6 +132,7 @@ impl Controller {
         let (requeue, requeue_finding) = self.requeue();
         found.push(requeue_finding);
         found.push(self.patch_rate(requeue));
+        found.push(self.agent_cpu());
         found.push(self.write_back(status));
         found
     }

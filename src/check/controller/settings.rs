@@ -11,6 +11,8 @@ const DEFAULT_REQUEUE: Duration = Duration::from_secs(10);
 /// What each of them should be at most.
 const GOOD_REQUEUE: Duration = Duration::from_secs(1);
 const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
+/// In thousandths of a CPU.
+const GOOD_AGENT_CPU: f64 = 500.0;
 
 /// What upstream's installation does not give the controller.
 const RULE: &str =
@@ -87,6 +89,26 @@ impl Controller {
         Finding::warn(subject(name), format!("{shown}: {costs}; set 100ms"))
     }
 
+    /// Both containers of the agent's pod have it as their limit (argo-workflows `workflow/controller/agent.go`).
+    pub(super) fn agent_cpu(&self) -> Finding {
+        let name = "ARGO_AGENT_CPU_LIMIT";
+        let setting = self.setting(name);
+        let shown = shown(&setting, "100m");
+        match &setting {
+            Setting::Elsewhere => elsewhere(name, "1"),
+            Setting::Value(value) if millicpus(value).is_none_or(|limit| limit >= GOOD_AGENT_CPU) => {
+                Finding::ok(subject(name), format!("{shown}: the agent is not throttled while it starts"))
+            }
+            _ => Finding::warn(
+                subject(name),
+                format!(
+                    "{shown}: the agent is throttled while it starts, so every workflow's first plugin step begins \
+                     1.6 s later; set 1"
+                ),
+            ),
+        }
+    }
+
     pub(super) fn write_back(&self, status: Option<bool>) -> Finding {
         let name = "INFORMER_WRITE_BACK";
         let setting = match (self.setting(name), self.release()) {
@@ -125,6 +147,14 @@ impl Controller {
                 ),
             ),
         }
+    }
+}
+
+/// A quantity of CPU as Kubernetes writes it: `500m`, `1`, `1.5`.
+fn millicpus(text: &str) -> Option<f64> {
+    match text.strip_suffix('m') {
+        Some(thousandths) => thousandths.parse().ok(),
+        None => text.parse::<f64>().ok().map(|whole| whole * 1000.0),
     }
 }
 

@@ -41,6 +41,7 @@ fn defaults_cost_seconds_and_say_how_many() {
     FAIL controller setting ARGO_EXECUTOR_PLUGINS: unset: no plugin is loaded, and steps with `plugin` fail; set it to true
     warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a plugin step waits twice for it, 20 s where 1s costs 2; a workflow of one step takes about 30 s instead of 5; set 1s or less
     warn controller setting ARGO_AGENT_PATCH_RATE: unset, so DEFAULT_REQUEUE_TIME (10 s): a result waits up to 10 s in the agent; set 100ms
+    warn controller setting ARGO_AGENT_CPU_LIMIT: unset (100m): the agent is throttled while it starts, so every workflow's first plugin step begins 1.6 s later; set 1
     warn controller setting INFORMER_WRITE_BACK: unset: the controller sleeps 1 s after every update of a workflow, so three plugin steps take about 9 s instead of 5; set it to true, together with the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}
     "#);
 }
@@ -51,6 +52,7 @@ fn good_settings_are_ok() {
         ("ARGO_EXECUTOR_PLUGINS", "true"),
         ("DEFAULT_REQUEUE_TIME", "200ms"),
         ("ARGO_AGENT_PATCH_RATE", "100ms"),
+        ("ARGO_AGENT_CPU_LIMIT", "1"),
         ("INFORMER_WRITE_BACK", "true"),
     ];
     insta::assert_snapshot!(said(controller(&good), Some(true)), @r#"
@@ -58,6 +60,7 @@ fn good_settings_are_ok() {
     ok   controller setting ARGO_EXECUTOR_PLUGINS: true: plugins are on
     ok   controller setting DEFAULT_REQUEUE_TIME: 200ms: a plugin step waits twice for it
     ok   controller setting ARGO_AGENT_PATCH_RATE: 100ms: how long a result waits at most in the agent
+    ok   controller setting ARGO_AGENT_CPU_LIMIT: 1: the agent is not throttled while it starts
     ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
     "#);
 }

@@ -191,10 +191,11 @@ impl Site {
     }
 }
 
-const GOOD: [(&str, &str); 4] = [
+const GOOD: [(&str, &str); 5] = [
     ("ARGO_EXECUTOR_PLUGINS", "true"),
     ("DEFAULT_REQUEUE_TIME", "200ms"),
     ("ARGO_AGENT_PATCH_RATE", "100ms"),
+    ("ARGO_AGENT_CPU_LIMIT", "1"),
     ("INFORMER_WRITE_BACK", "true"),
 ];
 
@@ -240,6 +241,7 @@ async fn a_whole_installation_is_ok() {
     ok   controller setting ARGO_EXECUTOR_PLUGINS: true: plugins are on
     ok   controller setting DEFAULT_REQUEUE_TIME: 200ms: a plugin step waits twice for it
     ok   controller setting ARGO_AGENT_PATCH_RATE: 100ms: how long a result waits at most in the agent
+    ok   controller setting ARGO_AGENT_CPU_LIMIT: 1: the agent is not throttled while it starts
     ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
     ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status, get serviceaccounts, get secrets `argo-workflows-agent-ca-certificates`, create pods
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
@@ -365,7 +367,7 @@ async fn settings_that_cost_seconds_are_warnings() {
     let site = Site::new().await;
     site.apply(site.controller(&[("ARGO_EXECUTOR_PLUGINS", "true"), ("DEFAULT_REQUEUE_TIME", "10s")])).await;
     let report = site.report_when(|report| report.lines("FAIL").is_empty()).await;
-    assert_eq!((report.code, report.lines("warn").len()), (Some(0), 3), "{}", report.text);
+    assert_eq!((report.code, report.lines("warn").len()), (Some(0), 4), "{}", report.text);
     assert!(report.about("controller setting DEFAULT_REQUEUE_TIME").contains("about 30 s instead of 5"));
     site.ready(0).await;
     let report = site.run(&[]).report().await;
