@@ -16,7 +16,7 @@ readonly CLUSTER_TOOLS=(node containerd coredns rootlesskit argocd)
 readonly BENCH_TOOLS=(tekton)
 readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
-readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin redis-server)
+readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
