@@ -4,12 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
-use kube::core::GroupVersionKind;
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::kube::{Cluster, NoCluster};
+use crate::kube::{Cluster, NoCluster, argo};
 
 /// Argo CD compares the Application with Git as soon as this is set, and removes it. `normal` is as good as `hard`
 /// for a new commit, and spares the manifest cache.
@@ -98,7 +97,7 @@ impl ArgoCd {
 }
 
 async fn annotate(client: Client, application: &Application) -> Result<(), ArgoCdError> {
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"));
+    let kind = argo("Application");
     let api: Api<DynamicObject> = Api::namespaced_with(client, &application.namespace, &kind);
     let (annotation, value) = REFRESH;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));

@@ -9,6 +9,7 @@ mod workflows;
 
 use std::sync::Arc;
 
+use kube::api::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
@@ -17,6 +18,11 @@ pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use objects::{By, ReadError};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
+
+/// A kind of Argo's: of Workflows' and of CD's alike.
+pub(crate) fn argo(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind))
+}
 
 /// The cluster that the environment names. Clones share one connection.
 #[derive(Clone, Default)]

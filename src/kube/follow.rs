@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use kube::Api;
-use kube::api::{ApiResource, ListParams, Object, ObjectMeta, WatchEvent, WatchParams};
-use kube::core::GroupVersionKind;
+use kube::api::{ListParams, Object, ObjectMeta, WatchEvent, WatchParams};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -144,7 +143,7 @@ impl Cluster {
     where
         P: Clone + std::fmt::Debug + DeserializeOwned,
     {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
+        let resource = super::argo(kind);
         let api = Api::namespaced_with(self.client().await?, namespace, &resource);
         let (resource, namespace) = (resource.plural, namespace.to_owned());
         watch(&api, name, seen).await.map_err(|error| match error {

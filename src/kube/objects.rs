@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Resource};
+use kube::api::{Api, DynamicObject, ListParams, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ impl Cluster {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Value>, ReadError> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
+        let resource = super::argo(kind);
         let what = || format!("get {} {name} in namespace {namespace}", resource.plural);
         let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);
         let found = match api.get(name).await {

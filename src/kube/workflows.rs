@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::GroupVersionKind;
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::{Cluster, NoCluster};
@@ -103,7 +102,7 @@ impl Cluster {
     pub async fn workflows(&self, namespace: &str) -> Result<Workflows, WorkflowsError> {
         let no_cluster = |reason| WorkflowsError::NoCluster { attempt: "looking for workflows", reason };
         let client = self.client().await.map_err(no_cluster)?;
-        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Workflow"));
+        let kind = super::argo("Workflow");
         let api = Api::namespaced_with(client, namespace, &kind);
         Ok(Workflows { api, namespace: namespace.to_owned() })
     }

@@ -1,8 +1,6 @@
 //! Whether a push would be let in: an upload is begun and given up, so that nothing is written.
 
-use http::header::LOCATION;
 use reqwest::Response;
-use url::Url;
 
 use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, OciError, Registry};
@@ -11,21 +9,18 @@ impl Registry {
     /// Asks with `auth` to upload to `image`'s repository, and gives the upload up at once.
     pub async fn may_push(&self, image: &ImageRef, auth: &Auth, insecure: bool) -> Result<(), OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Push)?;
-        let uploads = repository.url("blobs/uploads/");
-        let begun = repository.ask(repository.client.post(&uploads)).await?;
+        let begun = repository.ask(repository.client.post(repository.url("blobs/uploads/"))).await?;
         if !begun.status().is_success() {
             return Err(repository.error(begun).await);
         }
-        give_up(&mut repository, &uploads, &begun).await;
+        give_up(&mut repository, &begun).await;
         Ok(())
     }
 }
 
 /// A registry forgets an upload that nobody goes on with; telling it is a courtesy.
-async fn give_up(repository: &mut Repository<'_>, uploads: &str, begun: &Response) {
-    let location = begun.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-    let upload = Url::parse(uploads).ok().zip(location).and_then(|(asked, to)| asked.join(to).ok());
-    let Some(upload) = upload else { return };
+async fn give_up(repository: &mut Repository<'_>, begun: &Response) {
+    let Ok(upload) = repository.location(begun) else { return };
     if let Err(error) = repository.ask(repository.client.delete(upload)).await {
         tracing::debug!(%error, "an upload that was begun is kept");
     }

@@ -48,7 +48,7 @@ impl Repository<'_> {
     }
 
     /// Where an upload goes on; relative to where it was opened.
-    fn location(&self, opened: &Response) -> Result<Url, OciError> {
+    pub(super) fn location(&self, opened: &Response) -> Result<Url, OciError> {
         let location = opened.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let place = location.and_then(|location| opened.url().join(location).ok());
         place.ok_or_else(|| self.unexpected("the upload has no Location"))
