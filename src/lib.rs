@@ -6,7 +6,7 @@
 //! The flow is one-way; a lower room never names a higher one:
 //!
 //! ```text
-//! rpc, cli  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, argocd, forge, manifest }
+//! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, argocd, forge, manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
 //! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
+//! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
 //! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
@@ -29,6 +30,7 @@
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 
+pub mod argo;
 pub mod argocd;
 pub mod buildkit;
 pub mod check;

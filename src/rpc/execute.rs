@@ -9,12 +9,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::Door;
-use super::wire::{NodePhase, Reply, Request};
-use crate::duration::parse_timeout;
+use super::wire::{Reply, Request};
+use crate::argo::NodeResult;
 use crate::engine::{Errand, Workflow};
-use crate::jobs::{Ending, JobContext, JobKey, JobSpec, Phase, View};
-use crate::outcome::{Fault, Outputs};
-use crate::step;
+use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
 
 /// The shortest and the longest wait until the agent asks again.
 const REQUEUE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -25,15 +23,15 @@ pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
         Ok(request) => request,
         Err(error) => return not_a_request(&error),
     };
-    let Some(step) = request.step() else {
+    let Some(step) = request.template.step() else {
         return Json(Reply::not_ours()).into_response();
     };
-    let key = JobKey::derive(&request.workflow.metadata.uid, &request.template);
+    let key = JobKey::derive(&request.workflow.metadata.uid, &request.template.0);
     let view = match door.jobs.poll(&key) {
         Some(view) => view,
         None => match spec(&door, &request, step, &key) {
             Ok(spec) => door.jobs.poll_or_start(&key, spec),
-            Err(invalid) => return Json(Reply::failed(invalid)).into_response(),
+            Err(invalid) => return Json(Reply::ended(NodeResult::failed(invalid))).into_response(),
         },
     };
     match view {
@@ -55,9 +53,7 @@ fn not_a_request(error: &serde_json::Error) -> Response {
 
 /// The job that the request asks for, or what is wrong with it.
 fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) -> Result<JobSpec, String> {
-    let step = step::parse(body).map_err(|e| e.to_string())?;
-    step.check_declared(&request.declared()).map_err(|e| e.to_string())?;
-    let limit = request.timeout().map_or(Ok(door.default_timeout), parse_timeout)?;
+    let task = request.template.task(body, door.default_timeout)?;
     let metadata = &request.workflow.metadata;
     let workflow = Workflow {
         name: metadata.name.clone(),
@@ -66,40 +62,19 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
     };
     let (engine, reference) = (door.engine.clone(), Some(key.to_string()));
     let held = door.watches.hold(&workflow, key);
-    Ok(JobSpec::new(limit, async move |job: JobContext| {
+    Ok(JobSpec::new(task.limit, async move |job: JobContext| {
         let _held = held;
         let JobContext { progress, gate, deadline } = job;
-        engine.run(step, Errand { workflow, reference, progress, gate, deadline }).await
+        engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
     }))
 }
 
 /// A job's view in Argo's terms.
 fn reply(view: &View, request: &Request) -> Reply {
+    let node = NodeResult::of(view, &request.template.declared());
     match &view.phase {
-        Phase::Queued(place) => {
-            let message = format!("waiting for a free slot, number {place} in the queue");
-            Reply::ongoing(NodePhase::Pending, message, requeue(view.elapsed))
-        }
-        Phase::Running(progress) => {
-            Reply::ongoing(NodePhase::Running, progress.line(view.elapsed), requeue(view.elapsed))
-        }
-        Phase::Done(ending) => ended(ending, request),
-    }
-}
-
-/// The end of a job. Declared outputs are all there, or a dependent task would hang.
-fn ended(ending: &Ending, request: &Request) -> Reply {
-    match ending {
-        Ok(success) => {
-            let declared = request.declared().into_iter().map(|name| (name, String::new()));
-            let mut outputs: Outputs = declared.collect();
-            outputs.extend(success.outputs.clone());
-            Reply::ended(NodePhase::Succeeded, success.summary.clone(), outputs, None)
-        }
-        Err(error) => {
-            let phase = if error.fault == Fault::User { NodePhase::Failed } else { NodePhase::Error };
-            Reply::ended(phase, error.message.clone(), error.outputs.clone(), error.exit_code)
-        }
+        Phase::Queued(_) | Phase::Running(_) => Reply::ongoing(node, requeue(view.elapsed)),
+        Phase::Done(_) => Reply::ended(node),
     }
 }
 

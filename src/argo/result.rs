@@ -1,0 +1,98 @@
+//! A node's result.
+
+use serde::Serialize;
+
+use crate::jobs::{Ending, Phase, View};
+use crate::outcome::{Fault, Outputs};
+
+/// `NodeResult`. The message is never empty: Argo merges it, and an empty one would leave the last in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeResult {
+    /// Where the node stands.
+    pub phase: NodePhase,
+    /// What is to be said of it.
+    pub message: String,
+    /// What it made; nothing while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<NodeOutputs>,
+}
+
+/// The node phases that a plugin may answer with; any other string hangs the workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum NodePhase {
+    /// It waits.
+    Pending,
+    /// It works.
+    Running,
+    /// It did what it says.
+    Succeeded,
+    /// The user's turn.
+    Failed,
+    /// Somebody else's.
+    Error,
+}
+
+impl NodePhase {
+    /// Whether `phase`, as Argo spells it, is an end.
+    pub fn is_end(phase: &str) -> bool {
+        matches!(phase, "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct NodeOutputs {
+    parameters: Vec<Parameter>,
+    #[serde(rename = "exitCode", skip_serializing_if = "Option::is_none")]
+    exit_code: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Parameter {
+    name: String,
+    value: String,
+}
+
+impl NodeResult {
+    /// A job's view, for a template that declares the outputs `declared`.
+    pub fn of(view: &View, declared: &[String]) -> Self {
+        match &view.phase {
+            Phase::Queued(place) => {
+                let message = format!("waiting for a free slot, number {place} in the queue");
+                Self::ongoing(NodePhase::Pending, message)
+            }
+            Phase::Running(progress) => Self::ongoing(NodePhase::Running, progress.line(view.elapsed)),
+            Phase::Done(ending) => Self::ended(ending, declared),
+        }
+    }
+
+    /// The end of a job. Declared outputs are all there, or a dependent task would hang.
+    pub fn ended(ending: &Ending, declared: &[String]) -> Self {
+        match ending {
+            Ok(success) => {
+                let mut outputs: Outputs =
+                    declared.iter().map(|name| (name.clone(), String::new())).collect();
+                outputs.extend(success.outputs.clone());
+                Self::end(NodePhase::Succeeded, success.summary.clone(), outputs, None)
+            }
+            Err(error) => {
+                let phase = if error.fault == Fault::User { NodePhase::Failed } else { NodePhase::Error };
+                Self::end(phase, error.message.clone(), error.outputs.clone(), error.exit_code)
+            }
+        }
+    }
+
+    /// The end of what never began, or has no outputs to show.
+    pub fn failed(message: impl ToString) -> Self {
+        Self::end(NodePhase::Failed, message.to_string(), Outputs::new(), None)
+    }
+
+    fn ongoing(phase: NodePhase, message: String) -> Self {
+        Self { phase, message, outputs: None }
+    }
+
+    fn end(phase: NodePhase, message: String, outputs: Outputs, exit_code: Option<i32>) -> Self {
+        let parameters = outputs.into_iter().map(|(name, value)| Parameter { name, value }).collect();
+        let outputs = NodeOutputs { parameters, exit_code: exit_code.map(|code| code.to_string()) };
+        Self { phase, message, outputs: Some(outputs) }
+    }
+}

@@ -1,0 +1,50 @@
+//! A node's template, every parameter in its place.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::duration::parse_timeout;
+use crate::step::{self, Step};
+
+/// A template as Argo hands it out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Template(pub Value);
+
+/// What a template of ours asks for, found to be valid.
+#[derive(Debug)]
+pub struct Task {
+    /// What to do.
+    pub step: Step,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+impl Template {
+    /// What is under `plugin.buildkit`, or nothing: the template is another plugin's.
+    pub fn step(&self) -> Option<&Value> {
+        self.0.get("plugin")?.get("buildkit")
+    }
+
+    /// The output parameters that it declares.
+    pub fn declared(&self) -> Vec<String> {
+        let parameters = self.0.pointer("/outputs/parameters").and_then(Value::as_array);
+        let name = |p: &Value| p.get("name").and_then(Value::as_str).map(str::to_owned);
+        parameters.into_iter().flatten().filter_map(name).collect()
+    }
+
+    /// The step `body`, which may take `default_timeout` where the template has no `timeout`; or what is wrong with it.
+    pub fn task(&self, body: &Value, default_timeout: Duration) -> Result<Task, String> {
+        let step = step::parse(body).map_err(|e| e.to_string())?;
+        step.check_declared(&self.declared()).map_err(|e| e.to_string())?;
+        let limit = self.timeout().map_or(Ok(default_timeout), parse_timeout)?;
+        Ok(Task { step, limit })
+    }
+
+    /// The `timeout`, as it is written; `""` counts as none.
+    fn timeout(&self) -> Option<&str> {
+        self.0.get("timeout").and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+}
