@@ -43,13 +43,22 @@ pub struct Workflow {
     pub uid: String,
 }
 
+/// What a step's builds are called at buildkitd: after a restart, the same step has the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The name.
+    pub name: String,
+    /// Whether a later step may have the same name, as a node that is retried by hand has: then a failure that
+    /// buildkitd remembers is no answer, and the build is tried again.
+    pub reused: bool,
+}
+
 /// What a step is given beside its own fields.
 pub struct Errand {
     /// Whose step it is.
     pub workflow: Workflow,
-    /// What its builds are called at buildkitd: the same step has the same one after a restart. Without one
-    /// nothing is resumed.
-    pub reference: Option<String>,
+    /// What its builds are called at buildkitd. Without a reference nothing is resumed.
+    pub reference: Option<Reference>,
     /// Where it says what it is doing.
     pub progress: watch::Sender<Progress>,
     /// Passed before a push, and held while it is in flight.
@@ -133,7 +142,7 @@ fn span(kind: Kind, cx: &Cx) -> Span {
         workflow.name = %cx.workflow.name,
         workflow.namespace = %cx.workflow.namespace,
         workflow.uid = %cx.workflow.uid,
-        job = cx.reference,
+        job = cx.job(),
     );
     telemetry::join_workflow(&span, &cx.workflow.uid);
     span

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::aside::Attaching;
-use super::{Errand, Workflow};
+use super::{Errand, Reference, Workflow};
 use crate::git::PushGate;
 use crate::outcome::Outputs;
 use crate::progress::Progress;
@@ -17,7 +17,7 @@ use crate::redact::Redactor;
 pub(super) struct Cx {
     pub(super) workflow: Arc<Workflow>,
     /// What the step's builds are called at buildkitd; nothing where nobody will ask for them again.
-    pub(super) reference: Option<String>,
+    pub(super) reference: Option<Reference>,
     pub(super) gate: Arc<PushGate>,
     /// When the step is given up.
     pub(super) deadline: Instant,
@@ -41,9 +41,17 @@ impl Cx {
 
     /// The surroundings of the step `name`, the `number`th of `count`.
     pub(super) fn inner(&self, name: &str, number: usize, count: usize) -> Self {
-        let reference = self.reference.as_ref().map(|reference| format!("{reference}-{name}"));
+        let reference = self
+            .reference
+            .as_ref()
+            .map(|of_all| Reference { name: format!("{}-{name}", of_all.name), reused: of_all.reused });
         let (step, place) = (Some(name.to_owned()), Some(format!("{name} ({number}/{count})")));
         Self { reference, step, place, aside: Arc::default(), ..self.clone() }
+    }
+
+    /// What its builds are called at buildkitd.
+    pub(super) fn job(&self) -> Option<&str> {
+        self.reference.as_ref().map(|reference| reference.name.as_str())
     }
 
     pub(super) fn is_outermost(&self) -> bool {

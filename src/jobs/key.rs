@@ -5,15 +5,13 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a job is known by. Argo sends no node id, so it is derived from the workflow's uid and the
-/// resolved template; it also names the BuildKit solve, so that a restarted sidecar finds its build again.
-///
-/// A retry is a new job as soon as the template contains its number (`{{retries}}`).
+/// What a job is known by; it also names the BuildKit solve, so that a restarted process finds its build again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobKey(String);
 
 impl JobKey {
-    /// The key of `template` in the workflow `uid`. The order of the template's keys does not matter:
+    /// The key of `template` in the workflow `uid`, where Argo sends no node id: a retry is a new job as soon as the template
+    /// contains its number (`{{retries}}`). The order of the template's keys does not matter:
     /// `serde_json` keeps objects sorted (a test pins that).
     pub fn derive(uid: &str, template: &Value) -> Self {
         let digest = Sha256::new()
@@ -21,6 +19,18 @@ impl JobKey {
             .chain_update(uid)
             .chain_update([0])
             .chain_update(template.to_string())
+            .finalize();
+        Self(hex::encode(&digest[..16]))
+    }
+
+    /// The key of the node `id` of the workflow `uid`, where Argo says which node a template is for. A retry of its own is
+    /// another node; one by hand (`argo retry`) is the same node again.
+    pub fn of_node(uid: &str, id: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(b"argo-buildkit node 1\0")
+            .chain_update(uid)
+            .chain_update([0])
+            .chain_update(id)
             .finalize();
         Self(hex::encode(&digest[..16]))
     }

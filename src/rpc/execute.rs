@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Door;
 use super::wire::{Reply, Request};
 use crate::argo::NodeResult;
-use crate::engine::{Errand, Workflow};
+use crate::engine::{Errand, Reference, Workflow};
 use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
 
 /// The shortest and the longest wait until the agent asks again.
@@ -60,7 +60,9 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
         namespace: metadata.namespace.clone(),
         uid: metadata.uid.clone(),
     };
-    let (engine, reference) = (door.engine.clone(), Some(key.to_string()));
+    // A failure is told again for as long as it is asked for: replies get lost.
+    let reference = Some(Reference { name: key.to_string(), reused: false });
+    let engine = door.engine.clone();
     let held = door.watches.hold(&workflow, key);
     Ok(JobSpec::new(task.limit, async move |job: JobContext| {
         let _held = held;

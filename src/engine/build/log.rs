@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the lines of `build` go.
 pub(super) fn transcript(build: &Build, cx: &Cx) -> Transcript {
-    let (workflow, job) = (cx.workflow.name.clone(), cx.reference.clone());
+    let (workflow, job) = (cx.workflow.name.clone(), cx.job().map(str::to_owned));
     let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
     if place(build).is_some() { told.kept() } else { told }
 }
@@ -70,7 +70,7 @@ pub(super) async fn keep(
         return error;
     }
     let (Some(place), Some(log)) = (place(build), transcript.log()) else { return error };
-    let job = cx.reference.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string());
+    let job = cx.job().map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let artifact = artifact(log, None, inputs, cx);
     let attaching = begin(engine, inputs, place, artifact, Some(format!("log-{job}")));
     let reference = attaching.reference.clone();

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::super::Engine;
 use super::super::context::Cx;
+use super::super::{Engine, Reference};
 use super::inputs::Inputs;
 use super::report;
 use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved, Transcript};
@@ -62,8 +62,11 @@ pub(super) async fn resumable(
 ) -> Result<Built, StepError> {
     let told = |error: BuildError| report::failure(error, cx);
     let name = Name::new(cx, &inputs.sha);
-    let mut attempt = match cx.reference {
-        Some(_) => newest(engine, cx, &name, 1).await.map_err(told)?,
+    let mut attempt = match &cx.reference {
+        Some(Reference { reused, .. }) => {
+            let taken = |known: &Recalled| !reused || !matches!(known, Recalled::Failed(_));
+            newest(engine, cx, &name, 1, taken).await.map_err(told)?
+        }
         // Nobody can have begun a build whose name is new.
         None => Attempt { number: 1, known: Recalled::NotFound },
     };
@@ -86,13 +89,19 @@ pub(super) async fn resumable(
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
-        attempt = newest(engine, cx, &name, attempt.number).await.map_err(told)?;
+        attempt = newest(engine, cx, &name, attempt.number, |_| true).await.map_err(told)?;
     }
     Err(broken.map_or_else(cut_off, told))
 }
 
-/// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on.
-async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Result<Attempt, BuildError> {
+/// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on, whose end may be `taken`.
+async fn newest(
+    engine: &Engine,
+    cx: &Cx,
+    name: &Name,
+    mut number: u32,
+    taken: impl Fn(&Recalled) -> bool,
+) -> Result<Attempt, BuildError> {
     loop {
         let name = name.of(number);
         let recall = || engine.buildkit.recall(&name);
@@ -101,7 +110,7 @@ async fn newest(engine: &Engine, cx: &Cx, name: &Name, mut number: u32) -> Resul
             matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
         };
         let known = recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await?;
-        if !may_be_redone(&known) {
+        if !may_be_redone(&known) && taken(&known) {
             return Ok(Attempt { number, known });
         }
         number += 1;
@@ -116,7 +125,7 @@ impl Name {
     fn new(cx: &Cx, sha: &str) -> Self {
         let commit = sha.get(..12).unwrap_or(sha);
         Self(match &cx.reference {
-            Some(reference) => format!("{reference}.{commit}"),
+            Some(reference) => format!("{}.{commit}", reference.name),
             None => Uuid::new_v4().to_string(),
         })
     }
