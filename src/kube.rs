@@ -2,8 +2,10 @@
 //! terminal. Nothing is connected to before something asks.
 
 mod access;
+
 mod follow;
 mod objects;
+mod rounds;
 mod secrets;
 mod workflows;
 
@@ -16,6 +18,7 @@ use tokio::sync::OnceCell;
 pub use access::{Account, Right};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use objects::{By, ReadError};
+pub use rounds::Rounds;
 pub use secrets::{Secret, SecretError, Secrets};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 

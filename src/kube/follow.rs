@@ -2,8 +2,11 @@
 //! templates to its agent.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::api::{ListParams, Object, ObjectMeta, WatchEvent, WatchParams};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -26,12 +29,16 @@ pub struct TaskSet {
 }
 
 /// What a Workflow says at one moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WorkflowState {
     /// Its uid.
     pub uid: Option<String>,
     /// How it is being ended, if it is.
     pub shutdown: Option<Shutdown>,
+    /// It has ended.
+    pub ended: bool,
+    /// When its time is up, and how long that is.
+    pub deadline: Option<(Timestamp, Duration)>,
     /// Its nodes by id. Empty where Argo has compressed or offloaded them.
     pub nodes: BTreeMap<String, NodePlace>,
 }
@@ -57,6 +64,8 @@ pub struct NodePlace {
     /// The node whose template it is a part of; empty at the top.
     #[serde(rename = "boundaryID")]
     pub boundary: String,
+    /// When it began.
+    pub started_at: Option<Time>,
 }
 
 /// Why a workflow cannot be watched, now.
@@ -99,14 +108,21 @@ struct TaskSetSpec {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[serde(rename_all = "camelCase")]
 struct WorkflowSpec {
     shutdown: Option<Shutdown>,
+    /// A number of seconds.
+    active_deadline_seconds: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Status {
     nodes: BTreeMap<String, NodePlace>,
+    started_at: Option<Time>,
+    finished_at: Option<Time>,
+    /// The spec of a workflow that is made of a WorkflowTemplate, under its own.
+    stored_workflow_template_spec: Option<WorkflowSpec>,
 }
 
 impl Cluster {
@@ -194,10 +210,17 @@ impl From<Read<TaskSetSpec>> for TaskSet {
 
 impl From<Read<WorkflowSpec>> for WorkflowState {
     fn from(object: Read<WorkflowSpec>) -> Self {
+        let status = object.status.unwrap_or_default();
+        let stored = status.stored_workflow_template_spec.and_then(|spec| spec.active_deadline_seconds);
+        let limit = object.spec.active_deadline_seconds.or(stored).map(Duration::from_secs);
+        let deadline = limit.zip(status.started_at);
+        let deadline = deadline.and_then(|(limit, began)| Some((began.0.checked_add(limit).ok()?, limit)));
         Self {
             uid: object.metadata.uid,
             shutdown: object.spec.shutdown,
-            nodes: object.status.map(|status| status.nodes).unwrap_or_default(),
+            ended: status.finished_at.is_some(),
+            deadline,
+            nodes: status.nodes,
         }
     }
 }

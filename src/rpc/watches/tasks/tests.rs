@@ -17,9 +17,13 @@ fn another() -> TaskSet {
 
 /// A Workflow that is shut down so, with these nodes: id, name, boundary.
 fn workflow(shutdown: Option<Shutdown>, nodes: &[(&str, &str, &str)]) -> WorkflowState {
-    let place = |name: &str, boundary: &str| NodePlace { name: name.into(), boundary: boundary.into() };
+    let place = |name: &str, boundary: &str| NodePlace {
+        name: name.into(),
+        boundary: boundary.into(),
+        ..NodePlace::default()
+    };
     let nodes = nodes.iter().map(|(id, name, boundary)| ((*id).to_owned(), place(name, boundary))).collect();
-    WorkflowState { uid: Some(UID.into()), shutdown, nodes }
+    WorkflowState { uid: Some(UID.into()), shutdown, nodes, ..WorkflowState::default() }
 }
 
 /// What is withdrawn at each of these sights of a WorkflowTaskSet.
