@@ -6,7 +6,10 @@ mod access;
 mod follow;
 mod objects;
 mod rounds;
+mod punctual;
+mod report;
 mod secrets;
+mod task_sets;
 mod workflows;
 
 use std::sync::Arc;
@@ -19,7 +22,9 @@ pub use access::{Account, Right};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use objects::{By, ReadError};
 pub use rounds::Rounds;
+pub use report::{Form, ReportError, Reported, TaskResult};
 pub use secrets::{Secret, SecretError, Secrets};
+pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 
 /// A kind of Argo's: of Workflows' and of CD's alike.

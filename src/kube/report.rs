@@ -1,0 +1,197 @@
+//! What our agent tells Argo of its tasks. An unguarded report that comes late brings failed nodes back to life, or
+//! finishes a workflow that was made anew by the same name: so each says what it believes, and is refused otherwise.
+
+mod form;
+
+use std::time::Duration;
+
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::task_sets::{TaskSetId, TaskSetObject, completed};
+use super::{Cluster, NoCluster, argo};
+use crate::outcome::chain;
+
+pub use form::Form;
+
+/// How long one request may take. The API server itself gives up a patch after 34 s; what is slower than this is away.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Each further attempt is after another's first report of the same set, or the controller's clearing of them.
+const ATTEMPTS: usize = 4;
+
+/// One node's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskResult {
+    /// The node's id.
+    pub id: String,
+    /// The `plugin` object of its template, as it was seen: the report is for that task and no other.
+    pub guard: Value,
+    /// Argo's NodeResult.
+    pub result: Value,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// The set's version by now.
+    pub resource_version: String,
+    /// What the next report of it heeds.
+    pub form: Form,
+    /// The nodes whose results Argo no longer waits for. Nothing was written of them.
+    pub withdrawn: Vec<String>,
+}
+
+/// Why nothing of a report was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The set is gone, or is another by the same name: forget it.
+    #[error("WorkflowTaskSet `{}` of namespace `{}` is gone", set.name, set.namespace)]
+    Gone {
+        /// Which.
+        set: TaskSetId,
+    },
+    /// Too large for the API server or etcd: report a smaller result. With several, one of them may be too large, or
+    /// all together: report each alone.
+    #[error(
+        "reporting to WorkflowTaskSet `{}` in namespace `{}`: the result is too large for the cluster: {reason}",
+        set.name, set.namespace
+    )]
+    TooLarge {
+        /// Which.
+        set: TaskSetId,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server does not take it although Argo waits for it, as where the result breaks the CRD's schema: report
+    /// something else.
+    #[error("the API server refuses the report to WorkflowTaskSet `{}` in namespace `{}`: {reason}", set.name, set.namespace)]
+    Refused {
+        /// Which.
+        set: TaskSetId,
+        /// What the server said.
+        reason: String,
+    },
+    /// RBAC refuses the agent's account: try again, slowly.
+    #[error(
+        "reporting to WorkflowTaskSets in namespace `{namespace}` is forbidden to the agent's ServiceAccount; grant it \
+         patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)"
+    )]
+    Forbidden {
+        /// The namespace.
+        namespace: String,
+    },
+    /// There is no API server to ask: try again.
+    #[error(transparent)]
+    NoCluster(#[from] NoCluster),
+    /// The API server failed: try again. The report may have been written nevertheless; writing it again changes nothing.
+    #[error("reporting to WorkflowTaskSet `{}` in namespace `{}` failed: {reason}", set.name, set.namespace)]
+    Unavailable {
+        /// Which.
+        set: TaskSetId,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl Cluster {
+    /// Writes `results` into the set's status, all at once, but for those that Argo does not wait for any longer. With
+    /// the `form` that was seen last it takes one request; with an old one, two more.
+    pub async fn report(
+        &self,
+        set: &TaskSetId,
+        form: &Form,
+        results: &[TaskResult],
+    ) -> Result<Reported, ReportError> {
+        let client = self.client().await?;
+        let api = Api::namespaced_with(client, &set.namespace, &argo("WorkflowTaskSet"));
+        Reporting { api, set }.deliver(form.clone(), results).await
+    }
+}
+
+struct Reporting<'a> {
+    api: Api<TaskSetObject>,
+    set: &'a TaskSetId,
+}
+
+impl Reporting<'_> {
+    async fn deliver(&self, mut form: Form, results: &[TaskResult]) -> Result<Reported, ReportError> {
+        let mut wanted: Vec<_> = results.iter().collect();
+        let mut refusal = String::new();
+        for _ in 0..ATTEMPTS {
+            match self.patch(&form.operations(&self.set.uid, &wanted)).await? {
+                Ok(object) => return Ok(self.reported(&object, results, &wanted)),
+                Err(reason) => refusal = reason,
+            }
+            let now = self.look().await?;
+            wanted.retain(|result| waits(&now, result));
+            form = Form::of(&now);
+            if wanted.is_empty() {
+                return Ok(self.reported(&now, results, &wanted));
+            }
+        }
+        Err(ReportError::Refused { set: self.set.clone(), reason: refusal })
+    }
+
+    fn reported(&self, now: &TaskSetObject, results: &[TaskResult], written: &[&TaskResult]) -> Reported {
+        let withdrawn = results.iter().filter(|result| !written.contains(result));
+        Reported {
+            resource_version: now.metadata.resource_version.clone().unwrap_or_default(),
+            form: Form::of(now),
+            withdrawn: withdrawn.map(|result| result.id.clone()).collect(),
+        }
+    }
+
+    /// The set as it is. A refusal does not say which test failed, and the right to `get` is not asked for: a patch
+    /// that only tests changes nothing, and is answered with the object.
+    async fn look(&self) -> Result<TaskSetObject, ReportError> {
+        let only = [form::test("/metadata/uid", &json!(self.set.uid))];
+        self.patch(&only).await?.map_err(|_| ReportError::Gone { set: self.set.clone() })
+    }
+
+    /// The object after the patch, or why the server refuses it.
+    async fn patch(&self, operations: &[Value]) -> Result<Result<TaskSetObject, String>, ReportError> {
+        let patch = serde_json::from_value(json!(operations)).map(Patch::Json::<()>);
+        let patch = patch.map_err(|e| self.unavailable(e.to_string()))?;
+        let parameters = PatchParams::default();
+        let answer = self.api.patch_status(&self.set.name, &parameters, &patch);
+        match tokio::time::timeout(LIMIT, answer).await {
+            Ok(Ok(object)) => Ok(Ok(object)),
+            Ok(Err(error)) => self.sort(error).map(Err),
+            Err(_) => Err(self.unavailable(format!("no answer within {} s", LIMIT.as_secs()))),
+        }
+    }
+
+    /// The server's reason if it refuses what the patch says, or the error.
+    fn sort(&self, error: kube::Error) -> Result<String, ReportError> {
+        let kube::Error::Api(status) = error else {
+            return Err(self.unavailable(chain(&error)));
+        };
+        let (set, reason) = (self.set.clone(), status.message.clone());
+        match status.code {
+            // 409: others changed the object as often as the server tried.
+            409 | 422 => Ok(reason),
+            403 => Err(ReportError::Forbidden { namespace: set.namespace }),
+            404 => Err(ReportError::Gone { set }),
+            413 => Err(ReportError::TooLarge { set, reason }),
+            500 if is_size(&reason) => Err(ReportError::TooLarge { set, reason }),
+            _ => Err(self.unavailable(reason)),
+        }
+    }
+
+    fn unavailable(&self, reason: String) -> ReportError {
+        ReportError::Unavailable { set: self.set.clone(), reason }
+    }
+}
+
+/// Whether Argo waits for this result.
+fn waits(now: &TaskSetObject, result: &TaskResult) -> bool {
+    !completed(&now.metadata)
+        && now.spec.tasks.get(&result.id).is_some_and(|template| template["plugin"] == result.guard)
+}
+
+/// etcd's refusal of a request, or its client's.
+fn is_size(reason: &str) -> bool {
+    reason.contains("request is too large") || reason.contains("message larger than max")
+}

@@ -1,0 +1,169 @@
+//! The WorkflowTaskSets of many workflows: in each Argo hands templates to its agents, and hears of them.
+
+mod object;
+mod part;
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use serde_json::Value;
+
+use super::report::Form;
+use super::{Cluster, NoCluster};
+use part::Watching;
+
+pub(super) use object::{COMPLETED, TaskSetObject, completed, label};
+
+/// Whose WorkflowTaskSets are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of the whole cluster.
+    All,
+    /// Those of some namespaces; each has a watch of its own.
+    Namespaces(Vec<String>),
+}
+
+/// What one watch covers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// All namespaces.
+    All,
+    /// One of them.
+    Namespace(String),
+}
+
+/// Which WorkflowTaskSets are watched, and what of them is told.
+#[derive(Debug, Clone)]
+pub struct TaskSetsOptions {
+    /// Where they lie.
+    pub scope: Scope,
+    /// The controller that they are of, where there are several.
+    pub instance_id: Option<String>,
+    /// The key of the templates that are ours.
+    pub plugin: &'static str,
+    /// How many are listed at a time.
+    pub page: u32,
+}
+
+/// Which WorkflowTaskSet: one that is made again by the same name is another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskSetId {
+    /// Its namespace, which is the workflow's.
+    pub namespace: String,
+    /// Its name, which is the workflow's.
+    pub name: String,
+    /// Its own uid.
+    pub uid: String,
+}
+
+/// What a WorkflowTaskSet says at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskSetState {
+    /// Which it is.
+    pub id: TaskSetId,
+    /// The uid of the workflow that owns it; empty if none does.
+    pub workflow: String,
+    /// When it was created, to the second.
+    pub created: Option<jiff::Timestamp>,
+    /// Its version.
+    pub resource_version: String,
+    /// The workflow has ended: nobody waits for the tasks that are left. The watch leaves such sets out.
+    pub completed: bool,
+    /// The templates that Argo waits for and that are ours, by the id of their node.
+    pub tasks: BTreeMap<String, Value>,
+    /// The phases that were reported of them and that Argo has not taken yet.
+    pub phases: BTreeMap<String, String>,
+    /// What a report must heed.
+    pub form: Form,
+}
+
+/// What a watch tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskSetEvent {
+    /// All of this part will be told anew. Another may follow before [`TaskSetEvent::Listed`], where listing failed.
+    Relisting(Part),
+    /// It is there, or has changed; ours may be none of its tasks.
+    Seen(Box<TaskSetState>),
+    /// What of this part was not seen since the last [`TaskSetEvent::Relisting`] is gone.
+    Listed(Part),
+    /// It was deleted, or its workflow has ended. If that is retried, it is seen again.
+    Gone(TaskSetId),
+}
+
+/// Why a part is not watched, now.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskSetsError {
+    /// RBAC refuses the agent's account.
+    #[error(
+        "watching `workflowtasksets` {part} is forbidden to the agent's ServiceAccount; grant it list and watch on \
+         `workflowtasksets` of API group argoproj.io ({})", part.role()
+    )]
+    Forbidden {
+        /// What was to be watched.
+        part: Part,
+    },
+    /// There is no API server to ask.
+    #[error(transparent)]
+    NoCluster(#[from] NoCluster),
+    /// The API server failed, or ended the watch with an error.
+    #[error("watching `workflowtasksets` {part} failed: {reason}")]
+    Unavailable {
+        /// What was to be watched.
+        part: Part,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl Cluster {
+    /// What the WorkflowTaskSets of `options` say, from a list of all and whenever one changes. It never ends: an
+    /// error is told once it happens, and what it cut off is tried again after a pause.
+    pub fn watch_task_sets(
+        &self,
+        options: &TaskSetsOptions,
+    ) -> BoxStream<'static, Result<TaskSetEvent, TaskSetsError>> {
+        let parts = options.scope.parts().into_iter();
+        let watches = parts.map(|part| Watching::new(self.clone(), part, options).stream().boxed());
+        stream::select_all(watches).boxed()
+    }
+}
+
+impl TaskSetsOptions {
+    /// A page of usual sets (5 kB each) is 500 kB; one of the largest that etcd takes, 150 MB, for a moment.
+    pub const PAGE: u32 = 100;
+}
+
+impl Scope {
+    fn parts(&self) -> Vec<Part> {
+        match self {
+            Self::All => vec![Part::All],
+            Self::Namespaces(names) => names.iter().cloned().map(Part::Namespace).collect(),
+        }
+    }
+}
+
+impl Part {
+    /// Whether `id` lies in it.
+    pub fn holds(&self, id: &TaskSetId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespace(name) => *name == id.namespace,
+        }
+    }
+
+    fn role(&self) -> &'static str {
+        match self {
+            Self::All => "a ClusterRole",
+            Self::Namespace(_) => "a Role in that namespace",
+        }
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("in all namespaces"),
+            Self::Namespace(name) => write!(f, "in namespace `{name}`"),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The watch of one part, for ever.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use kube::Api;
+use kube::runtime::watcher::{self, Config, Event, watcher};
+
+use super::object::{COMPLETED, TaskSetObject};
+use super::{Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
+use crate::kube::{Cluster, argo};
+use crate::outcome::chain;
+
+/// The API server ends a watch after this, in seconds, and it is taken up again where it was. A connection that died in
+/// silence is noticed 5 s later: until then, nothing is seen to change.
+const WATCH: u32 = 60;
+
+/// A list, or one page of it, is the slowest answer that is waited for.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Jittered, and doubled from failure to failure: namespaces' watches fail together.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(Duration::from_secs(5))
+    .without_max_times()
+    .with_jitter();
+
+type Events = BoxStream<'static, watcher::Result<Event<TaskSetObject>>>;
+
+pub(super) struct Watching {
+    cluster: Cluster,
+    part: Part,
+    config: Config,
+    plugin: &'static str,
+    /// Nothing before the first list, or when the watch must begin with a list again.
+    events: Option<Events>,
+    pause: Option<Duration>,
+    pauses: ExponentialBackoff,
+    /// A list has begun and not ended.
+    listing: bool,
+}
+
+impl Watching {
+    pub(super) fn new(cluster: Cluster, part: Part, options: &TaskSetsOptions) -> Self {
+        let mut labels = format!("{COMPLETED}!=true");
+        if let Some(id) = &options.instance_id {
+            labels = format!("{labels},workflows.argoproj.io/controller-instanceid={id}");
+        }
+        let config = Config::default().labels(&labels).page_size(options.page).timeout(WATCH);
+        let (plugin, pauses) = (options.plugin, PAUSES.build());
+        Self { cluster, part, config, plugin, events: None, pause: None, pauses, listing: false }
+    }
+
+    pub(super) fn stream(self) -> impl Stream<Item = Result<TaskSetEvent, TaskSetsError>> + Send {
+        stream::unfold(self, async |mut watching| {
+            let event = watching.next().await;
+            Some((event, watching))
+        })
+    }
+
+    async fn next(&mut self) -> Result<TaskSetEvent, TaskSetsError> {
+        if let Some(pause) = self.pause.take() {
+            tokio::time::sleep(pause).await;
+        }
+        let told = self.tell().await;
+        match &told {
+            // Told before the list is asked for: it says nothing of the API server.
+            Ok(TaskSetEvent::Relisting(_)) => {}
+            Ok(_) => self.pauses = PAUSES.build(),
+            Err(_) => self.pause = self.pauses.next(),
+        }
+        told
+    }
+
+    async fn tell(&mut self) -> Result<TaskSetEvent, TaskSetsError> {
+        let mut events = match self.events.take() {
+            Some(events) => events,
+            None => self.begin().await?,
+        };
+        let limit = if self.listing { 2 * ANSWER } else { Duration::MAX };
+        let Ok(event) = tokio::time::timeout(limit, events.next()).await else {
+            return Err(self.unavailable(format!("listing stalled for {} s", limit.as_secs())));
+        };
+        match event {
+            Some(Ok(event)) => {
+                self.events = Some(events);
+                Ok(self.translate(event))
+            }
+            Some(Err(error)) => {
+                self.events = (!must_list(&error)).then_some(events);
+                Err(self.explain(&error))
+            }
+            None => Err(self.unavailable("it ended".to_owned())),
+        }
+    }
+
+    async fn begin(&mut self) -> Result<Events, TaskSetsError> {
+        let client = self.cluster.punctual(ANSWER).await?;
+        let kind = argo("WorkflowTaskSet");
+        let api = match &self.part {
+            Part::All => Api::all_with(client, &kind),
+            Part::Namespace(name) => Api::namespaced_with(client, name, &kind),
+        };
+        self.listing = false;
+        Ok(watcher(api, self.config.clone()).boxed())
+    }
+
+    fn translate(&mut self, event: Event<TaskSetObject>) -> TaskSetEvent {
+        match event {
+            Event::Init => {
+                self.listing = true;
+                TaskSetEvent::Relisting(self.part.clone())
+            }
+            Event::InitDone => {
+                self.listing = false;
+                TaskSetEvent::Listed(self.part.clone())
+            }
+            Event::InitApply(object) | Event::Apply(object) => {
+                TaskSetEvent::Seen(Box::new(TaskSetState::read(object, self.plugin)))
+            }
+            Event::Delete(object) => TaskSetEvent::Gone(TaskSetId::of(&object.metadata)),
+        }
+    }
+
+    fn explain(&self, error: &watcher::Error) -> TaskSetsError {
+        match code(error) {
+            Some(403) => TaskSetsError::Forbidden { part: self.part.clone() },
+            _ => self.unavailable(chain(error)),
+        }
+    }
+
+    fn unavailable(&self, reason: String) -> TaskSetsError {
+        TaskSetsError::Unavailable { part: self.part.clone(), reason }
+    }
+}
+
+/// Whether the watcher would go on from a version that the server no longer has or does not have yet (a restored etcd),
+/// or past an event that could not be read. It lists by itself only when it is told of the first within a watch.
+fn must_list(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::WatchStartFailed(_) => matches!(code(error), Some(410 | 504)),
+        watcher::Error::WatchFailed(kube::Error::SerdeError(_)) => true,
+        _ => false,
+    }
+}
+
+fn code(error: &watcher::Error) -> Option<u16> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => Some(status.code),
+        _ => None,
+    }
+}
