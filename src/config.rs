@@ -144,9 +144,11 @@ impl Serve {
     pub fn limits(&self) -> Limits {
         Limits {
             running: self.max_running,
+            // One workflow's steps: no groups.
+            per_group: self.max_running,
             kept: self.keep_finished,
             kept_bytes: self.keep_finished_bytes,
-            lease: self.poll_lease,
+            lease: Some(self.poll_lease),
         }
     }
 }

@@ -6,9 +6,10 @@
 
 mod job;
 mod key;
+mod queue;
 mod table;
 
-pub use job::{Ending, JobContext, JobSpec, JobState, Phase, View};
+pub use job::{Ending, JobContext, JobSpec, JobState, Phase, Place, View};
 pub use key::JobKey;
 pub use table::{Draining, JobTable, Limits};
 

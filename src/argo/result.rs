@@ -57,7 +57,8 @@ impl NodeResult {
     pub fn of(view: &View, declared: &[String]) -> Self {
         match &view.phase {
             Phase::Queued(place) => {
-                let message = format!("waiting for a free slot, number {place} in the queue");
+                let whose = if place.of_group { " of its namespace's" } else { "" };
+                let message = format!("waiting for a free slot{whose}, number {} in the queue", place.number);
                 Self::ongoing(NodePhase::Pending, message)
             }
             Phase::Running(progress) => Self::ongoing(NodePhase::Running, progress.line(view.elapsed)),

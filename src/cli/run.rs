@@ -31,7 +31,7 @@ const INTERRUPTED: u8 = 130;
 const DRAIN: Duration = Duration::from_secs(25);
 
 /// One job, which nobody polls.
-const ONE: Limits = Limits { running: 1, kept: 1, kept_bytes: 0, lease: Duration::MAX };
+const ONE: Limits = Limits { running: 1, per_group: 1, kept: 1, kept_bytes: 0, lease: None };
 
 #[derive(Debug, Args)]
 pub(super) struct Command {

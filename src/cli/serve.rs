@@ -30,7 +30,7 @@ impl Command {
         let signalled = shutdown::signalled().context("setting signal handlers")?;
         let token = self.token()?;
         let metrics = Arc::new(Metrics::new());
-        let jobs = JobTable::new(self.serve.limits());
+        let jobs = JobTable::counted(self.serve.limits(), metrics.clone());
         let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
         let door = Door {
             jobs: jobs.clone(),

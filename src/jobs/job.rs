@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::queue::{Group, Ticket};
 use crate::duration::elapsed_text;
 use crate::git::PushGate;
 use crate::outcome::{Fault, StepError, Success};
@@ -27,6 +28,7 @@ pub type Ending = Result<Success, StepError>;
 pub struct JobSpec {
     work: Work,
     limit: Duration,
+    pub(super) group: Group,
 }
 
 impl JobSpec {
@@ -35,7 +37,13 @@ impl JobSpec {
     where
         F: Future<Output = Ending> + Send + 'static,
     {
-        Self { work: Box::new(|context| work(context).boxed()), limit }
+        Self { work: Box::new(|context| work(context).boxed()), limit, group: Group::from("") }
+    }
+
+    /// The same as one of `group`, which shares a cap and takes turns with the others. By default all are of one.
+    #[must_use]
+    pub fn of_group(self, group: &str) -> Self {
+        Self { group: Group::from(group), ..self }
     }
 }
 
@@ -72,12 +80,21 @@ pub struct View {
 /// A job's state, with what a poll wants to know about it.
 #[derive(Debug, Clone)]
 pub enum Phase {
-    /// The n-th in the queue, from 1.
-    Queued(usize),
+    /// It waits for a slot.
+    Queued(Place),
     /// What it is doing.
     Running(Progress),
     /// How it ended.
     Done(Arc<Ending>),
+}
+
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The n-th, from 1: so many would have started with it, were slot after slot given out in order.
+    pub number: usize,
+    /// It waits for its group's own cap, and `number` is its place in its group's line.
+    pub of_group: bool,
 }
 
 /// Why a job is stopped before its end.
@@ -116,6 +133,7 @@ impl Stop {
 /// A job in the table.
 pub(super) struct Job {
     pub(super) accepted: Instant,
+    pub(super) ticket: Ticket,
     state: watch::Sender<JobState>,
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
@@ -125,10 +143,11 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(ticket: Ticket) -> Self {
         let now = Instant::now();
         Self {
             accepted: now,
+            ticket,
             state: watch::Sender::new(JobState::Queued),
             progress: watch::Sender::new(Progress::default()),
             stop: CancellationToken::new(),
@@ -172,13 +191,14 @@ impl Job {
         !self.has_ended() && !self.stop.is_cancelled()
     }
 
-    /// Ends the job for `cause`, unless it has ended or is already being stopped.
-    pub(super) fn stop(&self, cause: Stop) {
-        if self.has_ended() {
-            return;
+    /// Ends the job for `cause`, unless it has ended or is already being stopped. Says whether it does.
+    pub(super) fn stop(&self, cause: Stop) -> bool {
+        let goes_on = self.goes_on();
+        if goes_on {
+            locked(&self.cause).get_or_insert(cause);
+            self.stop.cancel();
         }
-        locked(&self.cause).get_or_insert(cause);
-        self.stop.cancel();
+        goes_on
     }
 
     /// The job has a slot.
@@ -191,24 +211,39 @@ impl Job {
         self.state.send_replace(JobState::Done(Arc::new(ending)));
     }
 
-    /// Waits for the slot, then works until the end, the limit, or a stop, whichever is first.
-    pub(super) async fn run<Slot>(&self, spec: JobSpec, slot: impl Future<Output = Slot>) -> Ending {
+    /// Waits for a slot and for the end of the job `before` it, then works until the end, the limit, or a stop,
+    /// whichever is first.
+    pub(super) async fn run(&self, spec: JobSpec, before: Option<Arc<Self>>) -> Ending {
         let deadline = self.accepted + spec.limit;
         let limit = tokio::time::sleep_until(deadline);
         tokio::pin!(limit);
         let stopped = async {
             tokio::select! {
-                () = &mut limit => self.stop(Stop::TimedOut(spec.limit)),
+                () = &mut limit => { self.stop(Stop::TimedOut(spec.limit)); }
                 () = self.stop.cancelled() => {}
             }
         };
         tokio::pin!(stopped);
-        let _slot = tokio::select! {
-            biased;
-            () = &mut stopped => return Err(self.stopped_error("waiting in the queue")),
-            slot = slot => slot,
+        let alone = async || {
+            if let Some(before) = &before {
+                before.left_state(|state| !matches!(state, JobState::Done(_))).await;
+            }
         };
-        self.begin();
+        let slot = async {
+            self.left_state(|state| matches!(state, JobState::Queued)).await;
+            alone().await;
+        };
+        let stopped_early = tokio::select! {
+            biased;
+            () = &mut stopped => true,
+            () = slot => false,
+        };
+        if stopped_early {
+            // Whoever comes next with this key waits for this job alone.
+            alone().await;
+            return Err(self.stopped_error("waiting in the queue"));
+        }
+        drop(before);
         let (progress, gate) = (self.progress.clone(), self.gate.clone());
         let context = JobContext { progress, gate, deadline };
         let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
@@ -226,6 +261,12 @@ impl Job {
             ended = &mut work => ended,
             () = self.gate.idle() => Err(self.stopped_error(&self.progress().now)),
         }
+    }
+
+    /// Waits while the job's state is such.
+    async fn left_state(&self, such: impl Fn(&JobState) -> bool) {
+        // The sender is ours, so there is no error.
+        let _ = self.state.subscribe().wait_for(|state| !such(state)).await;
     }
 
     fn stopped_error(&self, doing: &str) -> StepError {

@@ -1,29 +1,33 @@
-//! The table: single flight, the cap on jobs in flight, retention, leases and the drain.
+//! The table: single flight, who works and who waits, retention, leases and the drain.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::job::{Ending, Job, JobSpec, JobState, Phase, Stop, View, locked};
+use super::job::{Ending, Job, JobSpec, JobState, Phase, Place, Stop, View, locked};
 use super::key::JobKey;
+use super::queue::Queue;
+use crate::metrics::Metrics;
 use crate::outcome::Outputs;
 use crate::progress::Progress;
 
 /// How much the table takes on, and how long it remembers.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Jobs that work at a time; the rest queue, first come, first served.
+    /// Jobs that work at a time; the rest queue.
     pub running: usize,
+    /// Jobs of one group that work at a time. Groups that wait take turns; in a group, first come, first served.
+    pub per_group: usize,
     /// Finished jobs kept for a re-poll.
     pub kept: usize,
     /// Bytes of messages and outputs of finished jobs kept.
     pub kept_bytes: usize,
-    /// A job that nobody asked for in this long is cancelled: its agent is gone.
-    pub lease: Duration,
+    /// A job that nobody asked for in this long is cancelled: its agent is gone. None where nobody asks.
+    pub lease: Option<Duration>,
 }
 
 /// The table is draining: ask the next sidecar.
@@ -37,16 +41,17 @@ pub struct JobTable(Arc<Inner>);
 
 struct Inner {
     limits: Limits,
-    slots: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     entries: Mutex<Entries>,
     tasks: TaskTracker,
     draining: CancellationToken,
 }
 
-#[derive(Default)]
 struct Entries {
     jobs: HashMap<JobKey, Arc<Job>>,
-    queue: VecDeque<JobKey>,
+    /// Forgotten before they ended: of each key the last, which ends after those before it.
+    leaving: HashMap<JobKey, Arc<Job>>,
+    queue: Queue<Arc<Job>>,
     /// Oldest first, each with its size in bytes.
     done: VecDeque<(JobKey, usize)>,
     done_bytes: usize,
@@ -55,15 +60,22 @@ struct Entries {
 impl JobTable {
     /// An empty table.
     pub fn new(limits: Limits) -> Self {
-        let slots = Arc::new(Semaphore::new(limits.running));
+        Self::counted(limits, Arc::default())
+    }
+
+    /// An empty table that tells `metrics` how long its jobs waited.
+    pub fn counted(limits: Limits, metrics: Arc<Metrics>) -> Self {
+        let (lease, queue) = (limits.lease, Queue::new(limits.running, limits.per_group));
         let table = Self(Arc::new(Inner {
             limits,
-            slots,
-            entries: Mutex::default(),
+            metrics,
+            entries: Mutex::new(Entries::new(queue)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
         }));
-        tokio::spawn(reap(Arc::downgrade(&table.0)));
+        if let Some(lease) = lease {
+            tokio::spawn(reap(Arc::downgrade(&table.0), lease));
+        }
         table
     }
 
@@ -76,7 +88,7 @@ impl JobTable {
             return Some(Err(Draining));
         }
         job.touch();
-        Some(Ok(entries.view(key, job)))
+        Some(Ok(entries.view(job)))
     }
 
     /// The job `key`, started as `spec` says if there is none. Of concurrent callers one starts it.
@@ -87,9 +99,27 @@ impl JobTable {
 
     /// Stops the job `key`, which Argo no longer waits for. Says whether there was one to stop.
     pub fn withdraw(&self, key: &JobKey) -> bool {
-        let found = locked(&self.0.entries).jobs.get(key).cloned();
-        let job = found.filter(|job| job.goes_on());
-        job.inspect(|job| job.stop(Stop::Withdrawn)).is_some()
+        self.stop(key, Stop::Withdrawn)
+    }
+
+    /// Stops the job `key`, as its own limit would, for having taken longer than `limit`. Says whether there was one to
+    /// stop.
+    pub fn time_out(&self, key: &JobKey, limit: Duration) -> bool {
+        self.stop(key, Stop::TimedOut(limit))
+    }
+
+    /// Stops the job `key` if it has not ended, and knows nothing of it from now on: whoever asks for `key` again
+    /// starts a new one. That one begins once the work of the old one has ended, with whatever push was in flight: two
+    /// at a time would follow, and end, one another's builds, which are called by the key.
+    pub fn forget(&self, key: &JobKey) {
+        let entries = &mut *locked(&self.0.entries);
+        let Some(job) = entries.jobs.remove(key) else { return };
+        if job.has_ended() {
+            entries.drop_done(key);
+        } else {
+            job.stop(Stop::Withdrawn);
+            entries.leaving.insert(key.clone(), job);
+        }
     }
 
     /// A job's state and progress as they change, for a caller that waits instead of polling.
@@ -99,8 +129,7 @@ impl JobTable {
 
     /// How many jobs queue, and how many work.
     pub fn load(&self) -> (usize, usize) {
-        let queued = locked(&self.0.entries).queue.len();
-        (queued, self.0.limits.running - self.0.slots.available_permits())
+        locked(&self.0.entries).queue.load()
     }
 
     /// Whether the table takes no more jobs.
@@ -117,7 +146,9 @@ impl JobTable {
             entries.jobs.values().cloned().collect()
         };
         self.0.tasks.close();
-        jobs.iter().for_each(|job| job.stop(Stop::Draining));
+        for job in &jobs {
+            job.stop(Stop::Draining);
+        }
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
 
@@ -130,65 +161,87 @@ impl JobTable {
         if self.is_draining() {
             return Err(Draining);
         }
-        let job = Arc::new(Job::new());
+        let before = entries.leaving.get(key).cloned();
+        let job = Arc::new(Job::new(entries.queue.ticket(spec.group.clone())));
         entries.jobs.insert(key.clone(), job.clone());
-        let free = self.0.slots.clone().try_acquire_owned().ok().filter(|_| entries.queue.is_empty());
-        match &free {
-            Some(_) => job.begin(),
-            None => entries.queue.push_back(key.clone()),
-        }
+        entries.queue.join(&job.ticket, job.clone());
+        self.0.fill(&mut entries);
         let (inner, key) = (self.0.clone(), key.clone());
         let span = tracing::Span::current();
         self.0.tasks.spawn(tracing::Instrument::instrument(
             async move {
-                let ending = job.run(spec, inner.slot(&key, free)).await;
-                inner.retain(key, &ending);
-                job.finish(ending);
+                let ending = job.run(spec, before).await;
+                inner.ended(key, &job, ending);
             },
             span,
         ));
         Ok(())
     }
+
+    fn stop(&self, key: &JobKey, cause: Stop) -> bool {
+        let found = locked(&self.0.entries).jobs.get(key).cloned();
+        found.is_some_and(|job| job.stop(cause))
+    }
 }
 
 impl Entries {
-    fn view(&self, key: &JobKey, job: &Job) -> View {
-        let place = || self.queue.iter().position(|queued| queued == key).map_or(1, |n| n + 1);
+    fn new(queue: Queue<Arc<Job>>) -> Self {
+        let (jobs, leaving) = (HashMap::new(), HashMap::new());
+        Self { jobs, leaving, queue, done: VecDeque::new(), done_bytes: 0 }
+    }
+
+    fn view(&self, job: &Job) -> View {
+        let first = Place { number: 1, of_group: false };
         let phase = match job.state() {
-            JobState::Queued => Phase::Queued(place()),
+            JobState::Queued => Phase::Queued(self.queue.place(&job.ticket).unwrap_or(first)),
             JobState::Running => Phase::Running(job.progress()),
             JobState::Done(ending) => Phase::Done(ending),
         };
         View { phase, elapsed: job.accepted.elapsed() }
     }
+
+    /// Remembers an ended job, and forgets the oldest ones over the limits, but never this one: whoever
+    /// waits for it has not heard of it yet.
+    fn retain(&mut self, key: JobKey, ending: &Ending, limits: &Limits) {
+        let bytes = size(ending);
+        self.done_bytes += bytes;
+        self.done.push_back((key, bytes));
+        while self.done.len() > 1 && (self.done.len() > limits.kept || self.done_bytes > limits.kept_bytes) {
+            let Some((oldest, bytes)) = self.done.pop_front() else { break };
+            self.done_bytes -= bytes;
+            self.jobs.remove(&oldest);
+        }
+    }
+
+    fn drop_done(&mut self, key: &JobKey) {
+        let place = self.done.iter().position(|(done, _)| done == key);
+        let dropped = place.and_then(|place| self.done.remove(place));
+        self.done_bytes -= dropped.map_or(0, |(_, bytes)| bytes);
+    }
 }
 
 impl Inner {
-    /// The place among the jobs that work that was free at once, or else the next one, out of the queue.
-    async fn slot(&self, key: &JobKey, free: Option<OwnedSemaphorePermit>) -> Option<OwnedSemaphorePermit> {
-        if free.is_some() {
-            return free;
+    /// Starts everybody who may.
+    fn fill(&self, entries: &mut Entries) {
+        while let Some(job) = entries.queue.start() {
+            self.metrics.job_waited(job.accepted.elapsed());
+            job.begin();
         }
-        let slot = self.slots.clone().acquire_owned().await.ok();
-        locked(&self.entries).queue.retain(|queued| queued != key);
-        slot
     }
 
-    /// Remembers an ended job, and forgets the oldest ones over the limits, but never this one: its
-    /// agent has not heard of it yet.
-    fn retain(&self, key: JobKey, ending: &Ending) {
-        let bytes = size(ending);
+    /// The job's work is over: its slot goes to the next, and its ending to whoever asks, unless it was forgotten.
+    fn ended(&self, key: JobKey, job: &Arc<Job>, ending: Ending) {
         let entries = &mut *locked(&self.entries);
-        entries.queue.retain(|queued| queued != &key);
-        entries.done_bytes += bytes;
-        entries.done.push_back((key, bytes));
-        while entries.done.len() > 1
-            && (entries.done.len() > self.limits.kept || entries.done_bytes > self.limits.kept_bytes)
-        {
-            let Some((oldest, bytes)) = entries.done.pop_front() else { break };
-            entries.done_bytes -= bytes;
-            entries.jobs.remove(&oldest);
+        entries.queue.leave(&job.ticket);
+        self.fill(entries);
+        if entries.leaving.get(&key).is_some_and(|leaving| Arc::ptr_eq(leaving, job)) {
+            entries.leaving.remove(&key);
         }
+        if entries.jobs.get(&key).is_some_and(|known| Arc::ptr_eq(known, job)) {
+            entries.retain(key, &ending, &self.limits);
+        }
+        // Under the lock: a job whose ending is kept is never seen at work.
+        job.finish(ending);
     }
 }
 
@@ -201,12 +254,13 @@ fn size(ending: &Ending) -> usize {
 }
 
 /// Stops jobs whose lease has run out, until the table is gone.
-async fn reap(table: std::sync::Weak<Inner>) {
+async fn reap(table: std::sync::Weak<Inner>, lease: Duration) {
     loop {
-        let Some(lease) = table.upgrade().map(|inner| inner.limits.lease) else { return };
         tokio::time::sleep((lease / 4).min(Duration::from_secs(5))).await;
         let Some(inner) = table.upgrade() else { return };
         let jobs: Vec<_> = locked(&inner.entries).jobs.values().cloned().collect();
-        jobs.iter().filter(|job| job.unpolled() > lease).for_each(|job| job.stop(Stop::Abandoned(lease)));
+        for job in jobs.iter().filter(|job| job.unpolled() > lease) {
+            job.stop(Stop::Abandoned(lease));
+        }
     }
 }

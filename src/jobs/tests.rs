@@ -11,8 +11,10 @@ use super::*;
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
 
+mod tenants;
+
 fn limits() -> Limits {
-    Limits { running: 2, kept: 3, kept_bytes: 1000, lease: Duration::from_secs(60) }
+    Limits { running: 2, per_group: 2, kept: 3, kept_bytes: 1000, lease: Some(Duration::from_secs(60)) }
 }
 
 fn key(n: usize) -> JobKey {
@@ -77,7 +79,8 @@ async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
     assert!(
         matches!(
             places[..],
-            [Phase::Running(_), Phase::Running(_), Phase::Queued(1), Phase::Queued(2), Phase::Queued(3)]
+            [Phase::Running(_), Phase::Running(_), Phase::Queued(first), Phase::Queued(second), Phase::Queued(third)]
+                if [first, second, third] == [1, 2, 3].map(|number| Place { number, of_group: false })
         ),
         "{places:?}"
     );
