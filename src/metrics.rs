@@ -101,6 +101,7 @@ pub struct Metrics {
     requests: Family<CodeLabels, Counter>,
     queued: Gauge<u32, std::sync::atomic::AtomicU32>,
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
+    waited: Histogram,
     push_attempts: Counter,
     manifests: Family<ResultLabels, Counter>,
     refreshes: Family<ResultLabels, Counter>,
@@ -137,6 +138,13 @@ impl Metrics {
             ),
             queued: add(&mut registry, "jobs_queued", "Jobs that wait for a slot", Gauge::default()),
             running: add(&mut registry, "jobs_running", "Jobs that work", Gauge::default()),
+            waited: add(
+                &mut registry,
+                "job_queue_seconds",
+                "How long jobs waited for a slot, in seconds",
+                // 5 ms to 22 min.
+                Histogram::new(exponential_buckets(0.005, 4.0, 10)),
+            ),
             push_attempts: add(
                 &mut registry,
                 "git_push_attempts",
@@ -164,6 +172,11 @@ impl Metrics {
         let kind = kind.name();
         self.steps.get_or_create(&StepLabels { kind, outcome: outcome.label() }).inc();
         self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
+    }
+
+    /// A job was given a slot, after so long.
+    pub fn job_waited(&self, waited: Duration) {
+        self.waited.observe(waited.as_secs_f64());
     }
 
     /// A build's vertices, and how many of them the cache had.
