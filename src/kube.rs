@@ -1,13 +1,14 @@
 //! The Kubernetes API, with the rights of this process: its ServiceAccount's in a pod, KUBECONFIG's at a
-//! terminal. Nothing is connected to before something asks.
+//! terminal; or, for a process that serves many namespaces, with those of a namespace's own ServiceAccount. Nothing
+//! is connected to before something asks.
 
 mod access;
-
+mod acting;
 mod follow;
 mod objects;
-mod rounds;
 mod punctual;
 mod report;
+mod rounds;
 mod secrets;
 mod task_sets;
 mod workflows;
@@ -19,10 +20,11 @@ use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
 pub use access::{Account, Right};
+pub use acting::{MayNotAct, Rights};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use objects::{By, ReadError};
-pub use rounds::Rounds;
 pub use report::{Form, ReportError, Reported, TaskResult};
+pub use rounds::Rounds;
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
@@ -34,7 +36,11 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
 
 /// The cluster that the environment names. Clones share one connection.
 #[derive(Clone, Default)]
-pub struct Cluster(Arc<OnceCell<Client>>);
+pub struct Cluster {
+    connection: Arc<OnceCell<Client>>,
+    /// As whom a namespace's work is done, by name; as ourselves without.
+    account: Option<Arc<str>>,
+}
 
 /// The environment names no cluster.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +48,9 @@ pub struct Cluster(Arc<OnceCell<Client>>);
 pub struct NoCluster(String);
 
 impl Cluster {
-    /// A client of its API server.
+    /// A client of its API server, with our own rights.
     pub async fn client(&self) -> Result<Client, NoCluster> {
-        let client = self.0.get_or_try_init(|| async {
+        let client = self.connection.get_or_try_init(|| async {
             let config = Config::infer().await.map_err(|e| NoCluster(e.to_string()))?;
             Client::try_from(config).map_err(|e| NoCluster(e.to_string()))
         });

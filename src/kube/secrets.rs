@@ -1,4 +1,4 @@
-//! Secrets by reference: from the API server with the plugin's ServiceAccount, or, at a terminal and in
+//! Secrets by reference: from the API server with the namespace's ServiceAccount, or, at a terminal and in
 //! tests, from a directory laid out as `DIR/SECRET/KEY`, as kubelet mounts them.
 
 use std::collections::BTreeMap;
@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1 as core;
-use kube::Api;
+use kube::{Api, Client};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::{Cluster, NoCluster};
+use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
 
 /// One Secret: its type (absent when it comes from a directory) and its values.
@@ -99,16 +99,27 @@ pub enum SecretError {
         /// The key.
         key: String,
     },
-    /// RBAC refuses the plugin's ServiceAccount.
+    /// RBAC refuses the account.
     #[error(
-        "reading secret `{name}` in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; \
-         grant it `get` on that secret (a Role with resourceNames: [{name}])"
+        "reading secret `{name}` in namespace `{namespace}` is forbidden to {rights}; \
+         {} `get` on that secret (a Role with resourceNames: [{name}])",
+        rights.grant()
     )]
     Forbidden {
         /// The Secret's name.
         name: String,
         /// The namespace.
         namespace: String,
+        /// Who asked.
+        rights: Rights,
+    },
+    /// RBAC refuses us to act as the account.
+    #[error("reading secret `{name}`: {reason}")]
+    MayNotAct {
+        /// The Secret's name.
+        name: String,
+        /// As whom.
+        reason: MayNotAct,
     },
     /// There is no API server to ask.
     #[error(
@@ -154,7 +165,10 @@ impl Secrets {
     /// The Secret `name` of `namespace`.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
         match self {
-            Self::Cluster(cluster) => from_cluster(cluster, namespace, name).await,
+            Self::Cluster(cluster) => {
+                let client = cluster.client_for(namespace).await.map_err(no_cluster(name))?;
+                from_cluster(client, cluster.rights_for(namespace), namespace, name).await
+            }
             Self::Directory(root) => from_directory(root, name).await,
         }
     }
@@ -163,35 +177,43 @@ impl Secrets {
     pub async fn own(&self, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
-                let no_cluster = |reason| SecretError::NoCluster { name: name.to_owned(), reason };
-                let client = cluster.client().await.map_err(no_cluster)?;
-                from_cluster(cluster, client.default_namespace(), name).await
+                let client = cluster.client().await.map_err(no_cluster(name))?;
+                let namespace = client.default_namespace().to_owned();
+                from_cluster(client, Rights::Own, &namespace, name).await
             }
             Self::Directory(root) => from_directory(root, name).await,
         }
     }
 }
 
-async fn from_cluster(cluster: &Cluster, namespace: &str, name: &str) -> Result<Secret, SecretError> {
-    let no_cluster = |reason| SecretError::NoCluster { name: name.to_owned(), reason };
-    let client = cluster.client().await.map_err(no_cluster)?;
+fn no_cluster(name: &str) -> impl Fn(NoCluster) -> SecretError {
+    move |reason| SecretError::NoCluster { name: name.to_owned(), reason }
+}
+
+async fn from_cluster(
+    client: Client,
+    rights: Rights,
+    namespace: &str,
+    name: &str,
+) -> Result<Secret, SecretError> {
     let found = Api::<core::Secret>::namespaced(client, namespace)
         .get(name)
         .await
-        .map_err(|error| api_error(error, namespace, name))?;
+        .map_err(|error| api_error(error, rights, namespace, name))?;
     let data = found.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect();
     Ok(Secret { name: name.to_owned(), kind: found.type_, data })
 }
 
-fn api_error(error: kube::Error, namespace: &str, name: &str) -> SecretError {
+fn api_error(error: kube::Error, rights: Rights, namespace: &str, name: &str) -> SecretError {
     let name = name.to_owned();
     match error {
         kube::Error::Api(status) if status.code == 404 => {
             SecretError::NotFound { name, place: format!("namespace `{namespace}`") }
         }
-        kube::Error::Api(status) if status.code == 403 => {
-            SecretError::Forbidden { name, namespace: namespace.to_owned() }
-        }
+        kube::Error::Api(status) if status.code == 403 => match rights.not_ours(&status) {
+            Some(reason) => SecretError::MayNotAct { name, reason },
+            None => SecretError::Forbidden { name, namespace: namespace.to_owned(), rights },
+        },
         other => SecretError::Unavailable { name, reason: other.to_string() },
     }
 }

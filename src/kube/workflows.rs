@@ -6,13 +6,14 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::{Cluster, NoCluster};
+use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
 
 /// The Workflows of a namespace.
 pub struct Workflows {
     api: Api<DynamicObject>,
     namespace: String,
+    rights: Rights,
 }
 
 /// What is known of one Workflow.
@@ -53,16 +54,27 @@ pub enum WorkflowsError {
         /// The namespace.
         namespace: String,
     },
-    /// RBAC refuses the plugin's ServiceAccount.
+    /// RBAC refuses the account.
     #[error(
-        "{attempt} in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; grant it `get`, `list` and \
-         `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue"
+        "{attempt} in namespace `{namespace}` is forbidden to {rights}; {} `get`, `list` and \
+         `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue",
+        rights.grant()
     )]
     Forbidden {
         /// What was attempted.
         attempt: String,
         /// The namespace.
         namespace: String,
+        /// Who asked.
+        rights: Rights,
+    },
+    /// RBAC refuses us to act as the account.
+    #[error("{attempt}: {reason}")]
+    MayNotAct {
+        /// What was attempted.
+        attempt: String,
+        /// As whom.
+        reason: MayNotAct,
     },
     /// There is no API server to ask.
     #[error(
@@ -98,13 +110,13 @@ impl WorkflowsError {
 }
 
 impl Cluster {
-    /// The Workflows of `namespace`.
+    /// The Workflows of `namespace`, with its rights.
     pub async fn workflows(&self, namespace: &str) -> Result<Workflows, WorkflowsError> {
         let no_cluster = |reason| WorkflowsError::NoCluster { attempt: "looking for workflows", reason };
-        let client = self.client().await.map_err(no_cluster)?;
+        let client = self.client_for(namespace).await.map_err(no_cluster)?;
         let kind = super::argo("Workflow");
         let api = Api::namespaced_with(client, namespace, &kind);
-        Ok(Workflows { api, namespace: namespace.to_owned() })
+        Ok(Workflows { api, namespace: namespace.to_owned(), rights: self.rights_for(namespace) })
     }
 }
 
@@ -147,9 +159,10 @@ impl Workflows {
     fn failed(&self, error: kube::Error, attempt: String) -> WorkflowsError {
         let namespace = self.namespace.clone();
         match error {
-            kube::Error::Api(status) if status.code == 403 => {
-                WorkflowsError::Forbidden { attempt, namespace }
-            }
+            kube::Error::Api(status) if status.code == 403 => match self.rights.not_ours(&status) {
+                Some(reason) => WorkflowsError::MayNotAct { attempt, reason },
+                None => WorkflowsError::Forbidden { attempt, namespace, rights: self.rights.clone() },
+            },
             other => WorkflowsError::Unavailable { attempt, namespace, reason: other.to_string() },
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &L
         biased;
         // A stop must not make a step that has committed look as if it had not.
         () = cx.gate.closed() => Err("the step was stopped".to_owned()),
-        ended = timeout_at(until, engine.argocd.refresh(application)) => match ended {
+        ended = timeout_at(until, engine.argocd.refresh(&cx.workflow.namespace, application)) => match ended {
             Ok(ended) => ended.map_err(|error| chain(&error)),
             Err(_) => Err("the Kubernetes API did not answer in time; Argo CD will find the commit by itself".to_owned()),
         },
