@@ -101,6 +101,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     TimedOut(Duration),
+    Expired(Duration),
     Abandoned(Duration),
     Withdrawn,
     Draining,
@@ -112,6 +113,11 @@ impl Stop {
             Self::TimedOut(limit) => StepError::user(format!(
                 "the step took longer than its timeout of {}, during: {doing}; \
                  raise the template's `timeout`, or see the log for what was slow",
+                elapsed_text(limit)
+            )),
+            Self::Expired(limit) => StepError::user(format!(
+                "the workflow took longer than its `activeDeadlineSeconds` of {}, during: {doing}; raise it, or see the \
+                 log for what was slow",
                 elapsed_text(limit)
             )),
             Self::Abandoned(lease) => StepError::transient(format!(

@@ -108,6 +108,11 @@ impl JobTable {
         self.stop(key, Stop::TimedOut(limit))
     }
 
+    /// Stops the job `key` because its workflow has taken longer than `limit`. Says whether there was one to stop.
+    pub fn expire(&self, key: &JobKey, limit: Duration) -> bool {
+        self.stop(key, Stop::Expired(limit))
+    }
+
     /// Stops the job `key` if it has not ended, and knows nothing of it from now on: whoever asks for `key` again
     /// starts a new one. That one begins once the work of the old one has ended, with whatever push was in flight: two
     /// at a time would follow, and end, one another's builds, which are called by the key.

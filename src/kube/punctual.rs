@@ -28,6 +28,6 @@ impl Cluster {
 /// The cluster of a client made elsewhere.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
-        Self(std::sync::Arc::new(tokio::sync::OnceCell::new_with(Some(client))))
+        Self { connection: std::sync::Arc::new(tokio::sync::OnceCell::new_with(Some(client))), account: None }
     }
 }
