@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::argocd::ArgoCd;
 use crate::buildkit::{Address, Buildkit, Certificates, Tls};
 use crate::duration::parse_timeout;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Tenancy};
 use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
 use crate::kube::{Cluster, Secrets};
 use crate::metrics::Metrics;
 use crate::oci::{LazyClient, Registry};
+use crate::policy::Policy;
 use crate::telemetry::LogFormat;
 
 /// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
@@ -112,19 +114,38 @@ pub struct Log {
 }
 
 impl Neighbours {
-    /// The engine that works with these neighbours.
+    /// The engine that works with these neighbours, and with the rights of this process.
     pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
+        self.engine_of(Cluster::default(), Tenancy::own(), metrics)
+    }
+
+    /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
+    /// ServiceAccount `account`, and within `policy`.
+    pub fn shared_engine(
+        &self,
+        metrics: Arc<Metrics>,
+        account: &str,
+        policy: Option<Policy>,
+    ) -> anyhow::Result<Engine> {
+        if self.secrets_dir.is_some() {
+            bail!(
+                "--secrets-dir (ARGO_BUILDKIT_SECRETS_DIR) knows no namespaces: all would read the same Secrets; leave \
+                 it out, and Secrets are read from each workflow's namespace"
+            );
+        }
+        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy), metrics)
+    }
+
+    fn engine_of(&self, cluster: Cluster, tenancy: Tenancy, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
-        let cluster = Cluster::default();
         let from_cluster = || Secrets::Cluster(cluster.clone());
         let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
         let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
         let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
-        let argo_url = self.argo_url.clone();
-        let argocd = ArgoCd::new(cluster.clone());
-        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, argocd, metrics, argo_url })
+        let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
+        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, argocd, metrics, argo_url, tenancy })
     }
 
     fn tls(&self, secrets: &Secrets) -> Option<Tls> {

@@ -7,6 +7,7 @@ mod context;
 mod credentials;
 mod steps;
 mod supersede;
+mod tenancy;
 mod update_manifest;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use context::Cx;
 pub(crate) use credentials::{git_login, registry_logins};
 
 pub use certificates::certificates_in;
+pub use tenancy::Tenancy;
 
 /// The workflow that a step belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub struct Engine {
     pub metrics: Arc<Metrics>,
     /// Where Argo's UI is, for links to a workflow.
     pub argo_url: Option<String>,
+    /// Whose work is done, and what it may name.
+    pub tenancy: Tenancy,
 }
 
 impl Engine {
@@ -107,11 +111,9 @@ impl Engine {
         let span = span(kind, cx);
         let mut counted = Counted { metrics: &self.metrics, kind, started: Instant::now(), outcome: None };
         let work = async {
-            let ended = match step {
-                Step::Build(build) => build::run(self, build, cx).await,
-                Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
-                Step::Supersede(supersede) => supersede::run(self, supersede, cx).await,
-                Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
+            let ended = match self.permits(&cx.workflow.namespace, step) {
+                Ok(()) => self.work(step, cx).await,
+                Err(refused) => Err(refused),
             };
             // Before anybody else sees it: an output may become the next step's commit message.
             let ended = clean(ended, &cx.redactor);
@@ -127,6 +129,15 @@ impl Engine {
             Err(_) => Outcome::Error,
         });
         ended
+    }
+
+    async fn work(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
+        match step {
+            Step::Build(build) => build::run(self, build, cx).await,
+            Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
+            Step::Supersede(supersede) => supersede::run(self, supersede, cx).await,
+            Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! The flow is one-way; a lower room never names a higher one:
 //!
 //! ```text
-//! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine  →  { buildkit, oci, git, kube, argocd, forge, manifest }
+//! rpc, agent, cli  →  argo  →  step  →  jobs  →  policy, engine  →  { buildkit, oci, git, kube, argocd, forge,
+//!                                                                     manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
@@ -20,6 +21,7 @@
 //! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
+//! | [`policy`] | what the workflows of a namespace may name, where one process serves many |
 //! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
@@ -46,6 +48,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod oci;
 pub mod outcome;
+pub mod policy;
 pub mod progress;
 pub mod redact;
 pub mod rpc;

@@ -30,7 +30,8 @@ pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
 pub use update_manifest::UpdateManifest;
 
-use nearest::{hint, listed};
+pub(crate) use nearest::hint;
+use nearest::listed;
 use node::{Node, quoted};
 use reference::Scope;
 

@@ -64,8 +64,8 @@ impl Claim {
     }
 }
 
-/// A source repository, our commit and theirs.
-type Key = (String, String, String);
+/// A source repository, who asks it, our commit and theirs. What one login was not shown is no answer to another.
+type Key = (String, [u8; 32], String, String);
 
 /// Source servers' requests under way at once.
 const AT_ONCE: usize = 8;
@@ -114,7 +114,8 @@ impl Orders {
 }
 
 fn key(source: &Source, theirs: &str) -> Key {
-    (source.repo.to_string(), source.commit.clone(), theirs.to_owned())
+    let asks = source.credentials.fingerprint();
+    (source.repo.to_string(), asks, source.commit.clone(), theirs.to_owned())
 }
 
 fn is_older(standing: Standing, source: &Source, theirs: &str) -> bool {

@@ -31,7 +31,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// ` (did you mean `x`?)`, or nothing when no known name is near.
-pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::node::Node;
-use super::reference::{Earlier, Scope, is_name};
+use super::reference::{Earlier, Scope, is_name, refers};
 use super::{InvalidStep, Kind, Step};
 use crate::outcome::Outputs;
 
@@ -26,6 +26,8 @@ pub struct Entry {
     pub name: String,
     /// The step with a plausible value for every reference: good for its kind and outputs, not for running.
     pub template: Step,
+    /// Its texts that hold a reference, with the plausible value in its place.
+    pub open: Vec<String>,
     /// Where it stands, such as `steps[1]`.
     path: String,
     /// What the user wrote, references unresolved.
@@ -48,13 +50,25 @@ impl Entry {
         }
         let name = map.remove("name").filter(|name| !name.is_absent());
         let body = Value::Object(map.iter().map(|(key, node)| (key.clone(), node.value().clone())).collect());
-        let template = super::parse_kind(Node::new(&path, &body, Scope::Checking(earlier)), KINDS)?;
+        let scope = Scope::Checking(earlier);
+        let template = super::parse_kind(Node::new(&path, &body, scope), KINDS)?;
+        let open = open(&body, scope);
         let name = name.map_or_else(|| Ok(template.kind().to_string()), |node| read_name(node))?;
         if earlier.iter().any(|other| other.name == name) {
             let problem = format!("another entry is named `{name}`; give this one a `name` of its own");
             return Err(InvalidStep::new(path, problem));
         }
-        Ok(Self { name, template, path, body })
+        Ok(Self { name, template, open, path, body })
+    }
+}
+
+/// Every text in `body` that holds a reference, expanded.
+fn open(body: &Value, scope: Scope<'_>) -> Vec<String> {
+    match body {
+        Value::String(text) if refers(text) => scope.expand(text).into_iter().collect(),
+        Value::Array(items) => items.iter().flat_map(|item| open(item, scope)).collect(),
+        Value::Object(fields) => fields.values().flat_map(|field| open(field, scope)).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 const RULES: &[(&[&str], &[&str])] = &[
     (
         &["buildkit", "oci", "git", "kube", "argocd", "forge", "manifest"],
-        &["step", "jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"],
+        &["step", "policy", "jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"],
     ),
-    (&["step"], &["jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
-    (&["jobs"], &["step", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
+    (&["step"], &["policy", "jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
+    (&["policy"], &["jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
+    (&["jobs"], &["step", "policy", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
     (&["engine"], &["jobs", "argo", "check", "rpc", "agent", "cli", "config"]),
     (&["argo"], &["engine", "check", "rpc", "agent", "cli", "config"]),
     (&["check"], &["step", "jobs", "argo", "rpc", "agent", "cli", "config"]),
@@ -18,8 +19,8 @@ const RULES: &[(&[&str], &[&str])] = &[
     (
         &["outcome", "progress", "duration", "redact"],
         &[
-            "buildkit", "git", "argo", "argocd", "forge", "step", "jobs", "engine", "check", "rpc", "agent",
-            "cli",
+            "buildkit", "git", "argo", "argocd", "forge", "step", "policy", "jobs", "engine", "check", "rpc",
+            "agent", "cli",
         ],
     ),
 ];

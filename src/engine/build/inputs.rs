@@ -23,6 +23,8 @@ pub(super) struct Inputs {
     pub(super) named: BTreeMap<String, String>,
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
+    /// What stands before the ids of cache mounts, where the daemon has other namespaces' too.
+    pub(super) cache_mounts: Option<String>,
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
     ssh: Option<SecretString>,
@@ -50,6 +52,7 @@ impl Inputs {
             sha: String::new(),
             named: BTreeMap::new(),
             auth: Arc::new(auth),
+            cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
             ssh: None,

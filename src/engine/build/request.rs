@@ -10,6 +10,10 @@ use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Networ
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
 
+/// The build argument that stands before the id of every `RUN --mount=type=cache` (buildkit
+/// `frontend/dockerui/config.go`).
+const CACHE_MOUNTS: &str = "BUILDKIT_CACHE_MOUNT_NS";
+
 /// The solve that builds and pushes the image.
 pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
     let inline_cache = CacheRef { kind: "inline".to_owned(), attrs: BTreeMap::new() };
@@ -97,6 +101,10 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
         set("add-hosts".to_owned(), hosts.join(","));
     }
     build.build_args.iter().for_each(|(name, value)| set(format!("build-arg:{name}"), value.clone()));
+    if let Some(namespace) = &inputs.cache_mounts {
+        let own = build.build_args.get(CACHE_MOUNTS).map(|own| format!("/{own}")).unwrap_or_default();
+        set(format!("build-arg:{CACHE_MOUNTS}"), format!("{namespace}{own}"));
+    }
     build.labels.iter().for_each(|(name, value)| set(format!("label:{name}"), value.clone()));
     for (name, context) in &build.contexts {
         set(format!("context:{name}"), named_context(name, context, inputs));

@@ -1,0 +1,51 @@
+//! Whether this process works for one namespace with its own rights, or for many with theirs.
+
+use super::Engine;
+use crate::outcome::StepError;
+use crate::policy::{Policy, Refused};
+use crate::step::Step;
+
+/// Whose work a process does.
+#[derive(Debug, Clone)]
+pub struct Tenancy(Whose);
+
+#[derive(Debug, Clone)]
+enum Whose {
+    Own,
+    Shared(Option<Policy>),
+}
+
+impl Tenancy {
+    /// That of one namespace, or of one user at a terminal: its rights are the process's own.
+    pub fn own() -> Self {
+        Self(Whose::Own)
+    }
+
+    /// That of many namespaces, kept apart by `policy`. Without one, what a step may name is left to rights alone.
+    pub fn shared(policy: Option<Policy>) -> Self {
+        Self(Whose::Shared(policy))
+    }
+
+    /// What stands before the ids of `namespace`'s cache mounts, which the daemon would share among all who name them.
+    pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
+        matches!(self.0, Whose::Shared(_)).then(|| namespace.to_owned())
+    }
+
+    fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
+        match &self.0 {
+            Whose::Shared(Some(policy)) => policy.check(namespace, step),
+            Whose::Shared(None) | Whose::Own => Ok(()),
+        }
+    }
+}
+
+impl Engine {
+    /// Whether a workflow of `namespace` may run `step`: asked at the door, before anything starts. Each step is asked
+    /// about again before it runs, with what it refers to resolved.
+    ///
+    /// # Errors
+    /// The user's: what was named, and which list of the policy lacks it.
+    pub fn permits(&self, namespace: &str, step: &Step) -> Result<(), StepError> {
+        self.tenancy.check(namespace, step).map_err(StepError::user)
+    }
+}

@@ -1,0 +1,100 @@
+//! What the workflows of a namespace may name, where one process works for many namespaces.
+//!
+//! Rights to Secrets and to other objects are the namespace's own (see [`crate::kube`]), and what may be read
+//! from a registry or a Git server their logins decide. What is left are targets: places that a step writes to, or has
+//! this process talk to. A file lists them for each namespace, and what is not listed may not be named.
+
+mod canonical;
+mod file;
+mod lists;
+mod named;
+mod pattern;
+mod refused;
+
+use std::path::Path;
+
+pub use file::BadPolicy;
+pub use refused::Refused;
+
+use crate::step::{Entry, Step};
+use lists::Lists;
+use named::Named;
+use pattern::Namespaces;
+
+/// Lists by namespace, read from a file.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The file's name, for messages.
+    file: String,
+    /// The most specific namespaces first.
+    entries: Vec<(Namespaces, Lists)>,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`BadPolicy`] names the place in the file, and what to write there.
+    pub fn read(path: &Path) -> Result<Self, BadPolicy> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&file, &text),
+            Err(error) => Err(BadPolicy::unreadable(&file, &error)),
+        }
+    }
+
+    /// Reads the text of the policy file `file`.
+    ///
+    /// # Errors
+    /// As [`Policy::read`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, BadPolicy> {
+        let mut entries = file::entries(file, text)?;
+        entries.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
+        Ok(Self { file: file.to_owned(), entries })
+    }
+
+    /// Whether a workflow of `namespace` may run `step`. Of the entries of `steps` this is what can be told before any
+    /// of them has run; each is to be checked again with its references resolved.
+    ///
+    /// # Errors
+    /// [`Refused`] says what was named, and which list of the file to extend.
+    pub fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
+        let (entry, lists) = self.entry(namespace)?;
+        let refused = |named: Named, field: String| Refused::new(self, namespace, entry, lists, named, field);
+        match step {
+            Step::Steps(steps) => steps.entries.iter().try_for_each(|each| match unlisted(each, lists) {
+                Some(named) => {
+                    let field = format!("entry `{}`, {}", each.name, named.field);
+                    Err(refused(named, field))
+                }
+                None => Ok(()),
+            }),
+            step => match named::of(step).into_iter().find(|named| !lists.have(named)) {
+                Some(named) => {
+                    let field = named.field.to_owned();
+                    Err(refused(named, field))
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn entry(&self, namespace: &str) -> Result<(&Namespaces, &Lists), Refused> {
+        let found = self.entries.iter().find(|(names, _)| names.have(namespace));
+        let found = found.map(|(names, lists)| (names, lists));
+        found.ok_or_else(|| Refused::NoEntry {
+            namespace: namespace.to_owned(),
+            file: self.file.clone(),
+            entries: self.entries.iter().map(|(names, _)| names.to_string()).collect(),
+        })
+    }
+}
+
+/// What an entry of `steps` names that is not listed, and is no mere stand-in for an output to come.
+fn unlisted(entry: &Entry, lists: &Lists) -> Option<Named> {
+    let settled = |named: &Named| !entry.open.iter().any(|text| named.stands_in(text));
+    named::of(&entry.template).into_iter().find(|named| !lists.have(named) && settled(named))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The lists of one entry, one for each sort of target.
+
+use super::canonical::{self, Odd};
+use super::named::Named;
+use super::pattern::Pattern;
+
+/// A sort of what is named: a list in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Image repositories that are pushed to.
+    Push,
+    /// Cache manifests that are imported or exported.
+    Cache,
+    /// Git repositories that are read or written.
+    Repositories,
+    /// Argo CD Applications that are refreshed.
+    Applications,
+    /// APIs of forges elsewhere than at the repository.
+    Forges,
+    /// The daemon's own network.
+    HostNetwork,
+}
+
+impl Sort {
+    /// Those that have a list.
+    pub(super) const LISTED: [Self; 5] =
+        [Self::Push, Self::Cache, Self::Repositories, Self::Applications, Self::Forges];
+
+    /// Its key in the file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Cache => "cache",
+            Self::Repositories => "repositories",
+            Self::Applications => "applications",
+            Self::Forges => "forges",
+            Self::HostNetwork => "host-network",
+        }
+    }
+
+    /// What a step does with it.
+    pub(super) fn act(self) -> &'static str {
+        match self {
+            Self::Push => "push to",
+            Self::Cache => "use the cache",
+            Self::Repositories => "use the Git repository",
+            Self::Applications => "refresh the Application",
+            Self::Forges => "call the forge's API at",
+            Self::HostNetwork => "build with",
+        }
+    }
+
+    /// The one spelling of such a name or pattern.
+    pub(super) fn canonical(self, text: &str) -> Result<String, Odd> {
+        match self {
+            Self::Push | Self::Cache => canonical::image(text),
+            Self::Repositories => canonical::repository(text),
+            Self::Applications => canonical::object(text),
+            Self::Forges => canonical::url(text),
+            Self::HostNetwork => Ok(text.to_owned()),
+        }
+    }
+}
+
+/// What the workflows of a namespace may name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lists {
+    push: Vec<Pattern>,
+    cache: Vec<Pattern>,
+    repositories: Vec<Pattern>,
+    applications: Vec<Pattern>,
+    forges: Vec<Pattern>,
+    pub(super) host_network: bool,
+}
+
+impl Lists {
+    /// The patterns of a sort; none of one without a list.
+    pub(super) fn of(&self, sort: Sort) -> &[Pattern] {
+        match sort {
+            Sort::Push => &self.push,
+            Sort::Cache => &self.cache,
+            Sort::Repositories => &self.repositories,
+            Sort::Applications => &self.applications,
+            Sort::Forges => &self.forges,
+            Sort::HostNetwork => &[],
+        }
+    }
+
+    pub(super) fn set(&mut self, sort: Sort, patterns: Vec<Pattern>) {
+        let list = match sort {
+            Sort::Push => &mut self.push,
+            Sort::Cache => &mut self.cache,
+            Sort::Repositories => &mut self.repositories,
+            Sort::Applications => &mut self.applications,
+            Sort::Forges => &mut self.forges,
+            Sort::HostNetwork => return,
+        };
+        *list = patterns;
+    }
+
+    /// Whether `named` is listed. What has no canonical form never is.
+    pub(super) fn have(&self, named: &Named) -> bool {
+        match (&named.canonical, named.sort) {
+            (_, Sort::HostNetwork) => self.host_network,
+            (Ok(name), sort) => self.of(sort).iter().any(|pattern| pattern.matches(name)),
+            (Err(_), _) => false,
+        }
+    }
+}

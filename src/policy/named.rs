@@ -1,0 +1,81 @@
+//! What a step names that a policy governs, field by field. docs/agent-tenants.md says of every field why it is here,
+//! or why not.
+
+use super::canonical::{self, Odd};
+use super::lists::Sort;
+use crate::git::RepoUrl;
+use crate::step::build::{NamedContext, Network};
+use crate::step::{Build, RegistryRef, Step, UpdateManifest};
+
+/// One name in a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) sort: Sort,
+    /// The field, such as `build.tags`.
+    pub(super) field: &'static str,
+    /// As it was written; no secret.
+    pub(super) written: String,
+    pub(super) canonical: Result<String, Odd>,
+}
+
+impl Named {
+    fn new(sort: Sort, field: &'static str, written: String) -> Self {
+        let canonical = sort.canonical(&written);
+        Self { sort, field, written, canonical }
+    }
+
+    /// Whether it came from `text`, in which an output to come has a stand-in.
+    pub(super) fn stands_in(&self, text: &str) -> bool {
+        text.contains(&self.written)
+    }
+}
+
+/// Everything that `step` names, but for the entries of `steps`, which are steps of their own.
+pub(super) fn of(step: &Step) -> Vec<Named> {
+    match step {
+        Step::Build(build) => of_build(build),
+        Step::UpdateManifest(update) => of_update(update),
+        // Its own namespace's workflows alone; and entries are looked at one by one.
+        Step::Supersede(_) | Step::Steps(_) => Vec::new(),
+    }
+}
+
+fn of_build(build: &Build) -> Vec<Named> {
+    let image = |sort, field| move |image: &RegistryRef| Named::new(sort, field, image.image.name());
+    let repository = |field| move |repo: &RepoUrl| Named::new(Sort::Repositories, field, repo.to_string());
+    let contexts = build.contexts.values().filter_map(|context| match context {
+        NamedContext::Git(git) => Some(&git.repo),
+        NamedContext::Image(_) => None,
+    });
+    let export = build.cache.to.iter().map(|export| &export.target);
+    let host = (build.network == Network::Host).then(|| "network: host".to_owned());
+    std::iter::once(&build.context.repo)
+        .map(repository("build.context"))
+        .chain(contexts.map(repository("build.contexts")))
+        .chain(build.tags.iter().map(image(Sort::Push, "build.tags")))
+        .chain(build.cache.from.iter().map(image(Sort::Cache, "build.cache.from")))
+        .chain(export.map(image(Sort::Cache, "build.cache.to")))
+        .chain(host.map(|host| Named::new(Sort::HostNetwork, "build.network", host)))
+        .collect()
+}
+
+fn of_update(update: &UpdateManifest) -> Vec<Named> {
+    let repository = |field, repo: &RepoUrl| Named::new(Sort::Repositories, field, repo.to_string());
+    let source = update.source.as_ref().map(|source| repository("update-manifest.source.repo", &source.repo));
+    let forge = update.forge.url.as_ref().filter(|url| !is_at(url, &update.repo));
+    let forge = forge.map(|url| Named::new(Sort::Forges, "update-manifest.forge.url", url.clone()));
+    let application = update.refresh.as_ref().map(|application| {
+        let name = format!("{}/{}", application.namespace, application.name);
+        Named::new(Sort::Applications, "update-manifest.refresh", name)
+    });
+    let own = repository("update-manifest.repo", &update.repo);
+    [Some(own), source, forge, application].into_iter().flatten().collect()
+}
+
+/// Whether the API is on the repository's own server, which is talked to anyhow.
+fn is_at(url: &str, repo: &RepoUrl) -> bool {
+    let (Ok(api), Ok(repo)) = (canonical::url(url), canonical::repository(&repo.to_string())) else {
+        return false;
+    };
+    canonical::origin_of(&api) == canonical::origin_of(&repo)
+}

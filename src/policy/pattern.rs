@@ -1,0 +1,84 @@
+//! Patterns: `*` within one part of a path, `**` across parts.
+
+use std::fmt;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::canonical::Odd;
+
+/// What matches anything.
+const ANYTHING: &str = "**";
+
+/// A pattern of names in their canonical form.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    written: String,
+    glob: GlobMatcher,
+}
+
+impl Pattern {
+    /// `canonical` brings a pattern to the form that names have.
+    pub(super) fn parse(
+        written: &str,
+        canonical: impl FnOnce(&str) -> Result<String, Odd>,
+    ) -> Result<Self, String> {
+        let form = match written {
+            ANYTHING => ANYTHING.to_owned(),
+            other => canonical(other).map_err(|odd| odd.to_string())?,
+        };
+        let glob = compile(&form)?;
+        Ok(Self { written: written.to_owned(), glob })
+    }
+
+    pub(super) fn matches(&self, name: &str) -> bool {
+        self.glob.is_match(name)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// Only `*` has a meaning; what else a glob may have stands for itself.
+fn compile(form: &str) -> Result<GlobMatcher, String> {
+    if form.split('/').any(|part| part.contains(ANYTHING) && part != ANYTHING) {
+        return Err("`**` stands for whole parts of a path, between slashes".into());
+    }
+    let escaped = form.split('*').map(globset::escape).collect::<Vec<_>>().join("*");
+    let glob = GlobBuilder::new(&escaped).literal_separator(true).backslash_escape(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|e| format!("is no pattern: {e}"))
+}
+
+/// The name of a namespace, or a pattern of such.
+#[derive(Debug, Clone)]
+pub(super) struct Namespaces(Pattern);
+
+impl Namespaces {
+    pub(super) fn parse(written: &str) -> Result<Self, String> {
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'*');
+        if written.is_empty() || !written.bytes().all(allowed) || written.contains(ANYTHING) {
+            return Err("is not the name of a namespace; `*` stands for any part of one".into());
+        }
+        Pattern::parse(written, |name| Ok(name.to_owned())).map(Self)
+    }
+
+    pub(super) fn have(&self, namespace: &str) -> bool {
+        self.0.matches(namespace)
+    }
+
+    /// The more specific comes first: a name, then what has the longer text before its first `*`, then the longer.
+    pub(super) fn order(&self) -> impl Ord + use<> {
+        let written = self.0.written.clone();
+        let prefix = written.find('*');
+        let length = std::cmp::Reverse((prefix.unwrap_or(usize::MAX), written.len()));
+        (length, written)
+    }
+}
+
+impl fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a step may not run.
+
+use super::Policy;
+use super::canonical::Odd;
+use super::lists::{Lists, Sort};
+use super::named::Named;
+use super::pattern::Namespaces;
+
+/// What was named, for which namespace, and what to change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The file has no entry for the namespace.
+    #[error(
+        "namespace `{namespace}` has no entry in the policy {file} (it has {}), so its workflows may do nothing; add \
+         `{namespace}`, or a pattern that fits it, under `namespaces`",
+        listed(entries)
+    )]
+    NoEntry {
+        /// The namespace.
+        namespace: String,
+        /// The policy file.
+        file: String,
+        /// The entries there are.
+        entries: Vec<String>,
+    },
+    /// The namespace's list does not have it.
+    #[error(
+        "{field}: namespace `{namespace}` may not {act} `{named}`; the policy {file} allows under \
+         `namespaces.{entry}.{key}`: {}; add it there, or name another",
+        listed(allowed)
+    )]
+    Unlisted {
+        /// The field.
+        field: String,
+        /// The namespace.
+        namespace: String,
+        /// What the step would do.
+        act: &'static str,
+        /// With what.
+        named: String,
+        /// The policy file.
+        file: String,
+        /// The namespace's entry.
+        entry: String,
+        /// The list.
+        key: &'static str,
+        /// What is in it.
+        allowed: Vec<String>,
+    },
+    /// Nothing can be said of a name that may be read in two ways.
+    #[error("{field}: `{named}` cannot be compared with the policy: {why}; write it plainly")]
+    Odd {
+        /// The field.
+        field: String,
+        /// The name.
+        named: String,
+        /// What is odd.
+        why: String,
+    },
+}
+
+impl Refused {
+    pub(super) fn new(
+        policy: &Policy,
+        namespace: &str,
+        entry: &Namespaces,
+        lists: &Lists,
+        named: Named,
+        field: String,
+    ) -> Self {
+        let Named { sort, written, canonical, .. } = named;
+        let named = match canonical {
+            Ok(canonical) => canonical,
+            Err(why) => return Self::odd(field, written, why),
+        };
+        let allowed = match sort {
+            Sort::HostNetwork => vec!["false".to_owned()],
+            sort => lists.of(sort).iter().map(ToString::to_string).collect(),
+        };
+        Self::Unlisted {
+            field,
+            namespace: namespace.to_owned(),
+            act: sort.act(),
+            named,
+            file: policy.file.clone(),
+            entry: entry.to_string(),
+            key: sort.key(),
+            allowed,
+        }
+    }
+
+    fn odd(field: String, named: String, why: Odd) -> Self {
+        Self::Odd { field, named, why: why.to_string() }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
