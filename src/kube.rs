@@ -5,6 +5,7 @@
 mod access;
 mod acting;
 mod follow;
+mod lease;
 mod objects;
 mod punctual;
 mod report;
@@ -22,6 +23,7 @@ use tokio::sync::OnceCell;
 pub use access::{Account, Right};
 pub use acting::{MayNotAct, Rights};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
+pub use lease::{Campaign, Candidate, Leadership};
 pub use objects::{By, ReadError};
 pub use report::{Form, ReportError, Reported, TaskResult};
 pub use rounds::Rounds;
@@ -46,6 +48,13 @@ pub struct Cluster {
 #[derive(Debug, thiserror::Error)]
 #[error("no Kubernetes API is configured ({0})")]
 pub struct NoCluster(String);
+
+/// The cluster of a client that was made elsewhere.
+impl From<Client> for Cluster {
+    fn from(client: Client) -> Self {
+        Self(Arc::new(OnceCell::from(client)))
+    }
+}
 
 impl Cluster {
     /// A client of its API server, with our own rights.

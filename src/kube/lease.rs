@@ -1,0 +1,93 @@
+//! Leader election by a Lease: of several processes one works, and the others wait until it is gone.
+//!
+//! The rules are client-go's, whose electors could take part. A lease has expired when this process has seen nobody
+//! renew it for as long as it says, by its own clock: the times in it are for people. Every write names the version
+//! that was read, so of two that would take it one is refused. A leader that cannot renew it stops leading while
+//! a third of its time is left, so that the next one does not begin beside it.
+
+mod lookout;
+mod place;
+mod problem;
+mod race;
+mod record;
+mod sight;
+mod standing;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Cluster;
+use race::Race;
+
+/// Who stands for election, and for what.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The Lease's namespace; none is the client's own.
+    pub namespace: Option<String>,
+    /// The Lease's name.
+    pub name: String,
+    /// What nobody else who lives is called. A process that takes the identity of one that is gone, as a restarted
+    /// container does, has what was that one's without waiting.
+    pub identity: String,
+    /// For how long the lease holds without being renewed; 15 s is usual. Kubernetes counts in whole seconds.
+    pub duration: Duration,
+    /// The pause between two renewals, or two looks at another's lease; 2 s is usual.
+    pub retry: Duration,
+}
+
+/// What a candidate is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leadership {
+    /// The lease is another's, or nobody's yet: begin nothing, run nothing.
+    Standby {
+        /// Whose it is, as far as is known.
+        holder: Option<String>,
+    },
+    /// The lease is ours.
+    Leader,
+    /// It was ours, and could not be renewed in time: run on what runs, begin nothing. Leader comes next if nobody
+    /// took it meanwhile.
+    Unsure,
+}
+
+/// A candidate in the race. Dropping it ends that without a release, as the end of the process would.
+#[must_use = "dropping it ends it"]
+pub struct Campaign {
+    leadership: watch::Receiver<Leadership>,
+    problem: watch::Receiver<Option<String>>,
+    stop: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Cluster {
+    /// Begins to campaign. No error ends that: what fails is logged once, and tried again.
+    pub fn campaign(&self, candidate: Candidate) -> Campaign {
+        let race = Race::new(self.clone(), candidate);
+        let (leadership, problem) = race.standing().followed();
+        let stop = CancellationToken::new();
+        let task = AbortOnDropHandle::new(tokio::spawn(race.run(stop.clone())));
+        Campaign { leadership, problem, stop, task }
+    }
+}
+
+impl Campaign {
+    /// What the candidate is, now and later.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Why the last attempt to see, take or renew the lease failed, if it did; it says what to do.
+    pub fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.clone()
+    }
+
+    /// Ends the campaign, and gives the lease up at once if it is ours, so that the next one need not wait.
+    pub async fn release(self) {
+        self.stop.cancel();
+        // A panic of the task has been reported where it happened, and the lease expires.
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,70 @@
+//! A watch of the Lease, so that one that is given up is taken at once. Nothing depends on it: the race looks for
+//! itself, only later.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::TryStreamExt;
+use kube::api::{WatchEvent, WatchParams};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+
+use super::place::Place;
+use super::problem::Problem;
+use super::record;
+
+/// The shortest and the longest pause before a watch that ended is begun again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// After so long, seconds, the API server ends a watch.
+const LASTS: u32 = 240;
+
+/// After so long it has been cut off without a word. A watch that lasted a tenth of it was well.
+const TOO_LONG: Duration = Duration::from_secs(300);
+
+/// Tells `news` whose the lease is whenever somebody wrote it, for ever.
+pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> Infallible {
+    let (mut pauses, mut told) = (pauses(), false);
+    loop {
+        let begun = Instant::now();
+        match timeout(TOO_LONG, watch(&place, &news)).await {
+            Ok(Err(problem @ Problem::Forbidden { .. })) if !std::mem::replace(&mut told, true) => {
+                warn!("a lease that is given up will be noticed late: {problem}");
+            }
+            Ok(Err(problem)) => debug!("{problem}"),
+            Ok(Ok(())) | Err(_) => {}
+        }
+        if begun.elapsed() > TOO_LONG / 10 {
+            pauses = self::pauses();
+        }
+        tokio::time::sleep(pauses.next().unwrap_or(PAUSE.1)).await;
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    let builder = ExponentialBuilder::default().with_min_delay(PAUSE.0).with_max_delay(PAUSE.1);
+    builder.with_jitter().without_max_times().build()
+}
+
+/// One watch, which begins with the lease as it is.
+async fn watch(place: &Place, news: &watch::Sender<Option<String>>) -> Result<(), Problem> {
+    let failed = |error| place.problem("watch", &error);
+    let only = format!("metadata.name={}", place.name);
+    let parameters = WatchParams::default().fields(&only).timeout(LASTS);
+    let events = place.api().await?.watch(&parameters, "").await.map_err(failed)?;
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.try_next().await.map_err(failed)? {
+        let holder = match event {
+            WatchEvent::Added(lease) | WatchEvent::Modified(lease) => {
+                record::holder(&lease).map(str::to_owned)
+            }
+            WatchEvent::Deleted(_) => None,
+            WatchEvent::Bookmark(_) => continue,
+            WatchEvent::Error(status) => return Err(failed(kube::Error::Api(status))),
+        };
+        news.send_replace(holder);
+    }
+    Ok(())
+}
