@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod agent;
 mod check;
 mod edit;
 mod log;
@@ -29,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Answer Argo's agent: the executor plugin's sidecar.
     Serve(Box<serve::Command>),
+    /// Run the steps of all workflows, without a pod for each: the shared agent.
+    Agent(Box<agent::Command>),
     /// Run the steps of FILE from a terminal.
     Run(Box<run::Command>),
     /// Print the whole log of a build.
@@ -44,7 +47,7 @@ impl Command {
     /// done sooner without the wake-ups between them. Blocking work has threads of its own.
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
-            Self::Serve(_) => Builder::new_multi_thread(),
+            Self::Serve(_) | Self::Agent(_) => Builder::new_multi_thread(),
             Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
         };
         builder.worker_threads(2).enable_all().build()
@@ -52,12 +55,12 @@ impl Command {
 
     /// The standard output of the others is for their own results.
     fn prints_builds(&self) -> bool {
-        matches!(self, Self::Serve(_))
+        matches!(self, Self::Serve(_) | Self::Agent(_))
     }
 
     fn default_log(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
+            Self::Serve(_) | Self::Agent(_) => "info",
             Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => "off",
         }
     }
@@ -71,6 +74,7 @@ impl Cli {
             let telemetry = telemetry::init(self.log.log_format, filter, self.command.prints_builds())?;
             let code = match self.command {
                 Command::Serve(command) => command.run().await,
+                Command::Agent(command) => command.run().await,
                 Command::Run(command) => command.run().await,
                 Command::Log(command) => command.run().await,
                 Command::Check(command) => command.run().await,

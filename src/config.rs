@@ -1,5 +1,7 @@
 //! Every setting: its flag, its environment variable, its default and its unit.
 
+mod agent;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use crate::metrics::Metrics;
 use crate::oci::{LazyClient, Registry};
 use crate::policy::Policy;
 use crate::telemetry::LogFormat;
+
+pub use agent::Agent;
 
 /// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
 #[derive(Debug, Clone, Args)]
@@ -108,7 +112,7 @@ pub struct Log {
     #[arg(long, env = "ARGO_BUILDKIT_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     pub log_format: LogFormat,
     /// Which log lines are written: off, error, warn, info, debug, or per module, as in RUST_LOG. By default
-    /// info for `serve`, and off for `run`, which shows progress instead.
+    /// info for `serve` and `agent`, and off for `run`, which shows progress instead.
     #[arg(long, env = "ARGO_BUILDKIT_LOG", global = true)]
     pub log: Option<String>,
 }

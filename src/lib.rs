@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
 //! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
+//! | [`agent`] | the shared agent: watches all workflows' task sets, runs the tasks that are ours, reports by guarded patches |
 //! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
@@ -32,6 +33,7 @@
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 
+pub mod agent;
 pub mod argo;
 pub mod argocd;
 pub mod buildkit;

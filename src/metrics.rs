@@ -1,5 +1,7 @@
 //! Prometheus metrics. Labels are step kinds, outcomes and status codes, so the number of series is bounded.
 
+mod agent;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::step::Kind;
+
+pub use agent::{AgentMetrics, ReportOutcome, TaskCount};
 
 /// How a step ended, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +169,13 @@ impl Metrics {
             ),
             registry,
         }
+    }
+
+    /// All metrics, and those of the shared agent, which no other process shows.
+    pub fn with_agent() -> (Self, AgentMetrics) {
+        let mut metrics = Self::new();
+        let agent = AgentMetrics::register(&mut metrics.registry);
+        (metrics, agent)
     }
 
     /// A step ended.

@@ -28,6 +28,11 @@ impl Template {
         self.0.get("plugin")?.get("buildkit")
     }
 
+    /// What is under `plugin`, whosever it is.
+    pub fn plugin(&self) -> Value {
+        self.0.get("plugin").cloned().unwrap_or_default()
+    }
+
     /// The output parameters that it declares.
     pub fn declared(&self) -> Vec<String> {
         let parameters = self.0.pointer("/outputs/parameters").and_then(Value::as_array);

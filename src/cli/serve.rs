@@ -63,7 +63,7 @@ impl Command {
 }
 
 /// Serves `router` at `address` until `stop`. The port is open when this returns.
-async fn listen(
+pub(super) async fn listen(
     what: &'static str,
     address: SocketAddr,
     router: Router,

@@ -16,6 +16,7 @@ const RULES: &[(&[&str], &[&str])] = &[
     (&["argo"], &["engine", "check", "rpc", "agent", "cli", "config"]),
     (&["check"], &["step", "jobs", "argo", "rpc", "agent", "cli", "config"]),
     (&["rpc"], &["agent", "check", "cli", "config"]),
+    (&["agent"], &["rpc", "check", "cli", "config"]),
     (
         &["outcome", "progress", "duration", "redact"],
         &[

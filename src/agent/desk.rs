@@ -1,0 +1,149 @@
+//! One WorkflowTaskSet: its tasks that are ours, their jobs, and what has been reported of them.
+
+mod jobs;
+mod reports;
+mod workflow;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Agent;
+use super::clerk::Clerk;
+use super::cuts::Cut;
+use super::stops::Stops;
+use super::task::{Change, Task};
+use crate::argo::{NodePhase, Template};
+use crate::engine::Workflow;
+use crate::kube::{Leadership, TaskSetState};
+
+/// A job that runs longer is worth a watch of its Workflow.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// Who does the work of one WorkflowTaskSet. Dropped, it stops and forgets its jobs.
+pub(super) struct Desk {
+    agent: Arc<Agent>,
+    workflow: Workflow,
+    seen: watch::Receiver<TaskSetState>,
+    leadership: watch::Receiver<Leadership>,
+    stop: CancellationToken,
+    /// By node id.
+    tasks: BTreeMap<String, Task>,
+    rounds: u64,
+    changes: FuturesUnordered<BoxFuture<'static, (String, u64, Change)>>,
+    clerk: Clerk,
+    stops: Option<Stops>,
+    cuts: Vec<Cut>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        agent: Arc<Agent>,
+        seen: watch::Receiver<TaskSetState>,
+        leadership: watch::Receiver<Leadership>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (workflow, clerk) = {
+            let state = seen.borrow();
+            let id = &state.id;
+            let workflow = Workflow {
+                name: id.name.clone(),
+                namespace: id.namespace.clone(),
+                uid: state.workflow.clone(),
+            };
+            (workflow, Clerk::new(id.clone(), state.form.clone()))
+        };
+        let (tasks, changes) = (BTreeMap::new(), FuturesUnordered::new());
+        let (rounds, stops, cuts) = (0, None, Vec::new());
+        Self { agent, workflow, seen, leadership, stop, tasks, rounds, changes, clerk, stops, cuts }
+    }
+
+    /// Works until the set is gone; once stopped, until there is nothing more to report.
+    pub(super) async fn run(mut self) {
+        self.look();
+        loop {
+            let due = self.due();
+            tokio::select! {
+                there = self.seen.changed() => match there {
+                    Ok(()) => self.look(),
+                    Err(_) => return,
+                },
+                Ok(()) = self.leadership.changed() => self.look(),
+                () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
+                Some((id, round, change)) = self.changes.next() => self.changed(&id, round, change),
+                answer = self.clerk.answer() => self.answered(answer),
+                sight = Stops::next(&mut self.stops) => self.sighted(sight),
+                () = tokio::time::sleep_until(due) => self.pass(),
+            }
+            self.watch_workflow();
+            self.report();
+            if self.stop.is_cancelled() && !self.tasks.values().any(Task::is_open) {
+                return;
+            }
+        }
+    }
+
+    /// Takes in what the set says now: what has left is forgotten, what is new is begun.
+    fn look(&mut self) {
+        let state = self.seen.borrow_and_update().clone();
+        self.clerk.saw(state.form.clone());
+        self.tasks.retain(|id, task| {
+            state.tasks.get(id).is_some_and(|template| template.get("plugin") == Some(&task.guard))
+        });
+        for (id, template) in &state.tasks {
+            let reported = state.phases.get(id).is_some_and(|phase| NodePhase::is_end(phase));
+            let known = self.tasks.get_mut(id);
+            if known.is_none_or(|task| task.seen(reported, &state.resource_version)) {
+                self.take(id, template, reported);
+            }
+        }
+    }
+
+    /// A task that was not there.
+    fn take(&mut self, id: &str, template: &Value, reported: bool) {
+        let template = Template(template.clone());
+        self.rounds += 1;
+        let task = match reported {
+            true => Some(Task::told(&template, self.rounds)),
+            false if self.may_begin() => self.begin(id, &template),
+            false => None,
+        };
+        if let Some(task) = task {
+            self.tasks.insert(id.to_owned(), task);
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        *self.leadership.borrow() == Leadership::Leader && !self.stop.is_cancelled()
+    }
+
+    /// Who is not sure to lead says nothing: another may.
+    fn may_report(&self) -> bool {
+        *self.leadership.borrow() == Leadership::Leader
+    }
+
+    /// When there is something to do that nobody will tell.
+    fn due(&self) -> Instant {
+        let may_report = self.may_report() && self.clerk.is_idle();
+        let told = self.tasks.values().filter(|task| may_report && (task.is_open() || self.may_begin()));
+        let told = told.filter_map(Task::due).map(|at| at.max(self.clerk.not_before()));
+        let cuts = self.cuts.iter().map(|cut| cut.at);
+        let stops = self.watched_from().filter(|_| self.stops.is_none());
+        let first = told.chain(cuts).chain(stops).min();
+        first.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    }
+
+    /// Time has passed.
+    fn pass(&mut self) {
+        self.cut();
+        self.look();
+    }
+}

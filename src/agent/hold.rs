@@ -1,0 +1,27 @@
+//! A job that a task holds: let go of, it is forgotten, and stopped if it goes on.
+
+use crate::jobs::{JobKey, JobTable};
+use crate::metrics::{AgentMetrics, TaskCount};
+
+/// A task's job.
+pub(super) struct Hold {
+    jobs: JobTable,
+    key: JobKey,
+    _counted: TaskCount,
+}
+
+impl Hold {
+    pub(super) fn new(jobs: &JobTable, key: JobKey, metrics: &AgentMetrics) -> Self {
+        Self { jobs: jobs.clone(), key, _counted: metrics.task() }
+    }
+
+    pub(super) fn key(&self) -> &JobKey {
+        &self.key
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.jobs.forget(&self.key);
+    }
+}

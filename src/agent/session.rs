@@ -1,0 +1,145 @@
+//! The time for which we lead: a desk for each WorkflowTaskSet that has tasks of ours.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info, warn};
+
+use super::Agent;
+use super::desk::Desk;
+use crate::kube::{Leadership, Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError};
+
+type Events = BoxStream<'static, Result<TaskSetEvent, TaskSetsError>>;
+
+/// Dropped, it stops everything that it began.
+pub(super) struct Session {
+    agent: Arc<Agent>,
+    leadership: watch::Receiver<Leadership>,
+    stop: CancellationToken,
+    desks: HashMap<TaskSetId, Open>,
+    /// What was seen of a part that is being listed.
+    listing: HashMap<Part, HashSet<TaskSetId>>,
+    /// Somebody was told that the watch is.
+    forbidden: bool,
+}
+
+/// A desk at work.
+struct Open {
+    tell: watch::Sender<TaskSetState>,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Session {
+    pub(super) fn new(
+        agent: Arc<Agent>,
+        leadership: watch::Receiver<Leadership>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (desks, listing) = (HashMap::new(), HashMap::new());
+        Self { agent, leadership, stop, desks, listing, forbidden: false }
+    }
+
+    /// Works until the lease is another's, or until the end of the process.
+    pub(super) async fn run(mut self) {
+        let mut events = self.agent.cluster.watch_task_sets(&self.agent.options);
+        let mut leadership = self.leadership.clone();
+        let lost =
+            async move { leadership.wait_for(|now| matches!(now, Leadership::Standby { .. })).await.is_ok() };
+        tokio::pin!(lost);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return self.close(events).await,
+                lost = &mut lost => {
+                    if lost {
+                        warn!("another agent leads: stopping all steps, which it begins again");
+                    }
+                    return;
+                }
+                event = events.next() => match event {
+                    Some(event) => self.heed(event),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Lets the desks report what has ended, while they hear what leaves.
+    async fn close(mut self, mut events: Events) {
+        while let Some(open) = self.desks.values().find(|open| !open.task.is_finished()) {
+            debug!(desks = self.desks.len(), "waiting for {} to report", open.tell.borrow().id.name);
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => self.heed(event),
+                    None => return,
+                },
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            }
+        }
+    }
+
+    fn heed(&mut self, event: Result<TaskSetEvent, TaskSetsError>) {
+        match event {
+            Ok(TaskSetEvent::Relisting(part)) => {
+                self.agent.metrics.relisted();
+                self.listing.insert(part, HashSet::new());
+            }
+            Ok(TaskSetEvent::Seen(state)) => self.seen(*state),
+            Ok(TaskSetEvent::Listed(part)) => {
+                let seen = self.listing.remove(&part).unwrap_or_default();
+                self.desks.retain(|id, _| !part.holds(id) || seen.contains(id));
+            }
+            Ok(TaskSetEvent::Gone(id)) => self.gone(&id),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn seen(&mut self, state: TaskSetState) {
+        for (_, seen) in self.listing.iter_mut().filter(|(part, _)| part.holds(&state.id)) {
+            seen.insert(state.id.clone());
+        }
+        if state.completed {
+            return self.gone(&state.id);
+        }
+        match self.desks.get(&state.id) {
+            Some(open) => drop(open.tell.send_replace(state)),
+            None if state.tasks.is_empty() => {}
+            None => self.open(state),
+        }
+    }
+
+    fn open(&mut self, state: TaskSetState) {
+        let id = state.id.clone();
+        if let Some(created) = state.created {
+            self.agent.metrics.seen_after(
+                Duration::try_from(jiff::Timestamp::now().duration_since(created)).unwrap_or_default(),
+            );
+        }
+        let (tell, seen) = watch::channel(state);
+        let desk = Desk::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
+        let task = AbortOnDropHandle::new(tokio::spawn(desk.run()));
+        self.desks.insert(id, Open { tell, task });
+    }
+
+    fn gone(&mut self, id: &TaskSetId) {
+        if self.desks.remove(id).is_some() {
+            info!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
+        }
+    }
+
+    /// Says once what an administrator must grant; everything else passes.
+    fn failed(&mut self, error: &TaskSetsError) {
+        let forbidden = matches!(error, TaskSetsError::Forbidden { .. });
+        if forbidden && !std::mem::replace(&mut self.forbidden, true) {
+            warn!("no tasks are seen: {error}");
+        } else {
+            debug!("{error}");
+        }
+    }
+}

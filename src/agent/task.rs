@@ -1,0 +1,169 @@
+//! One task: a node's template, the job that it became, and what has been reported of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::hold::Hold;
+use crate::argo::{NodeResult, Template};
+use crate::jobs::{Ending, JobState, JobTable, Phase, View};
+
+/// The shortest and the longest pause between two reports of progress. Each costs the controller a turn.
+const PROGRESS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// The time between the controller's removal of a report and that of the task, generously: it is milliseconds.
+const REMOVAL: Duration = Duration::from_secs(5);
+
+/// A task of ours.
+pub(super) struct Task {
+    /// The template's `plugin`, by which a report is for this task and no later one of the same node.
+    pub(super) guard: Value,
+    /// Which of several tasks of this node it is.
+    pub(super) round: u64,
+    /// How long it may take.
+    pub(super) limit: Duration,
+    declared: Vec<String>,
+    pub(super) stage: Stage,
+}
+
+/// Where a task stands.
+pub(super) enum Stage {
+    /// Its job has not ended.
+    Going(Going),
+    /// It has ended so, and Argo does not know.
+    Ended { result: NodeResult, at: Instant },
+    /// Argo was told its end.
+    Told(Told),
+    /// Nobody waits for it.
+    Dropped,
+}
+
+/// A job that has not ended.
+pub(super) struct Going {
+    pub(super) hold: Hold,
+    /// When it was begun; nothing while it queues.
+    pub(super) running: Option<Instant>,
+    /// When its progress is reported next.
+    tell: Instant,
+}
+
+/// A report that the controller will take.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The version of the set in which it stands.
+    version: u64,
+    /// Since when the task is there without it.
+    lost: Option<Instant>,
+}
+
+impl Task {
+    pub(super) fn going(template: &Template, round: u64, limit: Duration, hold: Hold) -> Self {
+        let going = Going { hold, running: None, tell: Instant::now() + PROGRESS.0 };
+        Self { limit, ..Self::at(template, round, Stage::Going(going)) }
+    }
+
+    /// A task that cannot be begun.
+    pub(super) fn refused(template: &Template, round: u64, why: impl ToString) -> Self {
+        let result = NodeResult::failed(why);
+        Self::at(template, round, Stage::Ended { result, at: Instant::now() })
+    }
+
+    /// A task whose end somebody has reported before us.
+    pub(super) fn told(template: &Template, round: u64) -> Self {
+        Self::at(template, round, Stage::Told(Told::default()))
+    }
+
+    fn at(template: &Template, round: u64, stage: Stage) -> Self {
+        let (guard, declared) = (template.plugin(), template.declared());
+        Self { guard, round, limit: Duration::MAX, declared, stage }
+    }
+
+    /// Its job, if that has not ended.
+    pub(super) fn hold(&self) -> Option<&Hold> {
+        match &self.stage {
+            Stage::Going(going) => Some(&going.hold),
+            _ => None,
+        }
+    }
+
+    /// Its job has ended.
+    pub(super) fn ended(&mut self, ending: &Ending) {
+        if let Stage::Going(_) = self.stage {
+            let result = NodeResult::ended(ending, &self.declared);
+            self.stage = Stage::Ended { result, at: Instant::now() };
+        }
+    }
+
+    /// Whether its end is still to be reported, or to come.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Going(_) | Stage::Ended { .. })
+    }
+
+    /// When there is something to do about it.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Going(going) => Some(going.tell),
+            Stage::Ended { at, .. } => Some(*at),
+            Stage::Told(told) => told.lost.map(|since| since + REMOVAL),
+            Stage::Dropped => None,
+        }
+    }
+
+    /// What is to be reported of it by now, and whether that is its end.
+    pub(super) fn report(&mut self, jobs: &JobTable) -> Option<(NodeResult, bool)> {
+        match &mut self.stage {
+            Stage::Ended { result, .. } => Some((result.clone(), true)),
+            Stage::Going(going) if going.tell <= Instant::now() => {
+                going.tell = Instant::now() + PROGRESS.0;
+                let view = jobs.poll(going.hold.key())?.ok()?;
+                if let Phase::Done(_) = view.phase {
+                    return None;
+                }
+                going.tell = Instant::now() + pause(&view);
+                Some((NodeResult::of(&view, &self.declared), false))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its end stands in the set's `version`; says how long that took.
+    pub(super) fn accepted(&mut self, version: &str) -> Option<Duration> {
+        let Stage::Ended { at, .. } = self.stage else { return None };
+        self.stage = Stage::Told(Told { version: number(version), lost: None });
+        Some(at.elapsed())
+    }
+
+    /// The task is there in the set's `version`, and its report is too, or is not. Says whether it was lost: then the task is
+    /// another round of the node, or the controller died between taking the report and keeping the node.
+    pub(super) fn seen(&mut self, reported: bool, version: &str) -> bool {
+        let Stage::Told(told) = &mut self.stage else { return false };
+        if reported || number(version) < told.version {
+            told.lost = None;
+            return false;
+        }
+        told.lost.get_or_insert_with(Instant::now).elapsed() >= REMOVAL
+    }
+}
+
+/// A fifth of what the job has taken so far.
+fn pause(view: &View) -> Duration {
+    (view.elapsed / 5).clamp(PROGRESS.0, PROGRESS.1)
+}
+
+/// Versions of one resource are numbers that grow (Kubernetes 1.35, "Resource versions").
+fn number(version: &str) -> u64 {
+    version.parse().unwrap_or_default()
+}
+
+/// What a job came to while a desk was busy elsewhere.
+pub(super) enum Change {
+    /// It has a slot; what it comes to next is told here.
+    Began(watch::Receiver<JobState>),
+    /// It has ended.
+    Ended(Arc<Ending>),
+    /// It is gone from the table.
+    Lost,
+}

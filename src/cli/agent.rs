@@ -1,0 +1,66 @@
+//! `argo-buildkit agent`: the shared agent.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::serve::listen;
+use crate::agent::{Agent, Means};
+use crate::config::{self, Neighbours};
+use crate::jobs::JobTable;
+use crate::metrics::Metrics;
+use crate::rpc::{self, Ops};
+use crate::shutdown;
+
+/// How long what has ended may take to be reported, once no step runs any more.
+const LAST_REPORTS: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(flatten)]
+    agent: config::Agent,
+    #[command(flatten)]
+    neighbours: Neighbours,
+}
+
+impl Command {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let signalled = shutdown::signalled().context("setting signal handlers")?;
+        let (metrics, counted) = Metrics::with_agent();
+        let metrics = Arc::new(metrics);
+        let jobs = JobTable::counted(self.agent.limits(), metrics.clone());
+        let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
+        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy)?);
+        let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
+        let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
+        let ops = listen("operations", self.agent.ops_listen, ops, &ended).await?;
+        let campaign = cluster.campaign(self.agent.candidate().context("reading the host's name")?);
+        let agent = Agent::new(Means {
+            jobs: jobs.clone(),
+            engine,
+            metrics: counted,
+            options: self.agent.task_sets(),
+            default_timeout: self.agent.default_timeout,
+        });
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(agent.run(campaign.leadership(), stop.clone()));
+
+        info!(signal = signalled.await, "shutting down: no new steps, running ones are stopped");
+        stop.cancel();
+        if !jobs.drain(self.agent.drain_grace).await {
+            warn!(grace = ?self.agent.drain_grace, "some steps did not stop in time");
+        }
+        if tokio::time::timeout(LAST_REPORTS, working).await.is_err() {
+            warn!("some results could not be reported in time; the next agent finds them out again");
+        }
+        campaign.release().await;
+        ended.cancel();
+        let _ = ops.await;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,121 @@
+//! Settings of the shared agent.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::at_least_one;
+use crate::duration::parse_timeout;
+use crate::jobs::Limits;
+use crate::kube::{Candidate, Scope, TaskSetsOptions};
+use crate::policy::Policy;
+
+/// How long the lease holds unrenewed, and the pause between two renewals: those of Kubernetes' own controllers.
+const LEASE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(2));
+
+/// Settings of `agent`.
+#[derive(Debug, Clone, Args)]
+pub struct Agent {
+    /// A namespace whose workflows are served; may be given several times.
+    #[arg(
+        long = "namespace",
+        short = 'n',
+        env = "ARGO_BUILDKIT_NAMESPACES",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        required_unless_present = "all_namespaces",
+        conflicts_with = "all_namespaces"
+    )]
+    pub namespaces: Vec<String>,
+    /// Serve the workflows of all namespaces.
+    #[arg(long, env = "ARGO_BUILDKIT_ALL_NAMESPACES")]
+    pub all_namespaces: bool,
+    /// What the namespaces' workflows may name (YAML file). Without it only one namespace can be served, and only its rights
+    /// and logins are its limits.
+    #[arg(long, env = "ARGO_BUILDKIT_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The ServiceAccount of the workflow's namespace with whose rights its steps read Secrets and change objects.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_SERVICE_ACCOUNT",
+        value_name = "NAME",
+        default_value = "buildkit-executor-plugin"
+    )]
+    pub service_account: String,
+    /// The `instanceID` of the controller whose workflows are served, where there are several controllers.
+    #[arg(long, env = "ARGO_BUILDKIT_INSTANCE_ID", value_name = "ID")]
+    pub instance_id: Option<String>,
+    /// The Lease that tells which of several replicas works.
+    #[arg(long, env = "ARGO_BUILDKIT_LEASE", value_name = "NAME", default_value = "buildkit-agent")]
+    pub lease: String,
+    /// The Lease's namespace, where it is not our own.
+    #[arg(long, env = "ARGO_BUILDKIT_LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
+    /// Where /healthz, /readyz and /metrics are.
+    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
+    pub ops_listen: SocketAddr,
+    /// Steps that work at a time; the rest queue, and the namespaces take turns.
+    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING", default_value_t = 64, value_parser = at_least_one)]
+    pub max_running: usize,
+    /// Steps of one namespace that work at a time.
+    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING_PER_NAMESPACE", default_value_t = 16, value_parser = at_least_one)]
+    pub max_running_per_namespace: usize,
+    /// How long a step may take whose template has no `timeout`.
+    #[arg(long, env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT", default_value = "1h", value_parser = parse_timeout)]
+    pub default_timeout: Duration,
+    /// How long a SIGTERM waits for steps to stop. Less than the pod's grace, which is 30 s by default.
+    #[arg(long, env = "ARGO_BUILDKIT_DRAIN_GRACE", default_value = "25s", value_parser = parse_timeout)]
+    pub drain_grace: Duration,
+}
+
+impl Agent {
+    /// The job table's limits. What has ended is kept by whoever has to report it, and nobody polls.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            running: self.max_running,
+            per_group: self.max_running_per_namespace,
+            kept: usize::MAX,
+            kept_bytes: usize::MAX,
+            lease: None,
+        }
+    }
+
+    /// Whose WorkflowTaskSets are watched.
+    pub fn task_sets(&self) -> TaskSetsOptions {
+        let scope = match self.all_namespaces {
+            true => Scope::All,
+            false => Scope::Namespaces(self.namespaces.clone()),
+        };
+        let (plugin, page) = ("buildkit", TaskSetsOptions::PAGE);
+        TaskSetsOptions { scope, instance_id: self.instance_id.clone(), plugin, page }
+    }
+
+    /// The policy, read. Errors where one is needed and there is none: that tenants are kept apart is never left to chance.
+    pub fn policy(&self) -> anyhow::Result<Option<Policy>> {
+        match &self.policy {
+            Some(path) => Ok(Some(Policy::read(path)?)),
+            None if self.all_namespaces || self.namespaces.len() > 1 => bail!(
+                "several namespaces are to be served, and nothing says what the workflows of each may name; write it \
+                 into a file and name that with --policy (ARGO_BUILDKIT_POLICY); docs/agent-tenants.md has one to begin with"
+            ),
+            None => Ok(None),
+        }
+    }
+
+    /// Who we are to the other replicas. A restarted container is who it was.
+    pub fn candidate(&self) -> std::io::Result<Candidate> {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+        Ok(Candidate {
+            namespace: self.lease_namespace.clone(),
+            name: self.lease.clone(),
+            identity: format!("{}_{}", host.trim(), std::process::id()),
+            duration: LEASE.0,
+            retry: LEASE.1,
+        })
+    }
+}
