@@ -52,7 +52,7 @@ pub struct NoCluster(String);
 /// The cluster of a client that was made elsewhere.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
-        Self(Arc::new(OnceCell::from(client)))
+        Self { connection: Arc::new(OnceCell::from(client)), account: None }
     }
 }
 

@@ -24,10 +24,3 @@ impl Cluster {
         Ok(Client::new(service, namespace))
     }
 }
-
-/// The cluster of a client made elsewhere.
-impl From<Client> for Cluster {
-    fn from(client: Client) -> Self {
-        Self { connection: std::sync::Arc::new(tokio::sync::OnceCell::new_with(Some(client))), account: None }
-    }
-}
