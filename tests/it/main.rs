@@ -5,6 +5,7 @@
 #[path = "../support/lib.rs"]
 mod support;
 
+mod agent;
 mod argo;
 mod bad_input;
 mod build_fields;

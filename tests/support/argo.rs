@@ -8,6 +8,7 @@ mod agent;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -28,11 +29,16 @@ const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 /// How long anything that Argo does may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A running controller that starts agents for our plugin.
+/// A running controller that starts agents for our plugin, as one namespace sees it.
 pub(crate) struct Argo {
-    controller: Process,
-    _root: tempfile::TempDir,
+    controller: Arc<Controller>,
     kube: &'static Kube,
+    namespace: String,
+}
+
+struct Controller {
+    process: Process,
+    _root: tempfile::TempDir,
     metrics: String,
 }
 
@@ -65,20 +71,31 @@ impl Argo {
         command.arg("--kubeconfig").arg(kube.kubeconfig(Identity::Admin));
         command.args(["-n", "argo", "--executor-image", "none", "--executor-plugins"]);
         let controller = Process::spawn("workflow-controller", command, &root.path().join("log"));
-        Self { controller, _root: root, kube, metrics: format!("http://127.0.0.1:{port}/metrics") }
+        let metrics = format!("http://127.0.0.1:{port}/metrics");
+        let controller = Arc::new(Controller { process: controller, _root: root, metrics });
+        Self { controller, kube, namespace: BUILDS.to_owned() }
+    }
+
+    /// The same controller in `namespace`, which is made fit for workflows of the ServiceAccount `wf`.
+    pub(crate) async fn within(&self, namespace: &str) -> Self {
+        self.kube.namespace(namespace).await;
+        let account = OBJECTS.split("---\n").filter(|object| object.contains("namespace: builds"));
+        let objects: Vec<_> = account.collect();
+        self.kube.apply_yaml(&objects.join("---\n").replace("builds", namespace)).await;
+        Self { controller: self.controller.clone(), kube: self.kube, namespace: namespace.to_owned() }
     }
 
     /// What the controller has printed.
     pub(crate) fn log(&self) -> String {
-        self.controller.log()
+        self.controller.process.log()
     }
 
-    /// Creates the Workflow of a YAML text in [`BUILDS`], run by the ServiceAccount `wf`; gives its name.
+    /// Creates the Workflow of a YAML text, run by the ServiceAccount `wf`; gives its name.
     pub(crate) async fn submit(&self, yaml: &str) -> String {
         let mut object: Value = serde_saphyr::from_str(yaml).unwrap();
         object["apiVersion"] = json!(WORKFLOWS);
         object["kind"] = json!("Workflow");
-        object["metadata"]["namespace"] = json!(BUILDS);
+        object["metadata"]["namespace"] = json!(self.namespace);
         object["spec"]["serviceAccountName"] = json!("wf");
         let object: DynamicObject = serde_json::from_value(object).unwrap();
         let created = self.workflows().await.create(&PostParams::default(), &object).await.unwrap();
@@ -87,7 +104,7 @@ impl Argo {
 
     /// The task that the controller hands to the agent of `workflow`: a template with every parameter in its place.
     pub(crate) async fn task(&self, workflow: &str) -> Value {
-        let sets = self.kube.api(WORKFLOWS, "WorkflowTaskSet", BUILDS).await;
+        let sets = self.kube.api(WORKFLOWS, "WorkflowTaskSet", &self.namespace).await;
         let find = async || {
             let status = self.workflow(workflow).await["status"].take();
             assert!(
@@ -112,7 +129,7 @@ impl Argo {
 
     /// The agent of `workflow`, once the controller has asked for one. Its token exists, it does not run yet.
     pub(crate) async fn agent(&self, workflow: &str) -> Agent {
-        let pods = self.kube.api("v1", "Pod", BUILDS).await;
+        let pods = self.kube.api("v1", "Pod", &self.namespace).await;
         let agents = ListParams::default().labels(&format!(
             "workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={workflow}"
         ));
@@ -152,7 +169,7 @@ impl Argo {
     /// The controller's metrics whose line has every one of `words`, once there is one; the first of them.
     pub(crate) async fn metric(&self, words: &[&str]) -> String {
         let find = async || {
-            let text = client().get(&self.metrics).send().await.ok()?.text().await.ok()?;
+            let text = client().get(&self.controller.metrics).send().await.ok()?.text().await.ok()?;
             text.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
         };
         self.wait(&format!("a metric with {words:?}"), find).await
@@ -181,7 +198,7 @@ impl Argo {
     /// Deletes the workflow, and what it owns, as the garbage collector does where there is one.
     pub(crate) async fn delete(&self, workflow: &str) {
         for kind in ["Workflow", "WorkflowTaskSet"] {
-            let objects = self.kube.api(WORKFLOWS, kind, BUILDS).await;
+            let objects = self.kube.api(WORKFLOWS, kind, &self.namespace).await;
             objects.delete(workflow, &DeleteParams::default()).await.unwrap();
         }
     }
@@ -202,7 +219,7 @@ impl Argo {
     }
 
     async fn workflows(&self) -> Api<DynamicObject> {
-        self.kube.api(WORKFLOWS, "Workflow", BUILDS).await
+        self.kube.api(WORKFLOWS, "Workflow", &self.namespace).await
     }
 }
 

@@ -30,10 +30,12 @@ pub(crate) enum Identity {
     Plugin,
     /// `system:serviceaccount:builds:wf`, the agent's ServiceAccount.
     Agent,
+    /// `system:serviceaccount:buildkit-agent:buildkit-agent`, our shared agent's.
+    Shared,
 }
 
 impl Identity {
-    const ALL: [Self; 3] = [Self::Admin, Self::Plugin, Self::Agent];
+    const ALL: [Self; 4] = [Self::Admin, Self::Plugin, Self::Agent, Self::Shared];
 
     /// The user name that RBAC sees.
     pub(crate) fn user(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Identity {
             Self::Admin => "admin",
             Self::Plugin => "system:serviceaccount:builds:argo-buildkit-executor-plugin",
             Self::Agent => "system:serviceaccount:builds:wf",
+            Self::Shared => "system:serviceaccount:buildkit-agent:buildkit-agent",
         }
     }
 
@@ -48,6 +51,7 @@ impl Identity {
         match self {
             Self::Admin => "system:masters",
             Self::Plugin | Self::Agent => "system:serviceaccounts,system:serviceaccounts:builds",
+            Self::Shared => "system:serviceaccounts,system:serviceaccounts:buildkit-agent",
         }
     }
 
@@ -57,6 +61,7 @@ impl Identity {
             Self::Admin => "token-of-admin",
             Self::Plugin => "token-of-plugin",
             Self::Agent => "token-of-agent",
+            Self::Shared => "token-of-shared",
         }
     }
 }
@@ -160,9 +165,14 @@ impl Kube {
 
     /// Creates a Secret in [`BUILDS`], of a type such as `Opaque` or `kubernetes.io/dockerconfigjson`.
     pub(crate) async fn secret(&self, name: &str, kind: &str, values: &[(&str, &str)]) {
+        self.secret_in(BUILDS, name, kind, values).await;
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn secret_in(&self, namespace: &str, name: &str, kind: &str, values: &[(&str, &str)]) {
         let values: serde_json::Map<_, _> =
             values.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-        let metadata = json!({"name": name, "namespace": BUILDS});
+        let metadata = json!({"name": name, "namespace": namespace});
         self.apply(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "stringData": values,
         }))
@@ -177,6 +187,11 @@ impl Kube {
 
     /// The same in another namespace.
     pub(crate) async fn grant_in(&self, namespace: &str, identity: Identity, name: &str, rules: Value) {
+        self.grant_user(namespace, identity.user(), name, rules).await;
+    }
+
+    /// The same for any user.
+    pub(crate) async fn grant_user(&self, namespace: &str, user: &str, name: &str, rules: Value) {
         let metadata = json!({"name": name, "namespace": namespace});
         let rbac = "rbac.authorization.k8s.io";
         let version = format!("{rbac}/v1");
@@ -185,7 +200,7 @@ impl Kube {
         self.apply(json!({
             "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
             "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
-            "subjects": [{"apiGroup": rbac, "kind": "User", "name": identity.user()}],
+            "subjects": [{"apiGroup": rbac, "kind": "User", "name": user}],
         }))
         .await;
     }

@@ -19,5 +19,6 @@ pub(crate) mod process;
 pub(crate) mod registry;
 pub(crate) mod registry_door;
 pub(crate) mod shared;
+pub(crate) mod shared_agent;
 pub(crate) mod shop;
 pub(crate) mod sshd;

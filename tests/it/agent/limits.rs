@@ -1,0 +1,72 @@
+//! Time limits, which are ours to keep for as long as a node is reported as Running, and results of any size.
+
+use serde_json::{Value, json};
+
+use super::{Scene, until_runs};
+use crate::lifecycle::own_daemon;
+use crate::support::plugin::tree;
+
+const ENDLESS: &str = "FROM BASE\nRUN sleep 600\n";
+
+/// A workflow of one node with the step `step`, and `more` in its spec and its template.
+fn workflow(step: &Value, spec: Value, template: Value) -> String {
+    let mut own = json!({"name": "main", "plugin": {"buildkit": step}});
+    crate::support::shop::merge(&mut own, template);
+    let mut whole = json!({"entrypoint": "main", "templates": [own]});
+    crate::support::shop::merge(&mut whole, spec);
+    json!({"metadata": {"generateName": "limits-"}, "spec": whole}).to_string()
+}
+
+#[tokio::test]
+async fn a_templates_timeout_ends_the_build_and_names_what_it_did() {
+    let daemon = own_daemon().await;
+    let scene = Scene::with(&daemon, ENDLESS).await;
+    let step = scene.shop.build(json!({}));
+    let name = scene.tenant.argo.submit(&workflow(&step, json!({}), json!({"timeout": "15s"}))).await;
+    let node = scene.ends(&name, "Failed").await;
+    assert!(
+        node.message.contains("took longer than its timeout of 15 s, during: [2/2] RUN"),
+        "{}",
+        node.message
+    );
+    until_runs(&daemon, "sleep 600", false, &scene.agent).await;
+}
+
+#[tokio::test]
+async fn a_workflows_deadline_ends_the_build_and_names_it() {
+    let daemon = own_daemon().await;
+    let scene = Scene::with(&daemon, ENDLESS).await;
+    let step = scene.shop.build(json!({}));
+    let name =
+        scene.tenant.argo.submit(&workflow(&step, json!({"activeDeadlineSeconds": 15}), json!({}))).await;
+    let node = scene.ends(&name, "Failed").await;
+    assert!(node.message.contains("longer than its `activeDeadlineSeconds` of 15 s"), "{}", node.message);
+    until_runs(&daemon, "sleep 600", false, &scene.agent).await;
+}
+
+#[tokio::test]
+async fn an_output_that_the_cluster_does_not_keep_is_a_small_failure() {
+    let scene = Scene::set("FROM BASE\n").await;
+    // Each diff shows the lines beside the change, and is cut at 16 KiB.
+    let line = format!("# {}\n", "x".repeat(10_000));
+    let values = format!("{line}{line}tag: \"0\"\n{line}{line}");
+    scene
+        .shop
+        .gitops
+        .push_directory(tree(&[("chart/values.yaml", &values)]).path(), "main", "long lines")
+        .await;
+    let update = |number: usize| {
+        let mut step = scene.shop.update(json!({"tag": number.to_string()}), json!({"commit": false}));
+        step["name"] = json!(format!("u{number}"));
+        step
+    };
+    let steps: Vec<_> = (1..=120).map(update).collect();
+    let name = scene.submit(json!({"steps": steps}), &[]).await;
+    let node = scene.ends(&name, "Failed").await;
+    assert!(
+        node.message.starts_with("the step ended as Succeeded, but Argo cannot be told its outputs"),
+        "{}",
+        node.message
+    );
+    assert!(node.message.len() < 2000, "{}", node.message);
+}

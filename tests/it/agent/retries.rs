@@ -1,0 +1,60 @@
+//! Nodes that are run again: by Argo's own retries, and by hand.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::Scene;
+use crate::support::bin;
+use crate::support::kube::{Identity, Kube};
+
+/// Fails until the service has the file `mended`.
+const FAILS: &str = "FROM BASE\nCOPY . /\nRUN date +%N && test -e /mended\n";
+
+#[tokio::test]
+async fn a_retry_is_another_node_with_a_result_of_its_own() {
+    let scene = Scene::set("FROM BASE\nRUN exit 7\n").await;
+    let plugin = json!({"buildkit": scene.shop.build(json!({}))});
+    let template = json!({"name": "main", "retryStrategy": {"limit": "1"}, "plugin": plugin});
+    let spec = json!({"entrypoint": "main", "templates": [template]});
+    let name = scene
+        .tenant
+        .argo
+        .submit(&json!({"metadata": {"generateName": "retried-"}, "spec": spec}).to_string())
+        .await;
+    assert_eq!(scene.tenant.argo.finished(&name).await.0, "Failed");
+    let nodes = scene.tenant.argo.nodes(&name).await;
+    assert_eq!(nodes.len(), 2, "{nodes:?}");
+    assert!(
+        nodes.values().all(|node| node.phase == "Failed" && node.message.contains("exited with 7")),
+        "{nodes:?}"
+    );
+    scene.agent.metric("argo_buildkit_steps_total{kind=\"build\",outcome=\"failed\"} 2").await;
+}
+
+#[tokio::test]
+async fn a_retry_by_hand_runs_the_same_node_again() {
+    let scene = Scene::set(FAILS).await;
+    // The same commit: what differs is only that somebody asks again.
+    let name = scene.submit(scene.shop.build(json!({})), &["digest"]).await;
+    let failed = scene.ends(&name, "Failed").await;
+    assert!(failed.message.contains("test -e /mended"), "{}", failed.message);
+    retry(&scene, &name);
+    scene.agent.metric("argo_buildkit_steps_total{kind=\"build\",outcome=\"failed\"} 2").await;
+    scene.ends(&name, "Failed").await;
+    scene.shop.service.commit_file("main", "mended", "yes\n", "mend").await;
+    retry(&scene, &name);
+    let node = scene.ends(&name, "Succeeded").await;
+    assert_eq!(node.outputs["digest"], scene.shop.digest("1").await.unwrap());
+}
+
+fn retry(scene: &Scene, workflow: &str) {
+    let kubeconfig =
+        futures_util::FutureExt::now_or_never(Kube::shared()).unwrap().kubeconfig(Identity::Admin);
+    let output = Command::new(bin::testbed("argo"))
+        .args(["retry", "-n", &scene.tenant.namespace, workflow])
+        .env("KUBECONFIG", kubeconfig)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

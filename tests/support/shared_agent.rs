@@ -1,0 +1,189 @@
+//! Our binary as the shared agent, against the real API server, and namespaces that it serves.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::argo::Argo;
+use super::kube::{Identity, Kube};
+use super::net::{client, unique, until};
+use super::process::{self, Process};
+use super::shop::Shop;
+
+/// The ServiceAccount of a namespace with whose rights its steps act.
+const ACCOUNT: &str = "buildkit-executor-plugin";
+
+/// A namespace with a controller, whose workflows a shared agent may serve.
+pub(crate) struct Tenant {
+    pub(crate) argo: Argo,
+    pub(crate) namespace: String,
+}
+
+impl Tenant {
+    /// A namespace of its own, with the Role that deploy/components/agent-rights has.
+    pub(crate) async fn new() -> Self {
+        let namespace = unique(&format!("team-{}", std::process::id()));
+        let argo = Argo::shared().await.within(&namespace).await;
+        let kube = Kube::shared().await;
+        let argoproj = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["argoproj.io"], "resources": [resource], "verbs": verbs});
+        let rules = json!([
+            argoproj("workflowtasksets", &["list", "watch"]),
+            argoproj("workflowtasksets/status", &["patch"]),
+            argoproj("workflows", &["get", "list", "watch"]),
+            {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [ACCOUNT], "verbs": ["impersonate"]},
+        ]);
+        kube.grant_in(&namespace, Identity::Shared, "buildkit-agent", rules).await;
+        Self { argo, namespace }
+    }
+
+    /// Lets steps of this namespace do what `rules` say.
+    pub(crate) async fn grant(&self, rules: Value) {
+        let user = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace);
+        Kube::shared().await.grant_user(&self.namespace, &user, &unique("steps"), rules).await;
+    }
+
+    /// Puts the shop's Secrets `git` and `registry` here, for steps to read.
+    pub(crate) async fn secrets(&self, shop: &Shop) {
+        let (kube, namespace) = (Kube::shared().await, &self.namespace);
+        let login = [("username", shop.owner.as_str()), ("password", shop.token.as_str())];
+        kube.secret_in(namespace, "git", "kubernetes.io/basic-auth", &login).await;
+        let config = shop.world.gitea.docker_config_json(&shop.owner, &shop.token);
+        let kind = "kubernetes.io/dockerconfigjson";
+        kube.secret_in(namespace, "registry", kind, &[(".dockerconfigjson", &config)]).await;
+        let names = ["git", "registry"];
+        self.grant(
+            json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["get"]}]),
+        )
+        .await;
+    }
+}
+
+/// How to start an agent.
+pub(crate) struct AgentSetup {
+    root: tempfile::TempDir,
+    command: Command,
+}
+
+impl AgentSetup {
+    /// An agent for `tenants` that uses the daemon at `buildkit`, with a Lease of its own in the first one's namespace.
+    pub(crate) async fn new(buildkit: &str, tenants: &[&Tenant]) -> Self {
+        let (kube, root) = (Kube::shared().await, process::directory("agent-"));
+        let (home, lease) = (&tenants[0].namespace, unique("lease"));
+        let verbs = ["get", "create", "update", "list", "watch"];
+        let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]);
+        kube.grant_in(home, Identity::Shared, "lease", rules).await;
+        let names: Vec<_> = tenants.iter().map(|tenant| tenant.namespace.as_str()).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .arg("agent")
+            .env("TMPDIR", root.path());
+        command.env("BUILDKIT_HOST", buildkit).env("ARGO_BUILDKIT_OPS_LISTEN", "127.0.0.1:0");
+        command
+            .env("ARGO_BUILDKIT_NAMESPACES", names.join(","))
+            .env("KUBECONFIG", kube.kubeconfig(Identity::Shared));
+        command.env("ARGO_BUILDKIT_LEASE", lease).env("ARGO_BUILDKIT_LEASE_NAMESPACE", home);
+        command
+            .env("ARGO_BUILDKIT_LOG", "debug,h2=info,hyper_util=info,hyper=info,tower=info,kube_client=info");
+        let setup = Self { root, command };
+        if tenants.len() > 1 { setup.policy(ANYTHING) } else { setup }
+    }
+
+    /// One more variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// With this policy file.
+    pub(crate) fn policy(self, yaml: &str) -> Self {
+        let path = self.root.path().join("policy.yaml");
+        std::fs::write(&path, yaml).unwrap();
+        self.env("ARGO_BUILDKIT_POLICY", path.to_str().unwrap())
+    }
+
+    /// One more agent as this one.
+    pub(crate) fn replica(&self) -> Self {
+        let mut command = Command::new(self.command.get_program());
+        command.env_clear().args(self.command.get_args());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { root: process::directory("agent-"), command }
+    }
+
+    pub(crate) fn start(self) -> SharedAgent {
+        let log = self.root.path().join("log");
+        let mut process = Process::spawn("argo-buildkit agent", self.command, &log);
+        let ops = process.wait_until("for its listener", |log| {
+            let (_, rest) = log.split_once("listening for operations on ")?;
+            let (line, _) = rest.split_once('\n')?;
+            Some(line.split([' ', '"']).next()?.to_owned())
+        });
+        SharedAgent { process: Mutex::new(process), _root: self.root, log, ops }
+    }
+}
+
+/// A policy that forbids nothing.
+const ANYTHING: &str = "
+namespaces:
+  '*': {push: ['**'], cache: ['**'], repositories: ['**'], applications: ['**'], forges: ['**']}
+";
+
+/// A running `argo-buildkit agent`. Dropping it kills it.
+pub(crate) struct SharedAgent {
+    process: Mutex<Process>,
+    _root: tempfile::TempDir,
+    log: PathBuf,
+    ops: String,
+}
+
+impl SharedAgent {
+    /// An agent for one tenant.
+    pub(crate) async fn serving(buildkit: &str, tenant: &Tenant) -> Self {
+        let agent = AgentSetup::new(buildkit, &[tenant]).await.start();
+        agent.leads().await;
+        agent
+    }
+
+    /// What it has printed.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it leads.
+    pub(crate) async fn leads(&self) {
+        self.metric("argo_buildkit_agent_leading 1").await;
+    }
+
+    /// Waits until `/metrics` has the line `line`.
+    pub(crate) async fn metric(&self, line: &str) -> String {
+        let url = format!("http://{}/metrics", self.ops);
+        let there = async || {
+            let text = client().get(&url).send().await.ok()?.text().await.ok()?;
+            text.lines().any(|found| found == line).then_some(text)
+        };
+        until(|| format!("`{line}` from\n{}", self.log()), Duration::from_secs(60), there).await
+    }
+
+    /// The status and body of an operator's endpoint.
+    pub(crate) async fn ops(&self, path: &str) -> (u16, String) {
+        let answer = client().get(format!("http://{}{path}", self.ops)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Kills it as the kernel does when memory is short.
+    pub(crate) fn kill(&self) {
+        self.process.lock().unwrap().kill();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn terminate(&self) -> ExitStatus {
+        let mut process = self.process.lock().unwrap();
+        let pid = process.pid().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        process.wait()
+    }
+}
