@@ -20,6 +20,7 @@ mod edit;
 mod forge;
 mod house;
 mod image;
+mod lease;
 mod lifecycle;
 mod logs;
 mod main_job;

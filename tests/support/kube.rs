@@ -124,6 +124,25 @@ impl Kube {
         path
     }
 
+    /// `host:port`, for a door to be put before it.
+    pub(crate) fn host(&self) -> &str {
+        self.url.trim_start_matches("https://")
+    }
+
+    /// The path of `identity`'s kubeconfig for the server as it is at `host:port`.
+    pub(crate) fn kubeconfig_at(&self, identity: Identity, host: &str) -> PathBuf {
+        let mut config: Value = serde_json::from_str(&self.kubeconfig_text(identity)).unwrap();
+        config["clusters"][0]["cluster"]["server"] = json!(format!("https://{host}"));
+        let path = self.root.path().join(format!("{identity:?}-{host}.kubeconfig").to_lowercase());
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+
+    /// A client as `identity` of the server as it is at `host:port`.
+    pub(crate) async fn client_at(&self, identity: Identity, host: &str) -> Client {
+        client(&self.kubeconfig_at(identity, host)).await
+    }
+
     /// A client as `identity`. Make one per test: it lives on the runtime that made it.
     pub(crate) async fn client(&self, identity: Identity) -> Client {
         client(&self.kubeconfig(identity)).await

@@ -22,3 +22,4 @@ pub(crate) mod shared;
 pub(crate) mod shared_agent;
 pub(crate) mod shop;
 pub(crate) mod sshd;
+pub(crate) mod tcp_door;

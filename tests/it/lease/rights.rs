@@ -1,0 +1,51 @@
+//! What a candidate may do, and what it says when it may not.
+
+use serde_json::json;
+
+use super::*;
+use crate::support::net::unique;
+
+#[tokio::test]
+async fn a_campaign_says_what_to_grant_and_needs_no_more() {
+    let (kube, namespace) = (Kube::shared().await, unique("agents"));
+    kube.namespace(&namespace).await;
+    let cluster = Cluster::from(kube.client(Identity::Plugin).await);
+    let stand = |identity, retry| {
+        let mut candidate = candidate("buildkit-agent", identity, LONG);
+        candidate.namespace = Some(namespace.clone());
+        candidate.retry = retry;
+        cluster.campaign(candidate)
+    };
+    let first = stand("first", Duration::from_millis(200));
+    let mut problem = first.problem();
+    let said = timeout(PATIENCE, problem.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
+    insta::assert_snapshot!(said.unwrap().replace(&namespace, "NAMESPACE"), @"this process may not get Lease `buildkit-agent` in namespace `NAMESPACE`; grant its ServiceAccount get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)");
+    assert_eq!(now(&first), Leadership::Standby { holder: None });
+
+    let group = "coordination.k8s.io";
+    let rules = json!([
+        {"apiGroups": [group], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "apiGroups": [group], "resources": ["leases"], "resourceNames": ["buildkit-agent"],
+            "verbs": ["get", "update", "watch"],
+        },
+    ]);
+    kube.grant_in(&namespace, Identity::Plugin, "buildkit-agent", rules).await;
+    becomes(&first, &Leadership::Leader).await;
+    assert_eq!(*first.problem().borrow(), None);
+    // It looks but once: the rest it is told.
+    let second = stand("second", LONG);
+    becomes(&second, &standby("first")).await;
+    first.release().await;
+    becomes(&second, &Leadership::Leader).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_not_there_is_named() {
+    let mut candidate = candidate("buildkit-agent", "first", SHORT);
+    candidate.namespace = Some("nowhere".into());
+    let campaign = cluster().await.campaign(candidate);
+    let mut problem = campaign.problem();
+    let said = timeout(PATIENCE, problem.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
+    insta::assert_snapshot!(said.unwrap(), @r#"cannot create Lease `buildkit-agent` in namespace `nowhere`: namespaces "nowhere" not found; create the namespace, or put the Lease into another one"#);
+}
