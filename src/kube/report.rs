@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::task_sets::{TaskSetId, TaskSetObject, completed};
+use super::task_sets::{TaskSetId, TaskSetObject};
 use super::{Cluster, NoCluster, argo};
 use crate::outcome::chain;
 
@@ -18,8 +18,8 @@ pub use form::Form;
 /// How long one request may take. The API server itself gives up a patch after 34 s; what is slower than this is away.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Each further attempt is after another's first report of the same set, or the controller's clearing of them.
-const ATTEMPTS: usize = 4;
+/// Each after somebody has changed the set: another agent, or the controller, which does so some times in a row.
+const ATTEMPTS: usize = 10;
 
 /// One node's result.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +97,7 @@ pub enum ReportError {
 
 impl Cluster {
     /// Writes `results` into the set's status, all at once, but for those that Argo does not wait for any longer. With
-    /// the `form` that was seen last it takes one request; with an old one, two more.
+    /// the `form` of the set as it is it takes one request; with an old one, two more.
     pub async fn report(
         &self,
         set: &TaskSetId,
@@ -117,36 +117,31 @@ struct Reporting<'a> {
 
 impl Reporting<'_> {
     async fn deliver(&self, mut form: Form, results: &[TaskResult]) -> Result<Reported, ReportError> {
-        let mut wanted: Vec<_> = results.iter().collect();
-        let mut refusal = String::new();
         for _ in 0..ATTEMPTS {
-            match self.patch(&form.operations(&self.set.uid, &wanted)).await? {
-                Ok(object) => return Ok(self.reported(&object, results, &wanted)),
-                Err(reason) => refusal = reason,
-            }
+            let wanted: Vec<_> = results.iter().filter(|result| form.awaits(result)).collect();
+            let refusal = match wanted.is_empty() {
+                true => String::new(),
+                false => match self.patch(&form.operations(&self.set.uid, &wanted)).await? {
+                    Ok(object) => return Ok(reported(&object, results, &wanted)),
+                    Err(reason) => reason,
+                },
+            };
             let now = self.look().await?;
-            wanted.retain(|result| waits(&now, result));
-            form = Form::of(&now);
-            if wanted.is_empty() {
-                return Ok(self.reported(&now, results, &wanted));
+            let unchanged = Form::of(&now) == form;
+            if unchanged && wanted.is_empty() {
+                return Ok(reported(&now, results, &wanted));
+            } else if unchanged {
+                return Err(ReportError::Refused { set: self.set.clone(), reason: refusal });
             }
+            form = Form::of(&now);
         }
-        Err(ReportError::Refused { set: self.set.clone(), reason: refusal })
-    }
-
-    fn reported(&self, now: &TaskSetObject, results: &[TaskResult], written: &[&TaskResult]) -> Reported {
-        let withdrawn = results.iter().filter(|result| !written.contains(result));
-        Reported {
-            resource_version: now.metadata.resource_version.clone().unwrap_or_default(),
-            form: Form::of(now),
-            withdrawn: withdrawn.map(|result| result.id.clone()).collect(),
-        }
+        Err(self.unavailable(format!("others changed it {ATTEMPTS} times meanwhile")))
     }
 
     /// The set as it is. A refusal does not say which test failed, and the right to `get` is not asked for: a patch
     /// that only tests changes nothing, and is answered with the object.
     async fn look(&self) -> Result<TaskSetObject, ReportError> {
-        let only = [form::test("/metadata/uid", &json!(self.set.uid))];
+        let only = [form::is(&self.set.uid)];
         self.patch(&only).await?.map_err(|_| ReportError::Gone { set: self.set.clone() })
     }
 
@@ -185,10 +180,13 @@ impl Reporting<'_> {
     }
 }
 
-/// Whether Argo waits for this result.
-fn waits(now: &TaskSetObject, result: &TaskResult) -> bool {
-    !completed(&now.metadata)
-        && now.spec.tasks.get(&result.id).is_some_and(|template| template["plugin"] == result.guard)
+fn reported(now: &TaskSetObject, results: &[TaskResult], written: &[&TaskResult]) -> Reported {
+    let withdrawn = results.iter().filter(|result| !written.contains(result));
+    Reported {
+        resource_version: now.metadata.resource_version.clone().unwrap_or_default(),
+        form: Form::of(now),
+        withdrawn: withdrawn.map(|result| result.id.clone()).collect(),
+    }
 }
 
 /// etcd's refusal of a request, or its client's.

@@ -12,7 +12,7 @@ use super::report::Form;
 use super::{Cluster, NoCluster};
 use part::Watching;
 
-pub(super) use object::{COMPLETED, TaskSetObject, completed, label};
+pub(super) use object::{TaskSetObject, completed};
 
 /// Whose WorkflowTaskSets are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,6 +30,7 @@ mod rpc;
 mod sandbox;
 mod secrets;
 mod ssh;
+mod task_sets;
 mod templates;
 mod tls_secret;
 mod update_manifest;

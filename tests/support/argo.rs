@@ -231,7 +231,13 @@ impl Node {
     }
 }
 
-async fn install_crds(kube: &Kube) {
+/// Installs Argo's kinds on [`Kube::shared`], once.
+pub(crate) async fn install_crds(kube: &'static Kube) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_init(async || apply_crds(kube).await).await;
+}
+
+async fn apply_crds(kube: &Kube) {
     let testbed = bin::testbed("workflow-controller");
     let directory = testbed.ancestors().nth(2).unwrap().join("share/argo/crds");
     for entry in fs::read_dir(directory).unwrap() {

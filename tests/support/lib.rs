@@ -13,6 +13,7 @@ pub(crate) mod git_http;
 pub(crate) mod gitea;
 pub(crate) mod github;
 pub(crate) mod kube;
+pub(crate) mod kube_door;
 pub(crate) mod net;
 pub(crate) mod plugin;
 pub(crate) mod process;

@@ -1,25 +1,23 @@
 //! How a patch of a WorkflowTaskSet must be written, given what it has already.
 
-use kube::api::ObjectMeta;
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::TaskResult;
-use crate::kube::task_sets::{COMPLETED, TaskSetObject, label};
+use crate::kube::task_sets::{TaskSetObject, completed};
 
-/// What of a WorkflowTaskSet decides how a report of it is written. A report with an old one is refused by the server,
-/// and harms nobody: every absence that it relies on is tested too.
+/// What decides at one version of a WorkflowTaskSet whether a report of it is due, and how it is written. It is small.
+///
+/// The patch is for that version only. A `test` of the task's template would be spared some refusals, but the API
+/// server compares as Go writes JSON: `<`, `&` and some numbers differ from themselves as others write them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    mark: Mark,
+    version: String,
     place: Place,
-}
-
-/// What says that the workflow has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Mark {
-    NoLabels,
-    NoLabel,
-    Label(String),
+    /// By the ids of the nodes that Argo waits for, the digests of their `plugin` objects.
+    waiting: BTreeMap<String, [u8; 32]>,
 }
 
 /// How much of `/status/nodes` is there.
@@ -38,46 +36,30 @@ impl Form {
             Some(status) if status.nodes.is_none() => Place::NoNodes,
             Some(_) => Place::Nodes,
         };
-        Self { mark: Mark::of(&object.metadata), place }
+        let tasks = object.spec.tasks.iter().filter(|_| !completed(&object.metadata));
+        let waiting = tasks.map(|(id, template)| (id.clone(), digest(&template["plugin"]))).collect();
+        Self { version: object.metadata.resource_version.clone().unwrap_or_default(), place, waiting }
     }
 
-    /// The operations that report `results` to the object `uid`, or nothing of them.
+    /// Whether Argo waits for this result.
+    pub(super) fn awaits(&self, result: &TaskResult) -> bool {
+        self.waiting.get(&result.id).is_some_and(|waiting| *waiting == digest(&result.guard))
+    }
+
+    /// The operations that report `results` to the object `uid` at this version, or nothing of them.
     pub(super) fn operations(&self, uid: &str, results: &[&TaskResult]) -> Vec<Value> {
-        let mut operations = vec![test("/metadata/uid", &json!(uid)), self.mark.test()];
-        let guard = |r: &&TaskResult| test(&format!("/spec/tasks/{}/plugin", escaped(&r.id)), &r.guard);
-        operations.extend(results.iter().map(guard));
+        let mut operations = vec![is(uid), test("/metadata/resourceVersion", &self.version)];
         operations.extend(self.place.additions(results));
         operations
-    }
-}
-
-impl Mark {
-    fn of(metadata: &ObjectMeta) -> Self {
-        match (label(metadata), &metadata.labels) {
-            (Some(value), _) => Self::Label(value.to_owned()),
-            (None, Some(labels)) if !labels.is_empty() => Self::NoLabel,
-            (None, _) => Self::NoLabels,
-        }
-    }
-
-    fn test(&self) -> Value {
-        let path = format!("/metadata/labels/{}", escaped(COMPLETED));
-        match self {
-            Self::NoLabels => test("/metadata/labels", &Value::Null),
-            Self::NoLabel => test(&path, &Value::Null),
-            Self::Label(value) => test(&path, &json!(value)),
-        }
     }
 }
 
 impl Place {
     fn additions(self, results: &[&TaskResult]) -> Vec<Value> {
         let nodes = || -> Value { results.iter().map(|r| (r.id.clone(), r.result.clone())).collect() };
-        // To the API server's patcher, what is not there equals null.
-        let new = |path, value: Value| vec![test(path, &Value::Null), add(path, &value)];
         match self {
-            Self::NoStatus => new("/status", json!({"nodes": nodes()})),
-            Self::NoNodes => new("/status/nodes", nodes()),
+            Self::NoStatus => vec![add("/status", &json!({"nodes": nodes()}))],
+            Self::NoNodes => vec![add("/status/nodes", &nodes())],
             Self::Nodes => {
                 let one = |r: &&TaskResult| add(&format!("/status/nodes/{}", escaped(&r.id)), &r.result);
                 results.iter().map(one).collect()
@@ -86,7 +68,12 @@ impl Place {
     }
 }
 
-pub(super) fn test(path: &str, value: &Value) -> Value {
+/// That the object is `uid`, and not another by its name.
+pub(super) fn is(uid: &str) -> Value {
+    test("/metadata/uid", uid)
+}
+
+fn test(path: &str, value: &str) -> Value {
     json!({"op": "test", "path": path, "value": value})
 }
 
@@ -97,4 +84,9 @@ fn add(path: &str, value: &Value) -> Value {
 /// A key as JSON Pointer (RFC 6901) writes it.
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Keys are sorted in a [`Value`], so equal ones are written alike.
+fn digest(plugin: &Value) -> [u8; 32] {
+    Sha256::digest(plugin.to_string()).into()
 }

@@ -13,7 +13,7 @@ use super::{TaskSetId, TaskSetState};
 use crate::kube::report::Form;
 
 /// `"true"` when the workflow has ended. Tasks may be left behind: nobody waits for them.
-pub(in crate::kube) const COMPLETED: &str = "workflows.argoproj.io/completed";
+pub(super) const COMPLETED: &str = "workflows.argoproj.io/completed";
 
 /// A WorkflowTaskSet.
 pub(in crate::kube) type TaskSetObject = Object<Spec, Status>;
@@ -40,12 +40,7 @@ pub(in crate::kube) struct Node {
 
 /// Whether its workflow has ended.
 pub(in crate::kube) fn completed(metadata: &ObjectMeta) -> bool {
-    label(metadata).is_some_and(|value| value == "true")
-}
-
-/// What [`COMPLETED`] says.
-pub(in crate::kube) fn label(metadata: &ObjectMeta) -> Option<&str> {
-    metadata.labels.as_ref()?.get(COMPLETED).map(String::as_str)
+    metadata.labels.as_ref().and_then(|labels| labels.get(COMPLETED)).is_some_and(|value| value == "true")
 }
 
 impl TaskSetId {

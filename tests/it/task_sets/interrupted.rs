@@ -1,0 +1,91 @@
+//! A watch that breaks: nothing is lost, and all is listed anew where the server has forgotten what was missed.
+
+use argo_buildkit::kube::{ReportError, TaskSetsError};
+
+use super::*;
+use crate::support::kube_door::{Door, Spoil};
+
+/// A watch through a door that has told all there is, one set.
+async fn world() -> (Sets, Door, Watch) {
+    let sets = Sets::new().await;
+    sets.one("before").await;
+    let door = Door::start(sets.kube.client(Identity::Admin).await).await;
+    let mut watch = Watch::of(&Cluster::from(door.client()), &sets.options());
+    assert_eq!(watch.listed().await.len(), 1);
+    // What is told now comes from the watch.
+    sets.label("before", json!("false")).await;
+    watch.seen().await;
+    (sets, door, watch)
+}
+
+#[tokio::test]
+async fn changes_while_the_connection_is_cut_are_told_without_a_list() {
+    let (sets, door, mut watch) = world().await;
+    door.shut(true);
+    door.cut();
+    let unavailable = watch.told().await.unwrap_err();
+    assert!(matches!(unavailable, TaskSetsError::Unavailable { .. }), "{unavailable:?}");
+    let (lists, id) = (door.lists(), sets.one("meanwhile").await.id);
+    sets.label("before", json!("true")).await;
+    door.shut(false);
+    let TaskSetEvent::Seen(seen) = watch.recovered().await else { panic!("the new one is told first") };
+    assert_eq!((seen.id, watch.gone().await.name.as_str()), (id, "before"));
+    assert_eq!(door.lists(), lists);
+}
+
+#[tokio::test]
+async fn it_lists_anew_when_the_server_has_forgotten_the_version() {
+    for spoil in [Spoil::Old, Spoil::Status(410)] {
+        let (sets, door, mut watch) = world().await;
+        let lists = door.lists();
+        sets.create("deleted", json!({"deleted": task("deleted")})).await;
+        let deleted = watch.seen().await.id;
+        door.shut(true);
+        door.cut();
+        watch.told().await.unwrap_err();
+        sets.delete("deleted").await;
+        sets.one("meanwhile").await;
+        door.spoil(spoil);
+        door.shut(false);
+        assert_eq!(watch.recovered().await, TaskSetEvent::Relisting(sets.part()), "{spoil:?}");
+        let seen = [watch.seen().await.id, watch.seen().await.id];
+        assert_eq!(seen.each_ref().map(|id| id.name.as_str()), ["before", "meanwhile"]);
+        assert!(!seen.contains(&deleted) && door.lists() > lists);
+        assert_eq!(watch.next().await, TaskSetEvent::Listed(sets.part()));
+        sets.delete("meanwhile").await;
+        assert_eq!(watch.gone().await.name, "meanwhile", "{spoil:?}: it watches again");
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_away_is_unavailable_until_it_is_back() {
+    let (sets, door, mut watch) = world().await;
+    let state = sets.state("before").await;
+    let cluster = Cluster::from(door.client());
+    door.shut(true);
+    let away = cluster.report(&state.id, &state.form, &[success(&state, "before")]).await.unwrap_err();
+    assert!(matches!(away, ReportError::Unavailable { .. }), "{away:?}");
+    door.cut();
+    watch.told().await.unwrap_err();
+    door.shut(false);
+    cluster.report(&state.id, &state.form, &[success(&state, "before")]).await.unwrap();
+    let TaskSetEvent::Seen(seen) = watch.recovered().await else { panic!("it is told") };
+    assert_eq!(seen.phases["before"], "Succeeded");
+}
+
+#[tokio::test]
+async fn a_server_that_swallows_requests_is_not_waited_for() {
+    let (sets, door, mut watch) = world().await;
+    let state = sets.state("before").await;
+    door.spoil(Spoil::Held);
+    door.cut();
+    let silent = loop {
+        match watch.told().await {
+            Err(error) if error.to_string().contains("no answer") => break error,
+            other => assert!(other.is_err(), "{other:?}"),
+        }
+    };
+    assert!(matches!(silent, TaskSetsError::Unavailable { .. }), "{silent:?}");
+    sets.delete("before").await;
+    assert!(matches!(watch.recovered().await, TaskSetEvent::Gone(id) if id == state.id));
+}
