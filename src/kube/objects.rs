@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
-use kube::api::{Api, DynamicObject, ListParams, Resource};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -96,16 +96,64 @@ impl Cluster {
         let resource = super::argo(kind);
         let what = || format!("get {} {name} in namespace {namespace}", resource.plural);
         let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);
-        let found = match api.get(name).await {
-            Ok(found) => found,
-            Err(kube::Error::Api(status)) if status.code == 404 && status.message.contains(name) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(ReadError::of(what(), &error)),
-        };
-        let unreadable = |e: serde_json::Error| ReadError::Unavailable { what: what(), why: e.to_string() };
-        serde_json::to_value(found).map(Some).map_err(unreadable)
+        get_json(&api, name, what).await
     }
+
+    /// An object without a namespace of a kind that came with one of `versions`: of the first that the server
+    /// has.
+    pub async fn find_versioned(
+        &self,
+        group: &str,
+        versions: &[&str],
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<Value>, ReadError> {
+        let mut unknown = ReadError::NoSuchKind(kind.to_owned());
+        for version in versions {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+            let api = Api::<DynamicObject>::all_with(self.client().await?, &resource);
+            match get_json(&api, name, || format!("get {} {name}", resource.plural)).await {
+                Err(error @ ReadError::NoSuchKind(_)) => unknown = error,
+                answer => return answer,
+            }
+        }
+        Err(unknown)
+    }
+
+    /// All objects of a kind of Argo Workflows, as their JSON; without a namespace those of a kind that has
+    /// none.
+    pub async fn list_argo(&self, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, ReadError> {
+        let resource = super::argo(kind);
+        let client = self.client().await?;
+        let (api, place) = match namespace {
+            Some(name) => (
+                Api::<DynamicObject>::namespaced_with(client, name, &resource),
+                format!(" in namespace {name}"),
+            ),
+            None => (Api::all_with(client, &resource), String::new()),
+        };
+        let what = || format!("list {}{place}", resource.plural);
+        let found = api.list(&ListParams::default()).await.map_err(|e| ReadError::of(what(), &e))?;
+        found.items.into_iter().map(|item| json(item, what)).collect()
+    }
+}
+
+/// The object `name`, if there is one; a 404 that does not name it is about its kind.
+async fn get_json(
+    api: &Api<DynamicObject>,
+    name: &str,
+    what: impl Fn() -> String,
+) -> Result<Option<Value>, ReadError> {
+    match api.get(name).await {
+        Ok(found) => json(found, what).map(Some),
+        Err(kube::Error::Api(status)) if status.code == 404 && status.message.contains(name) => Ok(None),
+        Err(error) => Err(ReadError::of(what(), &error)),
+    }
+}
+
+fn json(object: DynamicObject, what: impl Fn() -> String) -> Result<Value, ReadError> {
+    serde_json::to_value(object)
+        .map_err(|error| ReadError::Unavailable { what: what(), why: error.to_string() })
 }
 
 /// What a list is narrowed by, as `kubectl` takes it.
