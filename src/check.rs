@@ -7,13 +7,16 @@ mod controller;
 mod daemon;
 mod finding;
 mod images;
+mod mode;
 mod plugin;
 mod repositories;
 mod rights;
 mod security;
 mod session;
+mod shared;
 mod stuck;
 mod target;
+mod templates;
 
 use crate::engine::Engine;
 use crate::kube::{Account, Cluster, ReadError};
@@ -23,8 +26,14 @@ pub use finding::{Finding, Verdict};
 pub use target::{Image, Repository, SecretName, Targets};
 
 use controller::Controller;
+use mode::Mode;
 use plugin::{Plugin, Told};
 use session::Session;
+use shared::Agent;
+
+/// What is nothing to the shared agent.
+const NOT_SHARED: &str =
+    "plugin ConfigMap, token Secrets, ARGO_EXECUTOR_PLUGINS, ARGO_AGENT_PATCH_RATE, ARGO_AGENT_CPU_LIMIT";
 
 /// Where the cluster keeps what is looked at.
 #[derive(Debug, Clone)]
@@ -37,6 +46,8 @@ pub struct Site {
     pub service_account: String,
     /// The controller's Deployment.
     pub controller: String,
+    /// The shared agent's namespace.
+    pub agent_namespace: String,
     /// Whether we run in the cluster ourselves, where Services have names.
     pub in_cluster: bool,
     /// The Argo CD Application that is to be refreshed.
@@ -107,8 +118,31 @@ impl Doctor {
         }
     }
 
-    /// What lies in the cluster; gives what the sidecar is told there.
+    /// What lies in the cluster; gives what the sidecar, or the shared agent, is told there.
     async fn cluster(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> Told {
+        let controller = self.controller().await;
+        let signs = self.signs(&controller).await;
+        let agent = self.shared_agent().await;
+        tell(signs.judge(&self.site, &agent));
+        let mode = signs.mode();
+        let told = match mode {
+            Mode::Sidecar => self.sidecar(session, tell).await,
+            Mode::Gate | Mode::Flag => self.shared(session, mode, agent, tell).await,
+        };
+        let held = match &controller {
+            Ok(Some(controller)) => self.controller_rights(session, controller, mode).await,
+            _ => rights::Held::default(),
+        };
+        tell(controller::judge(&controller, &self.site, held.status(), mode));
+        tell(held.findings);
+        if mode.is_shared() {
+            tell(vec![self.templates(mode).await]);
+        }
+        told
+    }
+
+    /// What the sidecar needs.
+    async fn sidecar(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> Told {
         let site = &self.site;
         let plugins = self.plugins().await;
         tell(plugin::judge(&plugins, site));
@@ -121,13 +155,37 @@ impl Doctor {
         tell(self.workflow_namespace(plugin).await);
         tell(self.daemon_namespace(&told).await);
         self.accounts(session, plugin, &told, tell).await;
-        let controller = self.controller().await;
-        let held = match &controller {
-            Ok(Some(controller)) => self.controller_rights(session, controller).await,
-            _ => rights::Held::default(),
-        };
-        tell(controller::judge(&controller, site, held.status()));
-        tell(held.findings);
+        told
+    }
+
+    /// What the shared agent needs.
+    async fn shared(
+        &self,
+        session: &Session,
+        mode: Mode,
+        agent: Result<Option<Agent>, ReadError>,
+        tell: &mut impl FnMut(Vec<Finding>),
+    ) -> Told {
+        let site = &self.site;
+        tell(vec![Finding::skip(
+            NOT_SHARED,
+            "not looked at: only agent pods need them, and none starts here",
+        )]);
+        tell(self.of_shared(session, &agent).await);
+        let agent = agent.ok().flatten();
+        let steps = agent.as_ref().map_or(plugin::OUR_NAME, Agent::steps_account).to_owned();
+        let told = agent.map(|agent| agent.told).unwrap_or_default();
+        tell(self.workflow_namespace(None).await);
+        tell(self.daemon_namespace(&told).await);
+        let workflow = Account::new(&site.namespace, &site.service_account);
+        if mode.makes_agent_pods() {
+            tell(vec![self.existence(&workflow).await]);
+        }
+        tell(self.rights(session, &workflow, &rights::of_pods(&site.namespace)).await);
+        let needs = rights::of_steps(site, &self.targets.secrets());
+        if !needs.is_empty() {
+            tell(self.rights(session, &Account::new(&site.namespace, &steps), &needs).await);
+        }
         told
     }
 

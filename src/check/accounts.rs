@@ -31,6 +31,12 @@ impl Doctor {
         findings.push(judge_token(account, &name, &secrets.get(&account.namespace, &name).await));
         findings
     }
+
+    /// The account alone.
+    pub(super) async fn existence(&self, account: &Account) -> Finding {
+        let found = self.engine.cluster.find::<ServiceAccount>(&account.namespace, &account.name).await;
+        judge_account(account, &found)
+    }
 }
 
 /// The Secret whose token Argo mounts for `account` (argo-workflows `util/secrets`).

@@ -6,12 +6,15 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
 use super::session::unread;
-use super::{Finding, Site};
+use super::{Finding, Mode, Site};
 use crate::kube::{By, Cluster, ReadError};
 use settings::Setting;
 
 /// Upstream's label of the controller's pods.
 const LABEL: &str = "app=workflow-controller";
+/// The name of its ConfigMap, unless it is told another.
+pub(super) const CONFIG_MAP: &str = "workflow-controller-configmap";
+
 /// The controller, as its Deployment describes it.
 #[derive(Debug, Default)]
 pub(super) struct Controller {
@@ -50,7 +53,7 @@ impl Controller {
             service_account: pod.service_account_name.unwrap_or_else(|| "default".to_owned()),
             image: container.image.unwrap_or_default(),
             ready: deployment.status.and_then(|s| s.ready_replicas).unwrap_or_default() > 0,
-            args: container.args.unwrap_or_default(),
+            args: container.command.into_iter().chain(container.args).flatten().collect(),
             env,
         }
     }
@@ -84,13 +87,36 @@ impl Controller {
         }
     }
 
+    /// The value of a flag, in either of the two ways to write it, else of its variable.
+    fn option(&self, flag: &str, variable: &str) -> Setting {
+        let given = self.args.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(flag)? {
+            "" => self.args.get(at + 1).map(String::as_str),
+            rest => rest.strip_prefix('='),
+        });
+        given.map_or_else(|| self.setting(variable), |value| Setting::Value(value.to_owned()))
+    }
+
+    /// The name of its ConfigMap.
+    pub(super) fn config_map(&self) -> String {
+        match self.option("--configmap", "ARGO_CONFIGMAP") {
+            Setting::Value(name) => name,
+            Setting::Unset | Setting::Elsewhere => CONFIG_MAP.to_owned(),
+        }
+    }
+
+    /// Its image.
+    pub(super) fn image(&self) -> &str {
+        &self.image
+    }
+
     /// Major and minor of its version, where its image's tag is one.
-    fn release(&self) -> Option<(u32, u32)> {
+    pub(super) fn release(&self) -> Option<(u32, u32)> {
         let mut parts = self.version().trim_start_matches('v').split('.').map(str::parse);
         Some((parts.next()?.ok()?, parts.next()?.ok()?))
     }
 
-    fn version(&self) -> &str {
+    /// Its image's tag.
+    pub(super) fn version(&self) -> &str {
         let image = self.image.split('@').next().unwrap_or_default();
         image
             .rsplit_once(':')
@@ -105,6 +131,7 @@ pub(super) fn judge(
     read: &Result<Option<Controller>, ReadError>,
     site: &Site,
     status: Option<bool>,
+    mode: Mode,
 ) -> Vec<Finding> {
     let subject = format!("controller {}/{}", site.argo_namespace, site.controller);
     match read {
@@ -114,12 +141,12 @@ pub(super) fn judge(
             "there is no such Deployment, nor one with the label app=workflow-controller; install Argo \
              Workflows, or name its namespace and Deployment (--argo-namespace, --controller)",
         )],
-        Ok(Some(controller)) => controller.findings(site, status),
+        Ok(Some(controller)) => controller.findings(site, status, mode),
     }
 }
 
 impl Controller {
-    fn findings(&self, site: &Site, status: Option<bool>) -> Vec<Finding> {
+    fn findings(&self, site: &Site, status: Option<bool>, mode: Mode) -> Vec<Finding> {
         let subject = format!("controller {}/{}", site.argo_namespace, self.name);
         let mut found = vec![match self.ready {
             true => Finding::ok(subject, format!("Argo Workflows {}", self.version())),
@@ -128,12 +155,13 @@ impl Controller {
                 "no pod of it is ready, so no workflow moves; see kubectl describe and logs of it",
             ),
         }];
-        found.push(self.plugins());
-        let (requeue, requeue_finding) = self.requeue();
-        found.push(requeue_finding);
-        found.push(self.patch_rate(requeue));
-        found.push(self.agent_cpu());
-        found.push(self.write_back(status));
+        let (requeue, requeue_finding) = self.requeue(mode);
+        if mode.is_shared() {
+            found.extend([requeue_finding, self.api_limit(), self.write_back(status, mode)]);
+            return found;
+        }
+        found.extend([self.plugins(), requeue_finding, self.patch_rate(requeue), self.agent_cpu()]);
+        found.push(self.write_back(status, mode));
         found
     }
 }

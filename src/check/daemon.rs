@@ -33,7 +33,7 @@ fn away(address: &str, host: Option<&str>, told: &Told, error: &BuildError) -> O
         return Some(Finding::skip(format!("buildkitd {address}"), text));
     }
     let theirs = told.buildkit_host().filter(|_| address == DEFAULT)?;
-    let text = format!("the sidecar's, and no --buildkit-host was given here; {mend}");
+    let text = format!("the {}'s, and no --buildkit-host was given here; {mend}", told.whose());
     Some(Finding::skip(format!("buildkitd {theirs}"), text))
 }
 

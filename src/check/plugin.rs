@@ -8,8 +8,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use super::session::unread;
 use super::{Finding, Site};
 use crate::kube::{Account, By, Cluster, ReadError};
-pub(super) use sidecar::ARGO_USER;
-use sidecar::Sidecar;
+pub(super) use sidecar::{ARGO_USER, Sidecar};
 pub(super) use told::Told;
 
 /// What Argo lists plugins by (argo-workflows `workflow/common`).
@@ -17,7 +16,7 @@ const LABEL: &str = "workflows.argoproj.io/configmap-type=ExecutorPlugin";
 /// How the names of the ConfigMap and of the plugin's ServiceAccount end.
 pub(super) const SUFFIX: &str = "-executor-plugin";
 /// The name that the installation gives the ConfigMap.
-const OUR_NAME: &str = "buildkit-executor-plugin";
+pub(super) const OUR_NAME: &str = "buildkit-executor-plugin";
 /// One plugin that Argo runs beside its agent.
 #[derive(Debug)]
 pub(super) struct Plugin {

@@ -2,7 +2,7 @@
 
 use super::controller::Controller;
 use super::session::{Session, unread};
-use super::{Doctor, Finding, Site};
+use super::{Doctor, Finding, Mode, Site};
 use crate::kube::{Account, ReadError, Right};
 
 const ARGO: &str = "argoproj.io";
@@ -30,6 +30,10 @@ impl Need {
     ) -> Self {
         let namespace = namespace.to_owned();
         Self { group: ARGO, resource, verbs, namespace, name: None, without, optional: false }
+    }
+
+    fn of_group(self, group: &'static str) -> Self {
+        Self { group, ..self }
     }
 
     fn core(self, name: Option<&str>) -> Self {
@@ -80,19 +84,34 @@ pub(super) fn of_workflow(namespace: &str) -> Vec<Need> {
     needs
 }
 
+/// What a workflow's steps that are pods do with its account, where the shared agent does the others.
+pub(super) fn of_pods(namespace: &str) -> Vec<Need> {
+    let lost = "steps that are pods lose their outputs";
+    vec![Need::new(namespace, "workflowtaskresults", &["create", "patch"], lost).optional()]
+}
+
 /// What the sidecar does with its own account.
 pub(super) fn of_plugin(site: &Site, secrets: &[String]) -> Vec<Need> {
-    let mut needs: Vec<_> = secrets
-        .iter()
-        .map(|secret| {
-            let without = "steps that name this Secret fail";
-            Need::new(&site.namespace, "secrets", &["get"], without).core(Some(secret))
-        })
-        .collect();
+    let mut needs = of_steps(site, secrets);
     let blind = "a stopped workflow's build runs on until its agent is gone";
-    for resource in ["workflowtasksets", "workflows"] {
-        needs.push(Need::new(&site.namespace, resource, &["get", "list", "watch"], blind).optional());
-    }
+    let watched = ["workflowtasksets", "workflows"];
+    let at = secrets.len();
+    needs.splice(
+        at..at,
+        watched.map(|resource| {
+            Need::new(&site.namespace, resource, &["get", "list", "watch"], blind).optional()
+        }),
+    );
+    needs
+}
+
+/// What steps do with the plugin's account, in a sidecar or through the shared agent.
+pub(super) fn of_steps(site: &Site, secrets: &[String]) -> Vec<Need> {
+    let secret = |secret: &String| {
+        let without = "steps that name this Secret fail";
+        Need::new(&site.namespace, "secrets", &["get"], without).core(Some(secret))
+    };
+    let mut needs: Vec<_> = secrets.iter().map(secret).collect();
     needs.extend(site.application.as_ref().map(|application| {
         let untold = "Argo CD is not told of a commit";
         Need::new(&application.namespace, "applications", &["patch"], untold).named(&application.name)
@@ -100,27 +119,50 @@ pub(super) fn of_plugin(site: &Site, secrets: &[String]) -> Vec<Need> {
     needs
 }
 
+/// What the shared agent does with its own account for the workflows of `namespace`, as the account `steps` there.
+pub(super) fn of_shared(namespace: &str, steps: &str) -> Vec<Need> {
+    let unseen = "it sees no step of this namespace, and workflows run for ever without a message";
+    let unsaid = "no result of a plugin step reaches its workflow";
+    let blind = "a stopped workflow's build runs on";
+    let refused = "steps can use no Secret and no other right of their namespace";
+    vec![
+        Need::new(namespace, "workflowtasksets", &["list", "watch"], unseen),
+        Need::new(namespace, "workflowtasksets/status", &["patch"], unsaid),
+        Need::new(namespace, "workflows", &["get", "list", "watch"], blind),
+        Need::new(namespace, "serviceaccounts", &["impersonate"], refused).core(Some(steps)),
+    ]
+}
+
+/// What it does with its Lease.
+pub(super) fn of_leader(namespace: &str, lease: &str) -> Vec<Need> {
+    let leases = |verbs| {
+        let idle = "no replica of it can lead, and no step is taken";
+        Need::new(namespace, "leases", verbs, idle).of_group("coordination.k8s.io")
+    };
+    vec![leases(&["create"]), leases(&["get", "update"]).named(lease)]
+}
+
 /// The one Secret that the controller itself reads for an agent pod (argo-workflows `controller/agent.go`).
 const AGENT_CA: &str = "argo-workflows-agent-ca-certificates";
 
 /// What the controller does in the workflows' namespace; upstream's own roles lack the first.
-fn of_controller(namespace: &str, writes_back: bool) -> Vec<Need> {
-    let (hangs, slow) = (
-        "and INFORMER_WRITE_BACK=true, so workflows with plugin steps hang in Running",
-        "so every plugin step logs an error and finished tasks are never pruned",
-    );
-    let status = Need::new(
-        namespace,
-        "workflowtasksets/status",
-        &["patch", "update"],
-        if writes_back { hangs } else { slow },
-    );
-    vec![
-        Need { optional: !writes_back, ..status },
-        Need::new(namespace, "serviceaccounts", &["get"], "no agent pod can be made").core(None),
-        Need::new(namespace, "secrets", &["get"], "no agent pod can be made").core(Some(AGENT_CA)),
-        Need::new(namespace, "pods", &["create"], "no agent pod can be made").core(None),
-    ]
+fn of_controller(namespace: &str, writes_back: bool, mode: Mode) -> Vec<Need> {
+    let without = match (writes_back, mode.is_shared()) {
+        (true, _) => "and INFORMER_WRITE_BACK=true, so workflows with plugin steps hang in Running",
+        (false, true) => {
+            "so the shared agent hears of no stopped or timed-out step, and finds finished tasks again at each restart"
+        }
+        (false, false) => "so every plugin step logs an error and finished tasks are never pruned",
+    };
+    let status = Need::new(namespace, "workflowtasksets/status", &["patch", "update"], without);
+    let mut needs = vec![Need { optional: !writes_back && !mode.is_shared(), ..status }];
+    if mode.makes_agent_pods() {
+        let no_pod = "no agent pod can be made";
+        needs.push(Need::new(namespace, "serviceaccounts", &["get"], no_pod).core(None));
+        needs.push(Need::new(namespace, "secrets", &["get"], no_pod).core(Some(AGENT_CA)));
+        needs.push(Need::new(namespace, "pods", &["create"], no_pod).core(None));
+    }
+    needs
 }
 
 /// What is known of the controller's rights.
@@ -143,9 +185,14 @@ impl Doctor {
         judge(account, needs, &self.review(session, account, needs).await)
     }
 
-    pub(super) async fn controller_rights(&self, session: &Session, controller: &Controller) -> Held {
+    pub(super) async fn controller_rights(
+        &self,
+        session: &Session,
+        controller: &Controller,
+        mode: Mode,
+    ) -> Held {
         let account = Account::new(&self.site.argo_namespace, &controller.service_account);
-        let needs = of_controller(&self.site.namespace, controller.writes_back());
+        let needs = of_controller(&self.site.namespace, controller.writes_back(), mode);
         let reviewed = self.review(session, &account, &needs).await;
         let findings = judge(&account, &needs, &reviewed);
         let lacking = |lacks: Vec<Vec<&str>>| {

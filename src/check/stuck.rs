@@ -3,13 +3,14 @@
 mod agent;
 mod node;
 mod pod;
+mod shared;
 mod words;
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde_json::Value;
 
 use super::session::{Session, unread};
-use super::{Doctor, Finding, rights};
+use super::{Doctor, Finding, Mode, rights};
 use crate::kube::{Account, By, SecretError, Secrets};
 
 /// What the cluster knows of one workflow.
@@ -29,6 +30,11 @@ struct Facts {
     holder_ended: bool,
     /// What the workflow's account lacks of the agent's rights.
     unmet: Vec<Finding>,
+    /// Who executes plugin steps.
+    mode: Mode,
+    /// Why the shared agent, of this namespace, cannot.
+    flaws: Vec<Finding>,
+    agent_namespace: String,
     /// Whether a controller runs and loads plugins, where that is known.
     controller_ready: Option<bool>,
     plugins_on: Option<bool>,
@@ -66,13 +72,18 @@ impl Doctor {
         let pods = cluster.list::<Pod>(namespace, &By::Labels(&labels)).await.ok();
         let (namespace, name) = (namespace.clone(), name.to_owned());
         let mut facts = Facts { namespace, name, workflow, task_set, pods, ..Facts::default() };
-        if let Ok(Some(controller)) = self.controller().await {
+        let controller = self.controller().await;
+        facts.mode = self.signs(&controller).await.mode();
+        if let Ok(Some(controller)) = controller {
             facts.controller_ready = Some(controller.is_ready());
             facts.plugins_on = controller.loads_plugins();
-            facts.status_right = self.controller_rights(session, &controller).await.status();
+            facts.status_right = self.controller_rights(session, &controller, facts.mode).await.status();
         }
         facts.holder_ended = self.holder_ended(&facts.workflow).await;
-        if let Some(pod) = facts.pods.iter().flatten().next().cloned() {
+        if facts.mode.is_shared() {
+            facts.agent_namespace = self.site.agent_namespace.clone();
+            facts.flaws = self.shared_flaws(session).await;
+        } else if let Some(pod) = facts.pods.iter().flatten().next().cloned() {
             self.of_pod(session, &pod, &mut facts).await;
         }
         facts
@@ -115,7 +126,8 @@ impl Doctor {
 
 /// The first cause that the facts hold.
 fn judge(facts: &Facts) -> Finding {
-    let causes = [finished, unseen, controller_down, locked, suspended, agent::cause, other_node];
+    let executor = if facts.mode.is_shared() { shared::cause } else { agent::cause };
+    let causes = [finished, unseen, controller_down, locked, suspended, executor, other_node];
     let found = causes.iter().find_map(|cause| cause(facts));
     found.unwrap_or_else(|| {
         facts.warn("is Running, and nothing was found that holds it; look again, or see the controller's log")

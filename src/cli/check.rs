@@ -47,6 +47,9 @@ pub(super) struct Command {
     /// The Deployment of Argo's controller.
     #[arg(long, value_name = "NAME", default_value = "workflow-controller")]
     controller: String,
+    /// The namespace of the shared agent, where there is one.
+    #[arg(long, value_name = "NAMESPACE", default_value = "buildkit-agent")]
+    agent_namespace: String,
     /// An Argo CD Application that steps refresh, of namespace `argocd` unless said.
     #[arg(long, value_name = "[NAMESPACE/]NAME")]
     application: Option<Application>,
@@ -73,6 +76,7 @@ impl Command {
             argo_namespace: self.argo_namespace,
             service_account: self.service_account,
             controller: self.controller,
+            agent_namespace: self.agent_namespace,
             in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
             application: self.application,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Controller;
-use crate::check::Finding;
+use crate::check::{Finding, Mode};
 use crate::duration::parse_go_duration;
 
 /// The controller's own default (argo-workflows `workflow/controller/rate_limiters.go`).
@@ -13,6 +13,9 @@ const GOOD_REQUEUE: Duration = Duration::from_secs(1);
 const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
 /// In thousandths of a CPU.
 const GOOD_AGENT_CPU: f64 = 500.0;
+/// Requests a second to the API server: the controller's own default, and one that hides no gain.
+const DEFAULT_QPS: f64 = 20.0;
+const GOOD_QPS: f64 = 100.0;
 
 /// What upstream's installation does not give the controller.
 const RULE: &str =
@@ -44,8 +47,9 @@ impl Controller {
         }
     }
 
-    /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`).
-    pub(super) fn requeue(&self) -> (Duration, Finding) {
+    /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`); the shared agent
+    /// has committed before.
+    pub(super) fn requeue(&self, mode: Mode) -> (Duration, Finding) {
         let name = "DEFAULT_REQUEUE_TIME";
         let setting = self.setting(name);
         if setting == Setting::Elsewhere {
@@ -55,6 +59,9 @@ impl Controller {
             return (DEFAULT_REQUEUE, unreadable(name, &setting));
         };
         let shown = shown(&setting, "10 s");
+        if mode.is_shared() {
+            return (wait, requeue_of_shared(&shown, wait));
+        }
         if wait <= GOOD_REQUEUE {
             return (wait, Finding::ok(subject(name), format!("{shown}: a plugin step waits twice for it")));
         }
@@ -66,6 +73,39 @@ impl Controller {
             ""
         };
         (wait, Finding::warn(subject(name), format!("{costs}{whole}; set 1s or less")))
+    }
+
+    /// What all workflows together wait for once the burst is used up: in one reconcile the controller makes two to
+    /// five requests.
+    pub(super) fn api_limit(&self) -> Finding {
+        let subject = "controller flag --qps";
+        let qps = self.option("--qps", "ARGO_QPS");
+        let given = match &qps {
+            Setting::Elsewhere => {
+                return Finding { subject: subject.to_owned(), ..elsewhere("ARGO_QPS", "200") };
+            }
+            Setting::Unset => Ok(DEFAULT_QPS),
+            Setting::Value(value) => value.parse::<f64>(),
+        };
+        let burst = shown(&self.option("--burst", "ARGO_BURST"), "30");
+        let shown = format!("{}, --burst {burst}", shown(&qps, "20"));
+        match given {
+            Ok(rate) if rate >= GOOD_QPS => {
+                let text = "20 workflows at once end after 1.4 s with 200, 11 s with the default of 20";
+                Finding::ok(subject, format!("{shown}: {text}"))
+            }
+            Ok(_) => Finding::warn(
+                subject,
+                format!(
+                    "{shown}: 20 workflows at once end after 11 s where --qps 200 takes 1.4; set ARGO_QPS=200 and \
+                     ARGO_BURST=400 on the controller"
+                ),
+            ),
+            Err(_) => {
+                let wrong = "is not a number: the controller does not start; correct it";
+                Finding::fail(subject, format!("{} {wrong}", text(&qps)))
+            }
+        }
     }
 
     pub(super) fn patch_rate(&self, requeue: Duration) -> Finding {
@@ -109,7 +149,7 @@ impl Controller {
         }
     }
 
-    pub(super) fn write_back(&self, status: Option<bool>) -> Finding {
+    pub(super) fn write_back(&self, status: Option<bool>, mode: Mode) -> Finding {
         let name = "INFORMER_WRITE_BACK";
         let setting = match (self.setting(name), self.release()) {
             (_, Some(release)) if release >= (4, 1) => {
@@ -141,13 +181,30 @@ impl Controller {
             (setting, _) => Finding::warn(
                 subject(name),
                 format!(
-                    "{}: the controller sleeps 1 s after every update of a workflow, so three plugin steps \
-                     take about 9 s instead of 5; set it to true, together with {RULE}",
-                    text(&setting)
+                    "{}: the controller sleeps 1 s after every update of a workflow{}; set it to true, \
+                     together with {RULE}",
+                    text(&setting),
+                    if mode.is_shared() { "" } else { ", so three plugin steps take about 9 s instead of 5" }
                 ),
             ),
         }
     }
+}
+
+fn requeue_of_shared(shown: &str, wait: Duration) -> Finding {
+    let name = "DEFAULT_REQUEUE_TIME";
+    let (once, twice) = (seconds(wait), seconds(wait * 2));
+    if wait <= GOOD_REQUEUE {
+        let text = format!(
+            "{shown}: a step ends in its workflow up to {twice} s after it began, its commit is out before"
+        );
+        return Finding::ok(subject(name), text);
+    }
+    let text = format!(
+        "{shown}: a step's commit is out at once, but its node ends after {once} s and its workflow, or the next \
+         step, comes after {twice} s where 1s costs 2; set 1s or less"
+    );
+    Finding::warn(subject(name), text)
 }
 
 /// A quantity of CPU as Kubernetes writes it: `500m`, `1`, `1.5`.

@@ -24,13 +24,18 @@ fn site() -> Site {
         argo_namespace: "argo".to_owned(),
         service_account: "buildkit-workflow".to_owned(),
         controller: "workflow-controller".to_owned(),
+        agent_namespace: "buildkit-agent".to_owned(),
         in_cluster: false,
         application: None,
     }
 }
 
 fn said(controller: Controller, status: Option<bool>) -> String {
-    let found = judge(&Ok(Some(controller)), &site(), status);
+    said_in(Mode::Sidecar, controller, status)
+}
+
+fn said_in(mode: Mode, controller: Controller, status: Option<bool>) -> String {
+    let found = judge(&Ok(Some(controller)), &site(), status, mode);
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
@@ -101,10 +106,63 @@ fn what_another_object_sets_is_not_guessed() {
 
 #[test]
 fn a_controller_that_is_not_there_or_not_ready_is_said() {
-    assert!(judge(&Ok(None), &site(), None)[0].text.contains("no such Deployment"));
+    assert!(judge(&Ok(None), &site(), None, Mode::Sidecar)[0].text.contains("no such Deployment"));
     let mut down = controller(&[]);
     down.ready = false;
     assert!(said(down, None).starts_with("FAIL controller argo/workflow-controller: no pod of it is ready"));
+}
+
+#[test]
+fn the_shared_agent_takes_other_settings_of_it() {
+    let slow = said_in(Mode::Gate, controller(&[]), Some(false));
+    let fast = [
+        ("DEFAULT_REQUEUE_TIME", "200ms"),
+        ("ARGO_QPS", "200"),
+        ("ARGO_BURST", "400"),
+        ("INFORMER_WRITE_BACK", "true"),
+    ];
+    let fast = said_in(Mode::Flag, controller(&fast), Some(true));
+    insta::assert_snapshot!(format!("{slow}{fast}"), @r#"
+    ok   controller argo/workflow-controller: Argo Workflows v4.0.7
+    warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a step's commit is out at once, but its node ends after 10 s and its workflow, or the next step, comes after 20 s where 1s costs 2; set 1s or less
+    warn controller flag --qps: unset (20), --burst unset (30): 20 workflows at once end after 11 s where --qps 200 takes 1.4; set ARGO_QPS=200 and ARGO_BURST=400 on the controller
+    warn controller setting INFORMER_WRITE_BACK: unset: the controller sleeps 1 s after every update of a workflow; set it to true, together with the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}
+    ok   controller argo/workflow-controller: Argo Workflows v4.0.7
+    ok   controller setting DEFAULT_REQUEUE_TIME: 200ms: a step ends in its workflow up to 0.4 s after it began, its commit is out before
+    ok   controller flag --qps: 200, --burst 400: 20 workflows at once end after 1.4 s with 200, 11 s with the default of 20
+    ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
+    "#);
+}
+
+#[test]
+fn the_api_limit_is_read_where_the_controller_reads_it() {
+    let with = |args: &[&str], env: &[(&str, &str)]| {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Controller { args, ..controller(env) }.api_limit().to_string()
+    };
+    let rows = [
+        (
+            with(&["--qps=200", "--burst", "400"], &[]),
+            "ok   controller flag --qps: 200, --burst 400: 20 workflows",
+        ),
+        (
+            with(&["--qps", "30"], &[("ARGO_QPS", "200")]),
+            "warn controller flag --qps: 30, --burst unset (30): 20",
+        ),
+        (with(&["--qps=many"], &[]), "FAIL controller flag --qps: many is not a number"),
+        (with(&[], &[("ARGO_QPS", "50.5")]), "warn controller flag --qps: 50.5, --burst unset"),
+    ];
+    for (said, expected) in rows {
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
+fn its_config_map_may_have_another_name() {
+    let mut controller = controller(&[]);
+    assert_eq!(controller.config_map(), "workflow-controller-configmap");
+    controller.args = vec!["--configmap=other".to_owned()];
+    assert_eq!(controller.config_map(), "other");
 }
 
 #[test]

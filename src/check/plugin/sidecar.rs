@@ -1,7 +1,8 @@
-//! The plugin's container, as far as Argo, its token and Pod Security care.
+//! A container of ours: the plugin's, as far as Argo, its token and Pod Security care, and what any is told.
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Container;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,12 +11,26 @@ pub(in crate::check) const ARGO_USER: i64 = 8737;
 /// Where `serve` listens unless it is told otherwise.
 const DEFAULT_PORT: i64 = 4355;
 
+/// Flags that say the same as a variable.
+const FLAGS: [(&str, &str); 9] = [
+    ("--buildkit-host", "BUILDKIT_HOST"),
+    ("--tls-secret", "ARGO_BUILDKIT_TLS_SECRET"),
+    ("--tls-ca", "ARGO_BUILDKIT_TLS_CA"),
+    ("--tls-cert", "ARGO_BUILDKIT_TLS_CERT"),
+    ("--tls-key", "ARGO_BUILDKIT_TLS_KEY"),
+    ("--lease", "ARGO_BUILDKIT_LEASE"),
+    ("--lease-namespace", "ARGO_BUILDKIT_LEASE_NAMESPACE"),
+    ("--service-account", "ARGO_BUILDKIT_SERVICE_ACCOUNT"),
+    ("--policy", "ARGO_BUILDKIT_POLICY"),
+];
+
 /// What matters here of a Kubernetes container.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Sidecar {
+pub(in crate::check) struct Sidecar {
     name: String,
-    pub(super) image: String,
+    /// Its image.
+    pub(in crate::check) image: String,
     command: Vec<String>,
     args: Vec<String>,
     env: Vec<Variable>,
@@ -41,7 +56,7 @@ struct From {
 /// A ConfigMap that variables are taken from.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Source {
+pub(in crate::check) struct Source {
     /// Its name.
     pub(super) name: String,
     /// Whether the container starts without it.
@@ -70,6 +85,12 @@ struct Capabilities {
 }
 
 impl Sidecar {
+    /// A container of a pod.
+    pub(in crate::check) fn of(container: &Container) -> Self {
+        let known = serde_json::to_value(container).and_then(serde_json::from_value);
+        known.unwrap_or_default()
+    }
+
     /// Whether it runs this program, by its image or its command.
     pub(super) fn is_ours(&self) -> bool {
         let words = self.command.iter().chain(&self.args).chain([&self.image]);
@@ -132,13 +153,24 @@ impl Sidecar {
         }
     }
 
-    /// The value of a flag of `serve`.
+    /// The value of a flag.
     fn flag(&self, name: &str) -> Option<&str> {
-        let words: Vec<_> = self.command.iter().chain(&self.args).collect();
-        words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(name)? {
-            "" => words.get(at + 1).map(|value| value.as_str()),
+        self.flags(name).into_iter().next()
+    }
+
+    /// The values of a flag that may be given several times.
+    pub(in crate::check) fn flags(&self, name: &str) -> Vec<&str> {
+        let words: Vec<&str> = self.words().collect();
+        let values = words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix(name)? {
+            "" => words.get(at + 1).copied(),
             rest => rest.strip_prefix('='),
-        })
+        });
+        values.collect()
+    }
+
+    /// Its command line.
+    pub(in crate::check) fn words(&self) -> impl Iterator<Item = &str> {
+        self.command.iter().chain(&self.args).map(String::as_str)
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
@@ -153,10 +185,9 @@ impl Sidecar {
     /// The settings that stand in the container itself, and win over those of [`Self::sources`].
     pub(super) fn own_settings(&self) -> Vec<(String, String)> {
         let written = self.env.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
-        let flag = |name: &str, variable: &str| Some((variable.to_owned(), self.flag(name)?.to_owned()));
-        let flags =
-            [flag("--buildkit-host", "BUILDKIT_HOST"), flag("--tls-secret", "ARGO_BUILDKIT_TLS_SECRET")];
-        written.chain(flags.into_iter().flatten()).collect()
+        let flag =
+            |(name, variable): &(&str, &str)| Some(((*variable).to_owned(), self.flag(name)?.to_owned()));
+        written.chain(FLAGS.iter().filter_map(flag)).collect()
     }
 
     /// What the `restricted` Pod Security standard has against its container.

@@ -25,6 +25,7 @@ fn site() -> Site {
         argo_namespace: "argo".to_owned(),
         service_account: "buildkit-workflow".to_owned(),
         controller: "workflow-controller".to_owned(),
+        agent_namespace: "buildkit-agent".to_owned(),
         in_cluster: false,
         application: None,
     }

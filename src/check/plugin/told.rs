@@ -1,15 +1,15 @@
-//! What the sidecar is told: the environment in its container, and in the ConfigMaps that this names.
+//! What a container of ours is told: the environment in it, and in the ConfigMaps that this names.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::Plugin;
+use super::{Plugin, Sidecar};
 use crate::check::Finding;
 use crate::check::session::unread;
 use crate::kube::{Cluster, ReadError};
 
-/// The sidecar's settings, as far as they could be read.
+/// A container's settings, as far as they could be read.
 #[derive(Debug, Default)]
 pub(in crate::check) struct Told {
     values: BTreeMap<String, String>,
@@ -18,13 +18,24 @@ pub(in crate::check) struct Told {
     /// Of those, the ones without which the sidecar does not start.
     missing: Vec<String>,
     unread: Option<ReadError>,
+    /// Whether they are the shared agent's, and no sidecar's.
+    of_shared: bool,
 }
 
 impl Plugin {
     /// What it is told in the agent pods of `namespace`.
     pub(in crate::check) async fn told(&self, cluster: &Cluster, namespace: &str) -> Told {
-        let mut told = Told::default();
-        let Ok(container) = &self.container else { return told };
+        match &self.container {
+            Ok(container) => Told::of(container, cluster, namespace).await,
+            Err(_) => Told::default(),
+        }
+    }
+}
+
+impl Told {
+    /// What `container` is told in a pod of `namespace`.
+    pub(in crate::check) async fn of(container: &Sidecar, cluster: &Cluster, namespace: &str) -> Self {
+        let mut told = Self::default();
         for source in container.sources() {
             let place = format!("{namespace}/{}", source.name);
             match cluster.find::<ConfigMap>(namespace, &source.name).await {
@@ -38,9 +49,37 @@ impl Plugin {
         told.values.extend(container.own_settings());
         told
     }
-}
 
-impl Told {
+    /// What the shared agent's `container` is told.
+    pub(in crate::check) async fn of_shared(container: &Sidecar, cluster: &Cluster, namespace: &str) -> Self {
+        Self { of_shared: true, ..Self::of(container, cluster, namespace).await }
+    }
+
+    /// What is to say where a ConfigMap is missing without which its container does not start.
+    pub(in crate::check) fn absent(&self, subject: &str) -> Option<Finding> {
+        let (place, whose) = (self.missing.first()?, self.whose());
+        let text = format!("ConfigMap {place} does not exist, so the {whose} does not start; create it");
+        Some(Finding::fail(subject, text))
+    }
+
+    /// What is to say where not all of it may be read.
+    pub(in crate::check) fn unread(&self, subject: &str) -> Option<Finding> {
+        self.unread.as_ref().map(|error| unread(subject, error))
+    }
+
+    /// Where a setting is to be set.
+    pub(in crate::check) fn place(&self) -> String {
+        match self.places.first() {
+            Some(place) => format!("ConfigMap {place}"),
+            None => "the container's env".to_owned(),
+        }
+    }
+
+    /// Who is told them.
+    pub(in crate::check) fn whose(&self) -> &'static str {
+        if self.of_shared { "shared agent" } else { "sidecar" }
+    }
+
     /// The value of a variable.
     pub(in crate::check) fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -64,25 +103,29 @@ impl Told {
     /// What is to say of them.
     pub(in crate::check) fn judge(&self) -> Finding {
         let subject = "plugin settings";
-        if let Some(place) = self.missing.first() {
-            let text = format!("ConfigMap {place} does not exist, so the sidecar does not start; create it");
-            return Finding::fail(subject, text);
+        if let Some(absent) = self.absent(subject) {
+            return absent;
         }
-        match (self.buildkit_host(), &self.unread) {
+        match (self.buildkit_host(), self.unread(subject)) {
             (Some(host), _) => {
                 let secret = self.tls_secret().map(|name| format!(", certificates of Secret {name}"));
                 Finding::ok(subject, format!("BUILDKIT_HOST={host}{}", secret.unwrap_or_default()))
             }
-            (None, Some(error)) => unread(subject, error),
+            (None, Some(unread)) => unread,
             (None, None) => {
-                let place = match self.places.first() {
-                    Some(place) => format!("ConfigMap {place}"),
-                    None => "the container's env".to_owned(),
-                };
                 let text = "nothing tells the sidecar where buildkitd is, and no socket is in an agent pod";
-                Finding::fail(subject, format!("{text}; set BUILDKIT_HOST in {place}"))
+                Finding::fail(subject, format!("{text}; set BUILDKIT_HOST in {}", self.place()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Told {
+    /// What the shared agent's container says without the ConfigMaps that it names.
+    pub(in crate::check) fn written(container: &Sidecar) -> Self {
+        let values = container.own_settings().into_iter().collect();
+        Self { values, of_shared: true, ..Self::default() }
     }
 }
 

@@ -22,13 +22,38 @@ fn each_missing_right_says_what_breaks_and_what_to_grant() {
 #[test]
 fn the_controller_s_missing_rule_hangs_only_with_write_back() {
     let verdict = |writes_back| {
-        let needs = of_controller("builds", writes_back);
+        let needs = of_controller("builds", writes_back, Mode::Sidecar);
         let lacks = vec![vec!["patch"], Vec::new(), Vec::new(), Vec::new()];
         judge(&Account::new("argo", "argo"), &needs, &Ok(lacks)).remove(0)
     };
     assert_eq!(verdict(true).verdict, crate::check::Verdict::Fail);
     assert!(verdict(true).text.contains("hang in Running"));
     assert_eq!(verdict(false).verdict, crate::check::Verdict::Warn);
+}
+
+#[test]
+fn the_shared_agent_needs_the_controller_s_rule_and_no_pod() {
+    let needs = of_controller("builds", false, Mode::Flag);
+    let found = judge(&Account::new("argo", "argo"), &needs, &Ok(vec![vec!["patch", "update"]]));
+    insta::assert_snapshot!(found[0].to_string(), @r#"FAIL rights of ServiceAccount argo/argo: may not patch, update workflowtasksets/status: so the shared agent hears of no stopped or timed-out step, and finds finished tasks again at each restart; bind ServiceAccount argo/argo to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets/status], verbs: [patch, update]}"#);
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn the_shared_agent_s_rights_are_spelled_out() {
+    let mut needs = of_shared("builds", "buildkit-executor-plugin");
+    needs.extend(of_leader("buildkit-agent", "buildkit-agent"));
+    let all = needs.iter().map(|need| need.verbs.to_vec()).collect();
+    let found = judge(&Account::new("buildkit-agent", "buildkit-agent"), &needs, &Ok(all));
+    let text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+    insta::assert_snapshot!(text, @r#"
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not list, watch workflowtasksets: it sees no step of this namespace, and workflows run for ever without a message; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets], verbs: [list, watch]}
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not patch workflowtasksets/status: no result of a plugin step reaches its workflow; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets/status], verbs: [patch]}
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not get, list, watch workflows: a stopped workflow's build runs on; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflows], verbs: [get, list, watch]}
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not impersonate serviceaccounts `buildkit-executor-plugin`: steps can use no Secret and no other right of their namespace; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in builds with the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not create leases: no replica of it can lead, and no step is taken; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in buildkit-agent with the rule {apiGroups: ["coordination.k8s.io"], resources: [leases], verbs: [create]}
+    FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not get, update leases `buildkit-agent`: no replica of it can lead, and no step is taken; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in buildkit-agent with the rule {apiGroups: ["coordination.k8s.io"], resources: [leases], resourceNames: [buildkit-agent], verbs: [get, update]}
+    "#);
 }
 
 #[test]

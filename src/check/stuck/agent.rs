@@ -33,16 +33,32 @@ fn no_pod(facts: &Facts) -> &'static str {
     }
 }
 
+/// What an agent has reported of a step.
+pub(super) struct Report<'a> {
+    pub(super) phase: &'a str,
+    pub(super) message: &'a str,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn of(facts: &'a Facts, node: &Node<'_>) -> Self {
+        let reported = facts.task_set.as_ref().map(|set| &set["status"]["nodes"][node.id()]);
+        let told = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
+        Self { phase: told("phase"), message: told("message") }
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        matches!(self.phase, "Succeeded" | "Failed" | "Error")
+    }
+}
+
 /// The agent is well: what it has reported, and whether that arrived.
 fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
-    let reported = facts.task_set.as_ref().map(|set| &set["status"]["nodes"][open.id()]);
-    let told = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
-    let phase = told("phase");
-    if matches!(phase, "Succeeded" | "Failed" | "Error") {
-        return not_taken_over(facts, &format!("{at}, and {phase} at its agent"));
+    let report = Report::of(facts, open);
+    if report.is_terminal() {
+        return not_taken_over(facts, &format!("{at}, and {} at its agent", report.phase));
     }
-    let message = if told("message").is_empty() { open.message() } else { told("message") };
-    match (message, phase, facts.unmet.first()) {
+    let message = if report.message.is_empty() { open.message() } else { report.message };
+    match (message, report.phase, facts.unmet.first()) {
         ("", "", Some(unmet)) => facts.fail(format!("{at}: its ServiceAccount {}", unmet.text)),
         ("", "", None) => facts.warn(format!(
             "{at}: its agent runs and has reported nothing yet; see its logs: \
@@ -54,7 +70,8 @@ fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
     }
 }
 
-fn not_taken_over(facts: &Facts, at: &str) -> Finding {
+/// A result that the controller does not yet know.
+pub(super) fn not_taken_over(facts: &Facts, at: &str) -> Finding {
     match facts.status_right {
         Some(false) => facts.fail(format!(
             "{at}: the controller may not patch workflowtasksets/status, and with INFORMER_WRITE_BACK=true \

@@ -183,3 +183,63 @@ fn a_workflow_that_works_is_let_work() {
     assert!(said(&held).starts_with("FAIL") && said(&held).contains("imagePullSecrets"));
     assert!(said(&facts(json!({"phase": "Running"}))).starts_with("warn"));
 }
+
+/// A workflow of the shared agent, whose task is for `executor`, with a gated agent pod.
+fn shared(message: &str, executor: Value) -> Facts {
+    let mut pods = pod(json!({
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+    }));
+    let gates = Some(vec![serde_json::from_value(json!({"name": "argo-buildkit.io/shared-agent"})).unwrap()]);
+    pods.as_mut().unwrap()[0].spec.as_mut().unwrap().scheduling_gates = gates;
+    let task_set = Some(json!({"spec": {"tasks": {"wf-1": executor}}, "status": {}}));
+    let agent_namespace = "buildkit-agent".to_owned();
+    Facts { mode: Mode::Gate, agent_namespace, task_set, pods, ..running(message) }
+}
+
+fn ours() -> Value {
+    json!({"name": "build", "plugin": {"buildkit": {}}})
+}
+
+#[test]
+fn a_gated_agent_pod_is_as_it_should_be() {
+    let works = shared("[3/7] RUN npm ci", ours());
+    assert_eq!(said(&works), "ok   workflow builds/wf: works: node build is Running ([3/7] RUN npm ci)");
+    let silent = shared("", ours());
+    insta::assert_snapshot!(said(&silent), @r#"warn workflow builds/wf: node build is Running: the shared agent leads and watches this namespace, and has reported nothing yet; look again, then see its logs: kubectl logs -n buildkit-agent deploy/buildkit-agent"#);
+    let flagged = Facts { mode: Mode::Flag, pods: Some(Vec::new()), ..works };
+    assert_eq!(judge(&flagged).verdict, Verdict::Ok, "no pod is made");
+    let ungated = Facts { pods: pod(json!({"phase": "Running"})), ..shared("", ours()) };
+    insta::assert_snapshot!(said(&ungated), @r#"FAIL workflow builds/wf: node build is Running: its agent pod wf-1340600742-agent was made without the gate, and races the shared agent; kubectl delete pod -n builds wf-1340600742-agent, for which the controller makes a gated one, and see `argo-buildkit check` for the gate"#);
+}
+
+#[test]
+fn what_keeps_the_shared_agent_from_a_step_is_the_cause() {
+    let flaw = Finding::fail("Lease buildkit-agent/buildkit-agent", "nobody holds it, …");
+    let away = |message: &str| Facts { flaws: vec![flaw.clone()], ..shared(message, ours()) };
+    insta::assert_snapshot!(format!("{}\n{}", said(&away("")), said(&away("[3/7] RUN npm ci"))), @r#"
+    FAIL workflow builds/wf: node build is Running: Lease buildkit-agent/buildkit-agent: nobody holds it, …
+    FAIL workflow builds/wf: node build is Running ([3/7] RUN npm ci): Lease buildkit-agent/buildkit-agent: nobody holds it, …
+    "#);
+    let unmade = Facts { task_set: None, ..shared("", ours()) };
+    assert!(said(&unmade).contains("has made no WorkflowTaskSet"));
+    let mut done = away("");
+    done.task_set.as_mut().unwrap()["status"] = json!({"nodes": {"wf-1": {"phase": "Succeeded"}}});
+    assert!(
+        said(&done).contains("Succeeded at the shared agent: the controller takes that over"),
+        "{}",
+        said(&done)
+    );
+}
+
+#[test]
+fn a_step_of_nobody_s_is_the_cause() {
+    let slack = || json!({"name": "tell", "plugin": {"slack": {}}});
+    insta::assert_snapshot!(said(&shared("", slack())), @r#"FAIL workflow builds/wf: node build is Running: it wants the plugin `slack`, which the shared agent does not execute, and no agent pod runs in this namespace; argo stop -n builds wf, and make that step a pod"#);
+    let mut executed = shared("", slack());
+    executed.task_set.as_mut().unwrap()["status"] = json!({"nodes": {"wf-1": {"phase": "Running"}}});
+    assert!(said(&executed).starts_with("ok"), "it has a shared agent of its own: {}", said(&executed));
+    let mut http = shared("", json!({"name": "call", "http": {}}));
+    http.workflow["status"]["nodes"]["wf-1"]["type"] = json!("HTTP");
+    assert!(said(&http).contains("it is an `http` template, which the shared agent"), "{}", said(&http));
+}

@@ -1,0 +1,174 @@
+//! Who executes the plugin steps of a namespace: an agent's pod for each workflow, or the shared agent.
+
+mod gate;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use serde_json::Value;
+
+use super::controller::{CONFIG_MAP, Controller};
+use super::session::unread;
+use super::shared::Agent;
+use super::{Doctor, Finding, Site};
+use crate::kube::ReadError;
+use gate::Gate;
+
+/// What a namespace is labelled with where the gate keeps agent pods from starting.
+const LABEL: &str = "argo-buildkit.io/agent";
+const SHARED: &str = "shared";
+
+/// The controller's setting that makes no agent pods at all.
+const FLAG: &str = "disableAgentPodCreation";
+/// Older controllers do not start with a setting that they do not know.
+const KNOWS_FLAG: (u32, u32) = (4, 1);
+
+/// Who executes plugin steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// An agent's pod for each workflow, with our sidecar in it.
+    #[default]
+    Sidecar,
+    /// The shared agent: agent pods are made, and a scheduling gate keeps them from starting.
+    Gate,
+    /// The shared agent: the controller makes no agent pods.
+    Flag,
+}
+
+impl Mode {
+    /// Whether the shared agent executes them.
+    pub(super) fn is_shared(self) -> bool {
+        self != Self::Sidecar
+    }
+
+    /// Whether the controller makes a pod for each workflow's agent.
+    pub(super) fn makes_agent_pods(self) -> bool {
+        self != Self::Flag
+    }
+}
+
+/// What decides the mode, as far as it could be read.
+#[derive(Debug)]
+pub(super) struct Signs {
+    /// The namespace's label.
+    label: Result<Option<String>, ReadError>,
+    /// The setting in this ConfigMap of the controller's.
+    flag: Result<Option<String>, ReadError>,
+    map: String,
+    /// Major and minor of the controller's version, where its image's tag is one.
+    release: Option<(u32, u32)>,
+    /// That tag.
+    version: String,
+    /// Its image.
+    image: String,
+    /// What the label asks for; read only where it is there.
+    gate: Option<Gate>,
+}
+
+impl Doctor {
+    /// What decides the mode of the workflows' namespace.
+    pub(super) async fn signs(&self, controller: &Result<Option<Controller>, ReadError>) -> Signs {
+        let site = &self.site;
+        let controller = controller.as_ref().ok().and_then(Option::as_ref);
+        let map = controller.map_or_else(|| CONFIG_MAP.to_owned(), Controller::config_map);
+        let namespace = self.engine.cluster.find_global::<Namespace>(&site.namespace).await;
+        let label = namespace.map(|namespace| namespace?.metadata.labels?.remove(LABEL));
+        let read = self.engine.cluster.find::<ConfigMap>(&site.argo_namespace, &map).await;
+        let gate = match label.as_ref().ok().and_then(Option::as_deref) {
+            Some(SHARED) => Some(self.gate().await),
+            _ => None,
+        };
+        Signs {
+            label,
+            flag: read.map(|map| map.and_then(flag)),
+            map: format!("{}/{map}", site.argo_namespace),
+            release: controller.and_then(Controller::release),
+            version: controller.map(Controller::version).unwrap_or_default().to_owned(),
+            image: controller.map_or("not known", Controller::image).to_owned(),
+            gate,
+        }
+    }
+}
+
+/// The flag, as a key of its own or in the older `config` (argo-workflows `config/controller.go`).
+fn flag(map: ConfigMap) -> Option<String> {
+    let data = map.data.unwrap_or_default();
+    if let Some(value) = data.get(FLAG) {
+        return Some(value.trim().to_owned());
+    }
+    let config: Value = serde_saphyr::from_str(data.get("config")?).ok()?;
+    config.get(FLAG).map(Value::to_string)
+}
+
+impl Signs {
+    /// The mode. A flag that the controller does not know is none.
+    pub(super) fn mode(&self) -> Mode {
+        let is_on = self.flag.as_ref().is_ok_and(|flag| flag.as_deref() == Some("true"));
+        match (is_on && !self.crash_loops(), &self.gate) {
+            (true, _) => Mode::Flag,
+            (false, Some(_)) => Mode::Gate,
+            (false, None) => Mode::Sidecar,
+        }
+    }
+
+    fn crash_loops(&self) -> bool {
+        let is_set = self.flag.as_ref().is_ok_and(Option::is_some);
+        is_set && self.release.is_some_and(|release| release < KNOWS_FLAG)
+    }
+
+    /// What is to say of the mode; `agent` is the shared agent, if there is one.
+    pub(super) fn judge(&self, site: &Site, agent: &Result<Option<Agent>, ReadError>) -> Vec<Finding> {
+        let subject = format!("mode of namespace {}", site.namespace);
+        let mut found = Vec::new();
+        if self.crash_loops() {
+            let Self { map, version, .. } = self;
+            let text = format!(
+                "{FLAG} is set in ConfigMap {map}, and Argo Workflows {version} does not know it: the controller \
+                 crash-loops; remove it there, and gate agent pods instead (deploy/components/agent-gate) until Argo \
+                 is 4.1 or newer"
+            );
+            found.push(Finding::fail(&subject, text));
+        }
+        match (self.mode(), &self.gate) {
+            (Mode::Flag, _) => found.push(self.flagged(&subject)),
+            (_, Some(gate)) => found.extend(gate.judge(&subject, site)),
+            (_, None) => found.push(self.sidecar(&subject, site, agent)),
+        }
+        found
+    }
+
+    fn flagged(&self, subject: &str) -> Finding {
+        let Self { map, version, image, .. } = self;
+        let by = format!("shared agent, by {FLAG} in ConfigMap {map}");
+        if self.release.is_some() {
+            return Finding::ok(subject, format!("{by} (Argo Workflows {version})"));
+        }
+        let text = format!(
+            "{by}, and the controller's version is unknown (image {image}): before 4.1 it crash-loops on that; \
+             see that it is 4.1 or newer"
+        );
+        Finding::warn(subject, text)
+    }
+
+    fn sidecar(&self, subject: &str, site: &Site, agent: &Result<Option<Agent>, ReadError>) -> Finding {
+        let errors = [self.label.as_ref().err(), self.flag.as_ref().err(), agent.as_ref().err()];
+        if let Some(error) = errors.into_iter().flatten().next() {
+            let finding = unread(subject, error);
+            return Finding { text: format!("{}; taken for a sidecar's", finding.text), ..finding };
+        }
+        match agent {
+            Ok(Some(agent)) if agent.works_for(&site.namespace) => Finding::fail(
+                subject,
+                format!(
+                    "agent pods start here, and the shared agent {} watches this namespace too: both execute every \
+                     step, and a pod without the plugin ends it with \"no plugin executed the template\"; keep agent \
+                     pods from starting (label {LABEL}={SHARED} with deploy/components/agent-gate, or with Argo 4.1 \
+                     {FLAG}), or take the namespace from the agent",
+                    agent.place()
+                ),
+            ),
+            _ => Finding::ok(subject, "sidecar: each workflow has an agent pod with the plugin in it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

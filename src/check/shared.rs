@@ -1,0 +1,235 @@
+//! The shared agent: whether it runs, leads, and may do and is told what the workflows' namespace needs.
+
+mod certificate;
+mod lease;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+
+use super::plugin::{OUR_NAME, Sidecar, Told};
+use super::session::{Session, unread};
+use super::{Doctor, Finding, Verdict, rights};
+use crate::kube::{Account, ReadError};
+
+/// The name of its Deployment, its ServiceAccount and its Lease.
+const NAME: &str = "buildkit-agent";
+/// What its settings are told of.
+const SETTINGS: &str = "shared agent settings";
+
+/// The shared agent, as its Deployment describes it.
+#[derive(Debug)]
+pub(super) struct Agent {
+    /// Its ServiceAccount.
+    pub(super) account: Account,
+    wanted: i32,
+    ready: i32,
+    pod: PodSpec,
+    container: Sidecar,
+    /// What it is told.
+    pub(super) told: Told,
+}
+
+/// The namespaces that it watches.
+#[derive(Debug, PartialEq, Eq)]
+enum Watched {
+    All,
+    Only(Vec<String>),
+}
+
+impl Doctor {
+    /// The shared agent, if there is one.
+    pub(super) async fn shared_agent(&self) -> Result<Option<Agent>, ReadError> {
+        let namespace = &self.site.agent_namespace;
+        let Some(found) = self.engine.cluster.find::<Deployment>(namespace, NAME).await? else {
+            return Ok(None);
+        };
+        let mut agent = Agent::of(namespace, found);
+        agent.told = Told::of_shared(&agent.container, &self.engine.cluster, namespace).await;
+        Ok(Some(agent))
+    }
+
+    /// Everything that is to say of it.
+    pub(super) async fn of_shared(
+        &self,
+        session: &Session,
+        read: &Result<Option<Agent>, ReadError>,
+    ) -> Vec<Finding> {
+        let site = &self.site;
+        let subject = format!("shared agent {}/{NAME}", site.agent_namespace);
+        let agent = match read {
+            Ok(Some(agent)) => agent,
+            Ok(None) => return vec![absent(subject, &site.namespace)],
+            Err(error) => return vec![unread(subject, error)],
+        };
+        let mut found = vec![agent.running(subject, &site.namespace), agent.settings(&site.namespace)];
+        found.push(self.lease(agent).await);
+        found.extend(self.certificate(agent).await);
+        let mut needs = rights::of_shared(&site.namespace, agent.steps_account());
+        let (namespace, name) = agent.lease();
+        needs.extend(rights::of_leader(namespace, name));
+        found.extend(self.rights(session, &agent.account, &needs).await);
+        found
+    }
+
+    /// Why it does not execute the steps of the workflows' namespace.
+    pub(super) async fn shared_flaws(&self, session: &Session) -> Vec<Finding> {
+        let read = self.shared_agent().await;
+        let found = self.of_shared(session, &read).await;
+        found.into_iter().filter(|finding| finding.verdict == Verdict::Fail).collect()
+    }
+}
+
+fn absent(subject: String, namespace: &str) -> Finding {
+    let text = format!(
+        "there is no such Deployment, so plugin steps of {namespace} stay Pending for ever; apply \
+         deploy/components/agent, or name its namespace (--agent-namespace)"
+    );
+    Finding::fail(subject, text)
+}
+
+impl Agent {
+    fn of(namespace: &str, deployment: Deployment) -> Self {
+        let ready = deployment.status.and_then(|status| status.ready_replicas).unwrap_or_default();
+        let spec = deployment.spec.unwrap_or_default();
+        let pod = spec.template.spec.unwrap_or_default();
+        let account = pod.service_account_name.as_deref().unwrap_or("default");
+        Self {
+            account: Account::new(namespace, account),
+            wanted: spec.replicas.unwrap_or(1),
+            ready,
+            container: container(&pod).map(Sidecar::of).unwrap_or_default(),
+            pod,
+            told: Told::default(),
+        }
+    }
+
+    /// Its namespace and name.
+    pub(super) fn place(&self) -> String {
+        format!("{}/{NAME}", self.account.namespace)
+    }
+
+    /// The name of the account that steps act as, in their own namespaces.
+    pub(super) fn steps_account(&self) -> &str {
+        self.told.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME)
+    }
+
+    /// Whether it runs, or soon will, and watches `namespace`.
+    pub(super) fn works_for(&self, namespace: &str) -> bool {
+        self.wanted > 0 && self.watched().has(namespace)
+    }
+
+    /// The namespace and name of its Lease.
+    fn lease(&self) -> (&str, &str) {
+        let namespace = self.told.value("ARGO_BUILDKIT_LEASE_NAMESPACE").unwrap_or(&self.account.namespace);
+        (namespace, self.told.value("ARGO_BUILDKIT_LEASE").unwrap_or(NAME))
+    }
+
+    /// Flags win over the environment.
+    fn watched(&self) -> Watched {
+        let given: Vec<_> = self.container.flags("--namespace").into_iter().map(str::to_owned).collect();
+        let all = self.told.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
+        if all || self.container.words().any(|word| word == "--all-namespaces") {
+            return Watched::All;
+        }
+        if !given.is_empty() {
+            return Watched::Only(given);
+        }
+        let listed =
+            self.told.value("ARGO_BUILDKIT_NAMESPACES").unwrap_or_default().split(',').map(str::trim);
+        Watched::Only(listed.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn running(&self, subject: String, namespace: &str) -> Finding {
+        let Self { wanted, ready, .. } = self;
+        let waits = format!("so plugin steps of {namespace} stay Pending for ever");
+        let see = format!("see kubectl describe and logs of deploy/{NAME} in {}", self.account.namespace);
+        match (*wanted, *ready) {
+            (0, _) => Finding::fail(subject, format!("is scaled to 0, {waits}; scale it to 2")),
+            (_, 0) => Finding::fail(subject, format!("no pod of it is ready, {waits}; {see}")),
+            _ if ready < wanted => Finding::warn(
+                subject,
+                format!(
+                    "{ready} of {wanted} pods ready: steps go on, and nobody is there to take over; {see}"
+                ),
+            ),
+            _ => Finding::ok(
+                subject,
+                format!("{ready} of {wanted} pods ready, image {}", self.container.image),
+            ),
+        }
+    }
+
+    /// Whether it watches `namespace`, and knows where buildkitd is.
+    fn settings(&self, namespace: &str) -> Finding {
+        let told = &self.told;
+        if let Some(absent) = told.absent(SETTINGS) {
+            return absent;
+        }
+        let watched = self.watched();
+        if !watched.has(namespace) {
+            return told.unread(SETTINGS).unwrap_or_else(|| self.unwatched(&watched, namespace));
+        }
+        if watched.is_several() && told.value("ARGO_BUILDKIT_POLICY").is_none() {
+            let unread = told.unread(SETTINGS);
+            return unread.unwrap_or_else(|| {
+                let text = "it watches several namespaces without a policy, and does not start; set \
+                            ARGO_BUILDKIT_POLICY to the file of one in ";
+                Finding::fail(SETTINGS, format!("{text}{}", told.place()))
+            });
+        }
+        match (told.buildkit_host(), told.unread(SETTINGS)) {
+            (Some(host), _) => Finding::ok(SETTINGS, format!("watches {watched}, BUILDKIT_HOST={host}")),
+            (None, Some(unread)) => unread,
+            (None, None) => {
+                let text = "nothing tells it where buildkitd is; set BUILDKIT_HOST in";
+                Finding::fail(SETTINGS, format!("{text} {}", told.place()))
+            }
+        }
+    }
+
+    fn unwatched(&self, watched: &Watched, namespace: &str) -> Finding {
+        let text = format!(
+            "it watches {watched}, and not {namespace}, whose plugin steps stay Pending for ever; add {namespace} to \
+             ARGO_BUILDKIT_NAMESPACES in {}, restart it, and apply deploy/components/agent-rights there",
+            self.told.place()
+        );
+        Finding::fail(SETTINGS, text)
+    }
+}
+
+/// Our container: the one that runs `agent`, else the first.
+fn container(pod: &PodSpec) -> Option<&Container> {
+    let runs_agent = |c: &&Container| c.args.iter().chain(&c.command).flatten().any(|word| word == "agent");
+    pod.containers.iter().find(runs_agent).or_else(|| pod.containers.first())
+}
+
+/// As clap reads a switch from the environment.
+fn is_true(value: &str) -> bool {
+    !["0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str())
+}
+
+impl Watched {
+    fn has(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+
+    fn is_several(&self) -> bool {
+        !matches!(self, Self::Only(names) if names.len() < 2)
+    }
+}
+
+impl std::fmt::Display for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("all namespaces"),
+            Self::Only(names) if names.is_empty() => f.write_str("no namespace"),
+            Self::Only(names) => f.write_str(&names.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,72 @@
+//! The client certificate that the shared agent mounts.
+
+use k8s_openapi::api::core::v1::{Container, VolumeMount};
+
+use super::Agent;
+use crate::check::{Doctor, Finding};
+use crate::kube::{Secret, SecretError, Secrets};
+
+/// The settings that name its files.
+const FILES: [&str; 3] = ["ARGO_BUILDKIT_TLS_CA", "ARGO_BUILDKIT_TLS_CERT", "ARGO_BUILDKIT_TLS_KEY"];
+
+/// A Secret that is mounted, and the keys of it that settings name as files.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mounted {
+    pub(super) secret: String,
+    pub(super) keys: Vec<String>,
+}
+
+impl Doctor {
+    /// The Secret with the certificates for buildkitd, where the agent has one.
+    pub(super) async fn certificate(&self, agent: &Agent) -> Option<Finding> {
+        let mounted = agent.certificate()?;
+        let namespace = &agent.account.namespace;
+        let secrets = Secrets::Cluster(self.engine.cluster.clone());
+        let read = secrets.get(namespace, &mounted.secret).await;
+        Some(judge(namespace, &mounted, &read))
+    }
+}
+
+impl Agent {
+    /// The mount whose files the settings name.
+    pub(super) fn certificate(&self) -> Option<Mounted> {
+        let mounts = super::container(&self.pod).and_then(|c: &Container| c.volume_mounts.as_ref());
+        mounts.into_iter().flatten().find_map(|mount| {
+            let keys = self.keys(mount);
+            let volume = self.pod.volumes.iter().flatten().find(|volume| volume.name == mount.name)?;
+            let secret = volume.secret.as_ref()?.secret_name.clone()?;
+            (!keys.is_empty()).then_some(Mounted { secret, keys })
+        })
+    }
+
+    fn keys(&self, mount: &VolumeMount) -> Vec<String> {
+        let directory = format!("{}/", mount.mount_path.trim_end_matches('/'));
+        let files = FILES.iter().filter_map(|name| self.told.value(name));
+        files.filter_map(|file| file.strip_prefix(&directory)).map(str::to_owned).collect()
+    }
+}
+
+pub(super) fn judge(namespace: &str, mounted: &Mounted, read: &Result<Secret, SecretError>) -> Finding {
+    let Mounted { secret: name, keys } = mounted;
+    let subject = format!("client certificate Secret {namespace}/{name}");
+    let mend = format!("make it with the keys {} (docs/agent.md)", keys.join(", "));
+    match read {
+        Ok(secret) => match keys.iter().find(|key| secret.key(key).is_err()) {
+            Some(key) => {
+                Finding::fail(subject, format!("has no `{key}`, so the shared agent does not start; {mend}"))
+            }
+            None => Finding::ok(subject, format!("has {}", keys.join(", "))),
+        },
+        Err(SecretError::NotFound { .. }) => {
+            Finding::fail(subject, format!("does not exist, so the shared agent's pods do not start; {mend}"))
+        }
+        Err(SecretError::Forbidden { .. }) => Finding::skip(
+            subject,
+            format!(
+                "this login may not read it; run `check` as one who may, or look: kubectl get secret -n \
+                 {namespace} {name}"
+            ),
+        ),
+        Err(error) => Finding::fail(subject, error.to_string()),
+    }
+}
