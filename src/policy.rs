@@ -79,6 +79,14 @@ impl Policy {
         }
     }
 
+    /// Whether workflows of `namespace` may do anything at all.
+    ///
+    /// # Errors
+    /// [`Refused::NoEntry`], where no entry is for it.
+    pub fn serves(&self, namespace: &str) -> Result<(), Refused> {
+        self.entry(namespace).map(|_| ())
+    }
+
     fn entry(&self, namespace: &str) -> Result<(&Namespaces, &Lists), Refused> {
         let found = self.entries.iter().find(|(names, _)| names.have(namespace));
         let found = found.map(|(names, lists)| (names, lists));

@@ -2,9 +2,10 @@
 
 mod certificate;
 mod lease;
+mod policy;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
 use super::plugin::{OUR_NAME, Sidecar, Told};
 use super::session::{Session, unread};
@@ -62,6 +63,7 @@ impl Doctor {
             Err(error) => return vec![unread(subject, error)],
         };
         let mut found = vec![agent.running(subject, &site.namespace), agent.settings(&site.namespace)];
+        found.extend(self.policy(agent).await);
         found.push(self.lease(agent).await);
         found.extend(self.certificate(agent).await);
         let mut needs = rights::of_shared(&site.namespace, agent.steps_account());
@@ -122,6 +124,16 @@ impl Agent {
     fn lease(&self) -> (&str, &str) {
         let namespace = self.told.value("ARGO_BUILDKIT_LEASE_NAMESPACE").unwrap_or(&self.account.namespace);
         (namespace, self.told.value("ARGO_BUILDKIT_LEASE").unwrap_or(NAME))
+    }
+
+    /// The volume in which a file lies, and its name there.
+    fn mounted<'a>(&'a self, file: &'a str) -> Option<(&'a Volume, &'a str)> {
+        let mounts = container(&self.pod).and_then(|container| container.volume_mounts.as_ref());
+        mounts.into_iter().flatten().find_map(|mount| {
+            let name = file.strip_prefix(mount.mount_path.trim_end_matches('/'))?.strip_prefix('/')?;
+            let volume = self.pod.volumes.iter().flatten().find(|volume| volume.name == mount.name)?;
+            Some((volume, name))
+        })
     }
 
     /// Flags win over the environment.

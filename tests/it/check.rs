@@ -3,6 +3,7 @@
 mod cluster;
 mod daemon;
 mod neighbours;
+mod shared;
 mod stuck;
 
 use std::path::Path;

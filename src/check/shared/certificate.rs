@@ -1,7 +1,5 @@
 //! The client certificate that the shared agent mounts.
 
-use k8s_openapi::api::core::v1::{Container, VolumeMount};
-
 use super::Agent;
 use crate::check::{Doctor, Finding};
 use crate::kube::{Secret, SecretError, Secrets};
@@ -28,21 +26,18 @@ impl Doctor {
 }
 
 impl Agent {
-    /// The mount whose files the settings name.
+    /// The Secret whose files the settings name.
     pub(super) fn certificate(&self) -> Option<Mounted> {
-        let mounts = super::container(&self.pod).and_then(|c: &Container| c.volume_mounts.as_ref());
-        mounts.into_iter().flatten().find_map(|mount| {
-            let keys = self.keys(mount);
-            let volume = self.pod.volumes.iter().flatten().find(|volume| volume.name == mount.name)?;
-            let secret = volume.secret.as_ref()?.secret_name.clone()?;
-            (!keys.is_empty()).then_some(Mounted { secret, keys })
-        })
-    }
-
-    fn keys(&self, mount: &VolumeMount) -> Vec<String> {
-        let directory = format!("{}/", mount.mount_path.trim_end_matches('/'));
-        let files = FILES.iter().filter_map(|name| self.told.value(name));
-        files.filter_map(|file| file.strip_prefix(&directory)).map(str::to_owned).collect()
+        let files = FILES.iter().filter_map(|name| self.mounted(self.told.value(name)?));
+        let mut found: Option<Mounted> = None;
+        for (volume, key) in files {
+            let Some(secret) = volume.secret.as_ref().and_then(|source| source.secret_name.clone()) else {
+                continue;
+            };
+            let mounted = found.get_or_insert(Mounted { secret, keys: Vec::new() });
+            mounted.keys.push(key.to_owned());
+        }
+        found
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::certificate::{self, Mounted};
 use super::*;
-use crate::kube::SecretError;
+use crate::kube::{Rights, SecretError};
 
 /// An agent of so many replicas, all ready, that is told to watch `namespaces`.
 pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> Agent {
@@ -144,6 +144,27 @@ fn a_lease_that_nobody_renews_is_said() {
 }
 
 #[test]
+fn a_policy_has_to_name_the_namespace() {
+    let map = |data: Value| Ok(Some(serde_json::from_value(json!({"data": data})).unwrap()));
+    let rows = [
+        map(json!({"policy.yaml": "namespaces: {builds: {}}"})),
+        map(json!({"policy.yaml": "namespaces: {}"})),
+        map(json!({"policy.yaml": "namespace: {}"})),
+        map(json!({"other": ""})),
+        Ok(None),
+    ];
+    let subject = "policy ConfigMap buildkit-agent/buildkit-agent-policy";
+    let judged = rows.iter().map(|read| policy::judge(subject, "policy.yaml", read, "builds"));
+    insta::assert_snapshot!(lines(judged), @r#"
+    ok   policy ConfigMap buildkit-agent/buildkit-agent-policy: has an entry for builds
+    FAIL policy ConfigMap buildkit-agent/buildkit-agent-policy: namespace `builds` has no entry in the policy policy.yaml (it has nothing), so its workflows may do nothing; add `builds`, or a pattern that fits it, under `namespaces`, and restart the shared agent
+    FAIL policy ConfigMap buildkit-agent/buildkit-agent-policy: the policy policy.yaml: its top level: unknown key `namespace` (did you mean `namespaces`?); known: `namespaces`; until then the shared agent does not start
+    FAIL policy ConfigMap buildkit-agent/buildkit-agent-policy: has no key policy.yaml, so the shared agent does not start; add it
+    FAIL policy ConfigMap buildkit-agent/buildkit-agent-policy: does not exist, so the shared agent's pods do not start; apply deploy/components/agent
+    "#);
+}
+
+#[test]
 fn the_certificate_is_what_the_settings_name() {
     assert_eq!(agent("builds", 1).certificate(), None, "no settings, no certificate");
     let files = [
@@ -156,7 +177,8 @@ fn the_certificate_is_what_the_settings_name() {
     assert_eq!(mounted, Mounted { secret: "buildkit-client-tls".to_owned(), keys });
     let name = "buildkit-client-tls".to_owned();
     let missing = SecretError::NotFound { name: name.clone(), place: "namespace `x`".to_owned() };
-    let forbidden = SecretError::Forbidden { name, namespace: "buildkit-agent".to_owned() };
+    let forbidden =
+        SecretError::Forbidden { name, namespace: "buildkit-agent".to_owned(), rights: Rights::Own };
     let judged = [missing, forbidden].map(|e| certificate::judge("buildkit-agent", &mounted, &Err(e)));
     insta::assert_snapshot!(lines(judged), @r#"
     FAIL client certificate Secret buildkit-agent/buildkit-client-tls: does not exist, so the shared agent's pods do not start; make it with the keys ca.crt, tls.crt (docs/agent.md)

@@ -158,7 +158,9 @@ impl Site {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let site = ["--namespace", &self.builds, "--argo-namespace", &self.argo];
+        // Another test's shared agent may watch all namespaces.
+        let site =
+            ["--namespace", &self.builds, "--argo-namespace", &self.argo, "--agent-namespace", &self.argo];
         Run::new(&[&site[..], arguments].concat()).kubeconfig(&self.kube.kubeconfig(Identity::Admin))
     }
 
@@ -227,6 +229,7 @@ async fn a_whole_installation_is_ok() {
     }
     insta::assert_snapshot!(site.named(&report.text), @r#"
     ok   Kubernetes API: reached as `admin`
+    ok   mode of namespace BUILDS: sidecar: each workflow has an agent pod with the plugin in it
     ok   plugin ConfigMap ARGO/buildkit-executor-plugin: image registry.example.com/argo-buildkit:0.1.0, user 8737
     ok   plugin settings: BUILDKIT_HOST=tcp://buildkitd.DAEMON.svc:1234, certificates of Secret buildkit-client-tls
     ok   Pod Security of namespace BUILDS: enforces restricted, which the agent pod fits
@@ -400,6 +403,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     assert_eq!(report.code, Some(0), "{}", report.text);
     insta::assert_snapshot!(site.named(&report.text), @r#"
     ok   Kubernetes API: reached as `system:serviceaccount:BUILDS:buildkit-executor-plugin`
+    skip mode of namespace BUILDS: this login may not get namespaces BUILDS; run `check` as a login that may, or grant it to this one; taken for a sidecar's
     skip plugin ConfigMap: this login may not list configmaps in namespace ARGO; run `check` as a login that may, or grant it to this one
     skip plugin ConfigMap: this login may not list configmaps in namespace BUILDS; run `check` as a login that may, or grant it to this one
     skip Pod Security of namespace BUILDS: this login may not get namespaces BUILDS; run `check` as a login that may, or grant it to this one

@@ -1,0 +1,332 @@
+//! The shared agent: each object of an installation left out in turn, what contradicts it, and steps that it leaves.
+
+use std::time::Duration;
+
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use super::{Report, Run, named, rows};
+use crate::support::argo::Argo;
+use crate::support::bin;
+use crate::support::kube::{BUILDS, Identity, Kube};
+use crate::support::net::{unique, until};
+use crate::support::shared::shared_buildkitd;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const WORKFLOWS: &str = "argoproj.io/v1alpha1";
+
+/// An installation of the shared agent in namespaces of its own.
+struct Site<'a> {
+    kube: &'a Kube,
+    builds: String,
+    argo: String,
+    agent: String,
+}
+
+impl<'a> Site<'a> {
+    /// Everything that it has, for the workflows of `builds`.
+    async fn new(kube: &'a Kube, builds: String) -> Self {
+        let site = Self { kube, builds, argo: unique("argo"), agent: unique("agent") };
+        for object in site.objects() {
+            site.apply(object).await;
+        }
+        site
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        let names = [("$BUILDS", self.builds.as_str()), ("$ARGO", &self.argo), ("$AGENT", &self.agent)];
+        let text = named(OBJECTS, &names);
+        serde_saphyr::from_multiple::<Value>(&text).unwrap()
+    }
+
+    fn object(&self, kind: &str, name: &str) -> Value {
+        let is = |object: &Value| object["kind"] == kind && object["metadata"]["name"] == name;
+        self.objects().into_iter().find(is).unwrap()
+    }
+
+    async fn apply(&self, object: Value) {
+        let deployed = (object["kind"] == "Deployment").then(|| object["metadata"].clone());
+        self.kube.apply(object).await;
+        if let Some(metadata) = deployed {
+            let count = if metadata["namespace"] == self.agent.as_str() { 2 } else { 1 };
+            self.ready(&text(&metadata["namespace"]), &text(&metadata["name"]), count).await;
+        }
+    }
+
+    /// Says how many pods are ready, as the cluster's own controller would.
+    async fn ready(&self, namespace: &str, name: &str, count: u32) {
+        let deployments = self.kube.api("apps/v1", "Deployment", namespace).await;
+        let status = Patch::Merge(json!({"status": {"replicas": count, "readyReplicas": count}}));
+        deployments.patch_status(name, &PatchParams::default(), &status).await.unwrap();
+    }
+
+    async fn delete(&self, object: &Value) {
+        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+        let api = self.kube.api(&version, &kind, &text(&object["metadata"]["namespace"])).await;
+        api.delete(&text(&object["metadata"]["name"]), &DeleteParams::default()).await.unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let places =
+            ["--namespace", &self.builds, "--argo-namespace", &self.argo, "--agent-namespace", &self.agent];
+        Run::new(&[&places[..], arguments].concat()).kubeconfig(&self.kube.kubeconfig(Identity::Admin))
+    }
+
+    /// The first report that `fits`: the server's RBAC learns of a change a moment later.
+    async fn report_when(&self, arguments: &[&str], fits: impl Fn(&Report) -> bool) -> Report {
+        let last = std::cell::RefCell::new(String::new());
+        let what = || format!("a report that fits; the last one:\n{}", last.borrow());
+        until(what, PATIENCE, async || {
+            let report = self.run(arguments).report().await;
+            last.replace(report.text.clone());
+            fits(&report).then_some(report)
+        })
+        .await
+    }
+
+    /// The report that has `words` in a line of `verdict`.
+    async fn says(&self, verdict: &str, words: &str) -> Report {
+        let fits = |report: &Report| report.lines(verdict).iter().any(|line| line.contains(words));
+        self.report_when(&[], fits).await
+    }
+
+    fn named(&self, text: &str) -> String {
+        // What a daemon builds for depends on the machine's processor.
+        let lines = text.lines().map(|line| match line.split_once(" worker, ") {
+            Some((known, _)) => format!("{known} worker, PLATFORMS"),
+            None => line.to_owned(),
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let names = [(self.builds.as_str(), "BUILDS"), (&self.argo, "ARGO"), (&self.agent, "AGENT")];
+        named(&named(&text, &names), &[(shared_buildkitd().address(), "BUILDKITD")])
+    }
+}
+
+const OBJECTS: &str = include_str!("shared.yaml");
+const GATE: &str = include_str!("gate.yaml");
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn is_good(report: &Report) -> bool {
+    report.lines("FAIL").is_empty() && report.lines("warn").is_empty()
+}
+
+#[tokio::test]
+async fn a_whole_installation_of_the_shared_agent_is_ok() {
+    // Brings Argo's kinds.
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, unique("builds")).await;
+    let report = site.report_when(&[], is_good).await;
+    assert_eq!(report.code, Some(0));
+    for line in report.lines("ok") {
+        assert!(rows().iter().any(|row| line.starts_with(row)), "docs/check.md does not explain: {line}");
+    }
+    insta::assert_snapshot!(site.named(&report.text), @r#""#);
+}
+
+#[tokio::test]
+async fn each_object_of_the_shared_agent_left_out_is_named() {
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, unique("builds")).await;
+    site.report_when(&[], is_good).await;
+    for object in site.objects() {
+        let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+        let Some((verdict, expected)) = left_out(&kind, &name.replace(&site.agent, "AGENT")) else {
+            continue;
+        };
+        site.delete(&object).await;
+        let report = site.report_when(&[], |report| !is_good(report)).await;
+        let said = report.lines(verdict).join("\n");
+        assert!(said.contains(expected), "without {kind} {name}:\n{}", report.text);
+        assert_eq!(report.code, Some(i32::from(verdict == "FAIL")), "without {kind} {name}");
+        site.apply(object).await;
+        site.report_when(&[], is_good).await;
+    }
+}
+
+/// What is said without an object; nothing for a namespace, whose loss would take the rest with it.
+fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
+    let fail = |text| Some(("FAIL", text));
+    match (kind, name) {
+        ("Namespace", _) => None,
+        ("ConfigMap", "workflow-controller-configmap") => {
+            fail("watches this namespace too: both execute every step")
+        }
+        ("ConfigMap", "buildkit-agent-settings") => {
+            fail("does not exist, so the shared agent does not start")
+        }
+        ("ConfigMap", _) => fail("buildkit-agent-policy: does not exist"),
+        ("Deployment", "workflow-controller") => fail("install Argo Workflows"),
+        ("Deployment", _) => fail("there is no such Deployment, so plugin steps"),
+        ("Secret", _) => fail("make it with the keys ca.crt, tls.crt, tls.key"),
+        ("Lease", _) => fail("does not exist, so no replica"),
+        (_, "AGENT-status") => fail("hears of no stopped or timed-out step"),
+        (_, "AGENT-results") => Some(("warn", "may not create, patch workflowtaskresults")),
+        (_, "AGENT-steps") => fail("may not impersonate serviceaccounts `buildkit-executor-plugin`"),
+        (_, "AGENT-lease") => fail("may not get, update leases `buildkit-agent`"),
+        other => panic!("what is said without {other:?}?"),
+    }
+}
+
+/// A server of its own, for the gate has no namespace.
+#[tokio::test]
+async fn a_gate_that_does_not_hold_is_named() {
+    let kube = Kube::start().await;
+    install_templates(&kube).await;
+    let site = Site::new(&kube, unique("builds")).await;
+    gated(&site).await;
+    let report = site.report_when(&[], is_good).await;
+    assert!(report.about("mode of namespace").contains("shared agent, by the gate"), "{}", report.text);
+
+    let [policy, binding] = gate();
+    let with = |change: fn(&mut Value)| {
+        let mut policy = policy.clone();
+        change(&mut policy["spec"]);
+        policy
+    };
+    site.apply(with(|spec| spec["failurePolicy"] = json!("Ignore"))).await;
+    site.says("warn", "has failurePolicy Ignore").await;
+    site.delete(&policy).await;
+    site.apply(with(|spec| spec["mutations"] = json_patch())).await;
+    site.says("FAIL", "has the patchType JSONPatch, on which kube-apiserver panics").await;
+    site.delete(&policy).await;
+    site.says("FAIL", "there is no MutatingAdmissionPolicy buildkit-agent-gate: agent pods start").await;
+    site.apply(policy).await;
+    site.delete(&binding).await;
+    site.says("FAIL", "there is no MutatingAdmissionPolicyBinding buildkit-agent-gate").await;
+    site.apply(binding).await;
+    site.report_when(&[], is_good).await;
+
+    // The flag is for 4.1 and newer.
+    site.apply(site.object("ConfigMap", "workflow-controller-configmap")).await;
+    site.says("FAIL", "and Argo Workflows v4.0.7 does not know it: the controller crash-loops").await;
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_work_here_is_named() {
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, unique("builds")).await;
+    site.report_when(&[], is_good).await;
+    let mut lease = site.object("Lease", "buildkit-agent");
+    lease["spec"]["renewTime"] = json!("2026-01-01T00:00:00.000000Z");
+    site.apply(lease).await;
+    site.says("FAIL", "buildkit-agent-1 has not renewed it for").await;
+    site.apply(site.object("Lease", "buildkit-agent")).await;
+
+    let mut settings = site.object("ConfigMap", "buildkit-agent-settings");
+    settings["data"]["ARGO_BUILDKIT_NAMESPACES"] = json!("shop");
+    site.apply(settings).await;
+    site.says("FAIL", &format!("it watches shop, and not {}", site.builds)).await;
+    site.apply(site.object("ConfigMap", "buildkit-agent-settings")).await;
+
+    let mut policy = site.object("ConfigMap", "buildkit-agent-policy");
+    policy["data"]["policy.yaml"] = json!("namespaces: {}");
+    site.apply(policy).await;
+    site.says("FAIL", "has no entry in the policy").await;
+    site.apply(site.object("ConfigMap", "buildkit-agent-policy")).await;
+
+    site.ready(&site.agent, "buildkit-agent", 1).await;
+    site.says("warn", "1 of 2 pods ready").await;
+    site.ready(&site.agent, "buildkit-agent", 2).await;
+
+    let template = json!({"name": "call", "http": {"url": "https://example.com"}});
+    site.apply(json!({
+        "apiVersion": WORKFLOWS, "kind": "WorkflowTemplate",
+        "metadata": {"name": "notify", "namespace": site.builds}, "spec": {"templates": [template]},
+    }))
+    .await;
+    let report = site.says("warn", "WorkflowTemplate notify (http in template call)").await;
+    assert_eq!(report.code, Some(0), "{}", report.text);
+}
+
+#[tokio::test]
+async fn a_workflow_that_the_shared_agent_leaves_is_explained() {
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, BUILDS.to_owned()).await;
+    let plugin = |key: &str| json!({"name": "main", "plugin": {key: {"build": {}}}});
+    let ours = submit(site.kube, plugin("buildkit")).await;
+    let why = async |name: &str, words: &str| {
+        let report = site.report_when(&[name], |report| report.text.contains(words)).await;
+        report.only().to_owned()
+    };
+    let line = why(&ours, "has reported nothing yet").await;
+    assert!(line.starts_with("warn") && line.contains(&format!("kubectl logs -n {}", site.agent)), "{line}");
+    site.ready(&site.agent, "buildkit-agent", 0).await;
+    let line = why(&ours, "no pod of it is ready").await;
+    assert!(line.starts_with("FAIL"), "{line}");
+    site.ready(&site.agent, "buildkit-agent", 2).await;
+
+    let sets = site.kube.api(WORKFLOWS, "WorkflowTaskSet", BUILDS).await;
+    let report = json!({"status": {"nodes": {&ours: {"phase": "Running", "message": "[3/7] RUN npm ci"}}}});
+    sets.patch_status(&ours, &PatchParams::default(), &Patch::Merge(report)).await.unwrap();
+    let line = why(&ours, "[3/7] RUN npm ci").await;
+    assert!(line.starts_with("ok"), "{line}");
+
+    let slack = submit(site.kube, plugin("slack")).await;
+    let line = why(&slack, "it wants the plugin `slack`").await;
+    assert!(line.starts_with("FAIL"), "{line}");
+    let http = submit(site.kube, json!({"name": "main", "http": {"url": "https://example.com"}})).await;
+    let line = why(&http, "it is an `http` template").await;
+    assert!(line.contains(&format!("argo stop -n {BUILDS} {http}")), "{line}");
+}
+
+/// A workflow of one template, made by the genuine controller's rules.
+async fn submit(kube: &Kube, template: Value) -> String {
+    let spec = json!({"entrypoint": "main", "serviceAccountName": "wf", "templates": [template]});
+    let object = json!({
+        "apiVersion": WORKFLOWS, "kind": "Workflow", "metadata": {"generateName": "shared-"}, "spec": spec,
+    });
+    let object: DynamicObject = serde_json::from_value(object).unwrap();
+    let workflows = kube.api(WORKFLOWS, "Workflow", BUILDS).await;
+    workflows.create(&PostParams::default(), &object).await.unwrap().metadata.name.unwrap()
+}
+
+/// The policy and its binding.
+fn gate() -> [Value; 2] {
+    serde_saphyr::from_multiple::<Value>(GATE).unwrap().try_into().unwrap()
+}
+
+/// What panics the server where it is evaluated; here nothing does.
+fn json_patch() -> Value {
+    let expression = r#"[JSONPatch{op: "add", path: "/spec/priority", value: 1}]"#;
+    json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}])
+}
+
+/// Makes it an installation under Argo 4.0, whose agent pods are made and gated.
+async fn gated(site: &Site<'_>) {
+    site.delete(&site.object("ConfigMap", "workflow-controller-configmap")).await;
+    let mut controller = site.object("Deployment", "workflow-controller");
+    let image = json!("quay.io/argoproj/workflow-controller:v4.0.7");
+    controller["spec"]["template"]["spec"]["containers"][0]["image"] = image;
+    site.apply(controller).await;
+    let labels = json!({"argo-buildkit.io/agent": "shared"});
+    let metadata = json!({"name": site.builds, "labels": labels});
+    site.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})).await;
+    let metadata = json!({"name": "buildkit-workflow", "namespace": site.builds});
+    site.apply(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await;
+    let mut role = site.object("Role", &format!("{}-status", site.agent));
+    role["rules"].as_array_mut().unwrap().extend([
+        json!({"apiGroups": [""], "resources": ["serviceaccounts", "secrets"], "verbs": ["get"]}),
+        json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}),
+    ]);
+    site.apply(role).await;
+    for object in gate() {
+        site.apply(object).await;
+    }
+}
+
+/// The kinds that hold templates.
+async fn install_templates(kube: &Kube) {
+    let testbed = bin::testbed("workflow-controller");
+    let crds = testbed.ancestors().nth(2).unwrap().join("share/argo/crds");
+    for plural in ["workflowtemplates", "cronworkflows", "clusterworkflowtemplates"] {
+        let path = crds.join(format!("argoproj.io_{plural}.yaml"));
+        kube.apply_yaml(&std::fs::read_to_string(path).unwrap()).await;
+    }
+    for kind in ["WorkflowTemplate", "CronWorkflow"] {
+        let objects = kube.api(WORKFLOWS, kind, BUILDS).await;
+        until(|| kind.to_owned(), PATIENCE, async || objects.list(&ListParams::default()).await.ok()).await;
+    }
+}
