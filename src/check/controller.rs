@@ -68,8 +68,10 @@ impl Controller {
         }
     }
 
+    /// Whether it puts what it wrote back into its informer; from 4.1 on it has no such setting.
     pub(super) fn writes_back(&self) -> bool {
-        self.setting("INFORMER_WRITE_BACK") == Setting::Value("true".to_owned())
+        let is_old = self.release().is_none_or(|release| release < (4, 1));
+        is_old && self.setting("INFORMER_WRITE_BACK") == Setting::Value("true".to_owned())
     }
 
     /// Whether a pod of it is ready.

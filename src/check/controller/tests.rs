@@ -79,6 +79,14 @@ fn write_back_without_its_rule_hangs() {
 }
 
 #[test]
+fn a_setting_that_a_newer_controller_does_not_have_hangs_nothing() {
+    let mut controller = controller(&[("INFORMER_WRITE_BACK", "true")]);
+    assert!(controller.writes_back());
+    controller.image = "quay.io/argoproj/workflow-controller:v4.1.2".to_owned();
+    assert!(!controller.writes_back());
+}
+
+#[test]
 fn a_requeue_time_counts_twice_and_sets_the_patch_rate() {
     let found = said(controller(&[("DEFAULT_REQUEUE_TIME", "2500ms")]), None);
     assert!(found.contains("2500ms: a plugin step waits twice for it, 5 s where 1s costs 2; set"), "{found}");
