@@ -71,7 +71,8 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.tracing.processor
   SystemdCgroup = false
 EOF
   spawn containerd containerd --config "$state/containerd.toml"
-  await 30 containerd test -S "$state/containerd.sock"
+  # Its socket is there before it answers, and kubelet ends when it does not.
+  await 30 containerd ctr --address "$state/containerd.sock" version
 }
 
 kubelet_up() {

@@ -1,5 +1,6 @@
 //! deploy/: it renders, an API server takes every object of it, and what it says of rights is so.
 
+mod agent;
 mod buildkitd;
 mod cache_registry;
 mod objects;

@@ -9,7 +9,7 @@ use crate::support::kube::{BUILDS, Kube};
 use crate::support::net::unique;
 
 /// What the admission of a namespace with the given level says to a Pod of `spec`.
-async fn admission(kube: &Kube, level: &str, spec: &Value) -> Result<(), String> {
+pub(super) async fn admission(kube: &Kube, level: &str, spec: &Value) -> Result<(), String> {
     let namespace = unique(level);
     let labels = json!({"pod-security.kubernetes.io/enforce": level});
     let metadata = json!({"name": namespace, "labels": labels});

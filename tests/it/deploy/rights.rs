@@ -15,7 +15,15 @@ use crate::support::net::{unique, until};
 /// A kustomization with everything in it.
 pub(super) const EVERYTHING: &str = "
 resources: [../production]
-components: [../../components/argocd-refresh, ../../components/cert-manager]
+components:
+- ../../components/argocd-refresh
+- ../../components/cert-manager
+- ../../components/agent
+- ../../components/agent-rights
+- ../../components/agent-rights-cluster
+- ../../components/agent-gate
+- ../../components/agent-only
+- ../../components/agent-cert-manager
 ";
 
 fn rules(objects: &[Value]) -> Vec<Value> {
@@ -26,7 +34,7 @@ fn rules(objects: &[Value]) -> Vec<Value> {
 #[test]
 fn roles_name_their_secrets_and_their_verbs() {
     let rules = rules(&Site::new(EVERYTHING).objects());
-    assert_eq!(rules.len(), 7, "{rules:#?}");
+    assert_eq!(rules.len(), 17, "{rules:#?}");
     for rule in &rules {
         let text = rule.to_string();
         assert!(!text.contains('*'), "{text}");
@@ -35,7 +43,7 @@ fn roles_name_their_secrets_and_their_verbs() {
         if of("secrets") {
             assert!(named && rule["verbs"] == json!(["get"]), "{text}");
         }
-        if of("applications") {
+        if of("applications") || rule["verbs"] == json!(["impersonate"]) {
             assert!(named, "{text}");
         }
     }
@@ -47,8 +55,13 @@ fn every_binding_has_its_role_and_its_account() {
     let bindings = objects.iter().filter(|o| o["kind"].as_str().unwrap().ends_with("RoleBinding"));
     for binding in bindings {
         let role = &binding["roleRef"];
-        let role = object(&objects, role["kind"].as_str().unwrap(), role["name"].as_str().unwrap());
-        assert_eq!(role["metadata"]["namespace"], binding["metadata"]["namespace"], "{binding}");
+        let there = objects.iter().any(|o| {
+            let (theirs, own) = (&o["metadata"], &binding["metadata"]);
+            o["kind"] == role["kind"]
+                && theirs["name"] == role["name"]
+                && theirs["namespace"] == own["namespace"]
+        });
+        assert!(there, "{binding}");
         let subject = &binding["subjects"][0];
         let name = subject["name"].as_str().unwrap();
         if name == "argo" {
@@ -72,7 +85,10 @@ async fn the_accounts_may_do_what_they_must_and_no_more() {
         kube.apply(object).await;
     }
     let (plugin, workflow) = ("buildkit-executor-plugin", "buildkit-workflow");
-    let may = async |account: &str, act: &str| allowed(kube, &namespace, account, act).await;
+    let may = async |account: &str, act: &str| {
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        allowed(kube, &user, &namespace, act).await
+    };
     for (account, act) in [
         (plugin, "get secrets/git-write-back"),
         (plugin, "get secrets/buildkit-client-tls"),
@@ -97,17 +113,21 @@ async fn the_accounts_may_do_what_they_must_and_no_more() {
     }
 }
 
-/// Whether the `account` may do `VERB RESOURCE[/NAME[/SUBRESOURCE]]` in `namespace`.
-async fn allowed(kube: &Kube, namespace: &str, account: &str, act: &str) -> bool {
+/// Whether `user` may do `VERB RESOURCE[/NAME[/SUBRESOURCE]]` in `namespace`.
+pub(super) async fn allowed(kube: &Kube, user: &str, namespace: &str, act: &str) -> bool {
     let (verb, target) = act.split_once(' ').unwrap();
     let mut parts = target.split('/');
     let mut part = || parts.next().unwrap_or_default();
     let (resource, name, subresource) = (part(), part(), part());
-    let group = if resource.starts_with("workflow") { "argoproj.io" } else { "" };
+    let group = match resource {
+        "leases" => "coordination.k8s.io",
+        workflows if workflows.starts_with("workflow") => "argoproj.io",
+        _ => "",
+    };
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {},
         "spec": {
-            "user": format!("system:serviceaccount:{namespace}:{account}"),
+            "user": user,
             "resourceAttributes": {
                 "namespace": namespace, "verb": verb, "group": group,
                 "resource": resource, "name": name, "subresource": subresource,

@@ -12,7 +12,8 @@ use super::{ROOT, Site, overlay, parse};
 use crate::support::kube::Kube;
 use crate::support::net::{unique, until};
 
-const NAMESPACES: [&str; 5] = ["argo", "argocd", "buildkit", "buildkit-cache", "cert-manager"];
+const NAMESPACES: [&str; 6] =
+    ["argo", "argocd", "buildkit", "buildkit-agent", "buildkit-cache", "cert-manager"];
 
 /// Applies `object` on trial.
 async fn try_out(kube: &Kube, object: &Value) -> Result<(), kube::Error> {
@@ -38,7 +39,7 @@ async fn the_api_server_takes_every_object() {
     // cert-manager's kinds are no part of an API server, and its CRDs no part of the test bed.
     let (foreign, ours): (Vec<_>, Vec<_>) =
         objects.iter().partition(|o| o["apiVersion"] == "cert-manager.io/v1");
-    assert_eq!(foreign.len(), 5);
+    assert_eq!(foreign.len(), 6);
     for object in ours {
         if let Err(error) = try_out(kube, object).await {
             panic!("{}/{}: {error}", object["kind"], object["metadata"]["name"]);
@@ -70,7 +71,11 @@ async fn the_controllers_settings_patch_an_installed_deployment() {
     installed["metadata"]["namespace"] = json!(namespace);
     kube.apply(installed).await;
     let deployments = kube.api("apps/v1", "Deployment", &namespace).await;
-    for file in ["components/argo-settings/controller.yaml", "overlays/local/argo-controller.yaml"] {
+    for file in [
+        "components/argo-settings/controller.yaml",
+        "components/agent/controller.yaml",
+        "overlays/local/argo-controller.yaml",
+    ] {
         let text = fs::read_to_string(Path::new(ROOT).join("deploy").join(file)).unwrap();
         let patch = Patch::Strategic(parse(&text).remove(0));
         deployments.patch("workflow-controller", &PatchParams::default(), &patch).await.unwrap();
@@ -81,6 +86,6 @@ async fn the_controllers_settings_patch_an_installed_deployment() {
         let variable = env.as_array().unwrap().iter().find(|e| e["name"] == name).unwrap();
         variable["value"].as_str().unwrap_or("…").to_owned()
     };
-    let names = ["LEADER_ELECTION_IDENTITY", "ARGO_EXECUTOR_PLUGINS", "DEFAULT_REQUEUE_TIME"];
-    assert_eq!(names.map(value), ["…", "true", "200ms"]);
+    let names = ["LEADER_ELECTION_IDENTITY", "ARGO_EXECUTOR_PLUGINS", "ARGO_QPS", "DEFAULT_REQUEUE_TIME"];
+    assert_eq!(names.map(value), ["…", "true", "200", "200ms"]);
 }
