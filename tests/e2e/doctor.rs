@@ -2,6 +2,7 @@
 
 use crate::cluster::{NODE, PATIENCE, apply, attempt, eventually, get, kubectl, tree};
 use crate::install;
+use crate::mode::mode;
 use crate::shop::Shop;
 use crate::workflow::BUILDS;
 
@@ -51,7 +52,7 @@ async fn each_object_left_out_is_named() {
         // More than once: Kubernetes deletes an account's token Secret some time after the account, and fills a new one
         // some time after it is made.
         let restored = || {
-            kubectl(&["apply", "--server-side", "-k", "tests/cluster/overlay"]);
+            kubectl(&["apply", "--server-side", "-k", mode().overlay()]);
             complaints().is_empty().then_some(())
         };
         eventually(|| format!("the end of {:#?}", complaints()), PATIENCE, restored);
@@ -69,7 +70,7 @@ async fn a_workflow_that_hangs_is_explained() {
     };
     let said = eventually(|| format!("the cause in {}", check(&[&stuck.name])), PATIENCE, why);
     assert!(said.contains("FAIL"), "{said}");
-    kubectl(&["apply", "--server-side", "-k", "tests/cluster/overlay"]);
+    kubectl(&["apply", "--server-side", "-k", mode().overlay()]);
     stuck.succeeds();
     let finished = check(&[&stuck.name]);
     assert!(finished.contains("Succeeded"), "{finished}");

@@ -1,5 +1,7 @@
 //! What is killed under a running build: the agent's pod, buildkitd's, the controller.
-use crate::cluster::{NODE, PATIENCE, eventually, kubectl, list};
+
+use crate::cluster::{NODE, PATIENCE, attempt, eventually, kubectl, list};
+use crate::mode::{AGENT, Mode, leader, mode};
 use crate::shop::Shop;
 use crate::support::net::free_port;
 use crate::support::process::Process;
@@ -51,15 +53,33 @@ fn delete_now(namespace: &str, labels: &str) {
     kubectl(&["delete", "pod", "-n", namespace, "-l", labels, "--force", "--grace-period=0"]);
 }
 
-#[tokio::test]
-async fn a_deleted_agent_pod_costs_a_build_nothing_but_time() {
-    let gated = Gated::open().await;
-    let workflow = gated.start();
+/// Kills the sidecar of `workflow`, and waits for another.
+fn kill_sidecar(workflow: &Workflow) {
     let labels = format!("workflows.argoproj.io/workflow={}", workflow.name);
     let old = workflow.agent().unwrap()["metadata"]["uid"].clone();
     delete_now(BUILDS, &labels);
     let other = || workflow.agent().filter(|pod| pod["metadata"]["uid"] != old);
     eventually(|| format!("another agent of {}", workflow.report()), PATIENCE, other);
+}
+
+/// Kills the replica of the shared agent that works, and waits until another does.
+fn kill_leader() {
+    let name = |pod: &serde_json::Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
+    let old = name(&leader());
+    kubectl(&["delete", "pod", "-n", AGENT, &old, "--force", "--grace-period=0"]);
+    let other = || Some(name(&leader())).filter(|new| *new != old);
+    let new = eventually(|| format!("another leader than {old}"), PATIENCE, other);
+    println!("{new} leads after {old}");
+}
+
+#[tokio::test]
+async fn a_deleted_agent_pod_costs_a_build_nothing_but_time() {
+    let gated = Gated::open().await;
+    let workflow = gated.start();
+    match mode() {
+        Mode::Sidecar => kill_sidecar(&workflow),
+        Mode::Agent => kill_leader(),
+    }
     let _gate = gated.release();
     gated.deployed(&workflow).await;
 }
@@ -84,4 +104,19 @@ async fn a_restarted_controller_finds_the_build_as_it_was() {
     eventually(|| "the controller".to_owned(), PATIENCE, running);
     let _gate = gated.release();
     gated.deployed(&workflow).await;
+}
+
+/// No watch can go on where it was: etcd forgets the past meanwhile.
+#[tokio::test]
+async fn an_api_server_that_was_away_costs_a_build_nothing_but_time() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let gated = Gated::open().await;
+    let workflow = gated.start();
+    attempt("tests/cluster/restart-api", &["10"]).unwrap();
+    let _gate = gated.release();
+    gated.deployed(&workflow).await;
+    // What comes afterwards is seen.
+    gated.shop.submit("build-push", &[]).succeeds();
 }

@@ -1,4 +1,5 @@
-//! The installation, once per run: the commands of docs/install.md as they stand, with other values in its first block.
+//! The installation, once per run: the commands of docs/install.md as they stand, with other values in its first block, and with
+//! the shared agent those of docs/agent.md after them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +9,7 @@ use std::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::cluster::{NODE, gitea, tree};
+use crate::mode::{Mode, mode};
 use crate::support::gitea::Repo;
 use crate::support::plugin;
 
@@ -53,7 +55,8 @@ fn values_of_the_first_block(
 ) -> BTreeMap<&'static str, String> {
     let built = room.join("built");
     BTreeMap::from([
-        ("OVERLAY", "tests/cluster/overlay".to_owned()),
+        ("OVERLAY", Mode::Sidecar.overlay().to_owned()),
+        ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
         ("IMAGE", format!("{NODE}:5000/argo-buildkit:e2e")),
         ("BUILD_OPTIONS", format!("--opt context:build=local:built --local built={}", built.display())),
         ("GIT_USER", owner.to_owned()),
@@ -82,20 +85,39 @@ fn pack_binary(built: &Path) {
     linked.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| put(library, library));
 }
 
-/// The shell blocks of the doc, but for the first.
+/// The commands of the mode: the shell blocks of the docs, but for the first of each, which is the values.
 fn commands() -> String {
-    let doc = fs::read_to_string(tree().join("docs/install.md")).unwrap();
-    let blocks: Vec<_> = doc.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(blocks[0].lines().all(|line| line.starts_with("export ")), "the first block is the values");
-    assert!(blocks.len() > 5, "{blocks:?}");
-    blocks[1..].concat()
+    let install = blocks("install.md", "# Installing");
+    assert!(install.len() > 5, "{install:?}");
+    let agent = match mode() {
+        Mode::Sidecar => Vec::new(),
+        Mode::Agent => blocks("agent.md", "## Installing"),
+    };
+    let commands = |blocks: &[String]| match blocks.split_first() {
+        Some((values, commands)) if values.lines().all(|line| line.starts_with("export ")) => {
+            commands.concat()
+        }
+        Some((first, _)) => panic!("the first block is the values: {first}"),
+        None => String::new(),
+    };
+    commands(&install) + &commands(&agent)
+}
+
+/// The shell blocks of a page from `heading` to the next one of its level.
+pub(crate) fn blocks(page: &str, heading: &str) -> Vec<String> {
+    let doc = fs::read_to_string(tree().join("docs").join(page)).unwrap();
+    let (_, section) = doc.split_once(&format!("{heading}\n")).unwrap();
+    let level = heading.split_inclusive(' ').next().unwrap();
+    let section = section.split(&format!("\n{level}")).next().unwrap();
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks.collect()
 }
 
 fn run_commands(values: &BTreeMap<&'static str, String>) -> Result<String, String> {
     // A command that fails must not leave a forwarded port behind, nor wait for one for ever.
     let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", commands());
     let output = Command::new("timeout")
-        .args(["600", "bash", "-euxo", "pipefail", "-c", &script])
+        .args(["900", "bash", "-euxo", "pipefail", "-c", &script])
         .current_dir(tree())
         .envs(values)
         .env("PATH", path_with_the_binary())
@@ -105,7 +127,11 @@ fn run_commands(values: &BTreeMap<&'static str, String>) -> Result<String, Strin
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     // Printed as it is, unlike what an `unwrap` shows.
     println!("{said}");
-    if output.status.success() { Ok(said) } else { Err(format!("docs/install.md: {}", output.status)) }
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(format!("the commands of the docs: {}", output.status))
+    }
 }
 
 fn path_with_the_binary() -> std::ffi::OsString {

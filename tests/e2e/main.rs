@@ -1,5 +1,6 @@
 //! The whole product on a real cluster: genuine Kubernetes, Argo Workflows, Argo CD and Gitea, what `deploy/` and
-//! `workflow-templates/` ship, and the commands of docs/install.md. `make e2e` starts all of it and runs this.
+//! `workflow-templates/` ship, and the commands of docs/install.md and docs/agent.md. `make e2e` starts all of it and runs this,
+//! in both [modes](mode::Mode).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -7,12 +8,14 @@
 #[path = "../support/lib.rs"]
 mod support;
 
+mod agent;
 mod cache;
 mod cluster;
 mod doctor;
 mod faults;
 mod install;
 mod logs;
+mod mode;
 mod pipeline;
 mod shop;
 mod stops;

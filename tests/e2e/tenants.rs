@@ -1,6 +1,6 @@
 //! Several workflows at once, several namespaces, and logins that are wrong.
 
-use crate::cluster::{attempt, gitea, kubectl, tree};
+use crate::cluster::{apply, attempt, get, gitea, kubectl, tree};
 use crate::install;
 use crate::shop::Shop;
 use crate::workflow::{BUILDS, Workflow};
@@ -59,10 +59,10 @@ async fn a_wrong_registry_password_is_told_by_the_node() {
 }
 
 /// A namespace like `builds`, made of the same folder.
-const TEAM_B: &str = "
+const NAMESPACE: &str = "
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-namespace: team-b
+namespace: NAME
 resources: [../../deploy/base/builds]
 ";
 
@@ -70,7 +70,7 @@ resources: [../../deploy/base/builds]
 async fn another_namespace_reaches_neither_secrets_nor_buildkitd() {
     let shop = Shop::open("FROM BASE\nRUN echo private\n").await;
     shop.submit("build-push", &[]).succeeds();
-    let team_b = second_namespace();
+    namespace_of_workflows("team-b");
     let account = "system:serviceaccount:team-b:buildkit-executor-plugin";
     for secret in ["gitea-credentials", "buildkit-client-tls", "git-write-back"] {
         let may = attempt(
@@ -79,7 +79,7 @@ async fn another_namespace_reaches_neither_secrets_nor_buildkitd() {
         );
         assert!(may.is_err(), "{account} may read {secret} of {BUILDS}");
     }
-    let curious = team_b.replace("REPO", &shop.service.url());
+    let curious = curious(&shop);
     let says = |wanted: &str| {
         let workflow = Workflow::create("team-b", &curious);
         assert_ne!(workflow.end(), "Succeeded", "{}", workflow.report());
@@ -94,13 +94,29 @@ async fn another_namespace_reaches_neither_secrets_nor_buildkitd() {
     says("which --tls-secret names, does not exist in namespace `team-b`");
 }
 
-/// Makes the namespace, and gives a workflow for it that names a Secret of the first one.
-fn second_namespace() -> String {
+/// Makes a namespace of workflows.
+pub(crate) fn namespace_of_workflows(name: &str) {
     // Beside the folder it refers to: kustomize takes no absolute path.
-    let room = tempfile::Builder::new().prefix("team-b-").tempdir_in(tree().join("target")).unwrap();
-    std::fs::write(room.path().join("kustomization.yaml"), TEAM_B).unwrap();
+    let room = tempfile::Builder::new().prefix("namespace-").tempdir_in(tree().join("target")).unwrap();
+    std::fs::write(room.path().join("kustomization.yaml"), NAMESPACE.replace("NAME", name)).unwrap();
     kubectl(&["apply", "--server-side", "-k", room.path().to_str().unwrap()]);
-    "
+}
+
+/// Gives a namespace the Secrets of the first one.
+pub(crate) fn copy_secrets(namespace: &str, names: &[&str]) {
+    for name in names {
+        let mut secret = get(BUILDS, "secret", name);
+        secret["metadata"] = serde_json::json!({"name": name, "namespace": namespace});
+        apply(&secret.to_string());
+    }
+}
+
+/// A workflow for another namespace, which builds the shop's service with a Secret of the first one's name.
+pub(crate) fn curious(shop: &Shop) -> String {
+    CURIOUS.replace("REPO", &shop.service.url())
+}
+
+const CURIOUS: &str = "
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow
 metadata: {generateName: curious-}
@@ -114,6 +130,4 @@ spec:
         build:
           context: {repo: REPO, revision: main, secret: gitea-credentials}
           push: false
-"
-    .to_owned()
-}
+";

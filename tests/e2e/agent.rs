@@ -1,0 +1,164 @@
+//! What is asked of the shared agent alone: that no pod runs for a workflow, whom it serves and whom it does not, what it
+//! tells a tenant, and the way back to sidecars. In the other mode these tests have nothing to look at.
+
+use serde_json::Value;
+
+use crate::cluster::{PATIENCE, attempt, eventually, kubectl, list};
+use crate::install;
+use crate::mode::{AGENT, AGENT_PODS, Mode, agent_log, leader, mode};
+use crate::shop::Shop;
+use crate::tenants::{copy_secrets, curious, namespace_of_workflows};
+use crate::workflow::{BUILDS, Workflow};
+
+/// Whether a pod waits behind the gate.
+fn is_gated(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    pod["status"]["phase"] == "Pending" && conditions.iter().any(|c| c["reason"] == "SchedulingGated")
+}
+
+#[tokio::test]
+async fn no_pod_runs_for_a_workflow() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let shop = Shop::open("FROM BASE\nRUN sleep 3\n").await;
+    let workflow = shop.submit("build-push", &[]);
+    let mut seen = Vec::new();
+    let ended = || {
+        seen.extend(workflow.agent());
+        (workflow.object()["status"]["finishedAt"].is_string()).then_some(())
+    };
+    eventually(|| format!("the end of {}", workflow.report()), PATIENCE, ended);
+    workflow.succeeds();
+    assert!(!seen.is_empty(), "the gate has nothing to hold");
+    for pod in &seen {
+        let ending = pod["metadata"]["deletionTimestamp"].is_string();
+        assert!(is_gated(pod) || ending && pod["spec"]["nodeName"].is_null(), "{pod:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_without_the_label_keeps_its_sidecars() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let shop = Shop::open("FROM BASE\nRUN sleep 3\n").await;
+    namespace_of_workflows("sidecars");
+    copy_secrets("sidecars", &["gitea-credentials", "buildkit-client-tls"]);
+    let workflow = Workflow::create("sidecars", &curious(&shop));
+    let runs = || workflow.agent().filter(|pod| pod["status"]["phase"] == "Running");
+    let pod = eventually(|| format!("the agent pod of {}", workflow.report()), PATIENCE, runs);
+    let containers = pod["spec"]["containers"].as_array().unwrap();
+    assert!(containers.iter().any(|c| c["name"] == "buildkit"), "{pod:#}");
+    workflow.succeeds();
+    assert!(!agent_log().contains(&workflow.name), "the shared agent leaves it alone");
+}
+
+/// The namespace `tenant` is served, and has no Secrets of its own.
+#[tokio::test]
+async fn a_tenant_is_told_what_it_may_not() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let shop = Shop::open("FROM BASE\n").await;
+    let told = |yaml: &str, wanted: &str| {
+        let workflow = Workflow::create("tenant", yaml);
+        assert_ne!(workflow.end(), "Succeeded", "{}", workflow.report());
+        let message = workflow.node()["message"].to_string();
+        assert!(message.contains(wanted), "{message}");
+    };
+    told(&curious(&shop), "secret `gitea-credentials` does not exist in namespace `tenant`");
+    let elsewhere = curious(&shop).replace(&shop.service.url(), "https://git.example.com/shop/api.git");
+    told(&elsewhere, "git.example.com");
+}
+
+/// Argo keeps the task of a stopped node while an exit handler runs, and a result that came then would wake the node.
+#[tokio::test]
+async fn a_stopped_node_stays_failed_while_an_exit_handler_runs() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let shop = Shop::open("FROM BASE\nRUN sleep 8\n").await;
+    let workflow = Workflow::create(BUILDS, &with_exit_handler(&shop));
+    workflow.says("RUN sleep 8");
+    attempt("argo", &["stop", "-n", BUILDS, &workflow.name]).unwrap();
+    assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
+    let nodes = workflow.object()["status"]["nodes"].as_object().unwrap().clone();
+    let phases = |template: &str| {
+        nodes
+            .values()
+            .filter(|n| n["templateName"] == template)
+            .map(|n| n["phase"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((phases("build"), phases("after")), (vec!["Failed".into()], vec!["Succeeded".into()]));
+}
+
+fn with_exit_handler(shop: &Shop) -> String {
+    let step = "plugin: {buildkit: {build: {context: {repo: REPO, revision: main, secret: gitea-credentials}, push: false}}}";
+    let step = step.replace("REPO", &shop.service.url());
+    format!(
+        "
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{generateName: exits-}}
+spec:
+  entrypoint: build
+  onExit: after
+  serviceAccountName: buildkit-workflow
+  templates:
+  - name: build
+    {step}
+  - name: after
+    {step}
+"
+    )
+}
+
+/// Nobody runs such a template where no agent pod does: docs/agent.md says so.
+#[tokio::test]
+async fn an_http_template_stays_pending_until_it_is_stopped() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    install::site().await;
+    let yaml = "
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: http-}
+spec:
+  entrypoint: ask
+  serviceAccountName: buildkit-workflow
+  templates:
+  - name: ask
+    http: {url: http://10.244.0.1:3000/api/healthz}
+";
+    let workflow = Workflow::create(BUILDS, yaml);
+    eventually(|| workflow.report(), PATIENCE, || workflow.agent().filter(is_gated));
+    assert_eq!(workflow.phase().0, "Running", "{}", workflow.report());
+    attempt("argo", &["stop", "-n", BUILDS, &workflow.name]).unwrap();
+    assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
+}
+
+/// The commands of docs/agent.md, under a build that runs; then the way forth again.
+#[tokio::test]
+async fn the_way_back_gives_a_running_workflow_its_sidecar() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let shop = Shop::open("FROM BASE\nRUN sleep 10\n").await;
+    let workflow = shop.submit("ci-cd-buildkit-deploy", &[]);
+    workflow.says("RUN sleep 10");
+    let back = install::blocks("agent.md", "## Rolling back").concat();
+    attempt("bash", &["-euxo", "pipefail", "-c", &back]).unwrap();
+    let runs = || workflow.agent().filter(|pod| pod["status"]["phase"] == "Running");
+    eventually(|| format!("the sidecar of {}", workflow.report()), PATIENCE, runs);
+    let outputs = workflow.succeeds();
+    let manifest = shop.gitops.read("main", "app/deployment.yaml").await.unwrap();
+    assert!(manifest.contains(outputs.get("digest")), "{outputs:?}\n{manifest}");
+    kubectl(&["label", "namespace", BUILDS, "argo-buildkit.io/agent=shared"]);
+    kubectl(&["-n", AGENT, "scale", "deployment/buildkit-agent", "--replicas=2"]);
+    kubectl(&["-n", AGENT, "rollout", "status", "deployment/buildkit-agent", "--timeout=3m"]);
+    leader();
+    assert_eq!(list(AGENT, "pod", AGENT_PODS).len(), 2);
+}
