@@ -69,7 +69,9 @@ async fn a_tenant_is_told_what_it_may_not() {
     };
     told(&curious(&shop), "secret `gitea-credentials` does not exist in namespace `tenant`");
     let elsewhere = curious(&shop).replace(&shop.service.url(), "https://git.example.com/shop/api.git");
-    told(&elsewhere, "git.example.com");
+    told(&elsewhere, "namespace `tenant` may not use the Git repository `https://git.example.com/shop/api`");
+    let push = format!("tags: [\"{}:1\"]", shop.image());
+    told(&curious(&shop).replace("push: false", &push), "namespace `tenant` may not push to");
 }
 
 /// Argo keeps the task of a stopped node while an exit handler runs, and a result that came then would wake the node.

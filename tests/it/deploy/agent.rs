@@ -12,14 +12,12 @@ use super::{Site, object, overlay, sidecar};
 use crate::support::kube::Kube;
 use crate::support::net::{unique, until};
 
-/// As docs/agent.md has it.
-const OVERLAY: &str = "
-resources: [../production]
-components:
-- ../../components/agent
-- ../../components/agent-rights
-- ../../components/agent-gate
-";
+const DOCS: &str = include_str!("../../../docs/agent.md");
+
+/// The overlay that the docs have a user write.
+fn overlay_of_the_docs() -> &'static str {
+    DOCS.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap()
+}
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,7 +27,7 @@ const AGENT: &str = "system:serviceaccount:buildkit-agent:buildkit-agent";
 #[test]
 fn the_agent_is_added_as_it_is_kept_and_nothing_is_taken_away() {
     let without = overlay("production");
-    let with = Site::new(OVERLAY).objects();
+    let with = Site::new(overlay_of_the_docs()).objects();
     let identity =
         |o: &Value| [&o["kind"], &o["metadata"]["namespace"], &o["metadata"]["name"]].map(Value::clone);
     for object in &without {
@@ -48,18 +46,17 @@ fn it_runs_the_sidecars_image_which_kustomize_names() {
         object(objects, "Deployment", "buildkit-agent")["spec"]["template"]["spec"]["containers"][0]["image"]
             .clone()
     };
-    let shipped = Site::new(OVERLAY).objects();
+    let (unnamed, _) = overlay_of_the_docs().split_once("images:").unwrap();
+    let shipped = Site::new(unnamed).objects();
     assert_eq!(image(&shipped), sidecar(&shipped)["image"]);
-    let own =
-        "images: [{name: ghcr.io/argo-buildkit/argo-buildkit, newName: registry.example.com/a, newTag: '1'}]";
-    assert_eq!(image(&Site::new(&format!("{OVERLAY}{own}\n")).objects()), "registry.example.com/a:1");
+    let named = Site::new(overlay_of_the_docs()).objects();
+    assert_eq!(image(&named), "registry.example.com/tools/argo-buildkit:0.1.0");
 }
 
 #[test]
 fn argos_controller_and_its_config_map_are_set_where_they_are_at_hand() {
-    let site = Site::new(
-        &format!("{OVERLAY}- ../../components/agent-only\n").replace("production]", "production, argo.yaml]"),
-    );
+    let own = overlay_of_the_docs().replace("production]", "production, argo.yaml]");
+    let site = Site::new(&own.replace("# - ../../components/agent-only", "- ../../components/agent-only"));
     let map =
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: workflow-controller-configmap, namespace: argo}\n";
     let installed = format!("{}---\n{map}", super::objects::ARGO);
@@ -76,7 +73,7 @@ fn argos_controller_and_its_config_map_are_set_where_they_are_at_hand() {
 
 #[tokio::test]
 async fn its_pod_runs_under_restricted_and_outlives_its_drain() {
-    let objects = Site::new(OVERLAY).objects();
+    let objects = Site::new(overlay_of_the_docs()).objects();
     let spec = &object(&objects, "Deployment", "buildkit-agent")["spec"]["template"]["spec"];
     admission(Kube::shared().await, "restricted", spec).await.unwrap();
     let labels = &object(&objects, "Namespace", "buildkit-agent")["metadata"]["labels"];
