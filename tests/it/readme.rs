@@ -111,17 +111,17 @@ fn the_plugin_listens_where_the_binary_does_and_knows_its_settings() {
     let container = yaml(&read("deploy/plugin/plugin.yaml"))["spec"]["sidecar"]["container"].clone();
     let typed: k8s_openapi::api::core::v1::Container = serde_json::from_value(container.clone()).unwrap();
     assert_eq!(serde_json::to_value(&typed).unwrap(), container, "a field that Kubernetes does not know");
-    let listen = settings()["--listen"].clone();
+    let listen = settings(README)["--listen"].clone();
     assert_eq!(listen.1, format!("127.0.0.1:{}", typed.ports.unwrap()[0].container_port));
     let set = yaml(&read("deploy/base/builds/settings.yaml"))["data"].clone();
     for variable in set.as_object().unwrap().keys() {
-        assert!(settings().values().any(|(name, _)| name == variable), "{variable}");
+        assert!(settings(README).values().any(|(name, _)| name == variable), "{variable}");
     }
 }
 
-/// Flag → variable and default, as README's table has them.
-fn settings() -> BTreeMap<String, (String, String)> {
-    let rows = README.lines().filter(|line| line.starts_with("| `--"));
+/// Flag → variable and default, as the table of a page has them.
+pub(crate) fn settings(page: &str) -> BTreeMap<String, (String, String)> {
+    let rows = page.lines().filter(|line| line.starts_with("| `--"));
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
         (cells[1].clone(), (cells[2].clone(), cells[3].clone()))
@@ -129,9 +129,9 @@ fn settings() -> BTreeMap<String, (String, String)> {
     .collect()
 }
 
-#[test]
-fn the_settings_are_those_of_the_binary() {
-    let help = succeeded(&Command::new(BINARY).args(["serve", "--help"]).env_clear().output().unwrap());
+/// The same, as a subcommand has them.
+pub(crate) fn flags(subcommand: &str) -> BTreeMap<String, (String, String)> {
+    let help = succeeded(&Command::new(BINARY).args([subcommand, "--help"]).env_clear().output().unwrap());
     let between = |text: &str, from: &str, to: char| {
         text.split_once(from).map(|(_, rest)| rest.split(to).next().unwrap_or_default().to_owned())
     };
@@ -142,7 +142,12 @@ fn the_settings_are_those_of_the_binary() {
         flags.insert(name, (variable, between(entry, "[default: ", ']').unwrap_or_default()));
     }
     assert!(flags.len() > 10, "{help}");
-    assert_eq!(settings(), flags);
+    flags
+}
+
+#[test]
+fn the_settings_are_those_of_the_binary() {
+    assert_eq!(settings(README), flags("serve"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::pod_security::admission;
 use super::rights::allowed;
 use super::{Site, object, overlay, sidecar};
+use crate::readme::{flags, settings};
 use crate::support::kube::Kube;
 use crate::support::net::{unique, until};
 
@@ -71,6 +72,19 @@ fn argos_controller_and_its_config_map_are_set_where_they_are_at_hand() {
     assert_eq!(map["data"], json!({"disableAgentPodCreation": "true"}));
 }
 
+#[test]
+fn its_settings_are_those_of_the_binary_and_of_the_docs() {
+    let flags = flags("agent");
+    assert_eq!(settings(DOCS), flags);
+    let objects = Site::new(overlay_of_the_docs()).objects();
+    let set = object(&objects, "ConfigMap", "buildkit-agent-settings")["data"].as_object().unwrap();
+    for variable in set.keys() {
+        assert!(flags.values().any(|(name, _)| name == variable), "{variable}");
+    }
+    let policy = object(&objects, "ConfigMap", "buildkit-agent-policy")["data"]["policy.yaml"].as_str().unwrap();
+    argo_buildkit::policy::Policy::parse("policy.yaml", policy).unwrap();
+}
+
 #[tokio::test]
 async fn its_pod_runs_under_restricted_and_outlives_its_drain() {
     let objects = Site::new(overlay_of_the_docs()).objects();
@@ -79,7 +93,8 @@ async fn its_pod_runs_under_restricted_and_outlives_its_drain() {
     let labels = &object(&objects, "Namespace", "buildkit-agent")["metadata"]["labels"];
     assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
     let grace = spec["terminationGracePeriodSeconds"].as_u64().unwrap();
-    assert!(grace > 25, "{grace}");
+    let drain = flags("agent")["--drain-grace"].1.trim_end_matches('s').parse::<u64>().unwrap();
+    assert!(grace > drain, "{grace} s for a drain of {drain} s");
 }
 
 /// What the API server makes of the Roles, in a second namespace that is made as components/agent-rights says.
