@@ -136,7 +136,7 @@ pub(crate) fn flags(subcommand: &str) -> BTreeMap<String, (String, String)> {
         text.split_once(from).map(|(_, rest)| rest.split(to).next().unwrap_or_default().to_owned())
     };
     let mut flags = BTreeMap::new();
-    for entry in help.split("\n      --").skip(1) {
+    for entry in help.replace("\n  -n, --", "\n      --").split("\n      --").skip(1) {
         let name = format!("--{}", entry.split([' ', '\n']).next().unwrap());
         let variable = between(entry, "[env: ", '=').unwrap();
         flags.insert(name, (variable, between(entry, "[default: ", ']').unwrap_or_default()));
