@@ -58,11 +58,15 @@ image() { # NAME RECIPE INPUT...
   root=$(mktemp -d "$state/rootfs.XXXX")
   "$recipe" "$root" "$name"
   rm -rf "$root"
-  # kubelet does not ask again for a name that it has.
-  [[ ! -S $state/containerd.sock ]] ||
-    ctr --address "$state/containerd.sock" -n k8s.io images rm "$REGISTRY/$name" >/dev/null 2>&1 || true
+  forget_image "$name"
   mkdir -p "$state/images"
   echo "$current" >"$stamp"
+}
+
+# NAME: has kubelet ask for it again, which it does not for a name that it has.
+forget_image() {
+  [[ ! -S $state/containerd.sock ]] ||
+    ctr --address "$state/containerd.sock" -n k8s.io images rm --sync "$REGISTRY/$1" >/dev/null 2>&1 || true
 }
 
 image_pause() {
@@ -129,6 +133,8 @@ image_registry() {
 }
 
 images_up() {
+  # What is under test: built anew by every run, under the same name.
+  forget_image argo-buildkit:e2e
   image pause:1 image_pause /bin/busybox
   image busybox:1 image_busybox /bin/busybox
   image argoexec:test image_argoexec "$bin/argoexec"

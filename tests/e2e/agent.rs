@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::cluster::{PATIENCE, attempt, eventually, kubectl, list};
+use crate::doctor;
 use crate::install;
 use crate::mode::{AGENT, AGENT_PODS, Mode, agent_log, leader, mode};
 use crate::shop::Shop;
@@ -119,7 +120,7 @@ spec:
 
 /// Nobody runs such a template where no agent pod does: docs/agent.md says so.
 #[tokio::test]
-async fn an_http_template_stays_pending_until_it_is_stopped() {
+async fn an_http_template_stays_pending_which_check_explains() {
     if mode() == Mode::Sidecar {
         return;
     }
@@ -138,6 +139,8 @@ spec:
     let workflow = Workflow::create(BUILDS, yaml);
     eventually(|| workflow.report(), PATIENCE, || workflow.agent().filter(is_gated));
     assert_eq!(workflow.phase().0, "Running", "{}", workflow.report());
+    let said = doctor::check(&[&workflow.name]);
+    assert!(said.contains("is an `http` template, which the shared agent does not execute"), "{said}");
     attempt("argo", &["stop", "-n", BUILDS, &workflow.name]).unwrap();
     assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
 }

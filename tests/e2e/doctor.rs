@@ -2,12 +2,12 @@
 
 use crate::cluster::{NODE, PATIENCE, apply, attempt, eventually, get, kubectl, tree};
 use crate::install;
-use crate::mode::mode;
+use crate::mode::{AGENT, Mode, mode};
 use crate::shop::Shop;
 use crate::workflow::BUILDS;
 
 /// What `check` says, on standard output, whatever its exit code.
-fn check(arguments: &[&str]) -> String {
+pub(crate) fn check(arguments: &[&str]) -> String {
     let binary = env!("CARGO_BIN_EXE_argo-buildkit");
     let output = crate::cluster::output(binary, &[&["check"], arguments].concat());
     String::from_utf8(output.stdout).unwrap()
@@ -22,8 +22,8 @@ fn complaints() -> Vec<String> {
         .collect()
 }
 
-/// What is left out, and what `check` must then name.
-const LEFT_OUT: &[(&str, &str, &str)] = &[
+/// What is left out of the installation with sidecars, and what `check` must then name.
+const SIDECARS: &[(&str, &str, &str)] = &[
     ("builds", "secret/buildkit-workflow.service-account-token", "buildkit-workflow.service-account-token"),
     (
         "builds",
@@ -41,11 +41,30 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("argo", "configmap/buildkit-executor-plugin", "ConfigMap"),
 ];
 
+/// The same, of the shared agent's.
+const SHARED: &[(&str, &str, &str)] = &[
+    (BUILDS, "role/buildkit-agent", "workflowtasksets"),
+    (BUILDS, "rolebinding/buildkit-agent", "workflowtasksets"),
+    (AGENT, "rolebinding/buildkit-agent", "leases"),
+    (AGENT, "configmap/buildkit-agent-settings", "buildkit-agent-settings"),
+    (AGENT, "configmap/buildkit-agent-policy", "buildkit-agent-policy"),
+    (AGENT, "deployment/buildkit-agent", "deploy/components/agent"),
+    ("argo", "mutatingadmissionpolicy/buildkit-agent-gate", "buildkit-agent-gate"),
+    ("argo", "mutatingadmissionpolicybinding/buildkit-agent-gate", "buildkit-agent-gate"),
+    ("argo", "clusterrole/argo-workflowtasksets-status", "workflowtasksets/status"),
+    ("argo", "clusterrolebinding/argo-workflowtasksets-status", "workflowtasksets/status"),
+];
+
 #[tokio::test]
 async fn each_object_left_out_is_named() {
     install::site().await;
-    assert_eq!(complaints(), [""; 0], "nothing is left out");
-    for (namespace, object, named) in LEFT_OUT {
+    let none = || complaints().is_empty().then_some(());
+    eventually(|| format!("the end of {:#?}, with nothing left out", complaints()), PATIENCE, none);
+    let left_out = match mode() {
+        Mode::Sidecar => SIDECARS,
+        Mode::Agent => SHARED,
+    };
+    for (namespace, object, named) in left_out {
         kubectl(&["delete", "-n", namespace, object]);
         let said = complaints();
         assert!(said.iter().any(|line| line.contains(named)), "without {object}: {said:#?}");
@@ -62,12 +81,16 @@ async fn each_object_left_out_is_named() {
 #[tokio::test]
 async fn a_workflow_that_hangs_is_explained() {
     let shop = Shop::open("FROM BASE\n").await;
-    let secret = "secret/buildkit-workflow.service-account-token";
-    kubectl(&["delete", "-n", BUILDS, secret]);
-    let stuck = shop.submit("build-push", &[]);
-    let why = || {
-        Some(check(&[&stuck.name])).filter(|said| said.contains("buildkit-workflow.service-account-token"))
+    let (namespace, object, cause) = match mode() {
+        Mode::Sidecar => {
+            let secret = "secret/buildkit-workflow.service-account-token";
+            (BUILDS, secret, "buildkit-workflow.service-account-token")
+        }
+        Mode::Agent => (AGENT, "deployment/buildkit-agent", "shared agent buildkit-agent/buildkit-agent"),
     };
+    kubectl(&["delete", "-n", namespace, object]);
+    let stuck = shop.submit("build-push", &[]);
+    let why = || Some(check(&[&stuck.name])).filter(|said| said.contains(cause));
     let said = eventually(|| format!("the cause in {}", check(&[&stuck.name])), PATIENCE, why);
     assert!(said.contains("FAIL"), "{said}");
     kubectl(&["apply", "--server-side", "-k", mode().overlay()]);

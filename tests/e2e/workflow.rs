@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::cluster::{PATIENCE, attempt, eventually, get, kubectl, list};
+use crate::mode::{Mode, agent_log, mode};
 
 /// The namespace of workflows, as `deploy/` has it.
 pub(crate) const BUILDS: &str = "builds";
@@ -104,8 +105,12 @@ impl Workflow {
             "kubectl",
             &["logs", "-n", &self.namespace, "-l", &label, "--all-containers", "--tail=30"],
         );
+        let logs = match mode() {
+            Mode::Sidecar => format!("{logs:?}"),
+            Mode::Agent => agent_log().lines().rev().take(60).collect::<Vec<_>>().join("\n"),
+        };
         format!(
-            "workflow {} after {:?}: {:?}\n{nodes:#?}\n{pod}\n{logs:?}",
+            "workflow {} after {:?}: {:?}\n{nodes:#?}\n{pod}\n{logs}",
             self.name,
             self.began.elapsed(),
             self.phase()

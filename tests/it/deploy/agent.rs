@@ -81,7 +81,8 @@ fn its_settings_are_those_of_the_binary_and_of_the_docs() {
     for variable in set.keys() {
         assert!(flags.values().any(|(name, _)| name == variable), "{variable}");
     }
-    let policy = object(&objects, "ConfigMap", "buildkit-agent-policy")["data"]["policy.yaml"].as_str().unwrap();
+    let policy =
+        object(&objects, "ConfigMap", "buildkit-agent-policy")["data"]["policy.yaml"].as_str().unwrap();
     argo_buildkit::policy::Policy::parse("policy.yaml", policy).unwrap();
 }
 
@@ -116,6 +117,7 @@ async fn its_account_may_do_what_it_must_and_no_more() {
         ("buildkit-agent", "create leases"),
         ("buildkit-agent", "get leases/buildkit-agent"),
         ("buildkit-agent", "update leases/buildkit-agent"),
+        ("buildkit-agent", "watch leases/buildkit-agent"),
     ] {
         let granted = async || may(place, act).await.then_some(());
         until(|| format!("{act} in {place}"), PATIENCE, granted).await;
