@@ -57,7 +57,8 @@ impl Desk {
             let workflow = Workflow {
                 name: id.name.clone(),
                 namespace: id.namespace.clone(),
-                uid: state.workflow.clone(),
+                // A set that no workflow owns is somebody's own; it too is one of a kind.
+                uid: if state.workflow.is_empty() { &id.uid } else { &state.workflow }.clone(),
             };
             (workflow, Clerk::new(id.clone(), state.form.clone()))
         };

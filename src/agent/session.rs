@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, info, warn};
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::{debug, warn};
 
 use super::Agent;
 use super::desk::Desk;
@@ -23,6 +23,7 @@ pub(super) struct Session {
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
     desks: HashMap<TaskSetId, Open>,
+    at_work: TaskTracker,
     /// What was seen of a part that is being listed.
     listing: HashMap<Part, HashSet<TaskSetId>>,
     /// Somebody was told that the watch is.
@@ -32,7 +33,7 @@ pub(super) struct Session {
 /// A desk at work.
 struct Open {
     tell: watch::Sender<TaskSetState>,
-    task: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Session {
@@ -41,8 +42,8 @@ impl Session {
         leadership: watch::Receiver<Leadership>,
         stop: CancellationToken,
     ) -> Self {
-        let (desks, listing) = (HashMap::new(), HashMap::new());
-        Self { agent, leadership, stop, desks, listing, forbidden: false }
+        let (desks, at_work, listing) = (HashMap::new(), TaskTracker::new(), HashMap::new());
+        Self { agent, leadership, stop, desks, at_work, listing, forbidden: false }
     }
 
     /// Works until the lease is another's, or until the end of the process.
@@ -72,14 +73,17 @@ impl Session {
 
     /// Lets the desks report what has ended, while they hear what leaves.
     async fn close(mut self, mut events: Events) {
-        while let Some(open) = self.desks.values().find(|open| !open.task.is_finished()) {
-            debug!(desks = self.desks.len(), "waiting for {} to report", open.tell.borrow().id.name);
+        let desks = self.at_work.clone();
+        desks.close();
+        let reported = desks.wait();
+        tokio::pin!(reported);
+        loop {
             tokio::select! {
+                () = &mut reported => return,
                 event = events.next() => match event {
                     Some(event) => self.heed(event),
                     None => return,
                 },
-                () = tokio::time::sleep(Duration::from_millis(20)) => {}
             }
         }
     }
@@ -123,13 +127,13 @@ impl Session {
         }
         let (tell, seen) = watch::channel(state);
         let desk = Desk::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
-        let task = AbortOnDropHandle::new(tokio::spawn(desk.run()));
-        self.desks.insert(id, Open { tell, task });
+        let task = AbortOnDropHandle::new(self.at_work.spawn(desk.run()));
+        self.desks.insert(id, Open { tell, _task: task });
     }
 
     fn gone(&mut self, id: &TaskSetId) {
         if self.desks.remove(id).is_some() {
-            info!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
+            debug!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
         }
     }
 
