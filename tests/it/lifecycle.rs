@@ -132,7 +132,7 @@ async fn a_sidecar_killed_mid_build_is_resumed_with_one_result() {
 }
 
 /// An HTTP server on `port` that answers 200 to `/`.
-fn httpd(port: u16, root: &std::path::Path) -> crate::support::process::Process {
+pub(crate) fn httpd(port: u16, root: &std::path::Path) -> crate::support::process::Process {
     std::fs::write(root.join("index.html"), "open").unwrap();
     let mut command = std::process::Command::new("busybox");
     command.args(["httpd", "-f", "-p", &format!("127.0.0.1:{port}"), "-h"]).arg(root);

@@ -6,6 +6,7 @@
 mod support;
 
 mod agent;
+mod agent_faults;
 mod argo;
 mod bad_input;
 mod build_fields;

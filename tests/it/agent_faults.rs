@@ -1,0 +1,75 @@
+//! The shared agent where something is gone: the agent itself, its lease, the API server, room for everybody.
+
+mod away;
+mod handover;
+mod killed;
+mod many;
+
+use kube::api::{Api, DynamicObject};
+
+use crate::agent::PATIENCE;
+use crate::lifecycle::httpd;
+use crate::support::kube::Kube;
+use crate::support::net::{free_port, until};
+use crate::support::process::Process;
+use crate::support::shared::shared_buildkitd;
+use crate::support::shared_agent::{AgentSetup, SharedAgent, Tenant};
+use crate::support::shop::Shop;
+
+/// A tenant whose workflow builds until a gate is opened, and then commits what it built.
+struct Gated {
+    shop: Shop,
+    tenant: Tenant,
+    gate: (u16, tempfile::TempDir),
+}
+
+impl Gated {
+    async fn set() -> Self {
+        let gate = (free_port(), tempfile::tempdir().unwrap());
+        let wait = format!("RUN until wget -q -O /dev/null http://127.0.0.1:{}/; do sleep 0.2; done", gate.0);
+        let once = "RUN cat /proc/sys/kernel/random/uuid > /once";
+        let (shop, tenant) = (Shop::open(&format!("FROM BASE\n{once}\n{wait}\n")).await, Tenant::new().await);
+        tenant.secrets(&shop).await;
+        Self { shop, tenant, gate }
+    }
+
+    async fn setup(&self) -> AgentSetup {
+        AgentSetup::new(shared_buildkitd().address(), &[&self.tenant]).await
+    }
+
+    /// Submits the workflow, and waits until it builds; gives its name.
+    async fn building(&self) -> String {
+        let argo = &self.tenant.argo;
+        let workflow = argo.submit_plugin(&self.tenant.pipeline(&self.shop), &["digest", "commit"]).await;
+        argo.node_when(&workflow, |node| node.message.contains("RUN until wget")).await;
+        workflow
+    }
+
+    /// Lets builds go on for as long as what it gives is kept.
+    fn open(&self) -> Process {
+        httpd(self.gate.0, self.gate.1.path())
+    }
+
+    /// Waits for the end, which is one image and one commit, of that image.
+    async fn is_done_once(&self, workflow: &str, agent: &SharedAgent) {
+        let (phase, message) = self.tenant.argo.finished(workflow).await;
+        assert_eq!(phase, "Succeeded", "{message}\n{}", agent.log());
+        let node = self.tenant.argo.nodes(workflow).await.into_values().next().unwrap();
+        let (digest, gitops) = (&node.outputs["digest"], &self.shop.gitops);
+        assert_eq!(self.shop.digest("1").await.as_ref(), Some(digest), "{}", agent.log());
+        assert_eq!(gitops.head("main").await, node.outputs["commit"], "{}", agent.log());
+        let values = gitops.read("main", "chart/values.yaml").await.unwrap();
+        assert!(values.contains(digest.as_str()), "{digest}\n{values}");
+        assert_eq!(gitops.commits("main").await.len(), 2, "{}", agent.log());
+    }
+}
+
+/// Waits until the agent has said `text`.
+async fn said(agent: &SharedAgent, text: &str) {
+    let there = async || agent.log().contains(text).then_some(());
+    until(|| format!("{text:?} in\n{}", agent.log()), PATIENCE, there).await;
+}
+
+async fn task_sets(tenant: &Tenant) -> Api<DynamicObject> {
+    Kube::shared().await.api("argoproj.io/v1alpha1", "WorkflowTaskSet", &tenant.namespace).await
+}

@@ -1,0 +1,50 @@
+//! An API server that cannot be reached for longer than the lease lasts.
+
+use super::*;
+use crate::support::kube::Identity;
+use crate::support::tcp_door::{Away, TcpDoor};
+
+/// An agent's settings, and the door through which it reaches the API server.
+async fn behind_a_door(work: &Gated) -> (AgentSetup, TcpDoor) {
+    let kube = Kube::shared().await;
+    let door = TcpDoor::start(kube.host()).await;
+    let kubeconfig = kube.kubeconfig_at(Identity::Shared, &door.host());
+    (work.setup().await.env("KUBECONFIG", kubeconfig.to_str().unwrap()), door)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_while_the_api_server_is_away_is_reported_when_it_is_back() {
+    let work = Gated::set().await;
+    let (setup, door) = behind_a_door(&work).await;
+    let agent = setup.start();
+    agent.leads().await;
+    let workflow = work.building().await;
+    door.shut(Away::Refused);
+    said(&agent, "could not renew Lease").await;
+    let _open = work.open();
+    let pushed = async || work.shop.digest("1").await;
+    until(|| format!("the image\n{}", agent.log()), PATIENCE, pushed).await;
+    door.open();
+    work.is_done_once(&workflow, &agent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_cut_off_is_succeeded_and_does_nothing_beside_the_next() {
+    let work = Gated::set().await;
+    let (setup, door) = behind_a_door(&work).await;
+    let reaching = Kube::shared().await.kubeconfig(Identity::Shared);
+    let other = setup.replica().env("KUBECONFIG", reaching.to_str().unwrap());
+    let first = setup.start();
+    first.leads().await;
+    let second = other.start();
+    said(&second, "is held by").await;
+    let workflow = work.building().await;
+    door.shut(Away::Silent);
+    second.leads().await;
+    assert!(first.log().contains("could not renew Lease"), "{}", first.log());
+    let _open = work.open();
+    work.is_done_once(&workflow, &second).await;
+    door.open();
+    said(&first, "standing by: ").await;
+    work.is_done_once(&workflow, &second).await;
+}
