@@ -21,7 +21,7 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     // The caller's right to read the commits is proven first: the daemon would hand them to anybody.
     let inputs = Inputs::gather(engine, build, cx).await?;
     cx.now("starting the build");
-    let transcript = log::transcript(build, cx);
+    let transcript = log::transcript(engine, build, cx);
     let built = match solve::resumable(engine, request::image(build, &inputs), &inputs, &transcript, cx).await
     {
         Ok(built) => built,

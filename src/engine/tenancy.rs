@@ -1,6 +1,6 @@
 //! Whether this process works for one namespace with its own rights, or for many with theirs.
 
-use super::Engine;
+use super::{Engine, Workflow};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
 use crate::step::Step;
@@ -29,6 +29,14 @@ impl Tenancy {
     /// What stands before the ids of `namespace`'s cache mounts, which the daemon would share among all who name them.
     pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
         matches!(self.0, Whose::Shared(_)).then(|| namespace.to_owned())
+    }
+
+    /// What a workflow is called in the log, where others of its name may be.
+    pub(super) fn title(&self, workflow: &Workflow) -> String {
+        match self.0 {
+            Whose::Own => workflow.name.clone(),
+            Whose::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
+        }
     }
 
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {

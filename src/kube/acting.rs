@@ -47,7 +47,7 @@ impl Rights {
     pub(crate) fn grant(&self) -> &'static str {
         match self {
             Self::Own => "grant it",
-            Self::Of(_) => "create it where it is missing, and grant it",
+            Self::Of(_) => "create that account where there is none, and grant it",
         }
     }
 

@@ -21,7 +21,9 @@ pub(super) enum Odd {
     #[error("its port is not a number")]
     Port,
     /// `.`, `..`, an empty name, a character that servers may read in two ways.
-    #[error("its path is not plain: no `.`, `..`, `//`, `%2F`, `%25`, `\\`, `?` or `#`")]
+    #[error(
+        "its path holds `.`, `..`, `//`, `%2F`, `%25`, `\\`, `?` or `#`, which servers read in different ways"
+    )]
     Path,
     /// A registry is missing.
     #[error("it names no registry; write docker.io/library/NAME or HOST/REPOSITORY")]

@@ -46,7 +46,7 @@ impl Sort {
             Self::Repositories => "use the Git repository",
             Self::Applications => "refresh the Application",
             Self::Forges => "call the forge's API at",
-            Self::HostNetwork => "build with",
+            Self::HostNetwork => "build in the network of",
         }
     }
 

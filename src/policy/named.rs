@@ -4,7 +4,7 @@
 use super::canonical::{self, Odd};
 use super::lists::Sort;
 use crate::git::RepoUrl;
-use crate::step::build::{NamedContext, Network};
+use crate::step::build::{Cache, NamedContext, Network};
 use crate::step::{Build, RegistryRef, Step, UpdateManifest};
 
 /// One name in a step.
@@ -40,35 +40,83 @@ pub(super) fn of(step: &Step) -> Vec<Named> {
     }
 }
 
+// Both are taken apart whole, so that a new field is decided on before it compiles.
+
 fn of_build(build: &Build) -> Vec<Named> {
+    let Build {
+        context,
+        contexts,
+        tags,
+        cache,
+        network,
+        // Their text is the build's own: it names no place outside it, but what its `RUN` may reach anyhow.
+        dockerfile: _,
+        target: _,
+        platforms: _,
+        build_args: _,
+        labels: _,
+        annotations: _,
+        no_cache: _,
+        extra_hosts: _,
+        compression: _,
+        // The workflow's own namespace's, by its account's rights.
+        secrets: _,
+        registry_secret: _,
+        // Whether it is pushed or not, a tag may be named; the log goes where the first tag does.
+        push: _,
+        attach_log: _,
+    } = build;
     let image = |sort, field| move |image: &RegistryRef| Named::new(sort, field, image.image.name());
     let repository = |field| move |repo: &RepoUrl| Named::new(Sort::Repositories, field, repo.to_string());
-    let contexts = build.contexts.values().filter_map(|context| match context {
+    let contexts = contexts.values().filter_map(|context| match context {
         NamedContext::Git(git) => Some(&git.repo),
+        // What may be read the registry's login decides.
         NamedContext::Image(_) => None,
     });
-    let export = build.cache.to.iter().map(|export| &export.target);
-    let host = (build.network == Network::Host).then(|| "network: host".to_owned());
-    std::iter::once(&build.context.repo)
+    let Cache { from, to, inline: _ } = cache;
+    let export = to.iter().map(|export| &export.target);
+    let host = (*network == Network::Host).then(|| "network: host".to_owned());
+    std::iter::once(&context.repo)
         .map(repository("build.context"))
         .chain(contexts.map(repository("build.contexts")))
-        .chain(build.tags.iter().map(image(Sort::Push, "build.tags")))
-        .chain(build.cache.from.iter().map(image(Sort::Cache, "build.cache.from")))
+        .chain(tags.iter().map(image(Sort::Push, "build.tags")))
+        .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
         .chain(export.map(image(Sort::Cache, "build.cache.to")))
         .chain(host.map(|host| Named::new(Sort::HostNetwork, "build.network", host)))
         .collect()
 }
 
 fn of_update(update: &UpdateManifest) -> Vec<Named> {
+    let UpdateManifest {
+        repo,
+        source,
+        forge,
+        refresh,
+        // Content of that repository.
+        branch: _,
+        targets: _,
+        message: _,
+        author: _,
+        committer: _,
+        skip_ci: _,
+        commit: _,
+        mode: _,
+        via_api: _,
+        // Words for the commit: no registry is asked.
+        image: _,
+        // The workflow's own namespace's, by its account's rights.
+        secret: _,
+        signing_key: _,
+    } = update;
     let repository = |field, repo: &RepoUrl| Named::new(Sort::Repositories, field, repo.to_string());
-    let source = update.source.as_ref().map(|source| repository("update-manifest.source.repo", &source.repo));
-    let forge = update.forge.url.as_ref().filter(|url| !is_at(url, &update.repo));
-    let forge = forge.map(|url| Named::new(Sort::Forges, "update-manifest.forge.url", url.clone()));
-    let application = update.refresh.as_ref().map(|application| {
+    let source = source.as_ref().map(|source| repository("update-manifest.source.repo", &source.repo));
+    let url = forge.url.as_ref().filter(|url| !is_at(url, repo));
+    let forge = url.map(|url| Named::new(Sort::Forges, "update-manifest.forge.url", url.clone()));
+    let application = refresh.as_ref().map(|application| {
         let name = format!("{}/{}", application.namespace, application.name);
         Named::new(Sort::Applications, "update-manifest.refresh", name)
     });
-    let own = repository("update-manifest.repo", &update.repo);
+    let own = repository("update-manifest.repo", repo);
     [Some(own), source, forge, application].into_iter().flatten().collect()
 }
 

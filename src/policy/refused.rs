@@ -47,6 +47,21 @@ pub enum Refused {
         /// What is in it.
         allowed: Vec<String>,
     },
+    /// The daemon's own network is not for the namespace.
+    #[error(
+        "{field}: namespace `{namespace}` may not build in the daemon's own network; leave `network: host` out, or have \
+         `namespaces.{entry}.host-network: true` set in the policy {file}"
+    )]
+    HostNetwork {
+        /// The field.
+        field: String,
+        /// The namespace.
+        namespace: String,
+        /// The policy file.
+        file: String,
+        /// The namespace's entry.
+        entry: String,
+    },
     /// Nothing can be said of a name that may be read in two ways.
     #[error("{field}: `{named}` cannot be compared with the policy: {why}; write it plainly")]
     Odd {
@@ -73,20 +88,12 @@ impl Refused {
             Ok(canonical) => canonical,
             Err(why) => return Self::odd(field, written, why),
         };
-        let allowed = match sort {
-            Sort::HostNetwork => vec!["false".to_owned()],
-            sort => lists.of(sort).iter().map(ToString::to_string).collect(),
-        };
-        Self::Unlisted {
-            field,
-            namespace: namespace.to_owned(),
-            act: sort.act(),
-            named,
-            file: policy.file.clone(),
-            entry: entry.to_string(),
-            key: sort.key(),
-            allowed,
+        let (namespace, file, entry) = (namespace.to_owned(), policy.file.clone(), entry.to_string());
+        if sort == Sort::HostNetwork {
+            return Self::HostNetwork { field, namespace, file, entry };
         }
+        let allowed = lists.of(sort).iter().map(ToString::to_string).collect();
+        Self::Unlisted { field, namespace, act: sort.act(), named, file, entry, key: sort.key(), allowed }
     }
 
     fn odd(field: String, named: String, why: Odd) -> Self {

@@ -1,1 +1,295 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::Policy;
+use super::lists::Sort;
+use super::pattern::Pattern;
+use crate::step::{self, Step};
+
+const POLICY: &str = r#"
+namespaces:
+  builds:
+    push: [registry.example.com/shop/*, docker.io/shop/*]
+    cache: ["cache.example.com:5000/cache/registry.example.com/shop/**"]
+    repositories: [https://git.example.com/shop/*, "git@git.example.com:shop/*"]
+    applications: [argocd/shop-*]
+    forges: [https://api.example.com/v1]
+  team-*: {repositories: ["**"], host-network: true}
+  team-a-*: {}
+"#;
+
+fn policy() -> Policy {
+    Policy::parse("policy.yaml", POLICY).unwrap()
+}
+
+fn build(more: Value) -> Step {
+    let mut build = json!({"context": "https://git.example.com/shop/api", "push": false});
+    build.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    step::parse(&json!({"build": build})).unwrap()
+}
+
+fn update(more: Value) -> Step {
+    let targets = json!([{"file": "v.yaml", "helm": {"a": "b"}}]);
+    let mut update = json!({"repo": "https://git.example.com/shop/ops", "secret": "git", "targets": targets});
+    update.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    step::parse(&json!({"update-manifest": update})).unwrap()
+}
+
+fn refusal(namespace: &str, step: &Step) -> String {
+    policy().check(namespace, step).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_listed_may_be_named() {
+    for step in [
+        build(json!({})),
+        build(
+            json!({"tags": ["registry.example.com/shop/api:1", "shop/api", "REGISTRY.example.com/shop/api"]}),
+        ),
+        build(json!({"cache": {"from": "cache.example.com:5000/cache/registry.example.com/shop/a/b:main",
+            "to": "cache.example.com:5000/cache/registry.example.com/shop/api"}})),
+        build(json!({"contexts": {"base": "docker-image://anywhere.example/x",
+            "lib": {"repo": "ssh://git@git.example.com/shop/lib.git", "secret": "ssh"}}})),
+        update(json!({"source": {"repo": "https://git.example.com/shop/api", "commit": "a".repeat(40)}})),
+        update(json!({"refresh": "shop-api"})),
+        update(json!({"via": "api", "forge": {"url": "https://api.example.com/v1"}})),
+        update(json!({"via": "api", "forge": {"url": "https://git.example.com/api/v1"}})),
+        step::parse(&json!({"supersede": {}})).unwrap(),
+    ] {
+        policy().check("builds", &step).unwrap();
+    }
+}
+
+#[test]
+fn what_is_not_listed_is_named_with_the_list_to_extend() {
+    insta::assert_snapshot!(refusal("builds", &build(json!({"tags": ["registry.example.com/other/api:1"]}))), @r#"build.tags: namespace `builds` may not push to `registry.example.com/other/api`; the policy policy.yaml allows under `namespaces.builds.push`: `registry.example.com/shop/*`, `docker.io/shop/*`; add it there, or name another"#);
+    insta::assert_snapshot!(refusal("builds", &build(json!({"network": "host"}))), @r#"build.network: namespace `builds` may not build in the daemon's own network; leave `network: host` out, or have `namespaces.builds.host-network: true` set in the policy policy.yaml"#);
+    insta::assert_snapshot!(refusal("team-b", &update(json!({"refresh": "shop-api"}))), @r#"update-manifest.refresh: namespace `team-b` may not refresh the Application `argocd/shop-api`; the policy policy.yaml allows under `namespaces.team-*.applications`: nothing; add it there, or name another"#);
+    insta::assert_snapshot!(refusal("default", &build(json!({}))), @r#"namespace `default` has no entry in the policy policy.yaml (it has `builds`, `team-a-*`, `team-*`), so its workflows may do nothing; add `default`, or a pattern that fits it, under `namespaces`"#);
+    let odd = json!({"context": {"repo": "git@git.example.com:shop/../other/api", "secret": "ssh"}});
+    insta::assert_snapshot!(refusal("builds", &build(odd)), @r#"build.context: `git@git.example.com:shop/../other/api` cannot be compared with the policy: its path holds `.`, `..`, `//`, `%2F`, `%25`, `\`, `?` or `#`, which servers read in different ways; write it plainly"#);
+}
+
+#[test]
+fn every_field_that_names_a_target_is_looked_at() {
+    let other = "https://git.example.com/other/x";
+    for (field, step) in [
+        ("build.context", build(json!({"context": other}))),
+        ("build.contexts", build(json!({"contexts": {"a": {"repo": other}}}))),
+        ("build.tags", build(json!({"tags": ["registry.example.com/shop/api", "registry.example.com/x"]}))),
+        ("build.cache.from", build(json!({"cache": {"from": "registry.example.com/shop/api"}}))),
+        ("build.cache.to", build(json!({"cache": {"to": "cache.example.com/x"}}))),
+        ("build.network", build(json!({"network": "host"}))),
+        ("update-manifest.repo", update(json!({"repo": other}))),
+        ("update-manifest.source.repo", update(json!({"source": {"repo": other, "commit": "a".repeat(40)}}))),
+        ("update-manifest.refresh", update(json!({"refresh": {"application": "shop-a", "namespace": "x"}}))),
+        ("update-manifest.forge.url", update(json!({"forge": {"url": "https://elsewhere.example/api/v1"}}))),
+        ("update-manifest.forge.url", update(json!({"forge": {"url": "http://git.example.com/api/v1"}}))),
+    ] {
+        let refused = refusal("builds", &step);
+        assert!(refused.starts_with(&format!("{field}: ")), "{field}: {refused}");
+    }
+}
+
+#[test]
+fn entries_of_steps_are_judged_but_not_the_stand_ins_of_outputs() {
+    let steps = |repo: &str, tag: &str| {
+        let build = json!({"context": repo, "tags": ["registry.example.com/shop/api"]});
+        let cached = json!({"context": "https://git.example.com/shop/api", "push": false,
+            "cache": {"from": "$(build.image)"}, "tags": [tag]});
+        step::parse(&json!({"steps": [{"build": build}, {"name": "again", "build": cached}]})).unwrap()
+    };
+    let (ours, theirs) = ("https://git.example.com/shop/api", "https://git.example.com/other/api");
+    policy().check("builds", &steps(ours, "registry.example.com/shop/b")).unwrap();
+    let refused = refusal("builds", &steps(theirs, "registry.example.com/shop/b"));
+    assert!(refused.starts_with("entry `build`, build.context: "), "{refused}");
+    let refused = refusal("builds", &steps(ours, "registry.example.com/other/b"));
+    assert!(refused.starts_with("entry `again`, build.tags: "), "{refused}");
+    // What the output then holds is judged when it is there.
+    let Step::Steps(steps) = steps(ours, "registry.example.com/shop/b") else { unreachable!() };
+    let image = ("image".to_owned(), "registry.example.com/shop/api@sha256:".to_owned() + &"0".repeat(64));
+    let outputs = [("build".to_owned(), [image].into())].into();
+    let refused = refusal("builds", &steps.entries[1].resolve(&outputs).unwrap());
+    assert!(refused.starts_with("build.cache.from: "), "{refused}");
+}
+
+#[test]
+fn the_most_specific_entry_counts() {
+    let text = "namespaces: {'*': {}, team-*: {}, team-a: {}, team-a*: {}, '*-a': {}, team-*-x: {}}";
+    let policy = Policy::parse("p", text).unwrap();
+    for (namespace, entry) in [
+        ("team-a", "team-a"),
+        ("team-ab", "team-a*"),
+        ("team-b", "team-*"),
+        ("team-b-x", "team-*-x"),
+        ("other-a", "*-a"),
+        ("other", "*"),
+    ] {
+        assert_eq!(policy.entry(namespace).unwrap().0.to_string(), entry, "{namespace}");
+    }
+}
+
+fn may(sort: Sort, pattern: &str, name: &str) -> bool {
+    let pattern = Pattern::parse(pattern, |text| sort.canonical(text)).unwrap();
+    sort.canonical(name).is_ok_and(|name| pattern.matches(&name))
+}
+
+#[test]
+fn no_spelling_of_a_repository_slips_past() {
+    let http = "https://git.example.com/shop/*";
+    let ssh = "ssh://git@git.example.com/shop/*";
+    for (pattern, repo, expected) in [
+        (http, "https://git.example.com/shop/api", true),
+        (http, "HTTPS://Git.Example.COM/shop/api.git", true),
+        (http, "https://git.example.com:443/shop/api/", true),
+        (http, "https://git.example.com./shop/api.git/", true),
+        (http, "https://git.example.com/shop/a%70i", true),
+        (http, "https://git.example.com/%73hop/api", true),
+        // A server may tell these apart: nothing that is not listed becomes so.
+        (http, "https://git.example.com/Shop/api", false),
+        (http, "https://git.example.com/SHOP/api", false),
+        (http, "http://git.example.com/shop/api", false),
+        (http, "https://git.example.com:8443/shop/api", false),
+        (http, "https://git.example.com:80/shop/api", false),
+        (http, "https://git.example.com/shop/api/sub", false),
+        (http, "https://git.example.com/shop/", false),
+        (http, "https://git.example.com/shop", false),
+        (http, "https://git.example.com/shop/.git", true),
+        (http, "https://git.example.com/other/shop/api", false),
+        (http, "https://git.example.com//shop/api", false),
+        (http, "https://git.example.com/shop//api", false),
+        (http, "https://git.example.com/shop/..", false),
+        (http, "https://git.example.com/shop/%2e%2e", false),
+        (http, "https://git.example.com/other/../shop/api", false),
+        (http, "https://git.example.com/shop/..%2fother%2fapi", false),
+        (http, "https://git.example.com/shop/%2e%2e%2fapi", false),
+        (http, "https://git.example.com/shop%2fapi", false),
+        (http, "https://git.example.com/shop/api%252f..%252fother", false),
+        (http, "https://git.example.com/shop/api%00", false),
+        (http, "https://git.example.com/shop/api%5c..%5cother", false),
+        (http, "https://git.example.com/shop/%2a", false),
+        (http, "https://git.example.com/shop/api?x", false),
+        (http, "https://git.example.com/shop/api#x", false),
+        (http, "https://git.example.com@evil.example/shop/api", false),
+        (http, "https://git.example.com:x@evil.example/shop/api", false),
+        (http, "https://user@git.example.com/shop/api", false),
+        (http, "https://evil.example/git.example.com/shop/api", false),
+        (http, "https://git.example.com.evil.example/shop/api", false),
+        (http, "https://git-example.com/shop/api", false),
+        (http, "https://gitxexample.com/shop/api", false),
+        (http, "https:git.example.com/shop/api", false),
+        (http, "https:///git.example.com/shop/api", false),
+        (http, "https://git.example.com\\@evil.example/shop/api", false),
+        (http, "git@git.example.com:shop/api", false),
+        (http, "git://git.example.com/shop/api", false),
+        (ssh, "git@git.example.com:shop/api.git", true),
+        (ssh, "git@git.example.com:/shop/api", true),
+        (ssh, "git@GIT.example.com:shop/api", true),
+        (ssh, "ssh://git.example.com/shop/api", true),
+        (ssh, "ssh://git@git.example.com:22/shop/api.git", true),
+        (ssh, "ssh://root@git.example.com/shop/api", false),
+        (ssh, "root@git.example.com:shop/api", false),
+        (ssh, "ssh://git:pw@git.example.com/shop/api", false),
+        (ssh, "ssh://git@git.example.com:2222/shop/api", false),
+        (ssh, "git@git.example.com:2222/shop/api", false),
+        (ssh, "git@git.example.com:~root/api", false),
+        (ssh, "git@git.example.com:shop/~root", true),
+        (ssh, "git@git.example.com:shop/../other", false),
+        (ssh, "git@git.example.com:other/../shop/api", false),
+        (ssh, "git@git.example.com:%73hop/api", false),
+        (ssh, "git@a@git.example.com:shop/api", false),
+        (ssh, "ssh://git@evil%2eexample/shop/api", false),
+        (ssh, "https://git.example.com/shop/api", false),
+        ("https://[::1]:3000/**", "https://[::1]:3000/a/b", true),
+        ("https://[::1]:3000/**", "https://[::2]:3000/a/b", false),
+        ("https://*.example.com/**", "https://git.example.com/a", true),
+        ("https://*.example.com/**", "https://example.com/a", false),
+        ("https://*.example.com/**", "https://evil.example/x.example.com/a", false),
+        ("https://git.example.com/**/ops", "https://git.example.com/a/b/ops", true),
+        ("https://git.example.com/**/ops", "https://git.example.com/ops", true),
+        ("https://git.example.com/shop/**", "https://git.example.com/shop", false),
+        ("https://git.example.com/{a,b}", "https://git.example.com/a", false),
+        ("https://git.example.com/[ab]", "https://git.example.com/a", false),
+        ("**", "https://anywhere.example/a", true),
+        ("**", "git@anywhere.example:a/../b", false),
+    ] {
+        assert_eq!(may(Sort::Repositories, pattern, repo), expected, "{pattern} {repo}");
+    }
+}
+
+#[test]
+fn no_spelling_of_an_image_slips_past() {
+    let shop = "registry.example.com/shop/*";
+    for (pattern, image, expected) in [
+        (shop, "registry.example.com/shop/api:1", true),
+        (shop, "Registry.Example.com/shop/api", true),
+        (shop, "registry.example.com/shop/a/b", false),
+        (shop, "registry.example.com:443/shop/api", false),
+        (shop, "registry.example.com:5000/shop/api", false),
+        (shop, "registryxexample.com/shop/api", false),
+        (shop, "registry.example.com.evil.example/shop/api", false),
+        (shop, "evil.example/registry.example.com/shop/api", false),
+        (shop, "shop/api", false),
+        ("docker.io/library/*", "nginx", true),
+        ("docker.io/nginx", "index.docker.io/library/nginx", true),
+        ("index.docker.io/library/nginx", "registry-1.docker.io/nginx:1", true),
+        ("docker.io/*", "shop/api", false),
+        ("docker.io/**", "shop/api", true),
+        ("localhost/x", "localhost/x", true),
+        ("r.example:05000/x", "r.example:5000/x", true),
+    ] {
+        let named = image.parse::<crate::oci::ImageRef>().unwrap().name();
+        assert_eq!(may(Sort::Push, pattern, &named), expected, "{pattern} {image}");
+    }
+}
+
+#[test]
+fn a_file_that_says_something_else_is_refused() {
+    let problem = |text: &str| Policy::parse("policy.yaml", text).unwrap_err().to_string();
+    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `repositories`, `applications`, `forges`, `host-network`"#);
+    insta::assert_snapshot!(problem("namespace: {}"), @r#"the policy policy.yaml: its top level: unknown key `namespace` (did you mean `namespaces`?); known: `namespaces`"#);
+    insta::assert_snapshot!(problem("namespaces: {a: }"), @r#"the policy policy.yaml: namespaces.a: is not a map; write `{}` for an empty one"#);
+    insta::assert_snapshot!(problem("namespaces: {A: {}}"), @r#"the policy policy.yaml: namespaces.A: is not the name of a namespace; `*` stands for any part of one"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {push: r.example/x}}"), @r#"the policy policy.yaml: namespaces.a.push: is not a list; write [PATTERN, …], or ["**"] for anything"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {push: [shop/*]}}"), @r#"the policy policy.yaml: namespaces.a.push[0]: `shop/*`: it names no registry; write docker.io/library/NAME or HOST/REPOSITORY"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {push: ['r.example/x:1']}}"), @r#"the policy policy.yaml: namespaces.a.push[0]: `r.example/x:1`: it is to name a repository, in lower case and without tag and digest"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {push: [r.example/a**]}}"), @r#"the policy policy.yaml: namespaces.a.push[0]: `r.example/a**`: `**` stands for whole parts of a path, between slashes"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {repositories: ['https://git.*/x']}}"), @r#"the policy policy.yaml: namespaces.a.repositories[0]: `https://git.*/x`: `*` in a host stands for whole labels at its beginning, as in *.example.com"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {repositories: [git.example.com/shop]}}"), @r#"the policy policy.yaml: namespaces.a.repositories[0]: `git.example.com/shop`: it is not of the form https://host/path, ssh://user@host/path or user@host:path"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {applications: [shop]}}"), @r#"the policy policy.yaml: namespaces.a.applications[0]: `shop`: it is not of the form NAMESPACE/NAME"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {host-network: 1}}"), @r#"the policy policy.yaml: namespaces.a.host-network: is neither `true` nor `false`"#);
+    assert!(problem("namespaces: {a: {}, a: {push: ['**']}}").contains("duplicate"));
+    assert!(problem("").contains("is not a map"));
+    assert!(problem("namespaces: [").starts_with("the policy policy.yaml cannot be read: "));
+}
+
+proptest! {
+    /// Whatever is written, a match is the listed server, scheme and group.
+    #[test]
+    fn a_match_is_never_another_server_or_group(text in "(https|http|ssh)?(://)?[a-z@:.%/2eEfF*~-]{0,12}git\\.example\\.com[:@/.%2eEfF~-]{0,4}(shop|%73hop)?[a-z@:.%/2eEfF*?#~-]{0,12}") {
+        let Ok(repo) = text.parse::<crate::git::RepoUrl>() else { return Ok(()) };
+        if may(Sort::Repositories, "https://git.example.com/shop/*", &repo.to_string()) {
+            prop_assert_eq!(repo.scheme(), "https");
+            let host = repo.host_port();
+            let host = host.trim_end_matches(":443").trim_end_matches('.');
+            prop_assert_eq!(host, "git.example.com");
+            let shown = repo.to_string();
+            let path = shown.splitn(4, '/').nth(3).unwrap().trim_end_matches('/');
+            prop_assert!(path.split('/').count() == 2 && !path.contains("..") && !path.to_lowercase().contains("%2f"), "{}", path);
+        }
+    }
+
+    /// Bringing to one spelling is done once.
+    #[test]
+    fn a_canonical_form_is_its_own(text in "[a-zA-Z0-9@:./%~-]{1,40}") {
+        for sort in Sort::LISTED {
+            if let Ok(form) = sort.canonical(&text) {
+                // A final `.git` goes once more only where there were two.
+                prop_assume!(!form.ends_with(".git") && !form.contains('%'));
+                prop_assert_eq!(sort.canonical(&form), Ok(form.clone()));
+            }
+        }
+    }
+}

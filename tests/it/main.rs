@@ -33,6 +33,7 @@ mod secrets;
 mod ssh;
 mod task_sets;
 mod templates;
+mod tenants;
 mod tls_secret;
 mod update_manifest;
 mod write_back;

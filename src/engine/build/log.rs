@@ -23,8 +23,8 @@ use crate::step::{Build, RegistryRef};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the lines of `build` go.
-pub(super) fn transcript(build: &Build, cx: &Cx) -> Transcript {
-    let (workflow, job) = (cx.workflow.name.clone(), cx.job().map(str::to_owned));
+pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript {
+    let (workflow, job) = (engine.tenancy.title(&cx.workflow), cx.job().map(str::to_owned));
     let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
     if place(build).is_some() { told.kept() } else { told }
 }

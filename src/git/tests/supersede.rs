@@ -132,6 +132,25 @@ async fn it_is_looked_up_again_after_a_lost_race() {
     assert_eq!((old.attempts, shown(&ops).as_str()), (2, "none"));
 }
 
+/// Two writers of one lane have the same question, and one of them may not read the source.
+#[tokio::test]
+async fn what_one_login_is_not_shown_is_no_answer_to_another() {
+    let fixture = Fixture::new().await;
+    let (_, line) = site(&fixture, 2);
+    let set_in = |file: &'static str, commit: &str, credentials| {
+        let source = Source { credentials, ..source(&fixture, commit) };
+        let request = WriteBack { source: Some(source), ..request(&fixture, "ops.git", &[file]) };
+        fixture.git.write_back(request, set(commit, &format!("{file}:tag")))
+    };
+    for file in ["values", "other"] {
+        set_in(file, &line[1], login()).await.unwrap();
+    }
+    let known = set_in("values", &line[0], login());
+    let (known, stranger) = tokio::join!(known, set_in("other", &line[0], Credentials::Anonymous));
+    assert_eq!(known.unwrap().superseded_by.as_deref(), Some(line[1].as_str()));
+    assert!(stranger.unwrap().changed, "who cannot be told writes");
+}
+
 /// A commit made at `time` on `parents`.
 fn commit_at(bare: &Path, parents: &[&str], time: u64) -> String {
     commit_with(bare, parents, time, "c")

@@ -1,0 +1,152 @@
+//! What one engine does for two namespaces, and what it refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argo_buildkit::argocd::ArgoCd;
+use argo_buildkit::buildkit::Buildkit;
+use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
+use argo_buildkit::forge::{Forge, ForgeOptions};
+use argo_buildkit::git::{Git, GitOptions, PushGate};
+use argo_buildkit::kube::Secrets;
+use argo_buildkit::metrics::Metrics;
+use argo_buildkit::oci::{LazyClient, Registry};
+use argo_buildkit::outcome::{StepError, Success};
+use argo_buildkit::policy::Policy;
+use argo_buildkit::progress::Progress;
+use argo_buildkit::step;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{ACCOUNT, Tenant, agent, in_force};
+use crate::support::git::GitServer;
+use crate::support::net::unique;
+use crate::support::plugin::tree;
+use crate::support::shared::{World, shared_buildkitd};
+
+async fn engine(policy: Option<&str>) -> Engine {
+    let cluster = agent().await.acting_as(ACCOUNT);
+    Engine {
+        buildkit: Buildkit::new(shared_buildkitd().address().parse().unwrap(), None),
+        git: Git::new(GitOptions::default()).unwrap(),
+        secrets: Secrets::Cluster(cluster.clone()),
+        registry: Registry::new(LazyClient::new(None)),
+        forge: Forge::new(ForgeOptions::default()).unwrap(),
+        argocd: ArgoCd::new(cluster.clone()),
+        cluster,
+        metrics: Arc::new(Metrics::new()),
+        argo_url: None,
+        tenancy: Tenancy::shared(policy.map(|text| Policy::parse("policy.yaml", text).unwrap())),
+    }
+}
+
+async fn run(engine: &Engine, namespace: &str, body: Value) -> Result<Success, StepError> {
+    let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
+    let errand = Errand {
+        workflow,
+        reference: None,
+        progress: watch::Sender::new(Progress::now("")),
+        gate: Arc::new(PushGate::new()),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(300),
+    };
+    engine.run(step::parse(&body).unwrap(), errand).await
+}
+
+#[tokio::test]
+async fn what_a_policy_does_not_list_is_refused_before_anything_is_read() {
+    let git = GitServer::start("", "");
+    git.create("api", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let host = git.url("").split('/').take(3).collect::<Vec<_>>().join("/");
+    let policy = format!("namespaces: {{builds: {{repositories: ['{host}/api'], push: [r.example/*]}}}}");
+    let engine = engine(Some(&policy)).await;
+    let built = json!({"build": {"context": git.url("api"), "push": false}});
+    run(&engine, "builds", built.clone()).await.unwrap();
+
+    let other = json!({"build": {"context": format!("{host}/other"), "push": false}});
+    let door = engine.permits("builds", &step::parse(&other).unwrap()).unwrap_err();
+    let ran = run(&engine, "builds", other).await.unwrap_err();
+    assert_eq!(door, ran);
+    insta::assert_snapshot!(ran.message.replace(&host, "HOST"), @r#"build.context: namespace `builds` may not use the Git repository `HOST/other`; the policy policy.yaml allows under `namespaces.builds.repositories`: `HOST/api`; add it there, or name another"#);
+    let nobody = run(&engine, "elsewhere", built.clone()).await.unwrap_err();
+    insta::assert_snapshot!(nobody.message, @r#"namespace `elsewhere` has no entry in the policy policy.yaml (it has `builds`), so its workflows may do nothing; add `elsewhere`, or a pattern that fits it, under `namespaces`"#);
+
+    // An output is what it is only once it is there.
+    let mut first = built;
+    first["build"]["tags"] = json!(["r.example/a:1"]);
+    let then =
+        json!({"name": "then", "build": {"context": format!("{host}/$(build.total-steps)"), "push": false}});
+    let steps = json!({"steps": [first, then]});
+    engine.permits("builds", &step::parse(&steps).unwrap()).unwrap();
+    let late = run(&engine, "builds", steps).await.unwrap_err();
+    assert!(
+        late.message.starts_with("step 2 of 2 (`then`): build.context: namespace `builds` may not"),
+        "{late:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_cache_mount_is_the_namespace_s_own() {
+    let (world, git, id) = (World::shared().await, GitServer::start("", ""), unique("mount"));
+    let build = |name: &str, command: &str| {
+        let mount = format!("--mount=type=cache,id={id},target=/c");
+        git.create(name, &[("Dockerfile", &format!("FROM {}\nRUN {mount} {command}\n", world.busybox))]);
+        json!({"build": {"context": git.url(name), "push": false}})
+    };
+    let (mark, marked, clean) = (
+        build("mark", "touch /c/mark"),
+        build("marked", "test -e /c/mark"),
+        build("clean", "test ! -e /c/mark"),
+    );
+    let engine = engine(None).await;
+    run(&engine, "one", mark).await.unwrap();
+    run(&engine, "one", marked).await.unwrap();
+    run(&engine, "two", clean.clone()).await.unwrap();
+    // Neither does an id of one's own making lead there.
+    let mut other = clean;
+    other["build"]["build-args"] = json!({"BUILDKIT_CACHE_MOUNT_NS": "../one"});
+    run(&engine, "two", other).await.unwrap();
+}
+
+/// Six steps of each of two namespaces to one branch at the same time: the messages of their commits, and whose
+/// steps they name.
+async fn written(tokens: [&str; 2], owner: &str, prefix: &str) -> Vec<[bool; 2]> {
+    let world = World::shared().await;
+    let gitops = world.gitea.repo(owner, prefix).await;
+    let files: Vec<_> = (0..12).map(|n| format!("apps/{n}/values.yaml")).collect();
+    let contents: Vec<_> = files.iter().map(|file| (file.as_str(), "image:\n  tag: old\n")).collect();
+    gitops.push_directory(tree(&contents).path(), "main", "lay out").await;
+    let engine = engine(None).await;
+    let tenants = [Tenant::new().await, Tenant::new().await];
+    for (tenant, token) in tenants.iter().zip(tokens) {
+        tenant.secret("git", json!({"username": owner, "token": token})).await;
+        tenant.allow_secret("git").await;
+        in_force(async || engine.secrets.get(&tenant.namespace, "git").await.ok()).await;
+    }
+    let steps = files.iter().enumerate().map(|(n, file)| {
+        let targets = json!([{"file": file, "helm": {"image.tag": "new"}}]);
+        let update = json!({"repo": gitops.url(), "secret": "git", "targets": targets});
+        run(&engine, &tenants[n % 2].namespace, json!({"update-manifest": update}))
+    });
+    join_all(steps).await.into_iter().for_each(|ended| drop(ended.unwrap()));
+    for file in &files {
+        assert_eq!(gitops.read("main", file).await.unwrap(), "image:\n  tag: new\n");
+    }
+    let commits =
+        gitops.commits("main").await.into_iter().filter(|commit| !commit.message.starts_with("lay out"));
+    let names =
+        |message: &str| tenants.each_ref().map(|tenant| message.contains(&format!("{}/", tenant.namespace)));
+    commits.map(|commit| names(&commit.message)).collect()
+}
+
+#[tokio::test]
+async fn namespaces_share_a_commit_only_with_one_login() {
+    let gitea = World::shared().await.gitea;
+    let owner = gitea.user("tenants").await;
+    let (one, two) =
+        (gitea.token(&owner, &["write:repository"]).await, gitea.token(&owner, &["write:repository"]).await);
+    let shared = written([&one, &one], &owner, "shared").await;
+    assert!(shared.contains(&[true, true]) && shared.len() < 12, "{shared:?}");
+    let apart = written([&one, &two], &owner, "apart").await;
+    assert!(apart.iter().all(|names| names.iter().filter(|named| **named).count() == 1), "{apart:?}");
+}
