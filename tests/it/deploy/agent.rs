@@ -183,7 +183,8 @@ async fn the_gate_keeps_agent_pods_of_labelled_namespaces_from_starting_and_noth
     let gated = async || (gates(kube, &shared, agent.clone()).await == expected).then_some(());
     until(|| "the gate".to_owned(), PATIENCE, gated).await;
     assert_eq!(gates(kube, &other, agent).await, Value::Null, "in a namespace without the label");
-    for labels in [json!({}), json!({"workflows.argoproj.io/workflow": "w"})] {
+    let job = json!({"workflows.argoproj.io/component": "agent"});
+    for labels in [json!({}), json!({"workflows.argoproj.io/workflow": "w"}), job] {
         assert_eq!(gates(kube, &shared, labels.clone()).await, Value::Null, "{labels}");
     }
 }
