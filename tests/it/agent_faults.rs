@@ -6,6 +6,7 @@ mod killed;
 mod many;
 
 use kube::api::{Api, DynamicObject};
+use serde_json::json;
 
 use crate::agent::PATIENCE;
 use crate::lifecycle::httpd;
@@ -39,8 +40,8 @@ impl Gated {
 
     /// Submits the workflow, and waits until it builds; gives its name.
     async fn building(&self) -> String {
-        let argo = &self.tenant.argo;
-        let workflow = argo.submit_plugin(&self.tenant.pipeline(&self.shop), &["digest", "commit"]).await;
+        let (argo, pipeline) = (&self.tenant.argo, json!({"buildkit": self.shop.steps()}));
+        let workflow = argo.submit_plugin(&pipeline, &["digest", "commit"]).await;
         argo.node_when(&workflow, |node| node.message.contains("RUN until wget")).await;
         workflow
     }

@@ -133,7 +133,9 @@ impl Kube {
     pub(crate) fn kubeconfig_at(&self, identity: Identity, host: &str) -> PathBuf {
         let mut config: Value = serde_json::from_str(&self.kubeconfig_text(identity)).unwrap();
         config["clusters"][0]["cluster"]["server"] = json!(format!("https://{host}"));
-        let path = self.root.path().join(format!("{identity:?}-{host}.kubeconfig").to_lowercase());
+        // KUBECONFIG is a list, with colons.
+        let name = format!("{identity:?}-{}.kubeconfig", host.replace(':', "-"));
+        let path = self.root.path().join(name.to_lowercase());
         fs::write(&path, config.to_string()).unwrap();
         path
     }

@@ -43,13 +43,11 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
 
 /// A build and its commit, for an image and a branch of its own.
 fn pipeline(shop: &Shop, number: usize) -> Value {
-    let context = json!({"repo": shop.service.url(), "revision": "main", "secret": "git"});
     let build = shop.build(json!({
-        "context": context, "registry-secret": "registry",
         "tags": [format!("{}:{number}", shop.image())], "build-args": {"NUMBER": number.to_string()},
     }));
     let values = json!({"image.tag": number.to_string(), "image.digest": "$(build.digest)"});
-    let update = shop.update(values, json!({"secret": "git", "branch": format!("env-{number}")}));
+    let update = shop.update(values, json!({"branch": format!("env-{number}")}));
     json!({"buildkit": {"steps": [build, update]}})
 }
 
