@@ -14,7 +14,7 @@ mod refused;
 use std::path::Path;
 
 pub use file::BadPolicy;
-pub use refused::Refused;
+pub use refused::{Refused, Unlisted};
 
 use crate::step::{Entry, Step};
 use lists::Lists;

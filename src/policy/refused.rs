@@ -24,29 +24,8 @@ pub enum Refused {
         entries: Vec<String>,
     },
     /// The namespace's list does not have it.
-    #[error(
-        "{field}: namespace `{namespace}` may not {act} `{named}`; the policy {file} allows under \
-         `namespaces.{entry}.{key}`: {}; add it there, or name another",
-        listed(allowed)
-    )]
-    Unlisted {
-        /// The field.
-        field: String,
-        /// The namespace.
-        namespace: String,
-        /// What the step would do.
-        act: &'static str,
-        /// With what.
-        named: String,
-        /// The policy file.
-        file: String,
-        /// The namespace's entry.
-        entry: String,
-        /// The list.
-        key: &'static str,
-        /// What is in it.
-        allowed: Vec<String>,
-    },
+    #[error(transparent)]
+    Unlisted(Box<Unlisted>),
     /// The daemon's own network is not for the namespace.
     #[error(
         "{field}: namespace `{namespace}` may not build in the daemon's own network; leave `network: host` out, or have \
@@ -74,6 +53,32 @@ pub enum Refused {
     },
 }
 
+/// A target that is not in the namespace's list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{field}: namespace `{namespace}` may not {act} `{named}`; the policy {file} allows under `namespaces.{entry}.{key}`: \
+     {}; add it there, or name another",
+    listed(allowed)
+)]
+pub struct Unlisted {
+    /// The field.
+    pub field: String,
+    /// The namespace.
+    pub namespace: String,
+    /// What the step would do.
+    pub act: &'static str,
+    /// With what.
+    pub named: String,
+    /// The policy file.
+    pub file: String,
+    /// The namespace's entry.
+    pub entry: String,
+    /// The list.
+    pub key: &'static str,
+    /// What is in it.
+    pub allowed: Vec<String>,
+}
+
 impl Refused {
     pub(super) fn new(
         policy: &Policy,
@@ -93,7 +98,8 @@ impl Refused {
             return Self::HostNetwork { field, namespace, file, entry };
         }
         let allowed = lists.of(sort).iter().map(ToString::to_string).collect();
-        Self::Unlisted { field, namespace, act: sort.act(), named, file, entry, key: sort.key(), allowed }
+        let (act, key) = (sort.act(), sort.key());
+        Self::Unlisted(Box::new(Unlisted { field, namespace, act, named, file, entry, key, allowed }))
     }
 
     fn odd(field: String, named: String, why: Odd) -> Self {
