@@ -49,7 +49,7 @@ impl Policy {
     /// As [`Policy::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, BadPolicy> {
         let mut entries = file::entries(file, text)?;
-        entries.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
+        entries.sort_by_cached_key(|(names, _)| names.order());
         Ok(Self { file: file.to_owned(), entries })
     }
 
