@@ -79,12 +79,9 @@ impl Policy {
         }
     }
 
-    /// Whether workflows of `namespace` may do anything at all.
-    ///
-    /// # Errors
-    /// [`Refused::NoEntry`], where no entry is for it.
-    pub fn serves(&self, namespace: &str) -> Result<(), Refused> {
-        self.entry(namespace).map(|_| ())
+    /// What the workflows of `namespace` are told where no entry is for them, so that they may do nothing.
+    pub fn unserved(&self, namespace: &str) -> Option<String> {
+        self.entry(namespace).err().map(|refused| refused.to_string())
     }
 
     fn entry(&self, namespace: &str) -> Result<(&Namespaces, &Lists), Refused> {

@@ -3,6 +3,7 @@
 mod certificate;
 mod lease;
 mod policy;
+mod settings;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
@@ -14,8 +15,6 @@ use crate::kube::{Account, ReadError};
 
 /// The name of its Deployment, its ServiceAccount and its Lease.
 const NAME: &str = "buildkit-agent";
-/// What its settings are told of.
-const SETTINGS: &str = "shared agent settings";
 
 /// The shared agent, as its Deployment describes it.
 #[derive(Debug)]
@@ -28,13 +27,6 @@ pub(super) struct Agent {
     container: Sidecar,
     /// What it is told.
     pub(super) told: Told,
-}
-
-/// The namespaces that it watches.
-#[derive(Debug, PartialEq, Eq)]
-enum Watched {
-    All,
-    Only(Vec<String>),
 }
 
 impl Doctor {
@@ -136,21 +128,6 @@ impl Agent {
         })
     }
 
-    /// Flags win over the environment.
-    fn watched(&self) -> Watched {
-        let given: Vec<_> = self.container.flags("--namespace").into_iter().map(str::to_owned).collect();
-        let all = self.told.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
-        if all || self.container.words().any(|word| word == "--all-namespaces") {
-            return Watched::All;
-        }
-        if !given.is_empty() {
-            return Watched::Only(given);
-        }
-        let listed =
-            self.told.value("ARGO_BUILDKIT_NAMESPACES").unwrap_or_default().split(',').map(str::trim);
-        Watched::Only(listed.filter(|name| !name.is_empty()).map(str::to_owned).collect())
-    }
-
     fn running(&self, subject: String, namespace: &str) -> Finding {
         let Self { wanted, ready, .. } = self;
         let waits = format!("so plugin steps of {namespace} stay Pending for ever");
@@ -170,77 +147,12 @@ impl Agent {
             ),
         }
     }
-
-    /// Whether it watches `namespace`, and knows where buildkitd is.
-    fn settings(&self, namespace: &str) -> Finding {
-        let told = &self.told;
-        if let Some(absent) = told.absent(SETTINGS) {
-            return absent;
-        }
-        let watched = self.watched();
-        if !watched.has(namespace) {
-            return told.unread(SETTINGS).unwrap_or_else(|| self.unwatched(&watched, namespace));
-        }
-        if watched.is_several() && told.value("ARGO_BUILDKIT_POLICY").is_none() {
-            let unread = told.unread(SETTINGS);
-            return unread.unwrap_or_else(|| {
-                let text = "it watches several namespaces without a policy, and does not start; set \
-                            ARGO_BUILDKIT_POLICY to the file of one in ";
-                Finding::fail(SETTINGS, format!("{text}{}", told.place()))
-            });
-        }
-        match (told.buildkit_host(), told.unread(SETTINGS)) {
-            (Some(host), _) => Finding::ok(SETTINGS, format!("watches {watched}, BUILDKIT_HOST={host}")),
-            (None, Some(unread)) => unread,
-            (None, None) => {
-                let text = "nothing tells it where buildkitd is; set BUILDKIT_HOST in";
-                Finding::fail(SETTINGS, format!("{text} {}", told.place()))
-            }
-        }
-    }
-
-    fn unwatched(&self, watched: &Watched, namespace: &str) -> Finding {
-        let text = format!(
-            "it watches {watched}, and not {namespace}, whose plugin steps stay Pending for ever; add {namespace} to \
-             ARGO_BUILDKIT_NAMESPACES in {}, restart it, and apply deploy/components/agent-rights there",
-            self.told.place()
-        );
-        Finding::fail(SETTINGS, text)
-    }
 }
 
 /// Our container: the one that runs `agent`, else the first.
 fn container(pod: &PodSpec) -> Option<&Container> {
     let runs_agent = |c: &&Container| c.args.iter().chain(&c.command).flatten().any(|word| word == "agent");
     pod.containers.iter().find(runs_agent).or_else(|| pod.containers.first())
-}
-
-/// As clap reads a switch from the environment.
-fn is_true(value: &str) -> bool {
-    !["0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str())
-}
-
-impl Watched {
-    fn has(&self, namespace: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(names) => names.iter().any(|name| name == namespace),
-        }
-    }
-
-    fn is_several(&self) -> bool {
-        !matches!(self, Self::Only(names) if names.len() < 2)
-    }
-}
-
-impl std::fmt::Display for Watched {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::All => f.write_str("all namespaces"),
-            Self::Only(names) if names.is_empty() => f.write_str("no namespace"),
-            Self::Only(names) => f.write_str(&names.join(", ")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -42,9 +42,9 @@ pub(super) fn judge(
     };
     match Policy::parse(key, text) {
         Err(wrong) => Finding::fail(subject, format!("{wrong}; until then the shared agent does not start")),
-        Ok(policy) => match policy.serves(namespace) {
-            Ok(()) => Finding::ok(subject, format!("has an entry for {namespace}")),
-            Err(refused) => Finding::fail(subject, format!("{refused}, and restart the shared agent")),
+        Ok(policy) => match policy.unserved(namespace) {
+            None => Finding::ok(subject, format!("has an entry for {namespace}")),
+            Some(refused) => Finding::fail(subject, format!("{refused}, and restart the shared agent")),
         },
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use serde_json::{Value, json};
 
 use super::certificate::{self, Mounted};
+use super::settings::Watched;
 use super::*;
 use crate::kube::{Rights, SecretError};
 
@@ -70,7 +71,8 @@ fn what_it_watches_is_read_as_it_reads_it() {
     let rows = [
         (agent("shop, builds", 1), only(&["shop", "builds"])),
         (agent("", 1), only(&[])),
-        (flags(&["agent", "--namespace", "a", "--namespace=b"]), only(&["a", "b"])),
+        (flags(&["agent", "--namespace", "a", "--namespace=b,c"]), only(&["a", "b", "c"])),
+        (flags(&["agent", "-n", "a"]), only(&["a"])),
         (flags(&["agent", "--all-namespaces"]), Watched::All),
         (told(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "true")]), Watched::All),
         (told(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "false")]), only(&[])),

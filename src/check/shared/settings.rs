@@ -1,0 +1,106 @@
+//! What the shared agent is told: the namespaces that it watches, and where buildkitd is.
+
+use std::fmt;
+
+use super::Agent;
+use crate::check::Finding;
+
+/// What its settings are told of.
+const SETTINGS: &str = "shared agent settings";
+
+/// The namespaces that it watches.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    All,
+    Only(Vec<String>),
+}
+
+impl Agent {
+    /// Flags win over the environment.
+    pub(super) fn watched(&self) -> Watched {
+        let flags = ["--namespace", "-n"].into_iter().flat_map(|flag| self.container.flags(flag));
+        let given = listed(flags);
+        let all = self.told.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
+        if all || self.container.words().any(|word| word == "--all-namespaces") {
+            return Watched::All;
+        }
+        if !given.is_empty() {
+            return Watched::Only(given);
+        }
+        let listed =
+            self.told.value("ARGO_BUILDKIT_NAMESPACES").unwrap_or_default().split(',').map(str::trim);
+        Watched::Only(listed.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Whether it watches `namespace`, and knows where buildkitd is.
+    pub(super) fn settings(&self, namespace: &str) -> Finding {
+        let told = &self.told;
+        if let Some(absent) = told.absent(SETTINGS) {
+            return absent;
+        }
+        let watched = self.watched();
+        if !watched.has(namespace) {
+            return told.unread(SETTINGS).unwrap_or_else(|| self.unwatched(&watched, namespace));
+        }
+        if watched.is_several() && told.value("ARGO_BUILDKIT_POLICY").is_none() {
+            let unread = told.unread(SETTINGS);
+            return unread.unwrap_or_else(|| {
+                let text = "it watches several namespaces without a policy, and does not start; set \
+                            ARGO_BUILDKIT_POLICY to the file of one in ";
+                Finding::fail(SETTINGS, format!("{text}{}", told.place()))
+            });
+        }
+        match (told.buildkit_host(), told.unread(SETTINGS)) {
+            (Some(host), _) => Finding::ok(SETTINGS, format!("watches {watched}, BUILDKIT_HOST={host}")),
+            (None, Some(unread)) => unread,
+            (None, None) => {
+                let text = "nothing tells it where buildkitd is; set BUILDKIT_HOST in";
+                Finding::fail(SETTINGS, format!("{text} {}", told.place()))
+            }
+        }
+    }
+
+    fn unwatched(&self, watched: &Watched, namespace: &str) -> Finding {
+        let text = format!(
+            "it watches {watched}, and not {namespace}, whose plugin steps stay Pending for ever; add {namespace} to \
+             ARGO_BUILDKIT_NAMESPACES in {}, restart it, and apply deploy/components/agent-rights there",
+            self.told.place()
+        );
+        Finding::fail(SETTINGS, text)
+    }
+}
+
+/// Names with commas between.
+fn listed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let names = texts.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// As clap reads a switch from the environment.
+fn is_true(value: &str) -> bool {
+    !["0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str())
+}
+
+impl Watched {
+    /// Whether `namespace` is one of them.
+    pub(super) fn has(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+
+    fn is_several(&self) -> bool {
+        !matches!(self, Self::Only(names) if names.len() < 2)
+    }
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all namespaces"),
+            Self::Only(names) if names.is_empty() => f.write_str("no namespace"),
+            Self::Only(names) => f.write_str(&names.join(", ")),
+        }
+    }
+}
