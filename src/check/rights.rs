@@ -135,11 +135,15 @@ pub(super) fn of_shared(namespace: &str, steps: &str) -> Vec<Need> {
 
 /// What it does with its Lease.
 pub(super) fn of_leader(namespace: &str, lease: &str) -> Vec<Need> {
-    let leases = |verbs| {
-        let idle = "no replica of it can lead, and no step is taken";
-        Need::new(namespace, "leases", verbs, idle).of_group("coordination.k8s.io")
-    };
-    vec![leases(&["create"]), leases(&["get", "update"]).named(lease)]
+    let leases =
+        |verbs, without| Need::new(namespace, "leases", verbs, without).of_group("coordination.k8s.io");
+    let idle = "no replica of it can lead, and no step is taken";
+    let late = "a replica notices seconds late that another has given up";
+    vec![
+        leases(&["create"], idle),
+        leases(&["get", "update"], idle).named(lease),
+        leases(&["watch"], late).named(lease).optional(),
+    ]
 }
 
 /// The one Secret that the controller itself reads for an agent pod (argo-workflows `controller/agent.go`).

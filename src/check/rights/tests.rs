@@ -53,6 +53,7 @@ fn the_shared_agent_s_rights_are_spelled_out() {
     FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not impersonate serviceaccounts `buildkit-executor-plugin`: steps can use no Secret and no other right of their namespace; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in builds with the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}
     FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not create leases: no replica of it can lead, and no step is taken; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in buildkit-agent with the rule {apiGroups: ["coordination.k8s.io"], resources: [leases], verbs: [create]}
     FAIL rights of ServiceAccount buildkit-agent/buildkit-agent: may not get, update leases `buildkit-agent`: no replica of it can lead, and no step is taken; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in buildkit-agent with the rule {apiGroups: ["coordination.k8s.io"], resources: [leases], resourceNames: [buildkit-agent], verbs: [get, update]}
+    warn rights of ServiceAccount buildkit-agent/buildkit-agent: may not watch leases `buildkit-agent`: a replica notices seconds late that another has given up; bind ServiceAccount buildkit-agent/buildkit-agent to a Role in buildkit-agent with the rule {apiGroups: ["coordination.k8s.io"], resources: [leases], resourceNames: [buildkit-agent], verbs: [watch]}
     "#);
 }
 

@@ -105,7 +105,9 @@ impl<'a> Site<'a> {
 }
 
 const OBJECTS: &str = include_str!("shared.yaml");
-const GATE: &str = include_str!("gate.yaml");
+const RIGHTS: &str = include_str!("../../../deploy/components/agent-rights/role.yaml");
+const ACCOUNT: &str = include_str!("../../../deploy/base/agent/account.yaml");
+const GATE: &str = include_str!("../../../deploy/components/agent-gate/gate.yaml");
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
@@ -134,7 +136,7 @@ async fn a_whole_installation_of_the_shared_agent_is_ok() {
     ok   policy ConfigMap AGENT/buildkit-agent-policy: has an entry for BUILDS
     ok   Lease AGENT/buildkit-agent: replica-a leads, and renews it within its 15 s
     ok   client certificate Secret AGENT/buildkit-client-tls: has ca.crt, tls.crt, tls.key
-    ok   rights of ServiceAccount AGENT/buildkit-agent: may list+watch workflowtasksets, patch workflowtasksets/status, get+list+watch workflows, impersonate serviceaccounts `buildkit-executor-plugin`, create leases, get+update leases `buildkit-agent`
+    ok   rights of ServiceAccount AGENT/buildkit-agent: may list+watch workflowtasksets, patch workflowtasksets/status, get+list+watch workflows, impersonate serviceaccounts `buildkit-executor-plugin`, create leases, get+update leases `buildkit-agent`, watch leases `buildkit-agent`
     ok   Pod Security of namespace BUILDS: enforces nothing by label; the agent pod fits restricted
     ok   rights of ServiceAccount BUILDS/buildkit-workflow: may create+patch workflowtaskresults
     ok   controller ARGO/workflow-controller: Argo Workflows v4.1.2
@@ -189,6 +191,31 @@ fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
         (_, "AGENT-lease") => fail("may not get, update leases `buildkit-agent`"),
         other => panic!("what is said without {other:?}?"),
     }
+}
+
+/// What is shipped and what is looked for are the same.
+#[tokio::test]
+async fn the_rights_of_deploy_are_those_that_the_shared_agent_needs() {
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, unique("builds")).await;
+    for object in site.objects() {
+        let name = text(&object["metadata"]["name"]);
+        let is_agent_s = name.ends_with("-steps") || name.ends_with("-lease");
+        if is_agent_s && name.starts_with(&site.agent) {
+            site.delete(&object).await;
+        }
+    }
+    site.report_when(&[], |report| report.lines("FAIL").len() > 3).await;
+    for (yaml, namespace) in [(RIGHTS, &site.builds), (ACCOUNT, &site.agent)] {
+        for mut object in serde_saphyr::from_multiple::<Value>(yaml).unwrap() {
+            object["metadata"]["namespace"] = json!(namespace);
+            for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
+                subject["namespace"] = json!(site.agent);
+            }
+            site.apply(object).await;
+        }
+    }
+    site.report_when(&[], is_good).await;
 }
 
 /// A server of its own, for the gate has no namespace.
