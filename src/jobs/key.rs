@@ -23,11 +23,14 @@ impl JobKey {
         Self(hex::encode(&digest[..16]))
     }
 
-    /// The key of the node `id` of the workflow `uid`, where Argo says which node a template is for. A retry of its own is
-    /// another node; one by hand (`argo retry`) is the same node again.
-    pub fn of_node(uid: &str, id: &str) -> Self {
+    /// The key of the node `id` of the workflow `uid` in `namespace`, where Argo says which node a template is for. A retry of
+    /// its own is another node; one by hand (`argo retry`) is the same node again. The uid alone is what an owner reference
+    /// claims, and in a namespace of one's own one may claim anything.
+    pub fn of_node(namespace: &str, uid: &str, id: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"argo-buildkit node 1\0")
+            .chain_update(namespace)
+            .chain_update([0])
             .chain_update(uid)
             .chain_update([0])
             .chain_update(id)
@@ -55,6 +58,7 @@ mod tests {
         assert_eq!(key("u", r#"{"a":1,"b":2}"#), key("u", r#"{"b":2,"a":1}"#));
         assert_ne!(key("u", r#"{"a":1}"#), key("u", r#"{"a":2}"#));
         assert_ne!(key("u", r#"{"a":1}"#), key("v", r#"{"a":1}"#));
+        assert_ne!(JobKey::of_node("a", "u", "n"), JobKey::of_node("b", "u", "n"));
         assert_ne!(JobKey::derive("ab", &json!("c")), JobKey::derive("a", &json!("bc")));
     }
 }

@@ -22,7 +22,8 @@ impl Desk {
             Ok(task) => task,
             Err(why) => return Some(Task::refused(template, round, why)),
         };
-        let (key, limit) = (JobKey::of_node(&self.workflow.uid, id), task.limit);
+        let limit = task.limit;
+        let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
         let agent = self.agent.clone();
         agent.jobs.poll_or_start(&key, self.spec(&key, task)).ok()?;
         let (state, _) = agent.jobs.watch(&key)?;
