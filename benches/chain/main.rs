@@ -19,6 +19,9 @@ mod contender;
 #[expect(dead_code, reason = "the tests look at what the installation made")]
 #[path = "../../tests/e2e/install.rs"]
 mod install;
+#[expect(dead_code, reason = "this crate needs a part of it")]
+#[path = "../../tests/e2e/mode.rs"]
+mod mode;
 mod peers;
 mod report;
 mod settings;
