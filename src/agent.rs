@@ -10,6 +10,7 @@ mod clerk;
 mod cuts;
 mod desk;
 mod hold;
+mod room;
 mod session;
 mod stops;
 mod task;
@@ -26,6 +27,7 @@ use crate::engine::Engine;
 use crate::jobs::JobTable;
 use crate::kube::{Cluster, Leadership, TaskSetsOptions};
 use crate::metrics::AgentMetrics;
+use room::Room;
 use session::Session;
 
 /// The shared agent.
@@ -37,6 +39,7 @@ pub struct Agent {
     metrics: AgentMetrics,
     options: TaskSetsOptions,
     default_timeout: Duration,
+    room: Room,
     /// Somebody was told that watching Workflows is.
     forbidden: AtomicBool,
 }
@@ -59,8 +62,8 @@ impl Agent {
     /// An agent that has not begun.
     pub fn new(means: Means) -> Self {
         let Means { jobs, engine, metrics, options, default_timeout } = means;
-        let (cluster, forbidden) = (engine.cluster.clone(), AtomicBool::new(false));
-        Self { jobs, engine, cluster, metrics, options, default_timeout, forbidden }
+        let (cluster, room, forbidden) = (engine.cluster.clone(), Room::default(), AtomicBool::new(false));
+        Self { jobs, engine, cluster, metrics, options, default_timeout, room, forbidden }
     }
 
     /// Works for as long as the lease is ours, and again when it is ours again, until `stop`. Then it takes no more tasks,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -67,13 +68,23 @@ impl Clerk {
         self.not_before
     }
 
-    /// Sends what it can of `reports`: the rest is to be given again.
-    pub(super) fn send(&mut self, agent: &Agent, mut reports: Vec<Report>) {
+    /// Sends what it can of `reports`: the rest is to be given again. Where all of them are progress, `room` is for them.
+    pub(super) fn send(
+        &mut self,
+        agent: &Agent,
+        mut reports: Vec<Report>,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
         if self.singly {
             reports.truncate(1);
         }
+        let ends = reports.iter().any(|report| report.end).then(|| agent.room.end());
         let (cluster, set, form) = (agent.cluster.clone(), self.set.clone(), self.form.clone());
         let flight = async move {
+            let _room = match ends {
+                Some(end) => end.await,
+                None => room,
+            };
             let results: Vec<_> = reports.iter().map(result).collect();
             let outcome = cluster.report(&set, &form, &results).await;
             Answer { reports, outcome }

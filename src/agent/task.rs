@@ -112,14 +112,18 @@ impl Task {
         }
     }
 
-    /// What is to be reported of it by now, and whether that is its end.
-    pub(super) fn report(&mut self, jobs: &JobTable) -> Option<(NodeResult, bool)> {
+    /// What is to be reported of it by now, and whether that is its end; progress only if it `may` be told.
+    pub(super) fn report(
+        &mut self,
+        jobs: &JobTable,
+        mut may: impl FnMut() -> bool,
+    ) -> Option<(NodeResult, bool)> {
         match &mut self.stage {
             Stage::Ended { result, .. } => Some((result.clone(), true)),
             Stage::Going(going) if going.tell <= Instant::now() => {
                 going.tell = Instant::now() + PROGRESS.0;
                 let view = jobs.poll(going.hold.key())?.ok()?;
-                if let Phase::Done(_) = view.phase {
+                if matches!(view.phase, Phase::Done(_)) || !may() {
                     return None;
                 }
                 going.tell = Instant::now() + pause(&view);

@@ -15,14 +15,18 @@ impl Desk {
         if !self.may_report() || !self.clerk.is_idle() || self.clerk.not_before() > Instant::now() {
             return;
         }
-        let jobs = &self.agent.jobs;
+        let (jobs, mut room) = (&self.agent.jobs, None);
+        let mut may_tell = || {
+            room = room.take().or_else(|| self.agent.room.progress());
+            room.is_some()
+        };
         let report = |(id, task): (&String, &mut super::Task)| {
-            let (result, end) = task.report(jobs)?;
+            let (result, end) = task.report(jobs, &mut may_tell)?;
             Some(Report { id: id.clone(), round: task.round, guard: task.guard.clone(), result, end })
         };
         let reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
         if !reports.is_empty() {
-            self.clerk.send(&self.agent, reports);
+            self.clerk.send(&self.agent, reports, room);
         }
     }
 
