@@ -1,13 +1,17 @@
 //! Credentials by reference: read from the workflow's namespace, and remembered for blotting out.
 
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
 
 use super::Engine;
 use super::context::Cx;
 use crate::git::{Credentials, RepoUrl};
-use crate::kube::{Secret, SecretError};
+use crate::kube::{Secret, SecretError, Secrets};
 use crate::oci::Auth;
-use crate::outcome::StepError;
+use crate::outcome::{Fault, StepError};
 use crate::redact::Redactor;
 use crate::step::build::DOCKER_CONFIG_KEY;
 use crate::step::{SecretKey, SecretRef};
@@ -21,6 +25,12 @@ const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
 const TOKEN: &str = "token";
 const KNOWN_HOSTS: &str = "known_hosts";
 
+/// How long the API server may be away while a step needs a Secret.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
 impl From<SecretError> for StepError {
     fn from(error: SecretError) -> Self {
         Self::new(error.fault(), error)
@@ -28,8 +38,29 @@ impl From<SecretError> for StepError {
 }
 
 impl Engine {
+    /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
+    /// for an hour is not to fail for that.
     async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
-        Ok(self.secrets.get(&cx.workflow.namespace, name).await?)
+        let pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(5))
+            .without_max_times()
+            .with_total_delay(Some(AWAY));
+        let away = |error: &SecretError| {
+            matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
+        };
+        let read = || self.read_secret(&cx.workflow.namespace, name);
+        let told = |error: &SecretError, pause: Duration| {
+            warn!(pause_ms = pause.as_millis(), "{error}; trying again");
+        };
+        Ok(read.retry(pauses).when(away).notify(told).await?)
+    }
+
+    async fn read_secret(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
+        let answer = tokio::time::timeout(ANSWER, self.secrets.get(namespace, name)).await;
+        let reason = format!("no answer within {} s", ANSWER.as_secs());
+        answer.unwrap_or_else(|_| Err(SecretError::Unavailable { name: name.to_owned(), reason }))
     }
 
     /// The value that `reference` names.

@@ -22,8 +22,8 @@ async fn what_ends_while_the_api_server_is_away_is_reported_when_it_is_back() {
     door.shut(Away::Refused);
     said(&agent, "could not renew Lease").await;
     let _open = work.open();
-    let pushed = async || work.shop.digest("1").await;
-    until(|| format!("the image\n{}", agent.log()), PATIENCE, pushed).await;
+    // The image is pushed; the next step needs what only the API server has.
+    said(&agent, "reading secret `git` failed").await;
     door.open();
     work.is_done_once(&workflow, &agent).await;
 }
