@@ -2,6 +2,7 @@
 
 mod jobs;
 mod reports;
+mod waiting;
 mod workflow;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub(super) struct Desk {
     clerk: Clerk,
     stops: Option<Stops>,
     cuts: Vec<Cut>,
+    /// The process is about to end.
+    closing: bool,
 }
 
 impl Desk {
@@ -63,14 +66,14 @@ impl Desk {
             (workflow, Clerk::new(id.clone(), state.form.clone()))
         };
         let (tasks, changes) = (BTreeMap::new(), FuturesUnordered::new());
-        let (rounds, stops, cuts) = (0, None, Vec::new());
-        Self { agent, workflow, seen, leadership, stop, tasks, rounds, changes, clerk, stops, cuts }
+        let (rounds, stops, cuts, closing) = (0, None, Vec::new(), false);
+        Self { agent, workflow, seen, leadership, stop, tasks, rounds, changes, clerk, stops, cuts, closing }
     }
 
     /// Works until the set is gone; once stopped, until there is nothing more to report.
     pub(super) async fn run(mut self) {
         self.look();
-        loop {
+        while !self.closing || self.tasks.values().any(Task::is_open) {
             let due = self.due();
             tokio::select! {
                 there = self.seen.changed() => match there {
@@ -78,7 +81,7 @@ impl Desk {
                     Err(_) => return,
                 },
                 Ok(()) = self.leadership.changed() => self.look(),
-                () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
+                () = self.stop.cancelled(), if !self.closing => self.closing = true,
                 Some((id, round, change)) = self.changes.next() => self.changed(&id, round, change),
                 answer = self.clerk.answer() => self.answered(answer),
                 sight = Stops::next(&mut self.stops) => self.sighted(sight),
@@ -86,9 +89,6 @@ impl Desk {
             }
             self.watch_workflow();
             self.report();
-            if self.stop.is_cancelled() && !self.tasks.values().any(Task::is_open) {
-                return;
-            }
         }
     }
 
@@ -101,9 +101,9 @@ impl Desk {
         });
         for (id, template) in &state.tasks {
             let reported = state.phases.get(id).is_some_and(|phase| NodePhase::is_end(phase));
-            let known = self.tasks.get_mut(id);
-            if known.is_none_or(|task| task.seen(reported, &state.resource_version)) {
-                self.take(id, template, reported);
+            match self.tasks.get_mut(id) {
+                Some(task) => task.seen(reported, &state.resource_version),
+                None => self.take(id, template, reported),
             }
         }
     }
@@ -145,6 +145,6 @@ impl Desk {
     /// Time has passed.
     fn pass(&mut self) {
         self.cut();
-        self.look();
+        self.ask();
     }
 }

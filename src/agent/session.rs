@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::Agent;
 use super::desk::Desk;
@@ -33,7 +33,7 @@ pub(super) struct Session {
 /// A desk at work.
 struct Open {
     tell: watch::Sender<TaskSetState>,
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Session {
@@ -112,8 +112,12 @@ impl Session {
             return self.gone(&state.id);
         }
         match self.desks.get(&state.id) {
-            Some(open) => drop(open.tell.send_replace(state)),
-            None if state.tasks.is_empty() => {}
+            Some(open) if !open.task.is_finished() => drop(open.tell.send_replace(state)),
+            _ if state.tasks.is_empty() || self.stop.is_cancelled() => {}
+            Some(_) => {
+                error!(workflow.name = %state.id.name, "argo-buildkit has a bug: the desk of `{}` is gone; opening another", state.id.name);
+                self.open(state);
+            }
             None => self.open(state),
         }
     }
@@ -128,7 +132,7 @@ impl Session {
         let (tell, seen) = watch::channel(state);
         let desk = Desk::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
         let task = AbortOnDropHandle::new(self.at_work.spawn(desk.run()));
-        self.desks.insert(id, Open { tell, _task: task });
+        self.desks.insert(id, Open { tell, task });
     }
 
     fn gone(&mut self, id: &TaskSetId) {

@@ -35,10 +35,8 @@ pub(super) enum Stage {
     Going(Going),
     /// It has ended so, and Argo does not know.
     Ended { result: NodeResult, at: Instant },
-    /// Argo was told its end.
-    Told(Told),
-    /// Nobody waits for it.
-    Dropped,
+    /// There is nothing more to say of it.
+    Over(Over),
 }
 
 /// A job that has not ended.
@@ -48,20 +46,29 @@ pub(super) struct Going {
     pub(super) running: Option<Instant>,
     /// When its progress is reported next.
     tell: Instant,
+    /// What was reported last.
+    said: Option<NodeResult>,
 }
 
-/// A report that the controller will take.
+/// A task whose end Argo was told, or does not wait for: it is about to leave.
 #[derive(Default)]
-pub(super) struct Told {
-    /// The version of the set in which it stands.
-    version: u64,
-    /// Since when the task is there without it.
-    lost: Option<Instant>,
+pub(super) struct Over {
+    /// The version of the set in which its end stands; nothing where it was not told.
+    told: Option<u64>,
+    /// When to ask why it is still there, without a report.
+    ask: Option<Instant>,
+}
+
+impl Over {
+    /// Whether Argo was told its end.
+    pub(super) fn was_told(&self) -> bool {
+        self.told.is_some()
+    }
 }
 
 impl Task {
     pub(super) fn going(template: &Template, round: u64, limit: Duration, hold: Hold) -> Self {
-        let going = Going { hold, running: None, tell: Instant::now() + PROGRESS.0 };
+        let going = Going { hold, running: None, tell: Instant::now() + PROGRESS.0, said: None };
         Self { limit, ..Self::at(template, round, Stage::Going(going)) }
     }
 
@@ -73,7 +80,7 @@ impl Task {
 
     /// A task whose end somebody has reported before us.
     pub(super) fn told(template: &Template, round: u64) -> Self {
-        Self::at(template, round, Stage::Told(Told::default()))
+        Self::at(template, round, Stage::Over(Over { told: Some(0), ask: None }))
     }
 
     fn at(template: &Template, round: u64, stage: Stage) -> Self {
@@ -97,6 +104,11 @@ impl Task {
         }
     }
 
+    /// Nobody waits for it. Its job is forgotten.
+    pub(super) fn dropped(&mut self) {
+        self.stage = Stage::Over(Over::default());
+    }
+
     /// Whether its end is still to be reported, or to come.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Going(_) | Stage::Ended { .. })
@@ -107,8 +119,7 @@ impl Task {
         match &self.stage {
             Stage::Going(going) => Some(going.tell),
             Stage::Ended { at, .. } => Some(*at),
-            Stage::Told(told) => told.lost.map(|since| since + REMOVAL),
-            Stage::Dropped => None,
+            Stage::Over(over) => over.ask,
         }
     }
 
@@ -127,7 +138,11 @@ impl Task {
                     return None;
                 }
                 going.tell = Instant::now() + pause(&view);
-                Some((NodeResult::of(&view, &self.declared), false))
+                let result = NodeResult::of(&view, &self.declared);
+                if going.said.replace(result.clone()) == Some(result.clone()) {
+                    return None;
+                }
+                Some((result, false))
             }
             _ => None,
         }
@@ -136,25 +151,35 @@ impl Task {
     /// Its end stands in the set's `version`; says how long that took.
     pub(super) fn accepted(&mut self, version: &str) -> Option<Duration> {
         let Stage::Ended { at, .. } = self.stage else { return None };
-        self.stage = Stage::Told(Told { version: number(version), lost: None });
+        self.stage = Stage::Over(Over { told: Some(number(version)), ask: None });
         Some(at.elapsed())
     }
 
-    /// The task is there in the set's `version`, and its report is too, or is not. Says whether it was lost: then the task is
-    /// another round of the node, or the controller died between taking the report and keeping the node.
-    pub(super) fn seen(&mut self, reported: bool, version: &str) -> bool {
-        let Stage::Told(told) = &mut self.stage else { return false };
-        if reported || number(version) < told.version {
-            told.lost = None;
-            return false;
+    /// The task is there in the set's `version`, and its report is too, or is not.
+    pub(super) fn seen(&mut self, reported: bool, version: &str) {
+        let Stage::Over(over) = &mut self.stage else { return };
+        if reported || over.told.is_some_and(|told| number(version) < told) {
+            over.ask = None;
+        } else {
+            over.ask.get_or_insert_with(|| Instant::now() + REMOVAL);
         }
-        told.lost.get_or_insert_with(Instant::now).elapsed() >= REMOVAL
+    }
+
+    /// Whether it is time to ask why it is still there; if so, it is not for a while.
+    pub(super) fn asks(&mut self) -> Option<&Over> {
+        let Stage::Over(over) = &mut self.stage else { return None };
+        let asks = over.ask.filter(|at| *at <= Instant::now())?;
+        over.ask = Some(asks.max(Instant::now()) + REMOVAL);
+        Some(over)
     }
 }
 
-/// A fifth of what the job has taken so far.
+/// A fifth of what the job has taken so far. A place in the queue is worth little.
 fn pause(view: &View) -> Duration {
-    (view.elapsed / 5).clamp(PROGRESS.0, PROGRESS.1)
+    match view.phase {
+        Phase::Queued(_) => PROGRESS.1,
+        _ => (view.elapsed / 5).clamp(PROGRESS.0, PROGRESS.1),
+    }
 }
 
 /// Versions of one resource are numbers that grow (Kubernetes 1.35, "Resource versions").
@@ -170,4 +195,6 @@ pub(super) enum Change {
     Ended(Arc<Ending>),
     /// It is gone from the table.
     Lost,
+    /// It is still there although its end was told, or nobody waits; and Argo does wait for it, or does not.
+    Asked(bool),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::serve::listen;
 use crate::agent::{Agent, Means};
@@ -48,19 +48,28 @@ impl Command {
             default_timeout: self.agent.default_timeout,
         });
         let stop = CancellationToken::new();
-        let working = tokio::spawn(agent.run(campaign.leadership(), stop.clone()));
+        let mut working = tokio::spawn(agent.run(campaign.leadership(), stop.clone()));
 
-        info!(signal = signalled.await, "shutting down: no new steps, running ones are stopped");
+        let broken = tokio::select! {
+            signal = signalled => {
+                info!(signal, "shutting down: no new steps, running ones are stopped");
+                false
+            }
+            _ = &mut working => {
+                error!("argo-buildkit has a bug: the agent has ended by itself; another replica takes over");
+                true
+            }
+        };
         stop.cancel();
         if !jobs.drain(self.agent.drain_grace).await {
             warn!(grace = ?self.agent.drain_grace, "some steps did not stop in time");
         }
-        if tokio::time::timeout(LAST_REPORTS, working).await.is_err() {
+        if !broken && tokio::time::timeout(LAST_REPORTS, working).await.is_err() {
             warn!("some results could not be reported in time; the next agent finds them out again");
         }
         campaign.release().await;
         ended.cancel();
         let _ = ops.await;
-        Ok(ExitCode::SUCCESS)
+        Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }

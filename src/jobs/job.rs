@@ -183,9 +183,10 @@ impl Job {
         locked(&self.polled).elapsed()
     }
 
-    /// Whether it has ended, and not because the process does.
+    /// Whether it has ended, and not because the process does: what was in flight then may have ended well.
     pub(super) fn ended_by_itself(&self) -> bool {
-        self.has_ended() && *locked(&self.cause) != Some(Stop::Draining)
+        let well = matches!(self.state(), JobState::Done(ending) if ending.is_ok());
+        well || self.has_ended() && *locked(&self.cause) != Some(Stop::Draining)
     }
 
     pub(super) fn has_ended(&self) -> bool {

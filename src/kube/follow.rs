@@ -14,6 +14,15 @@ use serde_json::Value;
 
 use super::{Cluster, NoCluster};
 
+/// How long a watch lasts, in seconds: with less than most proxies allow, it is we who begin it anew.
+const WATCH: u32 = 60;
+
+/// How long the API server may be silent in a watch: it ends that after [`WATCH`].
+const SILENCE: Duration = Duration::from_secs(65);
+
+/// How long its answer to a list, and the first word of a watch, may take.
+const LIST: Duration = Duration::from_secs(30);
+
 /// Set on a WorkflowTaskSet when its workflow has ended. Tasks may be left behind: nobody waits for them.
 const COMPLETED: &str = "workflows.argoproj.io/completed";
 
@@ -66,6 +75,8 @@ pub struct NodePlace {
     pub boundary: String,
     /// When it began.
     pub started_at: Option<Time>,
+    /// Its phase.
+    pub phase: String,
 }
 
 /// Why a workflow cannot be watched, now.
@@ -95,6 +106,15 @@ pub enum WatchError {
         /// What it said.
         reason: String,
     },
+}
+
+impl WatchError {
+    fn of(error: kube::Error, resource: String, namespace: String) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden { resource, namespace },
+            other => Self::Unavailable { resource, namespace, reason: other.to_string() },
+        }
+    }
 }
 
 /// The little that is read of either object. A Workflow may be large: the rest is not kept.
@@ -149,6 +169,19 @@ impl Cluster {
         self.follow("Workflow", namespace, name, seen).await
     }
 
+    /// What the Workflow `name` says now; nothing when there is none.
+    pub async fn workflow_state(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<WorkflowState>, WatchError> {
+        let resource = super::argo("Workflow");
+        let api: Api<Read<WorkflowSpec>> = Api::namespaced_with(self.client().await?, namespace, &resource);
+        let found = punctually(LIST, api.get_opt(name)).await;
+        let found = found.map_err(|error| WatchError::of(error, resource.plural, namespace.to_owned()))?;
+        Ok(found.map(WorkflowState::from))
+    }
+
     async fn follow<P>(
         &self,
         kind: &str,
@@ -162,10 +195,7 @@ impl Cluster {
         let resource = super::argo(kind);
         let api = Api::namespaced_with(self.client().await?, namespace, &resource);
         let (resource, namespace) = (resource.plural, namespace.to_owned());
-        watch(&api, name, seen).await.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 403 => WatchError::Forbidden { resource, namespace },
-            other => WatchError::Unavailable { resource, namespace, reason: other.to_string() },
-        })
+        watch(&api, name, seen).await.map_err(|error| WatchError::of(error, resource, namespace))
     }
 }
 
@@ -179,12 +209,13 @@ where
     P: Clone + std::fmt::Debug + DeserializeOwned,
 {
     let only = format!("metadata.name={name}");
-    let found = api.list(&ListParams::default().fields(&only)).await?;
+    let found = punctually(LIST, api.list(&ListParams::default().fields(&only))).await?;
     seen(found.items.into_iter().next());
     let from = found.metadata.resource_version.unwrap_or_default();
-    let events = api.watch(&WatchParams::default().fields(&only), &from).await?;
+    let parameters = WatchParams::default().fields(&only).timeout(WATCH);
+    let events = punctually(LIST, api.watch(&parameters, &from)).await?;
     let mut events = std::pin::pin!(events);
-    while let Some(event) = events.try_next().await? {
+    while let Some(event) = punctually(SILENCE, events.try_next()).await? {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => seen(Some(object)),
             WatchEvent::Deleted(_) => seen(None),
@@ -193,6 +224,15 @@ where
         }
     }
     Ok(())
+}
+
+/// What `answer` gives within `limit`. A connection that nobody told of its end would be listened to for ever.
+async fn punctually<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, kube::Error> {
+    let late = |_| kube::Error::Service(format!("no answer within {} s", limit.as_secs()).into());
+    tokio::time::timeout(limit, answer).await.map_err(late)?
 }
 
 impl From<Read<TaskSetSpec>> for TaskSet {

@@ -34,7 +34,8 @@ impl Rounds {
         told: impl FnOnce(&WatchError),
     ) -> Result<(), NoCluster> {
         match ended {
-            Ok(()) => {}
+            // As it should.
+            Ok(()) => *self = Self::new(),
             Err(WatchError::NoCluster(why)) => return Err(why),
             Err(error) => told(&error),
         }

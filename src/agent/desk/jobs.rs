@@ -1,18 +1,23 @@
 //! A desk's jobs: begun, watched, and what became of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Desk;
+use super::{Desk, waiting};
 use crate::agent::hold::Hold;
-use crate::agent::task::{Change, Stage, Task};
+use crate::agent::task::{Change, Over, Stage, Task};
 use crate::argo::{self, Template};
 use crate::engine::{Errand, Reference};
-use crate::jobs::{JobContext, JobKey, JobSpec, JobState};
+use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState};
+use crate::outcome::StepError;
+
+/// Who has queued so long may have been stopped meanwhile: it was reported as Pending, and Argo goes by that.
+const QUEUED: Duration = Duration::from_secs(1);
 
 impl Desk {
     /// The task `id`, begun or refused; nothing where the process is about to end.
@@ -25,7 +30,7 @@ impl Desk {
         let limit = task.limit;
         let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
         let agent = self.agent.clone();
-        agent.jobs.poll_or_start(&key, self.spec(&key, task)).ok()?;
+        agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;
         let (state, _) = agent.jobs.watch(&key)?;
         self.follow(id.to_owned(), round, state);
         Some(Task::going(template, round, limit, Hold::new(&agent.jobs, key, &agent.metrics)))
@@ -39,12 +44,20 @@ impl Desk {
         Ok(task)
     }
 
-    fn spec(&self, key: &JobKey, task: argo::Task) -> JobSpec {
-        let (engine, workflow) = (self.agent.engine.clone(), self.workflow.clone());
-        let reference = Some(Reference { name: key.to_string(), reused: true });
+    fn spec(&self, id: &str, key: &JobKey, template: &Template, task: argo::Task) -> JobSpec {
+        let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
+        // The same node with another template, as `argo retry -p` makes it, is another build.
+        let name = JobKey::derive(&key.to_string(), &template.0).to_string();
+        let reference = Some(Reference { name, reused: true });
+        let (accepted, id) = (Instant::now(), id.to_owned());
         let work = async move |job: JobContext| {
             let JobContext { progress, gate, deadline } = job;
-            engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
+            if accepted.elapsed() > QUEUED && waiting::left(&agent, &workflow, &id).await {
+                return Err(StepError::user(
+                    "cancelled before its start: its workflow was stopped while it queued",
+                ));
+            }
+            agent.engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
         };
         JobSpec::new(task.limit, work).of_group(&self.workflow.namespace)
     }
@@ -75,7 +88,6 @@ impl Desk {
 
     /// A job has come so far.
     pub(super) fn changed(&mut self, id: &str, round: u64, change: Change) {
-        let jobs = self.agent.jobs.clone();
         let Some(task) = self.tasks.get_mut(id).filter(|task| task.round == round) else { return };
         match change {
             Change::Began(state) => {
@@ -84,14 +96,45 @@ impl Desk {
                 }
                 self.follow_to_the_end(id.to_owned(), round, state);
             }
+            Change::Ended(ending) => self.ended(id, &ending),
+            Change::Lost => self.again(id),
+            Change::Asked(true) => self.again(id),
+            Change::Asked(false) => {}
+        }
+    }
+
+    fn ended(&mut self, id: &str, ending: &Ending) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        let Some(hold) = task.hold() else { return };
+        match self.agent.jobs.poll(hold.key()) {
+            Some(Ok(_)) => task.ended(ending),
             // What the end of this process stopped is for the next one to do.
-            Change::Ended(_)
-                if task.hold().is_some_and(|hold| matches!(jobs.poll(hold.key()), Some(Err(_)))) =>
-            {
-                task.stage = Stage::Dropped;
-            }
-            Change::Ended(ending) => task.ended(&ending),
-            Change::Lost => task.stage = Stage::Dropped,
+            Some(Err(_)) => task.dropped(),
+            // Another desk has let go of it: that of a set which was made anew for the same workflow.
+            None => self.again(id),
+        }
+    }
+
+    /// Begins the task anew, if it is still there.
+    fn again(&mut self, id: &str) {
+        self.tasks.remove(id);
+        self.look();
+    }
+
+    /// Asks about the tasks that stay although they are over. Either Argo has forgotten the end that it took, as when
+    /// the controller dies between taking it and keeping the node; or it waits for the node again, and the sight of the task's
+    /// leaving was missed; or it is about to take the task away.
+    pub(super) fn ask(&mut self) {
+        let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
+        for (id, task) in &mut self.tasks {
+            let round = task.round;
+            let Some(told) = task.asks().map(Over::was_told) else { continue };
+            let (agent, workflow, id) = (agent.clone(), workflow.clone(), id.clone());
+            let asked = async move {
+                let waits = waiting::waits(&agent, &workflow, &id).await.unwrap_or(told);
+                (id, round, Change::Asked(waits))
+            };
+            self.changes.push(asked.boxed());
         }
     }
 }

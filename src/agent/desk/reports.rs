@@ -24,7 +24,9 @@ impl Desk {
             let (result, end) = task.report(jobs, &mut may_tell)?;
             Some(Report { id: id.clone(), round: task.round, guard: task.guard.clone(), result, end })
         };
-        let reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
+        let mut reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
+        // Where only some are sent, ends go first.
+        reports.sort_by_key(|report| !report.end);
         if !reports.is_empty() {
             self.clerk.send(&self.agent, reports, room);
         }
@@ -34,6 +36,9 @@ impl Desk {
     pub(super) fn answered(&mut self, answer: Answer) {
         let outcome = self.clerk.heed(&answer);
         let several = answer.reports.len() > 1;
+        // What is too large beside others may fit once the controller has taken theirs.
+        let alone =
+            !self.tasks.values().any(|task| matches!(&task.stage, Stage::Over(over) if over.was_told()));
         for report in answer.reports {
             let Some(task) = self.tasks.get_mut(&report.id).filter(|task| task.round == report.round) else {
                 continue;
@@ -41,21 +46,31 @@ impl Desk {
             let mut counted = outcome;
             match &answer.outcome {
                 Ok(reported) if reported.withdrawn.contains(&report.id) => {
-                    task.stage = Stage::Dropped;
+                    task.dropped();
                     counted = ReportOutcome::Withdrawn;
                 }
                 Ok(reported) if report.end => {
                     let took = task.accepted(&reported.resource_version);
                     took.into_iter().for_each(|took| self.agent.metrics.report_took(took));
                 }
-                Err(ReportError::Gone { .. }) => task.stage = Stage::Dropped,
-                Err(error @ (ReportError::TooLarge { .. } | ReportError::Refused { .. })) if !several => {
+                Err(ReportError::Gone { .. }) => task.dropped(),
+                Err(error @ ReportError::Refused { .. }) if !several => task.cannot_be_told(error),
+                Err(error @ ReportError::TooLarge { .. }) if !several && (alone || report.is_large()) => {
                     task.cannot_be_told(error);
                 }
                 _ => {}
             }
             self.agent.metrics.reported(counted);
         }
+    }
+}
+
+/// More than this, in bytes, is what fills a set.
+const LARGE: usize = 256 << 10;
+
+impl Report {
+    fn is_large(&self) -> bool {
+        serde_json::to_vec(&self.result).is_ok_and(|text| text.len() > LARGE)
     }
 }
 

@@ -54,7 +54,7 @@ impl Desk {
             if let Some(hold) = task.hold() {
                 info!(job = %hold.key(), workflow.name = %name, "cancelling a step of `{name}`: {why}");
             }
-            task.stage = Stage::Dropped;
+            task.dropped();
         }
     }
 

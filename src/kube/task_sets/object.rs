@@ -2,18 +2,21 @@
 //! they are dropped as they are parsed. Nothing in it makes parsing fail, or one odd object would hide all others.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use kube::api::{Object, ObjectMeta};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::{TaskSetId, TaskSetState};
 use crate::kube::report::Form;
 
 /// `"true"` when the workflow has ended. Tasks may be left behind: nobody waits for them.
 pub(super) const COMPLETED: &str = "workflows.argoproj.io/completed";
+
+/// What stands for a plugin's body that is nested deeper than a parser's stack should be.
+const TOO_DEEP: &str = "nested too deeply to be read";
 
 /// A WorkflowTaskSet.
 pub(in crate::kube) type TaskSetObject = Object<Spec, Status>;
@@ -29,6 +32,7 @@ pub(in crate::kube) struct Spec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::kube) struct Status {
+    #[serde(deserialize_with = "lenient")]
     pub(in crate::kube) nodes: Option<BTreeMap<String, Node>>,
 }
 
@@ -74,31 +78,59 @@ impl TaskSetState {
     }
 }
 
-/// One template at a time, so that what is not for a plugin is never held together.
+/// The templates for a plugin, whatever else is there: anybody who may submit workflows writes it, and as deep as he
+/// likes. Text is split without a look inside, and read one template at a time.
 fn plugin_tasks<'de, D: Deserializer<'de>>(tasks: D) -> Result<BTreeMap<String, Value>, D::Error> {
-    tasks.deserialize_any(PluginTasks)
+    let text = Box::<RawValue>::deserialize(tasks)?;
+    let tasks: BTreeMap<String, &RawValue> = serde_json::from_str(text.get()).unwrap_or_default();
+    Ok(tasks.into_iter().filter_map(|(id, template)| Some((id, plugin_template(template.get())?))).collect())
 }
 
-struct PluginTasks;
+/// A template, if it is for a plugin. One too deep to be read is known by its plugin's name alone.
+fn plugin_template(text: &str) -> Option<Value> {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        plugin: BTreeMap<String, &'a RawValue>,
+    }
+    let head: Head<'_> = serde_json::from_str(text).ok()?;
+    let read = serde_json::from_str(text);
+    Some(read.unwrap_or_else(|_| {
+        let plugin: BTreeMap<_, _> = head.plugin.into_keys().map(|name| (name, TOO_DEEP)).collect();
+        json!({"plugin": plugin})
+    }))
+}
 
-impl<'de> Visitor<'de> for PluginTasks {
-    type Value = BTreeMap<String, Value>;
+/// What can be read of it, and nothing where it is something else.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(value: D) -> Result<Option<T>, D::Error> {
+    let text = Box::<RawValue>::deserialize(value)?;
+    Ok(serde_json::from_str(text.get()).ok())
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("templates by node id")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(tasks: &str) -> BTreeMap<String, Value> {
+        let text = format!(r#"{{"metadata": {{}}, "spec": {{"tasks": {tasks}}}, "status": {{"nodes": 7}}}}"#);
+        let object: TaskSetObject =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert!(object.status.is_some_and(|status| status.nodes.is_none()));
+        object.spec.tasks
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut tasks = BTreeMap::new();
-        while let Some((id, template)) = map.next_entry::<String, Value>()? {
-            if template["plugin"].is_object() {
-                tasks.insert(id, template);
-            }
+    #[test]
+    fn no_template_hides_another() {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        let ours = r#"{"name": "a", "plugin": {"buildkit": {"build": {}}}}"#;
+        let tasks = read(&format!(
+            r#"{{"ours": {ours}, "deep": {{"plugin": {{"buildkit": {deep}}}}}, "http": {{"http": {deep}}}, "odd": [], "no": {{"plugin": 1}}}}"#
+        ));
+        assert_eq!(tasks.keys().collect::<Vec<_>>(), ["deep", "ours"]);
+        assert_eq!(tasks["deep"], json!({"plugin": {"buildkit": TOO_DEEP}}));
+        assert_eq!(tasks["ours"]["plugin"]["buildkit"], json!({"build": {}}));
+        for odd in ["null", "[]", "7", "\"x\""] {
+            assert!(read(odd).is_empty(), "{odd}");
         }
-        Ok(tasks)
     }
 }

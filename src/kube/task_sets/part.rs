@@ -12,6 +12,9 @@ use super::{Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSets
 use crate::kube::{Cluster, argo};
 use crate::outcome::chain;
 
+/// The controller whose it is, where there are several.
+const INSTANCE: &str = "workflows.argoproj.io/controller-instanceid";
+
 /// The API server ends a watch after this, in seconds, and it is taken up again where it was. A connection that died in
 /// silence is noticed 5 s later: until then, nothing is seen to change.
 const WATCH: u32 = 60;
@@ -43,10 +46,12 @@ pub(super) struct Watching {
 
 impl Watching {
     pub(super) fn new(cluster: Cluster, part: Part, options: &TaskSetsOptions) -> Self {
-        let mut labels = format!("{COMPLETED}!=true");
-        if let Some(id) = &options.instance_id {
-            labels = format!("{labels},workflows.argoproj.io/controller-instanceid={id}");
-        }
+        // A controller without an instance id leaves those of the others alone, and so do we.
+        let controller = match &options.instance_id {
+            Some(id) => format!("{INSTANCE}={id}"),
+            None => format!("!{INSTANCE}"),
+        };
+        let labels = format!("{COMPLETED}!=true,{controller}");
         let config = Config::default().labels(&labels).page_size(options.page).timeout(WATCH);
         let (plugin, pauses) = (options.plugin, PAUSES.build());
         Self { cluster, part, config, plugin, events: None, pause: None, pauses, listing: false }
