@@ -1,10 +1,13 @@
 //! `supersede`: older workflows of the same line are told to end.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::Engine;
 use super::context::Cx;
-use crate::kube::{ShutdownStrategy, Workflow, WorkflowsError};
+use crate::kube::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::Supersede;
 
@@ -14,7 +17,7 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
     }
     cx.now("looking for older workflows");
     let workflows = engine.cluster.workflows(&cx.workflow.namespace).await?;
-    let own = workflows.get(&cx.workflow.name).await?;
+    let own = own(&workflows, &cx.workflow.name, &supersede.label).await?;
     let line = line(&own, &supersede.label)?;
     let mut ended = Vec::new();
     for older in
@@ -29,6 +32,23 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
         names => format!("superseded {}", names.join(", ")),
     };
     Ok(success(summary, &ended))
+}
+
+/// How long the controller may take to write down a workflow whose task it has made. A controller with more to do than
+/// its client may ask takes seconds.
+const WRITTEN: Duration = Duration::from_secs(30);
+
+/// Our own workflow, with `label` or as its controller has written it: what `workflowMetadata` says comes with that, and the
+/// shared agent hears of a task some milliseconds earlier.
+async fn own(workflows: &Workflows, name: &str, label: &str) -> Result<Workflow, WorkflowsError> {
+    let patience = Instant::now() + WRITTEN;
+    loop {
+        let own = workflows.get(name).await?;
+        if own.labels.contains_key(label) || !own.waits || Instant::now() > patience {
+            return Ok(own);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn line<'a>(own: &'a Workflow, label: &str) -> Result<&'a str, StepError> {

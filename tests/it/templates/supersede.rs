@@ -8,6 +8,7 @@ use crate::argo::sidecar;
 use crate::support::argo::{Argo, Node};
 use crate::support::kube::{Identity, Kube};
 use crate::support::net::{free_port, unique};
+use crate::support::plugin::{Setup, Workflow};
 
 /// Creates a Workflow of the pipeline. Within a second the name decides who is older: give names in their order.
 async fn submit(argo: &Argo, site: &Site, name: &str, more: &[(&str, &str)]) -> String {
@@ -95,4 +96,31 @@ async fn forbidden(argo: &Argo, workflow: &str) -> String {
     agent.run(port);
     argo.finished(workflow).await;
     argo.node_when(workflow, |node| node.phase == "Failed").await.message
+}
+
+/// The shared agent hears of a step some milliseconds before its workflow's labels are written.
+#[tokio::test]
+async fn labels_that_the_controller_has_not_written_yet_are_waited_for() {
+    installed().await;
+    may(&["get", "list"]).await;
+    let (kube, workflow) = (Kube::shared().await, Workflow::new());
+    let write = async |labels: Value, phase: &str| {
+        let mut metadata = json!({"name": workflow.name, "namespace": workflow.namespace, "labels": labels});
+        // Of a controller that is not there.
+        metadata["labels"]["workflows.argoproj.io/controller-instanceid"] = json!("nobody");
+        let object = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata,
+            "spec": {"entrypoint": "only", "templates": []}, "status": {"phase": phase},
+        });
+        kube.apply(object).await;
+    };
+    write(json!({}), "").await;
+    let kubeconfig = kube.kubeconfig(Identity::Plugin).display().to_string();
+    let plugin = Setup::new("unix:///nobody").env("KUBECONFIG", &kubeconfig).start();
+    let template = json!({"name": "only", "plugin": {"buildkit": {"supersede": {}}}});
+    let looks = |node: &Value| node["message"].to_string().contains("looking for older workflows");
+    plugin.until(&workflow, &template, looks).await;
+    write(json!({"argo-buildkit.io/line": unique("line")}), "Running").await;
+    let node = plugin.drive(&workflow, &template).await;
+    assert_eq!(node["phase"], "Succeeded", "{node}");
 }
