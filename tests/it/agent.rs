@@ -71,11 +71,8 @@ pub(crate) async fn until_runs(daemon: &Buildkitd, words: &str, whether: bool, a
 
 #[tokio::test]
 async fn a_workflow_builds_pushes_and_commits() {
-    let scene =
-        Scene::set("FROM BASE\nCOPY main.txt /\nRUN sleep 2 && tr a-z A-Z </main.txt >/out.txt\n").await;
-    let workflow = scene.submit(scene.shop.steps(), &["digest", "commit", "nothing-of-the-kind"][..2]).await;
-    let running = scene.says(&workflow, "build (1/2): [3/3] RUN sleep 2").await;
-    assert_eq!(running.phase, "Running");
+    let scene = Scene::set("FROM BASE\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt >/out.txt\n").await;
+    let workflow = scene.submit(scene.shop.steps(), &["digest", "commit"]).await;
     let node = scene.ends(&workflow, "Succeeded").await;
     assert_eq!(node.outputs["digest"], scene.shop.digest("1").await.unwrap());
     assert_eq!(node.outputs["commit"], scene.shop.gitops.head("main").await);

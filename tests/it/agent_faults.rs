@@ -42,7 +42,8 @@ impl Gated {
     async fn building(&self) -> String {
         let (argo, pipeline) = (&self.tenant.argo, json!({"buildkit": self.shop.steps()}));
         let workflow = argo.submit_plugin(&pipeline, &["digest", "commit"]).await;
-        argo.node_when(&workflow, |node| node.message.contains("RUN until wget")).await;
+        let node = argo.node_when(&workflow, |node| node.message.contains("RUN until wget")).await;
+        assert_eq!(node.phase, "Running", "{}", node.message);
         workflow
     }
 

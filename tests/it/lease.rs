@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(900);
 
 /// As short as Kubernetes counts, and a second for the machine.
-const SHORT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(5);
 
 /// A candidate for the lease `name` that lasts for `duration`.
 fn candidate(name: &str, identity: &str, duration: Duration) -> Candidate {
