@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// So long that no test sees the end of it.
 const LONG: Duration = Duration::from_secs(900);
 
-/// As short as Kubernetes counts, and a second for the machine.
+/// Short enough to be waited for, and longer than a loaded machine stands still.
 const SHORT: Duration = Duration::from_secs(5);
 
 /// A candidate for the lease `name` that lasts for `duration`.
