@@ -7,13 +7,13 @@
 //! stopped, or timed out.
 
 mod clerk;
-mod cuts;
+mod deadlines;
 mod desk;
 mod hold;
-mod room;
+mod permits;
 mod session;
-mod stops;
 mod task;
+mod workflow_watch;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ use crate::engine::Engine;
 use crate::jobs::JobTable;
 use crate::kube::{Cluster, Leadership, TaskSetsOptions};
 use crate::metrics::AgentMetrics;
-use room::Room;
+use permits::Permits;
 use session::Session;
 
 /// The shared agent.
@@ -39,7 +39,7 @@ pub struct Agent {
     metrics: AgentMetrics,
     options: TaskSetsOptions,
     default_timeout: Duration,
-    room: Room,
+    permits: Permits,
     /// Somebody was told that watching Workflows is.
     forbidden: AtomicBool,
 }
@@ -62,8 +62,9 @@ impl Agent {
     /// An agent that has not begun.
     pub fn new(means: Means) -> Self {
         let Means { jobs, engine, metrics, options, default_timeout } = means;
-        let (cluster, room, forbidden) = (engine.cluster.clone(), Room::default(), AtomicBool::new(false));
-        Self { jobs, engine, cluster, metrics, options, default_timeout, room, forbidden }
+        let (cluster, permits, forbidden) =
+            (engine.cluster.clone(), Permits::default(), AtomicBool::new(false));
+        Self { jobs, engine, cluster, metrics, options, default_timeout, permits, forbidden }
     }
 
     /// Works for as long as the lease is ours, and again when it is ours again, until `stop`. Then it takes no more tasks,

@@ -6,4 +6,4 @@ mod result;
 mod template;
 
 pub use result::{NodePhase, NodeResult};
-pub use template::{Task, Template};
+pub use template::{PLUGIN, Template, TimedStep};

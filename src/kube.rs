@@ -26,7 +26,7 @@ pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use lease::{Campaign, Candidate, Leadership};
 pub use objects::{By, ReadError};
 pub use report::{Form, ReportError, Reported, TaskResult};
-pub use rounds::Rounds;
+pub use rounds::{Rounds, pauses};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
@@ -44,7 +44,7 @@ pub(super) struct Clerk {
     /// Nothing is sent before.
     not_before: Instant,
     pauses: ExponentialBackoff,
-    /// All together were too large.
+    /// Several together were refused.
     singly: bool,
 }
 
@@ -68,24 +68,25 @@ impl Clerk {
         self.not_before
     }
 
-    /// Sends what it can of `reports`: the rest is to be given again. Where all of them are progress, `room` is for them.
+    /// Sends what it can of `reports`: the rest is to be given again. Where all of them are progress, `permit` is for them.
     pub(super) fn send(
         &mut self,
         agent: &Agent,
         mut reports: Vec<Report>,
-        room: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
     ) {
         if self.singly {
             reports.truncate(1);
         }
-        let ends = reports.iter().any(|report| report.end).then(|| agent.room.end());
+        let ends = reports.iter().any(|report| report.end).then(|| agent.permits.end());
+        let permit = permit.filter(|_| ends.is_none());
         let (cluster, set, form) = (agent.cluster.clone(), self.set.clone(), self.form.clone());
         let flight = async move {
-            let _room = match ends {
+            let _permit = match ends {
                 Some(end) => end.await,
-                None => room,
+                None => permit,
             };
-            let results: Vec<_> = reports.iter().map(result).collect();
+            let results: Vec<_> = reports.iter().map(Report::to_result).collect();
             let outcome = cluster.report(&set, &form, &results).await;
             Answer { reports, outcome }
         };
@@ -102,30 +103,34 @@ impl Clerk {
 
     /// Goes by an answer: what was learnt of the set, and when to try again. Says what each of the reports came to.
     pub(super) fn heed(&mut self, answer: &Answer) -> ReportOutcome {
-        let outcome = match &answer.outcome {
+        match &answer.outcome {
             Ok(reported) => {
                 self.form = reported.form.clone();
                 (self.pauses, self.not_before) = (pauses(), Instant::now());
-                return ReportOutcome::Accepted;
+                ReportOutcome::Accepted
             }
-            Err(ReportError::Gone { .. }) => return ReportOutcome::Withdrawn,
-            Err(ReportError::TooLarge { .. } | ReportError::Refused { .. }) => {
-                // What is refused even alone is refused again.
-                if answer.reports.len() == 1 {
-                    self.wait();
+            Err(ReportError::Gone { .. }) => ReportOutcome::Withdrawn,
+            Err(ReportError::TooLarge { .. }) => self.one_by_one(answer, ReportOutcome::TooLarge),
+            Err(ReportError::Refused { .. }) => self.one_by_one(answer, ReportOutcome::Refused),
+            Err(error) => {
+                if matches!(error, ReportError::Forbidden { .. }) {
+                    warn!("{error}");
+                } else {
+                    debug!("{error}; trying again");
                 }
-                self.singly = true;
-                return ReportOutcome::TooLarge;
+                self.wait();
+                ReportOutcome::Failed
             }
-            Err(error) => error,
-        };
-        if matches!(outcome, ReportError::Forbidden { .. }) {
-            warn!("{outcome}");
-        } else {
-            debug!("{outcome}; trying again");
         }
-        self.wait();
-        ReportOutcome::Failed
+    }
+
+    /// One of them is at fault, so from now on each goes alone. What is refused even then is refused again.
+    fn one_by_one(&mut self, answer: &Answer, outcome: ReportOutcome) -> ReportOutcome {
+        if answer.reports.len() == 1 {
+            self.wait();
+        }
+        self.singly = true;
+        outcome
     }
 
     fn wait(&mut self) {
@@ -133,13 +138,21 @@ impl Clerk {
     }
 }
 
-fn result(report: &Report) -> TaskResult {
-    // A structure of strings is always JSON.
-    let result = serde_json::to_value(&report.result).unwrap_or_default();
-    TaskResult { id: report.id.clone(), guard: report.guard.clone(), result }
+impl Report {
+    /// More than this, in bytes, is what fills a set.
+    const LARGE: usize = 256 << 10;
+
+    pub(super) fn is_large(&self) -> bool {
+        serde_json::to_vec(&self.result).is_ok_and(|text| text.len() > Self::LARGE)
+    }
+
+    fn to_result(&self) -> TaskResult {
+        // A structure of strings is always JSON.
+        let result = serde_json::to_value(&self.result).unwrap_or_default();
+        TaskResult { id: self.id.clone(), guard: self.guard.clone(), result }
+    }
 }
 
 fn pauses() -> ExponentialBackoff {
-    let builder = ExponentialBuilder::default().with_min_delay(PAUSE.0).with_max_delay(PAUSE.1);
-    builder.with_jitter().without_max_times().build()
+    crate::kube::pauses(PAUSE.0, PAUSE.1)
 }

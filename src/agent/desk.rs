@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Agent;
 use super::clerk::Clerk;
-use super::cuts::Cut;
-use super::stops::Stops;
+use super::deadlines::Deadline;
 use super::task::{Change, Task};
+use super::workflow_watch::WorkflowWatch;
 use crate::argo::{NodePhase, Template};
 use crate::engine::Workflow;
 use crate::kube::{Leadership, TaskSetState};
@@ -41,8 +41,8 @@ pub(super) struct Desk {
     rounds: u64,
     changes: FuturesUnordered<BoxFuture<'static, (String, u64, Change)>>,
     clerk: Clerk,
-    stops: Option<Stops>,
-    cuts: Vec<Cut>,
+    watch: Option<WorkflowWatch>,
+    deadlines: Vec<Deadline>,
     /// The process is about to end.
     closing: bool,
 }
@@ -66,8 +66,21 @@ impl Desk {
             (workflow, Clerk::new(id.clone(), state.form.clone()))
         };
         let (tasks, changes) = (BTreeMap::new(), FuturesUnordered::new());
-        let (rounds, stops, cuts, closing) = (0, None, Vec::new(), false);
-        Self { agent, workflow, seen, leadership, stop, tasks, rounds, changes, clerk, stops, cuts, closing }
+        let (rounds, watch, deadlines, closing) = (0, None, Vec::new(), false);
+        Self {
+            agent,
+            workflow,
+            seen,
+            leadership,
+            stop,
+            tasks,
+            rounds,
+            changes,
+            clerk,
+            watch,
+            deadlines,
+            closing,
+        }
     }
 
     /// Works until the set is gone; once stopped, until there is nothing more to report.
@@ -84,7 +97,7 @@ impl Desk {
                 () = self.stop.cancelled(), if !self.closing => self.closing = true,
                 Some((id, round, change)) = self.changes.next() => self.changed(&id, round, change),
                 answer = self.clerk.answer() => self.answered(answer),
-                sight = Stops::next(&mut self.stops) => self.sighted(sight),
+                seen = WorkflowWatch::next(&mut self.watch) => self.workflow_seen(seen),
                 () = tokio::time::sleep_until(due) => self.pass(),
             }
             self.watch_workflow();
@@ -136,15 +149,15 @@ impl Desk {
         let may_report = self.may_report() && self.clerk.is_idle();
         let told = self.tasks.values().filter(|task| may_report && (task.is_open() || self.may_begin()));
         let told = told.filter_map(Task::due).map(|at| at.max(self.clerk.not_before()));
-        let cuts = self.cuts.iter().map(|cut| cut.at);
-        let stops = self.watched_from().filter(|_| self.stops.is_none());
-        let first = told.chain(cuts).chain(stops).min();
+        let deadlines = self.deadlines.iter().map(|deadline| deadline.at);
+        let watched = self.watched_from().filter(|_| self.watch.is_none());
+        let first = told.chain(deadlines).chain(watched).min();
         first.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
     }
 
     /// Time has passed.
     fn pass(&mut self) {
-        self.cut();
+        self.expire();
         self.ask();
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::hold::Hold;
 use crate::argo::{NodeResult, Template};
 use crate::jobs::{Ending, JobState, JobTable, Phase, View};
+use crate::kube::ReportError;
 
 /// The shortest and the longest pause between two reports of progress. Each costs the controller a turn.
 const PROGRESS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
@@ -124,17 +125,13 @@ impl Task {
     }
 
     /// What is to be reported of it by now, and whether that is its end; progress only if it `may` be told.
-    pub(super) fn report(
-        &mut self,
-        jobs: &JobTable,
-        mut may: impl FnMut() -> bool,
-    ) -> Option<(NodeResult, bool)> {
+    pub(super) fn report(&mut self, jobs: &JobTable, may: bool) -> Option<(NodeResult, bool)> {
         match &mut self.stage {
             Stage::Ended { result, .. } => Some((result.clone(), true)),
             Stage::Going(going) if going.tell <= Instant::now() => {
                 going.tell = Instant::now() + PROGRESS.0;
                 let view = jobs.poll(going.hold.key())?.ok()?;
-                if matches!(view.phase, Phase::Done(_)) || !may() {
+                if matches!(view.phase, Phase::Done(_)) || !may {
                     return None;
                 }
                 going.tell = Instant::now() + pause(&view);
@@ -148,7 +145,22 @@ impl Task {
         }
     }
 
-    /// Its end stands in the set's `version`; says how long that took.
+    /// Whether Argo was told its end, and has not taken it.
+    pub(super) fn was_told(&self) -> bool {
+        matches!(&self.stage, Stage::Over(over) if over.was_told())
+    }
+
+    /// Its end is more than the cluster takes: a small failure instead, for otherwise the workflow would wait for ever.
+    pub(super) fn cannot_be_told(&mut self, why: &ReportError, mend: &str) {
+        if let Stage::Ended { result, .. } = &mut self.stage {
+            let phase = result.phase.name();
+            let message =
+                format!("the step ended as {phase}, but Argo cannot be told its outputs: {why}{mend}");
+            *result = NodeResult::failed(message);
+        }
+    }
+
+    /// Its end, if it has ended, stands in the set's `version`; says how long that took.
     pub(super) fn accepted(&mut self, version: &str) -> Option<Duration> {
         let Stage::Ended { at, .. } = self.stage else { return None };
         self.stage = Stage::Over(Over { told: Some(number(version)), ask: None });

@@ -33,6 +33,17 @@ pub enum NodePhase {
 }
 
 impl NodePhase {
+    /// As Argo spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Error => "Error",
+        }
+    }
+
     /// Whether `phase`, as Argo spells it, is an end.
     pub fn is_end(phase: &str) -> bool {
         matches!(phase, "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted")

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::duration::parse_timeout;
 use crate::step::{self, Step};
 
+/// The key of our templates under `plugin`.
+pub const PLUGIN: &str = "buildkit";
+
 /// A template as Argo hands it out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -15,7 +18,7 @@ pub struct Template(pub Value);
 
 /// What a template of ours asks for, found to be valid.
 #[derive(Debug)]
-pub struct Task {
+pub struct TimedStep {
     /// What to do.
     pub step: Step,
     /// How long it may take.
@@ -25,7 +28,7 @@ pub struct Task {
 impl Template {
     /// What is under `plugin.buildkit`, or nothing: the template is another plugin's.
     pub fn step(&self) -> Option<&Value> {
-        self.0.get("plugin")?.get("buildkit")
+        self.0.get("plugin")?.get(PLUGIN)
     }
 
     /// What is under `plugin`, whosever it is.
@@ -41,11 +44,11 @@ impl Template {
     }
 
     /// The step `body`, which may take `default_timeout` where the template has no `timeout`; or what is wrong with it.
-    pub fn task(&self, body: &Value, default_timeout: Duration) -> Result<Task, String> {
+    pub fn timed_step(&self, body: &Value, default_timeout: Duration) -> Result<TimedStep, String> {
         let step = step::parse(body).map_err(|e| e.to_string())?;
         step.check_declared(&self.declared()).map_err(|e| e.to_string())?;
         let limit = self.timeout().map_or(Ok(default_timeout), parse_timeout)?;
-        Ok(Task { step, limit })
+        Ok(TimedStep { step, limit })
     }
 
     /// The `timeout`, as it is written; `""` counts as none.

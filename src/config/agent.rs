@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::at_least_one;
+use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::Limits;
 use crate::kube::{Candidate, Scope, TaskSetsOptions};
@@ -44,7 +45,8 @@ pub struct Agent {
         long,
         env = "ARGO_BUILDKIT_SERVICE_ACCOUNT",
         value_name = "NAME",
-        default_value = "buildkit-executor-plugin"
+        default_value = "buildkit-executor-plugin",
+        value_parser = account
     )]
     pub service_account: String,
     /// The `instanceID` of the controller whose workflows are served, where there are several controllers.
@@ -91,7 +93,7 @@ impl Agent {
             true => Scope::All,
             false => Scope::Namespaces(self.namespaces.clone()),
         };
-        let (plugin, page) = ("buildkit", TaskSetsOptions::PAGE);
+        let (plugin, page) = (PLUGIN, TaskSetsOptions::PAGE);
         TaskSetsOptions { scope, instance_id: self.instance_id.clone(), plugin, page }
     }
 
@@ -117,5 +119,16 @@ impl Agent {
             duration: LEASE.0,
             retry: LEASE.1,
         })
+    }
+}
+
+/// The name of a ServiceAccount (Kubernetes: "DNS Subdomain Names").
+fn account(name: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    match !name.is_empty() && name.len() <= 253 && name.bytes().all(allowed) {
+        true => Ok(name.to_owned()),
+        false => Err(format!(
+            "{name:?} is not the name of a ServiceAccount: lower-case letters, digits, `-` and `.`"
+        )),
     }
 }

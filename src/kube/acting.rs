@@ -34,8 +34,8 @@ impl fmt::Display for Rights {
 /// We may not act for a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "acting as ServiceAccount `{0}` is forbidden to this agent; bind its own ServiceAccount to a Role `buildkit-agent` \
-     in namespace `{namespace}` with the rule {{apiGroups: [\"\"], resources: [serviceaccounts], \
+    "acting as ServiceAccount `{0}` is forbidden to this agent; apply deploy/components/agent-rights to namespace \
+     `{namespace}`, or give the agent's own ServiceAccount there the rule {{apiGroups: [\"\"], resources: [serviceaccounts], \
      resourceNames: [{name}], verbs: [impersonate]}}",
     namespace = .0.namespace,
     name = .0.name

@@ -27,10 +27,10 @@ const LIST: Duration = Duration::from_secs(30);
 /// Why a workflow cannot be watched, now.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// RBAC refuses the plugin's ServiceAccount.
+    /// RBAC refuses this process's ServiceAccount: the plugin's, or the shared agent's.
     #[error(
-        "watching `{resource}` in namespace `{namespace}` is forbidden to the plugin's ServiceAccount; grant it get, \
-         list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)"
+        "watching `{resource}` in namespace `{namespace}` is forbidden to this process's ServiceAccount; grant \
+         it get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)"
     )]
     Forbidden {
         /// What is to be watched.

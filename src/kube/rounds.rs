@@ -13,6 +13,12 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// A watch that lasted so long was well: the next pause is the shortest again.
 const WELL: Duration = Duration::from_secs(60);
 
+/// Growing pauses without end, each up to twice as long as it says, so that many do not come at once.
+pub fn pauses(shortest: Duration, longest: Duration) -> ExponentialBackoff {
+    let builder = ExponentialBuilder::default().with_min_delay(shortest).with_max_delay(longest);
+    builder.with_jitter().without_max_times().build()
+}
+
 /// The pauses between the watches of one object, without end.
 pub struct Rounds {
     begun: Instant,
@@ -22,8 +28,7 @@ pub struct Rounds {
 impl Rounds {
     /// The first round.
     pub fn new() -> Self {
-        let builder = ExponentialBuilder::default().with_min_delay(PAUSE.0).with_max_delay(PAUSE.1);
-        Self { begun: Instant::now(), pauses: builder.with_jitter().without_max_times().build() }
+        Self { begun: Instant::now(), pauses: pauses(PAUSE.0, PAUSE.1) }
     }
 
     /// After a watch that ended so: pauses before the next, and tells `told` of an error. What happens meanwhile shows in the

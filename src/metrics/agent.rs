@@ -19,6 +19,8 @@ pub enum ReportOutcome {
     Withdrawn,
     /// The cluster does not keep anything so large.
     TooLarge,
+    /// The API server refuses its content.
+    Refused,
     /// It is tried again.
     Failed,
 }
@@ -29,6 +31,7 @@ impl ReportOutcome {
             Self::Accepted => "accepted",
             Self::Withdrawn => "withdrawn",
             Self::TooLarge => "too_large",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }

@@ -53,7 +53,7 @@ fn not_a_request(error: &serde_json::Error) -> Response {
 
 /// The job that the request asks for, or what is wrong with it.
 fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) -> Result<JobSpec, String> {
-    let task = request.template.task(body, door.default_timeout)?;
+    let task = request.template.timed_step(body, door.default_timeout)?;
     let metadata = &request.workflow.metadata;
     let workflow = Workflow {
         name: metadata.name.clone(),

@@ -128,7 +128,7 @@ async fn without_the_right_to_watch_steps_work_and_one_warning_names_the_role() 
     let kubeconfig = kube.kubeconfig(Identity::Plugin).display().to_string();
     let plugin = Setup::new(shared_buildkitd().address()).env("KUBECONFIG", &kubeconfig).start();
     let shop = Shop::with(plugin, ENDLESS).await;
-    let forbidden = "in namespace `forbidden` is forbidden to the plugin's ServiceAccount";
+    let forbidden = "in namespace `forbidden` is forbidden to this process's ServiceAccount";
     let told = async |times: usize| {
         let log = async || Some(shop.plugin.log()).filter(|log| log.matches(forbidden).count() >= times);
         until(|| format!("{times} refusals\n{}", shop.plugin.log()), PATIENCE, log).await

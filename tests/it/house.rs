@@ -1,4 +1,4 @@
-//! The flow of the house is one-way: rpc, agent, cli → argo → step → jobs → engine → clients. The sources are read to hold it so.
+//! The flow of the house is one-way: rpc, agent, cli → argo → step → jobs → engine, policy → clients. The sources are read to hold it so.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! A desk's jobs: begun, watched, and what became of them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,7 +10,7 @@ use tokio::time::Instant;
 use super::{Desk, waiting};
 use crate::agent::hold::Hold;
 use crate::agent::task::{Change, Over, Stage, Task};
-use crate::argo::{self, Template};
+use crate::argo::{Template, TimedStep};
 use crate::engine::{Errand, Reference};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState};
 use crate::outcome::StepError;
@@ -32,19 +31,19 @@ impl Desk {
         let agent = self.agent.clone();
         agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;
         let (state, _) = agent.jobs.watch(&key)?;
-        self.follow(id.to_owned(), round, state);
+        self.follow(id.to_owned(), round, state, |state| !matches!(state, JobState::Queued));
         Some(Task::going(template, round, limit, Hold::new(&agent.jobs, key, &agent.metrics)))
     }
 
-    fn valid(&self, template: &Template) -> Result<argo::Task, String> {
+    fn valid(&self, template: &Template) -> Result<TimedStep, String> {
         let body = template.step().unwrap_or(&Value::Null);
-        let task = template.task(body, self.agent.default_timeout)?;
+        let task = template.timed_step(body, self.agent.default_timeout)?;
         let permitted = self.agent.engine.permits(&self.workflow.namespace, &task.step);
         permitted.map_err(|error| error.message)?;
         Ok(task)
     }
 
-    fn spec(&self, id: &str, key: &JobKey, template: &Template, task: argo::Task) -> JobSpec {
+    fn spec(&self, id: &str, key: &JobKey, template: &Template, task: TimedStep) -> JobSpec {
         let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
         // The same node with another template, as `argo retry -p` makes it, is another build.
         let name = JobKey::derive(&key.to_string(), &template.0).to_string();
@@ -54,7 +53,8 @@ impl Desk {
             let JobContext { progress, gate, deadline } = job;
             if accepted.elapsed() > QUEUED && waiting::left(&agent, &workflow, &id).await {
                 return Err(StepError::user(
-                    "cancelled before its start: its workflow was stopped while it queued",
+                    "cancelled before its start: Argo no longer waits for this step; its workflow was stopped or deleted, or \
+                     its node timed out",
                 ));
             }
             agent.engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
@@ -62,28 +62,24 @@ impl Desk {
         JobSpec::new(task.limit, work).of_group(&self.workflow.namespace)
     }
 
-    fn follow(&mut self, id: String, round: u64, mut state: watch::Receiver<JobState>) {
-        let begins = async move {
-            let waited = state.wait_for(|state| !matches!(state, JobState::Queued)).await;
-            let change = match waited.map(|state| state.clone()) {
+    /// Hears of the job when it has come `so_far`.
+    fn follow(
+        &mut self,
+        id: String,
+        round: u64,
+        mut state: watch::Receiver<JobState>,
+        so_far: fn(&JobState) -> bool,
+    ) {
+        let comes = async move {
+            let come = state.wait_for(so_far).await.map(|state| state.clone());
+            let change = match come {
                 Ok(JobState::Done(ending)) => Change::Ended(ending),
                 Ok(_) => Change::Began(state),
                 Err(_) => Change::Lost,
             };
             (id, round, change)
         };
-        self.changes.push(begins.boxed());
-    }
-
-    fn follow_to_the_end(&mut self, id: String, round: u64, mut state: watch::Receiver<JobState>) {
-        let ends = async move {
-            let change = match state.wait_for(|state| matches!(state, JobState::Done(_))).await.as_deref() {
-                Ok(JobState::Done(ending)) => Change::Ended(Arc::clone(ending)),
-                _ => Change::Lost,
-            };
-            (id, round, change)
-        };
-        self.changes.push(ends.boxed());
+        self.changes.push(comes.boxed());
     }
 
     /// A job has come so far.
@@ -94,7 +90,7 @@ impl Desk {
                 if let Stage::Going(going) = &mut task.stage {
                     going.running = Some(Instant::now());
                 }
-                self.follow_to_the_end(id.to_owned(), round, state);
+                self.follow(id.to_owned(), round, state, |state| matches!(state, JobState::Done(_)));
             }
             Change::Ended(ending) => self.ended(id, &ending),
             Change::Lost => self.again(id),

@@ -2,10 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::Desk;
+use super::{Desk, Task};
 use crate::agent::clerk::{Answer, Report};
-use crate::agent::task::Stage;
-use crate::argo::NodeResult;
 use crate::kube::ReportError;
 use crate::metrics::ReportOutcome;
 
@@ -15,73 +13,58 @@ impl Desk {
         if !self.may_report() || !self.clerk.is_idle() || self.clerk.not_before() > Instant::now() {
             return;
         }
-        let (jobs, mut room) = (&self.agent.jobs, None);
-        let mut may_tell = || {
-            room = room.take().or_else(|| self.agent.room.progress());
-            room.is_some()
-        };
-        let report = |(id, task): (&String, &mut super::Task)| {
-            let (result, end) = task.report(jobs, &mut may_tell)?;
+        let (jobs, permit) = (&self.agent.jobs, self.agent.permits.progress());
+        let report = |(id, task): (&String, &mut Task)| {
+            let (result, end) = task.report(jobs, permit.is_some())?;
             Some(Report { id: id.clone(), round: task.round, guard: task.guard.clone(), result, end })
         };
         let mut reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
         // Where only some are sent, ends go first.
         reports.sort_by_key(|report| !report.end);
         if !reports.is_empty() {
-            self.clerk.send(&self.agent, reports, room);
+            self.clerk.send(&self.agent, reports, permit);
         }
     }
 
     /// What became of what was sent.
     pub(super) fn answered(&mut self, answer: Answer) {
         let outcome = self.clerk.heed(&answer);
-        let several = answer.reports.len() > 1;
-        // What is too large beside others may fit once the controller has taken theirs.
-        let alone =
-            !self.tasks.values().any(|task| matches!(&task.stage, Stage::Over(over) if over.was_told()));
-        for report in answer.reports {
-            let Some(task) = self.tasks.get_mut(&report.id).filter(|task| task.round == report.round) else {
-                continue;
-            };
-            let mut counted = outcome;
-            match &answer.outcome {
+        let others = self.tasks.values().any(Task::was_told);
+        let alone = answer.reports.len() == 1;
+        for report in &answer.reports {
+            let task = self.tasks.get_mut(&report.id).filter(|task| task.round == report.round);
+            let Some(task) = task else { continue };
+            let outcome = match &answer.outcome {
                 Ok(reported) if reported.withdrawn.contains(&report.id) => {
                     task.dropped();
-                    counted = ReportOutcome::Withdrawn;
+                    ReportOutcome::Withdrawn
                 }
-                Ok(reported) if report.end => {
-                    let took = task.accepted(&reported.resource_version);
+                Ok(reported) => {
+                    let took = task.accepted(&reported.resource_version).filter(|_| report.end);
                     took.into_iter().for_each(|took| self.agent.metrics.report_took(took));
+                    outcome
                 }
-                Err(ReportError::Gone { .. }) => task.dropped(),
-                Err(error @ ReportError::Refused { .. }) if !several => task.cannot_be_told(error),
-                Err(error @ ReportError::TooLarge { .. }) if !several && (alone || report.is_large()) => {
-                    task.cannot_be_told(error);
+                Err(error) => {
+                    task.refuse(error, report, alone, others);
+                    outcome
                 }
-                _ => {}
-            }
-            self.agent.metrics.reported(counted);
+            };
+            self.agent.metrics.reported(outcome);
         }
     }
 }
 
-/// More than this, in bytes, is what fills a set.
-const LARGE: usize = 256 << 10;
-
-impl Report {
-    fn is_large(&self) -> bool {
-        serde_json::to_vec(&self.result).is_ok_and(|text| text.len() > LARGE)
-    }
-}
-
-impl super::Task {
-    /// Its result is more than the cluster takes: a small failure, for otherwise the workflow would wait for ever.
-    fn cannot_be_told(&mut self, why: &ReportError) {
-        if let Stage::Ended { result, .. } = &mut self.stage {
-            let phase = format!("{:?}", result.phase);
-            *result = NodeResult::failed(format!(
-                "the step ended as {phase}, but Argo cannot be told its outputs: {why}; declare fewer or smaller outputs"
-            ));
+impl Task {
+    /// Goes by an error of the report that was sent of it, `alone` or with more. What is too large beside `others`, which
+    /// the controller has still to take, may fit later.
+    fn refuse(&mut self, error: &ReportError, report: &Report, alone: bool, others: bool) {
+        match error {
+            ReportError::Gone { .. } => self.dropped(),
+            ReportError::Refused { .. } if alone => self.cannot_be_told(error, ""),
+            ReportError::TooLarge { .. } if alone && (!others || report.is_large()) => {
+                self.cannot_be_told(error, "; declare fewer or smaller outputs");
+            }
+            _ => {}
         }
     }
 }

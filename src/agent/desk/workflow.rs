@@ -4,9 +4,9 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::{Desk, SHORT, Task};
-use crate::agent::cuts::{self, Whose};
-use crate::agent::stops::{Sight, Stops};
+use crate::agent::deadlines::{self, Whose};
 use crate::agent::task::Stage;
+use crate::agent::workflow_watch::{Seen, WorkflowWatch};
 use crate::kube::{Shutdown, WorkflowState};
 
 impl Desk {
@@ -22,20 +22,20 @@ impl Desk {
     /// Watches the Workflow while there is something that may have to be stopped.
     pub(super) fn watch_workflow(&mut self) {
         match self.watched_from() {
-            Some(from) if self.stops.is_none() && from <= Instant::now() => {
-                self.stops = Some(Stops::watch(&self.agent, &self.workflow));
+            Some(from) if self.watch.is_none() && from <= Instant::now() => {
+                self.watch = Some(WorkflowWatch::watch(&self.agent, &self.workflow));
             }
-            None => (self.stops, self.cuts) = (None, Vec::new()),
+            None => (self.watch, self.deadlines) = (None, Vec::new()),
             _ => {}
         }
     }
 
     /// Takes in what the Workflow says now.
-    pub(super) fn sighted(&mut self, sight: Sight) {
-        let workflow = match sight {
-            Sight::Unseen => return,
-            Sight::Gone => return self.drop_all("its workflow was deleted"),
-            Sight::Seen(workflow) => workflow,
+    pub(super) fn workflow_seen(&mut self, seen: Seen) {
+        let workflow = match seen {
+            Seen::Nothing => return,
+            Seen::Gone => return self.drop_all("its workflow was deleted"),
+            Seen::State(workflow) => workflow,
         };
         match workflow.shutdown {
             _ if workflow.ended => self.drop_all("its workflow has ended"),
@@ -44,10 +44,10 @@ impl Desk {
             Some(Shutdown::Other) | None => {}
         }
         let going = self.tasks.iter().filter(|(_, task)| task.hold().is_some());
-        self.cuts = going.filter_map(|(id, task)| cuts::cut(&workflow, id, task.limit)).collect();
+        self.deadlines = going.filter_map(|(id, task)| deadlines::first(&workflow, id, task.limit)).collect();
     }
 
-    /// Stops every job. Nobody waits for them, and a report would be found by a later `argo retry`.
+    /// WorkflowWatch every job. Nobody waits for them, and a report would be found by a later `argo retry`.
     fn drop_all(&mut self, why: &str) {
         let name = &self.workflow.name;
         for task in self.tasks.values_mut().filter(|task| task.is_open()) {
@@ -58,7 +58,7 @@ impl Desk {
         }
     }
 
-    /// Stops the jobs that are no part of an exit handler. Their ends are reported: our last word was that they run, and Argo
+    /// WorkflowWatch the jobs that are no part of an exit handler. Their ends are reported: our last word was that they run, and Argo
     /// goes by it.
     fn withdraw_stopped(&self, workflow: &WorkflowState) {
         let name = &self.workflow.name;
@@ -72,14 +72,14 @@ impl Desk {
         }
     }
 
-    /// Stops the jobs whose time is up.
-    pub(super) fn cut(&mut self) {
+    /// WorkflowWatch the jobs whose time is up.
+    pub(super) fn expire(&mut self) {
         let now = Instant::now();
-        for cut in self.cuts.extract_if(.., |cut| cut.at <= now) {
-            let Some(hold) = self.tasks.get(&cut.node).and_then(Task::hold) else { continue };
-            match cut.whose {
-                Whose::Node => self.agent.jobs.time_out(hold.key(), cut.limit),
-                Whose::Workflow => self.agent.jobs.expire(hold.key(), cut.limit),
+        for deadline in self.deadlines.extract_if(.., |deadline| deadline.at <= now) {
+            let Some(hold) = self.tasks.get(&deadline.node).and_then(Task::hold) else { continue };
+            match deadline.whose {
+                Whose::Node => self.agent.jobs.time_out(hold.key(), deadline.limit),
+                Whose::Workflow => self.agent.jobs.expire(hold.key(), deadline.limit),
             };
         }
     }

@@ -13,7 +13,7 @@ const WHOLE: Duration = Duration::from_secs(1);
 
 /// The end of a task's time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct Deadline {
     /// The node's id.
     pub(super) node: String,
     /// When.
@@ -34,18 +34,18 @@ pub(super) enum Whose {
 }
 
 /// The first end of the node's time, as far as `workflow` says; it may take `limit` itself.
-pub(super) fn cut(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<Cut> {
+pub(super) fn first(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<Deadline> {
     let began = workflow.nodes.get(node).and_then(|place| place.started_at.as_ref());
     let own = began.and_then(|began| began.0.checked_add(limit.checked_add(WHOLE)?).ok());
-    let own = own.map(|end| Cut { node: node.to_owned(), at: instant(end), limit, whose: Whose::Node });
+    let own = own.map(|end| Deadline { node: node.to_owned(), at: instant(end), limit, whose: Whose::Node });
     let whole = workflow.deadline.filter(|_| workflow.is_exit_handler(node) == Some(false));
-    let whole = whole.map(|(end, limit)| Cut {
+    let whole = whole.map(|(end, limit)| Deadline {
         node: node.to_owned(),
         at: instant(end),
         limit,
         whose: Whose::Workflow,
     });
-    own.into_iter().chain(whole).min_by_key(|cut| cut.at)
+    own.into_iter().chain(whole).min_by_key(|deadline| deadline.at)
 }
 
 /// The moment `when` by our own clock; what has passed is now.
@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn whose(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<(Whose, bool)> {
-        cut(workflow, node, limit).map(|cut| (cut.whose, cut.at <= Instant::now()))
+        first(workflow, node, limit).map(|deadline| (deadline.whose, deadline.at <= Instant::now()))
     }
 
     #[tokio::test]

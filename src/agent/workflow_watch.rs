@@ -14,49 +14,49 @@ use crate::kube::{Rounds, WatchError, WorkflowState};
 
 /// What is known of a workflow.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Sight {
+pub(super) enum Seen {
     /// Nothing yet.
     #[default]
-    Unseen,
+    Nothing,
     /// It says so.
-    Seen(WorkflowState),
+    State(WorkflowState),
     /// It was there, and is gone.
     Gone,
 }
 
 /// The watch of one Workflow.
-pub(super) struct Stops {
-    sight: watch::Receiver<Sight>,
+pub(super) struct WorkflowWatch {
+    seen: watch::Receiver<Seen>,
     _task: AbortOnDropHandle<()>,
 }
 
-impl Stops {
+impl WorkflowWatch {
     pub(super) fn watch(agent: &Arc<Agent>, workflow: &Workflow) -> Self {
-        let (tell, sight) = watch::channel(Sight::default());
+        let (tell, seen) = watch::channel(Seen::default());
         let task = tokio::spawn(follow(agent.clone(), workflow.clone(), tell));
-        Self { sight, _task: AbortOnDropHandle::new(task) }
+        Self { seen, _task: AbortOnDropHandle::new(task) }
     }
 
     /// What is known next.
-    pub(super) async fn next(stops: &mut Option<Self>) -> Sight {
-        let Some(stops) = stops else { return std::future::pending().await };
-        if stops.sight.changed().await.is_err() {
+    pub(super) async fn next(watch: &mut Option<Self>) -> Seen {
+        let Some(watch) = watch else { return std::future::pending().await };
+        if watch.seen.changed().await.is_err() {
             // Nothing more will be known.
             std::future::pending::<()>().await;
         }
-        stops.sight.borrow_and_update().clone()
+        watch.seen.borrow_and_update().clone()
     }
 }
 
-async fn follow(agent: Arc<Agent>, workflow: Workflow, tell: watch::Sender<Sight>) {
+async fn follow(agent: Arc<Agent>, workflow: Workflow, tell: watch::Sender<Seen>) {
     let (Workflow { namespace, name, uid }, mut rounds) = (&workflow, Rounds::new());
     loop {
         let seen = |now: Option<WorkflowState>| {
             // Another workflow of the same name is none of ours.
             let now = now.filter(|workflow| workflow.uid.as_ref() == Some(uid));
-            tell.send_modify(|sight| match (now, &sight) {
-                (Some(now), _) => *sight = Sight::Seen(now),
-                (None, Sight::Seen(_)) => *sight = Sight::Gone,
+            tell.send_modify(|seen| match (now, &seen) {
+                (Some(now), _) => *seen = Seen::State(now),
+                (None, Seen::State(_)) => *seen = Seen::Gone,
                 (None, _) => {}
             });
         };

@@ -8,31 +8,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Of nodes' ends. There are no more of them than there were slots for jobs.
 const ENDS: usize = 32;
 
-/// Of progress, which waits for no room: it is told another time, and never delays an end.
+/// Of progress, which waits for no permit: it is told another time, and never delays an end.
 const PROGRESS: usize = 8;
 
-/// Room for reports.
-pub(super) struct Room {
+/// Permits to report.
+pub(super) struct Permits {
     ends: Arc<Semaphore>,
     progress: Arc<Semaphore>,
 }
 
-impl Default for Room {
+impl Default for Permits {
     fn default() -> Self {
-        let room = |reports| Arc::new(Semaphore::new(reports));
-        Self { ends: room(ENDS), progress: room(PROGRESS) }
+        let permits = |reports| Arc::new(Semaphore::new(reports));
+        Self { ends: permits(ENDS), progress: permits(PROGRESS) }
     }
 }
 
-impl Room {
-    /// Waits for room for an end.
+impl Permits {
+    /// Waits for a permit for an end.
     pub(super) fn end(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
         let ends = self.ends.clone();
         // It is never closed.
         async move { ends.acquire_owned().await.ok() }
     }
 
-    /// Room for progress, if there is any now.
+    /// A permit for progress, if there is one now.
     pub(super) fn progress(&self) -> Option<OwnedSemaphorePermit> {
         self.progress.clone().try_acquire_owned().ok()
     }
