@@ -4,9 +4,11 @@
 //! may ask again after the end (contracts: "expect concurrent duplicates, replays, re-polls"). The table
 //! answers all of them from the same job. A job ends exactly once; what it ended as never changes.
 
+mod entries;
 mod job;
 mod key;
 mod queue;
+mod stop;
 mod table;
 
 pub use job::{Ending, JobContext, JobSpec, JobState, Phase, Place, View};

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Group, Ticket};
-use crate::duration::elapsed_text;
+use super::stop::{Stop, panicked};
 use crate::git::PushGate;
-use crate::outcome::{Fault, StepError, Success};
+use crate::outcome::{StepError, Success};
 use crate::progress::Progress;
 
 /// What a job does, started at most once.
@@ -95,45 +95,6 @@ pub struct Place {
     pub number: usize,
     /// It waits for its group's own cap, and `number` is its place in its group's line.
     pub of_group: bool,
-}
-
-/// Why a job is stopped before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    TimedOut(Duration),
-    Expired(Duration),
-    Abandoned(Duration),
-    Withdrawn,
-    Draining,
-}
-
-impl Stop {
-    fn into_error(self, doing: &str) -> StepError {
-        match self {
-            Self::TimedOut(limit) => StepError::user(format!(
-                "the step took longer than its timeout of {}, during: {doing}; \
-                 raise the template's `timeout`, or see the log for what was slow",
-                elapsed_text(limit)
-            )),
-            Self::Expired(limit) => StepError::user(format!(
-                "the workflow took longer than its `activeDeadlineSeconds` of {}, during: {doing}; raise it, or see the \
-                 log for what was slow",
-                elapsed_text(limit)
-            )),
-            Self::Abandoned(lease) => StepError::transient(format!(
-                "cancelled during: {doing}: Argo's agent did not ask for {}, so nobody waits for this step",
-                elapsed_text(lease)
-            )),
-            // Argo has marked the node Failed already; it takes a late answer, which must not say otherwise.
-            Self::Withdrawn => StepError::user(format!(
-                "cancelled during: {doing}: Argo no longer waits for this step; \
-                 its workflow was stopped, terminated or deleted, or its node timed out"
-            )),
-            Self::Draining => {
-                StepError::transient(format!("cancelled during: {doing}: argo-buildkit is shutting down"))
-            }
-        }
-    }
 }
 
 /// A job in the table.
@@ -280,19 +241,6 @@ impl Job {
         let cause = locked(&self.cause).unwrap_or(Stop::Draining);
         cause.into_error(if doing.is_empty() { "its start" } else { doing })
     }
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
-    let said = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    tracing::error!(panic = said, "a job panicked");
-    StepError::new(
-        Fault::Ours,
-        format!("argo-buildkit has a bug: the step panicked ({said}); please report it"),
-    )
 }
 
 /// A lock that a panic elsewhere does not poison: the values behind it are replaced whole.

@@ -1,6 +1,5 @@
 //! The table: single flight, who works and who waits, retention, leases and the drain.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,11 +7,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::job::{Ending, Job, JobSpec, JobState, Phase, Place, Stop, View, locked};
+use super::entries::Entries;
+use super::job::{Ending, Job, JobSpec, JobState, View, locked};
 use super::key::JobKey;
 use super::queue::Queue;
+use super::stop::Stop;
 use crate::metrics::Metrics;
-use crate::outcome::Outputs;
 use crate::progress::Progress;
 
 /// How much the table takes on, and how long it remembers.
@@ -45,16 +45,6 @@ struct Inner {
     entries: Mutex<Entries>,
     tasks: TaskTracker,
     draining: CancellationToken,
-}
-
-struct Entries {
-    jobs: HashMap<JobKey, Arc<Job>>,
-    /// Forgotten before they ended: of each key the last, which ends after those before it.
-    leaving: HashMap<JobKey, Arc<Job>>,
-    queue: Queue<Arc<Job>>,
-    /// Oldest first, each with its size in bytes.
-    done: VecDeque<(JobKey, usize)>,
-    done_bytes: usize,
 }
 
 impl JobTable {
@@ -189,42 +179,6 @@ impl JobTable {
     }
 }
 
-impl Entries {
-    fn new(queue: Queue<Arc<Job>>) -> Self {
-        let (jobs, leaving) = (HashMap::new(), HashMap::new());
-        Self { jobs, leaving, queue, done: VecDeque::new(), done_bytes: 0 }
-    }
-
-    fn view(&self, job: &Job) -> View {
-        let first = Place { number: 1, of_group: false };
-        let phase = match job.state() {
-            JobState::Queued => Phase::Queued(self.queue.place(&job.ticket).unwrap_or(first)),
-            JobState::Running => Phase::Running(job.progress()),
-            JobState::Done(ending) => Phase::Done(ending),
-        };
-        View { phase, elapsed: job.accepted.elapsed() }
-    }
-
-    /// Remembers an ended job, and forgets the oldest ones over the limits, but never this one: whoever
-    /// waits for it has not heard of it yet.
-    fn retain(&mut self, key: JobKey, ending: &Ending, limits: &Limits) {
-        let bytes = size(ending);
-        self.done_bytes += bytes;
-        self.done.push_back((key, bytes));
-        while self.done.len() > 1 && (self.done.len() > limits.kept || self.done_bytes > limits.kept_bytes) {
-            let Some((oldest, bytes)) = self.done.pop_front() else { break };
-            self.done_bytes -= bytes;
-            self.jobs.remove(&oldest);
-        }
-    }
-
-    fn drop_done(&mut self, key: &JobKey) {
-        let place = self.done.iter().position(|(done, _)| done == key);
-        let dropped = place.and_then(|place| self.done.remove(place));
-        self.done_bytes -= dropped.map_or(0, |(_, bytes)| bytes);
-    }
-}
-
 impl Inner {
     /// Starts everybody who may.
     fn fill(&self, entries: &mut Entries) {
@@ -247,14 +201,6 @@ impl Inner {
         }
         // Under the lock: a job whose ending is kept is never seen at work.
         job.finish(ending);
-    }
-}
-
-fn size(ending: &Ending) -> usize {
-    let outputs = |o: &Outputs| o.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
-    match ending {
-        Ok(success) => success.summary.len() + outputs(&success.outputs),
-        Err(error) => error.message.len() + outputs(&error.outputs),
     }
 }
 

@@ -1,0 +1,65 @@
+//! What the table holds under its lock: the jobs there are, and how long the ended ones are remembered.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::job::{Ending, Job, JobState, Phase, Place, View};
+use super::key::JobKey;
+use super::queue::Queue;
+use super::table::Limits;
+use crate::outcome::Outputs;
+
+/// Who works, who waits, and who has ended.
+pub(super) struct Entries {
+    pub(super) jobs: HashMap<JobKey, Arc<Job>>,
+    /// Forgotten before they ended: of each key the last, which ends after those before it.
+    pub(super) leaving: HashMap<JobKey, Arc<Job>>,
+    pub(super) queue: Queue<Arc<Job>>,
+    /// Oldest first, each with its size in bytes.
+    done: VecDeque<(JobKey, usize)>,
+    done_bytes: usize,
+}
+
+impl Entries {
+    pub(super) fn new(queue: Queue<Arc<Job>>) -> Self {
+        let (jobs, leaving) = (HashMap::new(), HashMap::new());
+        Self { jobs, leaving, queue, done: VecDeque::new(), done_bytes: 0 }
+    }
+
+    pub(super) fn view(&self, job: &Job) -> View {
+        let first = Place { number: 1, of_group: false };
+        let phase = match job.state() {
+            JobState::Queued => Phase::Queued(self.queue.place(&job.ticket).unwrap_or(first)),
+            JobState::Running => Phase::Running(job.progress()),
+            JobState::Done(ending) => Phase::Done(ending),
+        };
+        View { phase, elapsed: job.accepted.elapsed() }
+    }
+
+    /// Remembers an ended job, and forgets the oldest ones over the limits, but never this one: whoever
+    /// waits for it has not heard of it yet.
+    pub(super) fn retain(&mut self, key: JobKey, ending: &Ending, limits: &Limits) {
+        let bytes = size(ending);
+        self.done_bytes += bytes;
+        self.done.push_back((key, bytes));
+        while self.done.len() > 1 && (self.done.len() > limits.kept || self.done_bytes > limits.kept_bytes) {
+            let Some((oldest, bytes)) = self.done.pop_front() else { break };
+            self.done_bytes -= bytes;
+            self.jobs.remove(&oldest);
+        }
+    }
+
+    pub(super) fn drop_done(&mut self, key: &JobKey) {
+        let place = self.done.iter().position(|(done, _)| done == key);
+        let dropped = place.and_then(|place| self.done.remove(place));
+        self.done_bytes -= dropped.map_or(0, |(_, bytes)| bytes);
+    }
+}
+
+fn size(ending: &Ending) -> usize {
+    let outputs = |o: &Outputs| o.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+    match ending {
+        Ok(success) => success.summary.len() + outputs(&success.outputs),
+        Err(error) => error.message.len() + outputs(&error.outputs),
+    }
+}
