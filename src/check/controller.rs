@@ -1,5 +1,6 @@
 //! Argo's controller: whether it runs, which version, and how it is set.
 
+mod api_limit;
 mod settings;
 
 use k8s_openapi::api::apps::v1::Deployment;

@@ -13,9 +13,6 @@ const GOOD_REQUEUE: Duration = Duration::from_secs(1);
 const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
 /// In thousandths of a CPU.
 const GOOD_AGENT_CPU: f64 = 500.0;
-/// Requests a second to the API server: the controller's own default, and one that hides no gain.
-const DEFAULT_QPS: f64 = 20.0;
-const GOOD_QPS: f64 = 100.0;
 
 /// What upstream's installation does not give the controller.
 const RULE: &str =
@@ -73,39 +70,6 @@ impl Controller {
             ""
         };
         (wait, Finding::warn(subject(name), format!("{costs}{whole}; set 1s or less")))
-    }
-
-    /// What all workflows together wait for once the burst is used up: in one reconcile the controller makes two to
-    /// five requests.
-    pub(super) fn api_limit(&self) -> Finding {
-        let subject = "controller flag --qps";
-        let qps = self.option("--qps", "ARGO_QPS");
-        let given = match &qps {
-            Setting::Elsewhere => {
-                return Finding { subject: subject.to_owned(), ..elsewhere("ARGO_QPS", "200") };
-            }
-            Setting::Unset => Ok(DEFAULT_QPS),
-            Setting::Value(value) => value.parse::<f64>(),
-        };
-        let burst = shown(&self.option("--burst", "ARGO_BURST"), "30");
-        let shown = format!("{}, --burst {burst}", shown(&qps, "20"));
-        match given {
-            Ok(rate) if rate >= GOOD_QPS => {
-                let text = "20 workflows at once end after 1.4 s with 200, 11 s with the default of 20";
-                Finding::ok(subject, format!("{shown}: {text}"))
-            }
-            Ok(_) => Finding::warn(
-                subject,
-                format!(
-                    "{shown}: 20 workflows at once end after 11 s where --qps 200 takes 1.4; set ARGO_QPS=200 and \
-                     ARGO_BURST=400 on the controller"
-                ),
-            ),
-            Err(_) => {
-                let wrong = "is not a number: the controller does not start; correct it";
-                Finding::fail(subject, format!("{} {wrong}", text(&qps)))
-            }
-        }
     }
 
     pub(super) fn patch_rate(&self, requeue: Duration) -> Finding {
@@ -219,7 +183,7 @@ fn subject(name: &str) -> String {
     format!("controller setting {name}")
 }
 
-fn elsewhere(name: &str, good: &str) -> Finding {
+pub(super) fn elsewhere(name: &str, good: &str) -> Finding {
     Finding::skip(
         subject(name),
         format!(
@@ -238,14 +202,14 @@ fn unreadable(name: &str, setting: &Setting) -> Finding {
     )
 }
 
-fn text(setting: &Setting) -> String {
+pub(super) fn text(setting: &Setting) -> String {
     match setting {
         Setting::Value(value) => value.clone(),
         Setting::Unset | Setting::Elsewhere => "unset".to_owned(),
     }
 }
 
-fn shown(setting: &Setting, default: &str) -> String {
+pub(super) fn shown(setting: &Setting, default: &str) -> String {
     match setting {
         Setting::Unset => format!("unset ({default})"),
         set => text(set),

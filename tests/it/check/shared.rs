@@ -1,117 +1,25 @@
 //! The shared agent: each object of an installation left out in turn, what contradicts it, and steps that it leaves.
 
+mod site;
+
 use std::time::Duration;
 
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{Report, Run, named, rows};
+use super::{Report, rows};
 use crate::support::argo::Argo;
 use crate::support::bin;
-use crate::support::kube::{BUILDS, Identity, Kube};
+use crate::support::kube::{BUILDS, Kube};
 use crate::support::net::{unique, until};
-use crate::support::shared::shared_buildkitd;
+use site::{Site, text};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 
-/// An installation of the shared agent in namespaces of its own.
-struct Site<'a> {
-    kube: &'a Kube,
-    builds: String,
-    argo: String,
-    agent: String,
-}
-
-impl<'a> Site<'a> {
-    /// Everything that it has, for the workflows of `builds`.
-    async fn new(kube: &'a Kube, builds: String) -> Self {
-        let site = Self { kube, builds, argo: unique("argo"), agent: unique("agent") };
-        // The shared one is of other tests too.
-        let is_shared = |object: &Value| object["metadata"]["name"] == BUILDS;
-        for object in site.objects().into_iter().filter(|object| !is_shared(object)) {
-            site.apply(object).await;
-        }
-        site
-    }
-
-    fn objects(&self) -> Vec<Value> {
-        let names = [("$BUILDS", self.builds.as_str()), ("$ARGO", &self.argo), ("$AGENT", &self.agent)];
-        let text = named(OBJECTS, &names);
-        serde_saphyr::from_multiple::<Value>(&text).unwrap()
-    }
-
-    fn object(&self, kind: &str, name: &str) -> Value {
-        let is = |object: &Value| object["kind"] == kind && object["metadata"]["name"] == name;
-        self.objects().into_iter().find(is).unwrap()
-    }
-
-    async fn apply(&self, object: Value) {
-        let deployed = (object["kind"] == "Deployment").then(|| object["metadata"].clone());
-        self.kube.apply(object).await;
-        if let Some(metadata) = deployed {
-            let count = if metadata["namespace"] == self.agent.as_str() { 2 } else { 1 };
-            self.ready(&text(&metadata["namespace"]), &text(&metadata["name"]), count).await;
-        }
-    }
-
-    /// Says how many pods are ready, as the cluster's own controller would.
-    async fn ready(&self, namespace: &str, name: &str, count: u32) {
-        let deployments = self.kube.api("apps/v1", "Deployment", namespace).await;
-        let status = Patch::Merge(json!({"status": {"replicas": count, "readyReplicas": count}}));
-        deployments.patch_status(name, &PatchParams::default(), &status).await.unwrap();
-    }
-
-    async fn delete(&self, object: &Value) {
-        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-        let api = self.kube.api(&version, &kind, &text(&object["metadata"]["namespace"])).await;
-        api.delete(&text(&object["metadata"]["name"]), &DeleteParams::default()).await.unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        let places =
-            ["--namespace", &self.builds, "--argo-namespace", &self.argo, "--agent-namespace", &self.agent];
-        Run::new(&[&places[..], arguments].concat()).kubeconfig(&self.kube.kubeconfig(Identity::Admin))
-    }
-
-    /// The first report that `fits`: the server's RBAC learns of a change a moment later.
-    async fn report_when(&self, arguments: &[&str], fits: impl Fn(&Report) -> bool) -> Report {
-        let last = std::cell::RefCell::new(String::new());
-        let what = || format!("a report that fits; the last one:\n{}", last.borrow());
-        until(what, PATIENCE, async || {
-            let report = self.run(arguments).report().await;
-            last.replace(report.text.clone());
-            fits(&report).then_some(report)
-        })
-        .await
-    }
-
-    /// The report that has `words` in a line of `verdict`.
-    async fn says(&self, verdict: &str, words: &str) -> Report {
-        let fits = |report: &Report| report.lines(verdict).iter().any(|line| line.contains(words));
-        self.report_when(&[], fits).await
-    }
-
-    fn named(&self, text: &str) -> String {
-        // What a daemon builds for depends on the machine's processor.
-        let lines = text.lines().map(|line| match line.split_once(" worker, ") {
-            Some((known, _)) => format!("{known} worker, PLATFORMS"),
-            None => line.to_owned(),
-        });
-        let text = lines.collect::<Vec<_>>().join("\n");
-        let names = [(self.builds.as_str(), "BUILDS"), (&self.argo, "ARGO"), (&self.agent, "AGENT")];
-        named(&named(&text, &names), &[(shared_buildkitd().address(), "BUILDKITD")])
-    }
-}
-
-const OBJECTS: &str = include_str!("shared.yaml");
 const RIGHTS: &str = include_str!("../../../deploy/components/agent-rights/role.yaml");
 const ACCOUNT: &str = include_str!("../../../deploy/base/agent/account.yaml");
 const GATE: &str = include_str!("../../../deploy/components/agent-gate/gate.yaml");
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
 
 fn is_good(report: &Report) -> bool {
     report.lines("FAIL").is_empty() && report.lines("warn").is_empty()
