@@ -54,6 +54,22 @@ pub struct Site {
     pub application: Option<Application>,
 }
 
+#[cfg(test)]
+impl Site {
+    /// The names that docs/install.md gives, seen from outside.
+    fn example() -> Self {
+        Self {
+            namespace: "builds".to_owned(),
+            argo_namespace: "argo".to_owned(),
+            service_account: "buildkit-workflow".to_owned(),
+            controller: "workflow-controller".to_owned(),
+            agent_namespace: "buildkit-agent".to_owned(),
+            in_cluster: false,
+            application: None,
+        }
+    }
+}
+
 /// An Argo CD Application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {

@@ -18,24 +18,12 @@ fn controller(env: &[(&str, &str)]) -> Controller {
     Controller::of(serde_json::from_value(deployment).unwrap())
 }
 
-fn site() -> Site {
-    Site {
-        namespace: "builds".to_owned(),
-        argo_namespace: "argo".to_owned(),
-        service_account: "buildkit-workflow".to_owned(),
-        controller: "workflow-controller".to_owned(),
-        agent_namespace: "buildkit-agent".to_owned(),
-        in_cluster: false,
-        application: None,
-    }
-}
-
 fn said(controller: Controller, status: Option<bool>) -> String {
     said_in(Mode::Sidecar, controller, status)
 }
 
 fn said_in(mode: Mode, controller: Controller, status: Option<bool>) -> String {
-    let found = judge(&Ok(Some(controller)), &site(), status, mode);
+    let found = judge(&Ok(Some(controller)), &Site::example(), status, mode);
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
@@ -114,7 +102,7 @@ fn what_another_object_sets_is_not_guessed() {
 
 #[test]
 fn a_controller_that_is_not_there_or_not_ready_is_said() {
-    assert!(judge(&Ok(None), &site(), None, Mode::Sidecar)[0].text.contains("no such Deployment"));
+    assert!(judge(&Ok(None), &Site::example(), None, Mode::Sidecar)[0].text.contains("no such Deployment"));
     let mut down = controller(&[]);
     down.ready = false;
     assert!(said(down, None).starts_with("FAIL controller argo/workflow-controller: no pod of it is ready"));

@@ -5,18 +5,6 @@ use serde_json::json;
 use super::*;
 use crate::check::shared;
 
-fn site() -> Site {
-    Site {
-        namespace: "builds".to_owned(),
-        argo_namespace: "argo".to_owned(),
-        service_account: "buildkit-workflow".to_owned(),
-        controller: "workflow-controller".to_owned(),
-        agent_namespace: "buildkit-agent".to_owned(),
-        in_cluster: false,
-        application: None,
-    }
-}
-
 /// A namespace without label, under a controller without flag.
 fn signs(version: &str) -> Signs {
     let release = version.strip_prefix('v').and_then(|v| v.split_once('.'));
@@ -51,7 +39,7 @@ fn gated(gate: Gate) -> Signs {
 }
 
 fn said(signs: &Signs, agent: Option<Agent>) -> String {
-    let found = signs.judge(&site(), &Ok(agent));
+    let found = signs.judge(&Site::example(), &Ok(agent));
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
 

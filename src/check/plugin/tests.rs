@@ -19,18 +19,6 @@ securityContext:
   capabilities: {drop: [ALL]}
 ";
 
-fn site() -> Site {
-    Site {
-        namespace: "builds".to_owned(),
-        argo_namespace: "argo".to_owned(),
-        service_account: "buildkit-workflow".to_owned(),
-        controller: "workflow-controller".to_owned(),
-        agent_namespace: "buildkit-agent".to_owned(),
-        in_cluster: false,
-        application: None,
-    }
-}
-
 fn plugin(namespace: &str, name: &str, container: &str) -> Plugin {
     let map: ConfigMap = serde_json::from_value(json!({
         "metadata": {"namespace": namespace, "name": name},
@@ -41,7 +29,7 @@ fn plugin(namespace: &str, name: &str, container: &str) -> Plugin {
 }
 
 fn said(plugins: Vec<Plugin>) -> String {
-    let found = judge(&[Ok(plugins)], &site());
+    let found = judge(&[Ok(plugins)], &Site::example());
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
@@ -112,5 +100,5 @@ fn no_plugin_or_two_are_said() {
 #[test]
 fn what_may_not_be_read_is_skipped() {
     let read = [Err(ReadError::Forbidden("list configmaps in namespace argo".to_owned())), Ok(Vec::new())];
-    insta::assert_snapshot!(judge(&read, &site())[0].to_string(), @r#"skip plugin ConfigMap: this login may not list configmaps in namespace argo; run `check` as a login that may, or grant it to this one"#);
+    insta::assert_snapshot!(judge(&read, &Site::example())[0].to_string(), @r#"skip plugin ConfigMap: this login may not list configmaps in namespace argo; run `check` as a login that may, or grant it to this one"#);
 }

@@ -18,18 +18,15 @@ pub(super) enum Watched {
 impl Agent {
     /// Flags win over the environment.
     pub(super) fn watched(&self) -> Watched {
-        let flags = ["--namespace", "-n"].into_iter().flat_map(|flag| self.container.flags(flag));
-        let given = listed(flags);
         let all = self.told.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
         if all || self.container.words().any(|word| word == "--all-namespaces") {
             return Watched::All;
         }
-        if !given.is_empty() {
-            return Watched::Only(given);
-        }
-        let listed =
-            self.told.value("ARGO_BUILDKIT_NAMESPACES").unwrap_or_default().split(',').map(str::trim);
-        Watched::Only(listed.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        let flags = listed(["--namespace", "-n"].into_iter().flat_map(|flag| self.container.flags(flag)));
+        Watched::Only(match flags.is_empty() {
+            true => listed(self.told.value("ARGO_BUILDKIT_NAMESPACES")),
+            false => flags,
+        })
     }
 
     /// Whether it watches `namespace`, and knows where buildkitd is.
