@@ -7,7 +7,6 @@ mod rights;
 mod sizes;
 mod watches;
 
-use std::path::Path;
 use std::time::Duration;
 
 use argo_buildkit::kube::{
@@ -16,8 +15,6 @@ use argo_buildkit::kube::{
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::{Value, json};
 
 use crate::support::argo::install_crds;
@@ -176,10 +173,4 @@ fn task(name: &str) -> Value {
 fn success(state: &TaskSetState, id: &str) -> TaskResult {
     let result = json!({"phase": "Succeeded", "message": format!("built {id}")});
     TaskResult { id: id.to_owned(), guard: state.tasks[id]["plugin"].clone(), result }
-}
-
-async fn client(kubeconfig: &Path) -> Client {
-    let file = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
 }

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use argo_buildkit::kube::Cluster;
 use argo_buildkit::policy::Policy;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::{Value, json};
 
 use crate::support::kube::{Identity, Kube};
@@ -16,8 +14,6 @@ use crate::support::net::{unique, until};
 
 /// The account that workflows' steps have in every namespace.
 const ACCOUNT: &str = "buildkit-executor-plugin";
-/// The agent's own namespace and account.
-const AGENT: (&str, &str) = ("buildkit-agent", "buildkit-agent");
 
 /// A namespace with an account, for which the agent may act.
 struct Tenant {
@@ -37,31 +33,23 @@ impl Tenant {
         let tenant = Self::stranger().await;
         let rule = json!({"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [ACCOUNT],
             "verbs": ["impersonate"]});
-        tenant.role("buildkit-agent", AGENT, rule).await;
+        tenant.kube.grant_in(&tenant.namespace, Identity::Shared, "buildkit-agent", json!([rule])).await;
         tenant
     }
 
-    /// Gives an account the rule in this namespace.
-    async fn role(&self, name: &str, (namespace, account): (&str, &str), rule: Value) {
-        let subject = json!({"kind": "ServiceAccount", "namespace": namespace, "name": account});
-        bind(self.kube, &self.namespace, name, subject, rule).await;
+    /// Its own account, as a RoleBinding names it.
+    fn account(&self) -> Value {
+        json!({"kind": "ServiceAccount", "namespace": self.namespace, "name": ACCOUNT})
     }
 
     /// Gives its own account the rule.
     async fn allow(&self, name: &str, rule: Value) {
-        self.role(name, (&self.namespace, ACCOUNT), rule).await;
+        self.kube.grant_to(&self.namespace, self.account(), name, json!([rule])).await;
     }
 
     /// Lets its own account read a Secret.
     async fn allow_secret(&self, secret: &str) {
         self.allow(secret, secret_rule(secret)).await;
-    }
-
-    async fn secret(&self, name: &str, values: Value) {
-        let metadata = json!({"name": name, "namespace": self.namespace});
-        let secret =
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values});
-        self.kube.apply(secret).await;
     }
 }
 
@@ -69,36 +57,9 @@ fn secret_rule(secret: &str) -> Value {
     json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]})
 }
 
-/// A Role with one rule, and who has it.
-async fn bind(kube: &Kube, namespace: &str, name: &str, subject: Value, rule: Value) {
-    let (group, metadata) = ("rbac.authorization.k8s.io", json!({"name": name, "namespace": namespace}));
-    let version = format!("{group}/v1");
-    let role = json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": [rule]});
-    kube.apply(role).await;
-    let role = json!({"apiGroup": group, "kind": "Role", "name": name});
-    let binding = json!({"apiVersion": version, "kind": "RoleBinding", "metadata": metadata, "roleRef": role,
-        "subjects": [subject]});
-    kube.apply(binding).await;
-}
-
-/// The cluster as the agent sees it, with a token of its account.
+/// The cluster as the agent sees it.
 async fn agent() -> Cluster {
-    let kube = Kube::shared().await;
-    let (namespace, account) = AGENT;
-    kube.namespace(namespace).await;
-    let metadata = json!({"name": account, "namespace": namespace});
-    kube.apply(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await;
-    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
-    let asked =
-        json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
-    let request = http::Request::post(path).header("content-type", "application/json");
-    let request = request.body(asked.to_string().into_bytes()).unwrap();
-    let answer: Value = kube.client(Identity::Admin).await.request(request).await.unwrap();
-    let mut config = Kubeconfig::read_from(kube.kubeconfig(Identity::Admin)).unwrap();
-    let user = config.auth_infos[0].auth_info.as_mut().unwrap();
-    user.token = Some(answer["status"]["token"].as_str().unwrap().into());
-    let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-    Cluster::from(Client::try_from(config).unwrap())
+    Cluster::from(Kube::shared().await.client(Identity::Shared).await)
 }
 
 /// What `asked` gives, once roles are in force.

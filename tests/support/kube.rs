@@ -21,6 +21,8 @@ use super::process::{self, Process};
 /// The namespace of workflows, agents and their Secrets.
 pub(crate) const BUILDS: &str = "builds";
 
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 /// Who calls the API server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Identity {
@@ -213,15 +215,19 @@ impl Kube {
 
     /// The same for any user.
     pub(crate) async fn grant_user(&self, namespace: &str, user: &str, name: &str, rules: Value) {
+        let subject = json!({"apiGroup": RBAC, "kind": "User", "name": user});
+        self.grant_to(namespace, subject, name, rules).await;
+    }
+
+    /// The same for any subject of a RoleBinding.
+    pub(crate) async fn grant_to(&self, namespace: &str, subject: Value, name: &str, rules: Value) {
         let metadata = json!({"name": name, "namespace": namespace});
-        let rbac = "rbac.authorization.k8s.io";
-        let version = format!("{rbac}/v1");
+        let version = format!("{RBAC}/v1");
         self.apply(json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules}))
             .await;
         self.apply(json!({
             "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
-            "subjects": [{"apiGroup": rbac, "kind": "User", "name": user}],
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": name}, "subjects": [subject],
         }))
         .await;
     }
@@ -240,7 +246,8 @@ impl Kube {
     }
 }
 
-async fn client(kubeconfig: &Path) -> Client {
+/// A client as a kubeconfig says.
+pub(crate) async fn client(kubeconfig: &Path) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();

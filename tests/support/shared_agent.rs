@@ -16,6 +16,10 @@ use super::shop::Shop;
 /// The ServiceAccount of a namespace with whose rights its steps act.
 const ACCOUNT: &str = "buildkit-executor-plugin";
 
+/// What a namespace gives the agent, and what its own one does.
+const RIGHTS: &str = include_str!("../../deploy/components/agent-rights/role.yaml");
+const OWN_RIGHTS: &str = include_str!("../../deploy/base/agent/account.yaml");
+
 /// A namespace with a controller, whose workflows a shared agent may serve.
 pub(crate) struct Tenant {
     pub(crate) argo: Argo,
@@ -28,14 +32,7 @@ impl Tenant {
         let namespace = unique(&format!("team-{}", std::process::id()));
         let argo = Argo::shared().await.within(&namespace).await;
         let kube = Kube::shared().await;
-        let argoproj = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["argoproj.io"], "resources": [resource], "verbs": verbs});
-        let rules = json!([
-            argoproj("workflowtasksets", &["list", "watch"]),
-            argoproj("workflowtasksets/status", &["patch"]),
-            argoproj("workflows", &["get", "list", "watch"]),
-            {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [ACCOUNT], "verbs": ["impersonate"]},
-        ]);
-        kube.grant_in(&namespace, Identity::Shared, "buildkit-agent", rules).await;
+        kube.apply_yaml(&RIGHTS.replace("namespace: builds", &format!("namespace: {namespace}"))).await;
         Self { argo, namespace }
     }
 
@@ -72,9 +69,7 @@ impl AgentSetup {
     pub(crate) async fn new(buildkit: &str, tenants: &[&Tenant]) -> Self {
         let (kube, root) = (Kube::shared().await, process::directory("agent-"));
         let (home, lease) = (&tenants[0].namespace, unique("lease"));
-        let verbs = ["get", "create", "update", "list", "watch"];
-        let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]);
-        kube.grant_in(home, Identity::Shared, "lease", rules).await;
+        kube.grant_in(home, Identity::Shared, "lease", lease_rules()).await;
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.namespace.as_str()).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command
@@ -124,6 +119,16 @@ impl AgentSetup {
         });
         SharedAgent { process: Mutex::new(process), _root: self.root, log, ops }
     }
+}
+
+/// What deploy/base/agent lets the agent do with its Lease; here with any, for each test has its own.
+fn lease_rules() -> Value {
+    let mut objects = serde_saphyr::from_multiple::<Value>(OWN_RIGHTS).unwrap();
+    let role = objects.iter_mut().find(|object| object["kind"] == "Role").unwrap();
+    for rule in role["rules"].as_array_mut().unwrap() {
+        rule.as_object_mut().unwrap().remove("resourceNames");
+    }
+    role["rules"].take()
 }
 
 /// A policy that forbids nothing.

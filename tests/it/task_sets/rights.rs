@@ -3,6 +3,7 @@
 use argo_buildkit::kube::{ReportError, TaskSetsError};
 
 use super::*;
+use crate::support::kube::client;
 use crate::support::net::until;
 
 /// The cluster as an account without any rights sees it; its name.
@@ -12,19 +13,8 @@ async fn stranger(sets: &Sets) -> (Cluster, String) {
 }
 
 async fn grant(sets: &Sets, user: &str, resource: &str, verbs: &[&str]) {
-    let rbac = "rbac.authorization.k8s.io";
-    let (version, name) = (format!("{rbac}/v1"), unique("agent"));
-    let metadata = json!({"name": name, "namespace": sets.namespace});
     let rules = json!([{"apiGroups": ["argoproj.io"], "resources": [resource], "verbs": verbs}]);
-    sets.kube
-        .apply(json!({"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules}))
-        .await;
-    let binding = json!({
-        "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
-        "subjects": [{"apiGroup": rbac, "kind": "User", "name": user}],
-    });
-    sets.kube.apply(binding).await;
+    sets.kube.grant_user(&sets.namespace, user, &unique("agent"), rules).await;
 }
 
 #[tokio::test]

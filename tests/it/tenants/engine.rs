@@ -119,7 +119,8 @@ async fn written(tokens: [&str; 2], owner: &str, prefix: &str) -> Vec<[bool; 2]>
     let engine = engine(None).await;
     let tenants = [Tenant::new().await, Tenant::new().await];
     for (tenant, token) in tenants.iter().zip(tokens) {
-        tenant.secret("git", json!({"username": owner, "token": token})).await;
+        let values = [("username", owner), ("token", token)];
+        tenant.kube.secret_in(&tenant.namespace, "git", "Opaque", &values).await;
         tenant.allow_secret("git").await;
         in_force(async || engine.secrets.get(&tenant.namespace, "git").await.ok()).await;
     }

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
-use super::{ACCOUNT, Tenant, agent, bind, in_force, secret_rule};
+use super::{ACCOUNT, Tenant, agent, in_force, secret_rule};
 use crate::support::argocd::{ARGOCD, Applications};
 use crate::support::net::unique;
 
@@ -39,14 +39,15 @@ async fn the_api_server_sees_the_account_with_the_groups_of_an_account() {
 async fn a_secret_is_read_with_the_rights_of_its_namespace_alone() {
     let (cluster, tenant, other) = (acting().await, Tenant::new().await, Tenant::stranger().await);
     for name in ["git", "theirs", "grouped"] {
-        tenant.secret(name, json!({"token": "abc"})).await;
+        tenant.kube.secret_in(&tenant.namespace, name, "Opaque", &[("token", "abc")]).await;
     }
-    other.secret("git", json!({"token": "xyz"})).await;
+    other.kube.secret_in(&other.namespace, "git", "Opaque", &[("token", "xyz")]).await;
     tenant.allow_secret("git").await;
     // The other's account may read it: it is the agent that may not act as that account.
     other.allow_secret("git").await;
     let everybody = json!({"kind": "Group", "name": format!("system:serviceaccounts:{}", tenant.namespace)});
-    bind(tenant.kube, &tenant.namespace, "grouped", everybody, secret_rule("grouped")).await;
+    let rules = json!([secret_rule("grouped")]);
+    tenant.kube.grant_to(&tenant.namespace, everybody, "grouped", rules).await;
 
     let secrets = Secrets::Cluster(cluster.clone());
     for name in ["git", "grouped"] {
@@ -104,10 +105,9 @@ async fn an_application_is_refreshed_with_the_rights_of_the_workflow_s_namespace
         (!refused.contains("acting as")).then_some(refused)
     };
     insta::assert_snapshot!(text(&in_force(acts).await, &tenant), @r#"patching the Application `APP` in namespace `argocd` is forbidden to ServiceAccount `NAMESPACE/buildkit-executor-plugin`; create that account where there is none, and grant it patch on `applications` of API group argoproj.io (a Role in that namespace with resourceNames: [APP])"#);
-    let account = json!({"kind": "ServiceAccount", "namespace": tenant.namespace, "name": ACCOUNT});
     let rule = json!({"apiGroups": ["argoproj.io"], "resources": ["applications"], "resourceNames": [name],
         "verbs": ["patch"]});
-    bind(tenant.kube, ARGOCD, &name, account, rule).await;
+    tenant.kube.grant_to(ARGOCD, tenant.account(), &name, json!([rule])).await;
     in_force(async || refresh(&tenant).await.ok()).await;
     assert_eq!(applications.refresh(&name).await.as_deref(), Some("normal"));
     let stranger = refresh(&other).await.unwrap_err().to_string();
