@@ -17,7 +17,6 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
     let seed = std::env::var("ARGO_BUILDKIT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 100_000);
-    println!("ARGO_BUILDKIT_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let (shop, tenant) = (Shop::open(PIPELINE).await, Tenant::new().await);
     tenant.secrets(&shop).await;
@@ -36,7 +35,7 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
     }
     for (number, workflow) in workflows.iter().enumerate() {
         let (phase, message) = tenant.argo.finished(workflow).await;
-        assert_eq!(phase, "Succeeded", "{number}: {message}\n{}", agent.log());
+        assert_eq!(phase, "Succeeded", "ARGO_BUILDKIT_TEST_SEED={seed} {number}: {message}\n{}", agent.log());
         committed_once(&shop, number, &tenant.argo.nodes(workflow).await.into_values().next().unwrap()).await;
     }
 }
