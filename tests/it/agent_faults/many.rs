@@ -11,28 +11,50 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-/// The task set of a workflow `name` with one node, whose step is `step`.
-fn task_set(name: &str, step: &Value) -> DynamicObject {
-    let owner = json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": name, "uid": uuid::Uuid::new_v4().to_string(),
-    });
+const VERSION: &str = "argoproj.io/v1alpha1";
+
+/// The task set of the workflow `name` with one node, whose step is `step`.
+fn task_set(name: &str, uid: &str, step: &Value) -> Value {
+    let owner = json!({"apiVersion": VERSION, "kind": "Workflow", "name": name, "uid": uid});
     let template = json!({"name": "main", "inputs": {}, "outputs": {}, "plugin": {"buildkit": step}});
-    serde_json::from_value(json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskSet",
+    json!({
+        "apiVersion": VERSION, "kind": "WorkflowTaskSet",
         "metadata": {"name": name, "ownerReferences": [owner]}, "spec": {"tasks": {name: template}},
-    }))
-    .unwrap()
+    })
 }
 
-/// Creates `number` task sets at once; the step of each is made of its name.
+/// A workflow that is another controller's, so that ours leaves it alone.
+fn workflow(name: &str) -> Value {
+    let labels = json!({"workflows.argoproj.io/controller-instanceid": "nobody"});
+    let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]});
+    json!({"apiVersion": VERSION, "kind": "Workflow", "metadata": {"name": name, "labels": labels}, "spec": spec})
+}
+
+/// Creates `number` task sets at once, of workflows that exist; the step of each is made of its name.
 async fn create(tenant: &Tenant, number: usize, step: impl Fn(&str) -> Value) {
-    let sets = task_sets(tenant).await;
-    let (sets, step) = (&sets, &step);
+    let (kube, step) = (Kube::shared().await, &step);
+    let workflows = &kube.api(VERSION, "Workflow", &tenant.namespace).await;
+    let sets = &task_sets(tenant).await;
     let create = async |number: usize| {
         let name = format!("wf-{number}");
-        sets.create(&PostParams::default(), &task_set(&name, &step(&name))).await.unwrap();
+        let owner = post(workflows, workflow(&name)).await;
+        post(sets, task_set(&name, &owner.metadata.uid.unwrap(), &step(&name))).await;
     };
     stream::iter(0..number).for_each_concurrent(32, create).await;
+}
+
+/// The same without their workflows, for those that never come to ask for them.
+async fn create_sets(tenant: &Tenant, number: usize, step: impl Fn(&str) -> Value) {
+    let (sets, step) = (&task_sets(tenant).await, &step);
+    let create = async |number: usize| {
+        let name = format!("wf-{number}");
+        post(sets, task_set(&name, &uuid::Uuid::new_v4().to_string(), &step(&name))).await;
+    };
+    stream::iter(0..number).for_each_concurrent(32, create).await;
+}
+
+async fn post(api: &Api<DynamicObject>, object: Value) -> DynamicObject {
+    api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
 }
 
 /// The phases that were reported in the tenant's task sets.
@@ -106,15 +128,16 @@ async fn answer(State(server): State<Arc<Server>>, uri: axum::http::Uri) -> Stat
     StatusCode::NOT_FOUND
 }
 
-/// Two namespaces, of which one has `flood` task sets and the other one, and an agent that runs so many at a time, and so
-/// many of one namespace.
-async fn flooded(flood: usize, running: usize, of_one: usize) -> (Arc<Server>, SharedAgent, Tenant) {
+/// An agent that runs so many at a time, and so many of one namespace; one of its two namespaces has `flood` task sets, of
+/// which two run, and the other none yet.
+async fn flooded(flood: usize, running: usize) -> (Arc<Server>, SharedAgent, Tenant) {
     let (server, loud, quiet) = (Server::start().await, Tenant::new().await, Tenant::new().await);
-    create(&loud, flood, |name| server.step(&loud, name)).await;
-    create(&quiet, 1, |name| server.step(&quiet, name)).await;
+    create_sets(&loud, flood, |name| server.step(&loud, name)).await;
     let setup = AgentSetup::new(shared_buildkitd().address(), &[&loud, &quiet]).await;
     let setup = setup.env("ARGO_BUILDKIT_MAX_RUNNING", &running.to_string());
-    let agent = setup.env("ARGO_BUILDKIT_MAX_RUNNING_PER_NAMESPACE", &of_one.to_string()).start();
+    let agent = setup.env("ARGO_BUILDKIT_MAX_RUNNING_PER_NAMESPACE", "2").start();
+    until_came(&server, 2, &agent).await;
+    agent.metric(&format!("argo_buildkit_jobs_queued {}", flood - 2)).await;
     (server, agent, quiet)
 }
 
@@ -126,19 +149,25 @@ async fn until_came(server: &Server, number: usize, agent: &SharedAgent) {
 
 #[tokio::test]
 async fn a_flood_leaves_room_for_others() {
-    let (server, agent, quiet) = flooded(50, 3, 2).await;
+    let (server, agent, quiet) = flooded(50, 3).await;
+    create(&quiet, 1, |name| server.step(&quiet, name)).await;
     until_came(&server, 3, &agent).await;
-    assert!(server.place(&quiet).is_some(), "{:?}", server.came());
+    assert_eq!(server.place(&quiet), Some(2), "{:?}", server.came());
 }
 
 #[tokio::test]
 async fn a_namespace_with_one_task_is_not_behind_the_thousand_of_another() {
-    let (server, agent, quiet) = flooded(1000, 2, 2).await;
+    let (server, agent, quiet) = flooded(1000, 2).await;
+    create(&quiet, 1, |name| server.step(&quiet, name)).await;
     agent.metric("argo_buildkit_jobs_queued 999").await;
     server.may.add_permits(1);
     until_came(&server, 3, &agent).await;
-    assert!(server.place(&quiet).is_some(), "{:?}", server.came());
-    server.may.add_permits(Semaphore::MAX_PERMITS / 2);
+    assert_eq!(server.place(&quiet), Some(2), "{:?}", server.came());
+    // It may have been the others' turn once, but they have not gone before it unseen.
+    let metrics = agent.ops("/metrics").await.1;
+    let queued = metrics.lines().find_map(|line| line.strip_prefix("argo_buildkit_jobs_queued "));
+    assert!(matches!(queued, Some("998" | "997")), "{queued:?} queue");
+    server.may.add_permits(2);
     let reported = async || (phases(&quiet).await == ["Failed"]).then_some(());
     until(|| format!("its report\n{}", agent.log()), PATIENCE, reported).await;
 }
