@@ -87,7 +87,7 @@ async fn the_clock_of_whoever_wrote_the_lease_decides_nothing() {
         let time = MicroTime(Timestamp::now() + SignedDuration::from_hours(hours));
         let spec = LeaseSpec {
             holder_identity: Some("gone".into()),
-            lease_duration_seconds: Some(2),
+            lease_duration_seconds: Some(SHORT.as_secs() as i32),
             lease_transitions: Some(7),
             acquire_time: Some(time.clone()),
             renew_time: Some(time),
