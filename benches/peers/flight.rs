@@ -31,13 +31,13 @@ pub(crate) fn poll_a_thousand(world: &World, table: &mut Table) {
 }
 
 /// A build that waits for its Git server for as long as it is let.
-fn step(silent: SocketAddr) -> serde_json::Value {
+pub(crate) fn step(silent: SocketAddr) -> serde_json::Value {
     let context = serde_json::json!({"repo": format!("http://{silent}/shop.git"), "revision": "main"});
     serde_json::json!({"build": {"context": context, "tags": ["registry.invalid/shop/api:1"]}})
 }
 
 /// A server that takes connections and never says a word.
-fn silent_server() -> SocketAddr {
+pub(crate) fn silent_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

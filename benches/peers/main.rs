@@ -1,8 +1,8 @@
-//! `make bench`: what a build costs beside `buildctl`, and what the sidecar costs at all.
+//! `make bench`: what a build costs beside `buildctl`, and what the sidecar and the shared agent cost at all.
 //!
 //! It asserts no number: it prints a table, with the bound beside each. docs/benchmarks.md says how to read it.
-//! Of its parts those run that are named as arguments, all without: `builds`, and `write-back`, of which `writers` is
-//! a part itself.
+//! Of its parts those run that are named as arguments, all without: `editor`, `builds`, `agent`, and `write-back`, of which
+//! `writers` is a part itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,13 +10,18 @@
     reason = "a bench prints, and stops when something broke"
 )]
 
+mod agent;
+#[expect(dead_code, reason = "the other bench needs more of the API")]
+#[path = "../chain/api.rs"]
+mod api;
 mod build;
 mod editor;
 mod flight;
 mod http;
 mod measured;
 mod sidecar;
-#[expect(dead_code, reason = "the tests need more of the servers than the bench does")]
+#[expect(dead_code, unused_imports, reason = "the tests need more of the servers than the bench does")]
+#[path = "../../tests/support/lib.rs"]
 mod support;
 mod table;
 mod world;
@@ -50,6 +55,10 @@ fn main() {
     }
     if wanted("write-back") || wanted("writers") {
         write_back::a_hundred_writers(&mut table);
+    }
+    // The last: its API server runs to the end.
+    if wanted("agent") {
+        agent::measure(&mut table);
     }
     println!("{table}");
 }
