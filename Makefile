@@ -28,7 +28,7 @@ bench-chain: ## from a Workflow to the commit, beside pods and Tekton, on that c
 	tests/cluster/down
 	tests/cluster/up
 	tests/cluster/bench-up
-	tests/cluster/run cargo bench --locked --offline --bench chain -- $(ONLY)
+	ARGO_BUILDKIT_E2E_MODE=agent tests/cluster/run cargo bench --locked --offline --bench chain -- $(ONLY)
 	tests/cluster/down
 
 cluster: ## a single-node Kubernetes with Argo Workflows, Argo CD and Gitea on this machine

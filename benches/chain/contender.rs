@@ -12,6 +12,9 @@ use crate::shop::Shop;
 pub(crate) enum Contender {
     OneNode,
     TwoNodes,
+    /// The first two again, with the shared agent in place of a sidecar.
+    AgentOneNode,
+    AgentTwoNodes,
     ThreePods,
     Tekton,
 }
@@ -19,14 +22,25 @@ pub(crate) enum Contender {
 impl Contender {
     /// Those who run under `settings`: Tekton heeds none of Argo's.
     pub(crate) fn under(settings: Settings) -> Vec<Self> {
-        let mut all = vec![Self::OneNode, Self::TwoNodes, Self::ThreePods];
+        let ours = [Self::OneNode, Self::TwoNodes, Self::AgentOneNode, Self::AgentTwoNodes];
+        let mut all = [&ours[..], &[Self::ThreePods]].concat();
         all.extend((settings == Settings::Ours).then_some(Self::Tekton));
         all
     }
 
     /// Whether it is the product.
     pub(crate) fn is_ours(self) -> bool {
+        self.has_sidecar() || self.has_agent()
+    }
+
+    /// Whether a sidecar does its steps.
+    pub(crate) fn has_sidecar(self) -> bool {
         matches!(self, Self::OneNode | Self::TwoNodes)
+    }
+
+    /// Whether the shared agent does its steps.
+    pub(crate) fn has_agent(self) -> bool {
+        matches!(self, Self::AgentOneNode | Self::AgentTwoNodes)
     }
 
     /// Where its runs are.
@@ -61,8 +75,8 @@ impl Contender {
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         match self {
-            Self::OneNode => workflow("ci-cd-buildkit-deploy", &parameters),
-            Self::TwoNodes => workflow("ci-cd-buildkit-deploy-two-nodes", &parameters),
+            Self::OneNode | Self::AgentOneNode => workflow("ci-cd-buildkit-deploy", &parameters),
+            Self::TwoNodes | Self::AgentTwoNodes => workflow("ci-cd-buildkit-deploy-two-nodes", &parameters),
             Self::ThreePods => workflow("three-pods", &parameters),
             Self::Tekton => json!({
                 "apiVersion": "tekton.dev/v1",
@@ -105,6 +119,8 @@ impl fmt::Display for Contender {
         f.pad(match self {
             Self::OneNode => "one node",
             Self::TwoNodes => "two nodes",
+            Self::AgentOneNode => "one node, shared agent",
+            Self::AgentTwoNodes => "two nodes, shared agent",
             Self::ThreePods => "three pods",
             Self::Tekton => "Tekton, two tasks",
         })

@@ -25,6 +25,7 @@ mod mode;
 mod peers;
 mod report;
 mod settings;
+mod shared_agent;
 mod shop;
 mod stages;
 #[expect(dead_code, unused_imports, reason = "the tests need more of the servers than the bench does")]
@@ -66,8 +67,12 @@ async fn main() {
 /// All in turns, one at a time.
 async fn measure(settings: Settings, runs: usize, shop: &Shop, report: &mut Report) {
     settings.apply();
+    let mut served = None;
     for number in 0..=runs {
         for contender in Contender::under(settings) {
+            if served.replace(contender.has_agent()) != Some(contender.has_agent()) {
+                shared_agent::switch(contender.has_agent());
+            }
             let timed = timed::run(contender, shop).await;
             println!("{settings} {number} {contender}: {timed}");
             if number > 0 {

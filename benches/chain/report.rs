@@ -8,6 +8,9 @@ use crate::stages::NAMES;
 use crate::table::{Table, median, quantile};
 use crate::timed::Timed;
 
+/// Who ran, and under which settings.
+type Side = (Settings, Contender);
+
 /// All runs.
 #[derive(Default)]
 pub(crate) struct Report(Vec<(Settings, Contender, Timed)>);
@@ -49,23 +52,27 @@ impl Report {
     fn ratios(&self) -> Table {
         let mut table = Table::default();
         for settings in [Settings::Ours, Settings::Defaults] {
-            for (peer, peers, goal) in
-                [(Contender::Tekton, Settings::Ours, 0.5), (Contender::ThreePods, settings, 0.25)]
-            {
-                self.ratio(&mut table, settings, (peers, peer), goal);
-            }
+            let (tekton, pods) = ((Settings::Ours, Contender::Tekton), (settings, Contender::ThreePods));
+            let sidecar = (settings, Contender::OneNode);
+            let agent = (settings, Contender::AgentOneNode);
+            self.ratio(&mut table, "commit", (sidecar, tekton), 0.5);
+            self.ratio(&mut table, "commit", (sidecar, pods), 0.25);
+            self.ratio(&mut table, "commit", (agent, tekton), 0.15);
+            self.ratio(&mut table, "end", (agent, tekton), 0.25);
         }
         table
     }
 
-    fn ratio(&self, table: &mut Table, settings: Settings, peer: (Settings, Contender), goal: f64) {
-        let (ours, peers) = (self.of(settings, Contender::OneNode), self.of(peer.0, peer.1));
-        if ours.is_empty() || peers.is_empty() {
-            return;
+    fn ratio(&self, table: &mut Table, to: &str, (ours, peer): (Side, Side), goal: f64) {
+        let time = if to == "end" { end } else { commit };
+        let middle = |side: Side| {
+            let times: Vec<_> = self.of(side.0, side.1).into_iter().map(time).collect();
+            (!times.is_empty()).then(|| median(&times))
+        };
+        if let (Some(our), Some(peers)) = (middle(ours), middle(peer)) {
+            let what = format!("to the {to}, settings {}: {} beside {}", ours.0, ours.1, peer.1);
+            table.beside(&what, "s", our, peers, goal);
         }
-        let middle = |runs: &[&Timed]| median(&runs.iter().map(|run| commit(run)).collect::<Vec<_>>());
-        let what = format!("to the commit, settings {settings}: one node beside {}", peer.1);
-        table.beside(&what, "s", middle(&ours), middle(&peers), goal);
     }
 
     fn stages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +82,7 @@ impl Report {
             NAMES.join(" | "),
             "|---".repeat(NAMES.len())
         )?;
-        for (settings, contender) in self.rows().into_iter().filter(|row| row.1.is_ours()) {
+        for (settings, contender) in self.rows().into_iter().filter(|row| row.1.has_sidecar()) {
             let runs = self.of(settings, contender);
             let stage = |n: usize| {
                 let times: Vec<_> = runs.iter().filter_map(|run| Some(run.stages.as_ref()?.0[n])).collect();

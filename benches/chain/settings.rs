@@ -7,7 +7,7 @@ use crate::cluster::kubectl;
 /// Under which settings workflows run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settings {
-    /// Those of `deploy/components/argo-settings`.
+    /// Those of `deploy/components/argo-settings`, and what the shared agent's docs recommend beside them.
     Ours,
     /// Argo's own: nothing set but that plugins are allowed.
     Defaults,
@@ -26,11 +26,15 @@ impl Settings {
             "ARGO_AGENT_PATCH_RATE-",
             "ARGO_AGENT_CPU_LIMIT-",
             "INFORMER_WRITE_BACK-",
+            "ARGO_QPS-",
+            "ARGO_BURST-",
         ];
         kubectl(&[&["set", "env"], &controller[..], &unset].concat());
         if self == Self::Ours {
-            let file = ["--patch-file", "deploy/components/argo-settings/controller.yaml"];
-            kubectl(&[&["patch"], &controller[..], &file].concat());
+            for component in ["argo-settings", "agent"] {
+                let file = format!("--patch-file=deploy/components/{component}/controller.yaml");
+                kubectl(&[&["patch"], &controller[..], &[&file]].concat());
+            }
         }
         kubectl(&[&["rollout", "status", "--timeout=5m"], &controller[..]].concat());
     }

@@ -21,7 +21,7 @@ pub(crate) struct Timed {
     pub(crate) commit: Duration,
     /// Until the API server said that it had ended.
     pub(crate) end: Duration,
-    /// Where the time went, of ours.
+    /// Where the time went, with a sidecar.
     pub(crate) stages: Option<Stages>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(contender: Contender, shop: &Shop) -> Timed {
     kubectl(&["delete", "-n", contender.namespace(), contender.resource(), &name]);
     let log = log.await.unwrap();
     let marks = Marks { began, wall, commit, end, name: &name };
-    let stages = contender.is_ours().then(|| Stages::of(&marks, &pods.seen, &log));
+    let stages = contender.has_sidecar().then(|| Stages::of(&marks, &pods.seen, &log));
     settle(contender);
     Timed { commit: commit - began, end: end - began, stages }
 }
@@ -62,7 +62,7 @@ async fn until<T>(probe: impl Fn() -> Option<T>, name: &str) -> T {
 
 /// The sidecar's whole log. It goes with the agent's pod, so it is followed from its start.
 async fn sidecar_log(client: Client, contender: Contender, pods: Seen) -> String {
-    if !contender.is_ours() {
+    if !contender.has_sidecar() {
         return String::new();
     }
     let (_, pod) = until(|| pods.first(sidecar_runs), "the agent").await;
