@@ -54,7 +54,8 @@ impl Gated {
 
     /// Waits for the end, which is one image and one commit, of that image.
     async fn is_done_once(&self, workflow: &str, agent: &SharedAgent) {
-        let (phase, message) = self.tenant.argo.finished(workflow).await;
+        let ended = tokio::time::timeout(PATIENCE, self.tenant.argo.finished(workflow)).await;
+        let (phase, message) = ended.unwrap_or_else(|_| panic!("{workflow} goes on\n{}", agent.log()));
         assert_eq!(phase, "Succeeded", "{message}\n{}", agent.log());
         let node = self.tenant.argo.nodes(workflow).await.into_values().next().unwrap();
         let (digest, gitops) = (&node.outputs["digest"], &self.shop.gitops);

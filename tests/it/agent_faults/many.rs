@@ -162,8 +162,13 @@ async fn a_namespace_with_one_task_is_not_behind_the_thousand_of_another() {
     agent.metric("argo_buildkit_jobs_queued 999").await;
     server.may.add_permits(1);
     until_came(&server, 3, &agent).await;
-    assert_eq!(server.place(&quiet), Some(2), "{:?}", server.came());
-    // It may have been the others' turn once, but they have not gone before it unseen.
+    // It may be the others' turn once, for they have waited longer.
+    if server.place(&quiet).is_none() {
+        server.may.add_permits(1);
+        until_came(&server, 4, &agent).await;
+    }
+    assert!(server.place(&quiet).is_some(), "{:?}", server.came());
+    // Nor have others gone before it unseen: the flood has no workflows, and may end before it asks.
     let metrics = agent.ops("/metrics").await.1;
     let queued = metrics.lines().find_map(|line| line.strip_prefix("argo_buildkit_jobs_queued "));
     assert!(matches!(queued, Some("998" | "997")), "{queued:?} queue");
