@@ -65,7 +65,7 @@ fn argos_controller_and_its_config_map_are_set_where_they_are_at_hand() {
     let objects = site.objects();
     let controller = &object(&objects, "Deployment", "workflow-controller")["spec"]["template"]["spec"];
     let env = controller["containers"][0]["env"].as_array().unwrap();
-    for (name, value) in [("ARGO_QPS", "200"), ("ARGO_BURST", "400")] {
+    for (name, value) in [("ARGO_QPS", "200"), ("ARGO_BURST", "400"), ("DEFAULT_REQUEUE_TIME", "200ms")] {
         assert!(env.contains(&json!({"name": name, "value": value})), "{name} in {env:?}");
     }
     let map = object(&objects, "ConfigMap", "workflow-controller-configmap");
