@@ -47,7 +47,7 @@ impl Desk {
         self.deadlines = going.filter_map(|(id, task)| deadlines::first(&workflow, id, task.limit)).collect();
     }
 
-    /// WorkflowWatch every job. Nobody waits for them, and a report would be found by a later `argo retry`.
+    /// Stops every job. Nobody waits for them, and a report would be found by a later `argo retry`.
     fn drop_all(&mut self, why: &str) {
         let name = &self.workflow.name;
         for task in self.tasks.values_mut().filter(|task| task.is_open()) {
@@ -58,7 +58,7 @@ impl Desk {
         }
     }
 
-    /// WorkflowWatch the jobs that are no part of an exit handler. Their ends are reported: our last word was that they run, and Argo
+    /// Stops the jobs that are no part of an exit handler. Their ends are reported: our last word was that they run, and Argo
     /// goes by it.
     fn withdraw_stopped(&self, workflow: &WorkflowState) {
         let name = &self.workflow.name;
@@ -72,7 +72,7 @@ impl Desk {
         }
     }
 
-    /// WorkflowWatch the jobs whose time is up.
+    /// Stops the jobs whose time is up.
     pub(super) fn expire(&mut self) {
         let now = Instant::now();
         for deadline in self.deadlines.extract_if(.., |deadline| deadline.at <= now) {
