@@ -33,7 +33,7 @@ const SHORT: Duration = Duration::from_millis(500);
 pub(super) struct Desk {
     agent: Arc<Agent>,
     workflow: Workflow,
-    seen: watch::Receiver<TaskSetState>,
+    seen: watch::Receiver<Arc<TaskSetState>>,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
     /// By node id.
@@ -50,7 +50,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(
         agent: Arc<Agent>,
-        seen: watch::Receiver<TaskSetState>,
+        seen: watch::Receiver<Arc<TaskSetState>>,
         leadership: watch::Receiver<Leadership>,
         stop: CancellationToken,
     ) -> Self {
@@ -107,7 +107,7 @@ impl Desk {
 
     /// Takes in what the set says now: what has left is forgotten, what is new is begun.
     fn look(&mut self) {
-        let state = self.seen.borrow_and_update().clone();
+        let state = Arc::clone(&self.seen.borrow_and_update());
         self.clerk.saw(state.form.clone());
         self.tasks.retain(|id, task| {
             state.tasks.get(id).is_some_and(|template| template.get("plugin") == Some(&task.guard))

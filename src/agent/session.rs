@@ -32,7 +32,7 @@ pub(super) struct Session {
 
 /// A desk at work.
 struct Open {
-    tell: watch::Sender<TaskSetState>,
+    tell: watch::Sender<Arc<TaskSetState>>,
     task: AbortOnDropHandle<()>,
 }
 
@@ -112,7 +112,7 @@ impl Session {
             return self.gone(&state.id);
         }
         match self.desks.get(&state.id) {
-            Some(open) if !open.task.is_finished() => drop(open.tell.send_replace(state)),
+            Some(open) if !open.task.is_finished() => drop(open.tell.send_replace(Arc::new(state))),
             _ if state.tasks.is_empty() || self.stop.is_cancelled() => {}
             Some(_) => {
                 error!(workflow.name = %state.id.name, "argo-buildkit has a bug: the desk of `{}` is gone; opening another", state.id.name);
@@ -129,7 +129,7 @@ impl Session {
                 Duration::try_from(jiff::Timestamp::now().duration_since(created)).unwrap_or_default(),
             );
         }
-        let (tell, seen) = watch::channel(state);
+        let (tell, seen) = watch::channel(Arc::new(state));
         let desk = Desk::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
         let task = AbortOnDropHandle::new(self.at_work.spawn(desk.run()));
         self.desks.insert(id, Open { tell, task });

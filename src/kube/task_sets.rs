@@ -12,7 +12,7 @@ use super::report::Form;
 use super::{Cluster, NoCluster};
 use part::Watching;
 
-pub(super) use object::{TaskSetObject, completed};
+pub(super) use object::{COMPLETED, TaskSetObject, completed, owner};
 
 /// Whose WorkflowTaskSets are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]

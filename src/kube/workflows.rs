@@ -6,6 +6,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
+use super::task_sets::COMPLETED;
 use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
 
@@ -132,7 +133,7 @@ impl Workflows {
     /// Those that have not been told to end, and whose label `key` is `value`.
     pub async fn unfinished(&self, key: &str, value: &str) -> Result<Vec<Workflow>, WorkflowsError> {
         let failed = |error| self.failed(error, "listing workflows".to_owned());
-        let chosen = format!("{key}={value},workflows.argoproj.io/completed!=true");
+        let chosen = format!("{key}={value},{COMPLETED}!=true");
         let list = self.api.list(&ListParams::default().labels(&chosen)).await.map_err(failed)?;
         Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
     }

@@ -93,8 +93,7 @@ impl Desk {
                 self.follow(id.to_owned(), round, state, |state| matches!(state, JobState::Done(_)));
             }
             Change::Ended(ending) => self.ended(id, &ending),
-            Change::Lost => self.again(id),
-            Change::Asked(true) => self.again(id),
+            Change::Lost | Change::Asked(true) => self.again(id),
             Change::Asked(false) => {}
         }
     }

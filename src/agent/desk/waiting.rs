@@ -5,7 +5,6 @@ use tracing::debug;
 use crate::agent::Agent;
 use crate::argo::NodePhase;
 use crate::engine::Workflow;
-use crate::kube::{Shutdown, WorkflowState};
 
 /// Whether it does; nothing where that cannot be known.
 pub(super) async fn waits(agent: &Agent, workflow: &Workflow, node: &str) -> Option<bool> {
@@ -14,7 +13,7 @@ pub(super) async fn waits(agent: &Agent, workflow: &Workflow, node: &str) -> Opt
     let Some(found) = found.filter(|found| found.uid.as_ref() == Some(&workflow.uid)) else {
         return Some(false);
     };
-    let goes_on = !found.ended && !is_stopped(&found, node);
+    let goes_on = !found.ended && !found.stops(node);
     let ended = found.nodes.get(node).is_some_and(|place| NodePhase::is_end(&place.phase));
     Some(goes_on && !ended)
 }
@@ -22,12 +21,4 @@ pub(super) async fn waits(agent: &Agent, workflow: &Workflow, node: &str) -> Opt
 /// Whether it has stopped waiting while the node queued; not where that cannot be known.
 pub(super) async fn left(agent: &Agent, workflow: &Workflow, node: &str) -> bool {
     waits(agent, workflow, node).await == Some(false)
-}
-
-fn is_stopped(workflow: &WorkflowState, node: &str) -> bool {
-    match workflow.shutdown {
-        Some(Shutdown::Terminate) => true,
-        Some(Shutdown::Stop) => workflow.is_exit_handler(node) == Some(false),
-        Some(Shutdown::Other) | None => false,
-    }
 }

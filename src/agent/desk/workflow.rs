@@ -63,7 +63,7 @@ impl Desk {
     fn withdraw_stopped(&self, workflow: &WorkflowState) {
         let name = &self.workflow.name;
         for (id, task) in &self.tasks {
-            let Some(hold) = task.hold().filter(|_| workflow.is_exit_handler(id) == Some(false)) else {
+            let Some(hold) = task.hold().filter(|_| workflow.stops(id)) else {
                 continue;
             };
             if self.agent.jobs.withdraw(hold.key()) {

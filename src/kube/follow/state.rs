@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{Object, ObjectMeta};
+use kube::api::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Set on a WorkflowTaskSet when its workflow has ended. Tasks may be left behind: nobody waits for them.
-const COMPLETED: &str = "workflows.argoproj.io/completed";
+use crate::kube::task_sets::{completed, owner};
 
 /// What a WorkflowTaskSet says at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,14 +93,8 @@ pub(super) struct Status {
 
 impl From<Read<TaskSetSpec>> for TaskSet {
     fn from(object: Read<TaskSetSpec>) -> Self {
-        let ObjectMeta { owner_references, labels, .. } = object.metadata;
-        let owner = owner_references.into_iter().flatten().find(|owner| owner.kind == "Workflow");
-        let completed = labels.unwrap_or_default().remove(COMPLETED);
-        Self {
-            workflow: owner.map(|owner| owner.uid),
-            completed: completed.is_some_and(|value| value == "true"),
-            tasks: object.spec.tasks,
-        }
+        let Read { metadata, spec, .. } = object;
+        Self { workflow: owner(&metadata), completed: completed(&metadata), tasks: spec.tasks }
     }
 }
 
@@ -125,6 +118,15 @@ impl From<Read<WorkflowSpec>> for WorkflowState {
 }
 
 impl WorkflowState {
+    /// Whether the node `id` is to end because the workflow is: an exit handler outlives a stop, and so does what may be one.
+    pub fn stops(&self, id: &str) -> bool {
+        match self.shutdown {
+            Some(Shutdown::Terminate) => true,
+            Some(Shutdown::Stop) => self.is_exit_handler(id) == Some(false),
+            Some(Shutdown::Other) | None => false,
+        }
+    }
+
     /// Whether the node `id` is an exit handler, or a part of one; nothing where that cannot be told.
     pub fn is_exit_handler(&self, id: &str) -> Option<bool> {
         let mut node = self.nodes.get(id)?;

@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::TryStreamExt;
 use kube::api::{WatchEvent, WatchParams};
 use tokio::sync::watch;
@@ -14,6 +13,7 @@ use tracing::{debug, warn};
 use super::place::Place;
 use super::problem::Problem;
 use super::record;
+use crate::kube::pauses;
 
 /// The shortest and the longest pause before a watch that ended is begun again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -26,7 +26,7 @@ const TOO_LONG: Duration = Duration::from_secs(300);
 
 /// Tells `news` whose the lease is whenever somebody wrote it, for ever.
 pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> Infallible {
-    let (mut pauses, mut told) = (pauses(), false);
+    let (mut growing, mut told) = (pauses(PAUSE.0, PAUSE.1), false);
     loop {
         let begun = Instant::now();
         match timeout(TOO_LONG, watch(&place, &news)).await {
@@ -37,15 +37,10 @@ pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> I
             Ok(Ok(())) | Err(_) => {}
         }
         if begun.elapsed() > TOO_LONG / 10 {
-            pauses = self::pauses();
+            growing = pauses(PAUSE.0, PAUSE.1);
         }
-        tokio::time::sleep(pauses.next().unwrap_or(PAUSE.1)).await;
+        tokio::time::sleep(growing.next().unwrap_or(PAUSE.1)).await;
     }
-}
-
-fn pauses() -> ExponentialBackoff {
-    let builder = ExponentialBuilder::default().with_min_delay(PAUSE.0).with_max_delay(PAUSE.1);
-    builder.with_jitter().without_max_times().build()
 }
 
 /// One watch, which begins with the lease as it is.

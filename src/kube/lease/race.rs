@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::sight::Sight;
 use super::standing::Standing;
 use super::{Candidate, Leadership, lookout, record};
-use crate::kube::Cluster;
+use crate::kube::{Cluster, pauses};
 
 /// How often a write that somebody else's overtook is tried again at once.
 const TRIES: usize = 3;
@@ -168,9 +168,7 @@ impl Race {
     }
 
     fn pauses(&self) -> ExponentialBackoff {
-        let longest = self.candidate.duration.max(self.pace());
-        let builder = ExponentialBuilder::default().with_min_delay(self.pace()).with_max_delay(longest);
-        builder.with_jitter().without_max_times().build()
+        pauses(self.pace(), self.candidate.duration.max(self.pace()))
     }
 
     /// Two renewals fit into the time for which we lead.

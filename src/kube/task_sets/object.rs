@@ -13,7 +13,7 @@ use super::{TaskSetId, TaskSetState};
 use crate::kube::report::Form;
 
 /// `"true"` when the workflow has ended. Tasks may be left behind: nobody waits for them.
-pub(super) const COMPLETED: &str = "workflows.argoproj.io/completed";
+pub(in crate::kube) const COMPLETED: &str = "workflows.argoproj.io/completed";
 
 /// What stands for a plugin's body that is nested deeper than a parser's stack should be.
 const TOO_DEEP: &str = "nested too deeply to be read";
@@ -47,6 +47,12 @@ pub(in crate::kube) fn completed(metadata: &ObjectMeta) -> bool {
     metadata.labels.as_ref().and_then(|labels| labels.get(COMPLETED)).is_some_and(|value| value == "true")
 }
 
+/// The uid of the workflow that owns it.
+pub(in crate::kube) fn owner(metadata: &ObjectMeta) -> Option<String> {
+    let mut owners = metadata.owner_references.iter().flatten();
+    owners.find(|owner| owner.kind == "Workflow").map(|owner| owner.uid.clone())
+}
+
 impl TaskSetId {
     pub(super) fn of(metadata: &ObjectMeta) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -64,10 +70,9 @@ impl TaskSetState {
         let nodes = object.status.and_then(|status| status.nodes).unwrap_or_default();
         let ours = nodes.into_iter().filter(|(id, _)| tasks.contains_key(id));
         let phases = ours.filter_map(|(id, node)| Some((id, node.phase?))).collect();
-        let owner = object.metadata.owner_references.into_iter().flatten().find(|o| o.kind == "Workflow");
         Self {
             id,
-            workflow: owner.map(|owner| owner.uid).unwrap_or_default(),
+            workflow: owner(&object.metadata).unwrap_or_default(),
             created: object.metadata.creation_timestamp.map(|time| time.0),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
             completed,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
 use super::object::{COMPLETED, TaskSetObject};
 use super::{Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
-use crate::kube::{Cluster, argo};
+use crate::kube::{Cluster, argo, pauses};
 use crate::outcome::chain;
 
 /// The controller whose it is, where there are several.
@@ -22,12 +22,8 @@ const WATCH: u32 = 60;
 /// A list, or one page of it, is the slowest answer that is waited for.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Jittered, and doubled from failure to failure: namespaces' watches fail together.
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(200))
-    .with_max_delay(Duration::from_secs(5))
-    .without_max_times()
-    .with_jitter();
+/// The shortest and the longest pause after a failure. Namespaces' watches fail together.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 type Events = BoxStream<'static, watcher::Result<Event<TaskSetObject>>>;
 
@@ -53,7 +49,7 @@ impl Watching {
         };
         let labels = format!("{COMPLETED}!=true,{controller}");
         let config = Config::default().labels(&labels).page_size(options.page).timeout(WATCH);
-        let (plugin, pauses) = (options.plugin, PAUSES.build());
+        let (plugin, pauses) = (options.plugin, pauses(PAUSE.0, PAUSE.1));
         Self { cluster, part, config, plugin, events: None, pause: None, pauses, listing: false }
     }
 
@@ -72,7 +68,7 @@ impl Watching {
         match &told {
             // Told before the list is asked for: it says nothing of the API server.
             Ok(TaskSetEvent::Relisting(_)) => {}
-            Ok(_) => self.pauses = PAUSES.build(),
+            Ok(_) => self.pauses = pauses(PAUSE.0, PAUSE.1),
             Err(_) => self.pause = self.pauses.next(),
         }
         told

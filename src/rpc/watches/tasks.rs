@@ -70,11 +70,8 @@ impl Tasks {
         match workflow.shutdown? {
             Shutdown::Terminate => Some(Withdrawn::Terminated),
             Shutdown::Stop => {
-                let (stopped, going_on): (Vec<_>, Vec<_>) = self
-                    .tasks
-                    .iter()
-                    .flatten()
-                    .partition(|(id, _)| workflow.is_exit_handler(id) == Some(false));
+                let (stopped, going_on): (Vec<_>, Vec<_>) =
+                    self.tasks.iter().flatten().partition(|(id, _)| workflow.stops(id));
                 let going_on: BTreeSet<_> = going_on.into_iter().map(|(_, key)| key).collect();
                 let keys = stopped.into_iter().map(|(_, key)| key).filter(|key| !going_on.contains(key));
                 let keys: BTreeSet<_> = keys.cloned().collect();
