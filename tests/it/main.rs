@@ -35,6 +35,7 @@ mod task_sets;
 mod templates;
 mod tenants;
 mod tls_secret;
+mod trust;
 mod update_manifest;
 mod write_back;
 mod writers;

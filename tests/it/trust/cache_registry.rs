@@ -1,0 +1,1 @@
+//! A build step cannot write another's cache.

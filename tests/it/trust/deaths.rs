@@ -1,0 +1,1 @@
+//! A job that killed the process is not begun for ever.

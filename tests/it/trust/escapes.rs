@@ -1,0 +1,1 @@
+//! Foreign text reaches logs, messages and terminals as plain text.

@@ -1,0 +1,1 @@
+//! Only what Argo itself sets opens the gate.

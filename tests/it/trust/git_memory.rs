@@ -1,0 +1,1 @@
+//! What a Git server sends is bounded before it is kept.

@@ -1,0 +1,1 @@
+//! A list of namespaces in which one stands twice.

@@ -1,0 +1,1 @@
+//! The order of commits does not depend on how a URL is spelt.

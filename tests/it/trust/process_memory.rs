@@ -1,0 +1,1 @@
+//! What builds and callers fill is bounded for the whole process.

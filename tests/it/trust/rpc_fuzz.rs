@@ -1,0 +1,1 @@
+//! Whatever is sent to the RPC, the process lives and answers.

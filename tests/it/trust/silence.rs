@@ -1,0 +1,1 @@
+//! A server that falls silent keeps its own writer waiting, and nobody else.

@@ -1,0 +1,1 @@
+//! The install uses a token that reads sources and another that writes the GitOps repository.
