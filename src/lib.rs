@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
 //! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
+//! | [`listen`] | a port of ours: HTTP/1, with a limit on what a caller may hold open |
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs the tasks that are ours, reports by guarded patches |
 //! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
@@ -46,6 +47,7 @@ pub mod forge;
 pub mod git;
 pub mod jobs;
 pub mod kube;
+pub mod listen;
 pub mod manifest;
 pub mod metrics;
 pub mod oci;

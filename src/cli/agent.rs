@@ -9,10 +9,10 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::serve::listen;
 use crate::agent::{Agent, Means};
 use crate::config::{self, Neighbours};
 use crate::jobs::JobTable;
+use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::rpc::{self, Ops};
 use crate::shutdown;

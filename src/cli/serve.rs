@@ -1,18 +1,16 @@
 //! `argo-buildkit serve`: the sidecar.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Neighbours, Serve};
 use crate::jobs::JobTable;
+use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::rpc::{self, BearerToken, Door, Ops, Watches};
 use crate::shutdown;
@@ -60,23 +58,4 @@ impl Command {
         }
         Ok(Some(BearerToken::read(&self.serve.token_file)?))
     }
-}
-
-/// Serves `router` at `address` until `stop`. The port is open when this returns.
-pub(super) async fn listen(
-    what: &'static str,
-    address: SocketAddr,
-    router: Router,
-    stop: &CancellationToken,
-) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listening for {what} on {address}"))?;
-    let address = listener.local_addr()?;
-    info!(%address, "listening for {what} on {address}");
-    let stopped = stop.clone().cancelled_owned();
-    Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-            warn!(%error, "serving {what} ended");
-        }
-    }))
 }

@@ -156,6 +156,11 @@ impl Plugin {
         format!("http://{}", self.plugin)
     }
 
+    /// `http://host:port` of the operator's endpoints.
+    pub(crate) fn ops_url(&self) -> String {
+        format!("http://{}", self.ops)
+    }
+
     /// One call, with the right token.
     pub(crate) async fn poll(&self, workflow: &Workflow, template: &Value) -> (StatusCode, Value) {
         let request = client().post(format!("{}/api/v1/template.execute", self.url())).bearer_auth(TOKEN);
@@ -233,7 +238,7 @@ impl Plugin {
 
     /// `GET` of an operator's endpoint.
     pub(crate) async fn ops(&self, path: &str) -> (StatusCode, String) {
-        let response = client().get(format!("http://{}{path}", self.ops)).send().await.unwrap();
+        let response = client().get(format!("{}{path}", self.ops_url())).send().await.unwrap();
         (response.status(), response.text().await.unwrap())
     }
 
