@@ -19,6 +19,7 @@ use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
 use crate::kube::{Cluster, Secrets};
+use crate::limits::Budget;
 use crate::metrics::Metrics;
 use crate::oci::{LazyClient, Registry};
 use crate::policy::Policy;
@@ -117,6 +118,9 @@ pub struct Log {
     pub log: Option<String>,
 }
 
+/// Bytes that the kept logs of all builds may occupy, compressed: an eighth of the shared agent's memory (deploy/base/agent).
+const KEPT_LOGS: usize = 64 << 20;
+
 impl Neighbours {
     /// The engine that works with these neighbours, and with the rights of this process.
     pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
@@ -149,7 +153,20 @@ impl Neighbours {
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
         let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
-        Ok(Engine { buildkit, git, cluster, secrets, registry, forge, argocd, metrics, argo_url, tenancy })
+        let kept_logs = Budget::new(KEPT_LOGS);
+        Ok(Engine {
+            buildkit,
+            git,
+            cluster,
+            secrets,
+            registry,
+            forge,
+            argocd,
+            metrics,
+            kept_logs,
+            argo_url,
+            tenancy,
+        })
     }
 
     fn tls(&self, secrets: &Secrets) -> Option<Tls> {

@@ -21,6 +21,7 @@ use crate::buildkit::Buildkit;
 use crate::forge::Forge;
 use crate::git::{Git, PushGate};
 use crate::kube::{Cluster, Secrets};
+use crate::limits::Budget;
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
 use crate::outcome::{Fault, Outputs, StepError, Success};
@@ -87,6 +88,8 @@ pub struct Engine {
     pub argocd: ArgoCd,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What the logs may occupy that are kept until they are in a registry.
+    pub kept_logs: Budget,
     /// Where Argo's UI is, for links to a workflow.
     pub argo_url: Option<String>,
     /// Whose work is done, and what it may name.

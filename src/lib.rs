@@ -12,7 +12,7 @@
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
 //! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
-//! [`progress`], [`duration`], [`redact`], and [`telemetry`] and [`metrics`] beside them.
+//! [`progress`], [`duration`], [`redact`], [`limits`], and [`telemetry`] and [`metrics`] beside them.
 //!
 //! | room | holds |
 //! |---|---|
@@ -47,6 +47,7 @@ pub mod forge;
 pub mod git;
 pub mod jobs;
 pub mod kube;
+pub mod limits;
 pub mod listen;
 pub mod manifest;
 pub mod metrics;

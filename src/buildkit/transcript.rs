@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 pub use spool::BuildLog;
 use spool::Spool;
 
+use crate::limits::Budget;
 use crate::redact::Redactor;
 use crate::telemetry::BUILD_TARGET;
 
@@ -42,20 +43,20 @@ impl Transcript {
         Self { redactor, caption: Some(Arc::new(caption)), spool: None }
     }
 
-    /// And kept, in a few MiB of memory: of a longer log the beginning and the end.
+    /// And kept, in a few MiB of `budget`: of a longer log the beginning and the end.
     #[must_use]
-    pub fn kept(self) -> Self {
-        Self { spool: Some(Arc::default()), ..self }
+    pub fn kept(self, budget: &Budget) -> Self {
+        Self { spool: Some(Arc::new(Mutex::new(Spool::new(budget.clone())))), ..self }
     }
 
     /// What was kept, if anything was said.
     pub fn log(&self) -> Option<BuildLog> {
-        self.spooled(|spool| std::mem::take(spool).finish()).flatten()
+        self.spooled(|spool| spool.clear().finish()).flatten()
     }
 
     /// Forgets what was kept: it will all be said again.
     pub fn rewind(&self) {
-        self.spooled(|spool| *spool = Spool::default());
+        self.spooled(|spool| drop(spool.clear()));
     }
 
     /// Says one line of our own.

@@ -9,6 +9,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::limits::{Budget, Held};
+
 /// Bytes of lines that are compressed together.
 const BLOCK: usize = 256 << 10;
 /// Compressed bytes of the beginning that are kept whatever follows.
@@ -17,7 +19,7 @@ const HEAD: usize = 1 << 20;
 const TAIL: usize = 3 << 20;
 
 /// A whole log, or the beginning and the end of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct BuildLog {
     /// The lines, as gzip.
     pub gzip: Vec<u8>,
@@ -25,10 +27,16 @@ pub struct BuildLog {
     pub size: u64,
     /// Bytes of it that are not in `gzip`.
     pub left_out: u64,
+    /// What it takes of the budget for kept logs, for as long as it is there.
+    pub held: Option<Held>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Spool {
+    /// What all kept logs of the process may occupy, compressed.
+    budget: Budget,
+    /// What the head occupies of it.
+    held: Option<Held>,
     /// Lines that are not compressed yet.
     open: Vec<u8>,
     head: Vec<u8>,
@@ -43,9 +51,29 @@ pub(super) struct Spool {
 struct Block {
     gzip: Vec<u8>,
     size: usize,
+    held: Held,
 }
 
 impl Spool {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            held: None,
+            open: Vec::new(),
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            size: 0,
+            left_out: 0,
+        }
+    }
+
+    /// As it was at first.
+    pub(super) fn clear(&mut self) -> Self {
+        let empty = Self::new(self.budget.clone());
+        std::mem::replace(self, empty)
+    }
+
     /// Takes a line without its end.
     pub(super) fn push(&mut self, line: &str) {
         self.open.extend(line.as_bytes());
@@ -57,19 +85,38 @@ impl Spool {
     }
 
     fn seal(&mut self) {
-        let block = Block { gzip: gzip(&self.open), size: self.open.len() };
+        let (gzip, size) = (gzip(&self.open), self.open.len());
         self.open.clear();
-        if self.tail.is_empty() && self.head.len() + block.gzip.len() <= HEAD {
-            self.head.extend(block.gzip);
+        let Some(held) = self.room(gzip.len()) else {
+            self.left_out += size as u64;
+            return;
+        };
+        if self.tail.is_empty() && self.left_out == 0 && self.head.len() + gzip.len() <= HEAD {
+            self.head.extend(gzip);
+            merge(&mut self.held, held);
             return;
         }
-        self.tail_bytes += block.gzip.len();
-        self.tail.push_back(block);
-        while self.tail_bytes > TAIL {
-            let Some(first) = self.tail.pop_front() else { return };
-            self.tail_bytes -= first.gzip.len();
-            self.left_out += first.size as u64;
+        self.tail_bytes += gzip.len();
+        self.tail.push_back(Block { gzip, size, held });
+        while self.tail_bytes > TAIL && self.forget_first() {}
+    }
+
+    /// Room for `bytes`, if need be that of the oldest blocks of the tail.
+    fn room(&mut self, bytes: usize) -> Option<Held> {
+        loop {
+            let held = self.budget.try_take(bytes);
+            if held.is_some() || !self.forget_first() {
+                return held;
+            }
         }
+    }
+
+    /// Leaves out the first block of the tail, if there is one.
+    fn forget_first(&mut self) -> bool {
+        let Some(first) = self.tail.pop_front() else { return false };
+        self.tail_bytes -= first.gzip.len();
+        self.left_out += first.size as u64;
+        true
     }
 
     /// The log, if there is any.
@@ -84,8 +131,18 @@ impl Spool {
         if self.left_out > 0 {
             whole.extend(gzip(mark(self.left_out).as_bytes()));
         }
-        self.tail.iter().for_each(|block| whole.extend(&block.gzip));
-        Some(BuildLog { gzip: whole, size: self.size, left_out: self.left_out })
+        for block in self.tail {
+            whole.extend(&block.gzip);
+            merge(&mut self.held, block.held);
+        }
+        Some(BuildLog { gzip: whole, size: self.size, left_out: self.left_out, held: self.held })
+    }
+}
+
+fn merge(held: &mut Option<Held>, more: Held) {
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
     }
 }
 
@@ -115,19 +172,19 @@ mod tests {
 
     #[test]
     fn a_log_is_kept_whole() {
-        let mut spool = Spool::default();
+        let mut spool = Spool::new(Budget::new(64 << 20));
         let lines = || (0..20_000).map(|n| format!("{n}: a line such as builds print"));
         lines().for_each(|line| spool.push(&line));
         let log = spool.finish().unwrap();
         let whole: String = lines().map(|line| line + "\n").collect();
         assert!(whole.len() > 2 * BLOCK && text(&log) == whole);
         assert_eq!((log.size, log.left_out), (whole.len() as u64, 0));
-        assert_eq!(Spool::default().finish(), None);
+        assert!(Spool::new(Budget::new(1 << 20)).finish().is_none());
     }
 
     #[test]
     fn a_long_log_loses_its_middle_and_says_how_much() {
-        let mut spool = Spool::default();
+        let mut spool = Spool::new(Budget::new(64 << 20));
         let mut random = fastrand::Rng::with_seed(1);
         let lines = 100_000;
         for n in 0..lines {
@@ -144,5 +201,22 @@ mod tests {
         assert_eq!((head.len() + tail.len()) as u64 + log.left_out, log.size);
         assert!(head.starts_with("0 ") && head.ends_with('\n'));
         assert!(tail.lines().last().unwrap().starts_with(&format!("{} ", lines - 1)));
+    }
+
+    #[test]
+    fn logs_of_many_builds_share_their_memory() {
+        let budget = Budget::new(2 << 20);
+        let mut spools: Vec<_> = (0..16).map(|_| Spool::new(budget.clone())).collect();
+        let mut random = fastrand::Rng::with_seed(2);
+        for n in 0..20_000 {
+            let digits: String = (0..4).map(|_| format!("{:032x}", random.u128(..))).collect();
+            spools.iter_mut().for_each(|spool| spool.push(&format!("{n} {digits}")));
+        }
+        let logs: Vec<_> = spools.into_iter().filter_map(Spool::finish).collect();
+        let kept: usize = logs.iter().map(|log| log.gzip.len()).sum();
+        assert!(kept <= 2 << 20, "{kept}");
+        assert!(logs.iter().all(|log| text(log).contains("bytes are left out here")));
+        drop(logs);
+        assert!(budget.try_take(2 << 20).is_some(), "all of it is free again");
     }
 }

@@ -2,6 +2,7 @@ use bollard_buildkit_proto::google::protobuf::Timestamp;
 use control::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
 
 use super::*;
+use crate::limits::Budget;
 
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
@@ -107,7 +108,7 @@ fn a_transcript_has_each_line_once_with_its_step_and_without_secrets() {
 
     let redactor = Redactor::default();
     redactor.remember(&"hunter22".into());
-    let transcript = Transcript::from(redactor).kept();
+    let transcript = Transcript::from(redactor).kept(&Budget::new(8 << 20));
     let mut folded = Vertices::new(transcript.clone());
     let log = |vertex: &str, msg: &str| VertexLog {
         vertex: vertex.into(),

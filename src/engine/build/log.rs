@@ -15,6 +15,7 @@ use super::super::context::Cx;
 use super::inputs::Inputs;
 use super::solve::Built;
 use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
+use crate::limits::Held;
 use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
 use crate::outcome::StepError;
 use crate::step::{Build, RegistryRef};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript {
     let (workflow, job) = (engine.tenancy.title(&cx.workflow), cx.job().map(str::to_owned));
     let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
-    if place(build).is_some() { told.kept() } else { told }
+    if place(build).is_some() { told.kept(&engine.kept_logs) } else { told }
 }
 
 /// The repository that keeps the log, where one does.
@@ -71,8 +72,8 @@ pub(super) async fn keep(
     }
     let (Some(place), Some(log)) = (place(build), transcript.log()) else { return error };
     let job = cx.job().map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
-    let artifact = artifact(log, None, inputs, cx);
-    let attaching = begin(engine, inputs, place, artifact, Some(format!("log-{job}")));
+    let kept = artifact(log, None, inputs, cx);
+    let attaching = begin(engine, inputs, place, kept, Some(format!("log-{job}")));
     let reference = attaching.reference.clone();
     if attaching.ended(cx).await.is_ok() {
         error.message.push_str(&format!("\nwhole log: argo-buildkit log {reference}"));
@@ -81,21 +82,29 @@ pub(super) async fn keep(
     error
 }
 
+/// A log on its way, and what it occupies of the memory for kept logs.
+struct Kept {
+    artifact: LogArtifact,
+    held: Option<Held>,
+}
+
 fn begin(
     engine: &Engine,
     inputs: &Inputs,
     place: &RegistryRef,
-    artifact: LogArtifact,
+    kept: Kept,
     tag: Option<String>,
 ) -> Attaching {
+    let Kept { artifact, held } = kept;
     let reference = format!("{}@{}", place.image.name(), artifact.digest());
     let (registry, auth, place) = (engine.registry.clone(), inputs.auth.clone(), place.clone());
     Attaching::begin(reference, async move {
+        let _held = held;
         registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await
     })
 }
 
-fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx) -> LogArtifact {
+fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx) -> Kept {
     let mut annotations = BTreeMap::from([
         ("org.opencontainers.image.revision", inputs.sha.clone()),
         ("argo-buildkit.workflow", format!("{}/{}", cx.workflow.namespace, cx.workflow.name)),
@@ -105,7 +114,8 @@ fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx
         annotations.insert("argo-buildkit.log.left-out", log.left_out.to_string());
     }
     let annotations = annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    LogArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations)
+    let artifact = LogArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations);
+    Kept { artifact, held: log.held }
 }
 
 /// The descriptor of what was pushed: the daemon's, or, of a build that was found again, the registry's.

@@ -9,6 +9,7 @@ use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions, PushGate};
 use argo_buildkit::kube::Secrets;
+use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
 use argo_buildkit::oci::{LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
@@ -36,6 +37,7 @@ async fn engine(policy: Option<&str>) -> Engine {
         argocd: ArgoCd::new(cluster.clone()),
         cluster,
         metrics: Arc::new(Metrics::new()),
+        kept_logs: Budget::new(1 << 20),
         argo_url: None,
         tenancy: Tenancy::shared(policy.map(|text| Policy::parse("policy.yaml", text).unwrap())),
     }
