@@ -9,14 +9,23 @@ use super::progress::{self, Progress};
 use super::transcript::Transcript;
 use crate::redact::Redactor;
 
+mod list;
 mod log;
+mod open;
 mod teller;
 
+use list::List;
 pub(super) use log::{Log, cut};
 use teller::Teller;
 
 /// More warnings than this say nothing new.
 const MAX_WARNINGS: usize = 20;
+
+/// Bytes of a vertex's name that are kept. A `RUN` of many lines has them all in its name.
+const MAX_NAME: usize = 1 << 10;
+
+/// Bytes of a vertex's error, and of a warning, that are kept.
+const MAX_TEXT: usize = 4 << 10;
 
 /// One vertex of a build, as a trace span wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +59,7 @@ impl VertexSummary {
 /// What a build has reported so far.
 #[derive(Debug, Default)]
 pub(super) struct Vertices {
-    list: Vec<VertexSummary>,
-    index: HashMap<String, usize>,
+    list: List,
     /// The running sub-step of a vertex, such as `pushing layers`.
     activity: HashMap<String, String>,
     log: Log,
@@ -92,62 +100,64 @@ impl Vertices {
 
     /// Takes a vertex's last word; gives it back if that says that it has ended.
     fn upsert(&mut self, vertex: control::Vertex) -> Option<VertexSummary> {
+        let known = self.list.find(&vertex.digest);
+        // A name is announced again with each word, and does not change.
+        let name = known.map_or_else(|| self.kept(&vertex.name, MAX_NAME), |known| known.name.clone());
         let summary = VertexSummary {
-            name: vertex.name,
-            digest: vertex.digest.clone(),
+            name,
+            digest: vertex.digest,
             cached: vertex.cached,
             started: vertex.started.map(time),
             completed: vertex.completed.map(time),
-            error: Some(vertex.error).filter(|e| !e.is_empty()),
+            error: (!vertex.error.is_empty()).then(|| self.kept(&vertex.error, MAX_TEXT)),
         };
-        self.log.teller.label(&summary);
-        let known = self.index.get(&vertex.digest).and_then(|i| self.list.get_mut(*i));
-        let (begun, ended) = news(known.as_deref(), &summary);
+        let (begun, ended) = news(known, &summary);
+        self.list.put(summary.clone());
+        if self.list.find(&summary.digest).is_some() {
+            self.log.teller.label(&summary);
+        }
         if begun {
             self.log.teller.begun(&summary);
         }
-        let ended = ended.then(|| summary.clone());
-        match known {
-            Some(known) => *known = summary,
-            None => {
-                self.index.insert(vertex.digest, self.list.len());
-                self.list.push(summary);
-            }
-        }
-        ended
+        ended.then_some(summary)
+    }
+
+    /// `text` without secrets, and then no longer than `most` bytes.
+    fn kept(&self, text: &str, most: usize) -> String {
+        let text = self.redactor().clean(text);
+        cut(&text, most).to_owned()
     }
 
     fn note_warning(&mut self, short: &[u8]) {
-        let short = String::from_utf8_lossy(short);
+        let short = self.kept(&String::from_utf8_lossy(short), MAX_TEXT);
         self.log.teller.warned(&short);
         if self.lint.len() < MAX_WARNINGS {
-            self.lint.push(short.into_owned());
+            self.lint.push(short);
         }
     }
 
     fn note_activity(&mut self, status: control::VertexStatus) {
+        let id = self.kept(&status.id, MAX_NAME);
         if status.completed.is_some() {
             if !status.id.starts_with("sha256:") {
                 self.log.teller.done(&status.vertex, &status.id);
             }
-            self.activity.retain(|vertex, id| *vertex != status.vertex || *id != status.id);
-        } else {
-            self.activity.insert(status.vertex, status.id);
+            if self.activity.get(&status.vertex).is_some_and(|now| *now == id) {
+                self.activity.remove(&status.vertex);
+            }
+        } else if self.list.find(&status.vertex).is_some() {
+            self.activity.insert(status.vertex, id);
         }
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let steps = || self.list.iter().filter(|v| v.is_step());
-        Progress {
-            current: self.current(),
-            total: count(steps()),
-            cached: count(steps().filter(|v| v.cached)),
-        }
+        let (total, cached) = self.list.steps();
+        Progress { current: self.current(), total, cached }
     }
 
     /// The step that began last; where none runs, what BuildKit does around them.
     fn current(&self) -> Option<String> {
-        let running = || self.list.iter().filter(|v| v.is_running());
+        let running = || self.list.running();
         let latest = |v: &&VertexSummary| v.started;
         let step = running().filter(|v| progress::instruction(&v.name).is_some()).max_by_key(latest);
         let vertex = step.or_else(|| running().max_by_key(latest))?;
@@ -161,24 +171,24 @@ impl Vertices {
     }
 
     pub(super) fn list(&self) -> &[VertexSummary] {
-        &self.list
+        self.list.all()
     }
 
     /// The vertex that failed, where one did.
     pub(super) fn failed(&self) -> Option<&VertexSummary> {
         let failed = |v: &&VertexSummary| v.error.as_deref().is_some_and(|e| !e.contains("context canceled"));
-        self.list.iter().filter(|v| !is_cache(&v.name)).find(failed)
+        self.list.all().iter().filter(|v| !is_cache(&v.name)).find(failed)
     }
 
     /// What went wrong without ending the build: caches that could not be used, and lint.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let cache = self.list.iter().filter(|v| is_cache(&v.name));
+        let cache = self.list.all().iter().filter(|v| is_cache(&v.name));
         let cache = cache.filter_map(|v| Some(format!("{}: {}", v.name, v.error.as_deref()?)));
         cache.chain(self.lint.iter().cloned()).take(MAX_WARNINGS).collect()
     }
 
     pub(super) fn into_list(self) -> Vec<VertexSummary> {
-        self.list
+        self.list.into_all()
     }
 }
 
@@ -192,10 +202,6 @@ fn news(before: Option<&VertexSummary>, now: &VertexSummary) -> (bool, bool) {
 /// Cache vertices fail without failing the build (`cache/remotecache`).
 fn is_cache(name: &str) -> bool {
     name.starts_with("importing cache manifest") || name.starts_with("exporting cache")
-}
-
-fn count<'a>(vertices: impl Iterator<Item = &'a VertexSummary>) -> u32 {
-    u32::try_from(vertices.count()).unwrap_or(u32::MAX)
 }
 
 fn time(timestamp: bollard_buildkit_proto::google::protobuf::Timestamp) -> SystemTime {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::open::{Open, OpenLines};
 use super::teller::Teller;
 use crate::redact::Redactor;
 
@@ -15,11 +16,6 @@ const TAIL_LINES: usize = 40;
 const TAIL_BYTES: usize = 8 << 10;
 /// Bytes of one line that a tail shows; the rest is dropped.
 const MAX_LINE: usize = 1 << 10;
-/// Bytes of one line that are kept until it ends: secrets are found in whole lines alone.
-const MAX_OPEN: usize = 16 << 10;
-/// Shown for a longer line, whose beginning might be a part of a secret.
-const TOO_LONG: &str = "(a line of more than 16 KiB)";
-
 /// A bounded log. What is in `lines` holds no secret; what is in `open` is not shown as it is.
 #[derive(Debug, Default)]
 pub(in crate::buildkit) struct Log {
@@ -28,21 +24,14 @@ pub(in crate::buildkit) struct Log {
     lines: VecDeque<Line>,
     /// Bytes in `lines`.
     bytes: usize,
-    /// The lines that steps have not ended yet, at most one for each.
-    open: Vec<Open>,
+    /// The lines that steps have not ended yet.
+    open: OpenLines,
 }
 
 #[derive(Debug)]
 struct Line {
     vertex: String,
     text: String,
-}
-
-#[derive(Debug)]
-struct Open {
-    vertex: String,
-    raw: Vec<u8>,
-    too_long: bool,
 }
 
 impl Log {
@@ -54,19 +43,15 @@ impl Log {
     /// Takes what `vertex` printed; a chunk need not end with its line.
     pub(in crate::buildkit) fn push(&mut self, vertex: &str, chunk: &[u8]) {
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let at = self.open.iter().position(|open| open.vertex == vertex);
-            let mut open = at.map_or_else(|| Open::new(vertex), |at| self.open.swap_remove(at));
-            open.take(piece);
-            match piece.ends_with(b"\n") {
-                true => self.keep(open),
-                false => self.open.push(open),
+            for ended in self.open.push(vertex, piece) {
+                self.keep(ended);
             }
         }
     }
 
     /// Ends the lines that steps have not.
     pub(super) fn finish(&mut self) {
-        std::mem::take(&mut self.open).into_iter().for_each(|open| self.keep(open));
+        self.open.take().into_iter().for_each(|open| self.keep(open));
     }
 
     fn keep(&mut self, open: Open) {
@@ -88,7 +73,7 @@ impl Log {
     /// The last lines of all steps, or of `vertex` alone.
     pub(in crate::buildkit) fn tail(&self, vertex: Option<&str>) -> String {
         let wanted = |of: &str| vertex.is_none_or(|v| v == of);
-        let open = self.open.iter().filter(|open| wanted(&open.vertex));
+        let open = self.open.in_order().into_iter().filter(|open| wanted(&open.vertex));
         let open = open.map(|open| cut(&open.text(self.redactor()), MAX_LINE).to_owned());
         let ended = self.lines.iter().filter(|line| wanted(&line.vertex)).map(|line| line.text.clone());
         let all: Vec<String> = ended.chain(open).collect();
@@ -104,57 +89,6 @@ impl Log {
     }
 }
 
-impl Open {
-    fn new(vertex: &str) -> Self {
-        Self { vertex: vertex.to_owned(), raw: Vec::new(), too_long: false }
-    }
-
-    fn take(&mut self, piece: &[u8]) {
-        if self.too_long {
-            return;
-        }
-        self.raw.extend(piece);
-        if self.raw.len() <= MAX_OPEN {
-            return;
-        }
-        // A progress bar: a terminal would show what follows the last carriage return.
-        let ended = self.raw.trim_ascii_end().len();
-        let shown = self.raw.get(..ended).and_then(|raw| raw.iter().rposition(|byte| *byte == b'\r'));
-        shown.map(|at| self.raw.drain(..at));
-        self.too_long = self.raw.len() > MAX_OPEN;
-        if self.too_long {
-            self.raw = Vec::new();
-        }
-    }
-
-    fn text(&self, redactor: &Redactor) -> String {
-        if self.too_long {
-            return TOO_LONG.to_owned();
-        }
-        // Before and after: a secret may hold control characters, or have some strewn into it.
-        let text = plain(&redactor.clean(&String::from_utf8_lossy(&self.raw)));
-        redactor.clean(&text)
-    }
-}
-
-/// What a terminal would show: the text after the last carriage return, without escape sequences.
-fn plain(line: &str) -> String {
-    let line = line.trim_end_matches(['\n', '\r']);
-    let line = line.rsplit('\r').next().unwrap_or(line);
-    let mut text = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            // CSI: up to its final letter.
-            '\u{1b}' => drop(chars.by_ref().find(char::is_ascii_alphabetic)),
-            '\t' => text.push(c),
-            c if c.is_control() => {}
-            c => text.push(c),
-        }
-    }
-    text
-}
-
 /// At most `length` bytes of `text`.
 pub(in crate::buildkit) fn cut(text: &str, length: usize) -> &str {
     text.get(..text.floor_char_boundary(length)).unwrap_or_default()
@@ -162,6 +96,7 @@ pub(in crate::buildkit) fn cut(text: &str, length: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open::{MAX_OPEN, TOO_LONG};
     use super::*;
 
     /// A log that knows `secret`.

@@ -3,12 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::VertexSummary;
+use super::{VertexSummary, cut};
 use crate::buildkit::progress;
 use crate::buildkit::transcript::Transcript;
 
 /// Characters of a step before each of its lines.
 const MAX_LABEL: usize = 40;
+
+/// Parts that are told once. Where a build has more, the rest is not told: its steps' own ends are.
+const MAX_PARTS: usize = 10_000;
+
+/// Bytes of a part's name.
+const MAX_PART: usize = 1 << 10;
 
 /// Tells a transcript what became of vertices, and what they printed.
 #[derive(Debug, Default)]
@@ -61,7 +67,8 @@ impl Teller {
 
     /// A part of a vertex, such as `pushing layers`, has ended.
     pub(super) fn done(&mut self, digest: &str, part: &str) {
-        if !self.parts.insert((digest.to_owned(), part.to_owned())) {
+        let part = cut(part, MAX_PART);
+        if self.parts.len() >= MAX_PARTS || !self.parts.insert((digest.to_owned(), part.to_owned())) {
             return;
         }
         self.printed(digest, &format!("{} DONE", self.transcript.redactor().clean(part)));

@@ -146,3 +146,33 @@ fn a_transcript_has_each_line_once_with_its_step_and_without_secrets() {
     [2/3] RUN login ***: unended
     ");
 }
+
+/// As large as the daemon lets a Dockerfile be, and with as many steps.
+#[test]
+fn what_is_kept_of_a_build_does_not_grow_with_its_dockerfile() {
+    let mut folded = Vertices::default();
+    let script = "x".repeat(64 << 10);
+    for n in 0..20_000 {
+        let name = format!("[{n}/20000] RUN {n} {script}");
+        let mut vertex = vertex(&name, 1, Some(2), false);
+        (vertex.digest, vertex.error) = (format!("sha256:{n}"), script.clone());
+        let part =
+            VertexStatus { id: script.clone(), vertex: vertex.digest.clone(), ..VertexStatus::default() };
+        let statuses = vec![part.clone(), VertexStatus { completed: at(2), ..part }];
+        let log =
+            VertexLog { vertex: vertex.digest.clone(), msg: vec![b'x'; 4 << 10], ..VertexLog::default() };
+        folded.apply(StatusResponse {
+            vertexes: vec![vertex],
+            statuses,
+            logs: vec![log],
+            ..StatusResponse::default()
+        });
+    }
+    let kept = folded.list.all();
+    assert_eq!(folded.progress().total, 10_000);
+    assert!(
+        kept.iter()
+            .all(|v| v.name.len() <= MAX_NAME && v.error.as_deref().unwrap_or_default().len() <= MAX_TEXT)
+    );
+    assert_eq!((kept.len(), folded.activity.len()), (10_000, 0));
+}
