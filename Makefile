@@ -3,7 +3,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 TESTBED := tests/testbed/build.sh
 
-.PHONY: help demo test bench bench-chain lint fuzz cluster cluster-down e2e
+.PHONY: help demo test bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,5 +56,8 @@ lint: ## format, lints, docs
 	cargo clippy --locked --test e2e -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-fuzz: ## a short fuzz run of the manifest editor (needs a nightly toolchain and cargo-fuzz)
-	cd fuzz && cargo +nightly fuzz run manifest -- -max_total_time=60
+fuzz: ## each parser of foreign bytes for a minute, on stable Rust; ONLY='policy names' for some
+	@scripts/fuzz $(ONLY)
+
+fuzz-replay: ## build the fuzz targets, and feed them their corpora alone
+	@scripts/fuzz --replay

@@ -8,6 +8,8 @@ mod address;
 mod classify;
 mod details;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod llb;
 mod policy;

@@ -12,6 +12,8 @@ mod draft;
 mod error;
 mod fetch;
 mod file_spec;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gate;
 mod http;
 mod lanes;

@@ -44,6 +44,8 @@ pub mod config;
 pub mod duration;
 pub mod engine;
 pub mod forge;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod git;
 pub mod jobs;
 pub mod kube;

@@ -2,7 +2,7 @@
 //! an edit that was made must be idle the second time.
 //!
 //! The first line of the input is `TARGET value`; the rest is the file.
-//! Run: `cargo +nightly fuzz run manifest` (cargo-fuzz).
+//! Run: `make fuzz ONLY=manifest`.
 #![no_main]
 
 use argo_buildkit::manifest::{Edit, EditError, KustomizeField, Target, apply};

@@ -14,7 +14,7 @@ set -euo pipefail
 readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd coredns rootlesskit argocd)
 readonly BENCH_TOOLS=(tekton)
-readonly PACKAGES=(gcc libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
+readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server)
 
