@@ -21,7 +21,7 @@ use crate::jobs::Limits;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{LazyClient, Registry};
+use crate::oci::{LazyClient, Registry, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::telemetry::LogFormat;
 
@@ -58,6 +58,10 @@ pub struct Neighbours {
     /// CA certificates to trust for Git, registries and forges, beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
+    /// Token servers that are neither their registry's own server nor, where there is no --policy, a public one:
+    /// REGISTRY=https://HOST[:PORT], with commas between several.
+    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    pub token_servers: Vec<TokenServer>,
     /// Address of Argo's UI. With it, pull requests link to the workflow.
     #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL")]
     pub argo_url: Option<String>,
@@ -124,7 +128,8 @@ const KEPT_LOGS: usize = 64 << 20;
 impl Neighbours {
     /// The engine that works with these neighbours, and with the rights of this process.
     pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
-        self.engine_of(Cluster::default(), Tenancy::own(), metrics)
+        let token_servers = TokenServers::new(self.token_servers.clone());
+        self.engine_of(Cluster::default(), Tenancy::own(), token_servers, metrics)
     }
 
     /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
@@ -141,14 +146,24 @@ impl Neighbours {
                  it out, and Secrets are read from each workflow's namespace"
             );
         }
-        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy), metrics)
+        let token_servers = TokenServers::new(self.token_servers.clone());
+        // A policy lists what is reached, so nobody's challenge adds to it.
+        let token_servers = if policy.is_some() { token_servers.only_named() } else { token_servers };
+        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy), token_servers, metrics)
     }
 
-    fn engine_of(&self, cluster: Cluster, tenancy: Tenancy, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
+    fn engine_of(
+        &self,
+        cluster: Cluster,
+        tenancy: Tenancy,
+        token_servers: TokenServers,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Engine> {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
         let from_cluster = || Secrets::Cluster(cluster.clone());
         let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
-        let registry = Registry::new(LazyClient::new(self.ca_bundle.clone()));
+        let client = LazyClient::new(self.ca_bundle.clone()).with_token_servers(token_servers);
+        let registry = Registry::new(client);
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
         let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));

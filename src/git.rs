@@ -46,7 +46,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use reqwest::redirect::Policy;
 
 pub use credentials::{Credentials, SshKey};
 pub use error::GitError;
@@ -181,17 +180,7 @@ async fn retried<T, F: Future<Output = Result<T, GitError>>>(read: impl FnMut() 
 
 fn read_bundle(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, GitError> {
     let doing = || format!("read the CA bundle `{}`", path.display());
-    let pem = std::fs::read(path).map_err(|e| GitError::local(doing(), e))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| GitError::local(doing(), e))?;
-    if found.is_empty() { Err(GitError::local(doing(), "it holds no PEM certificate")) } else { Ok(found) }
-}
-
-/// Follows a redirect only within one scheme, host and port: a login is meant for no other.
-fn same_host_only() -> Policy {
-    Policy::custom(|attempt| {
-        let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
-        if same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
-    })
+    crate::http::certificates(path).map_err(|e| GitError::local(doing(), e))
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@
 //! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
+//! | `http` | below [`oci`], [`git`] and [`forge`]: how they make clients, which addresses these go to, how much of an answer is read |
 
 pub mod agent;
 pub mod argo;
@@ -47,6 +48,7 @@ pub mod forge;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod git;
+mod http;
 pub mod jobs;
 pub mod kube;
 pub mod limits;

@@ -6,14 +6,17 @@
 
 mod artifact;
 mod auth;
+mod blob;
 mod client;
 mod error;
+mod lists;
 mod log;
 mod push_right;
 mod reference;
 mod registry;
 mod repository;
 pub(crate) mod token;
+mod token_servers;
 mod upload;
 
 pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
@@ -22,3 +25,4 @@ pub use client::LazyClient;
 pub use error::OciError;
 pub use reference::{BadImageRef, ImageRef};
 pub use registry::Registry;
+pub use token_servers::{BadTokenServer, TokenServer, TokenServers};

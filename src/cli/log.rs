@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use flate2::read::MultiGzDecoder;
 
-use crate::oci::{Auth, ImageRef, LazyClient, Registry};
+use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenServer, TokenServers};
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -24,6 +24,10 @@ pub(super) struct Command {
     /// CA certificates to trust beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
+    /// Token servers that are neither their registry's own server nor a public one: REGISTRY=https://HOST[:PORT],
+    /// with commas between several.
+    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    token_servers: Vec<TokenServer>,
 }
 
 impl Command {
@@ -32,7 +36,9 @@ impl Command {
             Some(file) => read(&file)?,
             None => Auth::default(),
         };
-        let registry = Registry::new(LazyClient::new(self.ca_bundle));
+        let registry = Registry::new(
+            LazyClient::new(self.ca_bundle).with_token_servers(TokenServers::new(self.token_servers)),
+        );
         let Some(log) = registry.log(&self.reference, &auth, self.insecure).await? else {
             bail!(
                 "the registry has no log of {}; a build keeps its own when it pushes, unless every step was cached \

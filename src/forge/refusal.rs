@@ -97,7 +97,7 @@ pub(super) fn words(body: &[u8], html: bool) -> String {
     if html {
         return String::new();
     }
-    let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(body) else {
+    let Ok(Value::Object(answer)) = crate::http::json::<Value>(body) else {
         return tidy(&String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]));
     };
     let message = answer.get("message").and_then(Value::as_str).unwrap_or_default();

@@ -5,10 +5,9 @@ mod answer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::Method;
+use ::http::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
 use backon::{ExponentialBuilder, Retryable as _};
-use futures_util::StreamExt as _;
-use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -19,6 +18,7 @@ pub(super) use answer::Answer;
 use super::error::ForgeError;
 use super::http::Http;
 use super::repository::{Dialect, Repository};
+use crate::http::{self, BodyError, SendError};
 
 /// Bytes of an answer that are read unless a call says otherwise: a page of 50 pull requests is below 2 MiB.
 const ANSWER_READ: usize = 8 << 20;
@@ -138,13 +138,14 @@ impl Talk {
     async fn once(&self, call: &Call) -> Result<Answer, ForgeError> {
         let mut url = call.url.clone();
         for _ in 0..=REDIRECTS {
-            let response = self.request(call, &url)?.send().await.map_err(|e| self.unreachable(e))?;
+            let sent = self.http.client()?.send(self.request(call, &url)?).await;
+            let response = sent.map_err(|e| self.unanswered(e))?;
             match response.status().is_redirection() {
                 true => url = self.redirected(call, &url, &response)?,
                 false => return self.answer(call, response).await,
             }
         }
-        Err(ForgeError::Moved { at: self.at(), to: url.origin().ascii_serialization() })
+        Err(ForgeError::Moved { at: self.at(), to: http::origin(&url) })
     }
 
     fn request(&self, call: &Call, url: &Url) -> Result<RequestBuilder, ForgeError> {
@@ -171,21 +172,17 @@ impl Talk {
             None => Err(moved("an unreadable address".to_owned())),
             Some(to) if to.origin() == from.origin() && call.method == Method::GET => Ok(to),
             // Its path and query may hold more than is fit to log.
-            Some(to) => Err(moved(to.origin().ascii_serialization())),
+            Some(to) => Err(moved(http::origin(&to))),
         }
     }
 
     async fn answer(&self, call: &Call, response: Response) -> Result<Answer, ForgeError> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
-        let mut stream = response.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            body.extend_from_slice(&chunk.map_err(|e| self.unreachable(e))?);
-            if body.len() > call.answer_read {
-                let why = format!("it is longer than {} bytes", call.answer_read);
-                return Err(self.unexpected(why));
-            }
-        }
+        let body = http::read(response, "a forge's answer", call.answer_read).await;
+        let body = body.map_err(|error| match error {
+            BodyError::TooLong { .. } => self.unexpected(error.to_string()),
+            BodyError::Lost(error) => self.unreachable(error),
+        })?;
         let answer = Answer { status, headers, body, at: self.at(), dialect: self.repository.dialect() };
         match answer.error() {
             Some(error) if error.is_unavailable() => Err(error),
@@ -195,6 +192,13 @@ impl Talk {
 
     pub(super) fn unexpected(&self, why: impl Into<String>) -> ForgeError {
         ForgeError::Unexpected { at: self.at(), forge: self.repository.dialect().name(), why: why.into() }
+    }
+
+    fn unanswered(&self, error: SendError) -> ForgeError {
+        match error {
+            SendError::Refused(refused) => ForgeError::Refused { at: self.at(), why: refused.to_string() },
+            SendError::Lost(error) => self.unreachable(error),
+        }
     }
 
     fn unreachable(&self, error: reqwest::Error) -> ForgeError {

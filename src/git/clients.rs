@@ -5,10 +5,11 @@
 
 use std::sync::OnceLock;
 
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::Certificate;
 
+use super::GitOptions;
 use super::error::GitError;
-use super::{GitOptions, same_host_only};
+use crate::http::{Client, Reach, Roots, Settings};
 
 /// Variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
 const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
@@ -35,26 +36,23 @@ impl Clients {
         if let Some(client) = cell.get() {
             return Ok(client.clone());
         }
-        let client = if secure { self.secure() } else { self.builder().tls_certs_only([]).build() };
+        let roots = if secure { Roots::System(&self.extra) } else { Roots::Nobody };
+        let client = Client::new(self.settings(), roots);
         let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
         Ok(cell.get_or_init(|| client).clone())
     }
 
-    fn secure(&self) -> reqwest::Result<Client> {
-        self.builder().tls_certs_merge(self.extra.clone()).build().or_else(|error| {
-            // An image without a CA store still has to reach the servers of the bundle's authorities.
-            tracing::warn!(%error, "no system CA certificates: https works with the CA bundle only");
-            self.builder().tls_certs_only(self.extra.clone()).build()
-        })
-    }
-
-    fn builder(&self) -> ClientBuilder {
-        Client::builder()
+    fn settings(&self) -> Settings {
+        Settings {
             // Servers tell Git clients from browsers by how the name begins.
-            .user_agent(concat!("git/argo-buildkit-", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.options.connect_timeout)
-            .read_timeout(self.options.read_timeout)
-            .redirect(same_host_only())
+            user_agent: Some(concat!("git/argo-buildkit-", env!("CARGO_PKG_VERSION"))),
+            connect: self.options.connect_timeout,
+            silence: self.options.read_timeout,
+            // Each caller has a limit for all its requests together; a pack may take long to arrive.
+            whole: None,
+            redirects: true,
+            reach: Reach::Cluster,
+        }
     }
 }
 

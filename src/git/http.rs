@@ -1,10 +1,10 @@
 //! Smart HTTP (git `Documentation/gitprotocol-http.txt`): one GET for what the server can, one POST per request.
 
+use ::http::StatusCode;
+use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt};
-use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Client, RequestBuilder, Response};
+use futures_util::TryStreamExt;
+use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 
 use super::credentials::Credentials;
@@ -12,6 +12,7 @@ use super::error::GitError;
 use super::pkt::PktReader;
 use super::text::{quoted, tidy};
 use super::transport::Service;
+use crate::http::{self, Client, SendError};
 
 /// Bytes of a refusal's body that are read.
 const BODY_READ: usize = 4096;
@@ -47,7 +48,7 @@ impl Endpoint {
     /// The server's first message.
     pub(super) async fn advert(&mut self) -> Result<PktReader, GitError> {
         let path = format!("/info/refs?service={}", self.service.name());
-        let request = self.client.get(format!("{}{path}", self.base));
+        let request = self.client.request(Method::GET, format!("{}{path}", self.base));
         let response = self.send(request).await?;
         // A server may move a renamed repository: what follows goes where the redirect led.
         if let Some(base) = response.url().as_str().strip_suffix(&path) {
@@ -62,7 +63,7 @@ impl Endpoint {
         let name = self.service.name();
         let request = self
             .client
-            .post(format!("{}/{name}", self.base))
+            .request(Method::POST, format!("{}/{name}", self.base))
             .header(CONTENT_TYPE, format!("application/x-{name}-request"))
             .header(ACCEPT, format!("application/x-{name}-result"))
             .body(body);
@@ -79,8 +80,17 @@ impl Endpoint {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        let response = request.send().await.map_err(|e| self.unreachable(e))?;
+        let response = self.client.send(request).await.map_err(|e| self.unanswered(e))?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    fn unanswered(&self, error: SendError) -> GitError {
+        match error {
+            SendError::Refused(refused) => {
+                GitError::Unusable { repo: self.repo.clone(), what: refused.to_string() }
+            }
+            SendError::Lost(error) => self.unreachable(error),
+        }
     }
 
     fn unreachable(&self, error: reqwest::Error) -> GitError {
@@ -101,7 +111,7 @@ impl Endpoint {
     async fn refusal(&self, response: Response) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
         let status = response.status();
-        let to = response.headers().get(LOCATION).map(|to| origin(to.as_bytes()));
+        let to = http::redirect_origin(&response);
         let said = body_text(response).await;
         match status {
             StatusCode::UNAUTHORIZED => {
@@ -113,7 +123,7 @@ impl Endpoint {
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => GitError::NotFound { repo, said: quoted(&said) },
             StatusCode::PAYLOAD_TOO_LARGE => GitError::TooLarge { repo, action },
-            s if s.is_redirection() => GitError::Redirected { repo, to: to.unwrap_or_default() },
+            s if s.is_redirection() => GitError::Redirected { repo, to },
             s if s.is_server_error()
                 || matches!(s, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) =>
             {
@@ -142,22 +152,9 @@ impl Endpoint {
     }
 }
 
-/// Scheme, host and port of a redirect's target: its path and query may hold more than is fit to log.
-fn origin(location: &[u8]) -> String {
-    let url = std::str::from_utf8(location).ok().and_then(|l| url::Url::parse(l).ok());
-    url.map_or_else(|| "another address".to_owned(), |u| u.origin().ascii_serialization())
-}
-
 /// The start of a refusal's body, when it is text for people and not a web page.
 async fn body_text(response: Response) -> String {
     let html = response.headers().get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
-    let mut body = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(Ok(chunk)) = stream.next().await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= BODY_READ {
-            break;
-        }
-    }
-    if html { String::new() } else { tidy(&body[..body.len().min(BODY_READ)]) }
+    let body = http::read_start(response, BODY_READ).await;
+    if html { String::new() } else { tidy(&body) }
 }

@@ -17,6 +17,7 @@ use super::error::{Cause, GitError};
 use super::pkt::PktReader;
 use super::transport::Service;
 use super::url::{RepoUrl, SshTarget};
+use crate::http::{self, LookupError};
 pub(super) use channel::Channel;
 use known_hosts::KnownKeys;
 
@@ -108,7 +109,14 @@ async fn connect(
     if let Some(known) = &known {
         config.preferred.key = known.preferred(&config.preferred.key).into();
     }
-    let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
+    let addresses = match http::socket_addresses(&target.host, target.port).await {
+        Ok(addresses) => addresses,
+        Err(LookupError::Refused(refused)) => return Err(talk.unusable(refused.to_string())),
+        Err(LookupError::Unknown(e)) => {
+            return Err(talk.unavailable("the SSH server's name is not known", Some(Arc::new(e))));
+        }
+    };
+    let stream = TcpStream::connect(&addresses[..]).await;
     let stream =
         stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(Arc::new(e))))?;
     let refused = Arc::new(Mutex::new(None));

@@ -124,7 +124,7 @@ fn decode_auth(auth: &str) -> Option<Login> {
 
 /// `https://index.docker.io/v1/`, `docker.io` and `registry-1.docker.io` are one registry; elsewhere
 /// the scheme and path that `docker login` may store are no part of the host.
-fn normalise(registry: &str) -> String {
+pub(super) fn normalise(registry: &str) -> String {
     let host = registry.trim_start_matches("https://").trim_start_matches("http://");
     let host = host.split('/').next().unwrap_or(host).to_ascii_lowercase();
     match host.as_str() {

@@ -1,5 +1,6 @@
 //! Why a registry, or its token server, did not give what was asked.
 
+use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
 
 /// A failed request to a registry or its token server. Never holds a token or a password.
@@ -25,6 +26,14 @@ pub enum OciError {
         /// Who we said we were, without the password.
         login: String,
     },
+    /// The way leads to an address, or to a server, that no request or login is sent to.
+    #[error("{what} is not asked: {why}")]
+    NotAsked {
+        /// What was to be asked.
+        what: String,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// The server is overloaded or broken.
     #[error("{what} answered {status}; the registry is overloaded or broken, try again later")]
     Unavailable {
@@ -48,7 +57,7 @@ impl OciError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
-            Self::Refused { .. } | Self::Unexpected { .. } => Fault::User,
+            Self::Refused { .. } | Self::NotAsked { .. } | Self::Unexpected { .. } => Fault::User,
         }
     }
 
@@ -64,10 +73,35 @@ impl OciError {
         }
     }
 
+    /// The error of an answer that redirects to another server: what is asked or sent is meant for this one.
+    pub(crate) fn redirected(what: String, answer: &reqwest::Response) -> Self {
+        let to = http::redirect_origin(answer);
+        let why = format!(
+            "it redirects to {to}, and neither a login nor a token goes from one server to another by a redirect; \
+             name the registry by the address that serves it"
+        );
+        Self::NotAsked { what, why }
+    }
+
     /// The error of a request that got no answer; the URL, which may hold scopes, stays out.
-    pub(crate) fn from_transport(what: String, error: &reqwest::Error) -> Self {
+    pub(crate) fn from_send(what: String, error: SendError) -> Self {
+        match error {
+            SendError::Refused(refused) => Self::NotAsked { what, why: refused.to_string() },
+            SendError::Lost(error) => Self::lost(what, &error),
+        }
+    }
+
+    /// The error of a body that was not read to its end.
+    pub(crate) fn from_body(what: String, error: BodyError) -> Self {
+        match error {
+            BodyError::TooLong { .. } => Self::Unexpected { what, why: error.to_string() },
+            BodyError::Lost(error) => Self::lost(what, &error),
+        }
+    }
+
+    fn lost(what: String, error: &reqwest::Error) -> Self {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
-        let why = innermost.map_or_else(String::new, ToString::to_string);
+        let why = innermost.map_or_else(String::new, |cause| http::said(cause.to_string().as_bytes()));
         Self::Unreachable { what, why }
     }
 }

@@ -5,19 +5,25 @@
 
 use std::time::{Duration, Instant};
 
+use ::http::header::ACCEPT;
 use backon::{ExponentialBuilder, Retryable as _};
 use bytes::Bytes;
-use http::header::ACCEPT;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
 use super::registry::MANIFESTS;
 use super::repository::{Access, Repository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
+use crate::http;
 
 /// How often a list of referrers is written again that somebody else has overwritten.
 const ATTEMPTS: u32 = 8;
+/// The longest that one writer of a list keeps the next one waiting.
+const LISTING: Duration = Duration::from_secs(60);
+/// Bytes that are read of a manifest or an index: what registries take at most (distribution specification, "Pushing
+/// manifests").
+const MANIFEST_READ: usize = 4 << 20;
 /// The wait before the first of a few tries more.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -33,7 +39,8 @@ impl Registry {
         insecure: bool,
     ) -> Result<(), OciError> {
         let again = ExponentialBuilder::default().with_min_delay(AGAIN).with_max_times(3).with_jitter();
-        let lasting = |error: &OciError| matches!(error, OciError::Refused { .. });
+        let lasting =
+            |error: &OciError| matches!(error, OciError::Refused { .. } | OciError::NotAsked { .. });
         let attach = || self.attach_once(artifact, image, tag, auth, insecure);
         attach.retry(again).when(|error| !lasting(error)).await
     }
@@ -53,8 +60,14 @@ impl Registry {
         let put = repository.put_manifest(target, MANIFEST, artifact.manifest.clone()).await?;
         match &artifact.subject {
             Some(subject) if !put.headers().contains_key("oci-subject") => {
-                let _one = self.lists.lock().await;
-                list(&mut repository, subject, artifact).await
+                let tag = list_tag(&subject.digest);
+                let _turn = self.lists.turn(repository.writer(&tag)).await;
+                let listed = list(&mut repository, &tag, artifact);
+                let late = |_| OciError::Unreachable {
+                    what: format!("registry {}", image.name()),
+                    why: format!("its list of referrers was not written within {LISTING:?}"),
+                };
+                tokio::time::timeout(LISTING, listed).await.map_err(late)?
             }
             _ => Ok(()),
         }
@@ -101,41 +114,30 @@ impl Repository<'_> {
     /// A manifest and its JSON; none where there is no such manifest.
     async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
         let url = self.url(&format!("manifests/{target}"));
-        let response = self.ask(self.client.get(url).header(ACCEPT, MANIFESTS)).await?;
+        let response = self.ask(self.request(Method::GET, url).header(ACCEPT, MANIFESTS)).await?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => return Err(self.error(response).await),
             _ => {}
         }
-        let bytes = response.bytes().await.map_err(|e| self.lost(&e))?;
+        let bytes = Bytes::from(self.read(response, "a manifest", MANIFEST_READ).await?);
         if target.contains(':') && digest(&bytes) != target {
             return Err(self.unexpected(format!("manifest {target} has another digest")));
         }
-        let manifest = serde_json::from_slice(&bytes);
-        let manifest = manifest.map_err(|_| self.unexpected(format!("manifest {target} is not JSON")))?;
+        let manifest = http::json(&bytes);
+        let manifest =
+            manifest.map_err(|e| self.unexpected(format!("manifest {target} is not JSON: {e}")))?;
         Ok(Some((bytes, manifest)))
-    }
-
-    async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, OciError> {
-        let response = self.ask(self.client.get(self.url(&format!("blobs/{digest}")))).await?;
-        if !response.status().is_success() {
-            return Err(self.error(response).await);
-        }
-        let bytes = response.bytes().await.map_err(|e| self.lost(&e))?;
-        if super::artifact::digest(&bytes) != digest {
-            return Err(self.unexpected(format!("blob {digest} has another digest")));
-        }
-        Ok(bytes.into())
     }
 
     /// Descriptors of what refers to `subject`: by the registry's own list, else by the tag's.
     async fn referrers(&mut self, subject: &str) -> Result<Vec<Value>, OciError> {
         let url = self.url(&format!("referrers/{subject}"));
-        let response = self.ask(self.client.get(url).header(ACCEPT, INDEX)).await?;
+        let response = self.ask(self.request(Method::GET, url).header(ACCEPT, INDEX)).await?;
         if response.status().is_success() {
             // A registry without such a list may still have a page to show.
-            let index = response.bytes().await.map_err(|e| self.lost(&e))?;
-            if let Ok(Value::Array(listed)) = serde_json::from_slice(&index).map(entries)
+            let index = self.read(response, "a list of referrers", MANIFEST_READ).await?;
+            if let Ok(Value::Array(listed)) = http::json(&index).map(entries)
                 && !listed.is_empty()
             {
                 return Ok(listed);
@@ -160,15 +162,10 @@ fn list_tag(digest: &str) -> String {
 
 /// Lists `artifact` under the tag of its subject. Who wrote the list at the same time may have overwritten
 /// ours; so it is looked at again after as long as another's reading and writing may take.
-async fn list(
-    repository: &mut Repository<'_>,
-    subject: &Descriptor,
-    artifact: &LogArtifact,
-) -> Result<(), OciError> {
-    let tag = list_tag(&subject.digest);
+async fn list(repository: &mut Repository<'_>, tag: &str, artifact: &LogArtifact) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
-        let known = match repository.manifest(&tag).await?.map(|(_, index)| entries(index)) {
+        let known = match repository.manifest(tag).await?.map(|(_, index)| entries(index)) {
             Some(Value::Array(known)) => known,
             Some(_) => return Err(repository.unexpected(format!("tag {tag} is not an index"))),
             None => Vec::new(),
@@ -178,7 +175,7 @@ async fn list(
         }
         let listed: Vec<_> = known.into_iter().chain([artifact.entry()]).collect();
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
-        repository.put_manifest(&tag, INDEX, index.to_string().into()).await?;
+        repository.put_manifest(tag, INDEX, index.to_string().into()).await?;
         tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
     }
     Err(repository.unexpected(format!("tag {tag}, which lists its logs, is overwritten all the time")))

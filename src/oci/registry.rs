@@ -1,11 +1,9 @@
 //! Asking a registry for a manifest.
 
-use std::sync::Arc;
-
 use http::header::{ACCEPT, HeaderMap};
-use reqwest::StatusCode;
-use tokio::sync::Mutex;
+use reqwest::{Method, StatusCode};
 
+use super::lists::Lists;
 use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, LazyClient, OciError};
 
@@ -17,14 +15,14 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, app
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     client: LazyClient,
-    /// Held while a list of referrers is read and written: registries have no compare-and-swap.
-    pub(super) lists: Arc<Mutex<()>>,
+    /// Who is writing which list of referrers.
+    pub(super) lists: Lists,
 }
 
 impl Registry {
     /// A client with the HTTP client that it shares with others.
     pub fn new(client: LazyClient) -> Self {
-        Self { client, lists: Arc::default() }
+        Self { client, lists: Lists::default() }
     }
 
     /// The HTTP client, for what else asks the same servers.
@@ -42,7 +40,8 @@ impl Registry {
     ) -> Result<Option<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
         let url = repository.url(&format!("manifests/{}", image.target()));
-        let response = repository.ask(repository.client.head(url).header(ACCEPT, MANIFESTS)).await?;
+        let response =
+            repository.ask(repository.request(Method::HEAD, url).header(ACCEPT, MANIFESTS)).await?;
         match response.status() {
             status if status.is_success() => {
                 let digest = digest(response.headers()).or(image.digest());
@@ -61,11 +60,23 @@ impl Registry {
         insecure: bool,
         access: Access,
     ) -> Result<Repository<'a>, OciError> {
-        Ok(Repository::new(self.client.get()?, image, auth, insecure, access))
+        Repository::new(&self.client, image, auth, insecure, access)
     }
 }
 
-/// The digest that an answer says its manifest has.
+/// The digest that an answer says its manifest has. It becomes an output, so it is looked at.
 fn digest(headers: &HeaderMap) -> Option<&str> {
-    headers.get("docker-content-digest").and_then(|value| value.to_str().ok())
+    let told = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
+    told.filter(|told| is_digest(told))
+}
+
+/// `sha256:` or `sha512:` and as many hexadecimal digits as that has (image specification, "Digests").
+fn is_digest(text: &str) -> bool {
+    let hex =
+        |digits: &str, long: usize| digits.len() == long && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    match text.split_once(':') {
+        Some(("sha256", digits)) => hex(digits, 64),
+        Some(("sha512", digits)) => hex(digits, 128),
+        _ => false,
+    }
 }

@@ -1,13 +1,18 @@
 //! One repository of a registry, asked under one login.
 
-use http::HeaderValue;
-use http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use ::http::HeaderValue;
+use ::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::lists::Writer;
 use super::token::{self, Scheme};
-use super::{Auth, ImageRef, Login, OciError};
+use super::{Auth, ImageRef, LazyClient, Login, OciError};
+use crate::http::{self, Client};
+
+/// Bytes that are read of a refusal.
+const ERROR_READ: usize = 64 << 10;
 
 /// What is done with a repository, as token servers call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +23,7 @@ pub(super) enum Access {
 
 /// A repository, and the answer to its challenge once there was one.
 pub(super) struct Repository<'a> {
+    clients: &'a LazyClient,
     pub(super) client: &'a Client,
     image: &'a ImageRef,
     login: Option<&'a Login>,
@@ -30,14 +36,24 @@ impl<'a> Repository<'a> {
     /// The repository of `image`. `insecure` asks over plain http, as registries on the loopback interface are
     /// always asked.
     pub(super) fn new(
-        client: &'a Client,
+        clients: &'a LazyClient,
         image: &'a ImageRef,
         auth: &'a Auth,
         insecure: bool,
         access: Access,
-    ) -> Self {
-        let login = auth.login(image.registry());
-        Self { client, image, login, insecure, access, authorization: None }
+    ) -> Result<Self, OciError> {
+        let (client, login) = (clients.get()?, auth.login(image.registry()));
+        Ok(Self { clients, client, image, login, insecure, access, authorization: None })
+    }
+
+    /// A request, for [`Self::ask`].
+    pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// What a list of referrers in this repository is written by: its name, and whose login.
+    pub(super) fn writer(&self, tag: &str) -> Writer {
+        Writer::new(&self.image.name(), tag, self.login)
     }
 
     /// The address of `path`, such as `manifests/latest`, in this repository.
@@ -51,6 +67,15 @@ impl<'a> Repository<'a> {
 
     /// Sends `request`; once more with the login where the registry asks for it.
     pub(super) async fn ask(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
+        let answer = self.ask_once_or_twice(request).await?;
+        match answer.status().is_redirection() {
+            true => Err(OciError::redirected(self.what(), &answer)),
+            false => Ok(answer),
+        }
+    }
+
+    /// As [`Self::ask`], with an answer that redirects elsewhere as an answer.
+    pub(super) async fn ask_once_or_twice(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
         let again = request.try_clone();
         let response = self.send(request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -78,24 +103,30 @@ impl<'a> Repository<'a> {
         OciError::Unexpected { what: self.what(), why: why.into() }
     }
 
-    pub(super) fn lost(&self, error: &reqwest::Error) -> OciError {
-        OciError::from_transport(self.what(), error)
+    /// The body of an answer, which is `what` and of at most `limit` bytes.
+    pub(super) async fn read(
+        &self,
+        answer: Response,
+        what: &'static str,
+        limit: usize,
+    ) -> Result<Vec<u8>, OciError> {
+        http::read(answer, what, limit).await.map_err(|e| OciError::from_body(self.what(), e))
     }
 
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         format!("registry {}", self.image.name())
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
-        let mut request = request.build().map_err(|e| self.lost(&e))?;
-        // An upload may be sent elsewhere, where the login has no business.
-        if let Some(value) = self.authorization.as_ref().filter(|_| self.is_ours(request.url())) {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
-        }
-        self.client.execute(request).await.map_err(|e| self.lost(&e))
+        let request = match &self.authorization {
+            Some(value) => request.header(AUTHORIZATION, value.clone()),
+            None => request,
+        };
+        self.client.send(request).await.map_err(|e| OciError::from_send(self.what(), e))
     }
 
-    fn is_ours(&self, url: &Url) -> bool {
+    /// Whether `url` is on the registry's own server. What is sent elsewhere is nobody's business there.
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
         Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
 
@@ -105,7 +136,7 @@ impl<'a> Repository<'a> {
         let answer = match (challenge.and_then(token::parse_challenge), self.login) {
             (Some(Scheme::Bearer(mut challenge)), login) => {
                 challenge.scopes = vec![self.scope()];
-                let token = token::fetch(self.client, &challenge, login).await?;
+                let token = token::fetch(self.clients, self.image.registry(), &challenge, login).await?;
                 format!("Bearer {}", token.value.expose_secret()).into()
             }
             (Some(Scheme::Basic), Some(Login::Password { user, password })) => basic(user, password),
@@ -126,10 +157,11 @@ impl<'a> Repository<'a> {
 
 /// The registry's own words, where it says them as the specification has it.
 async fn reason(response: Response) -> Option<String> {
-    let body: serde_json::Value = response.json().await.ok()?;
+    let body = http::read(response, "an error", ERROR_READ).await.ok()?;
+    let body: serde_json::Value = http::json(&body).ok()?;
     let error = &body["errors"][0];
     let (code, message) = (error["code"].as_str()?, error["message"].as_str().unwrap_or_default());
-    Some(format!("{code} {message}").escape_debug().take(200).collect())
+    Some(http::said(format!("{code} {message}").as_bytes()))
 }
 
 fn basic(user: &str, password: &SecretString) -> SecretString {
@@ -151,8 +183,7 @@ mod tests {
 
     #[test]
     fn a_repository_has_one_address() {
-        let client = token::client(None).unwrap();
-        let auth = Auth::default();
+        let (client, auth) = (LazyClient::default(), Auth::default());
         let rows = [
             ("nginx", false, "https://registry-1.docker.io/v2/library/nginx/x"),
             ("r.io/a/b:1", false, "https://r.io/v2/a/b/x"),
@@ -162,16 +193,16 @@ mod tests {
         ];
         for (image, insecure, url) in rows {
             let image = image.parse().unwrap();
-            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull);
+            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.url("x"), url);
         }
     }
 
     #[test]
     fn the_login_stays_with_its_server() {
-        let (client, auth) = (token::client(None).unwrap(), Auth::default());
+        let (client, auth) = (LazyClient::default(), Auth::default());
         let image = "r.io/a:1".parse().unwrap();
-        let repository = Repository::new(&client, &image, &auth, false, Access::Push);
+        let repository = Repository::new(&client, &image, &auth, false, Access::Push).unwrap();
         for (url, ours) in [
             ("https://r.io/v2/a/blobs/uploads/1", true),
             ("https://r.io:443/x", true),

@@ -1,19 +1,22 @@
 //! Bearer tokens: the distribution specification's token server, asked on behalf of a login.
 
-use std::path::Path;
 use std::time::Duration;
 
+use ::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use url::Url;
 
-use super::{Login, OciError};
+use super::{LazyClient, Login, OciError, token_servers};
+use crate::http::{self, Client, SendError};
 
-/// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// For one answer without a login; the daemon waits meanwhile.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a token that names no lifetime lives, in seconds (distribution `token/jwt.md`).
 const DEFAULT_LIFETIME: u64 = 60;
+/// Bytes that are read of a token server's answer: more than any header with such a token may be long.
+const TOKEN_READ: usize = 1 << 20;
 
 /// A registry's challenge: where to fetch a token, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,47 +45,43 @@ struct TokenWire {
     expires_in: Option<u64>,
 }
 
-/// The HTTP client that registries and token servers are asked with.
-pub(crate) fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, OciError> {
-    // Fails only when another provider is installed already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let extra = ca_bundle.map(certificates).transpose()?.unwrap_or_default();
-    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
-    let client = builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
-        // An image without a CA store still has to reach the servers of the bundle's authorities.
-        tracing::warn!(%error, "no system CA certificates: registries over https work with the CA bundle only");
-        builder().tls_certs_only(extra).build()
-    });
-    client.map_err(|e| OciError::from_transport("the HTTP client".to_owned(), &e))
-}
-
-fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, OciError> {
-    let what = || format!("the CA bundle {}", path.display());
-    let pem = std::fs::read(path).map_err(|e| OciError::Unexpected { what: what(), why: e.to_string() })?;
-    reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| OciError::from_transport(what(), &e))
-}
-
-/// Fetches a token: GET with Basic for a password, POST with the refresh token for an identity,
+/// Fetches a token for the registry `host`: GET with Basic for a password, POST with the refresh token for an identity,
 /// GET without either for nobody. Gitea serves GET alone (contracts: gitea-events.md section 2).
 pub(crate) async fn fetch(
-    client: &reqwest::Client,
+    clients: &LazyClient,
+    host: &str,
     challenge: &Challenge,
     login: Option<&Login>,
 ) -> Result<Token, OciError> {
-    let what = format!("the token server {}", origin(&challenge.realm));
+    let (realm, reach) = clients.token_servers().admit(host, &challenge.realm)?;
+    let client = clients.reaching(reach)?;
+    let what = format!("the token server {}", http::origin(&realm));
     let request = match login {
-        Some(Login::Identity(token)) => refresh(client, challenge, token),
+        Some(Login::Identity(token)) => refresh(client, realm, challenge, token),
         Some(Login::Password { user, password }) => {
-            get(client, challenge)?.basic_auth(user, Some(password.expose_secret()))
+            get(client, realm, challenge).basic_auth(user, Some(password.expose_secret()))
         }
-        None => get(client, challenge)?,
+        None => get(client, realm, challenge),
     };
-    let response = request.send().await.map_err(|e| OciError::from_transport(what.clone(), &e))?;
-    let status = response.status();
+    let unanswered = |error| match error {
+        SendError::Refused(refused) if refused.is_inner() => {
+            let why = format!("{refused}; {}", token_servers::hint(host, &challenge.realm));
+            OciError::NotAsked { what: what.clone(), why }
+        }
+        error => OciError::from_send(what.clone(), error),
+    };
+    let answer = client.send(request).await.map_err(unanswered)?;
+    let status = answer.status();
+    if status.is_redirection() {
+        return Err(OciError::redirected(what, &answer));
+    }
     if !status.is_success() {
         return Err(OciError::from_status(what, status.as_u16(), login));
     }
-    let wire: TokenWire = response.json().await.map_err(|_| no_token(&what))?;
+    let body = http::read(answer, "a token server's answer", TOKEN_READ).await;
+    let body = body.map_err(|e| OciError::from_body(what.clone(), e))?;
+    // What a parser says may quote the token.
+    let wire: TokenWire = http::json(&body).map_err(|_| no_token(&what))?;
     let value = wire.token.filter(|t| !t.is_empty()).or(wire.access_token).ok_or_else(|| no_token(&what))?;
     Ok(Token { value: value.into(), lifetime: wire.expires_in.unwrap_or(DEFAULT_LIFETIME) })
 }
@@ -91,13 +90,9 @@ fn no_token(what: &str) -> OciError {
     OciError::Unexpected { what: what.to_owned(), why: "there is no token in it".to_owned() }
 }
 
-fn get(client: &reqwest::Client, challenge: &Challenge) -> Result<reqwest::RequestBuilder, OciError> {
-    let mut url = url::Url::parse(&challenge.realm).map_err(|e| OciError::Unexpected {
-        what: "the registry's challenge".to_owned(),
-        why: format!("its realm is no URL: {e}"),
-    })?;
+fn get(client: &Client, mut realm: Url, challenge: &Challenge) -> RequestBuilder {
     {
-        let mut query = url.query_pairs_mut();
+        let mut query = realm.query_pairs_mut();
         if !challenge.service.is_empty() {
             query.append_pair("service", &challenge.service);
         }
@@ -105,31 +100,27 @@ fn get(client: &reqwest::Client, challenge: &Challenge) -> Result<reqwest::Reque
             query.append_pair("scope", scope);
         }
     }
-    Ok(client.get(url))
+    client.request(Method::GET, realm)
 }
 
 /// OAuth 2 refresh (distribution `token/oauth.md`).
-fn refresh(client: &reqwest::Client, challenge: &Challenge, token: &SecretString) -> reqwest::RequestBuilder {
+fn refresh(client: &Client, realm: Url, challenge: &Challenge, token: &SecretString) -> RequestBuilder {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "refresh_token").append_pair("client_id", "argo-buildkit");
     form.append_pair("refresh_token", token.expose_secret());
     form.append_pair("service", &challenge.service).append_pair("scope", &challenge.scopes.join(" "));
     let kind = "application/x-www-form-urlencoded";
-    client.post(&challenge.realm).header(http::header::CONTENT_TYPE, kind).body(form.finish())
-}
-
-/// Scheme and host of a URL, for messages.
-fn origin(realm: &str) -> String {
-    url::Url::parse(realm).map_or_else(|_| "(no URL)".to_owned(), |url| url.origin().ascii_serialization())
+    client.request(Method::POST, realm).header(CONTENT_TYPE, kind).body(form.finish())
 }
 
 /// Whether the registry at `host` asks for bearer tokens. One that does not answer is not known to.
-pub(crate) async fn is_bearer(client: &reqwest::Client, host: &str) -> bool {
+pub(crate) async fn is_bearer(client: &Client, host: &str) -> bool {
     for scheme in ["https", "http"] {
         let url = format!("{scheme}://{host}/v2/");
         // Nothing secret is sent, so that plain http may be tried.
-        if let Ok(reply) = client.get(url).timeout(PROBE_TIMEOUT).send().await {
-            let header = reply.headers().get(http::header::WWW_AUTHENTICATE);
+        let probe = client.request(Method::GET, url).timeout(PROBE_TIMEOUT);
+        if let Ok(reply) = client.send(probe).await {
+            let header = reply.headers().get(WWW_AUTHENTICATE);
             let scheme = header.and_then(|value| value.to_str().ok()).and_then(parse_challenge);
             return matches!(scheme, Some(Scheme::Bearer(_)));
         }

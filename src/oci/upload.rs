@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::OciError;
@@ -12,19 +12,20 @@ use super::repository::Repository;
 impl Repository<'_> {
     /// Uploads `blob`: a POST opens the upload, a PUT does it (distribution specification, "POST then PUT").
     pub(super) async fn put_blob(&mut self, blob: Bytes) -> Result<(), OciError> {
-        let opened = self.ask(self.client.post(self.url("blobs/uploads/"))).await?;
+        let opened = self.ask(self.request(Method::POST, self.url("blobs/uploads/"))).await?;
         if opened.status() != StatusCode::ACCEPTED {
             return Err(self.error(opened).await);
         }
         let mut place = self.location(&opened)?;
         place.query_pairs_mut().append_pair("digest", &digest(&blob));
-        let put = self.client.put(place).header(CONTENT_TYPE, "application/octet-stream").body(blob);
+        let put =
+            self.request(Method::PUT, place).header(CONTENT_TYPE, "application/octet-stream").body(blob);
         self.succeeded(put).await.map(drop)
     }
 
     /// As [`Self::put_blob`], unless the repository has it.
     pub(super) async fn put_blob_once(&mut self, blob: Bytes) -> Result<(), OciError> {
-        let head = self.client.head(self.url(&format!("blobs/{}", digest(&blob))));
+        let head = self.request(Method::HEAD, self.url(&format!("blobs/{}", digest(&blob))));
         if self.ask(head).await?.status().is_success() {
             return Ok(());
         }
@@ -39,7 +40,7 @@ impl Repository<'_> {
         manifest: Bytes,
     ) -> Result<Response, OciError> {
         let url = self.url(&format!("manifests/{target}"));
-        self.succeeded(self.client.put(url).header(CONTENT_TYPE, media_type).body(manifest)).await
+        self.succeeded(self.request(Method::PUT, url).header(CONTENT_TYPE, media_type).body(manifest)).await
     }
 
     async fn succeeded(&mut self, request: reqwest::RequestBuilder) -> Result<Response, OciError> {
@@ -47,10 +48,15 @@ impl Repository<'_> {
         if response.status().is_success() { Ok(response) } else { Err(self.error(response).await) }
     }
 
-    /// Where an upload goes on; relative to where it was opened.
+    /// Where an upload goes on; relative to where it was opened, and on the same server: whoever answers for a
+    /// registry would else have us write to any server within our reach.
     pub(super) fn location(&self, opened: &Response) -> Result<Url, OciError> {
         let location = opened.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let place = location.and_then(|location| opened.url().join(location).ok());
-        place.ok_or_else(|| self.unexpected("the upload has no Location"))
+        let place = place.ok_or_else(|| self.unexpected("the upload has no Location"))?;
+        match self.is_ours(&place) {
+            true => Ok(place),
+            false => Err(OciError::redirected(self.what(), opened)),
+        }
     }
 }

@@ -18,6 +18,13 @@ const RULES: &[(&[&str], &[&str])] = &[
     (&["rpc"], &["agent", "check", "cli", "config"]),
     (&["agent"], &["rpc", "check", "cli", "config"]),
     (
+        &["http"],
+        &[
+            "buildkit", "oci", "git", "kube", "argocd", "forge", "manifest", "step", "policy", "jobs",
+            "engine", "argo", "check", "rpc", "agent", "cli", "config",
+        ],
+    ),
+    (
         &["outcome", "progress", "duration", "redact", "limits", "listen"],
         &[
             "buildkit", "git", "argo", "argocd", "forge", "step", "policy", "jobs", "engine", "check", "rpc",
@@ -60,4 +67,30 @@ fn no_lower_room_names_a_higher_one() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What [`the room of HTTP`](../../src/http.rs) holds for all: addresses that are not gone to, redirects, limits.
+#[test]
+fn only_the_room_of_http_makes_clients_and_reads_answers() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut files, mut room) = (Vec::new(), Vec::new());
+    sources(&src, &mut files);
+    sources(&src.join("http"), &mut room);
+    assert!(!room.is_empty(), "there is a room `http`");
+    let own = [
+        "reqwest::Client",
+        "reqwest::get",
+        ".send()",
+        ".execute(",
+        ".bytes().await",
+        ".text().await",
+        ".json().await",
+    ];
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| !room.contains(file)) {
+        let text = fs::read_to_string(file).unwrap();
+        let used = own.iter().filter(|word| text.contains(**word));
+        wrong.extend(used.map(|word| format!("{} has `{word}`", file.display())));
+    }
+    assert!(wrong.is_empty(), "use `crate::http`: {wrong:#?}");
 }

@@ -19,6 +19,7 @@ pub(crate) mod plugin;
 pub(crate) mod process;
 pub(crate) mod registry;
 pub(crate) mod registry_door;
+pub(crate) mod scripted;
 pub(crate) mod shared;
 pub(crate) mod shared_agent;
 pub(crate) mod shop;

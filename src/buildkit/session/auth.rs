@@ -50,8 +50,8 @@ impl Auth for Served {
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
         let refused = |e: OciError| status(&request.host, &e);
-        let client = self.client.get().map_err(refused)?;
-        let token = token::fetch(client, &challenge, login).await.map_err(refused)?;
+
+        let token = token::fetch(&self.client, &request.host, &challenge, login).await.map_err(refused)?;
         Ok(Response::new(proto::FetchTokenResponse {
             token: token.value.expose_secret().to_owned(),
             expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),

@@ -1,12 +1,13 @@
 //! A forge's answer, and how it is read.
 
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
+use ::http::StatusCode;
+use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
 use serde::de::DeserializeOwned;
 
 use crate::forge::error::ForgeError;
 use crate::forge::refusal;
 use crate::forge::repository::Dialect;
+use crate::http;
 
 /// An answer of any status that repeating the request would not change.
 pub(in crate::forge) struct Answer {
@@ -31,11 +32,9 @@ impl Answer {
 
     /// The JSON body of a success.
     pub(in crate::forge) fn json<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
-        serde_json::from_slice(&self.body).map_err(|error| ForgeError::Unexpected {
-            at: self.at.clone(),
-            forge: self.dialect.name(),
-            why: error.to_string(),
-        })
+        let unexpected =
+            |why| ForgeError::Unexpected { at: self.at.clone(), forge: self.dialect.name(), why };
+        http::json(&self.body).map_err(unexpected)
     }
 
     /// What the body says for people.

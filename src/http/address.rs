@@ -1,0 +1,149 @@
+//! Addresses that no user's server has: those of the machine's own link, and of a cloud's metadata.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+/// Metadata services outside of the link-local networks: Azure's and Alibaba's, and over IPv6 those of AWS (EC2, EKS)
+/// and Google. They hand a machine's credentials to whoever asks.
+const METADATA: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Which addresses a client goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All but link-local and metadata addresses: servers in the cluster have private ones.
+    Cluster,
+    /// Public addresses alone: for what a foreign server sends us to.
+    Public,
+}
+
+/// An address that is not gone to, and why. The text reads on after `cannot …: `.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{host} {class}")]
+pub(crate) struct RefusedAddress {
+    /// As the URL has it; of a name also the address that it stands for.
+    host: String,
+    class: Class,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    LinkLocal,
+    Metadata,
+    Inner,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LinkLocal => {
+                "is a link-local address (169.254.0.0/16, fe80::/10), where a machine keeps its metadata and credentials; \
+                 no request is sent there"
+            }
+            Self::Metadata => {
+                "is the address of a cloud's metadata service, which hands out a machine's credentials; no request is \
+                 sent there"
+            }
+            Self::Inner => {
+                "is a private or loopback address, and another server sent us there; only public addresses are asked \
+                 on a foreign server's word"
+            }
+        })
+    }
+}
+
+impl RefusedAddress {
+    /// Whether only [`Reach::Public`] refuses it.
+    pub(crate) fn is_inner(&self) -> bool {
+        self.class == Class::Inner
+    }
+}
+
+impl Reach {
+    /// Whether `ip` may be connected to, as the address of `name` where it was looked up.
+    pub(crate) fn allows(self, ip: IpAddr, name: Option<&str>) -> Result<(), RefusedAddress> {
+        let host = || match name {
+            Some(name) => format!("{} ({ip})", super::said(name.as_bytes())),
+            None => ip.to_string(),
+        };
+        match class(ip, self) {
+            Some(class) => Err(RefusedAddress { host: host(), class }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the host of `url` may be connected to, as far as it is an address. Names are looked at once they are
+    /// looked up.
+    pub(crate) fn allows_url(self, url: &Url) -> Result<(), RefusedAddress> {
+        match url.host() {
+            Some(Host::Ipv4(ip)) => self.allows(ip.into(), None),
+            Some(Host::Ipv6(ip)) => self.allows(ip.into(), None),
+            Some(Host::Domain(_)) | None => Ok(()),
+        }
+    }
+}
+
+fn class(ip: IpAddr, reach: Reach) -> Option<Class> {
+    // An IPv6 address that stands for an IPv4 one is refused as either.
+    let within = match ip {
+        IpAddr::V6(ip) => embedded(ip).map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    };
+    [Some(ip), within].into_iter().flatten().find_map(|ip| match ip {
+        ip if METADATA.contains(&ip) => Some(Class::Metadata),
+        ip if is_link_local(ip) => Some(Class::LinkLocal),
+        ip if reach == Reach::Public && is_inner(ip) => Some(Class::Inner),
+        _ => None,
+    })
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+/// Whether an address is of a network that is not the Internet (RFC 6890).
+fn is_inner(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_multicast()
+                || a == 0
+                || a >= 240
+                // Shared by carriers and clouds (RFC 6598); for measurements (RFC 2544).
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (b == 18 || b == 19))
+        }
+        IpAddr::V6(ip) => {
+            // fec0::/10 were site-local addresses (RFC 3879).
+            let site = ip.segments()[0] & 0xffc0 == 0xfec0;
+            // An embedded IPv4 address is judged by itself.
+            let local = (ip.is_loopback() || ip.is_unspecified()) || ip.is_unique_local();
+            local || site || ip.is_multicast()
+        }
+    }
+}
+
+/// The IPv4 address that an IPv6 one stands for: mapped, compatible (RFC 4291), translated (RFC 2765, RFC 6052, RFC
+/// 8215), or 6to4 (RFC 3056).
+fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let last = |[.., high, low]: [u16; 8]| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    let segments = ip.segments();
+    match segments {
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => Some(last(segments)),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => Some(last(segments)),
+        [0x2002, high, low, ..] => Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
+        _ => None,
+    }
+}

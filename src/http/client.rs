@@ -1,0 +1,114 @@
+//! One way to make an HTTP client, and to send a request with it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder, IntoUrl, RequestBuilder, Response};
+
+use super::address::Reach;
+use super::error::SendError;
+use super::resolver::Guarded;
+
+/// Redirects of one request that are followed.
+const REDIRECTS: usize = 5;
+
+/// How a client talks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// Its name for itself; none sends none.
+    pub(crate) user_agent: Option<&'static str>,
+    /// The limit for TCP and TLS.
+    pub(crate) connect: Duration,
+    /// The longest silence of a server.
+    pub(crate) silence: Duration,
+    /// The limit for a request and its answer; without one the caller has it.
+    pub(crate) whole: Option<Duration>,
+    /// Whether redirects within one origin are followed; others never are.
+    pub(crate) redirects: bool,
+    /// Which addresses it goes to.
+    pub(crate) reach: Reach,
+}
+
+/// Whom it believes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Roots<'a> {
+    /// The machine's authorities and these.
+    System(&'a [Certificate]),
+    /// Nobody: for plain http, without the milliseconds that reading the machine's authorities takes.
+    Nobody,
+}
+
+/// A client for servers that users name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    client: reqwest::Client,
+    reach: Reach,
+}
+
+impl Client {
+    pub(crate) fn new(settings: Settings, roots: Roots<'_>) -> reqwest::Result<Self> {
+        // Fails only when another provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = match roots {
+            Roots::Nobody => builder(settings).tls_certs_only([]).build(),
+            Roots::System(more) => {
+                builder(settings).tls_certs_merge(more.iter().cloned()).build().or_else(|error| {
+                    // An image without a CA store still has to reach the servers of the bundle's authorities.
+                    tracing::warn!(%error, "no system CA certificates: https works with the CA bundle only");
+                    builder(settings).tls_certs_only(more.iter().cloned()).build()
+                })
+            }
+        };
+        Ok(Self { client: client?, reach: settings.reach })
+    }
+
+    /// A request, to be sent by [`Self::send`].
+    pub(crate) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends `request`, unless its host is an address that is not gone to. An answer that redirects elsewhere than
+    /// within its origin is an answer like any other.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
+        let request = request.build()?;
+        self.reach.allows_url(request.url())?;
+        Ok(self.client.execute(request).await?)
+    }
+}
+
+fn builder(settings: Settings) -> ClientBuilder {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(settings.connect)
+        .read_timeout(settings.silence)
+        .redirect(if settings.redirects { within_one_origin() } else { Policy::none() })
+        .dns_resolver(Guarded::system(settings.reach));
+    if let Some(whole) = settings.whole {
+        builder = builder.timeout(whole);
+    }
+    match settings.user_agent {
+        Some(name) => builder.user_agent(name),
+        None => builder,
+    }
+}
+
+/// Follows a redirect only within one scheme, host and port: a login is meant for no other, and whoever sends us
+/// elsewhere might read the answer.
+fn within_one_origin() -> Policy {
+    Policy::custom(|attempt| {
+        let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+        if same && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
+    })
+}
+
+/// The certificates in a PEM file.
+///
+/// # Errors
+/// It cannot be read, or holds no PEM certificate.
+pub(crate) fn certificates(
+    path: &Path,
+) -> Result<Vec<Certificate>, Box<dyn std::error::Error + Send + Sync>> {
+    let found = Certificate::from_pem_bundle(&std::fs::read(path)?)?;
+    if found.is_empty() { Err("it holds no PEM certificate".into()) } else { Ok(found) }
+}

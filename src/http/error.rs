@@ -1,0 +1,37 @@
+//! Why a request got no answer.
+
+use std::error::Error;
+
+use super::address::RefusedAddress;
+
+/// A request without an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// It leads to an address that is not gone to. Trying again helps nobody.
+    #[error(transparent)]
+    Refused(#[from] RefusedAddress),
+    /// Nobody answered, or the connection broke.
+    #[error(transparent)]
+    Lost(reqwest::Error),
+}
+
+impl From<reqwest::Error> for SendError {
+    /// A name that stands for a refused address fails deep within the connection.
+    fn from(error: reqwest::Error) -> Self {
+        match refused(&error) {
+            Some(refused) => Self::Refused(refused),
+            None => Self::Lost(error),
+        }
+    }
+}
+
+fn refused(error: &reqwest::Error) -> Option<RefusedAddress> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<RefusedAddress>() {
+            return Some(refused.clone());
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,193 @@
+//! Which server may hand out tokens for which registry.
+//!
+//! A registry says itself where its tokens are to be fetched (`realm`), and gets what is found there. So a foreign
+//! registry could have us fetch from any server within our reach, and read the answer: each image that a Dockerfile
+//! names may be such a registry's. That is why a realm is followed to the registry's own server, and elsewhere only as
+//! far as these rules go.
+
+use std::str::FromStr;
+
+use url::Url;
+
+use super::OciError;
+use super::auth::normalise;
+use crate::http::{self, Reach};
+
+/// Registries of the Internet whose token server has another name, as their challenges say.
+const KNOWN: [(&str, &str); 5] = [
+    ("docker.io", "https://auth.docker.io"),
+    ("registry.gitlab.com", "https://gitlab.com"),
+    ("docker.elastic.co", "https://docker-auth.elastic.co"),
+    ("lscr.io", "https://ghcr.io"),
+    ("registry.access.redhat.com", "https://registry.redhat.io"),
+];
+
+/// The rules for realms.
+#[derive(Debug, Clone, Default)]
+pub struct TokenServers {
+    named: Vec<TokenServer>,
+    only_named: bool,
+}
+
+/// A registry, and the server that hands out its tokens: `REGISTRY=https://HOST[:PORT]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenServer {
+    registry: String,
+    server: Url,
+}
+
+/// Not of the form `REGISTRY=https://HOST[:PORT]`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not of the form REGISTRY=https://HOST[:PORT], such as registry.gitlab.example.com=https://gitlab.example.com"
+)]
+pub struct BadTokenServer(String);
+
+impl TokenServers {
+    /// Besides a registry's own server and those of well-known registries: `named`, and any public one over https.
+    pub fn new(named: Vec<TokenServer>) -> Self {
+        Self { named, only_named: false }
+    }
+
+    /// The same without any public one.
+    #[must_use]
+    pub fn only_named(self) -> Self {
+        Self { only_named: true, ..self }
+    }
+
+    /// The address `realm` that the registry `host` names, when it may be asked, and how far that may lead.
+    pub(super) fn admit(&self, host: &str, realm: &str) -> Result<(Url, Reach), OciError> {
+        let unusable = |why: &str| OciError::Unexpected {
+            what: format!("the challenge of registry {host}"),
+            why: why.to_owned(),
+        };
+        let url = Url::parse(realm).map_err(|e| unusable(&format!("its realm is no URL: {e}")))?;
+        if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some()
+        {
+            return Err(unusable("its realm is not an https or http URL without a login"));
+        }
+        if is_own(host, &url) || self.is_named(host, &url) {
+            return Ok((url, Reach::Cluster));
+        }
+        if url.scheme() == "https" && !self.only_named {
+            return Ok((url, Reach::Public));
+        }
+        Err(self.refused(host, &url))
+    }
+
+    fn is_named(&self, host: &str, url: &Url) -> bool {
+        let registry = normalise(host);
+        let known = KNOWN.iter().any(|(name, server)| {
+            *name == registry && Url::parse(server).is_ok_and(|server| server.origin() == url.origin())
+        });
+        let named = |each: &TokenServer| each.registry == registry && each.server.origin() == url.origin();
+        known || self.named.iter().any(named)
+    }
+
+    fn refused(&self, host: &str, url: &Url) -> OciError {
+        let why = if self.only_named {
+            "it is not the registry's own server, and under a policy no other is asked unless it is named"
+        } else {
+            "it is not the registry's own server, and another is asked over https alone"
+        };
+        let what = format!("the token server {} of registry {host}", http::origin(url));
+        OciError::NotAsked { what, why: format!("{why}; {}", hint(host, url.as_str())) }
+    }
+}
+
+/// Whether `url` is of the registry's own server: its host and its port. The daemon does not say whether it speaks
+/// http with it, so without a port both schemes' own ones are meant.
+fn is_own(host: &str, url: &Url) -> bool {
+    let canonical = if normalise(host) == "docker.io" { "registry-1.docker.io" } else { host };
+    let own = Url::parse(&format!("{}://{canonical}", url.scheme()));
+    own.is_ok_and(|own| own.origin() == url.origin())
+}
+
+/// What to do where the token server `realm` of the registry `host` is one to be asked all the same.
+pub(super) fn hint(host: &str, realm: &str) -> String {
+    let to = Url::parse(realm).map_or_else(|_| "https://HOST".to_owned(), |url| http::origin(&url));
+    format!(
+        "where {to} is where this registry's tokens are, name it: --token-servers {host}={to} \
+         (ARGO_BUILDKIT_TOKEN_SERVERS)"
+    )
+}
+
+impl FromStr for TokenServer {
+    type Err = BadTokenServer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadTokenServer(text.to_owned());
+        let (registry, server) = text.trim().split_once('=').ok_or_else(bad)?;
+        let url = Url::parse(server).map_err(|_| bad())?;
+        let extra = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
+        let login = !url.username().is_empty() || url.password().is_some();
+        let odd_host = registry.is_empty() || registry.contains(['/', '@', '*', ' ']);
+        match matches!(url.scheme(), "https" | "http") && !extra && !login && !odd_host {
+            true => Ok(Self { registry: normalise(registry), server: url }),
+            false => Err(bad()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_realm_is_followed_to_its_own_registry_or_where_it_is_named() {
+        let named = || vec!["registry.corp=https://gitlab.corp".parse().unwrap()];
+        let (open, strict) = (TokenServers::new(named()), TokenServers::new(named()).only_named());
+        let (cluster, public) = (Some(Reach::Cluster), Some(Reach::Public));
+        let rows = [
+            // (registry, realm, without a policy, with one)
+            ("r.io", "https://r.io/token", cluster, cluster),
+            ("r.io", "https://R.io:443/token", cluster, cluster),
+            ("r.io:5000", "http://r.io:5000/token", cluster, cluster),
+            ("r.io:5000", "http://r.io:5001/token", None, None),
+            ("r.io:5000", "https://r.io:5001/token", public, None),
+            ("[fd00::1]:5000", "http://[fd00::1]:5000/token", cluster, cluster),
+            ("registry-1.docker.io", "https://auth.docker.io/token", cluster, cluster),
+            ("docker.io", "https://auth.docker.io/token", cluster, cluster),
+            ("evil.io", "https://auth.docker.io/token", public, None),
+            ("registry.corp", "https://gitlab.corp/jwt/auth", cluster, cluster),
+            ("registry.corp", "https://gitlab.corp:8443/jwt/auth", public, None),
+            ("evil.corp", "https://gitlab.corp/jwt/auth", public, None),
+            ("registry.corp", "http://gitlab.corp/jwt/auth", None, None),
+            ("evil.io", "http://10.0.0.1/secret", None, None),
+            ("r.io", "https://r.io@10.0.0.1/", None, None),
+            ("r.io", "https://u:p@r.io/token", None, None),
+            ("r.io", "file:///etc/passwd", None, None),
+            ("r.io", "ftp://r.io/token", None, None),
+            ("r.io", "token", None, None),
+        ];
+        for (host, realm, without, with) in rows {
+            assert_eq!(open.admit(host, realm).ok().map(|(_, reach)| reach), without, "{host} {realm}");
+            assert_eq!(strict.admit(host, realm).ok().map(|(_, reach)| reach), with, "{host} {realm}");
+        }
+        let said = strict.admit("evil.io", "https://gitlab.corp/x?secret").unwrap_err().to_string();
+        assert!(
+            said.contains("--token-servers evil.io=https://gitlab.corp ") && !said.contains("secret"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_named_token_server_is_a_registry_and_an_origin() {
+        for good in ["r.io=https://t.io", "r.io:5000=http://10.0.0.1:5001", "docker.io=https://mirror.corp/"]
+        {
+            assert!(good.parse::<TokenServer>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "r.io",
+            "https://t.io",
+            "=https://t.io",
+            "r.io=t.io",
+            "r.io=https://u@t.io",
+            "*=https://t.io",
+        ] {
+            assert!(bad.parse::<TokenServer>().is_err(), "{bad}");
+        }
+    }
+}
