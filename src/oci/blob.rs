@@ -10,8 +10,8 @@ use super::repository::Repository;
 
 /// Redirects of one blob that are followed: to a store, and on to where that has it.
 const REDIRECTS: usize = 3;
-/// Bytes that are read of a kept log, compressed: several times what a build's log is cut to.
-const LOG_READ: usize = 64 << 20;
+/// Bytes that are read of a kept log, compressed: four times what is kept of a build.
+const LOG_READ: usize = 16 << 20;
 
 impl Repository<'_> {
     /// The bytes of the blob `digest`, which is a log.

@@ -103,3 +103,32 @@ async fn a_redirect_within_one_server_is_followed_with_the_login() {
     assert!(moved.authorization.starts_with("Basic "), "{asked:?}");
     assert!(asked.iter().any(|asked| asked.authorization == "Bearer own"), "{asked:?}");
 }
+
+#[derive(clap::Parser)]
+struct Settings {
+    #[command(flatten)]
+    neighbours: argo_buildkit::config::Neighbours,
+}
+
+#[tokio::test]
+async fn where_a_policy_is_set_no_public_token_server_is_asked_unless_it_is_named() {
+    use clap::Parser as _;
+    let attacker =
+        registry("https://tokens.invalid/token", |_, _| StatusCode::NOT_FOUND.into_response()).await;
+    let metrics = || Arc::new(argo_buildkit::metrics::Metrics::new());
+    let policy = || Some(argo_buildkit::policy::Policy::parse("p", "namespaces: {}").unwrap());
+    let session = |named: &str, policy| {
+        let Settings { neighbours } = Settings::parse_from(["x", "--token-servers", named]);
+        let client = neighbours.shared_engine(metrics(), "sa", policy).unwrap().registry.client();
+        Session { client, ..Session::default() }
+    };
+    let named = format!("{}=https://tokens.invalid", attacker.host());
+    for (named, policy, says) in [
+        ("r.io=https://tokens.invalid", policy(), "under a policy no other is asked unless it is named"),
+        ("r.io=https://tokens.invalid", None, "cannot reach the token server https://tokens.invalid"),
+        (named.as_str(), policy(), "cannot reach the token server https://tokens.invalid"),
+    ] {
+        let error = build(&attacker, session(named, policy)).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
