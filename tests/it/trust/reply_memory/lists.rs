@@ -6,23 +6,37 @@ use argo_buildkit::oci::{Auth, Descriptor, ImageRef, LogArtifact, Registry as Cl
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::response::IntoResponse as _;
-use bytes::Bytes;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use tokio::sync::watch;
 
 use crate::support::net::until;
 use crate::support::registry::Registry;
-use crate::support::scripted::Scripted;
+use crate::support::scripted::{Asked, Scripted};
 
-/// A registry that takes everything, and falls silent when it is asked for a list.
-async fn silent() -> Scripted {
-    Scripted::start(|_, asked| match (asked.method.as_str(), asked.path.contains("/manifests/sha256-")) {
-        ("GET", true) => Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>())
-            .into_response(),
+/// A registry that takes everything, and is silent about its lists until `speaks`.
+async fn silent(speaks: watch::Receiver<bool>) -> Scripted {
+    Scripted::start(move |_, asked| match (asked.method.as_str(), is_of_a_list(asked)) {
+        ("GET", true) => list(speaks.clone()),
         ("POST", _) => (StatusCode::ACCEPTED, [(LOCATION, "/v2/api/blobs/uploads/1")]).into_response(),
         ("PUT", _) => StatusCode::CREATED.into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
     })
     .await
+}
+
+fn is_of_a_list(asked: &Asked) -> bool {
+    asked.path.contains("/manifests/sha256-")
+}
+
+/// A list that has the log already, once it is told.
+fn list(mut speaks: watch::Receiver<bool>) -> Response {
+    let index = json!({"manifests": [{"digest": log().digest()}]}).to_string();
+    let told = async move {
+        let _ = speaks.wait_for(|speaks| *speaks).await;
+        Ok::<_, std::io::Error>(index)
+    };
+    Body::from_stream(futures_util::stream::once(told)).into_response()
 }
 
 fn log() -> LogArtifact {
@@ -33,16 +47,19 @@ fn log() -> LogArtifact {
 
 #[tokio::test]
 async fn a_silent_registry_keeps_nobody_waiting_who_writes_elsewhere() {
-    let (silent, other, client) = (silent().await, Registry::start(), Client::default());
+    let (speaks, told) = watch::channel(false);
+    let (silent, other, client) = (silent(told).await, Registry::start(), Client::default());
     let image = |host: &str| -> ImageRef { format!("{host}/api").parse().unwrap() };
     let (waiting, first) = (client.clone(), image(silent.host()));
     let first =
         tokio::spawn(async move { waiting.attach(&log(), &first, None, &Auth::default(), false).await });
-    let asked =
-        async || silent.asked().iter().any(|asked| asked.path.contains("/manifests/sha256-")).then_some(());
+    let lists = || silent.asked().iter().filter(|asked| is_of_a_list(asked)).count();
+    let asked = async || (lists() > 0).then_some(());
     until(|| "the silent registry to be asked for its list".to_owned(), Duration::from_secs(60), asked).await;
 
     client.attach(&log(), &image(other.host()), None, &Auth::default(), false).await.unwrap();
-    assert!(!first.is_finished(), "the first is still at its list");
-    first.abort();
+    // It was not waited for: it is still at its first question, which it now gets an answer to.
+    speaks.send_replace(true);
+    first.await.unwrap().unwrap();
+    assert_eq!(lists(), 1);
 }
