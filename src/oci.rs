@@ -6,12 +6,12 @@
 
 mod artifact;
 mod auth;
-mod blob;
 mod client;
 mod error;
 mod lists;
 mod log;
 mod push_right;
+mod read;
 mod reference;
 mod registry;
 mod repository;

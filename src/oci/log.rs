@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
+use super::read::Wanted;
 use super::registry::MANIFESTS;
 use super::repository::{Access, Repository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
@@ -113,8 +114,7 @@ impl Registry {
 impl Repository<'_> {
     /// A manifest and its JSON; none where there is no such manifest.
     async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
-        let url = self.url(&format!("manifests/{target}"));
-        let response = self.ask(self.request(Method::GET, url).header(ACCEPT, MANIFESTS)).await?;
+        let response = self.ask_for(&Wanted::manifest(Method::GET, target, MANIFESTS)).await?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => return Err(self.error(response).await),

@@ -1,9 +1,10 @@
 //! Asking a registry for a manifest.
 
-use http::header::{ACCEPT, HeaderMap};
+use http::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
 use super::lists::Lists;
+use super::read::Wanted;
 use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, LazyClient, OciError};
 
@@ -39,9 +40,8 @@ impl Registry {
         insecure: bool,
     ) -> Result<Option<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        let url = repository.url(&format!("manifests/{}", image.target()));
-        let response =
-            repository.ask(repository.request(Method::HEAD, url).header(ACCEPT, MANIFESTS)).await?;
+        let head = Wanted::manifest(Method::HEAD, image.target(), MANIFESTS);
+        let response = repository.ask_for(&head).await?;
         match response.status() {
             status if status.is_success() => {
                 let digest = digest(response.headers()).or(image.digest());

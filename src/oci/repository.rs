@@ -23,7 +23,7 @@ pub(super) enum Access {
 
 /// A repository, and the answer to its challenge once there was one.
 pub(super) struct Repository<'a> {
-    clients: &'a LazyClient,
+    pub(super) clients: &'a LazyClient,
     pub(super) client: &'a Client,
     image: &'a ImageRef,
     login: Option<&'a Login>,

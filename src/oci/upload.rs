@@ -26,7 +26,9 @@ impl Repository<'_> {
     /// As [`Self::put_blob`], unless the repository has it.
     pub(super) async fn put_blob_once(&mut self, blob: Bytes) -> Result<(), OciError> {
         let head = self.request(Method::HEAD, self.url(&format!("blobs/{}", digest(&blob))));
-        if self.ask(head).await?.status().is_success() {
+        let told = self.ask_once_or_twice(head).await?.status();
+        // One that keeps blobs in a store says by a redirect that it has this one.
+        if told.is_success() || told.is_redirection() {
             return Ok(());
         }
         self.put_blob(blob).await

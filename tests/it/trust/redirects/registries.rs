@@ -44,6 +44,24 @@ async fn no_login_and_no_manifest_goes_by_a_redirect() {
 }
 
 #[tokio::test]
+async fn a_manifest_is_read_elsewhere_from_public_servers_alone() {
+    for place in ["https://localhost:1/x", "https://10.0.0.1/x", "https://[::1]/x"] {
+        let registry = Scripted::start(move |_, _| redirect(307, place)).await;
+        let (client, auth) = (Registry::default(), Auth::default());
+        let exists = client.manifest_exists(&image(&registry), &auth, false).await.unwrap_err();
+        let described = client.describe(&image(&registry), &auth, false).await.unwrap_err();
+        for error in [exists, described] {
+            assert!(matches!(error, OciError::NotAsked { .. }), "{error}");
+            assert!(error.to_string().contains("is a private or loopback address"), "{error}");
+        }
+    }
+    // It is followed there, and not known here.
+    let registry = Scripted::start(move |_, _| redirect(307, "https://registry.invalid/x")).await;
+    let asked = Registry::default().manifest_exists(&image(&registry), &Auth::default(), false).await;
+    assert!(matches!(asked, Err(OciError::Unreachable { .. })), "{asked:?}");
+}
+
+#[tokio::test]
 async fn no_upload_is_sent_to_another_server() {
     let inner = inner().await;
     let to = inner.url("/write-here");
@@ -59,6 +77,22 @@ async fn no_upload_is_sent_to_another_server() {
     // What is begun is given up there as well.
     client.may_push(&image(&attacker), &auth, false).await.unwrap();
     unseen(&inner, &attacker);
+}
+
+#[tokio::test]
+async fn a_log_is_pushed_to_a_registry_that_keeps_its_blobs_in_a_store() {
+    let store = inner().await;
+    let at = store.url("/blob");
+    let registry = Scripted::start(move |_, asked| match asked.method.as_str() {
+        "HEAD" => redirect(307, &at),
+        "POST" => (StatusCode::ACCEPTED, [(LOCATION, "/v2/a/blobs/uploads/1")]).into_response(),
+        _ => StatusCode::CREATED.into_response(),
+    })
+    .await;
+    let log = LogArtifact::new(b"log".to_vec(), None, String::new(), [].into());
+    Registry::default().attach(&log, &image(&registry), Some("1"), &Auth::default(), false).await.unwrap();
+    assert!(registry.asked().iter().any(|asked| asked.method == "HEAD"));
+    assert_eq!(store.asked(), []);
 }
 
 /// A registry that keeps its blobs in a store; `blob` is where it says that they are.
