@@ -21,7 +21,7 @@ use crate::jobs::Limits;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{LazyClient, Registry};
+use crate::oci::{LazyClient, Mint, Registry};
 use crate::policy::Policy;
 use crate::telemetry::LogFormat;
 
@@ -128,12 +128,13 @@ impl Neighbours {
     }
 
     /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
-    /// ServiceAccount `account`, and within `policy`.
+    /// ServiceAccount `account`, and within `policy`. `mint` signs the tokens for the cache registry.
     pub fn shared_engine(
         &self,
         metrics: Arc<Metrics>,
         account: &str,
         policy: Option<Policy>,
+        mint: Option<Mint>,
     ) -> anyhow::Result<Engine> {
         if self.secrets_dir.is_some() {
             bail!(
@@ -141,7 +142,7 @@ impl Neighbours {
                  it out, and Secrets are read from each workflow's namespace"
             );
         }
-        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy), metrics)
+        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy).minting(mint), metrics)
     }
 
     fn engine_of(&self, cluster: Cluster, tenancy: Tenancy, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {

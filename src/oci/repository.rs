@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::token::{self, Scheme};
-use super::{Auth, ImageRef, Login, OciError};
+use super::{Auth, CacheRights, ImageRef, Login, OciError};
 
 /// What is done with a repository, as token servers call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) struct Repository<'a> {
     pub(super) client: &'a Client,
     image: &'a ImageRef,
     login: Option<&'a Login>,
+    cache: Option<&'a CacheRights>,
     insecure: bool,
     access: Access,
     authorization: Option<HeaderValue>,
@@ -36,8 +37,8 @@ impl<'a> Repository<'a> {
         insecure: bool,
         access: Access,
     ) -> Self {
-        let login = auth.login(image.registry());
-        Self { client, image, login, insecure, access, authorization: None }
+        let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
+        Self { client, image, login, cache, insecure, access, authorization: None }
     }
 
     /// The address of `path`, such as `manifests/latest`, in this repository.
@@ -64,7 +65,11 @@ impl<'a> Repository<'a> {
 
     /// The error that an answer is which is no success.
     pub(super) async fn error(&self, response: Response) -> OciError {
-        let error = OciError::from_status(self.what(), response.status().as_u16(), self.login);
+        let status = response.status().as_u16();
+        let error = match (status, self.cache) {
+            (401 | 403, Some(_)) => OciError::refused_token(self.what(), status),
+            _ => OciError::from_status(self.what(), status, self.login),
+        };
         match (error, reason(response).await) {
             (OciError::Unexpected { what, why }, Some(reason)) => {
                 OciError::Unexpected { what, why: format!("{why}: {reason}") }
@@ -103,6 +108,11 @@ impl<'a> Repository<'a> {
     async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
         let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
         let answer = match (challenge.and_then(token::parse_challenge), self.login) {
+            // Whatever realm the registry names: nobody is asked.
+            (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
+                let token = cache.token(&[self.scope()])?;
+                format!("Bearer {}", token.value.expose_secret()).into()
+            }
             (Some(Scheme::Bearer(mut challenge)), login) => {
                 challenge.scopes = vec![self.scope()];
                 let token = token::fetch(self.client, &challenge, login).await?;
