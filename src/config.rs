@@ -21,7 +21,7 @@ use crate::jobs::Limits;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{LazyClient, Registry, TokenServer, TokenServers};
+use crate::oci::{LazyClient, Mint, Registry, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::telemetry::LogFormat;
 
@@ -133,12 +133,13 @@ impl Neighbours {
     }
 
     /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
-    /// ServiceAccount `account`, and within `policy`.
+    /// ServiceAccount `account`, and within `policy`. `mint` signs the tokens for the cache registry.
     pub fn shared_engine(
         &self,
         metrics: Arc<Metrics>,
         account: &str,
         policy: Option<Policy>,
+        mint: Option<Mint>,
     ) -> anyhow::Result<Engine> {
         if self.secrets_dir.is_some() {
             bail!(
@@ -149,7 +150,8 @@ impl Neighbours {
         let token_servers = TokenServers::new(self.token_servers.clone());
         // A policy lists what is reached, so nobody's challenge adds to it.
         let token_servers = if policy.is_some() { token_servers.only_named() } else { token_servers };
-        self.engine_of(Cluster::default().acting_as(account), Tenancy::shared(policy), token_servers, metrics)
+        let tenancy = Tenancy::shared(policy).minting(mint);
+        self.engine_of(Cluster::default().acting_as(account), tenancy, token_servers, metrics)
     }
 
     fn engine_of(

@@ -35,7 +35,8 @@ impl Command {
         let metrics = Arc::new(metrics);
         let jobs = JobTable::counted(self.agent.limits(), metrics.clone());
         let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
-        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy)?);
+        let mint = self.agent.mint()?;
+        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, mint)?);
         let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
         let ops = listen("operations", self.agent.ops_listen, ops, &ended).await?;

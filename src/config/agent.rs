@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -13,6 +13,7 @@ use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::Limits;
 use crate::kube::{Candidate, Scope, TaskSetsOptions};
+use crate::oci::{ImageRef, Mint, MintOptions};
 use crate::policy::Policy;
 
 /// How long the lease holds unrenewed, and the pause between two renewals: those of Kubernetes' own controllers.
@@ -40,6 +41,30 @@ pub struct Agent {
     /// and logins are its limits.
     #[arg(long, env = "ARGO_BUILDKIT_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// The registry of the build caches, HOST[:PORT] as steps name it. We sign its tokens ourselves: each step gets one for the
+    /// caches that its `cache.from` and `cache.to` name.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_CACHE_REGISTRY",
+        value_name = "HOST[:PORT]",
+        value_parser = registry,
+        requires_all = ["cache_registry_key", "cache_registry_cert"]
+    )]
+    pub cache_registry: Option<String>,
+    /// The private key that the cache registry's tokens are signed with (PEM file: ECDSA P-256, PKCS#8). Read for each token.
+    #[arg(long, env = "ARGO_BUILDKIT_CACHE_REGISTRY_KEY", value_name = "FILE", requires = "cache_registry")]
+    pub cache_registry_key: Option<PathBuf>,
+    /// The key's certificate, from an authority that the cache registry trusts (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_CACHE_REGISTRY_CERT", value_name = "FILE", requires = "cache_registry")]
+    pub cache_registry_cert: Option<PathBuf>,
+    /// How long a token for the cache registry lives. buildkitd asks for the next one by itself.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_CACHE_REGISTRY_TOKEN_LIFETIME",
+        default_value = "5m",
+        value_parser = parse_timeout
+    )]
+    pub cache_registry_token_lifetime: Duration,
     /// The ServiceAccount of the workflow's namespace with whose rights its steps read Secrets and change objects.
     #[arg(
         long,
@@ -109,6 +134,20 @@ impl Agent {
         }
     }
 
+    /// What signs tokens for the cache registry, where there is one to sign for.
+    pub fn mint(&self) -> anyhow::Result<Option<Mint>> {
+        let named = (&self.cache_registry, &self.cache_registry_key, &self.cache_registry_cert);
+        // clap refuses a part of them.
+        let (Some(registry), Some(key), Some(certificate)) = named else { return Ok(None) };
+        let (registry, key, certificate) = (registry.clone(), key.clone(), certificate.clone());
+        let lifetime = self.cache_registry_token_lifetime;
+        let mint = Mint::new(MintOptions { registry, key, certificate, lifetime });
+        mint.map(Some).context(
+            "--cache-registry-key and --cache-registry-cert (ARGO_BUILDKIT_CACHE_REGISTRY_KEY, …_CERT) name what signs the cache \
+             registry's tokens",
+        )
+    }
+
     /// Who we are to the other replicas. A restarted container is who it was.
     pub fn candidate(&self) -> std::io::Result<Candidate> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
@@ -119,6 +158,17 @@ impl Agent {
             duration: LEASE.0,
             retry: LEASE.1,
         })
+    }
+}
+
+/// `HOST[:PORT]` of a registry, as image names have it.
+fn registry(text: &str) -> Result<String, String> {
+    let named = format!("{text}/cache").parse::<ImageRef>();
+    match named.is_ok_and(|image| image.registry() == text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "{text:?} is not a registry's HOST[:PORT], such as `cache-registry.buildkit-cache.svc:5000`"
+        )),
     }
 }
 

@@ -1,13 +1,19 @@
 //! Whether this process works for one namespace with its own rights, or for many with theirs.
 
+use std::sync::Arc;
+
 use super::{Engine, Workflow};
+use crate::oci::{CacheRights, Mint};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
-use crate::step::Step;
+use crate::step::{self, Step};
 
 /// Whose work a process does.
 #[derive(Debug, Clone)]
-pub struct Tenancy(Whose);
+pub struct Tenancy {
+    whose: Whose,
+    mint: Option<Arc<Mint>>,
+}
 
 #[derive(Debug, Clone)]
 enum Whose {
@@ -18,29 +24,42 @@ enum Whose {
 impl Tenancy {
     /// That of one namespace, or of one user at a terminal: its rights are the process's own.
     pub fn own() -> Self {
-        Self(Whose::Own)
+        Self { whose: Whose::Own, mint: None }
     }
 
     /// That of many namespaces, kept apart by `policy`. Without one, what a step may name is left to rights alone.
     pub fn shared(policy: Option<Policy>) -> Self {
-        Self(Whose::Shared(policy))
+        Self { whose: Whose::Shared(policy), mint: None }
+    }
+
+    /// With `mint` to sign the tokens for the cache registry.
+    #[must_use]
+    pub fn minting(self, mint: Option<Mint>) -> Self {
+        Self { mint: mint.map(Arc::new), ..self }
+    }
+
+    /// What a build of `namespace` with these caches may do at the cache registry; none where its tokens are not ours to sign.
+    pub(super) fn cache_rights(&self, namespace: &str, cache: &step::build::Cache) -> Option<CacheRights> {
+        let from = cache.from.iter().map(|from| &from.image);
+        let to = cache.to.as_ref().map(|to| &to.target.image);
+        self.mint.as_ref().map(|mint| mint.rights(namespace, from, to))
     }
 
     /// What stands before the ids of `namespace`'s cache mounts, which the daemon would share among all who name them.
     pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
-        matches!(self.0, Whose::Shared(_)).then(|| namespace.to_owned())
+        matches!(self.whose, Whose::Shared(_)).then(|| namespace.to_owned())
     }
 
     /// What a workflow is called in the log, where others of its name may be.
     pub(super) fn title(&self, workflow: &Workflow) -> String {
-        match self.0 {
+        match self.whose {
             Whose::Own => workflow.name.clone(),
             Whose::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
         }
     }
 
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
-        match &self.0 {
+        match &self.whose {
             Whose::Shared(Some(policy)) => policy.check(namespace, step),
             Whose::Shared(None) | Whose::Own => Ok(()),
         }

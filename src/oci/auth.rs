@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::CacheRights;
+
 /// How to log in to one registry.
 #[derive(Debug, Clone)]
 pub enum Login {
@@ -26,6 +28,7 @@ pub enum Login {
 #[derive(Debug, Clone, Default)]
 pub struct Auth {
     logins: BTreeMap<String, Login>,
+    cache: Option<CacheRights>,
 }
 
 /// Why a docker config cannot be used; never quotes it.
@@ -74,7 +77,7 @@ impl Auth {
                 logins.insert(normalise(&registry), login);
             }
         }
-        Ok(Self { logins })
+        Ok(Self { logins, cache: None })
     }
 
     /// One login more; it replaces an earlier one of the same registry.
@@ -84,9 +87,23 @@ impl Auth {
         self
     }
 
-    /// The login for `host` (`host`, `host:port`, or one of Docker Hub's names).
+    /// The same, and what its step may do at the registry whose tokens we sign ourselves.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<CacheRights>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// The login for `host` (`host`, `host:port`, or one of Docker Hub's names). None where we sign the tokens ourselves.
     pub fn login(&self, host: &str) -> Option<&Login> {
-        self.logins.get(&normalise(host))
+        match self.cache(host) {
+            Some(_) => None,
+            None => self.logins.get(&normalise(host)),
+        }
+    }
+
+    /// What may be done at `host`, where we sign its tokens ourselves.
+    pub(crate) fn cache(&self, host: &str) -> Option<&CacheRights> {
+        self.cache.as_ref().filter(|cache| cache.are_at(host))
     }
 
     /// Every user with its password, or a token without a user, for whoever blots secrets out of text.

@@ -42,6 +42,16 @@ pub enum OciError {
         /// The HTTP status: 429 or 5xx.
         status: u16,
     },
+    /// We sign this registry's tokens ourselves, and sign none for what was asked.
+    #[error("no token for registry {registry}: {why}")]
+    Withheld {
+        /// The registry.
+        registry: String,
+        /// What the step may do there instead, or why nothing can be signed.
+        why: String,
+        /// Whether it is our key that is at fault.
+        ours: bool,
+    },
     /// An answer that the distribution specification does not foresee.
     #[error("{what} gave an unexpected answer: {why}")]
     Unexpected {
@@ -57,6 +67,8 @@ impl OciError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
+            Self::Withheld { ours: true, .. } => Fault::Ours,
+            Self::Withheld { .. } => Fault::User,
             Self::Refused { .. } | Self::NotAsked { .. } | Self::Unexpected { .. } => Fault::User,
         }
     }
@@ -81,6 +93,12 @@ impl OciError {
              name the registry by the address that serves it"
         );
         Self::NotAsked { what, why }
+    }
+
+    /// The error of a registry that refuses a token which we signed ourselves.
+    pub(crate) fn refused_token(what: String, status: u16) -> Self {
+        let login = "with a token that we signed for it: are its service and its trusted certificate ours, and its clock right?";
+        Self::Refused { what, status, login: login.to_owned() }
     }
 
     /// The error of a request that got no answer; the URL, which may hold scopes, stays out.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::lists::Writer;
 use super::token::{self, Scheme};
-use super::{Auth, ImageRef, LazyClient, Login, OciError};
+use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client};
 
 /// Bytes that are read of a refusal.
@@ -27,6 +27,7 @@ pub(super) struct Repository<'a> {
     pub(super) client: &'a Client,
     image: &'a ImageRef,
     login: Option<&'a Login>,
+    cache: Option<&'a CacheRights>,
     insecure: bool,
     access: Access,
     authorization: Option<HeaderValue>,
@@ -42,8 +43,9 @@ impl<'a> Repository<'a> {
         insecure: bool,
         access: Access,
     ) -> Result<Self, OciError> {
-        let (client, login) = (clients.get()?, auth.login(image.registry()));
-        Ok(Self { clients, client, image, login, insecure, access, authorization: None })
+        let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
+        let client = clients.get()?;
+        Ok(Self { clients, client, image, login, cache, insecure, access, authorization: None })
     }
 
     /// A request, for [`Self::ask`].
@@ -89,7 +91,11 @@ impl<'a> Repository<'a> {
 
     /// The error that an answer is which is no success.
     pub(super) async fn error(&self, response: Response) -> OciError {
-        let error = OciError::from_status(self.what(), response.status().as_u16(), self.login);
+        let status = response.status().as_u16();
+        let error = match (status, self.cache) {
+            (401 | 403, Some(_)) => OciError::refused_token(self.what(), status),
+            _ => OciError::from_status(self.what(), status, self.login),
+        };
         match (error, reason(response).await) {
             (OciError::Unexpected { what, why }, Some(reason)) => {
                 OciError::Unexpected { what, why: format!("{why}: {reason}") }
@@ -134,6 +140,11 @@ impl<'a> Repository<'a> {
     async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
         let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
         let answer = match (challenge.and_then(token::parse_challenge), self.login) {
+            // Whatever realm the registry names: nobody is asked.
+            (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
+                let token = cache.token(&[self.scope()])?;
+                format!("Bearer {}", token.value.expose_secret()).into()
+            }
             (Some(Scheme::Bearer(mut challenge)), login) => {
                 challenge.scopes = vec![self.scope()];
                 let token = token::fetch(self.clients, self.image.registry(), &challenge, login).await?;

@@ -22,8 +22,12 @@ pub(crate) struct Registry {
 impl Registry {
     /// An open registry; [`super::registry_door`] stands before those that want a login.
     pub(crate) fn start() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let host = format!("127.0.0.1:{}", free_port());
+        Self::start_at(&format!("127.0.0.1:{}", free_port()), &[])
+    }
+
+    /// A registry at `host` with what the variables `env` set in its configuration.
+    pub(crate) fn start_at(host: &str, env: &[(&str, &str)]) -> Self {
+        let (root, host) = (tempfile::tempdir().unwrap(), host.to_owned());
         let config = root.path().join("config.yml");
         let data = root.path().join("data");
         let storage = format!(
@@ -34,6 +38,7 @@ impl Registry {
         let child = Command::new(bin::system("docker-registry", "docker-registry"))
             .arg("serve")
             .arg(&config)
+            .envs(env.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

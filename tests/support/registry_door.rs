@@ -18,6 +18,8 @@ pub(crate) enum Lock {
     Basic,
     /// A token that the door's own token server trades for the login.
     Bearer,
+    /// What the registry behind it wants.
+    Registrys,
 }
 
 /// One request that the door saw.
@@ -87,6 +89,7 @@ async fn answer(State(door): State<Inner>, request: Request) -> Response {
         Lock::Bearer if knock.path == "/token" => return token(&door, &request, &knock),
         Lock::Bearer => format!("Bearer {TOKEN}"),
         Lock::Basic => door.login.clone(),
+        Lock::Registrys => return forward(&door, request).await,
     };
     if knock.authorization != wanted {
         return challenge(&door);
@@ -117,7 +120,7 @@ fn token(door: &Inner, request: &Request, knock: &Knock) -> Response {
 
 fn challenge(door: &Inner) -> Response {
     let value = match door.lock {
-        Lock::Basic => "Basic realm=\"door\"".to_owned(),
+        Lock::Basic | Lock::Registrys => "Basic realm=\"door\"".to_owned(),
         Lock::Bearer => format!(
             "Bearer realm=\"http://{}/token\",service=\"door\",scope=\"repository:a:pull,push\"",
             door.host
@@ -130,7 +133,9 @@ async fn forward(door: &Inner, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut headers: HeaderMap = parts.headers;
-    headers.remove(AUTHORIZATION);
+    if door.lock != Lock::Registrys {
+        headers.remove(AUTHORIZATION);
+    }
     // The registry writes its redirects with the name that it was called by.
     headers.insert(HOST, door.host.parse().unwrap());
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
 
 use super::authority::Authority;
-use crate::oci::token::{self, Challenge};
+use crate::oci::token::{self, Challenge, Token};
 use crate::oci::{self, LazyClient, Login, OciError};
 use crate::outcome::Fault;
 
@@ -47,16 +47,15 @@ impl Auth for Served {
         request: Request<proto::FetchTokenRequest>,
     ) -> Result<Response<proto::FetchTokenResponse>, Status> {
         let request = request.into_inner();
+        let refused = |e: OciError| status(&request.host, &e);
+        // The host is the server that the daemon has connected to; the rest is what that server says.
+        if let Some(cache) = self.logins.cache(&request.host) {
+            return Ok(Response::new(answer(&cache.token(&request.scopes).map_err(refused)?)));
+        }
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
-        let refused = |e: OciError| status(&request.host, &e);
-
         let token = token::fetch(&self.client, &request.host, &challenge, login).await.map_err(refused)?;
-        Ok(Response::new(proto::FetchTokenResponse {
-            token: token.value.expose_secret().to_owned(),
-            expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),
-            issued_at: 0,
-        }))
+        Ok(Response::new(answer(&token)))
     }
 
     async fn get_token_authority(
@@ -64,7 +63,7 @@ impl Auth for Served {
         request: Request<proto::GetTokenAuthorityRequest>,
     ) -> Result<Response<proto::GetTokenAuthorityResponse>, Status> {
         let request = request.into_inner();
-        let key = self.authority.key(&request.salt, &request.host, self.logins.login(&request.host))?;
+        let key = self.authority.key(&request.salt, &request.host, &self.logins)?;
         Ok(Response::new(proto::GetTokenAuthorityResponse { public_key: key.public() }))
     }
 
@@ -73,8 +72,16 @@ impl Auth for Served {
         request: Request<proto::VerifyTokenAuthorityRequest>,
     ) -> Result<Response<proto::VerifyTokenAuthorityResponse>, Status> {
         let request = request.into_inner();
-        let key = self.authority.key(&request.salt, &request.host, self.logins.login(&request.host))?;
+        let key = self.authority.key(&request.salt, &request.host, &self.logins)?;
         Ok(Response::new(proto::VerifyTokenAuthorityResponse { signed: key.sign(&request.payload) }))
+    }
+}
+
+fn answer(token: &Token) -> proto::FetchTokenResponse {
+    proto::FetchTokenResponse {
+        token: token.value.expose_secret().to_owned(),
+        expires_in: i64::try_from(token.lifetime).unwrap_or(i64::MAX),
+        issued_at: 0,
     }
 }
 

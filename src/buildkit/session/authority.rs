@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret, SecretString};
 use tonic::Status;
 
-use crate::oci::Login;
+use crate::oci::{self, Login};
 
 /// Mixed into every key, so that the daemon, which knows salt and host, cannot try passwords on a key.
 /// None when the system has no randomness: then there are no keys.
@@ -32,23 +32,33 @@ impl Authority {
         Self { secret: *PROCESS }
     }
 
-    /// The key of `login` at `host`, for the daemon run that chose `salt`. Two logins have two keys: one's
-    /// token is no other's. Nobody's key is the salt's alone, as in buildctl, for all to share.
-    pub(super) fn key(&self, salt: &[u8], host: &str, login: Option<&Login>) -> Result<Key, Status> {
+    /// The key of the login that `logins` has for `host`, for the daemon run that chose `salt`. Two logins have two keys:
+    /// one's token is no other's. So have the steps of two namespaces, and two steps that name other caches, where we sign
+    /// the tokens ourselves. Nobody's key is the salt's alone, as in buildctl, for all to share.
+    pub(super) fn key(&self, salt: &[u8], host: &str, logins: &oci::Auth) -> Result<Key, Status> {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, salt));
-        if let Some(login) = login {
+        let parts: Vec<SecretString> = match (logins.cache(host), logins.login(host)) {
+            (Some(cache), _) => {
+                let names = cache.identity().map(SecretString::from);
+                ["cache", host].into_iter().map(SecretString::from).chain(names).collect()
+            }
+            (None, Some(Login::Password { user, password })) => {
+                vec!["password".into(), host.into(), user.as_str().into(), password.clone()]
+            }
+            (None, Some(Login::Identity(token))) => {
+                vec!["identity".into(), host.into(), "".into(), token.clone()]
+            }
+            (None, None) => Vec::new(),
+        };
+        if !parts.is_empty() {
             // UNAVAILABLE makes the daemon do without an authority.
             let secret =
                 self.secret.ok_or_else(|| Status::unavailable("no randomness for a token authority"))?;
             mac.update(&secret);
-            let (kind, user, password) = match login {
-                Login::Password { user, password } => ("password", user.as_str(), password),
-                Login::Identity(token) => ("identity", "", token),
-            };
-            for part in [kind, host, user, password.expose_secret()] {
-                mac.update(&(part.len() as u64).to_be_bytes());
-                mac.update(part.as_bytes());
-            }
+        }
+        for part in parts.iter().map(ExposeSecret::expose_secret) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
         }
         let pair = Ed25519KeyPair::from_seed_unchecked(mac.sign().as_ref());
         pair.map(Key).map_err(|e| Status::unavailable(format!("no token authority: {e}")))
@@ -73,31 +83,32 @@ mod tests {
 
     use super::*;
 
-    fn login(user: &str, password: &str) -> Login {
-        Login::Password { user: user.to_owned(), password: password.into() }
+    fn login(user: &str, password: &str) -> oci::Auth {
+        let login = Login::Password { user: user.to_owned(), password: password.into() };
+        ["r", "r2"].into_iter().fold(oci::Auth::default(), |auth, host| auth.with(host, login.clone()))
     }
 
     #[test]
     fn a_key_is_one_logins_at_one_host_and_daemon() {
         let authority = Authority::of_process();
         let public =
-            |salt: &[u8], host, login: Option<&Login>| authority.key(salt, host, login).unwrap().public();
-        let (a, b) = (login("u", "pw"), login("up", "w"));
-        assert_eq!(public(b"salt", "r", Some(&a)), public(b"salt", "r", Some(&a)));
-        assert_eq!(public(b"salt", "r", None), public(b"salt", "other", None));
+            |salt: &[u8], host, logins: &oci::Auth| authority.key(salt, host, logins).unwrap().public();
+        let (a, b, nobody) = (login("u", "pw"), login("up", "w"), oci::Auth::default());
+        assert_eq!(public(b"salt", "r", &a), public(b"salt", "r", &a));
+        assert_eq!(public(b"salt", "r", &nobody), public(b"salt", "other", &nobody));
         for other in [
-            public(b"salt", "r", Some(&b)),
-            public(b"salt", "r2", Some(&a)),
-            public(b"tlas", "r", Some(&a)),
-            public(b"salt", "r", None),
+            public(b"salt", "r", &b),
+            public(b"salt", "r2", &a),
+            public(b"tlas", "r", &a),
+            public(b"salt", "r", &nobody),
         ] {
-            assert_ne!(public(b"salt", "r", Some(&a)), other);
+            assert_ne!(public(b"salt", "r", &a), other);
         }
     }
 
     #[test]
     fn a_signed_message_opens() {
-        let key = Authority::of_process().key(b"salt", "r", Some(&login("u", "pw"))).unwrap();
+        let key = Authority::of_process().key(b"salt", "r", &login("u", "pw")).unwrap();
         let signed = key.sign(b"payload");
         let (signature, message) = signed.split_at(64);
         assert_eq!(message, b"payload");

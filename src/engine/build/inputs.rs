@@ -51,7 +51,9 @@ impl Inputs {
         let mut inputs = Self {
             sha: String::new(),
             named: BTreeMap::new(),
-            auth: Arc::new(auth),
+            auth: Arc::new(
+                auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache)),
+            ),
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),

@@ -1,1 +1,172 @@
 //! A build step cannot write another's cache.
+//!
+//! Against a real buildkitd and a real registry that wants tokens. Before it stands a door that sees who comes with which token.
+
+mod evil;
+mod site;
+
+use serde_json::{Value, json};
+
+use crate::support::net::{client, unique};
+use evil::Evil;
+use site::{Site, bearer, put_index};
+
+/// Numbers tell which `RUN` ran again, and the name makes it nobody else's.
+fn dockerfile() -> String {
+    format!("FROM BASE\nRUN : {} && cat /proc/sys/kernel/random/uuid >/one\n", unique("cache"))
+}
+
+#[tokio::test]
+async fn a_cache_is_written_and_read_with_tokens_that_we_sign() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let cache = site.cache("shop");
+    let build =
+        site.build("shop", &dockerfile(), json!({"from": cache, "to": {"ref": cache, "mode": "max"}}));
+    let first = site.run(&engine, "shop", &build).await.unwrap();
+    assert_eq!(first.outputs["cache"], "exported");
+    site.prune();
+    // `skipped` since our own client found it there, with a token of its own.
+    let second = site.run(&engine, "shop", &build).await.unwrap();
+    assert_eq!((second.outputs["cache"].as_str(), second.outputs["warnings"].as_str()), ("skipped", "[]"));
+    assert_eq!(second.outputs["cached-steps"], second.outputs["total-steps"]);
+
+    let without = site.run(&site.engine_without_key(), "shop", &build).await.unwrap_err();
+    assert!(without.message.contains("exporting the cache to"), "{without:?}");
+}
+
+#[tokio::test]
+async fn a_run_step_writes_no_cache_not_even_its_own() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let own = json!({"to": site.cache("attacker")});
+    let attempts = [
+        (site.registry.host(), "cache/victim", "401 Unauthorized"),
+        (site.registry.host(), "cache/attacker", "401 Unauthorized"),
+        // What a registry that asks for nothing says, so that the test can fail.
+        (site.world.registry.host(), "cache/victim", "201 Created"),
+    ];
+    for (host, repository, status) in attempts {
+        let dockerfile = format!("FROM BASE\n{}", site::put_in_run(host, repository, status));
+        let build = site.build(&unique("attacker"), &dockerfile, own.clone());
+        let ended = site.run(&engine, "attacker", &build).await;
+        assert_eq!(ended.unwrap().outputs["cache"], "exported", "{host}/{repository}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let text = dockerfile();
+    let victims = site.cache("victim");
+    // The same files and steps: the daemon has these layers already, as pushed to the victim's cache.
+    let victim = site.build("victim", &text, json!({"from": victims, "to": victims}));
+    let attacker = site.build("attacker", &text, json!({"to": site.cache("attacker")}));
+    site.run(&engine, "victim", &victim).await.unwrap();
+    site.prune();
+    site.run(&engine, "victim", &victim).await.unwrap();
+    assert_eq!(site.run(&engine, "attacker", &attacker).await.unwrap().outputs["cache"], "exported");
+
+    // The victim's token is in the daemon, for the same repository, and not for this session.
+    for from in [format!("{victims}"), format!("{victims}:latest")] {
+        let dockerfile = format!("FROM {from} AS theirs\nFROM BASE\nCOPY --from=theirs / /theirs\n");
+        let build = site.build(&unique("attacker"), &dockerfile, json!({"to": site.cache("attacker")}));
+        let refused = site.run(&engine, "attacker", &build).await.unwrap_err().message;
+        assert!(refused.contains("a step reaches the caches there that its `cache.from`"), "{refused}");
+        assert!(
+            refused.contains("cache/attacker (pull,push); asked for was: repository:cache/victim:pull"),
+            "{refused}"
+        );
+    }
+
+    // A token of one's own, taken out of the daemon by whatever means, is good for one's own cache alone.
+    let knocks = site.door.knocks();
+    let own = knocks.iter().rfind(|knock| {
+        knock.path.starts_with("/v2/cache/attacker/manifests/") && knock.authorization.starts_with("Bearer ")
+    });
+    let token = &own.unwrap().authorization;
+    assert_eq!(bearer(token)["sub"], "attacker");
+    assert_eq!(put_index(&site, "cache/attacker", token).await, 201);
+    assert_eq!(put_index(&site, "cache/victim", token).await, 401);
+    let read = client().get(format!("http://{}/v2/cache/victim/manifests/latest", site.door.host()));
+    assert_eq!(read.header("authorization", token).send().await.unwrap().status(), 401);
+    let catalog = client().get(format!("http://{}/v2/_catalog", site.door.host()));
+    assert_eq!(catalog.header("authorization", token).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_policy_keeps_a_step_from_naming_another_s_cache() {
+    let site = Site::start().await;
+    let list = |name: &str| {
+        format!("{name}: {{cache: [{}/cache/{name}/**], repositories: ['**']}}", site.door.host())
+    };
+    let policy = format!("namespaces: {{{}, {}}}", list("victim"), list("attacker"));
+    let engine = site.engine("5m", Some(&policy));
+    let own = site.build("attacker", &dockerfile(), json!({"to": site.cache("attacker/api")}));
+    assert_eq!(site.run(&engine, "attacker", &own).await.unwrap().outputs["cache"], "exported");
+    for cache in [json!({"to": site.cache("victim/api")}), json!({"from": site.cache("victim/api")})] {
+        let build = site.build("attacker", &dockerfile(), cache);
+        let refused = site.run(&engine, "attacker", &build).await.unwrap_err().message;
+        assert!(refused.contains("`namespaces.attacker.cache`"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_speaks_for_ours_gets_no_token() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let own = json!({"to": site.cache("attacker"), "from": site.cache("attacker")});
+    let victim = site.build("victim", &dockerfile(), json!({"to": site.cache("victim")}));
+    site.run(&engine, "victim", &victim).await.unwrap();
+    for evil in [Evil::challenging(site.door.host()).await, Evil::redirecting(site.door.host()).await] {
+        let before = site.door.knocks().len();
+        let build = site.build(&unique("attacker"), &format!("FROM {}/base\n", evil.host()), own.clone());
+        site.run(&engine, "attacker", &build).await.unwrap_err();
+        let seen = evil.seen();
+        assert!(seen.iter().any(|request| request.path.starts_with("/v2/base/manifests/")), "{seen:?}");
+        assert!(seen.iter().all(|request| request.authorization.is_empty()), "{seen:?}");
+        let led_to = site.door.knocks().split_off(before);
+        let victims = led_to.iter().filter(|knock| knock.path.starts_with("/v2/cache/victim/"));
+        assert!(victims.into_iter().all(|knock| knock.authorization.is_empty()), "{led_to:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_outlives_a_token_gets_the_next() {
+    let site = Site::start().await;
+    let engine = site.engine("2s", None);
+    let cache = site.cache("slow");
+    let text = dockerfile();
+    let caches = json!({"from": cache, "to": {"ref": cache, "mode": "max"}});
+    let first = site.build("slow", &text, caches.clone());
+    assert_eq!(site.run(&engine, "slow", &first).await.unwrap().outputs["cache"], "exported");
+    site.prune();
+    // The cache's manifest is read at the start, and its layer once the last step has run, over two seconds later.
+    let longer = format!(
+        "FROM BASE AS slow\nRUN : {} && sleep 3 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
+        unique("slow")
+    );
+    let second = site.build("slow", &longer, caches);
+    assert_eq!(site.run(&engine, "slow", &second).await.unwrap().outputs["cache"], "exported");
+    let tokens: std::collections::BTreeSet<String> = site
+        .door
+        .knocks()
+        .iter()
+        .filter(|knock| knock.authorization.starts_with("Bearer ") && knock.agent.starts_with("buildkit/"))
+        .map(|knock| bearer(&knock.authorization))
+        .filter(|claims| {
+            claims["access"] == json!([{"type": "repository", "name": "cache/slow", "actions": ["pull"]}])
+        })
+        .map(|claims: Value| claims["jti"].to_string())
+        .collect();
+    assert!(tokens.len() > 2, "each build reads with one token, and the second with more: {tokens:?}");
+}
+
+#[tokio::test]
+async fn an_open_registry_is_told() {
+    let site = Site::start().await;
+    let registry = argo_buildkit::oci::Registry::default();
+    assert!(!registry.is_open(site.door.host(), true).await.unwrap());
+    assert!(registry.is_open(site.world.registry.host(), true).await.unwrap());
+}

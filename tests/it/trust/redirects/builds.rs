@@ -119,7 +119,7 @@ async fn where_a_policy_is_set_no_public_token_server_is_asked_unless_it_is_name
     let policy = || Some(argo_buildkit::policy::Policy::parse("p", "namespaces: {}").unwrap());
     let session = |named: &str, policy| {
         let Settings { neighbours } = Settings::parse_from(["x", "--token-servers", named]);
-        let client = neighbours.shared_engine(metrics(), "sa", policy).unwrap().registry.client();
+        let client = neighbours.shared_engine(metrics(), "sa", policy, None).unwrap().registry.client();
         Session { client, ..Session::default() }
     };
     let named = format!("{}=https://tokens.invalid", attacker.host());

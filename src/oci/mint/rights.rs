@@ -1,0 +1,88 @@
+//! What one step may do at the cache registry, and the tokens for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::auth::normalise;
+use super::super::token::Token;
+use super::super::{ImageRef, OciError};
+use super::Mint;
+use super::scope::{self, Grant, Right};
+
+/// The repositories of the cache registry that one step names, and what it may do with each.
+///
+/// What a request for a token says (realm, service, scopes) comes from whichever registry answered the daemon. So it is not
+/// trusted: it may ask for less than the step's rights, and never adds to them.
+#[derive(Debug, Clone)]
+pub struct CacheRights {
+    mint: Arc<Mint>,
+    namespace: String,
+    repositories: BTreeMap<String, Right>,
+}
+
+impl CacheRights {
+    pub(super) fn new<'a>(
+        mint: Arc<Mint>,
+        namespace: &str,
+        from: impl IntoIterator<Item = &'a ImageRef>,
+        to: Option<&'a ImageRef>,
+    ) -> Self {
+        let rights = from.into_iter().map(|image| (image, Right::Pull));
+        let rights = rights.chain(to.map(|image| (image, Right::PullAndPush)));
+        let mut repositories = BTreeMap::new();
+        for (image, right) in rights.filter(|(image, _)| normalise(image.registry()) == mint.registry) {
+            let known = repositories.entry(image.repository().to_owned()).or_insert(right);
+            *known = right.max(*known);
+        }
+        Self { mint, namespace: namespace.to_owned(), repositories }
+    }
+
+    /// Whether tokens of the registry `host` are signed here. `host` is the server that the daemon, or our own client, has
+    /// connected to.
+    pub(crate) fn are_at(&self, host: &str) -> bool {
+        normalise(host) == self.mint.registry
+    }
+
+    /// A token for what `scopes` ask for, as far as the step may do it.
+    ///
+    /// # Errors
+    /// [`OciError::Withheld`] where the step may do nothing of it.
+    pub(crate) fn token(&self, scopes: &[String]) -> Result<Token, OciError> {
+        let asked = scopes.iter().flat_map(|scopes| scopes.split(' '));
+        let access: Vec<_> = asked.filter_map(|scope| self.grant(scope)).collect();
+        if access.is_empty() {
+            return Err(OciError::Withheld {
+                registry: self.mint.registry.clone(),
+                why: self.refusal(scopes),
+                ours: false,
+            });
+        }
+        tracing::debug!(namespace = self.namespace, ?access, "signed a token for the cache registry");
+        self.mint.token(&self.namespace, access)
+    }
+
+    /// By what the daemon tells these rights from another step's: a token of theirs is not used for others.
+    pub(crate) fn identity(&self) -> impl Iterator<Item = String> {
+        let repositories = self.repositories.iter().map(|(name, right)| format!("{name}:{right}"));
+        std::iter::once(self.namespace.clone()).chain(repositories)
+    }
+
+    fn grant(&self, scope: &str) -> Option<Grant> {
+        let (name, asked) = scope::parse(scope)?;
+        let right = self.repositories.get(name)?;
+        let asked: Vec<_> = asked.collect();
+        let actions: Vec<_> =
+            right.actions().iter().copied().filter(|action| asked.contains(action)).collect();
+        (!actions.is_empty()).then(|| Grant { kind: "repository", name: name.to_owned(), actions })
+    }
+
+    fn refusal(&self, scopes: &[String]) -> String {
+        let asked = scopes.join(" ").escape_debug().take(200).collect::<String>();
+        let may: Vec<_> = self.repositories.iter().map(|(name, right)| format!("{name} ({right})")).collect();
+        let may = if may.is_empty() { "none".to_owned() } else { may.join(", ") };
+        format!(
+            "a step reaches the caches there that its `cache.from` and `cache.to` name, and nothing else; this one names: {may}; \
+             asked for was: {asked}"
+        )
+    }
+}
