@@ -90,6 +90,7 @@ async fn buildkitds_exceptions_are_those_that_are_named() {
             PodSecurity "restricted:latest": forbidden AppArmor profile (container "buildkitd" must not set AppArmor profile type to "Unconfined")
             allowPrivilegeEscalation != false (container "buildkitd" must set securityContext.allowPrivilegeEscalation=false)
             unrestricted capabilities (container "buildkitd" must not include "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_ADMIN", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_CHROOT" in securityContext.capabilities.add)
+            procMount (container "buildkitd" must not set securityContext.procMount to "Unmasked")
             seccompProfile (container "buildkitd" must not set securityContext.seccompProfile.type to "Unconfined")
             "#);
         }
