@@ -4,7 +4,7 @@
 use tokio::sync::OnceCell;
 
 use crate::agent::is_gated;
-use crate::cluster::{NODE, PATIENCE, attempt, eventually, gitea, kubectl, list};
+use crate::cluster::{self, NODE, PATIENCE, attempt, eventually, gitea, kubectl, list};
 use crate::install;
 use crate::mode::{Mode, mode};
 use crate::stops::Endless;
@@ -139,4 +139,52 @@ async fn a_workflow_does_not_pass_the_gate_by_labels() {
     let pod = eventually(|| format!("the agent pod of {}", workflow.report()), PATIENCE, made);
     assert!(is_gated(&pod), "{pod:#}");
     workflow.succeeds();
+}
+
+/// The component for one team, as a second daemon of that team's own (deploy/README.md).
+const FOR_ONE_TEAM: &str = "
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: buildkit-b
+resources: [../../deploy/base/buildkitd]
+components: [../../deploy/components/buildkitd-no-process-sandbox]
+images: [{name: moby/buildkit, newName: REGISTRY/buildkit, newTag: rootless}]
+patches:
+- target: {kind: Deployment, name: buildkitd}
+  patch: |-
+    - {op: remove, path: /spec/template/spec/containers/0/resources/requests}
+    - {op: replace, path: /spec/template/spec/volumes/2, value: {name: state, emptyDir: {}}}
+";
+
+/// That it starts, and tells `check` what it is.
+#[tokio::test]
+async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() {
+    if mode() == Mode::Agent {
+        return;
+    }
+    install::site().await;
+    let room = tempfile::Builder::new().prefix("daemon-").tempdir_in(cluster::tree().join("target")).unwrap();
+    let own = FOR_ONE_TEAM.replace("REGISTRY", &format!("{NODE}:5000"));
+    std::fs::write(room.path().join("kustomization.yaml"), own).unwrap();
+    kubectl(&["apply", "--server-side", "-k", room.path().to_str().unwrap()]);
+    let certificates = "scripts/certificates --daemon buildkit-b --clients buildkit-b | kubectl apply -f -";
+    attempt("bash", &["-euo", "pipefail", "-c", certificates]).unwrap();
+    kubectl(&["rollout", "status", "-n", "buildkit-b", "deployment/buildkitd", "--timeout=3m"]);
+    let workers =
+        ["exec", "-n", "buildkit-b", "deployment/buildkitd", "--", "buildctl", "debug", "workers", "-v"];
+    let said = kubectl(&workers);
+    assert!(said.contains("no-sandbox"), "{said}");
+    let said = kubectl(&[
+        "exec",
+        "-n",
+        "buildkit",
+        "deployment/buildkitd",
+        "--",
+        "buildctl",
+        "debug",
+        "workers",
+        "-v",
+    ]);
+    assert!(said.contains("process-mode") && !said.contains("no-sandbox"), "{said}");
+    kubectl(&["delete", "namespace", "buildkit-b", "--wait=false"]);
 }
