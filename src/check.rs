@@ -17,6 +17,7 @@ mod shared;
 mod stuck;
 mod target;
 mod templates;
+mod tenancy;
 
 use crate::engine::Engine;
 use crate::kube::{Account, Cluster, ReadError};
@@ -118,7 +119,9 @@ impl Doctor {
             true => self.cluster(&session, &mut tell).await,
             false => Told::default(),
         };
-        tell(vec![self.daemon(&told).await]);
+        let answer = self.engine.buildkit.describe().await;
+        tell(vec![self.daemon(&told, &answer)]);
+        tell(self.tenancy(&session, &told, &answer).await);
         self.neighbours(&mut tell).await;
     }
 

@@ -21,14 +21,18 @@ pub(crate) struct Shop {
 impl Shop {
     /// Installs the product unless it is installed, and lays out both repositories.
     pub(crate) async fn open() -> Self {
-        let owner = match installed_for() {
-            Some(owner) => owner,
-            None => install::site().await.owner.clone(),
+        let users = ["gitea-credentials", "git-write-back"].map(installed_for);
+        let [owner, ops] = match users {
+            [Some(owner), Some(ops)] => [owner, ops],
+            _ => {
+                let site = install::site().await;
+                [site.owner.clone(), site.ops.clone()]
+            }
         };
         let process = std::process::id();
         let shop = Self {
             service: gitea().repo(&owner, &format!("chain-{process}")).await,
-            gitops: gitea().repo(&owner, &format!("chain-gitops-{process}")).await,
+            gitops: gitea().repo(&ops, &format!("chain-gitops-{process}")).await,
         };
         shop.lay_out().await;
         shop
@@ -62,9 +66,9 @@ impl Shop {
     }
 }
 
-/// The user whose login a former run's installation left.
-fn installed_for() -> Option<String> {
-    let secret = get("builds", "secret", "gitea-credentials");
+/// The user whose login a former run's installation left in a Secret.
+fn installed_for(name: &str) -> Option<String> {
+    let secret = get("builds", "secret", name);
     let user = BASE64_STANDARD.decode(secret["data"]["username"].as_str()?).unwrap();
     Some(String::from_utf8(user).unwrap())
 }

@@ -11,7 +11,12 @@ pub struct Description {
     pub version: String,
     /// The platforms of each worker, as `linux/arm64/v8`: its own first, then those it emulates.
     pub workers: Vec<Vec<String>>,
+    /// Whether build steps of a worker have no PID namespace of their own.
+    pub shares_processes: bool,
 }
+
+/// A worker's label that says so (BuildKit `worker/label/label.go`), with `sandbox` or `no-sandbox`.
+const PROCESS_MODE: &str = "org.mobyproject.buildkit.worker.oci.process-mode";
 
 impl Buildkit {
     /// The daemon's version and workers.
@@ -21,8 +26,12 @@ impl Buildkit {
         let reply =
             tokio::time::timeout(PATIENCE, client.list_workers(control::ListWorkersRequest::default()));
         let reply = reply.await.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
-        let workers = reply.into_inner().record.iter().map(platforms).collect();
-        Ok(Description { version, workers })
+        let records = reply.into_inner().record;
+        let shares = |worker: &control::types::WorkerRecord| {
+            worker.labels.get(PROCESS_MODE).is_some_and(|mode| mode == "no-sandbox")
+        };
+        let shares_processes = records.iter().any(shares);
+        Ok(Description { version, workers: records.iter().map(platforms).collect(), shares_processes })
     }
 
     /// The host of its address; none for a socket on this machine.

@@ -9,17 +9,16 @@ use crate::buildkit::{BuildError, Description, Kind};
 const DEFAULT: &str = "unix:///run/buildkit/buildkitd.sock";
 
 impl Doctor {
-    /// The daemon.
-    pub(super) async fn daemon(&self, told: &Told) -> Finding {
+    /// What is to say of the daemon's answer.
+    pub(super) fn daemon(&self, told: &Told, answer: &Result<Description, BuildError>) -> Finding {
         let buildkit = &self.engine.buildkit;
-        let answer = buildkit.describe().await;
         let (address, host) = (buildkit.address(), buildkit.host());
-        match &answer {
+        match answer {
             Err(error) if error.kind == Kind::Unreachable && !self.site.in_cluster => {
                 let away = away(&address, host, told, error);
-                away.unwrap_or_else(|| judge(&address, &answer))
+                away.unwrap_or_else(|| judge(&address, answer))
             }
-            _ => judge(&address, &answer),
+            _ => judge(&address, answer),
         }
     }
 }
@@ -43,7 +42,7 @@ fn judge(address: &str, answer: &Result<Description, BuildError>) -> Finding {
         Ok(Description { workers, .. }) if workers.is_empty() => {
             Finding::fail(subject, "has no worker, so nothing can be built; see its log for why none started")
         }
-        Ok(Description { version, workers }) => Finding::ok(subject, described(version, workers)),
+        Ok(Description { version, workers, .. }) => Finding::ok(subject, described(version, workers)),
         Err(error) => Finding::fail(subject, error.to_string()),
     }
 }
@@ -84,14 +83,15 @@ mod tests {
     #[test]
     fn a_daemon_is_described_in_one_line() {
         let workers = vec![vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]];
-        let answer = Ok(Description { version: "v0.32.2".to_owned(), workers: workers.clone() });
+        let (version, shares_processes) = ("v0.32.2".to_owned(), false);
+        let answer = Ok(Description { version, workers: workers.clone(), shares_processes });
         let said = judge("tcp://h:1", &answer).to_string();
         assert_eq!(said, "ok   buildkitd tcp://h:1: v0.32.2, 1 worker, linux/amd64 linux/arm64");
         assert_eq!(
             described("", &[workers[0].clone(), workers[0].clone()]),
             "of no known version, 2 workers, linux/amd64 linux/arm64"
         );
-        let none = Ok(Description { version: String::new(), workers: Vec::new() });
+        let none = Ok(Description { version: String::new(), workers: Vec::new(), shares_processes });
         assert!(judge("tcp://h:1", &none).text.contains("has no worker"));
     }
 }

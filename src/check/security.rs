@@ -80,11 +80,11 @@ fn agent(level: Option<&str>, wrong: &[&str]) -> Result<String, String> {
     }
 }
 
-/// Rootless buildkitd makes user namespaces, for which it needs seccomp and AppArmor unconfined.
+/// buildkitd makes containers, for which it needs seccomp and AppArmor unconfined.
 fn daemon(level: Option<&str>) -> Result<String, String> {
     match level {
         Some(level @ ("restricted" | "baseline")) => Err(format!(
-            "enforces {level}, which refuses buildkitd: even rootless it needs seccomp and AppArmor \
+            "enforces {level}, which refuses buildkitd: even in a user namespace it needs seccomp and AppArmor \
              unconfined; keep the namespace for buildkitd alone, and label it {ENFORCE}=privileged"
         )),
         Some(level) => Ok(format!("enforces {level}, as buildkitd needs")),

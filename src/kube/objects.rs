@@ -78,12 +78,15 @@ impl Cluster {
     /// The objects of `namespace` that `by` selects.
     pub async fn list<K: Namespaced>(&self, namespace: &str, by: &By<'_>) -> Result<Vec<K>, ReadError> {
         let what = || format!("list {} in namespace {namespace}", K::plural(&()));
-        let parameters = match by {
-            By::Labels(labels) => ListParams::default().labels(labels),
-            By::Fields(fields) => ListParams::default().fields(fields),
-        };
         let api = Api::<K>::namespaced(self.client().await?, namespace);
-        Ok(api.list(&parameters).await.map_err(|e| ReadError::of(what(), &e))?.items)
+        Ok(api.list(&by.parameters()).await.map_err(|e| ReadError::of(what(), &e))?.items)
+    }
+
+    /// The objects of all namespaces that `by` selects.
+    pub async fn list_everywhere<K: Namespaced>(&self, by: &By<'_>) -> Result<Vec<K>, ReadError> {
+        let what = || format!("list {} in all namespaces", K::plural(&()));
+        let api = Api::<K>::all(self.client().await?);
+        Ok(api.list(&by.parameters()).await.map_err(|e| ReadError::of(what(), &e))?.items)
     }
 
     /// An object of Argo Workflows, such as a `Workflow`, as its JSON.
@@ -163,4 +166,13 @@ pub enum By<'a> {
     Labels(&'a str),
     /// `involvedObject.name=x`.
     Fields(&'a str),
+}
+
+impl By<'_> {
+    fn parameters(&self) -> ListParams {
+        match self {
+            Self::Labels(labels) => ListParams::default().labels(labels),
+            Self::Fields(fields) => ListParams::default().fields(fields),
+        }
+    }
 }

@@ -53,7 +53,7 @@ image() { # NAME RECIPE INPUT...
   shift 2
   stamp=$state/images/${name//[:\/]/-}
   local current
-  current=$({ declare -f "$recipe" push_image install_programs install_busybox; stat -c '%n %Y %s' "$@"; } | sha256sum)
+  current=$({ declare -f "$recipe" push_image install_programs install_busybox install_buildkit; stat -c '%n %Y %s' "$@"; } | sha256sum)
   [[ $(cat "$stamp" 2>/dev/null) != "$current" ]] || return 0
   root=$(mktemp -d "$state/rootfs.XXXX")
   "$recipe" "$root" "$name"
@@ -91,21 +91,36 @@ image_workflow_controller() {
   push_image "$2" "$1" 'ENV PATH=/bin' 'USER 8737' 'ENTRYPOINT ["workflow-controller"]'
 }
 
-# What moby/buildkit:rootless holds: buildkitd in rootlesskit, as user 1000 with subordinate ids.
-image_buildkit() {
+# ROOT: what both images of moby/buildkit hold.
+install_buildkit() {
   local program
-  for program in buildkitd buildctl rootlesskit; do install -D "$bin/$program" "$1/usr/bin/$program"; done
-  install_programs "$1" /usr/sbin/runc /usr/bin/newuidmap /usr/bin/newgidmap /usr/sbin/setcap /usr/bin/git \
-    /usr/lib/git-core/git-remote-http
+  for program in buildkitd buildctl; do install -D "$bin/$program" "$1/usr/bin/$program"; done
+  install_programs "$1" /usr/bin/git /usr/lib/git-core/git-remote-http "$share/runc/runc"
+  mv "$1$share/runc/runc" "$1/usr/bin/runc" && rm -r "$1$share"
   ln -s git-remote-http "$1/usr/lib/git-core/git-remote-https"
   ln -s ../../bin/git "$1/usr/lib/git-core/git"
   install /usr/lib/git-core/git-{submodule,sh-setup,sh-i18n,sh-i18n--envsubst} "$1/usr/lib/git-core/"
   install_busybox "$1"
-  mkdir -p "$1"/{etc,run/user/1000,home/user/.local/{tmp,share/buildkit},root} && mkdir -p -m 1777 "$1/tmp"
+  mkdir -p "$1"/{etc,root} && mkdir -p -m 1777 "$1/tmp"
   install -D /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
   echo 'root:x:0:0::/root:/bin/sh' >"$1/etc/passwd"
+  echo 'root:x:0:' >"$1/etc/group"
+}
+
+# What moby/buildkit holds: buildkitd as root, for a pod with a user namespace of its own.
+image_buildkit() {
+  install_buildkit "$1"
+  push_image "$2" "$1" 'ENV PATH=/usr/bin:/usr/sbin:/bin' 'VOLUME /var/lib/buildkit' 'ENTRYPOINT ["buildkitd"]'
+}
+
+# What moby/buildkit:rootless holds: buildkitd in rootlesskit, as user 1000 with subordinate ids.
+image_buildkit_rootless() {
+  install_buildkit "$1"
+  install -D "$bin/rootlesskit" "$1/usr/bin/rootlesskit"
+  install_programs "$1" /usr/bin/newuidmap /usr/bin/newgidmap /usr/sbin/setcap
+  mkdir -p "$1"/{run/user/1000,home/user/.local/{tmp,share/buildkit}}
   echo 'user:x:1000:1000::/home/user:/bin/sh' >>"$1/etc/passwd"
-  printf 'root:x:0:\nuser:x:1000:\n' >"$1/etc/group"
+  echo 'user:x:1000:' >>"$1/etc/group"
   echo user:100000:65536 | tee "$1/etc/subuid" >"$1/etc/subgid"
   # With the setuid bit instead, Debian's newuidmap needs CAP_SYS_ADMIN, which the pod does not have.
   push_image "$2" "$1" 'ENV PATH=/usr/bin:/usr/sbin:/bin' \
@@ -139,6 +154,7 @@ images_up() {
   image busybox:1 image_busybox /bin/busybox
   image argoexec:test image_argoexec "$bin/argoexec"
   image workflow-controller:test image_workflow_controller "$bin/workflow-controller"
-  image buildkit:rootless image_buildkit "$bin/buildkitd" "$bin/rootlesskit"
+  image buildkit:test image_buildkit "$bin/buildkitd" "$share/runc/runc"
+  image buildkit:rootless image_buildkit_rootless "$bin/buildkitd" "$bin/rootlesskit" "$share/runc/runc"
   image registry:2 image_registry /usr/bin/docker-registry
 }

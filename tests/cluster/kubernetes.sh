@@ -3,7 +3,7 @@
 
 # Kubelet does not set the group of such volumes, so they belong to those who write to them.
 volumes_up() {
-  install -d -o 1000 -g 1000 "$VOLUMES/buildkitd"
+  install -d "$VOLUMES/buildkitd"
   install -d -o 65532 -g 65532 "$VOLUMES/cache-registry"
 }
 
@@ -46,11 +46,12 @@ containerd_up() {
             "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 EOF
+  # Its state holds the roots of containers, to which root of a pod's own user namespace needs a way: none leads through /root.
   # oom_score_adj: kubelet asks for a score that a machine without CAP_SYS_RESOURCE may not give.
   put "$state/containerd.toml" <<EOF
 version = 3
 root = '$state/containerd'
-state = '$state/containerd-state'
+state = '$VOLUMES/containerd'
 disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.tracing.processor.v1.otlp']
 [grpc]
   address = '$state/containerd.sock'
@@ -67,7 +68,7 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.tracing.processor
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = 'io.containerd.runc.v2'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-  BinaryName = '$(command -v runc)'
+  BinaryName = '$share/runc/runc'
   SystemdCgroup = false
 EOF
   spawn containerd containerd --config "$state/containerd.toml"

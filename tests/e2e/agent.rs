@@ -12,7 +12,7 @@ use crate::tenants::{copy_secrets, curious, namespace_of_workflows};
 use crate::workflow::{BUILDS, Workflow};
 
 /// Whether a pod waits behind the gate.
-fn is_gated(pod: &Value) -> bool {
+pub(crate) fn is_gated(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
     pod["status"]["phase"] == "Pending" && conditions.iter().any(|c| c["reason"] == "SchedulingGated")
 }

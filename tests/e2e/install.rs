@@ -15,8 +15,10 @@ use crate::support::plugin;
 
 /// What the installation made.
 pub(crate) struct Site {
-    /// The user whose token is in every Secret.
+    /// The user who has the sources and the images, and whose tokens read the one and push the other.
     pub(crate) owner: String,
+    /// The user who has the GitOps repositories, and whose token writes to them.
+    pub(crate) ops: String,
     /// What the commands printed.
     pub(crate) said: String,
     /// The repositories of the doc's first build.
@@ -33,34 +35,45 @@ pub(crate) async fn site() -> &'static Site {
 async fn install() -> Result<Site, String> {
     let gitea = gitea();
     let owner = gitea.user(&format!("shop-{}", std::process::id())).await;
-    let token = gitea.token(&owner, &["write:repository", "write:package"]).await;
-    let (service, gitops) = (gitea.repo(&owner, "first").await, gitea.repo(&owner, "first-gitops").await);
+    let ops = gitea.user(&format!("ops-{}", std::process::id())).await;
+    let (service, gitops) = (gitea.repo(&owner, "first").await, gitea.repo(&ops, "first-gitops").await);
     let dockerfile = format!("FROM {NODE}:5000/busybox:1\nRUN echo first > /first\n");
     service.push_directory(plugin::tree(&[("Dockerfile", &dockerfile)]).path(), "main", "first").await;
     let values = plugin::tree(&[("chart/values.yaml", "image:\n  tag: \"0\"\n  digest: \"\"\n")]);
     gitops.push_directory(values.path(), "main", "lay out").await;
     let room = tempfile::tempdir().unwrap();
-    fs::write(room.path().join("token"), &token).unwrap();
+    for (name, user, scope) in [
+        ("source-token", &owner, "read:repository"),
+        ("gitops-token", &ops, "write:repository"),
+        ("registry-token", &owner, "write:package"),
+    ] {
+        fs::write(room.path().join(name), gitea.token(user, &[scope]).await).unwrap();
+    }
     pack_binary(&room.path().join("built"));
-    let values = values_of_the_first_block(room.path(), &owner, &service, &gitops);
+    let values = values_of_the_first_block(room.path(), [&owner, &ops], &service, &gitops);
     let said = tokio::task::spawn_blocking(move || run_commands(&values)).await.unwrap()?;
-    Ok(Site { owner, said, service, gitops })
+    Ok(Site { owner, ops, said, service, gitops })
 }
 
 fn values_of_the_first_block(
     room: &Path,
-    owner: &str,
+    [owner, ops]: [&str; 2],
     service: &Repo<'_>,
     gitops: &Repo<'_>,
 ) -> BTreeMap<&'static str, String> {
-    let built = room.join("built");
+    let file = |name: &str| room.join(name).display().to_string();
     BTreeMap::from([
         ("OVERLAY", Mode::Sidecar.overlay().to_owned()),
         ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
         ("IMAGE", format!("{NODE}:5000/argo-buildkit:e2e")),
-        ("BUILD_OPTIONS", format!("--opt context:build=local:built --local built={}", built.display())),
-        ("GIT_USER", owner.to_owned()),
-        ("GIT_TOKEN_FILE", room.join("token").display().to_string()),
+        ("BUILD_OPTIONS", format!("--opt context:build=local:built --local built={}", file("built"))),
+        ("SOURCE_USER", owner.to_owned()),
+        ("SOURCE_TOKEN_FILE", file("source-token")),
+        ("GITOPS_USER", ops.to_owned()),
+        ("GITOPS_TOKEN_FILE", file("gitops-token")),
+        ("REGISTRY_USER", owner.to_owned()),
+        ("REGISTRY_TOKEN_FILE", file("registry-token")),
+        ("GIT_HOST", format!("{NODE}:3000")),
         ("REGISTRY_HOST", format!("{NODE}:3000")),
         ("REPO", service.url()),
         ("APP_IMAGE", service.image()),

@@ -20,4 +20,5 @@ mod pipeline;
 mod shop;
 mod stops;
 mod tenants;
+mod trust;
 mod workflow;

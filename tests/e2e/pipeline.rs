@@ -53,7 +53,7 @@ fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
 
 /// The shop's Application, which syncs by itself.
 async fn application(shop: &Shop) {
-    let (name, url, owner) = (shop.name(), shop.gitops.url(), &install::site().await.owner);
+    let (name, url, owner) = (shop.name(), shop.gitops.url(), &install::site().await.ops);
     let token = crate::cluster::gitea().token(owner, &["read:repository"]).await;
     apply(&format!(
         "

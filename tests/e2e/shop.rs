@@ -1,4 +1,4 @@
-//! A service and its GitOps repository in the cluster's Gitea, owned by the user whose logins `docs/install.md` made
+//! A service and its GitOps repository in the cluster's Gitea, owned by the users whose logins `docs/install.md` made
 //! Secrets of.
 
 use serde_json::json;
@@ -37,7 +37,7 @@ impl Shop {
     pub(crate) async fn open(dockerfile: &str) -> Self {
         let site = install::site().await;
         let service = gitea().repo(&site.owner, &format!("api-{}", std::process::id())).await;
-        let gitops = gitea().repo(&site.owner, &format!("gitops-{}", std::process::id())).await;
+        let gitops = gitea().repo(&site.ops, &format!("gitops-{}", std::process::id())).await;
         let base = format!("{NODE}:5000/busybox:1");
         let files = tree(&[("Dockerfile", &dockerfile.replace("BASE", &base)), ("main.txt", "hello\n")]);
         service.push_directory(files.path(), "main", "first").await;

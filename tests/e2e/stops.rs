@@ -8,20 +8,25 @@ use crate::support::net::unique;
 use crate::workflow::{BUILDS, Workflow};
 
 /// A build that runs until it is killed, with a process that no other build has.
-struct Endless {
+pub(crate) struct Endless {
     shop: Shop,
-    marker: String,
+    pub(crate) marker: String,
 }
 
 impl Endless {
     async fn open() -> Self {
+        Self::with("FROM BASE\nRUN echo one > /one\nRUN sleep NUMBER\n").await
+    }
+
+    /// Of a Dockerfile that runs `sleep NUMBER`.
+    pub(crate) async fn with(dockerfile: &str) -> Self {
         let number = unique("7").replace('-', "") + &std::process::id().to_string();
-        let shop = Shop::open(&format!("FROM BASE\nRUN echo one > /one\nRUN sleep {number}\n")).await;
+        let shop = Shop::open(&dockerfile.replace("NUMBER", &number)).await;
         Self { shop, marker: format!("sleep {number}") }
     }
 
     /// Submits it, and waits until its process runs.
-    fn start(&self, more: &[(&str, &str)]) -> Workflow {
+    pub(crate) fn start(&self, more: &[(&str, &str)]) -> Workflow {
         let workflow = self.shop.submit("ci-cd-buildkit-deploy", more);
         let runs = || self.runs().then_some(());
         eventually(|| format!("`{}` in {}", self.marker, workflow.report()), PATIENCE, runs);
@@ -29,7 +34,7 @@ impl Endless {
     }
 
     /// Whether its process runs: pods are processes of this machine.
-    fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         let arguments =
             |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned();
@@ -37,7 +42,7 @@ impl Endless {
     }
 
     /// Waits until its process is gone, and says how long that took.
-    fn gone(&self, after: &str) {
+    pub(crate) fn gone(&self, after: &str) {
         let began = Instant::now();
         let limit = Duration::from_secs(60);
         eventually(

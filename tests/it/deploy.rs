@@ -1,11 +1,12 @@
 //! deploy/: it renders, an API server takes every object of it, and what it says of rights is so.
 
 mod agent;
-mod buildkitd;
+pub(crate) mod buildkitd;
 mod cache_registry;
+mod network;
 mod objects;
 mod pod_security;
-mod rights;
+pub(crate) mod rights;
 mod server;
 
 use std::fs;
@@ -18,13 +19,13 @@ use crate::support::bin;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-const OVERLAYS: [&str; 2] = ["local", "production"];
+pub(crate) const OVERLAYS: [&str; 2] = ["local", "production"];
 
 /// A copy of deploy/, with an overlay of a user's own.
-struct Site(tempfile::TempDir);
+pub(crate) struct Site(tempfile::TempDir);
 
 impl Site {
-    fn new(kustomization: &str) -> Self {
+    pub(crate) fn new(kustomization: &str) -> Self {
         let site = tempfile::tempdir().unwrap();
         succeeded(Command::new("cp").arg("-r").arg(Path::new(ROOT).join("deploy")).arg(site.path()));
         let site = Self(site);
@@ -37,7 +38,7 @@ impl Site {
         self.0.path().join("deploy/overlays/own")
     }
 
-    fn objects(&self) -> Vec<Value> {
+    pub(crate) fn objects(&self) -> Vec<Value> {
         parse(&kustomize(&self.own()))
     }
 }
@@ -47,16 +48,16 @@ fn kustomize(directory: &Path) -> String {
     succeeded(Command::new(bin::testbed("kustomize")).arg("build").arg(directory))
 }
 
-fn overlay(name: &str) -> Vec<Value> {
+pub(crate) fn overlay(name: &str) -> Vec<Value> {
     parse(&kustomize(&Path::new(ROOT).join("deploy/overlays").join(name)))
 }
 
-fn parse(yaml: &str) -> Vec<Value> {
+pub(crate) fn parse(yaml: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(yaml).unwrap()
 }
 
 /// The one object of `kind` and `name`.
-fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+pub(crate) fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
     let mut found = objects.iter().filter(|o| o["kind"] == kind && o["metadata"]["name"] == name);
     let object = found.next().unwrap_or_else(|| panic!("there is no {kind} {name}"));
     assert!(found.next().is_none(), "there are two of {kind} {name}");
@@ -69,7 +70,7 @@ fn sidecar(objects: &[Value]) -> Value {
     serde_saphyr::from_str(map["data"]["sidecar.container"].as_str().unwrap()).unwrap()
 }
 
-fn succeeded(command: &mut Command) -> String {
+pub(crate) fn succeeded(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}:\n{stdout}\n{stderr}");

@@ -12,11 +12,12 @@
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
-readonly CLUSTER_TOOLS=(node containerd coredns rootlesskit argocd)
+readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd)
 readonly BENCH_TOOLS=(tekton)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
-readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server)
+readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server
+  libseccomp-dev pkg-config)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARGO_BUILDKIT_TESTBED:-${XDG_CACHE_HOME:-$HOME/.cache}/argo-buildkit/testbed}
@@ -76,6 +77,13 @@ recipe_node() {
 
 recipe_containerd() {
   CGO_ENABLED=0 go_build "$1/bin/" "" github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}
+}
+
+# Its start-up is C, and without the tag no pod gets a seccomp profile. It replaces Debian's only where the cluster says so.
+recipe_runc() {
+  mkdir -p "$1/share/runc"
+  CGO_ENABLED=1 go_build "$1/share/runc/runc" "-X main.version=$(pinned github.com/opencontainers/runc | tr -d v)" \
+    -tags seccomp github.com/opencontainers/runc
 }
 
 recipe_coredns() {

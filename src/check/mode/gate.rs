@@ -91,6 +91,13 @@ fn flaws(subject: &str, policy: &Value) -> Vec<Finding> {
         );
         found.push(Finding::fail(subject, text));
     }
+    if !policy["spec"]["matchConstraints"]["objectSelector"]["matchLabels"].is_null() {
+        let text = format!(
+            "{POLICY} {NAME} looks at labels, which a workflow gives its own agent pod (podMetadata): one that starts \
+             races the shared agent; {APPLY}, which looks at its name and owner"
+        );
+        found.push(Finding::warn(subject, text));
+    }
     if policy["spec"]["failurePolicy"] == "Ignore" {
         let text = format!(
             "{POLICY} {NAME} has failurePolicy Ignore: where it cannot be evaluated, an agent pod starts all the same \

@@ -97,6 +97,10 @@ fn a_gate_that_does_not_hold_is_said() {
     };
     let panics = with(|policy| policy["spec"]["mutations"][0]["patchType"] = json!("JSONPatch"));
     let loose = with(|policy| policy["spec"]["failurePolicy"] = json!("Ignore"));
+    let labels = with(|policy| {
+        policy["spec"]["matchConstraints"] = json!({"objectSelector": {"matchLabels": {"a": "b"}}});
+    });
+    assert!(said(&labels, None).contains("looks at labels, which a workflow gives its own agent pod"));
     let other = Gate { binding: Ok(Some(json!({"spec": {"policyName": "x"}}))), ..gate(good()) };
     let unbound = Gate { binding: Ok(None), ..gate(good()) };
     let no_kind = || Err(ReadError::NoSuchKind("mutatingadmissionpolicies".to_owned()));

@@ -75,6 +75,11 @@ impl Told {
         }
     }
 
+    /// Whether they are the shared agent's.
+    pub(in crate::check) fn is_of_shared(&self) -> bool {
+        self.of_shared
+    }
+
     /// Who is told them.
     pub(in crate::check) fn whose(&self) -> &'static str {
         if self.of_shared { "shared agent" } else { "sidecar" }

@@ -415,6 +415,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get+list+watch workflowtasksets, get+list+watch workflows
     skip controller ARGO/workflow-controller: this login may not get deployments workflow-controller in namespace ARGO; run `check` as a login that may, or grant it to this one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
+    skip cache registry buildkit-cache/cache-registry: this login may not get deployments cache-registry in namespace buildkit-cache; run `check` as a login that may, or grant it to this one
     "#);
 }
 

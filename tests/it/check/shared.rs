@@ -54,6 +54,7 @@ async fn a_whole_installation_of_the_shared_agent_is_ok() {
     ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status
     ok   HTTP templates and other plugins: no template that workflows of BUILDS share has one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
+    ok   egress of namespace AGENT: reaches no link-local address and no metadata service
     "#);
 }
 
@@ -93,6 +94,7 @@ fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
         ("Deployment", _) => fail("there is no such Deployment, so plugin steps"),
         ("Secret", _) => fail("make it with the keys ca.crt, tls.crt, tls.key"),
         ("Lease", _) => fail("does not exist, so no replica"),
+        ("NetworkPolicy", _) => Some(("warn", "no NetworkPolicy limits it")),
         (_, "AGENT-status") => fail("hears of no stopped or timed-out step"),
         (_, "AGENT-results") => Some(("warn", "may not create, patch workflowtaskresults")),
         (_, "AGENT-steps") => fail("may not impersonate serviceaccounts `buildkit-executor-plugin`"),

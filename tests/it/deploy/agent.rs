@@ -155,15 +155,16 @@ async fn apply(kube: &Kube, site: &Site) {
     }
 }
 
-/// The scheduling gates of a pod with these labels, once the API server has taken it.
-async fn gates(kube: &Kube, namespace: &str, labels: Value) -> Value {
+/// The scheduling gates of a workflow's pod with this name, once the API server has taken it.
+async fn gates(kube: &Kube, namespace: &str, name: &str) -> Value {
     let pods = kube.api("v1", "Pod", namespace).await;
     let context = json!({
         "runAsNonRoot": true, "runAsUser": 1, "allowPrivilegeEscalation": false,
         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
     });
+    let owner = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "w", "uid": "u"});
     let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-", "labels": labels},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "ownerReferences": [owner]},
         "spec": {"containers": [{"name": "main", "image": "none", "securityContext": context}]},
     });
     let parameters = PostParams { dry_run: true, ..PostParams::default() };
@@ -171,6 +172,7 @@ async fn gates(kube: &Kube, namespace: &str, labels: Value) -> Value {
     made.data["spec"]["schedulingGates"].clone()
 }
 
+/// What a workflow may try against it is in `trust::gate`.
 #[tokio::test]
 async fn the_gate_keeps_agent_pods_of_labelled_namespaces_from_starting_and_nothing_else() {
     let kube = Kube::shared().await;
@@ -178,13 +180,10 @@ async fn the_gate_keeps_agent_pods_of_labelled_namespaces_from_starting_and_noth
     apply(kube, &second(&shared)).await;
     kube.namespace(&other).await;
     apply(kube, &Site::new("components: [../../components/agent-gate]\n")).await;
-    let agent = json!({"workflows.argoproj.io/component": "agent", "workflows.argoproj.io/workflow": "w"});
+    let agent = "w-1340600742-agent";
     let expected = json!([{"name": "argo-buildkit.io/shared-agent"}]);
-    let gated = async || (gates(kube, &shared, agent.clone()).await == expected).then_some(());
+    let gated = async || (gates(kube, &shared, agent).await == expected).then_some(());
     until(|| "the gate".to_owned(), PATIENCE, gated).await;
     assert_eq!(gates(kube, &other, agent).await, Value::Null, "in a namespace without the label");
-    let job = json!({"workflows.argoproj.io/component": "agent"});
-    for labels in [json!({}), json!({"workflows.argoproj.io/workflow": "w"}), job] {
-        assert_eq!(gates(kube, &shared, labels.clone()).await, Value::Null, "{labels}");
-    }
+    assert_eq!(gates(kube, &shared, "w-build-1340600742").await, Value::Null);
 }

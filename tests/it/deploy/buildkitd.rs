@@ -15,7 +15,7 @@ use crate::support::net::{client, free_port};
 use crate::support::process::{self, Process};
 
 /// A daemon with the deployed buildkitd.toml; its paths and ports are this machine's.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Process,
     root: tempfile::TempDir,
     port: u16,
@@ -23,7 +23,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let root = process::directory("deploy-");
         let (port, metrics) = (free_port(), free_port());
         let objects = overlay("production");
@@ -35,7 +35,7 @@ impl Daemon {
         let path = |name: &str| root.path().join(name).display().to_string();
         let text = deployed(&objects)
             .replace("/etc/buildkit-tls", &path("buildkitd-tls"))
-            .replace("/run/user/1000/buildkit", &path(""))
+            .replace("/run/buildkit", &path(""))
             .replace("0.0.0.0:1234", &format!("127.0.0.1:{port}"))
             .replace("0.0.0.0:6060", &format!("127.0.0.1:{metrics}"));
         fs::write(&config, text).unwrap();
@@ -46,6 +46,14 @@ impl Daemon {
         let serving = format!("running server on 127.0.0.1:{port}");
         process.wait_until("for it to serve", |log| log.contains(&serving).then_some(()));
         Self { process, root, port, metrics }
+    }
+
+    /// `buildctl` with the client's certificate.
+    pub(crate) fn client(&self) -> Command {
+        let mut command = self.buildctl();
+        command.arg("--tlscert").arg(self.client_file("tls.crt"));
+        command.arg("--tlskey").arg(self.client_file("tls.key"));
+        command
     }
 
     fn buildctl(&self) -> Command {
@@ -80,10 +88,7 @@ fn write_secret(secret: &Value, directory: &Path) {
 #[tokio::test]
 async fn buildkitd_serves_with_the_deployed_configuration_and_certificates() {
     let daemon = Daemon::start();
-    let (cert, key) = (daemon.client_file("tls.crt"), daemon.client_file("tls.key"));
-    let mut command = daemon.buildctl();
-    command.arg("--tlscert").arg(cert).arg("--tlskey").arg(key).args(["debug", "workers", "-v"]);
-    let said = succeeded(&mut command);
+    let said = succeeded(daemon.client().args(["debug", "workers", "-v"]));
     let rules: Vec<_> = said.lines().skip_while(|line| !line.starts_with("GC")).map(without_share).collect();
     insta::assert_snapshot!(rules.join("\n"), @"
     GC Policy rule#0:

@@ -83,12 +83,14 @@ async fn buildkitds_exceptions_are_those_that_are_named() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(baseline, @r#"
             PodSecurity "baseline:latest": forbidden AppArmor profile (container "buildkitd" must not set AppArmor profile type to "Unconfined")
+            non-default capabilities (container "buildkitd" must not include "NET_ADMIN", "NET_RAW", "SYS_ADMIN" in securityContext.capabilities.add)
             seccompProfile (container "buildkitd" must not set securityContext.seccompProfile.type to "Unconfined")
             "#);
             insta::assert_snapshot!(restricted, @r#"
             PodSecurity "restricted:latest": forbidden AppArmor profile (container "buildkitd" must not set AppArmor profile type to "Unconfined")
             allowPrivilegeEscalation != false (container "buildkitd" must set securityContext.allowPrivilegeEscalation=false)
-            unrestricted capabilities (container "buildkitd" must not include "SETGID", "SETUID" in securityContext.capabilities.add)
+            unrestricted capabilities (container "buildkitd" must not include "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_ADMIN", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_CHROOT" in securityContext.capabilities.add)
+            procMount (container "buildkitd" must not set securityContext.procMount to "Unmasked")
             seccompProfile (container "buildkitd" must not set securityContext.seccompProfile.type to "Unconfined")
             "#);
         }

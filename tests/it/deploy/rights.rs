@@ -34,7 +34,7 @@ fn rules(objects: &[Value]) -> Vec<Value> {
 #[test]
 fn roles_name_their_secrets_and_their_verbs() {
     let rules = rules(&Site::new(EVERYTHING).objects());
-    assert_eq!(rules.len(), 17, "{rules:#?}");
+    assert_eq!(rules.len(), 15, "{rules:#?}");
     for rule in &rules {
         let text = rule.to_string();
         assert!(!text.contains('*'), "{text}");
@@ -114,7 +114,7 @@ async fn the_accounts_may_do_what_they_must_and_no_more() {
 }
 
 /// Whether `user` may do `VERB RESOURCE[/NAME[/SUBRESOURCE]]` in `namespace`.
-pub(super) async fn allowed(kube: &Kube, user: &str, namespace: &str, act: &str) -> bool {
+pub(crate) async fn allowed(kube: &Kube, user: &str, namespace: &str, act: &str) -> bool {
     let (verb, target) = act.split_once(' ').unwrap();
     let mut parts = target.split('/');
     let mut part = || parts.next().unwrap_or_default();
@@ -182,7 +182,7 @@ fn templates_of_secrets_are_in_no_overlay_and_are_those_that_the_plugin_may_read
 const TOKEN: &str = "kubernetes.io/service-account-token";
 
 /// The objects of deploy/secrets.
-pub(super) fn templates() -> Vec<Value> {
+pub(crate) fn templates() -> Vec<Value> {
     let files = fs::read_dir(Path::new(ROOT).join("deploy/secrets")).unwrap();
     files.flat_map(|file| parse(&fs::read_to_string(file.unwrap().path()).unwrap())).collect()
 }

@@ -69,7 +69,7 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
     assert_eq!(site.run(&engine, "attacker", &attacker).await.unwrap().outputs["cache"], "exported");
 
     // The victim's token is in the daemon, for the same repository, and not for this session.
-    for from in [format!("{victims}"), format!("{victims}:latest")] {
+    for from in [victims.clone(), format!("{victims}:latest")] {
         let dockerfile = format!("FROM {from} AS theirs\nFROM BASE\nCOPY --from=theirs / /theirs\n");
         let build = site.build(&unique("attacker"), &dockerfile, json!({"to": site.cache("attacker")}));
         let refused = site.run(&engine, "attacker", &build).await.unwrap_err().message;

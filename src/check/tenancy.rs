@@ -1,0 +1,115 @@
+//! What the builds of several namespaces share: whether a step sees another's processes, reaches a node's credentials, or writes
+//! another's cache.
+
+mod cache;
+mod egress;
+mod processes;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ServiceAccount;
+
+use super::plugin::{OUR_NAME, Told};
+use super::security::namespace_of;
+use super::session::Session;
+use super::{Doctor, Finding};
+use crate::buildkit::{BuildError, Description};
+use crate::kube::{By, ReadError};
+
+/// Whose workflows build on this daemon, as far as it can be known: the namespaces that have the account of steps.
+#[derive(Debug)]
+enum Tenants {
+    Known(BTreeSet<String>),
+    Unknown,
+}
+
+impl Doctor {
+    /// What several namespaces would have to know of each other.
+    pub(super) async fn tenancy(
+        &self,
+        session: &Session,
+        told: &Told,
+        answer: &Result<Description, BuildError>,
+    ) -> Vec<Finding> {
+        let seen = answer.as_ref().ok().map(|daemon| daemon.shares_processes);
+        if !session.is_open() {
+            return processes::judge(seen, None, &Tenants::Unknown).into_iter().collect();
+        }
+        let tenants = self.tenants(told).await;
+        let host = self.engine.buildkit.host().or(told.buildkit_name());
+        let daemon = host.and_then(|host| Some((namespace_of(host)?, host.split('.').next()?)));
+        let mut found = Vec::new();
+        let deployed = match daemon {
+            Some((namespace, name)) => self.engine.cluster.find::<Deployment>(namespace, name).await,
+            None => Ok(None),
+        };
+        let deployed = deployed.ok().flatten();
+        found.extend(processes::judge(seen, deployed.as_ref(), &tenants));
+        if let (Some((namespace, _)), true) = (daemon, deployed.is_some()) {
+            found.push(self.egress(namespace).await);
+        }
+        if told.is_of_shared() {
+            found.push(self.egress(&self.site.agent_namespace).await);
+        }
+        found.extend(self.cache_registry(&tenants).await);
+        found
+    }
+
+    async fn tenants(&self, told: &Told) -> Tenants {
+        let account = told.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME);
+        let by = format!("metadata.name={account}");
+        let read = self.engine.cluster.list_everywhere::<ServiceAccount>(&By::Fields(&by)).await;
+        Tenants::of(read)
+    }
+}
+
+impl Tenants {
+    fn of(read: Result<Vec<ServiceAccount>, ReadError>) -> Self {
+        let namespaces = |accounts: Vec<ServiceAccount>| {
+            accounts.into_iter().filter_map(|account| account.metadata.namespace).collect()
+        };
+        read.map_or(Self::Unknown, |accounts| Self::Known(namespaces(accounts)))
+    }
+
+    /// The one namespace that builds, where nobody else does.
+    fn only(&self) -> Option<&str> {
+        match self {
+            Self::Known(names) if names.len() == 1 => names.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// Whose builds meet.
+    fn who(&self) -> String {
+        match self {
+            Self::Known(names) if names.len() > 1 => {
+                let some: Vec<_> = names.iter().take(5).map(String::as_str).collect();
+                let more = if names.len() > some.len() { ", …" } else { "" };
+                format!("{} namespaces build here ({}{more})", names.len(), some.join(", "))
+            }
+            _ => "if more than one team builds here".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Tenants {
+    fn named(names: &[&str]) -> Self {
+        Self::Known(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_are_the_namespaces_with_the_account() {
+        assert_eq!(Tenants::named(&["builds"]).only(), Some("builds"));
+        let two = Tenants::named(&["builds", "team-b"]);
+        assert_eq!((two.only(), two.who()), (None, "2 namespaces build here (builds, team-b)".to_owned()));
+        let unknown = Tenants::of(Err(ReadError::Forbidden("list serviceaccounts".to_owned())));
+        assert_eq!((unknown.only(), unknown.who()), (None, "if more than one team builds here".to_owned()));
+    }
+}
