@@ -18,7 +18,7 @@ const RULES: &[(&[&str], &[&str])] = &[
     (&["rpc"], &["agent", "check", "cli", "config"]),
     (&["agent"], &["rpc", "check", "cli", "config"]),
     (
-        &["outcome", "progress", "duration", "redact", "limits", "listen"],
+        &["outcome", "progress", "duration", "redact", "limits", "listen", "text"],
         &[
             "buildkit", "git", "argo", "argocd", "forge", "step", "policy", "jobs", "engine", "check", "rpc",
             "agent", "cli",
