@@ -126,6 +126,11 @@ fn is_hidden(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether `c` makes its neighbours appear in another order (Unicode UAX 9, overrides and isolates).
+pub fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What follows ESC (ECMA-48, 5.3 and 5.4).
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     if chars.next_if_eq(&'[').is_some() {

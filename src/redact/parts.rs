@@ -75,11 +75,20 @@ fn line(line: &str) -> Option<(String, Rule)> {
     let anywhere =
         |text: &str| (rule(text) == Some(Rule::Anywhere)).then(|| (text.to_owned(), Rule::Anywhere));
     match pair(line) {
-        Some(value) => {
-            anywhere(value).or_else(|| anywhere(line).filter(|_| value.len() < SHORTEST && line.len() > 40))
-        }
+        Some(value) => anywhere(value).or_else(|| anywhere(line).filter(|_| is_padded(line))),
         None => anywhere(line),
     }
+}
+
+/// A line of base64 that ends with padding, and no key without a value.
+fn is_padded(line: &str) -> bool {
+    let digits = line.trim_end_matches('=');
+    let has = |kind: fn(&u8) -> bool| digits.bytes().any(|b| kind(&b));
+    line.len() % 4 == 0
+        && digits.len() < line.len()
+        && digits.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
 }
 
 /// The value of `key: value`, `key=value` or `"key": "value",`.

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::Door;
 use super::wire::{Reply, Request};
@@ -21,11 +22,16 @@ const REQUEUE: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// Larger bodies are read beside the runtime's threads, which answer everybody.
 const AT_ONCE: usize = 64 << 10;
 
+/// Larger bodies that are read at a time: one takes a hundred megabytes of memory at worst.
+static LARGE: Semaphore = Semaphore::const_new(2);
+
 /// `POST /api/v1/template.execute`.
 pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
     if body.len() <= AT_ONCE {
         return answer(&door, &body);
     }
+    // The semaphore is never closed.
+    let _turn = LARGE.acquire().await;
     let read = tokio::task::spawn_blocking(move || answer(&door, &body)).await;
     read.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }

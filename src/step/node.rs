@@ -14,6 +14,7 @@ use super::InvalidStep;
 use super::limits::{ITEMS, LINE, LINES, too_long, too_many};
 use super::nearest::{hint, listed};
 use super::reference::{Scope, refers};
+use crate::text;
 
 /// A value, its path, and what references in it mean.
 #[derive(Debug, Clone)]
@@ -192,7 +193,7 @@ impl<'a> Node<'a> {
         let value = if text.trim_start().starts_with(opening) {
             let json = serde_json::from_str(&text);
             json.map_err(|error| {
-                self.refuse(format!("is no valid JSON: {}", crate::text::brief(&error.to_string(), 200)))
+                self.refuse(format!("is no valid JSON: {}", text::brief(&error.to_string(), 200)))
             })?
         } else {
             Value::String(text)
@@ -226,7 +227,9 @@ impl<'a> Node<'a> {
     }
 
     fn check_characters(&self, text: &str, welcome: impl Fn(char) -> bool) -> Result<(), InvalidStep> {
-        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c)) else { return Ok(()) };
+        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c) || text::reorders(c)) else {
+            return Ok(());
+        };
         let code = found as u32;
         Err(self.refuse(format!("holds a control character (U+{code:04X}), which is not allowed here")))
     }

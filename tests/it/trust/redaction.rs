@@ -8,7 +8,13 @@ use crate::support::shop::{Shop, template};
 
 /// A key of several lines, as PEM has them.
 fn key() -> String {
-    let line = |n: u64| format!("{:016x}{:016x}Zq\n", n * 0x9e37_79b9_7f4a_7c15 >> 1, !n * 0x2545_f491);
+    let line = |n: u64| {
+        format!(
+            "{:016x}{:016x}Zq\n",
+            n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            (!n).wrapping_mul(0x2545_f491_4f6c_dd1d)
+        )
+    };
     format!("-----BEGIN KEY-----\n{}-----END KEY-----\n", (1..9_u64).map(line).collect::<String>())
 }
 
