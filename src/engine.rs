@@ -5,6 +5,7 @@ mod build;
 mod certificates;
 mod context;
 mod credentials;
+mod leaving;
 mod steps;
 mod supersede;
 mod tenancy;
@@ -24,9 +25,8 @@ use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
-use crate::outcome::{Fault, Outputs, StepError, Success};
+use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
-use crate::redact::Redactor;
 use crate::step::{Kind, Step};
 use crate::telemetry;
 use context::Cx;
@@ -119,7 +119,7 @@ impl Engine {
                 Err(refused) => Err(refused),
             };
             // Before anybody else sees it: an output may become the next step's commit message.
-            let ended = clean(ended, &cx.redactor);
+            let ended = leaving::checked(ended, kind, &cx.redactor);
             if cx.is_outermost() {
                 log(&ended, counted.started);
             }
@@ -183,26 +183,4 @@ impl Drop for Counted<'_> {
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
         self.metrics.step_ended(self.kind, outcome, self.started.elapsed());
     }
-}
-
-/// The longest message or output, in bytes. A node's status lives in etcd, and one that etcd refuses takes
-/// the results of all the agent's other nodes with it.
-const LONGEST: usize = 32 << 10;
-
-/// What ended, without secrets and without excess.
-fn clean(ended: Result<Success, StepError>, redactor: &Redactor) -> Result<Success, StepError> {
-    let text = |text: &str| cut(redactor.clean(text));
-    let outputs = |o: Outputs| o.into_iter().map(|(name, value)| (name, text(&value))).collect();
-    match ended {
-        Ok(s) => Ok(Success { summary: text(&s.summary), outputs: outputs(s.outputs) }),
-        Err(e) => Err(StepError { message: text(&e.message), outputs: outputs(e.outputs), ..e }),
-    }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
-        text.push_str("\n… (cut)");
-    }
-    text
 }

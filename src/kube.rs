@@ -40,6 +40,8 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
 #[derive(Clone, Default)]
 pub struct Cluster {
     connection: Arc<OnceCell<Client>>,
+    /// Whether the client was made elsewhere: what it connects to is not ours to know.
+    given: bool,
     /// As whom a namespace's work is done, by name; as ourselves without.
     account: Option<Arc<str>>,
 }
@@ -52,11 +54,16 @@ pub struct NoCluster(String);
 /// The cluster of a client that was made elsewhere.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
-        Self { connection: Arc::new(OnceCell::from(client)), account: None }
+        Self { connection: Arc::new(OnceCell::from(client)), given: true, account: None }
     }
 }
 
 impl Cluster {
+    /// The same cluster over a connection of its own, unless its client was made elsewhere.
+    fn apart(&self) -> Self {
+        if self.given { self.clone() } else { Self { connection: Arc::default(), ..self.clone() } }
+    }
+
     /// A client of its API server, with our own rights.
     pub async fn client(&self) -> Result<Client, NoCluster> {
         let client = self.connection.get_or_try_init(|| async {

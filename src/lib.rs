@@ -12,7 +12,7 @@
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
 //! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
-//! [`progress`], [`duration`], [`redact`], [`limits`], and [`telemetry`] and [`metrics`] beside them.
+//! [`progress`], [`duration`], [`redact`], [`limits`], [`text`], and [`telemetry`] and [`metrics`] beside them.
 //!
 //! | room | holds |
 //! |---|---|
@@ -64,3 +64,4 @@ pub mod rpc;
 pub mod shutdown;
 pub mod step;
 pub mod telemetry;
+pub mod text;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 mod files;
 mod invalid;
+mod limits;
 mod names;
 mod nearest;
 mod node;
@@ -65,6 +66,9 @@ pub enum Kind {
 ///
 /// Errors name the field and say what to write; all of them are the user's.
 pub fn parse(body: &Value) -> Result<Step, InvalidStep> {
+    if let Some(excess) = limits::BODY.excess(body) {
+        return Err(InvalidStep::new("", format!("the step {excess}")));
+    }
     parse_kind(Node::new("", body, Scope::Alone), &Kind::ALL)
 }
 

@@ -6,6 +6,7 @@
 //! A workflow's uid is a UUID, so it is the trace id: everyone who knows the workflow finds, and adds
 //! to, the one trace, without a header being passed.
 
+mod exporter;
 mod lines;
 mod printer;
 
@@ -57,7 +58,7 @@ pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<T
     let provider = exporter()?;
     let filter = EnvFilter::try_new(filter)?;
     let printer = printing.then(|| Printer::start(std::io::stdout())).transpose()?;
-    let fmt = tracing_subscriber::fmt::layer().with_writer(Outlets(printer.clone()));
+    let fmt = tracing_subscriber::fmt::layer().with_writer(Outlets { printer: printer.clone(), format });
     let fmt = match format {
         LogFormat::Text => {
             let format = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
@@ -82,6 +83,7 @@ fn exporter() -> anyhow::Result<Option<SdkTracerProvider>> {
     }
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
     let resource = Resource::builder().with_service_name(SCOPE).build();
+    let exporter = exporter::Plain(exporter);
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
     opentelemetry::global::set_tracer_provider(provider.clone());
     Ok(Some(provider))

@@ -4,6 +4,10 @@ use serde::Serialize;
 
 use crate::jobs::{Ending, Phase, View};
 use crate::outcome::{Fault, Outputs};
+use crate::text;
+
+/// The longest message, in bytes. What is longer has been cut before, but for what nobody has foreseen.
+const LONGEST: usize = 40 << 10;
 
 /// `NodeResult`. The message is never empty: Argo merges it, and an empty one would leave the last in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,12 +103,17 @@ impl NodeResult {
     }
 
     fn ongoing(phase: NodePhase, message: String) -> Self {
-        Self { phase, message, outputs: None }
+        Self { phase, message: plain(&message), outputs: None }
     }
 
     fn end(phase: NodePhase, message: String, outputs: Outputs, exit_code: Option<i32>) -> Self {
         let parameters = outputs.into_iter().map(|(name, value)| Parameter { name, value }).collect();
         let outputs = NodeOutputs { parameters, exit_code: exit_code.map(|code| code.to_string()) };
-        Self { phase, message, outputs: Some(outputs) }
+        Self { phase, message: plain(&message), outputs: Some(outputs) }
     }
+}
+
+/// The last door to Argo, whichever way the text came.
+fn plain(message: &str) -> String {
+    text::cut(text::lines(message), LONGEST)
 }

@@ -37,7 +37,7 @@ pub(super) struct Report<'a> {
 
 /// What `report` means, given the error's details.
 pub(super) fn verdict(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Verdict {
-    let line = one_line(&redactor.clean(report.message));
+    let line = one_line(&redactor.lines(report.message));
     if details.exit_code.is_some() && !was_cancelled(report.message) {
         return Verdict {
             kind: Kind::Run,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::vertices::cut;
 use crate::redact::Redactor;
+use crate::text;
 
 /// Lines shown before and after the failing ones.
 const CONTEXT: usize = 2;
@@ -110,14 +111,21 @@ impl SourceWire {
 }
 
 /// The lines `first` to `last`, marked, with those around them.
-fn excerpt(filename: &str, text: &str, first: usize, last: usize, redactor: &Redactor) -> String {
+fn excerpt(filename: &str, source: &str, first: usize, last: usize, redactor: &Redactor) -> String {
     let from = first.saturating_sub(CONTEXT).max(1);
     let width = (last + CONTEXT).to_string().len();
-    let mut shown = format!("{}:{first}", if filename.is_empty() { "Dockerfile" } else { filename });
-    for (number, line) in text.lines().enumerate().map(|(i, line)| (i + 1, line)) {
+    let mut shown = format!(
+        "{}:{first}",
+        if filename.is_empty() {
+            "Dockerfile".into()
+        } else {
+            text::brief(&redactor.line(filename), MAX_LINE)
+        }
+    );
+    for (number, line) in source.lines().enumerate().map(|(i, line)| (i + 1, line)) {
         if number >= from && number <= last + CONTEXT {
             let mark = if (first..=last).contains(&number) { ">>" } else { "  " };
-            let line = redactor.clean(line);
+            let line = redactor.lines(line);
             let rest = if line.len() > MAX_LINE { "…" } else { "" };
             let line = cut(&line, MAX_LINE);
             shown.push_str(format!("\n{mark} {number:>width$} | {line}{rest}").trim_end());

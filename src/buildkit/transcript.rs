@@ -10,6 +10,7 @@ use spool::Spool;
 use crate::limits::Budget;
 use crate::redact::Redactor;
 use crate::telemetry::BUILD_TARGET;
+use crate::text;
 
 /// Where a build's lines go. Clones share it; by default they go nowhere.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +62,7 @@ impl Transcript {
 
     /// Says one line of our own.
     pub fn say(&self, line: &str) {
-        self.line(&self.redactor.clean(line));
+        self.line(&self.redactor.line(line));
     }
 
     /// What cleans what the build says.
@@ -71,6 +72,7 @@ impl Transcript {
 
     /// Takes a line without its end, and without secrets.
     pub(super) fn line(&self, line: &str) {
+        let line = &text::lines(line);
         if let Some(caption) = &self.caption {
             let (workflow, job, step) = (&*caption.workflow, caption.job.as_deref(), caption.step.as_deref());
             tracing::info!(target: BUILD_TARGET, parent: None, workflow, job, step, "{line}");

@@ -163,7 +163,7 @@ impl Vertices {
         let vertex = step.or_else(|| running().max_by_key(latest))?;
         let activity = self.activity.get(&vertex.digest).filter(|id| !id.starts_with("sha256:"));
         let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
-        Some(progress::shorten(&self.redactor().clean(name)))
+        Some(progress::shorten(&self.redactor().lines(name)))
     }
 
     pub(super) fn log(&self) -> &Log {

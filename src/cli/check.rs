@@ -9,6 +9,7 @@ use clap::Args;
 use crate::check::{Application, Doctor, Finding, Image, Repository, Site, Targets, Verdict};
 use crate::config::Neighbours;
 use crate::metrics::Metrics;
+use crate::text;
 
 /// Exit code when there is something to mend; 0 otherwise, warnings or not; 2 is clap's for a wrong command line.
 const MEND: u8 = 1;
@@ -99,5 +100,5 @@ impl Command {
 
 /// A line to a terminal or a pipe; a reader that has gone away is no reason to stop looking.
 fn print(finding: &Finding) {
-    let _ = writeln!(std::io::stdout(), "{finding}");
+    let _ = writeln!(std::io::stdout(), "{}", text::line(&finding.to_string()));
 }

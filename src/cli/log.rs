@@ -1,6 +1,6 @@
 //! `argo-buildkit log`: the whole log of a build, from the repository of its image.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 
 use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenServer, TokenServers};
+use crate::text;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -65,10 +66,41 @@ fn read(file: &Path) -> anyhow::Result<Auth> {
 
 fn print(gzip: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let printed = std::io::copy(&mut MultiGzDecoder::new(gzip), &mut out).and_then(|_| out.flush());
-    match printed {
+    let log = MultiGzDecoder::new(gzip);
+    let printed = if out.is_terminal() { plain(log, &mut out) } else { copy(log, &mut out) };
+    match printed.and_then(|()| out.flush()) {
         // `argo-buildkit log … | head`
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("printing the log"),
+    }
+}
+
+fn copy(mut log: impl Read, out: &mut impl Write) -> io::Result<()> {
+    io::copy(&mut log, out).map(drop)
+}
+
+/// For a terminal: anybody may have written what the registry has.
+fn plain(log: impl Read, out: &mut impl Write) -> io::Result<()> {
+    let mut log = BufReader::new(log);
+    let mut piece = Vec::new();
+    while log.by_ref().take(LINE).read_until(b'\n', &mut piece)? > 0 {
+        out.write_all(text::lines(&String::from_utf8_lossy(&piece)).as_bytes())?;
+        piece.clear();
+    }
+    Ok(())
+}
+
+/// Bytes of a line that are held at once.
+const LINE: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    #[test]
+    fn a_terminal_is_shown_plain_text() {
+        let mut shown = Vec::new();
+        super::plain(&b"\x1b]0;owned\x07one\rEVIL\n\ttwo\n\x1b[2Jthree"[..], &mut shown).unwrap();
+        assert_eq!(String::from_utf8(shown).unwrap(), "one EVIL\n\ttwo\nthree");
     }
 }

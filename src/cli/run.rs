@@ -20,7 +20,7 @@ use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState, JobTable, Limit
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs};
 use crate::progress::Progress;
-use crate::{shutdown, step};
+use crate::{shutdown, step, text};
 
 /// Exit codes: 0 done, 1 the step's own fault, 75 (sysexits' EX_TEMPFAIL) a server's, 130 interrupted.
 const FAILED: u8 = 1;
@@ -139,7 +139,7 @@ fn write_all(directory: &Path, outputs: &Outputs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A line to a terminal or a pipe; a reader that has gone away is no reason to fail a build.
+/// Plain text to a terminal or a pipe; a reader that has gone away is no reason to fail a build.
 fn say(mut to: impl Write, line: &str) {
-    let _ = writeln!(to, "{line}");
+    let _ = writeln!(to, "{}", text::lines(line));
 }

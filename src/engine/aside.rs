@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use super::context::Cx;
 use crate::oci::OciError;
 use crate::outcome::{Outputs, chain};
+use crate::text;
 
 /// How long a log may take from when it is whole: nobody's result is held up by a registry that is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,7 +58,7 @@ impl Attaching {
         };
         let why = format!(
             "the log was not kept in the registry: {}; `attach-log: false` does without",
-            cx.redactor.clean(&why)
+            text::cut(cx.redactor.line(&why), 1000)
         );
         warn!(workflow.name = %cx.workflow.name, "{why}");
         Err(why)

@@ -78,7 +78,7 @@ impl Cx {
 
     /// Says what runs now, without any secret that was read.
     pub(super) fn report(&self, progress: Progress) {
-        let now = self.redactor.clean(&progress.now);
+        let now = self.redactor.line(&progress.now);
         let now = match &self.place {
             Some(place) => format!("{place}: {now}"),
             None => now,

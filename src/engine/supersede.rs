@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Engine;
 use super::context::Cx;
+use super::leaving::LONGEST;
 use crate::kube::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::Supersede;
@@ -69,6 +70,15 @@ fn how(older: &Workflow) -> ShutdownStrategy {
 }
 
 fn success(summary: String, ended: &[String]) -> Success {
+    let (mut room, mut ended) = (LONGEST, ended);
+    // Those that fit the output: the list is a machine's, so it is not cut in the middle.
+    let fits = ended.iter().take_while(|name| {
+        let size = name.len() + 3;
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    ended = &ended[..fits.count()];
     Success { summary, outputs: Outputs::from([("superseded".to_owned(), json!(ended).to_string())]) }
 }
 

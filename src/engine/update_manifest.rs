@@ -14,7 +14,7 @@ use super::context::Cx;
 use crate::git::{self, GitError, Identity, Landed, RepoUrl, SigningKey, WriteBack};
 use crate::manifest;
 use crate::metrics::Written;
-use crate::outcome::{Outputs, StepError, Success, chain};
+use crate::outcome::{Fault, Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Author, Mode};
 use intent::Intent;
@@ -38,7 +38,7 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         let intent = Arc::clone(&intent);
         Arc::new(move |files: &git::Files| intent.apply(files))
     };
-    let landed = engine.git.write_back(request, edit).await?;
+    let mut landed = engine.git.write_back(request, edit).await?;
     let proposed = match &update.mode {
         Mode::PullRequest(pull) if update.commit => {
             proposal::propose(engine, update, pull, &intent, &landed, cx).await?
@@ -47,7 +47,11 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     };
     engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
     let refreshed = refresh::refresh(engine, update, &landed, cx).await;
-    Ok(success(update, &landed, proposed, &refreshed))
+    // Thousands of lines that all differ take a while: not on a thread that answers others.
+    let files = std::mem::take(&mut landed.files);
+    let diff = tokio::task::spawn_blocking(move || diff(&files)).await;
+    let diff = diff.map_err(|broken| StepError::new(Fault::Ours, broken))?;
+    Ok(success(update, &landed, diff, proposed, &refreshed))
 }
 
 async fn request(
@@ -123,6 +127,7 @@ fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>)
 fn success(
     update: &UpdateManifest,
     landed: &Landed,
+    diff: String,
     proposed: Option<Proposed>,
     refreshed: &Refreshed,
 ) -> Success {
@@ -131,7 +136,7 @@ fn success(
     let outputs = [
         ("commit", landed.commit.clone()),
         ("changed", landed.changed.to_string()),
-        ("diff", diff(landed)),
+        ("diff", diff),
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
         ("number", number),
         ("url", url),
@@ -158,12 +163,16 @@ fn summary(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>
     said
 }
 
-fn diff(landed: &Landed) -> String {
-    let mut text: String =
-        landed.files.iter().map(|file| manifest::unified_diff(&file.path, &file.old, &file.new)).collect();
-    if text.len() > DIFF_LIMIT {
-        text.truncate(text.floor_char_boundary(DIFF_LIMIT));
-        text.push_str("\n… (cut)\n");
+/// The differences of the files, as many as are shown.
+fn diff(files: &[git::FileChange]) -> String {
+    let mut text = String::new();
+    for file in files {
+        text.push_str(&manifest::unified_diff(&file.path, &file.old, &file.new));
+        if text.len() > DIFF_LIMIT {
+            text.truncate(text.floor_char_boundary(DIFF_LIMIT));
+            text.push_str("\n… (cut)\n");
+            break;
+        }
     }
     text
 }

@@ -145,7 +145,7 @@ mod tests {
             &["unpack ok", "ng refs/heads/main pre-receive hook declined"],
             "cannot lock ref\x1b[0m\n",
         );
-        let said = " (the server says: cannot lock ref [0m)".into();
+        let said = " (the server says: cannot lock ref)".into();
         assert_eq!(hook.await, Verdict::Refused { reason: "pre-receive hook declined".into(), said });
         let full =
             verdict(&["unpack index-pack abnormal exit", "ng refs/heads/main unpacker error"], "").await;

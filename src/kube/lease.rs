@@ -12,12 +12,12 @@ mod race;
 mod record;
 mod sight;
 mod standing;
+mod thread;
 
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Cluster;
 use race::Race;
@@ -59,17 +59,19 @@ pub struct Campaign {
     leadership: watch::Receiver<Leadership>,
     problem: watch::Receiver<Option<String>>,
     stop: CancellationToken,
-    task: AbortOnDropHandle<()>,
+    ended: oneshot::Receiver<()>,
+    _dropped: DropGuard,
 }
 
 impl Cluster {
-    /// Begins to campaign. No error ends that: what fails is logged once, and tried again.
+    /// Begins to campaign, on a thread and over a connection of its own: whatever else the process does, the lease is
+    /// renewed. No error ends that: what fails is logged once, and tried again.
     pub fn campaign(&self, candidate: Candidate) -> Campaign {
-        let race = Race::new(self.clone(), candidate);
+        let race = Race::new(self.apart(), candidate);
         let (leadership, problem) = race.standing().followed();
-        let stop = CancellationToken::new();
-        let task = AbortOnDropHandle::new(tokio::spawn(race.run(stop.clone())));
-        Campaign { leadership, problem, stop, task }
+        let (stop, dropped) = (CancellationToken::new(), CancellationToken::new());
+        let ended = thread::run(race.run(stop.clone()), dropped.clone());
+        Campaign { leadership, problem, stop, ended, _dropped: dropped.drop_guard() }
     }
 }
 
@@ -87,7 +89,7 @@ impl Campaign {
     /// Ends the campaign, and gives the lease up at once if it is ours, so that the next one need not wait.
     pub async fn release(self) {
         self.stop.cancel();
-        // A panic of the task has been reported where it happened, and the lease expires.
-        let _ = self.task.await;
+        // A panic of the thread has been reported where it happened, and the lease expires.
+        let _ = self.ended.await;
     }
 }

@@ -7,19 +7,37 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::Door;
 use super::wire::{Reply, Request};
 use crate::argo::NodeResult;
 use crate::engine::{Errand, Reference, Workflow};
 use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
+use crate::text;
 
 /// The shortest and the longest wait until the agent asks again.
 const REQUEUE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
+/// Larger bodies are read beside the runtime's threads, which answer everybody.
+const AT_ONCE: usize = 64 << 10;
+
+/// Larger bodies that are read at a time: one takes a hundred megabytes of memory at worst.
+static LARGE: Semaphore = Semaphore::const_new(2);
+
 /// `POST /api/v1/template.execute`.
 pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
-    let request: Request = match serde_json::from_slice(&body) {
+    if body.len() <= AT_ONCE {
+        return answer(&door, &body);
+    }
+    // The semaphore is never closed.
+    let _turn = LARGE.acquire().await;
+    let read = tokio::task::spawn_blocking(move || answer(&door, &body)).await;
+    read.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+fn answer(door: &Door, body: &[u8]) -> Response {
+    let request: Request = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return not_a_request(&error),
     };
@@ -29,7 +47,7 @@ pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
     let key = JobKey::derive(&request.workflow.metadata.uid, &request.template.0);
     let view = match door.jobs.poll(&key) {
         Some(view) => view,
-        None => match spec(&door, &request, step, &key) {
+        None => match spec(door, &request, step, &key) {
             Ok(spec) => door.jobs.poll_or_start(&key, spec),
             Err(invalid) => return Json(Reply::ended(NodeResult::failed(invalid))).into_response(),
         },
@@ -46,6 +64,7 @@ pub(super) async fn not_ours() -> Response {
 }
 
 fn not_a_request(error: &serde_json::Error) -> Response {
+    let error = text::brief(&error.to_string(), 300);
     let said =
         format!("the body is not an ExecuteTemplateArgs object: {error}; only Argo's agent should call this");
     (StatusCode::BAD_REQUEST, said).into_response()

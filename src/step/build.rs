@@ -1,6 +1,6 @@
 //! `build`: a Dockerfile build from Git on the shared buildkitd, and the push of its image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use super::node::{Fields, Node};
@@ -168,11 +168,11 @@ fn build_args(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
 }
 
 fn secrets(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
-    let mut secrets = Vec::<BuildSecret>::new();
+    let (mut secrets, mut seen) = (Vec::new(), HashSet::new());
     for item in node.list()? {
         let mut fields = item.fields(&["id", "secret"])?;
         let id = fields.required("id")?.word()?;
-        if secrets.iter().any(|secret| secret.id == id) {
+        if !seen.insert(id.clone()) {
             return Err(fields.refuse("id", "is used by another secret of this build"));
         }
         secrets.push(BuildSecret { id, secret: SecretKey::read(fields.required("secret")?)? });
@@ -181,10 +181,10 @@ fn secrets(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
 }
 
 fn tags(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
-    let mut tags = Vec::<RegistryRef>::new();
+    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for item in node.words()? {
         let tag = names::writable(&item, RegistryRef::read(item.clone())?)?;
-        if tags.iter().all(|other| other.image != tag.image) {
+        if seen.insert(tag.image.clone()) {
             tags.push(tag);
         }
     }

@@ -3,6 +3,10 @@
 use std::fmt;
 
 use crate::outcome::{Fault, StepError};
+use crate::text;
+
+/// Bytes of a field's path, and of what is wrong with it: both repeat what was written.
+const LONGEST: (usize, usize) = (400, 2000);
 
 /// What is wrong with a step, and where; always the user's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +19,8 @@ pub struct InvalidStep {
 
 impl InvalidStep {
     pub(super) fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
-        Self { field: field.into(), problem: problem.to_string() }
+        let (field, problem) = (text::brief(&field.into(), LONGEST.0), problem.to_string());
+        Self { field, problem: text::cut(text::line(text::head(&problem, 4 * LONGEST.1)), LONGEST.1) }
     }
 
     /// Whose turn it is: a step that was written wrong stays wrong.

@@ -11,8 +11,10 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::InvalidStep;
+use super::limits::{ITEMS, LINE, LINES, too_long, too_many};
 use super::nearest::{hint, listed};
 use super::reference::{Scope, refers};
+use crate::text;
 
 /// A value, its path, and what references in it mean.
 #[derive(Debug, Clone)]
@@ -55,6 +57,7 @@ impl<'a> Node<'a> {
     /// A line of text, which may be empty.
     pub(super) fn text(self) -> Result<String, InvalidStep> {
         let text = self.string()?;
+        self.check_length(&text, LINE)?;
         self.check_characters(&text, |_| false)?;
         Ok(text)
     }
@@ -62,6 +65,7 @@ impl<'a> Node<'a> {
     /// Text in which line breaks and tabs are welcome.
     pub(super) fn lines(self) -> Result<String, InvalidStep> {
         let text = self.string()?;
+        self.check_length(&text, LINES)?;
         self.check_characters(&text, |c| matches!(c, '\n' | '\t'))?;
         Ok(text)
     }
@@ -120,6 +124,9 @@ impl<'a> Node<'a> {
     pub(super) fn list(self) -> Result<Vec<Node<'a>>, InvalidStep> {
         let node = self.unwrap_json('[')?;
         match node.value {
+            Value::Array(ref items) if items.len() > ITEMS => {
+                Err(node.refuse(too_many(items.len(), "items", ITEMS)))
+            }
             Value::Array(items) => Ok(items
                 .into_iter()
                 .enumerate()
@@ -145,6 +152,9 @@ impl<'a> Node<'a> {
     pub(super) fn map(self) -> Result<BTreeMap<String, Node<'a>>, InvalidStep> {
         let node = self.unwrap_json('{')?;
         let Value::Object(map) = node.value else { return Err(node.wrong("a map")) };
+        if map.len() > ITEMS {
+            return Err(InvalidStep::new(node.path, too_many(map.len(), "keys", ITEMS)));
+        }
         let mut children = BTreeMap::new();
         for (key, value) in map {
             let child = Node { path: child_path(&node.path, &key), value, scope: node.scope };
@@ -181,7 +191,10 @@ impl<'a> Node<'a> {
             (self.expand(raw)?, Scope::Literal)
         };
         let value = if text.trim_start().starts_with(opening) {
-            serde_json::from_str(&text).map_err(|error| self.refuse(format!("is no valid JSON: {error}")))?
+            let json = serde_json::from_str(&text);
+            json.map_err(|error| {
+                self.refuse(format!("is no valid JSON: {}", text::brief(&error.to_string(), 200)))
+            })?
         } else {
             Value::String(text)
         };
@@ -214,9 +227,15 @@ impl<'a> Node<'a> {
     }
 
     fn check_characters(&self, text: &str, welcome: impl Fn(char) -> bool) -> Result<(), InvalidStep> {
-        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c)) else { return Ok(()) };
+        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c) || text::reorders(c)) else {
+            return Ok(());
+        };
         let code = found as u32;
         Err(self.refuse(format!("holds a control character (U+{code:04X}), which is not allowed here")))
+    }
+
+    fn check_length(&self, text: &str, limit: usize) -> Result<(), InvalidStep> {
+        if text.len() > limit { Err(self.refuse(too_long(text.len(), limit))) } else { Ok(()) }
     }
 
     fn check_key(&self, key: &str) -> Result<(), InvalidStep> {

@@ -1,6 +1,6 @@
 //! The outputs of each kind, and which of them a template may declare.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::nearest::{hint, listed};
 use super::{InvalidStep, Step};
@@ -58,7 +58,8 @@ impl Step {
     /// one that never comes.
     pub fn check_declared(&self, declared: &[String]) -> Result<(), InvalidStep> {
         let produced = self.outputs();
-        let Some(missing) = declared.iter().find(|name| !produced.contains(name)) else { return Ok(()) };
+        let known: HashSet<&String> = produced.iter().collect();
+        let Some(missing) = declared.iter().find(|name| !known.contains(name)) else { return Ok(()) };
         let field = format!("outputs.parameters.{}", missing.escape_debug());
         if let Some(entries) = self.rivals(missing) {
             let full =

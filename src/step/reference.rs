@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::limits::{BODY, too_long};
 use super::nearest::{hint, listed};
 use super::outputs::placeholder;
 use crate::outcome::Outputs;
@@ -26,6 +27,9 @@ pub(super) enum Scope<'a> {
     Literal,
 }
 
+/// Bytes of a text whose references are replaced: an output is repeated as often as it is named.
+const LARGEST: usize = BODY.bytes;
+
 impl Scope<'_> {
     /// `text` with every `$(name.output)` replaced, and `$(` for every `$$(`.
     pub(super) fn expand(&self, text: &str) -> Result<String, String> {
@@ -35,6 +39,9 @@ impl Scope<'_> {
         let mut expanded = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find("$(") {
+            if expanded.len() > LARGEST {
+                return Err(too_long(expanded.len() + rest.len(), LARGEST));
+            }
             let (before, found) = rest.split_at(at);
             if let Some(before) = before.strip_suffix('$') {
                 expanded.push_str(before);
@@ -90,9 +97,13 @@ fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<(), String> {
     ))
 }
 
+/// The longest `name.output)`: two names, a dot and a bracket.
+const LONGEST: usize = 63 + 1 + 63 + 1;
+
 /// `$(name.output)` at the beginning of `text`; `$(date)` and other shell text is no reference.
 fn reference(text: &str) -> Option<(&str, &str)> {
-    let (inside, _) = text.strip_prefix("$(")?.split_once(')')?;
+    // No further: a text may hold a bracket that opens for each that is looked for.
+    let (inside, _) = crate::text::head(text.strip_prefix("$(")?, LONGEST).split_once(')')?;
     let (entry, output) = inside.split_once('.')?;
     (is_name(entry) && is_name(output)).then_some((entry, output))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::limits::{ENTRIES, too_many};
 use super::node::Node;
 use super::reference::{Earlier, Scope, is_name, refers};
 use super::{InvalidStep, Kind, Step};
@@ -77,7 +78,11 @@ pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
     let empty = node.refuse("is empty; write at least one step");
     let mut entries = Vec::new();
     let mut earlier = Vec::new();
-    for item in node.list()? {
+    let items = node.clone().list()?;
+    if items.len() > ENTRIES {
+        return Err(node.refuse(too_many(items.len(), "entries", ENTRIES)));
+    }
+    for item in items {
         let entry = Entry::read(item, &earlier)?;
         earlier.push(Earlier { name: entry.name.clone(), outputs: entry.template.outputs() });
         entries.push(entry);

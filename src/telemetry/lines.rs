@@ -10,23 +10,60 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::BUILD_TARGET;
 use super::printer::Printer;
+use super::{BUILD_TARGET, LogFormat};
+use crate::text;
 
-/// Standard error; builds' lines go to a printer where there is one.
-pub(super) struct Outlets(pub(super) Option<Printer>);
+/// Standard error; builds' lines go to a printer where there is one. Everything passes as plain text.
+pub(super) struct Outlets {
+    pub(super) printer: Option<Printer>,
+    pub(super) format: LogFormat,
+}
 
 impl<'a> MakeWriter<'a> for Outlets {
     type Writer = Box<dyn Write + 'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Box::new(io::stderr())
+        Box::new(Plain { to: io::stderr(), format: self.format })
     }
 
     fn make_writer_for(&'a self, about: &Metadata<'_>) -> Self::Writer {
-        match &self.0 {
-            Some(printer) if about.target() == BUILD_TARGET => Box::new(printer.clone()),
+        match &self.printer {
+            Some(printer) if about.target() == BUILD_TARGET => {
+                Box::new(Plain { to: printer.clone(), format: self.format })
+            }
             _ => self.make_writer(),
+        }
+    }
+}
+
+/// The longest event in text, in bytes.
+const LONGEST: usize = 64 << 10;
+
+/// A writer of plain events; each comes as one write.
+struct Plain<W> {
+    to: W,
+    format: LogFormat,
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.to.write_all(plain(&String::from_utf8_lossy(event), self.format).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The event as it may be shown. In text, what follows the first line is indented: nobody's words look like an event of ours.
+fn plain(event: &str, format: LogFormat) -> String {
+    match format {
+        LogFormat::Json => text::json_line(event),
+        LogFormat::Text => {
+            let event = text::lines(text::head(event, 2 * LONGEST));
+            text::cut(event.trim_end_matches('\n').replace('\n', "\n  "), LONGEST) + "\n"
         }
     }
 }
@@ -87,5 +124,19 @@ impl Visit for Line {
         if field.name() == "message" {
             self.text = format!("{value:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_cannot_look_like_two_and_moves_no_cursor() {
+        let forged = "2026 WARN said \u{1b}[2Ka\rb\n2026 INFO forged \u{202e}\n";
+        assert_eq!(plain(forged, LogFormat::Text), "2026 WARN said a b\n  2026 INFO forged \n");
+        let json = "{\"message\":\"a\\u001b[2K\\rb\\n\u{202e}c\"}\n";
+        assert_eq!(plain(json, LogFormat::Json), "{\"message\":\"a[2K b\\nc\"}\n");
+        assert!(plain(&"x".repeat(1 << 20), LogFormat::Text).len() <= LONGEST + 4);
     }
 }

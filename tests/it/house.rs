@@ -25,7 +25,7 @@ const RULES: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["outcome", "progress", "duration", "redact", "limits", "listen"],
+        &["outcome", "progress", "duration", "redact", "limits", "listen", "text"],
         &[
             "buildkit", "git", "argo", "argocd", "forge", "step", "policy", "jobs", "engine", "check", "rpc",
             "agent", "cli",

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::redact::Redactor;
+use crate::text;
 
 /// Bytes of one line that are kept until it ends: secrets are found in whole lines alone.
 pub(super) const MAX_OPEN: usize = 16 << 10;
@@ -111,27 +112,9 @@ impl Open {
             return TOO_LONG.to_owned();
         }
         // Before and after: a secret may hold control characters, or have some strewn into it.
-        let text = plain(&redactor.clean(&String::from_utf8_lossy(&self.raw)));
-        redactor.clean(&text)
+        let text = redactor.clean(&String::from_utf8_lossy(&self.raw));
+        redactor.clean(&text::lines(text::drawn(&text)))
     }
-}
-
-/// What a terminal would show: the text after the last carriage return, without escape sequences.
-fn plain(line: &str) -> String {
-    let line = line.trim_end_matches(['\n', '\r']);
-    let line = line.rsplit('\r').next().unwrap_or(line);
-    let mut text = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            // CSI: up to its final letter.
-            '\u{1b}' => drop(chars.by_ref().find(char::is_ascii_alphabetic)),
-            '\t' => text.push(c),
-            c if c.is_control() => {}
-            c => text.push(c),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Teller {
     pub(super) fn ended(&self, vertex: &VertexSummary) {
         let how = match (&vertex.error, vertex.cached) {
             (Some(error), _) if error.contains("context canceled") => "CANCELED".to_owned(),
-            (Some(error), _) => format!("ERROR: {}", self.transcript.redactor().clean(error)),
+            (Some(error), _) => format!("ERROR: {}", self.transcript.redactor().lines(error)),
             (None, true) => "CACHED".to_owned(),
             (None, false) => format!("DONE {:.1} s", took(vertex).as_secs_f64()),
         };
@@ -52,7 +52,7 @@ impl Teller {
     /// A vertex is known by this name from now on.
     pub(super) fn label(&mut self, vertex: &VertexSummary) {
         if !self.labels.contains_key(&vertex.digest) {
-            let label = progress::shorten_to(&self.transcript.redactor().clean(&vertex.name), MAX_LABEL);
+            let label = progress::shorten_to(&self.transcript.redactor().lines(&vertex.name), MAX_LABEL);
             self.labels.insert(vertex.digest.clone(), label);
         }
     }
@@ -71,7 +71,7 @@ impl Teller {
         if self.parts.len() >= MAX_PARTS || !self.parts.insert((digest.to_owned(), part.to_owned())) {
             return;
         }
-        self.printed(digest, &format!("{} DONE", self.transcript.redactor().clean(part)));
+        self.printed(digest, &format!("{} DONE", self.transcript.redactor().line(part)));
     }
 
     /// BuildKit warns.
@@ -80,7 +80,7 @@ impl Teller {
     }
 
     fn name(&self, vertex: &VertexSummary) -> String {
-        progress::shorten(&self.transcript.redactor().clean(&vertex.name))
+        progress::shorten(&self.transcript.redactor().lines(&vertex.name))
     }
 }
 

@@ -2,20 +2,27 @@
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 
+use crate::text;
+
 const RESET: &str = "\u{1b}[0m";
 
 /// A difference on standard output, coloured as git's where a terminal shows it.
-pub(super) fn difference(text: &str) {
+pub(super) fn difference(difference: &str) {
     let plain =
         !stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let shown = if plain { text.to_owned() } else { coloured(text) };
+    let shown = match (stdout().is_terminal(), plain) {
+        // Whoever reads it from a pipe may apply it.
+        (false, _) => difference.to_owned(),
+        (true, true) => text::lines(difference),
+        (true, false) => coloured(&text::lines(difference)),
+    };
     // A reader that has gone away is no reason to fail an edit.
     let _ = stdout().write_all(shown.as_bytes());
 }
 
 /// A line on standard error.
 pub(super) fn error(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
+    let _ = writeln!(stderr(), "{}", text::lines(line));
 }
 
 fn coloured(text: &str) -> String {

@@ -59,7 +59,7 @@ pub(super) async fn export(
     match solve::once(engine, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
-            warn!("the cache was not exported: {}", cx.redactor.clean(&error.message));
+            warn!("the cache was not exported: {}", cx.redactor.line(&error.message));
             Ok(Cache::Failed(format!("exporting to {} failed: {}", to.target.image, error.message)))
         }
         Err(error) => {

@@ -50,7 +50,7 @@ pub(super) async fn attach(
     let subject = match subject(engine, tag, inputs, &built.solved).await {
         Ok(subject) => subject?,
         Err(error) => {
-            warn!("the log is not attached to the image: {}", cx.redactor.clean(&error.to_string()));
+            warn!("the log is not attached to the image: {}", cx.redactor.line(&error.to_string()));
             return None;
         }
     };

@@ -12,6 +12,10 @@ use crate::duration::elapsed_text;
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::step::Build;
 use crate::telemetry::{self, Past};
+use crate::text;
+
+/// Bytes of one warning.
+const WARNING: usize = 1000;
 
 /// What is known of a build that ended well.
 pub(super) struct Facts<'a> {
@@ -62,7 +66,8 @@ fn warnings(solved: &Solved, cache: &Cache, cx: &Cx) -> Vec<String> {
         Cache::Failed(why) => Some(format!("cache export: {why}")),
         _ => None,
     };
-    solved.warnings.iter().cloned().chain(failed).map(|warning| cx.redactor.clean(&warning)).collect()
+    let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
+    solved.warnings.iter().cloned().chain(failed).map(shown).collect()
 }
 
 /// The build's error as the step's, its vertices as spans.
@@ -77,8 +82,8 @@ pub(super) fn spans(vertices: &[VertexSummary], cx: &Cx) {
     let step = tracing::Span::current();
     for vertex in vertices {
         let (Some(started), Some(completed)) = (vertex.started, vertex.completed) else { continue };
-        let name = cx.redactor.clean(&vertex.name);
-        let error = vertex.error.as_deref().map(|error| cx.redactor.clean(error));
+        let name = cx.redactor.line(&vertex.name);
+        let error = vertex.error.as_deref().map(|error| cx.redactor.line(error));
         let past =
             Past { name: &name, times: (started, completed), cached: vertex.cached, error: error.as_deref() };
         telemetry::record(&step, &past);

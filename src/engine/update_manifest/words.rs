@@ -6,9 +6,13 @@ use crate::manifest::Change;
 use crate::oci::ImageRef;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Placeholder, Template};
+use crate::text;
 
 /// More changed values than this are counted, not listed, in a commit's message.
 const LISTED: usize = 20;
+
+/// Bytes of a value, of its path and of its file's that a message shows.
+const SHOWN: usize = 500;
 
 /// A value that changes, and in which file.
 pub(super) struct FileChange {
@@ -116,8 +120,9 @@ fn files(changes: &[FileChange]) -> Vec<&str> {
 /// A line for each value.
 fn listed(changes: &[FileChange]) -> String {
     let line = |FileChange { file, change }: &FileChange| {
-        let old = if change.old.is_empty() { "(nothing)" } else { change.old.as_str() };
-        format!("{file} {}: {old} -> {}", change.path, change.new)
+        let shown = |value: &str| text::brief(value, SHOWN);
+        let old = if change.old.is_empty() { "(nothing)".to_owned() } else { shown(&change.old) };
+        format!("{} {}: {old} -> {}", shown(file), shown(&change.path), shown(&change.new))
     };
     let mut lines: Vec<String> = changes.iter().take(LISTED).map(line).collect();
     if changes.len() > LISTED {

@@ -64,9 +64,10 @@ impl Race {
         let mut pauses = self.pauses();
         while !stop.is_cancelled() {
             let turn = self.turn().await;
-            self.lapse();
-            let wake = self.wake(turn.is_ok(), &mut pauses);
+            let went_well = turn.is_ok();
             self.standing.report(turn.err());
+            self.lapse();
+            let wake = self.wake(went_well, &mut pauses);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sleep_until(wake) => {}
@@ -83,6 +84,9 @@ impl Race {
             let holder = found.as_ref().and_then(record::holder);
             if found.is_some() && holder != Some(&self.candidate.identity) {
                 let holds = holder.is_some() && Instant::now() < self.expires();
+                if holds {
+                    self.standing.report(None);
+                }
                 self.stand_by(holder);
                 if holds {
                     return Ok(());
@@ -118,6 +122,8 @@ impl Race {
         let Some(lease) = written else { return Ok(false) };
         (self.written, self.sight) = (Some(lease), None);
         self.until = sent + self.candidate.duration * 2 / 3;
+        // First: whoever hears that we lead finds no problem.
+        self.standing.report(None);
         self.standing.tell(Leadership::Leader);
         Ok(true)
     }

@@ -1,5 +1,7 @@
 //! The build cache: what is imported, and where the result is exported to.
 
+use std::collections::HashSet;
+
 use crate::step::names::writable;
 use crate::step::node::Node;
 use crate::step::{InvalidStep, RegistryRef, names};
@@ -74,10 +76,10 @@ impl CacheExport {
 }
 
 fn imports(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
-    let mut imports = Vec::<RegistryRef>::new();
+    let (mut imports, mut seen) = (Vec::new(), HashSet::new());
     for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
         let import = RegistryRef::read(item)?;
-        if imports.iter().all(|other| other.image != import.image) {
+        if seen.insert(import.image.clone()) {
             imports.push(import);
         }
     }

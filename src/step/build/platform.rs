@@ -1,5 +1,6 @@
 //! What an image runs on.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::step::InvalidStep;
@@ -41,10 +42,10 @@ impl Platform {
 
 /// A list, or a string of platforms between commas; empty items and repetitions are dropped.
 pub(super) fn read(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
-    let mut platforms = Vec::new();
+    let (mut platforms, mut seen) = (Vec::new(), HashSet::new());
     for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
         let platform = item.checked(Platform::parse)?;
-        if !platforms.contains(&platform) {
+        if seen.insert(platform.clone()) {
             platforms.push(platform);
         }
     }

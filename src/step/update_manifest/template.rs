@@ -1,8 +1,16 @@
 //! Text with places for what is known only when the commit is made: `shop/api $(tag)`.
 
 use crate::step::InvalidStep;
+use crate::step::limits::PLACEHOLDERS;
 use crate::step::nearest::hint;
 use crate::step::node::Node;
+use crate::text;
+
+/// Bytes of a text with all its values: a value is repeated as often as it is named.
+const LARGEST: usize = 512 << 10;
+
+/// The longest `name)` that is looked at.
+const LONGEST: usize = 64;
 
 /// What a `$(…)` in a message, a title, a body or a branch's name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +78,17 @@ impl Template {
         let mut plain = String::new();
         while let Some((before, found)) = rest.split_once("$(") {
             plain.push_str(before);
-            match found.split_once(')').map(|(name, after)| Ok::<_, String>((placeholder(name)?, after))) {
+            // No further: no name is as long, and a bracket may open for each that is looked for.
+            match text::head(found, LONGEST)
+                .split_once(')')
+                .map(|(name, _)| Ok::<_, String>((placeholder(name)?, &found[name.len() + 1..])))
+            {
                 Some(Ok((Some(value), after))) => {
                     pieces.push(Piece::Text(std::mem::take(&mut plain)));
                     pieces.push(Piece::Value(value));
+                    if pieces.len() > 2 * PLACEHOLDERS {
+                        return Err(format!("has more than {PLACEHOLDERS} placeholders"));
+                    }
                     rest = after;
                 }
                 Some(Err(slip)) => return Err(slip),
@@ -90,11 +105,18 @@ impl Template {
 
     /// The text with each placeholder's `value`.
     pub fn render(&self, value: impl Fn(Placeholder) -> String) -> String {
-        let text = |piece: &Piece| match piece {
+        let shown = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
             Piece::Value(placeholder) => value(*placeholder),
         };
-        self.0.iter().map(text).collect()
+        let mut rendered = String::new();
+        for piece in &self.0 {
+            rendered.push_str(&shown(piece));
+            if rendered.len() > LARGEST {
+                return text::cut(rendered, LARGEST);
+            }
+        }
+        rendered
     }
 
     /// Every placeholder in it.

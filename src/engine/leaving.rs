@@ -1,0 +1,122 @@
+//! What of a step's end leaves: texts without secrets and without excess, values for machines as they are.
+//!
+//! A value that the next step reads, such as a digest, is never rewritten: a password `shop` would make another image of
+//! `registry/shop/api`. It cannot hold a secret either: it is made of the step's own fields, of digests and of numbers. The one that
+//! a server words is looked at, and the step fails where it holds one.
+
+use crate::outcome::{Outputs, StepError, Success};
+use crate::redact::Redactor;
+use crate::step::Kind;
+
+/// The longest message or output, in bytes. A node's status lives in etcd, and one that etcd refuses takes
+/// the results of all the agent's other nodes with it.
+pub(super) const LONGEST: usize = 32 << 10;
+
+/// What an output is made of.
+#[derive(Debug, PartialEq, Eq)]
+enum Made {
+    /// What builds print and files hold, for people.
+    OfText,
+    /// A server's word for a machine.
+    OfForeign,
+    /// Fields of the step, digests, commits, numbers; and lists of sentences, each cleaned where the list is made.
+    OfOurs,
+}
+
+/// What the output `name` is made of.
+fn made(name: &str) -> Made {
+    match name {
+        "diff" | "log-tail" => Made::OfText,
+        "url" => Made::OfForeign,
+        _ => Made::OfOurs,
+    }
+}
+
+/// What ended, without secrets and without excess; or why it cannot leave.
+pub(super) fn checked(
+    ended: Result<Success, StepError>,
+    kind: Kind,
+    redactor: &Redactor,
+) -> Result<Success, StepError> {
+    // The outputs of its entries have left them.
+    let outputs = |outputs: Outputs| -> Result<Outputs, StepError> {
+        match kind {
+            Kind::Steps => Ok(outputs),
+            _ => outputs
+                .into_iter()
+                .map(|(name, value)| Ok((name.clone(), output(&name, value, redactor)?)))
+                .collect(),
+        }
+    };
+    match ended {
+        Ok(s) => Ok(Success { summary: shown(&s.summary, redactor), outputs: outputs(s.outputs)? }),
+        Err(e) => Err(StepError { message: shown(&e.message, redactor), outputs: outputs(e.outputs)?, ..e }),
+    }
+}
+
+fn output(name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
+    match made(name) {
+        Made::OfText => Ok(shown(&value, redactor)),
+        Made::OfForeign if redactor.line(&value) != value || value.len() > LONGEST => {
+            Err(StepError::user(format!(
+                "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
+             or is no plain text: it is not passed on; look at the server's settings"
+            )))
+        }
+        Made::OfForeign | Made::OfOurs => Ok(value),
+    }
+}
+
+fn shown(text: &str, redactor: &Redactor) -> String {
+    let mut text = redactor.lines(text);
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str("\n… (cut)");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::step::{build, update_manifest};
+
+    fn knowing(secrets: &[&str]) -> Redactor {
+        let redactor = Redactor::default();
+        secrets.iter().for_each(|secret| redactor.remember(&(*secret).into()));
+        redactor
+    }
+
+    #[test]
+    fn values_for_machines_are_whole_whatever_the_secrets_are() {
+        let redactor = knowing(&["shop", "true", "e433cc65", "registry.example.com", "1.5", "exported"]);
+        let image = "registry.example.com/shop/api@sha256:e433cc65";
+        let value = |name: &str| match name {
+            "changed" => "true".to_owned(),
+            _ => format!("{image} true 1.5 exported"),
+        };
+        for name in build::OUTPUTS.iter().chain(update_manifest::OUTPUTS) {
+            let passed = output(name, value(name), &redactor);
+            match made(name) {
+                Made::OfOurs => assert_eq!(passed.unwrap(), value(name), "{name}"),
+                Made::OfText => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
+                Made::OfForeign => assert!(passed.is_err(), "{name}"),
+            }
+        }
+        assert_eq!(
+            output("url", "https://git/shop/1".into(), &knowing(&["shop"])).unwrap(),
+            "https://git/shop/1"
+        );
+    }
+
+    #[test]
+    fn texts_are_plain_and_short() {
+        let text = shown(
+            &format!("a\u{1b}[31m\rb \u{202e}hunt\0er22\n{}", "x".repeat(LONGEST)),
+            &knowing(&["hunter22"]),
+        );
+        assert!(text.starts_with("a b ***\nxx") && text.ends_with("x\n… (cut)"), "{text:.40}");
+        assert!(text.len() < LONGEST + 20);
+    }
+}

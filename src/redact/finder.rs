@@ -1,0 +1,186 @@
+//! All remembered values looked for at once: the time does not depend on their number.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Bytes of a value by which it is found where there was no room for the whole.
+pub(super) const START: usize = 8;
+
+/// Where a value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Wherever it stands.
+    Anywhere,
+    /// As a whole word.
+    Word,
+    /// As a part of a run of characters that encode something; all of the run counts.
+    Encoded,
+}
+
+pub(super) struct Finder {
+    /// None where it could not be made.
+    values: Option<AhoCorasick>,
+    rules: Vec<Rule>,
+    starts: HashSet<[u8; START]>,
+}
+
+impl std::fmt::Debug for Finder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finder").field("values", &self.rules.len()).finish_non_exhaustive()
+    }
+}
+
+impl Finder {
+    pub(super) fn new(needles: &[(SecretString, Rule)], starts: &HashSet<[u8; START]>) -> Self {
+        let values = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(needles.iter().map(|(needle, _)| needle.expose_secret()))
+            .ok();
+        let rules = needles.iter().map(|(_, rule)| *rule).collect();
+        Self { values, rules, starts: starts.clone() }
+    }
+
+    /// `text` with `blot` for everything that is found. What cannot be searched is blotted out whole.
+    pub(super) fn blotted(&self, text: &str, blot: &str) -> String {
+        let Some(values) = &self.values else { return blot.to_owned() };
+        let mut spans = self.spans(values, text.as_bytes());
+        for view in [escaped(text), percent(text)].into_iter().flatten() {
+            spans
+                .extend(self.spans(values, &view.text).into_iter().map(|span| view.source(span, text.len())));
+        }
+        spans.sort_by_key(|span| span.start);
+        let (mut clean, mut done) = (String::with_capacity(text.len()), 0);
+        for span in spans {
+            let (start, end) = (text.floor_char_boundary(span.start), text.ceil_char_boundary(span.end));
+            if start >= done {
+                clean.push_str(&text[done..start]);
+                clean.push_str(blot);
+            }
+            done = done.max(end);
+        }
+        clean.push_str(&text[done..]);
+        clean
+    }
+
+    fn spans(&self, values: &AhoCorasick, text: &[u8]) -> Vec<Range<usize>> {
+        let (mut spans, mut from) = (Vec::new(), 0);
+        while let Some(found) = values.find(Input::new(text).range(from..)) {
+            let span = match self.rules.get(found.pattern().as_usize()) {
+                Some(Rule::Word) if !is_whole(text, &found.range()) => None,
+                Some(Rule::Encoded) => Some(run(text, found.range(), encodes)),
+                _ => Some(found.range()),
+            };
+            // A word that does not count may hide the beginning of a value that does; words are short.
+            from = span.as_ref().map_or(found.start() + 1, |span| span.end);
+            spans.extend(span);
+        }
+        spans.extend(self.started(text));
+        spans
+    }
+
+    /// The runs of text in which a value begins for which there was no room.
+    fn started(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let (mut spans, mut from) = (Vec::<Range<usize>>::new(), 0);
+        if self.starts.is_empty() {
+            return spans;
+        }
+        while let Some(start) = text.get(from..).and_then(<[u8]>::first_chunk::<START>) {
+            from = match self.starts.contains(start) {
+                true => {
+                    spans.push(run(text, from..from + START, |b| !b.is_ascii_whitespace()));
+                    spans.last().map_or(from + 1, |span| span.end)
+                }
+                false => from + 1,
+            };
+        }
+        spans
+    }
+}
+
+/// Whether no word goes on beside `span`. A dot ends a sentence, or stands within a name.
+fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
+    let inside = |b: Option<&u8>| {
+        b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | 0x80..))
+    };
+    let before = span.start.checked_sub(1).and_then(|at| text.get(at));
+    let after = match text.get(span.end) {
+        Some(b'.') => text.get(span.end + 1),
+        after => after,
+    };
+    !inside(before) && !inside(after)
+}
+
+/// `span` with all that `belongs` to it on both sides.
+fn run(text: &[u8], span: Range<usize>, belongs: impl Fn(u8) -> bool) -> Range<usize> {
+    let before = text[..span.start].iter().rev().take_while(|b| belongs(**b)).count();
+    let after = text[span.end..].iter().take_while(|b| belongs(**b)).count();
+    span.start - before..span.end + after
+}
+
+/// Characters of base64 in both alphabets, and of hex.
+fn encodes(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_' | b'=')
+}
+
+/// A text whose escapes are undone.
+struct View {
+    text: Vec<u8>,
+    /// Where each byte comes from.
+    places: Vec<usize>,
+}
+
+impl View {
+    /// `text` with what `unescape` makes of it at each `mark`: bytes, and how many they replace. Nothing without a mark.
+    fn of(text: &str, mark: u8, unescape: impl Fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Option<Self> {
+        let bytes = text.as_bytes();
+        bytes.contains(&mark).then(|| {
+            let mut view =
+                Self { text: Vec::with_capacity(bytes.len()), places: Vec::with_capacity(bytes.len()) };
+            let mut at = 0;
+            while let Some(byte) = bytes.get(at) {
+                let (meant, length) =
+                    (*byte == mark).then(|| unescape(&bytes[at + 1..])).flatten().unwrap_or((vec![*byte], 0));
+                view.places.extend(meant.iter().map(|_| at));
+                view.text.extend(meant);
+                at += 1 + length;
+            }
+            view
+        })
+    }
+
+    fn source(&self, span: Range<usize>, length: usize) -> Range<usize> {
+        let place = |at: usize| self.places.get(at).copied().unwrap_or(length);
+        place(span.start)..place(span.end)
+    }
+}
+
+/// `%2F` (RFC 3986, section 2.1).
+fn percent(text: &str) -> Option<View> {
+    View::of(text, b'%', |rest| Some((vec![hex(rest.get(..2)?)?], 2)))
+}
+
+/// `\n`, `\"`, `\u00e9`, `\x41`, as string literals have them.
+fn escaped(text: &str) -> Option<View> {
+    View::of(text, b'\\', |rest| match rest.first()? {
+        b'u' => {
+            let code = u32::from(hex(rest.get(1..3)?)?) << 8 | u32::from(hex(rest.get(3..5)?)?);
+            Some((char::from_u32(code)?.to_string().into_bytes(), 5))
+        }
+        b'x' => Some((vec![hex(rest.get(1..3)?)?], 3)),
+        b'n' => Some((vec![b'\n'], 1)),
+        b't' => Some((vec![b'\t'], 1)),
+        b'r' => Some((vec![b'\r'], 1)),
+        other if other.is_ascii_punctuation() => Some((vec![*other], 1)),
+        _ => None,
+    })
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}

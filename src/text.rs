@@ -1,0 +1,168 @@
+//! Foreign text made plain, in one place, before a person, a log or a terminal sees it.
+//!
+//! What a server, a build, a file or a user wrote may hold escape sequences that a terminal obeys, a carriage return that
+//! overwrites what stands before it, and characters that reorder or hide their neighbours. None of them leaves here.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// What stands where the rest was left out.
+const MORE: char = '…';
+
+/// What of a layout is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    /// Breaks and tabs become spaces.
+    Spaces,
+    /// Line feeds and tabs stay.
+    Kept,
+}
+
+/// `text` on one line: what breaks a line, or jumps within it, becomes a space.
+pub fn line(text: &str) -> String {
+    plain(text, Breaks::Spaces)
+}
+
+/// `text` with its line feeds and tabs.
+pub fn lines(text: &str) -> String {
+    plain(text, Breaks::Kept)
+}
+
+/// `text` on one line with single spaces, in at most `limit` bytes; no more of it is read than that needs.
+pub fn brief(text: &str, limit: usize) -> String {
+    // Four times: what is left out, such as colours, is rarely more than three quarters.
+    let read = head(text, limit.saturating_mul(4));
+    let mut words = line(read).split_whitespace().collect::<Vec<_>>().join(" ");
+    if read.len() < text.len() {
+        words.push(MORE);
+    }
+    cut(words, limit)
+}
+
+/// At most `limit` bytes of `text`, and `…` where that is not all.
+pub fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.push(MORE);
+    }
+    text
+}
+
+/// At most `limit` bytes of the beginning of `text`.
+pub fn head(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+/// What a terminal would show of a line on which progress is drawn: the text after the last carriage return.
+pub fn drawn(line: &str) -> &str {
+    let line = line.trim_end_matches(['\n', '\r']);
+    line.rsplit('\r').next().unwrap_or(line)
+}
+
+/// A log line in JSON, in which the escapes of hidden characters (`\u001b`) are left out as well: whoever decodes them shows them.
+pub fn json_line(json: &str) -> String {
+    let json = lines(json);
+    let mut plain = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some((before, escape)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let (shown, length) = match escape.as_bytes().first() {
+            Some(b'u') if escape.get(1..5).is_some_and(hides) => ("", 5),
+            Some(b'r' | b'b' | b'f') => (" ", 1),
+            _ => ("\\", 0),
+        };
+        plain.push_str(shown);
+        let (kept, after) = match length {
+            // The escaped character may be a backslash itself.
+            0 => escape.split_at(escape.chars().next().map_or(0, char::len_utf8)),
+            length => ("", &escape[length..]),
+        };
+        plain.push_str(kept);
+        rest = after;
+    }
+    plain + rest
+}
+
+fn hides(hex: &str) -> bool {
+    u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).is_some_and(|c| c.is_control() || is_hidden(c))
+}
+
+fn plain(text: &str, breaks: Breaks) -> String {
+    // Most text is plain: it is copied at once.
+    if text
+        .bytes()
+        .all(|b| matches!(b, b' '..=b'~') || (breaks == Breaks::Kept && matches!(b, b'\n' | b'\t')))
+    {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    // Whether a string may end on this line: the search for an end is made once.
+    let mut ends = true;
+    while let Some(c) = chars.next() {
+        ends |= c == '\n';
+        match c {
+            '\n' | '\t' if breaks == Breaks::Kept => shown.push(c),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\u{1b}' if chars.next_if(|c| matches!(c, ']' | 'P' | 'X' | '^' | '_')).is_some() => {
+                ends = ends && skip_string(&mut chars);
+            }
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => ends = ends && skip_string(&mut chars),
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_control(&mut chars),
+            '\n' | '\t' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => shown.push(' '),
+            c if c.is_control() || is_hidden(c) => {}
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Characters without a shape of their own: marks that reorder text, have no width, or belong to no text
+/// (Unicode 17, `Bidi_Control` and `Default_Ignorable_Code_Point`, without the variation selectors that letters take).
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether `c` makes its neighbours appear in another order (Unicode UAX 9, overrides and isolates).
+pub fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What follows ESC (ECMA-48, 5.3 and 5.4).
+fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+    if chars.next_if_eq(&'[').is_some() {
+        return skip_control(chars);
+    }
+    while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
+    chars.next_if(|c| ('0'..='~').contains(c));
+}
+
+/// A control sequence: parameters, and its final byte (ECMA-48, 5.4).
+fn skip_control(chars: &mut Peekable<Chars<'_>>) {
+    while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
+    chars.next_if(|c| ('@'..='~').contains(c));
+}
+
+/// A command string, such as a window's title: up to its end, BEL or ST. One without an end on its line hides nothing;
+/// says whether it had one.
+fn skip_string(chars: &mut Peekable<Chars<'_>>) -> bool {
+    let mut ahead = chars.clone();
+    while let Some(c) = ahead.next_if(|c| *c != '\n') {
+        let ended = match c {
+            '\u{7}' | '\u{9c}' => true,
+            '\u{1b}' => ahead.next_if_eq(&'\\').is_some(),
+            _ => false,
+        };
+        if ended {
+            *chars = ahead;
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;
