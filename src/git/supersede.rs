@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use super::Git;
+use super::{Git, RepoUrl};
 use super::advert::is_oid;
 use super::ancestry::{Standing, standing};
 use super::error::GitError;
@@ -18,7 +18,7 @@ use super::trailer::{MANIFEST, SOURCE_COMMIT, SOURCE_REPO};
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     source: Source,
-    /// How trailers name the source's repository.
+    /// The source's repository, however it is spelt.
     repo: String,
     /// The places that are not yet looked up.
     manifests: Vec<String>,
@@ -29,9 +29,9 @@ impl Claim {
     pub(super) fn new(source: Option<&Source>, message: &Message) -> Option<Self> {
         let mut source = source?.clone();
         source.commit.make_ascii_lowercase();
-        let named = values(&message.trailers, SOURCE_REPO).next().map(super::message::line);
+        let named = values(&message.trailers, SOURCE_REPO).next().map(|named| origin(&super::message::line(named)));
         let manifests: Vec<_> = values(&message.trailers, MANIFEST).map(super::message::line).collect();
-        let repo = named.unwrap_or_else(|| source.repo.to_string());
+        let repo = named.unwrap_or_else(|| source.repo.origin());
         (!manifests.is_empty()).then_some(Self { source, repo, manifests })
     }
 
@@ -50,7 +50,7 @@ impl Claim {
     pub(super) fn last_writers<'a>(&mut self, groups: impl Iterator<Item = &'a Group>) -> Vec<String> {
         let mut found = Vec::new();
         for group in groups {
-            let same = values(group, SOURCE_REPO).any(|repo| repo == self.repo);
+            let same = values(group, SOURCE_REPO).any(|repo| origin(repo) == self.repo);
             let commit = values(group, SOURCE_COMMIT).next().filter(|_| same).map(str::to_ascii_lowercase);
             let Some(commit) = commit else { continue };
             let open = self.manifests.len();
@@ -124,4 +124,9 @@ fn is_older(standing: Standing, source: &Source, theirs: &str) -> bool {
         tracing::warn!(%repo, ours, theirs, "writing without knowing which commit is newer: {why}");
     }
     standing == Standing::Older
+}
+
+/// What a trailer that names a repository means; one that is no address is itself.
+fn origin(named: &str) -> String {
+    named.parse::<RepoUrl>().map_or_else(|_| named.to_owned(), |repo| repo.origin())
 }
