@@ -2,17 +2,15 @@
 //!
 //! Who wrote what is in the trailers of the branch's own history, so nothing has to be kept elsewhere.
 
-use std::collections::BTreeMap;
+mod orders;
 
-use futures_util::stream::{self, StreamExt as _};
-
-use super::{Git, RepoUrl};
+use super::RepoUrl;
 use super::advert::is_oid;
-use super::ancestry::{Standing, standing};
-use super::error::GitError;
 use super::message::{Group, Message, values};
 use super::request::Source;
 use super::trailer::{MANIFEST, SOURCE_COMMIT, SOURCE_REPO};
+
+pub(super) use orders::{Orders, Question, Told};
 
 /// What a writer means to set, and from which source.
 #[derive(Debug, Clone)]
@@ -29,7 +27,8 @@ impl Claim {
     pub(super) fn new(source: Option<&Source>, message: &Message) -> Option<Self> {
         let mut source = source?.clone();
         source.commit.make_ascii_lowercase();
-        let named = values(&message.trailers, SOURCE_REPO).next().map(|named| origin(&super::message::line(named)));
+        let named =
+            values(&message.trailers, SOURCE_REPO).next().map(|named| origin(&super::message::line(named)));
         let manifests: Vec<_> = values(&message.trailers, MANIFEST).map(super::message::line).collect();
         let repo = named.unwrap_or_else(|| source.repo.origin());
         (!manifests.is_empty()).then_some(Self { source, repo, manifests })
@@ -62,68 +61,6 @@ impl Claim {
         found.dedup();
         found
     }
-}
-
-/// A source repository, who asks it, our commit and theirs. What one login was not shown is no answer to another.
-type Key = (String, [u8; 32], String, String);
-
-/// Source servers' requests under way at once.
-const AT_ONCE: usize = 8;
-
-/// Which commit is newer, remembered: history does not change its order.
-#[derive(Debug, Default)]
-pub(super) struct Orders(BTreeMap<Key, bool>);
-
-impl Orders {
-    /// The first of `theirs` that is newer than the claim's own commit.
-    pub(super) async fn newer(
-        &mut self,
-        git: &Git,
-        claim: &Claim,
-        theirs: Vec<String>,
-    ) -> Result<Option<String>, GitError> {
-        for commit in theirs {
-            if self.is_older(git, &claim.source, &commit).await? {
-                return Ok(Some(commit));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Asks about many pairs at once, for each is a round trip. What fails is asked again when it is needed.
-    pub(super) async fn learn(&mut self, git: &Git, pairs: Vec<(Source, String)>) {
-        let keyed = pairs.into_iter().map(|(source, theirs)| (key(&source, &theirs), (source, theirs)));
-        let unknown: BTreeMap<_, _> = keyed.filter(|(key, _)| !self.0.contains_key(key)).collect();
-        let ask = |(key, (source, theirs)): (Key, (Source, String))| async move {
-            let standing = standing(git, &source, &theirs).await.ok()?;
-            Some((key, is_older(standing, &source, &theirs)))
-        };
-        let asked: Vec<_> = stream::iter(unknown).map(ask).buffer_unordered(AT_ONCE).collect().await;
-        self.0.extend(asked.into_iter().flatten());
-    }
-
-    async fn is_older(&mut self, git: &Git, source: &Source, theirs: &str) -> Result<bool, GitError> {
-        let key = key(source, theirs);
-        if let Some(older) = self.0.get(&key) {
-            return Ok(*older);
-        }
-        let older = is_older(standing(git, source, theirs).await?, source, theirs);
-        self.0.insert(key, older);
-        Ok(older)
-    }
-}
-
-fn key(source: &Source, theirs: &str) -> Key {
-    let asks = source.credentials.fingerprint();
-    (source.repo.to_string(), asks, source.commit.clone(), theirs.to_owned())
-}
-
-fn is_older(standing: Standing, source: &Source, theirs: &str) -> bool {
-    if let Standing::Unknown(why) = &standing {
-        let (repo, ours) = (&source.repo, &source.commit);
-        tracing::warn!(%repo, ours, theirs, "writing without knowing which commit is newer: {why}");
-    }
-    standing == Standing::Older
 }
 
 /// What a trailer that names a repository means; one that is no address is itself.
