@@ -85,19 +85,21 @@ impl Worker {
     ) -> Result<(), GitError> {
         let Some(writer) = self.writers.get(&id) else { return Ok(()) };
         let (attempts, request) = (writer.attempt(self.asides.is_first()), Arc::clone(&writer.request));
-        let (changes, message) =
-            match apply(Arc::clone(&writer.edit), draft.files(paths, request.dry_run)).await {
-                Ok(edited) => edited,
-                Err(error) => {
-                    self.answer(id, Err(error));
-                    return Ok(());
-                }
-            };
+        let files = draft.files(paths, request.dry_run);
+        let means = request.places.clone().filter(|_| request.source.is_some());
+        let means = means.map(|means| (means, Arc::new(files.clone())));
+        let (changes, message) = match apply(Arc::clone(&writer.edit), files).await {
+            Ok(edited) => edited,
+            Err(error) => {
+                self.answer(id, Err(error));
+                return Ok(());
+            }
+        };
         if changes.is_empty() && draft.is_touched(paths) && !request.dry_run {
             draft.ride(id, attempts, None);
             return Ok(());
         }
-        let claim = Claim::new(request.source.as_ref(), &message).filter(|_| !changes.is_empty());
+        let claim = Claim::new(request.source.as_ref(), &message, means).filter(|_| !changes.is_empty());
         let against = match claim {
             Some(claim) => self.against(draft, ground, claim).await?,
             None => None,
@@ -151,6 +153,7 @@ impl Worker {
         let mut writers = Vec::new();
         for reach in [Reach::Near, Reach::Far] {
             let written = self.written(tip, reach).await?;
+            claim.learn(&written.groups).await;
             writers.extend(claim.last_writers(written.groups.iter()));
             if !claim.is_open() || !written.more {
                 break;
