@@ -9,6 +9,7 @@
 //! input → parser → stream → lookup → plan (+ quote, create) → splice → proof
 //! ```
 
+mod address;
 mod argocd;
 mod create;
 mod diff;
@@ -37,6 +38,9 @@ pub use error::{EditError, FileProblem, Missing, Place, Places, Refusal};
 pub use path::{Path, PathError};
 pub use target::{KustomizeField, Object, Target, TargetError};
 
+use std::collections::BTreeSet;
+
+use address::Reached;
 use file::File;
 use round::Rounds;
 use stream::Stream;
@@ -68,6 +72,9 @@ pub struct Edited {
     pub changed: bool,
     /// What changed, in the order of the file; edits whose value was already there are left out.
     pub changes: Vec<Change>,
+    /// The addresses of the scalars that the edits set, those that held their value already among them. Edits that
+    /// name one scalar in different ways have one address. There are none where the edits set very many.
+    pub addresses: BTreeSet<String>,
 }
 
 /// One scalar that an edit changed.
@@ -94,13 +101,15 @@ pub struct Change {
 pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     let text = input::check(input)?;
     let mut rounds = Rounds::of(edits);
-    let mut edited = Edited { bytes: input.to_vec(), changed: false, changes: Vec::new() };
+    let (bytes, addresses) = (input.to_vec(), BTreeSet::new());
+    let mut edited = Edited { bytes, changed: false, changes: Vec::new(), addresses };
     let mut body = text.body.to_owned();
     let mut stream = Stream::parse(&body)?;
     let json = file::is_json(&body);
     loop {
-        let file = File { text: &body, stream, json };
+        let file = File { text: &body, stream, json, reached: Reached::default() };
         let splices = rounds.next(&file, edits)?;
+        edited.addresses.extend(file.reached.all());
         if splices.is_empty() {
             return Ok(edited);
         }
@@ -111,4 +120,19 @@ pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
         edited.changes.extend(splices.into_iter().map(|splice| splice.change));
         body = new;
     }
+}
+
+/// The addresses that `target` can set in `input`, as far as they are there; none where the file cannot be read.
+pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
+    let parsed = || {
+        let text = input::check(input).ok()?;
+        Some((text.body.to_owned(), Stream::parse(text.body).ok()?))
+    };
+    let Some((body, stream)) = parsed() else { return BTreeSet::new() };
+    let json = file::is_json(&body);
+    let file = File { text: &body, stream, json, reached: Reached::default() };
+    let edit = Edit::new(target.clone(), target.example());
+    // An error ends the way to further scalars only: what was come to before it has been noted.
+    let _ = plan::plan(&file, &edit, std::slice::from_ref(&edit));
+    file.reached.all()
 }

@@ -30,6 +30,7 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let options = self.agent.task_sets()?;
         let signalled = shutdown::signalled().context("setting signal handlers")?;
         let (metrics, counted) = Metrics::with_agent();
         let metrics = Arc::new(metrics);
@@ -45,7 +46,7 @@ impl Command {
             jobs: jobs.clone(),
             engine,
             metrics: counted,
-            options: self.agent.task_sets(),
+            options,
             default_timeout: self.agent.default_timeout,
         });
         let stop = CancellationToken::new();

@@ -1,12 +1,12 @@
 //! Settings of the shared agent.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 
 use super::at_least_one;
 use crate::argo::PLUGIN;
@@ -22,14 +22,14 @@ const LEASE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_sec
 /// Settings of `agent`.
 #[derive(Debug, Clone, Args)]
 pub struct Agent {
-    /// A namespace whose workflows are served; may be given several times.
+    /// A namespace whose workflows are served; may be given several times, each name once.
     #[arg(
         long = "namespace",
         short = 'n',
         env = "ARGO_BUILDKIT_NAMESPACES",
         value_name = "NAMESPACE",
         value_delimiter = ',',
-        value_parser = NonEmptyStringValueParser::new(),
+        value_parser = namespace,
         required_unless_present = "all_namespaces",
         conflicts_with = "all_namespaces"
     )]
@@ -112,14 +112,23 @@ impl Agent {
         }
     }
 
-    /// Whose WorkflowTaskSets are watched.
-    pub fn task_sets(&self) -> TaskSetsOptions {
+    /// Whose WorkflowTaskSets are watched. Errors where a namespace is named twice: one of the two names is likely to be
+    /// a slip, and its namespace would not be served.
+    pub fn task_sets(&self) -> anyhow::Result<TaskSetsOptions> {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.namespaces.iter().find(|name| !seen.insert(name.as_str())) {
+            bail!(
+                "namespace `{twice}` is named twice among those to be served ({}); name each once with --namespace \
+                 (ARGO_BUILDKIT_NAMESPACES)",
+                self.namespaces.join(", ")
+            );
+        }
         let scope = match self.all_namespaces {
             true => Scope::All,
             false => Scope::Namespaces(self.namespaces.clone()),
         };
         let (plugin, page) = (PLUGIN, TaskSetsOptions::PAGE);
-        TaskSetsOptions { scope, instance_id: self.instance_id.clone(), plugin, page }
+        Ok(TaskSetsOptions { scope, instance_id: self.instance_id.clone(), plugin, page })
     }
 
     /// The policy, read. Errors where one is needed and there is none: that tenants are kept apart is never left to chance.
@@ -168,6 +177,19 @@ fn registry(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err(format!(
             "{text:?} is not a registry's HOST[:PORT], such as `cache-registry.buildkit-cache.svc:5000`"
+        )),
+    }
+}
+
+/// The name of a namespace (Kubernetes: "RFC 1123 Label Names"). A watch of any other would wait for ever.
+fn namespace(name: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = (1..=63).contains(&name.len()) && name.bytes().all(allowed);
+    match is_label && !name.starts_with('-') && !name.ends_with('-') {
+        true => Ok(name.to_owned()),
+        false => Err(format!(
+            "{name:?} is not the name of a namespace: lower-case letters, digits and `-`, at most 63; several have \
+             commas between them, without spaces"
         )),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::context::Cx;
-use crate::git::{self, GitError, Identity, Landed, RepoUrl, SigningKey, WriteBack};
+use crate::git::{self, GitError, Identity, Landed, Places, RepoUrl, SigningKey, WriteBack};
 use crate::manifest;
 use crate::metrics::Written;
 use crate::outcome::{Fault, Outputs, StepError, Success, chain};
@@ -74,6 +74,7 @@ async fn request(
         committer: identity(&update.committer),
         signing_key: signing_key(engine, update, cx).await?,
         source: source(engine, update, cx).await?,
+        places: Some(Places::new(intent::named)),
         head,
         dry_run: !update.commit,
         publish,

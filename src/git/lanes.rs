@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use super::request::{EditFn, Identity, WriteBack};
@@ -48,7 +49,13 @@ pub(super) fn short_name(branch: &str) -> &str {
 }
 
 /// A lane is there as long as its task runs.
-type Queues = HashMap<Key, Vec<Writer>>;
+type Queues = HashMap<Key, Queue>;
+
+/// Who waits for a lane's task, and what wakes it.
+struct Queue {
+    writers: Vec<Writer>,
+    woken: Arc<Notify>,
+}
 
 /// All lanes of a client.
 #[derive(Clone, Default)]
@@ -72,11 +79,13 @@ impl Lanes {
         let (writer, waiting) = pair(Arc::clone(&request), edit);
         let mut queues = self.lock();
         if let Some(queue) = queues.get_mut(&key) {
-            queue.push(writer);
+            queue.writers.push(writer);
+            queue.woken.notify_one();
             return waiting;
         }
-        queues.insert(key.clone(), vec![writer]);
-        let lane = Lane { lanes: self.clone(), key: Some(key) };
+        let woken = Arc::new(Notify::new());
+        queues.insert(key.clone(), Queue { writers: vec![writer], woken: Arc::clone(&woken) });
+        let lane = Lane { lanes: self.clone(), key: Some(key), woken };
         tokio::spawn(worker::work(git.clone(), request, lane).in_current_span());
         waiting
     }
@@ -87,22 +96,29 @@ pub(super) struct Lane {
     lanes: Lanes,
     /// `None` once the task has left.
     key: Option<Key>,
+    woken: Arc<Notify>,
 }
 
 impl Lane {
     /// Everything that is queued now.
     pub(super) fn take(&self) -> Vec<Writer> {
         let mut queues = self.lanes.lock();
-        self.key.as_ref().and_then(|key| queues.get_mut(key)).map(std::mem::take).unwrap_or_default()
+        let queue = self.key.as_ref().and_then(|key| queues.get_mut(key));
+        queue.map(|queue| std::mem::take(&mut queue.writers)).unwrap_or_default()
+    }
+
+    /// Waits for somebody to queue.
+    pub(super) async fn woken(&self) {
+        self.woken.notified().await;
     }
 
     /// Ends the lane if nothing is queued; true when it ended.
     pub(super) fn leave(&mut self) -> bool {
         let mut queues = self.lanes.lock();
-        if self.key.as_ref().and_then(|key| queues.get(key)).is_some_and(|queue| !queue.is_empty()) {
+        if self.key.as_ref().and_then(|key| queues.get(key)).is_some_and(|queue| !queue.writers.is_empty()) {
             return false;
         }
-        self.key.take().is_none_or(|key| queues.remove(&key).is_none_or(|queue| queue.is_empty()))
+        self.key.take().is_none_or(|key| queues.remove(&key).is_none_or(|queue| queue.writers.is_empty()))
     }
 }
 

@@ -10,6 +10,7 @@ use super::error::GitError;
 use super::file_spec::FileSpec;
 use super::gate::PushGate;
 use super::message::Message;
+use super::places::Places;
 use super::publish::Publish;
 use super::resolve::check_name;
 use super::signing::SigningKey;
@@ -47,6 +48,8 @@ pub struct WriteBack {
     pub signing_key: Option<SigningKey>,
     /// What the change was built from: an older source never overwrites a newer one.
     pub source: Option<Source>,
+    /// What the places in older commits' trailers mean.
+    pub places: Option<Places>,
     /// The branch to push to, with the commit based on [`branch`](Self::branch): a pull request's. It need not exist.
     pub head: Option<String>,
     /// Whether to stop short of the push.

@@ -2,37 +2,55 @@
 //!
 //! Who wrote what is in the trailers of the branch's own history, so nothing has to be kept elsewhere.
 
-use std::collections::BTreeMap;
+mod orders;
 
-use futures_util::stream::{self, StreamExt as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::Git;
+use super::RepoUrl;
 use super::advert::is_oid;
-use super::ancestry::{Standing, standing};
-use super::error::GitError;
-use super::message::{Group, Message, values};
-use super::request::Source;
-use super::trailer::{MANIFEST, SOURCE_COMMIT, SOURCE_REPO};
+use super::message::{Group, Message, line, values};
+use super::places::Places;
+use super::request::{Files, Source};
+use super::trailer::{MANIFEST, PLACE, SOURCE_COMMIT, SOURCE_REPO};
+
+pub(super) use orders::{Orders, Question, Told};
+
+/// Names of older commits that are looked up in the files; beyond it they are compared by their text.
+const MAX_NAMES: usize = 64;
 
 /// What a writer means to set, and from which source.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     source: Source,
-    /// How trailers name the source's repository.
+    /// The source's repository, however it is spelt.
     repo: String,
-    /// The places that are not yet looked up.
-    manifests: Vec<String>,
+    /// The places whose last writer is not known.
+    open: BTreeSet<String>,
+    /// The targets that led to them, and are not met yet.
+    targets: BTreeSet<String>,
+    means: Option<(Places, Arc<Files>)>,
+    /// What older commits' targets mean.
+    meant: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Claim {
-    /// `None` where there is nothing to compare by: no source, or no place named.
-    pub(super) fn new(source: Option<&Source>, message: &Message) -> Option<Self> {
+    /// `None` where there is nothing to compare by: no source, or no place named. `means` tells what older commits mean
+    /// by their targets, in the files as they are.
+    pub(super) fn new(
+        source: Option<&Source>,
+        message: &Message,
+        means: Option<(Places, Arc<Files>)>,
+    ) -> Option<Self> {
         let mut source = source?.clone();
         source.commit.make_ascii_lowercase();
-        let named = values(&message.trailers, SOURCE_REPO).next().map(super::message::line);
-        let manifests: Vec<_> = values(&message.trailers, MANIFEST).map(super::message::line).collect();
-        let repo = named.unwrap_or_else(|| source.repo.to_string());
-        (!manifests.is_empty()).then_some(Self { source, repo, manifests })
+        let named = values(&message.trailers, SOURCE_REPO).next().map(|named| origin(&line(named)));
+        let repo = named.unwrap_or_else(|| source.repo.origin());
+        let told: Group = message.trailers.iter().map(|(name, value)| (name.clone(), line(value))).collect();
+        let (open, targets) = (places(&told), targets(&told));
+        let open = if open.is_empty() { targets.clone() } else { open };
+        let claim = Self { source, repo, open, targets, means, meant: BTreeMap::new() };
+        (!claim.open.is_empty()).then_some(claim)
     }
 
     /// The source repository and our commit of it.
@@ -42,7 +60,23 @@ impl Claim {
 
     /// Whether there are places whose last writer is not known.
     pub(super) fn is_open(&self) -> bool {
-        !self.manifests.is_empty()
+        !self.open.is_empty()
+    }
+
+    /// Looks up what older commits mean by their targets.
+    pub(super) async fn learn(&mut self, groups: &[Group]) {
+        let Some((means, files)) = self.means.clone() else { return };
+        let rivals = groups.iter().filter(|group| self.commit(group).is_some() && is_old(group));
+        let mut names: BTreeSet<String> = rivals.flat_map(targets).collect();
+        names.retain(|name| !self.meant.contains_key(name));
+        let names: Vec<_> = names.into_iter().take(MAX_NAMES - self.meant.len().min(MAX_NAMES)).collect();
+        if names.is_empty() {
+            return;
+        }
+        let look = move || names.into_iter().map(|name| (means.of(&files, &name), name)).collect::<Vec<_>>();
+        // Without an answer they are compared by their text.
+        let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+        self.meant.extend(found.into_iter().map(|(places, name)| (name, places)));
     }
 
     /// The source commits of the last writers of our places among `groups`, newest first. What was found is no longer
@@ -50,78 +84,60 @@ impl Claim {
     pub(super) fn last_writers<'a>(&mut self, groups: impl Iterator<Item = &'a Group>) -> Vec<String> {
         let mut found = Vec::new();
         for group in groups {
-            let same = values(group, SOURCE_REPO).any(|repo| repo == self.repo);
-            let commit = values(group, SOURCE_COMMIT).next().filter(|_| same).map(str::to_ascii_lowercase);
-            let Some(commit) = commit else { continue };
-            let open = self.manifests.len();
-            self.manifests.retain(|manifest| !values(group, MANIFEST).any(|other| other == manifest));
-            if self.manifests.len() < open && commit != self.source.commit && is_oid(&commit) {
+            let Some(commit) = self.commit(group) else { continue };
+            if self.meets(group) && commit != self.source.commit && is_oid(&commit) {
                 found.push(commit);
             }
         }
         found.dedup();
         found
     }
-}
 
-/// A source repository, who asks it, our commit and theirs. What one login was not shown is no answer to another.
-type Key = (String, [u8; 32], String, String);
+    /// The commit of our source's repository that a group of trailers is of.
+    fn commit(&self, group: &Group) -> Option<String> {
+        let same = values(group, SOURCE_REPO).any(|repo| origin(repo) == self.repo);
+        values(group, SOURCE_COMMIT).next().filter(|_| same).map(str::to_ascii_lowercase)
+    }
 
-/// Source servers' requests under way at once.
-const AT_ONCE: usize = 8;
-
-/// Which commit is newer, remembered: history does not change its order.
-#[derive(Debug, Default)]
-pub(super) struct Orders(BTreeMap<Key, bool>);
-
-impl Orders {
-    /// The first of `theirs` that is newer than the claim's own commit.
-    pub(super) async fn newer(
-        &mut self,
-        git: &Git,
-        claim: &Claim,
-        theirs: Vec<String>,
-    ) -> Result<Option<String>, GitError> {
-        for commit in theirs {
-            if self.is_older(git, &claim.source, &commit).await? {
-                return Ok(Some(commit));
-            }
+    /// Whether the group set one of our open places, which is then closed.
+    fn meets(&mut self, group: &Group) -> bool {
+        let before = self.open.len() + self.targets.len();
+        let (theirs, named) = (places(group), targets(group));
+        self.open.retain(|place| !theirs.contains(place) && !named.contains(place));
+        if is_old(group) {
+            let meant: Vec<_> = named.iter().filter_map(|name| self.meant.get(name)).flatten().collect();
+            self.open.retain(|place| !meant.contains(&place));
+            self.targets.retain(|target| !named.contains(target));
         }
-        Ok(None)
-    }
-
-    /// Asks about many pairs at once, for each is a round trip. What fails is asked again when it is needed.
-    pub(super) async fn learn(&mut self, git: &Git, pairs: Vec<(Source, String)>) {
-        let keyed = pairs.into_iter().map(|(source, theirs)| (key(&source, &theirs), (source, theirs)));
-        let unknown: BTreeMap<_, _> = keyed.filter(|(key, _)| !self.0.contains_key(key)).collect();
-        let ask = |(key, (source, theirs)): (Key, (Source, String))| async move {
-            let standing = standing(git, &source, &theirs).await.ok()?;
-            Some((key, is_older(standing, &source, &theirs)))
-        };
-        let asked: Vec<_> = stream::iter(unknown).map(ask).buffer_unordered(AT_ONCE).collect().await;
-        self.0.extend(asked.into_iter().flatten());
-    }
-
-    async fn is_older(&mut self, git: &Git, source: &Source, theirs: &str) -> Result<bool, GitError> {
-        let key = key(source, theirs);
-        if let Some(older) = self.0.get(&key) {
-            return Ok(*older);
-        }
-        let older = is_older(standing(git, source, theirs).await?, source, theirs);
-        self.0.insert(key, older);
-        Ok(older)
+        self.open.len() + self.targets.len() < before
     }
 }
 
-fn key(source: &Source, theirs: &str) -> Key {
-    let asks = source.credentials.fingerprint();
-    (source.repo.to_string(), asks, source.commit.clone(), theirs.to_owned())
+/// The places that a group of trailers says.
+fn places(group: &Group) -> BTreeSet<String> {
+    let plain = values(group, MANIFEST).filter_map(plain);
+    values(group, PLACE).map(str::to_owned).chain(plain).collect()
 }
 
-fn is_older(standing: Standing, source: &Source, theirs: &str) -> bool {
-    if let Standing::Unknown(why) = &standing {
-        let (repo, ours) = (&source.repo, &source.commit);
-        tracing::warn!(%repo, ours, theirs, "writing without knowing which commit is newer: {why}");
-    }
-    standing == Standing::Older
+/// The targets of a group of trailers that do not say their place.
+fn targets(group: &Group) -> BTreeSet<String> {
+    values(group, MANIFEST).filter(|manifest| plain(manifest).is_none()).map(str::to_owned).collect()
 }
+
+/// The place that a target `FILE helm:PATH` says.
+fn plain(manifest: &str) -> Option<String> {
+    manifest.split_once(" helm:").map(|(file, path)| format!("{file} {path}"))
+}
+
+/// Whether a group of trailers is of a commit from before there were places in them.
+fn is_old(group: &Group) -> bool {
+    values(group, PLACE).next().is_none()
+}
+
+/// What a trailer that names a repository means; one that is no address is itself.
+fn origin(named: &str) -> String {
+    named.parse::<RepoUrl>().map_or_else(|_| named.to_owned(), |repo| repo.origin())
+}
+
+#[cfg(test)]
+mod tests;

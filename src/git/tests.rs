@@ -9,6 +9,7 @@ mod publish;
 mod resolve;
 mod server;
 mod signing;
+mod silence;
 mod ssh;
 mod supersede;
 mod write_back;

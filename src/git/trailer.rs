@@ -10,8 +10,11 @@ pub const SOURCE_COMMIT: &str = "Source-Commit";
 pub const IMAGE: &str = "Image";
 /// The image's digest, such as `sha256:…`.
 pub const IMAGE_DIGEST: &str = "Image-Digest";
-/// What was set: a file and the place in it. Two writers with one value here meant the same thing.
+/// What was named: a file and a target in it. Two writers with one value here meant the same thing.
 pub const MANIFEST: &str = "Manifest";
+/// What was set: a file and the address of a scalar in it, whatever target led there. A target `helm:PATH` whose path is
+/// the address needs none. Commits from before this trailer have none at all.
+pub const PLACE: &str = "Place";
 /// Who made the commit. Each of our commits ends with it, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";
 

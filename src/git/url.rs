@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+mod origin;
+
 /// A Git repository's address: `http://`, `https://`, `ssh://[user@]host[:port]/path`, or `user@host:path`.
 ///
 /// It never holds a password, a query or a fragment. `Display` is safe to log.

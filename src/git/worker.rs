@@ -3,6 +3,7 @@
 //! A lost race is answered by reading again and applying the *edits* again, never by merging text. Whether a commit
 //! landed is read from the server's ref: a push's own answer can be lost, or wrong.
 
+mod ahead;
 mod compose;
 mod ground;
 mod send;
@@ -22,6 +23,7 @@ use super::read::{Reach, Reader};
 use super::request::WriteBack;
 use super::supersede::Orders;
 use super::writer::{Leaves, Outcome, Writer};
+use ahead::Asides;
 use compose::Written;
 use send::Prepared;
 use settle::Sent;
@@ -37,6 +39,9 @@ const LONG_TRY: Duration = Duration::from_secs(1);
 const KEPT: u32 = 200;
 /// How long the ref is asked for after a push of unknown outcome, whatever the writers' deadlines.
 const CONFIRM: Duration = Duration::from_secs(30);
+/// How long the turn of others is waited for. It only keeps writers from losing races, so one whose server, API or edit
+/// is slow may not hold up the rest for longer.
+const TURN: Duration = Duration::from_secs(30);
 
 /// Works for a lane until nobody is queued.
 pub(super) async fn work(git: Git, request: Arc<WriteBack>, mut lane: Lane) {
@@ -70,6 +75,7 @@ struct Worker {
     /// Until when the outcome of the last push has to be known.
     confirm_by: Option<Instant>,
     orders: Orders,
+    asides: Asides,
     /// Histories at the tips of this try.
     written: BTreeMap<(String, Reach), Arc<Written>>,
     /// Commits since the store was empty.
@@ -79,6 +85,8 @@ struct Worker {
 /// How a try ended, short of an error.
 enum Tried {
     Done,
+    /// Questions about sources were asked: it is tried again with their answers.
+    Asked,
     Again(String),
 }
 
@@ -96,6 +104,7 @@ impl Worker {
             sent: Vec::new(),
             confirm_by: None,
             orders: Orders::default(),
+            asides: Asides::default(),
             written: BTreeMap::new(),
             kept: 0,
         }
@@ -105,9 +114,14 @@ impl Worker {
         let (mut outages, mut lost) = (0, 0);
         loop {
             self.join();
+            self.hear();
             self.retire();
             if self.writers.is_empty() && self.lane.leave() {
                 return;
+            }
+            if self.only_waits() {
+                self.idle().await;
+                continue;
             }
             let begun = Instant::now();
             let why = match self.once().await {
@@ -116,6 +130,7 @@ impl Worker {
                     self.renew().await;
                     continue;
                 }
+                Ok(Tried::Asked) => continue,
                 Ok(Tried::Again(why)) => why,
                 Err(error) if error.is_unavailable() && outages < MAX_OUTAGES => {
                     outages += 1;
@@ -128,6 +143,7 @@ impl Worker {
                     continue;
                 }
             };
+            self.asides.done();
             let pause = pause(lost, begun.elapsed());
             lost += 1;
             self.note(&why, pause);
@@ -137,13 +153,17 @@ impl Worker {
 
     /// Empties the store now and then, for a branch that is written all day.
     async fn renew(&mut self) {
+        self.asides.done();
         self.written.clear();
         self.kept += 1;
         if self.kept < KEPT || !self.sent.is_empty() {
             return;
         }
         match Reader::new(&self.git, &self.request).await {
-            Ok(reader) => (self.reader, self.kept, self.orders) = (reader, 0, Orders::default()),
+            Ok(reader) => {
+                (self.reader, self.kept) = (reader, 0);
+                self.orders.forget();
+            }
             Err(error) => tracing::warn!(%error, "going on with the old store"),
         }
     }
@@ -208,21 +228,31 @@ impl Worker {
     async fn once(&mut self) -> Result<Tried, GitError> {
         let limit = self.writers.values().map(|w| w.request.deadline).chain(self.confirm_by).max();
         let Some(limit) = limit else { return Ok(Tried::Done) };
-        let (turns, repo) = (self.git.turns.clone(), self.request.repo.to_string());
-        let Ok(_turn) = timeout_at(limit, turns.turn(&repo, &self.target())).await else {
+        let (turns, repo) = (self.git.turns.clone(), self.request.repo.way());
+        let patience = limit.min(Instant::now() + TURN);
+        let turn = timeout_at(patience, turns.turn(&repo, &self.target())).await.ok();
+        if turn.is_none() && patience == limit {
             return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
-        };
-        match timeout_at(limit, self.prepare()).await {
-            Ok(Ok(Prepared::Ready(ready))) => self.send(*ready).await,
-            Ok(Ok(Prepared::Done)) => Ok(Tried::Done),
-            Ok(Ok(Prepared::Again(why))) => Ok(Tried::Again(why)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                // It was cut off in the middle of an answer.
-                self.reader.reset();
-                Ok(Tried::Again("the branch was not read in time".to_owned()))
-            }
         }
+        let ground = match timeout_at(limit, self.prepare()).await {
+            Ok(Ok(Prepared::Ready(ready))) => return self.send(*ready).await,
+            Ok(Ok(Prepared::Done)) => return Ok(Tried::Done),
+            Ok(Ok(Prepared::Again(why))) => return Ok(Tried::Again(why)),
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(Prepared::Ask(ground))) => ground,
+            Err(_) => return Ok(self.cut_off()),
+        };
+        drop(turn);
+        match timeout_at(limit, self.ask(&ground)).await {
+            Ok(asked) => asked,
+            Err(_) => Ok(self.cut_off()),
+        }
+    }
+
+    /// A reading that took too long was stopped in the middle of an answer.
+    fn cut_off(&mut self) -> Tried {
+        self.reader.reset();
+        Tried::Again("the branch was not read in time".to_owned())
     }
 }
 

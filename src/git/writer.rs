@@ -103,10 +103,10 @@ pub(super) enum Leaves {
 }
 
 impl Writer {
-    /// One more try.
-    pub(super) fn attempt(&self) -> u32 {
+    /// How many tries there were with this one, which is a `new` one or goes on.
+    pub(super) fn attempt(&self, new: bool) -> u32 {
         let mut ticket = open(&self.ticket);
-        ticket.attempts += 1;
+        ticket.attempts = (ticket.attempts + u32::from(new)).max(1);
         ticket.attempts
     }
 

@@ -3,7 +3,7 @@
 mod object;
 mod part;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
@@ -137,7 +137,11 @@ impl Scope {
     fn parts(&self) -> Vec<Part> {
         match self {
             Self::All => vec![Part::All],
-            Self::Namespaces(names) => names.iter().cloned().map(Part::Namespace).collect(),
+            // Two watches of one namespace would each take the other's task sets for gone.
+            Self::Namespaces(names) => {
+                let names: BTreeSet<&String> = names.iter().collect();
+                names.into_iter().cloned().map(Part::Namespace).collect()
+            }
         }
     }
 }

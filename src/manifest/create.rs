@@ -24,6 +24,7 @@ pub(super) fn plan(
     label: &str,
 ) -> Result<Splice, EditError> {
     let steps = &path.segments()[gap.depth..];
+    file.reached.below(&file.stream, &gap.nearest, steps);
     let cannot = |why| Refusal::CannotAdd { why }.at(gap.place, label);
     if gap.merged || !is_addable(file, gap, steps) {
         return Err(gap.refusal.clone().at(gap.place, label));
@@ -43,6 +44,7 @@ pub(super) fn plan(
 
 /// The splice that makes a document of a file that has none.
 pub(super) fn document(file: &File<'_>, path: &Path, value: &str, label: &str) -> Result<Splice, EditError> {
+    file.reached.path(path);
     if !are_steps(path.segments()) || !matches!(path.segments().first(), Some(Segment::Key(_))) {
         return Err(super::FileProblem::Empty.at(Place::START));
     }

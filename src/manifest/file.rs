@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::address::Reached;
 use super::parser::Style;
 use super::stream::Stream;
 
@@ -11,6 +12,8 @@ pub(super) struct File<'a> {
     pub(super) stream: Stream,
     /// Whether the text is JSON, so that every string must be in double quotes.
     pub(super) json: bool,
+    /// What edits came to in it.
+    pub(super) reached: Reached,
 }
 
 impl<'a> File<'a> {

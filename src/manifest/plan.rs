@@ -91,6 +91,7 @@ pub(super) fn set(
     label: &str,
     typed: bool,
 ) -> Result<Option<Splice>, EditError> {
+    file.reached.node(&file.stream, found);
     let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
     let typed = typed && old.style == Style::Plain && quote::same_type(old.value, value);
     if (old.is_string || typed) && old.value == value {

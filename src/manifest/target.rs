@@ -105,3 +105,15 @@ pub struct Object {
     /// `metadata.namespace`; none fits any.
     pub namespace: Option<String>,
 }
+
+impl Target {
+    /// A value that such a target takes, with every part that it can have.
+    pub(super) fn example(&self) -> String {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        match self {
+            Self::Image(_) | Self::Container { .. } | Self::Setter(_) => format!("r.example/x:x@{digest}"),
+            Self::Kustomize { field: KustomizeField::Digest, .. } => digest,
+            _ => "x".to_owned(),
+        }
+    }
+}

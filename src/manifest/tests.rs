@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod addresses;
 mod argocd;
 mod create;
 mod edits;

@@ -1,5 +1,7 @@
 //! What the step wants of each file. It is applied to whatever the files hold, again after every lost race.
 
+use std::collections::BTreeSet;
+
 use super::words::{FileChange, Words, compose};
 use crate::git::{Edited, Files, Landed};
 use crate::manifest::{self, Edit};
@@ -25,11 +27,12 @@ impl Intent {
     pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
         let mut changed = Files::new();
         let mut changes = Vec::new();
-        let mut manifests = Vec::new();
+        let (mut manifests, mut places) = (Vec::new(), Vec::new());
         for (path, bytes) in files {
             let edits = self.edits(path);
             let edited = manifest::apply(bytes, &edits)
                 .map_err(|e| StepError::new(e.fault(), format!("{path}:{e}")))?;
+            places.extend(untold(&edits, &edited.addresses).into_iter().map(|at| format!("{path} {at}")));
             manifests.extend(edits.iter().map(|edit| format!("{path} {}", edit.target)));
             changes
                 .extend(edited.changes.into_iter().map(|change| FileChange { file: path.clone(), change }));
@@ -37,7 +40,7 @@ impl Intent {
                 changed.insert(path.clone(), edited.bytes);
             }
         }
-        let message = compose(&self.text(&changes), self.skip_ci, self.words.trailers(manifests));
+        let message = compose(&self.text(&changes), self.skip_ci, self.words.trailers(manifests, places));
         Ok(Edited { files: changed, message })
     }
 
@@ -77,5 +80,25 @@ impl Intent {
                 .collect::<Vec<_>>()
         };
         files.iter().flat_map(of).collect()
+    }
+}
+
+/// What a trailer `FILE TARGET` of an older commit can have set in these files.
+pub(super) fn named(files: &Files, manifest: &str) -> BTreeSet<String> {
+    let of = |(path, bytes): (&String, &Vec<u8>)| {
+        let target = manifest.strip_prefix(path.as_str())?.strip_prefix(' ')?;
+        let addresses = manifest::addresses(bytes, &target.parse().ok()?);
+        Some(addresses.into_iter().map(|address| format!("{path} {address}")).collect::<Vec<_>>())
+    };
+    files.iter().filter_map(of).flatten().collect()
+}
+
+/// The addresses that the edits' targets do not say themselves. Where there are too many for a list, the targets stand
+/// for them.
+fn untold(edits: &[Edit], addresses: &BTreeSet<String>) -> Vec<String> {
+    let targets: BTreeSet<_> = edits.iter().map(|edit| edit.target.to_string()).collect();
+    match addresses.is_empty() {
+        true => targets.into_iter().filter(|target| !target.starts_with("helm:")).collect(),
+        false => addresses.iter().filter(|at| !targets.contains(&format!("helm:{at}"))).cloned().collect(),
     }
 }

@@ -85,7 +85,7 @@ impl Words {
     }
 
     /// Who wrote, which image of which source, and where.
-    pub(super) fn trailers(&self, manifests: Vec<String>) -> Vec<(String, String)> {
+    pub(super) fn trailers(&self, manifests: Vec<String>, places: Vec<String>) -> Vec<(String, String)> {
         let mut trailers = vec![(trailer::WORKFLOW, self.workflow.clone())];
         if let Some((repo, commit)) = &self.source {
             trailers.extend([(trailer::SOURCE_REPO, repo.clone()), (trailer::SOURCE_COMMIT, commit.clone())]);
@@ -96,6 +96,7 @@ impl Words {
             trailers.extend(image.digest().map(|digest| (trailer::IMAGE_DIGEST, digest.to_owned())));
         }
         trailers.extend(manifests.into_iter().map(|manifest| (trailer::MANIFEST, manifest)));
+        trailers.extend(places.into_iter().map(|place| (trailer::PLACE, place)));
         trailers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

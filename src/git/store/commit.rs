@@ -41,7 +41,9 @@ impl Inner {
         for (path, ..) in &change.files {
             fresh.extend(directories(repo, &new_tree, path).map_err(&failed)?);
         }
-        let (author, committer) = (signature(&change.author)?, signature(&change.committer)?);
+        let committer = signature(&change.committer, None)?;
+        // One time for both: where they differ, somebody amended or rebased the commit.
+        let author = signature(&change.author, Some(committer.when()))?;
         let buffer = repo
             .commit_create_buffer(&author, &committer, &change.message, &new_tree, &[&parent])
             .map_err(&failed)?;
@@ -76,9 +78,13 @@ fn directories(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<V
     Ok(oids)
 }
 
-fn signature(who: &Identity) -> Result<Signature<'static>, GitError> {
+fn signature(who: &Identity, when: Option<git2::Time>) -> Result<Signature<'static>, GitError> {
     let name = format!("{} <{}>", who.name, who.email);
-    Signature::now(&who.name, &who.email).map_err(|e| GitError::Input {
+    let made = match when {
+        Some(when) => Signature::new(&who.name, &who.email, &when),
+        None => Signature::now(&who.name, &who.email),
+    };
+    made.map_err(|e| GitError::Input {
         what: format!("`{}` cannot sign a commit: {}; give a name and an e-mail address", name, e.message()),
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use git2::Oid;
 
+use super::super::request::Identity;
 use super::Inner;
 
 /// A commit of a history.
@@ -13,6 +14,9 @@ pub(in crate::git) struct Logged {
     pub(in crate::git) parents: Vec<Oid>,
     /// When it was committed, in seconds since 1970.
     pub(in crate::git) seconds: i64,
+    /// When its author wrote it, in seconds since 1970. An amended or rebased commit keeps it.
+    pub(in crate::git) authored: i64,
+    pub(in crate::git) committer: Identity,
     pub(in crate::git) message: String,
 }
 
@@ -48,8 +52,7 @@ impl Inner {
             let parents: Vec<Oid> = commit.parent_ids().collect();
             let time = |oid: &Oid| self.repo.find_commit(*oid).map_or(i64::MIN, |c| c.time().seconds());
             queue.extend(parents.iter().filter(|oid| seen.insert(**oid)).map(|oid| (time(oid), *oid)));
-            let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-            found.push(Logged { oid, parents, seconds: commit.time().seconds(), message });
+            found.push(logged(&commit, parents));
         }
         (found, more)
     }
@@ -61,5 +64,18 @@ impl Inner {
             Some((commit.tree_id(), commit.parent_ids().collect::<Vec<_>>()))
         };
         seen(one).is_some_and(|one| Some(one) == seen(other))
+    }
+}
+
+fn logged(commit: &git2::Commit<'_>, parents: Vec<Oid>) -> Logged {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let by = commit.committer();
+    Logged {
+        oid: commit.id(),
+        parents,
+        seconds: commit.time().seconds(),
+        authored: commit.author().when().seconds(),
+        committer: Identity { name: text(by.name_bytes()), email: text(by.email_bytes()) },
+        message: text(commit.message_bytes()),
     }
 }

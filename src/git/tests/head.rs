@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fixture::{Fixture, git};
 use super::write_back::{append, git_error, hook, replace, request};
-use crate::git::{EditFn, Edited, Files, Landed, Message, Source, WriteBack, trailer};
+use crate::git::{EditFn, Edited, Files, Identity, Landed, Message, Source, WriteBack, trailer};
 use crate::outcome::Fault;
 
 const HEAD: &str = "argo-buildkit/shop-api";
@@ -173,4 +173,112 @@ async fn a_name_that_git_cannot_have_is_refused() {
     assert_eq!(error.fault(), Fault::User);
     let odd = WriteBack { head: Some("a..b".into()), ..request };
     assert_eq!(git_error(fixture.git.write_back(odd, replace("a", "b")).await).fault(), Fault::User);
+}
+
+/// Does to the pull request's branch what a reviewer does in a clone, and pushes it by force; its new tip.
+fn reviewed(fixture: &Fixture, bare: &Path, change: impl FnOnce(&Path)) -> String {
+    let work = tempfile::tempdir_in(fixture.root()).unwrap();
+    git(work.path(), &["clone", "-q", "-b", HEAD, bare.to_str().unwrap(), "."]);
+    change(work.path());
+    git(work.path(), &["push", "-q", "--force", "origin", &format!("HEAD:{HEAD}")]);
+    rev(bare, HEAD)
+}
+
+/// Every way by which somebody makes a commit of their own that has our trailers.
+#[tokio::test]
+async fn what_a_reviewer_made_of_our_commit_stays() {
+    type Review = fn(&Path);
+    let ways: [(&str, Review); 6] = [
+        ("amend", |work| {
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            git(work, &["commit", "-q", "-a", "--amend", "--no-edit"]);
+        }),
+        ("amend as the author", |work| {
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            git(work, &["commit", "-q", "-a", "--amend", "--no-edit", "--reset-author"]);
+        }),
+        ("amend under our name", |work| {
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            // Later than our commit, without waiting for the clock's next second.
+            let env = "GIT_COMMITTER_NAME=argo-buildkit GIT_COMMITTER_EMAIL=ci@example.com \
+                       GIT_COMMITTER_DATE=2100000000+0000";
+            let command = format!("!{env} git commit -q -a --amend --no-edit");
+            git(work, &["-c", &format!("alias.ours={command}"), "ours"]);
+        }),
+        ("cherry-pick", |work| {
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            git(work, &["checkout", "-q", "-b", "next", "HEAD^"]);
+            git(work, &["commit", "-q", "-a", "-m", "Theirs"]);
+            git(work, &["cherry-pick", HEAD]);
+        }),
+        ("squash", |work| {
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            git(work, &["commit", "-q", "-a", "-m", "Theirs"]);
+            git(work, &["reset", "-q", "--soft", "HEAD~2"]);
+            git(work, &["commit", "-q", "-C", HEAD]);
+        }),
+        ("merge with our message", |work| {
+            git(work, &["checkout", "-q", "-b", "side", "HEAD^"]);
+            std::fs::write(work.join("other"), "theirs").unwrap();
+            git(work, &["commit", "-q", "-a", "-C", HEAD]);
+            git(work, &["checkout", "-q", HEAD]);
+            let message = git(work, &["log", "-1", "--format=%B"]);
+            git(work, &["merge", "-q", "--no-ff", "-m", &message, "side"]);
+        }),
+    ];
+    for (way, review) in ways {
+        let fixture = Fixture::new().await;
+        let bare = fixture.repo("ops.git", &[("values", "v1"), ("other", "o1")]);
+        write(&fixture, "values", set("v2", "values:tag")).await;
+        let theirs = reviewed(&fixture, &bare, review);
+        let landed = write(&fixture, "values", set("v3", "values:tag")).await;
+        assert_eq!((landed.changed, &landed.commit), (true, &rev(&bare, HEAD)), "{way}");
+        assert_eq!(rev(&bare, &format!("{HEAD}^")), theirs, "{way}: on top of theirs");
+        let (values, other) = (format!("{HEAD}:values"), format!("{HEAD}:other"));
+        assert_eq!(
+            (git(&bare, &["show", &values]), git(&bare, &["show", &other])),
+            ("v3".into(), "theirs".into())
+        );
+        // A batch is no way around it, and neither is the branch that moved on.
+        fixture.commit(&bare, "main", "third", "t1");
+        let both =
+            |path: &'static str, to: &'static str| write(&fixture, path, set(to, &format!("{path}:tag")));
+        tokio::join!(both("values", "v4"), both("values", "v5"));
+        git(&bare, &["merge-base", "--is-ancestor", &theirs, HEAD]);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_was_reverted_or_deleted_with_its_branch_is_made_again() {
+    let fixture = Fixture::new().await;
+    let bare = fixture.repo("ops.git", &[("values", "v1"), ("other", "o1")]);
+    write(&fixture, "values", set("v2", "values:tag")).await;
+    let theirs = reviewed(&fixture, &bare, |work| drop(git(work, &["revert", "--no-edit", "HEAD"])));
+    write(&fixture, "values", set("v3", "values:tag")).await;
+    assert_eq!(rev(&bare, &format!("{HEAD}^")), theirs, "on top of the revert");
+    git(&bare, &["update-ref", "-d", &format!("refs/heads/{HEAD}")]);
+    let landed = write(&fixture, "values", set("v4", "values:tag")).await;
+    assert_eq!((landed.base, graph(&bare).as_str()), (rev(&bare, "main"), "Set v4"));
+}
+
+/// Commits of ours from before the committer was changed are kept too: nothing tells them from a reviewer's.
+#[tokio::test]
+async fn another_committer_builds_on_top() {
+    let fixture = Fixture::new().await;
+    let bare = fixture.repo("ops.git", &[("values", "v1")]);
+    write(&fixture, "values", set("v2", "values:tag")).await;
+    let before = rev(&bare, HEAD);
+    // libgit2 leaves the spaces out, and we are who we were the next time.
+    let committer = Identity { name: " other ".into(), email: "other@example.com".into() };
+    let renamed = |value| {
+        let request = request(&fixture, "ops.git", &["values"]);
+        let request = WriteBack { head: Some(HEAD.into()), committer: committer.clone(), ..request };
+        fixture.git.write_back(request, set(value, "values:tag"))
+    };
+    renamed("v3").await.unwrap();
+    assert_eq!(rev(&bare, &format!("{HEAD}^")), before);
+    git(&bare, &["update-ref", &format!("refs/heads/{HEAD}"), "main"]);
+    renamed("v4").await.unwrap();
+    renamed("v5").await.unwrap();
+    assert_eq!(graph(&bare), "Set v5", "made anew");
 }

@@ -113,6 +113,7 @@ fn request(sshd: &Sshd, bare: &Path) -> WriteBack {
         committer: who,
         signing_key: None,
         source: None,
+        places: None,
         head: None,
         dry_run: false,
         publish: None,

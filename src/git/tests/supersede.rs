@@ -12,16 +12,21 @@ use crate::git::{
     Credentials, EditFn, Edited, Files, GitError, Landed, Message, Source, WriteBack, WriteError, trailer,
 };
 
-fn source(fixture: &Fixture, commit: &str) -> Source {
+pub(super) fn source(fixture: &Fixture, commit: &str) -> Source {
     Source { repo: fixture.url("src.git"), credentials: login(), commit: commit.to_owned() }
 }
 
 /// Sets every file to the id of the commit, as the place `manifest`.
-fn set(commit: &str, manifest: &str) -> EditFn {
+pub(super) fn set(commit: &str, manifest: &str) -> EditFn {
+    set_as(commit, manifest, "shop/api")
+}
+
+/// As [`set`], with the source named so.
+fn set_as(commit: &str, manifest: &str, repo: &str) -> EditFn {
     let commit = commit.to_owned();
     let trailers = [
         (trailer::WORKFLOW, "ns/w"),
-        (trailer::SOURCE_REPO, "shop/api"),
+        (trailer::SOURCE_REPO, repo),
         (trailer::SOURCE_COMMIT, &commit),
         (trailer::MANIFEST, manifest),
     ];
@@ -40,13 +45,13 @@ async fn write(fixture: &Fixture, commit: &str) -> Result<Landed, WriteError> {
 }
 
 /// A source repository with a line of commits, oldest first, and a repository to write to.
-fn site(fixture: &Fixture, commits: usize) -> (PathBuf, Vec<String>) {
+pub(super) fn site(fixture: &Fixture, commits: usize) -> (PathBuf, Vec<String>) {
     let src = fixture.bare("src.git");
     let line = (0..commits).map(|n| fixture.commit(&src, "main", "file", &n.to_string())).collect();
     (fixture.repo("ops.git", &[("values", "none"), ("other", "none")]), line)
 }
 
-fn shown(bare: &Path) -> String {
+pub(super) fn shown(bare: &Path) -> String {
     git(bare, &["show", "main:values"])
 }
 
@@ -344,4 +349,33 @@ async fn a_source_commit_has_all_its_digits_in_either_case() {
         assert!(error.to_string().contains("give all 40 hex digits"), "{error}");
     }
     assert_eq!(shown(&ops), line[1].to_ascii_uppercase());
+}
+
+/// The trailer and the step name one repository each in their own way; another repository's commits are no rivals.
+#[tokio::test]
+async fn a_trailer_may_spell_the_source_in_any_way() {
+    let host = "127.0.0.1";
+    let rows = [
+        ("https://127.0.0.1/srcx".to_owned(), true),
+        (format!("http://{host}:8080/%73rcx.git/"), true),
+        (format!("ssh://deploy@{host}:2222/srcx.git"), true),
+        (format!("git@{host}:SRCX"), true),
+        (format!("https://{host}/srcy"), false),
+        ("https://other.example/srcx".to_owned(), false),
+        ("shop/api".to_owned(), false),
+    ];
+    for (named, same) in rows {
+        let fixture = Fixture::new().await;
+        let src = fixture.bare("srcx");
+        let line: Vec<_> = (0..2).map(|n| fixture.commit(&src, "main", "file", &n.to_string())).collect();
+        fixture.repo("ops.git", &[("values", "none")]);
+        let write = |commit: &str, named: &str| {
+            let source = Source { repo: fixture.url("srcx"), ..source(&fixture, commit) };
+            let request = WriteBack { source: Some(source), ..request(&fixture, "ops.git", &["values"]) };
+            fixture.git.write_back(request, set_as(commit, "values:tag", named))
+        };
+        assert!(write(&line[1], &named).await.unwrap().changed);
+        let late = write(&line[0], &fixture.url("srcx/").to_string()).await.unwrap();
+        assert_eq!(late.superseded_by.is_some(), same, "{named}");
+    }
 }

@@ -24,6 +24,7 @@ pub(super) fn request(fixture: &Fixture, repo: &str, paths: &[&str]) -> WriteBac
         committer: who,
         signing_key: None,
         source: None,
+        places: None,
         head: None,
         dry_run: false,
         publish: None,

@@ -8,7 +8,7 @@ use super::super::error::GitError;
 use super::super::message::{Group, groups};
 use super::super::read::Reach;
 use super::super::request::{Landed, WriteError};
-use super::super::supersede::Claim;
+use super::super::supersede::{Claim, Question, Told};
 use super::super::tree::Entry;
 use super::Worker;
 use super::ground::Ground;
@@ -28,6 +28,8 @@ enum Against {
     Before(String),
     /// It could not be asked.
     Failed(GitError),
+    /// It has not answered yet.
+    NotYet(Vec<Question>),
 }
 
 impl Worker {
@@ -39,10 +41,11 @@ impl Worker {
         let paths = |files: Vec<Plain>| files.into_iter().map(|p| p.entry.path).collect();
         let files: BTreeMap<Id, Vec<String>> =
             files.into_iter().map(|(id, files)| (id, paths(files))).collect();
-        self.compare_ahead(&draft, ground, &files).await?;
+        self.asides.met.clear();
         for (id, paths) in files {
             self.edit(&mut draft, ground, id, &paths).await?;
         }
+        self.orders.forget_failures();
         Ok(draft)
     }
 
@@ -54,8 +57,8 @@ impl Worker {
         self.reader.checkout(tip).await?;
         // Whoever came while the trees were read is in time.
         self.join();
-        let (ids, wanted): (Vec<Id>, Vec<_>) =
-            self.writers.iter().take(self.at_most).map(|(id, w)| (*id, w.request.files.clone())).unzip();
+        let ready = self.writers.iter().filter(|(id, _)| !self.asides.has(**id)).take(self.at_most);
+        let (ids, wanted): (Vec<Id>, Vec<_>) = ready.map(|(id, w)| (*id, w.request.files.clone())).unzip();
         let selected: Vec<_> = ids.into_iter().zip(self.reader.select(tip, wanted).await?).collect();
         let entries =
             selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned().collect();
@@ -72,38 +75,6 @@ impl Worker {
         Ok(files)
     }
 
-    /// Asks at once whatever several writers would ask one after the other about their sources. For that their edits
-    /// run once more, on the files as they are.
-    async fn compare_ahead(
-        &mut self,
-        draft: &Draft,
-        ground: &Ground,
-        files: &BTreeMap<Id, Vec<String>>,
-    ) -> Result<(), GitError> {
-        let from = |id: &Id| {
-            let writer = self.writers.get(id).filter(|w| w.request.source.is_some())?;
-            Some((*id, Arc::clone(&writer.request), Arc::clone(&writer.edit)))
-        };
-        let writers: Vec<_> = files.keys().filter_map(from).collect();
-        if writers.len() < 2 {
-            return Ok(());
-        }
-        let mut pairs = Vec::new();
-        for (id, request, edit) in writers {
-            let paths = files.get(&id).map(Vec::as_slice).unwrap_or_default();
-            // A failed edit is told of when it runs in its turn.
-            let Ok((changes, message)) = apply(edit, draft.files(paths, true)).await else { continue };
-            let claim = Claim::new(request.source.as_ref(), &message).filter(|_| !changes.is_empty());
-            let Some(claim) = claim else { continue };
-            for tip in ground.histories() {
-                let theirs = self.last_writers(tip, claim.clone()).await?;
-                pairs.extend(theirs.into_iter().map(|theirs| (claim.source().clone(), theirs)));
-            }
-        }
-        self.orders.learn(&self.git, pairs).await;
-        Ok(())
-    }
-
     /// One writer's edit. Only what concerns everybody is an error here.
     async fn edit(
         &mut self,
@@ -113,20 +84,22 @@ impl Worker {
         paths: &[String],
     ) -> Result<(), GitError> {
         let Some(writer) = self.writers.get(&id) else { return Ok(()) };
-        let (attempts, request) = (writer.attempt(), Arc::clone(&writer.request));
-        let (changes, message) =
-            match apply(Arc::clone(&writer.edit), draft.files(paths, request.dry_run)).await {
-                Ok(edited) => edited,
-                Err(error) => {
-                    self.answer(id, Err(error));
-                    return Ok(());
-                }
-            };
+        let (attempts, request) = (writer.attempt(self.asides.is_first()), Arc::clone(&writer.request));
+        let files = draft.files(paths, request.dry_run);
+        let means = request.places.clone().filter(|_| request.source.is_some());
+        let means = means.map(|means| (means, Arc::new(files.clone())));
+        let (changes, message) = match apply(Arc::clone(&writer.edit), files).await {
+            Ok(edited) => edited,
+            Err(error) => {
+                self.answer(id, Err(error));
+                return Ok(());
+            }
+        };
         if changes.is_empty() && draft.is_touched(paths) && !request.dry_run {
             draft.ride(id, attempts, None);
             return Ok(());
         }
-        let claim = Claim::new(request.source.as_ref(), &message).filter(|_| !changes.is_empty());
+        let claim = Claim::new(request.source.as_ref(), &message, means).filter(|_| !changes.is_empty());
         let against = match claim {
             Some(claim) => self.against(draft, ground, claim).await?,
             None => None,
@@ -138,6 +111,7 @@ impl Worker {
                 self.answer(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
             }
             Some(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
+            Some(Against::NotYet(open)) => drop(self.asides.met.insert(id, open)),
             None if changes.is_empty() || request.dry_run => {
                 self.answer(id, Ok(Landed { changed: !changes.is_empty(), files: changes, ..nothing }));
             }
@@ -155,19 +129,21 @@ impl Worker {
     ) -> Result<Option<Against>, GitError> {
         let mut beside = claim.clone();
         let writers = beside.last_writers(draft.parts.iter().rev().map(|part| &part.message.trailers));
-        match self.orders.newer(&self.git, &claim, writers).await {
-            Ok(None) => {}
-            Ok(Some(commit)) => return Ok(Some(Against::Beside(commit))),
-            Err(error) => return Ok(Some(Against::Failed(error))),
+        match self.told(&claim, &writers).await {
+            Told::Newest => {}
+            Told::Newer(commit) => return Ok(Some(Against::Beside(commit))),
+            Told::Failed(error) => return Ok(Some(Against::Failed(error))),
+            Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
         }
         for (n, tip) in ground.histories().enumerate() {
             // What the draft overwrites was compared when it was drafted; another branch is looked at for itself.
             let claim = if n == 0 { beside.clone() } else { claim.clone() };
             let writers = self.last_writers(tip, claim.clone()).await?;
-            match self.orders.newer(&self.git, &claim, writers).await {
-                Ok(None) => {}
-                Ok(Some(commit)) => return Ok(Some(Against::Before(commit))),
-                Err(error) => return Ok(Some(Against::Failed(error))),
+            match self.told(&claim, &writers).await {
+                Told::Newest => {}
+                Told::Newer(commit) => return Ok(Some(Against::Before(commit))),
+                Told::Failed(error) => return Ok(Some(Against::Failed(error))),
+                Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
             }
         }
         Ok(None)
@@ -177,6 +153,7 @@ impl Worker {
         let mut writers = Vec::new();
         for reach in [Reach::Near, Reach::Far] {
             let written = self.written(tip, reach).await?;
+            claim.learn(&written.groups).await;
             writers.extend(claim.last_writers(written.groups.iter()));
             if !claim.is_open() || !written.more {
                 break;

@@ -33,6 +33,8 @@ enum Way {
 pub(super) enum Prepared {
     Done,
     Again(String),
+    /// The draft on this commit has open questions.
+    Ask(Ground),
     Ready(Box<Ready>),
 }
 
@@ -47,6 +49,9 @@ impl Worker {
         let mut door = None;
         loop {
             let draft = self.draft(&ground).await?;
+            if self.gives_up() {
+                return Ok(Prepared::Ask(ground));
+            }
             if draft.changed().next().is_none() {
                 self.answer_all(draft.answers(&draft.base, false));
                 return Ok(Prepared::Done);

@@ -8,7 +8,7 @@ use crate::manifest::lookup::Found;
 use crate::manifest::parser::{Kind, Style};
 use crate::manifest::path::Path;
 use crate::manifest::splice::{Expect, Splice};
-use crate::manifest::{Edit, Target, apply, plan};
+use crate::manifest::{Edit, Target, addresses, apply, plan};
 
 /// The splice that sets `path` inside the text at `found`.
 pub(super) fn plan(
@@ -24,7 +24,9 @@ pub(super) fn plan(
         return Err(Refusal::NotLiteral.at(place, label));
     };
     let inner = Edit { target: Target::Helm(path.clone()), ..edit.clone() };
+    file.reached.inside(&file.stream, found, addresses(value.as_bytes(), &inner.target));
     let edited = apply(value.as_bytes(), &[inner]).map_err(|error| outer(error, place, label))?;
+    file.reached.inside(&file.stream, found, edited.addresses.iter().cloned());
     if !edited.changed {
         return Ok(Vec::new());
     }
