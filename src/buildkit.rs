@@ -27,7 +27,7 @@ pub use error::{BuildError, Kind};
 pub use history::Recalled;
 pub use policy::GitSource;
 pub use progress::Progress;
-pub use request::{CacheRef, Exporter, GitTree, Solve};
+pub use request::{CacheRef, Exporter, GitLogin, GitTree, Solve};
 pub use session::Session;
 pub use solve::Solved;
 pub use tls::{Certificates, Material, Pem, Reader, Tls};

@@ -7,7 +7,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::policy;
-use super::request::GitTree;
+use super::request::{GitLogin, GitTree};
 
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
 /// points at it (`solver/pb/ops.proto`: the last operation names the result).
@@ -16,24 +16,29 @@ pub(super) fn file(name: &str, data: &[u8]) -> pb::Definition {
     definition(operation, &["file.base"], format!("[internal] inline {name}"))
 }
 
-/// The files of a commit, by the source operation that `context=URL#SHA:SUBDIR` becomes
-/// (`client/llb/source.go`, `solver/pb/attr.go`), so that both share one cache.
+/// The files of a commit, by the source operation that `context=URL#SHA:SUBDIR` becomes (`client/llb/source.go`,
+/// `solver/pb/attr.go`), but for what it asks the session for: `GIT_AUTH_HEADER.HOST` there, which any `RUN` can ask for too.
+/// How it logs in is no part of the cache's key (`source/git/source.go`).
 pub(super) fn git(tree: &GitTree) -> pb::Definition {
     let mut fragment = tree.sha.clone();
     if let Some(subdir) = &tree.subdir {
         fragment.extend([":", subdir]);
     }
     let id = policy::identifier(&tree.url).unwrap_or_else(|| tree.url.clone());
-    let mut attrs = vec![
-        ("git.fullurl", tree.url.as_str()),
-        ("git.authheadersecret", "GIT_AUTH_HEADER"),
-        ("git.authtokensecret", "GIT_AUTH_TOKEN"),
+    let flags = [
+        ("git.skipsubmodules", !tree.submodules, "true"),
+        ("git.keepgitdir", tree.keep_git_dir, "true"),
+        ("git.mtime", tree.commit_time, "commit"),
     ];
-    if !tree.submodules {
-        attrs.push(("git.skipsubmodules", "true"));
-    }
-    if !tree.url.starts_with("http") {
-        attrs.push(("git.mountsshsock", "default"));
+    let mut attrs = vec![("git.fullurl", tree.url.as_str())];
+    attrs.extend(flags.into_iter().filter(|(_, set, _)| *set).map(|(name, _, value)| (name, value)));
+    match &tree.login {
+        GitLogin::None => {}
+        GitLogin::Header { id } => attrs.push(("git.authheadersecret", id)),
+        GitLogin::Ssh { id, known_hosts } => {
+            attrs.push(("git.mountsshsock", id));
+            attrs.extend(known_hosts.as_deref().map(|hosts| ("git.knownsshhosts", hosts)));
+        }
     }
     let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let source = pb::SourceOp { identifier: format!("{id}#{fragment}"), attrs };

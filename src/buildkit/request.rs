@@ -17,14 +17,16 @@ pub struct Solve {
     /// The build's name at the daemon. A name in use, or used within the last ten seconds, is refused
     /// with [`super::Kind::AlreadyExists`]: build at most once.
     pub reference: String,
-    /// `dockerfile.v0`'s attributes: `context`, `filename`, `target`, `build-arg:K`, … The daemon keeps
+    /// `dockerfile.v0`'s attributes: `filename`, `target`, `build-arg:K`, … The daemon keeps
     /// them readable in its history, so no secrets.
     pub attrs: BTreeMap<String, String>,
-    /// A Dockerfile that is not in the context. Give no `context` attribute beside it: for one that is a
-    /// URL the frontend ignores every Dockerfile but the context's own (`dockerui/context.go`).
+    /// A Dockerfile that is not in the context.
     pub inline_dockerfile: Option<String>,
-    /// The context of [`Self::inline_dockerfile`]; empty when absent.
-    pub inline_context: Option<GitTree>,
+    /// The build context, and where the Dockerfile is if it is not inline. A `context` attribute that is a URL would do
+    /// too, but the daemon then asks for its login under a name that every Dockerfile can ask for.
+    pub context: Option<GitTree>,
+    /// Further contexts, by the name that the Dockerfile has for them.
+    pub contexts: BTreeMap<String, GitTree>,
     /// What becomes of the result; none builds without keeping an image.
     pub exporters: Vec<Exporter>,
     /// Caches to read.
@@ -43,7 +45,7 @@ pub struct Solve {
 }
 
 /// The files of a commit, or of one directory in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitTree {
     /// The clone URL, without credentials.
     pub url: String,
@@ -53,6 +55,33 @@ pub struct GitTree {
     pub subdir: Option<String>,
     /// Whether submodules are checked out.
     pub submodules: bool,
+    /// Whether `.git` stays.
+    pub keep_git_dir: bool,
+    /// Whether files have the time of the commit instead of the checkout's.
+    pub commit_time: bool,
+    /// What the daemon asks the session for.
+    pub login: GitLogin,
+}
+
+/// How a checkout logs in, by what it asks the session for. Whoever knows an id can have its secret mounted in a `RUN` of
+/// the same build, so give ids that nobody can guess.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum GitLogin {
+    /// Not at all.
+    #[default]
+    None,
+    /// By an `Authorization` header, which is the session's secret of this id.
+    Header {
+        /// The secret's id.
+        id: String,
+    },
+    /// By an ssh key of this id, from a server with one of these keys.
+    Ssh {
+        /// The key's id.
+        id: String,
+        /// Lines as in `~/.ssh/known_hosts`; without them any server is taken.
+        known_hosts: Option<String>,
+    },
 }
 
 /// An exporter such as `image`, with its attributes (`name`, `push`, …).
@@ -107,6 +136,9 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
 /// alone: both are set, as `client/solve.go` does.
 fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
     let mut attrs: HashMap<_, _> = solve.attrs.clone().into_iter().collect();
+    let named =
+        solve.contexts.keys().map(|name| (format!("context:{name}"), format!("input:{}", input(name))));
+    attrs.extend(named);
     if !solve.cache_from.is_empty() {
         let entry = |c: &CacheRef| json!({"Type": c.kind, "Attrs": c.attrs});
         let imports: serde_json::Value = solve.cache_from.iter().map(entry).collect();
@@ -117,13 +149,23 @@ fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
 
 /// Named inputs stand in for directories that a client would otherwise send (`dockerui/config.go`).
 fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb::Definition> {
-    let mut inputs = HashMap::new();
-    let Some(dockerfile) = &solve.inline_dockerfile else { return inputs };
-    let name = solve.attrs.get("filename").map_or("Dockerfile", String::as_str);
-    let context = solve.inline_context.as_ref().map_or_else(|| llb::file(".dockerignore", b""), llb::git);
-    inputs.insert("dockerfile".to_owned(), llb::file(name, dockerfile.as_bytes()));
-    inputs.insert("context".to_owned(), context);
+    let mut inputs: HashMap<_, _> =
+        solve.contexts.iter().map(|(name, tree)| (input(name), llb::git(tree))).collect();
+    let context = solve.context.as_ref().map(llb::git);
+    let dockerfile = solve.inline_dockerfile.as_ref().map(|text| {
+        let name = solve.attrs.get("filename").map_or("Dockerfile", String::as_str);
+        llb::file(name, text.as_bytes())
+    });
+    if let Some(dockerfile) = dockerfile.or_else(|| context.clone()) {
+        inputs.insert("dockerfile".to_owned(), dockerfile);
+        inputs.insert("context".to_owned(), context.unwrap_or_else(|| llb::file(".dockerignore", b"")));
+    }
     inputs
+}
+
+/// The input of the named context `name`; `context` and `dockerfile` are the frontend's own.
+fn input(name: &str) -> String {
+    format!("named:{name}")
 }
 
 fn cache_entry(cache: &CacheRef) -> control::CacheOptionsEntry {
@@ -157,17 +199,19 @@ mod tests {
             url: "https://g.example/a.git".to_owned(),
             sha: "5e8e".to_owned(),
             subdir: Some("api".to_owned()),
-            submodules: false,
+            login: GitLogin::Header { id: "unguessable".to_owned() },
+            ..GitTree::default()
         };
         let inline_dockerfile = Some("FROM scratch".to_owned());
-        let solve = Solve { inline_dockerfile, inline_context: Some(tree), ..Solve::default() };
+        let solve = Solve { inline_dockerfile, context: Some(tree), ..Solve::default() };
         let request = build(&solve, "s");
         assert!(!request.frontend_attrs.contains_key("context"));
         assert!(request.frontend_inputs.contains_key("dockerfile"));
         let context = request.frontend_inputs.get("context").and_then(|c| c.def.first());
         let text = context.map(|op| String::from_utf8_lossy(op).into_owned()).unwrap_or_default();
-        for part in ["git://g.example/a.git#5e8e:api", "git.skipsubmodules", "GIT_AUTH_HEADER"] {
+        for part in ["git://g.example/a.git#5e8e:api", "git.skipsubmodules", "unguessable"] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("GIT_AUTH"), "{text}");
     }
 }

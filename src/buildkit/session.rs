@@ -20,14 +20,15 @@ pub(super) use tunnel::open;
 /// What one build may ask us for while it runs. Nothing of it is sent unasked.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
-    /// Secrets by id, for `RUN --mount=type=secret` and for Git (`GIT_AUTH_TOKEN.host:port`).
+    /// Secrets by id, for `RUN --mount=type=secret` and for Git. A `RUN` may ask for any of them.
     pub secrets: BTreeMap<String, SecretString>,
     /// Registry logins.
     pub registries: Arc<oci::Auth>,
     /// What asks token servers with those logins.
     pub client: oci::LazyClient,
-    /// A private key in OpenSSH or PEM form, for Git over ssh and `RUN --mount=type=ssh`.
-    pub ssh: Option<SecretString>,
+    /// Private keys in OpenSSH or PEM form by id, for `RUN --mount=type=ssh` and for Git over ssh. Without an id a `RUN` asks
+    /// for `default`.
+    pub ssh: BTreeMap<String, SecretString>,
     /// Where the log goes, and what blots secrets out of it and of errors, before any of their lines is cut.
     pub transcript: Transcript,
 }
@@ -56,9 +57,9 @@ impl Session {
             .add_service(health)
             .add_service(secrets::service(self.secrets))
             .add_service(auth::service(self.registries, self.client));
-        if let Some(key) = &self.ssh {
+        if !self.ssh.is_empty() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
-            router = router.add_service(ssh::service(key)?);
+            router = router.add_service(ssh::service(&self.ssh)?);
         }
         Ok(Services { router, methods })
     }

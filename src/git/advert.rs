@@ -11,31 +11,17 @@ pub(super) struct Ref {
     pub(super) name: String,
     /// The object that it names; an annotated tag's is the tag object.
     pub(super) oid: String,
-    /// What an annotated tag finally points to.
-    pub(super) peeled: Option<String>,
     /// The branch behind a symbolic ref.
     pub(super) symref: Option<String>,
 }
 
 impl Ref {
-    /// The commit behind the ref.
-    pub(super) fn commit(&self) -> &str {
-        self.peeled.as_deref().unwrap_or(&self.oid)
-    }
-
     /// A line of v2's `ls-refs`; `None` for an unborn `HEAD` and for what is not a ref line.
     pub(super) fn parse_v2(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (oid, name) = (words.next().filter(|w| is_oid(w))?, words.next()?);
-        let mut found = Self { name: name.to_owned(), oid: oid.to_owned(), peeled: None, symref: None };
-        for word in words {
-            match word.split_once(':') {
-                Some(("peeled", oid)) if is_oid(oid) => found.peeled = Some(oid.to_owned()),
-                Some(("symref-target", name)) => found.symref = Some(name.to_owned()),
-                _ => {}
-            }
-        }
-        Some(found)
+        let symref = words.find_map(|word| word.strip_prefix("symref-target:"));
+        Some(Self { name: name.to_owned(), oid: oid.to_owned(), symref: symref.map(str::to_owned) })
     }
 }
 
@@ -91,21 +77,16 @@ impl Advert {
         let (line, capabilities) = line.split_once('\0').unwrap_or((line, ""));
         self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
         let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
-        match name.strip_suffix("^{}") {
-            // An empty repository's `capabilities^{}` follows no ref, so it is dropped here too.
-            Some(tag) => {
-                if let Some(last) = self.refs.last_mut().filter(|r| r.name == tag) {
-                    last.peeled = Some(oid.to_owned());
-                }
-            }
-            None => self.refs.push(self.v0_ref(name, oid)),
+        // What an annotated tag points to, and an empty repository's `capabilities^{}`, are no refs.
+        if !name.ends_with("^{}") {
+            self.refs.push(self.v0_ref(name, oid));
         }
     }
 
     fn v0_ref(&self, name: &str, oid: &str) -> Ref {
         let symref = self.capabilities.iter().find_map(|c| c.strip_prefix("symref=")?.split_once(':'));
         let symref = symref.filter(|(from, _)| *from == name).map(|(_, to)| to.to_owned());
-        Ref { name: name.to_owned(), oid: oid.to_owned(), peeled: None, symref }
+        Ref { name: name.to_owned(), oid: oid.to_owned(), symref }
     }
 
     /// Whether a capability is there, with or without a value.
@@ -187,8 +168,8 @@ mod tests {
             (format!("{A} refs/heads/main"), format!("{B} refs/tags/v1"), format!("{A} refs/tags/v1^{{}}"));
         let advert = read(&["# service=git-upload-pack", "0000", &head, &main, &tag, &peeled, "0000"]).await;
         assert!(!advert.v2 && advert.has("side-band-64k"));
-        let names: Vec<_> = advert.refs.iter().map(|r| (r.name.as_str(), r.commit())).collect();
-        assert_eq!(names, [("HEAD", A), ("refs/heads/main", A), ("refs/tags/v1", A)]);
+        let names: Vec<_> = advert.refs.iter().map(|r| (r.name.as_str(), &*r.oid)).collect();
+        assert_eq!(names, [("HEAD", A), ("refs/heads/main", A), ("refs/tags/v1", B)]);
         assert_eq!(advert.refs[0].symref.as_deref(), Some("refs/heads/main"));
     }
 
@@ -201,7 +182,7 @@ mod tests {
     #[test]
     fn ls_refs_lines() {
         let tag = Ref::parse_v2(&format!("{B} refs/tags/v1 peeled:{A}")).unwrap();
-        assert_eq!((tag.commit(), tag.oid.as_str()), (A, B));
+        assert_eq!((tag.name.as_str(), tag.oid.as_str()), ("refs/tags/v1", B));
         assert_eq!(Ref::parse_v2("unborn HEAD symref-target:refs/heads/main"), None);
         assert_eq!(Ref::parse_v2(&format!("{} refs/heads/x", "Z".repeat(40))), None);
     }

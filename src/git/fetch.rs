@@ -150,10 +150,14 @@ impl PackStream<'_> {
         }
     }
 
-    /// The kind of the pack's first object: bits 4 to 6 of the byte after the 12-byte head (`gitformat-pack.txt`).
-    pub(super) async fn first_kind(&mut self) -> Result<u8, GitError> {
-        let head = self.head(13).await?;
-        Ok((head[12] >> 4) & 7)
+    /// The pack ended where more had to come.
+    pub(super) fn cut(&self) -> GitError {
+        self.reader.cut()
+    }
+
+    /// The repository, as messages name it.
+    pub(super) fn repo(&self) -> &str {
+        &self.repo
     }
 
     /// The pack's first bytes, `length` at least.

@@ -1,11 +1,11 @@
 //! From what a user calls a revision to a commit, proven with the user's own login against the server.
 //!
 //! A shared buildkitd hands a commit that it once fetched to anyone who names it, so the proof is ours to make: the
-//! server itself has to list the ref, or serve the commit, to this caller, now.
+//! server itself has to serve the commit to this caller, now, whatever it lists (see [`super::proof`]).
 
 use super::advert::{Ref, is_oid};
 use super::error::GitError;
-use super::fetch::Fetch;
+use super::proof::{Shown, prove};
 use super::transport::Session;
 
 /// A commit that the server showed to the caller.
@@ -16,9 +16,6 @@ pub struct Resolved {
     /// The full name of the ref that named it; `None` when the revision was a SHA.
     pub reference: Option<String>,
 }
-
-/// A pack entry of this kind is a commit (`gitformat-pack.txt`).
-const KIND_COMMIT: u8 = 1;
 
 /// Resolves `revision` over `session`.
 pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Resolved, GitError> {
@@ -38,7 +35,9 @@ pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Res
     let refs = session.refs(&prefixes).await?;
     if let Some(found) = names.iter().find_map(|name| refs.iter().find(|r| r.name == *name)) {
         let reference = found.symref.clone().unwrap_or_else(|| found.name.clone());
-        return Ok(Resolved { sha: found.commit().to_owned(), reference: Some(reference) });
+        // What an annotated tag points to says the tag, not the list.
+        let commit = proven(session, &found.oid, error).await?;
+        return Ok(Resolved { sha: commit, reference: Some(reference) });
     }
     Err(missing(session, revision, error).await?)
 }
@@ -76,36 +75,33 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Has the server serve the commit itself. Only its first bytes are read, so the id of an annotated tag's object passes
-/// too: its commit is what leads the pack, and the caller may read it as well.
+/// Has the server serve the commit `sha`. The id of an annotated tag's object passes too: its commit is served with it.
 async fn prove_commit(
     session: &mut Session,
     sha: String,
     error: impl Fn(&str) -> GitError,
 ) -> Result<Resolved, GitError> {
-    let resolved = Resolved { sha: sha.clone(), reference: None };
-    // In protocol v0 the tips are already known, and many servers serve nothing else.
-    if session.advert.refs.iter().any(|r| r.commit() == sha) {
-        return Ok(resolved);
-    }
     let digits = if session.advert.object_format() == "sha256" { 64 } else { 40 };
     if sha.len() != digits {
         return Err(error(&format!("a commit of this repository has {digits} hex digits")));
     }
-    let wants = [sha];
-    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0"), ..Fetch::default() };
-    let mut pack = match session.fetch(&fetch).await {
-        Ok(pack) => pack,
-        Err(e) if e.is_not_our_ref() => {
-            return Err(error(
-                "the server does not show this commit to this login; check that it was pushed, and to this repository",
-            ));
-        }
-        Err(e) => return Err(e),
-    };
-    match pack.first_kind().await? {
-        KIND_COMMIT => Ok(resolved),
-        _ => Err(error("this object is not a commit; give the commit's SHA")),
+    proven(session, &sha, error).await?;
+    Ok(Resolved { sha, reference: None })
+}
+
+/// The commit that `id` names, served by the server.
+async fn proven(
+    session: &mut Session,
+    id: &str,
+    error: impl Fn(&str) -> GitError,
+) -> Result<String, GitError> {
+    match prove(session, id).await {
+        Ok(Shown::Commit(commit)) => Ok(commit),
+        Ok(Shown::Not(why)) => Err(error(why)),
+        Err(e) if e.is_not_our_ref() => Err(error(
+            "the server does not show this commit to this login; check that it was pushed, and to this repository",
+        )),
+        Err(e) => Err(e),
     }
 }
 

@@ -132,7 +132,7 @@ impl Session {
             return Ok(self.advert.refs.iter().filter(|r| wanted(&r.name)).cloned().collect());
         }
         let mut message = self.command("ls-refs");
-        message.line("peel").line("symrefs");
+        message.line("symrefs");
         for prefix in prefixes {
             message.line(&format!("ref-prefix {prefix}"));
         }

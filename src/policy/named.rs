@@ -61,6 +61,7 @@ fn of_build(build: &Build) -> Vec<Named> {
         compression: _,
         // The workflow's own namespace's, by its account's rights.
         secrets: _,
+        ssh: _,
         registry_secret: _,
         // Whether it is pushed or not, a tag may be named; the log goes where the first tag does.
         push: _,

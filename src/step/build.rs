@@ -27,6 +27,7 @@ pub(super) const FIELDS: &[&str] = &[
     "platforms",
     "build-args",
     "secrets",
+    "ssh",
     "contexts",
     "tags",
     "push",
@@ -59,6 +60,8 @@ pub struct Build {
     pub build_args: BTreeMap<String, String>,
     /// Secrets that `RUN --mount=type=secret` may ask for, each id once.
     pub secrets: Vec<BuildSecret>,
+    /// Private keys that `RUN --mount=type=ssh` may sign with, each id once.
+    pub ssh: Vec<BuildSecret>,
     /// Other contexts, by the name that the Dockerfile has for them.
     pub contexts: BTreeMap<String, NamedContext>,
     /// Every name of the image, each once, always with a tag and never with a digest; not empty when pushing.
@@ -94,10 +97,10 @@ pub enum Dockerfile {
     Inline(String),
 }
 
-/// A secret that the Dockerfile may mount.
+/// A secret or an ssh key that the Dockerfile may mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildSecret {
-    /// The id in `RUN --mount=type=secret,id=…`.
+    /// The id in `RUN --mount=type=secret,id=…` or `type=ssh,id=…`.
     pub id: String,
     /// Where its value is.
     pub secret: SecretKey,
@@ -113,6 +116,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         platforms: fields.or_default("platforms", platform::read)?,
         build_args: fields.or_default("build-args", build_args)?,
         secrets: fields.or_default("secrets", secrets)?,
+        ssh: fields.or_default("ssh", ssh)?,
         contexts: fields.or_default("contexts", context::named)?,
         push: fields.switch("push", true)?,
         tags: fields.or_default("tags", tags)?,
@@ -168,16 +172,41 @@ fn build_args(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
 }
 
 fn secrets(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
-    let (mut secrets, mut seen) = (Vec::new(), HashSet::new());
+    mounted(node, |fields| {
+        let id = fields.required("id")?.word()?;
+        Ok(BuildSecret { id, secret: SecretKey::read(fields.required("secret")?)? })
+    })
+}
+
+/// The id and the key that are meant where none is said, as with buildctl's `--ssh default`.
+const DEFAULT_SSH: &str = "default";
+/// The key of a `kubernetes.io/ssh-auth` Secret.
+const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
+
+fn ssh(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
+    mounted(node, |fields| {
+        let id = fields.optional("id").map(Node::word).transpose()?.unwrap_or_else(|| DEFAULT_SSH.into());
+        let SecretRef { name, key } = SecretRef::read(fields.required("secret")?)?;
+        let key = key.unwrap_or_else(|| SSH_PRIVATE_KEY.into());
+        Ok(BuildSecret { id, secret: SecretKey { name, key } })
+    })
+}
+
+/// A list of `{id, secret}`, each id once.
+fn mounted<'a>(
+    node: Node<'a>,
+    read: impl Fn(&mut Fields<'a>) -> Result<BuildSecret, InvalidStep>,
+) -> Result<Vec<BuildSecret>, InvalidStep> {
+    let (mut all, mut ids) = (Vec::new(), HashSet::new());
     for item in node.list()? {
         let mut fields = item.fields(&["id", "secret"])?;
-        let id = fields.required("id")?.word()?;
-        if !seen.insert(id.clone()) {
-            return Err(fields.refuse("id", "is used by another secret of this build"));
+        let secret = read(&mut fields)?;
+        if !ids.insert(secret.id.clone()) {
+            return Err(fields.refuse("id", "is used by another one of this build"));
         }
-        secrets.push(BuildSecret { id, secret: SecretKey::read(fields.required("secret")?)? });
+        all.push(secret);
     }
-    Ok(secrets)
+    Ok(all)
 }
 
 fn tags(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {

@@ -1,7 +1,8 @@
-//! An ssh agent with one key, for the daemon's `git fetch` and for `RUN --mount=type=ssh`.
+//! An ssh agent for each key, for the daemon's `git fetch` and for `RUN --mount=type=ssh`.
 //!
 //! The key stays here: the daemon's ssh sends what is to be signed, as with any forwarded agent.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -24,15 +25,34 @@ use crate::buildkit::error::BuildError;
 /// An agent message is a few KiB; several fit.
 const BUFFER: usize = 64 << 10;
 
+/// The id that is meant where none is said (`session/sshforward/ssh.go`, `DefaultID`).
+const DEFAULT: &str = "default";
+
+/// The header by which a forwarded connection says whose key it is for (`session/sshforward/ssh.go`, `KeySSHID`).
+const ID: &str = "buildkit.ssh.id";
+
 struct Served {
-    key: Arc<PrivateKey>,
+    keys: BTreeMap<String, Arc<PrivateKey>>,
 }
 
-pub(super) fn service(key: &SecretString) -> Result<SshServer<impl Ssh>, BuildError> {
-    // The key text wants its last newline, which secrets often lose.
-    let text = format!("{}\n", key.expose_secret().trim());
-    let key = decode_secret_key(&text, None).map_err(|_| BuildError::ssh_key())?;
-    Ok(SshServer::new(Served { key: Arc::new(key) }))
+pub(super) fn service(keys: &BTreeMap<String, SecretString>) -> Result<SshServer<impl Ssh>, BuildError> {
+    let keys = keys.iter().map(|(id, key)| {
+        // The key text wants its last newline, which secrets often lose.
+        let text = format!("{}\n", key.expose_secret().trim());
+        let key = decode_secret_key(&text, None).map_err(|_| BuildError::ssh_key())?;
+        Ok((id.clone(), Arc::new(key)))
+    });
+    Ok(SshServer::new(Served { keys: keys.collect::<Result<_, BuildError>>()? }))
+}
+
+impl Served {
+    fn key(&self, id: &str) -> Result<&PrivateKey, Status> {
+        let id = if id.is_empty() { DEFAULT } else { id };
+        let unset = || {
+            Status::not_found(format!("unset ssh forward key {id}; name a Secret for it in the step's `ssh`"))
+        };
+        self.keys.get(id).map(|key| &**key).ok_or_else(unset)
+    }
 }
 
 /// Whoever talks to it through the daemon may list keys and have things signed, and nothing else.
@@ -57,11 +77,7 @@ impl Ssh for Served {
         &self,
         request: Request<proto::CheckAgentRequest>,
     ) -> Result<Response<proto::CheckAgentResponse>, Status> {
-        let id = request.into_inner().id;
-        if matches!(id.as_str(), "" | "default") {
-            return Ok(Response::new(proto::CheckAgentResponse {}));
-        }
-        Err(Status::not_found(format!("unset ssh forward key {id}; the only one here is `default`")))
+        self.key(&request.into_inner().id).map(|_| Response::new(proto::CheckAgentResponse {}))
     }
 
     type ForwardAgentStream = Pin<Box<dyn Stream<Item = Result<BytesMessage, Status>> + Send>>;
@@ -70,7 +86,9 @@ impl Ssh for Served {
         &self,
         request: Request<Streaming<BytesMessage>>,
     ) -> Result<Response<Self::ForwardAgentStream>, Status> {
-        let (stream, agent) = start_agent(&self.key).await.map_err(|e| Status::internal(e.to_string()))?;
+        let id = request.metadata().get(ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let (stream, agent) =
+            start_agent(self.key(&id)?).await.map_err(|e| Status::internal(e.to_string()))?;
         let (from_agent, mut to_agent) = tokio::io::split(stream);
         let mut from_daemon = request.into_inner();
         let pump = AbortOnDropHandle::new(tokio::spawn(async move {

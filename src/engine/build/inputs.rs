@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
-use crate::buildkit::{Session, Transcript};
-use crate::git::{Credentials, RepoUrl};
+use crate::buildkit::{GitLogin, Session, Transcript};
+use crate::git::Credentials;
 use crate::oci::{Auth, LazyClient};
 use crate::outcome::StepError;
 use crate::step::Build;
@@ -19,15 +20,23 @@ use crate::step::build::{GitContext, NamedContext};
 pub(super) struct Inputs {
     /// The build context's commit, which the caller may read.
     pub(super) sha: String,
+    /// How the daemon logs in for it.
+    pub(super) login: GitLogin,
     /// Those of the named contexts that are repositories.
-    pub(super) named: BTreeMap<String, String>,
+    pub(super) named: BTreeMap<String, Checkout>,
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
     /// What stands before the ids of cache mounts, where the daemon has other namespaces' too.
     pub(super) cache_mounts: Option<String>,
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
-    ssh: Option<SecretString>,
+    ssh: BTreeMap<String, SecretString>,
+}
+
+/// A commit that the caller may read, and how the daemon logs in for it.
+pub(super) struct Checkout {
+    pub(super) sha: String,
+    pub(super) login: GitLogin,
 }
 
 /// A repository that the caller may read: at which commit, and with what.
@@ -41,15 +50,19 @@ impl Inputs {
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
-            Ok::<_, StepError>((name, context, readable(engine, cx, context).await?))
+            Ok::<_, StepError>((name, readable(engine, cx, context).await?))
         }));
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
             Ok::<_, StepError>((secret.id.clone(), engine.secret_value(cx, &secret.secret).await?))
         }));
+        let ssh = try_join_all(build.ssh.iter().map(|key| async move {
+            Ok::<_, StepError>((key.id.clone(), engine.secret_value(cx, &key.secret).await?))
+        }));
         let auth = engine.registry_auth(cx, build.registry_secret.as_ref());
-        let (contexts, secrets, auth) = tokio::try_join!(contexts, secrets, auth)?;
+        let (contexts, secrets, ssh, auth) = tokio::try_join!(contexts, secrets, ssh, auth)?;
         let mut inputs = Self {
             sha: String::new(),
+            login: GitLogin::None,
             named: BTreeMap::new(),
             auth: Arc::new(
                 auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache)),
@@ -57,10 +70,10 @@ impl Inputs {
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
-            ssh: None,
+            ssh: ssh.into_iter().collect(),
         };
-        for (name, context, readable) in contexts {
-            inputs.admit(name, &context.repo, readable)?;
+        for (name, readable) in contexts {
+            inputs.admit(name, readable);
         }
         Ok(inputs)
     }
@@ -76,41 +89,26 @@ impl Inputs {
         }
     }
 
-    fn admit(&mut self, name: Option<&str>, repo: &RepoUrl, readable: Readable) -> Result<(), StepError> {
+    fn admit(&mut self, name: Option<&str>, readable: Readable) {
+        let login = self.login(readable.credentials);
         match name {
-            None => self.sha = readable.sha,
-            Some(name) => drop(self.named.insert(name.to_owned(), readable.sha)),
+            None => (self.sha, self.login) = (readable.sha, login),
+            Some(name) => drop(self.named.insert(name.to_owned(), Checkout { sha: readable.sha, login })),
         }
+    }
+
+    /// Has the session know the login, by an id that no Dockerfile can name: what a session has, every `RUN` of the build may
+    /// ask for. Each checkout has an id of its own, so two of one server may have two logins.
+    fn login(&mut self, credentials: Credentials) -> GitLogin {
+        let id = format!("git-{}", Uuid::new_v4().simple());
         // The whole header: unlike a bare token it keeps the user's name.
-        if let Some(header) = readable.credentials.header() {
-            self.only_one_header(repo, header)?;
+        if let Some(header) = credentials.header() {
+            self.secrets.insert(id.clone(), header);
+            return GitLogin::Header { id };
         }
-        match readable.credentials {
-            Credentials::Ssh(key) => self.only_one_key(key.private_key),
-            Credentials::Anonymous | Credentials::Basic { .. } => Ok(()),
-        }
-    }
-
-    /// The daemon asks for a Git login per host and port, so one build has one login per host.
-    fn only_one_header(&mut self, repo: &RepoUrl, header: SecretString) -> Result<(), StepError> {
-        let id = format!("GIT_AUTH_HEADER.{}", repo.host_port());
-        match self.secrets.insert(id, header.clone()) {
-            Some(other) if other.expose_secret() != header.expose_secret() => Err(StepError::user(format!(
-                "two contexts on {} need different credentials, but BuildKit has one login per host in a build; \
-                 use one Secret that may read both",
-                repo.host_port()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn only_one_key(&mut self, key: SecretString) -> Result<(), StepError> {
-        match self.ssh.replace(key.clone()) {
-            Some(other) if other.expose_secret() != key.expose_secret() => Err(StepError::user(
-                "two contexts need different ssh keys, but BuildKit takes one per build; use one that may read both",
-            )),
-            _ => Ok(()),
-        }
+        let Credentials::Ssh(key) = credentials else { return GitLogin::None };
+        self.ssh.insert(id.clone(), key.private_key);
+        GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
 }
 

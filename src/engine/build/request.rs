@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tracing::Span;
 
-use super::inputs::Inputs;
-use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Solve};
+use super::inputs::{Checkout, Inputs};
+use crate::buildkit::{CacheRef, Exporter, GitLogin, GitSource, GitTree, Solve};
 use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -13,6 +13,12 @@ use crate::telemetry;
 /// The build argument that stands before the id of every `RUN --mount=type=cache` (buildkit
 /// `frontend/dockerui/config.go`).
 const CACHE_MOUNTS: &str = "BUILDKIT_CACHE_MOUNT_NS";
+
+/// The build argument that keeps `.git` in the build context.
+const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
+
+/// The build argument for reproducible builds; with it the files of the context have their commit's time.
+const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The solve that builds and pushes the image.
 pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
@@ -42,7 +48,8 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
     };
     Solve {
         attrs: attrs(build, inputs),
-        inline_context: inline_dockerfile.is_some().then(|| git_tree(&build.context, &inputs.sha)),
+        context: Some(context(build, inputs)),
+        contexts: named_contexts(build, inputs).collect(),
         inline_dockerfile,
         cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
@@ -66,7 +73,7 @@ fn git_sources(build: &Build, inputs: &Inputs) -> impl Iterator<Item = GitSource
     let source =
         |git: &GitContext, sha: &str| GitSource { url: git.repo.buildkit_url(), sha: sha.to_owned() };
     let named = build.contexts.iter().filter_map(move |(name, context)| match context {
-        NamedContext::Git(git) => Some(source(git, inputs.named.get(name)?)),
+        NamedContext::Git(git) => Some(source(git, &inputs.named.get(name)?.sha)),
         NamedContext::Image(_) => None,
     });
     std::iter::once(source(&build.context, &inputs.sha)).chain(named)
@@ -77,7 +84,6 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
     let mut attrs = BTreeMap::new();
     let mut set = |key: String, value: String| drop(attrs.insert(key, value));
     if let Dockerfile::File(path) = &build.dockerfile {
-        set("context".to_owned(), git_url(&build.context, &inputs.sha));
         set("filename".to_owned(), path.clone());
     }
     if let Some(target) = &build.target {
@@ -107,40 +113,44 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
     }
     build.labels.iter().for_each(|(name, value)| set(format!("label:{name}"), value.clone()));
     for (name, context) in &build.contexts {
-        set(format!("context:{name}"), named_context(name, context, inputs));
+        if let NamedContext::Image(image) = context {
+            set(format!("context:{name}"), format!("docker-image://{image}"));
+        }
     }
     attrs
 }
 
-fn named_context(name: &str, context: &NamedContext, inputs: &Inputs) -> String {
-    match context {
-        NamedContext::Image(image) => format!("docker-image://{image}"),
-        NamedContext::Git(git) => git_url(git, inputs.named.get(name).map_or("", String::as_str)),
+/// The build context. Two build arguments change what the frontend makes of one that is a URL (buildkit
+/// `frontend/dockerui/context.go`); ours is none, so they are read here.
+fn context(build: &Build, inputs: &Inputs) -> GitTree {
+    let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
+    GitTree {
+        // As Go's `strconv.ParseBool` has it.
+        keep_git_dir: ["1", "t", "T", "TRUE", "true", "True"].contains(&argument(KEEP_GIT_DIR)),
+        commit_time: !argument(SOURCE_DATE_EPOCH).is_empty(),
+        ..git_tree(&build.context, &inputs.sha, &inputs.login)
     }
 }
 
-fn git_tree(context: &GitContext, sha: &str) -> GitTree {
+fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (String, GitTree)> {
+    build.contexts.iter().filter_map(|(name, context)| match context {
+        NamedContext::Git(git) => {
+            let Checkout { sha, login } = inputs.named.get(name)?;
+            Some((name.clone(), git_tree(git, sha, login)))
+        }
+        NamedContext::Image(_) => None,
+    })
+}
+
+fn git_tree(context: &GitContext, sha: &str, login: &GitLogin) -> GitTree {
     GitTree {
         url: context.repo.buildkit_url(),
         sha: sha.to_owned(),
         subdir: context.subdir.clone(),
         submodules: context.submodules,
+        login: login.clone(),
+        ..GitTree::default()
     }
-}
-
-/// `URL#SHA:SUBDIR`, or, without submodules, the query form that BuildKit has since 0.24.
-fn git_url(context: &GitContext, sha: &str) -> String {
-    let url = context.repo.buildkit_url();
-    let subdir = context.subdir.as_deref();
-    if context.submodules {
-        // Of a URL the fragment is decoded; of `user@host:path` it is not.
-        let plain = |dir: &str| if url.contains("://") { dir.replace('%', "%25") } else { dir.to_owned() };
-        return format!("{url}#{sha}{}", subdir.map(|dir| format!(":{}", plain(dir))).unwrap_or_default());
-    }
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("ref", sha).append_pair("submodules", "false");
-    subdir.map(|dir| query.append_pair("subdir", dir));
-    format!("{url}?{}", query.finish())
 }
 
 /// One `image` exporter for the tags of secure registries, one for those of insecure ones: the attribute

@@ -95,7 +95,7 @@ fn build_options_are_what_buildkit_knows() {
     secrets: [{id: npm, secret: npm}]
         build.secrets[0].secret: names no key of the Secret; write {name: …, key: …}
     secrets: [{id: npm, secret: {name: npm, key: a}}, {id: npm, secret: {name: npm, key: b}}]
-        build.secrets[1].id: is used by another secret of this build
+        build.secrets[1].id: is used by another one of this build
     labels: {a: true}
         build.labels.a: expected a string, got the bool true
     annotations: {a: "b\u0007"}

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::git_http::GitHttp;
-use crate::support::plugin::{expect_phase, output, tree};
-use crate::support::shop::{Shop, merge, template};
+use crate::support::plugin::{output, tree};
+use crate::support::shop::{Shop, merge};
 
 /// A `context` of the service, with `more` fields set.
 fn context(shop: &Shop, more: Value) -> Value {
@@ -112,16 +112,14 @@ async fn further_contexts_are_images_and_repositories_with_secrets_of_their_own(
 }
 
 #[tokio::test]
-async fn two_logins_at_one_git_server_are_refused() {
-    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
-    let token = shop.world.gitea.token(&shop.owner, &["read:repository"]).await;
-    shop.plugin.put("git-2", "token", &token);
-    let contexts = json!({"ops": {"repo": shop.gitops.url(), "secret": "git-2"}});
-    let node = shop.plugin.node(&template(shop.build(json!({"contexts": contexts})))).await;
-    expect_phase(&node, "Failed");
-    let message = node["message"].as_str().unwrap();
-    assert!(
-        message.contains("need different credentials") && message.contains(shop.world.gitea.host()),
-        "{message}"
-    );
+async fn two_contexts_of_one_git_server_may_have_two_logins() {
+    let shop = Shop::open("FROM scratch\nCOPY --from=theirs main.txt /\n").await;
+    let gitea = shop.world.gitea;
+    let other = gitea.user("other").await;
+    let theirs = gitea.repo(&other, "lib").await;
+    theirs.push_directory(tree(&[("main.txt", "theirs")]).path(), "main", "first").await;
+    let token = gitea.token(&other, &["read:repository"]).await;
+    shop.plugin.put("theirs", "token", &token);
+    let contexts = json!({"theirs": {"repo": theirs.url(), "secret": "theirs"}});
+    assert_eq!(shop.image_of(json!({"contexts": contexts})).await.file("main.txt").await, "theirs");
 }

@@ -97,7 +97,10 @@ async fn every_form_of_an_allowed_context_passes() {
     let (bare, rooted) = ("git@127.0.0.1:shop/ours.git", "git@127.0.0.1:/srv//shop/ours.git");
     let doubled = http.replace("/shop/", "//shop/./x/../");
     for url in [http.as_str(), &doubled, &ssh, bare, rooted] {
-        let session = Session { ssh: Some(sshd.client_key().trim().into()), ..with_token(&git) };
+        let session = Session {
+            ssh: [("default".to_owned(), sshd.client_key().trim().into())].into(),
+            ..with_token(&git)
+        };
         for form in [format!("#{sha}:a/b"), format!("?ref={sha}&submodules=false&subdir=a%2Fb")] {
             let context = format!("{url}{form}");
             let built = run(&client, &of_context(&context, vec![source(url, &sha)]), session.clone()).await;

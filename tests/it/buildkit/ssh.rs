@@ -8,7 +8,7 @@ use crate::support::git::GitServer;
 use crate::support::sshd::Sshd;
 
 fn with_key(key: &str) -> Session {
-    Session { ssh: Some(key.into()), ..Session::default() }
+    Session { ssh: [("default".to_owned(), key.into())].into(), ..Session::default() }
 }
 
 #[tokio::test]

@@ -1,0 +1,228 @@
+//! A pack as it arrives, object by object (git `gitformat-pack.txt`): each is inflated and hashed, and nothing of it is kept but
+//! its beginning.
+
+use bytes::{Buf as _, Bytes};
+use flate2::{Decompress, FlushDecompress, Status};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+
+use super::error::GitError;
+use super::fetch::PackStream;
+
+/// Bytes of an object that are kept: the first line of a commit or a tag is below a hundred.
+const HEAD: usize = 128;
+
+/// Bytes that are inflated at a time.
+const PIECE: usize = 32 << 10;
+
+/// Bytes that are inflated before other tasks of this thread have a turn.
+const TURN: u64 = 1 << 20;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Commit,
+    Tree,
+    Blob,
+    Tag,
+}
+
+/// One entry of a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Object {
+    /// An object with the id that its bytes have.
+    Whole { kind: Kind, id: String, head: Vec<u8> },
+    /// A difference to another object.
+    Delta,
+}
+
+/// What is read at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of the pack.
+    pub(super) read: usize,
+    /// Bytes that these inflate to.
+    pub(super) inflated: u64,
+}
+
+/// The entries of a pack.
+pub(super) struct Pack<'a> {
+    stream: PackStream<'a>,
+    buffer: Bytes,
+    /// Entries that follow.
+    left: u32,
+    limits: Limits,
+    /// Hex digits of an id: 40, or 64 in a SHA-256 repository.
+    digits: usize,
+    since_turn: u64,
+}
+
+impl<'a> Pack<'a> {
+    /// Reads the head of a pack whose ids have so many hex digits.
+    pub(super) async fn open(
+        stream: PackStream<'a>,
+        limits: Limits,
+        digits: usize,
+    ) -> Result<Self, GitError> {
+        let mut pack = Self { stream, buffer: Bytes::new(), left: 0, limits, digits, since_turn: 0 };
+        let mut head = [0; 12];
+        for byte in &mut head {
+            *byte = pack.byte().await?;
+        }
+        if !head.starts_with(b"PACK") {
+            return Err(pack.unusable("it sends no pack"));
+        }
+        pack.left = head[8..].iter().fold(0, |count, byte| (count << 8) | u32::from(*byte));
+        Ok(pack)
+    }
+
+    /// The next entry; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Object>, GitError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let (kind, size) = self.entry().await?;
+        let kind = match kind {
+            1 => Kind::Commit,
+            2 => Kind::Tree,
+            3 => Kind::Blob,
+            4 => Kind::Tag,
+            6 | 7 => {
+                self.base(kind).await?;
+                self.inflate(size, |_| {}).await?;
+                return Ok(Some(Object::Delta));
+            }
+            _ => return Err(self.unusable("its pack has an entry of no known kind")),
+        };
+        let (mut hash, mut head) = (Hash::new(self.digits, kind, size), Vec::new());
+        self.inflate(size, |bytes| {
+            hash.update(bytes);
+            head.extend_from_slice(&bytes[..bytes.len().min(HEAD - head.len())]);
+        })
+        .await?;
+        Ok(Some(Object::Whole { kind, id: hash.hex(), head }))
+    }
+
+    /// Kind and inflated size of an entry: four bits of size, then seven with each byte that follows.
+    async fn entry(&mut self) -> Result<(u8, u64), GitError> {
+        let first = self.byte().await?;
+        let (mut size, mut shift, mut more) = (u64::from(first & 15), 4, first & 128 != 0);
+        while more {
+            let byte = self.byte().await?;
+            if shift > 53 {
+                return Err(self.unusable("its pack has an entry of more bytes than there are"));
+            }
+            size |= u64::from(byte & 127) << shift;
+            (shift, more) = (shift + 7, byte & 128 != 0);
+        }
+        Ok(((first >> 4) & 7, size))
+    }
+
+    /// Passes over the base of a difference: an offset, or an id.
+    async fn base(&mut self, kind: u8) -> Result<(), GitError> {
+        if kind == 6 {
+            while self.byte().await? & 128 != 0 {}
+            return Ok(());
+        }
+        for _ in 0..self.digits / 2 {
+            self.byte().await?;
+        }
+        Ok(())
+    }
+
+    /// Inflates the `size` bytes of an entry, piece by piece.
+    async fn inflate(&mut self, size: u64, mut each: impl FnMut(&[u8])) -> Result<(), GitError> {
+        let (mut inflater, mut piece) = (Decompress::new(true), vec![0; PIECE]);
+        loop {
+            if self.buffer.is_empty() {
+                self.fill().await?;
+            }
+            let (read, made) = (inflater.total_in(), inflater.total_out());
+            let status = inflater.decompress(&self.buffer, &mut piece, FlushDecompress::None);
+            let status = status.map_err(|_| self.unusable("its pack has an entry that does not inflate"))?;
+            self.buffer.advance(usize::try_from(inflater.total_in() - read).unwrap_or_default());
+            let made = inflater.total_out() - made;
+            each(piece.get(..usize::try_from(made).unwrap_or_default()).unwrap_or_default());
+            self.count(made).await?;
+            match (inflater.total_out(), status) {
+                (total, Status::StreamEnd) if total == size => return Ok(()),
+                (total, status) if total > size || status == Status::StreamEnd => {
+                    return Err(self.unusable("its pack has an entry of another size than it says"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn count(&mut self, made: u64) -> Result<(), GitError> {
+        let most = self.limits.inflated.checked_sub(made);
+        self.limits.inflated =
+            most.ok_or_else(|| self.unusable("its pack inflates to more than is read for one commit"))?;
+        self.since_turn += made;
+        if self.since_turn > TURN {
+            self.since_turn = 0;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn byte(&mut self) -> Result<u8, GitError> {
+        if self.buffer.is_empty() {
+            self.fill().await?;
+        }
+        Ok(self.buffer.get_u8())
+    }
+
+    /// Waits for bytes; that none come is an error.
+    async fn fill(&mut self) -> Result<(), GitError> {
+        while self.buffer.is_empty() {
+            self.buffer = match self.stream.next().await? {
+                Some(bytes) => bytes,
+                None => return Err(self.stream.cut()),
+            };
+        }
+        let left = self.limits.read.checked_sub(self.buffer.len());
+        self.limits.read =
+            left.ok_or_else(|| self.unusable("its pack is larger than is read for one commit"))?;
+        Ok(())
+    }
+
+    fn unusable(&self, what: &str) -> GitError {
+        GitError::Unusable { repo: self.stream.repo().to_owned(), what: what.to_owned() }
+    }
+}
+
+/// An object's id: the hash of its kind, its size and its bytes.
+enum Hash {
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+impl Hash {
+    fn new(digits: usize, kind: Kind, size: u64) -> Self {
+        let kind = match kind {
+            Kind::Commit => "commit",
+            Kind::Tree => "tree",
+            Kind::Blob => "blob",
+            Kind::Tag => "tag",
+        };
+        let mut hash = if digits == 64 { Self::Sha256(Sha256::new()) } else { Self::Sha1(Sha1::new()) };
+        hash.update(format!("{kind} {size}\0").as_bytes());
+        hash
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(hash) => hash.update(bytes),
+            Self::Sha256(hash) => hash.update(bytes),
+        }
+    }
+
+    fn hex(self) -> String {
+        match self {
+            Self::Sha1(hash) => hex::encode(hash.finalize()),
+            Self::Sha256(hash) => hex::encode(hash.finalize()),
+        }
+    }
+}
