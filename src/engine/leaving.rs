@@ -16,19 +16,19 @@ pub(super) const LONGEST: usize = 32 << 10;
 #[derive(Debug, PartialEq, Eq)]
 enum Made {
     /// What builds print and files hold, for people.
-    OfText,
+    Text,
     /// A server's word for a machine.
-    OfForeign,
+    Foreign,
     /// Fields of the step, digests, commits, numbers; and lists of sentences, each cleaned where the list is made.
-    OfOurs,
+    Ours,
 }
 
 /// What the output `name` is made of.
 fn made(name: &str) -> Made {
     match name {
-        "diff" | "log-tail" => Made::OfText,
-        "url" => Made::OfForeign,
-        _ => Made::OfOurs,
+        "diff" | "log-tail" => Made::Text,
+        "url" => Made::Foreign,
+        _ => Made::Ours,
     }
 }
 
@@ -56,14 +56,14 @@ pub(super) fn checked(
 
 fn output(name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
     match made(name) {
-        Made::OfText => Ok(shown(&value, redactor)),
-        Made::OfForeign if redactor.line(&value) != value || value.len() > LONGEST => {
+        Made::Text => Ok(shown(&value, redactor)),
+        Made::Foreign if redactor.line(&value) != value || value.len() > LONGEST => {
             Err(StepError::user(format!(
                 "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
              or is no plain text: it is not passed on; look at the server's settings"
             )))
         }
-        Made::OfForeign | Made::OfOurs => Ok(value),
+        Made::Foreign | Made::Ours => Ok(value),
     }
 }
 
@@ -99,9 +99,9 @@ mod tests {
         for name in build::OUTPUTS.iter().chain(update_manifest::OUTPUTS) {
             let passed = output(name, value(name), &redactor);
             match made(name) {
-                Made::OfOurs => assert_eq!(passed.unwrap(), value(name), "{name}"),
-                Made::OfText => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
-                Made::OfForeign => assert!(passed.is_err(), "{name}"),
+                Made::Ours => assert_eq!(passed.unwrap(), value(name), "{name}"),
+                Made::Text => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
+                Made::Foreign => assert!(passed.is_err(), "{name}"),
             }
         }
         assert_eq!(

@@ -84,7 +84,7 @@ fn line(line: &str) -> Option<(String, Rule)> {
 fn is_padded(line: &str) -> bool {
     let digits = line.trim_end_matches('=');
     let has = |kind: fn(&u8) -> bool| digits.bytes().any(|b| kind(&b));
-    line.len() % 4 == 0
+    line.len().is_multiple_of(4)
         && digits.len() < line.len()
         && digits.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
         && has(u8::is_ascii_lowercase)

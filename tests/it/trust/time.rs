@@ -223,7 +223,7 @@ async fn the_lease_is_renewed_while_the_runtime_is_held() {
         retry: Duration::from_millis(200),
     });
     // Nothing of this runtime runs until the sixth renewal.
-    while told.recv_timeout(Duration::from_secs(60)).expect("the lease is renewed") < 6 {}
+    while told.recv_timeout(Duration::from_secs(60)).unwrap() < 6 {}
     assert_eq!(*campaign.leadership().borrow(), argo_buildkit::kube::Leadership::Leader);
     campaign.release().await;
 }
