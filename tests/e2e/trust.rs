@@ -188,3 +188,19 @@ async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() 
     assert!(said.contains("process-mode") && !said.contains("no-sandbox"), "{said}");
     kubectl(&["delete", "namespace", "buildkit-b", "--wait=false"]);
 }
+
+/// A manifest and an upload without a login, from where buildkitd's own exports come.
+const PUT: &str = "FROM BASE\nRUN set -- \"PUT /v2/cache/NAME/manifests/latest\" \"POST /v2/cache/NAME/blobs/uploads/\"; \
+    for request; do printf '%s HTTP/1.1\\r\\nHost: HOST\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n' \"$request\" \
+    | nc cache-registry.buildkit-cache.svc 5000 | head -n 1 | grep ' 401 ' || exit 1; done\n";
+
+/// With sidecars the registry of `deploy/base` is for one namespace, and asks for no login.
+#[tokio::test]
+async fn a_step_writes_nothing_to_the_cache_registry() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    let rival = Rival::shared().await;
+    let put = PUT.replace("NAME", "victim").replace("HOST", "cache-registry.buildkit-cache.svc:5000");
+    rival.builds(&put, "").succeeds();
+}
