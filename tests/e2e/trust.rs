@@ -189,6 +189,21 @@ async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() 
     kubectl(&["delete", "namespace", "buildkit-b", "--wait=false"]);
 }
 
+/// Every id under which BuildKit's Git source would ask for the login of this context.
+const LOGINS: &str = "FROM BASE\nRUN MOUNTS cat /logins/* 2>/dev/null > /found; [ ! -s /found ]\n";
+
+#[tokio::test]
+async fn a_dockerfile_finds_no_login_of_its_own_context() {
+    let rival = Rival::shared().await;
+    let ids = ["GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"];
+    let ids =
+        ids.iter().flat_map(|id| [(*id).to_owned(), format!("{id}.{NODE}:3000"), format!("{id}.{NODE}")]);
+    let mounts: Vec<_> = ids
+        .map(|id| format!("--mount=type=secret,id={id},target=/logins/{}", id.replace(['.', ':'], "-")))
+        .collect();
+    rival.builds(&LOGINS.replace("MOUNTS", &mounts.join(" ")), "").succeeds();
+}
+
 /// A manifest and an upload without a login, from where buildkitd's own exports come.
 const PUT: &str = "FROM BASE\nRUN set -- \"PUT /v2/cache/NAME/manifests/latest\" \"POST /v2/cache/NAME/blobs/uploads/\"; \
     for request; do printf '%s HTTP/1.1\\r\\nHost: HOST\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n' \"$request\" \
