@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
+use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions, PushGate};
 use argo_buildkit::kube::Secrets;
@@ -32,6 +32,7 @@ async fn engine(policy: Option<&str>) -> Engine {
         buildkit: Buildkit::new(shared_buildkitd().address().parse().unwrap(), None),
         git: Git::new(GitOptions::default()).unwrap(),
         secrets: Secrets::Cluster(cluster.clone()),
+        secret_rules: SecretRules::default(),
         registry: Registry::new(LazyClient::new(None)),
         forge: Forge::new(ForgeOptions::default()).unwrap(),
         argocd: ArgoCd::new(cluster.clone()),
