@@ -154,3 +154,28 @@ async fn namespaces_share_a_commit_only_with_one_login() {
     let apart = written([&one, &two], &owner, "apart").await;
     assert!(apart.iter().all(|names| names.iter().filter(|named| **named).count() == 1), "{apart:?}");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_bound_elsewhere_is_refused_to_the_agent_too() {
+    let (tenant, git, engine) = (Tenant::new().await, GitServer::start("", ""), engine(None).await);
+    git.create("api", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let host = git.url("").split('/').nth(2).unwrap().to_owned();
+    let context = json!({"repo": git.url("api"), "secret": "git"});
+    let build = json!({"build": {"context": context, "push": false}});
+    tenant.allow_secret("git").await;
+    for (hosts, refused) in [("git.example.com", true), (host.as_str(), false)] {
+        let annotations = json!({"argo-buildkit.io/hosts": hosts, "argo-buildkit.io/use": "git"});
+        let metadata = json!({"name": "git", "namespace": tenant.namespace, "annotations": annotations});
+        let values = json!({"token": "hunter2"});
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values});
+        tenant.kube.apply(secret).await;
+        in_force(async || engine.secrets.get(&tenant.namespace, "git").await.ok()).await;
+        match run(&engine, &tenant.namespace, build.clone()).await {
+            Ok(_) => assert!(!refused),
+            Err(error) => {
+                assert!(refused && error.message.contains("is bound to git at git.example.com"), "{error:?}");
+            }
+        }
+    }
+}
