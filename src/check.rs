@@ -11,6 +11,7 @@ mod mode;
 mod plugin;
 mod repositories;
 mod rights;
+mod secrets;
 mod security;
 mod session;
 mod shared;
@@ -157,6 +158,7 @@ impl Doctor {
         if mode.is_shared() {
             tell(vec![self.templates(mode).await]);
         }
+        tell(self.bindings().await);
         told
     }
 

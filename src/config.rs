@@ -14,7 +14,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::argocd::ArgoCd;
 use crate::buildkit::{Address, Buildkit, Certificates, Tls};
 use crate::duration::parse_timeout;
-use crate::engine::{self, Engine, Tenancy};
+use crate::engine::{self, Engine, SecretRules, Tenancy};
 use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
 use crate::jobs::Limits;
@@ -68,6 +68,9 @@ pub struct Neighbours {
     /// Read Secrets from DIR/SECRET/KEY instead of the Kubernetes API.
     #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR")]
     pub secrets_dir: Option<PathBuf>,
+    /// Refuse Secrets whose annotations do not say for which use and hosts they are.
+    #[arg(long, env = "ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS")]
+    pub require_bound_secrets: bool,
 }
 
 /// Settings of `serve`.
@@ -171,11 +174,13 @@ impl Neighbours {
         let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
         let kept_logs = Budget::new(KEPT_LOGS);
+        let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
         Ok(Engine {
             buildkit,
             git,
             cluster,
             secrets,
+            secret_rules,
             registry,
             forge,
             argocd,

@@ -1,11 +1,13 @@
 //! What each step kind does: orchestration only. The work is in the clients below.
 
 mod aside;
+pub(crate) mod binding;
 mod build;
 mod certificates;
 mod context;
 mod credentials;
 mod leaving;
+mod secret_rules;
 mod steps;
 mod supersede;
 mod tenancy;
@@ -30,9 +32,10 @@ use crate::progress::Progress;
 use crate::step::{Kind, Step};
 use crate::telemetry;
 use context::Cx;
-pub(crate) use credentials::{git_login, registry_logins};
+pub(crate) use credentials::{git_login, registry_logins, wanted_of};
 
 pub use certificates::certificates_in;
+pub use secret_rules::SecretRules;
 pub use tenancy::Tenancy;
 
 /// The workflow that a step belongs to.
@@ -80,6 +83,8 @@ pub struct Engine {
     pub cluster: Cluster,
     /// The Secrets that steps name.
     pub secrets: Secrets,
+    /// Which of them may be used for what.
+    pub secret_rules: SecretRules,
     /// Registries.
     pub registry: Registry,
     /// The APIs of Git forges.

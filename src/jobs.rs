@@ -6,12 +6,14 @@
 
 mod entries;
 mod job;
+mod journal;
 mod key;
 mod queue;
 mod stop;
 mod table;
 
 pub use job::{Ending, JobContext, JobSpec, JobState, Phase, Place, View};
+pub use journal::Journal;
 pub use key::JobKey;
 pub use table::{Draining, JobTable, Limits};
 

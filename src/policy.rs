@@ -13,6 +13,7 @@ mod refused;
 
 use std::path::Path;
 
+pub(crate) use canonical::{Odd, host_port};
 pub use file::BadPolicy;
 pub use refused::{Refused, Unlisted};
 

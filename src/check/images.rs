@@ -2,6 +2,7 @@
 
 use super::target::{Image, SecretName};
 use super::{Doctor, Finding};
+use crate::engine::binding::{Use, Wanted};
 use crate::engine::registry_logins;
 use crate::kube::Secret;
 use crate::oci::{Auth, OciError};
@@ -30,6 +31,8 @@ impl Doctor {
     async fn auth(&self, name: Option<&SecretName>) -> Result<Auth, StepError> {
         let Some(name) = name else { return Ok(Auth::default()) };
         let secret = self.secret(name).await?;
+        let wanted = Wanted { purpose: Use::Registry, place: None };
+        self.engine.secret_rules.answer(&self.site.namespace, &secret, &wanted)?;
         registry_logins(&secret, name.key.as_deref().unwrap_or(DOCKER_CONFIG), &self.redactor)
     }
 }

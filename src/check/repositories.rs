@@ -2,7 +2,7 @@
 
 use super::target::Repository;
 use super::{Doctor, Finding};
-use crate::engine::git_login;
+use crate::engine::{git_login, wanted_of};
 use crate::forge::{self, Branch, ForgeError};
 use crate::git::{Credentials, GitError, Resolved, Writable};
 use crate::outcome::{StepError, chain};
@@ -40,6 +40,7 @@ impl Doctor {
     async fn login(&self, target: &Repository) -> Result<Credentials, StepError> {
         let Some(name) = &target.secret else { return Ok(Credentials::Anonymous) };
         let secret = self.secret(name).await?;
+        self.engine.secret_rules.answer(&self.site.namespace, &secret, &wanted_of(&target.repo)?)?;
         Ok(git_login(&secret, name.key.as_deref(), target.repo.is_ssh(), &self.redactor)?)
     }
 

@@ -14,7 +14,7 @@ const SUBJECT: &str = "HTTP templates and other plugins";
 const NAMED: usize = 5;
 
 /// The kinds that hold templates: whether they have namespaces, and where the templates are.
-const KINDS: [(&str, bool, &str); 3] = [
+pub(super) const KINDS: [(&str, bool, &str); 3] = [
     ("WorkflowTemplate", true, "/spec"),
     ("CronWorkflow", true, "/spec/workflowSpec"),
     ("ClusterWorkflowTemplate", false, "/spec"),

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::agent::{Agent, Means};
 use crate::config::{self, Neighbours};
-use crate::jobs::JobTable;
+use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::rpc::{self, Ops};
@@ -34,7 +34,7 @@ impl Command {
         let signalled = shutdown::signalled().context("setting signal handlers")?;
         let (metrics, counted) = Metrics::with_agent();
         let metrics = Arc::new(metrics);
-        let jobs = JobTable::counted(self.agent.limits(), metrics.clone());
+        let jobs = JobTable::journaled(self.agent.limits(), metrics.clone(), Journal::open());
         let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
         let mint = self.agent.mint()?;
         let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, mint)?);

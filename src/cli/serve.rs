@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Neighbours, Serve};
-use crate::jobs::JobTable;
+use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::rpc::{self, BearerToken, Door, Ops, Watches};
@@ -28,7 +28,7 @@ impl Command {
         let signalled = shutdown::signalled().context("setting signal handlers")?;
         let token = self.token()?;
         let metrics = Arc::new(Metrics::new());
-        let jobs = JobTable::counted(self.serve.limits(), metrics.clone());
+        let jobs = JobTable::journaled(self.serve.limits(), metrics.clone(), Journal::open());
         let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
         let door = Door {
             jobs: jobs.clone(),

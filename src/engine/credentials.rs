@@ -7,7 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use super::Engine;
+use super::binding::{Place, Use, Wanted};
 use super::context::Cx;
+use super::secret_rules::NotForThis;
+use crate::forge;
 use crate::git::{Credentials, RepoUrl};
 use crate::kube::{Secret, SecretError, Secrets};
 use crate::oci::Auth;
@@ -37,7 +40,20 @@ impl From<SecretError> for StepError {
     }
 }
 
+impl From<NotForThis> for StepError {
+    fn from(refused: NotForThis) -> Self {
+        Self::user(refused)
+    }
+}
+
 impl Engine {
+    /// The Secret `name`, if it may be used as `wanted`.
+    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Secret, StepError> {
+        let secret = self.secret(cx, name).await?;
+        self.secret_rules.admit(&cx.workflow.namespace, &secret, wanted)?;
+        Ok(secret)
+    }
+
     /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
     /// for an hour is not to fail for that.
     async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
@@ -63,13 +79,31 @@ impl Engine {
         answer.unwrap_or_else(|_| Err(SecretError::Unavailable { name: name.to_owned(), reason }))
     }
 
-    /// The value that `reference` names.
+    /// The value that `reference` names, for a build to read.
     pub(super) async fn secret_value(
         &self,
         cx: &Cx,
         reference: &SecretKey,
     ) -> Result<SecretString, StepError> {
-        let secret = self.secret(cx, &reference.name).await?;
+        self.value_for(cx, reference, Use::Build).await
+    }
+
+    /// The key that `reference` names, for commits to be signed with.
+    pub(super) async fn signing_value(
+        &self,
+        cx: &Cx,
+        reference: &SecretKey,
+    ) -> Result<SecretString, StepError> {
+        self.value_for(cx, reference, Use::Signing).await
+    }
+
+    async fn value_for(
+        &self,
+        cx: &Cx,
+        reference: &SecretKey,
+        purpose: Use,
+    ) -> Result<SecretString, StepError> {
+        let secret = self.secret_for(cx, &reference.name, &Wanted { purpose, place: None }).await?;
         Ok(remembered(secret.key(&reference.key)?, &cx.redactor))
     }
 
@@ -82,13 +116,21 @@ impl Engine {
         reference: Option<&SecretRef>,
     ) -> Result<Credentials, StepError> {
         let Some(reference) = reference else { return Ok(Credentials::Anonymous) };
-        let secret = self.secret(cx, &reference.name).await?;
+        let secret = self.secret_for(cx, &reference.name, &wanted_of(repo)?).await?;
         Ok(git_login(&secret, reference.key.as_deref(), repo.is_ssh(), &cx.redactor)?)
     }
 
-    /// The token with which a forge's API is called.
-    pub(super) async fn api_token(&self, cx: &Cx, reference: &SecretRef) -> Result<SecretString, StepError> {
-        let secret = self.secret(cx, &reference.name).await?;
+    /// The token with which the API of `repository`'s forge is called.
+    pub(super) async fn api_token(
+        &self,
+        cx: &Cx,
+        repository: &forge::Repository,
+        reference: &SecretRef,
+    ) -> Result<SecretString, StepError> {
+        let place =
+            Place::api(repository).map_err(|odd| StepError::user(format!("the forge's API: {odd}")))?;
+        let wanted = Wanted { purpose: Use::Git, place: Some(place) };
+        let secret = self.secret_for(cx, &reference.name, &wanted).await?;
         let key = reference.key.as_deref().map_or_else(|| secret.first_of(&[TOKEN, PASSWORD]), Ok)?;
         match login(&secret, key, &cx.redactor)? {
             Credentials::Basic { token, .. } => Ok(token),
@@ -103,9 +145,16 @@ impl Engine {
         reference: Option<&SecretKey>,
     ) -> Result<Auth, StepError> {
         let Some(reference) = reference else { return Ok(Auth::default()) };
-        let secret = self.secret(cx, &reference.name).await?;
+        let wanted = Wanted { purpose: Use::Registry, place: None };
+        let secret = self.secret_for(cx, &reference.name, &wanted).await?;
         registry_logins(&secret, &reference.key, &cx.redactor)
     }
+}
+
+/// What it is to log in to the server of `repo`.
+pub(crate) fn wanted_of(repo: &RepoUrl) -> Result<Wanted, StepError> {
+    let odd = |odd| StepError::user(format!("the address {repo} has no login sent to it: {odd}"));
+    Ok(Wanted { purpose: Use::Git, place: Some(Place::of(repo).map_err(odd)?) })
 }
 
 /// How `secret` logs in at a Git server: by its token, its user name and password, or its ssh key.

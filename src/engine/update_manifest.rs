@@ -64,6 +64,10 @@ async fn request(
         Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
         Mode::Push => None,
     };
+    // A token that may not go to the forge is refused before anything is pushed.
+    if head.is_some() && update.commit && !update.via_api {
+        api::forge(engine, update, cx).await?;
+    }
     let publish = if update.via_api { Some(api::publish(engine, update, cx).await?) } else { None };
     Ok(WriteBack {
         repo: update.repo.clone(),
@@ -93,7 +97,7 @@ async fn signing_key(
     cx: &Cx,
 ) -> Result<Option<SigningKey>, StepError> {
     let Some(reference) = &update.signing_key else { return Ok(None) };
-    let key = engine.secret_value(cx, reference).await?;
+    let key = engine.signing_value(cx, reference).await?;
     let named = |bad| StepError::user(format!("secret `{}`, key `{}`: {bad}", reference.name, reference.key));
     SigningKey::from_openssh(&key).map(Some).map_err(named)
 }

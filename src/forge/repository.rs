@@ -108,8 +108,8 @@ impl Repository {
         Some(Self { owner: owner.to_owned(), name: name.to_owned(), ..self.clone() })
     }
 
-    /// Scheme, host and port of the API, for messages.
-    pub(super) fn server(&self) -> String {
+    /// Scheme, host and port of the API: where a token is sent.
+    pub fn server(&self) -> String {
         self.api.origin().ascii_serialization()
     }
 

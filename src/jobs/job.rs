@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Journal;
+use super::key::JobKey;
 use super::queue::{Group, Ticket};
 use super::stop::{Stop, panicked};
 use crate::git::PushGate;
@@ -44,6 +46,14 @@ impl JobSpec {
     #[must_use]
     pub fn of_group(self, group: &str) -> Self {
         Self { group: Group::from(group), ..self }
+    }
+
+    /// The same in `journal` while it works, as the job `key`.
+    pub(super) fn kept(self, journal: Option<Journal>, key: &JobKey) -> Self {
+        let Some(journal) = journal else { return self };
+        let (work, key) = (self.work, key.clone());
+        let kept = move |context| async move { journal.keep(&key, work(context)).await }.boxed();
+        Self { work: Box::new(kept), ..self }
     }
 }
 

@@ -37,6 +37,12 @@ impl JobKey {
             .finalize();
         Self(hex::encode(&digest[..16]))
     }
+
+    /// The key that is written so.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let fits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        fits.then(|| Self(text.to_owned()))
+    }
 }
 
 impl fmt::Display for JobKey {

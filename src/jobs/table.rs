@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::entries::Entries;
 use super::job::{Ending, Job, JobSpec, JobState, View, locked};
+use super::journal::Journal;
 use super::key::JobKey;
 use super::queue::Queue;
 use super::stop::Stop;
@@ -42,6 +43,7 @@ pub struct JobTable(Arc<Inner>);
 struct Inner {
     limits: Limits,
     metrics: Arc<Metrics>,
+    journal: Option<Journal>,
     entries: Mutex<Entries>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -55,10 +57,16 @@ impl JobTable {
 
     /// An empty table that tells `metrics` how long its jobs waited.
     pub fn counted(limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self::journaled(limits, metrics, None)
+    }
+
+    /// The same whose jobs are in `journal` while they work.
+    pub fn journaled(limits: Limits, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let (lease, queue) = (limits.lease, Queue::new(limits.running, limits.per_group));
         let table = Self(Arc::new(Inner {
             limits,
             metrics,
+            journal,
             entries: Mutex::new(Entries::new(queue)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -157,6 +165,7 @@ impl JobTable {
             return Err(Draining);
         }
         let before = entries.leaving.get(key).cloned();
+        let spec = spec.kept(self.0.journal.clone(), key);
         let job = Arc::new(Job::new(entries.queue.ticket(spec.group.clone())));
         entries.jobs.insert(key.clone(), job.clone());
         entries.queue.join(&job.ticket, job.clone());

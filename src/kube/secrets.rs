@@ -12,11 +12,17 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
 
-/// One Secret: its type (absent when it comes from a directory) and its values.
+/// What an annotation of a Secret in a directory is in: `DIR/SECRET/@NAME`, which no key can be called, with the last part of
+/// the annotation's name.
+const ANNOTATION: char = '@';
+const OURS: &str = "argo-buildkit.io/";
+
+/// One Secret: its type (absent when it comes from a directory), its annotations and its values.
 #[derive(Debug)]
 pub struct Secret {
     name: String,
     kind: Option<String>,
+    annotations: BTreeMap<String, String>,
     data: BTreeMap<String, SecretSlice<u8>>,
 }
 
@@ -24,6 +30,30 @@ impl Secret {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its type; none where it comes from a directory.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Its annotation `name`.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(name).map(String::as_str)
+    }
+
+    /// Its annotations, by name.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.annotations.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// One without values.
+    #[cfg(test)]
+    pub(crate) fn example(kind: Option<&str>, annotations: &[(&str, &str)]) -> Self {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let annotations = annotations.iter().map(owned).collect();
+        let (name, kind) = ("example".to_owned(), kind.map(str::to_owned));
+        Self { name, kind, annotations, data: BTreeMap::new() }
     }
 
     /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
@@ -201,7 +231,8 @@ async fn from_cluster(
         .await
         .map_err(|error| api_error(error, rights, namespace, name))?;
     let data = found.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect();
-    Ok(Secret { name: name.to_owned(), kind: found.type_, data })
+    let annotations = found.metadata.annotations.unwrap_or_default();
+    Ok(Secret { name: name.to_owned(), kind: found.type_, annotations, data })
 }
 
 fn api_error(error: kube::Error, rights: Rights, namespace: &str, name: &str) -> SecretError {
@@ -228,13 +259,19 @@ async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> 
         },
         _ => unavailable(e),
     })?;
-    let mut data = BTreeMap::new();
+    let (mut data, mut annotations) = (BTreeMap::new(), BTreeMap::new());
     while let Some(entry) = entries.next_entry().await.map_err(unavailable)? {
         // kubelet's own `..data` links are directories beside the keys.
         if tokio::fs::metadata(entry.path()).await.is_ok_and(|m| m.is_file()) {
             let value = tokio::fs::read(entry.path()).await.map_err(unavailable)?;
-            data.insert(entry.file_name().to_string_lossy().into_owned(), value.into());
+            let file = entry.file_name().to_string_lossy().into_owned();
+            match file.strip_prefix(ANNOTATION) {
+                Some(word) => drop(
+                    annotations.insert(format!("{OURS}{word}"), String::from_utf8_lossy(&value).into_owned()),
+                ),
+                None => drop(data.insert(file, value.into())),
+            }
         }
     }
-    Ok(Secret { name: name.to_owned(), kind: None, data })
+    Ok(Secret { name: name.to_owned(), kind: None, annotations, data })
 }

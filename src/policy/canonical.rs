@@ -4,7 +4,7 @@
 
 /// Why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Odd {
+pub(crate) enum Odd {
     /// Neither a URL nor `user@host:path`.
     #[error("it is not of the form https://host/path, ssh://user@host/path or user@host:path")]
     Form,
@@ -133,7 +133,7 @@ fn origin(scheme: &str, authority: &str) -> Result<String, Odd> {
 }
 
 /// `host` or `host:port` in lower case, without the port `default`.
-fn host_port(text: &str, default: Option<u16>) -> Result<String, Odd> {
+pub(crate) fn host_port(text: &str, default: Option<u16>) -> Result<String, Odd> {
     let end = if text.starts_with('[') { text.find(']').map(|at| at + 1) } else { text.find(':') };
     let (host, port) = text.split_at(end.unwrap_or(text.len()));
     let port = match port.strip_prefix(':') {

@@ -22,7 +22,8 @@ pub(super) async fn forge(
     let Some(secret) = api.secret.as_ref().or(update.secret.as_ref()) else {
         return Err(StepError::user("update-manifest.forge: names no secret with a token"));
     };
-    Ok((repository, engine.api_token(cx, secret).await?))
+    let token = engine.api_token(cx, &repository, secret).await?;
+    Ok((repository, token))
 }
 
 /// What writes a commit through the API.

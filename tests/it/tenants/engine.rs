@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
+use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions, PushGate};
 use argo_buildkit::kube::Secrets;
@@ -32,6 +32,7 @@ async fn engine(policy: Option<&str>) -> Engine {
         buildkit: Buildkit::new(shared_buildkitd().address().parse().unwrap(), None),
         git: Git::new(GitOptions::default()).unwrap(),
         secrets: Secrets::Cluster(cluster.clone()),
+        secret_rules: SecretRules::default(),
         registry: Registry::new(LazyClient::new(None)),
         forge: Forge::new(ForgeOptions::default()).unwrap(),
         argocd: ArgoCd::new(cluster.clone()),
@@ -152,4 +153,29 @@ async fn namespaces_share_a_commit_only_with_one_login() {
     assert!(shared.contains(&[true, true]) && shared.len() < 12, "{shared:?}");
     let apart = written([&one, &two], &owner, "apart").await;
     assert!(apart.iter().all(|names| names.iter().filter(|named| **named).count() == 1), "{apart:?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_bound_elsewhere_is_refused_to_the_agent_too() {
+    let (tenant, git, engine) = (Tenant::new().await, GitServer::start("", ""), engine(None).await);
+    git.create("api", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let host = git.url("").split('/').nth(2).unwrap().to_owned();
+    let context = json!({"repo": git.url("api"), "secret": "git"});
+    let build = json!({"build": {"context": context, "push": false}});
+    tenant.allow_secret("git").await;
+    for (hosts, refused) in [("git.example.com", true), (host.as_str(), false)] {
+        let annotations = json!({"argo-buildkit.io/hosts": hosts, "argo-buildkit.io/use": "git"});
+        let metadata = json!({"name": "git", "namespace": tenant.namespace, "annotations": annotations});
+        let values = json!({"token": "hunter2"});
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values});
+        tenant.kube.apply(secret).await;
+        in_force(async || engine.secrets.get(&tenant.namespace, "git").await.ok()).await;
+        match run(&engine, &tenant.namespace, build.clone()).await {
+            Ok(_) => assert!(!refused),
+            Err(error) => {
+                assert!(refused && error.message.contains("is bound to git at git.example.com"), "{error:?}");
+            }
+        }
+    }
 }

@@ -1,0 +1,165 @@
+//! The Secrets that templates and targets name: whether their owners say what they are for, and whether one reads sources and
+//! writes the GitOps repository as well.
+
+mod named;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::templates::KINDS;
+use super::{Doctor, Finding};
+use crate::engine::SecretRules;
+use crate::engine::binding::{Answer, HOSTS, USE, Use, Wanted};
+use crate::kube::Secret;
+use named::{Job, Named};
+
+impl Doctor {
+    /// What is to be said of each Secret. Without Secrets there is nothing to say, and templates that this login may not
+    /// list name none.
+    pub(super) async fn bindings(&self) -> Vec<Finding> {
+        let mut named = named::of_targets(&self.targets);
+        for (kind, is_namespaced, path) in KINDS {
+            let namespace = is_namespaced.then_some(self.site.namespace.as_str());
+            if let Ok(objects) = self.engine.cluster.list_argo(kind, namespace).await {
+                named.extend(
+                    objects.iter().filter_map(|object| object.pointer(path)).flat_map(named::of_spec),
+                );
+            }
+        }
+        let mut by_name: BTreeMap<String, BTreeSet<(Job, Option<String>)>> = BTreeMap::new();
+        for Named { secret, job, repo } in named {
+            by_name.entry(secret).or_default().insert((job, repo));
+        }
+        let mut found = Vec::new();
+        for (name, jobs) in &by_name {
+            let subject = format!("Secret {}/{name}", self.site.namespace);
+            found.extend(two_uses(&subject, jobs));
+            match self.engine.secrets.get(&self.site.namespace, name).await {
+                Ok(secret) => {
+                    found.extend(judge(
+                        subject,
+                        &self.site.namespace,
+                        &secret,
+                        jobs,
+                        &self.engine.secret_rules,
+                    ));
+                }
+                // One that is missing is told of where it is used; rights have lines of their own.
+                Err(error) => found.push(Finding::skip(subject, error.to_string())),
+            }
+        }
+        found
+    }
+}
+
+/// A token that reads sources is in every build; one that writes the GitOps repository decides what runs.
+fn two_uses(subject: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> Option<Finding> {
+    let does = |wanted| jobs.iter().any(|(job, _)| *job == wanted);
+    (does(Job::Reads) && does(Job::Writes)).then(|| {
+        Finding::warn(
+            subject,
+            "one token for two uses: it reads sources and writes a GitOps repository, so whoever gets hold of it through a build \
+             decides what is deployed; make two, one that may only read sources and one that may only write there",
+        )
+    })
+}
+
+fn judge(
+    subject: String,
+    namespace: &str,
+    secret: &Secret,
+    jobs: &BTreeSet<(Job, Option<String>)>,
+    rules: &SecretRules,
+) -> Option<Finding> {
+    let mut unbound = false;
+    for (job, repo) in jobs {
+        match rules.answer(namespace, secret, &wanted(*job, repo.as_deref())) {
+            Ok(Answer::Unbound) => unbound = true,
+            Ok(_) => {}
+            Err(refused) => return Some(Finding::fail(subject, refused.to_string())),
+        }
+    }
+    match unbound {
+        true => Some(Finding::warn(
+            subject,
+            format!(
+                "is bound to no host and use, so whoever may submit a workflow can send it anywhere; bind it: {}",
+                command(namespace, secret.name(), jobs)
+            ),
+        )),
+        false => Some(Finding::ok(subject, "is bound to what its owner wrote down")),
+    }
+}
+
+fn wanted(job: Job, repo: Option<&str>) -> Wanted {
+    let repo = repo.and_then(|repo| repo.parse().ok());
+    let place = repo.and_then(|repo| crate::engine::wanted_of(&repo).ok()).and_then(|wanted| wanted.place);
+    Wanted { purpose: job.purpose(), place }
+}
+
+/// What binds it to all that is done with it. Where a host is not known, the reader knows it.
+fn command(namespace: &str, name: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> String {
+    let uses: BTreeSet<Use> = jobs.iter().map(|(job, _)| job.purpose()).collect();
+    let hosted = jobs.iter().filter(|(job, _)| job.purpose().has_host());
+    let host = |repo: &Option<String>| {
+        let place = wanted(Job::Reads, repo.as_deref()).place;
+        place.map_or_else(|| "HOST".to_owned(), |place| place.as_host())
+    };
+    let mut hosts: BTreeSet<String> = hosted.map(|(_, repo)| host(repo)).collect();
+    if hosts.len() > 1 {
+        hosts.remove("HOST");
+    }
+    let join = |items: Vec<String>| items.join(",");
+    let hosts = match hosts.is_empty() {
+        true => String::new(),
+        false => format!(" {HOSTS}={}", join(hosts.into_iter().collect())),
+    };
+    let uses = join(uses.iter().map(|purpose| purpose.word().to_owned()).collect());
+    format!("kubectl -n {namespace} annotate secret {name}{hosts} {USE}={uses}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn said(kind: Option<&str>, annotations: &[(&str, &str)], require: bool) -> Vec<String> {
+        let spec = json!({
+            "arguments": {"parameters": [{"name": "gitops", "value": "https://git.example.com/ops/gitops.git"}]},
+            "templates": [{
+                "inputs": {"parameters": [{"name": "login", "default": "example"}]},
+                "plugin": {"buildkit": {"steps": [
+                    {"build": {
+                        "context": {"repo": "{{inputs.parameters.repo}}", "secret": "{{inputs.parameters.login}}"},
+                        "secrets": [{"id": "k", "secret": {"name": "example", "key": "k"}}],
+                    }},
+                    {"update-manifest": {"repo": "{{workflow.parameters.gitops}}", "secret": {"name": "example"}}},
+                ]}},
+            }],
+        });
+        let jobs: BTreeSet<_> =
+            named::of_spec(&spec).into_iter().map(|named| (named.job, named.repo)).collect();
+        let rules = SecretRules::new(None, require);
+        let found = judge(
+            "Secret builds/example".to_owned(),
+            "builds",
+            &Secret::example(kind, annotations),
+            &jobs,
+            &rules,
+        );
+        let both = two_uses("Secret builds/example", &jobs).into_iter().chain(found);
+        both.map(|finding| finding.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_not_bound_is_told_with_the_command_that_binds_it() {
+        let told = said(Some("Opaque"), &[], false);
+        assert!(told[0].starts_with("warn Secret builds/example: one token for two uses: "), "{told:?}");
+        insta::assert_snapshot!(told[1], @"warn Secret builds/example: is bound to no host and use, so whoever may submit a workflow can send it anywhere; bind it: kubectl -n builds annotate secret example argo-buildkit.io/hosts=git.example.com argo-buildkit.io/use=git,build");
+        assert!(said(Some("Opaque"), &[], true)[1].starts_with("FAIL"));
+        assert!(said(Some("kubernetes.io/tls"), &[], false)[1].starts_with("FAIL"));
+        let bound = [(HOSTS, "git.example.com"), (USE, "git, build")];
+        assert!(said(Some("Opaque"), &bound, false)[1].starts_with("ok "));
+        let elsewhere = said(Some("Opaque"), &[(HOSTS, "other.example.com"), (USE, "git, build")], false);
+        assert!(elsewhere[1].starts_with("FAIL") && elsewhere[1].contains("bound to git"), "{elsewhere:?}");
+    }
+}

@@ -1,0 +1,204 @@
+//! What a Secret may be used for, and where it may be sent: its owner writes that beside it, as annotations.
+//!
+//! Whoever submits a workflow names both a Secret and a server; without a binding, any Secret that the plugin's Role
+//! lists could be sent to any server, or printed by a `RUN`.
+
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use pattern::Pattern;
+pub(crate) use pattern::Place;
+
+use crate::kube::Secret;
+use crate::policy::Odd;
+
+/// Our annotations, with lists of hosts and of uses.
+pub(crate) const HOSTS: &str = "argo-buildkit.io/hosts";
+pub(crate) const USE: &str = "argo-buildkit.io/use";
+/// Tekton's, before a number (tektoncd/pipeline `pkg/credentials`): each has one URL.
+const TEKTON: [(&str, Use); 2] = [("tekton.dev/git-", Use::Git), ("tekton.dev/docker-", Use::Registry)];
+
+/// Docker configs: their `auths` name the hosts (Kubernetes: "Types of Secret").
+const DOCKER_CONFIGS: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
+
+/// What a step does with a Secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Use {
+    /// It logs in to a Git server, or to its forge's API.
+    Git,
+    /// It logs in to registries.
+    Registry,
+    /// A build's `RUN` may read it, or use it as an ssh key.
+    Build,
+    /// It signs commits.
+    Signing,
+    /// It tells somebody.
+    Chat,
+}
+
+impl Use {
+    const ALL: [Self; 5] = [Self::Git, Self::Registry, Self::Build, Self::Signing, Self::Chat];
+
+    /// The word in the annotation.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Registry => "registry",
+            Self::Build => "build",
+            Self::Signing => "signing",
+            Self::Chat => "chat",
+        }
+    }
+
+    /// Whether the hosts in the annotation bound it. A docker config's hosts are its own, and what a `RUN` has read it
+    /// can send anywhere.
+    pub(crate) fn has_host(self) -> bool {
+        matches!(self, Self::Git | Self::Chat)
+    }
+}
+
+/// What a step wants to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// For what.
+    pub(crate) purpose: Use,
+    /// Where; nothing where the use has no host.
+    pub(crate) place: Option<Place>,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.purpose.word())?;
+        self.place.iter().try_for_each(|place| write!(f, " at {place}"))
+    }
+}
+
+/// An annotation that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its annotation {annotation} cannot be read: `{item}`: {reason}")]
+pub(crate) struct BadBinding {
+    annotation: String,
+    item: String,
+    reason: String,
+}
+
+/// How a Secret and a wish go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Its owner says so.
+    Bound,
+    /// Its owner says nothing of it.
+    Unbound,
+    /// Its owner says otherwise.
+    Elsewhere,
+}
+
+/// What a Secret's owner says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Binding {
+    uses: Option<Vec<Use>>,
+    hosts: Option<Vec<Pattern>>,
+    tekton: Vec<(Use, Pattern)>,
+    is_docker_config: bool,
+}
+
+impl Binding {
+    /// Reads the annotations and the type of `secret`.
+    pub(crate) fn of(secret: &Secret) -> Result<Self, BadBinding> {
+        let list = |name: &'static str| secret.annotation(name).map(|text| (name, text));
+        let uses = list(USE).map(|(name, text)| items(name, text, use_of)).transpose()?;
+        let hosts = list(HOSTS).map(|(name, text)| items(name, text, host_of)).transpose()?;
+        let mut tekton = Vec::new();
+        for (prefix, purpose) in TEKTON {
+            for (name, text) in secret.annotations().filter(|(name, _)| name.starts_with(prefix)) {
+                let pattern = Pattern::url(text.trim()).map_err(|odd| bad(name, text, &odd))?;
+                tekton.push((purpose, pattern));
+            }
+        }
+        let is_docker_config = secret.kind().is_some_and(|kind| DOCKER_CONFIGS.contains(&kind));
+        Ok(Self { uses, hosts, tekton, is_docker_config })
+    }
+
+    /// Whether the Secret may be used as `wanted`.
+    pub(crate) fn answer(&self, wanted: &Wanted) -> Answer {
+        let of_tekton = |(purpose, pattern): &(Use, Pattern)| {
+            *purpose == wanted.purpose && wanted.place.as_ref().is_none_or(|place| pattern.fits(place))
+        };
+        if self.tekton.iter().any(of_tekton) {
+            return Answer::Bound;
+        }
+        match &self.uses {
+            Some(uses) if !uses.contains(&wanted.purpose) => Answer::Elsewhere,
+            Some(_) => self.answer_by_host(wanted),
+            None if self.is_docker_config => match wanted.purpose {
+                Use::Registry => Answer::Bound,
+                _ => Answer::Elsewhere,
+            },
+            None if !self.tekton.is_empty() && self.hosts.is_none() => Answer::Elsewhere,
+            // A host says nothing of a `RUN`, which can send what it reads anywhere.
+            None if self.hosts.is_some() && !wanted.purpose.has_host() => Answer::Elsewhere,
+            None => self.answer_by_host(wanted),
+        }
+    }
+
+    fn answer_by_host(&self, wanted: &Wanted) -> Answer {
+        let Some(place) = wanted.place.as_ref().filter(|_| wanted.purpose.has_host()) else {
+            let is_said = if wanted.purpose.has_host() { self.hosts.is_some() } else { self.uses.is_some() };
+            return if is_said { Answer::Bound } else { Answer::Unbound };
+        };
+        match &self.hosts {
+            Some(hosts) if hosts.iter().any(|host| host.fits(place)) => Answer::Bound,
+            Some(_) => Answer::Elsewhere,
+            None if self.tekton.iter().any(|(purpose, _)| *purpose == wanted.purpose) => Answer::Elsewhere,
+            None => Answer::Unbound,
+        }
+    }
+}
+
+/// `git at git.example.com, *.example.com`, for messages.
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uses = match &self.uses {
+            Some(uses) => listed(uses.iter().map(|purpose| purpose.word())),
+            None if self.is_docker_config => Use::Registry.word().to_owned(),
+            None => String::new(),
+        };
+        let own = match (&self.hosts, uses.is_empty()) {
+            (Some(hosts), true) => listed(hosts),
+            (Some(hosts), false) => format!("{uses} at {}", listed(hosts)),
+            (None, _) => uses,
+        };
+        let tekton = self.tekton.iter().map(|(purpose, pattern)| format!("{} at {pattern}", purpose.word()));
+        let all: Vec<_> = tekton.chain((!own.is_empty()).then_some(own)).collect();
+        f.write_str(&listed(all))
+    }
+}
+
+fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+}
+
+fn items<T>(name: &str, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, BadBinding> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| read(item).map_err(|reason| bad(name, item, &reason))).collect()
+}
+
+fn use_of(item: &str) -> Result<Use, String> {
+    let found = Use::ALL.into_iter().find(|purpose| purpose.word() == item);
+    found.ok_or_else(|| format!("it is none of {}", listed(Use::ALL.map(Use::word))))
+}
+
+fn host_of(item: &str) -> Result<Pattern, String> {
+    Pattern::host(item).map_err(|odd| match odd {
+        Odd::Path => "it has a path; write [scheme://]host[:port]".to_owned(),
+        odd => odd.to_string(),
+    })
+}
+
+fn bad(annotation: &str, item: &str, reason: &impl ToString) -> BadBinding {
+    BadBinding { annotation: annotation.to_owned(), item: item.to_owned(), reason: reason.to_string() }
+}
