@@ -62,6 +62,13 @@ fn each_secret_of_the_install_and_of_the_templates_is_bound_to_hosts_and_a_use()
     }
 }
 
+#[test]
+fn production_refuses_secrets_that_are_not_bound() {
+    let objects = crate::deploy::overlay("production");
+    let settings = crate::deploy::object(&objects, "ConfigMap", "buildkit-settings");
+    assert_eq!(settings["data"]["ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS"], "true");
+}
+
 /// Reading and writing are two parameters, with defaults that are two Secrets.
 #[test]
 fn the_templates_read_and_write_with_two_secrets() {
