@@ -7,7 +7,7 @@ use std::time::Duration;
 use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
 use argo_buildkit::duration::parse_timeout;
-use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
+use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions, PushGate};
 use argo_buildkit::kube::{Cluster, Secrets};
@@ -95,6 +95,7 @@ impl Site {
             buildkit: Buildkit::new(self.daemon.address().parse().unwrap(), None),
             git: Git::new(GitOptions::default()).unwrap(),
             secrets: Secrets::Directory("/nonexistent".into()),
+            secret_rules: SecretRules::default(),
             registry: Registry::new(LazyClient::new(None)),
             forge: Forge::new(ForgeOptions::default()).unwrap(),
             argocd: ArgoCd::new(cluster.clone()),
