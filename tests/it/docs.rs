@@ -6,6 +6,7 @@ use crate::support::argocd::Applications;
 use crate::support::kube::{Identity, Kube};
 use crate::support::plugin::{Setup, output, tree};
 use crate::support::shared::World;
+use crate::support::sshd::key_pair;
 
 const DOCS: &str = include_str!("../../docs/steps.md");
 
@@ -74,6 +75,8 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("gitea-credentials", "password", &token);
     plugin.put("registry-credentials", ".dockerconfigjson", &gitea.docker_config_json(&owner, &token));
     plugin.put("npm", ".npmrc", "//registry.example/:_authToken=npm_0123456789\n");
+
+    plugin.put("deploy-key", "ssh-privatekey", &key_pair().private);
 
     let examples = examples();
     assert_eq!(examples.len(), 8);
