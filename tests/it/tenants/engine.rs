@@ -157,7 +157,8 @@ async fn namespaces_share_a_commit_only_with_one_login() {
 
 #[tokio::test]
 async fn a_secret_that_is_bound_elsewhere_is_refused_to_the_agent_too() {
-    let (tenant, git, engine) = (Tenant::new().await, GitServer::start("", ""), engine(None).await);
+    let (tenant, engine) = (Tenant::new().await, engine(None).await);
+    let git = GitServer::start("u", "hunter2");
     git.create("api", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
     let host = git.url("").split('/').nth(2).unwrap().to_owned();
     let context = json!({"repo": git.url("api"), "secret": "git"});
@@ -166,7 +167,7 @@ async fn a_secret_that_is_bound_elsewhere_is_refused_to_the_agent_too() {
     for (hosts, refused) in [("git.example.com", true), (host.as_str(), false)] {
         let annotations = json!({"argo-buildkit.io/hosts": hosts, "argo-buildkit.io/use": "git"});
         let metadata = json!({"name": "git", "namespace": tenant.namespace, "annotations": annotations});
-        let values = json!({"token": "hunter2"});
+        let values = json!({"username": "u", "token": "hunter2"});
         let secret =
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values});
         tenant.kube.apply(secret).await;
