@@ -57,7 +57,7 @@ async fn an_output_that_the_cluster_does_not_keep_is_a_small_failure() {
         step["name"] = json!(format!("u{number}"));
         step
     };
-    let steps: Vec<_> = (1..=120).map(update).collect();
+    let steps: Vec<_> = (1..=100).map(update).collect();
     let name = scene.submit(json!({"steps": steps}), &[]).await;
     let node = scene.ends(&name, "Failed").await;
     assert!(

@@ -22,7 +22,13 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
     tenant.secrets(&shop).await;
     let setup = AgentSetup::new(shared_buildkitd().address(), &[&tenant]).await;
     // What was killed cannot give up its lease, and need not be waited for.
-    let next = || setup.replica().env("ARGO_BUILDKIT_LEASE", &unique("lease")).start();
+    // Each is in a pod of its own: where one pod's container is killed again and again, its steps are to blame (trust::deaths).
+    let pods: Vec<_> = (0..=TIMES).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut pods = pods.iter().map(|pod| pod.path().display().to_string());
+    let mut next = || {
+        let replica = setup.replica().env("ARGO_BUILDKIT_LEASE", &unique("lease"));
+        replica.env("TMPDIR", &pods.next().unwrap()).start()
+    };
     let (mut agent, mut workflows) = (next(), Vec::new());
     for number in 0..TIMES {
         agent.leads().await;

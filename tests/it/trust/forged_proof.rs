@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
 use serde_json::json;
 use sha1::{Digest as _, Sha1};
 
@@ -89,12 +91,15 @@ impl Lies {
 
     /// Serves the lies; gives a repository's URL.
     async fn serve(self) -> String {
-        async fn answer(State(lies): State<Arc<Lies>>, request: Request) -> Vec<u8> {
+        async fn answer(
+            State(lies): State<Arc<Lies>>,
+            request: Request,
+        ) -> ([(HeaderName, &'static str); 1], Vec<u8>) {
             if request.uri().path().ends_with("/info/refs") {
-                return lies.advert();
+                return ([(CONTENT_TYPE, "application/x-git-upload-pack-advertisement")], lies.advert());
             }
             let body: Bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-            lies.answer(&body)
+            ([(CONTENT_TYPE, "application/x-git-upload-pack-result")], lies.answer(&body))
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/lies.git", listener.local_addr().unwrap());

@@ -30,7 +30,7 @@ fn thief(base: &str, ids: &[String]) -> String {
         .collect();
     format!(
         "FROM {base}\nCOPY main.txt /\nRUN{mounts} --mount=type=ssh --mount=type=ssh,id=git \
-         for loot in /loot/*; do test ! -s $loot || exit 7; done; test -z \"$SSH_AUTH_SOCK\"\n"
+         for loot in /loot/*; do test ! -s $loot || exit 7; done; test ! -S \"$SSH_AUTH_SOCK\"\n"
     )
 }
 
