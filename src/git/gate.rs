@@ -28,6 +28,11 @@ impl PushGate {
         self.in_flight.wait().await;
     }
 
+    /// Whether a push is in flight.
+    pub fn is_busy(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.stopping.is_cancelled()

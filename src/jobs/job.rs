@@ -26,6 +26,9 @@ type Work = Box<dyn FnOnce(JobContext) -> BoxFuture<'static, Ending> + Send>;
 /// How a job's work ended.
 pub type Ending = Result<Success, StepError>;
 
+/// How long a stopped job may still take, once its push has ended, to say what became of it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// A job that is to be started.
 pub struct JobSpec {
     work: Work,
@@ -233,11 +236,16 @@ impl Job {
             () = &mut stopped => {}
         }
         self.gate.close();
-        // A push in flight is let finish: whether it landed must be known.
+        // A push in flight is let finish: whether it landed must be known, and told.
+        let last_words = if self.gate.is_busy() { LAST_WORDS } else { Duration::ZERO };
+        let told = async {
+            self.gate.idle().await;
+            tokio::time::sleep(last_words).await;
+        };
         tokio::select! {
             biased;
             ended = &mut work => ended,
-            () = self.gate.idle() => Err(self.stopped_error(&self.progress().now)),
+            () = told => Err(self.stopped_error(&self.progress().now)),
         }
     }
 
