@@ -57,12 +57,15 @@ pub(super) fn checked(
 fn output(name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
     match made(name) {
         Made::Text => Ok(shown(&value, redactor)),
-        Made::Foreign if redactor.line(&value) != value || value.len() > LONGEST => {
-            Err(StepError::user(format!(
-                "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
+        // Cut, it would be another value.
+        Made::Foreign | Made::Ours if value.len() > LONGEST => Err(StepError::user(format!(
+            "the work is done, but its output `{name}` is {} bytes long, and at most {LONGEST} fit a node's status",
+            value.len()
+        ))),
+        Made::Foreign if redactor.line(&value) != value => Err(StepError::user(format!(
+            "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
              or is no plain text: it is not passed on; look at the server's settings"
-            )))
-        }
+        ))),
         Made::Foreign | Made::Ours => Ok(value),
     }
 }
