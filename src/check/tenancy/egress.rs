@@ -11,12 +11,13 @@ use crate::kube::{By, ReadError};
 
 /// Addresses of which none may be reached: link-local ones, and metadata services of clouds (AWS and most others; Azure; Alibaba; AWS
 /// and Google by IPv6).
-const GUARDED: [&str; 7] = [
+const GUARDED: [&str; 8] = [
     "169.254.169.254",
     "169.254.170.2",
     "168.63.129.16",
     "100.100.100.200",
     "fe80::a9fe:a9fe",
+    "fd00:ec2::23",
     "fd00:ec2::254",
     "fd20:ce::254",
 ];
@@ -100,7 +101,10 @@ mod tests {
             said(&[block("0.0.0.0/0", &all), block("100.64.0.0/10", &[])])
                 .contains("reach 100.100.100.200: ")
         );
-        assert!(said(&[block("::/0", &["fe80::/10", "fd00:ec2::254/128"])]).contains("reach fd20:ce::254: "));
+        assert!(
+            said(&[block("::/0", &["fe80::/10", "fd00:ec2::23/128", "fd00:ec2::254/128"])])
+                .contains("reach fd20:ce::254: ")
+        );
         assert!(said(&[block("10.0.0.0/8", &[])]).starts_with("ok"));
     }
 }

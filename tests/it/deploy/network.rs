@@ -9,10 +9,10 @@ use super::rights::EVERYTHING;
 use super::{OVERLAYS, ROOT, Site, object, overlay, parse, succeeded};
 
 /// Where link-local services and the metadata of clouds are: AWS and most others, Azure, Alibaba.
-const METADATA: [&str; 3] = ["169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32"];
+const METADATA: &[&str] = &["169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32"];
 
 /// The same by IPv6: link-local, AWS, Google.
-const METADATA6: [&str; 3] = ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"];
+const METADATA6: &[&str] = &["fe80::/10", "fd00:ec2::23/128", "fd00:ec2::254/128", "fd20:ce::254/128"];
 
 /// The namespaces in which nobody but an administrator makes pods.
 const OURS: [&str; 3] = ["buildkit", "buildkit-agent", "buildkit-cache"];
