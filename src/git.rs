@@ -6,6 +6,7 @@
 
 mod advert;
 mod ancestry;
+mod bounds;
 mod clients;
 mod credentials;
 mod draft;
@@ -63,6 +64,7 @@ pub use resolve::Resolved;
 pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
 
+use crate::limits::Budget;
 use clients::Clients;
 use transport::{Service, Session};
 
@@ -79,6 +81,8 @@ pub struct GitOptions {
     pub resolve_timeout: Duration,
     /// Where objects are kept while a commit is made; without it the system's, then `/dev/shm`.
     pub temp_dir: Option<PathBuf>,
+    /// Bytes of memory for the files that all requests edit at a time. Who finds none free waits, until the request's deadline.
+    pub edit_memory: usize,
     /// Whether an SSH server is trusted when the secret has no `known_hosts`. Off: without it a server cannot be told
     /// from an impostor that would then serve the source of the build.
     pub accept_unknown_ssh_hosts: bool,
@@ -92,6 +96,7 @@ impl Default for GitOptions {
             read_timeout: Duration::from_secs(60),
             resolve_timeout: Duration::from_secs(120),
             temp_dir: None,
+            edit_memory: 128 << 20,
             accept_unknown_ssh_hosts: false,
         }
     }
@@ -104,6 +109,8 @@ pub struct Git {
     options: GitOptions,
     lanes: lanes::Lanes,
     turns: turns::Turns,
+    /// Memory for the files that are edited at a time, whoever's they are.
+    budget: Budget,
 }
 
 impl Git {
@@ -117,7 +124,9 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options, lanes: lanes::Lanes::default(), turns: turns::Turns::default() })
+        let budget = Budget::new(options.edit_memory);
+        let (lanes, turns) = (lanes::Lanes::default(), turns::Turns::default());
+        Ok(Self { clients, options, lanes, turns, budget })
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
@@ -138,7 +147,7 @@ impl Git {
             if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
                 match resolve::resolve(&mut session, revision).await {
                     // A refused login is not tried twice: servers count.
-                    ended @ (Ok(_) | Err(GitError::Login { .. })) => return ended,
+                    ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
                     // Whatever else went wrong, the long way knows why.
                     Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
                 }
@@ -151,6 +160,14 @@ impl Git {
             let what = format!("`{}` was not resolved within {limit:?}", text::tidy(revision.as_bytes()));
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
         })
+    }
+
+    /// Removes the temporary directories that killed processes left, and none that a living one holds. Ask once, at the start.
+    pub async fn remove_left_overs(&self) {
+        let count = store::Store::sweep(self.options.temp_dir.clone()).await;
+        if count > 0 {
+            tracing::info!(count, "removed temporary Git directories that killed processes left");
+        }
     }
 
     /// Puts a commit on top of the request's branch, or finds that none is needed.

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Nodes of a YAML file that is edited. Each takes some 260 bytes in memory, so that a file of `1,1,…` took 130 times its size.
+pub const YAML_NODES: usize = 200_000;
+
 /// What a permit stands for, in bytes: a semaphore counts no further than `u32` at once.
 const UNIT: usize = 1 << 10;
 
@@ -38,6 +41,11 @@ impl Budget {
     pub fn new(total: usize) -> Self {
         let units = (total / UNIT).min(Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(units)), total: units * UNIT }
+    }
+
+    /// Bytes that there are.
+    pub fn total(&self) -> usize {
+        self.total
     }
 
     /// Holds `bytes`, once others have let go of as many. First come, first served. Ask once for all that is needed:

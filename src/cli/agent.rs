@@ -38,6 +38,7 @@ impl Command {
         let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
         let mint = self.agent.mint()?;
         let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, mint)?);
+        engine.git.remove_left_overs().await;
         let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
         let ops = listen("operations", self.agent.ops_listen, ops, &ended).await?;

@@ -30,6 +30,7 @@ impl Command {
         let metrics = Arc::new(Metrics::new());
         let jobs = JobTable::journaled(self.serve.limits(), metrics.clone(), Journal::open());
         let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
+        engine.git.remove_left_overs().await;
         let door = Door {
             jobs: jobs.clone(),
             watches: Watches::new(jobs.clone(), engine.cluster.clone()),

@@ -1,6 +1,7 @@
 //! What a server says first: its capabilities, and in protocol v0 all its refs too (git
 //! `Documentation/gitprotocol-v2.txt`, `gitprotocol-pack.txt`).
 
+use super::bounds::{CAPABILITIES, REF_NAME, REFS, Spent};
 use super::error::GitError;
 use super::pkt::{Pkt, PktReader, text};
 
@@ -21,6 +22,9 @@ impl Ref {
         let mut words = line.split(' ');
         let (oid, name) = (words.next().filter(|w| is_oid(w))?, words.next()?);
         let symref = words.find_map(|word| word.strip_prefix("symref-target:"));
+        if name.len() > REF_NAME || symref.is_some_and(|target| target.len() > REF_NAME) {
+            return None;
+        }
         Some(Self { name: name.to_owned(), oid: oid.to_owned(), symref: symref.map(str::to_owned) })
     }
 }
@@ -37,34 +41,37 @@ pub(super) struct Advert {
     pub(super) v2: bool,
     /// `name` or `name=value` each.
     pub(super) capabilities: Vec<String>,
-    /// All refs, in protocol v0 and v1 only.
-    pub(super) refs: Vec<Ref>,
+    /// All refs, in protocol v0 and v1 only: id and name, one a line, a third of what they would take as values.
+    list: String,
 }
 
 impl Advert {
     /// Reads it, with or without smart HTTP's `# service=` preamble.
     pub(super) async fn read(reader: &mut PktReader) -> Result<Self, GitError> {
-        let mut first = reader.next().await?;
-        if matches!(&first, Some(Pkt::Data(data)) if data.starts_with(b"# service=")) {
-            reader.next().await?;
-            first = reader.next().await?;
+        let mut spent = Spent::new(REFS);
+        let mut pkt = reader.next_of(&mut spent).await?;
+        if matches!(&pkt, Some(Pkt::Data(data)) if data.starts_with(b"# service=")) {
+            reader.next_of(&mut spent).await?;
+            pkt = reader.next_of(&mut spent).await?;
         }
         let mut advert = Self::default();
-        let mut pkt = first;
         loop {
             match pkt {
                 Some(Pkt::Data(data)) => advert.add(&text(&data)),
                 Some(_) => return Ok(advert),
                 None => return Err(reader.cut()),
             }
-            pkt = reader.next().await?;
+            if advert.v2 {
+                spent.becomes(CAPABILITIES);
+            }
+            pkt = reader.next_of(&mut spent).await?;
         }
     }
 
     /// What a server of today would say: protocol v2, with shallow and filtered fetches.
     pub(super) fn usual() -> Self {
         let capabilities = ["ls-refs", "fetch=shallow filter"].map(str::to_owned).to_vec();
-        Self { v2: true, capabilities, refs: Vec::new() }
+        Self { v2: true, capabilities, list: String::new() }
     }
 
     fn add(&mut self, line: &str) {
@@ -75,12 +82,22 @@ impl Advert {
             self.v2 = true;
         }
         let (line, capabilities) = line.split_once('\0').unwrap_or((line, ""));
-        self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
+        // They come with the first ref only.
+        if self.capabilities.is_empty() {
+            let capabilities = capabilities.split_whitespace().take(CAPABILITIES.packets);
+            self.capabilities.extend(capabilities.map(str::to_owned));
+        }
         let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
         // What an annotated tag points to, and an empty repository's `capabilities^{}`, are no refs.
-        if !name.ends_with("^{}") {
-            self.refs.push(self.v0_ref(name, oid));
+        if !name.ends_with("^{}") && name.len() <= REF_NAME && !name.contains('\n') {
+            self.list.extend([oid, " ", name, "\n"]);
         }
+    }
+
+    /// The refs of protocol v0 and v1 whose names are `wanted`.
+    pub(super) fn refs(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Ref> {
+        let lines = self.list.lines().filter_map(|line| line.split_once(' '));
+        lines.filter(move |(_, name)| wanted(name)).map(|(oid, name)| self.v0_ref(name, oid))
     }
 
     fn v0_ref(&self, name: &str, oid: &str) -> Ref {
@@ -168,15 +185,47 @@ mod tests {
             (format!("{A} refs/heads/main"), format!("{B} refs/tags/v1"), format!("{A} refs/tags/v1^{{}}"));
         let advert = read(&["# service=git-upload-pack", "0000", &head, &main, &tag, &peeled, "0000"]).await;
         assert!(!advert.v2 && advert.has("side-band-64k"));
-        let names: Vec<_> = advert.refs.iter().map(|r| (r.name.as_str(), &*r.oid)).collect();
+        let refs: Vec<_> = advert.refs(|_| true).collect();
+        let names: Vec<_> = refs.iter().map(|r| (r.name.as_str(), &*r.oid)).collect();
         assert_eq!(names, [("HEAD", A), ("refs/heads/main", A), ("refs/tags/v1", B)]);
-        assert_eq!(advert.refs[0].symref.as_deref(), Some("refs/heads/main"));
+        assert_eq!(refs[0].symref.as_deref(), Some("refs/heads/main"));
     }
 
     #[tokio::test]
     async fn an_empty_repository_has_no_refs() {
         let line = format!("{} capabilities^{{}}\0report-status", "0".repeat(40));
-        assert_eq!(read(&[&line, "0000"]).await.refs, []);
+        assert_eq!(read(&[&line, "0000"]).await.refs(|_| true).count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_list_grows_with_its_names_only() {
+        let mut kept = Vec::new();
+        for count in [1000, 4000] {
+            let tags = (0..count).flat_map(|n| {
+                let name = format!("{A} refs/tags/v{n:05}");
+                [
+                    format!("{name}\0symref=refs/tags/x{n}:refs/heads/x a b c"),
+                    format!("{B} refs/tags/v{n:05}^{{}}"),
+                ]
+            });
+            let tags: Vec<String> = tags.collect();
+            let lines: Vec<&str> = tags.iter().map(String::as_str).chain(["0000"]).collect();
+            let advert = read(&lines).await;
+            assert_eq!(
+                advert.capabilities.len(),
+                4,
+                "each line would add some, and each ref look through all"
+            );
+            kept.push(advert.list.len());
+        }
+        assert_eq!(kept[1], 4 * kept[0]);
+    }
+
+    #[tokio::test]
+    async fn names_that_no_request_can_want_are_not_kept() {
+        let long = format!("{A} refs/heads/{}", "x".repeat(2000));
+        assert_eq!(read(&[&long, "0000"]).await.list, "");
+        assert_eq!(Ref::parse_v2(&long), None);
     }
 
     #[test]

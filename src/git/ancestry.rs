@@ -78,7 +78,7 @@ impl Repo<'_> {
         let Source { repo, credentials, .. } = self.source;
         if let Some(mut session) = Session::begin_at_once(self.git, repo, credentials)? {
             match self.receive(&mut session, fetch).await {
-                ended @ (Ok(_) | Err(GitError::Login { .. })) => return ended,
+                ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
                 Err(error) if error.is_not_our_ref() => return Err(error),
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }

@@ -73,6 +73,19 @@ pub enum GitError {
         /// Why, and what to check.
         what: String,
     },
+    /// The server sends more than is read.
+    #[error(
+        "`{repo}` cannot be used as a Git repository: its server sends more than {limit} of {what}, which is the most that \
+         is read; check that the URL is the right one"
+    )]
+    Flood {
+        /// The repository.
+        repo: String,
+        /// How much is read.
+        limit: String,
+        /// Of what.
+        what: &'static str,
+    },
     /// The request is larger than the server, or a proxy before it, takes.
     #[error(
         "cannot {action} `{repo}`: the server answered 413, the request is too large for it; raise the limit for \

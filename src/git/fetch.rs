@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::bounds::{BEFORE_PACK, BESIDE_PACK, Spent};
 use super::error::GitError;
 use super::pkt::{FLUSH, Pkt, PktReader, PktWriter, text};
 use super::text::tidy;
@@ -32,6 +33,8 @@ impl Fetch<'_> {
 pub(super) struct PackStream<'a> {
     repo: String,
     reader: &'a mut PktReader,
+    /// What came beside the pack.
+    beside: Spent,
 }
 
 impl Session {
@@ -45,7 +48,7 @@ impl Session {
         } else {
             skip_to_pack_v0(reader, deepens).await?
         }
-        Ok(PackStream { repo, reader })
+        Ok(PackStream { repo, reader, beside: Spent::new(BESIDE_PACK) })
     }
 
     fn fetch_v2(&self, fetch: &Fetch<'_>) -> Bytes {
@@ -106,8 +109,9 @@ impl Session {
 }
 
 async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
+    let mut spent = Spent::new(BEFORE_PACK);
     loop {
-        match reader.next().await? {
+        match reader.next_of(&mut spent).await? {
             Some(Pkt::Data(data)) if text(&data) == "packfile" => return Ok(()),
             Some(Pkt::Data(_) | Pkt::Delim) => {}
             Some(Pkt::Flush | Pkt::ResponseEnd) | None => return Err(reader.cut()),
@@ -117,9 +121,9 @@ async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
 
 /// `shallow` lines and their flush when depth was asked for, then `NAK`, or `ACK` of what we have.
 async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), GitError> {
-    let mut flush_due = deepens;
+    let (mut flush_due, mut spent) = (deepens, Spent::new(BEFORE_PACK));
     loop {
-        match reader.next().await? {
+        match reader.next_of(&mut spent).await? {
             Some(Pkt::Data(data)) if !flush_due && (text(&data) == "NAK" || data.starts_with(b"ACK ")) => {
                 return Ok(());
             }
@@ -140,12 +144,12 @@ impl PackStream<'_> {
                 None => return Err(self.reader.cut()),
             };
             match data.first() {
-                Some(1) => return Ok(Some(data.slice(1..))),
+                Some(1) if data.len() > 1 => return Ok(Some(data.slice(1..))),
                 Some(3) => {
                     return Err(GitError::Remote { repo: self.repo.clone(), said: tidy(&data[1..]) });
                 }
                 // Band 2 is progress for people; an empty packet keeps the connection alive.
-                _ => {}
+                _ => self.beside.add(&self.repo, data.len() + 4)?,
             }
         }
     }

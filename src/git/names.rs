@@ -1,12 +1,21 @@
 //! "Did you mean": names near one that does not exist.
 
+use super::bounds::REFS_KEPT;
+
 /// Names that are shown at most.
 const SHOWN: usize = 5;
+/// Bytes of a name that is compared: the work grows with the square of it.
+const COMPARED: usize = 200;
 
 /// `; did you mean …?` when some are close, else `; there are: …`; empty without names.
 pub(super) fn suggest(names: &[String], wanted: &str) -> String {
-    let mut ranked: Vec<(f64, &String)> =
-        names.iter().map(|name| (strsim::jaro_winkler(name, wanted), name)).collect();
+    let short = |name: &&String| name.len().max(wanted.len()) <= COMPARED;
+    let mut ranked: Vec<(f64, &String)> = names
+        .iter()
+        .take(REFS_KEPT)
+        .filter(short)
+        .map(|name| (strsim::jaro_winkler(name, wanted), name))
+        .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let close: Vec<_> =
         ranked.iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, n)| quote(n)).collect();

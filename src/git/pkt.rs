@@ -5,6 +5,7 @@ use std::pin::Pin;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
+use super::bounds::Spent;
 use super::error::GitError;
 use super::text::tidy;
 
@@ -80,6 +81,14 @@ impl PktReader {
             Some(said) => Err(GitError::Remote { repo: self.repo.clone(), said: tidy(said) }),
             None => Ok(Some(Pkt::Data(data))),
         }
+    }
+
+    /// The next packet, counted with those of its kind.
+    pub(super) async fn next_of(&mut self, spent: &mut Spent) -> Result<Option<Pkt>, GitError> {
+        let pkt = self.next().await?;
+        let length = if let Some(Pkt::Data(data)) = &pkt { data.len() } else { 0 };
+        spent.add(&self.repo, length + 4)?;
+        Ok(pkt)
     }
 
     /// Reads until `wanted` bytes are there; false when the stream ended before.

@@ -50,8 +50,8 @@ impl Door {
 
     /// Whether the branch is still where it was read.
     pub(super) fn is_current(&self, reference: &str, old: &str) -> bool {
-        let there = self.0.advert.refs.iter().find(|r| r.name == reference);
-        there.map_or(ZERO, |r| r.oid.as_str()) == old
+        let there = self.0.advert.refs(|name| name == reference).next();
+        there.as_ref().map_or(ZERO, |r| r.oid.as_str()) == old
     }
 
     /// Pushes, and reads what the server says of it.
@@ -64,7 +64,9 @@ impl Door {
         };
         match answer {
             Ok(verdict) => Ok(Pushed::Judged(verdict)),
-            Err(error) if error.is_transient() => Ok(Pushed::Unknown(error)),
+            Err(error) if error.is_transient() || matches!(error, GitError::Flood { .. }) => {
+                Ok(Pushed::Unknown(error))
+            }
             Err(error) => Err(error),
         }
     }

@@ -15,9 +15,9 @@ use super::file_spec::FileSpec;
 use super::lanes::{full_name, short_name};
 use super::request::WriteBack;
 use super::resolve::near;
-use super::store::Store;
+use super::store::{MAX_FILTERED, MAX_PACK, Store};
 use super::transport::{Service, Session};
-use super::tree::{Entry, check_content, select};
+use super::tree::{Entry, check_content, check_size, select};
 use super::{Git, retried};
 pub(super) use history::Reach;
 
@@ -93,7 +93,7 @@ impl Reader {
     async fn no_branch(&mut self) -> Result<GitError, GitError> {
         let repo = self.request.repo.to_string();
         let branch = self.request.branch.clone();
-        let refs = self.session().await?.refs(&["refs/heads/"]).await?;
+        let refs = self.session().await?.refs_below(&["refs/heads/"]).await?;
         if refs.is_empty() {
             return Ok(GitError::Empty { repo });
         }
@@ -117,8 +117,9 @@ impl Reader {
             have: last.as_deref(),
             shallow: last.is_some(),
         };
+        let limit = if lean { MAX_FILTERED } else { MAX_PACK };
         let pack = self.session().await?.fetch(&fetch).await?;
-        store.receive(pack).await?;
+        store.receive(pack, limit).await?;
         self.last = Some(tip.to_owned());
         Ok(())
     }
@@ -143,12 +144,12 @@ impl Reader {
         Ok(found.map(|found| found.map_err(|bad| self.bad_file(&bad.path, bad.why))).collect())
     }
 
-    /// The bytes of files in the commit `tip`, or why a file cannot be edited.
-    pub(super) async fn contents(
+    /// How many bytes files in the commit `tip` have. They are fetched, and stay packed.
+    pub(super) async fn sizes(
         &mut self,
         tip: &str,
-        entries: Vec<Entry>,
-    ) -> Result<BTreeMap<String, Result<Plain, GitError>>, GitError> {
+        entries: &[Entry],
+    ) -> Result<BTreeMap<Oid, usize>, GitError> {
         let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
         let missing = move |inner: &super::store::Inner| {
             let mut missing: Vec<_> = wanted.into_iter().filter(|o| !inner.has(*o)).collect();
@@ -160,6 +161,28 @@ impl Reader {
         if !missing.is_empty() {
             self.fetch_blobs(tip, missing.iter().map(Oid::to_string).collect()).await?;
         }
+        let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
+        let sizes =
+            |inner: &super::store::Inner| wanted.into_iter().map(|o| Ok((o, inner.size(o)?))).collect();
+        self.store.run(sizes).await
+    }
+
+    /// Whether files of these sizes can be edited in one request.
+    pub(super) fn fit(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
+        let mut sum = 0;
+        for entry in entries {
+            sum += sizes.get(&entry.blob).copied().unwrap_or_default();
+            let size = sizes.get(&entry.blob).copied().unwrap_or_default();
+            check_size(size, sum).map_err(|why| self.bad_file(&entry.path, why))?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of files whose [sizes](Self::sizes) were looked at, or why a file cannot be edited.
+    pub(super) async fn contents(
+        &mut self,
+        entries: Vec<Entry>,
+    ) -> Result<BTreeMap<String, Result<Plain, GitError>>, GitError> {
         let read = self.store.run(move |inner| {
             let read = |entry: Entry| inner.blob(entry.blob).map(|bytes| Plain { entry, bytes });
             entries.into_iter().map(read).collect::<Result<Vec<_>, _>>()
@@ -193,9 +216,11 @@ impl Reader {
         filter: Option<&'static str>,
     ) -> Result<(), GitError> {
         let store = self.store.clone();
+        let lean = self.lean;
         let session = self.session().await?;
+        let limit = if lean && session.advert.can_filter() { MAX_FILTERED } else { MAX_PACK };
         let pack = session.fetch(&Fetch { wants: &wants, depth, filter, ..Fetch::default() }).await?;
-        store.receive(pack).await
+        store.receive(pack, limit).await
     }
 
     fn bad_file(&self, path: &str, why: String) -> GitError {

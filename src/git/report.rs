@@ -1,5 +1,6 @@
 //! A server's answer to a push (git `Documentation/gitprotocol-pack.txt`, "Report Status").
 
+use super::bounds::{REPORT, Spent};
 use super::error::GitError;
 use super::pkt::{Pkt, PktReader, text};
 use super::text::tidy;
@@ -26,8 +27,8 @@ pub(super) async fn read(
     sideband: bool,
     reference: &str,
 ) -> Result<Verdict, GitError> {
-    let (mut report, mut said) = (Vec::new(), Vec::new());
-    while let Some(Pkt::Data(data)) = reader.next().await? {
+    let (mut report, mut said, mut spent) = (Vec::new(), Vec::new(), Spent::new(REPORT));
+    while let Some(Pkt::Data(data)) = reader.next_of(&mut spent).await? {
         match (sideband, data.first()) {
             (true, Some(1)) => keep(&mut report, &data[1..]),
             (true, Some(2 | 3)) => keep(&mut said, &data[1..]),

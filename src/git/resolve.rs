@@ -111,7 +111,7 @@ async fn missing(
     revision: &str,
     error: impl Fn(&str) -> GitError,
 ) -> Result<GitError, GitError> {
-    let refs = session.refs(&["HEAD", "refs/heads/", "refs/tags/"]).await?;
+    let refs = session.refs_below(&["HEAD", "refs/heads/", "refs/tags/"]).await?;
     if refs.is_empty() {
         return Ok(GitError::Empty { repo: session.repo.clone() });
     }

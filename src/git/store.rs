@@ -1,10 +1,12 @@
 //! Objects while a commit is made: a bare repository that lives as long as the request.
 
 mod commit;
+mod gauge;
 mod log;
+mod place;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,10 +16,16 @@ use tokio::sync::mpsc::{self, Receiver};
 use super::error::GitError;
 use super::fetch::PackStream;
 pub(super) use commit::Change;
+use gauge::Gauge;
 pub(super) use log::Logged;
+use place::Place;
 
-/// Bytes of a pack that are taken. Only a server without `filter` sends more than its trees.
-const MAX_PACK: usize = 1 << 30;
+/// Bytes of a pack that are taken from a server with `filter`: commits, trees, or the files of one turn. The store may be on `/dev/shm`,
+/// which is memory; a repository of 100,000 files sends 8 MiB of trees.
+pub(super) const MAX_FILTERED: usize = 64 << 20;
+
+/// Bytes of a pack that are taken from a server without `filter`, which sends all files of a commit.
+pub(super) const MAX_PACK: usize = 256 << 20;
 
 /// Bytes of a pack before its objects: `PACK`, version and count.
 const PACK_HEAD: usize = 12;
@@ -38,21 +46,27 @@ pub(super) struct Store(Arc<Mutex<Inner>>);
 /// libgit2's view of the directory. The repository goes before its directory does.
 pub(super) struct Inner {
     pub(super) repo: Repository,
-    _dir: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Store {
     /// An empty store in the first directory that can be written: `temp_dir`, the system's, `/dev/shm`.
     pub(super) async fn create(temp_dir: Option<PathBuf>) -> Result<Self, GitError> {
         blocking(move || {
-            let dir = make_dir(temp_dir.as_deref())?;
+            let place = Place::make(temp_dir.as_deref())?;
             let mut options = git2::RepositoryInitOptions::new();
             options.bare(true).no_reinit(true).external_template(false);
-            let repo = Repository::init_opts(dir.path(), &options)
+            let repo = Repository::init_opts(place.path(), &options)
                 .map_err(|e| GitError::local("make a temporary Git repository", e))?;
-            Ok(Self(Arc::new(Mutex::new(Inner { repo, _dir: dir }))))
+            Ok(Self(Arc::new(Mutex::new(Inner { repo, _place: place }))))
         })
         .await
+    }
+
+    /// Removes what killed processes left where a store would be made.
+    pub(super) async fn sweep(temp_dir: Option<PathBuf>) -> usize {
+        let swept = tokio::task::spawn_blocking(move || place::sweep(temp_dir.as_deref())).await;
+        swept.unwrap_or_default()
     }
 
     /// Runs `work` on a blocking thread.
@@ -64,13 +78,12 @@ impl Store {
         blocking(move || work(&inner.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 
-    /// Takes in a pack as it arrives.
-    pub(super) async fn receive(&self, pack: PackStream<'_>) -> Result<(), GitError> {
-        match self.receive_at_most(pack, MAX_PACK).await? {
+    /// Takes in a pack of at most `limit` bytes as it arrives.
+    pub(super) async fn receive(&self, pack: PackStream<'_>, limit: usize) -> Result<(), GitError> {
+        let repo = pack.repo().to_owned();
+        match self.receive_at_most(pack, limit).await? {
             Received::Objects(_) => Ok(()),
-            Received::TooMuch => {
-                Err(GitError::local("take in a pack of more than 1 GiB", "turn on partial clone there"))
-            }
+            Received::TooMuch => Err(too_large(repo, &format!("more than {} MiB", limit >> 20))),
         }
     }
 
@@ -88,6 +101,7 @@ impl Store {
             return Ok(Received::Objects(0));
         }
         let (sender, receiver) = mpsc::channel(32);
+        let repo = pack.repo().to_owned();
         let feed = async move {
             let (mut size, mut chunk) = (0, Some(Bytes::from(head)));
             while let Some(next) = chunk {
@@ -103,7 +117,7 @@ impl Store {
             }
             Ok(Received::Objects(objects))
         };
-        let (fed, written) = tokio::join!(feed, self.run(move |inner| inner.index(receiver)));
+        let (fed, written) = tokio::join!(feed, self.run(move |inner| inner.index(receiver, &repo)));
         match fed? {
             // Cut short, it could not be indexed.
             Received::TooMuch => Ok(Received::TooMuch),
@@ -120,20 +134,12 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|e| GitError::local("work on Git objects", e))?
 }
 
-fn make_dir(temp_dir: Option<&Path>) -> Result<tempfile::TempDir, GitError> {
-    let system = std::env::temp_dir();
-    let places = [temp_dir, Some(&system), Some(Path::new("/dev/shm"))];
-    let mut first_error = None;
-    for place in places.into_iter().flatten() {
-        match tempfile::Builder::new().prefix("argo-buildkit-git-").tempdir_in(place) {
-            Ok(dir) => return Ok(dir),
-            Err(error) => {
-                let doing = format!("make a temporary directory in `{}` or /dev/shm", place.display());
-                first_error.get_or_insert(GitError::local(doing, error));
-            }
-        }
-    }
-    Err(first_error.unwrap_or_else(|| GitError::local("make a temporary directory", "no place")))
+fn too_large(repo: String, what: &str) -> GitError {
+    let what = format!(
+        "its server sends {what}; turn on partial clone there (`uploadpack.allowFilter`), so that only the files in \
+         question are sent"
+    );
+    GitError::Unusable { repo, what }
 }
 
 fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
@@ -141,10 +147,12 @@ fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
 }
 
 impl Inner {
-    fn index(&self, mut chunks: Receiver<Bytes>) -> Result<(), GitError> {
+    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str) -> Result<(), GitError> {
+        let mut gauge = Gauge::new();
         let odb = self.repo.odb().map_err(libgit("open the object store"))?;
         let mut writer = odb.packwriter().map_err(libgit("write a pack"))?;
         while let Some(chunk) = chunks.blocking_recv() {
+            gauge.take(&chunk).map_err(|what| too_large(repo.to_owned(), what))?;
             writer.write_all(&chunk).map_err(|e| GitError::local("write a pack", e))?;
         }
         writer.commit().map_err(libgit("index the fetched pack"))?;
@@ -156,7 +164,13 @@ impl Inner {
         self.repo.odb().is_ok_and(|odb| odb.exists(oid))
     }
 
-    /// A blob's bytes.
+    /// How many bytes an object has, which does not inflate it.
+    pub(super) fn size(&self, oid: Oid) -> Result<usize, GitError> {
+        let header = self.repo.odb().and_then(|odb| odb.read_header(oid));
+        header.map(|(size, _)| size).map_err(libgit("read a fetched file's size"))
+    }
+
+    /// A blob's bytes. Ask for its [size](Self::size) first.
     pub(super) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())
     }

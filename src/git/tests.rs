@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod batch;
+mod budget;
 mod fixture;
 mod globs;
 mod head;

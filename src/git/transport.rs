@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::Git;
 use super::advert::{Advert, Ref};
+use super::bounds::{REFS, REFS_KEPT, Spent};
 use super::credentials::Credentials;
 use super::error::GitError;
 use super::http::Endpoint;
-use super::pkt::{DELIM, FLUSH, PktReader, PktWriter};
+use super::pkt::{DELIM, FLUSH, Pkt, PktReader, PktWriter, text};
 use super::url::RepoUrl;
 
 /// The server's programs.
@@ -125,11 +126,24 @@ impl Session {
         message
     }
 
-    /// The refs whose names start with one of `prefixes`, and perhaps others: a server may ignore the prefixes.
-    pub(super) async fn refs(&mut self, prefixes: &[&str]) -> Result<Vec<Ref>, GitError> {
-        let wanted = |name: &str| prefixes.iter().any(|p| name.starts_with(p));
+    /// The refs of these names.
+    pub(super) async fn refs(&mut self, names: &[&str]) -> Result<Vec<Ref>, GitError> {
+        self.list(names, |name| names.contains(&name)).await
+    }
+
+    /// The first refs whose names start with one of `prefixes`.
+    pub(super) async fn refs_below(&mut self, prefixes: &[&str]) -> Result<Vec<Ref>, GitError> {
+        self.list(prefixes, |name| prefixes.iter().any(|p| name.starts_with(p))).await
+    }
+
+    /// The first [`REFS_KEPT`] refs that are `wanted`. A server may leave out those that start with none of `prefixes`.
+    pub(super) async fn list(
+        &mut self,
+        prefixes: &[&str],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Ref>, GitError> {
         if !self.advert.v2 {
-            return Ok(self.advert.refs.iter().filter(|r| wanted(&r.name)).cloned().collect());
+            return Ok(self.advert.refs(wanted).take(REFS_KEPT).collect());
         }
         let mut message = self.command("ls-refs");
         message.line("symrefs");
@@ -138,12 +152,14 @@ impl Session {
         }
         message.raw(FLUSH);
         let reader = self.ask(message.into_bytes()).await?;
-        let mut refs = Vec::new();
+        let (mut refs, mut spent) = (Vec::new(), Spent::new(REFS));
         loop {
-            match reader.next().await? {
-                Some(super::pkt::Pkt::Data(data)) => {
-                    refs.extend(Ref::parse_v2(&super::pkt::text(&data)).filter(|r| wanted(&r.name)));
+            match reader.next_of(&mut spent).await? {
+                Some(Pkt::Data(data)) if refs.len() < REFS_KEPT => {
+                    refs.extend(Ref::parse_v2(&text(&data)).filter(|r| wanted(&r.name)));
                 }
+                // Over ssh what follows is on the way already.
+                Some(Pkt::Data(_)) => {}
                 Some(_) => return Ok(refs),
                 None => return Err(reader.cut()),
             }

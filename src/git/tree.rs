@@ -2,6 +2,7 @@
 
 use git2::{FileMode, Oid, Repository, Tree};
 
+use super::bounds::REFS_KEPT;
 use super::file_spec::FileSpec;
 
 /// A plain file in a tree.
@@ -19,8 +20,11 @@ pub(super) struct BadFile {
     pub(super) why: String,
 }
 
-/// Bytes of a file that is edited at most.
-const MAX_FILE: usize = 16 << 20;
+/// Bytes of a file that is edited at most, as in [`crate::manifest`].
+const MAX_FILE: usize = 10 << 20;
+
+/// Bytes of all files of one request at most: each is held several times while it is edited.
+const MAX_FILES: usize = 12 << 20;
 
 /// Whether a path can be a file's in a repository, or why not.
 pub(super) fn check_path(path: &str) -> Result<(), &'static str> {
@@ -45,8 +49,20 @@ pub(super) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     if content.starts_with(b"version https://git-lfs.github.com/spec/") {
         return Err("it is a Git LFS pointer; files kept in LFS cannot be edited");
     }
-    if content.len() > MAX_FILE {
-        return Err("it is larger than 16 MiB");
+    Ok(())
+}
+
+/// Whether a file of `size` bytes can be edited, `sum` bytes being in the request's files up to this one.
+pub(super) fn check_size(size: usize, sum: usize) -> Result<(), String> {
+    let mib = |bytes: usize| bytes >> 20;
+    if size > MAX_FILE {
+        return Err(format!("it has {size} bytes, more than the {} MiB that are edited", mib(MAX_FILE)));
+    }
+    if sum > MAX_FILES {
+        let most = mib(MAX_FILES);
+        return Err(format!(
+            "the request's files up to it have more than {most} MiB together; name fewer of them"
+        ));
     }
     Ok(())
 }
@@ -108,9 +124,7 @@ impl Walk<'_> {
                 }
                 0o040_000 => {}
                 mode if self.spec.matches(&path) => self.found.push(plain(path, entry.id(), mode)?),
-                _ if self.names.len() < 10 * MAX_MATCHES => {
-                    self.names.push(super::text::tidy(path.as_bytes()))
-                }
+                _ if self.names.len() < REFS_KEPT => self.names.push(super::text::tidy(path.as_bytes())),
                 _ => {}
             }
         }
@@ -165,8 +179,12 @@ fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String>
 }
 
 fn absent(tree: &Tree<'_>, directory: &str, part: &str) -> String {
-    let names: Vec<String> =
-        tree.iter().map(|entry| super::text::tidy(entry.name_bytes())).filter(|n| !n.is_empty()).collect();
+    let names: Vec<String> = tree
+        .iter()
+        .take(REFS_KEPT)
+        .map(|entry| super::text::tidy(entry.name_bytes()))
+        .filter(|n| !n.is_empty())
+        .collect();
     let place = if directory.is_empty() { "the root directory".to_owned() } else { format!("`{directory}`") };
     format!("{place} has no `{part}`{}", super::names::suggest(&names, part))
 }

@@ -6,6 +6,7 @@
 mod ahead;
 mod compose;
 mod ground;
+mod room;
 mod send;
 mod settle;
 
@@ -23,6 +24,7 @@ use super::read::{Reach, Reader};
 use super::request::WriteBack;
 use super::supersede::Orders;
 use super::writer::{Leaves, Outcome, Writer};
+use crate::limits::Held;
 use ahead::Asides;
 use compose::Written;
 use send::Prepared;
@@ -80,6 +82,8 @@ struct Worker {
     written: BTreeMap<(String, Reach), Arc<Written>>,
     /// Commits since the store was empty.
     kept: u32,
+    /// Memory for the files of this try.
+    held: Option<Held>,
 }
 
 /// How a try ended, short of an error.
@@ -107,6 +111,7 @@ impl Worker {
             asides: Asides::default(),
             written: BTreeMap::new(),
             kept: 0,
+            held: None,
         }
     }
 
@@ -124,7 +129,9 @@ impl Worker {
                 continue;
             }
             let begun = Instant::now();
-            let why = match self.once().await {
+            let tried = self.once().await;
+            self.held = None;
+            let why = match tried {
                 Ok(Tried::Done) => {
                     (outages, lost) = (0, 0);
                     self.renew().await;

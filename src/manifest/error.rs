@@ -93,6 +93,9 @@ pub enum FileProblem {
     /// Nested too deeply.
     #[error("is nested more than 256 levels deep")]
     TooDeep,
+    /// A flood of values.
+    #[error("holds more than 200,000 keys and values, the most that are edited; is it a manifest?")]
+    TooManyNodes,
     /// A flood of `%TAG`.
     #[error("has more than 64 `%TAG` directives")]
     TooManyDirectives,

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use libyaml_safer::{Encoding, EventData, MappingStyle, Mark, ScalarStyle, SequenceStyle};
 
+use crate::limits::YAML_NODES;
+
 use super::error::{EditError, FileProblem, Place};
 
 /// libyaml's scanner looks at every open flow collection for each token, so depth is work.
@@ -70,7 +72,7 @@ fn events(text: &str) -> Result<Vec<Event>, EditError> {
     // The line break is for a block scalar on a last line that has none, which is one of those panics.
     parser.set_input(BufReader::with_capacity(READ_BYTES, text.as_bytes().chain(line_break)));
     let mut events = Vec::new();
-    let mut depth = 0_usize;
+    let (mut depth, mut nodes) = (0_usize, 0_usize);
     loop {
         let event = parser.parse().map_err(|error| not_yaml(text, &error))?;
         match event.data {
@@ -80,6 +82,10 @@ fn events(text: &str) -> Result<Vec<Event>, EditError> {
             _ => {}
         }
         let place = place(event.start_mark);
+        nodes += usize::from(is_node(&event.data));
+        if nodes > YAML_NODES {
+            return Err(FileProblem::TooManyNodes.at(place));
+        }
         if depth > MAX_DEPTH {
             return Err(FileProblem::TooDeep.at(place));
         }
@@ -88,6 +94,11 @@ fn events(text: &str) -> Result<Vec<Event>, EditError> {
             events.push(Event { kind, span: within(event.start_mark)..within(event.end_mark), place });
         }
     }
+}
+
+/// Whether an event begins a node. A document counts too: it takes as much.
+fn is_node(data: &EventData) -> bool {
+    !matches!(data, EventData::SequenceEnd | EventData::MappingEnd | EventData::DocumentEnd { .. })
 }
 
 fn kind(data: EventData) -> Option<Kind> {

@@ -73,11 +73,14 @@ impl Reader {
     /// Why no branch can have this name: another one is where its directory would be, or the other way round.
     pub(in crate::git) async fn blocked(&mut self, name: &str) -> Result<Option<GitError>, GitError> {
         let name = full_name(name);
-        let refs = self.session().await?.refs(&["refs/heads/"]).await?;
         let inside =
             |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
-        let other = refs.iter().find(|r| inside(&r.name, &name) || inside(&name, &r.name));
-        Ok(other.map(|other| {
+        // Itself, and each directory that it is in: what is asked for is as long as the name, not as the list of branches.
+        let parts = name.match_indices('/').skip(2).map(|(at, _)| &name[..at]);
+        let prefixes: Vec<_> = parts.chain([&*name]).collect();
+        let refs =
+            self.session().await?.list(&prefixes, |other| inside(other, &name) || inside(&name, other));
+        Ok(refs.await?.first().map(|other| {
             let (repo, revision) = (self.request.repo.to_string(), short_name(&name).to_owned());
             let other = super::super::text::tidy(short_name(&other.name).as_bytes());
             let why =

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use git2::Oid;
+
 use super::super::draft::{Draft, Id, Part, Plain, apply};
 use super::super::error::GitError;
 use super::super::message::{Group, groups};
@@ -12,6 +14,7 @@ use super::super::supersede::{Claim, Question, Told};
 use super::super::tree::Entry;
 use super::Worker;
 use super::ground::Ground;
+use super::room::Room;
 
 /// The trailers in a branch's history, newest first.
 pub(super) struct Written {
@@ -60,9 +63,12 @@ impl Worker {
         let ready = self.writers.iter().filter(|(id, _)| !self.asides.has(**id)).take(self.at_most);
         let (ids, wanted): (Vec<Id>, Vec<_>) = ready.map(|(id, w)| (*id, w.request.files.clone())).unzip();
         let selected: Vec<_> = ids.into_iter().zip(self.reader.select(tip, wanted).await?).collect();
-        let entries =
+        let entries: Vec<Entry> =
             selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned().collect();
-        let contents = self.reader.contents(tip, entries).await?;
+        let sizes = self.reader.sizes(tip, &entries).await?;
+        let selected = self.company(selected, &sizes).await?;
+        let entries = selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned();
+        let contents = self.reader.contents(entries.collect()).await?;
         let mut files = BTreeMap::new();
         for (id, found) in selected {
             let read = |entry: &Entry| contents.get(&entry.path).cloned();
@@ -73,6 +79,30 @@ impl Worker {
             }
         }
         Ok(files)
+    }
+
+    /// Of the writers those whose files have room at a time, from the first on. The others are in the next commit.
+    async fn company(
+        &mut self,
+        selected: Vec<(Id, Result<Vec<Entry>, GitError>)>,
+        sizes: &BTreeMap<Oid, usize>,
+    ) -> Result<Vec<(Id, Result<Vec<Entry>, GitError>)>, GitError> {
+        // Given back before it is asked for again: who holds some waits for nobody.
+        self.held = None;
+        let budget = self.git.budget.clone();
+        let (mut room, mut company) = (Room::default(), Vec::new());
+        for (id, found) in selected {
+            let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));
+            let more = found.as_deref().map_or(room.clone(), |found| room.with(found, sizes));
+            if more.cost() > budget.total() && !company.is_empty() {
+                break;
+            }
+            room = more;
+            company.push((id, found));
+        }
+        let needed = |e| GitError::Input { what: format!("the files of this step are too large: {e}") };
+        self.held = Some(budget.take(room.cost()).await.map_err(needed)?);
+        Ok(company)
     }
 
     /// One writer's edit. Only what concerns everybody is an error here.

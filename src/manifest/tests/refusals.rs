@@ -9,6 +9,22 @@ fn tag(input: &str) -> String {
 }
 
 #[test]
+fn a_file_of_many_values_is_refused_by_their_count() {
+    use crate::limits::YAML_NODES;
+    // The stream, its document, the mapping, three scalars and the sequence count too.
+    let file = |items: usize| format!("a: [{}]\ntag: v1\n", vec!["1"; items].join(","));
+    let edit = |items| apply(file(items).as_bytes(), &[helm("tag", "v2")]);
+    assert!(edit(YAML_NODES - 7).is_ok());
+    let mut said = Vec::new();
+    for items in [YAML_NODES, 4 * YAML_NODES] {
+        said.push(edit(items).unwrap_err().to_string());
+    }
+    assert!(said[0].contains("more than 200,000 keys and values"), "{said:?}");
+    // At the same place: what follows is not looked at.
+    assert_eq!(said[0], said[1]);
+}
+
+#[test]
 fn missing() {
     let messages = [
         tag("image:\n  repository: a\n  pullPolicy: b\n"),

@@ -1,0 +1,268 @@
+//! What the objects of a pack inflate to, before libgit2 inflates them (git `gitformat-pack.txt`).
+//!
+//! libgit2's indexer hashes a whole object piece by piece, but holds a difference, its base and its result in memory
+//! (`indexer.c`, `git_packfile_unpack`), and every tree and commit that is read later. A pack of 3.6 MB can hold 600 MiB of zeros.
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+/// Bytes of an object that is held in memory: twice the largest file that is edited.
+const MAX_OBJECT: u64 = 32 << 20;
+/// Bytes that all objects of a pack inflate to: that is work, not memory.
+const MAX_INFLATED: u64 = 4 << 30;
+/// Objects of a pack: the indexer keeps some hundred bytes of each.
+pub(super) const MAX_OBJECTS: u32 = 500_000;
+/// Bytes that are inflated at a time.
+const PIECE: usize = 32 << 10;
+/// Bytes of a difference that hold the sizes of its base and its result.
+const SIZES: usize = 20;
+/// Bytes of a base's id.
+const ID: usize = 20;
+
+/// Where in the pack the next byte is.
+enum At {
+    /// In its head, so many bytes before the end of that.
+    Head(usize),
+    /// At an entry's beginning.
+    Entry,
+    /// In the size of an entry of this kind.
+    Size {
+        kind: u8,
+        size: u64,
+        shift: u32,
+    },
+    /// In the base's offset.
+    Offset(u64),
+    /// In the base's id, so many bytes before its end.
+    Base(u64, usize),
+    Data(Box<Data>),
+    /// Behind the last entry.
+    End,
+}
+
+struct Data {
+    inflater: Decompress,
+    size: u64,
+    /// The beginning of a difference.
+    sizes: Option<Vec<u8>>,
+}
+
+/// Follows a pack as it arrives.
+pub(super) struct Gauge {
+    at: At,
+    /// Entries that follow, and while the head is read the number of them.
+    left: u32,
+    inflated: u64,
+    /// The largest file that came whole.
+    largest: u64,
+    deltas: bool,
+    piece: Vec<u8>,
+}
+
+impl Gauge {
+    pub(super) fn new() -> Self {
+        let piece = vec![0; PIECE];
+        Self { at: At::Head(12), left: 0, inflated: 0, largest: 0, deltas: false, piece }
+    }
+
+    /// Takes the next bytes of the pack, or says what is too large about it. What is garbled is left to libgit2 to say.
+    pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            match std::mem::replace(&mut self.at, At::End) {
+                At::End => return Ok(()),
+                At::Data(data) => {
+                    bytes = self.inflate(data, bytes)?;
+                    continue;
+                }
+                at => self.at = self.step(at, byte)?,
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, at: At, byte: u8) -> Result<At, &'static str> {
+        match at {
+            At::Head(left) => {
+                // Its last four bytes count the objects.
+                self.left = (self.left << 8) | u32::from(byte);
+                match left {
+                    1 if self.left > MAX_OBJECTS => Err("more than 500,000 objects"),
+                    1 => Ok(self.following()),
+                    _ => Ok(At::Head(left - 1)),
+                }
+            }
+            At::Entry => {
+                let (kind, size) = ((byte >> 4) & 7, u64::from(byte & 15));
+                self.sized(At::Size { kind, size, shift: 4 }, byte)
+            }
+            At::Size { kind, size, shift } => {
+                let more = u64::from(byte & 127).checked_shl(shift).unwrap_or(u64::MAX >> 1);
+                self.sized(At::Size { kind, size: size | more, shift: shift + 7 }, byte)
+            }
+            At::Offset(size) if byte & 128 != 0 => Ok(At::Offset(size)),
+            At::Base(size, left) if left > 1 => Ok(At::Base(size, left - 1)),
+            At::Offset(size) | At::Base(size, _) => Ok(data(size, true)),
+            at @ (At::Data(_) | At::End) => Ok(at),
+        }
+    }
+
+    /// Behind a byte of an entry's size.
+    fn sized(&mut self, at: At, byte: u8) -> Result<At, &'static str> {
+        let At::Size { kind, size, .. } = at else { return Ok(at) };
+        if byte & 128 != 0 {
+            return Ok(at);
+        }
+        self.inflated = self.inflated.saturating_add(size);
+        if self.inflated > MAX_INFLATED {
+            return Err("objects of more than 4 GiB");
+        }
+        match kind {
+            6 | 7 => self.deltas = true,
+            3 => self.largest = self.largest.max(size),
+            _ => {}
+        }
+        let held = if self.deltas { size.max(self.largest) } else { size };
+        if held > MAX_OBJECT && (kind != 3 || self.deltas) {
+            return Err(TOO_LARGE);
+        }
+        Ok(match kind {
+            6 => At::Offset(size),
+            7 => At::Base(size, ID),
+            _ => data(size, false),
+        })
+    }
+
+    /// Inflates a piece of an entry; what follows it.
+    fn inflate<'b>(&mut self, mut data: Box<Data>, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
+        let (read, made) = (data.inflater.total_in(), data.inflater.total_out());
+        let done = data.inflater.decompress(bytes, &mut self.piece, FlushDecompress::None);
+        let Ok(status) = done else { return Ok(&[]) };
+        let length = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
+        let read = length(data.inflater.total_in(), read);
+        let made_now = length(data.inflater.total_out(), made);
+        if data.inflater.total_out() > data.size {
+            return Err("an object that is larger than it says");
+        }
+        if let Some(sizes) = &mut data.sizes {
+            let made = self.piece.get(..made_now).unwrap_or_default();
+            sizes.extend_from_slice(&made[..made.len().min(SIZES - sizes.len())]);
+        }
+        let stuck = read == 0 && made_now == 0;
+        let ended = status == Status::StreamEnd;
+        if ended && data.sizes.as_deref().is_some_and(|sizes| delta_sizes(sizes) > MAX_OBJECT) {
+            return Err(TOO_LARGE);
+        }
+        self.at = if ended { self.following() } else { At::Data(data) };
+        Ok(if stuck && !ended { &[] } else { bytes.get(read..).unwrap_or_default() })
+    }
+
+    fn following(&mut self) -> At {
+        let next = self.left.checked_sub(1);
+        self.left = next.unwrap_or_default();
+        next.map_or(At::End, |_| At::Entry)
+    }
+}
+
+const TOO_LARGE: &str = "an object of more than 32 MiB that has to be held in memory";
+
+fn data(size: u64, delta: bool) -> At {
+    At::Data(Box::new(Data { inflater: Decompress::new(true), size, sizes: delta.then(Vec::new) }))
+}
+
+/// The larger one of the sizes of a difference's base and result: seven bits a byte, the lowest first.
+fn delta_sizes(bytes: &[u8]) -> u64 {
+    let (mut largest, mut size, mut shift, mut found) = (0, 0_u64, 0, 0);
+    for byte in bytes {
+        size |= u64::from(byte & 127).checked_shl(shift).unwrap_or(u64::MAX >> 1);
+        shift += 7;
+        if byte & 128 == 0 {
+            (largest, size, shift, found) = (size.max(largest), 0, 0, found + 1);
+            if found == 2 {
+                break;
+            }
+        }
+    }
+    largest.max(size)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::io::Write as _;
+
+    use super::{Gauge, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
+
+    fn packed(entries: &[(u8, Vec<u8>)]) -> Vec<u8> {
+        let mut pack =
+            [&b"PACK\0\0\0\x02"[..], &u32::try_from(entries.len()).unwrap().to_be_bytes()].concat();
+        for (kind, bytes) in entries {
+            let (mut left, mut byte) = (bytes.len() >> 4, (kind << 4) | (bytes.len() & 15) as u8);
+            while left > 0 {
+                pack.push(byte | 128);
+                (byte, left) = ((left & 127) as u8, left >> 7);
+            }
+            pack.push(byte);
+            if *kind == 7 {
+                pack.extend([9; 20]);
+            }
+            let mut encoder = flate2::write::ZlibEncoder::new(&mut pack, flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap();
+        }
+        pack.extend([0; 20]);
+        pack
+    }
+
+    fn measured(pack: &[u8], piece: usize) -> Result<Gauge, &'static str> {
+        let mut gauge = Gauge::new();
+        pack.chunks(piece).try_for_each(|bytes| gauge.take(bytes)).map(|()| gauge)
+    }
+
+    fn varint(mut size: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while size > 127 {
+            bytes.push((size & 127) as u8 | 128);
+            size >>= 7;
+        }
+        bytes.push(size as u8);
+        bytes
+    }
+
+    #[test]
+    fn a_pack_is_followed_in_pieces_of_any_size() {
+        let delta = [varint(100), varint(200), vec![1, 2, 3]].concat();
+        let pack = packed(&[(1, b"tree x".to_vec()), (2, vec![7; 300_000]), (7, delta), (3, Vec::new())]);
+        for piece in [1, 7, 4096, pack.len()] {
+            let gauge = measured(&pack, piece).ok().unwrap();
+            assert!(gauge.left == 0 && gauge.deltas, "{piece}");
+            assert_eq!(gauge.inflated, 6 + 300_000 + 7 - 1, "{piece}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_held_in_memory_is_refused_from_its_size() {
+        let large = vec![0; usize::try_from(MAX_OBJECT + 1).unwrap()];
+        let result = |size| [varint(10), varint(size), vec![0]].concat();
+        let base = [varint(MAX_OBJECT + 1), varint(1), vec![0]].concat();
+        let refused = [
+            vec![(1, large.clone())],
+            vec![(2, large.clone())],
+            vec![(7, result(MAX_OBJECT + 1))],
+            vec![(7, base)],
+            vec![(3, large.clone()), (7, result(10))],
+            vec![(7, result(10)), (3, large.clone())],
+        ];
+        for (n, entries) in refused.iter().enumerate() {
+            assert_eq!(measured(&packed(entries), 5000).err(), Some(TOO_LARGE), "{n}");
+        }
+        // Its indexer passes over a file that no difference is built on; who asks for it reads its size first.
+        assert!(measured(&packed(&[(3, large)]), 5000).is_ok());
+    }
+
+    #[test]
+    fn the_count_is_bounded() {
+        let head = [&b"PACK\0\0\0\x02"[..], &(MAX_OBJECTS + 1).to_be_bytes()].concat();
+        assert!(measured(&head, 3).is_err());
+    }
+}
