@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, Tenancy, Workflow};
+use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions, PushGate};
 use argo_buildkit::kube::{Cluster, Secrets};
@@ -65,6 +65,7 @@ impl Site {
             metrics: Arc::new(Metrics::new()),
             kept_logs: Budget::new(1 << 20),
             argo_url: None,
+            secret_rules: SecretRules::default(),
             tenancy: Tenancy::shared(Some(Policy::parse("policy.yaml", policy).unwrap())),
         }
     }
