@@ -19,6 +19,7 @@ namespaces:
   builds:
     push: [registry.example.com/shop/*]
     cache: [\"cache.example.com/**\"]
+    images: [\"registry.example.com/**\"]
     repositories: [\"https://git.example.com/shop/*\", \"git@git.example.com:shop/*\"]
     applications: [argocd/shop-*]
 ";

@@ -85,6 +85,29 @@ impl Policy {
         self.entry(namespace).err().map(|refused| refused.to_string())
     }
 
+    /// Regular expressions, one of which the whole name of each image has to match that a build of `namespace` reads: for the
+    /// daemon, since only that knows what a Dockerfile names. None where any image may be read.
+    pub fn images(&self, namespace: &str) -> Option<Vec<String>> {
+        match self.entry(namespace) {
+            Ok((_, lists)) => lists.images(),
+            Err(_) => Some(Vec::new()),
+        }
+    }
+
+    /// What is to be told of a file that leaves open which images are read.
+    pub fn warning(&self) -> Option<String> {
+        let lacking = self.entries.iter().filter(|(_, lists)| lists.lack_images());
+        let lacking: Vec<_> = lacking.map(|(names, _)| format!("`namespaces.{names}`")).collect();
+        (!lacking.is_empty()).then(|| {
+            format!(
+                "the policy {} has no `images` under {}, so their builds read by digest whatever private image anybody's \
+                 build has pulled; list the images that they may read, or write `images: [\"**\"]` to keep it so",
+                self.file,
+                lacking.join(", ")
+            )
+        })
+    }
+
     fn entry(&self, namespace: &str) -> Result<(&Namespaces, &Lists), Refused> {
         let found = self.entries.iter().find(|(names, _)| names.have(namespace));
         let found = found.map(|(names, lists)| (names, lists));

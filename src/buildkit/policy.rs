@@ -21,8 +21,24 @@ pub struct GitSource {
     pub sha: String,
 }
 
+/// A policy that denies every Git source but `sources`, and with `images` every image whose name matches none of these
+/// regular expressions.
+pub(super) fn only(sources: &[GitSource], images: Option<&[String]>) -> Policy {
+    let mut policy = only_git(sources);
+    policy.rules.extend(images.into_iter().flat_map(only_images));
+    policy
+}
+
+/// An image's source is `docker-image://docker.io/library/busybox:1@sha256:…`, completed by BuildKit (`client/llb/source.go`,
+/// `Image`); `+blob` reads a single layer of a repository. Image layouts come from sessions, and ours has none.
+fn only_images(names: &[String]) -> Vec<Rule> {
+    let deny = rule(PolicyAction::Deny, r"^(docker-image|oci-layout)(\+blob)?://".to_owned());
+    let allow = |name| rule(PolicyAction::Allow, format!(r"^docker-image(\+blob)?://{name}([:@].*)?$"));
+    std::iter::once(deny).chain(names.iter().map(allow)).collect()
+}
+
 /// A policy that denies every Git source but `sources`, whole or a directory of them.
-pub(super) fn only_git(sources: &[GitSource]) -> Policy {
+fn only_git(sources: &[GitSource]) -> Policy {
     // The last rule that matches wins (`sourcepolicy/engine.go`).
     let deny = rule(PolicyAction::Deny, "^git://".to_owned());
     let allow = sources.iter().filter_map(pattern).map(|pattern| rule(PolicyAction::Allow, pattern));

@@ -38,6 +38,9 @@ pub struct Solve {
     /// The only Git commits that the build may read. A shared daemon hands out any commit that it once
     /// fetched, so list what the caller has proven to be able to read.
     pub allowed_git: Vec<GitSource>,
+    /// Regular expressions, one of which the whole name (`host/repository`) of each image has to match that the build reads. A
+    /// shared daemon hands out by digest any image that it once pulled. None: any image.
+    pub allowed_images: Option<Vec<String>>,
     /// Leave no trace in the daemon's history; such a build cannot be recalled.
     pub internal: bool,
     /// The W3C `traceparent` of the caller's span.
@@ -126,7 +129,7 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         }),
         entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
         exporters: solve.exporters.iter().map(exporter).collect(),
-        source_policy: Some(policy::only_git(&solve.allowed_git)),
+        source_policy: Some(policy::only(&solve.allowed_git, solve.allowed_images.as_deref())),
         internal: solve.internal,
         ..Default::default()
     }

@@ -134,7 +134,13 @@ impl Agent {
     /// The policy, read. Errors where one is needed and there is none: that tenants are kept apart is never left to chance.
     pub fn policy(&self) -> anyhow::Result<Option<Policy>> {
         match &self.policy {
-            Some(path) => Ok(Some(Policy::read(path)?)),
+            Some(path) => {
+                let policy = Policy::read(path)?;
+                if let Some(warning) = policy.warning() {
+                    tracing::warn!("{warning}");
+                }
+                Ok(Some(policy))
+            }
             None if self.all_namespaces || self.namespaces.len() > 1 => bail!(
                 "several namespaces are to be served, and nothing says what the workflows of each may name; write it \
                  into a file and name that with --policy (ARGO_BUILDKIT_POLICY); docs/agent-tenants.md has one to begin with"

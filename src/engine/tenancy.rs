@@ -45,6 +45,14 @@ impl Tenancy {
         self.mint.as_ref().map(|mint| mint.rights(namespace, from, to))
     }
 
+    /// Which images a build of `namespace` may read; none where it is any.
+    pub(super) fn images(&self, namespace: &str) -> Option<Vec<String>> {
+        match &self.whose {
+            Whose::Shared(Some(policy)) => policy.images(namespace),
+            Whose::Shared(None) | Whose::Own => None,
+        }
+    }
+
     /// What stands before the ids of `namespace`'s cache mounts, which the daemon would share among all who name them.
     pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
         matches!(self.whose, Whose::Shared(_)).then(|| namespace.to_owned())

@@ -4,6 +4,9 @@ use super::canonical::{self, Odd};
 use super::named::Named;
 use super::pattern::Pattern;
 
+/// The images of `# syntax=docker/dockerfile:1`: public, and nobody's base image. Every build may read them.
+const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream"];
+
 /// A sort of what is named: a list in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
@@ -11,6 +14,8 @@ pub(super) enum Sort {
     Push,
     /// Cache manifests that are imported or exported.
     Cache,
+    /// Images that a build reads.
+    Images,
     /// Git repositories that are read or written.
     Repositories,
     /// Argo CD Applications that are refreshed.
@@ -23,14 +28,15 @@ pub(super) enum Sort {
 
 impl Sort {
     /// Those that have a list.
-    pub(super) const LISTED: [Self; 5] =
-        [Self::Push, Self::Cache, Self::Repositories, Self::Applications, Self::Forges];
+    pub(super) const LISTED: [Self; 6] =
+        [Self::Push, Self::Cache, Self::Images, Self::Repositories, Self::Applications, Self::Forges];
 
     /// Its key in the file.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Push => "push",
             Self::Cache => "cache",
+            Self::Images => "images",
             Self::Repositories => "repositories",
             Self::Applications => "applications",
             Self::Forges => "forges",
@@ -43,6 +49,7 @@ impl Sort {
         match self {
             Self::Push => "push to",
             Self::Cache => "use the cache",
+            Self::Images => "build from the image",
             Self::Repositories => "use the Git repository",
             Self::Applications => "refresh the Application",
             Self::Forges => "call the forge's API at",
@@ -53,7 +60,7 @@ impl Sort {
     /// The one spelling of such a name or pattern.
     pub(super) fn canonical(self, text: &str) -> Result<String, Odd> {
         match self {
-            Self::Push | Self::Cache => canonical::image(text),
+            Self::Push | Self::Cache | Self::Images => canonical::image(text),
             Self::Repositories => canonical::repository(text),
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
@@ -67,6 +74,8 @@ impl Sort {
 pub(super) struct Lists {
     push: Vec<Pattern>,
     cache: Vec<Pattern>,
+    /// Absent in files that are older than this list: anything.
+    images: Option<Vec<Pattern>>,
     repositories: Vec<Pattern>,
     applications: Vec<Pattern>,
     forges: Vec<Pattern>,
@@ -79,6 +88,7 @@ impl Lists {
         match sort {
             Sort::Push => &self.push,
             Sort::Cache => &self.cache,
+            Sort::Images => self.images.as_deref().unwrap_or_default(),
             Sort::Repositories => &self.repositories,
             Sort::Applications => &self.applications,
             Sort::Forges => &self.forges,
@@ -90,6 +100,7 @@ impl Lists {
         let list = match sort {
             Sort::Push => &mut self.push,
             Sort::Cache => &mut self.cache,
+            Sort::Images => self.images.get_or_insert_default(),
             Sort::Repositories => &mut self.repositories,
             Sort::Applications => &mut self.applications,
             Sort::Forges => &mut self.forges,
@@ -98,10 +109,23 @@ impl Lists {
         *list = patterns;
     }
 
+    /// Regular expressions, one of which the whole name of an image has to match; none where any may be read.
+    pub(super) fn images(&self) -> Option<Vec<String>> {
+        let listed = self.images.as_ref()?;
+        let all = listed.iter().map(Pattern::regex).collect::<Option<Vec<_>>>()?;
+        Some(all.into_iter().chain(FRONTENDS.map(regex_lite::escape)).collect())
+    }
+
+    /// Whether there is no list of images.
+    pub(super) fn lack_images(&self) -> bool {
+        self.images.is_none()
+    }
+
     /// Whether `named` is listed. What has no canonical form never is.
     pub(super) fn have(&self, named: &Named) -> bool {
         match (&named.canonical, named.sort) {
             (_, Sort::HostNetwork) => self.host_network,
+            (_, Sort::Images) if self.images.is_none() => true,
             (Ok(name), sort) => self.of(sort).iter().any(|pattern| pattern.matches(name)),
             (Err(_), _) => false,
         }

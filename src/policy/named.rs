@@ -69,17 +69,17 @@ fn of_build(build: &Build) -> Vec<Named> {
     } = build;
     let image = |sort, field| move |image: &RegistryRef| Named::new(sort, field, image.image.name());
     let repository = |field| move |repo: &RepoUrl| Named::new(Sort::Repositories, field, repo.to_string());
-    let contexts = contexts.values().filter_map(|context| match context {
-        NamedContext::Git(git) => Some(&git.repo),
-        // What may be read the registry's login decides.
-        NamedContext::Image(_) => None,
+    let contexts = contexts.values().map(|context| match context {
+        NamedContext::Git(git) => repository("build.contexts")(&git.repo),
+        // A Dockerfile's own `FROM` the daemon checks, by the same list.
+        NamedContext::Image(image) => Named::new(Sort::Images, "build.contexts", image.name()),
     });
     let Cache { from, to, inline: _ } = cache;
     let export = to.iter().map(|export| &export.target);
     let host = (*network == Network::Host).then(|| "network: host".to_owned());
     std::iter::once(&context.repo)
         .map(repository("build.context"))
-        .chain(contexts.map(repository("build.contexts")))
+        .chain(contexts)
         .chain(tags.iter().map(image(Sort::Push, "build.tags")))
         .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
         .chain(export.map(image(Sort::Cache, "build.cache.to")))

@@ -13,6 +13,8 @@ const ANYTHING: &str = "**";
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     written: String,
+    /// As names have it.
+    form: String,
     glob: GlobMatcher,
 }
 
@@ -27,11 +29,30 @@ impl Pattern {
             other => canonical(other).map_err(|odd| odd.to_string())?,
         };
         let glob = compile(&form)?;
-        Ok(Self { written: written.to_owned(), glob })
+        Ok(Self { written: written.to_owned(), form, glob })
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
         self.glob.is_match(name)
+    }
+
+    /// The same as a regular expression of an image's name, for the daemon; none for a pattern of anything. A part of a name
+    /// has neither `:` nor `@`, with which the tag and the digest begin.
+    pub(super) fn regex(&self) -> Option<String> {
+        if self.form == ANYTHING {
+            return None;
+        }
+        let parts: Vec<_> = self.form.split('/').collect();
+        let last = parts.len() - 1;
+        let part = |(n, part): (usize, &&str)| match (*part, n == last) {
+            (ANYTHING, true) => "[^:@]+".to_owned(),
+            (ANYTHING, false) => "(?:[^:@]+/)?".to_owned(),
+            (part, end) => {
+                let text = part.split('*').map(regex_lite::escape).collect::<Vec<_>>().join("[^/:@]*");
+                if end { text } else { format!("{text}/") }
+            }
+        };
+        Some(parts.iter().enumerate().map(part).collect())
     }
 }
 

@@ -52,7 +52,7 @@ fn what_is_listed_may_be_named() {
         ),
         build(json!({"cache": {"from": "cache.example.com:5000/cache/registry.example.com/shop/a/b:main",
             "to": "cache.example.com:5000/cache/registry.example.com/shop/api"}})),
-        build(json!({"contexts": {"base": "docker-image://anywhere.example/x",
+        build(json!({"contexts": {"base": "docker-image://anywhere.example/x:1",
             "lib": {"repo": "ssh://git@git.example.com/shop/lib.git", "secret": "ssh"}}})),
         update(json!({"source": {"repo": "https://git.example.com/shop/api", "commit": "a".repeat(40)}})),
         update(json!({"refresh": "shop-api"})),
@@ -141,7 +141,7 @@ fn may(sort: Sort, pattern: &str, name: &str) -> bool {
 #[test]
 fn a_file_that_says_something_else_is_refused() {
     let problem = |text: &str| Policy::parse("policy.yaml", text).unwrap_err().to_string();
-    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `repositories`, `applications`, `forges`, `host-network`"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `images`, `repositories`, `applications`, `forges`, `host-network`"#);
     insta::assert_snapshot!(problem("namespace: {}"), @r#"the policy policy.yaml: its top level: unknown key `namespace` (did you mean `namespaces`?); known: `namespaces`"#);
     insta::assert_snapshot!(problem("namespaces: {a: }"), @r#"the policy policy.yaml: namespaces.a: is not a map; write `{}` for an empty one"#);
     insta::assert_snapshot!(problem("namespaces: {A: {}}"), @r#"the policy policy.yaml: namespaces.A: is not the name of a namespace; `*` stands for any part of one"#);
@@ -183,6 +183,42 @@ proptest! {
                 prop_assume!(!form.ends_with(".git") && !form.contains('%'));
                 prop_assert_eq!(sort.canonical(&form), Ok(form.clone()));
             }
+        }
+    }
+}
+
+#[test]
+fn the_daemon_is_given_what_the_list_says() {
+    let of = |list: &str| Policy::parse("p", &format!("namespaces: {{a: {list}}}")).unwrap();
+    assert_eq!(of("{}").images("a"), None);
+    assert!(of("{}").warning().unwrap().contains("`namespaces.a`"));
+    assert_eq!(of("{images: [r.example/x, '**']}").images("a"), None);
+    assert_eq!(of("{images: ['**']}").warning(), None);
+    let allowed = |pattern: &str, name: &str| {
+        let names = of(&format!("{{images: ['{pattern}']}}")).images("a").unwrap();
+        names.iter().any(|regex| regex_lite::Regex::new(&format!("^{regex}$")).unwrap().is_match(name))
+    };
+    for (pattern, name, expected) in [
+        ("docker.io/busybox", "docker.io/library/busybox", true),
+        ("index.docker.io/library/busybox", "docker.io/library/busybox", true),
+        ("docker.io/library/*", "docker.io/library/busybox", true),
+        ("docker.io/library/*", "docker.io/other/busybox", false),
+        ("r.example/shop", "rxexample/shop", false),
+        ("r.example/shop", "r.example/shop/api", false),
+        ("r.example/shop", "evil.example/r.example/shop", false),
+        ("r.example/shop/*", "r.example/shop/a/b", false),
+        ("r.example/shop/**", "r.example/shop/a/b", true),
+        ("r.example/shop/**", "r.example/shop", false),
+        ("r.example/**/api", "r.example/a/b/api", true),
+        ("r.example/**/api", "r.example/api", true),
+        ("r.example/**/api", "r.example/xapi", false),
+        ("*.example.com/x", "a.b.example.com/x", true),
+        ("*.example.com/x", "a.example.com:5000/x", false),
+        ("r.example/none", "docker.io/docker/dockerfile", true),
+    ] {
+        assert_eq!(allowed(pattern, name), expected, "{pattern} {name}");
+        if !name.contains("docker/dockerfile") {
+            assert_eq!(may(Sort::Images, pattern, name), expected, "{pattern} {name}");
         }
     }
 }

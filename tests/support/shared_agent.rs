@@ -134,7 +134,7 @@ fn lease_rules() -> Value {
 /// A policy that forbids nothing.
 const ANYTHING: &str = "
 namespaces:
-  '*': {push: ['**'], cache: ['**'], repositories: ['**'], applications: ['**'], forges: ['**']}
+  '*': {push: ['**'], cache: ['**'], images: ['**'], repositories: ['**'], applications: ['**'], forges: ['**']}
 ";
 
 /// A running `argo-buildkit agent`. Dropping it kills it.

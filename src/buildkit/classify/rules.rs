@@ -25,6 +25,8 @@ const LATER: &str = "the server is away or overloaded, try again later";
 const NO_FILE: &str = "the context has no such file; see also .dockerignore";
 const DENIED: &str = "the build may read the commits that the step names as `context` and `contexts`, and no others: name this one, \
     with its `revision`, under `contexts`, and use it by that name";
+const DENIED_IMAGE: &str = "the shared agent's policy does not list this image for the namespace: have it added under `images`, or build \
+    from another";
 
 /// Read from top to bottom: what is more telling stands first.
 pub(super) const RULES: &[Rule] = &[
@@ -32,6 +34,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(&["failed to calculate checksum of ref", "not found"], Kind::Dockerfile, Fault::User, NO_FILE),
     rule(&["failed to compute cache key: \"/", "not found"], Kind::Dockerfile, Fault::User, NO_FILE),
     rule(&["denied by policy", "git://"], Kind::Denied, Fault::User, DENIED),
+    rule(&["denied by policy", "docker-image"], Kind::Denied, Fault::User, DENIED_IMAGE),
     rule(&["denied by policy"], Kind::Denied, Fault::User, "buildkitd's source policy forbids it"),
     rule(&["x509"], Kind::Registry, Fault::User, CERTIFICATE),
     rule(&["server gave HTTP response to HTTPS client"], Kind::Registry, Fault::User, PLAIN_HTTP),

@@ -43,6 +43,7 @@ pub(super) fn judge(
     match Policy::parse(key, text) {
         Err(wrong) => Finding::fail(subject, format!("{wrong}; until then the shared agent does not start")),
         Ok(policy) => match policy.unserved(namespace) {
+            None if let Some(warning) = policy.warning() => Finding::warn(subject, warning),
             None => Finding::ok(subject, format!("has an entry for {namespace}")),
             Some(refused) => Finding::fail(subject, format!("{refused}, and restart the shared agent")),
         },

@@ -149,7 +149,7 @@ fn a_lease_that_nobody_renews_is_said() {
 fn a_policy_has_to_name_the_namespace() {
     let map = |data: Value| Ok(Some(serde_json::from_value(json!({"data": data})).unwrap()));
     let rows = [
-        map(json!({"policy.yaml": "namespaces: {builds: {}}"})),
+        map(json!({"policy.yaml": "namespaces: {builds: {images: []}}"})),
         map(json!({"policy.yaml": "namespaces: {}"})),
         map(json!({"policy.yaml": "namespace: {}"})),
         map(json!({"other": ""})),

@@ -28,6 +28,8 @@ pub(super) struct Inputs {
     pub(super) auth: Arc<Auth>,
     /// What stands before the ids of cache mounts, where the daemon has other namespaces' too.
     pub(super) cache_mounts: Option<String>,
+    /// Which images may be read; see [`crate::buildkit::Solve::allowed_images`].
+    pub(super) images: Option<Vec<String>>,
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
     ssh: BTreeMap<String, SecretString>,
@@ -68,6 +70,7 @@ impl Inputs {
                 auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache)),
             ),
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
+            images: engine.tenancy.images(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
             ssh: ssh.into_iter().collect(),

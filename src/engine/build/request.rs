@@ -54,6 +54,7 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
         allowed_git: git_sources(build, inputs).collect(),
+        allowed_images: inputs.images.clone(),
         traceparent: telemetry::traceparent(&Span::current()),
         ..Solve::default()
     }
