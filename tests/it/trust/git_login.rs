@@ -66,7 +66,7 @@ async fn no_id_that_can_be_guessed_is_a_login() {
     let secrets = json!([{"id": ids[0], "secret": {"name": "git", "key": "token"}}]);
     let node = shop.plugin.node(&template(shop.build(json!({"secrets": secrets, "no-cache": true})))).await;
     expect_phase(&node, "Failed");
-    assert!(node["message"].as_str().unwrap().contains("exit code: 7"), "{node}");
+    assert!(node["message"].as_str().unwrap().contains("exited with 7"), "{node}");
 }
 
 #[tokio::test]
