@@ -58,6 +58,7 @@ pub use gate::PushGate;
 pub use message::Message;
 pub use places::Places;
 pub use probe::Writable;
+use proof::Part;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
 pub use request::{EditFn, Edited, FileChange, Files, Identity, Landed, Source, WriteBack, WriteError};
 pub use resolve::Resolved;
@@ -144,22 +145,38 @@ impl Git {
         revision: &str,
     ) -> Result<Resolved, GitError> {
         let once = || async {
-            if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
-                match resolve::resolve(&mut session, revision).await {
-                    // A refused login is not tried twice: servers count.
-                    ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
-                    // Whatever else went wrong, the long way knows why.
-                    Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
+            match self.resolve_by(Part::RootTree, repo, credentials, revision).await {
+                Err(error) if error.is_filter() => {
+                    self.resolve_by(Part::Trees, repo, credentials, revision).await
                 }
+                ended => ended,
             }
-            let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
-            resolve::resolve(&mut session, revision).await
         };
         let limit = self.options.resolve_timeout;
         tokio::time::timeout(limit, retried(once)).await.unwrap_or_else(|_| {
             let what = format!("`{}` was not resolved within {limit:?}", text::tidy(revision.as_bytes()));
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
         })
+    }
+
+    async fn resolve_by(
+        &self,
+        part: Part,
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        revision: &str,
+    ) -> Result<Resolved, GitError> {
+        if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
+            match resolve::resolve(&mut session, revision, part).await {
+                // A refused login is not tried twice: servers count.
+                ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
+                Err(error) if error.is_filter() => return Err(error),
+                // Whatever else went wrong, the long way knows why.
+                Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
+            }
+        }
+        let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
+        resolve::resolve(&mut session, revision, part).await
     }
 
     /// Removes the temporary directories that killed processes left, and none that a living one holds. Ask once, at the start.

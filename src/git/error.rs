@@ -229,6 +229,12 @@ impl GitError {
     }
 
     /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
+    /// Whether the server does not have the filter that it was asked for (git `upload-pack.c`: `filter 'tree' not supported`,
+    /// `tree filter allows max depth 0, but got 1`).
+    pub(super) fn is_filter(&self) -> bool {
+        matches!(self, Self::Remote { said, .. } if said.contains("filter"))
+    }
+
     pub(super) fn is_not_our_ref(&self) -> bool {
         matches!(self, Self::Remote { said, .. } if said.contains("not our ref"))
     }

@@ -11,8 +11,24 @@ use super::fetch::Fetch;
 use super::pack::{self, Kind, Object, Pack};
 use super::transport::Session;
 
-/// What is fetched of a commit: itself and its root tree (git `rev-list-options.txt`, `--filter=tree:<depth>`).
-const FILTER: &str = "tree:1";
+/// What is fetched of a commit, beside itself (git `rev-list-options.txt`, `--filter`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Its root tree.
+    RootTree,
+    /// All of its trees, of which no more is read than the root: some servers refuse the filter above
+    /// (`uploadpackfilter.tree.maxDepth`).
+    Trees,
+}
+
+impl Part {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::RootTree => "tree:1",
+            Self::Trees => "blob:none",
+        }
+    }
+}
 
 /// Tags that point to tags, before it is a circle.
 const MAX_TAGS: usize = 8;
@@ -45,9 +61,9 @@ pub(super) enum Shown {
 ///
 /// # Errors
 /// The server refuses, or what it sends is no pack.
-pub(super) async fn prove(session: &mut Session, id: &str) -> Result<Shown, GitError> {
+pub(super) async fn prove(session: &mut Session, id: &str, part: Part) -> Result<Shown, GitError> {
     let wants = [id.to_owned()];
-    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some(FILTER), ..Fetch::default() };
+    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some(part.filter()), ..Fetch::default() };
     let repo = session.repo.clone();
     let limits = pack::Limits { read: MAX_READ, inflated: MAX_INFLATED };
     let mut pack = Pack::open(session.fetch(&fetch).await?, limits, id.len()).await?;

@@ -5,7 +5,7 @@
 
 use super::advert::{Ref, is_oid};
 use super::error::GitError;
-use super::proof::{Shown, prove};
+use super::proof::{Part, Shown, prove};
 use super::transport::Session;
 
 /// A commit that the server showed to the caller.
@@ -17,8 +17,8 @@ pub struct Resolved {
     pub reference: Option<String>,
 }
 
-/// Resolves `revision` over `session`.
-pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Resolved, GitError> {
+/// Resolves `revision` over `session`, proving it by `part` of the commit.
+pub(super) async fn resolve(session: &mut Session, revision: &str, part: Part) -> Result<Resolved, GitError> {
     let repo = session.repo.clone();
     let error = |why: &str| GitError::Revision {
         repo: repo.clone(),
@@ -28,7 +28,7 @@ pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Res
     check_name(revision).map_err(error)?;
     let lower = revision.to_ascii_lowercase();
     if is_oid(&lower) {
-        return prove_commit(session, lower, error).await;
+        return prove_commit(session, lower, part, error).await;
     }
     let names = candidates(revision);
     let prefixes: Vec<_> = names.iter().map(String::as_str).collect();
@@ -36,7 +36,7 @@ pub(super) async fn resolve(session: &mut Session, revision: &str) -> Result<Res
     if let Some(found) = names.iter().find_map(|name| refs.iter().find(|r| r.name == *name)) {
         let reference = found.symref.clone().unwrap_or_else(|| found.name.clone());
         // What an annotated tag points to says the tag, not the list.
-        let commit = proven(session, &found.oid, error).await?;
+        let commit = proven(session, &found.oid, part, error).await?;
         return Ok(Resolved { sha: commit, reference: Some(reference) });
     }
     Err(missing(session, revision, error).await?)
@@ -79,13 +79,14 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
 async fn prove_commit(
     session: &mut Session,
     sha: String,
+    part: Part,
     error: impl Fn(&str) -> GitError,
 ) -> Result<Resolved, GitError> {
     let digits = if session.advert.object_format() == "sha256" { 64 } else { 40 };
     if sha.len() != digits {
         return Err(error(&format!("a commit of this repository has {digits} hex digits")));
     }
-    proven(session, &sha, error).await?;
+    proven(session, &sha, part, error).await?;
     Ok(Resolved { sha, reference: None })
 }
 
@@ -93,9 +94,10 @@ async fn prove_commit(
 async fn proven(
     session: &mut Session,
     id: &str,
+    part: Part,
     error: impl Fn(&str) -> GitError,
 ) -> Result<String, GitError> {
-    match prove(session, id).await {
+    match prove(session, id, part).await {
         Ok(Shown::Commit(commit)) => Ok(commit),
         Ok(Shown::Not(why)) => Err(error(why)),
         Err(e) if e.is_not_our_ref() => Err(error(

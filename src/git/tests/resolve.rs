@@ -70,6 +70,23 @@ async fn a_commit_below_the_tips_is_proven_with_and_without_filter() {
     }
 }
 
+/// As at GitHub, which has the filter that leaves out all trees and no other of its kind.
+#[tokio::test]
+async fn a_server_that_refuses_the_filter_is_asked_for_all_trees() {
+    let (fixture, [tip, below]) = shop().await;
+    let bare = fixture.root().join("shop.git");
+    for setting in [["uploadpackfilter.tree.maxDepth", "0"], ["uploadpackfilter.tree.allow", "false"]] {
+        git(&bare, &["config", setting[0], setting[1]]);
+        for only_v0 in [false, true] {
+            fixture.server.faults.only_v0.store(only_v0, Ordering::SeqCst);
+            for (revision, commit) in [("main", &tip), ("v1", &below), (&*tip, &tip)] {
+                let got = fixture.git.resolve(&fixture.url("shop.git"), &login(), revision).await.unwrap();
+                assert_eq!(&got.sha, commit, "{setting:?} v0 {only_v0} {revision}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_the_right_login_may_read() {
     let (fixture, [tip, ..]) = shop().await;
