@@ -18,6 +18,9 @@ const PIECE: usize = 32 << 10;
 /// Bytes that are inflated before other tasks of this thread have a turn.
 const TURN: u64 = 1 << 20;
 
+/// What an object costs beside its bytes, in bytes that are inflated meanwhile.
+const EACH: u64 = 1 << 10;
+
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -55,6 +58,8 @@ pub(super) struct Pack<'a> {
     /// Hex digits of an id: 40, or 64 in a SHA-256 repository.
     digits: usize,
     since_turn: u64,
+    inflater: Decompress,
+    piece: Vec<u8>,
 }
 
 impl<'a> Pack<'a> {
@@ -64,7 +69,16 @@ impl<'a> Pack<'a> {
         limits: Limits,
         digits: usize,
     ) -> Result<Self, GitError> {
-        let mut pack = Self { stream, buffer: Bytes::new(), left: 0, limits, digits, since_turn: 0 };
+        let mut pack = Self {
+            stream,
+            buffer: Bytes::new(),
+            left: 0,
+            limits,
+            digits,
+            since_turn: 0,
+            inflater: Decompress::new(true),
+            piece: vec![0; PIECE],
+        };
         let mut head = [0; 12];
         for byte in &mut head {
             *byte = pack.byte().await?;
@@ -133,19 +147,21 @@ impl<'a> Pack<'a> {
 
     /// Inflates the `size` bytes of an entry, piece by piece.
     async fn inflate(&mut self, size: u64, mut each: impl FnMut(&[u8])) -> Result<(), GitError> {
-        let (mut inflater, mut piece) = (Decompress::new(true), vec![0; PIECE]);
+        self.inflater.reset(true);
+        // An object costs something even if it is empty.
+        self.count(0).await?;
         loop {
             if self.buffer.is_empty() {
                 self.fill().await?;
             }
-            let (read, made) = (inflater.total_in(), inflater.total_out());
-            let status = inflater.decompress(&self.buffer, &mut piece, FlushDecompress::None);
+            let (read, made) = (self.inflater.total_in(), self.inflater.total_out());
+            let status = self.inflater.decompress(&self.buffer, &mut self.piece, FlushDecompress::None);
             let status = status.map_err(|_| self.unusable("its pack has an entry that does not inflate"))?;
-            self.buffer.advance(usize::try_from(inflater.total_in() - read).unwrap_or_default());
-            let made = inflater.total_out() - made;
-            each(piece.get(..usize::try_from(made).unwrap_or_default()).unwrap_or_default());
+            self.buffer.advance(usize::try_from(self.inflater.total_in() - read).unwrap_or_default());
+            let made = self.inflater.total_out() - made;
+            each(self.piece.get(..usize::try_from(made).unwrap_or_default()).unwrap_or_default());
             self.count(made).await?;
-            match (inflater.total_out(), status) {
+            match (self.inflater.total_out(), status) {
                 (total, Status::StreamEnd) if total == size => return Ok(()),
                 (total, status) if total > size || status == Status::StreamEnd => {
                     return Err(self.unusable("its pack has an entry of another size than it says"));
@@ -159,7 +175,7 @@ impl<'a> Pack<'a> {
         let most = self.limits.inflated.checked_sub(made);
         self.limits.inflated =
             most.ok_or_else(|| self.unusable("its pack inflates to more than is read for one commit"))?;
-        self.since_turn += made;
+        self.since_turn += made + EACH;
         if self.since_turn > TURN {
             self.since_turn = 0;
             tokio::task::yield_now().await;

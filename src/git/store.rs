@@ -5,6 +5,7 @@ mod gauge;
 mod log;
 mod place;
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use super::error::GitError;
 use super::fetch::PackStream;
 pub(super) use commit::Change;
-use gauge::Gauge;
+use gauge::{Gauge, LARGE_COMMIT};
 pub(super) use log::Logged;
 use place::Place;
 
@@ -46,6 +47,8 @@ pub(super) struct Store(Arc<Mutex<Inner>>);
 /// libgit2's view of the directory. The repository goes before its directory does.
 pub(super) struct Inner {
     pub(super) repo: Repository,
+    /// Bytes of the largest file in the packs so far.
+    largest: Cell<u64>,
     _place: Place,
 }
 
@@ -58,7 +61,7 @@ impl Store {
             options.bare(true).no_reinit(true).external_template(false);
             let repo = Repository::init_opts(place.path(), &options)
                 .map_err(|e| GitError::local("make a temporary Git repository", e))?;
-            Ok(Self(Arc::new(Mutex::new(Inner { repo, _place: place }))))
+            Ok(Self(Arc::new(Mutex::new(Inner { repo, largest: Cell::new(0), _place: place }))))
         })
         .await
     }
@@ -135,6 +138,9 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn too_large(repo: String, what: &str) -> GitError {
+    if what == LARGE_COMMIT {
+        return GitError::Unusable { repo, what: format!("its server sends {what}") };
+    }
     let what = format!(
         "its server sends {what}; turn on partial clone there (`uploadpack.allowFilter`), so that only the files in \
          question are sent"
@@ -148,7 +154,7 @@ fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
 
 impl Inner {
     fn index(&self, mut chunks: Receiver<Bytes>, repo: &str) -> Result<(), GitError> {
-        let mut gauge = Gauge::new();
+        let mut gauge = Gauge::new(self.largest.get());
         let odb = self.repo.odb().map_err(libgit("open the object store"))?;
         let mut writer = odb.packwriter().map_err(libgit("write a pack"))?;
         while let Some(chunk) = chunks.blocking_recv() {
@@ -156,6 +162,7 @@ impl Inner {
             writer.write_all(&chunk).map_err(|e| GitError::local("write a pack", e))?;
         }
         writer.commit().map_err(libgit("index the fetched pack"))?;
+        self.largest.set(self.largest.get().max(gauge.largest));
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes of an object that is held in memory: twice the largest file that is edited.
 const MAX_OBJECT: u64 = 32 << 20;
+/// Bytes of a commit or a tag: a message, mostly.
+const MAX_COMMIT: u64 = 1 << 20;
 /// Bytes that all objects of a pack inflate to: that is work, not memory.
 const MAX_INFLATED: u64 = 4 << 30;
 /// Objects of a pack: the indexer keeps some hundred bytes of each.
@@ -53,18 +55,21 @@ pub(super) struct Gauge {
     left: u32,
     inflated: u64,
     /// The largest file that came whole.
-    largest: u64,
+    pub(super) largest: u64,
+    /// The largest one of the packs before.
+    before: u64,
     deltas: bool,
     piece: Vec<u8>,
 }
 
 impl Gauge {
-    pub(super) fn new() -> Self {
+    /// For a pack after those whose largest file had `before` bytes.
+    pub(super) fn new(before: u64) -> Self {
         let piece = vec![0; PIECE];
-        Self { at: At::Head(12), left: 0, inflated: 0, largest: 0, deltas: false, piece }
+        Self { at: At::Head(12), left: 0, inflated: 0, largest: 0, before, deltas: false, piece }
     }
 
-    /// Takes the next bytes of the pack, or says what is too large about it. What is garbled is left to libgit2 to say.
+    /// Takes the next bytes of the pack, or says what is wrong with it.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match std::mem::replace(&mut self.at, At::End) {
@@ -121,6 +126,13 @@ impl Gauge {
             3 => self.largest = self.largest.max(size),
             _ => {}
         }
+        if matches!(kind, 1 | 4) && size > MAX_COMMIT {
+            return Err(LARGE_COMMIT);
+        }
+        // The base of a difference that names it by its id may be in a pack that came before.
+        if kind == 7 && self.before > MAX_OBJECT {
+            return Err(TOO_LARGE);
+        }
         let held = if self.deltas { size.max(self.largest) } else { size };
         if held > MAX_OBJECT && (kind != 3 || self.deltas) {
             return Err(TOO_LARGE);
@@ -136,7 +148,8 @@ impl Gauge {
     fn inflate<'b>(&mut self, mut data: Box<Data>, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
         let (read, made) = (data.inflater.total_in(), data.inflater.total_out());
         let done = data.inflater.decompress(bytes, &mut self.piece, FlushDecompress::None);
-        let Ok(status) = done else { return Ok(&[]) };
+        // What follows could not be measured.
+        let status = done.map_err(|_| "an object that does not inflate")?;
         let length = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
         let read = length(data.inflater.total_in(), read);
         let made_now = length(data.inflater.total_out(), made);
@@ -162,6 +175,9 @@ impl Gauge {
         next.map_or(At::End, |_| At::Entry)
     }
 }
+
+/// What no filter leaves out.
+pub(super) const LARGE_COMMIT: &str = "a commit or a tag of more than 1 MiB";
 
 const TOO_LARGE: &str = "an object of more than 32 MiB that has to be held in memory";
 
@@ -191,7 +207,7 @@ mod tests {
 
     use std::io::Write as _;
 
-    use super::{Gauge, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
+    use super::{Gauge, LARGE_COMMIT, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
 
     fn packed(entries: &[(u8, Vec<u8>)]) -> Vec<u8> {
         let mut pack =
@@ -215,7 +231,7 @@ mod tests {
     }
 
     fn measured(pack: &[u8], piece: usize) -> Result<Gauge, &'static str> {
-        let mut gauge = Gauge::new();
+        let mut gauge = Gauge::new(0);
         pack.chunks(piece).try_for_each(|bytes| gauge.take(bytes)).map(|()| gauge)
     }
 
@@ -247,6 +263,7 @@ mod tests {
         let base = [varint(MAX_OBJECT + 1), varint(1), vec![0]].concat();
         let refused = [
             vec![(1, large.clone())],
+            vec![(4, large.clone())],
             vec![(2, large.clone())],
             vec![(7, result(MAX_OBJECT + 1))],
             vec![(7, base)],
@@ -254,10 +271,25 @@ mod tests {
             vec![(7, result(10)), (3, large.clone())],
         ];
         for (n, entries) in refused.iter().enumerate() {
-            assert_eq!(measured(&packed(entries), 5000).err(), Some(TOO_LARGE), "{n}");
+            let why = if n < 2 { LARGE_COMMIT } else { TOO_LARGE };
+            assert_eq!(measured(&packed(entries), 5000).err(), Some(why), "{n}");
         }
         // Its indexer passes over a file that no difference is built on; who asks for it reads its size first.
         assert!(measured(&packed(&[(3, large)]), 5000).is_ok());
+    }
+
+    #[test]
+    fn a_difference_to_a_huge_file_that_came_before_is_refused() {
+        let pack = packed(&[(7, [varint(10), varint(10), vec![0]].concat())]);
+        assert!(Gauge::new(MAX_OBJECT).take(&pack).is_ok());
+        assert_eq!(Gauge::new(MAX_OBJECT + 1).take(&pack), Err(TOO_LARGE));
+    }
+
+    #[test]
+    fn what_does_not_inflate_is_not_passed_on() {
+        let mut pack = packed(&[(3, vec![7; 100]), (3, vec![7; 100])]);
+        pack[14..18].fill(0xff);
+        assert_eq!(Gauge::new(0).take(&pack), Err("an object that does not inflate"));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use git2::Oid;
 use super::super::request::Identity;
 use super::Inner;
 
+/// Bytes of messages that one history holds: beyond it, it is as if the rest were elsewhere.
+const MAX_MESSAGES: usize = 16 << 20;
+
 /// A commit of a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::git) struct Logged {
@@ -39,14 +42,15 @@ impl Inner {
 
     /// Commits from `tip` down that are here, newest first, at most `limit`; and whether there are more elsewhere.
     pub(in crate::git) fn log(&self, tip: Oid, limit: usize) -> (Vec<Logged>, bool) {
-        let (mut found, mut seen, mut more) = (Vec::new(), BTreeSet::new(), false);
+        let (mut found, mut seen, mut more, mut bytes) = (Vec::<Logged>::new(), BTreeSet::new(), false, 0);
         let mut queue = BinaryHeap::from([(i64::MAX, tip)]);
         while let Some((_, oid)) = queue.pop() {
             let Ok(commit) = self.repo.find_commit(oid) else {
                 more = true;
                 continue;
             };
-            if found.len() == limit {
+            bytes += commit.message_bytes().len();
+            if found.len() == limit || (bytes > MAX_MESSAGES && !found.is_empty()) {
                 return (found, true);
             }
             let parents: Vec<Oid> = commit.parent_ids().collect();

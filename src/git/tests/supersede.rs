@@ -301,10 +301,10 @@ async fn many_writers_of_one_source_ask_it_once() {
 async fn beyond_the_bound_times_decide() {
     let fixture = Fixture::new().await;
     let src = fixture.bare("src.git");
-    // What does not compress: more of it between the two commits than is read.
+    // What hardly compresses, in messages of nearly the 1 MiB that a commit may have: more of it between the two commits than is read.
     let noise = |n: u64| -> String {
         let mut random = fastrand::Rng::with_seed(n);
-        (0..300_000).map(|_| format!("{:08x}", random.u32(..))).collect()
+        (0..1_045_000).map(|_| random.char('!'..='~')).collect()
     };
     let first = commit_at(&src, &[], 2_000_000_000);
     let line = (0..5).fold(vec![first], |mut line, n| {
