@@ -70,6 +70,12 @@ pub(super) fn check_size(size: usize, sum: usize) -> Result<(), String> {
 /// Files that one glob may mean at most.
 const MAX_MATCHES: usize = 1000;
 
+/// Entries of directories that one glob looks at. A few objects can name each other to make any number of paths.
+const MAX_LOOKED_AT: usize = 1_000_000;
+
+/// Directories within each other.
+const MAX_DEPTH: usize = 100;
+
 /// Finds the files that `spec` means.
 pub(super) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let path = spec.as_str();
@@ -82,14 +88,11 @@ pub(super) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Res
 /// Every file that matches. What matches and is no plain file is refused: the edit was meant for it too.
 fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let bad = |path: &str, why: String| BadFile { path: path.to_owned(), why };
-    let mut walk = Walk { spec, found: Vec::new(), names: Vec::new() };
+    let mut walk = Walk { spec, found: Vec::new(), names: Vec::new(), looked_at: 0 };
     walk.directory(repo, root, "", spec.directories())?;
     if walk.found.is_empty() {
         let near = super::names::suggest(&walk.names, spec.as_str());
         return Err(bad(spec.as_str(), format!("no file matches{near}")));
-    }
-    if walk.found.len() > MAX_MATCHES {
-        return Err(bad(spec.as_str(), format!("more than {MAX_MATCHES} files match; name fewer")));
     }
     Ok(walk.found)
 }
@@ -99,9 +102,30 @@ struct Walk<'a> {
     found: Vec<Entry>,
     /// Files that do not match, some of them.
     names: Vec<String>,
+    looked_at: usize,
 }
 
 impl Walk<'_> {
+    /// What ends the walk in the directory `above`, whatever else is in it.
+    fn check(&mut self, above: &str) -> Result<(), BadFile> {
+        self.looked_at += 1;
+        let why = match () {
+            () if self.found.len() > MAX_MATCHES => {
+                format!("more than {MAX_MATCHES} files match; name fewer")
+            }
+            () if self.looked_at > MAX_LOOKED_AT => {
+                format!(
+                    "more than {MAX_LOOKED_AT} files and directories are to be looked at; begin the glob with a directory"
+                )
+            }
+            () if above.split('/').count() > MAX_DEPTH => {
+                format!("directories are more than {MAX_DEPTH} deep; begin the glob with a directory")
+            }
+            () => return Ok(()),
+        };
+        Err(BadFile { path: self.spec.as_str().to_owned(), why })
+    }
+
     /// Looks through a directory, and only into `wanted`'s first where the glob begins with plain names.
     fn directory(
         &mut self,
@@ -111,6 +135,7 @@ impl Walk<'_> {
         wanted: &[String],
     ) -> Result<(), BadFile> {
         for entry in tree {
+            self.check(above)?;
             // A name that is not UTF-8 is none that a glob can mean.
             let Ok(name) = entry.name() else { continue };
             let path = format!("{above}{name}");
@@ -191,7 +216,39 @@ fn absent(tree: &Tree<'_>, directory: &str, part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::check_path;
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use git2::Repository;
+
+    use super::{check_path, select};
+    use crate::git::file_spec::FileSpec;
+
+    /// What a glob finds in `levels` of directories, each with `wide` entries that are all the same one.
+    fn bomb(levels: usize, wide: usize, glob: &str) -> Result<usize, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repository::init_bare(dir.path()).unwrap();
+        let (mut below, mut mode, mut name) =
+            (repo.blob(b"a: 1\n").unwrap(), 0o100_644, "values.yaml".to_owned());
+        for level in 0..=levels {
+            let mut tree = repo.treebuilder(None).unwrap();
+            let copies = if level == 0 { 1 } else { wide };
+            (0..copies).for_each(|n| {
+                let name = if level == 0 { name.clone() } else { format!("{name}{n}") };
+                tree.insert(name, below, mode).unwrap();
+            });
+            (below, mode, name) = (tree.write().unwrap(), 0o040_000, "d".to_owned());
+        }
+        let (root, spec) = (repo.find_tree(below).unwrap(), glob.parse::<FileSpec>().unwrap());
+        select(&repo, &root, &spec).map(|found| found.len()).map_err(|bad| bad.why)
+    }
+
+    #[test]
+    fn a_glob_over_few_objects_that_make_many_paths_ends() {
+        assert_eq!(bomb(3, 10, "**/values.yaml"), Ok(1000));
+        assert!(bomb(10, 10, "**/values.yaml").unwrap_err().contains("more than 1000 files match"));
+        assert!(bomb(10, 10, "**/other.yaml").unwrap_err().contains("are to be looked at"));
+        assert!(bomb(150, 1, "**/values.yaml").unwrap_err().contains("100 deep"));
+    }
 
     #[test]
     fn paths() {
