@@ -14,6 +14,7 @@ use super::request::Source;
 use super::store::{Received, Store};
 use super::transport::{Service, Session};
 use super::{Git, retried};
+use crate::outcome::Fault;
 
 /// Bytes of history that are read at most: some 20,000 commits.
 const MAX_HISTORY: usize = 4 << 20;
@@ -42,11 +43,11 @@ enum Lineage {
 /// How `source`'s commit stands to the commit `theirs` of the same repository.
 ///
 /// # Errors
-/// Transient ones only, after retries: a server that may answer in a moment is worth asking again.
+/// Transient ones, after retries, and those of our own: neither says anything of the commits.
 pub(super) async fn standing(git: &Git, source: &Source, theirs: &str) -> Result<Standing, GitError> {
     let asked = retried(|| ask(git, source, theirs)).await;
     match asked {
-        Err(error) if !error.is_transient() => Ok(Standing::Unknown(error.to_string())),
+        Err(error) if error.fault() == Fault::User => Ok(Standing::Unknown(error.to_string())),
         other => other,
     }
 }

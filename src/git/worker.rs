@@ -242,7 +242,11 @@ impl Worker {
             return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
         }
         let ground = match timeout_at(limit, self.prepare()).await {
-            Ok(Ok(Prepared::Ready(ready))) => return self.send(*ready).await,
+            Ok(Ok(Prepared::Ready(ready))) => {
+                // The server that it goes to may take its time, and others wait for the memory.
+                self.held = None;
+                return self.send(*ready).await;
+            }
             Ok(Ok(Prepared::Done)) => return Ok(Tried::Done),
             Ok(Ok(Prepared::Again(why))) => return Ok(Tried::Again(why)),
             Ok(Err(error)) => return Err(error),
