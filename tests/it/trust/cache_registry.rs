@@ -142,9 +142,9 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     let first = site.build("slow", &text, caches.clone());
     assert_eq!(site.run(&engine, "slow", &first).await.unwrap().outputs["cache"], "exported");
     site.prune();
-    // The cache's manifest is read at the start, and its layer once the last step has run, over two seconds later.
+    // The cache's manifest is read at the start, and its layer once the last step has run. buildkitd rounds the two seconds of a token up.
     let longer = format!(
-        "FROM BASE AS slow\nRUN : {} && sleep 3 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
+        "FROM BASE AS slow\nRUN : {} && sleep 6 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
         unique("slow")
     );
     let second = site.build("slow", &longer, caches);
