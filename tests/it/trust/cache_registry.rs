@@ -142,7 +142,8 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     let first = site.build("slow", &text, caches.clone());
     assert_eq!(site.run(&engine, "slow", &first).await.unwrap().outputs["cache"], "exported");
     site.prune();
-    // The cache's manifest is read at the start, and its layer once the last step has run. buildkitd rounds the two seconds of a token up.
+    let before = site.door.knocks().len();
+    // The cache is read at the start, and again for the export, once the last step has run. buildkitd rounds a token's two seconds up.
     let longer = format!(
         "FROM BASE AS slow\nRUN : {} && sleep 6 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
         unique("slow")
@@ -153,6 +154,7 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
         .door
         .knocks()
         .iter()
+        .skip(before)
         .filter(|knock| knock.authorization.starts_with("Bearer ") && knock.agent.starts_with("buildkit/"))
         .map(|knock| bearer(&knock.authorization))
         .filter(|claims| {
@@ -160,7 +162,7 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
         })
         .map(|claims: Value| claims["jti"].to_string())
         .collect();
-    assert!(tokens.len() > 2, "each build reads with one token, and the second with more: {tokens:?}");
+    assert!(tokens.len() > 1, "the build reads with one token, and then with the next: {tokens:?}");
 }
 
 #[tokio::test]
