@@ -59,7 +59,7 @@ pub struct Neighbours {
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
     /// Token servers that are neither their registry's own server nor, where there is no --policy, a public one:
-    /// REGISTRY=https://HOST[:PORT], with commas between several.
+    /// `REGISTRY=https://HOST[:PORT]`, with commas between several.
     #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub token_servers: Vec<TokenServer>,
     /// Address of Argo's UI. With it, pull requests link to the workflow.

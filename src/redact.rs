@@ -3,7 +3,7 @@
 //! A secret's type cannot be printed, but a `RUN` may echo one into the build log, and a server may
 //! quote one in an error. Every message, output of text and progress line passes here on its way out.
 //!
-//! What is looked for, and where ([`parts`] decides):
+//! What is looked for, and where (`parts` decides):
 //!
 //! | a value, or a line of one | blotted out |
 //! |---|---|

@@ -25,7 +25,7 @@ pub(super) struct Command {
     /// CA certificates to trust beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
-    /// Token servers that are neither their registry's own server nor a public one: REGISTRY=https://HOST[:PORT],
+    /// Token servers that are neither their registry's own server nor a public one: `REGISTRY=https://HOST[:PORT]`,
     /// with commas between several.
     #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
     token_servers: Vec<TokenServer>,

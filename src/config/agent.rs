@@ -41,7 +41,7 @@ pub struct Agent {
     /// and logins are its limits.
     #[arg(long, env = "ARGO_BUILDKIT_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The registry of the build caches, HOST[:PORT] as steps name it. We sign its tokens ourselves: each step gets one for the
+    /// The registry of the build caches, `HOST[:PORT]` as steps name it. We sign its tokens ourselves: each step gets one for the
     /// caches that its `cache.from` and `cache.to` name.
     #[arg(
         long,
