@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::oci::{LazyClient, Mint, Registry, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::telemetry::LogFormat;
+use crate::write_back::{EDIT_MEMORY, Pusher};
 
 pub use agent::Agent;
 
@@ -177,6 +178,7 @@ impl Neighbours {
         let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
         Ok(Engine {
             buildkit,
+            pusher: Pusher::new(git.clone(), EDIT_MEMORY),
             git,
             cluster,
             secrets,

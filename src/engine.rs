@@ -22,15 +22,17 @@ use tracing::{Instrument, Span, info, info_span, warn};
 use crate::argocd::ArgoCd;
 use crate::buildkit::Buildkit;
 use crate::forge::Forge;
-use crate::git::{Git, PushGate};
+use crate::git::Git;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::{Metrics, Outcome};
 use crate::oci::Registry;
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
+use crate::push_gate::PushGate;
 use crate::step::{Kind, Step};
 use crate::telemetry;
+use crate::write_back::Pusher;
 use context::Cx;
 pub(crate) use credentials::{git_login, registry_logins, wanted_of};
 
@@ -79,6 +81,8 @@ pub struct Engine {
     pub buildkit: Buildkit,
     /// Git servers.
     pub git: Git,
+    /// Puts commits on branches.
+    pub pusher: Pusher,
     /// The Kubernetes API.
     pub cluster: Cluster,
     /// The Secrets that steps name.

@@ -1,48 +1,36 @@
-//! The right to read a commit, and commits without a clone.
+//! Talks to Git servers, and reads and makes objects: the right to read a commit, branches, files, packs and pushes.
 //!
 //! The wire is ours (smart HTTP over reqwest, SSH over russh); libgit2 is used for objects and packs only.
-//! [`Git::resolve`] proves with the caller's own login that the server shows a commit; [`Git::write_back`] puts one
-//! commit on top of a branch and lets the server's ref say that it landed.
+//! [`Git::resolve`] proves with the caller's own login that the server shows a commit.
 
-mod advert;
-mod ancestry;
+pub(crate) mod advert;
 mod bounds;
+pub(crate) mod branch;
 mod clients;
 mod credentials;
-mod draft;
 mod error;
-mod fetch;
-mod file_spec;
+pub(crate) mod fetch;
+pub(crate) mod file_spec;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod gate;
 mod http;
-mod lanes;
-mod message;
-mod names;
+mod identity;
+pub(crate) mod names;
 mod pack;
 mod pkt;
-mod places;
 mod probe;
 mod proof;
-mod publish;
-mod push;
-mod read;
-mod report;
-mod request;
-mod resolve;
+pub(crate) mod push;
+pub(crate) mod read;
+pub(crate) mod report;
+pub(crate) mod resolve;
 mod signing;
 mod ssh;
-mod store;
-mod supersede;
-mod text;
-pub mod trailer;
-mod transport;
-mod tree;
-mod turns;
+pub(crate) mod store;
+pub(crate) mod text;
+pub(crate) mod transport;
+pub(crate) mod tree;
 mod url;
-mod worker;
-mod writer;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -54,18 +42,13 @@ use backon::{ExponentialBuilder, Retryable as _};
 pub use credentials::{Credentials, SshKey};
 pub use error::GitError;
 pub use file_spec::{BadFileSpec, FileSpec};
-pub use gate::PushGate;
-pub use message::Message;
-pub use places::Places;
+pub use identity::Identity;
 pub use probe::Writable;
 use proof::Part;
-pub use publish::{Proposal, ProposedFile, Publish, Published};
-pub use request::{EditFn, Edited, FileChange, Files, Identity, Landed, Source, WriteBack, WriteError};
 pub use resolve::Resolved;
 pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
 
-use crate::limits::Budget;
 use clients::Clients;
 use transport::{Service, Session};
 
@@ -82,8 +65,6 @@ pub struct GitOptions {
     pub resolve_timeout: Duration,
     /// Where objects are kept while a commit is made; without it the system's, then `/dev/shm`.
     pub temp_dir: Option<PathBuf>,
-    /// Bytes of memory for the files that all requests edit at a time. Who finds none free waits, until the request's deadline.
-    pub edit_memory: usize,
     /// Whether an SSH server is trusted when the secret has no `known_hosts`. Off: without it a server cannot be told
     /// from an impostor that would then serve the source of the build.
     pub accept_unknown_ssh_hosts: bool,
@@ -97,7 +78,6 @@ impl Default for GitOptions {
             read_timeout: Duration::from_secs(60),
             resolve_timeout: Duration::from_secs(120),
             temp_dir: None,
-            edit_memory: 128 << 20,
             accept_unknown_ssh_hosts: false,
         }
     }
@@ -108,10 +88,6 @@ impl Default for GitOptions {
 pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
-    lanes: lanes::Lanes,
-    turns: turns::Turns,
-    /// Memory for the files that are edited at a time, whoever's they are.
-    budget: Budget,
 }
 
 impl Git {
@@ -125,9 +101,7 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        let budget = Budget::new(options.edit_memory);
-        let (lanes, turns) = (lanes::Lanes::default(), turns::Turns::default());
-        Ok(Self { clients, options, lanes, turns, budget })
+        Ok(Self { clients, options })
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
@@ -179,6 +153,11 @@ impl Git {
         resolve::resolve(&mut session, revision, part).await
     }
 
+    /// What it was made with.
+    pub(crate) fn options(&self) -> &GitOptions {
+        &self.options
+    }
+
     /// Removes the temporary directories that killed processes left, and none that a living one holds. Ask once, at the start.
     pub async fn remove_left_overs(&self) {
         let count = store::Store::sweep(self.options.temp_dir.clone()).await;
@@ -186,25 +165,12 @@ impl Git {
             tracing::info!(count, "removed temporary Git directories that killed processes left");
         }
     }
-
-    /// Puts a commit on top of the request's branch, or finds that none is needed.
-    ///
-    /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
-    /// whenever somebody else pushed first. Requests of this client that wait for one branch share a commit, if their
-    /// logins, authors and signing keys are the same; each edit then works on the result of those before it, and
-    /// fails alone. Nothing changed is success without a commit. Dropping the future withdraws the change, except
-    /// from a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
-    ///
-    /// # Errors
-    /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`].
-    pub async fn write_back(&self, request: WriteBack, edit: EditFn) -> Result<Landed, WriteError> {
-        request.check()?;
-        self.lanes.join(self, request, edit).outcome().await
-    }
 }
 
 /// Tries a read up to four times while its errors are transient.
-async fn retried<T, F: Future<Output = Result<T, GitError>>>(read: impl FnMut() -> F) -> Result<T, GitError> {
+pub(crate) async fn retried<T, F: Future<Output = Result<T, GitError>>>(
+    read: impl FnMut() -> F,
+) -> Result<T, GitError> {
     let pauses = ExponentialBuilder::default()
         .with_jitter()
         .with_min_delay(Duration::from_millis(200))
@@ -222,4 +188,4 @@ fn read_bundle(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, GitE
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

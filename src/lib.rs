@@ -6,13 +6,13 @@
 //! The flow is one-way; a lower room never names a higher one:
 //!
 //! ```text
-//! rpc, agent, cli  →  argo  →  step  →  jobs  →  policy, engine  →  { buildkit, oci, git, kube, argocd, forge,
-//!                                                                     manifest }
+//! rpc, agent, cli  →  argo  →  step  →  jobs  →  policy, engine  →  { buildkit, oci, write_back  →  git, kube,
+//!                                                                     argocd, forge, manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
 //! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
-//! [`progress`], [`duration`], [`redact`], [`limits`], [`text`], and [`telemetry`] and [`metrics`] beside them.
+//! [`progress`], [`duration`], [`redact`], [`limits`], [`text`], [`push_gate`], and [`telemetry`] and [`metrics`] beside them.
 //!
 //! | room | holds |
 //! |---|---|
@@ -28,7 +28,8 @@
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`oci`] | image references, registry logins and tokens |
-//! | [`git`] | the right to read a commit; edits, commits and pushes without a clone |
+//! | [`write_back`] | edits of a branch's files as commits without a clone: who shares one, who is older, whether it landed |
+//! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
 //! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
@@ -59,9 +60,11 @@ pub mod oci;
 pub mod outcome;
 pub mod policy;
 pub mod progress;
+pub mod push_gate;
 pub mod redact;
 pub mod rpc;
 pub mod shutdown;
 pub mod step;
 pub mod telemetry;
 pub mod text;
+pub mod write_back;

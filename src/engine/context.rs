@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::aside::Attaching;
 use super::{Errand, Reference, Workflow};
-use crate::git::PushGate;
 use crate::outcome::Outputs;
 use crate::progress::Progress;
+use crate::push_gate::PushGate;
 use crate::redact::Redactor;
 
 /// One step's surroundings. The steps of a `steps` node share all but the reference and the place.

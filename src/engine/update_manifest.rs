@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use super::Engine;
 use super::context::Cx;
-use crate::git::{self, GitError, Identity, Landed, Places, RepoUrl, SigningKey, WriteBack};
+use crate::git::{GitError, Identity, RepoUrl, SigningKey};
 use crate::manifest;
 use crate::metrics::Written;
 use crate::outcome::{Fault, Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Author, Mode};
+use crate::write_back::{self, Landed, Places, WriteBack};
 use intent::Intent;
 use proposal::Proposed;
 use refresh::Refreshed;
@@ -36,9 +37,9 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     let request = request(engine, update, &intent, cx).await?;
     let edit = {
         let intent = Arc::clone(&intent);
-        Arc::new(move |files: &git::Files| intent.apply(files))
+        Arc::new(move |files: &write_back::Files| intent.apply(files))
     };
-    let mut landed = engine.git.write_back(request, edit).await?;
+    let mut landed = engine.pusher.write_back(request, edit).await?;
     let proposed = match &update.mode {
         Mode::PullRequest(pull) if update.commit => {
             proposal::propose(engine, update, pull, &intent, &landed, cx).await?
@@ -103,13 +104,17 @@ async fn signing_key(
 }
 
 /// The source, and who may read it: on the GitOps repository's own server its login will do.
-async fn source(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Option<git::Source>, StepError> {
+async fn source(
+    engine: &Engine,
+    update: &UpdateManifest,
+    cx: &Cx,
+) -> Result<Option<write_back::Source>, StepError> {
     let Some(source) = &update.source else { return Ok(None) };
     let server = |repo: &RepoUrl| (repo.scheme().to_owned(), repo.host_port());
     let own = update.secret.as_ref().filter(|_| server(&source.repo) == server(&update.repo));
     let secret = source.secret.as_ref().or(own);
     let credentials = engine.git_credentials(cx, &source.repo, secret).await?;
-    Ok(Some(git::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
+    Ok(Some(write_back::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
 }
 
 impl From<GitError> for StepError {
@@ -169,7 +174,7 @@ fn summary(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>
 }
 
 /// The differences of the files, as many as are shown.
-fn diff(files: &[git::FileChange]) -> String {
+fn diff(files: &[write_back::FileChange]) -> String {
     let mut text = String::new();
     for file in files {
         text.push_str(&manifest::unified_diff(&file.path, &file.old, &file.new));

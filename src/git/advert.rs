@@ -7,7 +7,7 @@ use super::pkt::{Pkt, PktReader, text};
 
 /// A ref as a server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ref {
+pub(crate) struct Ref {
     /// `HEAD` or `refs/…`.
     pub(super) name: String,
     /// The object that it names; an annotated tag's is the tag object.
@@ -30,7 +30,7 @@ impl Ref {
 }
 
 /// 40 or 64 lower-case hex digits.
-pub(super) fn is_oid(text: &str) -> bool {
+pub(crate) fn is_oid(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

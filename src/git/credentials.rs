@@ -57,7 +57,7 @@ impl Credentials {
     }
 
     /// What two logins share only if they are the same, without being one.
-    pub(super) fn fingerprint(&self) -> [u8; 32] {
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let parts = match self {
             Self::Anonymous => ["anonymous", "", ""],
             Self::Basic { user, token } => ["basic", user, token.expose_secret()],

@@ -224,22 +224,22 @@ impl GitError {
     }
 
     /// Whether the server was away: the same request may work in a moment.
-    pub(super) fn is_unavailable(&self) -> bool {
+    pub(crate) fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
     /// Whether the server does not have the filter that it was asked for (git `upload-pack.c`: `filter 'tree' not supported`,
     /// `tree filter allows max depth 0, but got 1`).
     pub(super) fn is_filter(&self) -> bool {
         matches!(self, Self::Remote { said, .. } if said.contains("filter"))
     }
 
-    pub(super) fn is_not_our_ref(&self) -> bool {
+    /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
+    pub(crate) fn is_not_our_ref(&self) -> bool {
         matches!(self, Self::Remote { said, .. } if said.contains("not our ref"))
     }
 
-    pub(super) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
+    pub(crate) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Local { doing: doing.into(), source: source.into().into() }
     }
 }

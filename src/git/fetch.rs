@@ -10,17 +10,17 @@ use super::transport::{AGENT, Session};
 
 /// What to fetch.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fetch<'a> {
+pub(crate) struct Fetch<'a> {
     /// Object ids.
-    pub(super) wants: &'a [String],
+    pub(crate) wants: &'a [String],
     /// Commits of history, counted from each want; all of it without.
-    pub(super) depth: Option<u32>,
+    pub(crate) depth: Option<u32>,
     /// What to leave out (`blob:none`, `tree:0`), where the server can.
-    pub(super) filter: Option<&'static str>,
+    pub(crate) filter: Option<&'static str>,
     /// A commit that is here, so that only what came since is sent. The server passes over one that it does not know.
-    pub(super) have: Option<&'a str>,
+    pub(crate) have: Option<&'a str>,
     /// Whether that commit is here with its trees but without the commits below. Then the pack may build on its trees.
-    pub(super) shallow: bool,
+    pub(crate) shallow: bool,
 }
 
 impl Fetch<'_> {
@@ -30,7 +30,7 @@ impl Fetch<'_> {
 }
 
 /// A pack as it arrives.
-pub(super) struct PackStream<'a> {
+pub(crate) struct PackStream<'a> {
     repo: String,
     reader: &'a mut PktReader,
     /// What came beside the pack.
@@ -39,7 +39,7 @@ pub(super) struct PackStream<'a> {
 
 impl Session {
     /// Asks, and reads up to the pack's first byte.
-    pub(super) async fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<PackStream<'_>, GitError> {
+    pub(crate) async fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<PackStream<'_>, GitError> {
         let (repo, v2, deepens) = (self.repo.clone(), self.advert.v2, fetch.depth.is_some());
         let body = if v2 { self.fetch_v2(fetch) } else { self.fetch_v0(fetch)? };
         let reader = self.ask(body).await?;
@@ -136,7 +136,7 @@ async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), Gi
 
 impl PackStream<'_> {
     /// The pack's next bytes; `None` after its last.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
         loop {
             let data = match self.reader.next().await? {
                 Some(Pkt::Data(data)) => data,
@@ -155,17 +155,17 @@ impl PackStream<'_> {
     }
 
     /// The pack ended where more had to come.
-    pub(super) fn cut(&self) -> GitError {
+    pub(crate) fn cut(&self) -> GitError {
         self.reader.cut()
     }
 
     /// The repository, as messages name it.
-    pub(super) fn repo(&self) -> &str {
+    pub(crate) fn repo(&self) -> &str {
         &self.repo
     }
 
     /// The pack's first bytes, `length` at least.
-    pub(super) async fn head(&mut self, length: usize) -> Result<Vec<u8>, GitError> {
+    pub(crate) async fn head(&mut self, length: usize) -> Result<Vec<u8>, GitError> {
         let mut head = Vec::new();
         while head.len() < length {
             let Some(chunk) = self.next().await? else { return Err(self.reader.cut()) };

@@ -60,7 +60,7 @@ impl FileSpec {
     }
 
     /// The directories in which a glob looks, from the root down: nothing outside of them can match.
-    pub(super) fn directories(&self) -> &[String] {
+    pub(crate) fn directories(&self) -> &[String] {
         &self.directories
     }
 

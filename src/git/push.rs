@@ -5,28 +5,27 @@ use bytes::Bytes;
 use super::error::GitError;
 use super::pkt::{FLUSH, PktWriter};
 use super::report::{self, Verdict};
-use super::request::WriteBack;
 use super::transport::{AGENT, Service, Session};
-use super::{Git, retried};
+use super::{Credentials, Git, RepoUrl, retried};
 
 /// The id of no object: a ref that is not there.
-pub(super) const ZERO: &str = "0000000000000000000000000000000000000000";
+pub(crate) const ZERO: &str = "0000000000000000000000000000000000000000";
 
 /// A commit ready to go.
-pub(super) struct Parcel {
+pub(crate) struct Parcel {
     /// The branch's full name.
-    pub(super) reference: String,
+    pub(crate) reference: String,
     /// Where the branch was when it was read, or [`ZERO`]; the server compares.
-    pub(super) old: String,
+    pub(crate) old: String,
     /// Our commit.
-    pub(super) new: String,
+    pub(crate) new: String,
     /// The new objects.
-    pub(super) pack: Bytes,
+    pub(crate) pack: Bytes,
 }
 
 /// How a push ended for us.
 #[derive(Debug)]
-pub(super) enum Pushed {
+pub(crate) enum Pushed {
     /// The server gave a verdict.
     Judged(Verdict),
     /// The reply was lost: only the ref can tell whether it landed.
@@ -34,12 +33,12 @@ pub(super) enum Pushed {
 }
 
 /// A server that takes pushes, before the push.
-pub(super) struct Door(Session);
+pub(crate) struct Door(Session);
 
 impl Door {
     /// Asks the server in.
-    pub(super) async fn open(git: &Git, request: &WriteBack) -> Result<Self, GitError> {
-        let open = || Session::open(git, &request.repo, &request.credentials, Service::ReceivePack);
+    pub(crate) async fn open(git: &Git, repo: &RepoUrl, login: &Credentials) -> Result<Self, GitError> {
+        let open = || Session::open(git, repo, login, Service::ReceivePack);
         let session = retried(open).await?;
         if session.advert.has("report-status") {
             return Ok(Self(session));
@@ -49,13 +48,13 @@ impl Door {
     }
 
     /// Whether the branch is still where it was read.
-    pub(super) fn is_current(&self, reference: &str, old: &str) -> bool {
+    pub(crate) fn is_current(&self, reference: &str, old: &str) -> bool {
         let there = self.0.advert.refs(|name| name == reference).next();
         there.as_ref().map_or(ZERO, |r| r.oid.as_str()) == old
     }
 
     /// Pushes, and reads what the server says of it.
-    pub(super) async fn push(mut self, parcel: Parcel) -> Result<Pushed, GitError> {
+    pub(crate) async fn push(mut self, parcel: Parcel) -> Result<Pushed, GitError> {
         let sideband = self.0.advert.has("side-band-64k");
         let (reference, message) = (parcel.reference.clone(), self.message(parcel, sideband));
         let answer = match self.0.ask(message).await {

@@ -3,28 +3,38 @@
 mod history;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use git2::Oid;
 
 use super::advert::Ref;
-use super::draft::Plain;
+use super::branch::{full_name, short_name};
 use super::error::GitError;
 use super::fetch::Fetch;
 use super::file_spec::FileSpec;
-use super::lanes::{full_name, short_name};
-use super::request::WriteBack;
 use super::resolve::near;
 use super::store::{MAX_FILTERED, MAX_PACK, Store};
 use super::transport::{Service, Session};
-use super::tree::{Entry, check_content, check_size, select};
-use super::{Git, retried};
-pub(super) use history::Reach;
+use super::tree::{Entry, Plain, check_content, check_size, select};
+use super::{Credentials, Git, RepoUrl, retried};
+pub(crate) use history::Reach;
 
-/// Reads one branch, and keeps what it has read.
-pub(super) struct Reader {
+/// The branches that a [`Reader`] reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Branches {
+    /// The repository.
+    pub(crate) repo: RepoUrl,
+    /// A login that may read it.
+    pub(crate) credentials: Credentials,
+    /// The branch whose files are read.
+    pub(crate) base: String,
+    /// A branch based on it: a pull request's. It need not exist.
+    pub(crate) head: Option<String>,
+}
+
+/// Reads branches, and keeps what it has read.
+pub(crate) struct Reader {
     git: Git,
-    request: Arc<WriteBack>,
+    branches: Branches,
     store: Store,
     session: Option<Session>,
     /// False once the server refused to serve single files.
@@ -37,43 +47,43 @@ pub(super) struct Reader {
 
 /// Where the branches of a request are on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tips {
+pub(crate) struct Tips {
     /// The branch that is read.
-    pub(super) base: String,
+    pub(crate) base: String,
     /// The branch that is written, if it is another one and there.
-    pub(super) head: Option<String>,
+    pub(crate) head: Option<String>,
 }
 
 impl Reader {
-    pub(super) async fn new(git: &Git, request: &Arc<WriteBack>) -> Result<Self, GitError> {
+    pub(crate) async fn new(git: &Git, branches: Branches) -> Result<Self, GitError> {
         let store = Store::create(git.options.temp_dir.clone()).await?;
-        let (git, request) = (git.clone(), Arc::clone(request));
-        Ok(Self { git, request, store, session: None, lean: true, last: None, histories: BTreeMap::new() })
+        let (git, histories) = (git.clone(), BTreeMap::new());
+        Ok(Self { git, branches, store, session: None, lean: true, last: None, histories })
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// Forgets the connection after an error.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.session = None;
     }
 
     /// A session for one request. In protocol v0 refs and a request come once per connection.
     async fn session(&mut self) -> Result<&mut Session, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
-            let request = &self.request;
-            let open = || Session::open(&self.git, &request.repo, &request.credentials, Service::UploadPack);
+            let Branches { repo, credentials, .. } = &self.branches;
+            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack);
             self.session = Some(retried(open).await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))
     }
 
     /// The branches as the server has them now.
-    pub(super) async fn tips(&mut self) -> Result<Tips, GitError> {
-        let base = full_name(&self.request.branch);
-        let head = self.request.head.as_deref().map(full_name);
+    pub(crate) async fn tips(&mut self) -> Result<Tips, GitError> {
+        let base = full_name(&self.branches.base);
+        let head = self.branches.head.as_deref().map(full_name);
         if self.session.as_ref().is_some_and(|s| !s.is_stateless()) {
             self.reset();
         }
@@ -84,15 +94,15 @@ impl Reader {
         let Some(tip) = refs.iter().find(|r| r.name == base) else { return Err(self.no_branch().await?) };
         if tip.oid.len() != 40 {
             let what = "it is a SHA-256 repository; only SHA-1 repositories can be committed to".to_owned();
-            return Err(GitError::Unusable { repo: self.request.repo.to_string(), what });
+            return Err(GitError::Unusable { repo: self.branches.repo.to_string(), what });
         }
         let oid = |r: &Ref| r.oid.clone();
         Ok(Tips { base: oid(tip), head: head.and_then(|name| refs.iter().find(|r| r.name == name)).map(oid) })
     }
 
     async fn no_branch(&mut self) -> Result<GitError, GitError> {
-        let repo = self.request.repo.to_string();
-        let branch = self.request.branch.clone();
+        let repo = self.branches.repo.to_string();
+        let branch = self.branches.base.clone();
         let refs = self.session().await?.refs_below(&["refs/heads/"]).await?;
         if refs.is_empty() {
             return Ok(GitError::Empty { repo });
@@ -102,7 +112,7 @@ impl Reader {
     }
 
     /// Fetches the commit `tip` and its trees.
-    pub(super) async fn checkout(&mut self, tip: &str) -> Result<(), GitError> {
+    pub(crate) async fn checkout(&mut self, tip: &str) -> Result<(), GitError> {
         if self.last.as_deref() == Some(tip) {
             return Ok(());
         }
@@ -125,7 +135,7 @@ impl Reader {
     }
 
     /// The plain files in the commit `tip`, which was checked out, that each of `wanted` is about.
-    pub(super) async fn select(
+    pub(crate) async fn select(
         &mut self,
         tip: &str,
         wanted: Vec<Vec<FileSpec>>,
@@ -145,7 +155,7 @@ impl Reader {
     }
 
     /// How many bytes files in the commit `tip` have. They are fetched, and stay packed.
-    pub(super) async fn sizes(
+    pub(crate) async fn sizes(
         &mut self,
         tip: &str,
         entries: &[Entry],
@@ -168,7 +178,7 @@ impl Reader {
     }
 
     /// Whether files of these sizes can be edited in one request.
-    pub(super) fn fit(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
+    pub(crate) fn fit(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
         let mut sum = 0;
         for entry in entries {
             sum += sizes.get(&entry.blob).copied().unwrap_or_default();
@@ -179,7 +189,7 @@ impl Reader {
     }
 
     /// The bytes of files whose [sizes](Self::sizes) were looked at, or why a file cannot be edited.
-    pub(super) async fn contents(
+    pub(crate) async fn contents(
         &mut self,
         entries: Vec<Entry>,
     ) -> Result<BTreeMap<String, Result<Plain, GitError>>, GitError> {
@@ -224,12 +234,12 @@ impl Reader {
     }
 
     fn bad_file(&self, path: &str, why: String) -> GitError {
-        let (repo, branch) = (self.request.repo.to_string(), short_name(&self.request.branch).to_owned());
+        let (repo, branch) = (self.branches.repo.to_string(), short_name(&self.branches.base).to_owned());
         GitError::File { repo, branch, path: super::text::tidy(path.as_bytes()), why }
     }
 }
 
 /// An object id that the server sent.
-pub(super) fn oid(text: &str) -> Result<Oid, GitError> {
+pub(crate) fn oid(text: &str) -> Result<Oid, GitError> {
     Oid::from_str(text).map_err(|e| GitError::local("read an object id", e))
 }

@@ -10,7 +10,7 @@ const KEPT: usize = 64 * 1024;
 
 /// What became of the one ref that was pushed, in the server's words.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// `ok`: the ref was moved, or so it says.
     Accepted,
     /// Somebody else moved the ref first; nothing was changed.

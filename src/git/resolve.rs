@@ -54,7 +54,7 @@ fn candidates(revision: &str) -> Vec<String> {
 }
 
 /// Git's rules for a ref's name (`git check-ref-format`), so that nothing else reaches the wire.
-pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("it is empty; give a branch, a tag or a commit's 40 hex digits");
     }
@@ -124,7 +124,7 @@ async fn missing(
 }
 
 /// `; did you mean …?`, or which branches there are.
-pub(super) fn near(refs: &[Ref], name: &str) -> String {
+pub(crate) fn near(refs: &[Ref], name: &str) -> String {
     let short = |r: &Ref| {
         let name = r.name.strip_prefix("refs/heads/").or_else(|| r.name.strip_prefix("refs/tags/"))?;
         Some(super::text::tidy(name.as_bytes()))

@@ -16,24 +16,24 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::error::GitError;
 use super::fetch::PackStream;
-pub(super) use commit::Change;
+pub(crate) use commit::Change;
 use gauge::{Gauge, LARGE_COMMIT};
-pub(super) use log::Logged;
+pub(crate) use log::Logged;
 use place::Place;
 
 /// Bytes of a pack that are taken from a server with `filter`: commits, trees, or the files of one turn. The store may be on `/dev/shm`,
 /// which is memory; a repository of 100,000 files sends 8 MiB of trees.
-pub(super) const MAX_FILTERED: usize = 64 << 20;
+pub(crate) const MAX_FILTERED: usize = 64 << 20;
 
 /// Bytes of a pack that are taken from a server without `filter`, which sends all files of a commit.
-pub(super) const MAX_PACK: usize = 256 << 20;
+pub(crate) const MAX_PACK: usize = 256 << 20;
 
 /// Bytes of a pack before its objects: `PACK`, version and count.
 const PACK_HEAD: usize = 12;
 
 /// What became of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Received {
+pub(crate) enum Received {
     /// So many objects were taken in.
     Objects(u32),
     /// It was larger than allowed, and nothing was taken in.
@@ -42,11 +42,11 @@ pub(super) enum Received {
 
 /// The store; every use of libgit2 runs on a blocking thread.
 #[derive(Clone)]
-pub(super) struct Store(Arc<Mutex<Inner>>);
+pub(crate) struct Store(Arc<Mutex<Inner>>);
 
 /// libgit2's view of the directory. The repository goes before its directory does.
-pub(super) struct Inner {
-    pub(super) repo: Repository,
+pub(crate) struct Inner {
+    pub(crate) repo: Repository,
     /// Bytes of the largest file in the packs so far.
     largest: Cell<u64>,
     _place: Place,
@@ -54,7 +54,7 @@ pub(super) struct Inner {
 
 impl Store {
     /// An empty store in the first directory that can be written: `temp_dir`, the system's, `/dev/shm`.
-    pub(super) async fn create(temp_dir: Option<PathBuf>) -> Result<Self, GitError> {
+    pub(crate) async fn create(temp_dir: Option<PathBuf>) -> Result<Self, GitError> {
         blocking(move || {
             let place = Place::make(temp_dir.as_deref())?;
             let mut options = git2::RepositoryInitOptions::new();
@@ -67,13 +67,13 @@ impl Store {
     }
 
     /// Removes what killed processes left where a store would be made.
-    pub(super) async fn sweep(temp_dir: Option<PathBuf>) -> usize {
+    pub(crate) async fn sweep(temp_dir: Option<PathBuf>) -> usize {
         let swept = tokio::task::spawn_blocking(move || place::sweep(temp_dir.as_deref())).await;
         swept.unwrap_or_default()
     }
 
     /// Runs `work` on a blocking thread.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Takes in a pack of at most `limit` bytes as it arrives.
-    pub(super) async fn receive(&self, pack: PackStream<'_>, limit: usize) -> Result<(), GitError> {
+    pub(crate) async fn receive(&self, pack: PackStream<'_>, limit: usize) -> Result<(), GitError> {
         let repo = pack.repo().to_owned();
         match self.receive_at_most(pack, limit).await? {
             Received::Objects(_) => Ok(()),
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Takes in a pack as it arrives, unless it is larger than `limit` bytes.
-    pub(super) async fn receive_at_most(
+    pub(crate) async fn receive_at_most(
         &self,
         mut pack: PackStream<'_>,
         limit: usize,
@@ -167,18 +167,18 @@ impl Inner {
     }
 
     /// Whether an object is here.
-    pub(super) fn has(&self, oid: Oid) -> bool {
+    pub(crate) fn has(&self, oid: Oid) -> bool {
         self.repo.odb().is_ok_and(|odb| odb.exists(oid))
     }
 
     /// How many bytes an object has, which does not inflate it.
-    pub(super) fn size(&self, oid: Oid) -> Result<usize, GitError> {
+    pub(crate) fn size(&self, oid: Oid) -> Result<usize, GitError> {
         let header = self.repo.odb().and_then(|odb| odb.read_header(oid));
         header.map(|(size, _)| size).map_err(libgit("read a fetched file's size"))
     }
 
     /// A blob's bytes. Ask for its [size](Self::size) first.
-    pub(super) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
+    pub(crate) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())
     }
 }

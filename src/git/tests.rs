@@ -1,16 +1,6 @@
 //! Over the wire, against Git's own programs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod batch;
-mod budget;
-mod fixture;
-mod globs;
-mod head;
-mod publish;
+pub(crate) mod fixture;
 mod resolve;
-mod server;
-mod signing;
-mod silence;
-mod ssh;
-mod supersede;
-mod write_back;
+pub(crate) mod server;

@@ -6,7 +6,7 @@ use crate::text;
 const SHOWN: usize = 1000;
 
 /// One printable line of at most [`SHOWN`] bytes.
-pub(super) fn tidy(raw: &[u8]) -> String {
+pub(crate) fn tidy(raw: &[u8]) -> String {
     let raw = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN * 4)]);
     let line = text::brief(&raw, SHOWN);
     // Gitea's hooks say it before every line, empty ones included; the message around this says it once.

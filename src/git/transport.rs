@@ -13,13 +13,13 @@ use super::url::RepoUrl;
 
 /// The server's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     UploadPack,
     ReceivePack,
 }
 
 impl Service {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::UploadPack => "git-upload-pack",
             Self::ReceivePack => "git-receive-pack",
@@ -27,7 +27,7 @@ impl Service {
     }
 
     /// What it is for, as an error says it.
-    pub(super) fn action(self) -> &'static str {
+    pub(crate) fn action(self) -> &'static str {
         match self {
             Self::UploadPack => "read",
             Self::ReceivePack => "push to",
@@ -35,7 +35,7 @@ impl Service {
     }
 
     /// What a login needs for it.
-    pub(super) fn scope_hint(self) -> &'static str {
+    pub(crate) fn scope_hint(self) -> &'static str {
         match self {
             Self::UploadPack => {
                 "give the token read access to the repository (Gitea scope `read:repository`)"
@@ -48,11 +48,11 @@ impl Service {
 }
 
 /// The client's name in the protocol.
-pub(super) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_PKG_VERSION"));
 
 /// A talk with one service, after its first message.
-pub(super) struct Session {
-    pub(super) repo: String,
+pub(crate) struct Session {
+    pub(crate) repo: String,
     pub(super) advert: Advert,
     link: Link,
     reader: PktReader,
@@ -65,7 +65,7 @@ enum Link {
 
 impl Session {
     /// Connects and reads what the server says first.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         git: &Git,
         url: &RepoUrl,
         credentials: &Credentials,
@@ -87,7 +87,7 @@ impl Session {
 
     /// A talk over http that begins with our first request: the server's own first message, a request and a process
     /// of its own, is taken to be the [usual](Advert::usual) one. Only a success says that it was. `None` for ssh.
-    pub(super) fn begin_at_once(
+    pub(crate) fn begin_at_once(
         git: &Git,
         url: &RepoUrl,
         credentials: &Credentials,
@@ -102,7 +102,7 @@ impl Session {
 
     /// Whether every request is answered by a new process, which sees the refs as they then are: over ssh one
     /// `git upload-pack` keeps the refs that it first read.
-    pub(super) fn is_stateless(&self) -> bool {
+    pub(crate) fn is_stateless(&self) -> bool {
         matches!(self.link, Link::Http(_))
     }
 
@@ -127,17 +127,17 @@ impl Session {
     }
 
     /// The refs of these names.
-    pub(super) async fn refs(&mut self, names: &[&str]) -> Result<Vec<Ref>, GitError> {
+    pub(crate) async fn refs(&mut self, names: &[&str]) -> Result<Vec<Ref>, GitError> {
         self.list(names, |name| names.contains(&name)).await
     }
 
     /// The first refs whose names start with one of `prefixes`.
-    pub(super) async fn refs_below(&mut self, prefixes: &[&str]) -> Result<Vec<Ref>, GitError> {
+    pub(crate) async fn refs_below(&mut self, prefixes: &[&str]) -> Result<Vec<Ref>, GitError> {
         self.list(prefixes, |name| prefixes.iter().any(|p| name.starts_with(p))).await
     }
 
     /// The first [`REFS_KEPT`] refs that are `wanted`. A server may leave out those that start with none of `prefixes`.
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &mut self,
         prefixes: &[&str],
         wanted: impl Fn(&str) -> bool,

@@ -7,17 +7,24 @@ use super::file_spec::FileSpec;
 
 /// A plain file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) path: String,
-    pub(super) blob: Oid,
-    pub(super) mode: FileMode,
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    pub(crate) blob: Oid,
+    pub(crate) mode: FileMode,
+}
+
+/// A file as the branch has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain {
+    pub(crate) entry: Entry,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What cannot be edited, and why.
 #[derive(Debug)]
-pub(super) struct BadFile {
-    pub(super) path: String,
-    pub(super) why: String,
+pub(crate) struct BadFile {
+    pub(crate) path: String,
+    pub(crate) why: String,
 }
 
 /// Bytes of a file that is edited at most, as in [`crate::manifest`].
@@ -27,7 +34,7 @@ const MAX_FILE: usize = 10 << 20;
 const MAX_FILES: usize = 12 << 20;
 
 /// Whether a path can be a file's in a repository, or why not.
-pub(super) fn check_path(path: &str) -> Result<(), &'static str> {
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("the path is empty");
     }
@@ -45,7 +52,7 @@ pub(super) fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 /// Whether a file's content can be edited as text of its own.
-pub(super) fn check_content(content: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     if content.starts_with(b"version https://git-lfs.github.com/spec/") {
         return Err("it is a Git LFS pointer; files kept in LFS cannot be edited");
     }
@@ -53,7 +60,7 @@ pub(super) fn check_content(content: &[u8]) -> Result<(), &'static str> {
 }
 
 /// Whether a file of `size` bytes can be edited, `sum` bytes being in the request's files up to this one.
-pub(super) fn check_size(size: usize, sum: usize) -> Result<(), String> {
+pub(crate) fn check_size(size: usize, sum: usize) -> Result<(), String> {
     let mib = |bytes: usize| bytes >> 20;
     if size > MAX_FILE {
         return Err(format!("it has {size} bytes, more than the {} MiB that are edited", mib(MAX_FILE)));
@@ -77,7 +84,7 @@ const MAX_LOOKED_AT: usize = 1_000_000;
 const MAX_DEPTH: usize = 100;
 
 /// Finds the files that `spec` means.
-pub(super) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
+pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let path = spec.as_str();
     if spec.is_glob() {
         return glob(repo, root, spec);

@@ -16,9 +16,9 @@ use super::journal::Journal;
 use super::key::JobKey;
 use super::queue::{Group, Ticket};
 use super::stop::{Stop, panicked};
-use crate::git::PushGate;
 use crate::outcome::{StepError, Success};
 use crate::progress::Progress;
+use crate::push_gate::PushGate;
 
 /// What a job does, started at most once.
 type Work = Box<dyn FnOnce(JobContext) -> BoxFuture<'static, Ending> + Send>;

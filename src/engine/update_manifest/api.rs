@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
 use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Person, Repository};
-use crate::git::{GitError, Identity, Proposal, Publish, Published};
+use crate::git::{GitError, Identity};
 use crate::outcome::{StepError, chain};
 use crate::step::UpdateManifest;
+use crate::write_back::{Proposal, Publish, Published};
 
 /// The repository on its forge, and the token: the one of `forge.secret`, or the login's own.
 pub(super) async fn forge(
@@ -62,7 +63,7 @@ async fn write(
 }
 
 fn commit(proposal: Proposal) -> FilesWrite {
-    let file = |file: crate::git::ProposedFile| FileWrite {
+    let file = |file: crate::write_back::ProposedFile| FileWrite {
         path: file.path,
         old_sha: Some(file.old_blob),
         content: file.new,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::words::{FileChange, Words, compose};
-use crate::git::{Edited, Files, Landed};
 use crate::manifest::{self, Edit};
 use crate::outcome::StepError;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
+use crate::write_back::{Edited, Files, Landed};
 
 /// The targets, and the words for a commit that reaches them.
 pub(super) struct Intent {
@@ -70,8 +70,8 @@ impl Intent {
     }
 
     /// What changes between two versions of a repository's files, for texts about a commit that has landed.
-    pub(super) fn changes(&self, files: &[crate::git::FileChange]) -> Vec<FileChange> {
-        let of = |file: &crate::git::FileChange| {
+    pub(super) fn changes(&self, files: &[crate::write_back::FileChange]) -> Vec<FileChange> {
+        let of = |file: &crate::write_back::FileChange| {
             let edited = manifest::apply(&file.old, &self.edits(&file.path));
             let changes = edited.map(|edited| edited.changes).unwrap_or_default();
             changes

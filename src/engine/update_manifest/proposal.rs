@@ -5,10 +5,10 @@ use super::words::{FileChange, Words};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
 use crate::forge::{self, AutoMerge, ForgeError, Pull};
-use crate::git::Landed;
 use crate::outcome::{StepError, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::PullRequest;
+use crate::write_back::Landed;
 
 /// The pull request that holds the change.
 pub(super) struct Proposed {

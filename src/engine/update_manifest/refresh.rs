@@ -8,9 +8,9 @@ use tracing::warn;
 use super::MARGIN;
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::git::Landed;
 use crate::outcome::chain;
 use crate::step::UpdateManifest;
+use crate::write_back::Landed;
 
 /// How long the API server may take, all tries together. Argo CD finds the commit by itself within minutes.
 const LIMIT: Duration = Duration::from_secs(10);

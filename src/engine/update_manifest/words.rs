@@ -1,12 +1,12 @@
 //! The texts of a commit and of a pull request, written or made from templates.
 
 use crate::engine::Workflow;
-use crate::git::{Message, trailer};
 use crate::manifest::Change;
 use crate::oci::ImageRef;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Placeholder, Template};
 use crate::text;
+use crate::write_back::{Message, trailer};
 
 /// More changed values than this are counted, not listed, in a commit's message.
 const LISTED: usize = 20;

@@ -6,25 +6,25 @@ use bytes::Bytes;
 use git2::{Buf, Oid, Repository, Signature};
 
 use super::super::error::GitError;
-use super::super::request::Identity;
+use super::super::identity::Identity;
 use super::super::signing::SigningKey;
 use super::{Inner, libgit};
 
 /// What to commit.
-pub(in crate::git) struct Change {
+pub(crate) struct Change {
     /// The commit below.
-    pub(in crate::git) parent: Oid,
+    pub(crate) parent: Oid,
     /// Path, file mode and new content.
-    pub(in crate::git) files: Vec<(String, git2::FileMode, Vec<u8>)>,
-    pub(in crate::git) author: Identity,
-    pub(in crate::git) committer: Identity,
-    pub(in crate::git) message: String,
-    pub(in crate::git) signing_key: Option<SigningKey>,
+    pub(crate) files: Vec<(String, git2::FileMode, Vec<u8>)>,
+    pub(crate) author: Identity,
+    pub(crate) committer: Identity,
+    pub(crate) message: String,
+    pub(crate) signing_key: Option<SigningKey>,
 }
 
 impl Inner {
     /// Makes the commit; its id and a pack of what the server does not have.
-    pub(in crate::git) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
+    pub(crate) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
         let repo = &self.repo;
         let failed = libgit("make the commit");
         let parent = repo.find_commit(change.parent).map_err(&failed)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use git2::Oid;
 
-use super::super::request::Identity;
+use super::super::identity::Identity;
 use super::Inner;
 
 /// Bytes of messages that one history holds: beyond it, it is as if the rest were elsewhere.
@@ -12,20 +12,20 @@ const MAX_MESSAGES: usize = 16 << 20;
 
 /// A commit of a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::git) struct Logged {
-    pub(in crate::git) oid: Oid,
-    pub(in crate::git) parents: Vec<Oid>,
+pub(crate) struct Logged {
+    pub(crate) oid: Oid,
+    pub(crate) parents: Vec<Oid>,
     /// When it was committed, in seconds since 1970.
-    pub(in crate::git) seconds: i64,
+    pub(crate) seconds: i64,
     /// When its author wrote it, in seconds since 1970. An amended or rebased commit keeps it.
-    pub(in crate::git) authored: i64,
-    pub(in crate::git) committer: Identity,
-    pub(in crate::git) message: String,
+    pub(crate) authored: i64,
+    pub(crate) committer: Identity,
+    pub(crate) message: String,
 }
 
 impl Inner {
     /// Whether one of `ours` is `tip` or one of its ancestors that are here.
-    pub(in crate::git) fn ancestor(&self, tip: Oid, ours: &[Oid]) -> Option<Oid> {
+    pub(crate) fn ancestor(&self, tip: Oid, ours: &[Oid]) -> Option<Oid> {
         let (mut seen, mut queue) = (BTreeSet::new(), vec![tip]);
         while let Some(oid) = queue.pop() {
             if ours.contains(&oid) {
@@ -41,7 +41,7 @@ impl Inner {
     }
 
     /// Commits from `tip` down that are here, newest first, at most `limit`; and whether there are more elsewhere.
-    pub(in crate::git) fn log(&self, tip: Oid, limit: usize) -> (Vec<Logged>, bool) {
+    pub(crate) fn log(&self, tip: Oid, limit: usize) -> (Vec<Logged>, bool) {
         let (mut found, mut seen, mut more, mut bytes) = (Vec::<Logged>::new(), BTreeSet::new(), false, 0);
         let mut queue = BinaryHeap::from([(i64::MAX, tip)]);
         while let Some((_, oid)) = queue.pop() {
@@ -62,7 +62,7 @@ impl Inner {
     }
 
     /// Whether two commits have one content and one parent.
-    pub(in crate::git) fn is_same(&self, one: Oid, other: Oid) -> bool {
+    pub(crate) fn is_same(&self, one: Oid, other: Oid) -> bool {
         let seen = |oid| {
             let commit = self.repo.find_commit(oid).ok()?;
             Some((commit.tree_id(), commit.parent_ids().collect::<Vec<_>>()))

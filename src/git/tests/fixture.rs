@@ -7,14 +7,14 @@ use super::server::{Server, TOKEN};
 use crate::git::{Credentials, Git, GitOptions, RepoUrl};
 
 /// A directory of bare repositories, a server for it, and a client.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     dir: tempfile::TempDir,
-    pub(super) server: Server,
-    pub(super) git: Git,
+    pub(crate) server: Server,
+    pub(crate) git: Git,
 }
 
 impl Fixture {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(dir.path()).await;
@@ -22,12 +22,12 @@ impl Fixture {
     }
 
     /// The repository's URL on the server.
-    pub(super) fn url(&self, name: &str) -> RepoUrl {
+    pub(crate) fn url(&self, name: &str) -> RepoUrl {
         format!("{}/{name}", self.server.address).parse().unwrap()
     }
 
     /// An empty bare repository with partial clones allowed.
-    pub(super) fn bare(&self, name: &str) -> PathBuf {
+    pub(crate) fn bare(&self, name: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         git(self.dir.path(), &["init", "-q", "--bare", "-b", "main", name]);
         git(&path, &["config", "uploadpack.allowFilter", "true"]);
@@ -36,7 +36,7 @@ impl Fixture {
     }
 
     /// A bare repository whose `main` holds `files`, one commit each.
-    pub(super) fn repo(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+    pub(crate) fn repo(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
         let path = self.bare(name);
         for (file, content) in files {
             self.commit(&path, "main", file, content);
@@ -45,7 +45,7 @@ impl Fixture {
     }
 
     /// One commit on `branch` that sets `file`; its SHA.
-    pub(super) fn commit(&self, bare: &Path, branch: &str, file: &str, content: &str) -> String {
+    pub(crate) fn commit(&self, bare: &Path, branch: &str, file: &str, content: &str) -> String {
         self.work(bare, branch, |work| {
             let target = work.join(file);
             std::fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -54,7 +54,7 @@ impl Fixture {
     }
 
     /// One commit on `branch` with whatever `change` does to a work tree; its SHA.
-    pub(super) fn work(&self, bare: &Path, branch: &str, change: impl FnOnce(&Path)) -> String {
+    pub(crate) fn work(&self, bare: &Path, branch: &str, change: impl FnOnce(&Path)) -> String {
         let work = tempfile::tempdir_in(self.dir.path()).unwrap();
         let there = !git(bare, &["for-each-ref", &format!("refs/heads/{branch}")]).is_empty();
         git(work.path(), &["init", "-q", "-b", branch, "."]);
@@ -69,18 +69,18 @@ impl Fixture {
     }
 
     /// Where the bare repositories are.
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 }
 
 /// The right login.
-pub(super) fn login() -> Credentials {
+pub(crate) fn login() -> Credentials {
     Credentials::basic("tester", &format!("{TOKEN}\n").into())
 }
 
 /// Runs `git` in `dir` apart from the user's configuration; its trimmed output.
-pub(super) fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "core.autocrlf=false"])
         .args(args)

@@ -15,33 +15,33 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt as _;
 
 /// The one login that every repository takes.
-pub(super) const TOKEN: &str = "correct-horse-battery";
+pub(crate) const TOKEN: &str = "correct-horse-battery";
 
 /// What the server does besides serving.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     /// Speak protocol v0 only.
-    pub(super) only_v0: AtomicBool,
+    pub(crate) only_v0: AtomicBool,
     /// Answer this many requests with 503 first.
-    pub(super) unavailable: AtomicU32,
+    pub(crate) unavailable: AtomicU32,
     /// Run the next push, then cut the connection instead of answering.
-    pub(super) lose_push_reply: AtomicBool,
+    pub(crate) lose_push_reply: AtomicBool,
     /// Answer everything with this status and body, a `Location` being the body of a 3xx.
-    pub(super) refuse: Mutex<Option<(u16, String)>>,
+    pub(crate) refuse: Mutex<Option<(u16, String)>>,
     /// A renamed repository: its old name, its new one, and the status of the redirect.
-    pub(super) renamed: Mutex<Option<(String, String, u16)>>,
+    pub(crate) renamed: Mutex<Option<(String, String, u16)>>,
     /// Bytes of each answer's body, in the order in which they were given.
-    pub(super) sent: Mutex<Vec<usize>>,
+    pub(crate) sent: Mutex<Vec<usize>>,
     /// Paths and queries asked for, in order.
-    pub(super) seen: Mutex<Vec<String>>,
+    pub(crate) seen: Mutex<Vec<String>>,
     /// Repositories that need no login.
-    pub(super) public: Mutex<HashSet<String>>,
+    pub(crate) public: Mutex<HashSet<String>>,
 }
 
 /// A running server; it ends with the test's runtime.
-pub(super) struct Server {
-    pub(super) address: String,
-    pub(super) faults: Arc<Faults>,
+pub(crate) struct Server {
+    pub(crate) address: String,
+    pub(crate) faults: Arc<Faults>,
 }
 
 #[derive(Clone)]
@@ -52,7 +52,7 @@ struct Site {
 
 impl Server {
     /// Serves the bare repositories in `root`.
-    pub(super) async fn start(root: &Path) -> Self {
+    pub(crate) async fn start(root: &Path) -> Self {
         let faults = Arc::new(Faults::default());
         let site = Site { root: root.to_owned(), faults: Arc::clone(&faults) };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

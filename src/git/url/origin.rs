@@ -12,7 +12,7 @@ impl RepoUrl {
     /// without escapes, empty names, a final `/` and `.git` (git-daemon and git-shell add either, `enter_repo` of
     /// `path.c`). Scheme, port and user are no part of it: a forge serves one repository over ssh and https, on ports that
     /// differ. Only below `~/`, the login's home, is the user a part of the path.
-    pub(in crate::git) fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let (user, host, path) = self.parts();
         let path = tidy(&path).to_lowercase();
         let host = host.trim_end_matches('.').to_lowercase();
@@ -24,7 +24,7 @@ impl RepoUrl {
 
     /// One text for each way to a repository. Unlike with [`origin`](Self::origin), what a server on another port does
     /// has no effect on this one.
-    pub(in crate::git) fn way(&self) -> String {
+    pub(crate) fn way(&self) -> String {
         let (user, _, path) = self.parts();
         let (host, user) =
             (self.host_port().to_lowercase(), if self.is_ssh() { user } else { String::new() });

@@ -7,7 +7,7 @@ use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
 use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
-use argo_buildkit::git::{Git, GitOptions, PushGate};
+use argo_buildkit::git::{Git, GitOptions};
 use argo_buildkit::kube::Secrets;
 use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
@@ -15,7 +15,9 @@ use argo_buildkit::oci::{LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
 use argo_buildkit::progress::Progress;
+use argo_buildkit::push_gate::PushGate;
 use argo_buildkit::step;
+use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -30,6 +32,7 @@ async fn engine(policy: Option<&str>) -> Engine {
     let cluster = agent().await.acting_as(ACCOUNT);
     Engine {
         buildkit: Buildkit::new(shared_buildkitd().address().parse().unwrap(), None),
+        pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
         git: Git::new(GitOptions::default()).unwrap(),
         secrets: Secrets::Cluster(cluster.clone()),
         secret_rules: SecretRules::default(),

@@ -7,7 +7,7 @@ use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
 use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
-use argo_buildkit::git::{Git, GitOptions, PushGate};
+use argo_buildkit::git::{Git, GitOptions};
 use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
@@ -15,7 +15,9 @@ use argo_buildkit::oci::{LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
 use argo_buildkit::progress::Progress;
+use argo_buildkit::push_gate::PushGate;
 use argo_buildkit::step;
+use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -56,6 +58,7 @@ impl Site {
         let cluster = Cluster::default();
         Engine {
             buildkit: Buildkit::new(self.world.buildkitd.address().parse().unwrap(), None),
+            pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
             git: Git::new(GitOptions::default()).unwrap(),
             secrets: Secrets::Directory(self.secrets.path().into()),
             registry: Registry::new(LazyClient::new(None)),

@@ -1,0 +1,143 @@
+//! Commit messages: what a writer says of its change, and how one commit says it of one or many.
+//!
+//! The trailers are the last paragraph (git `interpret-trailers`), and `Managed-By` always ends it. So no line of a
+//! user's text can stand among them: behind any text there is a paragraph of ours.
+
+use std::fmt;
+
+use super::trailer::{MANAGED_BY, MANAGER, WORKFLOW};
+use crate::git::GitError;
+
+/// A commit's message. It is rendered as the text, an empty line, the trailers and `Managed-By`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Subject and body.
+    pub text: String,
+    /// The last paragraph, in order, such as `("Source-Commit", sha)`; see [`trailer`](super::trailer) for the names.
+    /// Values become one line each.
+    pub trailers: Vec<(String, String)>,
+}
+
+/// One writer's trailers, as a commit has them.
+pub(super) type Group = Vec<(String, String)>;
+
+/// Words by which a subject or body keeps other systems from building a commit.
+const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+
+impl Message {
+    /// A message with the text alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), trailers: Vec::new() }
+    }
+
+    /// Whether it can be a commit's.
+    pub(super) fn check(&self) -> Result<(), GitError> {
+        let what = if clean(&self.text).is_empty() {
+            "the commit message is empty; give one"
+        } else if self.text.contains('\0') {
+            "the commit message contains a NUL character; give another one"
+        } else {
+            return Ok(());
+        };
+        Err(GitError::Input { what: what.to_owned() })
+    }
+
+    fn subject(&self) -> String {
+        clean(&self.text).lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+impl fmt::Display for Message {
+    /// As a commit of its own has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render(&[self]))
+    }
+}
+
+/// The message of a commit that holds the changes of `all`, in their order.
+pub(super) fn render(all: &[&Message]) -> String {
+    let text = match all {
+        [one] => clean(&one.text),
+        many => together(many),
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for message in all {
+        lines.extend(group(message, all.len() > 1).iter().map(|(key, value)| format!("{key}: {value}")));
+    }
+    lines.push(format!("{MANAGED_BY}: {MANAGER}"));
+    format!("{text}\n\n{}\n", lines.join("\n"))
+}
+
+/// One text for several.
+fn together(all: &[&Message]) -> String {
+    let skip = SKIPS.iter().find(|skip| all.iter().any(|m| m.text.contains(*skip)));
+    let skip = skip.map(|skip| format!(" {skip}")).unwrap_or_default();
+    let subjects: Vec<_> = all.iter().map(|m| format!("- {}", m.subject())).collect();
+    format!("Update manifests for {} workflows{skip}\n\n{}", all.len(), subjects.join("\n"))
+}
+
+/// A message's trailers as lines. Among others a group begins with `Workflow`, or readers could not tell them apart.
+fn group(message: &Message, among_others: bool) -> Group {
+    let tidy = message.trailers.iter().map(|(key, value)| (name(key), line(value)));
+    let mut group: Group =
+        tidy.filter(|(key, _)| !key.is_empty() && !key.eq_ignore_ascii_case(MANAGED_BY)).collect();
+    match group.iter().position(|(key, _)| key == WORKFLOW) {
+        Some(at) => group[..=at].rotate_right(1),
+        None if among_others => group.insert(0, (WORKFLOW.to_owned(), "-".to_owned())),
+        None => {}
+    }
+    group
+}
+
+/// The groups of trailers in a commit's message, first to last; empty where the commit is not ours.
+pub(super) fn groups(message: &str) -> Vec<Group> {
+    let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else { return Vec::new() };
+    let Some(lines) = last.lines().map(|l| l.split_once(": ")).collect::<Option<Vec<_>>>() else {
+        return Vec::new();
+    };
+    if !lines.contains(&(MANAGED_BY, MANAGER)) {
+        return Vec::new();
+    }
+    let mut groups = vec![Group::new()];
+    for (key, value) in lines.into_iter().filter(|(key, _)| *key != MANAGED_BY) {
+        if key == WORKFLOW && groups.last().is_some_and(|group| !group.is_empty()) {
+            groups.push(Group::new());
+        }
+        if let Some(group) = groups.last_mut() {
+            group.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    groups
+}
+
+/// The values of the trailer `name`.
+pub(super) fn values<'a>(trailers: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+    trailers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// A trailer's name: letters, digits and `-`, as Git takes them.
+fn name(key: &str) -> String {
+    key.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
+}
+
+/// A trailer's value: one line, and never empty, for an empty one would not be read back.
+pub(super) fn line(value: &str) -> String {
+    let line: String = value.chars().map(|c| if breaks(c) { ' ' } else { c }).collect();
+    let line = line.trim();
+    if line.is_empty() { "-".to_owned() } else { line.to_owned() }
+}
+
+/// Whether some reader takes the character for the end of a line.
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A text without line ends at its own ends, and with `\n` as its only control character.
+fn clean(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! Over the wire, against Git's own programs.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod batch;
+mod budget;
+mod fixture;
+mod globs;
+mod head;
+mod publish;
+mod signing;
+mod silence;
+mod ssh;
+mod supersede;
+mod write_back;

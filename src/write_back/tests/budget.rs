@@ -1,0 +1,56 @@
+//! Memory for files that are edited is shared by all requests of a client.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use super::fixture::Fixture;
+use super::write_back::{append, edit, git_error, request};
+use crate::outcome::Fault;
+use crate::write_back::{EditFn, Pusher};
+
+/// Room for one file of [`FILE`] bytes, and not for two.
+const MEMORY: usize = 64 << 10;
+const FILE: usize = 400;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_waits_until_others_have_given_their_memory_back() {
+    let fixture = Fixture::new().await;
+    let client = Pusher::new(fixture.git.clone(), MEMORY);
+    let content = "x".repeat(FILE);
+    for name in ["one.git", "two.git", "large.git"] {
+        fixture.repo(name, &[("values.yaml", &content), ("large.yaml", &content.repeat(4))]);
+    }
+    let (begun, hears) = mpsc::channel();
+    let (lets_go, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let slow = edit(move |bytes| {
+        begun.send(()).unwrap();
+        waits.lock().unwrap().recv().unwrap();
+        [bytes, b"1"].concat()
+    });
+    let client = Arc::new(client);
+    let write = |name: &str, edit: EditFn| {
+        let (client, request) = (Arc::clone(&client), request(&fixture, name, &["values.yaml"]));
+        tokio::spawn(async move { client.write_back(request, edit).await })
+    };
+    let first = write("one.git", slow);
+    tokio::task::spawn_blocking(move || hears.recv().unwrap()).await.unwrap();
+    let (ran, was_run) = mpsc::channel();
+    let second = write(
+        "two.git",
+        edit(move |bytes| {
+            ran.send(()).unwrap();
+            [bytes, b"2"].concat()
+        }),
+    );
+    // One whose files never have room is told so at once, and waits for nobody.
+    let too_large = client.write_back(request(&fixture, "large.git", &["large.yaml"]), append("3")).await;
+    let error = git_error(too_large);
+    assert_eq!(error.fault(), Fault::User);
+    assert!(error.to_string().contains("are allowed for all steps"), "{error}");
+    assert!(was_run.try_recv().is_err(), "two edits were at work in the memory of one");
+    lets_go.send(()).unwrap();
+    assert!(first.await.unwrap().unwrap().changed);
+    assert!(second.await.unwrap().unwrap().changed);
+    // All of it is given back.
+    drop(client.budget.take(MEMORY).await.unwrap());
+}

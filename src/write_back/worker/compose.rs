@@ -1,0 +1,207 @@
+//! Everybody's edits on the files of one commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use git2::Oid;
+
+use super::Worker;
+use super::ground::Ground;
+use super::room::Room;
+use crate::git::GitError;
+use crate::git::read::Reach;
+use crate::git::tree::{Entry, Plain};
+use crate::write_back::draft::{Draft, Id, Part, apply};
+use crate::write_back::message::{Group, groups};
+use crate::write_back::request::{Landed, WriteError};
+use crate::write_back::supersede::{Claim, Question, Told};
+
+/// The trailers in a branch's history, newest first.
+pub(super) struct Written {
+    groups: Vec<Group>,
+    /// Whether there are more below.
+    more: bool,
+}
+
+/// What the source's history says against a change.
+enum Against {
+    /// A newer commit is in the draft: the answer waits for its push.
+    Beside(String),
+    /// A newer commit is on the branch.
+    Before(String),
+    /// It could not be asked.
+    Failed(GitError),
+    /// It has not answered yet.
+    NotYet(Vec<Question>),
+}
+
+impl Worker {
+    /// The edits of everybody, applied in turn. Who fails, or has nothing to do, is answered.
+    pub(super) async fn draft(&mut self, ground: &Ground) -> Result<Draft, GitError> {
+        let files = self.files(&ground.base).await?;
+        let plain = files.values().flatten().map(|p| (p.entry.path.clone(), p.clone())).collect();
+        let mut draft = Draft::new(ground.base.clone(), ground.branch.clone(), plain);
+        let paths = |files: Vec<Plain>| files.into_iter().map(|p| p.entry.path).collect();
+        let files: BTreeMap<Id, Vec<String>> =
+            files.into_iter().map(|(id, files)| (id, paths(files))).collect();
+        self.asides.met.clear();
+        for (id, paths) in files {
+            self.edit(&mut draft, ground, id, &paths).await?;
+        }
+        self.orders.forget_failures();
+        Ok(draft)
+    }
+
+    /// The files of each writer. Whose files cannot be edited is answered.
+    async fn files(&mut self, tip: &str) -> Result<BTreeMap<Id, Vec<Plain>>, GitError> {
+        if self.writers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.reader.checkout(tip).await?;
+        // Whoever came while the trees were read is in time.
+        self.join();
+        let ready = self.writers.iter().filter(|(id, _)| !self.asides.has(**id)).take(self.at_most);
+        let (ids, wanted): (Vec<Id>, Vec<_>) = ready.map(|(id, w)| (*id, w.request.files.clone())).unzip();
+        let selected: Vec<_> = ids.into_iter().zip(self.reader.select(tip, wanted).await?).collect();
+        let entries: Vec<Entry> =
+            selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned().collect();
+        let sizes = self.reader.sizes(tip, &entries).await?;
+        let selected = self.company(selected, &sizes).await?;
+        let entries = selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned();
+        let contents = self.reader.contents(entries.collect()).await?;
+        let mut files = BTreeMap::new();
+        for (id, found) in selected {
+            let read = |entry: &Entry| contents.get(&entry.path).cloned();
+            let found = found.and_then(|found| found.iter().filter_map(read).collect::<Result<Vec<_>, _>>());
+            match found {
+                Ok(found) => drop(files.insert(id, found)),
+                Err(error) => self.answer(id, Err(error.into())),
+            }
+        }
+        Ok(files)
+    }
+
+    /// Of the writers those whose files have room at a time, from the first on. The others are in the next commit.
+    async fn company(
+        &mut self,
+        selected: Vec<(Id, Result<Vec<Entry>, GitError>)>,
+        sizes: &BTreeMap<Oid, usize>,
+    ) -> Result<Vec<(Id, Result<Vec<Entry>, GitError>)>, GitError> {
+        // Given back before it is asked for again: who holds some waits for nobody.
+        self.held = None;
+        let budget = self.pusher.budget.clone();
+        let (mut room, mut company) = (Room::default(), Vec::new());
+        for (id, found) in selected {
+            let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));
+            let more = found.as_deref().map_or(room.clone(), |found| room.with(found, sizes));
+            if more.cost() > budget.total() && !company.is_empty() {
+                break;
+            }
+            room = more;
+            company.push((id, found));
+        }
+        let needed = |e| GitError::Input { what: format!("the files of this step are too large: {e}") };
+        self.held = Some(budget.take(room.cost()).await.map_err(needed)?);
+        Ok(company)
+    }
+
+    /// One writer's edit. Only what concerns everybody is an error here.
+    async fn edit(
+        &mut self,
+        draft: &mut Draft,
+        ground: &Ground,
+        id: Id,
+        paths: &[String],
+    ) -> Result<(), GitError> {
+        let Some(writer) = self.writers.get(&id) else { return Ok(()) };
+        let (attempts, request) = (writer.attempt(self.asides.is_first()), Arc::clone(&writer.request));
+        let files = draft.files(paths, request.dry_run);
+        let means = request.places.clone().filter(|_| request.source.is_some());
+        let means = means.map(|means| (means, Arc::new(files.clone())));
+        let (changes, message) = match apply(Arc::clone(&writer.edit), files).await {
+            Ok(edited) => edited,
+            Err(error) => {
+                self.answer(id, Err(error));
+                return Ok(());
+            }
+        };
+        if changes.is_empty() && draft.is_touched(paths) && !request.dry_run {
+            draft.ride(id, attempts, None);
+            return Ok(());
+        }
+        let claim = Claim::new(request.source.as_ref(), &message, means).filter(|_| !changes.is_empty());
+        let against = match claim {
+            Some(claim) => self.against(draft, ground, claim).await?,
+            None => None,
+        };
+        let nothing = draft.nothing(attempts);
+        match against {
+            Some(Against::Beside(commit)) if !request.dry_run => draft.ride(id, attempts, Some(commit)),
+            Some(Against::Beside(commit) | Against::Before(commit)) => {
+                self.answer(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
+            }
+            Some(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
+            Some(Against::NotYet(open)) => drop(self.asides.met.insert(id, open)),
+            None if changes.is_empty() || request.dry_run => {
+                self.answer(id, Ok(Landed { changed: !changes.is_empty(), files: changes, ..nothing }));
+            }
+            None => draft.add(Part { id, attempts, changes, message }),
+        }
+        Ok(())
+    }
+
+    /// Whether a newer source commit was written to one of the claim's places: in this draft or in a branch's history.
+    async fn against(
+        &mut self,
+        draft: &Draft,
+        ground: &Ground,
+        claim: Claim,
+    ) -> Result<Option<Against>, GitError> {
+        let mut beside = claim.clone();
+        let writers = beside.last_writers(draft.parts.iter().rev().map(|part| &part.message.trailers));
+        match self.told(&claim, &writers).await {
+            Told::Newest => {}
+            Told::Newer(commit) => return Ok(Some(Against::Beside(commit))),
+            Told::Failed(error) => return Ok(Some(Against::Failed(error))),
+            Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
+        }
+        for (n, tip) in ground.histories().enumerate() {
+            // What the draft overwrites was compared when it was drafted; another branch is looked at for itself.
+            let claim = if n == 0 { beside.clone() } else { claim.clone() };
+            let writers = self.last_writers(tip, claim.clone()).await?;
+            match self.told(&claim, &writers).await {
+                Told::Newest => {}
+                Told::Newer(commit) => return Ok(Some(Against::Before(commit))),
+                Told::Failed(error) => return Ok(Some(Against::Failed(error))),
+                Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn last_writers(&mut self, tip: &str, mut claim: Claim) -> Result<Vec<String>, GitError> {
+        let mut writers = Vec::new();
+        for reach in [Reach::Near, Reach::Far] {
+            let written = self.written(tip, reach).await?;
+            claim.learn(&written.groups).await;
+            writers.extend(claim.last_writers(written.groups.iter()));
+            if !claim.is_open() || !written.more {
+                break;
+            }
+        }
+        Ok(writers)
+    }
+
+    /// What was written to the branch at `tip`; every writer of a batch asks for it.
+    async fn written(&mut self, tip: &str, reach: Reach) -> Result<Arc<Written>, GitError> {
+        let key = (tip.to_owned(), reach);
+        if let Some(written) = self.written.get(&key) {
+            return Ok(Arc::clone(written));
+        }
+        let (history, more) = self.reader.history(tip, reach).await?;
+        let groups = history.iter().flat_map(|commit| groups(&commit.message).into_iter().rev()).collect();
+        let written = Arc::new(Written { groups, more });
+        self.written.insert(key, Arc::clone(&written));
+        Ok(written)
+    }
+}

@@ -1,0 +1,253 @@
+//! From a draft to a commit on the server, and to certainty about it.
+
+use git2::Oid;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::ground::Ground;
+use super::settle::{Sent, Sign};
+use super::{CONFIRM, Tried, Worker};
+use crate::git::GitError;
+use crate::git::branch::short_name;
+use crate::git::push::{Door, Parcel, Pushed, ZERO};
+use crate::git::read::oid;
+use crate::git::report::Verdict;
+use crate::git::store::Change;
+use crate::write_back::draft::Draft;
+use crate::write_back::publish::{Proposal, ProposedFile, Publish, Published};
+
+/// A draft that is bound to go.
+pub(super) struct Ready {
+    draft: Draft,
+    way: Way,
+    /// Keep the gates' `idle` waiting until it is known what became of it.
+    permits: Vec<TaskTrackerToken>,
+}
+
+enum Way {
+    Push(Box<Door>, Parcel, Oid),
+    Api(Publish, Box<Proposal>),
+}
+
+/// What came of a reading.
+pub(super) enum Prepared {
+    Done,
+    Again(String),
+    /// The draft on this commit has open questions.
+    Ask(Ground),
+    Ready(Box<Ready>),
+}
+
+impl Worker {
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, GitError> {
+        let tips = self.reader.tips().await?;
+        self.written.clear();
+        self.join();
+        self.settle(&tips).await?;
+        self.retire();
+        let mut ground = self.ground(&tips).await?;
+        let mut door = None;
+        loop {
+            let draft = self.draft(&ground).await?;
+            if self.gives_up() {
+                return Ok(Prepared::Ask(ground));
+            }
+            if draft.changed().next().is_none() {
+                self.answer_all(draft.answers(&draft.base, false));
+                return Ok(Prepared::Done);
+            }
+            if let Some(instead) = ground.instead(&draft) {
+                ground = instead;
+                continue;
+            }
+            let way = match self.way(&draft, &ground, &mut door).await? {
+                Ok(way) => way,
+                Err(prepared) => return Ok(prepared),
+            };
+            if let Some(permits) = self.bind(&draft) {
+                return Ok(Prepared::Ready(Box::new(Ready { draft, way, permits })));
+            }
+            // Somebody left: the commit is made again without them.
+            self.reopen();
+            self.retire();
+            if let Way::Push(open, ..) = way {
+                door = Some(*open);
+            }
+        }
+    }
+
+    /// Binds everybody in the draft to what follows; `None` when one has left.
+    fn bind(&self, draft: &Draft) -> Option<Vec<TaskTrackerToken>> {
+        draft.ids().map(|id| self.writers.get(&id)?.begin_push()).collect()
+    }
+
+    /// How the draft gets there; or that it cannot or need not.
+    async fn way(
+        &mut self,
+        draft: &Draft,
+        ground: &Ground,
+        door: &mut Option<Door>,
+    ) -> Result<Result<Way, Prepared>, GitError> {
+        if let Some(publish) = self.request.publish.clone() {
+            return Ok(Ok(Way::Api(publish, Box::new(self.proposal(draft, ground)))));
+        }
+        let (oid, parcel) = self.commit(draft, ground).await?;
+        if self.is_there(oid, ground).await? {
+            self.answer_all(draft.answers(&ground.old, false));
+            return Ok(Err(Prepared::Done));
+        }
+        let open = match door.take() {
+            Some(door) => door,
+            None => Door::open(&self.pusher.git, &self.request.repo, &self.request.credentials).await?,
+        };
+        if !open.is_current(&parcel.reference, &parcel.old) {
+            return Ok(Err(Prepared::Again("the branch moved meanwhile".to_owned())));
+        }
+        Ok(Ok(Way::Push(Box::new(open), parcel, oid)))
+    }
+
+    /// Whether the pull request's branch holds the same content on the same base already.
+    async fn is_there(&mut self, ours: Oid, ground: &Ground) -> Result<bool, GitError> {
+        if ground.old == ground.base || ground.old == ZERO {
+            return Ok(false);
+        }
+        let (old, store) = (oid(&ground.old)?, self.reader.store().clone());
+        store.run(move |inner| Ok(inner.is_same(ours, old))).await
+    }
+
+    async fn commit(&mut self, draft: &Draft, ground: &Ground) -> Result<(Oid, Parcel), GitError> {
+        let file = |(plain, new): (&crate::git::tree::Plain, &Vec<u8>)| {
+            (plain.entry.path.clone(), plain.entry.mode, new.clone())
+        };
+        let change = Change {
+            parent: oid(&draft.base)?,
+            files: draft.changed().map(file).collect(),
+            author: self.request.author.clone(),
+            committer: self.request.committer.clone(),
+            message: draft.message(),
+            signing_key: self.request.signing_key.clone(),
+        };
+        let store = self.reader.store().clone();
+        let (oid, pack) = store.run(move |inner| inner.commit(&change)).await?;
+        let (reference, old) = (self.target(), ground.old.clone());
+        Ok((oid, Parcel { reference, old, new: oid.to_string(), pack }))
+    }
+
+    fn proposal(&self, draft: &Draft, ground: &Ground) -> Proposal {
+        let file = |(plain, new): (&crate::git::tree::Plain, &Vec<u8>)| ProposedFile {
+            path: plain.entry.path.clone(),
+            old_blob: plain.entry.blob.to_string(),
+            new: new.clone(),
+        };
+        Proposal {
+            repo: self.request.repo.clone(),
+            branch: short_name(&self.request.branch).to_owned(),
+            head: self.request.head.as_deref().map(|head| short_name(head).to_owned()),
+            new_head: ground.old == ZERO,
+            base: draft.base.clone(),
+            files: draft.changed().map(file).collect(),
+            message: draft.message(),
+            author: self.request.author.clone(),
+            committer: self.request.committer.clone(),
+        }
+    }
+
+    /// Sends it. Whoever is in it waits until it is known what became of it.
+    pub(super) async fn send(&mut self, ready: Ready) -> Result<Tried, GitError> {
+        let Ready { draft, way, permits: _permits } = ready;
+        let (sign, lost) = match way {
+            Way::Push(door, parcel, oid) => match door.push(parcel).await? {
+                Pushed::Judged(Verdict::Accepted) => (Sign::Commit(oid), None),
+                Pushed::Judged(verdict) => return self.judged(&draft, verdict).await,
+                Pushed::Unknown(error) => (Sign::Commit(oid), Some(lost(error))),
+            },
+            Way::Api(publish, proposal) => {
+                let sign = Sign::Message { text: proposal.message.clone(), base: proposal.base.clone() };
+                match publish.write(*proposal).await {
+                    Published::Landed(commit) => {
+                        self.at_most = self.at_most.saturating_mul(2);
+                        self.answer_all(draft.answers(&commit, true));
+                        return Ok(Tried::Done);
+                    }
+                    Published::Conflict(why) => return self.judged(&draft, Verdict::Moved(why)).await,
+                    Published::Refused(why) => {
+                        self.reopen();
+                        let (repo, branch) = self.place();
+                        return Ok(self.refused(&draft, GitError::RefusedByApi { repo, branch, why }));
+                    }
+                    Published::Unknown(error) => (sign, Some(lost(error))),
+                }
+            }
+        };
+        let commit = if let Sign::Commit(oid) = &sign { oid.to_string() } else { String::new() };
+        self.sent.push(Sent { sign, answers: draft.answers(&commit, true) });
+        let limit = Instant::now() + CONFIRM;
+        self.confirm_by = Some(limit);
+        match timeout_at(limit, self.confirm()).await {
+            Ok(Ok(true)) => Ok(Tried::Done),
+            Ok(Ok(false)) => lost.map_or_else(|| Ok(Tried::Again(UNHELD.to_owned())), Err),
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                self.reader.reset();
+                Ok(Tried::Again(format!("{UNHELD}, as far as it could be read in time")))
+            }
+        }
+    }
+
+    async fn confirm(&mut self) -> Result<bool, GitError> {
+        let tips = self.reader.tips().await?;
+        self.settle(&tips).await
+    }
+
+    /// The server's clear no.
+    async fn judged(&mut self, draft: &Draft, verdict: Verdict) -> Result<Tried, GitError> {
+        self.reopen();
+        match verdict {
+            Verdict::Refused { reason, said } => {
+                let (repo, branch) = self.place();
+                Ok(self.refused(draft, GitError::Refused { repo, branch, reason, said }))
+            }
+            Verdict::Failed(what) => {
+                let (repo, what) = (self.request.repo.to_string(), format!("its storage failed: {what}"));
+                Err(GitError::Unavailable { repo, action: "push to", what, source: None })
+            }
+            Verdict::Moved(why) => {
+                // `receive.denyNonFastForwards`: what is there can only be added to.
+                self.adds_only |= self.request.head.is_some() && why.contains("non-fast-forward");
+                let blocked = match &self.request.head {
+                    Some(head) => self.reader.blocked(&head.clone()).await?,
+                    None => None,
+                };
+                blocked.map_or(Ok(Tried::Again(why)), Err)
+            }
+            Verdict::Accepted => Ok(Tried::Done),
+        }
+    }
+
+    /// The server will not have the commit. Of several writers each is then tried in smaller company, for it may be
+    /// one's file that a rule protects.
+    fn refused(&mut self, draft: &Draft, error: GitError) -> Tried {
+        if draft.parts.len() > 1 {
+            self.at_most = draft.parts.len() / 2;
+            return Tried::Again(error.to_string());
+        }
+        for id in draft.ids() {
+            self.answer(id, Err(error.clone().into()));
+        }
+        Tried::Done
+    }
+
+    /// The repository and the branch that is written, for errors.
+    fn place(&self) -> (String, String) {
+        (self.request.repo.to_string(), short_name(&self.target()).to_owned())
+    }
+}
+
+/// What is said where a push was accepted, and yet is not there.
+const UNHELD: &str = "the commit was sent, but the branch does not hold it";
+
+/// An error that leaves open whether the commit landed. If it did not, the error counts as an outage.
+fn lost(error: GitError) -> GitError {
+    tracing::warn!(%error, "a push has no certain outcome: reading the branch to see whether it landed");
+    error
+}
