@@ -11,8 +11,8 @@ use super::{Credentials, Git, RepoUrl, retried};
 /// The id of no object: a ref that is not there.
 pub(crate) const ZERO: &str = "0000000000000000000000000000000000000000";
 
-/// A commit ready to go.
-pub(crate) struct Parcel {
+/// One ref's move to a commit that the server does not have yet.
+pub(crate) struct RefUpdate {
     /// The branch's full name.
     pub(crate) reference: String,
     /// Where the branch was when it was read, or [`ZERO`]; the server compares.
@@ -32,11 +32,11 @@ pub(crate) enum Pushed {
     Unknown(GitError),
 }
 
-/// A server that takes pushes, before the push.
-pub(crate) struct Door(Session);
+/// A connection to a server's `git-receive-pack`, before the push.
+pub(crate) struct ReceivePack(Session);
 
-impl Door {
-    /// Asks the server in.
+impl ReceivePack {
+    /// Connects, and reads what the server advertises.
     pub(crate) async fn open(git: &Git, repo: &RepoUrl, login: &Credentials) -> Result<Self, GitError> {
         let open = || Session::open(git, repo, login, Service::ReceivePack);
         let session = retried(open).await?;
@@ -54,9 +54,9 @@ impl Door {
     }
 
     /// Pushes, and reads what the server says of it.
-    pub(crate) async fn push(mut self, parcel: Parcel) -> Result<Pushed, GitError> {
+    pub(crate) async fn push(mut self, update: RefUpdate) -> Result<Pushed, GitError> {
         let sideband = self.0.advert.has("side-band-64k");
-        let (reference, message) = (parcel.reference.clone(), self.message(parcel, sideband));
+        let (reference, message) = (update.reference.clone(), self.message(update, sideband));
         let answer = match self.0.ask(message).await {
             Ok(reader) => report::read(reader, sideband, &reference).await,
             Err(error) => Err(error),
@@ -70,7 +70,7 @@ impl Door {
         }
     }
 
-    fn message(&self, parcel: Parcel, sideband: bool) -> Bytes {
+    fn message(&self, update: RefUpdate, sideband: bool) -> Bytes {
         let mut capabilities = vec!["report-status"];
         if sideband {
             capabilities.push("side-band-64k");
@@ -79,7 +79,7 @@ impl Door {
             capabilities.push("object-format=sha1");
         }
         capabilities.push(AGENT);
-        let Parcel { old, new, reference, pack } = parcel;
+        let RefUpdate { old, new, reference, pack } = update;
         let mut message = PktWriter::default();
         message.line(&format!("{old} {new} {reference}\0 {}", capabilities.join(" ")));
         message.raw(FLUSH).raw(&pack);

@@ -23,7 +23,7 @@ pub(super) struct Part {
 
 /// A writer that changes nothing, given what those before it change: its answer is that of their push.
 #[derive(Debug)]
-struct Rider {
+struct Unchanged {
     id: Id,
     attempts: u32,
     superseded_by: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct Draft {
     /// Files that differ from `plain` by now, or did.
     now: Files,
     pub(super) parts: Vec<Part>,
-    riders: Vec<Rider>,
+    unchanged: Vec<Unchanged>,
 }
 
 impl Draft {
@@ -74,7 +74,7 @@ impl Draft {
 
     /// Takes in a writer that has nothing to add.
     pub(super) fn ride(&mut self, id: Id, attempts: u32, superseded_by: Option<String>) {
-        self.riders.push(Rider { id, attempts, superseded_by });
+        self.unchanged.push(Unchanged { id, attempts, superseded_by });
     }
 
     /// The files that differ from the branch in the end.
@@ -90,7 +90,7 @@ impl Draft {
 
     /// Everyone whose answer is that of the push.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> {
-        self.parts.iter().map(|part| part.id).chain(self.riders.iter().map(|rider| rider.id))
+        self.parts.iter().map(|part| part.id).chain(self.unchanged.iter().map(|writer| writer.id))
     }
 
     /// The answers when `commit` holds the draft: by our doing, or because it needed none.
@@ -101,11 +101,11 @@ impl Draft {
             let files = if changed { part.changes.clone() } else { Vec::new() };
             (part.id, Landed { changed, files, ..landed(part.attempts) })
         });
-        let riders = self.riders.iter().map(|rider| {
-            let superseded_by = rider.superseded_by.clone();
-            (rider.id, Landed { superseded_by, ..landed(rider.attempts) })
+        let unchanged = self.unchanged.iter().map(|writer| {
+            let superseded_by = writer.superseded_by.clone();
+            (writer.id, Landed { superseded_by, ..landed(writer.attempts) })
         });
-        parts.chain(riders).collect()
+        parts.chain(unchanged).collect()
     }
 
     /// The answer of a writer for whom no commit is made.

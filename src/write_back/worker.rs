@@ -4,8 +4,8 @@
 //! landed is read from the server's ref: a push's own answer can be lost, or wrong.
 
 mod ahead;
+mod base_commit;
 mod compose;
-mod ground;
 mod ours;
 mod room;
 mod send;
@@ -254,7 +254,7 @@ impl Worker {
         if turn.is_none() && patience == limit {
             return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
         }
-        let ground = match timeout_at(limit, self.prepare()).await {
+        let base = match timeout_at(limit, self.prepare()).await {
             Ok(Ok(Prepared::Ready(ready))) => {
                 // The server that it goes to may take its time, and others wait for the memory.
                 self.held = None;
@@ -263,11 +263,11 @@ impl Worker {
             Ok(Ok(Prepared::Done)) => return Ok(Tried::Done),
             Ok(Ok(Prepared::Again(why))) => return Ok(Tried::Again(why)),
             Ok(Err(error)) => return Err(error),
-            Ok(Ok(Prepared::Ask(ground))) => ground,
+            Ok(Ok(Prepared::Ask(base))) => base,
             Err(_) => return Ok(self.cut_off()),
         };
         drop(turn);
-        match timeout_at(limit, self.ask(&ground)).await {
+        match timeout_at(limit, self.ask(&base)).await {
             Ok(asked) => asked,
             Err(_) => Ok(self.cut_off()),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::ground::Ground;
+use super::base_commit::BaseCommit;
 use super::{Tried, Worker};
 use crate::git::GitError;
 use crate::write_back::draft::Id;
@@ -70,10 +70,10 @@ impl Worker {
     }
 
     /// Drafts once more, without the turn, and waits for what is asked on the way.
-    pub(super) async fn ask(&mut self, ground: &Ground) -> Result<Tried, GitError> {
+    pub(super) async fn ask(&mut self, base: &BaseCommit) -> Result<Tried, GitError> {
         self.asides.asked += 1;
         self.asides.until = Some(Instant::now() + PATIENCE);
-        let drafted = self.draft(ground).await;
+        let drafted = self.draft(base).await;
         self.asides.until = None;
         drafted?;
         self.set_aside();

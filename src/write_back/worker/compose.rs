@@ -6,7 +6,7 @@ use std::sync::Arc;
 use git2::Oid;
 
 use super::Worker;
-use super::ground::Ground;
+use super::base_commit::BaseCommit;
 use super::room::Room;
 use crate::git::GitError;
 use crate::git::read::Reach;
@@ -37,16 +37,16 @@ enum Against {
 
 impl Worker {
     /// The edits of everybody, applied in turn. Who fails, or has nothing to do, is answered.
-    pub(super) async fn draft(&mut self, ground: &Ground) -> Result<Draft, GitError> {
-        let files = self.files(&ground.base).await?;
+    pub(super) async fn draft(&mut self, base: &BaseCommit) -> Result<Draft, GitError> {
+        let files = self.files(&base.commit).await?;
         let plain = files.values().flatten().map(|p| (p.entry.path.clone(), p.clone())).collect();
-        let mut draft = Draft::new(ground.base.clone(), ground.branch.clone(), plain);
+        let mut draft = Draft::new(base.commit.clone(), base.branch.clone(), plain);
         let paths = |files: Vec<Plain>| files.into_iter().map(|p| p.entry.path).collect();
         let files: BTreeMap<Id, Vec<String>> =
             files.into_iter().map(|(id, files)| (id, paths(files))).collect();
         self.asides.met.clear();
         for (id, paths) in files {
-            self.edit(&mut draft, ground, id, &paths).await?;
+            self.edit(&mut draft, base, id, &paths).await?;
         }
         self.orders.forget_failures();
         Ok(draft)
@@ -109,7 +109,7 @@ impl Worker {
     async fn edit(
         &mut self,
         draft: &mut Draft,
-        ground: &Ground,
+        base: &BaseCommit,
         id: Id,
         paths: &[String],
     ) -> Result<(), GitError> {
@@ -131,7 +131,7 @@ impl Worker {
         }
         let claim = Claim::new(request.source.as_ref(), &message, means).filter(|_| !changes.is_empty());
         let against = match claim {
-            Some(claim) => self.against(draft, ground, claim).await?,
+            Some(claim) => self.against(draft, base, claim).await?,
             None => None,
         };
         let nothing = draft.nothing(attempts);
@@ -154,7 +154,7 @@ impl Worker {
     async fn against(
         &mut self,
         draft: &Draft,
-        ground: &Ground,
+        base: &BaseCommit,
         claim: Claim,
     ) -> Result<Option<Against>, GitError> {
         let mut beside = claim.clone();
@@ -165,7 +165,7 @@ impl Worker {
             Told::Failed(error) => return Ok(Some(Against::Failed(error))),
             Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
         }
-        for (n, tip) in ground.histories().enumerate() {
+        for (n, tip) in base.histories().enumerate() {
             // What the draft overwrites was compared when it was drafted; another branch is looked at for itself.
             let claim = if n == 0 { beside.clone() } else { claim.clone() };
             let writers = self.last_writers(tip, claim.clone()).await?;

@@ -4,12 +4,12 @@ use git2::Oid;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::ground::Ground;
+use super::base_commit::BaseCommit;
 use super::settle::{Sent, Sign};
 use super::{CONFIRM, Tried, Worker};
 use crate::git::GitError;
 use crate::git::branch::short_name;
-use crate::git::push::{Door, Parcel, Pushed, ZERO};
+use crate::git::push::{Pushed, ReceivePack, RefUpdate, ZERO};
 use crate::git::read::oid;
 use crate::git::report::Verdict;
 use crate::git::store::Change;
@@ -25,7 +25,7 @@ pub(super) struct Ready {
 }
 
 enum Way {
-    Push(Box<Door>, Parcel, Oid),
+    Push(Box<ReceivePack>, RefUpdate, Oid),
     Api(Publish, Box<Proposal>),
 }
 
@@ -34,7 +34,7 @@ pub(super) enum Prepared {
     Done,
     Again(String),
     /// The draft on this commit has open questions.
-    Ask(Ground),
+    Ask(BaseCommit),
     Ready(Box<Ready>),
 }
 
@@ -45,22 +45,22 @@ impl Worker {
         self.join();
         self.settle(&tips).await?;
         self.retire();
-        let mut ground = self.ground(&tips).await?;
-        let mut door = None;
+        let mut base = self.base(&tips).await?;
+        let mut receive_pack = None;
         loop {
-            let draft = self.draft(&ground).await?;
+            let draft = self.draft(&base).await?;
             if self.gives_up() {
-                return Ok(Prepared::Ask(ground));
+                return Ok(Prepared::Ask(base));
             }
             if draft.changed().next().is_none() {
                 self.answer_all(draft.answers(&draft.base, false));
                 return Ok(Prepared::Done);
             }
-            if let Some(instead) = ground.instead(&draft) {
-                ground = instead;
+            if let Some(instead) = base.instead(&draft) {
+                base = instead;
                 continue;
             }
-            let way = match self.way(&draft, &ground, &mut door).await? {
+            let way = match self.way(&draft, &base, &mut receive_pack).await? {
                 Ok(way) => way,
                 Err(prepared) => return Ok(prepared),
             };
@@ -71,7 +71,7 @@ impl Worker {
             self.reopen();
             self.retire();
             if let Way::Push(open, ..) = way {
-                door = Some(*open);
+                receive_pack = Some(*open);
             }
         }
     }
@@ -85,37 +85,39 @@ impl Worker {
     async fn way(
         &mut self,
         draft: &Draft,
-        ground: &Ground,
-        door: &mut Option<Door>,
+        base: &BaseCommit,
+        receive_pack: &mut Option<ReceivePack>,
     ) -> Result<Result<Way, Prepared>, GitError> {
         if let Some(publish) = self.request.publish.clone() {
-            return Ok(Ok(Way::Api(publish, Box::new(self.proposal(draft, ground)))));
+            return Ok(Ok(Way::Api(publish, Box::new(self.proposal(draft, base)))));
         }
-        let (oid, parcel) = self.commit(draft, ground).await?;
-        if self.is_there(oid, ground).await? {
-            self.answer_all(draft.answers(&ground.old, false));
+        let (oid, update) = self.commit(draft, base).await?;
+        if self.is_there(oid, base).await? {
+            self.answer_all(draft.answers(&base.old, false));
             return Ok(Err(Prepared::Done));
         }
-        let open = match door.take() {
-            Some(door) => door,
-            None => Door::open(&self.pusher.git, &self.request.repo, &self.request.credentials).await?,
+        let open = match receive_pack.take() {
+            Some(receive_pack) => receive_pack,
+            None => {
+                ReceivePack::open(&self.pusher.git, &self.request.repo, &self.request.credentials).await?
+            }
         };
-        if !open.is_current(&parcel.reference, &parcel.old) {
+        if !open.is_current(&update.reference, &update.old) {
             return Ok(Err(Prepared::Again("the branch moved meanwhile".to_owned())));
         }
-        Ok(Ok(Way::Push(Box::new(open), parcel, oid)))
+        Ok(Ok(Way::Push(Box::new(open), update, oid)))
     }
 
     /// Whether the pull request's branch holds the same content on the same base already.
-    async fn is_there(&mut self, ours: Oid, ground: &Ground) -> Result<bool, GitError> {
-        if ground.old == ground.base || ground.old == ZERO {
+    async fn is_there(&mut self, ours: Oid, base: &BaseCommit) -> Result<bool, GitError> {
+        if base.old == base.commit || base.old == ZERO {
             return Ok(false);
         }
-        let (old, store) = (oid(&ground.old)?, self.reader.store().clone());
+        let (old, store) = (oid(&base.old)?, self.reader.store().clone());
         store.run(move |inner| Ok(inner.is_same(ours, old))).await
     }
 
-    async fn commit(&mut self, draft: &Draft, ground: &Ground) -> Result<(Oid, Parcel), GitError> {
+    async fn commit(&mut self, draft: &Draft, base: &BaseCommit) -> Result<(Oid, RefUpdate), GitError> {
         let file = |(plain, new): (&crate::git::tree::Plain, &Vec<u8>)| {
             (plain.entry.path.clone(), plain.entry.mode, new.clone())
         };
@@ -129,11 +131,11 @@ impl Worker {
         };
         let store = self.reader.store().clone();
         let (oid, pack) = store.run(move |inner| inner.commit(&change)).await?;
-        let (reference, old) = (self.target(), ground.old.clone());
-        Ok((oid, Parcel { reference, old, new: oid.to_string(), pack }))
+        let (reference, old) = (self.target(), base.old.clone());
+        Ok((oid, RefUpdate { reference, old, new: oid.to_string(), pack }))
     }
 
-    fn proposal(&self, draft: &Draft, ground: &Ground) -> Proposal {
+    fn proposal(&self, draft: &Draft, base: &BaseCommit) -> Proposal {
         let file = |(plain, new): (&crate::git::tree::Plain, &Vec<u8>)| ProposedFile {
             path: plain.entry.path.clone(),
             old_blob: plain.entry.blob.to_string(),
@@ -143,7 +145,7 @@ impl Worker {
             repo: self.request.repo.clone(),
             branch: short_name(&self.request.branch).to_owned(),
             head: self.request.head.as_deref().map(|head| short_name(head).to_owned()),
-            new_head: ground.old == ZERO,
+            new_head: base.old == ZERO,
             base: draft.base.clone(),
             files: draft.changed().map(file).collect(),
             message: draft.message(),
@@ -156,7 +158,7 @@ impl Worker {
     pub(super) async fn send(&mut self, ready: Ready) -> Result<Tried, GitError> {
         let Ready { draft, way, permits: _permits } = ready;
         let (sign, lost) = match way {
-            Way::Push(door, parcel, oid) => match door.push(parcel).await? {
+            Way::Push(receive_pack, update, oid) => match receive_pack.push(update).await? {
                 Pushed::Judged(Verdict::Accepted) => (Sign::Commit(oid), None),
                 Pushed::Judged(verdict) => return self.judged(&draft, verdict).await,
                 Pushed::Unknown(error) => (Sign::Commit(oid), Some(lost(error))),
