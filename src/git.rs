@@ -22,6 +22,7 @@ mod probe;
 mod proof;
 pub(crate) mod push;
 pub(crate) mod read;
+mod remote;
 pub(crate) mod report;
 pub(crate) mod resolve;
 mod signing;

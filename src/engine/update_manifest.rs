@@ -148,6 +148,7 @@ fn success(
         ("changed", landed.changed.to_string()),
         ("diff", diff),
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
+        ("assumed", landed.assumed.join("\n")),
         ("number", number),
         ("url", url),
         ("refreshed", refreshed.as_ref().map(|ended| ended.is_ok().to_string()).unwrap_or_default()),

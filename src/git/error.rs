@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use super::remote;
 use crate::outcome::Fault;
 
 /// The cause below an error of ours, shared by all writers of a commit that failed.
@@ -170,14 +171,32 @@ pub enum GitError {
         /// Why the last try did not land.
         last: String,
     },
+    /// A push was sent, and it could not be read whether it landed.
+    #[error(
+        "it is unknown whether {commit} landed on branch `{branch}` of `{repo}`: it was sent, and then {why}; look at the \
+         branch before the step is run again"
+    )]
+    Unknown {
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
+        /// `commit SHA`, or what stands for it where the server makes the commit.
+        commit: String,
+        /// Why it is not known.
+        why: String,
+    },
     /// A shutdown came before the push began; nothing was pushed.
     #[error("the push to `{repo}` was not started: this server is shutting down; run the step again")]
     Stopped {
         /// The repository.
         repo: String,
     },
-    /// The server said an error in the protocol (`ERR`, or sideband 3).
-    #[error("the Git server refused a request about `{repo}`: {said}")]
+    /// The server said an error in the protocol (`ERR`, side band 3, standard error over ssh) that is no refusal of a
+    /// right or a name: mostly trouble of its own.
+    #[error(
+        "the Git server broke off a request about `{repo}` and says: {said}; if that stays so, ask whoever runs it"
+    )]
     Remote {
         /// The repository.
         repo: String,
@@ -212,7 +231,12 @@ impl GitError {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unavailable { .. } | Self::Conflict { .. } | Self::Stopped { .. } => Fault::Transient,
+            Self::Remote { .. } if self.is_not_our_ref() || self.is_filter() => Fault::User,
+            Self::Unavailable { .. }
+            | Self::Remote { .. }
+            | Self::Conflict { .. }
+            | Self::Unknown { .. }
+            | Self::Stopped { .. } => Fault::Transient,
             Self::Local { .. } => Fault::Ours,
             _ => Fault::User,
         }
@@ -223,9 +247,15 @@ impl GitError {
         self.fault() == Fault::Transient
     }
 
-    /// Whether the server was away: the same request may work in a moment.
+    /// Whether the server was away or in trouble: the same request may work in a moment.
     pub(crate) fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Remote { .. }) && self.is_transient()
+    }
+
+    /// Whether it says that the server does not have what was asked for, or does not show it to this login.
+    pub(crate) fn is_unknown_there(&self) -> bool {
+        let hidden = matches!(self, Self::Login { .. } | Self::Forbidden { .. } | Self::NotFound { .. });
+        hidden || self.is_not_our_ref()
     }
 
     /// Whether the server does not have the filter that it was asked for (git `upload-pack.c`: `filter 'tree' not supported`,
@@ -236,7 +266,7 @@ impl GitError {
 
     /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
     pub(crate) fn is_not_our_ref(&self) -> bool {
-        matches!(self, Self::Remote { said, .. } if said.contains("not our ref"))
+        matches!(self, Self::Remote { said, .. } if remote::is_not_our_ref(said))
     }
 
     pub(crate) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {

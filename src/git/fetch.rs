@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::bounds::{BEFORE_PACK, BESIDE_PACK, Spent};
 use super::error::GitError;
 use super::pkt::{FLUSH, Pkt, PktReader, PktWriter, text};
-use super::text::tidy;
 use super::transport::{AGENT, Session};
 
 /// What to fetch.
@@ -146,7 +145,7 @@ impl PackStream<'_> {
             match data.first() {
                 Some(1) if data.len() > 1 => return Ok(Some(data.slice(1..))),
                 Some(3) => {
-                    return Err(GitError::Remote { repo: self.repo.clone(), said: tidy(&data[1..]) });
+                    return Err(self.reader.refusal(&data[1..]));
                 }
                 // Band 2 is progress for people; an empty packet keeps the connection alive.
                 _ => self.beside.add(&self.repo, data.len() + 4)?,

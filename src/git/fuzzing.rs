@@ -10,7 +10,11 @@ use super::report;
 /// A stream that brings `bytes` in pieces: what a packet is must not depend on them.
 fn reader(bytes: &[u8]) -> PktReader {
     let pieces: Vec<_> = bytes.chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    PktReader::new("https://git.example.com/a.git".to_owned(), Box::pin(futures_util::stream::iter(pieces)))
+    PktReader::new(
+        "https://git.example.com/a.git".to_owned(),
+        "read",
+        Box::pin(futures_util::stream::iter(pieces)),
+    )
 }
 
 /// pkt-lines, to their end.

@@ -148,7 +148,7 @@ impl Endpoint {
     fn reader(&self, response: Response) -> PktReader {
         let endpoint = self.clone();
         let stream = response.bytes_stream().map_err(move |e| endpoint.unreachable(e));
-        PktReader::new(self.repo.clone(), Box::pin(stream))
+        PktReader::new(self.repo.clone(), self.service.action(), Box::pin(stream))
     }
 }
 

@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::bounds::Spent;
 use super::error::GitError;
+use super::remote;
 use super::text::tidy;
 
 /// The longest packet, its four digits included.
@@ -54,13 +55,15 @@ pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, GitError>> 
 /// Packets out of a byte stream.
 pub(super) struct PktReader {
     repo: String,
+    /// `read` or `push to`.
+    action: &'static str,
     stream: ByteStream,
     buffer: BytesMut,
 }
 
 impl PktReader {
-    pub(super) fn new(repo: String, stream: ByteStream) -> Self {
-        Self { repo, stream, buffer: BytesMut::new() }
+    pub(super) fn new(repo: String, action: &'static str, stream: ByteStream) -> Self {
+        Self { repo, action, stream, buffer: BytesMut::new() }
     }
 
     /// The next packet, or `None` where the server ended the stream. An `ERR` packet is the server's refusal.
@@ -78,7 +81,7 @@ impl PktReader {
         }
         let data = self.buffer.split_to(length).freeze().slice(4..);
         match data.strip_prefix(b"ERR ") {
-            Some(said) => Err(GitError::Remote { repo: self.repo.clone(), said: tidy(said) }),
+            Some(said) => Err(self.refusal(said)),
             None => Ok(Some(Pkt::Data(data))),
         }
     }
@@ -102,11 +105,16 @@ impl PktReader {
         Ok(true)
     }
 
+    /// What the server says instead of an answer.
+    pub(super) fn refusal(&self, said: &[u8]) -> GitError {
+        remote::refusal(self.repo.clone(), self.action, tidy(said))
+    }
+
     /// The answer ended where more had to come.
     pub(super) fn cut(&self) -> GitError {
         GitError::Unavailable {
             repo: self.repo.clone(),
-            action: "talk to",
+            action: self.action,
             what: "the server's answer ended early".to_owned(),
             source: None,
         }
@@ -138,7 +146,7 @@ pub(super) mod tests {
     pub(in crate::git) fn reader(bytes: &[u8], piece: usize) -> PktReader {
         let chunks: Vec<_> = bytes.chunks(piece).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
         let stream: ByteStream = Box::pin(futures_util::stream::iter(chunks));
-        PktReader::new("repo".into(), stream)
+        PktReader::new("repo".into(), "read", stream)
     }
 
     #[tokio::test]

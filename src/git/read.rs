@@ -209,8 +209,8 @@ impl Reader {
     /// Single files; from a server that does not serve these, the whole commit.
     async fn fetch_blobs(&mut self, tip: &str, blobs: Vec<String>) -> Result<(), GitError> {
         match self.fetch(blobs, None, None).await {
-            Err(GitError::Remote { said, .. }) => {
-                tracing::warn!(%said, "the server does not serve single files: fetching the whole commit");
+            Err(error @ GitError::Remote { .. }) => {
+                tracing::warn!(%error, "the server does not serve single files: fetching the whole commit");
                 self.lean = false;
                 self.reset();
                 self.fetch(vec![tip.to_owned()], Some(1), None).await

@@ -96,7 +96,8 @@ impl Session {
         let repo = url.to_string();
         let client = git.clients.of(&base)?;
         let endpoint = Endpoint::new(client, repo.clone(), base, Service::UploadPack, credentials);
-        let reader = PktReader::new(repo.clone(), Box::pin(futures_util::stream::empty()));
+        let nothing = Box::pin(futures_util::stream::empty());
+        let reader = PktReader::new(repo.clone(), Service::UploadPack.action(), nothing);
         Ok(Some(Self { repo, advert: Advert::usual(), link: Link::Http(endpoint), reader }))
     }
 

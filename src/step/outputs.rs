@@ -29,7 +29,7 @@ pub const BUILD: &[&str] = &[
 /// a unified diff, the newer source commit that was there already, the pull request's number and page, and whether
 /// Argo CD was refreshed. Those that do not apply are empty.
 pub const UPDATE_MANIFEST: &[&str] =
-    &["commit", "changed", "diff", "superseded-by", "number", "url", "refreshed"];
+    &["commit", "changed", "diff", "superseded-by", "assumed", "number", "url", "refreshed"];
 
 /// What `supersede` produces: a JSON list of the workflows that were told to end.
 pub const SUPERSEDE: &[&str] = &["superseded"];

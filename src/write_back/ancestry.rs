@@ -14,7 +14,6 @@ use crate::git::read::oid;
 use crate::git::store::{Received, Store};
 use crate::git::transport::{Service, Session};
 use crate::git::{Git, retried};
-use crate::outcome::Fault;
 
 /// Bytes of history that are read at most: some 20,000 commits.
 const MAX_HISTORY: usize = 4 << 20;
@@ -43,11 +42,12 @@ enum Lineage {
 /// How `source`'s commit stands to the commit `theirs` of the same repository.
 ///
 /// # Errors
-/// Transient ones, after retries, and those of our own: neither says anything of the commits.
+/// All but those that say that the server does not have the source, or does not show it to this login: only then is
+/// nothing to be known. Transient ones were retried.
 pub(super) async fn standing(git: &Git, source: &Source, theirs: &str) -> Result<Standing, GitError> {
     let asked = retried(|| ask(git, source, theirs)).await;
     match asked {
-        Err(error) if error.fault() == Fault::User => Ok(Standing::Unknown(error.to_string())),
+        Err(error) if error.is_unknown_there() => Ok(Standing::Unknown(error.to_string())),
         other => other,
     }
 }

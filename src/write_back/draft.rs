@@ -19,6 +19,8 @@ pub(super) struct Part {
     pub(super) attempts: u32,
     pub(super) changes: Vec<FileChange>,
     pub(super) message: Message,
+    /// What was assumed of the order of source commits.
+    pub(super) assumed: Vec<String>,
 }
 
 /// A writer that changes nothing, given what those before it change: its answer is that of their push.
@@ -99,7 +101,7 @@ impl Draft {
         let landed = |attempts| Landed { commit: commit.to_owned(), batched, ..self.nothing(attempts) };
         let parts = self.parts.iter().map(|part| {
             let files = if changed { part.changes.clone() } else { Vec::new() };
-            (part.id, Landed { changed, files, ..landed(part.attempts) })
+            (part.id, Landed { changed, files, assumed: part.assumed.clone(), ..landed(part.attempts) })
         });
         let unchanged = self.unchanged.iter().map(|writer| {
             let superseded_by = writer.superseded_by.clone();
@@ -116,6 +118,7 @@ impl Draft {
             attempts,
             files: Vec::new(),
             superseded_by: None,
+            assumed: Vec::new(),
             batched: 1,
             base: self.branch.clone(),
         }

@@ -121,6 +121,8 @@ pub struct Landed {
     pub files: Vec<FileChange>,
     /// The newer source commit that is on the branch already, where the edit was therefore dropped.
     pub superseded_by: Option<String>,
+    /// What had to be assumed of the order of source commits, since the source does not show them: a sentence each.
+    pub assumed: Vec<String>,
     /// Writers that the commit holds; 1 for a writer alone, and where there is no commit.
     pub batched: usize,
     /// The branch's tip at that time; of a pull request's branch the tip of the one that it is for.

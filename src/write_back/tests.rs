@@ -11,4 +11,5 @@ mod signing;
 mod silence;
 mod ssh;
 mod supersede;
+mod truth;
 mod write_back;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Pusher;
 use super::draft::Id;
@@ -89,6 +90,8 @@ struct Worker {
     sent: Vec<Sent>,
     /// Until when the outcome of the last push has to be known.
     confirm_by: Option<Instant>,
+    /// Keep the gates' `idle` waiting until it is known what became of the last push, or that it cannot be known.
+    permits: Vec<TaskTrackerToken>,
     orders: Orders,
     asides: Asides,
     /// Histories at the tips of this try.
@@ -120,6 +123,7 @@ impl Worker {
             adds_only: false,
             sent: Vec::new(),
             confirm_by: None,
+            permits: Vec::new(),
             orders: Orders::default(),
             asides: Asides::default(),
             written: BTreeMap::new(),
@@ -146,6 +150,7 @@ impl Worker {
             self.held = None;
             let why = match tried {
                 Ok(Tried::Done) => {
+                    self.permits.clear();
                     (outages, lost) = (0, 0);
                     self.renew().await;
                     continue;
@@ -224,13 +229,15 @@ impl Worker {
         self.sent.clear();
         self.confirm_by = None;
         for (_, writer) in std::mem::take(&mut self.writers) {
-            writer.answer(Err(error.clone().into()));
+            writer.fail(error.clone());
         }
+        self.permits.clear();
     }
 
     /// No push is under way any more.
     fn reopen(&mut self) {
         self.confirm_by = None;
+        self.permits.clear();
         self.writers.values().for_each(|writer| writer.reopen(None));
     }
 

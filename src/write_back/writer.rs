@@ -30,6 +30,8 @@ struct Ticket {
     attempts: u32,
     /// How the last try ended.
     last: String,
+    /// The commit that was sent, as long as the branch was not read since.
+    sent: Option<String>,
 }
 
 type Shared = Arc<Mutex<Ticket>>;
@@ -56,7 +58,7 @@ pub(super) struct Waiting {
 /// Both sides of one request.
 pub(super) fn pair(request: Arc<WriteBack>, edit: EditFn) -> (Writer, Waiting) {
     let last = "the branch was not read in time".to_owned();
-    let ticket = Arc::new(Mutex::new(Ticket { phase: Phase::Open, attempts: 0, last }));
+    let ticket = Arc::new(Mutex::new(Ticket { phase: Phase::Open, attempts: 0, last, sent: None }));
     let (sender, receiver) = oneshot::channel();
     let writer = Writer { request: Arc::clone(&request), edit, ticket: Arc::clone(&ticket), reply: sender };
     (writer, Waiting { request, ticket, reply: receiver })
@@ -69,7 +71,7 @@ impl Waiting {
         let ended = tokio::select! {
             biased;
             reply = &mut self.reply => return reply.unwrap_or_else(|_| Err(lost().into())),
-            () = request.push_gate.closed() => stopped(&request),
+            () = request.push_gate.closed() => stopped(&request, &open(&self.ticket)),
             () = sleep_until(request.deadline) => late(&request, &open(&self.ticket)),
         };
         if self.withdraw() {
@@ -142,9 +144,25 @@ impl Writer {
             return Some(Leaves::Gone);
         }
         if self.request.push_gate.is_closed() {
-            return Some(Leaves::With(stopped(&self.request)));
+            return Some(Leaves::With(stopped(&self.request, &ticket)));
         }
         (Instant::now() >= self.request.deadline).then(|| Leaves::With(late(&self.request, &ticket)))
+    }
+
+    /// A commit with its change was sent, and it is not known whether it landed.
+    pub(super) fn sent(&self, commit: &str) {
+        open(&self.ticket).sent = Some(commit.to_owned());
+    }
+
+    /// The branch was read since: what was sent has landed, or has not.
+    pub(super) fn settled(&self) {
+        open(&self.ticket).sent = None;
+    }
+
+    /// Ends it with an error, which is not the whole truth while it is not known whether its change landed.
+    pub(super) fn fail(self, error: GitError) {
+        let unknown = unknown(&self.request, &open(&self.ticket), &error.to_string());
+        self.answer(Err(unknown.unwrap_or(error).into()));
     }
 
     /// Ends it.
@@ -154,17 +172,33 @@ impl Writer {
     }
 }
 
-fn stopped(request: &WriteBack) -> GitError {
-    GitError::Stopped { repo: request.repo.to_string() }
+fn stopped(request: &WriteBack, ticket: &Ticket) -> GitError {
+    let stopped = GitError::Stopped { repo: request.repo.to_string() };
+    unknown(request, ticket, "this server shut down").unwrap_or(stopped)
 }
 
 fn late(request: &WriteBack, ticket: &Ticket) -> GitError {
-    GitError::Conflict {
-        repo: request.repo.to_string(),
-        branch: request.head.as_ref().unwrap_or(&request.branch).clone(),
-        attempts: ticket.attempts,
-        last: ticket.last.clone(),
-    }
+    unknown(request, ticket, &format!("the deadline came; the last try to read the branch: {}", ticket.last))
+        .unwrap_or_else(|| GitError::Conflict {
+            repo: request.repo.to_string(),
+            branch: branch(request),
+            attempts: ticket.attempts,
+            last: ticket.last.clone(),
+        })
+}
+
+/// What to say of a commit that was sent, if it is not known whether it landed.
+fn unknown(request: &WriteBack, ticket: &Ticket, why: &str) -> Option<GitError> {
+    let sent = ticket.sent.as_ref()?;
+    // Through an API the server makes the commit, and its id was in the answer that was lost.
+    let commit = if sent.is_empty() { "our commit".to_owned() } else { format!("commit {sent}") };
+    let (repo, branch, why) = (request.repo.to_string(), branch(request), why.to_owned());
+    Some(GitError::Unknown { repo, branch, commit, why })
+}
+
+/// The branch that is written.
+fn branch(request: &WriteBack) -> String {
+    request.head.as_ref().unwrap_or(&request.branch).clone()
 }
 
 /// The lane ended without an answer, which only a panic in it can cause.

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::{Greeter, Talk};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
-use crate::git::text::{quoted, tidy};
+use crate::git::remote;
+use crate::git::text::tidy;
 use crate::git::transport::Service;
 
 /// Bytes of standard error that are kept.
@@ -49,7 +50,7 @@ pub(super) async fn start(
     let (read, write) = channel.split();
     let output = Output { read, talk: talk.clone(), silence, stderr: Vec::new(), exit: None };
     let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
-    let reader = PktReader::new(talk.repo.clone(), bytes);
+    let reader = PktReader::new(talk.repo.clone(), talk.service.action(), bytes);
     Ok((Channel { write, _handle: handle, talk }, reader))
 }
 
@@ -87,33 +88,12 @@ impl Output {
         }
     }
 
-    /// Over ssh a refusal is text on standard error: these are the words of Git, Gitea, GitHub and GitLab.
+    /// Over ssh a refusal is text on standard error.
     fn failed(&self) -> GitError {
         let said = tidy(&self.stderr);
-        let says = |words: &[&str]| words.iter().any(|w| said.to_ascii_lowercase().contains(w));
         let (repo, action) = (self.talk.repo.clone(), self.talk.service.action());
-        if says(&["archived"]) {
-            GitError::Archived { repo }
-        } else if says(&[
-            "not found",
-            "does not appear to be a git repository",
-            "does not exist",
-            "cannot find",
-        ]) {
-            GitError::NotFound { repo, said: quoted(&said) }
-        } else if says(&[
-            "denied",
-            "permission",
-            "not allowed",
-            "unauthorized",
-            "not authorized",
-            "forbidden",
-        ]) {
-            let hint = "give the SSH key access to the repository (for a deploy key: with write access)";
-            GitError::Forbidden { repo, action, hint, said: quoted(&said) }
-        } else {
-            GitError::Remote { repo, said }
-        }
+        let hint = "give the SSH key access to the repository (for a deploy key: with write access)";
+        remote::refusal_of(repo, action, said, hint)
     }
 }
 

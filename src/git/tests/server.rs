@@ -26,6 +26,10 @@ pub(crate) struct Faults {
     pub(crate) unavailable: AtomicU32,
     /// Run the next push, then cut the connection instead of answering.
     pub(crate) lose_push_reply: AtomicBool,
+    /// After that, answer everything with 503.
+    pub(crate) away_after_push: AtomicBool,
+    /// A repository, how many requests about it are answered with an `ERR` packet, and what that says.
+    pub(crate) trouble: Mutex<Option<(String, u32, String)>>,
     /// Answer everything with this status and body, a `Location` being the body of a 3xx.
     pub(crate) refuse: Mutex<Option<(u16, String)>>,
     /// A renamed repository: its old name, its new one, and the status of the redirect.
@@ -36,6 +40,16 @@ pub(crate) struct Faults {
     pub(crate) seen: Mutex<Vec<String>>,
     /// Repositories that need no login.
     pub(crate) public: Mutex<HashSet<String>>,
+}
+
+impl Faults {
+    /// What trouble is said of the repository this time.
+    fn trouble(&self, repo: &str) -> Option<String> {
+        let mut trouble = self.trouble.lock().unwrap();
+        let (_, left, said) = trouble.as_mut().filter(|(of, left, _)| of == repo && *left > 0)?;
+        *left -= 1;
+        Some(said.clone())
+    }
 }
 
 /// A running server; it ends with the test's runtime.
@@ -90,6 +104,12 @@ async fn serve(State(site): State<Site>, request: Request) -> Response {
             return (StatusCode::NOT_FOUND, "Repository not found").into_response();
         }
     }
+    if uri.query().is_none()
+        && let Some(said) = site.faults.trouble(&repo)
+    {
+        let kind = [(header::CONTENT_TYPE, "application/x-git-upload-pack-result")];
+        return (kind, format!("{:04x}ERR {said}", said.len() + 8)).into_response();
+    }
     backend(&site, request).await
 }
 
@@ -120,6 +140,9 @@ async fn backend(site: &Site, request: Request) -> Response {
     site.faults.sent.lock().unwrap().push(output.len());
     let pushed = parts.uri.path().ends_with("/git-receive-pack");
     if pushed && site.faults.lose_push_reply.swap(false, Ordering::SeqCst) {
+        if site.faults.away_after_push.load(Ordering::SeqCst) {
+            site.faults.unavailable.store(u32::MAX, Ordering::SeqCst);
+        }
         let cut = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
         let kind = [(header::CONTENT_TYPE, "application/x-git-receive-pack-result")];
         return (kind, Body::from_stream(cut)).into_response();

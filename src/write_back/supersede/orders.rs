@@ -30,8 +30,8 @@ const AT_ONCE: usize = 8;
 
 /// What is known of a claim and the commits that were written before.
 pub(in crate::write_back) enum Told {
-    /// None of them is newer.
-    Newest,
+    /// None of them is newer; what had to be assumed for that.
+    Newest(Vec<String>),
     /// This one is.
     Newer(String),
     /// These questions have no answer yet.
@@ -40,13 +40,22 @@ pub(in crate::write_back) enum Told {
     Failed(GitError),
 }
 
+/// Whether our commit is the older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    Older,
+    Newer,
+    /// It cannot be told. It counts as newer, and this is said.
+    Assumed(String),
+}
+
 /// The answers so far; history does not change its order. Dropping it ends the requests.
 #[derive(Debug, Default)]
 pub(in crate::write_back) struct Orders {
-    known: BTreeMap<Question, bool>,
+    known: BTreeMap<Question, Known>,
     failed: BTreeMap<Question, GitError>,
     open: BTreeSet<Question>,
-    asking: JoinSet<(Question, Result<bool, GitError>)>,
+    asking: JoinSet<(Question, Result<Known, GitError>)>,
     /// Sources that left somebody waiting, and have not answered since.
     slow: BTreeSet<Asked>,
     limits: BTreeMap<Asked, Arc<Semaphore>>,
@@ -57,15 +66,16 @@ impl Orders {
     pub(in crate::write_back) fn newer(&mut self, git: &Git, claim: &Claim, theirs: &[String]) -> Told {
         let source = claim.source();
         let asked = (source.repo.to_string(), source.credentials.fingerprint());
-        let (mut open, mut newer) = (Vec::new(), None);
+        let (mut open, mut newer, mut assumed) = (Vec::new(), None, Vec::new());
         for commit in theirs {
             let question = (asked.clone(), source.commit.clone(), commit.clone());
             if let Some(error) = self.failed.get(&question) {
                 return Told::Failed(error.clone());
             }
             match self.known.get(&question) {
-                Some(true) => newer = newer.or_else(|| Some(commit.clone())),
-                Some(false) => {}
+                Some(Known::Older) => newer = newer.or_else(|| Some(commit.clone())),
+                Some(Known::Newer) => {}
+                Some(Known::Assumed(what)) => assumed.push(what.clone()),
                 None => {
                     self.ask(git, source, &question);
                     open.push(question);
@@ -75,7 +85,7 @@ impl Orders {
         match newer {
             _ if !open.is_empty() => Told::NotYet(open),
             Some(commit) => Told::Newer(commit),
-            None => Told::Newest,
+            None => Told::Newest(assumed),
         }
     }
 
@@ -128,12 +138,12 @@ impl Orders {
         }
     }
 
-    fn take(&mut self, question: Question, answer: Result<bool, GitError>) {
+    fn take(&mut self, question: Question, answer: Result<Known, GitError>) {
         self.open.remove(&question);
         match answer {
-            Ok(older) => {
+            Ok(known) => {
                 self.slow.remove(&question.0);
-                self.known.insert(question, older);
+                self.known.insert(question, known);
             }
             Err(error) => drop(self.failed.insert(question, error)),
         }
@@ -151,15 +161,15 @@ impl Orders {
     }
 }
 
-/// Whether our commit is the older one, within the limit for one question.
-async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<bool, GitError> {
+/// Asks, within the limit for one question.
+async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<Known, GitError> {
     let within = git.options().resolve_timeout;
     let asked = async {
         let _permit = limit.acquire().await;
         standing(git, source, theirs).await
     };
     match timeout(within, asked).await {
-        Ok(standing) => Ok(is_older(standing?, source, theirs)),
+        Ok(standing) => Ok(known(standing?, source, theirs)),
         Err(_) => {
             let what =
                 format!("it did not tell within {within:?} which of {} and {theirs} is newer", source.commit);
@@ -168,10 +178,16 @@ async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> 
     }
 }
 
-fn is_older(standing: Standing, source: &Source, theirs: &str) -> bool {
-    if let Standing::Unknown(why) = &standing {
-        let (repo, ours) = (&source.repo, &source.commit);
-        tracing::warn!(%repo, ours, theirs, "writing without knowing which commit is newer: {why}");
+fn known(standing: Standing, source: &Source, theirs: &str) -> Known {
+    match standing {
+        Standing::Newer => Known::Newer,
+        Standing::Older => Known::Older,
+        Standing::Unknown(why) => {
+            let (repo, ours) = (&source.repo, &source.commit);
+            let what =
+                format!("commit {ours} of {repo} was taken for newer than {theirs}, which was there: {why}");
+            tracing::warn!("{what}");
+            Known::Assumed(what)
+        }
     }
-    standing == Standing::Older
 }

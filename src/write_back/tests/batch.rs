@@ -41,7 +41,8 @@ async fn a_hundred_writers_are_one_commit() {
     assert_eq!(count(&bare), 3);
     let tip = git(&bare, &["rev-parse", "main"]);
     for (n, landed) in landed.into_iter().enumerate() {
-        let Landed { commit, changed, attempts, files, batched, base, superseded_by } = landed.unwrap();
+        let Landed { commit, changed, attempts, files, batched, base, superseded_by, assumed: _ } =
+            landed.unwrap();
         assert_eq!(
             (commit.as_str(), changed, attempts, batched, superseded_by),
             (tip.as_str(), true, 1, 100, None)

@@ -238,7 +238,10 @@ async fn what_cannot_be_told_does_not_stop_a_write() {
     git(&fixture.root().join("src.git"), &["update-ref", "refs/heads/main", &line[0]]);
     git(&fixture.root().join("src.git"), &["reflog", "expire", "--expire=now", "--all"]);
     git(&fixture.root().join("src.git"), &["gc", "-q", "--prune=now"]);
-    assert!(write(&fixture, &line[0]).await.unwrap().changed);
+    let landed = write(&fixture, &line[0]).await.unwrap();
+    assert_eq!((landed.changed, landed.assumed.len()), (true, 1));
+    assert!(landed.assumed[0].contains(&format!("{} of", line[0])), "{:?}", landed.assumed);
+    assert!(landed.assumed[0].contains(&format!("newer than {}", line[1])), "{:?}", landed.assumed);
     assert_eq!(shown(&ops), line[0]);
 }
 

@@ -35,6 +35,16 @@ enum Against {
     NotYet(Vec<Question>),
 }
 
+/// What was told of a claim; `newer` says where the newer commit is.
+fn against(told: Told, newer: fn(String) -> Against) -> Result<Vec<String>, Against> {
+    match told {
+        Told::Newest(assumed) => Ok(assumed),
+        Told::Newer(commit) => Err(newer(commit)),
+        Told::Failed(error) => Err(Against::Failed(error)),
+        Told::NotYet(open) => Err(Against::NotYet(open)),
+    }
+}
+
 impl Worker {
     /// The edits of everybody, applied in turn. Who fails, or has nothing to do, is answered.
     pub(super) async fn draft(&mut self, base: &BaseCommit) -> Result<Draft, GitError> {
@@ -132,51 +142,51 @@ impl Worker {
         let claim = Claim::new(request.source.as_ref(), &message, means).filter(|_| !changes.is_empty());
         let against = match claim {
             Some(claim) => self.against(draft, base, claim).await?,
-            None => None,
+            None => Ok(Vec::new()),
         };
         let nothing = draft.nothing(attempts);
         match against {
-            Some(Against::Beside(commit)) if !request.dry_run => draft.ride(id, attempts, Some(commit)),
-            Some(Against::Beside(commit) | Against::Before(commit)) => {
+            Err(Against::Beside(commit)) if !request.dry_run => draft.ride(id, attempts, Some(commit)),
+            Err(Against::Beside(commit) | Against::Before(commit)) => {
                 self.answer(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
             }
-            Some(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
-            Some(Against::NotYet(open)) => drop(self.asides.met.insert(id, open)),
-            None if changes.is_empty() || request.dry_run => {
-                self.answer(id, Ok(Landed { changed: !changes.is_empty(), files: changes, ..nothing }));
+            Err(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
+            Err(Against::NotYet(open)) => drop(self.asides.met.insert(id, open)),
+            Ok(assumed) if changes.is_empty() || request.dry_run => {
+                let changed = !changes.is_empty();
+                self.answer(id, Ok(Landed { changed, files: changes, assumed, ..nothing }));
             }
-            None => draft.add(Part { id, attempts, changes, message }),
+            Ok(assumed) => draft.add(Part { id, attempts, changes, message, assumed }),
         }
         Ok(())
     }
 
-    /// Whether a newer source commit was written to one of the claim's places: in this draft or in a branch's history.
+    /// Whether a newer source commit was written to one of the claim's places, in this draft or in a branch's history; if
+    /// not, what had to be assumed.
     async fn against(
         &mut self,
         draft: &Draft,
         base: &BaseCommit,
         claim: Claim,
-    ) -> Result<Option<Against>, GitError> {
+    ) -> Result<Result<Vec<String>, Against>, GitError> {
         let mut beside = claim.clone();
         let writers = beside.last_writers(draft.parts.iter().rev().map(|part| &part.message.trailers));
-        match self.told(&claim, &writers).await {
-            Told::Newest => {}
-            Told::Newer(commit) => return Ok(Some(Against::Beside(commit))),
-            Told::Failed(error) => return Ok(Some(Against::Failed(error))),
-            Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
-        }
+        let mut assumed = match against(self.told(&claim, &writers).await, Against::Beside) {
+            Ok(assumed) => assumed,
+            against => return Ok(against),
+        };
         for (n, tip) in base.histories().enumerate() {
             // What the draft overwrites was compared when it was drafted; another branch is looked at for itself.
             let claim = if n == 0 { beside.clone() } else { claim.clone() };
             let writers = self.last_writers(tip, claim.clone()).await?;
-            match self.told(&claim, &writers).await {
-                Told::Newest => {}
-                Told::Newer(commit) => return Ok(Some(Against::Before(commit))),
-                Told::Failed(error) => return Ok(Some(Against::Failed(error))),
-                Told::NotYet(open) => return Ok(Some(Against::NotYet(open))),
+            match against(self.told(&claim, &writers).await, Against::Before) {
+                Ok(more) => assumed.extend(more),
+                against => return Ok(against),
             }
         }
-        Ok(None)
+        assumed.sort_unstable();
+        assumed.dedup();
+        Ok(Ok(assumed))
     }
 
     async fn last_writers(&mut self, tip: &str, mut claim: Claim) -> Result<Vec<String>, GitError> {

@@ -20,7 +20,7 @@ use crate::write_back::publish::{Proposal, ProposedFile, Publish, Published};
 pub(super) struct Ready {
     draft: Draft,
     way: Way,
-    /// Keep the gates' `idle` waiting until it is known what became of it.
+    /// See [`Worker::permits`].
     permits: Vec<TaskTrackerToken>,
 }
 
@@ -156,7 +156,8 @@ impl Worker {
 
     /// Sends it. Whoever is in it waits until it is known what became of it.
     pub(super) async fn send(&mut self, ready: Ready) -> Result<Tried, GitError> {
-        let Ready { draft, way, permits: _permits } = ready;
+        let Ready { draft, way, permits } = ready;
+        self.permits = permits;
         let (sign, lost) = match way {
             Way::Push(receive_pack, update, oid) => match receive_pack.push(update).await? {
                 Pushed::Judged(Verdict::Accepted) => (Sign::Commit(oid), None),
@@ -183,6 +184,9 @@ impl Worker {
         };
         let commit = if let Sign::Commit(oid) = &sign { oid.to_string() } else { String::new() };
         self.sent.push(Sent { sign, answers: draft.answers(&commit, true) });
+        for writer in draft.ids().filter_map(|id| self.writers.get(&id)) {
+            writer.sent(&commit);
+        }
         let limit = Instant::now() + CONFIRM;
         self.confirm_by = Some(limit);
         match timeout_at(limit, self.confirm()).await {

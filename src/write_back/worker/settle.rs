@@ -7,6 +7,7 @@ use crate::git::GitError;
 use crate::git::read::{Reach, Tips};
 use crate::write_back::draft::Id;
 use crate::write_back::request::Landed;
+use crate::write_back::writer::Writer;
 
 /// What was sent without a certain answer.
 pub(super) struct Sent {
@@ -44,6 +45,7 @@ impl Worker {
             let landed = |(id, landed)| (id, Landed { commit: commit.clone(), ..landed });
             self.answer_all(answers.into_iter().map(landed).collect());
         }
+        self.writers.values().for_each(Writer::settled);
         self.reopen();
         Ok(settled)
     }
