@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Engine, Workflow};
+use crate::limits::Budget;
 use crate::oci::{CacheRights, Mint};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
@@ -63,6 +64,14 @@ impl Tenancy {
         match self.whose {
             Whose::Own => workflow.name.clone(),
             Whose::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
+        }
+    }
+
+    /// `budget` for what a workflow needs of it: where others need some too, no namespace takes more than half.
+    pub(super) fn share(&self, budget: &Budget, workflow: &Workflow) -> Budget {
+        match self.whose {
+            Whose::Own => budget.clone(),
+            Whose::Shared(_) => budget.of(&workflow.namespace),
         }
     }
 

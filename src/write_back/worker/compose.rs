@@ -94,7 +94,7 @@ impl Worker {
         for (id, found) in selected {
             let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));
             let more = found.as_deref().map_or(room.clone(), |found| room.with(found, sizes));
-            if more.cost() > budget.total() && !company.is_empty() {
+            if more.cost() > budget.allowed() && !company.is_empty() {
                 break;
             }
             room = more;
