@@ -14,7 +14,7 @@ pub const YAML_NODES: usize = 200_000;
 /// Bytes that may be held at a time. Clones share them.
 ///
 /// A handle made with [`Self::of`] takes for one tenant, who may hold half of the bytes; tenants who wait take turns.
-/// Without a tenant a handle may take all.
+/// A handle without a tenant may take all.
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
@@ -24,6 +24,8 @@ pub struct Budget {
 #[derive(Debug)]
 struct Shared {
     total: usize,
+    /// Bytes that one tenant may hold.
+    share: usize,
     queue: Mutex<Queue>,
 }
 
@@ -46,26 +48,35 @@ pub struct TooMuch {
     pub wanted: usize,
     /// Bytes that there are for who asked.
     pub allowed: usize,
-    /// Whether these are a tenant's half.
+    /// Whether these are one tenant's share.
     pub one_tenant: bool,
 }
 
 impl Budget {
     /// A budget of `total` bytes.
     pub fn new(total: usize) -> Self {
+        Self::shared(total, total / 2)
+    }
+
+    /// A budget of `total` bytes, of which one tenant may hold all: for what nobody holds for long.
+    pub fn in_turns(total: usize) -> Self {
+        Self::shared(total, total)
+    }
+
+    fn shared(total: usize, share: usize) -> Self {
         let queue = Mutex::new(Queue::new(total));
-        Self { shared: Arc::new(Shared { total, queue }), tenant: None }
+        Self { shared: Arc::new(Shared { total, share, queue }), tenant: None }
     }
 
     /// The same bytes, taken for `tenant`, such as a namespace.
     #[must_use]
-    pub fn of(&self, tenant: &str) -> Self {
-        Self { tenant: Some(Arc::from(tenant)), ..self.clone() }
+    pub fn of(&self, tenant: Option<&str>) -> Self {
+        Self { tenant: tenant.map(Arc::from), ..self.clone() }
     }
 
     /// Bytes that may be held with this handle, and with others of the same tenant.
     pub fn allowed(&self) -> usize {
-        if self.tenant.is_some() { self.shared.total / 2 } else { self.shared.total }
+        if self.tenant.is_some() { self.shared.share } else { self.shared.total }
     }
 
     /// Holds `bytes`, once others have let go of as many. Tenants take turns; of one tenant it is first come, first
@@ -74,7 +85,8 @@ impl Budget {
     /// # Errors
     /// [`TooMuch`] where so many are not [allowed](Self::allowed).
     pub async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
-        let (allowed, one_tenant) = (self.allowed(), self.tenant.is_some());
+        let (allowed, one_tenant) =
+            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
         if bytes > allowed {
             return Err(TooMuch { wanted: bytes, allowed, one_tenant });
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Engine, Workflow};
-use crate::limits::Budget;
 use crate::oci::{CacheRights, Mint};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
@@ -67,11 +66,11 @@ impl Tenancy {
         }
     }
 
-    /// `budget` for what a workflow needs of it: where others need some too, no namespace takes more than half.
-    pub(super) fn share(&self, budget: &Budget, workflow: &Workflow) -> Budget {
+    /// Whose share of the process's memory a workflow's steps take; none where no others need some.
+    pub(super) fn tenant<'w>(&self, workflow: &'w Workflow) -> Option<&'w str> {
         match self.whose {
-            Whose::Own => budget.clone(),
-            Whose::Shared(_) => budget.of(&workflow.namespace),
+            Whose::Own => None,
+            Whose::Shared(_) => Some(&workflow.namespace),
         }
     }
 

@@ -28,14 +28,14 @@ async fn more_than_there_is_is_refused_at_once() {
     let budget = Budget::new(1 << 20);
     let error = budget.take((1 << 20) + 1).await.unwrap_err();
     assert_eq!(error, TooMuch { wanted: (1 << 20) + 1, allowed: 1 << 20, one_tenant: false });
-    let error = budget.of("shop").take((1 << 19) + 1).await.unwrap_err().to_string();
+    let error = budget.of(Some("shop")).take((1 << 19) + 1).await.unwrap_err().to_string();
     assert!(error.ends_with("524288 are allowed for all steps of one namespace together"), "{error}");
 }
 
 #[tokio::test]
 async fn one_tenant_takes_no_more_than_half_whatever_it_asks_for() {
     let budget = Budget::new(8 * KIB);
-    let (greedy, other) = (budget.of("greedy"), budget.of("other"));
+    let (greedy, other) = (budget.of(Some("greedy")), budget.of(Some("other")));
     let held: Vec<_> = std::iter::from_fn(|| greedy.try_take(KIB)).collect();
     assert_eq!(held.len(), 4);
     let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(greedy.take(KIB))).collect();
@@ -50,10 +50,11 @@ async fn one_tenant_takes_no_more_than_half_whatever_it_asks_for() {
 #[tokio::test]
 async fn tenants_take_turns_and_a_large_request_is_not_passed_over() {
     let budget = Budget::new(8 * KIB);
-    let held = (budget.of("a").try_take(4 * KIB).unwrap(), budget.of("b").try_take(4 * KIB).unwrap());
+    let held =
+        (budget.of(Some("a")).try_take(4 * KIB).unwrap(), budget.of(Some("b")).try_take(4 * KIB).unwrap());
     let (tenants, order) = (["many", "many", "many", "large", "late"], std::sync::Mutex::new(Vec::new()));
     let bytes = |tenant: &str| if tenant == "large" { 4 * KIB } else { KIB };
-    let handles = tenants.map(|tenant| (tenant, budget.of(tenant)));
+    let handles = tenants.map(|tenant| (tenant, budget.of(Some(tenant))));
     let take = async |(tenant, budget): &(&'static str, Budget)| {
         let held = budget.take(bytes(tenant)).await.unwrap();
         order.lock().unwrap().push(*tenant);
@@ -62,12 +63,12 @@ async fn tenants_take_turns_and_a_large_request_is_not_passed_over() {
     let all = futures_util::future::join_all(handles.iter().map(take));
     let mut all = Box::pin(all);
     assert!((&mut all).now_or_never().is_none() && order.lock().unwrap().is_empty());
-    assert!(budget.of("a").others_wait());
+    assert!(budget.of(Some("a")).others_wait());
     drop(held.0);
     // One of `many`, then `large` is next, and does not fit: what is free is kept for it.
     assert!((&mut all).now_or_never().is_none());
     assert_eq!(*order.lock().unwrap(), ["many"]);
-    assert!(budget.of("quick").try_take(1).is_none());
+    assert!(budget.of(Some("quick")).try_take(1).is_none());
     drop(held.1);
     assert!((&mut all).now_or_never().is_some());
     assert_eq!(order.lock().unwrap().len(), tenants.len());
@@ -76,7 +77,7 @@ async fn tenants_take_turns_and_a_large_request_is_not_passed_over() {
 #[tokio::test]
 async fn who_stops_waiting_leaves_nothing_behind() {
     let budget = Budget::new(8 * KIB);
-    let (a, b) = (budget.of("a"), budget.of("b"));
+    let (a, b) = (budget.of(Some("a")), budget.of(Some("b")));
     let held = a.try_take(4 * KIB).unwrap();
     let mut gone = Box::pin(a.take(4 * KIB));
     let mut given = Box::pin(a.take(KIB));

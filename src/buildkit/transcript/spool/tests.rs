@@ -72,8 +72,8 @@ fn one_tenant_with_many_logs_leaves_room_for_those_of_another() {
         }
         spools
     };
-    let flood = fill(&budget.of("flood"), 16);
-    let small = fill(&budget.of("small"), 1).into_iter().find_map(Spool::finish).unwrap();
+    let flood = fill(&budget.of(Some("flood")), 16);
+    let small = fill(&budget.of(Some("small")), 1).into_iter().find_map(Spool::finish).unwrap();
     assert_eq!(small.left_out, 0);
     assert!(flood.into_iter().filter_map(Spool::finish).all(|log| log.left_out > 0));
 }
