@@ -10,11 +10,13 @@ mod client;
 mod error;
 mod resolver;
 
-pub(crate) use address::Reach;
+pub(crate) use address::Network;
 pub(crate) use body::{BodyError, json, read, read_start};
 pub(crate) use client::{Client, Roots, Settings, certificates};
 pub(crate) use error::SendError;
 pub(crate) use resolver::{LookupError, socket_addresses};
+
+use crate::text;
 
 /// Scheme, host and port of a redirect's target, for messages: its path and query may hold more than is fit to log.
 pub(crate) fn redirect_origin(answer: &reqwest::Response) -> String {
@@ -25,25 +27,7 @@ pub(crate) fn redirect_origin(answer: &reqwest::Response) -> String {
 
 /// Scheme, host and port of a URL, for messages.
 pub(crate) fn origin(url: &url::Url) -> String {
-    said(url.origin().ascii_serialization().as_bytes())
-}
-
-/// What a server said, made fit for a message: one line of plain text, and short.
-pub(crate) fn said(raw: &[u8]) -> String {
-    /// Characters of a server's own words that a message holds.
-    const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN * 8)]);
-    // Neither control characters nor those that reorder or hide their neighbours on a terminal.
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let plain: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
-    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
-    }
+    text::brief(&url.origin().ascii_serialization(), text::SHOWN)
 }
 
 #[cfg(test)]

@@ -1,110 +1,166 @@
-//! What all jobs of a process share: bytes of memory. One job's need never ends the others.
+//! What all jobs of a process share: bytes of memory. One job's need never ends the others, and one tenant's never keeps the others waiting.
 
-use std::sync::Arc;
+mod queue;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use queue::Queue;
 
 /// Nodes of a YAML file that is edited. Each takes some 260 bytes in memory, so that a file of `1,1,…` took 130 times its size.
 pub const YAML_NODES: usize = 200_000;
 
-/// What a permit stands for, in bytes: a semaphore counts no further than `u32` at once.
-const UNIT: usize = 1 << 10;
-
 /// Bytes that may be held at a time. Clones share them.
+///
+/// A handle made with [`Self::of`] takes for one tenant, who may hold half of the bytes; tenants who wait take turns.
+/// A handle without a tenant may take all.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    free: Arc<Semaphore>,
+    shared: Arc<Shared>,
+    tenant: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Shared {
     total: usize,
+    /// Bytes that one tenant may hold.
+    share: usize,
+    queue: Mutex<Queue>,
 }
 
 /// Bytes that are held until this is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Held {
-    permit: OwnedSemaphorePermit,
+    budget: Budget,
+    bytes: usize,
 }
 
-/// More than all jobs together may hold.
+/// More than may ever be held at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{wanted} bytes are needed at a time, and {total} are allowed for all steps of this process together"
+    "{wanted} bytes are needed at a time, and {allowed} are allowed for all steps of {} together",
+    if *.one_tenant { "one namespace" } else { "this process" }
 )]
 pub struct TooMuch {
     /// Bytes that were asked for.
     pub wanted: usize,
-    /// Bytes that there are.
-    pub total: usize,
+    /// Bytes that there are for who asked.
+    pub allowed: usize,
+    /// Whether these are one tenant's share.
+    pub one_tenant: bool,
 }
 
 impl Budget {
     /// A budget of `total` bytes.
     pub fn new(total: usize) -> Self {
-        let units = (total / UNIT).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)), total: units * UNIT }
+        Self::shared(total, total / 2)
     }
 
-    /// Bytes that there are.
-    pub fn total(&self) -> usize {
-        self.total
+    /// A budget of `total` bytes, of which one tenant may hold all: for what nobody holds for long.
+    pub fn in_turns(total: usize) -> Self {
+        Self::shared(total, total)
     }
 
-    /// Holds `bytes`, once others have let go of as many. First come, first served. Ask once for all that is needed:
-    /// two holders who ask again wait for each other.
+    fn shared(total: usize, share: usize) -> Self {
+        let queue = Mutex::new(Queue::new(total));
+        Self { shared: Arc::new(Shared { total, share, queue }), tenant: None }
+    }
+
+    /// The same bytes, taken for `tenant`, such as a namespace.
+    #[must_use]
+    pub fn of(&self, tenant: Option<&str>) -> Self {
+        Self { tenant: tenant.map(Arc::from), ..self.clone() }
+    }
+
+    /// Bytes that may be held with this handle, and with others of the same tenant.
+    pub fn allowed(&self) -> usize {
+        if self.tenant.is_some() { self.shared.share } else { self.shared.total }
+    }
+
+    /// Holds `bytes`, once others have let go of as many. Tenants take turns; of one tenant it is first come, first
+    /// served. Ask once for all that is needed: two holders who ask again wait for each other.
     ///
     /// # Errors
-    /// [`TooMuch`] where the budget is smaller than that.
+    /// [`TooMuch`] where so many are not [allowed](Self::allowed).
     pub async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
-        let too_much = TooMuch { wanted: bytes, total: self.total };
-        let units = self.units(bytes).ok_or(too_much)?;
-        // It is never closed.
-        let permit = self.free.clone().acquire_many_owned(units).await.map_err(|_| too_much)?;
-        Ok(Held { permit })
+        let (allowed, one_tenant) =
+            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
+        if bytes > allowed {
+            return Err(TooMuch { wanted: bytes, allowed, one_tenant });
+        }
+        let (given, told) = oneshot::channel();
+        let number = {
+            let mut queue = self.queue();
+            let number = queue.join(self.tenant(), bytes, allowed, given);
+            queue.give();
+            number
+        };
+        let mut waiting = Waiting { budget: self, bytes, number: Some(number) };
+        // The sender is dropped with its answer only.
+        let _ = told.await;
+        waiting.number = None;
+        Ok(Held { budget: self.clone(), bytes })
     }
 
-    /// Holds `bytes` if as many are free now.
+    /// Holds `bytes` if as many are free now, and nobody waits for them.
     pub fn try_take(&self, bytes: usize) -> Option<Held> {
-        let permit = self.free.clone().try_acquire_many_owned(self.units(bytes)?).ok()?;
-        Some(Held { permit })
+        let taken = self.queue().take(self.tenant(), bytes, self.allowed());
+        taken.then(|| Held { budget: self.clone(), bytes })
     }
 
-    fn units(&self, bytes: usize) -> Option<u32> {
-        (bytes <= self.total).then(|| u32::try_from(bytes.div_ceil(UNIT)).ok()).flatten()
+    /// Whether another tenant waits for bytes.
+    pub fn others_wait(&self) -> bool {
+        self.queue().others_wait(self.tenant())
+    }
+
+    fn tenant(&self) -> &str {
+        self.tenant.as_deref().unwrap_or_default()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let mut queue = self.queue();
+        queue.give_back(self.tenant(), bytes);
+        queue.give();
     }
 }
 
 impl Held {
-    /// Holds what `other` held too.
-    pub fn merge(&mut self, other: Self) {
-        self.permit.merge(other.permit);
+    /// Holds what `other` held too, which the same tenant took.
+    pub fn merge(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+/// Who waits, and may stop waiting at any time.
+struct Waiting<'b> {
+    budget: &'b Budget,
+    bytes: usize,
+    number: Option<u64>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut queue = self.budget.queue();
+        if !queue.leave(self.budget.tenant(), number) {
+            // They were given just now, and nobody will take them.
+            queue.give_back(self.budget.tenant(), self.bytes);
+        }
+        queue.give();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_held_is_free_again_once_dropped() {
-        let budget = Budget::new(8 << 10);
-        let first = budget.take(6 << 10).await.unwrap();
-        assert!(budget.try_take(3 << 10).is_none());
-        let waiting = tokio::time::timeout(Duration::from_secs(1), budget.take(3 << 10)).await;
-        assert!(waiting.is_err());
-        drop(first);
-        let mut all = budget.take(5 << 10).await.unwrap();
-        all.merge(budget.try_take(3 << 10).unwrap());
-        assert!(budget.try_take(1).is_none());
-        drop(all);
-        assert!(budget.try_take(8 << 10).is_some());
-    }
-
-    #[tokio::test]
-    async fn more_than_there_is_is_refused_at_once() {
-        let budget = Budget::new(1 << 20);
-        let error = budget.take((1 << 20) + 1).await.unwrap_err();
-        assert_eq!(error, TooMuch { wanted: (1 << 20) + 1, total: 1 << 20 });
-    }
-}
+mod tests;

@@ -11,7 +11,6 @@ mod error;
 mod lists;
 mod log;
 mod mint;
-mod open;
 mod push_right;
 mod read;
 mod reference;

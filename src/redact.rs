@@ -17,6 +17,7 @@
 
 mod encoded;
 mod finder;
+mod overflow;
 mod parts;
 
 use std::collections::HashSet;
@@ -25,13 +26,15 @@ use std::sync::{Arc, OnceLock, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use finder::{Finder, Rule};
+use overflow::Overflow;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 /// What stands in a secret's place.
 const BLOT: &str = "***";
 
-/// Bytes of values, and of their encoded forms, that are looked for exactly: each costs some 30 bytes of memory.
+/// Bytes of values, and of their encoded forms, that are looked for exactly: each costs some 30 bytes of memory. Values beyond are
+/// found by their [beginnings](overflow), and not in their encoded forms.
 const ROOM: Room = Room { plain: 128 << 10, encoded: 256 << 10 };
 
 /// The secret values that one job has read. Clones share one list.
@@ -41,10 +44,10 @@ pub struct Redactor(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     needles: Vec<(SecretString, Rule)>,
-    /// Hashes of what is in `needles` or `starts`, so that nothing is there twice.
+    /// Hashes of what is in `needles` or `overflow`, so that nothing is there twice.
     seen: HashSet<[u8; 32]>,
-    /// The beginnings of values for which there was no room.
-    starts: HashSet<[u8; finder::START]>,
+    /// Values for which there was no room.
+    overflow: Overflow,
     used: Room,
     /// Made of the above when it is first asked.
     finder: OnceLock<Finder>,
@@ -87,7 +90,7 @@ impl Redactor {
         if known.is_empty() {
             return text.to_owned();
         }
-        known.finder.get_or_init(|| Finder::new(&known.needles, &known.starts)).blotted(text, BLOT)
+        known.finder.get_or_init(|| Finder::new(&known.needles, &known.overflow)).blotted(text, BLOT)
     }
 }
 
@@ -106,7 +109,7 @@ impl Redactor {
 
 impl Known {
     fn is_empty(&self) -> bool {
-        self.needles.is_empty() && self.starts.is_empty()
+        self.needles.is_empty() && self.overflow.is_empty()
     }
 
     fn take(&mut self, part: &str, rule: Rule) {
@@ -116,8 +119,8 @@ impl Known {
         if self.used.plain + part.len() <= ROOM.plain {
             self.used.plain += part.len();
             self.needles.push((part.into(), rule));
-        } else if let Some(start) = part.as_bytes().first_chunk() {
-            self.starts.insert(*start);
+        } else {
+            self.overflow.take(part.as_bytes(), rule);
         }
     }
 

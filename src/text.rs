@@ -6,6 +6,9 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// Bytes of a server's own words that a message holds.
+pub const SHOWN: usize = 600;
+
 /// What stands where the rest was left out.
 const MORE: char = '…';
 

@@ -189,7 +189,7 @@ impl Task {
 /// A fifth of what the job has taken so far. A place in the queue is worth little.
 fn pause(view: &View) -> Duration {
     match view.phase {
-        Phase::Queued(_) => PROGRESS.1,
+        Phase::Held | Phase::Queued(_) => PROGRESS.1,
         _ => (view.elapsed / 5).clamp(PROGRESS.0, PROGRESS.1),
     }
 }

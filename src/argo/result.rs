@@ -9,6 +9,10 @@ use crate::text;
 /// The longest message, in bytes. What is longer has been cut before, but for what nobody has foreseen.
 const LONGEST: usize = 40 << 10;
 
+/// Said of a job that does not queue yet.
+const HELD: &str = "waiting: argo-buildkit was killed a moment ago, and the steps that ran then begin again before others, one \
+     after the other";
+
 /// `NodeResult`. The message is never empty: Argo merges it, and an empty one would leave the last in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeResult {
@@ -76,6 +80,7 @@ impl NodeResult {
                 let message = format!("waiting for a free slot{whose}, number {} in the queue", place.number);
                 Self::ongoing(NodePhase::Pending, message)
             }
+            Phase::Held => Self::ongoing(NodePhase::Pending, HELD.to_owned()),
             Phase::Running(progress) => Self::ongoing(NodePhase::Running, progress.line(view.elapsed)),
             Phase::Done(ending) => Self::ended(ending, declared),
         }

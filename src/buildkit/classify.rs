@@ -9,9 +9,9 @@ use tonic::Code;
 
 use super::details::Details;
 use super::error::Kind;
-use super::vertices::cut;
 use crate::outcome::Fault;
 use crate::redact::Redactor;
+use crate::text::head as cut;
 
 /// Bytes of a failed command that are shown: a heredoc can be long.
 const MAX_COMMAND: usize = 500;

@@ -6,7 +6,6 @@ use bollard_buildkit_proto::google::rpc;
 use prost::Message as _;
 use serde::Deserialize;
 
-use super::vertices::cut;
 use crate::redact::Redactor;
 use crate::text;
 
@@ -127,7 +126,7 @@ fn excerpt(filename: &str, source: &str, first: usize, last: usize, redactor: &R
             let mark = if (first..=last).contains(&number) { ">>" } else { "  " };
             let line = redactor.lines(line);
             let rest = if line.len() > MAX_LINE { "…" } else { "" };
-            let line = cut(&line, MAX_LINE);
+            let line = text::head(&line, MAX_LINE);
             shown.push_str(format!("\n{mark} {number:>width$} | {line}{rest}").trim_end());
         }
     }

@@ -8,6 +8,7 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use super::progress::{self, Progress};
 use super::transcript::Transcript;
 use crate::redact::Redactor;
+use crate::text;
 
 mod list;
 mod log;
@@ -15,7 +16,7 @@ mod open;
 mod teller;
 
 use list::List;
-pub(super) use log::{Log, cut};
+pub(super) use log::Log;
 use teller::Teller;
 
 /// More warnings than this say nothing new.
@@ -125,7 +126,7 @@ impl Vertices {
     /// `text` without secrets, and then no longer than `most` bytes.
     fn kept(&self, text: &str, most: usize) -> String {
         let text = self.redactor().clean(text);
-        cut(&text, most).to_owned()
+        text::head(&text, most).to_owned()
     }
 
     fn note_warning(&mut self, short: &[u8]) {

@@ -31,7 +31,7 @@ impl Doctor {
     async fn auth(&self, name: Option<&SecretName>) -> Result<Auth, StepError> {
         let Some(name) = name else { return Ok(Auth::default()) };
         let secret = self.secret(name).await?;
-        let wanted = Wanted { purpose: Use::Registry, place: None };
+        let wanted = Wanted { purpose: Use::Registry, server: None };
         self.engine.secret_rules.answer(&self.site.namespace, &secret, &wanted)?;
         registry_logins(&secret, name.key.as_deref().unwrap_or(DOCKER_CONFIG), &self.redactor)
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::templates::KINDS;
 use super::{Doctor, Finding};
 use crate::engine::SecretRules;
-use crate::engine::binding::{Answer, HOSTS, USE, Use, Wanted};
+use crate::engine::binding::{Answer, UNBOUND, Use, Wanted, bind_command};
 use crate::kube::Secret;
 use named::{Job, Named};
 
@@ -81,10 +81,7 @@ fn judge(
     match unbound {
         true => Some(Finding::warn(
             subject,
-            format!(
-                "is bound to no host and use, so whoever may submit a workflow can send it anywhere; bind it: {}",
-                command(namespace, secret.name(), jobs)
-            ),
+            format!("{UNBOUND}; bind it: {}", command(namespace, secret.name(), jobs)),
         )),
         false => Some(Finding::ok(subject, "is bound to what its owner wrote down")),
     }
@@ -92,8 +89,8 @@ fn judge(
 
 fn wanted(job: Job, repo: Option<&str>) -> Wanted {
     let repo = repo.and_then(|repo| repo.parse().ok());
-    let place = repo.and_then(|repo| crate::engine::wanted_of(&repo).ok()).and_then(|wanted| wanted.place);
-    Wanted { purpose: job.purpose(), place }
+    let server = repo.and_then(|repo| crate::engine::wanted_of(&repo).ok()).and_then(|wanted| wanted.server);
+    Wanted { purpose: job.purpose(), server }
 }
 
 /// What binds it to all that is done with it. Where a host is not known, the reader knows it.
@@ -101,25 +98,20 @@ fn command(namespace: &str, name: &str, jobs: &BTreeSet<(Job, Option<String>)>) 
     let uses: BTreeSet<Use> = jobs.iter().map(|(job, _)| job.purpose()).collect();
     let hosted = jobs.iter().filter(|(job, _)| job.purpose().has_host());
     let host = |repo: &Option<String>| {
-        let place = wanted(Job::Reads, repo.as_deref()).place;
-        place.map_or_else(|| "HOST".to_owned(), |place| place.as_host())
+        let server = wanted(Job::Reads, repo.as_deref()).server;
+        server.map_or_else(|| "HOST".to_owned(), |server| server.as_host())
     };
     let mut hosts: BTreeSet<String> = hosted.map(|(_, repo)| host(repo)).collect();
     if hosts.len() > 1 {
         hosts.remove("HOST");
     }
-    let join = |items: Vec<String>| items.join(",");
-    let hosts = match hosts.is_empty() {
-        true => String::new(),
-        false => format!(" {HOSTS}={}", join(hosts.into_iter().collect())),
-    };
-    let uses = join(uses.iter().map(|purpose| purpose.word().to_owned()).collect());
-    format!("kubectl -n {namespace} annotate secret {name}{hosts} {USE}={uses}")
+    bind_command(namespace, name, &hosts, &uses)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::binding::{HOSTS, USE};
     use serde_json::json;
 
     fn said(kind: Option<&str>, annotations: &[(&str, &str)], require: bool) -> Vec<String> {

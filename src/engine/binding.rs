@@ -3,14 +3,16 @@
 //! Whoever submits a workflow names both a Secret and a server; without a binding, any Secret that the plugin's Role
 //! lists could be sent to any server, or printed by a `RUN`.
 
+mod advice;
 mod pattern;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
+pub(crate) use advice::{UNBOUND, bind_command};
 use pattern::Pattern;
-pub(crate) use pattern::Place;
+pub(crate) use pattern::Server;
 
 use crate::kube::Secret;
 use crate::policy::Odd;
@@ -66,13 +68,13 @@ pub(crate) struct Wanted {
     /// For what.
     pub(crate) purpose: Use,
     /// Where; nothing where the use has no host.
-    pub(crate) place: Option<Place>,
+    pub(crate) server: Option<Server>,
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.purpose.word())?;
-        self.place.iter().try_for_each(|place| write!(f, " at {place}"))
+        self.server.iter().try_for_each(|server| write!(f, " at {server}"))
     }
 }
 
@@ -125,7 +127,7 @@ impl Binding {
     /// Whether the Secret may be used as `wanted`.
     pub(crate) fn answer(&self, wanted: &Wanted) -> Answer {
         let of_tekton = |(purpose, pattern): &(Use, Pattern)| {
-            *purpose == wanted.purpose && wanted.place.as_ref().is_none_or(|place| pattern.fits(place))
+            *purpose == wanted.purpose && wanted.server.as_ref().is_none_or(|server| pattern.fits(server))
         };
         if self.tekton.iter().any(of_tekton) {
             return Answer::Bound;
@@ -145,12 +147,12 @@ impl Binding {
     }
 
     fn answer_by_host(&self, wanted: &Wanted) -> Answer {
-        let Some(place) = wanted.place.as_ref().filter(|_| wanted.purpose.has_host()) else {
+        let Some(server) = wanted.server.as_ref().filter(|_| wanted.purpose.has_host()) else {
             let is_said = if wanted.purpose.has_host() { self.hosts.is_some() } else { self.uses.is_some() };
             return if is_said { Answer::Bound } else { Answer::Unbound };
         };
         match &self.hosts {
-            Some(hosts) if hosts.iter().any(|host| host.fits(place)) => Answer::Bound,
+            Some(hosts) if hosts.iter().any(|host| host.fits(server)) => Answer::Bound,
             Some(_) => Answer::Elsewhere,
             None if self.tekton.iter().any(|(purpose, _)| *purpose == wanted.purpose) => Answer::Elsewhere,
             None => Answer::Unbound,

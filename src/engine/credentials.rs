@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use super::Engine;
-use super::binding::{Place, Use, Wanted};
+use super::binding::{Server, Use, Wanted};
 use super::context::Cx;
 use super::secret_rules::NotForThis;
 use crate::forge;
@@ -16,14 +16,13 @@ use crate::kube::{Secret, SecretError, Secrets};
 use crate::oci::Auth;
 use crate::outcome::{Fault, StepError};
 use crate::redact::Redactor;
-use crate::step::build::DOCKER_CONFIG_KEY;
+use crate::step::build::{DOCKER_CONFIG_KEY, SSH_PRIVATE_KEY};
 use crate::step::{SecretKey, SecretRef};
 
 /// Keys of the Secret types `kubernetes.io/basic-auth` and `kubernetes.io/ssh-auth` (Kubernetes: "Types of
 /// Secret").
 const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
-const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
 /// Not in a type's contract, but what everybody calls it.
 const TOKEN: &str = "token";
 const KNOWN_HOSTS: &str = "known_hosts";
@@ -103,7 +102,7 @@ impl Engine {
         reference: &SecretKey,
         purpose: Use,
     ) -> Result<SecretString, StepError> {
-        let secret = self.secret_for(cx, &reference.name, &Wanted { purpose, place: None }).await?;
+        let secret = self.secret_for(cx, &reference.name, &Wanted { purpose, server: None }).await?;
         Ok(remembered(secret.key(&reference.key)?, &cx.redactor))
     }
 
@@ -127,9 +126,9 @@ impl Engine {
         repository: &forge::Repository,
         reference: &SecretRef,
     ) -> Result<SecretString, StepError> {
-        let place =
-            Place::api(repository).map_err(|odd| StepError::user(format!("the forge's API: {odd}")))?;
-        let wanted = Wanted { purpose: Use::Git, place: Some(place) };
+        let server =
+            Server::api(repository).map_err(|odd| StepError::user(format!("the forge's API: {odd}")))?;
+        let wanted = Wanted { purpose: Use::Git, server: Some(server) };
         let secret = self.secret_for(cx, &reference.name, &wanted).await?;
         let key = reference.key.as_deref().map_or_else(|| secret.first_of(&[TOKEN, PASSWORD]), Ok)?;
         match login(&secret, key, &cx.redactor)? {
@@ -145,7 +144,7 @@ impl Engine {
         reference: Option<&SecretKey>,
     ) -> Result<Auth, StepError> {
         let Some(reference) = reference else { return Ok(Auth::default()) };
-        let wanted = Wanted { purpose: Use::Registry, place: None };
+        let wanted = Wanted { purpose: Use::Registry, server: None };
         let secret = self.secret_for(cx, &reference.name, &wanted).await?;
         registry_logins(&secret, &reference.key, &cx.redactor)
     }
@@ -154,7 +153,7 @@ impl Engine {
 /// What it is to log in to the server of `repo`.
 pub(crate) fn wanted_of(repo: &RepoUrl) -> Result<Wanted, StepError> {
     let odd = |odd| StepError::user(format!("the address {repo} has no login sent to it: {odd}"));
-    Ok(Wanted { purpose: Use::Git, place: Some(Place::of(repo).map_err(odd)?) })
+    Ok(Wanted { purpose: Use::Git, server: Some(Server::of(repo).map_err(odd)?) })
 }
 
 /// How `secret` logs in at a Git server: by its token, its user name and password, or its ssh key.

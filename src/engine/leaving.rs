@@ -59,12 +59,14 @@ fn output(name: &str, value: String, redactor: &Redactor) -> Result<String, Step
         Made::Text => Ok(shown(&value, redactor)),
         // Cut, it would be another value.
         Made::Foreign | Made::Ours if value.len() > LONGEST => Err(StepError::user(format!(
-            "the work is done, but its output `{name}` is {} bytes long, and at most {LONGEST} fit a node's status",
+            "the work is done, but its output `{name}` is {} bytes long, and at most {LONGEST} fit a node's status; name fewer things \
+             in the step (tags, targets, workflows), or split it into several",
             value.len()
         ))),
         Made::Foreign if redactor.line(&value) != value => Err(StepError::user(format!(
             "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
-             or is no plain text: it is not passed on; look at the server's settings"
+             or is no plain text, so it is not passed on; look for that value in the server's own address and in the names of the \
+             repository and the branch, and change it there or in the Secret"
         ))),
         Made::Foreign | Made::Ours => Ok(value),
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use tracing::warn;
 
-use super::binding::{Answer, BadBinding, Binding, HOSTS, USE, Wanted};
+use super::binding::{Answer, BadBinding, Binding, HOSTS, UNBOUND, USE, Wanted, bind_command};
 use crate::kube::Secret;
 
 /// Types whose Secrets are logins of the cluster itself, and never a step's (Kubernetes: "Types of Secret").
@@ -66,7 +66,7 @@ impl SecretRules {
             Answer::Unbound if self.is_new(namespace, secret) => warn!(
                 secret = secret.name(),
                 namespace,
-                "secret `{}` is bound to no host and use, so whoever may submit a workflow can send it anywhere: {}",
+                "secret `{}` {UNBOUND}; bind it: {}",
                 secret.name(),
                 command(namespace, secret.name(), wanted)
             ),
@@ -115,6 +115,6 @@ impl SecretRules {
 
 /// What binds a Secret. The step's own host is left to be filled in: it may be an attacker's.
 fn command(namespace: &str, name: &str, wanted: &Wanted) -> String {
-    let hosts = if wanted.purpose.has_host() { format!(" {HOSTS}=HOST") } else { String::new() };
-    format!("kubectl -n {namespace} annotate secret {name}{hosts} {USE}={}", wanted.purpose.word())
+    let hosts = wanted.purpose.has_host().then(|| "HOST".to_owned());
+    bind_command(namespace, name, &hosts.into_iter().collect(), &BTreeSet::from([wanted.purpose]))
 }

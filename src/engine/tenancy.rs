@@ -66,6 +66,14 @@ impl Tenancy {
         }
     }
 
+    /// Whose share of the process's memory a workflow's steps take; none where no others need some.
+    pub(super) fn tenant<'w>(&self, workflow: &'w Workflow) -> Option<&'w str> {
+        match self.whose {
+            Whose::Own => None,
+            Whose::Shared(_) => Some(&workflow.namespace),
+        }
+    }
+
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
         match &self.whose {
             Whose::Shared(Some(policy)) => policy.check(namespace, step),

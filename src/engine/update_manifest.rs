@@ -39,7 +39,7 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         let intent = Arc::clone(&intent);
         Arc::new(move |files: &write_back::Files| intent.apply(files))
     };
-    let mut landed = engine.pusher.write_back(request, edit).await?;
+    let mut landed = engine.pusher.of(engine.tenancy.tenant(&cx.workflow)).write_back(request, edit).await?;
     let proposed = match &update.mode {
         Mode::PullRequest(pull) if update.commit => {
             proposal::propose(engine, update, pull, &intent, &landed, cx).await?

@@ -7,7 +7,7 @@ use reqwest::Certificate;
 
 use super::ForgeOptions;
 use super::error::ForgeError;
-use crate::http::{self, Client, Reach, Roots, Settings};
+use crate::http::{self, Client, Network, Roots, Settings};
 
 /// The longest silence of a forge; its hooks and checks run before it answers.
 const SILENCE: Duration = Duration::from_secs(40);
@@ -49,7 +49,7 @@ impl Http {
             whole: Some(self.options.timeout),
             // Followed by hand: a POST must not become a GET.
             redirects: false,
-            reach: Reach::Cluster,
+            network: Network::Cluster,
         }
     }
 }

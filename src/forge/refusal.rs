@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use super::error::ForgeError;
 use super::repository::Dialect;
+use crate::text::{self, SHOWN};
 
-/// Bytes of a server's own words that an error may carry.
-const SHOWN: usize = 600;
 /// How long a server is left alone that limits but does not say for how long (GitHub docs, "Rate limits for the REST
 /// API").
 const UNTOLD: Duration = Duration::from_secs(60);
@@ -98,12 +97,14 @@ pub(super) fn words(body: &[u8], html: bool) -> String {
         return String::new();
     }
     let Ok(Value::Object(answer)) = crate::http::json::<Value>(body) else {
-        return tidy(&String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]));
+        return text::brief(&String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]), SHOWN);
     };
     let message = answer.get("message").and_then(Value::as_str).unwrap_or_default();
     let details = answer.get("errors").and_then(Value::as_array).into_iter().flatten().map(detail);
-    let all: Vec<_> = std::iter::once(message.to_owned()).chain(details).map(|part| tidy(&part)).collect();
-    tidy(&all.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(": "))
+    let all: Vec<_> =
+        std::iter::once(message.to_owned()).chain(details).map(|part| text::brief(&part, SHOWN)).collect();
+    let said: Vec<_> = all.iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
+    text::brief(&said.join(": "), SHOWN)
 }
 
 /// One of `errors`: a text, or GitHub's object with a message, or with a field and what is wrong with it.
@@ -114,21 +115,6 @@ fn detail(error: &Value) -> String {
         (None, None) => {
             ["resource", "field", "code"].into_iter().filter_map(field).collect::<Vec<_>>().join(" ")
         }
-    }
-}
-
-/// One printable line of bounded length.
-fn tidy(text: &str) -> String {
-    // Neither control characters nor those that reorder or hide their neighbours on a terminal.
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let spaced: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
-    let line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
     }
 }
 

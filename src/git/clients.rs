@@ -9,7 +9,7 @@ use reqwest::Certificate;
 
 use super::GitOptions;
 use super::error::GitError;
-use crate::http::{Client, Reach, Roots, Settings};
+use crate::http::{Client, Network, Roots, Settings};
 
 /// Variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
 const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
@@ -51,7 +51,7 @@ impl Clients {
             // Each caller has a limit for all its requests together; a pack may take long to arrive.
             whole: None,
             redirects: true,
-            reach: Reach::Cluster,
+            network: Network::Cluster,
         }
     }
 }

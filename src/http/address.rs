@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::text;
+
 /// Metadata services outside of the link-local networks: Azure's and Alibaba's, and over IPv6 those of AWS (EC2, EKS)
 /// and Google. They hand a machine's credentials to whoever asks.
 const METADATA: [IpAddr; 5] = [
@@ -17,7 +19,7 @@ const METADATA: [IpAddr; 5] = [
 
 /// Which addresses a client goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Network {
     /// All but link-local and metadata addresses: servers in the cluster have private ones.
     Cluster,
     /// Public addresses alone: for what a foreign server sends us to.
@@ -60,17 +62,17 @@ impl fmt::Display for Class {
 }
 
 impl RefusedAddress {
-    /// Whether only [`Reach::Public`] refuses it.
+    /// Whether only [`Network::Public`] refuses it.
     pub(crate) fn is_inner(&self) -> bool {
         self.class == Class::Inner
     }
 }
 
-impl Reach {
+impl Network {
     /// Whether `ip` may be connected to, as the address of `name` where it was looked up.
     pub(crate) fn allows(self, ip: IpAddr, name: Option<&str>) -> Result<(), RefusedAddress> {
         let host = || match name {
-            Some(name) => format!("{} ({ip})", super::said(name.as_bytes())),
+            Some(name) => format!("{} ({ip})", text::brief(name, text::SHOWN)),
             None => ip.to_string(),
         };
         match class(ip, self) {
@@ -90,7 +92,7 @@ impl Reach {
     }
 }
 
-fn class(ip: IpAddr, reach: Reach) -> Option<Class> {
+fn class(ip: IpAddr, network: Network) -> Option<Class> {
     // An IPv6 address that stands for an IPv4 one is refused as either.
     let within = match ip {
         IpAddr::V6(ip) => embedded(ip).map(IpAddr::V4),
@@ -99,7 +101,7 @@ fn class(ip: IpAddr, reach: Reach) -> Option<Class> {
     [Some(ip), within].into_iter().flatten().find_map(|ip| match ip {
         ip if METADATA.contains(&ip) => Some(Class::Metadata),
         ip if is_link_local(ip) => Some(Class::LinkLocal),
-        ip if reach == Reach::Public && is_inner(ip) => Some(Class::Inner),
+        ip if network == Network::Public && is_inner(ip) => Some(Class::Inner),
         _ => None,
     })
 }

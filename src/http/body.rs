@@ -4,6 +4,8 @@ use futures_util::StreamExt as _;
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
+use crate::text;
+
 /// JSON values of one answer. A short text may stand for very many of them, each of which takes tens of bytes.
 const VALUES: usize = 200_000;
 
@@ -60,7 +62,7 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if has_too_many_values(body) {
         return Err(format!("it holds more than {VALUES} JSON values"));
     }
-    serde_json::from_slice(body).map_err(|error| super::said(error.to_string().as_bytes()))
+    serde_json::from_slice(body).map_err(|error| text::brief(&error.to_string(), text::SHOWN))
 }
 
 /// Each value of a JSON text but the first follows one of four characters outside of strings.

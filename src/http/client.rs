@@ -7,7 +7,7 @@ use http::Method;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, IntoUrl, RequestBuilder, Response};
 
-use super::address::Reach;
+use super::address::Network;
 use super::error::SendError;
 use super::resolver::Guarded;
 
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     /// Whether redirects within one origin are followed; others never are.
     pub(crate) redirects: bool,
     /// Which addresses it goes to.
-    pub(crate) reach: Reach,
+    pub(crate) network: Network,
 }
 
 /// Whom it believes.
@@ -44,7 +44,7 @@ pub(crate) enum Roots<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
-    reach: Reach,
+    network: Network,
 }
 
 impl Client {
@@ -61,7 +61,7 @@ impl Client {
                 })
             }
         };
-        Ok(Self { client: client?, reach: settings.reach })
+        Ok(Self { client: client?, network: settings.network })
     }
 
     /// A request, to be sent by [`Self::send`].
@@ -73,7 +73,7 @@ impl Client {
     /// within its origin is an answer like any other.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let request = request.build()?;
-        self.reach.allows_url(request.url())?;
+        self.network.allows_url(request.url())?;
         Ok(self.client.execute(request).await?)
     }
 }
@@ -83,7 +83,7 @@ fn builder(settings: Settings) -> ClientBuilder {
         .connect_timeout(settings.connect)
         .read_timeout(settings.silence)
         .redirect(if settings.redirects { within_one_origin() } else { Policy::none() })
-        .dns_resolver(Guarded::system(settings.reach));
+        .dns_resolver(Guarded::system(settings.network));
     if let Some(whole) = settings.whole {
         builder = builder.timeout(whole);
     }

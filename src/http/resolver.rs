@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::{Reach, RefusedAddress};
+use super::address::{Network, RefusedAddress};
 
 /// Variables that name a proxy (reqwest, `src/proxy.rs`).
 const PROXIES: [&str; 6] =
@@ -20,7 +20,7 @@ type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
 
 /// A resolver, and what may be had of its answers.
 pub(super) struct Guarded {
-    reach: Reach,
+    network: Network,
     lookup: Lookup,
     /// Hosts of proxies: the administrator named them, and they stand within.
     proxies: Vec<String>,
@@ -28,22 +28,22 @@ pub(super) struct Guarded {
 
 impl Guarded {
     /// The machine's own resolver.
-    pub(super) fn system(reach: Reach) -> Self {
-        Self { proxies: proxies(), ..Self::of(reach, Arc::new(|name| Box::pin(look_up(name, 0)))) }
+    pub(super) fn system(network: Network) -> Self {
+        Self { proxies: proxies(), ..Self::of(network, Arc::new(|name| Box::pin(look_up(name, 0)))) }
     }
 
-    pub(super) fn of(reach: Reach, lookup: Lookup) -> Self {
-        Self { reach, lookup, proxies: Vec::new() }
+    pub(super) fn of(network: Network, lookup: Lookup) -> Self {
+        Self { network, lookup, proxies: Vec::new() }
     }
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let name = name.as_str().to_owned();
-        let reach = if self.proxies.contains(&name) { Reach::Cluster } else { self.reach };
+        let network = if self.proxies.contains(&name) { Network::Cluster } else { self.network };
         let found = (self.lookup)(name.clone());
         Box::pin(async move {
-            let addresses = allowed(reach, &name, found.await?)?;
+            let addresses = allowed(network, &name, found.await?)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
@@ -55,7 +55,7 @@ impl Resolve for Guarded {
 /// It has no address, or no other.
 pub(crate) async fn socket_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookupError> {
     let found = look_up(host.to_owned(), port).await?;
-    Ok(allowed(Reach::Cluster, host, found)?)
+    Ok(allowed(Network::Cluster, host, found)?)
 }
 
 /// Why a host has no address to go to.
@@ -70,11 +70,11 @@ pub(crate) enum LookupError {
 }
 
 /// What is left of `found`. A name that stands for refused addresses alone is refused.
-fn allowed(reach: Reach, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
+fn allowed(network: Network, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
     let name = name.parse::<IpAddr>().is_err().then_some(name);
     let (mut left, mut refused) = (Vec::new(), None);
     for address in found {
-        match reach.allows(address.ip(), name) {
+        match network.allows(address.ip(), name) {
             Ok(()) => left.push(address),
             Err(error) => refused = Some(error),
         }

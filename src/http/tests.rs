@@ -19,7 +19,7 @@ fn settings() -> Settings {
         silence: Duration::from_secs(30),
         whole: None,
         redirects: true,
-        reach: Reach::Cluster,
+        network: Network::Cluster,
     }
 }
 
@@ -70,43 +70,43 @@ fn addresses_are_refused_in_every_spelling() {
         ["1.1.1.1", "169.253.255.255", "169.255.0.0", "[2606:4700::1111]", "[::ffff:1.1.1.1]", "r.io"];
     let url = |host: &str| format!("https://{host}/token").parse().unwrap();
     for host in refused {
-        let error = Reach::Cluster.allows_url(&url(host)).unwrap_err().to_string();
+        let error = Network::Cluster.allows_url(&url(host)).unwrap_err().to_string();
         assert!(error.contains("link-local") || error.contains("metadata"), "{host}: {error}");
-        assert!(Reach::Public.allows_url(&url(host)).is_err(), "{host}");
+        assert!(Network::Public.allows_url(&url(host)).is_err(), "{host}");
     }
     for host in inner {
-        assert_eq!(Reach::Cluster.allows_url(&url(host)), Ok(()), "{host}");
-        let error = Reach::Public.allows_url(&url(host)).unwrap_err().to_string();
+        assert_eq!(Network::Cluster.allows_url(&url(host)), Ok(()), "{host}");
+        let error = Network::Public.allows_url(&url(host)).unwrap_err().to_string();
         assert!(error.contains("private or loopback"), "{host}: {error}");
     }
     for host in public {
-        assert_eq!(Reach::Cluster.allows_url(&url(host)), Ok(()), "{host}");
-        assert_eq!(Reach::Public.allows_url(&url(host)), Ok(()), "{host}");
+        assert_eq!(Network::Cluster.allows_url(&url(host)), Ok(()), "{host}");
+        assert_eq!(Network::Public.allows_url(&url(host)), Ok(()), "{host}");
     }
 }
 
 /// What a resolver whose name has `addresses` hands to a connection.
-async fn resolved(reach: Reach, addresses: &'static [&'static str]) -> Result<Vec<String>, String> {
+async fn resolved(network: Network, addresses: &'static [&'static str]) -> Result<Vec<String>, String> {
     let found = || addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect();
-    let guarded = Guarded::of(reach, Arc::new(move |_| Box::pin(std::future::ready(Ok(found())))));
+    let guarded = Guarded::of(network, Arc::new(move |_| Box::pin(std::future::ready(Ok(found())))));
     let found = guarded.resolve("r.example".parse().unwrap()).await;
     found.map(|found| found.map(|each| each.ip().to_string()).collect()).map_err(|e| e.to_string())
 }
 
 #[tokio::test]
 async fn names_lead_to_no_refused_address() {
-    let error = resolved(Reach::Cluster, &["169.254.169.254", "fe80::1"]).await.unwrap_err();
+    let error = resolved(Network::Cluster, &["169.254.169.254", "fe80::1"]).await.unwrap_err();
     assert!(error.contains("r.example (fe80::1) is a link-local address"), "{error}");
-    assert!(resolved(Reach::Cluster, &["fd00:ec2::254"]).await.is_err());
+    assert!(resolved(Network::Cluster, &["fd00:ec2::254"]).await.is_err());
     // A machine that is found by several addresses is reached by the others.
-    assert_eq!(resolved(Reach::Cluster, &["fe80::1", "10.0.0.1"]).await.unwrap(), ["10.0.0.1"]);
-    assert_eq!(resolved(Reach::Public, &["10.0.0.1", "1.1.1.1"]).await.unwrap(), ["1.1.1.1"]);
-    assert!(resolved(Reach::Public, &["127.0.0.1", "::1"]).await.is_err());
+    assert_eq!(resolved(Network::Cluster, &["fe80::1", "10.0.0.1"]).await.unwrap(), ["10.0.0.1"]);
+    assert_eq!(resolved(Network::Public, &["10.0.0.1", "1.1.1.1"]).await.unwrap(), ["1.1.1.1"]);
+    assert!(resolved(Network::Public, &["127.0.0.1", "::1"]).await.is_err());
 }
 
 #[tokio::test]
 async fn a_client_asks_the_guarded_resolver() {
-    let public = client(Settings { reach: Reach::Public, ..settings() });
+    let public = client(Settings { network: Network::Public, ..settings() });
     let error = public.send(public.request(Method::GET, "http://localhost:1/")).await.unwrap_err();
     assert!(matches!(error, SendError::Refused(_)), "{error:?}");
     assert!(error.to_string().contains("localhost (") && error.to_string().contains("loopback"), "{error}");

@@ -28,8 +28,9 @@ impl Entries {
 
     pub(super) fn view(&self, job: &Job) -> View {
         let first = Place { number: 1, of_group: false };
+        let queued = |ticket| Phase::Queued(self.queue.place(ticket).unwrap_or(first));
         let phase = match job.state() {
-            JobState::Queued => Phase::Queued(self.queue.place(&job.ticket).unwrap_or(first)),
+            JobState::Queued => job.ticket.get().map_or(Phase::Held, queued),
             JobState::Running => Phase::Running(job.progress()),
             JobState::Done(ending) => Phase::Done(ending),
         };

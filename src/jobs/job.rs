@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,8 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::Journal;
-use super::key::JobKey;
+use super::journal::Admission;
 use super::queue::{Group, Ticket};
 use super::stop::{Stop, panicked};
 use crate::outcome::{StepError, Success};
@@ -50,14 +48,6 @@ impl JobSpec {
     pub fn of_group(self, group: &str) -> Self {
         Self { group: Group::from(group), ..self }
     }
-
-    /// The same in `journal` while it works, as the job `key`.
-    pub(super) fn kept(self, journal: Option<Journal>, key: &JobKey) -> Self {
-        let Some(journal) = journal else { return self };
-        let (work, key) = (self.work, key.clone());
-        let kept = move |context| async move { journal.keep(&key, work(context)).await }.boxed();
-        Self { work: Box::new(kept), ..self }
-    }
 }
 
 /// What the table lends to a job's work.
@@ -93,6 +83,8 @@ pub struct View {
 /// A job's state, with what a poll wants to know about it.
 #[derive(Debug, Clone)]
 pub enum Phase {
+    /// It begins after steps that were interrupted when the process was killed.
+    Held,
     /// It waits for a slot.
     Queued(Place),
     /// What it is doing.
@@ -113,7 +105,8 @@ pub struct Place {
 /// A job in the table.
 pub(super) struct Job {
     pub(super) accepted: Instant,
-    pub(super) ticket: Ticket,
+    /// None before it joins the queue.
+    pub(super) ticket: OnceLock<Ticket>,
     state: watch::Sender<JobState>,
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
@@ -123,11 +116,11 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(ticket: Ticket) -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Self {
             accepted: now,
-            ticket,
+            ticket: OnceLock::new(),
             state: watch::Sender::new(JobState::Queued),
             progress: watch::Sender::new(Progress::default()),
             stop: CancellationToken::new(),
@@ -192,9 +185,14 @@ impl Job {
         self.state.send_replace(JobState::Done(Arc::new(ending)));
     }
 
-    /// Waits for a slot and for the end of the job `before` it, then works until the end, the limit, or a stop,
-    /// whichever is first.
-    pub(super) async fn run(&self, spec: JobSpec, before: Option<Arc<Self>>) -> Ending {
+    /// Waits until it is `admitted` to the queue, for a slot, and for the end of the job `before` it, then works until the
+    /// end, the limit, or a stop, whichever is first.
+    pub(super) async fn run(
+        &self,
+        spec: JobSpec,
+        before: Option<Arc<Self>>,
+        admitted: impl Future<Output = Admission>,
+    ) -> Ending {
         let deadline = self.accepted + spec.limit;
         let limit = tokio::time::sleep_until(deadline);
         tokio::pin!(limit);
@@ -211,23 +209,25 @@ impl Job {
             }
         };
         let slot = async {
+            let admission = admitted.await;
             self.left_state(|state| matches!(state, JobState::Queued)).await;
             alone().await;
+            admission
         };
-        let stopped_early = tokio::select! {
+        let admission = tokio::select! {
             biased;
-            () = &mut stopped => true,
-            () = slot => false,
+            () = &mut stopped => None,
+            admission = slot => Some(admission),
         };
-        if stopped_early {
+        let Some(admission) = admission else {
             // Whoever comes next with this key waits for this job alone.
             alone().await;
             return Err(self.stopped_error("waiting in the queue"));
-        }
+        };
         drop(before);
         let (progress, gate) = (self.progress.clone(), self.gate.clone());
         let context = JobContext { progress, gate, deadline };
-        let work = AssertUnwindSafe(async { (spec.work)(context).await }).catch_unwind();
+        let work = AssertUnwindSafe(admission.keep(async { (spec.work)(context).await })).catch_unwind();
         let work = work.map(|ended| ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
         tokio::pin!(work);
         tokio::select! {

@@ -2,12 +2,15 @@
 //!
 //! Nothing but the process itself is needed for this: a file for each running job, in a directory that outlives the
 //! container's restart and not the pod (`/tmp`, else `/dev/shm`, which the containers of a pod have from its sandbox). A job
-//! removes its file when it ends, however it ends; what is found at the start was at work when the process was killed.
+//! removes its file when it ends, however it ends; what is found at the start was interrupted when the process was killed.
 //!
-//! One job kills, and those beside it are innocent. So after a death its suspects are begun one after the other, each on
-//! probation for a while, and only the one on probation is blamed for the next death.
+//! A death alone does not say which of several jobs it was. So interrupted jobs begin again one after the other, each watched
+//! for a while, and new jobs wait until that is done, for a minute at most. A job that was alone at work at a death, and at work
+//! at one before, is the cause: it is refused, and the others are cleared of the deaths that they shared with it. A job that
+//! was watched at a death begins first after it, so that it is alone then.
 
-mod entry;
+mod pending;
+mod record;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,20 +19,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 use tracing::{debug, warn};
 
 use super::job::{Ending, locked};
 use super::key::JobKey;
 use crate::outcome::StepError;
-use entry::{Entry, Record};
+use pending::{Arrived, Pending};
+use record::{Entry, Record, State};
 
 /// The directory, and within it the file whose lock says that its process lives.
 const DIRECTORY: &str = "argo-buildkit-jobs";
 const LOCK: &str = "lock";
 
-/// How long a suspect is on probation: nothing that is read from a server takes longer to fill the memory.
-const PROBATION: Duration = Duration::from_secs(60);
+/// How long a job is watched that was interrupted once; it doubles with each death. What fills the memory takes seconds.
+const WATCHED: Duration = Duration::from_secs(10);
+/// The longest time.
+const MOST_WATCHED: Duration = Duration::from_secs(60);
 
 /// The jobs of this process and of those before it in the same pod.
 #[derive(Clone)]
@@ -37,11 +43,31 @@ pub struct Journal(Arc<Inner>);
 
 struct Inner {
     directory: PathBuf,
-    /// What is known of jobs that were at work when a process died.
-    suspects: Mutex<HashMap<JobKey, Record>>,
-    /// One suspect is on probation at a time.
-    turn: Arc<Turn<()>>,
+    interrupted: Mutex<HashMap<JobKey, Record>>,
+    /// Those for which new jobs wait.
+    pending: Pending,
+    /// One interrupted job is watched at a time.
+    turns: Arc<Turns<()>>,
     _lock: File,
+}
+
+/// How a job may begin.
+pub(super) enum Admission {
+    /// Nothing is written down of it.
+    Unrecorded,
+    /// For the first time.
+    New(Journal, JobKey),
+    /// Once more, watched while it has its turn.
+    Again(Journal, JobKey, Turn),
+    /// Not at all.
+    Refused(StepError),
+}
+
+/// One interrupted job's turn, which ends when this is dropped.
+pub(super) struct Turn {
+    record: Record,
+    _turn: OwnedMutexGuard<()>,
+    _arrived: Arrived,
 }
 
 impl Journal {
@@ -62,68 +88,110 @@ impl Journal {
         fs::create_dir_all(&directory)?;
         let lock = File::create(directory.join(LOCK))?;
         lock.try_lock()?;
-        let suspects = entry::left_over(&directory)?;
-        if !suspects.is_empty() {
+        let found = record::after_death(&directory)?;
+        let last: Vec<_> = found.at_work.into_iter().filter(|key| found.records.contains_key(key)).collect();
+        if !last.is_empty() {
             warn!(
-                jobs = suspects.len(),
-                "the process before this one was killed while {} steps ran; they are begun one after the other, and one that \
-                 ends the process again is not begun a third time",
-                suspects.len()
+                jobs = last.len(),
+                "the process before this one was killed while {} steps ran; they begin again one after the other, and one with \
+                 which the process dies again is not begun a third time",
+                last.len()
             );
         }
-        let (suspects, turn) = (Mutex::new(suspects), Arc::default());
-        Ok(Self(Arc::new(Inner { directory, suspects, turn, _lock: lock })))
+        let waits = |key: &JobKey| found.records.get(key).filter(|record| !record.is_refused());
+        let pending = last.iter().filter_map(|key| Some((key.clone(), waits(key)?.state == State::First)));
+        let pending = Pending::new(pending);
+        let interrupted = Mutex::new(found.records);
+        Ok(Self(Arc::new(Inner { directory, interrupted, pending, turns: Arc::default(), _lock: lock })))
     }
 
-    /// Does `work` as the job `key`, unless that has ended the process too often.
-    pub(super) async fn keep(&self, key: &JobKey, work: impl Future<Output = Ending>) -> Ending {
-        let known = locked(&self.0.suspects).get(key).copied();
+    /// Whether the job `key` begins without [waiting](Self::admit).
+    pub(super) fn is_free(&self, key: &JobKey) -> bool {
+        self.0.pending.is_empty() && !locked(&self.0.interrupted).contains_key(key)
+    }
+
+    /// Waits until the job `key` may begin, and says how. It needs no slot before.
+    pub(super) async fn admit(self, key: JobKey) -> Admission {
+        let known = locked(&self.0.interrupted).get(&key).cloned();
         match known {
             None => {
-                let _entry = Entry::write(&self.0.directory, key, Record::default());
-                work.await
+                self.0.pending.over(|_| true).await;
+                Admission::New(self, key)
             }
-            Some(record) if record.is_condemned() => {
+            Some(record) if record.is_refused() => {
                 // Told once: whoever runs the step again by hand has mended something.
-                locked(&self.0.suspects).remove(key);
-                Err(condemned(record))
+                self.forget(&key);
+                Admission::Refused(refused(&record))
             }
-            Some(record) => self.on_probation(key, record, work).await,
+            Some(record) => {
+                let arrived = self.0.pending.arrived(key.clone());
+                if record.state != State::First {
+                    self.0.pending.over(|job| job.is_first).await;
+                }
+                let turn = self.0.turns.clone().lock_owned().await;
+                let turn = Turn { record, _turn: turn, _arrived: arrived };
+                Admission::Again(self, key, turn)
+            }
         }
     }
 
-    async fn on_probation(&self, key: &JobKey, record: Record, work: impl Future<Output = Ending>) -> Ending {
-        // What waits for its turn is not at work, and has no part in a death.
-        let turn = self.0.turn.clone().lock_owned().await;
-        let entry = Entry::write(&self.0.directory, key, Record { on_probation: true, ..record });
-        tokio::pin!(work);
-        let ending = tokio::select! {
-            biased;
-            ending = &mut work => Some(ending),
-            () = passed(&entry, record, turn) => None,
-        };
-        let ending = match ending {
-            Some(ending) => ending,
-            None => work.await,
-        };
-        locked(&self.0.suspects).remove(key);
-        ending
+    fn forget(&self, key: &JobKey) {
+        locked(&self.0.interrupted).remove(key);
+        drop(Entry::of(&self.0.directory, key));
     }
 }
 
-/// Ends when the probation is over: the next suspect may begin.
-async fn passed(entry: &Entry, record: Record, turn: OwnedMutexGuard<()>) {
-    tokio::time::sleep(PROBATION).await;
-    entry.rewrite(record);
+impl Admission {
+    /// Does `work`, and keeps a file of it meanwhile.
+    pub(super) async fn keep(self, work: impl Future<Output = Ending>) -> Ending {
+        match self {
+            Self::Unrecorded => work.await,
+            Self::Refused(error) => Err(error),
+            Self::New(journal, key) => {
+                let _entry = Entry::begin(&journal.0.directory, &key, &Record::default());
+                work.await
+            }
+            Self::Again(journal, key, turn) => {
+                let record = Record { state: State::Working, ..turn.record.clone() };
+                let entry = Entry::begin(&journal.0.directory, &key, &record);
+                tokio::pin!(work);
+                let ending = tokio::select! {
+                    biased;
+                    ending = &mut work => Some(ending),
+                    () = watched(&entry, record, turn) => None,
+                };
+                let ending = match ending {
+                    Some(ending) => ending,
+                    None => work.await,
+                };
+                locked(&journal.0.interrupted).remove(&key);
+                ending
+            }
+        }
+    }
+}
+
+/// Ends when the job has worked for long enough: the next one may begin.
+async fn watched(entry: &Entry, record: Record, turn: Turn) {
+    let times = record.deaths().saturating_sub(1).min(16);
+    tokio::time::sleep(WATCHED.saturating_mul(1 << times).min(MOST_WATCHED)).await;
+    entry.rewrite(&record.passed());
     drop(turn);
 }
 
-fn condemned(record: Record) -> StepError {
+fn refused(record: &Record) -> StepError {
+    let times = record.deaths();
+    let why = match record.state {
+        State::Cause => "the process was killed while it ran, most likely for want of memory",
+        _ => {
+            "the process was killed while it ran, most likely for want of memory; each of the other steps that ran then has \
+             been begun again and has not done it"
+        }
+    };
     StepError::transient(format!(
-        "this step has ended argo-buildkit {} times: the process was killed while it ran, most likely for want of memory, so it is \
-         not begun again. Look at what the step reads (the size of the repository's files, of the manifests, of a server's \
-         answers), raise the container's memory limit if it is right, and then run the step again",
-        record.deaths
+        "this step has ended argo-buildkit {times} times: {why}, so it is not begun again. Look at what the step reads (the size \
+         of the repository's files, of the manifests, of a server's answers), raise the container's memory limit if it is \
+         right, and then run the step again"
     ))
 }
 

@@ -9,9 +9,9 @@ use tokio_util::task::TaskTracker;
 
 use super::entries::Entries;
 use super::job::{Ending, Job, JobSpec, JobState, View, locked};
-use super::journal::Journal;
+use super::journal::{Admission, Journal};
 use super::key::JobKey;
-use super::queue::Queue;
+use super::queue::{Group, Queue};
 use super::stop::Stop;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
@@ -165,16 +165,18 @@ impl JobTable {
             return Err(Draining);
         }
         let before = entries.leaving.get(key).cloned();
-        let spec = spec.kept(self.0.journal.clone(), key);
-        let job = Arc::new(Job::new(entries.queue.ticket(spec.group.clone())));
+        let job = Arc::new(Job::new());
         entries.jobs.insert(key.clone(), job.clone());
-        entries.queue.join(&job.ticket, job.clone());
-        self.0.fill(&mut entries);
+        let journal = self.0.journal.clone();
+        if journal.as_ref().is_none_or(|journal| journal.is_free(key)) {
+            self.0.join(&mut entries, &job, spec.group.clone());
+        }
         let (inner, key) = (self.0.clone(), key.clone());
         let span = tracing::Span::current();
         self.0.tasks.spawn(tracing::Instrument::instrument(
             async move {
-                let ending = job.run(spec, before).await;
+                let admitted = inner.admitted(journal, &key, &job, spec.group.clone());
+                let ending = job.run(spec, before, admitted).await;
                 inner.ended(key, &job, ending);
             },
             span,
@@ -189,6 +191,29 @@ impl JobTable {
 }
 
 impl Inner {
+    /// Waits until the journal lets the job begin, and puts it into the queue, unless it is there.
+    async fn admitted(
+        &self,
+        journal: Option<Journal>,
+        key: &JobKey,
+        job: &Arc<Job>,
+        group: Group,
+    ) -> Admission {
+        let Some(journal) = journal else { return Admission::Unrecorded };
+        let admission = journal.admit(key.clone()).await;
+        if job.ticket.get().is_none() {
+            self.join(&mut locked(&self.entries), job, group);
+        }
+        admission
+    }
+
+    fn join(&self, entries: &mut Entries, job: &Arc<Job>, group: Group) {
+        let ticket = entries.queue.ticket(group);
+        let ticket = job.ticket.get_or_init(|| ticket);
+        entries.queue.join(ticket, job.clone());
+        self.fill(entries);
+    }
+
     /// Starts everybody who may.
     fn fill(&self, entries: &mut Entries) {
         while let Some(job) = entries.queue.start() {
@@ -200,8 +225,10 @@ impl Inner {
     /// The job's work is over: its slot goes to the next, and its ending to whoever asks, unless it was forgotten.
     fn ended(&self, key: JobKey, job: &Arc<Job>, ending: Ending) {
         let entries = &mut *locked(&self.entries);
-        entries.queue.leave(&job.ticket);
-        self.fill(entries);
+        if let Some(ticket) = job.ticket.get() {
+            entries.queue.leave(ticket);
+            self.fill(entries);
+        }
         if entries.leaving.get(&key).is_some_and(|leaving| Arc::ptr_eq(leaving, job)) {
             entries.leaving.remove(&key);
         }

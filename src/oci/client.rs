@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{OciError, TokenServers};
-use crate::http::{self, Client, Reach, Roots, Settings};
+use crate::http::{self, Client, Network, Roots, Settings};
 
 /// The limit for TCP and TLS.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -42,23 +42,23 @@ impl LazyClient {
 
     /// The client for registries; fails when the CA bundle cannot be read.
     pub(crate) fn get(&self) -> Result<&Client, OciError> {
-        self.reaching(Reach::Cluster)
+        self.reaching(Network::Cluster)
     }
 
-    /// The client that goes as far as `reach` says.
-    pub(super) fn reaching(&self, reach: Reach) -> Result<&Client, OciError> {
-        let cell = match reach {
-            Reach::Cluster => &self.cluster,
-            Reach::Public => &self.public,
+    /// The client that goes as far as `network` says.
+    pub(super) fn reaching(&self, network: Network) -> Result<&Client, OciError> {
+        let cell = match network {
+            Network::Cluster => &self.cluster,
+            Network::Public => &self.public,
         };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let client = self.make(reach)?;
+        let client = self.make(network)?;
         Ok(cell.get_or_init(|| client))
     }
 
-    fn make(&self, reach: Reach) -> Result<Client, OciError> {
+    fn make(&self, network: Network) -> Result<Client, OciError> {
         let extra = match &self.ca_bundle {
             Some(path) => http::certificates(path).map_err(|e| OciError::Unexpected {
                 what: format!("the CA bundle {}", path.display()),
@@ -72,7 +72,7 @@ impl LazyClient {
             silence: SILENCE,
             whole: Some(WHOLE),
             redirects: true,
-            reach,
+            network,
         };
         let client = Client::new(settings, Roots::System(&extra));
         client.map_err(|e| OciError::from_send("the HTTP client".to_owned(), e.into()))

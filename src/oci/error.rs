@@ -2,6 +2,7 @@
 
 use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
+use crate::text;
 
 /// A failed request to a registry or its token server. Never holds a token or a password.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,18 @@ pub enum OciError {
         status: u16,
         /// Who we said we were, without the password.
         login: String,
+    },
+    /// A token that we signed ourselves was refused.
+    #[error(
+        "{what} refused the token that argo-buildkit signed for it ({status}); check that the registry's service name \
+         (REGISTRY_AUTH_TOKEN_SERVICE) is ARGO_BUILDKIT_CACHE_REGISTRY, that its certificate bundle has the certificate of the \
+         key in the Secret `cache-registry-key`, and that both clocks are right"
+    )]
+    RefusedToken {
+        /// What was asked of which server.
+        what: String,
+        /// The HTTP status: 401 or 403.
+        status: u16,
     },
     /// The way leads to an address, or to a server, that no request or login is sent to.
     #[error("{what} is not asked: {why}")]
@@ -67,7 +80,7 @@ impl OciError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
-            Self::Withheld { ours: true, .. } => Fault::Ours,
+            Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Refused { .. } | Self::NotAsked { .. } | Self::Unexpected { .. } => Fault::User,
         }
@@ -95,12 +108,6 @@ impl OciError {
         Self::NotAsked { what, why }
     }
 
-    /// The error of a registry that refuses a token which we signed ourselves.
-    pub(crate) fn refused_token(what: String, status: u16) -> Self {
-        let login = "with a token that we signed for it: are its service and its trusted certificate ours, and its clock right?";
-        Self::Refused { what, status, login: login.to_owned() }
-    }
-
     /// The error of a request that got no answer; the URL, which may hold scopes, stays out.
     pub(crate) fn from_send(what: String, error: SendError) -> Self {
         match error {
@@ -119,7 +126,7 @@ impl OciError {
 
     fn lost(what: String, error: &reqwest::Error) -> Self {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
-        let why = innermost.map_or_else(String::new, |cause| http::said(cause.to_string().as_bytes()));
+        let why = innermost.map_or_else(String::new, |cause| text::brief(&cause.to_string(), text::SHOWN));
         Self::Unreachable { what, why }
     }
 }

@@ -40,8 +40,12 @@ impl Registry {
         insecure: bool,
     ) -> Result<(), OciError> {
         let again = ExponentialBuilder::default().with_min_delay(AGAIN).with_max_times(3).with_jitter();
-        let lasting =
-            |error: &OciError| matches!(error, OciError::Refused { .. } | OciError::NotAsked { .. });
+        let lasting = |error: &OciError| {
+            matches!(
+                error,
+                OciError::Refused { .. } | OciError::RefusedToken { .. } | OciError::NotAsked { .. }
+            )
+        };
         let attach = || self.attach_once(artifact, image, tag, auth, insecure);
         attach.retry(again).when(|error| !lasting(error)).await
     }

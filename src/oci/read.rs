@@ -7,7 +7,7 @@ use url::Url;
 use super::OciError;
 use super::artifact;
 use super::repository::Repository;
-use crate::http::{Client, Reach};
+use crate::http::{Client, Network};
 
 /// Redirects of one read that are followed: to a store, and on to where that has it.
 const REDIRECTS: usize = 3;
@@ -20,20 +20,20 @@ pub(super) struct Wanted {
     path: String,
     accept: Option<&'static str>,
     /// How far a redirect may lead. Nothing but the redirect itself is sent there.
-    reach: Reach,
+    network: Network,
 }
 
 impl Wanted {
     /// The manifest `target`, of one of the kinds `accept`. Some registries are the front of another
     /// (registry.k8s.io); what comes by a tag from there is held to nothing, so it has to be a public server over https.
     pub(super) fn manifest(method: Method, target: &str, accept: &'static str) -> Self {
-        Self { method, path: format!("manifests/{target}"), accept: Some(accept), reach: Reach::Public }
+        Self { method, path: format!("manifests/{target}"), accept: Some(accept), network: Network::Public }
     }
 
     /// The blob `digest`. Registries redirect to object storage, which may be in the cluster too; what comes from there
     /// is held to the digest.
     fn blob(digest: &str) -> Self {
-        Self { method: Method::GET, path: format!("blobs/{digest}"), accept: None, reach: Reach::Cluster }
+        Self { method: Method::GET, path: format!("blobs/{digest}"), accept: None, network: Network::Cluster }
     }
 
     fn request(&self, client: &Client, url: Url) -> RequestBuilder {
@@ -48,7 +48,7 @@ impl Wanted {
     fn elsewhere(&self, answer: &Response) -> Option<Url> {
         let to = answer.headers().get(LOCATION)?.to_str().ok()?;
         let to = answer.url().join(to).ok()?;
-        let plain = self.reach == Reach::Cluster && answer.url().scheme() == "http";
+        let plain = self.network == Network::Cluster && answer.url().scheme() == "http";
         Some(to).filter(|to| to.scheme() == "https" || (plain && to.scheme() == "http"))
     }
 }
@@ -65,7 +65,7 @@ impl Repository<'_> {
             }
             let to = wanted.elsewhere(&answer);
             let to = to.ok_or_else(|| OciError::redirected(self.what(), &answer))?;
-            let client = self.clients.reaching(wanted.reach)?;
+            let client = self.clients.reaching(wanted.network)?;
             let asked = client.send(wanted.request(client, to)).await;
             answer = asked.map_err(|e| OciError::from_send(self.what(), e))?;
         }

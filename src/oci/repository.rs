@@ -1,15 +1,16 @@
 //! One repository of a registry, asked under one login.
 
+mod challenge;
+
 use ::http::HeaderValue;
-use ::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use ::http::header::AUTHORIZATION;
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::lists::Writer;
-use super::token::{self, Scheme};
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client};
+use crate::text;
 
 /// Bytes that are read of a refusal.
 const ERROR_READ: usize = 64 << 10;
@@ -93,7 +94,7 @@ impl<'a> Repository<'a> {
     pub(super) async fn error(&self, response: Response) -> OciError {
         let status = response.status().as_u16();
         let error = match (status, self.cache) {
-            (401 | 403, Some(_)) => OciError::refused_token(self.what(), status),
+            (401 | 403, Some(_)) => OciError::RefusedToken { what: self.what(), status },
             _ => OciError::from_status(self.what(), status, self.login),
         };
         match (error, reason(response).await) {
@@ -135,35 +136,6 @@ impl<'a> Repository<'a> {
     pub(super) fn is_ours(&self, url: &Url) -> bool {
         Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
-
-    /// Answers the challenge in a 401's headers; false where there is nothing to answer it with.
-    async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
-        let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        let answer = match (challenge.and_then(token::parse_challenge), self.login) {
-            // Whatever realm the registry names: nobody is asked.
-            (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
-                let token = cache.token(&[self.scope()])?;
-                format!("Bearer {}", token.value.expose_secret()).into()
-            }
-            (Some(Scheme::Bearer(mut challenge)), login) => {
-                challenge.scopes = vec![self.scope()];
-                let token = token::fetch(self.clients, self.image.registry(), &challenge, login).await?;
-                format!("Bearer {}", token.value.expose_secret()).into()
-            }
-            (Some(Scheme::Basic), Some(Login::Password { user, password })) => basic(user, password),
-            _ => return Ok(false),
-        };
-        let value = HeaderValue::from_str(answer.expose_secret());
-        let mut value = value.map_err(|_| self.unexpected("its token is no header value"))?;
-        value.set_sensitive(true);
-        self.authorization = Some(value);
-        Ok(true)
-    }
-
-    fn scope(&self) -> String {
-        let actions = if self.access == Access::Push { "pull,push" } else { "pull" };
-        format!("repository:{}:{actions}", self.image.repository())
-    }
 }
 
 /// The registry's own words, where it says them as the specification has it.
@@ -172,13 +144,7 @@ async fn reason(response: Response) -> Option<String> {
     let body: serde_json::Value = http::json(&body).ok()?;
     let error = &body["errors"][0];
     let (code, message) = (error["code"].as_str()?, error["message"].as_str().unwrap_or_default());
-    Some(http::said(format!("{code} {message}").as_bytes()))
-}
-
-fn basic(user: &str, password: &SecretString) -> SecretString {
-    use base64::Engine as _;
-    let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into()
+    Some(text::brief(&format!("{code} {message}"), text::SHOWN))
 }
 
 /// BuildKit's rule for speaking plain http without being told to (containerd `MatchLocalhost`).

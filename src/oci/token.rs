@@ -53,8 +53,8 @@ pub(crate) async fn fetch(
     challenge: &Challenge,
     login: Option<&Login>,
 ) -> Result<Token, OciError> {
-    let (realm, reach) = clients.token_servers().admit(host, &challenge.realm)?;
-    let client = clients.reaching(reach)?;
+    let (realm, network) = clients.token_servers().admit(host, &challenge.realm)?;
+    let client = clients.reaching(network)?;
     let what = format!("the token server {}", http::origin(&realm));
     let request = match login {
         Some(Login::Identity(token)) => refresh(client, realm, challenge, token),

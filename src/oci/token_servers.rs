@@ -11,7 +11,7 @@ use url::Url;
 
 use super::OciError;
 use super::auth::normalise;
-use crate::http::{self, Reach};
+use crate::http::{self, Network};
 
 /// Registries of the Internet whose token server has another name, as their challenges say.
 const KNOWN: [(&str, &str); 5] = [
@@ -56,21 +56,21 @@ impl TokenServers {
     }
 
     /// The address `realm` that the registry `host` names, when it may be asked, and how far that may lead.
-    pub(super) fn admit(&self, host: &str, realm: &str) -> Result<(Url, Reach), OciError> {
+    pub(super) fn admit(&self, host: &str, realm: &str) -> Result<(Url, Network), OciError> {
         let unusable = |why: &str| OciError::Unexpected {
             what: format!("the challenge of registry {host}"),
             why: why.to_owned(),
         };
-        let url = Url::parse(realm).map_err(|e| unusable(&format!("its realm is no URL: {e}")))?;
+        let url = Url::parse(realm).map_err(|e| unusable(&format!("its realm is no URL ({e}); {MEND}")))?;
         if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some()
         {
-            return Err(unusable("its realm is not an https or http URL without a login"));
+            return Err(unusable(&format!("its realm is not an https or http URL without a login; {MEND}")));
         }
         if is_own(host, &url) || self.is_named(host, &url) {
-            return Ok((url, Reach::Cluster));
+            return Ok((url, Network::Cluster));
         }
         if url.scheme() == "https" && !self.only_named {
-            return Ok((url, Reach::Public));
+            return Ok((url, Network::Public));
         }
         Err(self.refused(host, &url))
     }
@@ -103,11 +103,15 @@ fn is_own(host: &str, url: &Url) -> bool {
     own.is_ok_and(|own| own.origin() == url.origin())
 }
 
+/// What to do about a challenge that cannot be followed.
+const MEND: &str =
+    "name another registry, or have its operator set the realm of its token service to such a URL";
+
 /// What to do where the token server `realm` of the registry `host` is one to be asked all the same.
 pub(super) fn hint(host: &str, realm: &str) -> String {
     let to = Url::parse(realm).map_or_else(|_| "https://HOST".to_owned(), |url| http::origin(&url));
     format!(
-        "where {to} is where this registry's tokens are, name it: --token-servers {host}={to} \
+        "if {to} does hand out this registry's tokens, name it: --token-servers {host}={to} \
          (ARGO_BUILDKIT_TOKEN_SERVERS)"
     )
 }
@@ -138,7 +142,7 @@ mod tests {
     fn a_realm_is_followed_to_its_own_registry_or_where_it_is_named() {
         let named = || vec!["registry.corp=https://gitlab.corp".parse().unwrap()];
         let (open, strict) = (TokenServers::new(named()), TokenServers::new(named()).only_named());
-        let (cluster, public) = (Some(Reach::Cluster), Some(Reach::Public));
+        let (cluster, public) = (Some(Network::Cluster), Some(Network::Public));
         let rows = [
             // (registry, realm, without a policy, with one)
             ("r.io", "https://r.io/token", cluster, cluster),
@@ -162,8 +166,8 @@ mod tests {
             ("r.io", "token", None, None),
         ];
         for (host, realm, without, with) in rows {
-            assert_eq!(open.admit(host, realm).ok().map(|(_, reach)| reach), without, "{host} {realm}");
-            assert_eq!(strict.admit(host, realm).ok().map(|(_, reach)| reach), with, "{host} {realm}");
+            assert_eq!(open.admit(host, realm).ok().map(|(_, network)| network), without, "{host} {realm}");
+            assert_eq!(strict.admit(host, realm).ok().map(|(_, network)| network), with, "{host} {realm}");
         }
         let said = strict.admit("evil.io", "https://gitlab.corp/x?secret").unwrap_err().to_string();
         assert!(

@@ -1,13 +1,11 @@
 //! All remembered values looked for at once: the time does not depend on their number.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Bytes of a value by which it is found where there was no room for the whole.
-pub(super) const START: usize = 8;
+use super::overflow::Overflow;
 
 /// Where a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +22,7 @@ pub(super) struct Finder {
     /// None where it could not be made.
     values: Option<AhoCorasick>,
     rules: Vec<Rule>,
-    starts: HashSet<[u8; START]>,
+    overflow: Overflow,
 }
 
 impl std::fmt::Debug for Finder {
@@ -34,14 +32,14 @@ impl std::fmt::Debug for Finder {
 }
 
 impl Finder {
-    pub(super) fn new(needles: &[(SecretString, Rule)], starts: &HashSet<[u8; START]>) -> Self {
+    pub(super) fn new(needles: &[(SecretString, Rule)], overflow: &Overflow) -> Self {
         let values = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(needles.iter().map(|(needle, _)| needle.expose_secret()))
             .ok();
         let rules = needles.iter().map(|(_, rule)| *rule).collect();
-        Self { values, rules, starts: starts.clone() }
+        Self { values, rules, overflow: overflow.clone() }
     }
 
     /// `text` with `blot` for everything that is found. What cannot be searched is blotted out whole.
@@ -78,31 +76,13 @@ impl Finder {
             from = span.as_ref().map_or(found.start() + 1, |span| span.end);
             spans.extend(span);
         }
-        spans.extend(self.started(text));
-        spans
-    }
-
-    /// The runs of text in which a value begins for which there was no room.
-    fn started(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let (mut spans, mut from) = (Vec::<Range<usize>>::new(), 0);
-        if self.starts.is_empty() {
-            return spans;
-        }
-        while let Some(start) = text.get(from..).and_then(<[u8]>::first_chunk::<START>) {
-            from = match self.starts.contains(start) {
-                true => {
-                    spans.push(run(text, from..from + START, |b| !b.is_ascii_whitespace()));
-                    spans.last().map_or(from + 1, |span| span.end)
-                }
-                false => from + 1,
-            };
-        }
+        spans.extend(self.overflow.spans(text));
         spans
     }
 }
 
 /// Whether no word goes on beside `span`. A dot ends a sentence, or stands within a name.
-fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
+pub(super) fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
     let inside = |b: Option<&u8>| {
         b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | 0x80..))
     };
@@ -115,7 +95,7 @@ fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
 }
 
 /// `span` with all that `belongs` to it on both sides.
-fn run(text: &[u8], span: Range<usize>, belongs: impl Fn(u8) -> bool) -> Range<usize> {
+pub(super) fn run(text: &[u8], span: Range<usize>, belongs: impl Fn(u8) -> bool) -> Range<usize> {
     let before = text[..span.start].iter().rev().take_while(|b| belongs(**b)).count();
     let after = text[span.end..].iter().take_while(|b| belongs(**b)).count();
     span.start - before..span.end + after

@@ -3,7 +3,7 @@
 use super::finder::Rule;
 
 /// Shorter values are not blotted out: they would tear holes into ordinary words.
-const SHORTEST: usize = 4;
+pub(super) const SHORTEST: usize = 4;
 /// From here on a value counts wherever it stands, unless it is a plain word or number.
 const SHORT: usize = 6;
 /// From here on a plain word does too.

@@ -111,6 +111,16 @@ fn many_lines_take_no_more_memory_and_are_found() {
 }
 
 #[test]
+fn short_values_are_found_beyond_the_room_for_exact_ones() {
+    let filling: String = (0..20_000).map(|n| format!("k{n:07}-{n:x}\n")).collect();
+    let lines = "a1b2c3\nd4e5f6g\nshop\nwordword\n";
+    let redactor = knowing(&[&(filling + lines), "x9y8", "hunter2", "shop"]);
+    assert_eq!(redactor.clean("a1b2c3,xd4e5f6gx hunter2-hunter22"), "***,x***x ***-***2");
+    // The rules are those of any other value: short ones count as whole words, a word of many lines not at all.
+    assert_eq!(redactor.clean("x9y8 shop ax9y8 shopping wordword"), "*** *** ax9y8 shopping wordword");
+}
+
+#[test]
 fn text_without_secrets_stays_as_it_is() {
     let redactor = knowing(&["hunter22", "shop"]);
     for text in ["100%", "%zz \\", "C:\\users\\ü", "\\u12", "é%", "", "{\"a\": \"\\\\\"}"] {

@@ -94,7 +94,7 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
 fn reply(view: &View, request: &Request) -> Reply {
     let node = NodeResult::of(view, &request.template.declared());
     match &view.phase {
-        Phase::Queued(_) | Phase::Running(_) => Reply::ongoing(node, requeue(view.elapsed)),
+        Phase::Held | Phase::Queued(_) | Phase::Running(_) => Reply::ongoing(node, requeue(view.elapsed)),
         Phase::Done(_) => Reply::ended(node),
     }
 }

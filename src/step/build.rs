@@ -8,11 +8,14 @@ use super::{InvalidStep, RegistryRef, SecretKey, SecretRef, names};
 
 mod cache;
 mod context;
+mod mounted;
 mod options;
 mod platform;
 
 pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
+pub(crate) use mounted::SSH_PRIVATE_KEY;
+use mounted::{secrets, ssh};
 pub use options::{Algorithm, Compression, Network, NoCache};
 pub use platform::Platform;
 
@@ -169,44 +172,6 @@ fn build_args(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
             false => Ok((name, value.text()?)),
         };
     node.map()?.into_iter().map(read).collect()
-}
-
-fn secrets(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
-    mounted(node, |fields| {
-        let id = fields.required("id")?.word()?;
-        Ok(BuildSecret { id, secret: SecretKey::read(fields.required("secret")?)? })
-    })
-}
-
-/// The id and the key that are meant where none is said, as with buildctl's `--ssh default`.
-const DEFAULT_SSH: &str = "default";
-/// The key of a `kubernetes.io/ssh-auth` Secret.
-const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
-
-fn ssh(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
-    mounted(node, |fields| {
-        let id = fields.optional("id").map(Node::word).transpose()?.unwrap_or_else(|| DEFAULT_SSH.into());
-        let SecretRef { name, key } = SecretRef::read(fields.required("secret")?)?;
-        let key = key.unwrap_or_else(|| SSH_PRIVATE_KEY.into());
-        Ok(BuildSecret { id, secret: SecretKey { name, key } })
-    })
-}
-
-/// A list of `{id, secret}`, each id once.
-fn mounted<'a>(
-    node: Node<'a>,
-    read: impl Fn(&mut Fields<'a>) -> Result<BuildSecret, InvalidStep>,
-) -> Result<Vec<BuildSecret>, InvalidStep> {
-    let (mut all, mut ids) = (Vec::new(), HashSet::new());
-    for item in node.list()? {
-        let mut fields = item.fields(&["id", "secret"])?;
-        let secret = read(&mut fields)?;
-        if !ids.insert(secret.id.clone()) {
-            return Err(fields.refuse("id", "is used by another one of this build"));
-        }
-        all.push(secret);
-    }
-    Ok(all)
 }
 
 fn tags(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {

@@ -126,8 +126,7 @@ impl Draft {
 }
 
 /// Applies an edit on a thread that may block. A panic in it is its own error.
-pub(super) async fn apply(edit: EditFn, files: Files) -> Result<(Vec<FileChange>, Message), WriteError> {
-    let files = Arc::new(files);
+pub(super) async fn apply(edit: EditFn, files: Arc<Files>) -> Result<(Vec<FileChange>, Message), WriteError> {
     let given = Arc::clone(&files);
     let span = tracing::Span::current();
     let done = tokio::task::spawn_blocking(move || span.in_scope(|| edit(&given))).await;

@@ -6,8 +6,9 @@
 mod ahead;
 mod base_commit;
 mod compose;
+pub(super) mod memory;
 mod ours;
-mod room;
+pub(super) mod room;
 mod send;
 mod settle;
 
@@ -27,9 +28,9 @@ use super::writer::{Leaves, Outcome, Writer};
 use crate::git::GitError;
 use crate::git::branch::full_name;
 use crate::git::read::{Branches, Reach, Reader};
-use crate::limits::Held;
 use ahead::Asides;
 use compose::Written;
+use memory::Memory;
 use send::Prepared;
 use settle::Sent;
 
@@ -99,7 +100,7 @@ struct Worker {
     /// Commits since the store was empty.
     kept: u32,
     /// Memory for the files of this try.
-    held: Option<Held>,
+    memory: Memory,
 }
 
 /// How a try ended, short of an error.
@@ -112,6 +113,7 @@ enum Tried {
 
 impl Worker {
     fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, reader: Reader) -> Self {
+        let memory = Memory::new(pusher.budget.clone(), pusher.hold);
         Self {
             pusher,
             request,
@@ -128,7 +130,7 @@ impl Worker {
             asides: Asides::default(),
             written: BTreeMap::new(),
             kept: 0,
-            held: None,
+            memory,
         }
     }
 
@@ -147,7 +149,7 @@ impl Worker {
             }
             let begun = Instant::now();
             let tried = self.once().await;
-            self.held = None;
+            self.memory.give_back();
             let why = match tried {
                 Ok(Tried::Done) => {
                     self.permits.clear();
@@ -261,10 +263,19 @@ impl Worker {
         if turn.is_none() && patience == limit {
             return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
         }
-        let base = match timeout_at(limit, self.prepare()).await {
+        let wanted = self.memory.wanted();
+        let prepared = tokio::select! {
+            biased;
+            prepared = timeout_at(limit, self.prepare()) => prepared,
+            () = wanted => {
+                self.reader.reset();
+                return Ok(Tried::Again("the server was slow, and other steps waited for the memory".to_owned()));
+            }
+        };
+        let base = match prepared {
             Ok(Ok(Prepared::Ready(ready))) => {
                 // The server that it goes to may take its time, and others wait for the memory.
-                self.held = None;
+                self.memory.give_back();
                 return self.send(*ready).await;
             }
             Ok(Ok(Prepared::Done)) => return Ok(Tried::Done),

@@ -7,6 +7,7 @@ pub(crate) mod buildctl;
 pub(crate) mod buildkitd;
 pub(crate) mod certificates;
 pub(crate) mod collector;
+pub(crate) mod engine;
 pub(crate) mod git;
 pub(crate) mod git_door;
 pub(crate) mod git_http;

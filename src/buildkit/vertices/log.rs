@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::open::{Open, OpenLines};
 use super::teller::Teller;
 use crate::redact::Redactor;
+use crate::text;
 
 /// Lines kept over all steps: enough to find one step's last lines beside a chatty other.
 const MAX_LINES: usize = 400;
@@ -57,7 +58,7 @@ impl Log {
     fn keep(&mut self, open: Open) {
         let text = open.text(self.redactor());
         self.teller.printed(&open.vertex, &text);
-        let line = Line { text: cut(&text, MAX_LINE).to_owned(), vertex: open.vertex };
+        let line = Line { text: text::head(&text, MAX_LINE).to_owned(), vertex: open.vertex };
         self.bytes += line.text.len();
         self.lines.push_back(line);
         while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
@@ -74,7 +75,7 @@ impl Log {
     pub(in crate::buildkit) fn tail(&self, vertex: Option<&str>) -> String {
         let wanted = |of: &str| vertex.is_none_or(|v| v == of);
         let open = self.open.in_order().into_iter().filter(|open| wanted(&open.vertex));
-        let open = open.map(|open| cut(&open.text(self.redactor()), MAX_LINE).to_owned());
+        let open = open.map(|open| text::head(&open.text(self.redactor()), MAX_LINE).to_owned());
         let ended = self.lines.iter().filter(|line| wanted(&line.vertex)).map(|line| line.text.clone());
         let all: Vec<String> = ended.chain(open).collect();
         let mut room = TAIL_BYTES;
@@ -87,11 +88,6 @@ impl Log {
         let count = fits.count();
         all.get(all.len() - count..).unwrap_or_default().join("\n")
     }
-}
-
-/// At most `length` bytes of `text`.
-pub(in crate::buildkit) fn cut(text: &str, length: usize) -> &str {
-    text.get(..text.floor_char_boundary(length)).unwrap_or_default()
 }
 
 #[cfg(test)]

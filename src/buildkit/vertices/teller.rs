@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::{VertexSummary, cut};
+use super::VertexSummary;
 use crate::buildkit::progress;
 use crate::buildkit::transcript::Transcript;
+use crate::text;
 
 /// Characters of a step before each of its lines.
 const MAX_LABEL: usize = 40;
@@ -67,7 +68,7 @@ impl Teller {
 
     /// A part of a vertex, such as `pushing layers`, has ended.
     pub(super) fn done(&mut self, digest: &str, part: &str) {
-        let part = cut(part, MAX_PART);
+        let part = text::head(part, MAX_PART);
         if self.parts.len() >= MAX_PARTS || !self.parts.insert((digest.to_owned(), part.to_owned())) {
             return;
         }

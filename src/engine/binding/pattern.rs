@@ -11,7 +11,7 @@ const GITHUB: (&str, &str) = ("github.com", "api.github.com");
 
 /// A server, as a step's address names it once it is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Server {
     scheme: String,
     host: String,
     port: u16,
@@ -19,7 +19,7 @@ pub(crate) struct Place {
     path: String,
 }
 
-impl Place {
+impl Server {
     /// The server of `repo`.
     pub(crate) fn of(repo: &RepoUrl) -> Result<Self, Odd> {
         Self::new(repo.scheme(), &repo.host_port(), &path_of(&repo.to_string()))
@@ -52,7 +52,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
         if own_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
@@ -93,10 +93,10 @@ impl Pattern {
         Ok(Self { scheme, host: host.to_owned(), port, path: trimmed(path) })
     }
 
-    /// Whether what is sent to `place` is sent where this says. Without a scheme and a port it is https and ssh on their own
+    /// Whether what is sent to `server` is sent where this says. Without a scheme and a port it is https and ssh on their own
     /// ports, so that no address can have a password sent in clear.
-    pub(super) fn fits(&self, place: &Place) -> bool {
-        self.fits_host(&place.host) && self.fits_port(place) && self.fits_path(&place.path)
+    pub(super) fn fits(&self, server: &Server) -> bool {
+        self.fits_host(&server.host) && self.fits_port(server) && self.fits_path(&server.path)
     }
 
     fn fits_host(&self, host: &str) -> bool {
@@ -106,18 +106,18 @@ impl Pattern {
         }
     }
 
-    fn fits_port(&self, place: &Place) -> bool {
+    fn fits_port(&self, server: &Server) -> bool {
         match (&self.scheme, self.port) {
             (Some(scheme), port) => {
-                *scheme == place.scheme && port.or_else(|| own_port(scheme)) == Some(place.port)
+                *scheme == server.scheme && port.or_else(|| own_port(scheme)) == Some(server.port)
             }
             (None, Some(port)) => {
                 let another = ["https", "http", "ssh"]
                     .into_iter()
-                    .any(|other| other != place.scheme && own_port(other) == Some(port));
-                port == place.port && !another
+                    .any(|other| other != server.scheme && own_port(other) == Some(port));
+                port == server.port && !another
             }
-            (None, None) => place.scheme != "http" && own_port(&place.scheme) == Some(place.port),
+            (None, None) => server.scheme != "http" && own_port(&server.scheme) == Some(server.port),
         }
     }
 

@@ -9,11 +9,11 @@ fn binding(kind: Option<&str>, annotations: &[(&str, &str)]) -> Binding {
 }
 
 fn git(url: &str) -> Wanted {
-    Wanted { purpose: Use::Git, place: Some(Place::of(&url.parse().unwrap()).unwrap()) }
+    Wanted { purpose: Use::Git, server: Some(Server::of(&url.parse().unwrap()).unwrap()) }
 }
 
 fn plain(purpose: Use) -> Wanted {
-    Wanted { purpose, place: None }
+    Wanted { purpose, server: None }
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_host_is_the_host_and_the_port_that_are_talked_to() {
 #[test]
 fn an_address_that_no_host_can_have_is_nowhere() {
     for url in ["ssh://git@git.example.com%00.evil.org/a/b", "ssh://git@*.example.com/a/b"] {
-        let place = url.parse::<crate::git::RepoUrl>().map(|repo| Place::of(&repo).map(|_| ()));
-        assert!(!matches!(place, Ok(Ok(()))), "{url}");
+        let server = url.parse::<crate::git::RepoUrl>().map(|repo| Server::of(&repo).map(|_| ()));
+        assert!(!matches!(server, Ok(Ok(()))), "{url}");
     }
 }
 
@@ -146,7 +146,7 @@ fn a_token_of_github_is_for_its_api_too() {
     let bound = binding(GIT, &[(HOSTS, "github.com"), (USE, "git")]);
     let api = |clone: &str, api: Option<&str>| {
         let repository = crate::forge::Repository::from_clone_url(clone, None, api).unwrap();
-        Wanted { purpose: Use::Git, place: Some(Place::api(&repository).unwrap()) }
+        Wanted { purpose: Use::Git, server: Some(Server::api(&repository).unwrap()) }
     };
     assert_eq!(bound.answer(&api("https://github.com/a/b", None)), Answer::Bound);
     let elsewhere = api("https://github.com/a/b", Some("https://evil.org/api/v3"));

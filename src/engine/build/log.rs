@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript {
     let (workflow, job) = (engine.tenancy.title(&cx.workflow), cx.job().map(str::to_owned));
     let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
-    if place(build).is_some() { told.kept(&engine.kept_logs) } else { told }
+    let memory = engine.kept_logs.of(engine.tenancy.tenant(&cx.workflow));
+    if place(build).is_some() { told.kept(&memory) } else { told }
 }
 
 /// The repository that keeps the log, where one does.

@@ -2,6 +2,10 @@
 
 use std::future::pending;
 
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::pending::{ABSENT, LONGEST};
 use super::*;
 use crate::outcome::{Fault, Success};
 
@@ -9,100 +13,199 @@ fn key(name: &str) -> JobKey {
     JobKey::of_node("n", "u", name)
 }
 
-fn well() -> impl Future<Output = Ending> {
-    std::future::ready(Ok(Success::default()))
+/// A pod whose process dies now and then.
+struct Pod(tempfile::TempDir);
+
+/// One of its processes.
+struct Process {
+    journal: Journal,
+    started: Instant,
+    /// Which jobs were begun, and so many seconds after the process was.
+    begun: Arc<Mutex<Vec<(&'static str, u64)>>>,
+    jobs: Vec<JoinHandle<Ending>>,
 }
 
-/// The jobs `names` begin, in that order, and the process dies after `time`.
-async fn die_after(root: &Path, names: &[&str], time: Duration) {
-    let journal = Journal::in_directory(root).unwrap();
-    let begin = |name: &&str| {
-        let (journal, key) = (journal.clone(), key(name));
-        tokio::spawn(async move { journal.keep(&key, pending()).await })
-    };
-    let begun: Vec<_> = names.iter().map(begin).collect();
-    tokio::time::sleep(time).await;
-    // What a killed process leaves: the files as they are. Here the tasks clean up, and the files are put back.
-    let directory = root.join(DIRECTORY);
-    let files = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
-    let left: Vec<_> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
-    for task in begun {
-        task.abort();
-        task.await.unwrap_err();
+impl Pod {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
-    drop(journal);
-    for (path, text) in left {
-        fs::write(path, text).unwrap();
+
+    fn start(&self) -> Process {
+        let journal = Journal::in_directory(self.0.path()).unwrap();
+        Process { journal, started: Instant::now(), begun: Arc::default(), jobs: Vec::new() }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(DIRECTORY).join(key(name).to_string())
+    }
+
+    /// A process that is asked for the jobs `names` and dies after `time`. Returns those that it began.
+    async fn dies(&self, names: &[&'static str], time: Duration) -> Vec<&'static str> {
+        self.dies_after(names, async |_| sleep(time).await).await
+    }
+
+    /// The same, and the process dies when it has begun the job `killer`.
+    async fn dies_of(&self, killer: &'static str, names: &[&'static str]) -> Vec<&'static str> {
+        let is_begun = async |process: &Process| {
+            while !process.begun().iter().any(|(name, _)| *name == killer) {
+                sleep(SOON).await;
+            }
+        };
+        self.dies_after(names, is_begun).await
+    }
+
+    async fn dies_after(&self, names: &[&'static str], end: impl AsyncFnOnce(&Process)) -> Vec<&'static str> {
+        let mut process = self.start();
+        for name in names {
+            process.ask(name);
+            tokio::task::yield_now().await;
+        }
+        end(&process).await;
+        let begun = process.begun().into_iter().map(|(name, _)| name).collect();
+        // What a killed process leaves: the files as they are. Here the tasks clean up, and the files are put back.
+        let files = fs::read_dir(self.0.path().join(DIRECTORY)).unwrap().map(|file| file.unwrap().path());
+        let left: Vec<_> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        for job in process.jobs {
+            job.abort();
+            let _ = job.await;
+        }
+        drop(process.journal);
+        for (path, text) in left {
+            fs::write(path, text).unwrap();
+        }
+        begun
     }
 }
 
-async fn die(root: &Path, names: &[&str]) {
-    die_after(root, names, Duration::from_millis(1)).await;
+impl Process {
+    /// The job `name` begins as soon as it may, and goes on for ever.
+    fn ask(&mut self, name: &'static str) {
+        let (journal, begun, started) = (self.journal.clone(), self.begun.clone(), self.started);
+        let job = async move {
+            let work = async {
+                begun.lock().unwrap().push((name, started.elapsed().as_secs()));
+                pending().await
+            };
+            journal.admit(key(name)).await.keep(work).await
+        };
+        self.jobs.push(tokio::spawn(job));
+    }
+
+    fn begun(&self) -> Vec<(&'static str, u64)> {
+        self.begun.lock().unwrap().clone()
+    }
+
+    /// Runs the job `name`, which ends at once.
+    async fn run(&self, name: &str) -> Ending {
+        let well = std::future::ready(Ok(Success::default()));
+        self.journal.clone().admit(key(name)).await.keep(well).await
+    }
 }
+
+const SOON: Duration = Duration::from_millis(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_kills_alone_is_begun_twice() {
-    let root = tempfile::tempdir().unwrap();
-    die(root.path(), &["a"]).await;
-    die(root.path(), &["a"]).await;
-    let journal = Journal::in_directory(root.path()).unwrap();
-    let ended = journal.keep(&key("a"), pending()).await.unwrap_err();
+    let pod = Pod::new();
+    pod.dies(&["a"], SOON).await;
+    assert_eq!(pod.dies(&["a"], SOON).await, ["a"]);
+    let process = pod.start();
+    let ended = process.run("a").await.unwrap_err();
     assert_eq!(ended.fault, Fault::Transient);
     assert!(ended.message.starts_with("this step has ended argo-buildkit 2 times"), "{}", ended.message);
     // Told once.
-    journal.keep(&key("a"), well()).await.unwrap();
-    assert!(Journal::in_directory(root.path()).is_err(), "another process lives");
+    process.run("a").await.unwrap();
+    assert!(!pod.file("a").exists());
+    assert!(Journal::in_directory(pod.0.path()).is_err(), "another process lives");
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_beside_it_are_not_blamed() {
-    let root = tempfile::tempdir().unwrap();
-    let all = ["a", "b", "c"];
-    die(root.path(), &all).await;
-    // One of them is on probation when the process dies again.
-    die(root.path(), &["b", "a", "c", "fresh"]).await;
-    let journal = Journal::in_directory(root.path()).unwrap();
-    journal.keep(&key("b"), well()).await.unwrap_err();
+async fn those_that_ran_beside_it_are_cleared_once_it_is_known() {
+    let pod = Pod::new();
+    pod.dies(&["a", "b", "c"], SOON).await;
+    assert_eq!(pod.dies(&["b", "a", "fresh", "c"], SOON).await, ["b"]);
+    let mut process = pod.start();
+    process.run("b").await.unwrap_err();
     for name in ["a", "c", "fresh"] {
-        journal.keep(&key(name), well()).await.unwrap();
+        process.ask(name);
     }
+    sleep(SOON).await;
+    assert_eq!(process.begun(), [("a", 0), ("c", 0), ("fresh", 0)], "nothing is held against them");
 }
 
 #[tokio::test(start_paused = true)]
-async fn suspects_begin_one_after_the_other() {
-    let root = tempfile::tempdir().unwrap();
-    die(root.path(), &["a", "b"]).await;
-    let journal = Journal::in_directory(root.path()).unwrap();
-    let begun = Arc::new(Mutex::new(Vec::new()));
-    let begin = |name: &'static str| {
-        let (journal, begun) = (journal.clone(), begun.clone());
-        tokio::spawn(async move {
-            let work = async {
-                begun.lock().unwrap().push(name);
-                pending().await
-            };
-            journal.keep(&key(name), work).await
-        })
-    };
-    let (a, _b) = (begin("a"), begin("b"));
-    begin("fresh");
-    tokio::time::sleep(PROBATION / 2).await;
-    assert_eq!(*begun.lock().unwrap(), ["a", "fresh"]);
-    tokio::time::sleep(PROBATION).await;
-    assert_eq!(*begun.lock().unwrap(), ["a", "fresh", "b"]);
+async fn interrupted_jobs_begin_one_after_the_other_and_new_ones_after_them() {
+    let pod = Pod::new();
+    pod.dies(&["a", "b", "gone"], SOON).await;
+    let mut process = pod.start();
+    for name in ["a", "b", "fresh"] {
+        process.ask(name);
+        tokio::task::yield_now().await;
+    }
+    sleep(LONGEST * 2).await;
+    let watched = WATCHED.as_secs();
+    assert_eq!(process.begun(), [("a", 0), ("b", watched), ("fresh", watched * 2)]);
     // What is stopped leaves nothing behind.
-    a.abort();
-    assert!(a.await.unwrap_err().is_cancelled());
-    assert!(!root.path().join(DIRECTORY).join(key("a").to_string()).exists());
+    process.jobs[0].abort();
+    sleep(SOON).await;
+    assert!(!pod.file("a").exists() && pod.file("b").exists());
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_kills_late_is_ended_all_the_same() {
-    let root = tempfile::tempdir().unwrap();
-    for _ in 0..4 {
-        die_after(root.path(), &["late"], PROBATION * 2).await;
+async fn new_jobs_wait_a_minute_at_most_whatever_was_interrupted() {
+    let pod = Pod::new();
+    let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    pod.dies(&many, SOON).await;
+    let mut process = pod.start();
+    let all: Vec<_> = many.into_iter().chain(["fresh"]).collect();
+    all.iter().for_each(|name| process.ask(name));
+    sleep(LONGEST * 3).await;
+    assert!(process.begun().contains(&("fresh", LONGEST.as_secs())), "{:?}", process.begun());
+    // Nobody asks for what was interrupted.
+    let pod = Pod::new();
+    pod.dies(&["gone"], SOON).await;
+    let mut process = pod.start();
+    process.ask("fresh");
+    sleep(LONGEST).await;
+    assert_eq!(process.begun(), [("fresh", ABSENT.as_secs())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_refused_for_killers_beside_it_that_come_and_go() {
+    let pod = Pod::new();
+    // A tenant who begins a new killer as soon as the last one has killed, and deletes that one's workflow.
+    for killer in ["k1", "k2", "k3", "k4", "k5", "k6"] {
+        assert_eq!(pod.dies_of(killer, &["long", killer]).await, ["long", killer]);
     }
-    let journal = Journal::in_directory(root.path()).unwrap();
-    let ended = journal.keep(&key("late"), well()).await.unwrap_err();
+    // One who does not delete it is found out: it is alone when it begins again.
+    assert_eq!(pod.dies_of("k7", &["k7", "long"]).await, ["long", "k7"]);
+    assert_eq!(pod.dies_of("k7", &["k7", "long"]).await, ["k7"]);
+    let process = pod.start();
+    process.run("k7").await.unwrap_err();
+    process.run("long").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_kills_late_is_refused_and_the_one_watched_then_is_not() {
+    let pod = Pod::new();
+    let late = WATCHED + WATCHED / 2;
+    pod.dies(&["late", "other"], late).await;
+    assert_eq!(pod.dies(&["late", "other"], late).await, ["late", "other"]);
+    // `other` was watched when it died, so it is the first now, and passes.
+    assert_eq!(pod.dies(&["late", "other"], WATCHED * 2 + late).await, ["other", "late"]);
+    assert_eq!(pod.dies(&["other", "late"], late).await, ["late"]);
+    let process = pod.start();
+    let ended = process.run("late").await.unwrap_err();
     assert!(ended.message.starts_with("this step has ended argo-buildkit 4 times"), "{}", ended.message);
+    process.run("other").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_four_deaths_whose_cause_is_not_known_a_job_ends_and_is_told_so() {
+    let pod = Pod::new();
+    for _ in 0..4 {
+        pod.dies(&["a", "b"], LONGEST * 3).await;
+    }
+    let ended = pod.start().run("a").await.unwrap_err();
+    assert!(ended.message.contains("each of the other steps"), "{}", ended.message);
 }

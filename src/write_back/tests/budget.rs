@@ -1,14 +1,16 @@
 //! Memory for files that are edited is shared by all requests of a client.
 
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, git};
+use super::supersede::{set, site, source};
 use super::write_back::{append, edit, git_error, request};
 use crate::outcome::Fault;
-use crate::write_back::{EditFn, Pusher};
+use crate::write_back::{EditFn, Pusher, WriteBack};
 
 /// Room for one file of [`FILE`] bytes, and not for two.
-const MEMORY: usize = 64 << 10;
+const MEMORY: usize = 3 << 10;
 const FILE: usize = 400;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,4 +55,35 @@ async fn an_edit_waits_until_others_have_given_their_memory_back() {
     assert!(second.await.unwrap().unwrap().changed);
     // All of it is given back.
     drop(client.budget.take(MEMORY).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_whose_server_is_slow_keep_no_other_tenant_waiting() {
+    let fixture = Fixture::new().await;
+    let content = "x".repeat(FILE);
+    let (_, line) = site(&fixture, 1);
+    fixture.repo("slow-a.git", &[("values", &content)]);
+    fixture.repo("slow-b.git", &[("values", &content)]);
+    let quick = fixture.repo("quick.git", &[("values", &content)]);
+    // Half of it is room for one file, so two tenants fill it.
+    let mut client = Pusher::new(fixture.git.clone(), 2 * MEMORY);
+    client.hold = Duration::from_millis(50);
+    // Their server sends the branch and its files, and no history.
+    *fixture.server.faults.silent.lock().unwrap() = Some(("slow-", "filter tree:0"));
+    let write = |tenant: &str, repo: &str| {
+        let request =
+            WriteBack { source: Some(source(&fixture, &line[0])), ..request(&fixture, repo, &["values"]) };
+        let (client, edit) = (client.of(Some(tenant)), set(&line[0], "values:tag"));
+        async move { client.write_back(request, edit).await }
+    };
+    let slow = [tokio::spawn(write("a", "slow-a.git")), tokio::spawn(write("b", "slow-b.git"))];
+    let full = async || {
+        while client.budget.try_take(MEMORY).is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    full().await;
+    assert!(write("c", "quick.git").await.unwrap().changed);
+    assert_eq!(git(&quick, &["show", "main:values"]), line[0]);
+    assert!(slow.iter().all(|writer| !writer.is_finished()), "they try again for as long as they may");
 }

@@ -7,10 +7,11 @@ use git2::Oid;
 
 use super::Worker;
 use super::base_commit::BaseCommit;
-use super::room::Room;
+use super::room::{Room, parsed};
 use crate::git::GitError;
 use crate::git::read::Reach;
 use crate::git::tree::{Entry, Plain};
+use crate::limits::TooMuch;
 use crate::write_back::draft::{Draft, Id, Part, apply};
 use crate::write_back::message::{Group, groups};
 use crate::write_back::request::{Landed, WriteError};
@@ -43,6 +44,10 @@ fn against(told: Told, newer: fn(String) -> Against) -> Result<Vec<String>, Agai
         Told::Failed(error) => Err(Against::Failed(error)),
         Told::NotYet(open) => Err(Against::NotYet(open)),
     }
+}
+
+fn needed(error: TooMuch) -> GitError {
+    GitError::Input { what: format!("the files of this step are too large: {error}") }
 }
 
 impl Worker {
@@ -97,21 +102,17 @@ impl Worker {
         selected: Vec<(Id, Result<Vec<Entry>, GitError>)>,
         sizes: &BTreeMap<Oid, usize>,
     ) -> Result<Vec<(Id, Result<Vec<Entry>, GitError>)>, GitError> {
-        // Given back before it is asked for again: who holds some waits for nobody.
-        self.held = None;
-        let budget = self.pusher.budget.clone();
         let (mut room, mut company) = (Room::default(), Vec::new());
         for (id, found) in selected {
             let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));
             let more = found.as_deref().map_or(room.clone(), |found| room.with(found, sizes));
-            if more.cost() > budget.total() && !company.is_empty() {
+            if more.cost() > self.memory.allowed() && !company.is_empty() {
                 break;
             }
             room = more;
             company.push((id, found));
         }
-        let needed = |e| GitError::Input { what: format!("the files of this step are too large: {e}") };
-        self.held = Some(budget.take(room.cost()).await.map_err(needed)?);
+        self.memory.take(room.cost()).await.map_err(needed)?;
         Ok(company)
     }
 
@@ -127,8 +128,14 @@ impl Worker {
         let (attempts, request) = (writer.attempt(self.asides.is_first()), Arc::clone(&writer.request));
         let files = draft.files(paths, request.dry_run);
         let means = request.places.clone().filter(|_| request.source.is_some());
-        let means = means.map(|means| (means, Arc::new(files.clone())));
-        let (changes, message) = match apply(Arc::clone(&writer.edit), files).await {
+        let files = Arc::new(files);
+        let means = means.map(|means| (means, Arc::clone(&files)));
+        let edit = Arc::clone(&writer.edit);
+        // For the time of the edit alone: nobody's server is waited for meanwhile.
+        let held = self.pusher.parsing.take(parsed(&files)).await.map_err(needed)?;
+        let applied = apply(edit, files).await;
+        drop(held);
+        let (changes, message) = match applied {
             Ok(edited) => edited,
             Err(error) => {
                 self.answer(id, Err(error));

@@ -6,11 +6,14 @@ use git2::Oid;
 
 use crate::git::tree::Entry;
 use crate::limits::YAML_NODES;
+use crate::write_back::Files;
 
 /// How often a file's bytes are there at a time: as they were read, for their writer, in the draft, for the edit, and edited.
 const COPIES: usize = 5;
 /// Bytes that one node of a YAML file takes in memory: 4 MB of `1,1,…` took 528 MB.
 const NODE: usize = 264;
+/// Bytes for the nodes of the largest file that is edited.
+pub(in crate::write_back) const PARSING: usize = YAML_NODES * NODE;
 /// Bytes of a file that one node takes at least.
 const NODE_BYTES: usize = 2;
 
@@ -18,22 +21,23 @@ const NODE_BYTES: usize = 2;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Room {
     bytes: usize,
-    largest: usize,
 }
 
 impl Room {
     /// With these files too.
     pub(super) fn with(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Self {
         let sizes = entries.iter().map(|entry| sizes.get(&entry.blob).copied().unwrap_or_default());
-        sizes.fold(self.clone(), |room, size| Self {
-            bytes: room.bytes.saturating_add(size),
-            largest: room.largest.max(size),
-        })
+        Self { bytes: sizes.fold(self.bytes, usize::saturating_add) }
     }
 
     /// Bytes of memory.
     pub(super) fn cost(&self) -> usize {
-        let nodes = (self.largest / NODE_BYTES).min(YAML_NODES);
-        self.bytes.saturating_mul(COPIES).saturating_add(nodes * NODE)
+        self.bytes.saturating_mul(COPIES)
     }
+}
+
+/// Bytes of memory that the nodes of one of `files` take at most while it is edited.
+pub(super) fn parsed(files: &Files) -> usize {
+    let largest = files.values().map(Vec::len).max().unwrap_or_default();
+    (largest / NODE_BYTES).min(YAML_NODES) * NODE
 }

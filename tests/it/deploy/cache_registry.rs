@@ -18,6 +18,11 @@ use crate::support::bin;
 use crate::support::net::{client, free_port};
 use crate::support::process::{self, Process};
 
+/// What the registry at `host` answers to somebody without a login (distribution specification, "Determining Support").
+async fn without_login(host: &str) -> StatusCode {
+    client().get(format!("http://{host}/v2/")).send().await.unwrap().status()
+}
+
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A volume, and the registry on it.
@@ -189,7 +194,7 @@ async fn with_the_agent_it_takes_the_agents_tokens_and_nothing_else() {
     fs::write(&trust, &old_authority).unwrap();
     let mut first = cache.start_with(&env);
     let registry = Registry::default();
-    assert!(!registry.is_open(&host, true).await.unwrap());
+    assert_eq!(without_login(&host).await, StatusCode::UNAUTHORIZED);
     let image = format!("{host}/cache/own").parse().unwrap();
     registry.may_push(&image, &Auth::default(), true).await.unwrap_err();
     may_push(&host, old.clone()).await.unwrap();
@@ -215,7 +220,7 @@ async fn with_a_login_it_takes_that_and_nothing_else() {
     set(&mut env, "REGISTRY_AUTH_HTPASSWD_PATH", file.to_str().unwrap());
     let _registry = cache.start_with(&env);
     let (registry, image) = (Registry::default(), format!("{host}/cache/own").parse().unwrap());
-    assert!(!registry.is_open(&host, true).await.unwrap());
+    assert_eq!(without_login(&host).await, StatusCode::UNAUTHORIZED);
     let login = |password: &str| Login::Password { user: "team-b".into(), password: password.into() };
     for (password, whether) in [("cache-pw", true), ("other", false)] {
         let auth = Auth::default().with(&host, login(password));

@@ -1,62 +1,28 @@
 //! What one engine does for two namespaces, and what it refuses.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use argo_buildkit::argocd::ArgoCd;
-use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
-use argo_buildkit::forge::{Forge, ForgeOptions};
-use argo_buildkit::git::{Git, GitOptions};
+use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::Secrets;
-use argo_buildkit::limits::Budget;
-use argo_buildkit::metrics::Metrics;
-use argo_buildkit::oci::{LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
-use argo_buildkit::progress::Progress;
-use argo_buildkit::push_gate::PushGate;
 use argo_buildkit::step;
-use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use super::{ACCOUNT, Tenant, agent, in_force};
-use crate::support::git::GitServer;
 use crate::support::net::unique;
 use crate::support::plugin::tree;
 use crate::support::shared::{World, shared_buildkitd};
+use crate::support::{self, git::GitServer};
 
 async fn engine(policy: Option<&str>) -> Engine {
     let cluster = agent().await.acting_as(ACCOUNT);
-    Engine {
-        buildkit: Buildkit::new(shared_buildkitd().address().parse().unwrap(), None),
-        pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
-        git: Git::new(GitOptions::default()).unwrap(),
-        secrets: Secrets::Cluster(cluster.clone()),
-        secret_rules: SecretRules::default(),
-        registry: Registry::new(LazyClient::new(None)),
-        forge: Forge::new(ForgeOptions::default()).unwrap(),
-        argocd: ArgoCd::new(cluster.clone()),
-        cluster,
-        metrics: Arc::new(Metrics::new()),
-        kept_logs: Budget::new(1 << 20),
-        argo_url: None,
-        tenancy: Tenancy::shared(policy.map(|text| Policy::parse("policy.yaml", text).unwrap())),
-    }
+    let policy = policy.map(|text| Policy::parse("policy.yaml", text).unwrap());
+    let secrets = Secrets::Cluster(cluster.clone());
+    support::engine::engine(shared_buildkitd().address(), cluster, secrets, Tenancy::shared(policy))
 }
 
 async fn run(engine: &Engine, namespace: &str, body: Value) -> Result<Success, StepError> {
-    let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
-    let errand = Errand {
-        workflow,
-        reference: None,
-        progress: watch::Sender::new(Progress::now("")),
-        gate: Arc::new(PushGate::new()),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(300),
-    };
-    engine.run(step::parse(&body).unwrap(), errand).await
+    support::engine::run(engine, namespace, &body).await
 }
 
 #[tokio::test]

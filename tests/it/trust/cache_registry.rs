@@ -164,11 +164,3 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
         .collect();
     assert!(tokens.len() > 1, "the build reads with one token, and then with the next: {tokens:?}");
 }
-
-#[tokio::test]
-async fn an_open_registry_is_told() {
-    let site = Site::start().await;
-    let registry = argo_buildkit::oci::Registry::default();
-    assert!(!registry.is_open(site.door.host(), true).await.unwrap());
-    assert!(registry.is_open(site.world.registry.host(), true).await.unwrap());
-}

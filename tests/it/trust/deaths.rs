@@ -79,6 +79,39 @@ async fn a_step_that_ended_the_agent_twice_is_not_begun_a_third_time() {
 }
 
 #[tokio::test]
+async fn a_step_beside_the_one_that_ends_the_agent_is_not_taken_for_it() {
+    let (servers, tenants) =
+        ([Silent::start().await, Silent::start().await], [Tenant::new().await, Tenant::new().await]);
+    let pod = process::directory("pod-");
+    let setup = AgentSetup::new(shared_buildkitd().address(), &[&tenants[0], &tenants[1]]).await;
+    let next = || {
+        let pod = pod.path().to_str().unwrap();
+        setup.replica().env("ARGO_BUILDKIT_LEASE", &unique("lease")).env("TMPDIR", pod).start()
+    };
+    let mut workflows = Vec::new();
+    for (server, tenant) in servers.iter().zip(&tenants) {
+        workflows.push(tenant.argo.submit_plugin(&json!({"buildkit": server.step()}), &[]).await);
+    }
+    let agent = next();
+    for server in &servers {
+        server.asked_more_than(0, || agent.log()).await;
+    }
+    agent.kill();
+    // One of them begins again, the other waits until it has passed. It is alone when the process dies again.
+    let (before, agent) = (servers.each_ref().map(Silent::asked), next());
+    let begun = || (0..2).find(|n| servers[*n].asked() > before[*n]);
+    let first = until(|| format!("a step to begin again\n{}", agent.log()), PATIENCE, async || begun()).await;
+    let other = 1 - first;
+    assert_eq!(servers[other].asked(), before[other], "both began at once");
+    agent.kill();
+    let agent = next();
+    let (phase, message) = tenants[first].argo.finished(&workflows[first]).await;
+    assert_eq!(phase, "Error", "{message}\n{}", agent.log());
+    servers[other].asked_more_than(before[other], || agent.log()).await;
+    assert_eq!(servers[first].asked(), before[first] + 1, "it was begun a third time");
+}
+
+#[tokio::test]
 async fn a_sidecar_counts_too_and_a_drain_is_no_death() {
     let (server, pod) = (Silent::start().await, process::directory("pod-"));
     let next =

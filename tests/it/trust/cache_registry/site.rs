@@ -1,31 +1,17 @@
 //! A registry with token authentication, a daemon of its own, and engines that sign.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
-use argo_buildkit::argocd::ArgoCd;
-use argo_buildkit::buildkit::Buildkit;
 use argo_buildkit::duration::parse_timeout;
-use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
-use argo_buildkit::forge::{Forge, ForgeOptions};
-use argo_buildkit::git::{Git, GitOptions};
+use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
-use argo_buildkit::limits::Budget;
-use argo_buildkit::metrics::Metrics;
-use argo_buildkit::oci::{LazyClient, Mint, MintOptions, Registry};
+use argo_buildkit::oci::{Mint, MintOptions};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
-use argo_buildkit::progress::Progress;
-use argo_buildkit::push_gate::PushGate;
-use argo_buildkit::step;
-use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use crate::support::bin;
 use crate::support::buildkitd::Buildkitd;
 use crate::support::certificates::Authority;
 use crate::support::git::GitServer;
@@ -33,6 +19,7 @@ use crate::support::net::{client, free_port, unique};
 use crate::support::registry;
 use crate::support::registry_door::{Door, Lock};
 use crate::support::shared::World;
+use crate::support::{self, bin};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The smallest manifest that a registry takes: an index of nothing.
@@ -92,22 +79,8 @@ impl Site {
     }
 
     fn engine_of(&self, tenancy: Tenancy) -> Engine {
-        let cluster = Cluster::default();
-        Engine {
-            buildkit: Buildkit::new(self.daemon.address().parse().unwrap(), None),
-            pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
-            git: Git::new(GitOptions::default()).unwrap(),
-            secrets: Secrets::Directory("/nonexistent".into()),
-            secret_rules: SecretRules::default(),
-            registry: Registry::new(LazyClient::new(None)),
-            forge: Forge::new(ForgeOptions::default()).unwrap(),
-            argocd: ArgoCd::new(cluster.clone()),
-            cluster,
-            metrics: Arc::new(Metrics::new()),
-            kept_logs: Budget::new(1 << 20),
-            argo_url: None,
-            tenancy,
-        }
+        let secrets = Secrets::Directory("/nonexistent".into());
+        support::engine::engine(&self.daemon.address(), Cluster::default(), secrets, tenancy)
     }
 
     /// A `build` of the repository `name` that pushes no image.
@@ -123,15 +96,7 @@ impl Site {
         namespace: &str,
         body: &Value,
     ) -> Result<Success, StepError> {
-        let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
-        let errand = Errand {
-            workflow,
-            reference: None,
-            progress: watch::Sender::new(Progress::now("")),
-            gate: Arc::new(PushGate::new()),
-            deadline: tokio::time::Instant::now() + Duration::from_secs(300),
-        };
-        engine.run(step::parse(body).unwrap(), errand).await
+        support::engine::run(engine, namespace, body).await
     }
 
     /// Throws away all that the daemon has built.

@@ -1,0 +1,145 @@
+//! Where the neighbours are, and the engine that works with them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use crate::argocd::ArgoCd;
+use crate::buildkit::{Address, Buildkit, Certificates, Tls};
+use crate::engine::{self, Engine, SecretRules, Tenancy};
+use crate::forge::{Forge, ForgeOptions};
+use crate::git::{Git, GitOptions};
+use crate::kube::{Cluster, Secrets};
+use crate::limits::Budget;
+use crate::metrics::Metrics;
+use crate::oci::{LazyClient, Mint, Registry, TokenServer, TokenServers};
+use crate::policy::Policy;
+use crate::write_back::{EDIT_MEMORY, Pusher};
+
+/// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
+#[derive(Debug, Clone, Args)]
+pub struct Neighbours {
+    /// buildkitd: tcp://HOST:PORT or unix:///PATH, as buildctl takes it.
+    #[arg(long, env = "BUILDKIT_HOST", default_value = "unix:///run/buildkit/buildkitd.sock")]
+    pub buildkit_host: Address,
+    /// CA that signed buildkitd's certificate (PEM file). With it, the connection is mutual TLS.
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_CA", value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
+    pub tls_ca: Option<PathBuf>,
+    /// Our client certificate for buildkitd (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_CERT", value_name = "FILE", requires = "tls_ca")]
+    pub tls_cert: Option<PathBuf>,
+    /// The client certificate's private key (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_KEY", value_name = "FILE", requires = "tls_ca")]
+    pub tls_key: Option<PathBuf>,
+    /// Mutual TLS from a Secret of our own namespace instead: keys ca.crt, tls.crt and tls.key (or ca.pem, cert.pem
+    /// and key.pem). Read at every connect, so that a renewed certificate is used.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_SECRET",
+        value_name = "SECRET",
+        value_parser = NonEmptyStringValueParser::new(),
+        conflicts_with_all = ["tls_ca", "tls_cert", "tls_key"]
+    )]
+    pub tls_secret: Option<String>,
+    /// The name in buildkitd's certificate, where it is not the host of --buildkit-host.
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// CA certificates to trust for Git, registries and forges, beside the system's (PEM file).
+    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Token servers that are neither their registry's own server nor, where there is no --policy, a public one:
+    /// `REGISTRY=https://HOST[:PORT]`, with commas between several.
+    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    pub token_servers: Vec<TokenServer>,
+    /// Address of Argo's UI. With it, pull requests link to the workflow.
+    #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL")]
+    pub argo_url: Option<String>,
+    /// Read Secrets from DIR/SECRET/KEY instead of the Kubernetes API.
+    #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR")]
+    pub secrets_dir: Option<PathBuf>,
+    /// Refuse Secrets whose annotations do not say for which use and hosts they are.
+    #[arg(long, env = "ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS")]
+    pub require_bound_secrets: bool,
+}
+
+/// Bytes that the kept logs of all builds may occupy, compressed: an eighth of the shared agent's memory (deploy/base/agent).
+const KEPT_LOGS: usize = 64 << 20;
+
+impl Neighbours {
+    /// The engine that works with these neighbours, and with the rights of this process.
+    pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
+        let token_servers = TokenServers::new(self.token_servers.clone());
+        self.engine_of(Cluster::default(), Tenancy::own(), token_servers, metrics)
+    }
+
+    /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
+    /// ServiceAccount `account`, and within `policy`. `mint` signs the tokens for the cache registry.
+    pub fn shared_engine(
+        &self,
+        metrics: Arc<Metrics>,
+        account: &str,
+        policy: Option<Policy>,
+        mint: Option<Mint>,
+    ) -> anyhow::Result<Engine> {
+        if self.secrets_dir.is_some() {
+            bail!(
+                "--secrets-dir (ARGO_BUILDKIT_SECRETS_DIR) knows no namespaces: all would read the same Secrets; leave \
+                 it out, and Secrets are read from each workflow's namespace"
+            );
+        }
+        let token_servers = TokenServers::new(self.token_servers.clone());
+        // A policy lists what is reached, so nobody's challenge adds to it.
+        let token_servers = if policy.is_some() { token_servers.only_named() } else { token_servers };
+        let tenancy = Tenancy::shared(policy).minting(mint);
+        self.engine_of(Cluster::default().acting_as(account), tenancy, token_servers, metrics)
+    }
+
+    fn engine_of(
+        &self,
+        cluster: Cluster,
+        tenancy: Tenancy,
+        token_servers: TokenServers,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Engine> {
+        let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
+        let from_cluster = || Secrets::Cluster(cluster.clone());
+        let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
+        let client = LazyClient::new(self.ca_bundle.clone()).with_token_servers(token_servers);
+        let registry = Registry::new(client);
+        let forge =
+            Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
+        let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
+        let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
+        let kept_logs = Budget::new(KEPT_LOGS);
+        let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
+        Ok(Engine {
+            buildkit,
+            pusher: Pusher::new(git.clone(), EDIT_MEMORY),
+            git,
+            cluster,
+            secrets,
+            secret_rules,
+            registry,
+            forge,
+            argocd,
+            metrics,
+            kept_logs,
+            argo_url,
+            tenancy,
+        })
+    }
+
+    fn tls(&self, secrets: &Secrets) -> Option<Tls> {
+        let files = (self.tls_ca.clone(), self.tls_cert.clone(), self.tls_key.clone());
+        let certificates = match (&self.tls_secret, files) {
+            (Some(name), _) => engine::certificates_in(secrets, name),
+            (None, (Some(ca), Some(cert), Some(key))) => Certificates::Files { ca, cert, key },
+            // clap refuses a part of them.
+            _ => return None,
+        };
+        Some(Tls { certificates, server_name: self.tls_server_name.clone() })
+    }
+}

@@ -1,0 +1,46 @@
+//! The answer to a registry's challenge: a token, or the login itself.
+
+use ::http::HeaderValue;
+use ::http::header::{HeaderMap, WWW_AUTHENTICATE};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::super::token::{self, Scheme};
+use super::super::{Login, OciError};
+use super::{Access, Repository};
+
+impl Repository<'_> {
+    /// Answers the challenge in a 401's headers; false where there is nothing to answer it with.
+    pub(super) async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
+        let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+        let answer = match (challenge.and_then(token::parse_challenge), self.login) {
+            // Whatever realm the registry names: nobody is asked.
+            (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
+                let token = cache.token(&[self.scope()])?;
+                format!("Bearer {}", token.value.expose_secret()).into()
+            }
+            (Some(Scheme::Bearer(mut challenge)), login) => {
+                challenge.scopes = vec![self.scope()];
+                let token = token::fetch(self.clients, self.image.registry(), &challenge, login).await?;
+                format!("Bearer {}", token.value.expose_secret()).into()
+            }
+            (Some(Scheme::Basic), Some(Login::Password { user, password })) => basic(user, password),
+            _ => return Ok(false),
+        };
+        let value = HeaderValue::from_str(answer.expose_secret());
+        let mut value = value.map_err(|_| self.unexpected("its token is no header value"))?;
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Ok(true)
+    }
+
+    fn scope(&self) -> String {
+        let actions = if self.access == Access::Push { "pull,push" } else { "pull" };
+        format!("repository:{}:{actions}", self.image.repository())
+    }
+}
+
+fn basic(user: &str, password: &SecretString) -> SecretString {
+    use base64::Engine as _;
+    let pair = format!("{user}:{}", password.expose_secret());
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into()
+}

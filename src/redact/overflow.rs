@@ -1,0 +1,69 @@
+//! Values for which there is no room to look for them exactly: a set of beginnings costs a few bytes each.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use super::finder::{Rule, is_whole, run};
+
+/// Bytes of a value by which it is found.
+const START: usize = 8;
+
+/// What is looked for by its beginning.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overflow {
+    starts: HashSet<[u8; START]>,
+    /// Values that are shorter than that, whole: filled up with zeros, their length in the last byte.
+    short: HashMap<[u8; START], Rule>,
+}
+
+impl Overflow {
+    pub(super) fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.short.is_empty()
+    }
+
+    pub(super) fn take(&mut self, value: &[u8], rule: Rule) {
+        match value.first_chunk() {
+            Some(start) => drop(self.starts.insert(*start)),
+            None => drop(self.short.insert(padded(value), rule)),
+        }
+    }
+
+    /// Where values stand in `text`: of a long one the whole run of text in which it begins, for its end is not known.
+    pub(super) fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let (mut spans, mut from) = (Vec::new(), 0);
+        while !self.is_empty() && from < text.len() {
+            let found = self.long(text, from).or_else(|| self.short(text, from));
+            from = found.as_ref().map_or(from + 1, |span| span.end);
+            spans.extend(found);
+        }
+        spans
+    }
+
+    fn long(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let start = text.get(from..)?.first_chunk::<START>()?;
+        self.starts.contains(start).then(|| run(text, from..from + START, |b| !b.is_ascii_whitespace()))
+    }
+
+    /// The longest one that begins here.
+    fn short(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        if self.short.is_empty() {
+            return None;
+        }
+        let spans = (super::parts::SHORTEST..START).rev().map(|length| from..from + length);
+        let counts = |span: &Range<usize>| {
+            let rule = text.get(span.clone()).and_then(|value| self.short.get(&padded(value)));
+            rule.is_some_and(|rule| *rule != Rule::Word || is_whole(text, span))
+        };
+        spans.into_iter().find(counts)
+    }
+}
+
+/// `value`, of less than [`START`] bytes.
+fn padded(value: &[u8]) -> [u8; START] {
+    let mut padded = [0; START];
+    for (to, from) in padded.iter_mut().zip(value) {
+        *to = *from;
+    }
+    padded[START - 1] = value.len() as u8;
+    padded
+}

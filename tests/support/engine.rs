@@ -1,0 +1,56 @@
+//! An engine without a process around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argo_buildkit::argocd::ArgoCd;
+use argo_buildkit::buildkit::Buildkit;
+use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
+use argo_buildkit::forge::{Forge, ForgeOptions};
+use argo_buildkit::git::{Git, GitOptions};
+use argo_buildkit::kube::{Cluster, Secrets};
+use argo_buildkit::limits::Budget;
+use argo_buildkit::metrics::Metrics;
+use argo_buildkit::oci::{LazyClient, Registry};
+use argo_buildkit::outcome::{StepError, Success};
+use argo_buildkit::progress::Progress;
+use argo_buildkit::push_gate::PushGate;
+use argo_buildkit::step;
+use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::net::unique;
+
+/// One that builds at `buildkitd`.
+pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenancy: Tenancy) -> Engine {
+    let git = Git::new(GitOptions::default()).unwrap();
+    Engine {
+        buildkit: Buildkit::new(buildkitd.parse().unwrap(), None),
+        pusher: Pusher::new(git.clone(), EDIT_MEMORY),
+        git,
+        secrets,
+        secret_rules: SecretRules::default(),
+        registry: Registry::new(LazyClient::new(None)),
+        forge: Forge::new(ForgeOptions::default()).unwrap(),
+        argocd: ArgoCd::new(cluster.clone()),
+        cluster,
+        metrics: Arc::new(Metrics::new()),
+        kept_logs: Budget::new(1 << 20),
+        argo_url: None,
+        tenancy,
+    }
+}
+
+/// Runs the step `body` as a workflow of `namespace`.
+pub(crate) async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, StepError> {
+    let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
+    let errand = Errand {
+        workflow,
+        reference: None,
+        progress: watch::Sender::new(Progress::now("")),
+        gate: Arc::new(PushGate::new()),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(300),
+    };
+    engine.run(step::parse(body).unwrap(), errand).await
+}
