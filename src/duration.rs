@@ -41,6 +41,11 @@ pub fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
+/// A limit, to the digit: `10 s`, `0.25 s`.
+pub fn limit_text(limit: Duration) -> String {
+    format!("{} s", limit.as_secs_f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

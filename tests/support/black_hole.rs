@@ -1,0 +1,114 @@
+//! A relay before any server, which from some byte on forwards nothing more and closes nothing: to either side, the other has
+//! lost its power.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// Where bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Towards {
+    /// From the client.
+    Server,
+    /// From the server.
+    Client,
+}
+
+/// From where on a connection is silent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hole {
+    /// In this direction.
+    pub(crate) towards: Towards,
+    /// After so many bytes of the connection.
+    pub(crate) after: usize,
+}
+
+/// A running relay; it ends with the test's runtime.
+pub(crate) struct BlackHole {
+    host: String,
+    most: Arc<[AtomicUsize; 2]>,
+}
+
+impl BlackHole {
+    /// A relay before `upstream`, `host:port` or `unix:///path`. Without a hole it forwards all.
+    pub(crate) async fn start(upstream: &str, hole: Option<Hole>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let most = Arc::<[AtomicUsize; 2]>::default();
+        let (upstream, counts) = (upstream.to_owned(), most.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, upstream.clone(), hole, counts.clone()));
+            }
+        });
+        Self { host, most }
+    }
+
+    /// Its `host:port`.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The most bytes that one connection has carried so far.
+    pub(crate) fn carried(&self, towards: Towards) -> usize {
+        self.most[towards as usize].load(Ordering::SeqCst)
+    }
+}
+
+async fn pass(client: TcpStream, upstream: String, hole: Option<Hole>, most: Arc<[AtomicUsize; 2]>) {
+    client.set_nodelay(true).unwrap();
+    let (from_client, to_client) = client.into_split();
+    match upstream.strip_prefix("unix://") {
+        Some(path) => {
+            let Ok(server) = UnixStream::connect(path).await else { return };
+            let (from_server, to_server) = server.into_split();
+            both(from_client, to_client, from_server, to_server, hole, &most).await;
+        }
+        None => {
+            let Ok(server) = TcpStream::connect(&upstream).await else { return };
+            server.set_nodelay(true).unwrap();
+            let (from_server, to_server) = server.into_split();
+            both(from_client, to_client, from_server, to_server, hole, &most).await;
+        }
+    }
+}
+
+async fn both(
+    from_client: impl AsyncRead + Unpin,
+    to_client: impl AsyncWrite + Unpin,
+    from_server: impl AsyncRead + Unpin,
+    to_server: impl AsyncWrite + Unpin,
+    hole: Option<Hole>,
+    most: &[AtomicUsize; 2],
+) {
+    let after = |towards| hole.filter(|hole| hole.towards == towards).map(|hole| hole.after);
+    let up = forward(from_client, to_server, after(Towards::Server), &most[Towards::Server as usize]);
+    let down = forward(from_server, to_client, after(Towards::Client), &most[Towards::Client as usize]);
+    tokio::join!(up, down);
+}
+
+/// Forwards up to `after` bytes and then nothing more, not even an end.
+async fn forward(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    after: Option<usize>,
+    most: &AtomicUsize,
+) {
+    let mut buffer = vec![0; 16 << 10];
+    let mut carried = 0;
+    loop {
+        let room = after.map_or(buffer.len(), |after| buffer.len().min(after - carried));
+        if room == 0 {
+            return std::future::pending().await;
+        }
+        let Ok(read) = from.read(&mut buffer[..room]).await else { break };
+        if read == 0 || to.write_all(&buffer[..read]).await.is_err() {
+            break;
+        }
+        carried += read;
+        most.fetch_max(carried, Ordering::SeqCst);
+    }
+    let _ = to.shutdown().await;
+}
