@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use late::Late;
+pub(crate) use late::find;
 pub(crate) use pulse::Pulse;
 
 /// What `call` gives, if `peer` needs no longer than `limit` for the whole of it.

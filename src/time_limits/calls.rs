@@ -52,8 +52,30 @@ pub const BUILDKIT_RECORD: Call = Call::whole_of("buildkitd: the record of a bui
 /// A solve, or the status of one that is followed. The daemon gives a session up after two questions of 30 s.
 pub const BUILDKIT_BUILD: Call = Call::silence_of("buildkitd: a build", 45);
 
+/// A list, or one page of it, is the slowest. A watch must have begun.
+pub const KUBE_ANSWER: Call = Call::whole_of("Kubernetes API: one answer, or a watch's beginning", 30);
+/// One Secret, or a report of the shared agent.
+pub const KUBE_OBJECT: Call = Call::whole_of("Kubernetes API: a Secret, or the agent's report", 10);
+/// The Secret of buildkitd's certificates, which is read while it is connected to.
+pub const KUBE_CERTIFICATES: Call = Call::whole_of("Kubernetes API: the certificates for buildkitd", 5);
+/// It is asked to end a watch after 60 s.
+pub const KUBE_WATCH: Call = Call::silence_of("Kubernetes API: a watch", 65);
+/// A third of the time for which the Lease holds.
+pub const KUBE_LEASE: Call = Call::whole_of("Kubernetes API: the agent's Lease", 5);
+
 /// What others ask of us, at the plugin's port and at the operator's.
 pub const OWN_PORTS: Call = Call::both("our own ports: a request", 30, 60);
 
 /// All of them.
-pub const ALL: &[Call] = &[BUILDKIT_CONNECT, BUILDKIT_ANSWER, BUILDKIT_RECORD, BUILDKIT_BUILD, OWN_PORTS];
+pub const ALL: &[Call] = &[
+    BUILDKIT_CONNECT,
+    BUILDKIT_ANSWER,
+    BUILDKIT_RECORD,
+    BUILDKIT_BUILD,
+    KUBE_ANSWER,
+    KUBE_OBJECT,
+    KUBE_CERTIFICATES,
+    KUBE_WATCH,
+    KUBE_LEASE,
+    OWN_PORTS,
+];

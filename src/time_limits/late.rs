@@ -1,5 +1,6 @@
 //! A call that was given up for its time.
 
+use std::error::Error;
 use std::time::Duration;
 
 use crate::duration::limit_text;
@@ -23,4 +24,16 @@ pub enum Late {
         /// Between two signs of life.
         limit: Duration,
     },
+}
+
+/// The [`Late`] that is `error`, or one of its causes.
+pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Late> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(late) = error.downcast_ref() {
+            return Some(late);
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::Notify;
 
 /// Where bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,22 +29,40 @@ pub(crate) struct Hole {
 /// A running relay; it ends with the test's runtime.
 pub(crate) struct BlackHole {
     host: String,
-    most: Arc<[AtomicUsize; 2]>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// The most bytes that one connection has carried, in each direction.
+    most: [AtomicUsize; 2],
+    /// A connection has come to its hole.
+    reached: Notify,
 }
 
 impl BlackHole {
     /// A relay before `upstream`, `host:port` or `unix:///path`. Without a hole it forwards all.
     pub(crate) async fn start(upstream: &str, hole: Option<Hole>) -> Self {
+        Self::with(upstream, move |_| hole).await
+    }
+
+    /// A relay of which the first connection has a hole, and no other.
+    pub(crate) async fn start_first(upstream: &str, hole: Hole) -> Self {
+        Self::with(upstream, move |connection| (connection == 0).then_some(hole)).await
+    }
+
+    async fn with(upstream: &str, hole: impl Fn(usize) -> Option<Hole> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let most = Arc::<[AtomicUsize; 2]>::default();
-        let (upstream, counts) = (upstream.to_owned(), most.clone());
+        let counts = Arc::<Counts>::default();
+        let (upstream, shared) = (upstream.to_owned(), counts.clone());
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, upstream.clone(), hole, counts.clone()));
+            let mut connections = 0..;
+            while let (Ok((client, _)), Some(connection)) = (listener.accept().await, connections.next()) {
+                tokio::spawn(pass(client, upstream.clone(), hole(connection), shared.clone()));
             }
         });
-        Self { host, most }
+        Self { host, counts }
     }
 
     /// Its `host:port`.
@@ -53,24 +72,29 @@ impl BlackHole {
 
     /// The most bytes that one connection has carried so far.
     pub(crate) fn carried(&self, towards: Towards) -> usize {
-        self.most[towards as usize].load(Ordering::SeqCst)
+        self.counts.most[towards as usize].load(Ordering::SeqCst)
+    }
+
+    /// Waits until a connection has come to its hole.
+    pub(crate) async fn reached(&self) {
+        self.counts.reached.notified().await;
     }
 }
 
-async fn pass(client: TcpStream, upstream: String, hole: Option<Hole>, most: Arc<[AtomicUsize; 2]>) {
+async fn pass(client: TcpStream, upstream: String, hole: Option<Hole>, counts: Arc<Counts>) {
     client.set_nodelay(true).unwrap();
     let (from_client, to_client) = client.into_split();
     match upstream.strip_prefix("unix://") {
         Some(path) => {
             let Ok(server) = UnixStream::connect(path).await else { return };
             let (from_server, to_server) = server.into_split();
-            both(from_client, to_client, from_server, to_server, hole, &most).await;
+            both(from_client, to_client, from_server, to_server, hole, &counts).await;
         }
         None => {
             let Ok(server) = TcpStream::connect(&upstream).await else { return };
             server.set_nodelay(true).unwrap();
             let (from_server, to_server) = server.into_split();
-            both(from_client, to_client, from_server, to_server, hole, &most).await;
+            both(from_client, to_client, from_server, to_server, hole, &counts).await;
         }
     }
 }
@@ -81,11 +105,11 @@ async fn both(
     from_server: impl AsyncRead + Unpin,
     to_server: impl AsyncWrite + Unpin,
     hole: Option<Hole>,
-    most: &[AtomicUsize; 2],
+    counts: &Counts,
 ) {
     let after = |towards| hole.filter(|hole| hole.towards == towards).map(|hole| hole.after);
-    let up = forward(from_client, to_server, after(Towards::Server), &most[Towards::Server as usize]);
-    let down = forward(from_server, to_client, after(Towards::Client), &most[Towards::Client as usize]);
+    let up = forward(from_client, to_server, after(Towards::Server), counts, Towards::Server);
+    let down = forward(from_server, to_client, after(Towards::Client), counts, Towards::Client);
     tokio::join!(up, down);
 }
 
@@ -94,13 +118,15 @@ async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     after: Option<usize>,
-    most: &AtomicUsize,
+    counts: &Counts,
+    towards: Towards,
 ) {
     let mut buffer = vec![0; 16 << 10];
     let mut carried = 0;
     loop {
         let room = after.map_or(buffer.len(), |after| buffer.len().min(after - carried));
         if room == 0 {
+            counts.reached.notify_one();
             return std::future::pending().await;
         }
         let Ok(read) = from.read(&mut buffer[..room]).await else { break };
@@ -108,7 +134,7 @@ async fn forward(
             break;
         }
         carried += read;
-        most.fetch_max(carried, Ordering::SeqCst);
+        counts.most[towards as usize].fetch_max(carried, Ordering::SeqCst);
     }
     let _ = to.shutdown().await;
 }

@@ -105,8 +105,8 @@ async fn a_daemon_that_falls_silent_while_a_build_is_followed_is_given_up() {
 async fn others_build_while_one_waits_for_a_silent_daemon() {
     let world = World::shared().await;
     let patient = Limits { connect: HOUR, answer: HOUR, record: HOUR, silence: HOUR };
-    let other = Buildkit::new(world.buildkitd.address().parse().unwrap(), None);
     let (one, two) = (sleeping(&world.busybox, 0), sleeping(&world.busybox, 0));
-    let stuck = async |host: String| build(&client(&host, patient), &one).await;
-    beside(world.buildkitd.address(), stuck, build(&other, &two)).await.unwrap();
+    let make = async |host: String| client(&host, patient);
+    let daemon = world.buildkitd.address();
+    beside(daemon, make, async |c| build(c, &one).await, async |c| build(c, &two).await).await.unwrap();
 }
