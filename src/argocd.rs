@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::kube::{Cluster, MayNotAct, NoCluster, Rights, argo};
+use crate::kube::{self as cluster, Cluster, MayNotAct, NoCluster, Rights, argo};
 
 /// Argo CD compares the Application with Git as soon as this is set, and removes it. `normal` is as good as `hard`
 /// for a new commit, and spares the manifest cache.
@@ -124,6 +124,6 @@ fn refused(error: kube::Error, rights: &Rights, application: Application) -> Arg
             Some(reason) => ArgoCdError::MayNotAct { application, reason },
             None => ArgoCdError::Forbidden { application, rights: rights.clone() },
         },
-        other => ArgoCdError::Unavailable { application, reason: other.to_string() },
+        other => ArgoCdError::Unavailable { application, reason: cluster::reason(&other) },
     }
 }

@@ -42,11 +42,38 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::control_client::ControlClient;
 use tonic::transport::Channel;
 
+use crate::time_limits::{Late, calls, within};
+
+/// What is said of the daemon where its address stands already.
+const PEER: &str = "buildkitd";
+
 /// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
 const MAX_MESSAGE: usize = 16 << 20;
 
-/// How long a daemon may take to shake hands or to tell its version: one that needs longer is stuck.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a daemon may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To shake hands.
+    pub connect: Duration,
+    /// To tell what it is, to open a session, or to find a build in its history: one that needs longer is stuck.
+    pub answer: Duration,
+    /// To write the record of a build that has ended.
+    pub record: Duration,
+    /// Between two signs of life while a build runs. A step may say nothing for hours, but the daemon asks each session
+    /// every five seconds whether it lives (BuildKit `session/grpc.go`).
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: calls::BUILDKIT_CONNECT.whole(),
+            answer: calls::BUILDKIT_ANSWER.whole(),
+            record: calls::BUILDKIT_RECORD.whole(),
+            silence: calls::BUILDKIT_BUILD.silence(),
+        }
+    }
+}
 
 /// A buildkitd, named by address; cheap to clone. Every call connects anew, so that a build's session
 /// and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
@@ -59,33 +86,55 @@ pub struct Buildkit {
 struct Daemon {
     address: Address,
     tls: Option<Tls>,
+    limits: Limits,
 }
 
 impl Buildkit {
     /// A daemon at `address`; `tls` is for `tcp://` alone. Nothing is opened yet.
     pub fn new(address: Address, tls: Option<Tls>) -> Self {
-        Self { inner: Arc::new(Daemon { address, tls }) }
+        Self { inner: Arc::new(Daemon { address, tls, limits: Limits::default() }) }
+    }
+
+    /// The same daemon, with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let (address, tls) = (self.inner.address.clone(), self.inner.tls.clone());
+        Self { inner: Arc::new(Daemon { address, tls, limits }) }
     }
 
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
         let mut client = self.connect().await?;
-        let reply = tokio::time::timeout(PATIENCE, client.info(control::InfoRequest {})).await;
-        let reply = reply.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
+        let reply = self.answered(client.info(control::InfoRequest {})).await?;
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
     async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
-        let connect = address::connect(&self.inner.address, self.inner.tls.as_ref());
-        let channel = tokio::time::timeout(PATIENCE, connect).await.map_err(|_| self.silent())??;
+        let Daemon { address, tls, limits } = &*self.inner;
+        let connect = address::connect(address, tls.as_ref(), limits.connect);
+        let channel = within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))??;
         Ok(ControlClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE))
     }
 
-    fn silent(&self) -> BuildError {
-        let why = format!("no answer within {} s", PATIENCE.as_secs());
-        BuildError::unreachable(&self.inner.address, self.inner.tls.is_some(), &why)
+    /// What the daemon answers to a `call` that is no build.
+    async fn answered<T>(
+        &self,
+        call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+    ) -> Result<tonic::Response<T>, BuildError> {
+        let answer = within(self.inner.limits.answer, PEER, call).await.map_err(|late| self.late(&late))?;
+        answer.map_err(|status| self.unreachable_or(&status))
+    }
+
+    /// A daemon that was given up before any build began.
+    fn late(&self, late: &Late) -> BuildError {
+        BuildError::unreachable(&self.inner.address, self.inner.tls.is_some(), &late.to_string())
+    }
+
+    /// Its name in messages.
+    fn peer(&self) -> String {
+        format!("{PEER} at {}", self.inner.address)
     }
 
     /// A status before any build began: a broken transport then means that the daemon is not there.

@@ -41,9 +41,22 @@ pub fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
+/// A limit, to the hundredth: `10 s`, `0.25 s`.
+pub fn limit_text(limit: Duration) -> String {
+    let text = format!("{:.2}", limit.as_secs_f64());
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_short() {
+        for (milliseconds, text) in [(10_000, "10 s"), (250, "0.25 s"), (4_999, "5 s"), (100_000, "100 s")] {
+            assert_eq!(limit_text(Duration::from_millis(milliseconds)), text);
+        }
+    }
 
     #[test]
     fn go_durations_have_units() {

@@ -4,14 +4,15 @@
 
 mod access;
 mod acting;
+mod connect;
 mod follow;
 mod lease;
 mod objects;
-mod punctual;
 mod report;
 mod rounds;
 mod secrets;
 mod task_sets;
+mod timed;
 mod workflows;
 
 use std::sync::Arc;
@@ -29,7 +30,12 @@ pub use report::{Form, ReportError, Reported, TaskResult};
 pub use rounds::{Rounds, pauses};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
+pub use timed::Limits;
+pub(crate) use timed::reason;
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
+
+/// The API server's name in messages.
+const PEER: &str = "the Kubernetes API";
 
 /// A kind of Argo's: of Workflows' and of CD's alike.
 pub(crate) fn argo(kind: &str) -> ApiResource {
@@ -39,11 +45,26 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
 /// The cluster that the environment names. Clones share one connection.
 #[derive(Clone, Default)]
 pub struct Cluster {
-    connection: Arc<OnceCell<Client>>,
+    connection: Arc<OnceCell<Connection>>,
+    clients: Arc<OnceCell<Clients>>,
+    limits: Limits,
     /// Whether the client was made elsewhere: what it connects to is not ours to know.
     given: bool,
     /// As whom a namespace's work is done, by name; as ourselves without.
     account: Option<Arc<str>>,
+}
+
+/// What requests go over, without limits, and the server's name in messages.
+#[derive(Clone)]
+struct Connection(Client, Arc<str>);
+
+/// Clients with limits, over one connection.
+#[derive(Clone)]
+struct Clients {
+    /// For any request.
+    usual: Client,
+    /// For those of which a slow one is away.
+    quick: Client,
 }
 
 /// The environment names no cluster.
@@ -54,22 +75,65 @@ pub struct NoCluster(String);
 /// The cluster of a client that was made elsewhere.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
-        Self { connection: Arc::new(OnceCell::from(client)), given: true, account: None }
+        let connection = Connection(client, PEER.into());
+        Self { connection: Arc::new(OnceCell::from(connection)), given: true, ..Self::default() }
     }
 }
 
 impl Cluster {
+    /// The cluster that `config` names. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// What it says of certificates or credentials cannot be used.
+    pub fn at(config: Config) -> Result<Self, NoCluster> {
+        let connection = Arc::new(OnceCell::from(connected(config)?));
+        Ok(Self { connection, given: true, ..Self::default() })
+    }
+
     /// The same cluster over a connection of its own, unless its client was made elsewhere.
     fn apart(&self) -> Self {
-        if self.given { self.clone() } else { Self { connection: Arc::default(), ..self.clone() } }
+        let connection = if self.given { self.connection.clone() } else { Arc::default() };
+        Self { connection, clients: Arc::default(), ..self.clone() }
+    }
+
+    /// The same cluster, with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, clients: Arc::default(), ..self }
+    }
+
+    /// The server's name in messages.
+    fn peer(&self) -> Arc<str> {
+        self.connection.get().map_or_else(|| PEER.into(), |Connection(_, peer)| peer.clone())
     }
 
     /// A client of its API server, with our own rights.
     pub async fn client(&self) -> Result<Client, NoCluster> {
-        let client = self.connection.get_or_try_init(|| async {
-            let config = Config::infer().await.map_err(|e| NoCluster(e.to_string()))?;
-            Client::try_from(config).map_err(|e| NoCluster(e.to_string()))
-        });
-        client.await.cloned()
+        Ok(self.clients().await?.usual.clone())
     }
+
+    /// One for a Secret or a report, whose limit is shorter.
+    async fn quick_client(&self) -> Result<Client, NoCluster> {
+        Ok(self.clients().await?.quick.clone())
+    }
+
+    async fn clients(&self) -> Result<&Clients, NoCluster> {
+        let make = || async {
+            let Connection(client, peer) = self.connection.get_or_try_init(infer).await?;
+            let timed =
+                |answer| timed::timed(client.clone(), peer.clone(), answer, self.limits.watch_silence);
+            Ok(Clients { usual: timed(self.limits.answer), quick: timed(self.limits.object) })
+        };
+        self.clients.get_or_try_init(make).await
+    }
+}
+
+async fn infer() -> Result<Connection, NoCluster> {
+    connected(Config::infer().await.map_err(|e| NoCluster(e.to_string()))?)
+}
+
+fn connected(config: Config) -> Result<Connection, NoCluster> {
+    let peer = format!("{PEER} at {}", config.cluster_url).trim_end_matches('/').into();
+    let client = connect::connect(config).map_err(|e| NoCluster(e.to_string()))?;
+    Ok(Connection(client, peer))
 }

@@ -12,7 +12,7 @@
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
 //! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
-//! [`progress`], [`duration`], [`redact`], [`limits`], [`text`], [`push_gate`], and [`telemetry`] and [`metrics`] beside them.
+//! [`progress`], [`duration`], [`redact`], [`limits`], [`time_limits`], [`text`], [`push_gate`], and [`telemetry`] and [`metrics`] beside them.
 //!
 //! | room | holds |
 //! |---|---|
@@ -34,6 +34,7 @@
 //! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
+//! | [`time_limits`] | how long a call over a network may take, for the whole and in silence; connections whose peer is gone |
 //! | `http` | below [`oci`], [`git`] and [`forge`]: how they make clients, which addresses these go to, how much of an answer is read |
 
 pub mod agent;
@@ -67,4 +68,5 @@ pub mod shutdown;
 pub mod step;
 pub mod telemetry;
 pub mod text;
+pub mod time_limits;
 pub mod write_back;

@@ -22,6 +22,8 @@ use tower::ServiceBuilder;
 use tower::timeout::TimeoutLayer;
 use tracing::{debug, info, warn};
 
+use crate::time_limits::{calls, socket};
+
 /// Connections open at a time. The oldest makes room for the next: a caller who holds many keeps nobody out.
 const CONNECTIONS: usize = 256;
 
@@ -32,10 +34,10 @@ const HEAD: usize = 16 << 10;
 const HEADERS: usize = 64;
 
 /// How long a connection may stay without a whole head. Argo's agent asks again within 5 s, kubelet within 10 s.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = calls::OWN_PORTS.silence();
 
 /// How long a request may take, its body included: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
-const REQUEST: Duration = Duration::from_secs(30);
+const REQUEST: Duration = calls::OWN_PORTS.whole();
 
 /// How long open connections may last once the port is closed.
 const LAST: Duration = Duration::from_secs(2);
@@ -91,6 +93,8 @@ struct Open {
 
 impl Open {
     fn admit(&mut self, stream: TcpStream, router: Router) {
+        // A caller who is gone, or does not read its answer.
+        socket::watch(&stream);
         if self.order.len() >= CONNECTIONS {
             self.order.retain(|connection| !connection.is_finished());
         }

@@ -1,21 +1,15 @@
 //! Where a daemon listens, and the connection to it.
 
+use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-
-use hyper_util::rt::TokioIo;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::error::BuildError;
 use super::tls::Tls;
-
-/// For the TCP connect; a daemon that needs longer is down.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// TCP's own probes. HTTP/2 pings are no choice: buildkitd answers more than one in five minutes with
-/// GOAWAY (contracts: buildkit.md section 2).
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+use crate::time_limits::socket;
 
 /// A daemon's address: `tcp://host:port` or `unix:///path`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,8 +55,13 @@ impl fmt::Display for Address {
     }
 }
 
-/// One connection to the daemon, or why there is none.
-pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Channel, BuildError> {
+/// One connection to the daemon, or why there is none. HTTP/2 pings are no choice: buildkitd answers more than one in five
+/// minutes with GOAWAY (contracts: buildkit.md section 2), so the system looks for a daemon that is gone.
+pub(super) async fn connect(
+    address: &Address,
+    tls: Option<&Tls>,
+    limit: Duration,
+) -> Result<Channel, BuildError> {
     let unreachable =
         |e: tonic::transport::Error| BuildError::unreachable(address, tls.is_some(), &innermost(&e));
     match address {
@@ -79,7 +78,6 @@ pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Chan
         Address::Tcp { host, port } => {
             let scheme = if tls.is_some() { "https" } else { "http" };
             let endpoint = Endpoint::from_shared(format!("{scheme}://{host}:{port}")).map_err(unreachable)?;
-            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_keepalive(Some(TCP_KEEPALIVE));
             let endpoint = match tls {
                 // All that it still refuses is a key of another certificate.
                 Some(tls) => endpoint
@@ -87,7 +85,7 @@ pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Chan
                     .map_err(|e| BuildError::certificates_refused(&innermost(&e)))?,
                 None => endpoint,
             };
-            endpoint.connect().await.map_err(unreachable)
+            endpoint.connect_with_connector(socket::connector(limit)).await.map_err(unreachable)
         }
     }
 }

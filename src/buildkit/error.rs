@@ -9,6 +9,7 @@ use super::classify::{self, Report, Verdict};
 use super::details::Details;
 use super::vertices::{VertexSummary, Vertices};
 use crate::outcome::Fault;
+use crate::time_limits::Late;
 
 /// What went wrong, as far as the caller acts on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,13 @@ impl BuildError {
             "cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret"
         );
         Self::new(Kind::Unreachable, Fault::Ours, message)
+    }
+
+    /// The daemon fell silent while it built, and was given up.
+    pub(super) fn silent(late: &Late, vertices: &Vertices) -> Self {
+        let text = format!("{late}, and so was given up; its machine or the network to it may be down");
+        let verdict = Verdict { kind: Kind::Lost, fault: Fault::Transient, text };
+        Self::compose(&verdict, &Details::default(), vertices)
     }
 
     /// Without certificates nothing was asked of the daemon. A `fault` other than transient is not mended by

@@ -1,7 +1,5 @@
 //! A build found again by its reference: its Status replay and the daemon's history.
 
-use std::time::Duration;
-
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
@@ -11,10 +9,8 @@ use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
-use super::{Buildkit, PATIENCE};
-
-/// How long the record of a build that has ended may take to be written.
-const RECORD: Duration = Duration::from_secs(10);
+use super::{Buildkit, PEER, session};
+use crate::time_limits::{Pulse, within};
 
 /// What became of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +32,8 @@ impl Buildkit {
     /// which include `FROM` and its internal work.
     /// A daemon that is silent about it is [`Kind::Unreachable`].
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
-        let asked = tokio::time::timeout(PATIENCE, self.look_up(reference)).await;
-        asked.unwrap_or_else(|_| Err(self.silent()))
+        let asked = within(self.inner.limits.answer, PEER, self.look_up(reference)).await;
+        asked.unwrap_or_else(|late| Err(self.late(&late)))
     }
 
     async fn look_up(&self, reference: &str) -> Result<Recalled, BuildError> {
@@ -61,7 +57,7 @@ impl Buildkit {
     /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
     /// The build goes on when this future is dropped, as long as its own client lives. An unknown reference
     /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely. `transcript` is told all
-    /// that the build has said so far, too.
+    /// that the build has said so far, too. A daemon that falls silent meanwhile is [`Kind::Lost`].
     pub async fn attach(
         &self,
         reference: &str,
@@ -70,7 +66,17 @@ impl Buildkit {
     ) -> Result<Recalled, BuildError> {
         let client = self.connect().await?;
         let mut vertices = Vertices::new(transcript.clone());
-        let watched = solve::watch_status(client.clone(), reference, &mut vertices, progress).await;
+        let (pulse, peer) = (Pulse::default(), self.peer());
+        // The build has a session of its own, which may be another process's. By this one the daemon shows that it lives.
+        let tunnel = self.opened(client.clone(), session::none(), session::new_id(reference), &pulse).await?;
+        let watched = tokio::select! {
+            watched = solve::watch_status(client.clone(), reference, &mut vertices, progress, &pulse) => watched,
+            late = pulse.stopped(self.inner.limits.silence, &peer) => {
+                vertices.finish();
+                return Err(BuildError::silent(&late, &vertices));
+            }
+        };
+        drop(tunnel);
         vertices.finish();
         match watched {
             Ok(()) => {}
@@ -95,8 +101,7 @@ impl Buildkit {
     ) -> Result<Recalled, BuildError> {
         let lost = |s: tonic::Status| BuildError::from_status(&s);
         let request = history_request(reference, false);
-        let events = tokio::time::timeout(PATIENCE, client.listen_build_history(request)).await;
-        let mut events = events.map_err(|_| self.silent())?.map_err(lost)?.into_inner();
+        let mut events = self.answered(client.listen_build_history(request)).await?.into_inner();
         let complete = async {
             while let Some(event) = events.message().await.map_err(lost)? {
                 if let (BuildHistoryEventType::Complete, Some(record)) = (event.r#type(), event.record) {
@@ -105,7 +110,7 @@ impl Buildkit {
             }
             Ok::<_, BuildError>(None)
         };
-        match tokio::time::timeout(RECORD, complete).await {
+        match within(self.inner.limits.record, PEER, complete).await {
             Ok(Ok(Some(record))) => Ok(outcome(record, vertices)),
             Ok(Ok(None)) => Ok(Recalled::NotFound),
             Ok(Err(error)) => Err(error),

@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 use super::error::BuildError;
 use super::transcript::Transcript;
 use crate::oci;
 
-pub(super) use tunnel::open;
+pub(super) use tunnel::{Tunnel, open};
 
 /// What one build may ask us for while it runs. Nothing of it is sent unasked.
 #[derive(Debug, Clone, Default)]
@@ -39,22 +40,42 @@ pub(super) struct Services {
     methods: Vec<&'static str>,
 }
 
+/// The method by which the daemon asks whether a session lives.
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+/// The daemon asks for health every five seconds and ends sessions that do not answer (`session/grpc.go`); a fresh
+/// reporter says that the server as a whole is serving.
+fn alive() -> tonic::transport::server::Router {
+    let (_, health) = tonic_health::server::health_reporter();
+    tonic::transport::Server::builder().add_service(health)
+}
+
+/// A session that has nothing to give: in it the daemon asks for health and nothing else.
+pub(super) fn none() -> Services {
+    Services { router: alive(), methods: vec![HEALTH] }
+}
+
+/// Unique among a daemon's sessions, and not to be guessed by its other clients.
+pub(super) fn new_id(reference: &str) -> String {
+    use ring::rand::SecureRandom as _;
+    let mut random = [0; 32];
+    // Without randomness the reference alone, which the daemon accepts once, keeps ids apart.
+    let _ = ring::rand::SystemRandom::new().fill(&mut random);
+    hex::encode(Sha256::new().chain_update(random).chain_update(reference).finalize())
+}
+
 impl Session {
     /// The services that the daemon finds in the session; an ssh key that cannot be read is an error.
     pub(super) fn services(self) -> Result<Services, BuildError> {
         let mut methods = vec![
-            "/grpc.health.v1.Health/Check",
+            HEALTH,
             "/moby.buildkit.secrets.v1.Secrets/GetSecret",
             "/moby.filesync.v1.Auth/Credentials",
             "/moby.filesync.v1.Auth/FetchToken",
             "/moby.filesync.v1.Auth/GetTokenAuthority",
             "/moby.filesync.v1.Auth/VerifyTokenAuthority",
         ];
-        // The daemon asks for health every five seconds and ends sessions that do not answer
-        // (`session/grpc.go`); a fresh reporter says that the server as a whole is serving.
-        let (_, health) = tonic_health::server::health_reporter();
-        let mut router = tonic::transport::Server::builder()
-            .add_service(health)
+        let mut router = alive()
             .add_service(secrets::service(self.secrets))
             .add_service(auth::service(self.registries, self.client));
         if !self.ssh.is_empty() {
@@ -62,5 +83,18 @@ impl Session {
             router = router.add_service(ssh::service(&self.ssh)?);
         }
         Ok(Services { router, methods })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_id;
+
+    #[test]
+    fn sessions_have_ids_of_their_own() {
+        let ids = [new_id("wf:1"), new_id("wf:1")];
+        assert_ne!(ids[0], ids[1]);
+        // The daemon splits ids at colons (`session/manager.go`).
+        assert!(ids.iter().all(|id| id.len() == 64 && !id.contains(':')));
     }
 }

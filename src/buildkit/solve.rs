@@ -8,7 +8,6 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::control_client::ControlClient;
 use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture as _;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tonic::transport::Channel;
 use tonic::{Request, Streaming};
@@ -17,7 +16,8 @@ use super::error::BuildError;
 use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
-use super::{Buildkit, Solve, request};
+use super::{Buildkit, PEER, Solve, request};
+use crate::time_limits::{Pulse, within};
 
 /// How long the status stream may outlive its solve, for the last vertices to be counted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -57,17 +57,34 @@ impl Buildkit {
         let mut vertices = Vertices::new(session.transcript.clone());
         let services = session.services()?;
         let client = self.connect().await?;
-        let tunnel = session::open(client.clone(), services, session_id(solve)).await;
-        let tunnel = tunnel.map_err(|s| self.unreachable_or(&s))?;
+        let (pulse, peer) = (Pulse::default(), self.peer());
+        let id = session::new_id(&solve.reference);
+        let tunnel = self.opened(client.clone(), services, id, &pulse).await?;
         let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
-        let reply = follow(client, request, &solve.reference, &mut vertices, progress).await;
+        let reply = tokio::select! {
+            reply = follow(client, request, &solve.reference, &mut vertices, progress, &pulse) => Ok(reply),
+            late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
+        };
         // The session ends after the solve, which may need it to its last push.
         drop(tunnel);
         vertices.finish();
-        match reply {
+        match reply.map_err(|late| BuildError::silent(&late, &vertices))? {
             Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
             Err(status) => Err(BuildError::from_solve(&status, &vertices)),
         }
+    }
+
+    /// A session on `client`'s connection, through which `pulse` hears of the daemon.
+    pub(super) async fn opened(
+        &self,
+        client: ControlClient<Channel>,
+        services: session::Services,
+        id: String,
+        pulse: &Pulse,
+    ) -> Result<session::Tunnel, BuildError> {
+        let opened = session::open(client, services, id, pulse.clone());
+        let opened = within(self.inner.limits.answer, PEER, opened).await.map_err(|late| self.late(&late))?;
+        opened.map_err(|status| self.unreachable_or(&status))
     }
 }
 
@@ -78,10 +95,11 @@ async fn follow(
     reference: &str,
     vertices: &mut Vertices,
     progress: &watch::Sender<Progress>,
+    pulse: &Pulse,
 ) -> Result<control::SolveResponse, tonic::Status> {
     let watcher = client.clone();
     let mut solve = pin!(client.solve(request));
-    let mut status = pin!(watch_status(watcher, reference, vertices, progress).fuse());
+    let mut status = pin!(watch_status(watcher, reference, vertices, progress, pulse).fuse());
     let reply = tokio::select! {
         reply = &mut solve => reply,
         _ = &mut status => solve.await,
@@ -100,10 +118,12 @@ pub(super) async fn watch_status(
     reference: &str,
     vertices: &mut Vertices,
     progress: &watch::Sender<Progress>,
+    pulse: &Pulse,
 ) -> Result<(), tonic::Status> {
     let request = control::StatusRequest { r#ref: reference.to_owned() };
     let mut stream: Streaming<_> = client.status(request).await?.into_inner();
     while let Some(message) = stream.message().await? {
+        pulse.heard();
         vertices.apply(message);
         let now = vertices.progress();
         progress.send_if_modified(|last| (*last != now).then(|| *last = now).is_some());
@@ -130,15 +150,6 @@ fn decode(base64: &str) -> Option<String> {
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(base64).ok()?).ok()
 }
 
-/// Unique among a daemon's sessions, and not to be guessed by its other clients.
-fn session_id(solve: &Solve) -> String {
-    use ring::rand::SecureRandom as _;
-    let mut random = [0; 32];
-    // Without randomness the reference alone, which the daemon accepts once, keeps ids apart.
-    let _ = ring::rand::SystemRandom::new().fill(&mut random);
-    hex::encode(Sha256::new().chain_update(random).chain_update(&solve.reference).finalize())
-}
-
 fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
     let mut request = Request::new(message);
     if let Some(value) = traceparent.and_then(|text| text.parse().ok()) {
@@ -160,14 +171,5 @@ mod tests {
         let solve = Solve::default();
         assert_send(&daemon.solve(&solve, Session::default(), &progress));
         assert_send(&daemon.attach("x", &Default::default(), &progress));
-    }
-
-    #[test]
-    fn sessions_have_ids_of_their_own() {
-        let solve = Solve { reference: "wf:1".to_owned(), ..Solve::default() };
-        let ids = [session_id(&solve), session_id(&solve)];
-        assert_ne!(ids[0], ids[1]);
-        // The daemon splits ids at colons (`session/manager.go`).
-        assert!(ids.iter().all(|id| id.len() == 64 && !id.contains(':')));
     }
 }

@@ -2,7 +2,7 @@
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
-use super::{BuildError, Buildkit, PATIENCE};
+use super::{BuildError, Buildkit};
 
 /// A daemon that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,7 @@ impl Buildkit {
     pub async fn describe(&self) -> Result<Description, BuildError> {
         let version = self.info().await?;
         let mut client = self.connect().await?;
-        let reply =
-            tokio::time::timeout(PATIENCE, client.list_workers(control::ListWorkersRequest::default()));
-        let reply = reply.await.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
+        let reply = self.answered(client.list_workers(control::ListWorkersRequest::default())).await?;
         let records = reply.into_inner().record;
         let shares = |worker: &control::types::WorkerRecord| {
             worker.labels.get(PROCESS_MODE).is_some_and(|mode| mode == "no-sandbox")

@@ -210,3 +210,14 @@ fn account(name: &str) -> Result<String, String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LEASE;
+    use crate::time_limits::calls::KUBE_LEASE;
+
+    #[test]
+    fn a_request_about_the_lease_may_take_a_third_of_it() {
+        assert_eq!(LEASE.0 / 3, KUBE_LEASE.whole());
+    }
+}

@@ -1,13 +1,8 @@
 //! The certificates for buildkitd, from a Secret beside us: a plugin's ConfigMap can carry no volumes, but
 //! its ServiceAccount may read a Secret.
 
-use std::time::Duration;
-
 use crate::buildkit::{BuildError, Certificates, Material, Pem, Reader};
 use crate::kube::{Secret, SecretError, Secrets};
-
-/// Less than a call to buildkitd may take, so that the API server is named as the one that is silent.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What cert-manager and the Secret type `kubernetes.io/tls` call them, then what buildctl does.
 const CA: [&str; 2] = ["ca.crt", "ca.pem"];
@@ -27,7 +22,7 @@ pub fn certificates_in(secrets: &Secrets, name: &str) -> Certificates {
 }
 
 async fn read(secrets: &Secrets, name: &str) -> Result<Material, SecretError> {
-    let secret = tokio::time::timeout(PATIENCE, secrets.own(name)).await.map_err(|_| silent(name))??;
+    let secret = secrets.own(name).await?;
     Ok(Material {
         ca: pem(&secret, name, &CA)?,
         cert: pem(&secret, name, &CERT)?,
@@ -38,11 +33,6 @@ async fn read(secrets: &Secrets, name: &str) -> Result<Material, SecretError> {
 fn pem(secret: &Secret, name: &str, keys: &[&'static str]) -> Result<Pem, SecretError> {
     let key = secret.first_of(keys)?;
     Ok(Pem { place: format!("key `{key}` of secret `{name}`"), text: secret.key(key)? })
-}
-
-fn silent(name: &str) -> SecretError {
-    let reason = format!("no answer within {} s", PATIENCE.as_secs());
-    SecretError::Unavailable { name: name.to_owned(), reason }
 }
 
 /// A step names its Secrets, the setting this one: what to do differs.

@@ -30,9 +30,6 @@ const KNOWN_HOSTS: &str = "known_hosts";
 /// How long the API server may be away while a step needs a Secret.
 const AWAY: Duration = Duration::from_secs(60);
 
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_secs(10);
-
 impl From<SecretError> for StepError {
     fn from(error: SecretError) -> Self {
         Self::new(error.fault(), error)
@@ -65,17 +62,11 @@ impl Engine {
         let away = |error: &SecretError| {
             matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
         };
-        let read = || self.read_secret(&cx.workflow.namespace, name);
+        let read = || self.secrets.get(&cx.workflow.namespace, name);
         let told = |error: &SecretError, pause: Duration| {
             warn!(pause_ms = pause.as_millis(), "{error}; trying again");
         };
         Ok(read.retry(pauses).when(away).notify(told).await?)
-    }
-
-    async fn read_secret(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
-        let answer = tokio::time::timeout(ANSWER, self.secrets.get(namespace, name)).await;
-        let reason = format!("no answer within {} s", ANSWER.as_secs());
-        answer.unwrap_or_else(|_| Err(SecretError::Unavailable { name: name.to_owned(), reason }))
     }
 
     /// The value that `reference` names, for a build to read.

@@ -76,7 +76,15 @@ impl Cluster {
 
     /// A client with the rights of `namespace`: its ServiceAccount's where this cluster acts as one, else our own.
     pub async fn client_for(&self, namespace: &str) -> Result<Client, NoCluster> {
-        let client = self.client().await?;
+        self.for_namespace(self.client().await?, namespace)
+    }
+
+    /// The same for a Secret.
+    pub(super) async fn quick_client_for(&self, namespace: &str) -> Result<Client, NoCluster> {
+        self.for_namespace(self.quick_client().await?, namespace)
+    }
+
+    fn for_namespace(&self, client: Client, namespace: &str) -> Result<Client, NoCluster> {
         match self.rights_for(namespace) {
             Rights::Own => Ok(client),
             Rights::Of(account) => impersonating(client, &account),

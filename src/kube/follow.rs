@@ -3,8 +3,6 @@
 
 mod state;
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
 use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
@@ -14,15 +12,6 @@ use super::{Cluster, NoCluster};
 use state::{Read, TaskSetSpec, WorkflowSpec};
 
 pub use state::{NodePlace, Shutdown, TaskSet, WorkflowState};
-
-/// How long a watch lasts, in seconds: with less than most proxies allow, it is we who begin it anew.
-const WATCH: u32 = 60;
-
-/// How long the API server may be silent in a watch: it ends that after [`WATCH`].
-const SILENCE: Duration = Duration::from_secs(65);
-
-/// How long its answer to a list, and the first word of a watch, may take.
-const LIST: Duration = Duration::from_secs(30);
 
 /// Why a workflow cannot be watched, now.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +46,7 @@ impl WatchError {
     fn of(error: kube::Error, resource: String, namespace: String) -> Self {
         match error {
             kube::Error::Api(status) if status.code == 403 => Self::Forbidden { resource, namespace },
-            other => Self::Unavailable { resource, namespace, reason: other.to_string() },
+            other => Self::Unavailable { resource, namespace, reason: super::reason(&other) },
         }
     }
 }
@@ -94,8 +83,10 @@ impl Cluster {
     ) -> Result<Option<WorkflowState>, WatchError> {
         let resource = super::argo("Workflow");
         let api: Api<Read<WorkflowSpec>> = Api::namespaced_with(self.client().await?, namespace, &resource);
-        let found = punctually(LIST, api.get_opt(name)).await;
-        let found = found.map_err(|error| WatchError::of(error, resource.plural, namespace.to_owned()))?;
+        let found = api
+            .get_opt(name)
+            .await
+            .map_err(|error| WatchError::of(error, resource.plural, namespace.to_owned()))?;
         Ok(found.map(WorkflowState::from))
     }
 
@@ -112,27 +103,30 @@ impl Cluster {
         let resource = super::argo(kind);
         let api = Api::namespaced_with(self.client().await?, namespace, &resource);
         let (resource, namespace) = (resource.plural, namespace.to_owned());
-        watch(&api, name, seen).await.map_err(|error| WatchError::of(error, resource, namespace))
+        watch(&api, name, self.limits.watch_seconds(), seen)
+            .await
+            .map_err(|error| WatchError::of(error, resource, namespace))
     }
 }
 
-/// It always begins with a list, so that no resource version can be too old.
+/// Watches for so many `seconds`. It always begins with a list, so that no resource version can be too old.
 async fn watch<P>(
     api: &Api<Read<P>>,
     name: &str,
+    seconds: u32,
     mut seen: impl FnMut(Option<Read<P>>),
 ) -> Result<(), kube::Error>
 where
     P: Clone + std::fmt::Debug + DeserializeOwned,
 {
     let only = format!("metadata.name={name}");
-    let found = punctually(LIST, api.list(&ListParams::default().fields(&only))).await?;
+    let found = api.list(&ListParams::default().fields(&only)).await?;
     seen(found.items.into_iter().next());
     let from = found.metadata.resource_version.unwrap_or_default();
-    let parameters = WatchParams::default().fields(&only).timeout(WATCH);
-    let events = punctually(LIST, api.watch(&parameters, &from)).await?;
+    let parameters = WatchParams::default().fields(&only).timeout(seconds);
+    let events = api.watch(&parameters, &from).await?;
     let mut events = std::pin::pin!(events);
-    while let Some(event) = punctually(SILENCE, events.try_next()).await? {
+    while let Some(event) = events.try_next().await? {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => seen(Some(object)),
             WatchEvent::Deleted(_) => seen(None),
@@ -141,13 +135,4 @@ where
         }
     }
     Ok(())
-}
-
-/// What `answer` gives within `limit`. A connection that nobody told of its end would be listened to for ever.
-async fn punctually<T>(
-    limit: Duration,
-    answer: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, kube::Error> {
-    let late = |_| kube::Error::Service(format!("no answer within {} s", limit.as_secs()).into());
-    tokio::time::timeout(limit, answer).await.map_err(late)?
 }

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Cluster, NoCluster};
-use crate::outcome::chain;
 
 /// Why the API server did not show an object.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +38,7 @@ impl ReadError {
             kube::Error::Api(status) if status.code == 403 => Self::Forbidden(what),
             kube::Error::Api(status) if status.code == 404 => Self::NoSuchKind(kind_in(&what)),
             kube::Error::Api(status) => Self::Unavailable { what, why: status.message.clone() },
-            other => Self::Unavailable { what, why: chain(other) },
+            other => Self::Unavailable { what, why: super::reason(other) },
         }
     }
 }

@@ -3,20 +3,14 @@
 
 mod form;
 
-use std::time::Duration;
-
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::task_sets::{TaskSetId, TaskSetObject};
 use super::{Cluster, NoCluster, argo};
-use crate::outcome::chain;
 
 pub use form::Form;
-
-/// How long one request may take. The API server itself gives up a patch after 34 s; what is slower than this is away.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Each after somebody has changed the set: another agent, or the controller, which does so some times in a row.
 const ATTEMPTS: usize = 10;
@@ -104,7 +98,7 @@ impl Cluster {
         form: &Form,
         results: &[TaskResult],
     ) -> Result<Reported, ReportError> {
-        let client = self.client().await?;
+        let client = self.quick_client().await?;
         let api = Api::namespaced_with(client, &set.namespace, &argo("WorkflowTaskSet"));
         Reporting { api, set }.deliver(form.clone(), results).await
     }
@@ -150,18 +144,16 @@ impl Reporting<'_> {
         let patch = serde_json::from_value(json!(operations)).map(Patch::Json::<()>);
         let patch = patch.map_err(|e| self.unavailable(e.to_string()))?;
         let parameters = PatchParams::default();
-        let answer = self.api.patch_status(&self.set.name, &parameters, &patch);
-        match tokio::time::timeout(LIMIT, answer).await {
-            Ok(Ok(object)) => Ok(Ok(object)),
-            Ok(Err(error)) => self.sort(error).map(Err),
-            Err(_) => Err(self.unavailable(format!("no answer within {} s", LIMIT.as_secs()))),
+        match self.api.patch_status(&self.set.name, &parameters, &patch).await {
+            Ok(object) => Ok(Ok(object)),
+            Err(error) => self.sort(error).map(Err),
         }
     }
 
     /// The server's reason if it refuses what the patch says, or the error.
     fn sort(&self, error: kube::Error) -> Result<String, ReportError> {
         let kube::Error::Api(status) = error else {
-            return Err(self.unavailable(chain(&error)));
+            return Err(self.unavailable(super::reason(&error)));
         };
         let (set, reason) = (self.set.clone(), status.message.clone());
         match status.code {

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
+use crate::time_limits::within;
 
 /// What an annotation of a Secret in a directory is in: `DIR/SECRET/@NAME`, which no key can be called, with the last part of
 /// the annotation's name.
@@ -196,7 +197,7 @@ impl Secrets {
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
-                let client = cluster.client_for(namespace).await.map_err(no_cluster(name))?;
+                let client = cluster.quick_client_for(namespace).await.map_err(no_cluster(name))?;
                 from_cluster(client, cluster.rights_for(namespace), namespace, name).await
             }
             Self::Directory(root) => from_directory(root, name).await,
@@ -207,9 +208,13 @@ impl Secrets {
     pub async fn own(&self, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
-                let client = cluster.client().await.map_err(no_cluster(name))?;
+                let client = cluster.quick_client().await.map_err(no_cluster(name))?;
                 let namespace = client.default_namespace().to_owned();
-                from_cluster(client, Rights::Own, &namespace, name).await
+                let read = from_cluster(client, Rights::Own, &namespace, name);
+                let read = within(cluster.limits.own_secret, cluster.peer(), read).await;
+                read.unwrap_or_else(|late| {
+                    Err(SecretError::Unavailable { name: name.to_owned(), reason: late.to_string() })
+                })
             }
             Self::Directory(root) => from_directory(root, name).await,
         }
@@ -245,7 +250,7 @@ fn api_error(error: kube::Error, rights: Rights, namespace: &str, name: &str) ->
             Some(reason) => SecretError::MayNotAct { name, reason },
             None => SecretError::Forbidden { name, namespace: namespace.to_owned(), rights },
         },
-        other => SecretError::Unavailable { name, reason: other.to_string() },
+        other => SecretError::Unavailable { name, reason: super::reason(&other) },
     }
 }
 

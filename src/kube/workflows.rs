@@ -164,7 +164,7 @@ impl Workflows {
                 Some(reason) => WorkflowsError::MayNotAct { attempt, reason },
                 None => WorkflowsError::Forbidden { attempt, namespace, rights: self.rights.clone() },
             },
-            other => WorkflowsError::Unavailable { attempt, namespace, reason: other.to_string() },
+            other => WorkflowsError::Unavailable { attempt, namespace, reason: super::reason(&other) },
         }
     }
 }

@@ -42,7 +42,9 @@ const RULES: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["outcome", "progress", "duration", "redact", "limits", "listen", "text", "push_gate"],
+        &[
+            "outcome", "progress", "duration", "redact", "limits", "time_limits", "listen", "text", "push_gate",
+        ],
         &[
             "buildkit",
             "git",

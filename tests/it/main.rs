@@ -30,6 +30,7 @@ mod refresh;
 mod rpc;
 mod sandbox;
 mod secrets;
+mod silence;
 mod ssh;
 mod task_sets;
 mod templates;

@@ -3,6 +3,7 @@
 pub(crate) mod argo;
 pub(crate) mod argocd;
 pub(crate) mod bin;
+pub(crate) mod black_hole;
 pub(crate) mod buildctl;
 pub(crate) mod buildkitd;
 pub(crate) mod certificates;

@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
 use super::Services;
+use crate::time_limits::Pulse;
 
 /// Bytes in flight in each direction before the other side must read.
 const BUFFER: usize = 64 << 10;
@@ -24,11 +25,12 @@ pub(in crate::buildkit) struct Tunnel {
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
-/// Opens a session on `client`'s connection.
+/// Opens a session on `client`'s connection. What the daemon says in it, `pulse` hears.
 pub(in crate::buildkit) async fn open(
     mut client: ControlClient<Channel>,
     services: Services,
     id: String,
+    pulse: Pulse,
 ) -> Result<Tunnel, tonic::Status> {
     let Services { router, methods } = services;
     let (ours, theirs) = tokio::io::duplex(BUFFER);
@@ -47,7 +49,7 @@ pub(in crate::buildkit) async fn open(
     let mut request = Request::new(outgoing);
     announce(request.metadata_mut(), &id, &methods);
     let stream = client.session(request).await?;
-    let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server)));
+    let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server, pulse)));
     Ok(Tunnel { id, _tasks: [serve, pump] })
 }
 
@@ -64,8 +66,9 @@ fn announce(metadata: &mut MetadataMap, id: &str, methods: &[&'static str]) {
 }
 
 /// The daemon's bytes, to our server; ends when either side does.
-async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>) {
+async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>, pulse: Pulse) {
     while let Some(Ok(message)) = from.next().await {
+        pulse.heard();
         if to.write_all(&message.data).await.is_err() {
             return;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use kube::api::{WatchEvent, WatchParams};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::place::Place;
@@ -18,25 +18,22 @@ use crate::kube::pauses;
 /// The shortest and the longest pause before a watch that ended is begun again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
-/// After so long, seconds, the API server ends a watch.
-const LASTS: u32 = 240;
-
-/// After so long it has been cut off without a word. A watch that lasted a tenth of it was well.
-const TOO_LONG: Duration = Duration::from_secs(300);
+/// A watch that lasted so long was well.
+const WELL: Duration = Duration::from_secs(30);
 
 /// Tells `news` whose the lease is whenever somebody wrote it, for ever.
 pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> Infallible {
     let (mut growing, mut told) = (pauses(PAUSE.0, PAUSE.1), false);
     loop {
         let begun = Instant::now();
-        match timeout(TOO_LONG, watch(&place, &news)).await {
-            Ok(Err(problem @ Problem::Forbidden { .. })) if !std::mem::replace(&mut told, true) => {
+        match watch(&place, &news).await {
+            Err(problem @ Problem::Forbidden { .. }) if !std::mem::replace(&mut told, true) => {
                 warn!("a lease that is given up will be noticed late: {problem}");
             }
-            Ok(Err(problem)) => debug!("{problem}"),
-            Ok(Ok(())) | Err(_) => {}
+            Err(problem) => debug!("{problem}"),
+            Ok(()) => {}
         }
-        if begun.elapsed() > TOO_LONG / 10 {
+        if begun.elapsed() > WELL {
             growing = pauses(PAUSE.0, PAUSE.1);
         }
         tokio::time::sleep(growing.next().unwrap_or(PAUSE.1)).await;
@@ -47,7 +44,7 @@ pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> I
 async fn watch(place: &Place, news: &watch::Sender<Option<String>>) -> Result<(), Problem> {
     let failed = |error| place.problem("watch", &error);
     let only = format!("metadata.name={}", place.name);
-    let parameters = WatchParams::default().fields(&only).timeout(LASTS);
+    let parameters = WatchParams::default().fields(&only).timeout(place.cluster.limits.watch_seconds());
     let events = place.api().await?.watch(&parameters, "").await.map_err(failed)?;
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.try_next().await.map_err(failed)? {

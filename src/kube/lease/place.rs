@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, PostParams};
-use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::kube::Cluster;
+use crate::time_limits::{Late, within};
 
 /// Where the Lease is.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Place {
     /// The lease, if there is one.
     pub(super) async fn get(&self, limit: Duration) -> Result<Option<Lease>, Problem> {
         let get = async || self.api().await?.get_opt(&self.name).await.map_err(|e| self.problem("get", &e));
-        timeout(limit, get()).await.unwrap_or_else(|_| Err(self.silent("get")))
+        within(limit, self.cluster.peer(), get()).await.unwrap_or_else(|late| Err(self.late("get", late)))
     }
 
     /// Creates the lease, or replaces it if it was read; nothing if somebody else wrote first.
@@ -51,15 +51,15 @@ impl Place {
                 Err(error) => Err(self.problem(verb, &error)),
             }
         };
-        timeout(limit, write()).await.unwrap_or_else(|_| Err(self.silent(verb)))
+        within(limit, self.cluster.peer(), write()).await.unwrap_or_else(|late| Err(self.late(verb, late)))
     }
 
     pub(super) fn problem(&self, verb: &'static str, error: &kube::Error) -> Problem {
         Problem::of(verb, self.to_string(), error)
     }
 
-    fn silent(&self, verb: &'static str) -> Problem {
-        Problem::Silent { verb, lease: self.to_string() }
+    fn late(&self, verb: &'static str, late: Late) -> Problem {
+        Problem::Late { verb, lease: self.to_string(), late }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a lease cannot be seen, taken, renewed or watched, now.
 
-use crate::kube::NoCluster;
-use crate::outcome::chain;
+use crate::kube::{NoCluster, reason};
+use crate::time_limits::Late;
 
 /// Each passes, or is put right by an administrator meanwhile; nobody gives up because of one.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +16,8 @@ pub(super) enum Problem {
     #[error("cannot ask for a Lease: {0}")]
     NoCluster(#[from] NoCluster),
     /// Nothing was answered.
-    #[error("cannot {verb} {lease}: the Kubernetes API did not answer in time")]
-    Silent { verb: &'static str, lease: String },
+    #[error("cannot {verb} {lease}: {late}")]
+    Late { verb: &'static str, lease: String, late: Late },
     /// The namespace is not there.
     #[error("cannot {verb} {lease}: {why}; create the namespace, or put the Lease into another one")]
     NoNamespace { verb: &'static str, lease: String, why: String },
@@ -36,7 +36,7 @@ impl Problem {
                 return Self::NoNamespace { verb, lease, why: status.message.clone() };
             }
             kube::Error::Api(status) => status.message.clone(),
-            other => chain(other),
+            other => reason(other),
         };
         Self::Unavailable { verb, lease, why }
     }

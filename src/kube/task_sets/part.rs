@@ -9,18 +9,10 @@ use kube::runtime::watcher::{self, Config, Event, watcher};
 
 use super::object::{COMPLETED, TaskSetObject};
 use super::{Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
-use crate::kube::{Cluster, argo, pauses};
-use crate::outcome::chain;
+use crate::kube::{Cluster, argo, pauses, reason};
 
 /// The controller whose it is, where there are several.
 const INSTANCE: &str = "workflows.argoproj.io/controller-instanceid";
-
-/// The API server ends a watch after this, in seconds, and it is taken up again where it was. A connection that died in
-/// silence is noticed 5 s later: until then, nothing is seen to change.
-const WATCH: u32 = 60;
-
-/// A list, or one page of it, is the slowest answer that is waited for.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// The shortest and the longest pause after a failure. Namespaces' watches fail together.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -36,8 +28,6 @@ pub(super) struct Watching {
     events: Option<Events>,
     pause: Option<Duration>,
     pauses: ExponentialBackoff,
-    /// A list has begun and not ended.
-    listing: bool,
 }
 
 impl Watching {
@@ -48,9 +38,10 @@ impl Watching {
             None => format!("!{INSTANCE}"),
         };
         let labels = format!("{COMPLETED}!=true,{controller}");
-        let config = Config::default().labels(&labels).page_size(options.page).timeout(WATCH);
+        let seconds = cluster.limits.watch_seconds();
+        let config = Config::default().labels(&labels).page_size(options.page).timeout(seconds);
         let (plugin, pauses) = (options.plugin, pauses(PAUSE.0, PAUSE.1));
-        Self { cluster, part, config, plugin, events: None, pause: None, pauses, listing: false }
+        Self { cluster, part, config, plugin, events: None, pause: None, pauses }
     }
 
     pub(super) fn stream(self) -> impl Stream<Item = Result<TaskSetEvent, TaskSetsError>> + Send {
@@ -79,11 +70,7 @@ impl Watching {
             Some(events) => events,
             None => self.begin().await?,
         };
-        let limit = if self.listing { 2 * ANSWER } else { Duration::MAX };
-        let Ok(event) = tokio::time::timeout(limit, events.next()).await else {
-            return Err(self.unavailable(format!("listing stalled for {} s", limit.as_secs())));
-        };
-        match event {
+        match events.next().await {
             Some(Ok(event)) => {
                 self.events = Some(events);
                 Ok(self.translate(event))
@@ -97,26 +84,19 @@ impl Watching {
     }
 
     async fn begin(&mut self) -> Result<Events, TaskSetsError> {
-        let client = self.cluster.punctual(ANSWER).await?;
+        let client = self.cluster.client().await?;
         let kind = argo("WorkflowTaskSet");
         let api = match &self.part {
             Part::All => Api::all_with(client, &kind),
             Part::Namespace(name) => Api::namespaced_with(client, name, &kind),
         };
-        self.listing = false;
         Ok(watcher(api, self.config.clone()).boxed())
     }
 
     fn translate(&mut self, event: Event<TaskSetObject>) -> TaskSetEvent {
         match event {
-            Event::Init => {
-                self.listing = true;
-                TaskSetEvent::Relisting(self.part.clone())
-            }
-            Event::InitDone => {
-                self.listing = false;
-                TaskSetEvent::Listed(self.part.clone())
-            }
+            Event::Init => TaskSetEvent::Relisting(self.part.clone()),
+            Event::InitDone => TaskSetEvent::Listed(self.part.clone()),
             Event::InitApply(object) | Event::Apply(object) => {
                 TaskSetEvent::Seen(Box::new(TaskSetState::read(object, self.plugin)))
             }
@@ -127,7 +107,7 @@ impl Watching {
     fn explain(&self, error: &watcher::Error) -> TaskSetsError {
         match code(error) {
             Some(403) => TaskSetsError::Forbidden { part: self.part.clone() },
-            _ => self.unavailable(chain(error)),
+            _ => self.unavailable(reason(error)),
         }
     }
 

@@ -1,0 +1,112 @@
+//! buildkitd's client: connect, ask, open a session, build, follow, remember.
+
+use std::time::Duration;
+
+use argo_buildkit::buildkit::{
+    BuildError, Buildkit, Kind, Limits, Progress, Recalled, Session, Solve, Transcript,
+};
+use argo_buildkit::outcome::Fault;
+use tokio::sync::watch;
+
+use super::{HOUR, LIMIT, LIMIT_TEXT, beside, names, through_holes};
+use crate::support::net::unique;
+use crate::support::shared::{World, shared_buildkitd};
+
+/// Longer than the five seconds between two questions of the daemon about a session.
+const SILENCE: Duration = Duration::from_secs(8);
+const SILENCE_TEXT: &str = "8 s";
+
+fn limits() -> Limits {
+    Limits { connect: LIMIT, answer: LIMIT, record: LIMIT, silence: SILENCE }
+}
+
+fn client(host: &str, limits: Limits) -> Buildkit {
+    Buildkit::new(format!("tcp://{host}").parse().unwrap(), None).with_limits(limits)
+}
+
+fn sleeping(busybox: &str, seconds: u32) -> Solve {
+    let line = format!("RUN echo {} && sleep {seconds}", unique("line"));
+    let dockerfile = Some(format!("FROM {busybox}\n{line}\n"));
+    Solve { reference: unique("silent"), inline_dockerfile: dockerfile, ..Solve::default() }
+}
+
+async fn build(client: &Buildkit, solve: &Solve) -> Result<(), BuildError> {
+    let (progress, _) = watch::channel(Progress::default());
+    client.solve(solve, Session::default(), &progress).await.map(drop)
+}
+
+/// Whether the daemon was given up before or while it built, by one of the limits.
+fn given_up(error: &BuildError, host: &str) {
+    assert_eq!(error.fault, Fault::Transient, "{error}");
+    match error.kind {
+        Kind::Unreachable => names(&error.message, host, LIMIT_TEXT),
+        Kind::Lost => names(&error.message, host, SILENCE_TEXT),
+        other => panic!("{other:?}: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_tell_its_version_is_given_up() {
+    let daemon = shared_buildkitd().address();
+    through_holes(daemon, async |host| client(&host, limits()).info().await, given_up).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_tell_its_workers_is_given_up() {
+    let daemon = shared_buildkitd().address();
+    through_holes(daemon, async |host| client(&host, limits()).describe().await, given_up).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_look_into_its_history_is_given_up() {
+    let daemon = shared_buildkitd().address();
+    let call = async |host: String| client(&host, limits()).recall("of-nobody").await;
+    through_holes(daemon, call, given_up).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_falls_silent_at_any_byte_of_a_build_is_given_up() {
+    let world = World::shared().await;
+    let call = async |host: String| build(&client(&host, limits()), &sleeping(&world.busybox, 0)).await;
+    through_holes(world.buildkitd.address(), call, given_up).await;
+}
+
+#[tokio::test]
+async fn a_step_that_says_nothing_for_longer_than_the_limit_is_no_silent_daemon() {
+    let world = World::shared().await;
+    let quiet = sleeping(&world.busybox, 2 * u32::try_from(SILENCE.as_secs()).unwrap());
+    let client = Buildkit::new(world.buildkitd.address().parse().unwrap(), None).with_limits(limits());
+    let (progress, mut seen) = watch::channel(Progress::default());
+    let builds = client.solve(&quiet, Session::default(), &progress);
+    let follows = async {
+        let names = |p: &Progress| p.current.as_deref().is_some_and(|now| now.contains("sleep"));
+        seen.wait_for(names).await.unwrap();
+        let (progress, _) = watch::channel(Progress::default());
+        client.attach(&quiet.reference, &Transcript::default(), &progress).await
+    };
+    let (built, followed) = tokio::join!(builds, follows);
+    built.unwrap();
+    assert!(matches!(followed, Ok(Recalled::Succeeded(_))), "{followed:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_falls_silent_while_a_build_is_followed_is_given_up() {
+    let world = World::shared().await;
+    let built = sleeping(&world.busybox, 0);
+    build(&Buildkit::new(world.buildkitd.address().parse().unwrap(), None), &built).await.unwrap();
+    let call = async |host: String| {
+        let (progress, _) = watch::channel(Progress::default());
+        client(&host, limits()).attach(&built.reference, &Transcript::default(), &progress).await
+    };
+    through_holes(world.buildkitd.address(), call, given_up).await;
+}
+
+#[tokio::test]
+async fn others_build_while_one_waits_for_a_silent_daemon() {
+    let world = World::shared().await;
+    let patient = Limits { connect: HOUR, answer: HOUR, record: HOUR, silence: HOUR };
+    let (one, two) = (sleeping(&world.busybox, 0), sleeping(&world.busybox, 0));
+    let make = async |host: String| client(&host, patient);
+    let daemon = world.buildkitd.address();
+    beside(daemon, make, async |c| build(c, &one).await, async |c| build(c, &two).await).await.unwrap();
+}
