@@ -26,7 +26,7 @@ use secrecy::SecretString;
 pub use branches::Branch;
 pub use error::ForgeError;
 pub use files::{FileWrite, FilesWrite, Person, Written};
-pub use pulls::{AutoMerge, MergeMethod, Pull, PullRequest};
+pub use pulls::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, Repository};
 
 use place::Place;
@@ -56,6 +56,9 @@ impl Default for ForgeOptions {
     }
 }
 
+/// What is attempted, for errors.
+const OPEN_PULL: &str = "open a pull request in";
+
 /// A client for any number of forges. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Forge {
@@ -79,15 +82,28 @@ impl Forge {
     /// labels also `write:issue`; on GitHub `pull_requests=write` and, to merge, `contents=write`.
     ///
     /// # Errors
-    /// See [`ForgeError::fault`]; transient ones were already retried.
+    /// See [`ForgeError::fault`]; transient ones were already retried. [`PullError::pull`] is what there is nevertheless.
     pub async fn pull_request(
         &self,
         repository: &Repository,
         token: &SecretString,
         wanted: &PullRequest,
-    ) -> Result<Pull, ForgeError> {
-        let place = self.open(repository, token, "open a pull request in").await?;
+    ) -> Result<Pull, PullError> {
+        let place = self.open(repository, token, OPEN_PULL).await?;
         pulls::ensure(&place, wanted).await
+    }
+
+    /// Whether pull requests can be opened in the repository, as far as it can be known before one is: the forge
+    /// answers, takes the token and shows the repository, which takes writes and has pull requests turned on.
+    ///
+    /// # Errors
+    /// See [`ForgeError::fault`]; transient ones were already retried.
+    pub async fn takes_pull_requests(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+    ) -> Result<(), ForgeError> {
+        pulls::are_on(&self.open(repository, token, OPEN_PULL).await?)
     }
 
     /// Closes the open pull request between two branches, for when they do not differ any more; its number, or

@@ -13,6 +13,7 @@ use super::Engine;
 use super::context::Cx;
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
+use cache::Cache;
 use inputs::Inputs;
 use report::Facts;
 
@@ -33,14 +34,17 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let attaching = log::attach(engine, build, &inputs, &built, &transcript, cx).await;
     let log = attaching.as_ref().map(|attaching| attaching.reference.clone()).unwrap_or_default();
     cx.put_aside(attaching);
-    let cache = match cache::export(engine, build, &inputs, &built, cx).await {
-        Ok(cache) => cache,
-        Err(mut error) => {
-            error.outputs.insert("log".to_owned(), log);
-            cx.settle(&mut error.outputs).await;
-            return Err(error);
-        }
-    };
+    let exported = cache::export(engine, build, &inputs, &built, cx).await;
+    let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
     let facts = Facts { build, inputs: &inputs, solved, cache: &cache, log, took: started.elapsed() };
-    report::success(&facts, cx)
+    let success = report::success(&facts, cx)?;
+    match exported {
+        Ok(_) => Ok(success),
+        // The image was pushed, so the step has all of its outputs.
+        Err(mut error) => {
+            error.outputs = success.outputs.into_iter().chain(error.outputs).collect();
+            cx.settle(&mut error.outputs).await;
+            Err(error)
+        }
+    }
 }

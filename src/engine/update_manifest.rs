@@ -14,12 +14,12 @@ use super::context::Cx;
 use crate::git::{GitError, Identity, RepoUrl, SigningKey};
 use crate::manifest;
 use crate::metrics::Written;
-use crate::outcome::{Fault, Outputs, StepError, Success, chain};
+use crate::outcome::{Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Author, Mode};
 use crate::write_back::{self, Landed, Places, WriteBack};
 use intent::Intent;
-use proposal::Proposed;
+use proposal::{Proposed, Unproposed};
 use refresh::Refreshed;
 use words::Words;
 
@@ -42,17 +42,42 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     let mut landed = engine.pusher.of(engine.tenancy.tenant(&cx.workflow)).write_back(request, edit).await?;
     let proposed = match &update.mode {
         Mode::PullRequest(pull) if update.commit => {
-            proposal::propose(engine, update, pull, &intent, &landed, cx).await?
+            match proposal::propose(engine, update, pull, &intent, &landed, cx).await {
+                Ok(proposed) => proposed,
+                Err(unproposed) => return Err(failed(landed, unproposed).await),
+            }
         }
         _ => None,
     };
     engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
     let refreshed = refresh::refresh(engine, update, &landed, cx).await;
-    // Thousands of lines that all differ take a while: not on a thread that answers others.
-    let files = std::mem::take(&mut landed.files);
-    let diff = tokio::task::spawn_blocking(move || diff(&files)).await;
-    let diff = diff.map_err(|broken| StepError::new(Fault::Ours, broken))?;
+    let diff = diff_of(&mut landed).await;
     Ok(success(update, &landed, diff, proposed, &refreshed))
+}
+
+/// The diff of what landed. Thousands of lines that all differ take a while: not on a thread that answers others.
+async fn diff_of(landed: &mut Landed) -> String {
+    let files = std::mem::take(&mut landed.files);
+    let made = tokio::task::spawn_blocking(move || diff(&files)).await;
+    made.unwrap_or_else(|broken| format!("(no diff: {broken})"))
+}
+
+/// The error of a commit that landed, and has no pull request as it should be: with what was done.
+async fn failed(mut landed: Landed, unproposed: Unproposed) -> StepError {
+    let Unproposed { error, pull } = unproposed;
+    let diff = diff_of(&mut landed).await;
+    let done = match &pull {
+        Some(pull) => {
+            format!("pull request {} is there ({}), but not as it should be", pull.number, pull.url)
+        }
+        None if landed.changed => {
+            format!("commit {} is on the pull request's branch, without a pull request", landed.commit)
+        }
+        None => "nothing was written".to_owned(),
+    };
+    let pull = pull.map(|pull| (pull.number.to_string(), pull.url)).unwrap_or_default();
+    let message = format!("{}; {done}: run the step again once that is mended", error.message);
+    StepError { message, outputs: outputs(&landed, diff, pull, &None), ..error }
 }
 
 async fn request(
@@ -65,9 +90,10 @@ async fn request(
         Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
         Mode::Push => None,
     };
-    // A token that may not go to the forge is refused before anything is pushed.
-    if head.is_some() && update.commit && !update.via_api {
-        api::forge(engine, update, cx).await?;
+    // What would be wrong with the pull request is said before anything is pushed.
+    if head.is_some() && update.commit {
+        let (repository, token) = api::forge(engine, update, cx).await?;
+        engine.forge.takes_pull_requests(&repository, &token).await?;
     }
     let publish = if update.via_api { Some(api::publish(engine, update, cx).await?) } else { None };
     Ok(WriteBack {
@@ -142,7 +168,12 @@ fn success(
     refreshed: &Refreshed,
 ) -> Success {
     let summary = summary(update, landed, proposed.as_ref()) + &refresh::summary(update, refreshed);
-    let (number, url) = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
+    let pull = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
+    Success { summary, outputs: outputs(landed, diff, pull, refreshed) }
+}
+
+/// The outputs; of a pull request number and page.
+fn outputs(landed: &Landed, diff: String, (number, url): (String, String), refreshed: &Refreshed) -> Outputs {
     let outputs = [
         ("commit", landed.commit.clone()),
         ("changed", landed.changed.to_string()),
@@ -153,7 +184,7 @@ fn success(
         ("url", url),
         ("refreshed", refreshed.as_ref().map(|ended| ended.is_ok().to_string()).unwrap_or_default()),
     ];
-    Success { summary, outputs: Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value))) }
+    Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value)))
 }
 
 fn summary(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> String {

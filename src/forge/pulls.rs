@@ -89,13 +89,56 @@ pub enum AutoMerge {
     Refused(String),
 }
 
-/// Makes the pull request be there as `wanted`.
-pub(super) async fn ensure(place: &Place, wanted: &PullRequest) -> Result<Pull, ForgeError> {
+/// A pull request that is open, whatever else went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its number in the repository.
+    pub number: u64,
+    /// Its page.
+    pub url: String,
+}
+
+/// A pull request that is not as it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct PullError {
+    /// What failed.
+    #[source]
+    pub error: ForgeError,
+    /// The pull request, if there is one by now.
+    pub pull: Option<Opened>,
+}
+
+impl From<ForgeError> for PullError {
+    fn from(error: ForgeError) -> Self {
+        Self { error, pull: None }
+    }
+}
+
+/// Whether the repository has pull requests turned on, or does not say.
+pub(super) fn are_on(place: &Place) -> Result<(), ForgeError> {
     if place.settings.has_pull_requests == Some(false) {
         let why = "the repository has pull requests turned off: turn them on in its settings".to_owned();
         return Err(ForgeError::Refused { at: place.talk.at(), why });
     }
+    Ok(())
+}
+
+/// Makes the pull request be there as `wanted`.
+pub(super) async fn ensure(place: &Place, wanted: &PullRequest) -> Result<Pull, PullError> {
+    are_on(place)?;
     let (pull, created) = find_or_create(place, wanted).await?;
+    let opened = Opened { number: pull.number, url: pull.html_url.clone() };
+    finish(place, wanted, pull, created).await.map_err(|error| PullError { error, pull: Some(opened) })
+}
+
+/// Brings what is there up to date.
+async fn finish(
+    place: &Place,
+    wanted: &PullRequest,
+    pull: PullWire,
+    created: bool,
+) -> Result<Pull, ForgeError> {
     if wanted.unchanged && !created {
         let (number, url, warnings) = (pull.number, pull.html_url, place.moved.iter().cloned().collect());
         return Ok(Pull { number, url, created, auto_merge: AutoMerge::Off, warnings });

@@ -52,7 +52,7 @@ impl Bench {
     }
 
     async fn ensure(&self, wanted: &PullRequest) -> Result<Pull, ForgeError> {
-        self.forge.pull_request(&self.repository, &self.token, wanted).await
+        self.forge.pull_request(&self.repository, &self.token, wanted).await.map_err(|error| error.error)
     }
 
     /// A call of Gitea's API as the administrator, below the repository.

@@ -4,7 +4,7 @@ use super::intent::Intent;
 use super::words::{FileChange, Words};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::forge::{self, AutoMerge, ForgeError, Pull};
+use crate::forge::{self, AutoMerge, ForgeError, Opened, Pull, PullError};
 use crate::outcome::{StepError, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::PullRequest;
@@ -52,6 +52,18 @@ fn subject(update: &UpdateManifest) -> String {
     update.image.as_ref().map_or_else(file, |image| image.repository().to_owned())
 }
 
+/// Why the commit has no pull request as it should be, and the one that there is.
+pub(super) struct Unproposed {
+    pub(super) error: StepError,
+    pub(super) pull: Option<Opened>,
+}
+
+impl From<StepError> for Unproposed {
+    fn from(error: StepError) -> Self {
+        Self { error, pull: None }
+    }
+}
+
 /// Opens the pull request or brings it up to date; without a difference to its base there is none.
 pub(super) async fn propose(
     engine: &Engine,
@@ -60,12 +72,13 @@ pub(super) async fn propose(
     intent: &Intent,
     landed: &Landed,
     cx: &Cx,
-) -> Result<Option<Proposed>, StepError> {
+) -> Result<Option<Proposed>, Unproposed> {
     if landed.superseded_by.is_some() {
         return Ok(None);
     }
     if landed.commit == landed.base {
-        return obsolete(engine, update, pull, intent, cx).await.map(|()| None);
+        obsolete(engine, update, pull, intent, cx).await?;
+        return Ok(None);
     }
     cx.now(format!("opening a pull request for {} of {}", update.branch, update.repo));
     let (repository, token) = super::api::forge(engine, update, cx).await?;
@@ -86,8 +99,10 @@ pub(super) async fn propose(
         auto_merge: pull.auto_merge,
         squash_message: intent.message(landed),
     };
-    let opened = engine.forge.pull_request(&repository, &token, &wanted).await?;
-    Ok(Some(proposed(opened)))
+    match engine.forge.pull_request(&repository, &token, &wanted).await {
+        Ok(opened) => Ok(Some(proposed(opened))),
+        Err(PullError { error, pull }) => Err(Unproposed { error: error.into(), pull }),
+    }
 }
 
 /// Closes the pull request for the image where the branch has what is wanted by itself. One whose branch the user

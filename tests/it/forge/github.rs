@@ -15,7 +15,7 @@ use crate::support::github::GitHub;
 async fn ensure(github: &GitHub, wanted: &PullRequest) -> Result<Pull, ForgeError> {
     let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
-    forge.pull_request(&repository, &github.token(), wanted).await
+    forge.pull_request(&repository, &github.token(), wanted).await.map_err(|error| error.error)
 }
 
 fn merged_by(method: MergeMethod) -> PullRequest {
@@ -257,7 +257,7 @@ async fn a_wrong_token_is_a_login_error() {
     let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     let error = forge.pull_request(&repository, &"ghp_hunter2".into(), &wanted()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Login { .. }), "{error:?}");
+    assert!(matches!(error.error, ForgeError::Login { .. }), "{error:?}");
     assert!(error.to_string().contains("Bad credentials") && !format!("{error:?}").contains("hunter2"));
 }
 

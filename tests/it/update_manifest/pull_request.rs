@@ -163,3 +163,38 @@ async fn what_a_pull_request_needs_is_said_before_anything_starts() {
     "#);
     assert!(open(&shop).await.is_empty());
 }
+
+#[tokio::test]
+async fn nothing_is_pushed_where_no_pull_request_can_be_opened() {
+    let shop = shop().await;
+    let name = shop.gitops.full_name();
+    shop.plugin.put("wrong", "token", "0123456789012345678901234567890123456789");
+    let wrong = json!({"forge": {"kind": "gitea", "secret": "wrong"}});
+    let ended = node(&shop, propose(&shop, "1.4.0", wrong)).await;
+    expect_phase(&ended, "Failed");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = json!({"forge": {"kind": "gitea", "url": format!("http://{nobody}/api/v1")}});
+    let ended = node(&shop, propose(&shop, "1.4.0", away)).await;
+    expect_phase(&ended, "Error");
+    let off = json!({"has_pull_requests": false});
+    shop.world.gitea.call(Method::PATCH, &format!("/repos/{name}"), Some(off)).await;
+    let ended = node(&shop, propose(&shop, "1.4.0", json!({}))).await;
+    expect_phase(&ended, "Failed");
+    assert!(ended["message"].as_str().unwrap().contains("pull requests turned off"), "{ended}");
+    let branches = shop.world.gitea.call(Method::GET, &format!("/repos/{name}/branches"), None).await;
+    assert_eq!(branches.as_array().unwrap().len(), 1, "{branches}");
+}
+
+#[tokio::test]
+async fn what_was_done_stands_in_the_outputs_of_a_failure() {
+    let shop = shop().await;
+    // It may see the repository, and open nothing.
+    shop.plugin.put("reader", "token", &shop.world.gitea.token(&shop.owner, &["read:repository"]).await);
+    let reader = json!({"forge": {"kind": "gitea", "secret": "reader"}});
+    let ended = node(&shop, propose(&shop, "1.4.0", reader)).await;
+    expect_phase(&ended, "Failed");
+    assert_eq!(output(&ended, "commit"), shop.gitops.head(HEAD).await);
+    assert_eq!((output(&ended, "changed"), output(&ended, "number")), ("true".into(), String::new()));
+    assert!(output(&ended, "diff").contains(r#"+  tag: "1.4.0""#), "{ended}");
+    assert!(ended["message"].as_str().unwrap().contains("without a pull request"), "{ended}");
+}
