@@ -150,7 +150,9 @@ impl Git {
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
-        let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
+        let names = resolve::candidates(revision);
+        let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+        let mut session = Session::open(self, repo, credentials, Service::UploadPack, &wanted).await?;
         resolve::resolve(&mut session, revision, part).await
     }
 

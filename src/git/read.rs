@@ -73,8 +73,11 @@ impl Reader {
     /// A session for one request. In protocol v0 refs and a request come once per connection.
     async fn session(&mut self) -> Result<&mut Session, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
-            let Branches { repo, credentials, .. } = &self.branches;
-            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack);
+            let Branches { repo, credentials, base, head } = &self.branches;
+            let names: Vec<_> =
+                [Some(base), head.as_ref()].into_iter().flatten().map(|b| full_name(b)).collect();
+            let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack, &wanted);
             self.session = Some(retried(open).await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))

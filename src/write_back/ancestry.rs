@@ -84,7 +84,7 @@ impl Repo<'_> {
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
-        let mut session = Session::open(self.git, repo, credentials, Service::UploadPack).await?;
+        let mut session = Session::open(self.git, repo, credentials, Service::UploadPack, &[]).await?;
         self.receive(&mut session, fetch).await
     }
 
