@@ -15,6 +15,7 @@ pub(crate) mod file_spec;
 pub(crate) mod fuzzing;
 mod http;
 mod identity;
+mod memory;
 pub(crate) mod names;
 mod pack;
 mod pkt;
@@ -51,6 +52,7 @@ pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
 
 use clients::Clients;
+pub(crate) use memory::Memory;
 use transport::{Service, Session};
 
 /// How to talk to Git servers.
@@ -89,6 +91,7 @@ impl Default for GitOptions {
 pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
+    memory: Memory,
 }
 
 impl Git {
@@ -102,7 +105,19 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options })
+        Ok(Self { clients, options, memory: Memory::default() })
+    }
+
+    /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory for
+    /// objects that arrive.
+    #[must_use]
+    pub fn of(&self, tenant: Option<&str>) -> Self {
+        Self { memory: self.memory.of(tenant), ..self.clone() }
+    }
+
+    /// The memory that is shared.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
@@ -150,7 +165,9 @@ impl Git {
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
-        let mut session = Session::open(self, repo, credentials, Service::UploadPack).await?;
+        let names = resolve::candidates(revision);
+        let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+        let mut session = Session::open(self, repo, credentials, Service::UploadPack, &wanted).await?;
         resolve::resolve(&mut session, revision, part).await
     }
 

@@ -3,13 +3,18 @@
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use queue::Queue;
 
 /// Nodes of a YAML file that is edited. Each takes some 260 bytes in memory, so that a file of `1,1,…` took 130 times its size.
 pub const YAML_NODES: usize = 200_000;
+
+/// How often it is looked whether others wait.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Bytes that may be held at a time. Clones share them.
 ///
@@ -110,8 +115,15 @@ impl Budget {
         taken.then(|| Held { budget: self.clone(), bytes })
     }
 
-    /// Whether another tenant waits for bytes.
-    pub fn others_wait(&self) -> bool {
+    /// Ends once another tenant waits for bytes, and not before `from`.
+    pub async fn wanted(&self, from: Instant) {
+        sleep_until(from).await;
+        while !self.others_wait() {
+            sleep(LOOK).await;
+        }
+    }
+
+    fn others_wait(&self) -> bool {
         self.queue().others_wait(self.tenant())
     }
 

@@ -25,7 +25,6 @@ use std::time::Duration;
 use crate::git::Git;
 use crate::limits::Budget;
 use worker::memory::HOLD;
-use worker::room::PARSING;
 
 /// Bytes of memory for files that are edited at a time, unless told otherwise.
 pub const EDIT_MEMORY: usize = 128 << 20;
@@ -38,8 +37,6 @@ pub struct Pusher {
     turns: turns::Turns,
     /// Memory for the files that are edited at a time.
     budget: Budget,
-    /// Memory for the nodes of files while they are edited, which waits for no server.
-    parsing: Budget,
     /// How long the memory for files is held though others wait for it.
     hold: Duration,
 }
@@ -49,15 +46,14 @@ impl Pusher {
     /// a time may take. Who finds none free waits, until the request's deadline.
     pub fn new(git: Git, edit_memory: usize) -> Self {
         let (lanes, turns) = (lanes::Lanes::default(), turns::Turns::default());
-        let (budget, parsing) = (Budget::new(edit_memory), Budget::in_turns(PARSING));
-        Self { git, lanes, turns, budget, parsing, hold: HOLD }
+        Self { git, lanes, turns, budget: Budget::new(edit_memory), hold: HOLD }
     }
 
     /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory.
     /// Writers of two tenants that share a commit are counted for the first of them.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
-        Self { budget: self.budget.of(tenant), parsing: self.parsing.of(tenant), ..self.clone() }
+        Self { budget: self.budget.of(tenant), git: self.git.of(tenant), ..self.clone() }
     }
 
     /// Puts a commit on top of the request's branch, or finds that none is needed.

@@ -1,7 +1,7 @@
 //! What a server says first: its capabilities, and in protocol v0 all its refs too (git
 //! `Documentation/gitprotocol-v2.txt`, `gitprotocol-pack.txt`).
 
-use super::bounds::{CAPABILITIES, REF_NAME, REFS, Spent};
+use super::bounds::{CAPABILITIES, REF_NAME, REFS, REFS_KEPT, Spent};
 use super::error::GitError;
 use super::pkt::{Pkt, PktReader, text};
 
@@ -41,20 +41,51 @@ pub(super) struct Advert {
     pub(super) v2: bool,
     /// `name` or `name=value` each.
     pub(super) capabilities: Vec<String>,
-    /// All refs, in protocol v0 and v1 only: id and name, one a line, a third of what they would take as values.
+    /// In protocol v0 and v1 only, refs that are asked for later: id and name, one a line, a third of what they would take as values.
     list: String,
+    kept: Kept,
+}
+
+/// How many refs are kept of a list that may hold half a million.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kept {
+    /// Full names that are kept wherever they stand in the list.
+    wanted: Vec<String>,
+    found: usize,
+    /// Others, to tell what is there besides.
+    others: usize,
+}
+
+impl Kept {
+    /// Whether the ref `name` is kept: a wanted one, one beside which a wanted one cannot be, or one of the first branches and tags.
+    fn takes(&mut self, name: &str) -> bool {
+        if self.wanted.iter().any(|wanted| wanted == name) {
+            self.found += 1;
+            // No server lists a ref twice.
+            return self.found <= self.wanted.len();
+        }
+        let within =
+            |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        let is_near = self.wanted.iter().any(|wanted| within(name, wanted) || within(wanted, name));
+        let is_plain = name == "HEAD" || name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        let most = if is_near { 2 * REFS_KEPT } else { REFS_KEPT };
+        let takes = (is_near || is_plain) && self.others < most;
+        self.others += usize::from(takes);
+        takes
+    }
 }
 
 impl Advert {
-    /// Reads it, with or without smart HTTP's `# service=` preamble.
-    pub(super) async fn read(reader: &mut PktReader) -> Result<Self, GitError> {
+    /// Reads it, with or without smart HTTP's `# service=` preamble. Of a long list the refs `wanted` are kept, and some others.
+    pub(super) async fn read(reader: &mut PktReader, wanted: &[&str]) -> Result<Self, GitError> {
         let mut spent = Spent::new(REFS);
         let mut pkt = reader.next_of(&mut spent).await?;
         if matches!(&pkt, Some(Pkt::Data(data)) if data.starts_with(b"# service=")) {
             reader.next_of(&mut spent).await?;
             pkt = reader.next_of(&mut spent).await?;
         }
-        let mut advert = Self::default();
+        let kept = Kept { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), ..Kept::default() };
+        let mut advert = Self { kept, ..Self::default() };
         loop {
             match pkt {
                 Some(Pkt::Data(data)) => advert.add(&text(&data)),
@@ -71,7 +102,7 @@ impl Advert {
     /// What a server of today would say: protocol v2, with shallow and filtered fetches.
     pub(super) fn usual() -> Self {
         let capabilities = ["ls-refs", "fetch=shallow filter"].map(str::to_owned).to_vec();
-        Self { v2: true, capabilities, list: String::new() }
+        Self { v2: true, capabilities, ..Self::default() }
     }
 
     fn add(&mut self, line: &str) {
@@ -89,7 +120,8 @@ impl Advert {
         }
         let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
         // What an annotated tag points to, and an empty repository's `capabilities^{}`, are no refs.
-        if !name.ends_with("^{}") && name.len() <= REF_NAME && !name.contains('\n') {
+        let is_ref = !name.ends_with("^{}") && name.len() <= REF_NAME && !name.contains('\n');
+        if is_ref && self.kept.takes(name) {
             self.list.extend([oid, " ", name, "\n"]);
         }
     }
@@ -150,6 +182,10 @@ mod tests {
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     async fn read(lines: &[&str]) -> Advert {
+        read_for(lines, &[]).await
+    }
+
+    async fn read_for(lines: &[&str], wanted: &[&str]) -> Advert {
         let mut message = PktWriter::default();
         for line in lines {
             if *line == "0000" {
@@ -158,7 +194,7 @@ mod tests {
                 message.line(line)
             };
         }
-        Advert::read(&mut reader(&message.into_bytes(), 7)).await.unwrap()
+        Advert::read(&mut reader(&message.into_bytes(), 7), wanted).await.unwrap()
     }
 
     #[tokio::test]
@@ -198,9 +234,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_kept_of_a_list_grows_with_its_names_only() {
+    async fn of_a_long_list_what_is_wanted_is_kept_and_a_little_more() {
         let mut kept = Vec::new();
-        for count in [1000, 4000] {
+        for count in [10_000, 40_000] {
             let tags = (0..count).flat_map(|n| {
                 let name = format!("{A} refs/tags/v{n:05}");
                 [
@@ -208,17 +244,21 @@ mod tests {
                     format!("{B} refs/tags/v{n:05}^{{}}"),
                 ]
             });
-            let tags: Vec<String> = tags.collect();
+            let wanted = [format!("{A} refs/zoo/wanted"), format!("{B} refs/zoo/wanted/within")];
+            let tags: Vec<String> = tags.chain(wanted.iter().cycle().take(4).cloned()).collect();
             let lines: Vec<&str> = tags.iter().map(String::as_str).chain(["0000"]).collect();
-            let advert = read(&lines).await;
+            let advert = read_for(&lines, &["refs/zoo/wanted"]).await;
             assert_eq!(
                 advert.capabilities.len(),
                 4,
                 "each line would add some, and each ref look through all"
             );
+            let found: Vec<_> =
+                advert.refs(|name| name.starts_with("refs/zoo/")).map(|found| found.name).collect();
+            assert_eq!(found, ["refs/zoo/wanted", "refs/zoo/wanted/within", "refs/zoo/wanted/within"]);
             kept.push(advert.list.len());
         }
-        assert_eq!(kept[1], 4 * kept[0]);
+        assert_eq!(kept[0], kept[1]);
     }
 
     #[tokio::test]

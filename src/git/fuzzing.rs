@@ -25,7 +25,7 @@ pub fn packets(bytes: &[u8]) {
 
 /// What a server says first, in every version of the protocol.
 pub fn advert(bytes: &[u8]) {
-    let _ = Advert::read(&mut reader(bytes)).now_or_never();
+    let _ = Advert::read(&mut reader(bytes), &["refs/heads/main"]).now_or_never();
 }
 
 /// A server's answer to a push, with and without a side band.

@@ -28,7 +28,7 @@ impl Git {
     /// # Errors
     /// See [`GitError::fault`]; transient ones were already retried.
     pub async fn may_push(&self, repo: &RepoUrl, credentials: &Credentials) -> Result<Writable, GitError> {
-        let session = retried(|| Session::open(self, repo, credentials, Service::ReceivePack)).await?;
+        let session = retried(|| Session::open(self, repo, credentials, Service::ReceivePack, &[])).await?;
         let heads = session.advert.refs(|name| name.starts_with("refs/heads/"));
         Ok(Writable { branches: heads.map(|head| head.name.replacen("refs/heads/", "", 1)).collect() })
     }

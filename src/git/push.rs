@@ -36,9 +36,15 @@ pub(crate) enum Pushed {
 pub(crate) struct ReceivePack(Session);
 
 impl ReceivePack {
-    /// Connects, and reads what the server advertises.
-    pub(crate) async fn open(git: &Git, repo: &RepoUrl, login: &Credentials) -> Result<Self, GitError> {
-        let open = || Session::open(git, repo, login, Service::ReceivePack);
+    /// Connects for a push to `reference`, and reads what the server advertises.
+    pub(crate) async fn open(
+        git: &Git,
+        repo: &RepoUrl,
+        login: &Credentials,
+        reference: &str,
+    ) -> Result<Self, GitError> {
+        let wanted = [reference];
+        let open = || Session::open(git, repo, login, Service::ReceivePack, &wanted);
         let session = retried(open).await?;
         if session.advert.has("report-status") {
             return Ok(Self(session));

@@ -14,7 +14,7 @@ use super::file_spec::FileSpec;
 use super::resolve::near;
 use super::store::{MAX_FILTERED, MAX_PACK, Store};
 use super::transport::{Service, Session};
-use super::tree::{Entry, Plain, check_content, check_size, select};
+use super::tree::{Entry, Plain, check_content, check_size, directory, select};
 use super::{Credentials, Git, RepoUrl, retried};
 pub(crate) use history::Reach;
 
@@ -56,7 +56,7 @@ pub(crate) struct Tips {
 
 impl Reader {
     pub(crate) async fn new(git: &Git, branches: Branches) -> Result<Self, GitError> {
-        let store = Store::create(git.options.temp_dir.clone()).await?;
+        let store = Store::create(git).await?;
         let (git, histories) = (git.clone(), BTreeMap::new());
         Ok(Self { git, branches, store, session: None, lean: true, last: None, histories })
     }
@@ -73,8 +73,11 @@ impl Reader {
     /// A session for one request. In protocol v0 refs and a request come once per connection.
     async fn session(&mut self) -> Result<&mut Session, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
-            let Branches { repo, credentials, .. } = &self.branches;
-            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack);
+            let Branches { repo, credentials, base, head } = &self.branches;
+            let names: Vec<_> =
+                [Some(base), head.as_ref()].into_iter().flatten().map(|b| full_name(b)).collect();
+            let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack, &wanted);
             self.session = Some(retried(open).await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))
@@ -140,10 +143,13 @@ impl Reader {
         tip: &str,
         wanted: Vec<Vec<FileSpec>>,
     ) -> Result<Vec<Result<Vec<Entry>, GitError>>, GitError> {
-        let tip = oid(tip)?;
+        let (tip, repo) = (oid(tip)?, self.branches.repo.to_string());
         let found = self.store.run(move |inner| {
             let read = |e: git2::Error| GitError::local("read the fetched commit", e);
-            let tree = inner.repo.find_commit(tip).and_then(|c| c.tree()).map_err(read)?;
+            let root = inner.repo.find_commit(tip).map_err(read)?.tree_id();
+            let unusable =
+                |why| GitError::Unusable { repo, what: format!("its root directory is not read: {why}") };
+            let (tree, _) = directory(&inner.repo, root, 0).map_err(unusable)?;
             let each = |specs: &Vec<FileSpec>| {
                 let found = specs.iter().map(|spec| select(&inner.repo, &tree, spec));
                 found.collect::<Result<Vec<_>, _>>().map(|found| found.concat())

@@ -46,7 +46,7 @@ pub(super) async fn resolve(session: &mut Session, revision: &str, part: Part) -
 ///
 /// A branch wins over a tag of the same name, as in `git clone --branch` and BuildKit (`source/git/source.go`), though
 /// not in `git rev-parse`; write `refs/tags/…` to mean the tag.
-fn candidates(revision: &str) -> Vec<String> {
+pub(super) fn candidates(revision: &str) -> Vec<String> {
     if revision == "HEAD" || revision.starts_with("refs/") {
         return vec![revision.to_owned()];
     }

@@ -16,8 +16,9 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::error::GitError;
 use super::fetch::PackStream;
+use super::{Git, Memory};
 pub(crate) use commit::Change;
-use gauge::{Gauge, LARGE_COMMIT};
+use gauge::{Gauge, LARGE_COMMIT, LARGE_TREE, MAX_OBJECTS};
 pub(crate) use log::Logged;
 use place::Place;
 
@@ -27,6 +28,9 @@ pub(crate) const MAX_FILTERED: usize = 64 << 20;
 
 /// Bytes of a pack that are taken from a server without `filter`, which sends all files of a commit.
 pub(crate) const MAX_PACK: usize = 256 << 20;
+
+/// Bytes that are read of trees and files at a time: the largest directory, and what libgit2 makes of it.
+const AT_A_TIME: usize = 24 << 20;
 
 /// Bytes of a pack before its objects: `PACK`, version and count.
 const PACK_HEAD: usize = 12;
@@ -42,7 +46,10 @@ pub(crate) enum Received {
 
 /// The store; every use of libgit2 runs on a blocking thread.
 #[derive(Clone)]
-pub(crate) struct Store(Arc<Mutex<Inner>>);
+pub(crate) struct Store {
+    inner: Arc<Mutex<Inner>>,
+    memory: Memory,
+}
 
 /// libgit2's view of the directory. The repository goes before its directory does.
 pub(crate) struct Inner {
@@ -54,14 +61,16 @@ pub(crate) struct Inner {
 
 impl Store {
     /// An empty store in the first directory that can be written: `temp_dir`, the system's, `/dev/shm`.
-    pub(crate) async fn create(temp_dir: Option<PathBuf>) -> Result<Self, GitError> {
+    pub(crate) async fn create(git: &Git) -> Result<Self, GitError> {
+        let (temp_dir, memory) = (git.options.temp_dir.clone(), git.memory.clone());
         blocking(move || {
             let place = Place::make(temp_dir.as_deref())?;
             let mut options = git2::RepositoryInitOptions::new();
             options.bare(true).no_reinit(true).external_template(false);
             let repo = Repository::init_opts(place.path(), &options)
                 .map_err(|e| GitError::local("make a temporary Git repository", e))?;
-            Ok(Self(Arc::new(Mutex::new(Inner { repo, largest: Cell::new(0), _place: place }))))
+            let inner = Inner { repo, largest: Cell::new(0), _place: place };
+            Ok(Self { inner: Arc::new(Mutex::new(inner)), memory })
         })
         .await
     }
@@ -72,12 +81,20 @@ impl Store {
         swept.unwrap_or_default()
     }
 
-    /// Runs `work` on a blocking thread.
+    /// Runs `work` on a blocking thread, which reads a few trees or files at a time.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
-        let inner = Arc::clone(&self.0);
+        let _held = self.memory.work(AT_A_TIME).await.map_err(|e| GitError::local("read Git objects", e))?;
+        self.blocking(work).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, GitError> + Send + 'static,
+    ) -> Result<T, GitError> {
+        let inner = Arc::clone(&self.inner);
         blocking(move || work(&inner.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 
@@ -105,6 +122,7 @@ impl Store {
         }
         let (sender, receiver) = mpsc::channel(32);
         let repo = pack.repo().to_owned();
+        let memory = self.memory.pack(&repo, objects.min(MAX_OBJECTS)).await?;
         let feed = async move {
             let (mut size, mut chunk) = (0, Some(Bytes::from(head)));
             while let Some(next) = chunk {
@@ -120,12 +138,17 @@ impl Store {
             }
             Ok(Received::Objects(objects))
         };
-        let (fed, written) = tokio::join!(feed, self.run(move |inner| inner.index(receiver, &repo)));
-        match fed? {
-            // Cut short, it could not be indexed.
-            Received::TooMuch => Ok(Received::TooMuch),
-            received => written.map(|()| received),
-        }
+        let (work, from) = (self.memory.clone(), repo.clone());
+        let indexed = self.blocking(move |inner| inner.index(receiver, &from, &work));
+        let both = async {
+            let (fed, written) = tokio::join!(feed, indexed);
+            match fed? {
+                // Cut short, it could not be indexed.
+                Received::TooMuch => Ok(Received::TooMuch),
+                received => written.map(|()| received),
+            }
+        };
+        memory.during(&repo, both).await
     }
 }
 
@@ -138,7 +161,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn too_large(repo: String, what: &str) -> GitError {
-    if what == LARGE_COMMIT {
+    if matches!(what, LARGE_COMMIT | LARGE_TREE) {
         return GitError::Unusable { repo, what: format!("its server sends {what}") };
     }
     let what = format!(
@@ -153,7 +176,7 @@ fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
 }
 
 impl Inner {
-    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str) -> Result<(), GitError> {
+    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str, memory: &Memory) -> Result<(), GitError> {
         let mut gauge = Gauge::new(self.largest.get());
         let odb = self.repo.odb().map_err(libgit("open the object store"))?;
         let mut writer = odb.packwriter().map_err(libgit("write a pack"))?;
@@ -161,6 +184,9 @@ impl Inner {
             gauge.take(&chunk).map_err(|what| too_large(repo.to_owned(), what))?;
             writer.write_all(&chunk).map_err(|e| GitError::local("write a pack", e))?;
         }
+        // Here differences are made to objects. This thread may wait, and nobody waits for it but its own step.
+        let held = tokio::runtime::Handle::current().block_on(memory.work(gauge.held_at_its_end()));
+        let _held = held.map_err(|e| GitError::local("index the fetched pack", e))?;
         writer.commit().map_err(libgit("index the fetched pack"))?;
         self.largest.set(self.largest.get().max(gauge.largest));
         Ok(())

@@ -64,12 +64,14 @@ enum Link {
 }
 
 impl Session {
-    /// Connects and reads what the server says first.
+    /// Connects and reads what the server says first. In protocol v0 that is the list of refs: the full names `wanted` are kept of
+    /// it, with the first branches and tags.
     pub(crate) async fn open(
         git: &Git,
         url: &RepoUrl,
         credentials: &Credentials,
         service: Service,
+        wanted: &[&str],
     ) -> Result<Self, GitError> {
         let repo = url.to_string();
         let (link, mut reader) = if let Some(base) = url.http_base() {
@@ -81,7 +83,7 @@ impl Session {
             let (channel, reader) = super::ssh::open(&git.options, url, credentials, service).await?;
             (Link::Ssh(channel), reader)
         };
-        let advert = Advert::read(&mut reader).await?;
+        let advert = Advert::read(&mut reader, wanted).await?;
         Ok(Self { repo, advert, link, reader })
     }
 

@@ -83,6 +83,23 @@ const MAX_LOOKED_AT: usize = 1_000_000;
 /// Directories within each other.
 const MAX_DEPTH: usize = 100;
 
+/// Bytes of directories that are read at a time, one within another: some 300,000 entries.
+const MAX_OPEN: usize = 12 << 20;
+
+/// The directory `id`, and the bytes that are then open; looked at before it is read.
+pub(crate) fn directory(repo: &Repository, id: Oid, open: usize) -> Result<(Tree<'_>, usize), String> {
+    let unreadable = |e: git2::Error| e.message().to_owned();
+    let (size, _) = repo.odb().and_then(|odb| odb.read_header(id)).map_err(unreadable)?;
+    let open = open.saturating_add(size);
+    if open > MAX_OPEN {
+        let most = MAX_OPEN >> 20;
+        return Err(format!(
+            "directories on the way to it have more than {most} MiB of entries; move the file to smaller ones"
+        ));
+    }
+    Ok((repo.find_tree(id).map_err(unreadable)?, open))
+}
+
 /// Finds the files that `spec` means.
 pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let path = spec.as_str();
@@ -95,7 +112,7 @@ pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Res
 /// Every file that matches. What matches and is no plain file is refused: the edit was meant for it too.
 fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let bad = |path: &str, why: String| BadFile { path: path.to_owned(), why };
-    let mut walk = Walk { spec, found: Vec::new(), names: Vec::new(), looked_at: 0 };
+    let mut walk = Walk { spec, found: Vec::new(), names: Vec::new(), looked_at: 0, open: 0 };
     walk.directory(repo, root, "", spec.directories())?;
     if walk.found.is_empty() {
         let near = super::names::suggest(&walk.names, spec.as_str());
@@ -110,6 +127,8 @@ struct Walk<'a> {
     /// Files that do not match, some of them.
     names: Vec<String>,
     looked_at: usize,
+    /// Bytes of the directories that are open.
+    open: usize,
 }
 
 impl Walk<'_> {
@@ -149,10 +168,12 @@ impl Walk<'_> {
             let open = wanted.first().is_none_or(|first| first == name);
             match entry.filemode() {
                 0o040_000 if open => {
-                    let unreadable =
-                        |e: git2::Error| BadFile { path: path.clone(), why: e.message().to_owned() };
-                    let below = repo.find_tree(entry.id()).map_err(unreadable)?;
+                    let bad = |why| BadFile { path: path.clone(), why };
+                    let above = self.open;
+                    let (below, open) = directory(repo, entry.id(), above).map_err(bad)?;
+                    self.open = open;
                     self.directory(repo, &below, &format!("{path}/"), wanted.get(1..).unwrap_or_default())?;
+                    self.open = above;
                 }
                 0o040_000 => {}
                 mode if self.spec.matches(&path) => self.found.push(plain(path, entry.id(), mode)?),
@@ -194,7 +215,8 @@ fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String>
         let (here, last) = (walked.join("/"), walked.len() == path.split('/').count());
         match (entry.filemode(), last) {
             (0o040_000, false) => {
-                tree = repo.find_tree(entry.id()).map_err(|e| format!("`{here}` is unreadable: {e}"))?;
+                (tree, _) =
+                    directory(repo, entry.id(), 0).map_err(|e| format!("`{here}` is not read: {e}"))?;
             }
             (0o040_000, true) => return Err("it is a directory; name a file in it".to_owned()),
             (0o120_000, _) => {
@@ -255,6 +277,7 @@ mod tests {
         assert!(bomb(10, 10, "**/values.yaml").unwrap_err().contains("more than 1000 files match"));
         assert!(bomb(10, 10, "**/other.yaml").unwrap_err().contains("are to be looked at"));
         assert!(bomb(150, 1, "**/values.yaml").unwrap_err().contains("100 deep"));
+        assert!(bomb(8, 60_000, "**/values.yaml").unwrap_err().contains("more than 12 MiB of entries"));
     }
 
     #[test]

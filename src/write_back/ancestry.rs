@@ -53,7 +53,7 @@ pub(super) async fn standing(git: &Git, source: &Source, theirs: &str) -> Result
 }
 
 async fn ask(git: &Git, source: &Source, theirs: &str) -> Result<Standing, GitError> {
-    let store = Store::create(git.options().temp_dir.clone()).await?;
+    let store = Store::create(git).await?;
     let repo = Repo { git, source, store };
     let why = match repo.lineage(theirs).await? {
         Lineage::Above => return Ok(Standing::Newer),
@@ -84,7 +84,7 @@ impl Repo<'_> {
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
-        let mut session = Session::open(self.git, repo, credentials, Service::UploadPack).await?;
+        let mut session = Session::open(self.git, repo, credentials, Service::UploadPack, &[]).await?;
         self.receive(&mut session, fetch).await
     }
 

@@ -8,7 +8,7 @@ mod base_commit;
 mod compose;
 pub(super) mod memory;
 mod ours;
-pub(super) mod room;
+mod room;
 mod send;
 mod settle;
 

@@ -128,6 +128,10 @@ async fn readable(engine: &Engine, cx: &Cx, context: &GitContext) -> Result<Read
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
     // Proven at the very address that BuildKit will read.
     let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
-    let resolved = engine.git.resolve(&repo, &credentials, &context.revision).await?;
+    let resolved = engine
+        .git
+        .of(engine.tenancy.tenant(&cx.workflow))
+        .resolve(&repo, &credentials, &context.revision)
+        .await?;
     Ok(Readable { sha: resolved.sha, credentials })
 }

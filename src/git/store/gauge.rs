@@ -7,6 +7,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes of an object that is held in memory: twice the largest file that is edited.
 const MAX_OBJECT: u64 = 32 << 20;
+/// Bytes of a tree that comes whole: some 200,000 entries of one directory.
+pub(in crate::git) const MAX_TREE: u64 = 8 << 20;
 /// Bytes of a commit or a tag: a message, mostly.
 const MAX_COMMIT: u64 = 1 << 20;
 /// Bytes that all objects of a pack inflate to: that is work, not memory.
@@ -59,6 +61,8 @@ pub(super) struct Gauge {
     /// The largest one of the packs before.
     before: u64,
     deltas: bool,
+    /// The largest difference, base or result of one.
+    largest_held: u64,
     piece: Vec<u8>,
 }
 
@@ -66,7 +70,16 @@ impl Gauge {
     /// For a pack after those whose largest file had `before` bytes.
     pub(super) fn new(before: u64) -> Self {
         let piece = vec![0; PIECE];
-        Self { at: At::Head(12), left: 0, inflated: 0, largest: 0, before, deltas: false, piece }
+        Self {
+            at: At::Head(12),
+            left: 0,
+            inflated: 0,
+            largest: 0,
+            before,
+            deltas: false,
+            largest_held: 0,
+            piece,
+        }
     }
 
     /// Takes the next bytes of the pack, or says what is wrong with it.
@@ -83,6 +96,11 @@ impl Gauge {
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// Bytes of a difference, its base and its result, which are held together at the end of the pack.
+    pub(super) fn held_at_its_end(&self) -> usize {
+        usize::try_from(self.largest_held.saturating_mul(3)).unwrap_or(usize::MAX)
     }
 
     fn step(&mut self, at: At, byte: u8) -> Result<At, &'static str> {
@@ -126,6 +144,9 @@ impl Gauge {
             3 => self.largest = self.largest.max(size),
             _ => {}
         }
+        if kind == 2 && size > MAX_TREE {
+            return Err(LARGE_TREE);
+        }
         if matches!(kind, 1 | 4) && size > MAX_COMMIT {
             return Err(LARGE_COMMIT);
         }
@@ -162,8 +183,12 @@ impl Gauge {
         }
         let stuck = read == 0 && made_now == 0;
         let ended = status == Status::StreamEnd;
-        if ended && data.sizes.as_deref().is_some_and(|sizes| delta_sizes(sizes) > MAX_OBJECT) {
-            return Err(TOO_LARGE);
+        if let Some(sizes) = data.sizes.as_deref().filter(|_| ended) {
+            let largest = delta_sizes(sizes);
+            if largest > MAX_OBJECT {
+                return Err(TOO_LARGE);
+            }
+            self.largest_held = self.largest_held.max(largest).max(data.size);
         }
         self.at = if ended { self.following() } else { At::Data(data) };
         Ok(if stuck && !ended { &[] } else { bytes.get(read..).unwrap_or_default() })
@@ -178,6 +203,9 @@ impl Gauge {
 
 /// What no filter leaves out.
 pub(super) const LARGE_COMMIT: &str = "a commit or a tag of more than 1 MiB";
+
+/// What no filter leaves out either.
+pub(super) const LARGE_TREE: &str = "a directory of more than 8 MiB (some 200,000 entries)";
 
 const TOO_LARGE: &str = "an object of more than 32 MiB that has to be held in memory";
 
@@ -207,7 +235,7 @@ mod tests {
 
     use std::io::Write as _;
 
-    use super::{Gauge, LARGE_COMMIT, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
+    use super::{Gauge, LARGE_COMMIT, LARGE_TREE, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
 
     fn packed(entries: &[(u8, Vec<u8>)]) -> Vec<u8> {
         let mut pack =
@@ -253,6 +281,7 @@ mod tests {
             let gauge = measured(&pack, piece).ok().unwrap();
             assert!(gauge.left == 0 && gauge.deltas, "{piece}");
             assert_eq!(gauge.inflated, 6 + 300_000 + 7 - 1, "{piece}");
+            assert_eq!(gauge.held_at_its_end(), 3 * 200, "{piece}");
         }
     }
 
@@ -271,7 +300,7 @@ mod tests {
             vec![(7, result(10)), (3, large.clone())],
         ];
         for (n, entries) in refused.iter().enumerate() {
-            let why = if n < 2 { LARGE_COMMIT } else { TOO_LARGE };
+            let why = [LARGE_COMMIT, LARGE_COMMIT, LARGE_TREE].get(n).copied().unwrap_or(TOO_LARGE);
             assert_eq!(measured(&packed(entries), 5000).err(), Some(why), "{n}");
         }
         // Its indexer passes over a file that no difference is built on; who asks for it reads its size first.

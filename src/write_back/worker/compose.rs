@@ -132,7 +132,7 @@ impl Worker {
         let means = means.map(|means| (means, Arc::clone(&files)));
         let edit = Arc::clone(&writer.edit);
         // For the time of the edit alone: nobody's server is waited for meanwhile.
-        let held = self.pusher.parsing.take(parsed(&files)).await.map_err(needed)?;
+        let held = self.pusher.git.memory().work(parsed(&files)).await.map_err(needed)?;
         let applied = apply(edit, files).await;
         drop(held);
         let (changes, message) = match applied {

@@ -7,14 +7,12 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::limits::{Budget, Held, TooMuch};
 
 /// How long memory is held though others wait for it: a try takes a second or two.
 pub(in crate::write_back) const HOLD: Duration = Duration::from_secs(10);
-/// How often it is looked whether others wait.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// What a worker takes of the budget for files.
 pub(super) struct Memory {
@@ -56,14 +54,10 @@ impl Memory {
                     // Nothing will ever be held again.
                     return std::future::pending().await;
                 };
-                if let Some(held) = held {
-                    sleep_until(held + hold).await;
-                }
-                while *since.borrow() == held {
-                    if budget.others_wait() {
-                        return;
-                    }
-                    sleep(LOOK).await;
+                let from = held.unwrap_or_else(Instant::now) + hold;
+                tokio::select! {
+                    () = budget.wanted(from) => return,
+                    _ = since.changed() => {}
                 }
             }
         }

@@ -12,8 +12,6 @@ use crate::write_back::Files;
 const COPIES: usize = 5;
 /// Bytes that one node of a YAML file takes in memory: 4 MB of `1,1,…` took 528 MB.
 const NODE: usize = 264;
-/// Bytes for the nodes of the largest file that is edited.
-pub(in crate::write_back) const PARSING: usize = YAML_NODES * NODE;
 /// Bytes of a file that one node takes at least.
 const NODE_BYTES: usize = 2;
 

@@ -99,7 +99,8 @@ impl Worker {
         let open = match receive_pack.take() {
             Some(receive_pack) => receive_pack,
             None => {
-                ReceivePack::open(&self.pusher.git, &self.request.repo, &self.request.credentials).await?
+                let (git, request) = (&self.pusher.git, &self.request);
+                ReceivePack::open(git, &request.repo, &request.credentials, &self.target()).await?
             }
         };
         if !open.is_current(&update.reference, &update.old) {

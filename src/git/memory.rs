@@ -1,0 +1,127 @@
+//! What Git objects take of the process's memory, whoever asks for them.
+//!
+//! libgit2 keeps some 170 bytes of each object of a pack from when it arrives until the pack is indexed (`indexer.c`: `struct entry`,
+//! `struct git_pack_entry` and their places in a vector and a map), and at its end a difference with its base and its result. The first is
+//! held while a server sends, so each tenant has its share of it; the second for as long as a thread computes, so it is
+//! taken in turns.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::GitError;
+use crate::limits::{Budget, Held, TooMuch};
+
+/// Bytes for the objects of packs that arrive.
+const PACKS: usize = 64 << 20;
+/// Bytes for what threads compute: twice what the nodes of the largest file take, and three objects of the largest size.
+const WORK: usize = 96 << 20;
+/// Bytes that an object takes while its pack arrives.
+const OBJECT: usize = 200;
+/// How long memory for a pack is held though others wait for it.
+const HOLD: Duration = Duration::from_secs(10);
+
+/// Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Memory {
+    packs: Budget,
+    work: Budget,
+    hold: Duration,
+}
+
+/// Memory for one pack, while it arrives.
+pub(super) struct PackMemory {
+    held: Held,
+    budget: Budget,
+    until: Instant,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(PACKS, HOLD)
+    }
+}
+
+impl Memory {
+    pub(super) fn new(packs: usize, hold: Duration) -> Self {
+        Self { packs: Budget::new(packs), work: Budget::in_turns(WORK), hold }
+    }
+
+    /// The same for `tenant`.
+    pub(super) fn of(&self, tenant: Option<&str>) -> Self {
+        Self { packs: self.packs.of(tenant), work: self.work.of(tenant), hold: self.hold }
+    }
+
+    /// Memory for a pack of `objects` from `repo`, once there is some.
+    pub(super) async fn pack(&self, repo: &str, objects: u32) -> Result<PackMemory, GitError> {
+        let bytes = usize::try_from(objects).unwrap_or(usize::MAX).saturating_mul(OBJECT);
+        let held = self.packs.take(bytes).await.map_err(|TooMuch { allowed, .. }| {
+            let most = allowed / OBJECT;
+            let what = format!(
+                "its server sends {objects} objects at once, and there is memory for {most}; turn on partial clone there \
+                 (`uploadpack.allowFilter`), so that fewer are sent"
+            );
+            GitError::Unusable { repo: repo.to_owned(), what }
+        })?;
+        Ok(PackMemory { held, budget: self.packs.clone(), until: Instant::now() + self.hold })
+    }
+
+    /// `bytes` for something that waits for nobody.
+    pub(crate) async fn work(&self, bytes: usize) -> Result<Held, TooMuch> {
+        self.work.take(bytes).await
+    }
+}
+
+impl PackMemory {
+    /// Does `work` with the memory, which a slow server does not keep from others for long.
+    pub(super) async fn during<T>(
+        self,
+        repo: &str,
+        work: impl Future<Output = Result<T, GitError>>,
+    ) -> Result<T, GitError> {
+        let Self { held: _held, budget, until } = self;
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = budget.wanted(until) => {
+                let what = "it sends its objects slowly, and other steps wait for the memory".to_owned();
+                Err(GitError::Unavailable { repo: repo.to_owned(), action: "read", what, source: None })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pack_of_more_objects_than_there_is_memory_for_is_refused_by_its_head() {
+        let memory = Memory::default();
+        memory.pack("r", 300_000).await.unwrap();
+        let error = memory.of(Some("shop")).pack("r", 300_000).await.err().unwrap().to_string();
+        assert!(error.contains("300000 objects at once, and there is memory for 167772"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn packs_that_arrive_slowly_keep_no_other_tenant_waiting() {
+        let memory = Memory::default();
+        let slow = ["a", "b"].map(|tenant| {
+            let memory = memory.of(Some(tenant));
+            tokio::spawn(async move {
+                let pack = memory.pack("slow", 160_000).await?;
+                pack.during("slow", pending::<Result<(), GitError>>()).await
+            })
+        });
+        tokio::time::sleep(HOLD * 3).await;
+        assert!(slow.iter().all(|pack| !pack.is_finished()), "nobody waits for what they hold");
+        memory.of(Some("c")).pack("quick", 100_000).await.unwrap();
+        let mut ended = slow.into_iter().filter(|pack| pack.is_finished());
+        let error = ended.next().unwrap().await.unwrap().unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("other steps wait"), "{error}");
+    }
+}
