@@ -51,15 +51,10 @@ pub struct Workflow {
     pub uid: String,
 }
 
-/// What a step's builds are called at buildkitd: after a restart, the same step has the same one.
+/// What a step's builds are called at buildkitd: after a restart, the same step has the same one. A retry has it too, so a failure that
+/// buildkitd remembers is no answer, and the build is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// The name.
-    pub name: String,
-    /// Whether a later step may have the same name, as a node that is retried by hand has: then a failure that
-    /// buildkitd remembers is no answer, and the build is tried again.
-    pub reused: bool,
-}
+pub struct Reference(pub String);
 
 /// What a step is given beside its own fields.
 pub struct Errand {

@@ -41,17 +41,15 @@ impl Cx {
 
     /// The surroundings of the step `name`, the `number`th of `count`.
     pub(super) fn inner(&self, name: &str, number: usize, count: usize) -> Self {
-        let reference = self
-            .reference
-            .as_ref()
-            .map(|of_all| Reference { name: format!("{}-{name}", of_all.name), reused: of_all.reused });
+        let reference =
+            self.reference.as_ref().map(|Reference(of_all)| Reference(format!("{of_all}-{name}")));
         let (step, place) = (Some(name.to_owned()), Some(format!("{name} ({number}/{count})")));
         Self { reference, step, place, aside: Arc::default(), ..self.clone() }
     }
 
     /// What its builds are called at buildkitd.
     pub(super) fn job(&self) -> Option<&str> {
-        self.reference.as_ref().map(|reference| reference.name.as_str())
+        self.reference.as_ref().map(|reference| reference.0.as_str())
     }
 
     pub(super) fn is_outermost(&self) -> bool {

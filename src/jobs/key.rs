@@ -10,9 +10,8 @@ use sha2::{Digest, Sha256};
 pub struct JobKey(String);
 
 impl JobKey {
-    /// The key of `template` in the workflow `uid`, where Argo sends no node id: a retry is a new job as soon as the template
-    /// contains its number (`{{retries}}`). The order of the template's keys does not matter:
-    /// `serde_json` keeps objects sorted (a test pins that).
+    /// The key of `template` in the workflow `uid`, where Argo sends no node id: nodes with the same template share a job. The order of
+    /// the template's keys does not matter: `serde_json` keeps objects sorted (a test pins that).
     pub fn derive(uid: &str, template: &Value) -> Self {
         let digest = Sha256::new()
             .chain_update(b"argo-buildkit job 1\0")

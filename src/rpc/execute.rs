@@ -53,7 +53,14 @@ fn answer(door: &Door, body: &[u8]) -> Response {
         },
     };
     match view {
-        Ok(view) => Json(reply(&view, &request)).into_response(),
+        Ok(view) => {
+            // Argo's agent does not ask again for a node that has ended (`executor/agent.go`). Who does has another node with the same
+            // template, a retry.
+            if matches!(&view.phase, Phase::Done(ending) if ending.is_err()) {
+                door.jobs.forget(&key);
+            }
+            Json(reply(&view, &request)).into_response()
+        }
         Err(draining) => (StatusCode::SERVICE_UNAVAILABLE, draining.to_string()).into_response(),
     }
 }
@@ -79,8 +86,7 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
         namespace: metadata.namespace.clone(),
         uid: metadata.uid.clone(),
     };
-    // A failure is told again for as long as it is asked for: replies get lost.
-    let reference = Some(Reference { name: key.to_string(), reused: false });
+    let reference = Some(Reference(key.to_string()));
     let engine = door.engine.clone();
     let held = door.watches.hold(&workflow, key);
     Ok(JobSpec::new(task.limit, async move |job: JobContext| {

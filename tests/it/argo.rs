@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::lifecycle::httpd;
 use crate::support::argo::{Agent, Argo};
-use crate::support::kube::{Identity, Kube};
+use crate::support::bin;
+use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::net::{free_port, unique};
 use crate::support::plugin::{Plugin, Setup};
 use crate::support::shared::shared_buildkitd;
@@ -118,6 +120,45 @@ async fn a_dependent_task_gets_the_output_and_a_failed_one_its_retry() {
     assert!(phase == "Succeeded", "{phase} {message}\n{:?}\n{}", argo.nodes(&name).await, plugin.log());
     let values = shop.gitops.read("main", "chart/values.yaml").await.unwrap();
     assert!(values.contains(&shop.digest("1").await.unwrap()), "{values}");
+}
+
+/// What was built is the same commit, and the template has no number of the attempt in it.
+#[tokio::test]
+async fn a_retry_builds_again_be_it_argos_own_or_by_hand() {
+    let (argo, kube) = (Argo::shared().await, Kube::shared().await);
+    let (server, room) = (free_port(), tempfile::tempdir().unwrap());
+    let shop = Shop::open(&format!("FROM BASE\nRUN wget -q -O /dev/null http://127.0.0.1:{server}/\n")).await;
+    let (git, registry) = secrets(&shop, &["git", "registry"]).await;
+    let context = json!({"repo": shop.service.url(), "secret": git});
+    let build = shop.build(json!({"context": context, "registry-secret": registry}));
+    let main = json!({"name": "main", "retryStrategy": {"limit": "1"}, "plugin": {"buildkit": build}});
+    let spec = json!({"entrypoint": "main", "templates": [main]});
+    let name =
+        argo.submit(&json!({"metadata": {"generateName": "retried-"}, "spec": spec}).to_string()).await;
+    let mut gate = None;
+    for (phase, built) in [("Failed", "outcome=\"failed\"} 2"), ("Succeeded", "outcome=\"succeeded\"} 1")] {
+        let mut agent = argo.agent(&name).await;
+        let port = free_port();
+        let plugin = sidecar(&agent, port).await;
+        agent.run(port);
+        let ended = argo.finished(&name).await;
+        assert_eq!(ended.0, phase, "{}\n{}", ended.1, plugin.log());
+        let (_, metrics) = plugin.ops("/metrics").await;
+        assert!(metrics.contains(built), "{metrics}");
+        if phase == "Failed" {
+            gate = Some(httpd(server, room.path()));
+            retry(&name, BUILDS, &kube.kubeconfig(Identity::Admin));
+        }
+    }
+    drop(gate);
+}
+
+/// `argo retry`.
+pub(crate) fn retry(workflow: &str, namespace: &str, kubeconfig: &std::path::Path) {
+    let mut command = std::process::Command::new(bin::testbed("argo"));
+    let output = command.args(["retry", "-n", namespace, workflow]).env("KUBECONFIG", kubeconfig).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The message with which the pipeline fails when its Secrets are as `readable` and `names` say.

@@ -3,8 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::lifecycle::{httpd, successor};
 use crate::support::buildctl::histories;
-use crate::support::net::client;
+use crate::support::net::{client, free_port};
 use crate::support::plugin::{Plugin, Setup, TOKEN, Workflow, expect_phase, output};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, declaring, template};
@@ -123,21 +124,28 @@ async fn sixty_four_identical_polls_at_once_cause_one_solve() {
     assert_eq!(solves.count(), 1);
 }
 
+/// Argo sends no node id, so a retry is the same request.
 #[tokio::test]
-async fn a_retry_is_a_new_job_once_the_template_has_its_number() {
-    let shop = Shop::open("FROM BASE\nRUN exit 1\n").await;
-    let workflow = Workflow::new();
-    let attempt = |number: &str| {
-        let mut step = template(shop.build(json!({})));
-        step["metadata"]["annotations"]["attempt"] = json!(number);
-        step
-    };
-    expect_phase(&shop.plugin.drive(&workflow, &attempt("0")).await, "Failed");
-    let fixed = shop.world.busybox.clone();
-    shop.service.commit_file("main", "Dockerfile", &format!("FROM {fixed}\nRUN true\n"), "mend").await;
-    let (_, replayed) = shop.plugin.poll(&workflow, &attempt("0")).await;
-    assert_eq!(replayed["node"]["phase"], "Failed", "the end of a job is the end");
-    expect_phase(&shop.plugin.drive(&workflow, &attempt("1")).await, "Succeeded");
+async fn a_failure_is_told_once_and_the_next_who_asks_has_it_built_again() {
+    let (port, room) = (free_port(), tempfile::tempdir().unwrap());
+    let dockerfile = format!("FROM BASE\nRUN wget -q -O /dev/null http://127.0.0.1:{port}/\n");
+    let shop = Shop::open(&dockerfile).await;
+    let (workflow, step) = (Workflow::new(), template(shop.build(json!({}))));
+    for _ in ["first", "retried"] {
+        let failed = shop.plugin.drive(&workflow, &step).await;
+        expect_phase(&failed, "Failed");
+        assert!(failed["message"].as_str().unwrap().contains("RUN wget"), "{failed}");
+    }
+    let (_, metrics) = shop.plugin.ops("/metrics").await;
+    assert!(
+        metrics.contains("argo_buildkit_steps_total{kind=\"build\",outcome=\"failed\"} 2\n"),
+        "{metrics}"
+    );
+    // Nor is one that the daemon remembers an answer, as a new pod finds it after `argo retry`.
+    let _server = httpd(port, room.path());
+    shop.plugin.kill();
+    let next = successor(&shop, shop.world.buildkitd.address());
+    expect_phase(&next.drive(&workflow, &step).await, "Succeeded");
 }
 
 #[tokio::test]

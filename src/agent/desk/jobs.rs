@@ -47,7 +47,7 @@ impl Desk {
         let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
         // The same node with another template, as `argo retry -p` makes it, is another build.
         let name = JobKey::derive(&key.to_string(), &template.0).to_string();
-        let reference = Some(Reference { name, reused: true });
+        let reference = Some(Reference(name));
         let (accepted, id) = (Instant::now(), id.to_owned());
         let work = async move |job: JobContext| {
             let JobContext { progress, gate, deadline } = job;

@@ -63,8 +63,9 @@ pub(super) async fn resumable(
     let told = |error: BuildError| report::failure(error, cx);
     let name = Name::new(cx, &inputs.sha);
     let mut attempt = match &cx.reference {
-        Some(Reference { reused, .. }) => {
-            let taken = |known: &Recalled| !reused || !matches!(known, Recalled::Failed(_));
+        Some(_) => {
+            // Whoever had that failure was told it: this is a retry.
+            let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
             newest(engine, cx, &name, 1, taken).await.map_err(told)?
         }
         // Nobody can have begun a build whose name is new.
@@ -125,7 +126,7 @@ impl Name {
     fn new(cx: &Cx, sha: &str) -> Self {
         let commit = sha.get(..12).unwrap_or(sha);
         Self(match &cx.reference {
-            Some(reference) => format!("{}.{commit}", reference.name),
+            Some(Reference(name)) => format!("{name}.{commit}"),
             None => Uuid::new_v4().to_string(),
         })
     }

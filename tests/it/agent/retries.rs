@@ -1,11 +1,9 @@
 //! Nodes that are run again: by Argo's own retries, and by hand.
 
-use std::process::Command;
-
 use serde_json::json;
 
 use super::Scene;
-use crate::support::bin;
+use crate::argo;
 use crate::support::kube::{Identity, Kube};
 
 /// Fails until the service has the file `mended`.
@@ -51,10 +49,5 @@ async fn a_retry_by_hand_runs_the_same_node_again() {
 fn retry(scene: &Scene, workflow: &str) {
     let kubeconfig =
         futures_util::FutureExt::now_or_never(Kube::shared()).unwrap().kubeconfig(Identity::Admin);
-    let output = Command::new(bin::testbed("argo"))
-        .args(["retry", "-n", &scene.tenant.namespace, workflow])
-        .env("KUBECONFIG", kubeconfig)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    argo::retry(workflow, &scene.tenant.namespace, &kubeconfig);
 }
