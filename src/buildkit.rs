@@ -6,6 +6,8 @@
 
 mod address;
 mod classify;
+mod connection;
+mod content;
 mod details;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -39,11 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
-use control::control_client::ControlClient;
-use tonic::transport::Channel;
-
-/// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
-const MAX_MESSAGE: usize = 16 << 20;
+use connection::Connection;
 
 /// How long a daemon may take to shake hands or to tell its version: one that needs longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,18 +67,16 @@ impl Buildkit {
 
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
-        let mut client = self.connect().await?;
+        let connection = self.connect().await?;
+        let mut client = connection.client();
         let reply = tokio::time::timeout(PATIENCE, client.info(control::InfoRequest {})).await;
         let reply = reply.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
-    async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
+    async fn connect(&self) -> Result<Connection, BuildError> {
         let connect = address::connect(&self.inner.address, self.inner.tls.as_ref());
-        let channel = tokio::time::timeout(PATIENCE, connect).await.map_err(|_| self.silent())??;
-        Ok(ControlClient::new(channel)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE))
+        tokio::time::timeout(PATIENCE, connect).await.map_err(|_| self.silent())?
     }
 
     fn silent(&self) -> BuildError {

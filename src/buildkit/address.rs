@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use super::connection::{Connection, Tasks};
 use super::error::BuildError;
 use super::tls::Tls;
 
@@ -61,14 +62,25 @@ impl fmt::Display for Address {
     }
 }
 
+/// Bytes of header fields that a reply may have; hyper's default is 16 KiB. The details of a build's error are such a field,
+/// with the whole Dockerfile in base64 of base64. Of an error that needs more the daemon sends nothing and resets the call
+/// (grpc-go `internal/transport/http2_server.go`); its record is asked for then, see [`super::history`].
+pub(super) const MAX_HEADERS: u32 = 1 << 20;
+
 /// One connection to the daemon, or why there is none.
-pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Channel, BuildError> {
+pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Connection, BuildError> {
+    let tasks = Tasks::default();
+    let channel = dial(address, tls, &tasks).await?;
+    Ok(tasks.connection(channel))
+}
+
+async fn dial(address: &Address, tls: Option<&Tls>, tasks: &Tasks) -> Result<Channel, BuildError> {
     let unreachable =
         |e: tonic::transport::Error| BuildError::unreachable(address, tls.is_some(), &innermost(&e));
     match address {
         Address::Unix(path) => {
             // The authority is a placeholder: nothing resolves it.
-            let endpoint = Endpoint::from_static("http://buildkitd");
+            let endpoint = configured(Endpoint::from_static("http://buildkitd"), tasks);
             let path = path.clone();
             let dial = tower::service_fn(move |_: Uri| {
                 let path = path.clone();
@@ -79,7 +91,7 @@ pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Chan
         Address::Tcp { host, port } => {
             let scheme = if tls.is_some() { "https" } else { "http" };
             let endpoint = Endpoint::from_shared(format!("{scheme}://{host}:{port}")).map_err(unreachable)?;
-            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_keepalive(Some(TCP_KEEPALIVE));
+            let endpoint = configured(endpoint, tasks);
             let endpoint = match tls {
                 // All that it still refuses is a key of another certificate.
                 Some(tls) => endpoint
@@ -90,6 +102,14 @@ pub(super) async fn connect(address: &Address, tls: Option<&Tls>) -> Result<Chan
             endpoint.connect().await.map_err(unreachable)
         }
     }
+}
+
+fn configured(endpoint: Endpoint, tasks: &Tasks) -> Endpoint {
+    endpoint
+        .executor(tasks.clone())
+        .http2_max_header_list_size(MAX_HEADERS)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(Some(TCP_KEEPALIVE))
 }
 
 /// The cause at the chain's end: the only layer that says something.

@@ -56,7 +56,8 @@ impl Buildkit {
     ) -> Result<Solved, BuildError> {
         let mut vertices = Vertices::new(session.transcript.clone());
         let services = session.services()?;
-        let client = self.connect().await?;
+        let connection = self.connect().await?;
+        let client = connection.client();
         let tunnel = session::open(client.clone(), services, session_id(solve)).await;
         let tunnel = tunnel.map_err(|s| self.unreachable_or(&s))?;
         let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
@@ -66,8 +67,21 @@ impl Buildkit {
         vertices.finish();
         match reply {
             Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
-            Err(status) => Err(BuildError::from_solve(&status, &vertices)),
+            Err(status) => Err(self.failure(&status, &solve.reference, &vertices).await),
         }
+    }
+
+    /// What the solve of `reference` answered, or, where no answer came, what the daemon has noted of it.
+    async fn failure(&self, status: &tonic::Status, reference: &str, vertices: &Vertices) -> BuildError {
+        if BuildError::is_transport(status) {
+            if let Some(error) = self.recorded_error(reference, vertices).await {
+                return error;
+            }
+            if BuildError::is_reset(status) {
+                return BuildError::unanswered(status);
+            }
+        }
+        BuildError::from_solve(status, vertices)
     }
 }
 

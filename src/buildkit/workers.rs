@@ -22,7 +22,8 @@ impl Buildkit {
     /// The daemon's version and workers.
     pub async fn describe(&self) -> Result<Description, BuildError> {
         let version = self.info().await?;
-        let mut client = self.connect().await?;
+        let connection = self.connect().await?;
+        let mut client = connection.client();
         let reply =
             tokio::time::timeout(PATIENCE, client.list_workers(control::ListWorkersRequest::default()));
         let reply = reply.await.map_err(|_| self.silent())?.map_err(|s| self.unreachable_or(&s))?;
