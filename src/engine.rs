@@ -30,7 +30,7 @@ use crate::oci::Registry;
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
-use crate::step::{Kind, Step};
+use crate::step::{Kind, Step, kinds};
 use crate::telemetry;
 use crate::write_back::Pusher;
 use context::Cx;
@@ -139,12 +139,14 @@ impl Engine {
     }
 
     async fn work(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
-        match step {
-            Step::Build(build) => build::run(self, build, cx).await,
-            Step::UpdateManifest(update) => update_manifest::run(self, update, cx).await,
-            Step::Supersede(supersede) => supersede::run(self, supersede, cx).await,
-            Step::Steps(steps) => Box::pin(steps::run(self, steps, cx)).await,
+        macro_rules! run {
+            ($($(#[$doc:meta])* $kind:ident in $file:ident;)*) => {
+                match step {
+                    $(Step::$kind(step) => Box::pin($file::run(self, step, cx)).await,)*
+                }
+            };
         }
+        kinds!(run)
     }
 }
 
@@ -185,6 +187,6 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
-        self.metrics.step_ended(self.kind, outcome, self.started.elapsed());
+        self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed());
     }
 }

@@ -3,39 +3,53 @@
 //!
 //! # The map
 //!
-//! The flow is one-way; a lower room never names a higher one:
+//! A request flows one way, and its result back:
 //!
 //! ```text
-//! rpc, agent, cli  →  argo  →  step  →  jobs  →  policy, engine  →  { buildkit, oci, write_back  →  git, kube,
-//!                                                                     argocd, forge, manifest }
+//! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine, policy  →  { write_back → git, buildkit, oci, forge,
+//!                                                                     argocd → kube, manifest }
 //! ```
 //!
 //! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
-//! only the clients' vocabulary. Below everything are the words that all rooms share: [`outcome`],
-//! [`progress`], [`duration`], [`redact`], [`limits`], [`time_limits`], [`text`], [`push_gate`], and [`telemetry`] and [`metrics`] beside them.
+//! only the clients' vocabulary.
+//!
+//! The rooms stand in this table from the top of the house to its ground: a room names only rooms of rows below its own.
+//! `tests/it/house.rs` reads the table and holds the sources to it, and to a few more pairs that are kept apart.
 //!
 //! | room | holds |
 //! |---|---|
 //! | [`cli`] | one file per subcommand |
+//! | `fuzzing` | for `make fuzz` alone: the parsers of foreign bytes as functions of bytes |
+//! | [`config`] | every flag and environment variable, with default and unit |
 //! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
-//! | [`listen`] | a port of ours: HTTP/1, with a limit on what a caller may hold open |
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs the tasks that are ours, reports by guarded patches |
-//! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
-//! | [`step`] | what the user wrote, parsed once into valid types; one file per step kind |
-//! | [`policy`] | what the workflows of a namespace may name, where one process serves many |
-//! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
+//! | [`argo`] | Argo's words at every door: a node's template, and its result |
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
-//! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
-//! | [`oci`] | image references, registry logins and tokens |
+//! | [`policy`] | what the workflows of a namespace may name, where one process serves many |
+//! | [`step`] | what the user wrote, parsed once into valid types; one file per kind, and the table of kinds |
+//! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
 //! | [`write_back`] | edits of a branch's files as commits without a clone: who shares one, who is older, whether it landed |
-//! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
-//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
+//! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
+//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
+//! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
+//! | [`oci`] | image references, registry logins and tokens |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
+//! | `http` | how [`oci`], [`git`] and [`forge`] make clients, which addresses these go to, how much of an answer is read |
+//! | [`listen`] | a port of ours: HTTP/1, with a limit on what a caller may hold open |
+//! | [`redact`] | what takes the values of Secrets out of texts |
+//! | [`telemetry`] | logs and traces |
+//! | [`metrics`] | what is counted, and its text |
+//! | [`progress`] | one line on how far a step is |
 //! | [`time_limits`] | how long a call over a network may take, for the whole and in silence; connections whose peer is gone |
-//! | `http` | below [`oci`], [`git`] and [`forge`]: how they make clients, which addresses these go to, how much of an answer is read |
+//! | [`limits`] | how much memory the process spends on what others send |
+//! | [`outcome`] | how a step ends: outputs, or an error and whose turn it is |
+//! | [`push_gate`] | whether a push may begin: none does once a stop is known |
+//! | [`shutdown`] | the signals that end the process |
+//! | [`duration`] | durations as people write and read them |
+//! | [`text`] | foreign text, made plain and short |
 
 pub mod agent;
 pub mod argo;

@@ -6,30 +6,15 @@
 
 use crate::outcome::{Outputs, StepError, Success};
 use crate::redact::Redactor;
-use crate::step::Kind;
+use crate::step::{Kind, Made};
 
 /// The longest message or output, in bytes. A node's status lives in etcd, and one that etcd refuses takes
 /// the results of all the agent's other nodes with it.
 pub(super) const LONGEST: usize = 32 << 10;
 
-/// What an output is made of.
-#[derive(Debug, PartialEq, Eq)]
-enum Made {
-    /// What builds print and files hold, for people.
-    Text,
-    /// A server's word for a machine.
-    Foreign,
-    /// Fields of the step, digests, commits, numbers; and lists of sentences, each cleaned where the list is made.
-    Ours,
-}
-
-/// What the output `name` is made of.
-fn made(name: &str) -> Made {
-    match name {
-        "diff" | "log-tail" => Made::Text,
-        "url" => Made::Foreign,
-        _ => Made::Ours,
-    }
+/// Who words the output `name` of `kind`. What the kind does not list is looked at as a server's word is.
+fn made(kind: Kind, name: &str) -> Made {
+    kind.spec().output(name).map_or(Made::Foreign, |output| output.made)
 }
 
 /// What ended, without secrets and without excess; or why it cannot leave.
@@ -44,7 +29,7 @@ pub(super) fn checked(
             Kind::Steps => Ok(outputs),
             _ => outputs
                 .into_iter()
-                .map(|(name, value)| Ok((name.clone(), output(&name, value, redactor)?)))
+                .map(|(name, value)| Ok((name.clone(), output(made(kind, &name), &name, value, redactor)?)))
                 .collect(),
         }
     };
@@ -54,8 +39,8 @@ pub(super) fn checked(
     }
 }
 
-fn output(name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
-    match made(name) {
+fn output(made: Made, name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
+    match made {
         Made::Text => Ok(shown(&value, redactor)),
         // Cut, it would be another value.
         Made::Foreign | Made::Ours if value.len() > LONGEST => Err(StepError::user(format!(
@@ -85,7 +70,6 @@ fn shown(text: &str, redactor: &Redactor) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::step::{build, update_manifest};
 
     fn knowing(secrets: &[&str]) -> Redactor {
         let redactor = Redactor::default();
@@ -101,16 +85,17 @@ mod tests {
             "changed" => "true".to_owned(),
             _ => format!("{image} true 1.5 exported"),
         };
-        for name in build::OUTPUTS.iter().chain(update_manifest::OUTPUTS) {
-            let passed = output(name, value(name), &redactor);
-            match made(name) {
+        for known in Kind::ALL.iter().flat_map(|kind| kind.spec().outputs) {
+            let name = known.name;
+            let passed = output(known.made, name, value(name), &redactor);
+            match known.made {
                 Made::Ours => assert_eq!(passed.unwrap(), value(name), "{name}"),
                 Made::Text => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
                 Made::Foreign => assert!(passed.is_err(), "{name}"),
             }
         }
         assert_eq!(
-            output("url", "https://git/shop/1".into(), &knowing(&["shop"])).unwrap(),
+            output(Made::Foreign, "url", "https://git/shop/1".into(), &knowing(&["shop"])).unwrap(),
             "https://git/shop/1"
         );
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::lists::{Lists, Sort};
+use super::lists::Lists;
 use super::pattern::{Namespaces, Pattern};
-use crate::step::hint;
+use crate::step::{Sort, hint};
 
 const NAMESPACES: &str = "namespaces";
 

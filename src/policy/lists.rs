@@ -3,28 +3,10 @@
 use super::canonical::{self, Odd};
 use super::named::Named;
 use super::pattern::Pattern;
+use crate::step::Sort;
 
 /// The images of `# syntax=docker/dockerfile:1`: public, and nobody's base image. Every build may read them.
 const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream"];
-
-/// A sort of what is named: a list in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// Image repositories that are pushed to.
-    Push,
-    /// Cache manifests that are imported or exported.
-    Cache,
-    /// Images that a build reads.
-    Images,
-    /// Git repositories that are read or written.
-    Repositories,
-    /// Argo CD Applications that are refreshed.
-    Applications,
-    /// APIs of forges elsewhere than at the repository.
-    Forges,
-    /// The daemon's own network.
-    HostNetwork,
-}
 
 impl Sort {
     /// Those that have a list.

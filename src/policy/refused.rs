@@ -2,9 +2,10 @@
 
 use super::Policy;
 use super::canonical::Odd;
-use super::lists::{Lists, Sort};
+use super::lists::Lists;
 use super::named::Named;
 use super::pattern::Namespaces;
+use crate::step::Sort;
 
 /// What was named, for which namespace, and what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

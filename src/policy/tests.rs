@@ -6,9 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::Policy;
-use super::lists::Sort;
 use super::pattern::Pattern;
-use crate::step::{self, Step};
+use crate::step::{self, Sort, Step};
 
 const POLICY: &str = r#"
 namespaces:

@@ -11,6 +11,7 @@ mod context;
 mod mounted;
 mod options;
 mod platform;
+mod spec;
 
 pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
@@ -19,7 +20,7 @@ use mounted::{secrets, ssh};
 pub use options::{Algorithm, Compression, Network, NoCache};
 pub use platform::Platform;
 
-pub use super::outputs::BUILD as OUTPUTS;
+pub(super) use spec::{SPEC, mentions};
 
 /// The fields of `build`, in the order of docs/steps.md.
 pub(super) const FIELDS: &[&str] = &[

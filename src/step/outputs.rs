@@ -5,44 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use super::nearest::{hint, listed};
 use super::{InvalidStep, Step};
 
-/// What `build` produces; the engine returns every one of them.
-///
-/// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
-/// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
-/// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped); `log` is the
-/// reference of the whole log, empty where it is kept nowhere.
-pub const BUILD: &[&str] = &[
-    "digest",
-    "image",
-    "tags",
-    "revision",
-    "cached-steps",
-    "total-steps",
-    "seconds",
-    "cache",
-    "warnings",
-    "log",
-    "log-tail",
-];
-
-/// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
-/// a unified diff, the newer source commit that was there already, the pull request's number and page, and whether
-/// Argo CD was refreshed. Those that do not apply are empty.
-pub const UPDATE_MANIFEST: &[&str] =
-    &["commit", "changed", "diff", "superseded-by", "assumed", "number", "url", "refreshed"];
-
-/// What `supersede` produces: a JSON list of the workflows that were told to end.
-pub const SUPERSEDE: &[&str] = &["superseded"];
-
 impl Step {
     /// The names of the outputs that this step produces.
     ///
     /// Those of `steps` are every `<entry>-<output>`, and the plain `<output>` where one entry alone produces it.
     pub fn outputs(&self) -> Vec<String> {
         match self {
-            Self::Build(_) => owned(BUILD),
-            Self::UpdateManifest(_) => owned(UPDATE_MANIFEST),
-            Self::Supersede(_) => owned(SUPERSEDE),
             Self::Steps(steps) => {
                 let producers = steps.producers();
                 let full = producers.iter().flat_map(|(output, entries)| {
@@ -51,6 +19,7 @@ impl Step {
                 let plain = producers.iter().filter(|(_, entries)| entries.len() == 1);
                 full.chain(plain.map(|(output, _)| output.clone())).collect()
             }
+            alone => alone.kind().spec().outputs.iter().map(|output| output.name.to_owned()).collect(),
         }
     }
 
@@ -105,27 +74,4 @@ impl super::Steps {
         }
         producers
     }
-}
-
-/// A plausible value of an output, with which the other fields are checked before anything starts.
-pub(super) fn placeholder(output: &str) -> &'static str {
-    match output {
-        "digest" => "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        "image" => {
-            "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        }
-        "tags" => r#"["registry.example/image:tag"]"#,
-        "commit" | "revision" | "superseded-by" => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-        "changed" => "true",
-        "warnings" | "superseded" => "[]",
-        "cache" => "exported",
-        "cached-steps" | "total-steps" | "number" => "1",
-        "url" => "https://git.example/shop/gitops/pulls/1",
-        "seconds" => "1.5",
-        _ => "text",
-    }
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::limits::{BODY, too_long};
 use super::nearest::{hint, listed};
-use super::outputs::placeholder;
+use super::spec::Output;
 use crate::outcome::Outputs;
 
 /// An entry of `steps` that a reference may name: its name and the outputs that its kind produces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Earlier {
     pub(super) name: String,
-    pub(super) outputs: Vec<String>,
+    pub(super) outputs: &'static [Output],
 }
 
 /// What a reference means where a string stands.
@@ -63,7 +63,7 @@ impl Scope<'_> {
 
     fn value(&self, entry: &str, output: &str) -> Result<String, String> {
         match self {
-            Self::Checking(earlier) => check(entry, output, earlier).map(|()| placeholder(output).to_owned()),
+            Self::Checking(earlier) => Ok(check(entry, output, earlier)?.sample.to_owned()),
             Self::Running(results) => {
                 results.get(entry).and_then(|outputs| outputs.get(output).cloned()).ok_or_else(|| {
                     format!("`$({entry}.{output})`: `{entry}` ended without the output `{output}`")
@@ -77,7 +77,7 @@ impl Scope<'_> {
     }
 }
 
-fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<(), String> {
+fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<&'static Output, String> {
     let names = || earlier.iter().map(|earlier| earlier.name.as_str());
     let Some(found) = earlier.iter().find(|earlier| earlier.name == entry) else {
         let known = if earlier.is_empty() { "there is none".into() } else { listed(names()) };
@@ -86,10 +86,10 @@ fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<(), String> {
             "`$({entry}.{output})`: no earlier entry is named `{entry}`{near}; earlier: {known}"
         ));
     };
-    if found.outputs.iter().any(|known| known == output) {
-        return Ok(());
+    if let Some(known) = found.outputs.iter().find(|known| known.name == output) {
+        return Ok(known);
     }
-    let known = || found.outputs.iter().map(String::as_str);
+    let known = || found.outputs.iter().map(|known| known.name);
     let near = hint(output, known());
     Err(format!(
         "`$({entry}.{output})`: `{entry}` has no output `{output}`{near}; it has {}",

@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::limits::{ENTRIES, too_many};
 use super::node::Node;
 use super::reference::{Earlier, Scope, is_name, refers};
-use super::{InvalidStep, Kind, Step};
+use super::spec::Spec;
+use super::{InvalidStep, Kind, Mention, Step};
 use crate::outcome::Outputs;
 
-/// What an entry may be.
-const KINDS: &[Kind] = &[Kind::Build, Kind::UpdateManifest, Kind::Supersede];
+pub(super) const SPEC: Spec = Spec { name: "steps", fields: &[], outputs: &[], nests: false };
 
 /// A valid `steps` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +40,19 @@ impl Entry {
     ///
     /// Errors when an output is missing, or does not fit where it was put (an empty digest, say).
     pub fn resolve(&self, outputs: &BTreeMap<String, Outputs>) -> Result<Step, InvalidStep> {
-        super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), KINDS)
+        super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), &nesting())
     }
 
     fn read(node: Node<'_>, earlier: &[Earlier]) -> Result<Self, InvalidStep> {
         let path = node.path().to_owned();
         let mut map = node.map()?;
-        if let Some(nested) = map.get(Kind::Steps.name()) {
+        if let Some(nested) = map.get(SPEC.name) {
             return Err(nested.refuse("`steps` cannot be nested; write its entries into the one list"));
         }
         let name = map.remove("name").filter(|name| !name.is_absent());
         let body = Value::Object(map.iter().map(|(key, node)| (key.clone(), node.value().clone())).collect());
         let scope = Scope::Checking(earlier);
-        let template = super::parse_kind(Node::new(&path, &body, scope), KINDS)?;
+        let template = super::parse_kind(Node::new(&path, &body, scope), &nesting())?;
         let open = open(&body, scope);
         let name = name.map_or_else(|| Ok(template.kind().to_string()), |node| read_name(node))?;
         if earlier.iter().any(|other| other.name == name) {
@@ -61,6 +61,11 @@ impl Entry {
         }
         Ok(Self { name, template, open, path, body })
     }
+}
+
+/// What an entry may be.
+fn nesting() -> Vec<Kind> {
+    Kind::ALL.iter().copied().filter(|kind| kind.spec().nests).collect()
 }
 
 /// Every text in `body` that holds a reference, expanded.
@@ -84,10 +89,15 @@ pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
     }
     for item in items {
         let entry = Entry::read(item, &earlier)?;
-        earlier.push(Earlier { name: entry.name.clone(), outputs: entry.template.outputs() });
+        earlier.push(Earlier { name: entry.name.clone(), outputs: entry.template.kind().spec().outputs });
         entries.push(entry);
     }
     if entries.is_empty() { Err(empty) } else { Ok(Steps { entries }) }
+}
+
+/// None of its own: each entry is a step.
+pub(super) fn mentions(_: &Steps) -> Vec<Mention> {
+    Vec::new()
 }
 
 fn read_name(node: Node<'_>) -> Result<String, InvalidStep> {

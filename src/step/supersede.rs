@@ -1,12 +1,14 @@
 //! `supersede`: older workflows of the same line end, because this one is newer.
 
-use super::InvalidStep;
 use super::node::Node;
+use super::spec::{Output, Spec};
+use super::{InvalidStep, Mention};
 
-pub use super::outputs::SUPERSEDE as OUTPUTS;
+pub(super) const SPEC: Spec =
+    Spec { name: "supersede", fields: &["enabled", "label"], outputs: OUTPUTS, nests: true };
 
-/// The fields of `supersede`, in the order of docs/steps.md.
-pub(super) const FIELDS: &[&str] = &["enabled", "label"];
+/// A JSON list of the workflows that were told to end.
+const OUTPUTS: &[Output] = &[Output::ours("superseded", "[]")];
 
 /// The label whose value is the line, unless the step names another one.
 pub const LINE: &str = "argo-buildkit.io/line";
@@ -25,10 +27,15 @@ pub struct Supersede {
 
 /// Reads the value under `supersede`.
 pub(super) fn read(node: Node<'_>) -> Result<Supersede, InvalidStep> {
-    let mut fields = node.fields(FIELDS)?;
+    let mut fields = node.fields(SPEC.fields)?;
     let enabled = fields.switch("enabled", true)?;
     let label = fields.optional("label").map(|node| node.checked(label)).transpose()?;
     Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE.into()) })
+}
+
+/// None: it is about workflows of its own namespace alone.
+pub(super) fn mentions(_: &Supersede) -> Vec<Mention> {
+    Vec::new()
 }
 
 fn label(key: &str) -> Result<String, String> {

@@ -29,6 +29,7 @@ fn parsed(text: &str) -> Result<Step, InvalidStep> {
 fn with(kind: &str, fields: &str) -> Value {
     let mut body = match kind {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
+        "supersede" => json!({}),
         _ => json!({
             "repo": "https://git.example/ops/gitops.git",
             "targets": [{"file": "api/values.yaml", "helm": {"image.tag": "1.4"}}],

@@ -9,11 +9,12 @@ use crate::oci::ImageRef;
 
 mod pull_request;
 mod refresh;
+mod spec;
 mod target;
 mod template;
 
-pub use super::outputs::UPDATE_MANIFEST as OUTPUTS;
 pub use pull_request::{ForgeApi, PullRequest};
+pub(super) use spec::{SPEC, mentions};
 use template::Reader;
 pub use template::{Placeholder, Template};
 

@@ -1,77 +1,31 @@
-//! The flow of the house is one-way: rpc, agent, cli → argo → step → jobs → engine, policy → clients. The sources are read to hold it so.
+//! Which room names which. The table in src/lib.rs is the order; the sources are parsed to hold it so.
 
+mod names;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A room, and the rooms that it must not name.
-const RULES: &[(&[&str], &[&str])] = &[
-    (&["git"], &["write_back"]),
-    (
-        &["buildkit", "oci", "git", "write_back", "kube", "argocd", "forge", "manifest"],
-        &["step", "policy", "jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"],
-    ),
-    (&["step"], &["policy", "jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
-    (&["policy"], &["jobs", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
-    (&["jobs"], &["step", "policy", "engine", "argo", "check", "rpc", "agent", "cli", "config"]),
-    (&["engine"], &["jobs", "argo", "check", "rpc", "agent", "cli", "config"]),
-    (&["argo"], &["engine", "check", "rpc", "agent", "cli", "config"]),
-    (&["check"], &["step", "jobs", "argo", "rpc", "agent", "cli", "config"]),
-    (&["rpc"], &["agent", "check", "cli", "config"]),
-    (&["agent"], &["rpc", "check", "cli", "config"]),
-    (
-        &["http"],
-        &[
-            "buildkit",
-            "oci",
-            "git",
-            "write_back",
-            "kube",
-            "argocd",
-            "forge",
-            "manifest",
-            "step",
-            "policy",
-            "jobs",
-            "engine",
-            "argo",
-            "check",
-            "rpc",
-            "agent",
-            "cli",
-            "config",
-        ],
-    ),
-    (
-        &[
-            "outcome",
-            "progress",
-            "duration",
-            "redact",
-            "limits",
-            "time_limits",
-            "listen",
-            "text",
-            "push_gate",
-        ],
-        &[
-            "buildkit",
-            "git",
-            "write_back",
-            "argo",
-            "argocd",
-            "forge",
-            "step",
-            "policy",
-            "jobs",
-            "engine",
-            "check",
-            "rpc",
-            "agent",
-            "cli",
-        ],
-    ),
+use names::Source;
+
+/// Pairs that the table's order alone would allow.
+const APART: &[(&str, &[&str])] = &[
+    ("config", &["rpc", "agent", "check"]),
+    ("rpc", &["agent", "check"]),
+    ("agent", &["check"]),
+    ("check", &["argo", "step", "jobs"]),
+    ("argo", &["engine", "policy"]),
+    ("engine", &["jobs"]),
+    ("policy", &["jobs"]),
+    ("step", &["jobs", "write_back", "buildkit", "kube"]),
+    ("jobs", &["write_back", "buildkit", "argocd", "kube", "git", "oci", "forge", "manifest"]),
 ];
 
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every source of the library below `path`.
 fn sources(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
         fs::read_dir(path).unwrap().for_each(|entry| sources(&entry.unwrap().path(), found));
@@ -80,29 +34,45 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether `text` names the room `other`, and not one whose name only begins so.
-fn names(text: &str, other: &str) -> bool {
-    let named = format!("crate::{other}");
-    text.split(&named).skip(1).any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+/// All of the library's files, parsed.
+fn library() -> Vec<Source> {
+    let mut files = Vec::new();
+    sources(&src(), &mut files);
+    let files = files.iter().filter(|file| !file.ends_with("src/main.rs") && !file.ends_with("src/lib.rs"));
+    files.map(|file| Source::read(&src(), file)).collect()
+}
+
+/// The rooms in the order of the table in src/lib.rs.
+fn table() -> Vec<String> {
+    let text = fs::read_to_string(src().join("lib.rs")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | ")?.split(" |").next());
+    let names = rows.map(|name| name.trim_matches(['[', ']', '`']).to_owned());
+    names.filter(|name| name != "room").collect()
 }
 
 #[test]
-fn no_lower_room_names_a_higher_one() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn every_room_has_its_row_in_the_table_of_the_library() {
+    let mut rows = table();
+    let mut rooms: Vec<_> = library().iter().map(Source::room).collect();
+    rows.sort();
+    rooms.sort();
+    rooms.dedup();
+    assert_eq!(rows, rooms);
+}
+
+#[test]
+fn a_room_names_only_rooms_below_it() {
+    let rows = table();
+    let place: BTreeMap<&str, usize> = rows.iter().enumerate().map(|(n, row)| (row.as_str(), n)).collect();
     let mut wrong = Vec::new();
-    for (room, forbidden) in
-        RULES.iter().flat_map(|(rooms, forbidden)| rooms.iter().map(move |r| (r, forbidden)))
-    {
-        let mut files = Vec::new();
-        sources(&src.join(format!("{room}.rs")), &mut files);
-        assert!(!files.is_empty(), "there is a room `{room}`");
-        if src.join(room).exists() {
-            sources(&src.join(room), &mut files);
-        }
-        for file in files {
-            let text = fs::read_to_string(&file).unwrap();
-            let named = forbidden.iter().filter(|other| names(&text, other));
-            wrong.extend(named.map(|other| format!("{} names `{other}`", file.display())));
+    for source in library() {
+        let room = source.room();
+        let apart = APART.iter().find(|(own, _)| *own == room).map_or(&[][..], |(_, apart)| apart);
+        for named in source.names.iter().filter_map(|path| path.first()).filter(|named| **named != room) {
+            let Some(below) = place.get(named.as_str()) else { continue };
+            if *below < place[room.as_str()] || apart.contains(&named.as_str()) {
+                wrong.push(format!("{} names `{named}`", source.module.join("::")));
+            }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -111,10 +81,9 @@ fn no_lower_room_names_a_higher_one() {
 /// What [`the room of HTTP`](../../src/http.rs) holds for all: addresses that are not gone to, redirects, limits.
 #[test]
 fn only_the_room_of_http_makes_clients_and_reads_answers() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut files, mut room) = (Vec::new(), Vec::new());
-    sources(&src, &mut files);
-    sources(&src.join("http"), &mut room);
+    sources(&src(), &mut files);
+    sources(&src().join("http"), &mut room);
     assert!(!room.is_empty(), "there is a room `http`");
     let own = [
         "reqwest::Client",

@@ -1,5 +1,6 @@
 //! The RPC itself: who may call, what is answered to what, and that an answer is the last one.
 
+use argo_buildkit::step::Kind;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -186,8 +187,8 @@ async fn the_operators_endpoints_are_on_a_port_of_their_own() {
 #[tokio::test]
 async fn every_declared_output_is_returned_and_an_impossible_one_is_refused_at_once() {
     let shop = Shop::open("FROM BASE\n").await;
-    let all = argo_buildkit::step::build::OUTPUTS;
-    let node = shop.plugin.node(&declaring(shop.build(json!({})), all)).await;
+    let all: Vec<_> = Kind::Build.spec().outputs.iter().map(|output| output.name).collect();
+    let node = shop.plugin.node(&declaring(shop.build(json!({})), &all)).await;
     expect_phase(&node, "Succeeded");
     all.iter().for_each(|name| drop(output(&node, name)));
     let node = shop.plugin.node(&declaring(shop.build(json!({})), &["digset"])).await;

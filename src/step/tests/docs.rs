@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{parse, yaml};
-use crate::step::{Kind, Step, build, supersede, update_manifest};
+use crate::step::{Kind, Step};
 
 const DOCS: &str = include_str!("../../../docs/steps.md");
 
@@ -34,23 +34,26 @@ fn every_example_is_a_valid_step() {
             step
         })
         .collect();
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         assert!(steps.iter().any(|step| step.kind() == kind), "no example of {kind}");
     }
 }
 
+/// The page's part on a kind.
+fn section(kind: Kind) -> &'static str {
+    let (_, part) = DOCS.split_once(&format!("\n## {kind}\n")).unwrap_or_else(|| panic!("no part on {kind}"));
+    part.split("\n## ").next().unwrap()
+}
+
 #[test]
-fn every_field_and_output_is_described() {
-    let described = |name: &&str| DOCS.lines().any(|line| line.starts_with(&format!("| `{name}")));
-    let names = [
-        build::FIELDS,
-        update_manifest::FIELDS,
-        supersede::FIELDS,
-        build::OUTPUTS,
-        update_manifest::OUTPUTS,
-        supersede::OUTPUTS,
-    ]
-    .concat();
-    let missing: Vec<_> = names.iter().filter(|name| !described(name)).collect();
-    assert!(missing.is_empty(), "docs/steps.md does not describe {missing:?}");
+fn every_kind_has_a_part_that_describes_its_fields_and_outputs() {
+    for &kind in Kind::ALL {
+        assert!(DOCS.contains(&format!("\n| [`{kind}`](#")), "{kind} is not in the list of kinds");
+        let described =
+            |name: &&str| section(kind).lines().any(|line| line.starts_with(&format!("| `{name}")));
+        let outputs = kind.spec().outputs.iter().map(|output| output.name);
+        let names = kind.spec().fields.iter().copied().chain(outputs);
+        let missing: Vec<_> = names.filter(|name| !described(name)).collect();
+        assert!(missing.is_empty(), "docs/steps.md does not describe {missing:?} of {kind}");
+    }
 }

@@ -4,24 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{parse, yaml};
-use crate::step::{Step, build, update_manifest};
+use crate::step::{Kind, Step};
 
 /// Names and values that lead deep into the parser.
 fn word() -> impl Strategy<Value = String> {
-    let known = build::FIELDS.iter().chain(update_manifest::FIELDS).copied();
-    let more = [
-        "build",
-        "update-manifest",
-        "steps",
-        "name",
-        "file",
-        "helm",
-        "kustomize",
-        "ref",
-        "repo",
-        "id",
-        "key",
-    ];
+    let kinds = || Kind::ALL.iter().map(|kind| kind.spec());
+    let known = kinds().flat_map(|spec| spec.fields.iter().copied().chain([spec.name]));
+    let more = ["name", "file", "helm", "kustomize", "ref", "repo", "id", "key"];
     let odd =
         ["", "true", "$(build.digest)", "$$(", "{{x}}", "[", "{", "[\"a\"]", "{\"repo\": \"https://g/a\"}"];
     let plain =
@@ -49,7 +38,8 @@ fn json_value() -> impl Strategy<Value = Value> {
 /// A good body with a few of its fields replaced.
 fn body() -> impl Strategy<Value = Value> {
     let good = "{context: https://git.example/a, tags: a}";
-    let fields = prop::collection::btree_map(prop::sample::select(build::FIELDS), json_value(), 0..3);
+    let fields =
+        prop::collection::btree_map(prop::sample::select(Kind::Build.spec().fields), json_value(), 0..3);
     fields.prop_map(move |fields| {
         let mut build = yaml(good);
         for (name, value) in fields {

@@ -12,7 +12,11 @@ fn it_is_on_by_default_and_a_string_switches_it_off() {
         ("{enabled: false}", false, "argo-buildkit.io/line"),
     ] {
         let expected = Supersede { enabled, label: label.into() };
-        assert_eq!(parsed(&format!("supersede: {fields}")).unwrap(), Step::Supersede(expected), "{fields}");
+        assert_eq!(
+            parsed(&format!("supersede: {fields}")).unwrap(),
+            Step::Supersede(Box::new(expected)),
+            "{fields}"
+        );
     }
 }
 
