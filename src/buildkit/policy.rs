@@ -21,19 +21,24 @@ pub struct GitSource {
     pub sha: String,
 }
 
-/// A policy that denies every Git source but `sources`, and with `images` every image whose name matches none of these
-/// regular expressions.
+/// A policy that denies every Git source but `sources`, what nobody's build reads, and with `images` every image whose name
+/// matches none of these regular expressions.
 pub(super) fn only(sources: &[GitSource], images: Option<&[String]>) -> Policy {
     let mut policy = only_git(sources);
     policy.rules.extend(images.into_iter().flat_map(only_images));
+    // Last, so that no list allows it: image layouts come from sessions, and ours has none, but the daemon would look for their
+    // digests among the images of others; single blobs are read by no frontend of Docker's.
+    policy
+        .rules
+        .push(rule(PolicyAction::Deny, r"^(oci-layout|oci-layout\+blob|docker-image\+blob)://".to_owned()));
     policy
 }
 
 /// An image's source is `docker-image://docker.io/library/busybox:1@sha256:…`, completed by BuildKit (`client/llb/source.go`,
-/// `Image`); `+blob` reads a single layer of a repository. Image layouts come from sessions, and ours has none.
+/// `Image`).
 fn only_images(names: &[String]) -> Vec<Rule> {
-    let deny = rule(PolicyAction::Deny, r"^(docker-image|oci-layout)(\+blob)?://".to_owned());
-    let allow = |name| rule(PolicyAction::Allow, format!(r"^docker-image(\+blob)?://{name}([:@].*)?$"));
+    let deny = rule(PolicyAction::Deny, "^docker-image://".to_owned());
+    let allow = |name| rule(PolicyAction::Allow, format!("^docker-image://{name}([:@].*)?$"));
     std::iter::once(deny).chain(names.iter().map(allow)).collect()
 }
 

@@ -130,6 +130,8 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
         exporters: solve.exporters.iter().map(exporter).collect(),
         source_policy: Some(policy::only(&solve.allowed_git, solve.allowed_images.as_deref())),
+        // A daemon older than v0.26 passes it over.
+        source_policy_session: session.to_owned(),
         internal: solve.internal,
         ..Default::default()
     }

@@ -3,10 +3,11 @@
 mod auth;
 mod authority;
 mod secrets;
+mod sources;
 mod ssh;
 mod tunnel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::BuildError;
 use super::transcript::Transcript;
-use crate::oci;
+use crate::oci::{self, PullRights};
 
 pub(super) use tunnel::{Tunnel, open};
 
@@ -27,6 +28,10 @@ pub struct Session {
     pub registries: Arc<oci::Auth>,
     /// What asks token servers with those logins.
     pub client: oci::LazyClient,
+    /// Registries, as `host[:port]`, that a login may be sent to over plain http to ask whether an image may be read.
+    pub insecure: BTreeSet<String>,
+    /// What registries have said to the same build before.
+    pub pulls: oci::PullAnswers,
     /// Private keys in OpenSSH or PEM form by id, for `RUN --mount=type=ssh` and for Git over ssh. Without an id a `RUN` asks
     /// for `default`.
     pub ssh: BTreeMap<String, SecretString>,
@@ -74,10 +79,14 @@ impl Session {
             "/moby.filesync.v1.Auth/FetchToken",
             "/moby.filesync.v1.Auth/GetTokenAuthority",
             "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+            sources::METHOD,
         ];
+        let rights =
+            PullRights::new(self.registries.clone(), self.client.clone(), &self.insecure, self.pulls);
         let mut router = alive()
             .add_service(secrets::service(self.secrets))
-            .add_service(auth::service(self.registries, self.client));
+            .add_service(auth::service(self.registries, self.client))
+            .add_service(sources::service(rights));
         if !self.ssh.is_empty() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
             router = router.add_service(ssh::service(&self.ssh)?);

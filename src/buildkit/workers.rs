@@ -15,6 +15,19 @@ pub struct Description {
     pub shares_processes: bool,
 }
 
+/// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
+const ASKS: (u32, u32) = (0, 26);
+
+impl Description {
+    /// Whether it asks a build's session about each image that the build reads, so that a login keeps private images apart; none
+    /// where its version does not say.
+    pub fn asks_about_images(&self) -> Option<bool> {
+        let mut numbers = self.version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some((major, minor) >= ASKS)
+    }
+}
+
 /// A worker's label that says so (BuildKit `worker/label/label.go`), with `sandbox` or `no-sandbox`.
 const PROCESS_MODE: &str = "org.mobyproject.buildkit.worker.oci.process-mode";
 
@@ -54,4 +67,31 @@ fn platforms(worker: &control::types::WorkerRecord) -> Vec<String> {
         variant => format!("{}/{}/{variant}", p.os, p.architecture),
     });
     written.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_asks_about_images_since_v0_26() {
+        let rows = [
+            ("v0.32.2", Some(true)),
+            ("v0.26.0", Some(true)),
+            ("v0.26.0-rc1", Some(true)),
+            ("0.27.1-12-g0123456", Some(true)),
+            ("v1.0.0", Some(true)),
+            ("v0.25.2", Some(false)),
+            ("v0.18.2", Some(false)),
+            ("v0.9.0", Some(false)),
+            ("", None),
+            ("dev", None),
+            ("9fd2ac1", None),
+        ];
+        for (version, asks) in rows {
+            let (workers, shares_processes) = (Vec::new(), false);
+            let daemon = Description { version: version.to_owned(), workers, shares_processes };
+            assert_eq!(daemon.asks_about_images(), asks, "{version}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod cache;
 mod egress;
+mod images;
 mod processes;
 
 use std::collections::BTreeSet;
@@ -34,7 +35,8 @@ impl Doctor {
     ) -> Vec<Finding> {
         let seen = answer.as_ref().ok().map(|daemon| daemon.shares_processes);
         if !session.is_open() {
-            return processes::judge(seen, None, &Tenants::Unknown).into_iter().collect();
+            let images = answer.as_ref().ok().and_then(|daemon| images::judge(daemon, &Tenants::Unknown));
+            return processes::judge(seen, None, &Tenants::Unknown).into_iter().chain(images).collect();
         }
         let tenants = self.tenants(told).await;
         let host = self.engine.buildkit.host().or(told.buildkit_name());
@@ -46,6 +48,7 @@ impl Doctor {
         };
         let deployed = deployed.ok().flatten();
         found.extend(processes::judge(seen, deployed.as_ref(), &tenants));
+        found.extend(answer.as_ref().ok().and_then(|daemon| images::judge(daemon, &tenants)));
         if let (Some((namespace, _)), true) = (daemon, deployed.is_some()) {
             found.push(self.egress(namespace).await);
         }

@@ -15,7 +15,7 @@ use crate::git::{Git, GitOptions};
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{LazyClient, Mint, Registry, TokenServer, TokenServers};
+use crate::oci::{ImageRef, LazyClient, Mint, Registry, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
@@ -54,6 +54,26 @@ pub struct Neighbours {
     /// `REGISTRY=https://HOST[:PORT]`, with commas between several.
     #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub token_servers: Vec<TokenServer>,
+    /// Registries (HOST[:PORT]) that buildkitd reads from a mirror, or that we cannot reach: whether a build may read an image
+    /// of theirs by its digest is not asked. With commas between several.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_MIRRORED_REGISTRIES",
+        value_name = "REGISTRY",
+        value_delimiter = ',',
+        value_parser = registry_host
+    )]
+    pub mirrored_registries: Vec<String>,
+    /// Registries (HOST[:PORT]) that buildkitd speaks plain http with: a login goes there too, to ask whether a build may read an
+    /// image. With commas between several.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_INSECURE_REGISTRIES",
+        value_name = "REGISTRY",
+        value_delimiter = ',',
+        value_parser = registry_host
+    )]
+    pub insecure_registries: Vec<String>,
     /// Address of Argo's UI. With it, pull requests link to the workflow.
     #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL")]
     pub argo_url: Option<String>,
@@ -107,7 +127,10 @@ impl Neighbours {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
         let from_cluster = || Secrets::Cluster(cluster.clone());
         let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
-        let client = LazyClient::new(self.ca_bundle.clone()).with_token_servers(token_servers);
+        let client = LazyClient::new(self.ca_bundle.clone())
+            .with_token_servers(token_servers)
+            .with_mirrored(self.mirrored_registries.clone())
+            .with_insecure(self.insecure_registries.clone());
         let registry = Registry::new(client);
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
@@ -141,5 +164,15 @@ impl Neighbours {
             _ => return None,
         };
         Some(Tls { certificates, server_name: self.tls_server_name.clone() })
+    }
+}
+
+fn registry_host(text: &str) -> Result<String, String> {
+    let host = text.trim();
+    // What is no host would be the beginning of a repository at Docker Hub.
+    let is_host = host.contains(['.', ':']) || host == "localhost";
+    match is_host && !host.contains('/') && format!("{host}/x").parse::<ImageRef>().is_ok() {
+        true => Ok(host.to_owned()),
+        false => Err(format!("{text:?} is not of the form HOST[:PORT], such as registry.example.com:5000")),
     }
 }

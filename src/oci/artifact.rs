@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// What kind of artifact a build's log is.
 pub const LOG_ARTIFACT: &str = "application/vnd.argo-buildkit.build.log.v1";
@@ -102,6 +102,14 @@ impl Descriptor {
 /// `sha256:…` of `bytes`.
 pub(super) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
+
+/// Whether `named` is the digest of `bytes`, by either algorithm that a name may have.
+pub(super) fn hashes_to(bytes: &[u8], named: &str) -> bool {
+    match named.strip_prefix("sha512:") {
+        Some(told) => hex::encode(Sha512::digest(bytes)) == told,
+        None => digest(bytes) == named,
+    }
 }
 
 #[cfg(test)]

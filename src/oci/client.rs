@@ -1,9 +1,11 @@
 //! The HTTP clients of registries and token servers, each made when it is first used.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::auth::normalise;
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Network, Roots, Settings};
 
@@ -14,12 +16,14 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
 const WHOLE: Duration = Duration::from_secs(30);
 
-/// Clients that most builds never need: registries without a login are spoken to by the daemon alone, and
+/// Clients that some processes never need (a build from scratch that pushes nowhere), and
 /// making one reads and parses every root certificate of the machine.
 #[derive(Debug, Clone, Default)]
 pub struct LazyClient {
     ca_bundle: Option<PathBuf>,
     token_servers: Arc<TokenServers>,
+    mirrored: Arc<BTreeSet<String>>,
+    insecure: Arc<BTreeSet<String>>,
     cluster: Arc<OnceLock<Client>>,
     public: Arc<OnceLock<Client>>,
 }
@@ -34,6 +38,27 @@ impl LazyClient {
     #[must_use]
     pub fn with_token_servers(self, token_servers: TokenServers) -> Self {
         Self { token_servers: Arc::new(token_servers), ..self }
+    }
+
+    /// The same, with `registries` (`host[:port]`) as those that the daemon reads from a mirror, so that nobody is asked
+    /// whether an image of theirs may be read.
+    #[must_use]
+    pub fn with_mirrored(self, registries: impl IntoIterator<Item = String>) -> Self {
+        Self { mirrored: hosts(registries), ..self }
+    }
+
+    /// The same, with `registries` (`host[:port]`) as those that a login for pulls may be sent to over plain http.
+    #[must_use]
+    pub fn with_insecure(self, registries: impl IntoIterator<Item = String>) -> Self {
+        Self { insecure: hosts(registries), ..self }
+    }
+
+    pub(super) fn mirrored(&self) -> &BTreeSet<String> {
+        &self.mirrored
+    }
+
+    pub(super) fn insecure(&self) -> &BTreeSet<String> {
+        &self.insecure
     }
 
     pub(super) fn token_servers(&self) -> &TokenServers {
@@ -77,4 +102,8 @@ impl LazyClient {
         let client = Client::new(settings, Roots::System(&extra));
         client.map_err(|e| OciError::from_send("the HTTP client".to_owned(), e.into()))
     }
+}
+
+fn hosts(registries: impl IntoIterator<Item = String>) -> Arc<BTreeSet<String>> {
+    Arc::new(registries.into_iter().map(|host| normalise(&host)).collect())
 }

@@ -4,6 +4,9 @@ use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
 use crate::text;
 
+/// As whom we ask without a login.
+pub(super) const NOBODY: &str = "nobody";
+
 /// A failed request to a registry or its token server. Never holds a token or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {
@@ -65,6 +68,14 @@ pub enum OciError {
         /// Whether it is our key that is at fault.
         ours: bool,
     },
+    /// The registry has no such manifest, or keeps from this login that it has.
+    #[error("{what} has no such image, or not for this login (as {login}); check the image's name and tag")]
+    Absent {
+        /// What was asked of which server.
+        what: String,
+        /// Who we said we were, without the password.
+        login: String,
+    },
     /// An answer that the distribution specification does not foresee.
     #[error("{what} gave an unexpected answer: {why}")]
     Unexpected {
@@ -82,20 +93,24 @@ impl OciError {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
-            Self::Refused { .. } | Self::NotAsked { .. } | Self::Unexpected { .. } => Fault::User,
+            Self::Refused { .. } | Self::NotAsked { .. } | Self::Absent { .. } | Self::Unexpected { .. } => {
+                Fault::User
+            }
         }
     }
 
     /// The error of a status that is neither success nor "not found".
     pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
         match status {
-            401 | 403 => {
-                let login = login.map_or_else(|| "nobody".to_owned(), ToString::to_string);
-                Self::Refused { what, status, login }
-            }
+            401 | 403 => Self::Refused { what, status, login: whom(login) },
             429 | 500.. => Self::Unavailable { what, status },
             _ => Self::Unexpected { what, why: format!("status {status}") },
         }
+    }
+
+    /// The error of a manifest that is not found.
+    pub(super) fn absent(what: String, login: Option<&super::Login>) -> Self {
+        Self::Absent { what, login: whom(login) }
     }
 
     /// The error of an answer that redirects to another server: what is asked or sent is meant for this one.
@@ -129,4 +144,9 @@ impl OciError {
         let why = innermost.map_or_else(String::new, |cause| text::brief(&cause.to_string(), text::SHOWN));
         Self::Unreachable { what, why }
     }
+}
+
+/// Who we said we were.
+fn whom(login: Option<&super::Login>) -> String {
+    login.map_or_else(|| NOBODY.to_owned(), ToString::to_string)
 }

@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 8;
 const LISTING: Duration = Duration::from_secs(60);
 /// Bytes that are read of a manifest or an index: what registries take at most (distribution specification, "Pushing
 /// manifests").
-const MANIFEST_READ: usize = 4 << 20;
+pub(super) const MANIFEST_READ: usize = 4 << 20;
 /// The wait before the first of a few tries more.
 const AGAIN: Duration = Duration::from_millis(100);
 

@@ -65,7 +65,7 @@ impl Registry {
 }
 
 /// The digest that an answer says its manifest has. It becomes an output, so it is looked at.
-fn digest(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn digest(headers: &HeaderMap) -> Option<&str> {
     let told = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
     told.filter(|told| is_digest(told))
 }

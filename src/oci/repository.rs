@@ -59,10 +59,15 @@ impl<'a> Repository<'a> {
         Writer::new(&self.image.name(), tag, self.login)
     }
 
+    /// Whether it is spoken to without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        self.insecure || is_loopback(self.image.registry())
+    }
+
     /// The address of `path`, such as `manifests/latest`, in this repository.
     pub(super) fn url(&self, path: &str) -> String {
         let (image, registry) = (self.image, self.image.registry());
-        let scheme = if self.insecure || is_loopback(registry) { "http" } else { "https" };
+        let scheme = if self.is_plain() { "http" } else { "https" };
         // Docker Hub's API answers under a name of its own.
         let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
         format!("{scheme}://{host}/v2/{}/{path}", image.repository())
@@ -103,6 +108,11 @@ impl<'a> Repository<'a> {
             }
             (error, _) => error,
         }
+    }
+
+    /// The error of a manifest that is not found.
+    pub(super) fn absent(&self) -> OciError {
+        OciError::absent(self.what(), self.login)
     }
 
     /// An answer that is not what the specification says.

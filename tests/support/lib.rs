@@ -27,3 +27,4 @@ pub(crate) mod shared_agent;
 pub(crate) mod shop;
 pub(crate) mod sshd;
 pub(crate) mod tcp_door;
+pub(crate) mod tls_door;

@@ -77,6 +77,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(&["no SSH key", "forwarded from the client"], Kind::Secret, Fault::User, "give the step an ssh key"),
     rule(&["no ssh handler for"], Kind::Secret, Fault::User, "give the step an ssh key"),
     // Our own words, from `oci::OciError` through the session.
+    rule(&["no right to read image"], Kind::Registry, Fault::User, ""),
+    rule(&["cannot tell whether image"], Kind::Registry, Fault::Transient, ""),
     rule(&["refused the login"], Kind::Registry, Fault::User, ""),
     rule(&["cannot reach the token server"], Kind::Registry, Fault::Transient, ""),
     rule(&["the token server", "answered"], Kind::Registry, Fault::Transient, ""),

@@ -1,6 +1,6 @@
 //! What a build needs from elsewhere: commits, logins, secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -12,7 +12,7 @@ use super::super::context::Cx;
 use super::imports::Imports;
 use crate::buildkit::{GitLogin, Session, Transcript};
 use crate::git::Credentials;
-use crate::oci::{Auth, LazyClient};
+use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
@@ -36,6 +36,10 @@ pub(super) struct Inputs {
     secrets: BTreeMap<String, SecretString>,
     client: LazyClient,
     ssh: BTreeMap<String, SecretString>,
+    /// Registries that the step calls insecure.
+    insecure: BTreeSet<String>,
+    /// What registries have said, for all solves of the build.
+    pulls: PullAnswers,
 }
 
 /// A commit that the caller may read, and how the daemon logs in for it.
@@ -76,6 +80,8 @@ impl Inputs {
             secrets: secrets.into_iter().collect(),
             client: engine.registry.client(),
             ssh: ssh.into_iter().collect(),
+            insecure: insecure(build),
+            pulls: PullAnswers::default(),
         };
         for (name, readable) in contexts {
             inputs.admit(name, readable);
@@ -90,6 +96,8 @@ impl Inputs {
             registries: self.auth.clone(),
             client: self.client.clone(),
             ssh: self.ssh.clone(),
+            insecure: self.insecure.clone(),
+            pulls: self.pulls.clone(),
             transcript: transcript.clone(),
         }
     }
@@ -115,6 +123,12 @@ impl Inputs {
         self.ssh.insert(id.clone(), key.private_key);
         GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
+}
+
+fn insecure(build: &Build) -> BTreeSet<String> {
+    let caches = build.cache.from.iter().chain(build.cache.to.iter().map(|to| &to.target));
+    let named = build.tags.iter().chain(caches).filter(|named| named.insecure);
+    named.map(|named| named.image.registry().to_owned()).collect()
 }
 
 /// The build context first, without a name; then the named ones that are repositories.

@@ -1,4 +1,8 @@
-//! A private image that somebody has pulled is read by nobody whose policy does not list it.
+//! A private image that somebody has pulled is read by nobody whose login its registry refuses, and by nobody whose policy does not
+//! list it.
+
+mod answers;
+mod forms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
 use argo_buildkit::oci::{LazyClient, Registry};
-use argo_buildkit::outcome::{StepError, Success};
+use argo_buildkit::outcome::{Fault, StepError, Success};
 use argo_buildkit::policy::Policy;
 use argo_buildkit::progress::Progress;
 use argo_buildkit::push_gate::PushGate;
@@ -25,7 +29,7 @@ use tokio::sync::watch;
 
 use crate::support::git::GitServer;
 use crate::support::net::{client, unique};
-use crate::support::registry_door::{Door, Lock};
+use crate::support::registry_door::{Door, Knock, Lock};
 use crate::support::shared::World;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
@@ -36,7 +40,8 @@ struct Site {
     secrets: tempfile::TempDir,
     /// The private image, by digest.
     private: String,
-    host: String,
+    /// Its registry, which wants a login.
+    door: Door,
 }
 
 impl Site {
@@ -48,20 +53,23 @@ impl Site {
         let digest = answer.headers()["docker-content-digest"].to_str().unwrap().to_owned();
         let secrets = tempfile::tempdir().unwrap();
         let auth = json!({"auths": {door.host(): {"auth": STANDARD.encode("one:pass-word")}}});
-        std::fs::create_dir(secrets.path().join("login")).unwrap();
-        std::fs::write(secrets.path().join("login/.dockerconfigjson"), auth.to_string()).unwrap();
-        let (host, private) = (door.host().to_owned(), format!("{}/base/busybox@{digest}", door.host()));
-        Self { world, git: GitServer::start("", ""), secrets, private, host }
+        let stale = json!({"auths": {door.host(): {"auth": STANDARD.encode("one:last-years")}}});
+        for (name, config) in [("login", auth), ("stale", stale)] {
+            std::fs::create_dir(secrets.path().join(name)).unwrap();
+            std::fs::write(secrets.path().join(name).join(".dockerconfigjson"), config.to_string()).unwrap();
+        }
+        let private = format!("{}/base/busybox@{digest}", door.host());
+        Self { world, git: GitServer::start("", ""), secrets, private, door }
     }
 
-    fn engine(&self, policy: &str) -> Engine {
+    fn engine(&self, tenancy: Tenancy, client: LazyClient) -> Engine {
         let cluster = Cluster::default();
         Engine {
             buildkit: Buildkit::new(self.world.buildkitd.address().parse().unwrap(), None),
             pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
             git: Git::new(GitOptions::default()).unwrap(),
             secrets: Secrets::Directory(self.secrets.path().into()),
-            registry: Registry::new(LazyClient::new(None)),
+            registry: Registry::new(client),
             forge: Forge::new(ForgeOptions::default()).unwrap(),
             argocd: ArgoCd::new(cluster.clone()),
             cluster,
@@ -69,8 +77,15 @@ impl Site {
             kept_logs: Budget::new(1 << 20),
             argo_url: None,
             secret_rules: SecretRules::default(),
-            tenancy: Tenancy::shared(Some(Policy::parse("policy.yaml", policy).unwrap())),
+            tenancy,
         }
+    }
+
+    /// How often we have asked for a manifest; the daemon says its name.
+    fn questions(&self) -> usize {
+        let ours =
+            |knock: &&Knock| knock.path.contains("/manifests/") && !knock.agent.starts_with("buildkit");
+        self.door.knocks().iter().filter(ours).count()
     }
 
     fn build(&self, dockerfile: &str, more: Value) -> Value {
@@ -94,29 +109,66 @@ async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, 
     engine.run(step::parse(body).unwrap(), errand).await
 }
 
+/// Forms in which a Dockerfile names an image.
+fn forms(image: &str, public: &str) -> [String; 3] {
+    [
+        format!("FROM {image}\nRUN true\n"),
+        format!("FROM {public}\nCOPY --from={image} /bin/busybox /loot\n"),
+        format!("FROM {public}\nRUN --mount=from={image},target=/loot true\n"),
+    ]
+}
+
+fn policy(text: &str) -> Tenancy {
+    Tenancy::shared(Some(Policy::parse("policy.yaml", text).unwrap()))
+}
+
 #[tokio::test]
 async fn a_digest_that_somebody_has_pulled_is_no_right_to_read_it() {
     let site = Site::start().await;
     let (private, public) = (&site.private, &site.world.busybox);
-    let (open, own) = (site.world.registry.host(), &site.host);
-    let policy = format!(
-        "namespaces:\n  one: {{repositories: ['**'], images: ['{own}/base/*', '{open}/**']}}\n  \
-         two: {{repositories: ['**'], images: ['{open}/base/*']}}\n  open: {{repositories: ['**']}}\n"
-    );
-    let engine = site.engine(&policy);
     let from = format!("FROM {private}\nRUN : {}\n", unique("first"));
-    run(&engine, "one", &site.build(&from, json!({"registry-secret": "login"}))).await.unwrap();
+    let lists = "namespaces: {one: {repositories: ['**']}, two: {repositories: ['**'], images: ['**']}}";
+    for tenancy in [Tenancy::own(), Tenancy::shared(None), policy(lists)] {
+        let engine = site.engine(tenancy.clone(), LazyClient::default());
+        run(&engine, "one", &site.build(&from, json!({"registry-secret": "login"}))).await.unwrap();
+        for dockerfile in forms(private, public) {
+            for secret in [json!({}), json!({"registry-secret": "stale"})] {
+                let build = site.build(&dockerfile, secret);
+                let refused = run(&engine, "two", &build).await.unwrap_err();
+                assert!(
+                    refused.message.contains(&format!("no right to read image {private}")),
+                    "{refused:?}"
+                );
+                assert!(refused.message.contains("refused the login (401"), "{refused:?}");
+                assert_eq!(refused.fault, Fault::User, "{refused:?}");
+            }
+        }
+        let named = json!({"contexts": {"base": format!("docker-image://{private}")}});
+        let refused = run(&engine, "two", &site.build("FROM base\n", named)).await.unwrap_err();
+        assert!(refused.message.contains("no right to read image"), "{refused:?}");
+    }
+    // What the daemon does where nobody is asked, so that the test can fail.
+    let mirrored = LazyClient::default().with_mirrored([site.door.host().to_owned()]);
+    let engine = site.engine(Tenancy::own(), mirrored);
+    for dockerfile in forms(private, public) {
+        run(&engine, "two", &site.build(&dockerfile, json!({}))).await.unwrap();
+    }
+}
 
-    let forms = [
-        format!("FROM {private}\nRUN true\n"),
-        format!("FROM {public}\nCOPY --from={private} /bin/busybox /loot\n"),
-        format!("FROM {public}\nRUN --mount=from={private},target=/loot true\n"),
-    ];
-    for dockerfile in &forms {
-        let build = site.build(dockerfile, json!({}));
-        // What the daemon does where nothing is listed, so that the test can fail.
-        run(&engine, "open", &build).await.unwrap();
-        let refused = run(&engine, "two", &build).await.unwrap_err().message;
+#[tokio::test]
+async fn the_policys_list_counts_whoever_logs_in() {
+    let site = Site::start().await;
+    let (private, public) = (&site.private, &site.world.busybox);
+    let (open, own) = (site.world.registry.host(), site.door.host());
+    let lists = format!(
+        "namespaces:\n  one: {{repositories: ['**'], images: ['{own}/base/*', '{open}/**']}}\n  \
+         two: {{repositories: ['**'], images: ['{open}/base/*']}}\n"
+    );
+    let engine = site.engine(policy(&lists), LazyClient::default());
+    let login = json!({"registry-secret": "login"});
+    for dockerfile in forms(private, public) {
+        run(&engine, "one", &site.build(&dockerfile, login.clone())).await.unwrap();
+        let refused = run(&engine, "two", &site.build(&dockerfile, login.clone())).await.unwrap_err().message;
         assert!(refused.contains(&format!("docker-image://{private}")), "{refused}");
         assert!(refused.contains("have it added under `images`"), "{refused}");
     }
@@ -124,5 +176,27 @@ async fn a_digest_that_somebody_has_pulled_is_no_right_to_read_it() {
     let refused = run(&engine, "two", &site.build("FROM base\n", named)).await.unwrap_err().message;
     assert!(refused.contains("`namespaces.two.images`"), "{refused}");
     run(&engine, "two", &site.build(&format!("FROM {public}\nRUN true\n"), json!({}))).await.unwrap();
-    run(&engine, "one", &site.build(&forms[0], json!({"registry-secret": "login"}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_build_asks_once_for_each_image() {
+    let site = Site::start().await;
+    let engine = site.engine(Tenancy::own(), LazyClient::default());
+    let tagged = format!("{}/base/busybox:1", site.door.host());
+    for image in [&tagged, &site.private] {
+        let from = format!(
+            "FROM {image} AS one\nFROM {image}\nCOPY --from=one /bin/busybox /one\nCOPY --from={image} /bin/busybox /{}\n",
+            unique("two")
+        );
+        let before = site.questions();
+        let more = json!({
+            "registry-secret": "login",
+            "platforms": ["linux/amd64", "linux/arm64"],
+            "cache": {"to": format!("{}/cache/{}", site.world.registry.host(), unique("once"))},
+        });
+        let built = run(&engine, "one", &site.build(&from, more)).await.unwrap();
+        assert_eq!(built.outputs["cache"], "exported", "there was a second solve");
+        // One without the login, which is told to log in, and one with it.
+        assert_eq!(site.questions() - before, 2, "{:?}", site.door.knocks());
+    }
 }

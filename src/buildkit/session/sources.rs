@@ -1,0 +1,130 @@
+//! The daemon asks about each source that a build reads (its source-policy session, since v0.26), cached or not.
+//!
+//! An image that is named by its digest comes from the daemon's store without a question to its registry, once anybody
+//! has pulled it (`util/pull/pull.go`, `tryLocalResolve`). So the registry is asked here, with this build's own login.
+//! A tag needs no question: the daemon has it looked up with the same login, and pins it to a digest. Git sources are held by
+//! [`super::super::policy`], whose rules come first and older daemons know too.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bollard_buildkit_proto::pb;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tonic::{Request, Response, Status};
+
+use crate::oci::{ImageRef, NoPull, PullRights};
+
+/// The one method (`sourcepolicy/policysession/policysession.proto`).
+pub(super) const METHOD: &str = "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy";
+
+/// `CheckPolicyRequest`, of which the source is read alone.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CheckRequest {
+    #[prost(message, optional, tag = "2")]
+    source: Option<Meta>,
+}
+
+/// `ResolveSourceMetaResponse` (`frontend/gateway/pb/gateway.proto`).
+#[derive(Clone, PartialEq, prost::Message)]
+struct Meta {
+    #[prost(message, optional, tag = "1")]
+    source: Option<pb::SourceOp>,
+}
+
+/// `CheckPolicyResponse`, which is a decision or a question; ours is always a decision.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CheckResponse {
+    #[prost(message, optional, tag = "1")]
+    decision: Option<Decision>,
+}
+
+/// `DecisionResponse`; `action` 0 is `ALLOW` (`sourcepolicy/pb/policy.proto`).
+#[derive(Clone, PartialEq, prost::Message)]
+struct Decision {
+    #[prost(int32, tag = "1")]
+    action: i32,
+}
+
+/// The service, as tonic routes it.
+#[derive(Debug, Clone)]
+pub(super) struct Sources(Arc<PullRights>);
+
+pub(super) fn service(rights: PullRights) -> Sources {
+    Sources(Arc::new(rights))
+}
+
+impl Sources {
+    async fn check(&self, source: &pb::SourceOp) -> Result<(), Status> {
+        let (scheme, name) = source.identifier.split_once("://").unwrap_or_default();
+        match scheme {
+            "docker-image" => self.image(name, source).await,
+            // Rules of the solve hold commits; whatever else a build downloads is no other build's.
+            "git" | "http" | "https" | "local" => Ok(()),
+            // Layouts come from sessions, and this one has none; no frontend of Docker's reads single blobs.
+            _ => Err(refused(&source.identifier, "this build reads no sources of this kind")),
+        }
+    }
+
+    async fn image(&self, name: &str, source: &pb::SourceOp) -> Result<(), Status> {
+        let image: ImageRef = name.parse().map_err(|e| refused(name, &format!("{e}")))?;
+        // In any other mode the daemon looks an image without a digest up at its registry.
+        if source.attrs.get("image.resolvemode").is_some_and(|mode| mode == "local") {
+            return Err(refused(name, "`image.resolvemode=local` reads what others have pulled"));
+        }
+        self.0.check(&image).await.map_err(|error| status(&error))
+    }
+}
+
+/// The daemon passes our words on to the build's own error, where [`super::super::classify`] finds them.
+fn status(error: &NoPull) -> Status {
+    match error {
+        NoPull::Refused { .. } => Status::permission_denied(error.to_string()),
+        NoPull::Unknown { .. } => Status::unavailable(error.to_string()),
+    }
+}
+
+fn refused(source: &str, why: &str) -> Status {
+    Status::permission_denied(format!("no right to read image {}: {why}", source.escape_debug()))
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl tonic::server::UnaryService<CheckRequest> for Sources {
+    type Response = CheckResponse;
+    type Future = Boxed<Result<Response<CheckResponse>, Status>>;
+
+    fn call(&mut self, request: Request<CheckRequest>) -> Self::Future {
+        let sources = self.clone();
+        Box::pin(async move {
+            let source = request.into_inner().source.and_then(|meta| meta.source).unwrap_or_default();
+            sources.check(&source).await?;
+            Ok(Response::new(CheckResponse { decision: Some(Decision { action: 0 }) }))
+        })
+    }
+}
+
+impl tonic::server::NamedService for Sources {
+    const NAME: &'static str = "moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier";
+}
+
+/// The one method is the whole service, so the path says nothing more.
+impl tower::Service<http::Request<Body>> for Sources {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Boxed<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            let mut grpc = tonic::server::Grpc::new(tonic_prost::ProstCodec::default());
+            Ok(grpc.unary(service, request).await)
+        })
+    }
+}

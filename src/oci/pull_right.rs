@@ -1,0 +1,63 @@
+//! Whether a caller may read an image, told by the registry itself.
+
+use reqwest::{Method, Response, StatusCode};
+
+use super::artifact::hashes_to;
+use super::log::MANIFEST_READ;
+use super::read::Wanted;
+use super::registry::{MANIFESTS, digest as told};
+use super::repository::{Access, Repository};
+use super::{Auth, ImageRef, OciError, Registry};
+
+impl Registry {
+    /// Asks with `auth` for the manifest `digest` of `image`'s repository. `insecure` asks over plain http, as registries on the
+    /// loopback interface are always asked.
+    ///
+    /// Over https it is a `HEAD`, which registries that count pulls do not count: the certificate says whose answer it is. Over
+    /// plain http whoever serves another port of the host could say yes to a digest, so the manifest itself has to come.
+    ///
+    /// # Errors
+    /// The registry does not have it for this caller, does not answer, or answers with something else.
+    pub async fn may_pull(
+        &self,
+        image: &ImageRef,
+        digest: &str,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<(), OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        if !repository.is_plain() && repository.tells(digest).await? {
+            return Ok(());
+        }
+        repository.gives(digest).await
+    }
+}
+
+impl Repository<'_> {
+    /// Whether the registry says that it has the manifest. A server that says yes to everything tells no digest.
+    async fn tells(&mut self, digest: &str) -> Result<bool, OciError> {
+        let answer = self.ask_for(&Wanted::manifest(Method::HEAD, digest, MANIFESTS)).await?;
+        if matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+            return Ok(false);
+        }
+        Ok(told(self.found(answer).await?.headers()) == Some(digest))
+    }
+
+    /// Has the registry give the manifest.
+    async fn gives(&mut self, digest: &str) -> Result<(), OciError> {
+        let answer = self.ask_for(&Wanted::manifest(Method::GET, digest, MANIFESTS)).await?;
+        let answer = self.found(answer).await?;
+        match hashes_to(&self.read(answer, "a manifest", MANIFEST_READ).await?, digest) {
+            true => Ok(()),
+            false => Err(self.unexpected(format!("what it gives for {digest} has another digest"))),
+        }
+    }
+
+    async fn found(&self, answer: Response) -> Result<Response, OciError> {
+        match answer.status() {
+            status if status.is_success() => Ok(answer),
+            StatusCode::NOT_FOUND => Err(self.absent()),
+            _ => Err(self.error(answer).await),
+        }
+    }
+}
