@@ -40,13 +40,15 @@ cluster: ## a single-node Kubernetes with Argo Workflows, Argo CD and Gitea on t
 cluster-down: ## ends it; what it built stays for the next time
 	tests/cluster/down
 
-e2e: ## the whole product on that cluster, which is made anew for each mode; ARGO_BUILDKIT_E2E_MODE=sidecar or agent for one
+e2e: ## the whole product on that cluster, with sidecars and then switched to the shared agent; ARGO_BUILDKIT_E2E_MODE=sidecar or agent for one
 	$(TESTBED) apt cluster-apt
 	cargo test --locked --no-run --test e2e & cargo=$$!; $(TESTBED); $(TESTBED) cluster; wait $$cargo
+	tests/cluster/down
+	tests/cluster/up
 	for mode in $${ARGO_BUILDKIT_E2E_MODE:-sidecar agent}; do \
-	  tests/cluster/down; \
-	  tests/cluster/up; \
-	  ARGO_BUILDKIT_E2E_MODE=$$mode tests/cluster/run cargo test --locked --offline --test e2e -- --test-threads=1 --nocapture; \
+	  e2e="env ARGO_BUILDKIT_E2E_MODE=$$mode tests/cluster/run cargo test --locked --offline --test e2e --"; \
+	  $$e2e --test-threads=1 --nocapture alone::; \
+	  $$e2e --test-threads=4 --skip alone::; \
 	done
 	tests/cluster/down
 

@@ -1,4 +1,4 @@
-# Gitea: Git server and registry at the node's address, with an administrator whose token is in gitea/token. Sourced.
+# Gitea: Git server (http, and ssh on port 2222) and registry at the node's address, with an administrator whose token is in gitea/token. Sourced.
 
 readonly GITEA_ADMIN=root-admin GITEA_PASSWORD=correct-horse-battery
 
@@ -14,7 +14,11 @@ HTTP_PORT = ${GITEA#*:}
 ROOT_URL = http://$GITEA/
 STATIC_ROOT_PATH = $share/gitea
 OFFLINE_MODE = true
-DISABLE_SSH = true
+START_SSH_SERVER = true
+SSH_LISTEN_HOST = $NODE
+SSH_DOMAIN = $NODE
+SSH_PORT = 2222
+SSH_LISTEN_PORT = 2222
 [database]
 DB_TYPE = sqlite3
 [security]

@@ -31,7 +31,7 @@ pub(crate) fn state(name: &str) -> PathBuf {
 pub(crate) fn gitea() -> &'static Gitea {
     static GITEA: LazyLock<Gitea> = LazyLock::new(|| {
         let admin_token = std::fs::read_to_string(state("gitea/token")).unwrap().trim().to_owned();
-        Gitea { ours: None, host: format!("{NODE}:3000"), ssh: None, admin_token }
+        Gitea { ours: None, host: format!("{NODE}:3000"), ssh: Some(2222), admin_token }
     });
     &GITEA
 }
@@ -58,6 +58,14 @@ pub(crate) fn apply(yaml: &str) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, yaml).unwrap();
     kubectl(&["apply", "-f", file.path().to_str().unwrap()]);
+}
+
+/// `kubectl apply --server-side -k` of a kustomization, which names folders of the tree as `../../FOLDER`.
+pub(crate) fn apply_folder(kustomization: &str) {
+    // Within the tree: kustomize takes no absolute path.
+    let room = tempfile::Builder::new().prefix("folder-").tempdir_in(tree().join("target")).unwrap();
+    std::fs::write(room.path().join("kustomization.yaml"), kustomization).unwrap();
+    kubectl(&["apply", "--server-side", "-k", room.path().to_str().unwrap()]);
 }
 
 /// An object as the API server has it, or null.

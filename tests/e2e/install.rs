@@ -1,14 +1,15 @@
-//! The installation, once per run: the commands of docs/install.md as they stand, with other values in its first block, and with
-//! the shared agent those of docs/agent.md after them.
+//! The installation, once per cluster: the commands of docs/install.md as they stand, with other values in its first block. The run with
+//! the shared agent switches the cluster that it finds, by the commands of docs/agent.md.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::cluster::{NODE, gitea, tree};
+use crate::cluster::{NODE, gitea, state, tree};
 use crate::mode::{Mode, mode};
 use crate::support::gitea::Repo;
 use crate::support::plugin;
@@ -24,6 +25,8 @@ pub(crate) struct Site {
     /// The repositories of the doc's first build.
     pub(crate) service: Repo<'static>,
     pub(crate) gitops: Repo<'static>,
+    /// Whether it has the shared agent.
+    shared_agent: bool,
 }
 
 /// The installed cluster. It is installed once: where that failed, all tests fail.
@@ -33,27 +36,79 @@ pub(crate) async fn site() -> &'static Site {
 }
 
 async fn install() -> Result<Site, String> {
-    let gitea = gitea();
-    let owner = gitea.user(&format!("shop-{}", std::process::id())).await;
-    let ops = gitea.user(&format!("ops-{}", std::process::id())).await;
-    let (service, gitops) = (gitea.repo(&owner, "first").await, gitea.repo(&ops, "first-gitops").await);
-    let dockerfile = format!("FROM {NODE}:5000/busybox:1\nRUN echo first > /first\n");
-    service.push_directory(plugin::tree(&[("Dockerfile", &dockerfile)]).path(), "main", "first").await;
-    let values = plugin::tree(&[("chart/values.yaml", "image:\n  tag: \"0\"\n  digest: \"\"\n")]);
-    gitops.push_directory(values.path(), "main", "lay out").await;
-    let room = tempfile::tempdir().unwrap();
-    for (name, user, scope) in [
-        ("source-token", &owner, "read:repository"),
-        ("gitops-token", &ops, "write:repository"),
-        ("registry-token", &owner, "write:package"),
-    ] {
-        fs::write(room.path().join(name), gitea.token(user, &[scope]).await).unwrap();
+    let mut site = match Site::kept() {
+        Some(site) => site,
+        None => Site::with_sidecars().await?,
+    };
+    match (mode(), site.shared_agent) {
+        (Mode::Sidecar, true) => return Err("this cluster has the shared agent: tests/cluster/down".into()),
+        (Mode::Agent, false) => site.take_the_agent().await?,
+        _ => (),
     }
-    pack_binary(&room.path().join("built"));
-    let values = values_of_the_first_block(room.path(), [&owner, &ops], &service, &gitops);
-    let said = tokio::task::spawn_blocking(move || run_commands(&values)).await.unwrap()?;
-    Ok(Site { owner, ops, said, service, gitops })
+    site.keep();
+    Ok(site)
 }
+
+impl Site {
+    /// The commands of docs/install.md.
+    async fn with_sidecars() -> Result<Self, String> {
+        let gitea = gitea();
+        let owner = gitea.user(&format!("shop-{}", std::process::id())).await;
+        let ops = gitea.user(&format!("ops-{}", std::process::id())).await;
+        let (service, gitops) = (gitea.repo(&owner, "first").await, gitea.repo(&ops, "first-gitops").await);
+        let dockerfile = format!("FROM {NODE}:5000/busybox:1\nRUN echo first > /first\n");
+        service.push_directory(plugin::tree(&[("Dockerfile", &dockerfile)]).path(), "main", "first").await;
+        let values = plugin::tree(&[("chart/values.yaml", "image:\n  tag: \"0\"\n  digest: \"\"\n")]);
+        gitops.push_directory(values.path(), "main", "lay out").await;
+        let room = tempfile::tempdir().unwrap();
+        for (name, user, scope) in [
+            ("source-token", &owner, "read:repository"),
+            ("gitops-token", &ops, "write:repository"),
+            ("registry-token", &owner, "write:package"),
+        ] {
+            fs::write(room.path().join(name), gitea.token(user, &[scope]).await).unwrap();
+        }
+        pack_binary(&room.path().join("built"));
+        let values = values_of_the_first_block(room.path(), [&owner, &ops], &service, &gitops);
+        let said = run_commands(blocks("install.md", "# Installing"), values).await?;
+        Ok(Self { owner, ops, said, service, gitops, shared_agent: false })
+    }
+
+    /// Those of docs/agent.md after them.
+    async fn take_the_agent(&mut self) -> Result<(), String> {
+        let values = BTreeMap::from([
+            ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
+            ("REPO", self.service.url()),
+            ("APP_IMAGE", self.service.image()),
+        ]);
+        self.said += &run_commands(blocks("agent.md", "## Installing"), values).await?;
+        self.shared_agent = true;
+        Ok(())
+    }
+
+    /// What an earlier run on this cluster has installed.
+    fn kept() -> Option<Self> {
+        let kept: Value = serde_json::from_slice(&fs::read(state(KEPT)).ok()?).unwrap();
+        let text = |key: &str| kept[key].as_str().unwrap().to_owned();
+        let (owner, ops) = (text("owner"), text("ops"));
+        let service = Repo::new(gitea(), &owner, text("service"));
+        let gitops = Repo::new(gitea(), &ops, text("gitops"));
+        let shared_agent = kept["shared_agent"] == true;
+        Some(Self { owner, ops, said: text("said"), service, gitops, shared_agent })
+    }
+
+    fn keep(&self) {
+        let name = |repo: &Repo<'_>| repo.full_name().rsplit('/').next().map(str::to_owned);
+        let kept = json!({
+            "owner": self.owner, "ops": self.ops, "said": self.said, "shared_agent": self.shared_agent,
+            "service": name(&self.service), "gitops": name(&self.gitops),
+        });
+        fs::write(state(KEPT), kept.to_string()).unwrap();
+    }
+}
+
+/// The file of the cluster that tells what is installed; `tests/cluster/down` removes it.
+const KEPT: &str = "site.json";
 
 fn values_of_the_first_block(
     room: &Path,
@@ -64,7 +119,6 @@ fn values_of_the_first_block(
     let file = |name: &str| room.join(name).display().to_string();
     BTreeMap::from([
         ("OVERLAY", Mode::Sidecar.overlay().to_owned()),
-        ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
         ("IMAGE", format!("{NODE}:5000/argo-buildkit:e2e")),
         ("BUILD_OPTIONS", format!("--opt context:build=local:built --local built={}", file("built"))),
         ("SOURCE_USER", owner.to_owned()),
@@ -98,24 +152,6 @@ fn pack_binary(built: &Path) {
     linked.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| put(library, library));
 }
 
-/// The commands of the mode: the shell blocks of the docs, but for the first of each, which is the values.
-fn commands() -> String {
-    let install = blocks("install.md", "# Installing");
-    assert!(install.len() > 5, "{install:?}");
-    let agent = match mode() {
-        Mode::Sidecar => Vec::new(),
-        Mode::Agent => blocks("agent.md", "## Installing"),
-    };
-    let commands = |blocks: &[String]| match blocks.split_first() {
-        Some((values, commands)) if values.lines().all(|line| line.starts_with("export ")) => {
-            commands.concat()
-        }
-        Some((first, _)) => panic!("the first block is the values: {first}"),
-        None => String::new(),
-    };
-    commands(&install) + &commands(&agent)
-}
-
 /// The shell blocks of a page from `heading` to the next one of its level.
 pub(crate) fn blocks(page: &str, heading: &str) -> Vec<String> {
     let doc = fs::read_to_string(tree().join("docs").join(page)).unwrap();
@@ -126,11 +162,18 @@ pub(crate) fn blocks(page: &str, heading: &str) -> Vec<String> {
     blocks.collect()
 }
 
-fn run_commands(values: &BTreeMap<&'static str, String>) -> Result<String, String> {
+/// Runs the shell blocks of a page, but for the first one, which is the values.
+async fn run_commands(blocks: Vec<String>, values: BTreeMap<&'static str, String>) -> Result<String, String> {
+    let (first, commands) = blocks.split_first().unwrap();
+    assert!(first.lines().all(|line| line.starts_with("export ")), "the first block is the values: {first}");
     // A command that fails must not leave a forwarded port behind, nor wait for one for ever.
-    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", commands());
+    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", commands.concat());
+    tokio::task::spawn_blocking(move || run(&script, &values)).await.unwrap()
+}
+
+fn run(script: &str, values: &BTreeMap<&'static str, String>) -> Result<String, String> {
     let output = Command::new("timeout")
-        .args(["900", "bash", "-euxo", "pipefail", "-c", &script])
+        .args(["900", "bash", "-euxo", "pipefail", "-c", script])
         .current_dir(tree())
         .envs(values)
         .env("PATH", path_with_the_binary())

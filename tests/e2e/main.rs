@@ -1,6 +1,6 @@
 //! The whole product on a real cluster: genuine Kubernetes, Argo Workflows, Argo CD and Gitea, what `deploy/` and
 //! `workflow-templates/` ship, and the commands of docs/install.md and docs/agent.md. `make e2e` starts all of it and runs this,
-//! in both [modes](mode::Mode).
+//! in both [modes](mode::Mode): first what is [alone], then the rest at once.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -9,10 +9,8 @@
 mod support;
 
 mod agent;
-mod cache;
+mod alone;
 mod cluster;
-mod doctor;
-mod faults;
 mod install;
 mod logs;
 mod mode;

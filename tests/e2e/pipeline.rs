@@ -75,8 +75,10 @@ spec:
 "
     ));
     // What a user writes into an overlay; the name is known only now.
-    let names = format!(r#"[{{"op": "replace", "path": "/rules/0/resourceNames", "value": ["{name}"]}}]"#);
-    kubectl(&["-n", "argocd", "patch", "role", "buildkit-argocd-refresh", "--type=json", "-p", &names]);
+    let rule = ["--verb=patch", "--resource=applications.argoproj.io", &format!("--resource-name={name}")];
+    kubectl(&[&["create", "role", &name, "-n", "argocd"], &rule[..]].concat());
+    let (role, account) = (format!("--role={name}"), "--serviceaccount=builds:buildkit-executor-plugin");
+    kubectl(&["create", "rolebinding", &name, "-n", "argocd", &role, account]);
     let synced = || {
         let status = get("argocd", "application", &name)["status"].clone();
         (status["sync"]["status"] == "Synced").then_some(())

@@ -33,13 +33,14 @@ spec:
 ";
 
 impl Shop {
-    /// A shop on an installed cluster, whose service has `dockerfile`, in which `BASE` stands for busybox.
+    /// A shop on an installed cluster, whose service has `dockerfile`, in which `BASE` stands for busybox, and what nobody else has built.
     pub(crate) async fn open(dockerfile: &str) -> Self {
         let site = install::site().await;
         let service = gitea().repo(&site.owner, &format!("api-{}", std::process::id())).await;
         let gitops = gitea().repo(&site.ops, &format!("gitops-{}", std::process::id())).await;
-        let base = format!("{NODE}:5000/busybox:1");
-        let files = tree(&[("Dockerfile", &dockerfile.replace("BASE", &base)), ("main.txt", "hello\n")]);
+        let base = format!("FROM {NODE}:5000/busybox:1\nENV SHOP={}", service.full_name());
+        let dockerfile = dockerfile.replace("FROM BASE", &base);
+        let files = tree(&[("Dockerfile", &dockerfile), ("main.txt", "hello\n")]);
         service.push_directory(files.path(), "main", "first").await;
         let shop = Self { service, gitops };
         let deployment = DEPLOYMENT.replace("NAME", &shop.name()).replace("IMAGE", &shop.image());

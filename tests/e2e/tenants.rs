@@ -1,6 +1,8 @@
 //! Several workflows at once, several namespaces, and logins that are wrong.
 
-use crate::cluster::{apply, attempt, get, gitea, kubectl, tree};
+use serde_json::json;
+
+use crate::cluster::{NODE, apply, apply_folder, attempt, get, gitea, kubectl};
 use crate::install;
 use crate::shop::Shop;
 use crate::workflow::{BUILDS, Workflow};
@@ -32,81 +34,80 @@ async fn a_wrong_registry_password_is_told_by_the_node() {
     let shop = Shop::open("FROM BASE\nRUN echo never pushed\n").await;
     let config = gitea().docker_config_json(&install::site().await.owner, "wrong");
     let secret = format!("--from-literal=.dockerconfigjson={config}");
-    kubectl(&[
-        "-n",
-        BUILDS,
-        "create",
-        "secret",
-        "generic",
-        "registry-wrong",
-        "--type=kubernetes.io/dockerconfigjson",
-        &secret,
-    ]);
-    kubectl(&[
-        "-n",
-        BUILDS,
-        "patch",
-        "role",
-        "buildkit-executor-plugin",
-        "--type=json",
-        "-p",
-        r#"[{"op":"add","path":"/rules/0/resourceNames/-","value":"registry-wrong"}]"#,
-    ]);
+    let kind = "--type=kubernetes.io/dockerconfigjson";
+    kubectl(&["-n", BUILDS, "create", "secret", "generic", "registry-wrong", kind, &secret]);
+    may_use(BUILDS, "registry-wrong");
     let workflow = shop.submit("ci-cd-buildkit-deploy", &[("registry-secret", "registry-wrong")]);
     assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
     let message = workflow.node()["message"].to_string();
     assert!(message.contains("10.244.0.1:3000 refused the login (401, as user"), "{message}");
+    kubectl(&["-n", BUILDS, "delete", "secret", "registry-wrong"]);
 }
 
 /// A namespace like `builds`, made of the same folder.
-const NAMESPACE: &str = "
+const NAMESPACE: &str = r#"
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: NAME
 resources: [../../deploy/base/builds]
-";
+patches:
+- target: {kind: ConfigMap, name: buildkit-settings}
+  patch: |-
+    - {op: add, path: /data/ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS, value: "true"}
+"#;
 
 #[tokio::test]
 async fn another_namespace_reaches_neither_secrets_nor_buildkitd() {
     let shop = Shop::open("FROM BASE\nRUN echo private\n").await;
     shop.submit("build-push", &[]).succeeds();
-    namespace_of_workflows("team-b");
-    let account = "system:serviceaccount:team-b:buildkit-executor-plugin";
+    let namespace = format!("team-b-{}", std::process::id());
+    namespace_of_workflows(&namespace);
+    let account = format!("system:serviceaccount:{namespace}:buildkit-executor-plugin");
     for secret in ["gitea-credentials", "buildkit-client-tls", "git-write-back"] {
         let may = attempt(
             "kubectl",
-            &["auth", "can-i", "get", &format!("secret/{secret}"), "-n", BUILDS, "--as", account],
+            &["auth", "can-i", "get", &format!("secret/{secret}"), "-n", BUILDS, "--as", &account],
         );
         assert!(may.is_err(), "{account} may read {secret} of {BUILDS}");
     }
     let curious = curious(&shop);
     let says = |wanted: &str| {
-        let workflow = Workflow::create("team-b", &curious);
+        let workflow = Workflow::create(&namespace, &curious);
         assert_ne!(workflow.end(), "Succeeded", "{}", workflow.report());
         let message = workflow.node()["message"].to_string();
         assert!(message.contains(wanted), "{message}");
     };
-    says("secret `gitea-credentials` does not exist in namespace `team-b`");
+    says(&format!("secret `gitea-credentials` does not exist in namespace `{namespace}`"));
     // With a login of its own it still has no client certificate, so it cannot ask buildkitd for what others built.
     let token = gitea().token(&install::site().await.owner, &["read:repository"]).await;
     let login = ["--from-literal=username=x", &format!("--from-literal=password={token}")];
-    kubectl(&[&["-n", "team-b", "create", "secret", "generic", "gitea-credentials"], &login[..]].concat());
-    says("which --tls-secret names, does not exist in namespace `team-b`");
+    kubectl(&[&["-n", &namespace, "create", "secret", "generic", "gitea-credentials"], &login[..]].concat());
+    let bound = [&format!("argo-buildkit.io/hosts={NODE}:3000"), "argo-buildkit.io/use=git"];
+    kubectl(&[&["-n", &namespace, "annotate", "secret/gitea-credentials"], &bound[..]].concat());
+    says(&format!("which --tls-secret names, does not exist in namespace `{namespace}`"));
 }
 
 /// Makes a namespace of workflows.
 pub(crate) fn namespace_of_workflows(name: &str) {
-    // Beside the folder it refers to: kustomize takes no absolute path.
-    let room = tempfile::Builder::new().prefix("namespace-").tempdir_in(tree().join("target")).unwrap();
-    std::fs::write(room.path().join("kustomization.yaml"), NAMESPACE.replace("NAME", name)).unwrap();
-    kubectl(&["apply", "--server-side", "-k", room.path().to_str().unwrap()]);
+    apply_folder(&NAMESPACE.replace("NAME", name));
+}
+
+/// Lets the steps of a namespace use one more Secret, beside those that the installation's Role names.
+pub(crate) fn may_use(namespace: &str, secret: &str) {
+    let name = format!("use-{secret}");
+    let rule = ["--verb=get", "--resource=secrets", &format!("--resource-name={secret}")];
+    kubectl(&[&["create", "role", &name, "-n", namespace], &rule[..]].concat());
+    let (role, account) =
+        (format!("--role={name}"), format!("--serviceaccount={namespace}:buildkit-executor-plugin"));
+    kubectl(&["create", "rolebinding", &name, "-n", namespace, &role, &account]);
 }
 
 /// Gives a namespace the Secrets of the first one.
 pub(crate) fn copy_secrets(namespace: &str, names: &[&str]) {
     for name in names {
         let mut secret = get(BUILDS, "secret", name);
-        secret["metadata"] = serde_json::json!({"name": name, "namespace": namespace});
+        let annotations = secret["metadata"]["annotations"].take();
+        secret["metadata"] = json!({"name": name, "namespace": namespace, "annotations": annotations});
         apply(&secret.to_string());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::{PATIENCE, attempt, eventually, get, kubectl, list};
 use crate::mode::{Mode, agent_log, mode};
@@ -40,6 +40,20 @@ impl Workflow {
         Self { namespace: namespace.to_owned(), name, began }
     }
 
+    /// A workflow of one build, with more of its `spec`.
+    pub(crate) fn of_build(namespace: &str, build: Value, more: Value) -> Self {
+        let template = json!({"name": "build", "plugin": {"buildkit": {"build": build}}});
+        let mut spec = json!({
+            "entrypoint": "build", "serviceAccountName": "buildkit-workflow", "templates": [template],
+        });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let workflow = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+            "metadata": {"generateName": "build-"}, "spec": spec,
+        });
+        Self::create(namespace, &workflow.to_string())
+    }
+
     /// Its object, or null once it is deleted.
     pub(crate) fn object(&self) -> Value {
         get(&self.namespace, "workflow", &self.name)
@@ -75,6 +89,12 @@ impl Workflow {
             Some(text(&object["status"]["phase"]))
         };
         eventually(|| format!("the end of {}", self.report()), PATIENCE, ended)
+    }
+
+    /// Waits for its end, which must be no success, and gives its node's message.
+    pub(crate) fn refused(&self) -> String {
+        assert_ne!(self.end(), "Succeeded", "{}", self.report());
+        text(&self.node()["message"])
     }
 
     /// Waits for its end, which must be success, and gives its plugin nodes' outputs as `name=value`.

@@ -16,6 +16,8 @@ pub(crate) mod gitea;
 pub(crate) mod github;
 pub(crate) mod kube;
 pub(crate) mod kube_door;
+pub(crate) mod login_taker;
+pub(crate) mod lying_git;
 pub(crate) mod net;
 pub(crate) mod plugin;
 pub(crate) mod process;

@@ -1,52 +1,19 @@
 //! A workflow's parameters name a Secret and a server: what is bound elsewhere never gets there.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::{Value, json};
 
 use crate::support::git::GitServer;
 use crate::support::kube::{Identity, Kube};
+use crate::support::login_taker::LoginTaker;
 use crate::support::net::{unique, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::template;
 use crate::support::sshd::key_pair;
-
-/// An attacker's server: it asks whoever calls for a login, and keeps what it is given.
-struct Attacker {
-    host: String,
-    given: Arc<Mutex<Vec<String>>>,
-}
-
-impl Attacker {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let given = Arc::new(Mutex::new(Vec::new()));
-        let kept = given.clone();
-        let answer = move |headers: HeaderMap| {
-            let login = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-            kept.lock().unwrap().extend(login);
-            async { (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"a\"")], "") }
-        };
-        let router = axum::Router::new().fallback(answer);
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { host, given }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}/{path}", self.host)
-    }
-
-    fn given(&self) -> Vec<String> {
-        self.given.lock().unwrap().clone()
-    }
-}
 
 /// A namespace's Secrets, and the plugin that may read them all.
 struct Site {
@@ -56,12 +23,12 @@ struct Site {
     git: GitServer,
     /// Whoever has the login may read here.
     locked: GitServer,
-    attacker: Attacker,
+    attacker: LoginTaker,
 }
 
 impl Site {
     async fn new() -> Self {
-        let (kube, attacker) = (Kube::shared().await, Attacker::start().await);
+        let (kube, attacker) = (Kube::shared().await, LoginTaker::start("127.0.0.1:0").await);
         let git = GitServer::start("", "");
         let locked = GitServer::start("u", "hunter2");
         for server in [&git, &locked] {

@@ -35,7 +35,8 @@ pub(crate) struct Commit {
 }
 
 impl<'a> Repo<'a> {
-    pub(super) fn new(gitea: &'a Gitea, owner: &str, name: String) -> Self {
+    /// One that there is.
+    pub(crate) fn new(gitea: &'a Gitea, owner: &str, name: String) -> Self {
         Self { gitea, owner: owner.to_owned(), name }
     }
 

@@ -1,0 +1,40 @@
+//! A server that asks whoever calls for a login, and keeps what it is given.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+
+/// A running server of an attacker's.
+pub(crate) struct LoginTaker {
+    pub(crate) host: String,
+    given: Arc<Mutex<Vec<String>>>,
+}
+
+impl LoginTaker {
+    /// Listens at `address`.
+    pub(crate) async fn start(address: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let given = Arc::new(Mutex::new(Vec::new()));
+        let kept = given.clone();
+        let answer = move |headers: HeaderMap| {
+            let login = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+            kept.lock().unwrap().extend(login);
+            async { (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"a\"")], "") }
+        };
+        let router = axum::Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { host, given }
+    }
+
+    /// The URL of `path` there.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.host)
+    }
+
+    /// What came in `Authorization`.
+    pub(crate) fn given(&self) -> Vec<String> {
+        self.given.lock().unwrap().clone()
+    }
+}
