@@ -6,6 +6,8 @@
 
 mod address;
 mod classify;
+mod connection;
+mod content;
 mod details;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -39,16 +41,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
-use control::control_client::ControlClient;
-use tonic::transport::Channel;
+
+use connection::Connection;
 
 use crate::time_limits::{Late, calls, within};
 
 /// What is said of the daemon where its address stands already.
 const PEER: &str = "buildkitd";
-
-/// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
-const MAX_MESSAGE: usize = 16 << 20;
 
 /// How long a daemon may take.
 #[derive(Debug, Clone, Copy)]
@@ -104,18 +103,16 @@ impl Buildkit {
 
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
-        let mut client = self.connect().await?;
+        let connection = self.connect().await?;
+        let mut client = connection.client();
         let reply = self.answered(client.info(control::InfoRequest {})).await?;
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
-    async fn connect(&self) -> Result<ControlClient<Channel>, BuildError> {
+    async fn connect(&self) -> Result<Connection, BuildError> {
         let Daemon { address, tls, limits } = &*self.inner;
         let connect = address::connect(address, tls.as_ref(), limits.connect);
-        let channel = within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))??;
-        Ok(ControlClient::new(channel)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE))
+        within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?
     }
 
     /// What the daemon answers to a `call` that is no build.

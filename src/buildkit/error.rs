@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use bollard_buildkit_proto::google::rpc;
 use tonic::{Code, Status};
 
-use super::address::Address;
+use super::address::{Address, MAX_HEADERS, innermost};
 use super::classify::{self, Report, Verdict};
 use super::details::Details;
 use super::vertices::{VertexSummary, Vertices};
@@ -122,12 +123,26 @@ impl BuildError {
         Self::compose(&verdict, &details, vertices)
     }
 
-    /// The error of a build that ended unseen, from its record in the daemon's history.
-    pub(super) fn from_record(code: i32, message: &str, vertices: &Vertices) -> Self {
-        let details = Details { exit_code: classify::exit_code(message), ..Details::default() };
-        let report = Report { code: Code::from_i32(code), message, broken: false };
+    /// The error of a build whose answer was not seen, from its record in the daemon's history. `details` are kept beside
+    /// the record, and may be lost.
+    pub(super) fn from_record(error: &rpc::Status, details: Option<Details>, vertices: &Vertices) -> Self {
+        let rpc::Status { code, message, .. } = error;
+        let told = || Details { exit_code: classify::exit_code(message), ..Details::default() };
+        let details = details.unwrap_or_else(told);
+        let report = Report { code: Code::from_i32(*code), message, broken: false };
         let verdict = classify::verdict(&report, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
+    }
+
+    /// The error of a call that the daemon has reset, of which it has no record either.
+    pub(super) fn unanswered(status: &Status) -> Self {
+        let message = format!(
+            "buildkitd reset the call instead of answering it ({}), as it does with an error whose details are larger than {} \
+            KiB; look for it in buildkitd's log",
+            innermost(status),
+            MAX_HEADERS >> 10
+        );
+        Self::new(Kind::Other, Fault::Ours, message)
     }
 
     fn compose(verdict: &Verdict, details: &Details, vertices: &Vertices) -> Self {
@@ -156,5 +171,11 @@ impl BuildError {
     /// The connection broke, as opposed to the build.
     pub(super) fn is_transport(status: &Status) -> bool {
         classify::is_transport(status)
+    }
+
+    /// The daemon ended this one call without an answer; its connection is whole.
+    pub(super) fn is_reset(status: &Status) -> bool {
+        let mut causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
+        causes.any(|cause| cause.downcast_ref::<h2::Error>().is_some_and(|e| e.is_reset() && e.is_remote()))
     }
 }

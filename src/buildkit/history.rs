@@ -1,16 +1,22 @@
 //! A build found again by its reference: its Status replay and the daemon's history.
 
+use std::time::Duration;
+
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
 
+use super::connection::Connection;
 use super::error::{BuildError, Kind};
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
-use super::{Buildkit, PEER, session};
+use super::{Buildkit, PEER, content, session};
 use crate::time_limits::{Pulse, within};
+
+/// How long the details of an error may take to be read: shorter than an answer, for the rest is worth telling without them.
+const DETAILS: Duration = Duration::from_secs(5);
 
 /// What became of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,17 +43,35 @@ impl Buildkit {
     }
 
     async fn look_up(&self, reference: &str) -> Result<Recalled, BuildError> {
-        let mut client = self.connect().await?;
+        let connection = self.connect().await?;
+        match self.find(&connection, reference).await? {
+            Found::Nothing => Ok(Recalled::NotFound),
+            Found::Running => Ok(Recalled::Running),
+            Found::Ended(record) => Ok(outcome(&connection, *record, Vertices::default()).await),
+        }
+    }
+
+    /// Why the daemon says that `reference`, which has reported `vertices`, failed: for a solve whose answer did not come.
+    /// None when it does not say so: it may be away, or the build may run, or have been cancelled as its client went away.
+    pub(super) async fn recorded_error(&self, reference: &str, vertices: &Vertices) -> Option<BuildError> {
+        let asked = async {
+            let connection = self.connect().await.ok()?;
+            let Found::Ended(record) = self.find(&connection, reference).await.ok()? else { return None };
+            error(&connection, &record, vertices).await
+        };
+        let error = tokio::time::timeout(self.inner.limits.answer, asked).await.ok()?;
+        error.filter(|error| error.kind != Kind::Cancelled)
+    }
+
+    async fn find(&self, connection: &Connection, reference: &str) -> Result<Found, BuildError> {
         let request = history_request(reference, true);
         let lost = |s: tonic::Status| self.unreachable_or(&s);
-        let mut events = client.listen_build_history(request).await.map_err(lost)?.into_inner();
-        let mut found = Recalled::NotFound;
+        let mut events = connection.client().listen_build_history(request).await.map_err(lost)?.into_inner();
+        let mut found = Found::Nothing;
         while let Some(event) = events.message().await.map_err(lost)? {
             match (event.r#type(), event.record) {
-                (BuildHistoryEventType::Complete, Some(record)) => {
-                    return Ok(outcome(record, Vertices::default()));
-                }
-                (BuildHistoryEventType::Started, _) => found = Recalled::Running,
+                (BuildHistoryEventType::Complete, Some(record)) => return Ok(Found::Ended(Box::new(record))),
+                (BuildHistoryEventType::Started, _) => found = Found::Running,
                 _ => {}
             }
         }
@@ -64,13 +88,14 @@ impl Buildkit {
         transcript: &Transcript,
         progress: &watch::Sender<Progress>,
     ) -> Result<Recalled, BuildError> {
-        let client = self.connect().await?;
+        let connection = self.connect().await?;
         let mut vertices = Vertices::new(transcript.clone());
         let (pulse, peer) = (Pulse::default(), self.peer());
         // The build has a session of its own, which may be another process's. By this one the daemon shows that it lives.
-        let tunnel = self.opened(client.clone(), session::none(), session::new_id(reference), &pulse).await?;
+        let id = session::new_id(reference);
+        let tunnel = self.opened(connection.client(), session::none(), id, &pulse).await?;
         let watched = tokio::select! {
-            watched = solve::watch_status(client.clone(), reference, &mut vertices, progress, &pulse) => watched,
+            watched = solve::watch_status(connection.client(), reference, &mut vertices, progress, &pulse) => watched,
             late = pulse.stopped(self.inner.limits.silence, &peer) => {
                 vertices.finish();
                 return Err(BuildError::silent(&late, &vertices));
@@ -88,19 +113,20 @@ impl Buildkit {
         }
         match self.recall(reference).await? {
             Recalled::NotFound => Ok(Recalled::NotFound),
-            _ => self.record(client, reference, vertices).await,
+            _ => self.record(&connection, reference, vertices).await,
         }
     }
 
     /// The record of a build that has ended, or is about to.
     async fn record(
         &self,
-        mut client: control::control_client::ControlClient<tonic::transport::Channel>,
+        connection: &Connection,
         reference: &str,
         vertices: Vertices,
     ) -> Result<Recalled, BuildError> {
         let lost = |s: tonic::Status| BuildError::from_status(&s);
         let request = history_request(reference, false);
+        let mut client = connection.client();
         let mut events = self.answered(client.listen_build_history(request)).await?.into_inner();
         let complete = async {
             while let Some(event) = events.message().await.map_err(lost)? {
@@ -111,7 +137,7 @@ impl Buildkit {
             Ok::<_, BuildError>(None)
         };
         match within(self.inner.limits.record, PEER, complete).await {
-            Ok(Ok(Some(record))) => Ok(outcome(record, vertices)),
+            Ok(Ok(Some(record))) => Ok(outcome(connection, record, vertices).await),
             Ok(Ok(None)) => Ok(Recalled::NotFound),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(Recalled::Running),
@@ -123,9 +149,30 @@ fn history_request(reference: &str, early_exit: bool) -> BuildHistoryRequest {
     BuildHistoryRequest { r#ref: reference.to_owned(), early_exit, ..BuildHistoryRequest::default() }
 }
 
-fn outcome(record: BuildHistoryRecord, vertices: Vertices) -> Recalled {
-    if let Some(error) = &record.error {
-        let error = BuildError::from_record(error.code, &error.message, &vertices);
+/// What is known of a build without waiting for it.
+enum Found {
+    Nothing,
+    Running,
+    Ended(Box<BuildHistoryRecord>),
+}
+
+/// The error that `record` tells, if it tells one.
+async fn error(
+    connection: &Connection,
+    record: &BuildHistoryRecord,
+    vertices: &Vertices,
+) -> Option<BuildError> {
+    let error = record.error.as_ref()?;
+    let details = async {
+        let blob = record.external_error.as_ref()?;
+        let read = content::details(connection, blob, vertices.redactor());
+        tokio::time::timeout(DETAILS, read).await.ok()?
+    };
+    Some(BuildError::from_record(error, details.await, vertices))
+}
+
+async fn outcome(connection: &Connection, record: BuildHistoryRecord, vertices: Vertices) -> Recalled {
+    if let Some(error) = error(connection, &record, &vertices).await {
         return match error.kind {
             Kind::Cancelled => Recalled::Cancelled,
             _ => Recalled::Failed(Box::new(error)),

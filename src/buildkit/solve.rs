@@ -56,7 +56,8 @@ impl Buildkit {
     ) -> Result<Solved, BuildError> {
         let mut vertices = Vertices::new(session.transcript.clone());
         let services = session.services()?;
-        let client = self.connect().await?;
+        let connection = self.connect().await?;
+        let client = connection.client();
         let (pulse, peer) = (Pulse::default(), self.peer());
         let id = session::new_id(&solve.reference);
         let tunnel = self.opened(client.clone(), services, id, &pulse).await?;
@@ -70,7 +71,7 @@ impl Buildkit {
         vertices.finish();
         match reply.map_err(|late| BuildError::silent(&late, &vertices))? {
             Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
-            Err(status) => Err(BuildError::from_solve(&status, &vertices)),
+            Err(status) => Err(self.failure(&status, &solve.reference, &vertices).await),
         }
     }
 
@@ -85,6 +86,19 @@ impl Buildkit {
         let opened = session::open(client, services, id, pulse.clone());
         let opened = within(self.inner.limits.answer, PEER, opened).await.map_err(|late| self.late(&late))?;
         opened.map_err(|status| self.unreachable_or(&status))
+    }
+
+    /// What the solve of `reference` answered, or, where no answer came, what the daemon has noted of it.
+    async fn failure(&self, status: &tonic::Status, reference: &str, vertices: &Vertices) -> BuildError {
+        if BuildError::is_transport(status) {
+            if let Some(error) = self.recorded_error(reference, vertices).await {
+                return error;
+            }
+            if BuildError::is_reset(status) {
+                return BuildError::unanswered(status);
+            }
+        }
+        BuildError::from_solve(status, vertices)
     }
 }
 

@@ -22,7 +22,8 @@ impl Buildkit {
     /// The daemon's version and workers.
     pub async fn describe(&self) -> Result<Description, BuildError> {
         let version = self.info().await?;
-        let mut client = self.connect().await?;
+        let connection = self.connect().await?;
+        let mut client = connection.client();
         let reply = self.answered(client.list_workers(control::ListWorkersRequest::default())).await?;
         let records = reply.into_inner().record;
         let shares = |worker: &control::types::WorkerRecord| {

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod certificates;
+mod large;
 mod outcomes;
 mod policy;
 mod ssh;

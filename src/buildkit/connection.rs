@@ -1,0 +1,46 @@
+//! A connection to the daemon, of which nothing is left once its owner is gone.
+//!
+//! A call that is still open holds its connection, whoever has let go of the client: a session is such a call, and so is
+//! one whose bytes the daemon does not read. So the tasks of a connection end with its [`Connection`], not with its calls.
+
+use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Channel;
+
+/// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// An open connection; dropping it closes it, and ends whatever is under way on it.
+pub(super) struct Connection {
+    pub(super) channel: Channel,
+    _open: DropGuard,
+}
+
+impl Connection {
+    pub(super) fn client(&self) -> ControlClient<Channel> {
+        ControlClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+    }
+}
+
+/// Runs the tasks of one connection, until its owner is gone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tasks(CancellationToken);
+
+impl Tasks {
+    /// The connection whose tasks these are, once it is open.
+    pub(super) fn connection(self, channel: Channel) -> Connection {
+        Connection { channel, _open: self.0.drop_guard() }
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let closed = self.0.clone();
+        tokio::spawn(async move { closed.run_until_cancelled_owned(task).await });
+    }
+}

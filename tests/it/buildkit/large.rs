@@ -1,0 +1,104 @@
+//! Dockerfiles of any size: their mistakes are shown.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use argo_buildkit::buildkit::{Kind, Recalled};
+use argo_buildkit::outcome::Fault;
+
+use super::*;
+
+/// What is wrong, by instruction, what it is called, and a word of its error.
+const MISTAKES: [(&str, Kind, &str); 5] = [
+    ("FROM one two", Kind::Dockerfile, "FROM requires"),
+    ("ENV A", Kind::Dockerfile, "ENV must have two arguments"),
+    ("COPY absent.txt /", Kind::Dockerfile, "not found"),
+    ("USER nobody-here\nRUN true", Kind::Other, "unable to find user nobody-here"),
+    ("RUN exit 7", Kind::Run, "exited with 7"),
+];
+
+/// Lines of 100 bytes, `bytes` of them.
+fn comments(bytes: usize) -> String {
+    (0..bytes / 100).map(|n| format!("# {n:096}.\n")).collect()
+}
+
+/// `FROM busybox`, and `mistake` before or after `bytes` of comments.
+fn dockerfiles(bench: &Bench, mistake: &str, bytes: usize) -> [String; 2] {
+    let (from, rest) = (format!("FROM {}", bench.busybox), comments(bytes));
+    [format!("{from}\n{mistake}\n{rest}"), format!("{from}\n{rest}{mistake}\n")]
+}
+
+#[tokio::test]
+async fn a_mistake_is_shown_wherever_it_is_in_a_dockerfile_of_any_size() {
+    let bench = Bench::start();
+    let client = bench.client();
+    for bytes in [1 << 10, 6 << 10, 7 << 10, 64 << 10, 1 << 20] {
+        for (mistake, kind, words) in MISTAKES {
+            for dockerfile in dockerfiles(&bench, mistake, bytes) {
+                let solve = inline(&dockerfile);
+                let error = run(&client, &solve, Session::default()).await.unwrap_err();
+                let failing = mistake.lines().last().unwrap();
+                let line = dockerfile.lines().position(|line| line == failing).unwrap() + 1;
+                let case = format!("{mistake} on line {line}, {bytes} bytes: {error}");
+                assert!(error.message.starts_with(&format!("Dockerfile:{line}\n")), "{case}");
+                assert!(error.message.contains(&format!(">> {line} | {failing}\n")), "{case}");
+                assert!(error.message.contains(words) && error.message.len() < 4 << 10, "{case}");
+                if kind != Kind::Other {
+                    assert_eq!((error.kind, error.fault), (kind, Fault::User), "{case}");
+                }
+                let Recalled::Failed(recalled) = client.recall(&solve.reference).await.unwrap() else {
+                    panic!("{case}: not failed")
+                };
+                assert_eq!((recalled.kind, recalled.fault), (error.kind, error.fault), "{case}: {recalled}");
+                let excerpt = |message: &str| message.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
+                assert_eq!(excerpt(&recalled.message), excerpt(&error.message), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_script_of_a_mebibyte_fails_as_a_short_one_does() {
+    let bench = Bench::start();
+    let script =
+        bench.on_busybox(&format!("RUN <<end\n#!/bin/sh\n{}echo oops\nexit 7\nend", comments(1 << 20)));
+    let error = run(&bench.client(), &script, Session::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.fault, error.exit_code), (Kind::Run, Fault::User, Some(7)), "{error}");
+    assert!(error.message.starts_with("Dockerfile:2\n"), "{error}");
+    assert!(error.message.contains(">>  2 | RUN <<end\n"), "{error}");
+    assert!(error.message.ends_with("last log lines:\noops"), "{error}");
+    assert!(error.message.len() < 8 << 10, "{error}");
+}
+
+/// Says HTTP/2, and then header fields without end; gives how many bytes were taken.
+fn send_headers_for_ever(listener: &TcpListener) -> usize {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).unwrap();
+    let frame = |kind: u8, stream: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, 0, 0, 0, 0, stream], payload].concat()
+    };
+    let (settings, headers, continuation) = (4, 1, 9);
+    // A literal field without indexing: `a: xxx…`.
+    let mut field = vec![0, 1, b'a', 0x7f, 0x81, 0x1e];
+    field.resize(6 + 4000, b'x');
+    let mut taken = 0;
+    let mut next = [frame(settings, 0, &[]), frame(headers, 1, &field)].concat();
+    while stream.write_all(&next).is_ok() {
+        taken += next.len();
+        next = frame(continuation, 1, &field);
+    }
+    taken
+}
+
+#[tokio::test]
+async fn a_daemon_that_sends_headers_without_end_is_hung_up_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let daemon = tokio::task::spawn_blocking(move || send_headers_for_ever(&listener));
+    let error = Buildkit::new(address.parse().unwrap(), None).info().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unreachable, "{error}");
+    let taken = daemon.await.unwrap();
+    assert!(taken < 16 << 20, "{taken} bytes of headers were taken");
+}
