@@ -19,6 +19,7 @@ mod repository;
 pub(crate) mod token;
 mod token_servers;
 mod upload;
+mod whole;
 
 pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, Login};

@@ -1,6 +1,7 @@
 //! `build`: a Git context to a pushed image.
 
 mod cache;
+mod imports;
 mod inputs;
 mod log;
 mod report;

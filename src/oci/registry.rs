@@ -71,7 +71,7 @@ fn digest(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// `sha256:` or `sha512:` and as many hexadecimal digits as that has (image specification, "Digests").
-fn is_digest(text: &str) -> bool {
+pub(super) fn is_digest(text: &str) -> bool {
     let hex =
         |digits: &str, long: usize| digits.len() == long && digits.bytes().all(|b| b.is_ascii_hexdigit());
     match text.split_once(':') {

@@ -124,7 +124,8 @@ impl<'a> Repository<'a> {
         format!("registry {}", self.image.name())
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
+    /// Sends `request` with the login that [`Self::ask`] was asked for, if it was.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
         let request = match &self.authorization {
             Some(value) => request.header(AUTHORIZATION, value.clone()),
             None => request,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::imports::PATIENCE;
 use super::inputs::Inputs;
 use super::solve::Built;
 use super::{report, request, solve};
@@ -49,8 +50,10 @@ pub(super) async fn export(
     cx: &Cx,
 ) -> Result<Cache, StepError> {
     let Some(to) = &build.cache.to else { return Ok(Cache::None) };
-    if !to.always && built.is_cached() && is_there(engine, to, inputs).await {
-        return Ok(Cache::Skipped);
+    match is_there(engine, to, inputs).await {
+        None => return silent(to),
+        Some(true) if !to.always && built.is_cached() => return Ok(Cache::Skipped),
+        Some(_) => {}
     }
     cx.now(format!("exporting the cache to {}", to.target.image));
     let mut request = request::cache(build, inputs);
@@ -74,8 +77,22 @@ pub(super) async fn export(
     }
 }
 
-/// Whether the registry has the cache. One that cannot be asked is written to: that gives the better error.
-async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> bool {
-    let found = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure).await;
-    matches!(found, Ok(Some(_)))
+/// Whether the registry has the cache; none of one that says nothing, for which the daemon would wait without end. One
+/// that cannot be asked is written to: that gives the better error.
+async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> Option<bool> {
+    let asked = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure);
+    let found = tokio::time::timeout(PATIENCE, asked).await.ok()?;
+    Some(matches!(found, Ok(Some(_))))
+}
+
+fn silent(to: &CacheExport) -> Result<Cache, StepError> {
+    let (image, limit) = (&to.target.image, PATIENCE.as_secs());
+    let why = format!("exporting to {image} failed: its registry did not answer within {limit} s");
+    if to.ignore_error {
+        warn!("the cache was not exported: {why}");
+        return Ok(Cache::Failed(why));
+    }
+    Err(StepError::transient(format!(
+        "the image was pushed, but {why}\nset cache.to.ignore-error to go on without it"
+    )))
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::imports::Imports;
 use crate::buildkit::{GitLogin, Session, Transcript};
 use crate::git::Credentials;
 use crate::oci::{Auth, LazyClient};
@@ -26,6 +27,8 @@ pub(super) struct Inputs {
     pub(super) named: BTreeMap<String, Checkout>,
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
+    /// The caches that are read.
+    pub(super) imports: Imports,
     /// What stands before the ids of cache mounts, where the daemon has other namespaces' too.
     pub(super) cache_mounts: Option<String>,
     /// Which images may be read; see [`crate::buildkit::Solve::allowed_images`].
@@ -60,15 +63,14 @@ impl Inputs {
         let ssh = try_join_all(build.ssh.iter().map(|key| async move {
             Ok::<_, StepError>((key.id.clone(), engine.secret_value(cx, &key.secret).await?))
         }));
-        let auth = engine.registry_auth(cx, build.registry_secret.as_ref());
-        let (contexts, secrets, ssh, auth) = tokio::try_join!(contexts, secrets, ssh, auth)?;
+        let registries = registries(engine, build, cx);
+        let (contexts, secrets, ssh, (auth, imports)) = tokio::try_join!(contexts, secrets, ssh, registries)?;
         let mut inputs = Self {
             sha: String::new(),
             login: GitLogin::None,
             named: BTreeMap::new(),
-            auth: Arc::new(
-                auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache)),
-            ),
+            auth: Arc::new(auth),
+            imports,
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
             images: engine.tenancy.images(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
@@ -122,6 +124,14 @@ fn git_contexts(build: &Build) -> impl Iterator<Item = (Option<&str>, &GitContex
         NamedContext::Image(_) => None,
     });
     std::iter::once((None, &build.context)).chain(named)
+}
+
+/// The logins, and which caches are found with them.
+async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Imports), StepError> {
+    let auth = engine.registry_auth(cx, build.registry_secret.as_ref()).await?;
+    let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
+    let imports = Imports::probe(engine, build, &auth).await;
+    Ok((auth, imports))
 }
 
 async fn readable(engine: &Engine, cx: &Cx, context: &GitContext) -> Result<Readable, StepError> {

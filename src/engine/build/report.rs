@@ -52,7 +52,7 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
-        ("warnings", json!(warnings(solved, cache, cx)).to_string()),
+        ("warnings", json!(warnings(facts, cx)).to_string()),
         ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
     ];
@@ -61,13 +61,14 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
 }
 
 /// Cleaned here: JSON's escapes would hide a secret from the redactor.
-fn warnings(solved: &Solved, cache: &Cache, cx: &Cx) -> Vec<String> {
-    let failed = match cache {
+fn warnings(facts: &Facts<'_>, cx: &Cx) -> Vec<String> {
+    let failed = match facts.cache {
         Cache::Failed(why) => Some(format!("cache export: {why}")),
         _ => None,
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
-    solved.warnings.iter().cloned().chain(failed).map(shown).collect()
+    let told = facts.inputs.imports.left_out.iter().chain(&facts.solved.warnings).cloned();
+    told.chain(failed).map(shown).collect()
 }
 
 /// The build's error as the step's, its vertices as spans.

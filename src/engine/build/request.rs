@@ -51,7 +51,7 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         context: Some(context(build, inputs)),
         contexts: named_contexts(build, inputs).collect(),
         inline_dockerfile,
-        cache_from: build.cache.from.iter().map(|from| registry_cache(from, [])).collect(),
+        cache_from: inputs.imports.caches.iter().map(|from| registry_cache(from, [])).collect(),
         allow_host_network: build.network == Network::Host,
         allowed_git: git_sources(build, inputs).collect(),
         allowed_images: inputs.images.clone(),

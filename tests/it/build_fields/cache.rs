@@ -27,20 +27,24 @@ fn random() -> String {
 }
 
 /// A shop on a daemon of its own, whose cache it may throw away.
-struct Own {
+pub(super) struct Own {
     daemon: Buildkitd,
-    shop: Shop,
+    pub(super) shop: Shop,
 }
 
 impl Own {
     async fn open() -> Self {
+        Self::open_with(&random()).await
+    }
+
+    pub(super) async fn open_with(dockerfile: &str) -> Self {
         let daemon = Buildkitd::start("");
-        let shop = Shop::with(Setup::new(daemon.address()).start(), &random()).await;
+        let shop = Shop::with(Setup::new(daemon.address()).start(), dockerfile).await;
         Self { daemon, shop }
     }
 
     /// Throws away all that the daemon has built.
-    fn prune(&self) {
+    pub(super) fn prune(&self) {
         let mut prune = Command::new(bin::testbed("buildctl"));
         prune.args(["--addr", self.daemon.address(), "prune", "--all"]);
         let output = prune.output().unwrap();
@@ -48,7 +52,7 @@ impl Own {
     }
 
     /// A name for a cache in the open registry.
-    fn cache(&self) -> String {
+    pub(super) fn cache(&self) -> String {
         format!("{}/cache/{}", self.shop.world.registry.host(), unique("api"))
     }
 }

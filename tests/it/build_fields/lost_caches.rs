@@ -1,0 +1,80 @@
+//! Caches that would hold up a build, or break it: they are left out, and said to be.
+
+use serde_json::{Value, json};
+
+use crate::support::net::{client, unique};
+use crate::support::plugin::{expect_phase, output};
+use crate::support::shop::{Shop, template};
+use crate::support::tcp_door::{Away, TcpDoor};
+
+/// Shares no cache with another test's build.
+fn dockerfile() -> String {
+    format!("FROM BASE AS one\nRUN : {} && echo 1 >/one\nFROM BASE\nCOPY --from=one /one /\n", unique("lost"))
+}
+
+fn warnings(node: &Value) -> Vec<String> {
+    serde_json::from_str(&output(node, "warnings")).unwrap()
+}
+
+#[tokio::test]
+async fn a_cache_whose_registry_is_silent_is_left_out_and_named() {
+    let shop = Shop::open(&dockerfile()).await;
+    let good = format!("{}/cache:good", shop.image());
+    shop.built(json!({"cache": {"to": good}})).await;
+    let door = TcpDoor::start(shop.world.registry.host()).await;
+    door.shut(Away::Silent);
+    let silent = format!("{}/cache/{}:1", door.host(), unique("api"));
+    let node = shop.built(json!({"cache": {"from": [silent, good]}})).await;
+    let expected = format!("cache {silent} is left out: its registry did not answer within 5 s");
+    assert_eq!(warnings(&node), [expected]);
+    assert!(!shop.world.buildkitd.log().contains(&silent), "the daemon was told of it");
+}
+
+#[tokio::test]
+async fn an_export_to_a_silent_registry_is_not_begun() {
+    let shop = Shop::open(&dockerfile()).await;
+    let door = TcpDoor::start(shop.world.registry.host()).await;
+    door.shut(Away::Silent);
+    let silent = format!("{}/cache/{}:1", door.host(), unique("api"));
+    let why = format!("exporting to {silent} failed: its registry did not answer within 5 s");
+
+    let node = shop.built(json!({"cache": {"to": {"ref": silent, "ignore-error": true}}})).await;
+    assert_eq!(output(&node, "cache"), "failed");
+    assert_eq!(warnings(&node), [format!("cache export: {why}")]);
+
+    let node = shop.plugin.node(&template(shop.build(json!({"cache": {"to": silent}})))).await;
+    expect_phase(&node, "Error");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains(&why) && message.contains("set cache.to.ignore-error"), "{message}");
+}
+
+/// Deletes a layer of `name` (`host/repository:tag`) behind its manifest's back; gives its digest.
+async fn lose_a_layer(name: &str) -> String {
+    let (host, rest) = name.split_once('/').unwrap();
+    let (repository, tag) = rest.split_once(':').unwrap();
+    let url = |path: &str| format!("http://{host}/v2/{repository}/{path}");
+    let accept = "application/vnd.oci.image.manifest.v1+json";
+    let request = client().get(url(&format!("manifests/{tag}"))).header("accept", accept);
+    let manifest: Value = request.send().await.unwrap().json().await.unwrap();
+    let digest = manifest["layers"].as_array().unwrap().last().unwrap()["digest"].as_str().unwrap();
+    let answer = client().delete(url(&format!("blobs/{digest}"))).send().await.unwrap();
+    assert_eq!(answer.status(), 202, "{manifest}");
+    digest.to_owned()
+}
+
+#[tokio::test]
+async fn a_cache_that_has_lost_a_layer_is_left_out_and_named() {
+    let own = super::cache::Own::open_with(&dockerfile()).await;
+    let cache = format!("{}:1", own.cache());
+    let first = own.shop.built(json!({"cache": {"to": {"ref": cache, "mode": "max"}}})).await;
+    let digest = lose_a_layer(&cache).await;
+    own.prune();
+    let again = own.shop.built(json!({"cache": {"from": cache}})).await;
+    assert_eq!(output(&again, "cached-steps"), "0", "it was built anew");
+    let [told] = &warnings(&again)[..] else { panic!("{again}") };
+    assert!(
+        told.starts_with(&format!("cache {cache} is left out: its registry has lost {digest}")),
+        "{told}"
+    );
+    assert_eq!(output(&first, "cache"), "exported");
+}
