@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
-use super::{Buildkit, PEER, content, session};
+use super::{Buildkit, PEER, content, quiet, session};
 use crate::time_limits::{Pulse, within};
 
 /// How long the details of an error may take to be read: shorter than an answer, for the rest is worth telling without them.
@@ -100,6 +100,7 @@ impl Buildkit {
                 vertices.finish();
                 return Err(BuildError::silent(&late, &vertices));
             }
+            never = quiet::note(&pulse, progress) => match never {},
         };
         drop(tunnel);
         vertices.finish();

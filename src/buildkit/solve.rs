@@ -16,7 +16,7 @@ use super::error::BuildError;
 use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
-use super::{Buildkit, PEER, Solve, request};
+use super::{Buildkit, PEER, Solve, quiet, request};
 use crate::time_limits::{Pulse, within};
 
 /// How long the status stream may outlive its solve, for the last vertices to be counted.
@@ -65,6 +65,7 @@ impl Buildkit {
         let reply = tokio::select! {
             reply = follow(client, request, &solve.reference, &mut vertices, progress, &pulse) => Ok(reply),
             late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
+            never = quiet::note(&pulse, progress) => match never {},
         };
         // The session ends after the solve, which may need it to its last push.
         drop(tunnel);

@@ -31,6 +31,7 @@ mod rpc;
 mod sandbox;
 mod secrets;
 mod silence;
+mod silent_peers;
 mod ssh;
 mod task_sets;
 mod templates;
