@@ -21,6 +21,7 @@ mod edit;
 mod forge;
 mod house;
 mod image;
+mod leaks;
 mod lease;
 mod lifecycle;
 mod logs;
