@@ -14,6 +14,7 @@ mod error;
 pub(crate) mod fuzzing;
 mod history;
 mod llb;
+mod metadata;
 mod news;
 mod peer;
 mod policy;

@@ -49,6 +49,7 @@ fn of_build(build: &Build) -> Vec<Named> {
         tags,
         cache,
         network,
+        cgroup_parent,
         // Their text is the build's own: it names no place outside it, but what its `RUN` may reach anyhow.
         dockerfile: _,
         target: _,
@@ -58,7 +59,12 @@ fn of_build(build: &Build) -> Vec<Named> {
         annotations: _,
         no_cache: _,
         extra_hosts: _,
+        shm_size: _,
+        ulimits: _,
         compression: _,
+        media_types: _,
+        source_date_epoch: _,
+        rewrite_timestamp: _,
         // The workflow's own namespace's, by its account's rights.
         secrets: _,
         ssh: _,
@@ -77,6 +83,7 @@ fn of_build(build: &Build) -> Vec<Named> {
     let Cache { from, to, inline: _ } = cache;
     let export = to.iter().map(|export| &export.target);
     let host = (*network == Network::Host).then(|| "network: host".to_owned());
+    let cgroup = cgroup_parent.as_ref().map(|parent| format!("cgroup-parent: {parent}"));
     std::iter::once(&context.repo)
         .map(repository("build.context"))
         .chain(contexts)
@@ -84,6 +91,7 @@ fn of_build(build: &Build) -> Vec<Named> {
         .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
         .chain(export.map(image(Sort::Cache, "build.cache.to")))
         .chain(host.map(|host| Named::new(Sort::HostNetwork, "build.network", host)))
+        .chain(cgroup.map(|cgroup| Named::new(Sort::HostNetwork, "build.cgroup-parent", cgroup)))
         .collect()
 }
 

@@ -10,7 +10,7 @@ use super::{InvalidStep, Step};
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
 /// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped); `log` is the
-/// reference of the whole log, empty where it is kept nowhere.
+/// reference of the whole log, empty where it is kept nowhere; `metadata` is what BuildKit's exporters answered, as JSON.
 pub const BUILD: &[&str] = &[
     "digest",
     "image",
@@ -23,6 +23,7 @@ pub const BUILD: &[&str] = &[
     "warnings",
     "log",
     "log-tail",
+    "metadata",
 ];
 
 /// What `update-manifest` produces: the commit (the branch's head when nothing changed), `true` or `false`,
