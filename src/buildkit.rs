@@ -14,8 +14,12 @@ mod error;
 pub(crate) mod fuzzing;
 mod history;
 mod llb;
+mod metadata;
+mod news;
+mod peer;
 mod policy;
 mod progress;
+mod quiet;
 mod request;
 mod session;
 mod solve;
@@ -28,7 +32,7 @@ pub use address::{Address, BadAddress};
 pub use error::{BuildError, Kind};
 pub use history::Recalled;
 pub use policy::GitSource;
-pub use progress::Progress;
+pub use progress::{Peer, Progress};
 pub use request::{CacheRef, Exporter, GitLogin, GitTree, Solve};
 pub use session::Session;
 pub use solve::Solved;
@@ -103,7 +107,8 @@ impl Buildkit {
     /// The daemon's version; an answer means that it serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
         let connection = self.connect().await?;
-        let reply = self.answered(connection.client().info(control::InfoRequest {})).await?;
+        let mut client = connection.client();
+        let reply = self.answered(client.info(control::InfoRequest {})).await?;
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 

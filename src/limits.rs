@@ -1,5 +1,6 @@
 //! What all jobs of a process share: bytes of memory. One job's need never ends the others, and one tenant's never keeps the others waiting.
 
+pub mod descriptors;
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -22,6 +22,7 @@ use tower::ServiceBuilder;
 use tower::timeout::TimeoutLayer;
 use tracing::{debug, info, warn};
 
+use crate::limits::descriptors;
 use crate::time_limits::{calls, socket};
 
 /// Connections open at a time. The oldest makes room for the next: a caller who holds many keeps nobody out.
@@ -66,12 +67,16 @@ pub async fn listen(
 
 async fn serve(what: &'static str, listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut open = Open::default();
+    let mut spare = Spare::default();
     loop {
+        spare.keep();
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => open.admit(stream, router.clone()),
+                Err(error) if descriptors::none_left(&error) && spare.give() => {}
                 Err(error) => {
                     warn!(%error, "no connection for {what} could be taken: {error}");
+                    open.end_oldest();
                     tokio::time::sleep(PAUSE).await;
                 }
             },
@@ -81,6 +86,29 @@ async fn serve(what: &'static str, listener: TcpListener, router: Router, stop: 
     }
     drop(listener);
     open.end().await;
+}
+
+/// Connections that a port may have open: of few descriptors, most are for steps.
+fn connections() -> usize {
+    descriptors::limit().map_or(CONNECTIONS, |limit| (limit / 8).clamp(1, CONNECTIONS))
+}
+
+/// A file that is closed when no descriptor is left, so that one more caller is answered: whoever asks whether all is well
+/// then hears that it is not.
+#[derive(Default)]
+struct Spare(Option<std::fs::File>);
+
+impl Spare {
+    fn keep(&mut self) {
+        if self.0.is_none() {
+            self.0 = std::fs::File::open("/dev/null").ok();
+        }
+    }
+
+    /// Whether there was one.
+    fn give(&mut self) -> bool {
+        self.0.take().is_some()
+    }
 }
 
 /// The open connections, the oldest first.
@@ -95,12 +123,12 @@ impl Open {
     fn admit(&mut self, stream: TcpStream, router: Router) {
         // A caller who is gone, or does not read its answer.
         socket::watch(&stream);
-        if self.order.len() >= CONNECTIONS {
+        let most = connections();
+        if self.order.len() >= most {
             self.order.retain(|connection| !connection.is_finished());
         }
-        while self.order.len() >= CONNECTIONS {
-            let Some(oldest) = self.order.pop_front() else { break };
-            oldest.abort();
+        while self.order.len() >= most {
+            self.end_oldest();
         }
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -115,6 +143,12 @@ impl Open {
             }
         };
         self.order.push_back(self.tasks.spawn(served));
+    }
+
+    fn end_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            oldest.abort();
+        }
     }
 
     /// Lets requests that are under way end, for a moment.

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::limits::descriptors::Descriptors;
+
 pub use agent::{AgentMetrics, ReportOutcome, TaskCount};
 
 /// How a step ended, as a label.
@@ -103,6 +105,8 @@ pub struct Metrics {
     requests: Family<CodeLabels, Counter>,
     queued: Gauge<u32, std::sync::atomic::AtomicU32>,
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
+    tasks: Gauge,
+    open_files: Gauge,
     waited: Histogram,
     push_attempts: Counter,
     manifests: Family<ResultLabels, Counter>,
@@ -140,6 +144,8 @@ impl Metrics {
             ),
             queued: add(&mut registry, "jobs_queued", "Jobs that wait for a slot", Gauge::default()),
             running: add(&mut registry, "jobs_running", "Jobs that work", Gauge::default()),
+            tasks: add(&mut registry, "tasks", "Tasks of the runtime that have not ended", Gauge::default()),
+            open_files: add(&mut registry, "open_files", "File descriptors that are open", Gauge::default()),
             waited: add(
                 &mut registry,
                 "job_queue_seconds",
@@ -214,6 +220,12 @@ impl Metrics {
     pub fn encode(&self, queued: usize, running: usize) -> Result<String, fmt::Error> {
         self.queued.set(u32::try_from(queued).unwrap_or(u32::MAX));
         self.running.set(u32::try_from(running).unwrap_or(u32::MAX));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.tasks.set(runtime.metrics().num_alive_tasks().try_into().unwrap_or(i64::MAX));
+        }
+        if let Some(files) = Descriptors::count() {
+            self.open_files.set(files.open.try_into().unwrap_or(i64::MAX));
+        }
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
         Ok(out)

@@ -12,10 +12,10 @@ use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
-use super::{Buildkit, PEER, content, session};
+use super::{Buildkit, PEER, content, quiet, session};
 use crate::time_limits::{Pulse, within};
 
-/// How long the details of an error may take to be read: shorter than the limit of an answer, for the rest is worth telling without them.
+/// How long the details of an error may take to be read: shorter than an answer, for the rest is worth telling without them.
 const DETAILS: Duration = Duration::from_secs(5);
 
 /// What became of a build.
@@ -92,14 +92,15 @@ impl Buildkit {
         let mut vertices = Vertices::new(transcript.clone());
         let (pulse, peer) = (Pulse::default(), self.peer());
         // The build has a session of its own, which may be another process's. By this one the daemon shows that it lives.
-        let tunnel =
-            self.opened(connection.client(), session::none(), session::new_id(reference), &pulse).await?;
+        let id = session::new_id(reference);
+        let tunnel = self.opened(connection.client(), session::none(), id, &pulse).await?;
         let watched = tokio::select! {
             watched = solve::watch_status(connection.client(), reference, &mut vertices, progress, &pulse) => watched,
             late = pulse.stopped(self.inner.limits.silence, &peer) => {
                 vertices.finish();
                 return Err(BuildError::silent(&late, &vertices));
             }
+            never = quiet::note(&pulse, progress) => match never {},
         };
         drop(tunnel);
         vertices.finish();

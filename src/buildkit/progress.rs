@@ -1,5 +1,7 @@
 //! What to say about a running build.
 
+use std::time::Instant;
+
 /// Characters of a step that are shown.
 const MAX_NAME: usize = 100;
 
@@ -13,6 +15,19 @@ pub struct Progress {
     pub total: u32,
     /// Steps that came from a cache.
     pub cached: u32,
+    /// The server that [`Self::current`] talks to; none for a step's process, which may be silent as long as it likes.
+    pub peer: Option<Peer>,
+    /// Since when nothing was heard of the daemon itself, once that is unusual.
+    pub unheard: Option<Instant>,
+}
+
+/// A server that the daemon talks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// `registry r.example:5000`, `Git server git.example`.
+    pub name: String,
+    /// When anything came of it last.
+    pub heard: Instant,
 }
 
 /// The instruction behind a step's `[stage n/m]`; none for vertices that BuildKit adds itself.

@@ -16,7 +16,7 @@ use super::error::BuildError;
 use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
-use super::{Buildkit, PEER, Solve, request};
+use super::{Buildkit, PEER, Solve, metadata, quiet, request};
 use crate::time_limits::{Pulse, within};
 
 /// How long the status stream may outlive its solve, for the last vertices to be counted.
@@ -41,6 +41,8 @@ pub struct Solved {
     pub warnings: Vec<String>,
     /// Whether a registry cache was written.
     pub cache_exported: bool,
+    /// All that the exporters answered, as buildx' metadata file has it.
+    pub metadata: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 impl Buildkit {
@@ -65,6 +67,7 @@ impl Buildkit {
         let reply = tokio::select! {
             reply = follow(client, request, &solve.reference, &mut vertices, progress, &pulse) => Ok(reply),
             late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
+            never = quiet::note(&pulse, progress) => match never {},
         };
         // The session ends after the solve, which may need it to its last push.
         drop(tunnel);
@@ -156,6 +159,7 @@ pub(super) fn solved(response: &std::collections::HashMap<String, String>, verti
         log_tail: vertices.log().tail(None),
         warnings: vertices.warnings(),
         cache_exported: response.contains_key("cache.manifest"),
+        metadata: metadata::of(response),
         vertices: vertices.into_list(),
     }
 }

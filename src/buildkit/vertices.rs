@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
-use super::progress::{self, Progress};
+use super::news::News;
+use super::peer;
+use super::progress::{self, Peer, Progress};
 use super::transcript::Transcript;
 use crate::redact::Redactor;
 use crate::text;
@@ -63,6 +65,7 @@ pub(super) struct Vertices {
     list: List,
     /// The running sub-step of a vertex, such as `pushing layers`.
     activity: HashMap<String, String>,
+    news: News,
     log: Log,
     lint: Vec<String>,
 }
@@ -86,6 +89,9 @@ impl Vertices {
         }
         for line in message.logs {
             self.log.push(&line.vertex, &line.msg);
+            if self.is_running(&line.vertex) {
+                self.news.heard(&line.vertex);
+            }
         }
         for warning in message.warnings {
             self.note_warning(&warning.short);
@@ -114,6 +120,11 @@ impl Vertices {
         };
         let (begun, ended) = news(known, &summary);
         self.list.put(summary.clone());
+        match (begun, summary.completed) {
+            (true, _) => self.news.heard(&summary.digest),
+            (false, Some(_)) => self.news.ended(&summary.digest),
+            (false, None) => {}
+        }
         if self.list.find(&summary.digest).is_some() {
             self.log.teller.label(&summary);
         }
@@ -137,8 +148,15 @@ impl Vertices {
         }
     }
 
+    fn is_running(&self, vertex: &str) -> bool {
+        self.list.find(vertex).is_some_and(VertexSummary::is_running)
+    }
+
     fn note_activity(&mut self, status: control::VertexStatus) {
         let id = self.kept(&status.id, MAX_NAME);
+        if self.is_running(&status.vertex) {
+            self.news.transferred(&status.vertex, &id, status.current);
+        }
         if status.completed.is_some() {
             if !status.id.starts_with("sha256:") {
                 self.log.teller.done(&status.vertex, &status.id);
@@ -153,18 +171,23 @@ impl Vertices {
 
     pub(super) fn progress(&self) -> Progress {
         let (total, cached) = self.list.steps();
-        Progress { current: self.current(), total, cached }
+        let (current, peer) = self.current().unzip();
+        Progress { current, total, cached, peer: peer.flatten(), unheard: None }
     }
 
-    /// The step that began last; where none runs, what BuildKit does around them.
-    fn current(&self) -> Option<String> {
+    /// The step that began last; where none runs, what BuildKit does around them. And whom it waits for.
+    fn current(&self) -> Option<(String, Option<Peer>)> {
         let running = || self.list.running();
         let latest = |v: &&VertexSummary| v.started;
         let step = running().filter(|v| progress::instruction(&v.name).is_some()).max_by_key(latest);
         let vertex = step.or_else(|| running().max_by_key(latest))?;
         let activity = self.activity.get(&vertex.digest).filter(|id| !id.starts_with("sha256:"));
         let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
-        Some(progress::shorten(&self.redactor().lines(name)))
+        let peer =
+            peer::of(&vertex.name, activity.map(String::as_str)).map(|name| self.redactor().line(&name));
+        let heard = self.news.last(&vertex.digest);
+        let peer = peer.zip(heard).map(|(name, heard)| Peer { name: progress::shorten(&name), heard });
+        Some((progress::shorten(&self.redactor().lines(name)), peer))
     }
 
     pub(super) fn log(&self) -> &Log {

@@ -54,6 +54,11 @@ impl Buildkit {
         }
     }
 
+    /// Its address alone.
+    pub fn place(&self) -> String {
+        self.inner.address.to_string()
+    }
+
     /// Its address, and whether the connection is mutual TLS.
     pub fn address(&self) -> String {
         let plain = self.inner.tls.is_none() && self.host().is_some();

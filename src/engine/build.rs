@@ -6,6 +6,7 @@ mod inputs;
 mod log;
 mod report;
 mod request;
+mod silence;
 mod solve;
 
 use std::time::Instant;

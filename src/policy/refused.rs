@@ -27,14 +27,18 @@ pub enum Refused {
     /// The namespace's list does not have it.
     #[error(transparent)]
     Unlisted(Box<Unlisted>),
-    /// The daemon's own network is not for the namespace.
+    /// The daemon's own host is not for the namespace.
     #[error(
-        "{field}: namespace `{namespace}` may not build in the daemon's own network; leave `network: host` out, or have \
+        "{field}: namespace `{namespace}` may not build in the daemon's own {what}; leave `{written}` out, or have \
          `namespaces.{entry}.host-network: true` set in the policy {file}"
     )]
     HostNetwork {
         /// The field.
         field: String,
+        /// What of the daemon's host it is.
+        what: &'static str,
+        /// As the step has it.
+        written: String,
         /// The namespace.
         namespace: String,
         /// The policy file.
@@ -96,7 +100,8 @@ impl Refused {
         };
         let (namespace, file, entry) = (namespace.to_owned(), policy.file.clone(), entry.to_string());
         if sort == Sort::HostNetwork {
-            return Self::HostNetwork { field, namespace, file, entry };
+            let what = if field.ends_with("network") { "network" } else { "cgroups" };
+            return Self::HostNetwork { field, what, written: named, namespace, file, entry };
         }
         let allowed = lists.of(sort).iter().map(ToString::to_string).collect();
         let (act, key) = (sort.act(), sort.key());

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::jobs::JobTable;
+use crate::limits::descriptors::{Descriptors, FOR_A_STEP};
 use crate::metrics::Metrics;
 
 /// What the endpoints report on.
@@ -30,12 +31,27 @@ pub fn router(ops: Ops) -> Router {
         .with_state(ops)
 }
 
-async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
-    if ops.jobs.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining: no new steps are taken\n")
+async fn ready(State(ops): State<Ops>) -> (StatusCode, String) {
+    let why_not = if ops.jobs.is_draining() {
+        Some("draining: no new steps are taken".to_owned())
     } else {
-        (StatusCode::OK, "ok\n")
+        Descriptors::count().and_then(too_few)
+    };
+    match why_not {
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        None => (StatusCode::OK, "ok\n".to_owned()),
     }
+}
+
+/// Why a step that begins now would fail, if it would.
+fn too_few(descriptors: Descriptors) -> Option<String> {
+    let (free, limit) = (descriptors.free(), descriptors.limit);
+    (free < FOR_A_STEP).then(|| {
+        format!(
+            "out of file descriptors: {free} of {limit} are free, and a step needs {FOR_A_STEP}; \
+            raise the limit (`ulimit -n`) or lower --max-running"
+        )
+    })
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {

@@ -6,19 +6,23 @@ use std::net::IpAddr;
 use super::node::{Fields, Node};
 use super::{InvalidStep, RegistryRef, SecretKey, SecretRef, names};
 
+mod annotations;
 mod cache;
 mod context;
 mod mounted;
 mod options;
 mod platform;
+mod run;
 mod spec;
 
+pub use annotations::{Annotations, Level};
 pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;
 use mounted::{secrets, ssh};
-pub use options::{Algorithm, Compression, Network, NoCache};
+pub use options::{Algorithm, Compression, MediaTypes, Network, NoCache};
 pub use platform::Platform;
+pub use run::Ulimit;
 
 pub(super) use spec::{SPEC, mentions};
 
@@ -43,7 +47,13 @@ pub(super) const FIELDS: &[&str] = &[
     "no-cache",
     "network",
     "extra-hosts",
+    "shm-size",
+    "ulimits",
+    "cgroup-parent",
     "compression",
+    "media-types",
+    "source-date-epoch",
+    "rewrite-timestamp",
 ];
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
@@ -78,8 +88,8 @@ pub struct Build {
     pub attach_log: bool,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the image's manifest.
-    pub annotations: BTreeMap<String, String>,
+    /// Annotations of the image's manifest and its index.
+    pub annotations: Annotations,
     /// What is imported into and exported from the build cache.
     pub cache: Cache,
     /// Which stages run again although the cache has them.
@@ -88,8 +98,20 @@ pub struct Build {
     pub network: Network,
     /// Lines of `/etc/hosts`: host and address.
     pub extra_hosts: Vec<(String, IpAddr)>,
+    /// Bytes of `/dev/shm` in a `RUN`; the daemon's default when absent.
+    pub shm_size: Option<u64>,
+    /// Limits of a `RUN`'s processes, by Linux' name for them.
+    pub ulimits: BTreeMap<String, Ulimit>,
+    /// The cgroup of the daemon below which a `RUN` gets its own.
+    pub cgroup_parent: Option<String>,
     /// How layers are compressed; BuildKit's default when absent.
     pub compression: Option<Compression>,
+    /// What manifests, configs and layers are called.
+    pub media_types: MediaTypes,
+    /// Seconds since 1970, which the image has for its time.
+    pub source_date_epoch: Option<u32>,
+    /// Whether the files of the layers have that time too.
+    pub rewrite_timestamp: bool,
 }
 
 /// Where a Dockerfile comes from.
@@ -127,14 +149,25 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
         attach_log: fields.switch("attach-log", true)?,
         labels: fields.or_default("labels", Node::texts)?,
-        annotations: fields.or_default("annotations", Node::texts)?,
+        annotations: fields.or_default("annotations", annotations::read)?,
         cache: fields.or_default("cache", Cache::read)?,
         no_cache: fields.or_default("no-cache", NoCache::read)?,
         network: fields.or_default("network", Network::read)?,
         extra_hosts: fields.or_default("extra-hosts", options::extra_hosts)?,
+        shm_size: fields.optional("shm-size").map(run::bytes).transpose()?,
+        ulimits: fields.or_default("ulimits", run::ulimits)?,
+        cgroup_parent: fields.optional("cgroup-parent").map(Node::word).transpose()?,
         compression: fields.optional("compression").map(Compression::read).transpose()?,
+        media_types: fields.or_default("media-types", MediaTypes::read)?,
+        source_date_epoch: fields
+            .optional("source-date-epoch")
+            .map(|n| n.number(0..=u32::MAX))
+            .transpose()?,
+        rewrite_timestamp: fields.switch("rewrite-timestamp", false)?,
     };
     check_tags(&build, &fields)?;
+    check_levels(&build, &fields)?;
+    check_times(&build, &fields)?;
     Ok(build)
 }
 
@@ -162,6 +195,40 @@ fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
         return Err(
             fields.refuse("cache", format!("`to` is `{image}`, one of `tags`; the cache would replace it"))
         );
+    }
+    Ok(())
+}
+
+/// What BuildKit refuses only once all is built (`exporter/containerimage/writer.go`).
+fn check_levels(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    let has = |wanted: fn(&Level) -> bool| build.annotations.keys().any(|(level, _)| wanted(level));
+    if build.platforms.len() < 2 && has(|level| matches!(level, Level::Index | Level::IndexDescriptor)) {
+        let why = "`index:` is for images of several `platforms`; one of a single platform has no index";
+        return Err(fields.refuse("annotations", why));
+    }
+    let docker = build.media_types == MediaTypes::Docker;
+    if docker && has(|level| !matches!(level, Level::Manifest(_))) {
+        return Err(fields.refuse("media-types", "`docker` has annotations in manifests alone"));
+    }
+    let oci_only = |c: &Compression| matches!(c.algorithm, Algorithm::Zstd | Algorithm::Estargz);
+    if docker && build.compression.as_ref().is_some_and(oci_only) {
+        return Err(fields.refuse("media-types", "`docker` has no name for this `compression`"));
+    }
+    Ok(())
+}
+
+/// The build argument by which BuildKit knows the time.
+const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+fn check_times(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    let argument = build.build_args.contains_key(SOURCE_DATE_EPOCH);
+    if argument && build.source_date_epoch.is_some() {
+        return Err(
+            fields.refuse("source-date-epoch", format!("stands beside `build-args.{SOURCE_DATE_EPOCH}`"))
+        );
+    }
+    if build.rewrite_timestamp && !argument && build.source_date_epoch.is_none() {
+        return Err(fields.refuse("rewrite-timestamp", "needs a time; set `source-date-epoch`"));
     }
     Ok(())
 }

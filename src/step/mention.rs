@@ -30,7 +30,7 @@ pub(crate) enum Sort {
     Applications,
     /// APIs of forges elsewhere than at the repository.
     Forges,
-    /// The daemon's own network.
+    /// The daemon's own host: its network and its cgroups.
     HostNetwork,
 }
 

@@ -32,7 +32,8 @@ impl Pulse {
         Late::Silence { peer: peer.to_owned(), limit }
     }
 
-    fn count(&self) -> u64 {
+    /// How often the peer was heard.
+    pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

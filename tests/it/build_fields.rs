@@ -3,6 +3,7 @@
 mod cache;
 mod context;
 mod image;
+mod like_buildx;
 mod lost_caches;
 mod options;
 mod output;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::argocd::Applications;
+use crate::support::bin;
 use crate::support::kube::{Identity, Kube};
 use crate::support::plugin::{Setup, output, tree};
 use crate::support::shared::World;
@@ -114,4 +115,73 @@ async fn every_example_of_the_documentation_runs() {
     assert!(
         gitops.read("main", "overlays/prod/kustomization.yaml").await.unwrap().contains("digest: sha256:")
     );
+}
+
+/// The options of `docker buildx build --help` (buildx v0.30), but for `--help`.
+const BUILDX: &[&str] = &[
+    "add-host",
+    "allow",
+    "annotation",
+    "attest",
+    "build-arg",
+    "build-context",
+    "builder",
+    "cache-from",
+    "cache-to",
+    "call",
+    "cgroup-parent",
+    "check",
+    "debug",
+    "file",
+    "iidfile",
+    "label",
+    "load",
+    "metadata-file",
+    "network",
+    "no-cache",
+    "no-cache-filter",
+    "output",
+    "platform",
+    "policy",
+    "progress",
+    "provenance",
+    "pull",
+    "push",
+    "quiet",
+    "sbom",
+    "secret",
+    "shm-size",
+    "ssh",
+    "tag",
+    "target",
+    "ulimit",
+];
+
+#[test]
+fn every_option_of_buildx_and_buildctl_has_a_row() {
+    let help =
+        std::process::Command::new(bin::testbed("buildctl")).args(["build", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, options) = help.split_once("OPTIONS:").unwrap();
+    let (options, _) = options.split_once("GLOBAL OPTIONS:").unwrap();
+    let names = options.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', ',']).next());
+    let buildctl: Vec<_> = names.filter(|name| *name != "help").collect();
+    assert!(buildctl.len() > 15, "{help}");
+    let (_, table) = DOCS.split_once("### Beside buildx and buildctl").unwrap();
+    let rows: Vec<Vec<_>> = table
+        .lines()
+        .take_while(|line| !line.starts_with('#'))
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.split('|').collect())
+        .collect();
+    let has = |column: usize, option: &str| {
+        let word = format!("`--{option}");
+        let ends = |rest: &str| rest.starts_with(['`', ' ']);
+        rows.iter()
+            .any(|row| row[column].match_indices(&word).any(|(at, _)| ends(&row[column][at + word.len()..])))
+    };
+    let missing = |column, options: &[&str]| -> Vec<String> {
+        options.iter().filter(|option| !has(column, option)).map(|option| (*option).to_owned()).collect()
+    };
+    assert_eq!((missing(1, BUILDX), missing(2, &buildctl)), (Vec::new(), Vec::new()));
 }

@@ -104,6 +104,15 @@ impl Setup {
         self
     }
 
+    /// No more than so many file descriptors.
+    pub(crate) fn descriptors(self, most: usize) -> Self {
+        let mut command = Command::new(bin::system("prlimit", "util-linux"));
+        command.env_clear().arg(format!("--nofile={most}:{most}")).arg(self.command.get_program());
+        command.args(self.command.get_args());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { root: self.root, command }
+    }
+
     /// As in the agent's pod: uid 8737, no capability, and nothing to write to but /dev/shm.
     pub(crate) fn confined(self) -> Self {
         let open = Command::new("chmod").args(["-R", "a+rX"]).arg(self.root.path()).status().unwrap();

@@ -44,6 +44,7 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
     let (cached, total) = (solved.cached_steps, solved.total_steps);
     let summary = format!("{done} {image} in {}, {cached} of {total} steps cached", elapsed_text(took));
     let outputs = [
+        ("metadata", metadata(solved, &digest, cx)),
         ("digest", digest),
         ("image", image),
         ("tags", json!(tags).to_string()),
@@ -58,6 +59,13 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
     ];
     let outputs: Outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Success { summary, outputs })
+}
+
+/// The digest is there too where a build was found again, whose record lacks it.
+fn metadata(solved: &Solved, digest: &str, cx: &Cx) -> String {
+    let mut all = solved.metadata.clone();
+    all.entry("containerimage.digest".to_owned()).or_insert_with(|| json!(digest));
+    cx.redactor.line(&json!(all).to_string())
 }
 
 /// Cleaned here: JSON's escapes would hide a secret from the redactor.

@@ -6,7 +6,9 @@ use tracing::Span;
 
 use super::inputs::{Checkout, Inputs};
 use crate::buildkit::{CacheRef, Exporter, GitLogin, GitSource, GitTree, Solve};
-use crate::step::build::{CacheMode, Dockerfile, GitContext, NamedContext, Network, NoCache};
+use crate::step::build::{
+    CacheMode, Dockerfile, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+};
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
 
@@ -107,6 +109,20 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
         let hosts: Vec<_> = build.extra_hosts.iter().map(|(host, ip)| format!("{host}={ip}")).collect();
         set("add-hosts".to_owned(), hosts.join(","));
     }
+    if let Some(bytes) = build.shm_size {
+        set("shm-size".to_owned(), bytes.to_string());
+    }
+    if !build.ulimits.is_empty() {
+        let limits =
+            build.ulimits.iter().map(|(name, Ulimit { soft, hard })| format!("{name}={soft}:{hard}"));
+        set("ulimit".to_owned(), joined(limits));
+    }
+    if let Some(parent) = &build.cgroup_parent {
+        set("cgroup-parent".to_owned(), parent.clone());
+    }
+    if let Some(seconds) = build.source_date_epoch {
+        set(format!("build-arg:{SOURCE_DATE_EPOCH}"), seconds.to_string());
+    }
     build.build_args.iter().for_each(|(name, value)| set(format!("build-arg:{name}"), value.clone()));
     if let Some(namespace) = &inputs.cache_mounts {
         let own = build.build_args.get(CACHE_MOUNTS).map(|own| format!("/{own}")).unwrap_or_default();
@@ -128,7 +144,7 @@ fn context(build: &Build, inputs: &Inputs) -> GitTree {
     GitTree {
         // As Go's `strconv.ParseBool` has it.
         keep_git_dir: ["1", "t", "T", "TRUE", "true", "True"].contains(&argument(KEEP_GIT_DIR)),
-        commit_time: !argument(SOURCE_DATE_EPOCH).is_empty(),
+        commit_time: !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some(),
         ..git_tree(&build.context, &inputs.sha, &inputs.login)
     }
 }
@@ -170,7 +186,7 @@ fn exporters(build: &Build) -> Vec<Exporter> {
 fn exporter(build: &Build, tags: &[&RegistryRef], insecure: bool) -> Exporter {
     let mut attrs = BTreeMap::from([
         ("push".to_owned(), (build.push && !tags.is_empty()).to_string()),
-        ("oci-mediatypes".to_owned(), "true".to_owned()),
+        ("oci-mediatypes".to_owned(), (build.media_types == MediaTypes::Oci).to_string()),
     ]);
     let mut set = |key: &str, value: String| drop(attrs.insert(key.to_owned(), value));
     if !tags.is_empty() {
@@ -186,7 +202,12 @@ fn exporter(build: &Build, tags: &[&RegistryRef], insecure: bool) -> Exporter {
             set("compression-level", level.to_string());
         }
     }
-    build.annotations.iter().for_each(|(name, value)| set(&format!("annotation.{name}"), value.clone()));
+    if build.rewrite_timestamp {
+        set("rewrite-timestamp", "true".to_owned());
+    }
+    for ((level, name), value) in &build.annotations {
+        set(&format!("{}.{name}", level.attr()), value.clone());
+    }
     Exporter { kind: "image".to_owned(), attrs }
 }
 

@@ -4,7 +4,6 @@
 //! result in the daemon's history, or the running build; only a build that did not end is started anew,
 //! under the next name, with every vertex that was done still cached.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -15,10 +14,9 @@ use uuid::Uuid;
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
-use super::report;
+use super::{report, silence};
 use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
-use crate::progress::Progress;
 
 /// How often a build whose connection broke is looked for, or started again.
 const ATTEMPTS: u32 = 3;
@@ -167,7 +165,7 @@ pub(super) async fn once(
     cx: &Cx,
 ) -> Result<Solved, BuildError> {
     let session = inputs.session(transcript);
-    shown(cx, async |progress| engine.buildkit.solve(request, session, progress).await).await
+    shown(engine, cx, async |progress| engine.buildkit.solve(request, session, progress).await).await
 }
 
 async fn follow(
@@ -178,27 +176,23 @@ async fn follow(
 ) -> Result<Recalled, BuildError> {
     // The daemon says again what the build has said so far.
     transcript.rewind();
-    shown(cx, async |progress| engine.buildkit.attach(&request.reference, transcript, progress).await).await
+    shown(engine, cx, async |progress| engine.buildkit.attach(&request.reference, transcript, progress).await)
+        .await
 }
 
 /// Runs `solve`, and says what it is doing meanwhile.
-async fn shown<T>(cx: &Cx, solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T) -> T {
+async fn shown<T>(
+    engine: &Engine,
+    cx: &Cx,
+    solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T,
+) -> T {
     let (sender, receiver) = watch::channel(buildkit::Progress::default());
+    let place = engine.buildkit.place();
     tokio::select! {
         biased;
         ended = solve(&sender) => ended,
-        never = relay(cx, receiver) => match never {},
+        never = silence::relay(&place, cx, receiver) => match never {},
     }
-}
-
-async fn relay(cx: &Cx, mut receiver: watch::Receiver<buildkit::Progress>) -> Infallible {
-    while receiver.changed().await.is_ok() {
-        let progress = receiver.borrow_and_update().clone();
-        let Some(now) = progress.current else { continue };
-        let notes = (progress.cached > 0).then(|| format!("{} cached", progress.cached));
-        cx.report(Progress { now, notes: notes.into_iter().collect() });
-    }
-    std::future::pending().await
 }
 
 /// An attempt that ended without a result that may be kept.

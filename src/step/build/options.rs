@@ -54,6 +54,18 @@ pub enum Algorithm {
     Uncompressed,
 }
 
+/// What the image's parts are called in its manifest (buildkit's exporter attribute `oci-mediatypes`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MediaTypes {
+    /// `application/vnd.oci.image…`
+    #[default]
+    Oci,
+    /// `application/vnd.docker…`, for what knows nothing else. It has no annotations.
+    Docker,
+}
+
+const MEDIA_TYPES: &[(&str, MediaTypes)] = &[("oci", MediaTypes::Oci), ("docker", MediaTypes::Docker)];
+
 const NETWORKS: &[(&str, Network)] = &[
     ("default", Network::Sandbox),
     ("sandbox", Network::Sandbox),
@@ -107,6 +119,12 @@ impl Network {
             Self::None => Some("none"),
             Self::Host => Some("host"),
         }
+    }
+}
+
+impl MediaTypes {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        node.one_of(MEDIA_TYPES)
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.splitn(3, '/');
         let (Some(os), Some(arch)) = (parts.next(), parts.next()) else {
             return Err(format!("{} is no platform; write os/arch or os/arch/variant", quoted(text)));
@@ -31,11 +31,11 @@ impl Platform {
         };
         match variant {
             Some(variant) if !plain(variant) => Err(format!("{} is no variant, such as v7", quoted(variant))),
-            _ => Ok(Self {
-                os: known("operating system", os, SYSTEMS)?,
-                arch: known("architecture", go_name(arch), ARCHITECTURES)?,
-                variant: variant.map(str::to_owned),
-            }),
+            _ => {
+                let arch = known("architecture", go_name(arch), ARCHITECTURES)?;
+                let os = known("operating system", os, SYSTEMS)?;
+                Ok(Self { os, arch, variant: normal(arch, variant).map(str::to_owned) })
+            }
         }
     }
 }
@@ -59,6 +59,18 @@ fn known(what: &str, word: &str, names: &[&'static str]) -> Result<&'static str,
         let near = hint(word, names());
         format!("{} is not a known {what}{near}; known: {}", quoted(word), listed(names()))
     })
+}
+
+/// The variant as BuildKit has it, which takes two spellings for one platform (containerd `platforms/database.go`).
+fn normal<'a>(arch: &str, variant: Option<&'a str>) -> Option<&'a str> {
+    match (arch, variant) {
+        ("arm64", Some("v8" | "8")) | ("amd64", Some("v1")) => None,
+        ("arm", None | Some("7")) => Some("v7"),
+        ("arm", Some("5")) => Some("v5"),
+        ("arm", Some("6")) => Some("v6"),
+        ("arm", Some("8")) => Some("v8"),
+        (_, variant) => variant,
+    }
 }
 
 /// What `uname -m` says, in Go's words (containerd `platforms/database.go`).

@@ -10,7 +10,7 @@ pub(in crate::step) const SPEC: Spec = Spec { name: "build", fields: FIELDS, out
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
 /// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped); `log` is the
-/// reference of the whole log, empty where it is kept nowhere.
+/// reference of the whole log, empty where it is kept nowhere; `metadata` is what BuildKit's exporters answered, as JSON.
 const OUTPUTS: &[Output] = &[
     Output::ours("digest", sample::DIGEST),
     Output::ours(
@@ -29,6 +29,7 @@ const OUTPUTS: &[Output] = &[
         "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ),
     Output::text("log-tail"),
+    Output::ours("metadata", "{}"),
 ];
 
 /// Taken apart whole, so that a new field is decided on before it compiles.
@@ -39,6 +40,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         tags,
         cache,
         network,
+        cgroup_parent,
         // Their text is the build's own: it names no place outside it, but what its `RUN` may reach anyhow.
         dockerfile: _,
         target: _,
@@ -48,7 +50,12 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         annotations: _,
         no_cache: _,
         extra_hosts: _,
+        shm_size: _,
+        ulimits: _,
         compression: _,
+        media_types: _,
+        source_date_epoch: _,
+        rewrite_timestamp: _,
         // The workflow's own namespace's, by its account's rights.
         secrets: _,
         ssh: _,
@@ -65,6 +72,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
     });
     let Cache { from, to, inline: _ } = cache;
     let export = to.iter().map(|export| &export.target);
+    let cgroup = cgroup_parent.as_ref().map(|parent| format!("cgroup-parent: {parent}"));
     let host = (*network == Network::Host).then_some("network: host");
     std::iter::once(Mention::repository("build.context", &context.repo))
         .chain(contexts)
@@ -72,5 +80,6 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
         .chain(export.map(image(Sort::Cache, "build.cache.to")))
         .chain(host.map(|host| Mention::new(Sort::HostNetwork, "build.network", host)))
+        .chain(cgroup.map(|cgroup| Mention::new(Sort::HostNetwork, "build.cgroup-parent", cgroup)))
         .collect()
 }

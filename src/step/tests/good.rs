@@ -8,7 +8,9 @@ use super::{DIGEST, parse, parsed, with, yaml};
 use crate::forge::MergeMethod;
 use crate::manifest::{Edit, Object, Target};
 use crate::outcome::Outputs;
-use crate::step::build::{Algorithm, Build, CacheMode, Dockerfile, NamedContext, Network, NoCache};
+use crate::step::build::{
+    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+};
 use crate::step::update_manifest::Mode;
 use crate::step::{Kind, SecretRef, Step, UpdateManifest};
 
@@ -46,6 +48,12 @@ build:
   network: none
   extra-hosts: {db: 10.0.0.1, db6: "::1"}
   compression: {type: zstd, level: 19, force: true}
+  shm-size: 64m
+  ulimits: {nofile: 1024:2048, core: 0}
+  cgroup-parent: /builds
+  media-types: oci
+  source-date-epoch: 1700000000
+  rewrite-timestamp: true
 "#;
 
 #[test]
@@ -83,6 +91,11 @@ fn every_field_of_a_build_is_read() {
         (compression.algorithm, compression.level, compression.force),
         (Algorithm::Zstd, Some(19), true)
     );
+    assert_eq!((build.shm_size, build.cgroup_parent.as_deref()), (Some(64 << 20), Some("/builds")));
+    let limits = [("core", Ulimit { soft: 0, hard: 0 }), ("nofile", Ulimit { soft: 1024, hard: 2048 })];
+    assert_eq!(build.ulimits, limits.map(|(name, limit)| (name.to_owned(), limit)).into());
+    assert_eq!(build.media_types, MediaTypes::Oci);
+    assert_eq!((build.source_date_epoch, build.rewrite_timestamp), (Some(1_700_000_000), true));
 }
 
 /// As Argo substitutes it: every value below the kind's own map as a string.
@@ -123,7 +136,14 @@ fn what_is_empty_is_absent() {
     let plain = build("");
     assert_eq!(plain.dockerfile, Dockerfile::File("Dockerfile".into()));
     assert_eq!((plain.context.revision.as_str(), plain.context.submodules, plain.push), ("HEAD", true, true));
-    for name in names.iter().chain(&more).chain(&["compression"]) {
+    for name in names.iter().chain(&more).chain(&[
+        "compression",
+        "shm-size",
+        "ulimits",
+        "cgroup-parent",
+        "media-types",
+        "source-date-epoch",
+    ]) {
         for nothing in ["''", "null"] {
             assert_eq!(build(&format!("{name}: {nothing}")), plain, "{name}: {nothing}");
         }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::net::client;
 
-const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
 
 /// A manifest or an index, and where it came from.
 pub(super) struct Image {

@@ -1,0 +1,115 @@
+//! A daemon, a registry or a Git server that says nothing while buildkitd works: the progress names it, and the step's own
+//! limit ends the wait.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use crate::support::buildkitd::Buildkitd;
+use crate::support::net::client;
+use crate::support::plugin::{Setup, Workflow, expect_phase};
+use crate::support::shared::World;
+use crate::support::shop::{Shop, template};
+use crate::support::tcp_door::{Away, TcpDoor};
+
+/// Whether a node's message holds `words`.
+fn says(words: &str) -> impl Fn(&Value) -> bool {
+    move |node| node["message"].as_str().is_some_and(|message| message.contains(words))
+}
+
+/// Drives `step` until it names `peer`, and until its limit ends it.
+async fn is_named_and_ended(shop: &Shop, mut step: Value, peer: &str) {
+    // Longer than it takes to be sure of a silence.
+    step["timeout"] = json!("25s");
+    let (workflow, words) = (Workflow::new(), format!("{peer} silent for"));
+    let node = shop.plugin.until(&workflow, &step, says(&words)).await;
+    expect_phase(&node, "Running");
+    let node = shop.plugin.drive(&workflow, &step).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains("took longer than its timeout of 25 s, during: "), "{message}");
+    assert!(message.contains(&words), "{message}");
+}
+
+#[tokio::test]
+async fn a_silent_daemon_is_named() {
+    let world = World::shared().await;
+    let hosts = [world.registry.host(), world.gitea.host()];
+    let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n")).concat();
+    let daemon = Buildkitd::start_tcp(&plain);
+    let door = TcpDoor::start(daemon.address().trim_start_matches("tcp://")).await;
+    let address = format!("tcp://{}", door.host());
+    let shop = Shop::with(Setup::new(&address).start(), "FROM BASE\nRUN sleep 600\n").await;
+    let (workflow, mut step) = (Workflow::new(), template(shop.build(json!({}))));
+    // Less than the silence after which a daemon is given up.
+    step["timeout"] = json!("40s");
+    shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
+    door.shut(Away::Silent);
+    let words = format!("RUN sleep 600, buildkitd at {address} silent for");
+    let node = shop.plugin.until(&workflow, &step, says(&words)).await;
+    expect_phase(&node, "Running");
+    let node = shop.plugin.drive(&workflow, &step).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains("its timeout of 40 s, during: ") && message.contains(&words), "{message}");
+    door.open();
+}
+
+#[tokio::test]
+async fn a_silent_registry_of_a_base_image_is_named() {
+    let world = World::shared().await;
+    let door = TcpDoor::start(world.registry.host()).await;
+    door.shut(Away::Silent);
+    let shop = Shop::open(&format!("FROM {}/base/image:1\n", door.host())).await;
+    let step = template(shop.build(json!({})));
+    is_named_and_ended(&shop, step, &format!("registry {}", door.host())).await;
+}
+
+#[tokio::test]
+async fn a_silent_server_of_an_added_file_is_named() {
+    let door = TcpDoor::start("127.0.0.1:1").await;
+    door.shut(Away::Silent);
+    let shop = Shop::open(&format!("FROM BASE\nADD http://{}/file /\n", door.host())).await;
+    let step = template(shop.build(json!({})));
+    is_named_and_ended(&shop, step, &format!("server {}", door.host())).await;
+}
+
+/// The address of a door before the Git server at `upstream`, which answers us and not the daemon's `git`.
+async fn deaf_to_git(upstream: String) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(answer).with_state(upstream);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn answer(State(upstream): State<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let agent = parts.headers.get(USER_AGENT).map(|agent| agent.to_str().unwrap().to_owned());
+    if agent.is_some_and(|agent| agent.starts_with("git/2.")) {
+        return std::future::pending().await;
+    }
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut headers = parts.headers;
+    [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].into_iter().for_each(|own| drop(headers.remove(own)));
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let request = client().request(parts.method, format!("{upstream}{path}")).headers(headers).body(body);
+    let reply = request.send().await.unwrap();
+    let (status, mut headers) = (reply.status(), reply.headers().clone());
+    headers.remove(TRANSFER_ENCODING);
+    (status, headers, Body::from(reply.bytes().await.unwrap())).into_response()
+}
+
+#[tokio::test]
+async fn a_silent_git_server_is_named() {
+    let shop = Shop::open("FROM BASE\n").await;
+    let upstream = shop.world.gitea.url();
+    let door = deaf_to_git(upstream.clone()).await;
+    let repo = shop.service.url().replace(&upstream, &door);
+    let context = json!({"repo": repo, "revision": "main", "secret": {"name": "git"}});
+    let step = template(shop.build(json!({"context": context})));
+    let host = door.trim_start_matches("http://");
+    is_named_and_ended(&shop, step, &format!("Git server {host}")).await;
+}
