@@ -6,19 +6,33 @@ use std::time::Duration;
 
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Reach, Roots, Settings};
+use crate::time_limits::calls;
 
-/// The limit for TCP and TLS.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The longest silence. A registry may think for a while about an upload that is complete.
-const SILENCE: Duration = Duration::from_secs(20);
-/// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
-const WHOLE: Duration = Duration::from_secs(30);
+/// How long a registry or a token server may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For TCP and TLS.
+    pub connect: Duration,
+    /// The longest silence. A registry may think for a while about an upload that is complete.
+    pub silence: Duration,
+    /// For a request and its answer: longer than a slow token server, shorter than BuildKit's own 60 s
+    /// (`session/auth/auth.go`).
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (silence, whole) = (calls::REGISTRY.silence(), calls::REGISTRY.whole());
+        Self { connect: calls::REGISTRY_CONNECT.whole(), silence, whole }
+    }
+}
 
 /// Clients that most builds never need: registries without a login are spoken to by the daemon alone, and
 /// making one reads and parses every root certificate of the machine.
 #[derive(Debug, Clone, Default)]
 pub struct LazyClient {
     ca_bundle: Option<PathBuf>,
+    limits: Limits,
     token_servers: Arc<TokenServers>,
     cluster: Arc<OnceLock<Client>>,
     public: Arc<OnceLock<Client>>,
@@ -34,6 +48,12 @@ impl LazyClient {
     #[must_use]
     pub fn with_token_servers(self, token_servers: TokenServers) -> Self {
         Self { token_servers: Arc::new(token_servers), ..self }
+    }
+
+    /// The same, with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, cluster: Arc::default(), public: Arc::default(), ..self }
     }
 
     pub(super) fn token_servers(&self) -> &TokenServers {
@@ -68,9 +88,9 @@ impl LazyClient {
         };
         let settings = Settings {
             user_agent: None,
-            connect: CONNECT,
-            silence: SILENCE,
-            whole: Some(WHOLE),
+            connect: self.limits.connect,
+            silence: self.limits.silence,
+            whole: Some(self.limits.whole),
             redirects: true,
             reach,
         };
