@@ -43,7 +43,15 @@ const RULES: &[(&[&str], &[&str])] = &[
     ),
     (
         &[
-            "outcome", "progress", "duration", "redact", "limits", "time_limits", "listen", "text", "push_gate",
+            "outcome",
+            "progress",
+            "duration",
+            "redact",
+            "limits",
+            "time_limits",
+            "listen",
+            "text",
+            "push_gate",
         ],
         &[
             "buildkit",

@@ -2,6 +2,7 @@
 //! tired and after how long. Nothing else waits for it.
 
 mod buildkit;
+mod check;
 mod forge;
 mod git;
 mod kube;
