@@ -20,9 +20,13 @@ mod target;
 mod templates;
 mod tenancy;
 
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
+
 use crate::engine::Engine;
-use crate::kube::{Account, Cluster, ReadError};
+use crate::kube::{Account, Cluster, ReadError, Secrets};
 use crate::redact::Redactor;
+use crate::time_limits::{calls, within};
 
 pub use finding::{Finding, Verdict};
 pub use target::{Image, Repository, SecretName, Targets};
@@ -105,9 +109,23 @@ pub struct Doctor {
     redactor: Redactor,
 }
 
+/// The findings about `subject`, if its server gives them in time.
+async fn timed(subject: String, found: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let limit = calls::CHECK_TARGET.whole();
+    let found = within(limit, "its server", found).await;
+    found.unwrap_or_else(|late| {
+        vec![Finding::fail(subject, format!("{late}; is it there, and reached from here?"))]
+    })
+}
+
 impl Doctor {
     /// A doctor with the clients of `engine`.
-    pub fn new(engine: Engine, site: Site, targets: Targets) -> Self {
+    pub fn new(mut engine: Engine, site: Site, targets: Targets) -> Self {
+        // Dozens of questions are asked, and one limit is enough to know that nobody answers.
+        engine.cluster = engine.cluster.given_up_once();
+        if matches!(engine.secrets, Secrets::Cluster(_)) {
+            engine.secrets = Secrets::Cluster(engine.cluster.clone());
+        }
         Self { engine, site, targets, redactor: Redactor::default() }
     }
 
@@ -127,14 +145,22 @@ impl Doctor {
     }
 
     async fn neighbours(&self, tell: &mut impl FnMut(Vec<Finding>)) {
-        for image in &self.targets.images {
-            tell(vec![self.image(image).await]);
-        }
-        for repository in &self.targets.reads {
-            tell(vec![self.read(repository).await]);
-        }
-        for repository in &self.targets.writes {
-            tell(self.write(repository).await);
+        let Targets { images, reads, writes } = &self.targets;
+        let images = images.iter().map(|image| {
+            let subject = format!("registry {}", image.image.name());
+            timed(subject, async move { vec![self.image(image).await] }).boxed()
+        });
+        let reads = reads.iter().map(|target| {
+            let subject = format!("git read {}", target.repo);
+            timed(subject, async move { vec![self.read(target).await] }).boxed()
+        });
+        let writes = writes
+            .iter()
+            .map(|target| timed(format!("git write {}", target.repo), self.write(target)).boxed());
+        // Told in this order, and asked all at once: no one waits for another's server.
+        let mut asked: FuturesOrdered<_> = images.chain(reads).chain(writes).collect();
+        while let Some(found) = asked.next().await {
+            tell(found);
         }
     }
 

@@ -29,6 +29,7 @@ pub use files::{FileWrite, FilesWrite, Person, Written};
 pub use pulls::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, Repository};
 
+use crate::time_limits::calls;
 use place::Place;
 use talk::Talk;
 
@@ -49,8 +50,8 @@ impl Default for ForgeOptions {
     fn default() -> Self {
         Self {
             ca_bundle: None,
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(60),
+            connect_timeout: calls::FORGE_CONNECT.whole(),
+            timeout: calls::FORGE.whole(),
             mergeable_wait: Duration::from_secs(20),
         }
     }

@@ -51,6 +51,7 @@ pub use resolve::Resolved;
 pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
 
+use crate::time_limits::{calls, within};
 use clients::Clients;
 pub(crate) use memory::Memory;
 use transport::{Service, Session};
@@ -64,7 +65,7 @@ pub struct GitOptions {
     pub connect_timeout: Duration,
     /// The longest silence of a server.
     pub read_timeout: Duration,
-    /// The limit for one [`Git::resolve`], its retries included.
+    /// The limit for one question, such as [`Git::resolve`], its retries included.
     pub resolve_timeout: Duration,
     /// Where objects are kept while a commit is made; without it the system's, then `/dev/shm`.
     pub temp_dir: Option<PathBuf>,
@@ -77,9 +78,9 @@ impl Default for GitOptions {
     fn default() -> Self {
         Self {
             ca_bundle: None,
-            connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(60),
-            resolve_timeout: Duration::from_secs(120),
+            connect_timeout: calls::GIT_CONNECT.whole(),
+            read_timeout: calls::GIT.silence(),
+            resolve_timeout: calls::GIT_QUESTION.whole(),
             temp_dir: None,
             accept_unknown_ssh_hosts: false,
         }
@@ -143,8 +144,8 @@ impl Git {
             }
         };
         let limit = self.options.resolve_timeout;
-        tokio::time::timeout(limit, retried(once)).await.unwrap_or_else(|_| {
-            let what = format!("`{}` was not resolved within {limit:?}", text::tidy(revision.as_bytes()));
+        within(limit, "its server", retried(once)).await.unwrap_or_else(|late| {
+            let what = format!("`{}` was not resolved: {late}", text::tidy(revision.as_bytes()));
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
         })
     }

@@ -2,16 +2,18 @@
 //!
 //! All of them share one way to make a client ([`Client::new`]), to send a request ([`Client::send`]) and to read an
 //! answer ([`read`]). Such a server may be an attacker's, so three things are held here for all: link-local and metadata
-//! addresses are not connected to; a redirect is followed within its origin alone; no more than a limit is read.
+//! addresses are not connected to; a redirect is followed within its origin alone; no more than a limit is read. And one that
+//! falls silent is given up, by name.
 
 mod address;
 mod body;
 mod client;
+mod clock;
 mod error;
 mod resolver;
 
 pub(crate) use address::Network;
-pub(crate) use body::{BodyError, json, read, read_start};
+pub(crate) use body::{BodyError, json, pieces, read, read_start};
 pub(crate) use client::{Client, Roots, Settings, certificates};
 pub(crate) use error::SendError;
 pub(crate) use resolver::{LookupError, socket_addresses};

@@ -30,6 +30,7 @@ pub use report::{Form, ReportError, Reported, TaskResult};
 pub use rounds::{Rounds, pauses};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
+use timed::GivenUp;
 pub use timed::Limits;
 pub(crate) use timed::reason;
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
@@ -48,6 +49,7 @@ pub struct Cluster {
     connection: Arc<OnceCell<Connection>>,
     clients: Arc<OnceCell<Clients>>,
     limits: Limits,
+    given_up: Option<GivenUp>,
     /// Whether the client was made elsewhere: what it connects to is not ours to know.
     given: bool,
     /// As whom a namespace's work is done, by name; as ourselves without.
@@ -102,6 +104,12 @@ impl Cluster {
         Self { limits, clients: Arc::default(), ..self }
     }
 
+    /// The same cluster, whose server is not asked again once an answer took too long: for who asks much, one after the other.
+    #[must_use]
+    pub fn given_up_once(&self) -> Self {
+        Self { given_up: Some(GivenUp::default()), clients: Arc::default(), ..self.clone() }
+    }
+
     /// The server's name in messages.
     fn peer(&self) -> Arc<str> {
         self.connection.get().map_or_else(|| PEER.into(), |Connection(_, peer)| peer.clone())
@@ -120,8 +128,10 @@ impl Cluster {
     async fn clients(&self) -> Result<&Clients, NoCluster> {
         let make = || async {
             let Connection(client, peer) = self.connection.get_or_try_init(infer).await?;
-            let timed =
-                |answer| timed::timed(client.clone(), peer.clone(), answer, self.limits.watch_silence);
+            let timed = |answer| {
+                let (client, peer, given_up) = (client.clone(), peer.clone(), self.given_up.clone());
+                timed::timed(client, peer, answer, self.limits.watch_silence, given_up)
+            };
             Ok(Clients { usual: timed(self.limits.answer), quick: timed(self.limits.object) })
         };
         self.clients.get_or_try_init(make).await

@@ -25,7 +25,7 @@ mod whole;
 
 pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, Login};
-pub use client::LazyClient;
+pub use client::{LazyClient, Limits};
 pub use error::OciError;
 pub use mint::{BadSigningKey, CacheRights, Mint, MintOptions};
 pub use pull_rights::PullAnswers;

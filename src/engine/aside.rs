@@ -11,9 +11,10 @@ use super::context::Cx;
 use crate::oci::OciError;
 use crate::outcome::{Outputs, chain};
 use crate::text;
+use crate::time_limits::{calls, until};
 
 /// How long a log may take from when it is whole: nobody's result is held up by a registry that is away.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = calls::REGISTRY_LOG.whole();
 
 /// A log that is being attached. Dropped, it is not.
 pub(super) struct Attaching {
@@ -50,11 +51,11 @@ impl Attaching {
         if !self.task.is_finished() {
             cx.now("keeping the log");
         }
-        let why = match tokio::time::timeout_at(self.until, self.task).await {
+        let why = match until(self.until, PATIENCE, &self.reference, self.task).await {
             Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(error))) => chain(&error),
             Ok(Err(broken)) => broken.to_string(),
-            Err(_) => format!("the registry took longer than {} s", PATIENCE.as_secs()),
+            Err(late) => late.to_string(),
         };
         let why = format!(
             "the log was not kept in the registry: {}; `attach-log: false` does without",

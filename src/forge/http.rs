@@ -8,9 +8,10 @@ use reqwest::Certificate;
 use super::ForgeOptions;
 use super::error::ForgeError;
 use crate::http::{self, Client, Network, Roots, Settings};
+use crate::time_limits::calls;
 
 /// The longest silence of a forge; its hooks and checks run before it answers.
-const SILENCE: Duration = Duration::from_secs(40);
+const SILENCE: Duration = calls::FORGE.silence();
 
 /// A client that most steps never need: making one reads and parses every root certificate of the machine.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use super::error::ForgeError;
 use super::http::Http;
 use super::repository::{Dialect, Repository};
 use crate::http::{self, BodyError, SendError};
+use crate::time_limits::Late;
 
 /// Bytes of an answer that are read unless a call says otherwise: a page of 50 pull requests is below 2 MiB.
 const ANSWER_READ: usize = 8 << 20;
@@ -181,6 +182,7 @@ impl Talk {
         let body = http::read(response, "a forge's answer", call.answer_read).await;
         let body = body.map_err(|error| match error {
             BodyError::TooLong { .. } => self.unexpected(error.to_string()),
+            BodyError::Late(late) => self.late(&late),
             BodyError::Lost(error) => self.unreachable(error),
         })?;
         let answer = Answer { status, headers, body, at: self.at(), dialect: self.repository.dialect() };
@@ -197,13 +199,17 @@ impl Talk {
     fn unanswered(&self, error: SendError) -> ForgeError {
         match error {
             SendError::Refused(refused) => ForgeError::Refused { at: self.at(), why: refused.to_string() },
+            SendError::Late(late) => self.late(&late),
             SendError::Lost(error) => self.unreachable(error),
         }
     }
 
+    fn late(&self, late: &Late) -> ForgeError {
+        ForgeError::Unavailable { at: self.at(), why: late.to_string(), retry_after: None, source: None }
+    }
+
     fn unreachable(&self, error: reqwest::Error) -> ForgeError {
         let why = match () {
-            () if error.is_timeout() => "the server did not answer in time",
             () if error.is_connect() => "no connection to the server",
             () => "the connection broke",
         };

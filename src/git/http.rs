@@ -12,7 +12,7 @@ use super::error::GitError;
 use super::pkt::PktReader;
 use super::text::{quoted, tidy};
 use super::transport::Service;
-use crate::http::{self, Client, SendError};
+use crate::http::{self, BodyError, Client, SendError};
 
 /// Bytes of a refusal's body that are read.
 const BODY_READ: usize = 4096;
@@ -89,18 +89,20 @@ impl Endpoint {
             SendError::Refused(refused) => {
                 GitError::Unusable { repo: self.repo.clone(), what: refused.to_string() }
             }
+            SendError::Late(late) => self.unavailable(late.to_string(), None),
             SendError::Lost(error) => self.unreachable(error),
         }
     }
 
+    fn broken(&self, error: BodyError) -> GitError {
+        match error {
+            BodyError::Lost(error) => self.unreachable(error),
+            other => self.unavailable(other.to_string(), None),
+        }
+    }
+
     fn unreachable(&self, error: reqwest::Error) -> GitError {
-        let what = if error.is_timeout() {
-            "the server did not answer in time"
-        } else if error.is_connect() {
-            "no connection to the server"
-        } else {
-            "the connection broke"
-        };
+        let what = if error.is_connect() { "no connection to the server" } else { "the connection broke" };
         self.unavailable(what.to_owned(), Some(std::sync::Arc::new(error.without_url())))
     }
 
@@ -147,7 +149,7 @@ impl Endpoint {
 
     fn reader(&self, response: Response) -> PktReader {
         let endpoint = self.clone();
-        let stream = response.bytes_stream().map_err(move |e| endpoint.unreachable(e));
+        let stream = http::pieces(response).map_err(move |e| endpoint.broken(e));
         PktReader::new(self.repo.clone(), self.service.action(), Box::pin(stream))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::transport::{Service, Session};
 use super::{Credentials, Git, GitError, RepoUrl, retried};
+use crate::time_limits::within;
 
 /// The names of a repository's branches, as the server shows them to one who may push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,12 @@ impl Git {
     /// # Errors
     /// See [`GitError::fault`]; transient ones were already retried.
     pub async fn may_push(&self, repo: &RepoUrl, credentials: &Credentials) -> Result<Writable, GitError> {
-        let session = retried(|| Session::open(self, repo, credentials, Service::ReceivePack, &[])).await?;
+        let open = retried(|| Session::open(self, repo, credentials, Service::ReceivePack, &[]));
+        let session =
+            within(self.options.resolve_timeout, "its server", open).await.unwrap_or_else(|late| {
+                let (repo, what) = (repo.to_string(), late.to_string());
+                Err(GitError::Unavailable { repo, action: "push to", what, source: None })
+            })?;
         let heads = session.advert.refs(|name| name.starts_with("refs/heads/"));
         Ok(Writable { branches: heads.map(|head| head.name.replacen("refs/heads/", "", 1)).collect() })
     }

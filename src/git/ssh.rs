@@ -4,12 +4,12 @@ mod channel;
 mod known_hosts;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use russh::client::{self, Handle, Handler};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::GitOptions;
 use super::credentials::{Credentials, SshKey};
@@ -18,6 +18,7 @@ use super::pkt::PktReader;
 use super::transport::Service;
 use super::url::{RepoUrl, SshTarget};
 use crate::http::{self, LookupError};
+use crate::time_limits::{Late, heard, socket, within};
 pub(super) use channel::Channel;
 use known_hosts::KnownKeys;
 
@@ -33,9 +34,28 @@ impl Talk {
         GitError::Unusable { repo: self.repo.clone(), what: what.into() }
     }
 
+    fn late(&self, late: Late) -> GitError {
+        self.unavailable(&late.to_string(), None)
+    }
+
     fn unavailable(&self, what: &str, source: Option<Cause>) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
         GitError::Unavailable { repo, action, what: what.to_owned(), source }
+    }
+}
+
+/// How long a server may be silent.
+#[derive(Debug, Clone)]
+struct Patience {
+    /// The server, for messages.
+    peer: String,
+    limit: Duration,
+}
+
+impl Patience {
+    /// What the server does `next`.
+    async fn heard<T>(&self, talk: &Talk, next: impl Future<Output = T>) -> Result<T, GitError> {
+        heard(self.limit, &self.peer, next).await.map_err(|late| talk.late(late))
     }
 }
 
@@ -54,11 +74,16 @@ pub(super) async fn open(
     let private = private_key(key, &talk)?;
     let known = known_keys(options, key, &target, &talk)?;
     let limit = options.connect_timeout;
-    let greeted = timeout(limit, connect(options, &target, known, &talk)).await;
-    let handle = greeted.map_err(|_| talk.unavailable("no SSH greeting in time", None))??;
-    let handle = timeout(limit, log_in(handle, &target.user, private, &talk)).await;
-    let handle = handle.map_err(|_| talk.unavailable("the SSH login was not answered in time", None))??;
-    channel::start(handle, &target.path, talk, options.read_timeout).await
+    let peer = format!("the SSH server {}:{}", target.host, target.port);
+    let late = |what: &'static str| {
+        let talk = talk.clone();
+        move |late| talk.unavailable(&format!("{what}: {late}"), None)
+    };
+    let greeted = within(limit, &peer, connect(options, &target, known, &talk)).await;
+    let handle = greeted.map_err(late("no SSH greeting"))??;
+    let handle = within(limit, &peer, log_in(handle, &target.user, private, &talk)).await;
+    let handle = handle.map_err(late("the SSH login was not answered"))??;
+    channel::start(handle, &target.path, talk, Patience { peer, limit: options.read_timeout }).await
 }
 
 fn private_key(key: &SshKey, talk: &Talk) -> Result<PrivateKey, GitError> {
@@ -119,6 +144,7 @@ async fn connect(
     let stream = TcpStream::connect(&addresses[..]).await;
     let stream =
         stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(Arc::new(e))))?;
+    socket::watch(&stream);
     let refused = Arc::new(Mutex::new(None));
     let greeter = Greeter { known, refused: Arc::clone(&refused), host: target.host.clone() };
     client::connect_stream(Arc::new(config), stream, greeter).await.map_err(|error| {

@@ -1,10 +1,15 @@
 //! Reading an answer's body, up to a limit.
 
-use futures_util::StreamExt as _;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
+use super::clock::Clock;
 use crate::text;
+use crate::time_limits::Late;
 
 /// JSON values of one answer. A short text may stand for very many of them, each of which takes tens of bytes.
 const VALUES: usize = 200_000;
@@ -20,9 +25,21 @@ pub(crate) enum BodyError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The connection broke, or was silent for too long.
+    /// Its time is over.
     #[error(transparent)]
-    Lost(#[from] reqwest::Error),
+    Late(#[from] Late),
+    /// The connection broke.
+    #[error(transparent)]
+    Lost(reqwest::Error),
+}
+
+/// The pieces of a body, as they arrive.
+pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
+    let clock = Clock::of(&answer);
+    answer.bytes_stream().map_err(move |error| {
+        let late = clock.as_ref().and_then(|clock| clock.late(&error));
+        late.map_or(BodyError::Lost(error), BodyError::Late)
+    })
 }
 
 /// The body of `answer`, which is `what` and of at most `limit` bytes. What is longer is not read to its end: the
@@ -33,7 +50,7 @@ pub(crate) async fn read(answer: Response, what: &'static str, limit: usize) -> 
         return Err(too_long());
     }
     let mut body = Vec::new();
-    let mut stream = answer.bytes_stream();
+    let mut stream = pin!(pieces(answer));
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
         if chunk.len() > limit - body.len() {

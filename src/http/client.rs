@@ -8,8 +8,10 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, IntoUrl, RequestBuilder, Response};
 
 use super::address::Network;
+use super::clock::Clock;
 use super::error::SendError;
 use super::resolver::Guarded;
+use crate::time_limits::socket;
 
 /// Redirects of one request that are followed.
 const REDIRECTS: usize = 5;
@@ -44,7 +46,7 @@ pub(crate) enum Roots<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
-    network: Network,
+    settings: Settings,
 }
 
 impl Client {
@@ -61,7 +63,7 @@ impl Client {
                 })
             }
         };
-        Ok(Self { client: client?, network: settings.network })
+        Ok(Self { client: client?, settings })
     }
 
     /// A request, to be sent by [`Self::send`].
@@ -73,8 +75,15 @@ impl Client {
     /// within its origin is an answer like any other.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let request = request.build()?;
-        self.network.allows_url(request.url())?;
-        Ok(self.client.execute(request).await?)
+        self.settings.network.allows_url(request.url())?;
+        let clock = Clock::start(&request, &self.settings);
+        match self.client.execute(request).await {
+            Ok(mut answer) => {
+                answer.extensions_mut().insert(clock);
+                Ok(answer)
+            }
+            Err(error) => Err(clock.late(&error).map_or_else(|| error.into(), SendError::Late)),
+        }
     }
 }
 
@@ -82,6 +91,14 @@ fn builder(settings: Settings) -> ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(settings.connect)
         .read_timeout(settings.silence)
+        .tcp_keepalive(socket::IDLE)
+        .tcp_keepalive_interval(socket::INTERVAL)
+        .tcp_keepalive_retries(socket::RETRIES)
+        .tcp_user_timeout(socket::UNACKNOWLEDGED)
+        // Requests to one server share a connection: none is to be made over one that is dead.
+        .http2_keep_alive_interval(socket::IDLE)
+        .http2_keep_alive_timeout(socket::INTERVAL)
+        .http2_keep_alive_while_idle(true)
         .redirect(if settings.redirects { within_one_origin() } else { Policy::none() })
         .dns_resolver(Guarded::system(settings.network));
     if let Some(whole) = settings.whole {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::address::RefusedAddress;
+use crate::time_limits::Late;
 
 /// A request without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,9 @@ pub(crate) enum SendError {
     /// It leads to an address that is not gone to. Trying again helps nobody.
     #[error(transparent)]
     Refused(#[from] RefusedAddress),
+    /// Its time is over.
+    #[error(transparent)]
+    Late(#[from] Late),
     /// Nobody answered, or the connection broke.
     #[error(transparent)]
     Lost(reqwest::Error),

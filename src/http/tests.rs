@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::resolver::Guarded;
 use super::*;
+use crate::time_limits::Late;
 
 fn settings() -> Settings {
     Settings {
@@ -140,9 +141,10 @@ async fn silent_after(start: &'static str) -> String {
 async fn a_silent_server_is_given_up() {
     let impatient = client(Settings { silence: Duration::from_millis(50), ..settings() });
     let ask = async |start| impatient.send(impatient.request(Method::GET, silent_after(start).await)).await;
-    assert!(matches!(ask("HTTP/1.1 200").await, Err(SendError::Lost(e)) if e.is_timeout()));
+    let silent = |late: &Late| late.to_string().ends_with(" was silent for 0.05 s");
+    assert!(matches!(ask("HTTP/1.1 200").await, Err(SendError::Late(late)) if silent(&late)));
     let answer = ask("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
-    assert!(matches!(read(answer, "a token", 9).await, Err(BodyError::Lost(e)) if e.is_timeout()));
+    assert!(matches!(read(answer, "a token", 9).await, Err(BodyError::Late(late)) if silent(&late)));
     // What was said before is all that a refusal has.
     let answer = ask("HTTP/1.1 404 No\r\ncontent-length: 9\r\n\r\nnot").await.unwrap();
     assert_eq!(read_start(answer, 9).await, b"not");

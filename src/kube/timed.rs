@@ -1,7 +1,7 @@
 //! Limits of every request: for the whole of an answer, and for the silence of a watch. Without them, a request whose packets
 //! are swallowed would wait until TCP gives up, and a watch for ever.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::BoxError;
 
 use crate::outcome::chain;
-use crate::time_limits::{self, calls};
+use crate::time_limits::{self, Late, calls};
 
 /// How long the API server may take.
 #[derive(Debug, Clone, Copy)]
@@ -59,26 +59,45 @@ enum Bound {
     Silence(Duration),
 }
 
-/// `client`, whose answers take at most `answer`, and whose watches are not silent for longer than `silence`.
-pub(super) fn timed(client: Client, peer: Arc<str>, answer: Duration, silence: Duration) -> Client {
+/// What the first request that takes too long leaves behind, so that no other waits for the same server.
+pub(super) type GivenUp = Arc<OnceLock<Late>>;
+
+/// `client`, whose answers take at most `answer`, and whose watches are not silent for longer than `silence`. With `given_up`,
+/// nothing is asked any more once an answer took longer.
+pub(super) fn timed(
+    client: Client,
+    peer: Arc<str>,
+    answer: Duration,
+    silence: Duration,
+    given_up: Option<GivenUp>,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: http::Request<Body>| {
-        let (client, peer) = (client.clone(), peer.clone());
+        let (client, peer, given_up) = (client.clone(), peer.clone(), given_up.clone());
         let until = Instant::now() + answer;
         let bound =
             if is_watch(request.uri()) { Bound::Silence(silence) } else { Bound::Whole(until, answer) };
         async move {
-            let reply = time_limits::until(until, answer, &peer, client.send(request)).await??;
-            Ok::<_, BoxError>(reply.map(|body| StreamBody::new(bounded(body, bound, peer))))
+            if let Some(late) = given_up.as_ref().and_then(|late| late.get()) {
+                return Err(late.clone().into());
+            }
+            let reply = time_limits::until(until, answer, &peer, client.send(request)).await;
+            let reply = reply.inspect_err(|late| note(given_up.as_ref(), late))??;
+            Ok::<_, BoxError>(reply.map(|body| StreamBody::new(bounded(body, bound, peer, given_up))))
         }
     });
     Client::new(service, namespace)
 }
 
 /// The frames of `body`, until it ends or is late.
-fn bounded(body: Body, bound: Bound, peer: Arc<str>) -> BoxStream<'static, Result<Frame<Bytes>, BoxError>> {
+fn bounded(
+    body: Body,
+    bound: Bound,
+    peer: Arc<str>,
+    given_up: Option<GivenUp>,
+) -> BoxStream<'static, Result<Frame<Bytes>, BoxError>> {
     stream::unfold(Some(BodyStream::new(body)), move |frames| {
-        let peer = peer.clone();
+        let (peer, given_up) = (peer.clone(), given_up.clone());
         async move {
             let mut frames = frames?;
             let next = match bound {
@@ -89,11 +108,21 @@ fn bounded(body: Body, bound: Bound, peer: Arc<str>) -> BoxStream<'static, Resul
                 Ok(Some(Ok(frame))) => Some((Ok(frame), Some(frames))),
                 Ok(Some(Err(error))) => Some((Err(error.into()), None)),
                 Ok(None) => None,
-                Err(late) => Some((Err(late.into()), None)),
+                Err(late) => {
+                    note(given_up.as_ref(), &late);
+                    Some((Err(late.into()), None))
+                }
             }
         }
     })
     .boxed()
+}
+
+fn note(given_up: Option<&GivenUp>, late: &Late) {
+    if let Some(given_up) = given_up {
+        // The first is as good as another.
+        let _ = given_up.set(late.clone());
+    }
 }
 
 fn is_watch(uri: &http::Uri) -> bool {

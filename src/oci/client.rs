@@ -8,19 +8,33 @@ use std::time::Duration;
 use super::auth::normalise;
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Network, Roots, Settings};
+use crate::time_limits::calls;
 
-/// The limit for TCP and TLS.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The longest silence. A registry may think for a while about an upload that is complete.
-const SILENCE: Duration = Duration::from_secs(20);
-/// Longer than a slow token server, shorter than BuildKit's own 60 s (`session/auth/auth.go`).
-const WHOLE: Duration = Duration::from_secs(30);
+/// How long a registry or a token server may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For TCP and TLS.
+    pub connect: Duration,
+    /// The longest silence. A registry may think for a while about an upload that is complete.
+    pub silence: Duration,
+    /// For a request and its answer: longer than a slow token server, shorter than BuildKit's own 60 s
+    /// (`session/auth/auth.go`).
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (silence, whole) = (calls::REGISTRY.silence(), calls::REGISTRY.whole());
+        Self { connect: calls::REGISTRY_CONNECT.whole(), silence, whole }
+    }
+}
 
 /// Clients that some processes never need (a build from scratch that pushes nowhere), and
 /// making one reads and parses every root certificate of the machine.
 #[derive(Debug, Clone, Default)]
 pub struct LazyClient {
     ca_bundle: Option<PathBuf>,
+    limits: Limits,
     token_servers: Arc<TokenServers>,
     mirrored: Arc<BTreeSet<String>>,
     insecure: Arc<BTreeSet<String>>,
@@ -61,6 +75,12 @@ impl LazyClient {
         &self.insecure
     }
 
+    /// The same, with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, cluster: Arc::default(), public: Arc::default(), ..self }
+    }
+
     pub(super) fn token_servers(&self) -> &TokenServers {
         &self.token_servers
     }
@@ -93,9 +113,9 @@ impl LazyClient {
         };
         let settings = Settings {
             user_agent: None,
-            connect: CONNECT,
-            silence: SILENCE,
-            whole: Some(WHOLE),
+            connect: self.limits.connect,
+            silence: self.limits.silence,
+            whole: Some(self.limits.whole),
             redirects: true,
             network,
         };

@@ -127,6 +127,7 @@ impl OciError {
     pub(crate) fn from_send(what: String, error: SendError) -> Self {
         match error {
             SendError::Refused(refused) => Self::NotAsked { what, why: refused.to_string() },
+            SendError::Late(late) => Self::Unreachable { what, why: late.to_string() },
             SendError::Lost(error) => Self::lost(what, &error),
         }
     }
@@ -135,6 +136,7 @@ impl OciError {
     pub(crate) fn from_body(what: String, error: BodyError) -> Self {
         match error {
             BodyError::TooLong { .. } => Self::Unexpected { what, why: error.to_string() },
+            BodyError::Late(late) => Self::Unreachable { what, why: late.to_string() },
             BodyError::Lost(error) => Self::lost(what, &error),
         }
     }

@@ -17,11 +17,12 @@ use super::registry::MANIFESTS;
 use super::repository::{Access, Repository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
 use crate::http;
+use crate::time_limits::{Late, calls, within};
 
 /// How often a list of referrers is written again that somebody else has overwritten.
 const ATTEMPTS: u32 = 8;
 /// The longest that one writer of a list keeps the next one waiting.
-const LISTING: Duration = Duration::from_secs(60);
+const LISTING: Duration = calls::REGISTRY_LIST.whole();
 /// Bytes that are read of a manifest or an index: what registries take at most (distribution specification, "Pushing
 /// manifests").
 pub(super) const MANIFEST_READ: usize = 4 << 20;
@@ -68,11 +69,11 @@ impl Registry {
                 let tag = list_tag(&subject.digest);
                 let _turn = self.lists.turn(repository.writer(&tag)).await;
                 let listed = list(&mut repository, &tag, artifact);
-                let late = |_| OciError::Unreachable {
+                let late = |late: Late| OciError::Unreachable {
                     what: format!("registry {}", image.name()),
-                    why: format!("its list of referrers was not written within {LISTING:?}"),
+                    why: format!("its list of referrers was not written: {late}"),
                 };
-                tokio::time::timeout(LISTING, listed).await.map_err(late)?
+                within(LISTING, image.registry(), listed).await.map_err(late)?
             }
             _ => Ok(()),
         }

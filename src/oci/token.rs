@@ -10,9 +10,10 @@ use url::Url;
 
 use super::{LazyClient, Login, OciError, token_servers};
 use crate::http::{self, Client, SendError};
+use crate::time_limits::calls;
 
 /// For one answer without a login; the daemon waits meanwhile.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = calls::REGISTRY_PROBE.whole();
 /// What a token that names no lifetime lives, in seconds (distribution `token/jwt.md`).
 const DEFAULT_LIFETIME: u64 = 60;
 /// Bytes that are read of a token server's answer: more than any header with such a token may be long.

@@ -63,6 +63,37 @@ pub const KUBE_WATCH: Call = Call::silence_of("Kubernetes API: a watch", 65);
 /// A third of the time for which the Lease holds.
 pub const KUBE_LEASE: Call = Call::whole_of("Kubernetes API: the agent's Lease", 5);
 
+/// TCP and TLS; over ssh the greeting, and then the login, each.
+pub const GIT_CONNECT: Call = Call::whole_of("Git: connect, and over ssh the login", 10);
+/// A pack may take long to arrive. A step has a limit of its own for the whole.
+pub const GIT: Call = Call::silence_of("Git: an answer, over http or ssh", 60);
+/// A commit and the right to read it, who is older, whether a login may push: with all retries.
+pub const GIT_QUESTION: Call = Call::both("Git: one question, with its retries", 120, 60);
+/// TCP and TLS.
+pub const REGISTRY_CONNECT: Call = Call::whole_of("registry or token server: connect", 10);
+/// A request and its answer.
+pub const REGISTRY: Call = Call::both("registry or token server: a request", 30, 20);
+/// Which login a registry wants.
+pub const REGISTRY_PROBE: Call = Call::whole_of("registry: which login it wants", 5);
+/// The list of an image's referrers, where a registry keeps none itself; the next writer waits for it.
+pub const REGISTRY_LIST: Call = Call::both("registry: a list of referrers", 60, 20);
+/// TCP and TLS.
+pub const FORGE_CONNECT: Call = Call::whole_of("forge: connect", 10);
+/// A request to the API, and its answer.
+pub const FORGE: Call = Call::both("forge: a request", 60, 40);
+
+/// Argo CD's Application, all tries together. A step has committed by then.
+pub const KUBE_REFRESH: Call =
+    Call::whole_of("Kubernetes API: the refresh of an Application, with its retries", 10);
+/// What a registry has of an image that was found again, for its log.
+pub const REGISTRY_DESCRIBE: Call = Call::whole_of("registry: what an image is, for its log", 5);
+/// A log, from when the steps beside it have ended.
+pub const REGISTRY_LOG: Call = Call::whole_of("registry: a build's log, with its retries", 10);
+/// One registry or repository that `check` looks at, all questions together.
+pub const CHECK_TARGET: Call = Call::whole_of("`check`: one image or repository", 60);
+/// The OTLP exporter's own (OpenTelemetry's specification: "OpenTelemetry Protocol Exporter").
+pub const OTLP: Call = Call::whole_of("OTLP collector: a batch of spans", 10);
+
 /// What others ask of us, at the plugin's port and at the operator's.
 pub const OWN_PORTS: Call = Call::both("our own ports: a request", 30, 60);
 
@@ -77,5 +108,19 @@ pub const ALL: &[Call] = &[
     KUBE_CERTIFICATES,
     KUBE_WATCH,
     KUBE_LEASE,
+    GIT_CONNECT,
+    GIT,
+    GIT_QUESTION,
+    REGISTRY_CONNECT,
+    REGISTRY,
+    REGISTRY_PROBE,
+    REGISTRY_LIST,
+    FORGE_CONNECT,
+    FORGE,
+    KUBE_REFRESH,
+    REGISTRY_DESCRIBE,
+    REGISTRY_LOG,
+    CHECK_TARGET,
+    OTLP,
     OWN_PORTS,
 ];

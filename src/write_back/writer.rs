@@ -8,6 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::request::{EditFn, Landed, WriteBack, WriteError};
 use crate::git::GitError;
+use crate::time_limits::Late;
 
 /// How it ended for one writer.
 pub(super) type Outcome = Result<Landed, WriteError>;
@@ -57,7 +58,9 @@ pub(super) struct Waiting {
 
 /// Both sides of one request.
 pub(super) fn pair(request: Arc<WriteBack>, edit: EditFn) -> (Writer, Waiting) {
-    let last = "the branch was not read in time".to_owned();
+    let limit = request.deadline.saturating_duration_since(Instant::now());
+    let silent = Late::Whole { peer: "its server".to_owned(), limit };
+    let last = format!("the branch was not read: {silent}");
     let ticket = Arc::new(Mutex::new(Ticket { phase: Phase::Open, attempts: 0, last, sent: None }));
     let (sender, receiver) = oneshot::channel();
     let writer = Writer { request: Arc::clone(&request), edit, ticket: Arc::clone(&ticket), reply: sender };

@@ -2,7 +2,11 @@
 //! tired and after how long. Nothing else waits for it.
 
 mod buildkit;
+mod check;
+mod forge;
+mod git;
 mod kube;
+mod registry;
 
 use std::time::Duration;
 
@@ -42,14 +46,23 @@ fn every_call_has_a_limit() {
     assert!(ALL.iter().all(|call| call.whole.is_some() || call.silence.is_some()));
 }
 
+/// What a call ended with through a hole in the relay at this address.
+struct Through<T, E> {
+    hole: Hole,
+    host: String,
+    ended: Result<T, E>,
+}
+
 /// Makes `call` with the address of a relay before `upstream`: once as it is meant, and then with holes at several bytes in both
-/// directions. Each call that does not end well ends with what `given_up` accepts.
+/// directions. No call ends well; what each ends with, `given_up` accepts.
 async fn through_holes<T, E: std::fmt::Debug>(
     upstream: &str,
     call: impl AsyncFn(String) -> Result<T, E>,
     given_up: impl Fn(&E, &str),
 ) {
-    some_holes(upstream, &[], call, given_up).await;
+    for through in some_holes(upstream, &[], call).await {
+        refused(through, &given_up);
+    }
 }
 
 /// The same for calls that end with the server's last byte: that one is withheld too.
@@ -58,15 +71,36 @@ async fn through_holes_to_the_last<T, E: std::fmt::Debug>(
     call: impl AsyncFn(String) -> Result<T, E>,
     given_up: impl Fn(&E, &str),
 ) {
-    some_holes(upstream, &[Towards::Client], call, given_up).await;
+    for through in some_holes(upstream, &[Towards::Client], call).await {
+        refused(through, &given_up);
+    }
+}
+
+/// The same for calls that may do without the end of what is sent, or have done their work when it is missing.
+async fn through_first_holes<T, E: std::fmt::Debug>(
+    upstream: &str,
+    call: impl AsyncFn(String) -> Result<T, E>,
+    given_up: impl Fn(&E, &str),
+) {
+    for through in some_holes(upstream, &[], call).await {
+        if through.hole.after <= 1 || through.ended.is_err() {
+            refused(through, &given_up);
+        }
+    }
+}
+
+fn refused<T, E: std::fmt::Debug>(through: Through<T, E>, given_up: impl Fn(&E, &str)) {
+    match through.ended {
+        Ok(_) => panic!("the call went well, without the bytes after {:?}", through.hole),
+        Err(error) => given_up(&error, &through.host),
+    }
 }
 
 async fn some_holes<T, E: std::fmt::Debug>(
     upstream: &str,
     to_the_last: &[Towards],
     call: impl AsyncFn(String) -> Result<T, E>,
-    given_up: impl Fn(&E, &str),
-) {
+) -> Vec<Through<T, E>> {
     let relay = BlackHole::start(upstream, None).await;
     ended(call(relay.host().to_owned())).await.expect("a call through a relay without a hole");
     let carried = |towards| (towards, relay.carried(towards));
@@ -79,12 +113,10 @@ async fn some_holes<T, E: std::fmt::Debug>(
     });
     let calls = holes.map(async |hole| {
         let relay = BlackHole::start(upstream, Some(hole)).await;
-        match ended(call(relay.host().to_owned())).await {
-            Ok(_) => panic!("the call went well, without the bytes after {hole:?}"),
-            Err(error) => given_up(&error, relay.host()),
-        }
+        let host = relay.host().to_owned();
+        Through { hole, ended: ended(call(host.clone())).await, host }
     });
-    futures_util::future::join_all(calls).await;
+    futures_util::future::join_all(calls).await
 }
 
 /// What `call` ends with; it does end.

@@ -27,7 +27,8 @@ impl Sshd {
         let authorized = root.path().join("client.pub");
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\n\
-             PermitRootLogin prohibit-password\nPasswordAuthentication no\nUsePAM no\nPidFile none\n",
+             PermitRootLogin prohibit-password\nPasswordAuthentication no\nUsePAM no\nPidFile none\n\
+             MaxStartups 1000\n",
             host_key.display(),
             authorized.display()
         );

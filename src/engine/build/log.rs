@@ -19,9 +19,10 @@ use crate::limits::Held;
 use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
 use crate::outcome::StepError;
 use crate::step::{Build, RegistryRef};
+use crate::time_limits::{calls, within};
 
 /// How long a registry may take to tell what it has.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = calls::REGISTRY_DESCRIBE.whole();
 
 /// Where the lines of `build` go.
 pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript {
@@ -134,5 +135,9 @@ async fn subject(
     let Ok(image) = format!("{}@{digest}", tag.image.name()).parse::<ImageRef>() else { return Ok(None) };
     // The steps that follow wait for this.
     let asked = engine.registry.describe(&image, &inputs.auth, tag.insecure);
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Ok(None))
+    let asked = within(PATIENCE, tag.image.registry(), asked).await;
+    asked.unwrap_or_else(|late| {
+        let what = format!("registry {}", tag.image.registry());
+        Err(OciError::Unreachable { what, why: late.to_string() })
+    })
 }

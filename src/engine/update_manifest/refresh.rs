@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::MARGIN;
@@ -10,10 +10,11 @@ use crate::engine::Engine;
 use crate::engine::context::Cx;
 use crate::outcome::chain;
 use crate::step::UpdateManifest;
+use crate::time_limits::{self, calls};
 use crate::write_back::Landed;
 
 /// How long the API server may take, all tries together. Argo CD finds the commit by itself within minutes.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = calls::KUBE_REFRESH.whole();
 
 /// Whether Argo CD was told, or why not; nothing where it was not to be.
 pub(super) type Refreshed = Option<Result<(), String>>;
@@ -22,14 +23,16 @@ pub(super) type Refreshed = Option<Result<(), String>>;
 pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &Landed, cx: &Cx) -> Refreshed {
     let application = update.refresh.as_ref().filter(|_| landed.changed)?;
     cx.now(format!("committed {}; refreshing Argo CD's `{}`", landed.commit, application.name));
-    let until = cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline).min(Instant::now() + LIMIT);
+    let now = Instant::now();
+    let until = cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline).min(now + LIMIT);
+    let refreshed = engine.argocd.refresh(&cx.workflow.namespace, application);
     let ended = tokio::select! {
         biased;
         // A stop must not make a step that has committed look as if it had not.
         () = cx.gate.closed() => Err("the step was stopped".to_owned()),
-        ended = timeout_at(until, engine.argocd.refresh(&cx.workflow.namespace, application)) => match ended {
+        ended = time_limits::until(until, until - now, "the Kubernetes API", refreshed) => match ended {
             Ok(ended) => ended.map_err(|error| chain(&error)),
-            Err(_) => Err("the Kubernetes API did not answer in time; Argo CD will find the commit by itself".to_owned()),
+            Err(late) => Err(format!("{late}; Argo CD will find the commit by itself")),
         },
     };
     engine.metrics.refreshed(ended.is_ok());

@@ -1,14 +1,11 @@
 //! The server's program at the other end of a channel: bytes in, bytes out, and what it says on standard error.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::stream;
 use russh::client::{Handle, Msg};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::time::timeout;
 
-use super::{Greeter, Talk};
+use super::{Greeter, Patience, Talk};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
 use crate::git::remote;
@@ -18,17 +15,28 @@ use crate::git::transport::Service;
 /// Bytes of standard error that are kept.
 const KEPT: usize = 4096;
 
+/// Bytes that are sent at a time, of which one is an SSH packet.
+const PIECE: usize = 32 << 10;
+
 /// The way to the server. Dropped, it closes the connection.
 pub(in crate::git) struct Channel {
     write: ChannelWriteHalf<Msg>,
     _handle: Handle<Greeter>,
     talk: Talk,
+    patience: Patience,
 }
 
 impl Channel {
-    pub(in crate::git) async fn send(&self, body: Bytes) -> Result<(), GitError> {
-        let sent = self.write.data_bytes(body).await;
-        sent.map_err(|e| self.talk.unavailable("the SSH connection broke", Some(std::sync::Arc::new(e))))
+    /// Sends `body` piece by piece: the server takes each, or is silent.
+    pub(in crate::git) async fn send(&self, mut body: Bytes) -> Result<(), GitError> {
+        while !body.is_empty() {
+            let piece = body.split_to(body.len().min(PIECE));
+            let sent = self.patience.heard(&self.talk, self.write.data_bytes(piece)).await?;
+            sent.map_err(|e| {
+                self.talk.unavailable("the SSH connection broke", Some(std::sync::Arc::new(e)))
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -37,21 +45,23 @@ pub(super) async fn start(
     handle: Handle<Greeter>,
     path: &str,
     talk: Talk,
-    silence: Duration,
+    patience: Patience,
 ) -> Result<(Channel, PktReader), GitError> {
     let broke =
         |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(std::sync::Arc::new(e)));
-    let channel = handle.channel_open_session().await.map_err(broke)?;
+    let channel = patience.heard(&talk, handle.channel_open_session()).await?.map_err(broke)?;
     if talk.service == Service::UploadPack {
         // A server that does not accept the variable answers in protocol v0, which is understood too.
-        channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(broke)?;
+        let set = channel.set_env(false, "GIT_PROTOCOL", "version=2");
+        patience.heard(&talk, set).await?.map_err(broke)?;
     }
-    channel.exec(false, command(talk.service, path)).await.map_err(broke)?;
+    patience.heard(&talk, channel.exec(false, command(talk.service, path))).await?.map_err(broke)?;
     let (read, write) = channel.split();
-    let output = Output { read, talk: talk.clone(), silence, stderr: Vec::new(), exit: None };
+    let output =
+        Output { read, talk: talk.clone(), patience: patience.clone(), stderr: Vec::new(), exit: None };
     let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
     let reader = PktReader::new(talk.repo.clone(), talk.service.action(), bytes);
-    Ok((Channel { write, _handle: handle, talk }, reader))
+    Ok((Channel { write, _handle: handle, talk, patience }, reader))
 }
 
 /// `git-upload-pack '/owner/repo.git'`, quoted as Git does (`quote.c`).
@@ -63,7 +73,7 @@ fn command(service: Service, path: &str) -> String {
 struct Output {
     read: ChannelReadHalf,
     talk: Talk,
-    silence: Duration,
+    patience: Patience,
     stderr: Vec<u8>,
     exit: Option<u32>,
 }
@@ -71,8 +81,7 @@ struct Output {
 impl Output {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, GitError> {
         loop {
-            let message = timeout(self.silence, self.read.wait()).await;
-            match message.map_err(|_| self.talk.unavailable("the server did not answer in time", None))? {
+            match self.patience.heard(&self.talk, self.read.wait()).await? {
                 Some(ChannelMsg::Data { data }) => return Ok(Some((data, self))),
                 Some(ChannelMsg::ExtendedData { data, .. }) => {
                     let room = KEPT.saturating_sub(self.stderr.len());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::super::ancestry::{Standing, standing};
@@ -18,6 +18,7 @@ use super::super::request::Source;
 use super::Claim;
 use crate::git::Git;
 use crate::git::GitError;
+use crate::time_limits::within;
 
 /// A source repository and who asks it. What one login was not shown is no answer to another.
 type Asked = (String, [u8; 32]);
@@ -163,16 +164,15 @@ impl Orders {
 
 /// Asks, within the limit for one question.
 async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<Known, GitError> {
-    let within = git.options().resolve_timeout;
+    let limit_of_question = git.options().resolve_timeout;
     let asked = async {
         let _permit = limit.acquire().await;
         standing(git, source, theirs).await
     };
-    match timeout(within, asked).await {
+    match within(limit_of_question, "its server", asked).await {
         Ok(standing) => Ok(known(standing?, source, theirs)),
-        Err(_) => {
-            let what =
-                format!("it did not tell within {within:?} which of {} and {theirs} is newer", source.commit);
+        Err(late) => {
+            let what = format!("which of {} and {theirs} is newer was not told: {late}", source.commit);
             Err(GitError::Unavailable { repo: source.repo.to_string(), action: "read", what, source: None })
         }
     }
