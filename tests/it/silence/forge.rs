@@ -62,7 +62,11 @@ async fn a_forge_that_does_not_open_a_pull_request_is_given_up() {
         auto_merge: None,
         squash_message: None,
     };
-    let open = async |host: String| forge(LIMIT).pull_request(&bench.at(&host), &bench.token, &wanted).await;
+    let open = async |host: String| {
+        let forge = forge(LIMIT);
+        let opened = forge.pull_request(&bench.at(&host), &bench.token, &wanted).await;
+        opened.map_err(|error| error.error)
+    };
     // At half of it the pull request may be there already.
     through_first_holes(bench.host, open, given_up).await;
 }
