@@ -9,10 +9,13 @@ mod classify;
 mod connection;
 mod content;
 mod details;
+mod dial;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod git_tree;
 mod history;
+mod kind;
 mod llb;
 mod metadata;
 mod news;
@@ -29,11 +32,13 @@ mod vertices;
 mod workers;
 
 pub use address::{Address, BadAddress};
-pub use error::{BuildError, Kind};
+pub use error::BuildError;
+pub use git_tree::{GitLogin, GitTree};
 pub use history::Recalled;
+pub use kind::Kind;
 pub use policy::GitSource;
 pub use progress::{Peer, Progress};
-pub use request::{CacheRef, Exporter, GitLogin, GitTree, Solve};
+pub use request::{CacheRef, Exporter, Solve};
 pub use session::Session;
 pub use solve::Solved;
 pub use tls::{Certificates, Material, Pem, Reader, Tls};
@@ -114,7 +119,7 @@ impl Buildkit {
 
     async fn connect(&self) -> Result<Connection, BuildError> {
         let Daemon { address, tls, limits } = &*self.inner;
-        let connect = address::connect(address, tls.as_ref(), limits.connect);
+        let connect = dial::connect(address, tls.as_ref(), limits.connect);
         within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?
     }
 
@@ -143,7 +148,7 @@ impl Buildkit {
         match error.kind {
             Kind::Lost => {
                 let tls = self.inner.tls.is_some();
-                BuildError::unreachable(&self.inner.address, tls, &address::innermost(status))
+                BuildError::unreachable(&self.inner.address, tls, &error::innermost(status))
             }
             _ => error,
         }

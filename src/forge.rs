@@ -5,6 +5,7 @@
 //! What a call does may be done again: a step that is run twice ends in the same pull request.
 
 mod branches;
+mod commit;
 mod error;
 mod files;
 mod gitea;
@@ -12,10 +13,12 @@ mod github;
 mod http;
 mod labels;
 mod place;
+mod pull;
 mod pulls;
 mod refusal;
 mod repository;
 mod talk;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +27,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use branches::Branch;
+pub use commit::{FileWrite, FilesWrite, Person, Written};
 pub use error::ForgeError;
-pub use files::{FileWrite, FilesWrite, Person, Written};
-pub use pulls::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
+pub use pull::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, Repository};
 
 use crate::time_limits::calls;

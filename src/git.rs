@@ -18,6 +18,7 @@ mod identity;
 mod memory;
 pub(crate) mod names;
 mod pack;
+pub(crate) mod path;
 mod pkt;
 mod probe;
 mod proof;
@@ -26,6 +27,7 @@ pub(crate) mod read;
 mod remote;
 pub(crate) mod report;
 pub(crate) mod resolve;
+pub(crate) mod service;
 mod signing;
 mod ssh;
 pub(crate) mod store;
@@ -54,7 +56,8 @@ pub use url::{BadRepoUrl, RepoUrl};
 use crate::time_limits::{calls, within};
 use clients::Clients;
 pub(crate) use memory::Memory;
-use transport::{Service, Session};
+use service::Service;
+use transport::Session;
 
 /// How to talk to Git servers.
 #[derive(Debug, Clone)]

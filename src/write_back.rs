@@ -4,6 +4,7 @@
 
 mod ancestry;
 mod draft;
+mod files;
 mod lanes;
 mod message;
 mod places;
@@ -15,10 +16,11 @@ mod turns;
 mod worker;
 mod writer;
 
+pub use files::Files;
 pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
-pub use request::{EditFn, Edited, FileChange, Files, Landed, Source, WriteBack, WriteError};
+pub use request::{EditFn, Edited, FileChange, Landed, Source, WriteBack, WriteError};
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use rules::{RULES, Rule};
 use tonic::Code;
 
 use super::details::Details;
-use super::error::Kind;
+use super::kind::Kind;
 use crate::outcome::Fault;
 use crate::redact::Redactor;
 use crate::text::head as cut;

@@ -10,6 +10,11 @@ use tonic::transport::Channel;
 /// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
 const MAX_MESSAGE: usize = 16 << 20;
 
+/// Bytes of header fields that a reply may have; hyper's default is 16 KiB. The details of a build's error are such a field,
+/// with the whole Dockerfile in base64 of base64. Of an error that needs more the daemon sends nothing and resets the call
+/// (grpc-go `internal/transport/http2_server.go`); its record is asked for then, see [`super::history`].
+pub(super) const MAX_HEADERS: u32 = 1 << 20;
+
 /// An open connection; dropping it closes it, and ends whatever is under way on it.
 pub(super) struct Connection {
     pub(super) channel: Channel,

@@ -1,43 +1,18 @@
 //! Why a build failed: whose fault, what to show.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use bollard_buildkit_proto::google::rpc;
 use tonic::{Code, Status};
 
-use super::address::{Address, MAX_HEADERS, innermost};
 use super::classify::{self, Report, Verdict};
+use super::connection::MAX_HEADERS;
 use super::details::Details;
+use super::kind::Kind;
 use super::vertices::{VertexSummary, Vertices};
 use crate::outcome::Fault;
 use crate::time_limits::Late;
-
-/// What went wrong, as far as the caller acts on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The Dockerfile: syntax, an unknown target or stage, a missing file or directory.
-    Dockerfile,
-    /// A step's process failed; see [`BuildError::exit_code`].
-    Run,
-    /// A registry refused, does not have, or did not answer.
-    Registry,
-    /// A Git repository refused, or lacks the revision.
-    Git,
-    /// A source that [`super::Solve::allowed_git`] does not list.
-    Denied,
-    /// A secret or ssh key that the Dockerfile wants and the session lacks.
-    Secret,
-    /// The build was cancelled.
-    Cancelled,
-    /// There is no daemon, or it does not accept us, or there are no certificates to show it.
-    Unreachable,
-    /// The connection broke while building; the outcome may be found by [`super::Buildkit::attach`].
-    Lost,
-    /// The reference is in use, or was within the last ten seconds; see [`super::Buildkit::attach`].
-    AlreadyExists,
-    /// Anything else.
-    Other,
-}
 
 /// A failed build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +37,7 @@ impl BuildError {
         Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }
 
-    pub(super) fn unreachable(address: &Address, tls: bool, why: &str) -> Self {
+    pub(super) fn unreachable(address: impl Display, tls: bool, why: &str) -> Self {
         let advice = classify::unreachable_advice(why, tls);
         let message = format!("cannot reach buildkitd at {address}: {why}; {advice}");
         Self::new(Kind::Unreachable, Fault::Transient, message)
@@ -178,4 +153,9 @@ impl BuildError {
         let mut causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
         causes.any(|cause| cause.downcast_ref::<h2::Error>().is_some_and(|e| e.is_reset() && e.is_remote()))
     }
+}
+
+/// The cause at the chain's end: the only layer that says something.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |e| e.source()).last().map_or_else(String::new, ToString::to_string)
 }

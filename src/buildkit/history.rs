@@ -7,7 +7,8 @@ use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
 
 use super::connection::Connection;
-use super::error::{BuildError, Kind};
+use super::error::BuildError;
+use super::kind::Kind;
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;

@@ -6,8 +6,8 @@ use bollard_buildkit_proto::pb;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use super::git_tree::{GitLogin, GitTree};
 use super::policy;
-use super::request::{GitLogin, GitTree};
 
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
 /// points at it (`solver/pb/ops.proto`: the last operation names the result).

@@ -5,7 +5,7 @@ mod told;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::session::unread;
+use super::session::{SUFFIX, unread};
 use super::{Finding, Site};
 use crate::kube::{Account, By, Cluster, ReadError};
 pub(super) use sidecar::{ARGO_USER, Sidecar};
@@ -13,8 +13,6 @@ pub(super) use told::Told;
 
 /// What Argo lists plugins by (argo-workflows `workflow/common`).
 const LABEL: &str = "workflows.argoproj.io/configmap-type=ExecutorPlugin";
-/// How the names of the ConfigMap and of the plugin's ServiceAccount end.
-pub(super) const SUFFIX: &str = "-executor-plugin";
 /// The name that the installation gives the ConfigMap.
 pub(super) const OUR_NAME: &str = "buildkit-executor-plugin";
 /// One plugin that Argo runs beside its agent.

@@ -1,11 +1,14 @@
 //! Who we are at the API server; without it nothing of the cluster is looked at.
 
-use super::{Finding, Verdict, plugin};
+use super::{Finding, Verdict};
 use crate::kube::{Account, Cluster, ReadError};
 
 /// What a place without a cluster is told.
 const NO_CLUSTER: &str =
     "set KUBECONFIG, or run it as a Job in the cluster; what lies in the cluster is not checked";
+
+/// How the names of the ConfigMap and of the plugin's ServiceAccount end.
+pub(super) const SUFFIX: &str = "-executor-plugin";
 
 /// Our login at the API server.
 pub(super) struct Session {
@@ -29,7 +32,7 @@ impl Session {
     /// Our own account, if it is a plugin's of `namespace`.
     pub(super) fn plugin_account(&self, namespace: &str) -> Option<Account> {
         let name = self.user.as_ref().ok()?.strip_prefix(&format!("system:serviceaccount:{namespace}:"))?;
-        name.ends_with(plugin::SUFFIX).then(|| Account::new(namespace, name))
+        name.ends_with(SUFFIX).then(|| Account::new(namespace, name))
     }
 
     /// The finding of one who needs a cluster and has none.

@@ -5,12 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::context::Cx;
 use crate::oci::OciError;
 use crate::outcome::{Outputs, chain};
-use crate::text;
 use crate::time_limits::{calls, until};
 
 /// How long a log may take from when it is whole: nobody's result is held up by a registry that is away.
@@ -42,36 +40,27 @@ impl Attaching {
         Self { reference, task, until: began + PATIENCE }
     }
 
-    /// Waits for its end; says why the log is not there.
-    pub(super) async fn ended(self, cx: &Cx) -> Result<(), String> {
-        // What is to be told is known by now: a stop waits for it as for a push.
-        let Some(_permit) = cx.gate.enter() else {
-            return Err("the step was stopped meanwhile".to_owned());
-        };
-        if !self.task.is_finished() {
-            cx.now("keeping the log");
-        }
-        let why = match until(self.until, PATIENCE, &self.reference, self.task).await {
-            Ok(Ok(Ok(()))) => return Ok(()),
-            Ok(Ok(Err(error))) => chain(&error),
-            Ok(Err(broken)) => broken.to_string(),
-            Err(late) => late.to_string(),
-        };
-        let why = format!(
-            "the log was not kept in the registry: {}; `attach-log: false` does without",
-            text::cut(cx.redactor.line(&why), 1000)
-        );
-        warn!(workflow.name = %cx.workflow.name, "{why}");
-        Err(why)
+    /// Whether it has ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.task.is_finished()
     }
 
-    /// Waits for its end; a log that is not there becomes a warning, and is not promised any more.
-    pub(super) async fn settle(self, outputs: &mut Outputs, cx: &Cx) {
-        let Err(why) = self.ended(cx).await else { return };
-        outputs.insert("log".to_owned(), String::new());
-        let warnings = outputs.entry("warnings".to_owned()).or_default();
-        let mut list: Vec<String> = serde_json::from_str(warnings).unwrap_or_default();
-        list.push(why);
-        *warnings = json!(list).to_string();
+    /// Waits for its end; says why the log is not there.
+    pub(super) async fn ended(self) -> Result<(), String> {
+        match until(self.until, PATIENCE, &self.reference, self.task).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(error))) => Err(chain(&error)),
+            Ok(Err(broken)) => Err(broken.to_string()),
+            Err(late) => Err(late.to_string()),
+        }
     }
+}
+
+/// Takes the promise of a log back that is not there: it becomes a warning.
+pub(super) fn withdraw(outputs: &mut Outputs, why: String) {
+    outputs.insert("log".to_owned(), String::new());
+    let warnings = outputs.entry("warnings".to_owned()).or_default();
+    let mut list: Vec<String> = serde_json::from_str(warnings).unwrap_or_default();
+    list.push(why);
+    *warnings = json!(list).to_string();
 }

@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::warn;
 
-use super::aside::Attaching;
+use super::aside::{self, Attaching};
 use super::{Errand, Reference, Workflow};
 use crate::outcome::Outputs;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
 use crate::redact::Redactor;
+use crate::text;
 
 /// One step's surroundings. The steps of a `steps` node share all but the reference and the place.
 #[derive(Clone)]
@@ -64,9 +66,28 @@ impl Cx {
     /// Waits for what this step has left to go on; what became of it is in `outputs`.
     pub(super) async fn settle(&self, outputs: &mut Outputs) {
         let aside = self.aside.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(attaching) = aside {
-            attaching.settle(outputs, self).await;
+        let Some(attaching) = aside else { return };
+        if let Err(why) = self.attached(attaching).await {
+            aside::withdraw(outputs, why);
         }
+    }
+
+    /// Waits for a log to be attached; says why it is not there.
+    pub(super) async fn attached(&self, attaching: Attaching) -> Result<(), String> {
+        // What is to be told is known by now: a stop waits for it as for a push.
+        let Some(_permit) = self.gate.enter() else {
+            return Err("the step was stopped meanwhile".to_owned());
+        };
+        if !attaching.is_finished() {
+            self.now("keeping the log");
+        }
+        attaching.ended().await.map_err(|why| {
+            let why = text::cut(self.redactor.line(&why), 1000);
+            let why =
+                format!("the log was not kept in the registry: {why}; `attach-log: false` does without");
+            warn!(workflow.name = %self.workflow.name, "{why}");
+            why
+        })
     }
 
     /// Says what runs now.

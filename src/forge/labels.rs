@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::error::ForgeError;
 use super::place::Place;
-use super::pulls::{LabelWire, PullWire};
 use super::repository::Dialect;
 use super::talk::Talk;
+use super::wire::{LabelWire, PullWire};
 
 /// The colour that GitHub gives to a label that it makes.
 const COLOUR: &str = "#ededed";

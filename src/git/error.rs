@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use super::remote;
 use crate::outcome::Fault;
 
 /// The cause below an error of ours, shared by all writers of a commit that failed.
@@ -266,10 +265,17 @@ impl GitError {
 
     /// The server does not have, or does not show, an object that was asked for (git `upload-pack.c`).
     pub(crate) fn is_not_our_ref(&self) -> bool {
-        matches!(self, Self::Remote { said, .. } if remote::is_not_our_ref(said))
+        matches!(self, Self::Remote { said, .. } if is_not_our_ref(said))
     }
 
     pub(crate) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Local { doing: doing.into(), source: source.into().into() }
     }
+}
+
+/// Whether the server does not have, or does not show, an object that was asked for: Git (`upload-pack.c`), JGit
+/// (`UploadPack.java`), Azure DevOps.
+pub(super) fn is_not_our_ref(said: &str) -> bool {
+    let jgit = said.contains("want ") && said.contains("not valid");
+    jgit || said.contains("not our ref") || said.contains("TF401035")
 }

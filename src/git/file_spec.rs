@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::tree::check_path;
+use super::path::check_path;
 
 /// A path from the repository's root, or a glob over the files of the tree: `*`, `?` and `[..]` within one part of a
 /// path, `**` over any number of parts, `{a,b}` for one of several.

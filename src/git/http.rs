@@ -10,8 +10,8 @@ use secrecy::ExposeSecret;
 use super::credentials::Credentials;
 use super::error::GitError;
 use super::pkt::PktReader;
+use super::service::Service;
 use super::text::{quoted, tidy};
-use super::transport::Service;
 use crate::http::{self, BodyError, Client, SendError};
 
 /// Bytes of a refusal's body that are read.

@@ -1,6 +1,7 @@
 //! What a login may do at a repository, found out without changing it.
 
-use super::transport::{Service, Session};
+use super::service::Service;
+use super::transport::Session;
 use super::{Credentials, Git, GitError, RepoUrl, retried};
 use crate::time_limits::within;
 

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::error::GitError;
 use super::pkt::{FLUSH, PktWriter};
 use super::report::{self, Verdict};
-use super::transport::{AGENT, Service, Session};
+use super::service::Service;
+use super::transport::{AGENT, Session};
 use super::{Credentials, Git, RepoUrl, retried};
 
 /// The id of no object: a ref that is not there.

@@ -3,7 +3,7 @@
 //! Most of what a server says there is its own trouble (`fork failed`, `out of memory`, `hung up`), and passes. The user's turn is only
 //! what is known to be: a right, a name, an object that is not there.
 
-use super::error::GitError;
+use super::error::{GitError, is_not_our_ref};
 use super::text::quoted;
 
 /// The repository is archived.
@@ -36,13 +36,6 @@ const FORBIDDEN: [&str; 11] = [
 
 /// What to check where the server says that a login may not do this, and how the login was given is not known here.
 const RIGHTS: &str = "give the login access to the repository (to push: write access)";
-
-/// Whether the server does not have, or does not show, an object that was asked for: Git (`upload-pack.c`), JGit
-/// (`UploadPack.java`), Azure DevOps.
-pub(super) fn is_not_our_ref(said: &str) -> bool {
-    let jgit = said.contains("want ") && said.contains("not valid");
-    jgit || said.contains("not our ref") || said.contains("TF401035")
-}
 
 /// The error that a server's words stand for.
 pub(super) fn refusal(repo: String, action: &'static str, said: String) -> GitError {

@@ -15,7 +15,7 @@ use super::GitOptions;
 use super::credentials::{Credentials, SshKey};
 use super::error::{Cause, GitError};
 use super::pkt::PktReader;
-use super::transport::Service;
+use super::service::Service;
 use super::url::{RepoUrl, SshTarget};
 use crate::http::{self, LookupError};
 use crate::time_limits::{Late, heard, socket, within};

@@ -9,43 +9,8 @@ use super::credentials::Credentials;
 use super::error::GitError;
 use super::http::Endpoint;
 use super::pkt::{DELIM, FLUSH, Pkt, PktReader, PktWriter, text};
+use super::service::Service;
 use super::url::RepoUrl;
-
-/// The server's programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Service {
-    UploadPack,
-    ReceivePack,
-}
-
-impl Service {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::UploadPack => "git-upload-pack",
-            Self::ReceivePack => "git-receive-pack",
-        }
-    }
-
-    /// What it is for, as an error says it.
-    pub(crate) fn action(self) -> &'static str {
-        match self {
-            Self::UploadPack => "read",
-            Self::ReceivePack => "push to",
-        }
-    }
-
-    /// What a login needs for it.
-    pub(crate) fn scope_hint(self) -> &'static str {
-        match self {
-            Self::UploadPack => {
-                "give the token read access to the repository (Gitea scope `read:repository`)"
-            }
-            Self::ReceivePack => {
-                "give the token write access (Gitea scope `write:repository`) and its owner write permission"
-            }
-        }
-    }
-}
 
 /// The client's name in the protocol.
 pub(crate) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_PKG_VERSION"));

@@ -33,24 +33,6 @@ const MAX_FILE: usize = 10 << 20;
 /// Bytes of all files of one request at most: each is held several times while it is edited.
 const MAX_FILES: usize = 12 << 20;
 
-/// Whether a path can be a file's in a repository, or why not.
-pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
-    if path.is_empty() {
-        return Err("the path is empty");
-    }
-    if path.starts_with('/') {
-        return Err("give the path from the repository's root, without a leading `/`");
-    }
-    if path.chars().any(|c| c.is_control() || c == '\\') {
-        return Err("the path contains a control character or a backslash");
-    }
-    let odd = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
-    if path.split('/').any(odd) {
-        return Err("the path must not contain `.`, `..`, `.git` or an empty part");
-    }
-    Ok(())
-}
-
 /// Whether a file's content can be edited as text of its own.
 pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     if content.starts_with(b"version https://git-lfs.github.com/spec/") {
@@ -202,7 +184,7 @@ fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
     Ok(Entry { path, blob, mode })
 }
 
-/// Finds the file at `path`, which [`check_path`] let through.
+/// Finds the file at `path`, which [`check_path`](super::path::check_path) let through.
 fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String> {
     let mut tree = root.clone();
     let mut walked: Vec<&str> = Vec::new();
@@ -249,8 +231,9 @@ mod tests {
 
     use git2::Repository;
 
-    use super::{check_path, select};
+    use super::select;
     use crate::git::file_spec::FileSpec;
+    use crate::git::path::check_path;
 
     /// What a glob finds in `levels` of directories, each with `wide` entries that are all the same one.
     fn bomb(levels: usize, wide: usize, glob: &str) -> Result<usize, String> {

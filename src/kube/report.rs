@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::task_sets::{TaskSetId, TaskSetObject};
+use super::task_set::{TaskSetId, TaskSetObject};
 use super::{Cluster, NoCluster, argo};
 
 pub use form::Form;

@@ -1,6 +1,5 @@
 //! The WorkflowTaskSets of many workflows: in each Argo hands templates to its agents, and hears of them.
 
-mod object;
 mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +8,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 
 use super::report::Form;
+use super::task_set::{TaskSetId, TaskSetObject, completed, owner};
 use super::{Cluster, NoCluster};
 use part::Watching;
-
-pub(super) use object::{COMPLETED, TaskSetObject, completed, owner};
 
 /// Whose WorkflowTaskSets are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +41,6 @@ pub struct TaskSetsOptions {
     pub plugin: &'static str,
     /// How many are listed at a time.
     pub page: u32,
-}
-
-/// Which WorkflowTaskSet: one that is made again by the same name is another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskSetId {
-    /// Its namespace, which is the workflow's.
-    pub namespace: String,
-    /// Its name, which is the workflow's.
-    pub name: String,
-    /// Its own uid.
-    pub uid: String,
 }
 
 /// What a WorkflowTaskSet says at one moment.
@@ -125,6 +112,29 @@ impl Cluster {
         let parts = options.scope.parts().into_iter();
         let watches = parts.map(|part| Watching::new(self.clone(), part, options).stream().boxed());
         stream::select_all(watches).boxed()
+    }
+}
+
+impl TaskSetState {
+    /// What `object` says to the agent of `plugin`.
+    pub(super) fn read(object: TaskSetObject, plugin: &str) -> Self {
+        let form = Form::of(&object);
+        let (id, completed) = (TaskSetId::of(&object.metadata), completed(&object.metadata));
+        let mut tasks = object.spec.tasks;
+        tasks.retain(|_, template| template["plugin"].get(plugin).is_some());
+        let nodes = object.status.and_then(|status| status.nodes).unwrap_or_default();
+        let ours = nodes.into_iter().filter(|(id, _)| tasks.contains_key(id));
+        let phases = ours.filter_map(|(id, node)| Some((id, node.phase?))).collect();
+        Self {
+            id,
+            workflow: owner(&object.metadata).unwrap_or_default(),
+            created: object.metadata.creation_timestamp.map(|time| time.0),
+            resource_version: object.metadata.resource_version.unwrap_or_default(),
+            completed,
+            tasks,
+            phases,
+            form,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::task_sets::COMPLETED;
+use super::task_set::COMPLETED;
 use super::{Cluster, MayNotAct, NoCluster, Rights};
 use crate::outcome::Fault;
 

@@ -11,8 +11,9 @@ use super::request::Source;
 use crate::git::GitError;
 use crate::git::fetch::Fetch;
 use crate::git::read::oid;
+use crate::git::service::Service;
 use crate::git::store::{Received, Store};
-use crate::git::transport::{Service, Session};
+use crate::git::transport::Session;
 use crate::git::{Git, retried};
 
 /// Bytes of history that are read at most: some 20,000 commits.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::files::Files;
 use super::message::{Message, render};
-use super::request::{EditFn, Edited, FileChange, Files, Landed, WriteError};
+use super::request::{EditFn, Edited, FileChange, Landed, WriteError};
 use crate::git::GitError;
 use crate::git::tree::Plain;
 use crate::outcome::{Fault, StepError};

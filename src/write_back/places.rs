@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::request::Files;
+use super::files::Files;
 
 type Resolve = dyn Fn(&Files, &str) -> BTreeSet<String> + Send + Sync;
 

@@ -1,10 +1,10 @@
 //! What a caller of [`Pusher::write_back`](super::Pusher::write_back) gives and gets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::files::Files;
 use super::message::Message;
 use super::places::Places;
 use super::publish::Publish;
@@ -16,9 +16,6 @@ use crate::git::resolve::check_name;
 use crate::git::{Credentials, Identity, RepoUrl};
 use crate::outcome::StepError;
 use crate::push_gate::PushGate;
-
-/// Files by their path from the repository's root.
-pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Where to commit what an edit makes of which files.
 #[derive(Debug, Clone)]

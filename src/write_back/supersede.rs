@@ -7,9 +7,10 @@ mod orders;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::files::Files;
 use super::message::{Group, Message, line, values};
 use super::places::Places;
-use super::request::{Files, Source};
+use super::request::Source;
 use super::trailer::{MANIFEST, PLACE, SOURCE_COMMIT, SOURCE_REPO};
 use crate::git::RepoUrl;
 use crate::git::advert::is_oid;

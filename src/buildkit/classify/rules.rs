@@ -1,6 +1,6 @@
 //! Words of buildkitd, git and registries, and what they mean.
 
-use crate::buildkit::error::Kind;
+use crate::buildkit::kind::Kind;
 use crate::outcome::Fault;
 
 /// A message that holds all of `needles` is `kind` and `fault`; `advice` says what to do.

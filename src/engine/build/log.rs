@@ -77,7 +77,7 @@ pub(super) async fn keep(
     let kept = artifact(log, None, inputs, cx);
     let attaching = begin(engine, inputs, place, kept, Some(format!("log-{job}")));
     let reference = attaching.reference.clone();
-    if attaching.ended(cx).await.is_ok() {
+    if cx.attached(attaching).await.is_ok() {
         error.message.push_str(&format!("\nwhole log: argo-buildkit log {reference}"));
         error.outputs.insert("log".to_owned(), reference);
     }

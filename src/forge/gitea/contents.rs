@@ -9,8 +9,8 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::forge::commit::{FileWrite, FilesWrite, Written};
 use crate::forge::error::ForgeError;
-use crate::forge::files::{FileWrite, FilesWrite, Written};
 use crate::forge::talk::{Answer, Call, Talk};
 
 /// How often a write is repeated that another push overtook.

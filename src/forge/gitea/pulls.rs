@@ -4,8 +4,8 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::forge::error::ForgeError;
-use crate::forge::pulls::PullWire;
 use crate::forge::talk::Talk;
+use crate::forge::wire::PullWire;
 
 /// Pages of open pull requests that are read, of 50 each.
 const PAGES: u32 = 40;

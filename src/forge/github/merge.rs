@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use crate::forge::error::ForgeError;
 use crate::forge::place::{Place, Settings};
-use crate::forge::pulls::{AutoMerge, Merge, MergeMethod, PullWire};
+use crate::forge::pull::{AutoMerge, Merge, MergeMethod};
 use crate::forge::talk::{Call, Talk};
+use crate::forge::wire::PullWire;
 
 /// Between two questions whether a pull request can be merged.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -4,8 +4,8 @@ use http::Method;
 use serde_json::json;
 
 use crate::forge::error::ForgeError;
-use crate::forge::pulls::{PullWire, UserWire};
 use crate::forge::talk::Talk;
+use crate::forge::wire::{PullWire, UserWire};
 
 #[derive(serde::Deserialize)]
 struct IssueWire {

@@ -9,8 +9,8 @@ use super::{Greeter, Patience, Talk};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
 use crate::git::remote;
+use crate::git::service::Service;
 use crate::git::text::tidy;
-use crate::git::transport::Service;
 
 /// Bytes of standard error that are kept.
 const KEPT: usize = 4096;

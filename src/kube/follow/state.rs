@@ -9,7 +9,7 @@ use kube::api::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::kube::task_sets::{completed, owner};
+use crate::kube::task_set::{completed, owner};
 
 /// What a WorkflowTaskSet says at one moment.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::TaskResult;
-use crate::kube::task_sets::{TaskSetObject, completed};
+use crate::kube::task_set::{TaskSetObject, completed};
 
 /// What decides at one version of a WorkflowTaskSet whether a report of it is due, and how it is written. It is small.
 ///

@@ -7,8 +7,8 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
-use super::object::{COMPLETED, TaskSetObject};
-use super::{Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions};
+use super::{Part, TaskSetEvent, TaskSetState, TaskSetsError, TaskSetsOptions};
+use crate::kube::task_set::{COMPLETED, TaskSetId, TaskSetObject};
 use crate::kube::{Cluster, argo, pauses, reason};
 
 /// The controller whose it is, where there are several.

@@ -14,6 +14,8 @@ pub(super) struct Source {
     pub(super) module: Vec<String>,
     /// Paths from the crate's root, such as `["text", "line"]`.
     pub(super) names: BTreeSet<Vec<String>>,
+    /// Those that only its inline tests name.
+    pub(super) test_names: BTreeSet<Vec<String>>,
 }
 
 impl Source {
@@ -23,9 +25,9 @@ impl Source {
         let module: Vec<_> = module.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
         let parsed = syn::parse_file(&fs::read_to_string(file).unwrap());
         let parsed = parsed.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let mut reader = Reader { here: module.clone(), names: BTreeSet::new() };
+        let mut reader = Reader::new(module.clone());
         reader.visit_file(&parsed);
-        Self { module, names: reader.names }
+        Self { module, names: reader.names, test_names: reader.test_names }
     }
 
     /// The room that it belongs to.
@@ -38,10 +40,17 @@ impl Source {
 struct Reader {
     /// The module that is being read.
     here: Vec<String>,
+    /// Whether it is a module of tests.
+    in_tests: bool,
     names: BTreeSet<Vec<String>>,
+    test_names: BTreeSet<Vec<String>>,
 }
 
 impl Reader {
+    fn new(here: Vec<String>) -> Self {
+        Self { here, in_tests: false, names: BTreeSet::new(), test_names: BTreeSet::new() }
+    }
+
     /// Keeps `path` if it is one of this crate, by its way from the root.
     fn keep(&mut self, path: &[String]) {
         let above = path.iter().take_while(|part| *part == "super").count();
@@ -51,7 +60,8 @@ impl Reader {
             Some("super") => [&self.here[..self.here.len() - above], &path[above..]].concat(),
             _ => return,
         };
-        self.names.insert(from_root);
+        let names = if self.in_tests { &mut self.test_names } else { &mut self.names };
+        names.insert(from_root);
     }
 
     fn keep_tree(&mut self, before: &[String], tree: &UseTree) {
@@ -99,9 +109,12 @@ impl Visit<'_> for Reader {
     }
 
     fn visit_item_mod(&mut self, item: &ItemMod) {
+        let outside = self.in_tests;
+        self.in_tests |= item.ident == "tests";
         self.here.push(item.ident.to_string());
         visit::visit_item_mod(self, item);
         self.here.pop();
+        self.in_tests = outside;
     }
 
     fn visit_macro(&mut self, item: &Macro) {
@@ -118,20 +131,12 @@ fn every_way_to_name_something_is_seen() {
         mod tests { use super::super::limits; fn f() { println!(\"{}\", crate::redact::x()); } }
         fn g() -> self::inner::T { crate::outcome::Fault::User; std::mem::take(); }
     ";
-    let mut reader = Reader { here: vec!["git".to_owned(), "url".to_owned()], names: BTreeSet::new() };
+    let mut reader = Reader::new(vec!["git".to_owned(), "url".to_owned()]);
     reader.visit_file(&syn::parse_file(text).unwrap());
-    let seen: Vec<_> = reader.names.iter().map(|path| path.join("::")).collect();
+    let seen = |names: &BTreeSet<Vec<String>>| names.iter().map(|path| path.join("::")).collect::<Vec<_>>();
     assert_eq!(
-        seen,
-        [
-            "git::limits",
-            "git::url::inner::T",
-            "outcome::Fault::User",
-            "policy",
-            "redact::x",
-            "step",
-            "text::line",
-            "text::self"
-        ]
+        seen(&reader.names),
+        ["git::url::inner::T", "outcome::Fault::User", "policy", "step", "text::line", "text::self"]
     );
+    assert_eq!(seen(&reader.test_names), ["git::limits", "redact::x"]);
 }

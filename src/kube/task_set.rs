@@ -9,46 +9,54 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{TaskSetId, TaskSetState};
-use crate::kube::report::Form;
-
 /// `"true"` when the workflow has ended. Tasks may be left behind: nobody waits for them.
-pub(in crate::kube) const COMPLETED: &str = "workflows.argoproj.io/completed";
+pub(super) const COMPLETED: &str = "workflows.argoproj.io/completed";
 
 /// What stands for a plugin's body that is nested deeper than a parser's stack should be.
 const TOO_DEEP: &str = "nested too deeply to be read";
 
+/// Which WorkflowTaskSet: one that is made again by the same name is another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskSetId {
+    /// Its namespace, which is the workflow's.
+    pub namespace: String,
+    /// Its name, which is the workflow's.
+    pub name: String,
+    /// Its own uid.
+    pub uid: String,
+}
+
 /// A WorkflowTaskSet.
-pub(in crate::kube) type TaskSetObject = Object<Spec, Status>;
+pub(super) type TaskSetObject = Object<Spec, Status>;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::kube) struct Spec {
+pub(super) struct Spec {
     /// Those for a plugin, whosesoever it is.
     #[serde(deserialize_with = "plugin_tasks")]
-    pub(in crate::kube) tasks: BTreeMap<String, Value>,
+    pub(super) tasks: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::kube) struct Status {
+pub(super) struct Status {
     #[serde(deserialize_with = "lenient")]
-    pub(in crate::kube) nodes: Option<BTreeMap<String, Node>>,
+    pub(super) nodes: Option<BTreeMap<String, Node>>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::kube) struct Node {
-    phase: Option<String>,
+pub(super) struct Node {
+    pub(super) phase: Option<String>,
 }
 
 /// Whether its workflow has ended.
-pub(in crate::kube) fn completed(metadata: &ObjectMeta) -> bool {
+pub(super) fn completed(metadata: &ObjectMeta) -> bool {
     metadata.labels.as_ref().and_then(|labels| labels.get(COMPLETED)).is_some_and(|value| value == "true")
 }
 
 /// The uid of the workflow that owns it.
-pub(in crate::kube) fn owner(metadata: &ObjectMeta) -> Option<String> {
+pub(super) fn owner(metadata: &ObjectMeta) -> Option<String> {
     let mut owners = metadata.owner_references.iter().flatten();
     owners.find(|owner| owner.kind == "Workflow").map(|owner| owner.uid.clone())
 }
@@ -57,29 +65,6 @@ impl TaskSetId {
     pub(super) fn of(metadata: &ObjectMeta) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self { namespace: text(&metadata.namespace), name: text(&metadata.name), uid: text(&metadata.uid) }
-    }
-}
-
-impl TaskSetState {
-    /// What `object` says to the agent of `plugin`.
-    pub(super) fn read(object: TaskSetObject, plugin: &str) -> Self {
-        let form = Form::of(&object);
-        let (id, completed) = (TaskSetId::of(&object.metadata), completed(&object.metadata));
-        let mut tasks = object.spec.tasks;
-        tasks.retain(|_, template| template["plugin"].get(plugin).is_some());
-        let nodes = object.status.and_then(|status| status.nodes).unwrap_or_default();
-        let ours = nodes.into_iter().filter(|(id, _)| tasks.contains_key(id));
-        let phases = ours.filter_map(|(id, node)| Some((id, node.phase?))).collect();
-        Self {
-            id,
-            workflow: owner(&object.metadata).unwrap_or_default(),
-            created: object.metadata.creation_timestamp.map(|time| time.0),
-            resource_version: object.metadata.resource_version.unwrap_or_default(),
-            completed,
-            tasks,
-            phases,
-            form,
-        }
     }
 }
 

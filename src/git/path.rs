@@ -1,0 +1,19 @@
+//! Paths within a repository.
+
+/// Whether a path can be a file's in a repository, or why not.
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        return Err("the path is empty");
+    }
+    if path.starts_with('/') {
+        return Err("give the path from the repository's root, without a leading `/`");
+    }
+    if path.chars().any(|c| c.is_control() || c == '\\') {
+        return Err("the path contains a control character or a backslash");
+    }
+    let odd = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
+    if path.split('/').any(odd) {
+        return Err("the path must not contain `.`, `..`, `.git` or an empty part");
+    }
+    Ok(())
+}
