@@ -13,7 +13,7 @@ mod http;
 mod labels;
 mod place;
 mod pulls;
-mod refusal;
+pub(crate) mod refusal;
 mod repository;
 mod talk;
 

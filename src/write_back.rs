@@ -5,7 +5,7 @@
 mod ancestry;
 mod draft;
 mod lanes;
-mod message;
+pub(crate) mod message;
 mod places;
 mod publish;
 mod request;
