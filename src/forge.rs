@@ -15,7 +15,7 @@ mod labels;
 mod place;
 mod pull;
 mod pulls;
-mod refusal;
+pub(crate) mod refusal;
 mod repository;
 mod talk;
 mod wire;

@@ -9,9 +9,13 @@ use crate::argo::Template;
 use crate::git::RepoUrl;
 use crate::oci::{Auth, ImageRef, token};
 use crate::policy::Policy;
+use crate::redact::Redactor;
+use crate::text;
 
-pub use crate::buildkit::fuzzing::error_details;
-pub use crate::git::fuzzing::{advert, packets, push_report};
+pub use crate::buildkit::fuzzing::{build_status, error_details};
+pub use crate::git::fuzzing::{
+    advert, file_spec, known_hosts, pack, pack_sizes, packets, push_report, refs, signing_key,
+};
 
 /// A policy that has something of every sort, for steps to be checked against.
 const POLICY: &str = "\
@@ -60,5 +64,46 @@ pub fn names(bytes: &[u8]) {
     }
     if let Ok(url) = text.parse::<RepoUrl>() {
         assert_eq!(url.to_string().parse(), Ok(url.clone()), "{text:?}");
+    }
+}
+
+/// A token server's answer.
+pub fn token_reply(bytes: &[u8]) {
+    let _ = token::token(bytes);
+}
+
+/// A forge's refusal: the header that says when to come back in the first line, then its body.
+pub fn forge_refusal(bytes: &[u8]) {
+    crate::forge::refusal::fuzzed(bytes);
+}
+
+/// The annotations of a Secret.
+pub fn bindings(bytes: &[u8]) {
+    crate::engine::binding::fuzzed(bytes);
+}
+
+/// What an earlier process has left of a job.
+pub fn journal(bytes: &[u8]) {
+    crate::jobs::journal::record::fuzzed(bytes);
+}
+
+/// The message of a commit on the branch.
+pub fn trailers(bytes: &[u8]) {
+    crate::write_back::message::fuzzed(bytes);
+}
+
+/// What anybody wrote, and a secret in its first line: what leaves is plain, and plain once more, and without the secret.
+pub fn foreign_text(bytes: &[u8]) {
+    let all = String::from_utf8_lossy(bytes);
+    let plain = text::lines(&all);
+    assert_eq!(text::lines(&plain), plain);
+    assert!(!plain.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')), "{plain:?}");
+    let _ = (text::line(&all), text::json_line(&all), text::brief(&all, 100));
+    let (secret, rest) = all.split_once('\n').unwrap_or_default();
+    let redactor = Redactor::default();
+    redactor.remember(&secret.into());
+    let (secret, clean) = (secret.trim(), redactor.clean(rest));
+    if redactor.clean(&format!("x{secret}x")) == "x***x" && !secret.contains('*') {
+        assert!(!clean.contains(secret), "{secret:?} in {clean:?}");
     }
 }

@@ -6,7 +6,7 @@
 
 mod entries;
 mod job;
-mod journal;
+pub(crate) mod journal;
 mod key;
 mod queue;
 mod stop;

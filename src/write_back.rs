@@ -6,7 +6,7 @@ mod ancestry;
 mod draft;
 mod files;
 mod lanes;
-mod message;
+pub(crate) mod message;
 mod places;
 mod publish;
 mod request;

@@ -1,9 +1,26 @@
 //! What buildkitd sends, as functions of bytes (see [`crate::fuzzing`]).
 
+use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
+use prost::Message as _;
+
 use super::details::Details;
+use super::transcript::Transcript;
+use super::vertices::Vertices;
+use crate::limits::Budget;
 use crate::redact::Redactor;
 
 /// The details of a build's error.
 pub fn error_details(bytes: &[u8]) {
     let _ = Details::decode(bytes, &Redactor::default());
+}
+
+/// A message of a build's status stream, told twice.
+pub fn build_status(bytes: &[u8]) {
+    let Ok(message) = StatusResponse::decode(bytes) else { return };
+    let transcript = Transcript::from(Redactor::default()).kept(&Budget::new(1 << 20));
+    let mut vertices = Vertices::new(transcript.clone());
+    vertices.apply(message.clone());
+    vertices.apply(message);
+    vertices.finish();
+    let _ = (vertices.progress(), vertices.warnings(), transcript.log());
 }

@@ -179,6 +179,20 @@ impl fmt::Display for Binding {
     }
 }
 
+/// An owner's lists, as the annotations have them.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let server =
+        "https://git.example.com:8443/shop/api.git".parse().ok().and_then(|repo| Server::of(&repo).ok());
+    let hosts = items(HOSTS, &text, host_of).unwrap_or_default();
+    let patterns = hosts.into_iter().chain(Pattern::url(&text).ok());
+    for pattern in patterns {
+        let _ = (pattern.to_string(), server.as_ref().map(|server| pattern.fits(server)));
+    }
+    let _ = items(USE, &text, use_of);
+}
+
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }

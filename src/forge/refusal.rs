@@ -123,5 +123,23 @@ pub(super) fn quoted(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(" (the server says: {words})") }
 }
 
+/// A forge's refusal: what it says when to come back in the first line, then its body.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let at = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
+    let (when, body) = bytes.split_at(at);
+    let mut headers = HeaderMap::new();
+    for name in ["retry-after", "x-ratelimit-reset"] {
+        headers.extend(
+            http::HeaderValue::from_bytes(when).map(|value| (http::HeaderName::from_static(name), value)),
+        );
+    }
+    let words = words(body, false);
+    assert!(words.len() <= SHOWN + 4 && !words.contains(char::is_control), "{words:?}");
+    for status in [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::CONFLICT] {
+        let _ = read("forge", Dialect::GitHub, status, &headers, &words);
+    }
+}
+
 #[cfg(test)]
 mod tests;

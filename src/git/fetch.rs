@@ -133,6 +133,15 @@ async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), Gi
     }
 }
 
+#[cfg(feature = "fuzzing")]
+impl<'a> PackStream<'a> {
+    /// What `reader` brings from here on.
+    pub(super) fn of(reader: &'a mut PktReader) -> Self {
+        let repo = "https://git.example.com/a.git".to_owned();
+        Self { repo, reader, beside: Spent::new(BESIDE_PACK) }
+    }
+}
+
 impl PackStream<'_> {
     /// The pack's next bytes; `None` after its last.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, GitError> {

@@ -3,9 +3,14 @@
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
-use super::advert::Advert;
+use super::advert::{Advert, Ref};
+use super::fetch::PackStream;
+use super::file_spec::FileSpec;
+use super::pack::{Limits, Pack};
 use super::pkt::PktReader;
-use super::report;
+use super::ssh::known_hosts::KnownKeys;
+use super::store::gauge::Gauge;
+use super::{SigningKey, report};
 
 /// A stream that brings `bytes` in pieces: what a packet is must not depend on them.
 fn reader(bytes: &[u8]) -> PktReader {
@@ -26,6 +31,67 @@ pub fn packets(bytes: &[u8]) {
 /// What a server says first, in every version of the protocol.
 pub fn advert(bytes: &[u8]) {
     let _ = Advert::read(&mut reader(bytes), &["refs/heads/main"]).now_or_never();
+}
+
+/// Lines of `ls-refs`.
+pub fn refs(bytes: &[u8]) {
+    String::from_utf8_lossy(bytes).lines().for_each(|line| drop(Ref::parse_v2(line)));
+}
+
+/// A pack that proves a commit: its objects are inflated and hashed, within the limits.
+pub fn pack(bytes: &[u8]) {
+    let packets = bytes.chunks(500).flat_map(|piece| {
+        let head = format!("{:04x}\x01", piece.len() + 5);
+        head.into_bytes().into_iter().chain(piece.iter().copied())
+    });
+    let packets: Vec<u8> = packets.chain(*b"0000").collect();
+    for digits in [40, 64] {
+        let mut reader = reader(&packets);
+        let limits = Limits { read: 64 << 10, inflated: 1 << 20 };
+        let Some(Ok(mut pack)) = Pack::open(PackStream::of(&mut reader), limits, digits).now_or_never()
+        else {
+            continue;
+        };
+        while let Some(Ok(Some(_))) = pack.next().now_or_never() {}
+    }
+}
+
+/// A pack for a commit of ours, measured as it arrives: what is said of it does not depend on the pieces that it comes in.
+pub fn pack_sizes(bytes: &[u8]) {
+    let said = |piece| {
+        let mut gauge = Gauge::new(0);
+        let said = bytes.chunks(piece).try_for_each(|bytes| gauge.take(bytes));
+        (said, gauge.held_at_its_end())
+    };
+    let whole = said(bytes.len().max(1));
+    for piece in [1, 11, 4096] {
+        let pieces = said(piece);
+        assert!(
+            pieces.0 == whole.0 && (whole.0.is_err() || pieces.1 == whole.1),
+            "{piece}: {pieces:?}, {whole:?}"
+        );
+    }
+}
+
+/// A `known_hosts` file.
+pub fn known_hosts(bytes: &[u8]) {
+    let keys = KnownKeys::find(&String::from_utf8_lossy(bytes), "git.example.com", 2222);
+    let _ = keys.preferred(&[]);
+}
+
+/// A path or glob, and the path that it is tried on.
+pub fn file_spec(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (spec, path) = text.split_once('\n').unwrap_or((&text, "charts/api/values.yaml"));
+    if let Ok(spec) = spec.parse::<FileSpec>() {
+        let _ = spec.matches(path);
+        assert!(spec.is_glob() || spec.matches(spec.as_str()), "{spec:?}");
+    }
+}
+
+/// A key that signs commits.
+pub fn signing_key(bytes: &[u8]) {
+    let _ = SigningKey::from_openssh(&String::from_utf8_lossy(bytes).into_owned().into());
 }
 
 /// A server's answer to a push, with and without a side band.

@@ -1,7 +1,7 @@
 //! Git over SSH: the same protocol on a channel that runs the server's program, with the host's key checked first.
 
 mod channel;
-mod known_hosts;
+pub(super) mod known_hosts;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Objects while a commit is made: a bare repository that lives as long as the request.
 
 mod commit;
-mod gauge;
+pub(super) mod gauge;
 mod log;
 mod place;
 

@@ -10,7 +10,7 @@
 //! was watched at a death begins first after it, so that it is alone then.
 
 mod pending;
-mod record;
+pub(crate) mod record;
 
 use std::collections::HashMap;
 use std::fs::{self, File};

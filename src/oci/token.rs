@@ -81,10 +81,14 @@ pub(crate) async fn fetch(
     }
     let body = http::read(answer, "a token server's answer", TOKEN_READ).await;
     let body = body.map_err(|e| OciError::from_body(what.clone(), e))?;
-    // What a parser says may quote the token.
-    let wire: TokenWire = http::json(&body).map_err(|_| no_token(&what))?;
-    let value = wire.token.filter(|t| !t.is_empty()).or(wire.access_token).ok_or_else(|| no_token(&what))?;
-    Ok(Token { value: value.into(), lifetime: wire.expires_in.unwrap_or(DEFAULT_LIFETIME) })
+    token(&body).ok_or_else(|| no_token(&what))
+}
+
+/// The token in a server's answer. What a parser says of it may quote it.
+pub(crate) fn token(body: &[u8]) -> Option<Token> {
+    let wire: TokenWire = http::json(body).ok()?;
+    let value = wire.token.filter(|token| !token.is_empty()).or(wire.access_token)?;
+    Some(Token { value: value.into(), lifetime: wire.expires_in.unwrap_or(DEFAULT_LIFETIME) })
 }
 
 fn no_token(what: &str) -> OciError {

@@ -110,6 +110,17 @@ pub(super) fn groups(message: &str) -> Vec<Group> {
     groups
 }
 
+/// A commit's message, as anybody may have written it.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for trailers in groups(&text) {
+        let message = Message { text: "Set".to_owned(), trailers };
+        let groups = groups(&render(&[&message]));
+        assert!(groups.len() <= 1 + message.trailers.len(), "{message:?}");
+    }
+}
+
 /// The values of the trailer `name`.
 pub(super) fn values<'a>(trailers: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
     trailers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())

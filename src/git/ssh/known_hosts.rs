@@ -6,14 +6,14 @@ use russh::keys::{Algorithm, PublicKey};
 
 /// One server's keys.
 #[derive(Debug, Default)]
-pub(super) struct KnownKeys {
+pub(in crate::git) struct KnownKeys {
     trusted: Vec<PublicKey>,
     revoked: Vec<PublicKey>,
 }
 
 impl KnownKeys {
     /// The keys for `host` at `port`. Lines that cannot be read are passed over, as OpenSSH does.
-    pub(super) fn find(text: &str, host: &str, port: u16) -> Self {
+    pub(in crate::git) fn find(text: &str, host: &str, port: u16) -> Self {
         let host = host.to_ascii_lowercase();
         // OpenSSH writes a port other than 22 into the name, and still takes a line without one.
         let names = [format!("[{host}]:{port}"), host];
@@ -32,17 +32,17 @@ impl KnownKeys {
         found
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::git) fn is_empty(&self) -> bool {
         self.trusted.is_empty()
     }
 
-    pub(super) fn trusts(&self, key: &PublicKey) -> bool {
+    pub(in crate::git) fn trusts(&self, key: &PublicKey) -> bool {
         let among = |keys: &[PublicKey]| keys.iter().any(|k| k.key_data() == key.key_data());
         among(&self.trusted) && !among(&self.revoked)
     }
 
     /// `offered` with the kinds of the known keys first: a server shows one key only, and it should be a known one.
-    pub(super) fn preferred(&self, offered: &[Algorithm]) -> Vec<Algorithm> {
+    pub(in crate::git) fn preferred(&self, offered: &[Algorithm]) -> Vec<Algorithm> {
         let known = |a: &Algorithm| self.trusted.iter().any(|k| same_kind(&k.algorithm(), a));
         let (first, rest): (Vec<_>, Vec<_>) = offered.iter().cloned().partition(known);
         first.into_iter().chain(rest).collect()

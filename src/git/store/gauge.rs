@@ -51,7 +51,7 @@ struct Data {
 }
 
 /// Follows a pack as it arrives.
-pub(super) struct Gauge {
+pub(in crate::git) struct Gauge {
     at: At,
     /// Entries that follow, and while the head is read the number of them.
     left: u32,
@@ -68,7 +68,7 @@ pub(super) struct Gauge {
 
 impl Gauge {
     /// For a pack after those whose largest file had `before` bytes.
-    pub(super) fn new(before: u64) -> Self {
+    pub(in crate::git) fn new(before: u64) -> Self {
         let piece = vec![0; PIECE];
         Self {
             at: At::Head(12),
@@ -83,7 +83,7 @@ impl Gauge {
     }
 
     /// Takes the next bytes of the pack, or says what is wrong with it.
-    pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
+    pub(in crate::git) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match std::mem::replace(&mut self.at, At::End) {
                 At::End => return Ok(()),
@@ -99,7 +99,7 @@ impl Gauge {
     }
 
     /// Bytes of a difference, its base and its result, which are held together at the end of the pack.
-    pub(super) fn held_at_its_end(&self) -> usize {
+    pub(in crate::git) fn held_at_its_end(&self) -> usize {
         usize::try_from(self.largest_held.saturating_mul(3)).unwrap_or(usize::MAX)
     }
 

@@ -86,6 +86,13 @@ impl Record {
     }
 }
 
+/// A job's file, which an earlier process has left.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let record = Record::read(&String::from_utf8_lossy(bytes));
+    assert_eq!(Record::read(&record.text()), record);
+}
+
 /// A job's file. It goes when this does.
 pub(super) struct Entry(PathBuf);
 
