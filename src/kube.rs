@@ -8,6 +8,7 @@ mod connect;
 mod follow;
 mod lease;
 mod objects;
+mod packed;
 mod report;
 mod rounds;
 mod secrets;
@@ -27,6 +28,9 @@ pub use acting::{MayNotAct, Rights};
 pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
 pub use lease::{Campaign, Candidate, Leadership};
 pub use objects::{By, ReadError};
+pub(crate) use packed::nodes as packed_nodes;
+#[cfg(test)]
+pub(crate) use packed::packed as pack_nodes;
 pub use report::{Form, ReportError, Reported, TaskResult};
 pub use rounds::{Rounds, pauses};
 pub use secrets::{Secret, SecretError, Secrets};

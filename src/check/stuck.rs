@@ -1,6 +1,7 @@
 //! Why one workflow does not move: what the cluster knows of it, and the first cause found in it.
 
 mod agent;
+mod large;
 mod node;
 mod pod;
 mod shared;
@@ -61,7 +62,7 @@ impl Doctor {
             Ok(None) => {
                 Finding::fail(subject, "does not exist; check the name, and the namespace (--namespace)")
             }
-            Ok(Some(workflow)) => judge(&self.facts(session, name, workflow).await),
+            Ok(Some(workflow)) => judge(&self.facts(session, name, large::unpacked(workflow)).await),
         }
     }
 
@@ -127,8 +128,10 @@ impl Doctor {
 /// The first cause that the facts hold.
 fn judge(facts: &Facts) -> Finding {
     let executor = if facts.mode.is_shared() { shared::cause } else { agent::cause };
-    let causes = [finished, unseen, controller_down, locked, suspended, executor, other_node];
-    let found = causes.iter().find_map(|cause| cause(facts));
+    let large = [large::offloaded, large::oversized];
+    let first = [finished, unseen, controller_down, locked, suspended];
+    let causes = first.into_iter().chain(large).chain([executor, other_node]);
+    let found = causes.into_iter().find_map(|cause: fn(&Facts) -> Option<Finding>| cause(facts));
     found.unwrap_or_else(|| {
         facts.warn("is Running, and nothing was found that holds it; look again, or see the controller's log")
     })

@@ -9,7 +9,7 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use serde::de::DeserializeOwned;
 
 use super::{Cluster, NoCluster};
-use state::{Read, TaskSetSpec, WorkflowSpec};
+use state::{Kept, Read, WorkflowSpec};
 
 pub use state::{NodePlace, Shutdown, TaskSet, WorkflowState};
 
@@ -58,9 +58,8 @@ impl Cluster {
         &self,
         namespace: &str,
         name: &str,
-        mut seen: impl FnMut(Option<TaskSet>),
+        seen: impl FnMut(Option<TaskSet>),
     ) -> Result<(), WatchError> {
-        let seen = |object: Option<Read<TaskSetSpec>>| seen(object.map(TaskSet::from));
         self.follow("WorkflowTaskSet", namespace, name, seen).await
     }
 
@@ -69,9 +68,8 @@ impl Cluster {
         &self,
         namespace: &str,
         name: &str,
-        mut seen: impl FnMut(Option<WorkflowState>),
+        seen: impl FnMut(Option<WorkflowState>),
     ) -> Result<(), WatchError> {
-        let seen = |object: Option<Read<WorkflowSpec>>| seen(object.map(WorkflowState::from));
         self.follow("Workflow", namespace, name, seen).await
     }
 
@@ -87,18 +85,22 @@ impl Cluster {
             .get_opt(name)
             .await
             .map_err(|error| WatchError::of(error, resource.plural, namespace.to_owned()))?;
-        Ok(found.map(WorkflowState::from))
+        match found {
+            Some(found) => Ok(Some(WorkflowState::read(found).await)),
+            None => Ok(None),
+        }
     }
 
-    async fn follow<P>(
+    async fn follow<P, T>(
         &self,
         kind: &str,
         namespace: &str,
         name: &str,
-        seen: impl FnMut(Option<Read<P>>),
+        seen: impl FnMut(Option<T>),
     ) -> Result<(), WatchError>
     where
         P: Clone + std::fmt::Debug + DeserializeOwned,
+        T: Kept<P>,
     {
         let resource = super::argo(kind);
         let api = Api::namespaced_with(self.client().await?, namespace, &resource);
@@ -110,25 +112,29 @@ impl Cluster {
 }
 
 /// Watches for so many `seconds`. It always begins with a list, so that no resource version can be too old.
-async fn watch<P>(
+async fn watch<P, T>(
     api: &Api<Read<P>>,
     name: &str,
     seconds: u32,
-    mut seen: impl FnMut(Option<Read<P>>),
+    mut seen: impl FnMut(Option<T>),
 ) -> Result<(), kube::Error>
 where
     P: Clone + std::fmt::Debug + DeserializeOwned,
+    T: Kept<P>,
 {
     let only = format!("metadata.name={name}");
     let found = api.list(&ListParams::default().fields(&only)).await?;
-    seen(found.items.into_iter().next());
+    seen(match found.items.into_iter().next() {
+        Some(object) => Some(T::read(object).await),
+        None => None,
+    });
     let from = found.metadata.resource_version.unwrap_or_default();
     let parameters = WatchParams::default().fields(&only).timeout(seconds);
     let events = api.watch(&parameters, &from).await?;
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.try_next().await? {
         match event {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => seen(Some(object)),
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => seen(Some(T::read(object).await)),
             WatchEvent::Deleted(_) => seen(None),
             WatchEvent::Bookmark(_) => {}
             WatchEvent::Error(status) => return Err(kube::Error::Api(status)),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::alone::doctor;
-use crate::cluster::{PATIENCE, attempt, eventually};
+use crate::cluster::{PATIENCE, attempt, eventually, get, kubectl};
 use crate::install;
 use crate::mode::{Mode, agent_log, mode};
 use crate::shop::Shop;
@@ -143,4 +143,20 @@ spec:
     assert!(said.contains("is an `http` template, which the shared agent does not execute"), "{said}");
     attempt("argo", &["stop", "-n", BUILDS, &workflow.name]).unwrap();
     assert_eq!(workflow.end(), "Failed", "{}", workflow.report());
+}
+
+/// The run with sidecars has left a second namespace with a certificate.
+#[tokio::test]
+async fn the_switch_renews_the_certificate_of_every_namespace() {
+    if mode() == Mode::Sidecar {
+        return;
+    }
+    install::site().await;
+    let authority = |namespace: &str, name: &str| get(namespace, "secret", name)["data"]["ca.crt"].clone();
+    let own = authority("buildkit", "buildkitd-tls");
+    let named = ["get", "secret", "-A", "--field-selector", "metadata.name=buildkit-client-tls"];
+    let namespaces = kubectl(&[&named[..], &["-o", "jsonpath={.items[*].metadata.namespace}"]].concat());
+    for namespace in namespaces.split(' ').filter(|namespace| !namespace.starts_with("buildkit-b")) {
+        assert_eq!(authority(namespace, "buildkit-client-tls"), own, "{namespace} of {namespaces}");
+    }
 }

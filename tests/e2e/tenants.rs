@@ -132,3 +132,35 @@ spec:
           context: {repo: REPO, revision: main, secret: gitea-credentials}
           push: false
 ";
+
+/// One key without a value ends Argo's controller, at every start again: the policy of `argo-settings` refuses it.
+#[tokio::test]
+async fn a_plugin_without_a_value_is_refused_wherever_it_stands() {
+    install::site().await;
+    let own = json!({"name": "a", "plugin": {"buildkit": null, "build": {"push": false}}});
+    let inline = json!({"name": "x", "inline": {"plugin": {"buildkit": null}}});
+    let steps = json!({"name": "a", "steps": [[inline]]});
+    let tasks = json!({"name": "a", "dag": {"tasks": [inline]}});
+    let whole = json!({"name": "a", "plugin": {"buildkit": {"build": {"push": false}}}});
+    let try_out = |kind: &str, template: &serde_json::Value| {
+        let spec = json!({"entrypoint": "a", "templates": [template]});
+        let spec = match kind {
+            "CronWorkflow" => json!({"schedules": ["0 0 1 1 *"], "workflowSpec": spec}),
+            _ => spec,
+        };
+        let metadata = json!({"generateName": "form-"});
+        let object =
+            json!({"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), object.to_string()).unwrap();
+        let create = ["create", "-n", BUILDS, "--dry-run=server", "-f", file.path().to_str().unwrap()];
+        attempt("kubectl", &create)
+    };
+    for kind in ["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"] {
+        for template in [&own, &steps, &tasks] {
+            let refused = try_out(kind, template).unwrap_err();
+            assert!(refused.contains("has to hold one key with a value"), "{kind}, {template}: {refused}");
+        }
+        try_out(kind, &whole).unwrap();
+    }
+}

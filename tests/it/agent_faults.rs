@@ -3,6 +3,7 @@
 mod away;
 mod handover;
 mod killed;
+mod late;
 mod many;
 
 use kube::api::{Api, DynamicObject};

@@ -11,6 +11,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -145,8 +147,12 @@ impl Argo {
 
     /// Every node that has a plugin template, by its display name.
     pub(crate) async fn nodes(&self, workflow: &str) -> BTreeMap<String, Node> {
-        let object = self.workflow(workflow).await;
-        let nodes = object["status"]["nodes"].as_object().cloned().unwrap_or_default();
+        let status = self.workflow(workflow).await["status"].take();
+        let nodes = match status["compressedNodes"].as_str() {
+            Some(packed) => unpacked(packed),
+            None => status["nodes"].clone(),
+        };
+        let nodes = nodes.as_object().cloned().unwrap_or_default();
         let plugins = nodes.values().filter(|node| node["type"] == "Plugin");
         plugins.map(|node| (text(&node["displayName"]), Node::read(node))).collect()
     }
@@ -267,3 +273,9 @@ const CONTROLLER_ENV: [(&str, &str); 5] = [
 
 /// Its metrics are on a port of their own: several controllers share a host. 6060, which it also wants, may be taken.
 const OBJECTS: &str = include_str!("argo/objects.yaml");
+
+/// The nodes of a large workflow.
+fn unpacked(packed: &str) -> Value {
+    let gzip = BASE64_STANDARD.decode(packed).unwrap();
+    serde_json::from_reader(flate2::read::MultiGzDecoder::new(&*gzip)).unwrap()
+}

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use kube::{Client, Config};
+use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What becomes of one request for a watch.
@@ -35,6 +37,9 @@ struct Inner {
     shut: AtomicBool,
     lists: AtomicUsize,
     cut: Mutex<CancellationToken>,
+    /// Whether answers to reports are kept, and how many are.
+    keep: watch::Sender<bool>,
+    kept: AtomicUsize,
 }
 
 impl Door {
@@ -48,6 +53,8 @@ impl Door {
             shut: AtomicBool::new(false),
             lists: AtomicUsize::new(0),
             cut: Mutex::default(),
+            keep: watch::Sender::new(false),
+            kept: AtomicUsize::new(0),
         });
         let router = axum::Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -62,6 +69,27 @@ impl Door {
     /// Spoils the next request for a watch.
     pub(crate) fn spoil(&self, spoil: Spoil) {
         *self.inner.spoil.lock().unwrap() = Some(spoil);
+    }
+
+    /// A kubeconfig of the server, through the door.
+    pub(crate) fn kubeconfig(&self) -> String {
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "door",
+            "clusters": [{"name": "door", "cluster": {"server": self.url}}],
+            "users": [{"name": "door", "user": {}}],
+            "contexts": [{"name": "door", "context": {"cluster": "door", "user": "door"}}],
+        })
+        .to_string()
+    }
+
+    /// Keeps the answers to reports that the server takes, or gives them out.
+    pub(crate) fn keep_answers(&self, keep: bool) {
+        self.inner.keep.send_replace(keep);
+    }
+
+    /// How many it has kept so far.
+    pub(crate) fn kept(&self) -> usize {
+        self.inner.kept.load(Ordering::SeqCst)
     }
 
     /// Breaks off every answer under way, in the midst of it.
@@ -94,12 +122,18 @@ async fn answer(State(door): State<Arc<Inner>>, mut request: Request) -> Respons
             Some(Spoil::Held) => return held(cut).await,
             None => {}
         }
-    } else if request.method() == axum::http::Method::GET {
+    } else if request.method() == Method::GET {
         door.lists.fetch_add(1, Ordering::SeqCst);
     }
+    let reports = request.method() == Method::PATCH && request.uri().path().ends_with("/status");
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
     let reply = door.upstream.send(Request::from_parts(parts, body.into())).await;
+    if reports && *door.keep.borrow() {
+        door.kept.fetch_add(1, Ordering::SeqCst);
+        // The door is there for as long as this.
+        let _ = door.keep.subscribe().wait_for(|keep| !keep).await;
+    }
     let (parts, body) = reply.unwrap().into_parts();
     let body = Body::new(body).into_data_stream().take_until(cut.clone().cancelled_owned());
     // Only an error breaks the connection; the end of a stream would end the answer in good order.

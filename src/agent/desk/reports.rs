@@ -39,8 +39,10 @@ impl Desk {
                     task.dropped();
                     ReportOutcome::Withdrawn
                 }
+                // The answer to a report of progress is none to the end that may have come meanwhile.
+                Ok(_) if !report.end => outcome,
                 Ok(reported) => {
-                    let took = task.accepted(&reported.resource_version).filter(|_| report.end);
+                    let took = task.accepted(&reported.resource_version);
                     took.into_iter().for_each(|took| self.agent.metrics.report_took(took));
                     outcome
                 }
@@ -60,6 +62,8 @@ impl Task {
     fn refuse(&mut self, error: &ReportError, report: &Report, alone: bool, others: bool) {
         match error {
             ReportError::Gone { .. } => self.dropped(),
+            // Its progress can be said another time, and its end alone ends it.
+            _ if !report.end => {}
             ReportError::Refused { .. } if alone => self.cannot_be_told(error, ""),
             ReportError::TooLarge { .. } if alone && (!others || report.is_large()) => {
                 self.cannot_be_told(error, "; declare fewer or smaller outputs");

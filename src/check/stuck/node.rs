@@ -8,7 +8,7 @@ use super::Facts;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a>(&'a Value);
 
-/// All nodes. None of a workflow whose nodes are compressed or offloaded.
+/// All nodes. None of a workflow whose nodes are in Argo's database.
 pub(super) fn all(facts: &Facts) -> Vec<Node<'_>> {
     let nodes = facts.workflow["status"]["nodes"].as_object();
     nodes.into_iter().flat_map(|nodes| nodes.values()).map(Node).collect()
@@ -37,6 +37,11 @@ impl<'a> Node<'a> {
 
     pub(super) fn message(&self) -> &'a str {
         self.text("message")
+    }
+
+    /// Bytes of JSON.
+    pub(super) fn size_of_inputs(&self) -> usize {
+        self.0["inputs"].to_string().len()
     }
 
     /// Done by the agent.

@@ -243,3 +243,39 @@ fn a_step_of_nobody_s_is_the_cause() {
     http.workflow["status"]["nodes"]["wf-1"]["type"] = json!("HTTP");
     assert!(said(&http).contains("it is an `http` template, which the shared agent"), "{}", said(&http));
 }
+
+#[test]
+fn compressed_nodes_are_read_and_offloaded_ones_told() {
+    let Facts { mut workflow, .. } = running("at work");
+    let nodes = workflow["status"]["nodes"].take().to_string();
+    workflow["status"]["compressedNodes"] = json!(crate::kube::pack_nodes(nodes.as_bytes()));
+    let large = Facts { workflow: large::unpacked(workflow), pods: pod(json!({})), ..running("") };
+    assert_eq!(said(&large), "ok   workflow builds/wf: works: node build is Running: at work");
+    let away = facts(json!({"phase": "Running", "offloadNodeStatusVersion": "fnv:1"}));
+    assert!(said(&away).contains("keeps its nodes in Argo's database"), "{}", said(&away));
+}
+
+#[test]
+fn tasks_too_large_for_one_object_are_counted() {
+    let node = |n: usize| {
+        let value = "x".repeat(40_000);
+        let inputs = json!({"parameters": [{"name": "p", "value": value}]});
+        (
+            format!("wf-{n}"),
+            json!({"id": format!("wf-{n}"), "type": "Plugin", "phase": "Pending", "inputs": inputs}),
+        )
+    };
+    let workflow = |count: usize| {
+        let nodes: serde_json::Map<_, _> = (0..count).map(node).collect();
+        facts(json!({"phase": "Running", "nodes": nodes}))
+    };
+    let large = said(&workflow(60));
+    assert!(
+        large.starts_with("FAIL") && large.contains("60 of its plugin nodes are not handed on"),
+        "{large}"
+    );
+    assert!(!said(&workflow(10)).contains("not handed on"));
+    let tasks: serde_json::Map<_, _> = (0..60).map(|n| (format!("wf-{n}"), json!({}))).collect();
+    let handed = Facts { task_set: Some(json!({"spec": {"tasks": tasks}})), ..workflow(60) };
+    assert!(!said(&handed).contains("not handed on"));
+}

@@ -1,14 +1,20 @@
 //! What is read of a WorkflowTaskSet, and of a Workflow.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Object;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
+use tracing::debug;
 
+use crate::kube::packed;
 use crate::kube::task_set::{completed, owner};
 
 /// What a WorkflowTaskSet says at one moment.
@@ -33,9 +39,15 @@ pub struct WorkflowState {
     pub ended: bool,
     /// When its time is up, and how long that is.
     pub deadline: Option<(Timestamp, Duration)>,
-    /// Its nodes by id. Empty where Argo has compressed or offloaded them.
+    /// Its nodes by id. Empty where Argo keeps them in a database, or they are more than is [kept](KEPT).
     pub nodes: BTreeMap<String, NodePlace>,
 }
+
+/// Bytes of a workflow's nodes that are kept: some 30,000 nodes. Whoever writes workflows writes them.
+const KEPT: usize = 8 << 20;
+
+/// Bytes that a node takes beside its texts.
+const NODE: usize = 256;
 
 /// How a workflow is being ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +97,8 @@ pub(super) struct WorkflowSpec {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Status {
     nodes: BTreeMap<String, NodePlace>,
+    /// The nodes of a large workflow instead.
+    compressed_nodes: String,
     started_at: Option<Time>,
     finished_at: Option<Time>,
     /// The spec of a workflow that is made of a WorkflowTemplate, under its own.
@@ -114,6 +128,78 @@ impl From<Read<WorkflowSpec>> for WorkflowState {
             deadline,
             nodes: status.nodes,
         }
+    }
+}
+
+/// Unpackings at a time.
+static UNPACKING: Semaphore = Semaphore::const_new(2);
+
+/// What is kept of an object.
+pub(super) trait Kept<P: Clone>: Sized {
+    /// Reads it, beside the runtime's threads where that takes long.
+    fn read(object: Read<P>) -> impl Future<Output = Self> + Send;
+}
+
+impl Kept<TaskSetSpec> for TaskSet {
+    async fn read(object: Read<TaskSetSpec>) -> Self {
+        Self::from(object)
+    }
+}
+
+impl Kept<WorkflowSpec> for WorkflowState {
+    async fn read(mut object: Read<WorkflowSpec>) -> Self {
+        let packed = object.status.as_mut().map(|status| std::mem::take(&mut status.compressed_nodes));
+        let state = Self::from(object);
+        match packed {
+            // As Argo reads them (`packer.go`).
+            Some(packed) if state.nodes.is_empty() && !packed.is_empty() => {
+                // The semaphore is never closed.
+                let _turn = UNPACKING.acquire().await;
+                let nodes = tokio::task::spawn_blocking(move || packed::nodes::<Places>(&packed)).await;
+                Self { nodes: places(nodes), ..state }
+            }
+            _ => state,
+        }
+    }
+}
+
+fn places(read: Result<Result<Places, serde_json::Error>, JoinError>) -> BTreeMap<String, NodePlace> {
+    match read {
+        Ok(Ok(Places(nodes))) => nodes,
+        Ok(Err(error)) => {
+            debug!("the compressed nodes of a workflow cannot be read: {error}");
+            BTreeMap::new()
+        }
+        Err(_) => BTreeMap::new(),
+    }
+}
+
+/// Nodes of whatever size, of which no more than [`KEPT`] are taken.
+struct Places(BTreeMap<String, NodePlace>);
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Counting)
+    }
+}
+
+struct Counting;
+
+impl<'de> Visitor<'de> for Counting {
+    type Value = Places;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the nodes of a workflow by their ids")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Places, A::Error> {
+        let (mut nodes, mut left) = (BTreeMap::new(), KEPT);
+        while let Some((id, node)) = map.next_entry::<String, NodePlace>()? {
+            let size = NODE + id.len() + node.name.len() + node.boundary.len() + node.phase.len();
+            left = left.checked_sub(size).ok_or_else(|| A::Error::custom("they are too many"))?;
+            nodes.insert(id, node);
+        }
+        Ok(Places(nodes))
     }
 }
 
@@ -152,6 +238,9 @@ fn names_exit_handler(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -168,5 +257,21 @@ mod tests {
         ] {
             assert_eq!(names_exit_handler(name), is, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn compressed_nodes_are_nodes_and_too_many_are_none() {
+        let workflow = |count: usize| {
+            let nodes: BTreeMap<_, _> = (0..count)
+                .map(|n| (format!("wf-{n}"), json!({"name": "wf.onExit", "phase": "Running", "inputs": {}})))
+                .collect();
+            let packed = packed::packed(json!(nodes).to_string().as_bytes());
+            let object = json!({"metadata": {"uid": "u"}, "spec": {"shutdown": "Stop"}, "status": {"compressedNodes": packed}});
+            serde_json::from_value::<Read<WorkflowSpec>>(object).unwrap()
+        };
+        let state = WorkflowState::read(workflow(3)).await;
+        assert_eq!((state.nodes.len(), state.is_exit_handler("wf-2")), (3, Some(true)));
+        let state = WorkflowState::read(workflow(40_000)).await;
+        assert_eq!((state.uid.as_deref(), state.nodes.len()), (Some("u"), 0));
     }
 }

@@ -41,6 +41,34 @@ async fn a_workflows_deadline_ends_the_build_and_names_it() {
     until_runs(&daemon, "sleep 600", false, &scene.agent).await;
 }
 
+/// Argo compresses the nodes of a workflow of more than a megabyte.
+#[tokio::test]
+async fn a_large_workflows_deadline_and_stop_end_the_build_too() {
+    let daemon = own_daemon().await;
+    let scene = Scene::with(&daemon, ENDLESS).await;
+    let argo = &scene.tenant.argo;
+    let step = scene.shop.build(json!({}));
+    let parameter = |name: &str, size: usize| json!({"name": name, "value": "x".repeat(size)});
+    let parameters = json!([parameter("a", 400_000), parameter("b", 300_000)]);
+    let inputs = json!({"inputs": {"parameters": [{"name": "a"}, {"name": "b"}]}});
+    let large = |more: Value| {
+        let mut spec = json!({"arguments": {"parameters": parameters}});
+        crate::support::shop::merge(&mut spec, more);
+        workflow(&step, spec, inputs.clone())
+    };
+    let name = argo.submit(&large(json!({"activeDeadlineSeconds": 15}))).await;
+    let node = scene.ends(&name, "Failed").await;
+    assert!(argo.workflow(&name).await["status"]["compressedNodes"].is_string(), "it is large");
+    assert!(node.message.contains("longer than its `activeDeadlineSeconds` of 15 s"), "{}", node.message);
+    until_runs(&daemon, "sleep 600", false, &scene.agent).await;
+
+    let name = argo.submit(&large(json!({}))).await;
+    until_runs(&daemon, "sleep 600", true, &scene.agent).await;
+    argo.stop(&name).await;
+    until_runs(&daemon, "sleep 600", false, &scene.agent).await;
+    assert_eq!(scene.ends(&name, "Failed").await.phase, "Failed");
+}
+
 #[tokio::test]
 async fn an_output_that_the_cluster_does_not_keep_is_a_small_failure() {
     let scene = Scene::set("FROM BASE\n").await;
