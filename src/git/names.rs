@@ -9,6 +9,9 @@ const COMPARED: usize = 200;
 
 /// `; did you mean …?` when some are close, else `; there are: …`; empty without names.
 pub(super) fn suggest(names: &[String], wanted: &str) -> String {
+    if let Some(name) = without_remote(names, wanted) {
+        return format!("; did you mean {}?", quote(name));
+    }
     let short = |name: &&String| name.len().max(wanted.len()) <= COMPARED;
     let mut ranked: Vec<(f64, &String)> = names
         .iter()
@@ -27,6 +30,12 @@ pub(super) fn suggest(names: &[String], wanted: &str) -> String {
     if shown.is_empty() { String::new() } else { format!("; there are: {}{more}", shown.join(", ")) }
 }
 
+/// The name in `origin/NAME` or `refs/heads/NAME`, as it is called in a clone.
+fn without_remote<'a>(names: &'a [String], wanted: &str) -> Option<&'a String> {
+    let tails = wanted.match_indices('/').filter_map(|(at, _)| wanted.get(at + 1..));
+    tails.take(SHOWN).find_map(|tail| names.iter().take(REFS_KEPT).find(|name| *name == tail))
+}
+
 fn quote(name: &String) -> String {
     format!("`{name}`")
 }
@@ -41,5 +50,7 @@ mod tests {
         assert_eq!(suggest(&names, "mian"), "; did you mean `main`?");
         assert_eq!(suggest(&names, "zzz"), "; there are: `main`, `release`, `docs`");
         assert_eq!(suggest(&[], "zzz"), "");
+        assert_eq!(suggest(&names, "origin/main"), "; did you mean `main`?");
+        assert_eq!(suggest(&names, "refs/remotes/origin/docs"), "; did you mean `docs`?");
     }
 }
