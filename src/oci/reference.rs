@@ -103,6 +103,10 @@ fn parse(input: &str) -> Result<ImageRef, String> {
 fn split_tag(rest: &str) -> Result<(&str, Option<String>), String> {
     match rest.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => Ok((name, Some(check_tag(tag)?))),
+        // A port stands before the first slash.
+        Some((name, tag)) if name.contains('/') => Err(format!(
+            "its tag `{tag}` must be letters, digits, `_`, `.` and `-`: a tag has no slash, unlike a branch"
+        )),
         _ => Ok((rest, None)),
     }
 }
@@ -228,6 +232,7 @@ mod tests {
             ("r.io/a:", "its tag is empty"),
             ("r.io/a:-x", "its tag must be letters"),
             ("r.io/a:x y", "its tag must be letters"),
+            ("x/y:feature/x", "its tag `feature/x` must be letters"),
             ("r.io/Shop/a", "lower-case"),
             ("r.io/", "names no repository"),
             ("r.io//a", "empty path component"),
