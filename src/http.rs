@@ -32,5 +32,15 @@ pub(crate) fn origin(url: &url::Url) -> String {
     text::brief(&url.origin().ascii_serialization(), text::SHOWN)
 }
 
+/// Whether an answer with this status is worth asking again: the server is overloaded, broken or slow.
+pub(crate) fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+}
+
+/// Whether a connection failed because the server's certificate is not trusted (rustls' `CertificateError`).
+pub(crate) fn is_distrust(why: &str) -> bool {
+    why.contains("invalid peer certificate")
+}
+
 #[cfg(test)]
 mod tests;

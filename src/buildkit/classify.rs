@@ -1,10 +1,18 @@
 //! From the daemon's words to a kind, a fault and advice.
 //!
-//! BuildKit's codes are mostly `Unknown`, so its messages decide: [`rules`] is the table.
+//! BuildKit's codes are mostly `Unknown`, so what it says decides: [`message`] takes it apart, and a module for each of
+//! those who may have said it knows what they mean.
 
+mod advice;
+mod decision;
+mod git;
+mod message;
+mod network;
+mod registry;
 mod rules;
 
-use rules::{RULES, Rule};
+use decision::Decision;
+use message::{Doing, Message};
 use tonic::Code;
 
 use super::details::Details;
@@ -33,49 +41,95 @@ pub(super) struct Report<'a> {
     pub(super) message: &'a str,
     /// It is our side's word for a connection that broke, not the daemon's for a build that failed.
     pub(super) broken: bool,
+    /// What failed, where that is known.
+    pub(super) vertex: Option<&'a str>,
+    /// Whether the build ended before it ran anything, so that reading the Dockerfile and the options is what failed.
+    pub(super) unbegun: bool,
 }
 
 /// What `report` means, given the error's details.
 pub(super) fn verdict(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Verdict {
     let line = one_line(&redactor.lines(report.message));
-    if details.exit_code.is_some() && !was_cancelled(report.message) {
-        return Verdict {
-            kind: Kind::Run,
-            fault: Fault::User,
-            text: format!("failed: {}", process(&line, details)),
-        };
+    // A frontend that exits names no process.
+    let is_frontend = report.message.trim_start().starts_with("exit code: ");
+    if details.exit_code.is_some() && !is_frontend && !was_cancelled(report.message) {
+        let text = advised(format!("failed: {}", process(&line, details)), ending(report.message, details));
+        return Verdict { kind: Kind::Run, fault: Fault::User, text };
     }
-    let (kind, fault, advice) = decide(report, details);
-    let line = shortened(&line);
-    let text = if advice.is_empty() { line } else { format!("{line}; {advice}") };
-    Verdict { kind, fault, text }
+    let Decision { kind, fault, advice } = decide(report, details);
+    Verdict { kind, fault, text: advised(shortened(&line), advice) }
 }
 
-fn decide(report: &Report<'_>, details: &Details) -> (Kind, Fault, &'static str) {
-    let Report { code, message, broken } = *report;
+fn advised(line: String, advice: &str) -> String {
+    if advice.is_empty() { line } else { format!("{line}; {advice}") }
+}
+
+/// What an exit code, or the failing lines, give away of a step that failed.
+fn ending(message: &str, details: &Details) -> &'static str {
+    // The kernel's count of kills in the step's cgroup (`executor/runcexecutor`, `detectOOM`).
+    if message.trim_end().ends_with("cannot allocate memory") {
+        return advice::MEMORY;
+    }
+    match details.exit_code {
+        Some(137) => advice::KILLED,
+        Some(126 | 127 | 2) if details.crlf => advice::CRLF,
+        _ => "",
+    }
+}
+
+fn decide(report: &Report<'_>, details: &Details) -> Decision {
+    let Report { code, message, broken, .. } = *report;
+    let of = |kind, fault, advice| Decision { kind, fault, advice };
     if is_duplicate(message) {
-        return (Kind::AlreadyExists, Fault::Transient, "this build is running already");
+        return of(Kind::AlreadyExists, Fault::Transient, "this build is running already");
     }
     if broken {
-        return (Kind::Lost, Fault::Transient, "the connection to buildkitd broke; it may be restarting");
+        return of(Kind::Lost, Fault::Transient, "the connection to buildkitd broke; it may be restarting");
     }
     if was_cancelled(message) {
-        return (Kind::Cancelled, Fault::Transient, "");
+        return of(Kind::Cancelled, Fault::Transient, "");
     }
-    let holds = |rule: &&Rule| rule.needles.iter().all(|needle| message.contains(needle));
-    if let Some(rule) = RULES.iter().find(holds) {
-        return (rule.kind, rule.fault, rule.advice);
+    if message.trim_start().starts_with("exit code: ") {
+        return of(Kind::Dockerfile, Fault::User, advice::NOT_A_FRONTEND);
     }
-    match code {
-        Code::Cancelled => (Kind::Cancelled, Fault::Transient, ""),
-        _ if message.contains("context canceled") => (Kind::Cancelled, Fault::Transient, ""),
+    let message = Message::parse(message, report.vertex);
+    by_words(&message, code).unwrap_or_else(|| match code {
+        Code::Cancelled => of(Kind::Cancelled, Fault::Transient, ""),
+        _ if message.says(&["context canceled"]) => of(Kind::Cancelled, Fault::Transient, ""),
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => {
-            (Kind::Other, Fault::Transient, "")
+            of(Kind::Other, Fault::Transient, "")
         }
         // A place in the Dockerfile: what its author wrote.
-        _ if details.excerpt.is_some() => (Kind::Dockerfile, Fault::User, ""),
-        _ => (Kind::Other, Fault::Ours, ""),
+        _ if details.excerpt.is_some() || report.unbegun => of(Kind::Dockerfile, Fault::User, ""),
+        _ => of(Kind::Other, Fault::Ours, ""),
+    })
+}
+
+/// Read from top to bottom: what is more telling stands first.
+fn by_words(message: &Message<'_>, code: Code) -> Option<Decision> {
+    rules::denied(message)
+        .or_else(|| rules::secret(message))
+        .or_else(|| ours(message, code))
+        .or_else(|| (message.doing == Doing::Git).then(|| git::decide(message)).flatten())
+        .or_else(|| rules::first(rules::INPUTS, message))
+        .or_else(|| rules::machine(message))
+        .or_else(|| registry::decide(message))
+        .or_else(|| network::decide(message))
+}
+
+/// Our own words, from `oci::OciError` and from the source policy through the session, which say what to do.
+fn ours(message: &Message<'_>, code: Code) -> Option<Decision> {
+    let of = |fault| Some(Decision { kind: Kind::Registry, fault, advice: "" });
+    if message.says(&["no right to read image"]) {
+        return of(Fault::User);
     }
+    if message.says(&["cannot tell whether image"]) {
+        return of(Fault::Transient);
+    }
+    let (_, said) = message.bare.split_once("no access to registry")?;
+    let passes = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let transient = code != Code::PermissionDenied && passes(&["cannot reach", " answered ", "sign"]);
+    of(if transient { Fault::Transient } else { Fault::User })
 }
 
 /// `job ID X exists` (`solver/jobs.go`).

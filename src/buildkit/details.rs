@@ -23,6 +23,8 @@ pub(super) struct Details {
     pub(super) excerpt: Option<String>,
     /// What the failing process exited with.
     pub(super) exit_code: Option<i32>,
+    /// Whether the failing lines end in CRLF.
+    pub(super) crlf: bool,
     /// The digest of the vertex that failed.
     pub(super) vertex: Option<String>,
 }
@@ -81,7 +83,9 @@ impl Details {
         match kind {
             // Outer errors repeat the position of inner ones: the first is the innermost.
             "errdefs.Source+json" if self.excerpt.is_none() => {
-                self.excerpt = json::<SourceWire>(value).and_then(|s| s.excerpt(redactor))
+                let source = json::<SourceWire>(value);
+                self.crlf = source.as_ref().is_some_and(SourceWire::is_crlf);
+                self.excerpt = source.and_then(|s| s.excerpt(redactor));
             }
             "errdefs.Vertex+json" if self.vertex.is_none() => {
                 self.vertex = json::<VertexWire>(value).map(|v| v.digest)
@@ -100,9 +104,20 @@ fn json<T: serde::de::DeserializeOwned>(value: &[u8]) -> Option<T> {
 }
 
 impl SourceWire {
-    fn excerpt(&self, redactor: &Redactor) -> Option<String> {
+    fn text(&self) -> Option<String> {
         let data = base64::engine::general_purpose::STANDARD.decode(&self.info.data).ok()?;
-        let text = String::from_utf8_lossy(&data);
+        Some(String::from_utf8_lossy(&data).into_owned())
+    }
+
+    fn is_crlf(&self) -> bool {
+        let first = self.ranges.iter().map(|range| range.start.line).min().unwrap_or_default();
+        let line =
+            |text: String| text.split('\n').nth(first.saturating_sub(1)).map(|line| line.ends_with('\r'));
+        self.text().and_then(line).unwrap_or_default()
+    }
+
+    fn excerpt(&self, redactor: &Redactor) -> Option<String> {
+        let text = self.text()?;
         let first = self.ranges.iter().map(|r| r.start.line).min().filter(|line| *line > 0)?;
         let last = self.ranges.iter().map(|r| r.end.line.max(r.start.line)).max()?;
         Some(excerpt(&self.info.filename, &text, first, last.min(first + MAX_FAILING - 1), redactor))

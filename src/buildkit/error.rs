@@ -93,7 +93,9 @@ impl BuildError {
     pub(super) fn from_solve(status: &Status, vertices: &Vertices) -> Self {
         let details = Details::decode(status.details(), vertices.redactor());
         let broken = classify::is_transport(status);
-        let report = Report { code: status.code(), message: status.message(), broken };
+        let message = status.message();
+        let vertex = vertices.blamed(details.vertex.as_deref(), message);
+        let report = Report { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
         let verdict = classify::verdict(&report, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }
@@ -104,7 +106,9 @@ impl BuildError {
         let rpc::Status { code, message, .. } = error;
         let told = || Details { exit_code: classify::exit_code(message), ..Details::default() };
         let details = details.unwrap_or_else(told);
-        let report = Report { code: Code::from_i32(*code), message, broken: false };
+        let vertex = vertices.blamed(details.vertex.as_deref(), message);
+        let unbegun = vertices.are_unbegun();
+        let report = Report { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
         let verdict = classify::verdict(&report, &details, vertices.redactor());
         Self::compose(&verdict, &details, vertices)
     }

@@ -204,6 +204,22 @@ impl Vertices {
         self.list.all().iter().filter(|v| !is_cache(&v.name)).find(failed)
     }
 
+    /// The name of the vertex that an error is about: the one that its details name, or one that ended with the same words.
+    pub(super) fn blamed(&self, digest: Option<&str>, message: &str) -> Option<&str> {
+        let same = |v: &&VertexSummary| v.error.as_deref().is_some_and(|error| message.contains(error));
+        let named = digest.and_then(|digest| self.list.find(digest));
+        named.or_else(|| self.list.all().iter().rev().find(same)).map(|v| v.name.as_str())
+    }
+
+    /// Whether something began, and nothing but the frontend's own reading of the Dockerfile and its context.
+    pub(super) fn are_unbegun(&self) -> bool {
+        let is_reading = |v: &VertexSummary| {
+            v.name.starts_with("[internal] ") || v.name.starts_with("resolve image config")
+        };
+        let begun = || self.list.all().iter().filter(|v| v.started.is_some());
+        begun().next().is_some() && begun().all(is_reading)
+    }
+
     /// What went wrong without ending the build: caches that could not be used, and lint.
     pub(super) fn warnings(&self) -> Vec<String> {
         let cache = self.list.all().iter().filter(|v| is_cache(&v.name));

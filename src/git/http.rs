@@ -102,6 +102,11 @@ impl Endpoint {
     }
 
     fn unreachable(&self, error: reqwest::Error) -> GitError {
+        let why = crate::outcome::chain(&error);
+        if http::is_distrust(&why) {
+            let what = "argo-buildkit does not trust its server's certificate: give the CA that signed it by `--ca-bundle`";
+            return GitError::Unusable { repo: self.repo.clone(), what: what.to_owned() };
+        }
         let what = if error.is_connect() { "no connection to the server" } else { "the connection broke" };
         self.unavailable(what.to_owned(), Some(std::sync::Arc::new(error.without_url())))
     }

@@ -18,6 +18,16 @@ pub enum OciError {
         /// The innermost cause.
         why: String,
     },
+    /// The server's certificate is not signed by anyone we know, has expired or is for another name.
+    #[error(
+        "cannot reach {what}: {why}; argo-buildkit does not trust its certificate: name the certificate that signed its own in --ca-bundle (ARGO_BUILDKIT_CA_BUNDLE)"
+    )]
+    Untrusted {
+        /// The server or the URL's origin.
+        what: String,
+        /// The innermost cause.
+        why: String,
+    },
     /// The login was refused, or lacks the right.
     #[error(
         "{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository"
@@ -55,7 +65,7 @@ pub enum OciError {
     Unavailable {
         /// What was asked of which server.
         what: String,
-        /// The HTTP status: 429 or 5xx.
+        /// The HTTP status: 408, 429 or 5xx.
         status: u16,
     },
     /// We sign this registry's tokens ourselves, and sign none for what was asked.
@@ -93,6 +103,7 @@ impl OciError {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
+            Self::Untrusted { .. } => Fault::User,
             Self::Refused { .. } | Self::NotAsked { .. } | Self::Absent { .. } | Self::Unexpected { .. } => {
                 Fault::User
             }
@@ -103,7 +114,7 @@ impl OciError {
     pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
         match status {
             401 | 403 => Self::Refused { what, status, login: whom(login) },
-            429 | 500.. => Self::Unavailable { what, status },
+            _ if http::may_pass(status) => Self::Unavailable { what, status },
             _ => Self::Unexpected { what, why: format!("status {status}") },
         }
     }
@@ -144,7 +155,7 @@ impl OciError {
     fn lost(what: String, error: &reqwest::Error) -> Self {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
         let why = innermost.map_or_else(String::new, |cause| text::brief(&cause.to_string(), text::SHOWN));
-        Self::Unreachable { what, why }
+        if http::is_distrust(&why) { Self::Untrusted { what, why } } else { Self::Unreachable { what, why } }
     }
 }
 

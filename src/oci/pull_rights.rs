@@ -22,9 +22,6 @@ const WHOLE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 const AGAIN: usize = 2;
 
-/// What rustls says of each certificate that it does not trust.
-const CERTIFICATE: &str = "invalid peer certificate";
-
 /// What registries have said to one build, so that its further solves need not ask again. It holds allowed images alone.
 #[derive(Debug, Clone)]
 pub struct PullAnswers {
@@ -121,7 +118,7 @@ impl PullRights {
 
     async fn ask_once(&self, image: &ImageRef, digest: &str) -> Result<(), OciError> {
         let told = self.registry.may_pull(image, digest, &self.logins, false).await;
-        if !matches!(told, Err(OciError::Unreachable { .. })) {
+        if !matches!(told, Err(OciError::Unreachable { .. } | OciError::Untrusted { .. })) {
             return told;
         }
         // The daemon's own configuration may say plain http. No login goes there unasked.
@@ -130,7 +127,9 @@ impl PullRights {
         match self.registry.may_pull(image, digest, logins, true).await {
             // A server that speaks https alone, with a certificate that is not trusted.
             Err(OciError::Unexpected { why, .. }) if why.starts_with("status 400") => told,
-            Err(OciError::Unreachable { .. } | OciError::NotAsked { .. }) => told,
+            Err(OciError::Unreachable { .. } | OciError::Untrusted { .. } | OciError::NotAsked { .. }) => {
+                told
+            }
             plain => plain,
         }
     }
@@ -142,21 +141,13 @@ impl PullRights {
     /// What to say of `error`.
     fn no_pull(&self, image: &ImageRef, error: &OciError) -> NoPull {
         let why = format!("{error}{}", self.what_to_do(image, error));
-        match error {
-            OciError::Unreachable { why: cause, .. } if cause.contains(CERTIFICATE) => refused(image, &why),
-            error if error.fault() == Fault::User => refused(image, &why),
-            _ => unknown(image, &why),
-        }
+        if error.fault() == Fault::User { refused(image, &why) } else { unknown(image, &why) }
     }
 
     /// What the error itself cannot know.
     fn what_to_do(&self, image: &ImageRef, error: &OciError) -> String {
         let registry = image.registry();
         match error {
-            OciError::Unreachable { why, .. } if why.contains(CERTIFICATE) => {
-                "; name the certificate that signed its own in --ca-bundle (ARGO_BUILDKIT_CA_BUNDLE)"
-                    .to_owned()
-            }
             OciError::Unreachable { .. } => {
                 format!(
                     "; if buildkitd reads {registry} from a mirror, name it in --mirrored-registries \

@@ -1,7 +1,7 @@
 use super::*;
 
 fn from_daemon(message: &str) -> Report<'_> {
-    Report { code: Code::Unknown, message, broken: false }
+    Report { code: Code::Unknown, message, broken: false, vertex: None, unbegun: false }
 }
 
 fn of(message: &str) -> (Kind, Fault, String) {
@@ -30,13 +30,13 @@ fn the_daemons_words_are_understood() {
             "failed to push r/a:1: unexpected status from HEAD request to http://r/v2/a/blobs/sha256:c: 401 Unauthorized",
             Kind::Registry,
             User,
-            "check the registry secret",
+            "check `registry-secret`",
         ),
         (
             "failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 403 Forbidden",
             Kind::Registry,
             User,
-            "check the registry secret",
+            "check `registry-secret`",
         ),
         (
             "failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 500 Internal Server Error",
@@ -132,6 +132,169 @@ fn the_daemons_words_are_understood() {
     }
 }
 
+/// What a port, a digest, an image's name or a path says is not what the daemon says.
+#[test]
+fn names_do_not_decide() {
+    use Fault::{Transient, User};
+    let rows = [
+        (
+            "failed to push r:5000/a:1: unexpected status from PUT request to http://r:5000/v2/a/manifests/1: 400 Bad Request",
+            Kind::Registry,
+            User,
+        ),
+        (
+            "error writing manifest blob: failed commit on ref \"sha256:5000\": unexpected status from PUT request to http://r:5000/v2/c/manifests/500: 400 Bad Request",
+            Kind::Registry,
+            User,
+        ),
+        (
+            "r/my-secret:1: failed to resolve source metadata for r/my-secret:1: r/my-secret:1: not found",
+            Kind::Registry,
+            User,
+        ),
+        (
+            "secret: failed to resolve source metadata for docker.io/library/secret:latest: docker.io/library/secret:latest: not found",
+            Kind::Registry,
+            User,
+        ),
+        (
+            "r/x509:1: failed to resolve source metadata for r/x509:1: failed to do request: Head \"https://r/v2/\": EOF",
+            Kind::Registry,
+            Transient,
+        ),
+        (
+            "failed to load cache key: Get \"http://h:404/401\": dial tcp 127.0.0.1:404: connect: no route to host",
+            Kind::Registry,
+            Transient,
+        ),
+        (
+            "failed to compute cache key: failed to calculate checksum of ref a::b: \"/503 Service Unavailable\": not found",
+            Kind::Dockerfile,
+            User,
+        ),
+        ("target stage \"EOF\" could not be found", Kind::Dockerfile, User),
+        ("secret no such host: not found", Kind::Secret, User),
+        ("dockerfile parse error on line 2: unknown instruction: EOF", Kind::Dockerfile, User),
+    ];
+    for (message, kind, fault) in rows {
+        let (found, whose, text) = of(message);
+        assert_eq!((found, whose), (kind, fault), "{text}");
+    }
+}
+
+#[test]
+fn a_connection_that_fails_may_work_later() {
+    let words = [
+        "EOF",
+        "unexpected EOF",
+        "read tcp 10.0.0.1:4->10.0.0.2:443: read: connection reset by peer",
+        "dial tcp 10.0.0.2:443: connect: no route to host",
+        "dial tcp 10.0.0.2:443: connect: network is unreachable",
+        "dial tcp: lookup r.example on 10.0.0.3:53: server misbehaving",
+        "dial tcp: lookup r.example on 10.0.0.3:53: read udp 10.0.0.1:4->10.0.0.3:53: i/o timeout",
+        "net/http: TLS handshake timeout",
+        "context deadline exceeded",
+        "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        "net/http: timeout awaiting response headers",
+        "write: broken pipe",
+        "http2: server sent GOAWAY and closed the connection",
+        "stream error: stream ID 1; INTERNAL_ERROR; received from peer",
+    ];
+    for word in words {
+        let rows = [
+            format!(
+                "failed to push r.example/a:1: failed to do request: Put \"https://r.example/v2/\": {word}"
+            ),
+            format!("error writing layer blob: failed to do request: Put \"https://r.example/v2/\": {word}"),
+            format!(
+                "r.example/a: failed to resolve source metadata for r.example/a: failed to do request: Head \"https://r.example/v2/\": {word}"
+            ),
+            format!("failed to load cache key: Get \"https://r.example/x\": {word}"),
+        ];
+        for message in rows {
+            let details = Details { excerpt: Some("Dockerfile:1".to_owned()), ..Details::default() };
+            let verdict = verdict(&from_daemon(&message), &details, &Redactor::default());
+            assert_eq!((verdict.kind, verdict.fault), (Kind::Registry, Fault::Transient), "{message}");
+        }
+    }
+}
+
+/// git 2.39's words, after `failed to read dockerfile` and without.
+#[test]
+fn a_clone_that_breaks_off_may_work_later_and_a_refused_one_does_not() {
+    use Fault::{Transient, User};
+    let rows = [
+        ("fatal: unable to access 'http://g/a.git/': Empty reply from server", Transient, "broke off"),
+        (
+            "error: RPC failed; curl 18 transfer closed with outstanding read data remaining\nfatal: early EOF",
+            Transient,
+            "broke off",
+        ),
+        (
+            "error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502\nfatal: expected flush after ref listing",
+            Transient,
+            "try again later",
+        ),
+        ("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output", Transient, "broke off"),
+        (
+            "fatal: pack has bad object at offset 12: inflate returned -5\nfatal: fetch-pack: invalid index-pack output",
+            Transient,
+            "broke off",
+        ),
+        (
+            "fatal: unable to access 'http://g/a.git/': The requested URL returned error: 429",
+            Transient,
+            "try again later",
+        ),
+        (
+            "fatal: unable to access 'http://g/a.git/': The requested URL returned error: 403",
+            User,
+            "Git secret",
+        ),
+        (
+            "fatal: unable to access 'https://g/a.git/': Could not resolve host: g",
+            Transient,
+            "cannot resolve",
+        ),
+        (
+            "fatal: unable to access 'https://g/a.git/': SSL certificate problem: unable to get local issuer certificate",
+            User,
+            "GIT_SSL_CAINFO",
+        ),
+        (
+            "fatal: unable to access 'https://g/a.git/': server certificate verification failed. CAfile: none CRLfile: none",
+            User,
+            "GIT_SSL_CAINFO",
+        ),
+        ("fatal: remote error: upload-pack: not our ref 5e8e", User, "revision"),
+        (
+            "git@g: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            User,
+            "ssh key",
+        ),
+        (
+            "kex_exchange_identification: Connection closed by remote host\nfatal: Could not read from remote repository.",
+            Transient,
+            "broke off",
+        ),
+        (
+            "fatal: unable to access 'http://g/lib.git/': Empty reply from server\nfatal: clone of 'http://g/lib.git' into submodule path '/x' failed",
+            Transient,
+            "broke off",
+        ),
+    ];
+    for (said, fault, words) in rows {
+        for before in ["", "failed to read dockerfile: ", "failed to load cache key: "] {
+            let message = format!(
+                "{before}failed to fetch remote http://g/a.git: git stderr:\n{said}\n: exit status 128"
+            );
+            let (kind, whose, text) = of(&message);
+            assert_eq!((kind, whose), (Kind::Git, fault), "{text}");
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_broken_connection_is_a_lost_build_and_a_daemons_word_about_one_is_not() {
     let words = ["transport error", "broken pipe", "connection closed", "operation was canceled"];
@@ -168,7 +331,17 @@ fn an_exit_code_makes_it_the_steps_failure() {
     let message = "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137";
     let details = Details { exit_code: Some(137), ..Details::default() };
     let verdict = verdict(&from_daemon(message), &details, &Redactor::default());
-    assert_eq!(verdict.text, "failed: process \"/bin/sh -c npm ci\" exited with 137");
+    assert!(
+        verdict.text.starts_with("failed: process \"/bin/sh -c npm ci\" exited with 137; 137 is a kill"),
+        "{verdict:?}"
+    );
+    let oom = format!("{message}: cannot allocate memory");
+    let verdict = super::verdict(&from_daemon(&oom), &details, &Redactor::default());
+    assert!(verdict.text.contains("; it ran out of memory"), "{verdict:?}");
+    let lines = Details { exit_code: Some(127), crlf: true, ..Details::default() };
+    assert!(
+        super::verdict(&from_daemon("process \"x\""), &lines, &Redactor::default()).text.contains("CRLF")
+    );
     assert_eq!(exit_code("process \"x\" did not complete successfully: exit code: 7"), Some(7));
     assert_eq!(exit_code("exit code: 7"), None);
 }

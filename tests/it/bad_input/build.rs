@@ -142,7 +142,7 @@ async fn dockerfiles_that_cannot_be_built_show_the_line() {
     ];
     insta::assert_snapshot!(shop.refusals(rows).await, @r#"
     no such Dockerfile
-        failed to read dockerfile: open docker/Dockerfil: no such file or directory; check `dockerfile`, which is relative to `subdir`
+        failed to read dockerfile: open docker/Dockerfil: no such file or directory; check `dockerfile`, which is relative to `context.subdir`
     syntax error
         Dockerfile:2
            1 | FROM REGISTRY/base/busybox:1
@@ -151,7 +151,7 @@ async fn dockerfiles_that_cannot_be_built_show_the_line() {
     empty
         Dockerfile:1
         >> 1 | # nothing
-        file with no instructions
+        file with no instructions; a Dockerfile begins with `FROM`; only `ARG` may stand before it
     failing RUN
         Dockerfile:2
            1 | FROM REGISTRY/base/busybox:1
@@ -172,7 +172,7 @@ async fn dockerfiles_that_cannot_be_built_show_the_line() {
         Dockerfile:2
            1 | FROM REGISTRY/base/busybox:1
         >> 2 | COPY mian.txt /
-        failed to compute cache key: failed to calculate checksum: "/mian.txt": not found; the context has no such file; see also .dockerignore
+        failed to compute cache key: failed to calculate checksum: "/mian.txt": not found; the context has no such file: the path is relative to the context (`context.subdir`)
     unknown target
         target stage "runtme" could not be found (did you mean runtime?); check `target`
     secret not given
@@ -226,13 +226,13 @@ async fn registries_that_refuse_are_named() {
     wrong token
         no access to registry GITEA: the token server http://GITEA refused the login (401, as user `OWNER`); check the user, the token and its scopes for this repository
     no login
-        failed to push GITEA/OWNER/api:bad: unexpected status from POST request to http://GITEA/v2/OWNER/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check the registry secret: its host, user, token and the token's scopes
+        failed to push GITEA/OWNER/api:bad: unexpected status from POST request to http://GITEA/v2/OWNER/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check `registry-secret`: its host, user and token, and the token's right to push to this repository
     token that may only read
-        failed to push GITEA/OWNER/api:bad: unexpected status from POST request to http://GITEA/v2/OWNER/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check the registry secret: its host, user, token and the token's scopes
+        failed to push GITEA/OWNER/api:bad: unexpected status from POST request to http://GITEA/v2/OWNER/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check `registry-secret`: its host, user and token, and the token's right to push to this repository
     another's packages
-        failed to push GITEA/other/api:bad: unexpected status from POST request to http://GITEA/v2/other/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check the registry secret: its host, user, token and the token's scopes
+        failed to push GITEA/other/api:bad: unexpected status from POST request to http://GITEA/v2/other/api/blobs/uploads/: 401 Unauthorized: reqPackageAccess; check `registry-secret`: its host, user and token, and the token's right to push to this repository
     no such owner
-        failed to push GITEA/nobody/api:bad: unexpected status from POST request to http://GITEA/v2/nobody/api/blobs/uploads/: 404 Not Found: Not found.; check the name of the image or repository
+        failed to push GITEA/nobody/api:bad: unexpected status from POST request to http://GITEA/v2/nobody/api/blobs/uploads/: 404 Not Found: Not found.; check the name of the image or repository in `tags`; some registries want the repository to be created first
     unknown base image
         Dockerfile:1
         >> 1 | FROM REGISTRY/base/busybx:1
@@ -244,17 +244,17 @@ async fn registries_that_refuse_are_named() {
            2 | COPY main.txt /
         GITEA/OWNER/api:none: failed to resolve source metadata for GITEA/OWNER/api:none: GITEA/OWNER/api:none: not found; check the image's name and tag
     plain http, push
-        failed to push 0.0.0.0:PORT/a:1: failed to do request: Head "https://0.0.0.0:PORT/v2/a/blobs/DIGEST": http: server gave HTTP response to HTTPS client; the registry speaks plain http: set `insecure: true` for it, or `http = true` in buildkitd's registry configuration
+        failed to push 0.0.0.0:PORT/a:1: failed to do request: Head "https://0.0.0.0:PORT/v2/a/blobs/DIGEST": http: server gave HTTP response to HTTPS client; the registry speaks plain http: set `insecure: true` for it under `tags`, or `http = true` in buildkitd's registry configuration
     plain http, base image
         Dockerfile:1
         >> 1 | FROM 0.0.0.0:PORT/a:1
            2 | COPY main.txt /
-        0.0.0.0:PORT/a:1: failed to resolve source metadata for 0.0.0.0:PORT/a:1: failed to do request: Head "https://0.0.0.0:PORT/v2/a/manifests/1": http: server gave HTTP response to HTTPS client; the registry speaks plain http: set `insecure: true` for it, or `http = true` in buildkitd's registry configuration
+        0.0.0.0:PORT/a:1: failed to resolve source metadata for 0.0.0.0:PORT/a:1: failed to do request: Head "https://0.0.0.0:PORT/v2/a/manifests/1": http: server gave HTTP response to HTTPS client; the registry speaks plain http: set `http = true` for it in buildkitd's registry configuration (buildkitd.toml)
     403
         Dockerfile:1
         >> 1 | FROM 127.0.0.1:PORT/a:1
            2 | COPY main.txt /
-        127.0.0.1:PORT/a:1: failed to resolve source metadata for 127.0.0.1:PORT/a:1: unexpected status from HEAD request to http://127.0.0.1:PORT/v2/a/manifests/1: 403 Forbidden; check the registry secret: its host, user, token and the token's scopes
+        127.0.0.1:PORT/a:1: failed to resolve source metadata for 127.0.0.1:PORT/a:1: unexpected status from HEAD request to http://127.0.0.1:PORT/v2/a/manifests/1: 403 Forbidden; check `registry-secret`: its host, user, token and the token's scopes
     "#);
     assert_eq!(shop.digest("bad").await, None);
 }

@@ -83,7 +83,7 @@ async fn a_wrong_dockerfile_is_the_users() {
         (format!("{from}\nRUNN x"), "unknown instruction: RUNN", Kind::Dockerfile),
         ("FROM".to_owned(), "FROM requires", Kind::Dockerfile),
         (String::new(), "", Kind::Dockerfile),
-        (format!("{from}\nCOPY absent.txt /"), "no such file; see also .dockerignore", Kind::Dockerfile),
+        (format!("{from}\nCOPY absent.txt /"), "no such file: the path is relative", Kind::Dockerfile),
         (format!("FROM {host}/base/absent:1"), "check the image's name and tag", Kind::Registry),
         (
             format!("{from}\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token"),

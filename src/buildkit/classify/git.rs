@@ -1,0 +1,90 @@
+//! What buildkitd's own git says.
+
+use super::advice as a;
+use super::decision::Decision;
+use super::message::Message;
+use super::rules::{self, Rule, rule};
+use crate::buildkit::kind::Kind;
+use crate::http::may_pass;
+use crate::outcome::Fault;
+
+/// Of a server that broke off, or a pack that did not arrive whole (git's `fetch-pack.c`, `index-pack.c`, `remote-curl.c`).
+const BROKE_OFF: &[&str] = &[
+    "Empty reply from server",
+    "RPC failed",
+    "early EOF",
+    "unexpected disconnect",
+    "hung up unexpectedly",
+    "invalid index-pack output",
+    "index-pack failed",
+    "index-pack died",
+    "unpack-objects",
+    "pack has bad object",
+    "bad pack header",
+    "pack is corrupted",
+    "premature end of pack file",
+    "inflate returned",
+    "inflate: data stream error",
+    "pack signature mismatch",
+    "bad line length",
+    "protocol error",
+    "expected flush",
+    "expected 'packfile'",
+    "transfer closed with",
+    "Failed to connect to",
+    "Couldn't connect to server",
+    "Recv failure",
+    "Send failure",
+    "Operation too slow",
+    "SSL_read",
+    "SSL_connect",
+    "GnuTLS recv error",
+    "HTTP/2 stream",
+    "kex_exchange_identification",
+    "Connection closed by",
+];
+const UNTRUSTED: &[&str] = &[
+    "SSL certificate problem",
+    "server certificate verification failed",
+    "SSL: no alternative certificate subject name",
+    "self-signed certificate",
+    "self signed certificate",
+    "certificate has expired",
+];
+
+/// Read from top to bottom: what is more telling stands first.
+const RULES: &[Rule] = &[
+    rule(&["could not read Username", "into submodule path"], Kind::Git, a::SUBMODULES),
+    rule(&["could not read Password", "into submodule path"], Kind::Git, a::SUBMODULES),
+    rule(&["could not read Username"], Kind::Git, a::GIT_LOGIN),
+    rule(&["could not read Password"], Kind::Git, a::GIT_LOGIN),
+    rule(&["Authentication failed for"], Kind::Git, a::GIT_LOGIN),
+    rule(&["Permission denied (publickey"], Kind::Git, a::SSH_KEY),
+    rule(&["Host key verification failed"], Kind::Git, a::HOST_KEY),
+    rule(&["remote: Repository not found"], Kind::Git, a::GIT_LOGIN),
+    rule(&["fatal: repository", "not found"], Kind::Git, a::GIT_LOGIN),
+    rule(&["reference is not a tree"], Kind::Git, a::NO_COMMIT),
+    rule(&["not our ref"], Kind::Git, a::NO_COMMIT),
+    rule(&["couldn't find remote ref"], Kind::Git, a::NO_COMMIT),
+    rule(&["into submodule path"], Kind::Git, a::SUBMODULES),
+];
+
+pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
+    let git = |fault, advice| Some(Decision { kind: Kind::Git, fault, advice });
+    if message.says_any(UNTRUSTED) {
+        return git(Fault::User, a::GIT_TRUST);
+    }
+    match message.status {
+        Some(status) if may_pass(status) => return git(Fault::Transient, a::LATER),
+        Some(_) if !message.says(&["into submodule path"]) => return git(Fault::User, a::GIT_LOGIN),
+        _ => {}
+    }
+    let broke_off = message.says_any(BROKE_OFF);
+    // Git says that the server hung up after each refusal by ssh too.
+    let refused = rules::first(RULES, message);
+    match refused {
+        Some(refused) if !broke_off || refused.advice != a::SUBMODULES => Some(refused),
+        _ if broke_off => git(Fault::Transient, a::GIT_BROKE),
+        _ => refused,
+    }
+}

@@ -1,0 +1,73 @@
+//! Connections of buildkitd that fail.
+
+use super::advice as a;
+use super::decision::Decision;
+use super::message::{Doing, Message};
+use crate::buildkit::kind::Kind;
+use crate::outcome::Fault;
+
+/// Go's and curl's words for a connection that cannot be made, breaks or stays silent.
+const BROKEN: &[&str] = &[
+    "connection refused",
+    "Connection refused",
+    "connection reset",
+    "Connection reset",
+    "connection timed out",
+    "Connection timed out",
+    "operation timed out",
+    "Operation timed out",
+    "no route to host",
+    "No route to host",
+    "host is unreachable",
+    "network is unreachable",
+    "Network is unreachable",
+    "network is down",
+    "host is down",
+    "i/o timeout",
+    "TLS handshake timeout",
+    "deadline exceeded",
+    "Client.Timeout exceeded",
+    "timeout awaiting response headers",
+    "request canceled while waiting for connection",
+    "broken pipe",
+    "use of closed network connection",
+    "server closed idle connection",
+    "transport connection broken",
+    "connection error",
+    "connection lost",
+    "stream error",
+    "server sent GOAWAY",
+    "malformed HTTP response",
+    "unexpected EOF",
+];
+/// Names that do not resolve, now or ever.
+const UNRESOLVED: &[&str] =
+    &["no such host", "server misbehaving", "Temporary failure in name resolution", "Could not resolve host"];
+
+/// A failed connection, where `message` tells of one.
+pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
+    let kind = match message.doing {
+        Doing::Git => Kind::Git,
+        _ => Kind::Registry,
+    };
+    let unresolved = message.says_any(UNRESOLVED);
+    if !unresolved && !message.says_any(BROKEN) && !message.has_word("EOF") {
+        return None;
+    }
+    let advice = match message.doing {
+        Doing::Pull if is_short_name(message.text) => a::SHORT_NAME,
+        Doing::ExportCache => a::CACHE_LATER,
+        _ if unresolved => a::UNRESOLVED,
+        _ => a::LATER,
+    };
+    Some(Decision { kind, fault: Fault::Transient, advice })
+}
+
+/// `FROM build` is docker.io's `library/build` where no stage is called so.
+fn is_short_name(text: &str) -> bool {
+    let Some((name, rest)) = text.split_once(": failed to resolve source metadata for docker.io/library/")
+    else {
+        return false;
+    };
+    !name.contains(['/', ':', '@', ' ']) && rest.starts_with(name)
+}
