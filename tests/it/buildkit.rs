@@ -5,6 +5,7 @@ mod certificates;
 mod large;
 mod outcomes;
 mod policy;
+mod refusals;
 mod ssh;
 mod transport;
 
@@ -12,7 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use argo_buildkit::buildkit::{BuildError, Buildkit, Exporter, GitSource, Progress, Session, Solve, Solved};
+use argo_buildkit::buildkit::{
+    BuildError, Buildkit, Exporter, GitSource, GitTree, Progress, Session, Solve, Solved,
+};
 use tokio::sync::watch;
 
 use crate::support::buildkitd::Buildkitd;

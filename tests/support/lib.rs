@@ -9,6 +9,7 @@ pub(crate) mod buildkitd;
 pub(crate) mod certificates;
 pub(crate) mod collector;
 pub(crate) mod engine;
+pub(crate) mod fault_registry;
 pub(crate) mod git;
 pub(crate) mod git_door;
 pub(crate) mod git_http;

@@ -1,0 +1,115 @@
+//! A registry that takes every push but those into the repositories that it was told to refuse, each in its own way.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use tokio::io::AsyncReadExt as _;
+
+/// The request of a push that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// The first one: may a blob be uploaded?
+    Upload,
+    /// The upload itself.
+    Blob,
+    /// The last one, which sets the tag.
+    Manifest,
+}
+
+/// What a registry answers to one request of a push.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    /// The first part of the repository's name.
+    pub(crate) name: &'static str,
+    pub(crate) at: At,
+    pub(crate) status: u16,
+    pub(crate) body: &'static str,
+}
+
+/// A running registry; it ends with the test's runtime.
+pub(crate) struct FaultRegistry(String);
+
+impl FaultRegistry {
+    /// One that refuses as `faults` say. A repository or path that begins with a status always gets that one.
+    pub(crate) async fn start(faults: &[Fault]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let faults: Arc<[Fault]> = faults.into();
+        let router = Router::new().fallback(answer).with_state(faults);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self(host)
+    }
+
+    /// `host:port`.
+    pub(crate) fn host(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where whoever asks gets no answer: `host:port`.
+pub(crate) async fn hanging_up() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    host
+}
+
+async fn answer(State(faults): State<Arc<[Fault]>>, request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // A client that is refused before it has sent all sees a connection that breaks.
+    let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
+    let rest = path.strip_prefix("/v2/").unwrap_or_else(|| path.trim_start_matches('/'));
+    let name = rest.split('/').next().unwrap_or_default();
+    if let Some(status) = name.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()) {
+        return (status, if status.is_success() { "hello" } else { "refused" }).into_response();
+    }
+    if name == "cut" {
+        return cut();
+    }
+    let at = at(&method, &path);
+    match faults.iter().find(|fault| fault.name == name && Some(fault.at) == at) {
+        Some(fault) => refused(fault),
+        None => taken(&method, &path),
+    }
+}
+
+fn at(method: &Method, path: &str) -> Option<At> {
+    match *method {
+        Method::POST => Some(At::Upload),
+        Method::PUT if path.contains("/manifests/") => Some(At::Manifest),
+        Method::PUT | Method::PATCH => Some(At::Blob),
+        _ => None,
+    }
+}
+
+fn refused(fault: &Fault) -> Response {
+    let kind = if fault.body.starts_with('{') { "application/json" } else { "text/html" };
+    let status = StatusCode::from_u16(fault.status).unwrap();
+    (status, [("content-type", kind)], fault.body).into_response()
+}
+
+fn taken(method: &Method, path: &str) -> Response {
+    let created = |status, header: &'static str, value: String| {
+        (status, [(HeaderName::from_static(header), value)]).into_response()
+    };
+    match *method {
+        Method::POST => created(StatusCode::ACCEPTED, "location", format!("{path}upload")),
+        Method::PUT => StatusCode::CREATED.into_response(),
+        _ if path == "/v2/" => StatusCode::OK.into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// An answer that ends before its length.
+fn cut() -> Response {
+    let part = futures_util::stream::iter([Ok("part"), Err(std::io::Error::other("cut"))]);
+    (StatusCode::OK, [("content-length", "1000")], Body::from_stream(part)).into_response()
+}
