@@ -2,6 +2,7 @@
 
 mod authentication;
 mod certificates;
+mod dockerfiles;
 mod large;
 mod outcomes;
 mod policy;

@@ -49,8 +49,11 @@ impl Set {
 /// The whole corpus, in the order of the directories' names.
 pub(crate) fn corpus() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut directories: Vec<_> =
-        fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut directories: Vec<_> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("cases").is_file())
+        .collect();
     directories.sort();
     directories.iter().map(|directory| read(directory)).collect()
 }

@@ -1,0 +1,2 @@
+FROM BASE
+ADD ftp://127.0.0.1/x /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD --chown=nouser main.txt /

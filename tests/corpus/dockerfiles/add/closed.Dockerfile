@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://CLOSES/file.tgz /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/200/file.txt /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/404/file.tgz /

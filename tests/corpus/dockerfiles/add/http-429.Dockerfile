@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/429/file.tgz /

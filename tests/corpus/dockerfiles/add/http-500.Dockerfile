@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/500/file.tgz /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/502/file.tgz /

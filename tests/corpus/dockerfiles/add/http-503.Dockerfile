@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://FAULTS/503/file.tgz /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD mian.tar.gz /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://nobody.invalid/x /

@@ -1,0 +1,2 @@
+FROM BASE
+ADD http://127.0.0.1:500/x /

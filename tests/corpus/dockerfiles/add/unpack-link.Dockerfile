@@ -1,0 +1,2 @@
+FROM BASE
+ADD --unpack=maybe main.txt /

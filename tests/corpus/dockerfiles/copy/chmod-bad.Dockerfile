@@ -1,0 +1,2 @@
+FROM BASE
+COPY --chmod=999 main.txt /

@@ -1,0 +1,2 @@
+FROM BASE
+COPY --chmod=rwx main.txt /

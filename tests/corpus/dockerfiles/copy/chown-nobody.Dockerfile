@@ -1,0 +1,2 @@
+FROM BASE
+COPY --chown=nobody-here main.txt /

@@ -1,0 +1,2 @@
+FROM BASE
+COPY "connection refused.txt" /

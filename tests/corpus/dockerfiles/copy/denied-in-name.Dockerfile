@@ -1,0 +1,2 @@
+FROM BASE
+COPY denied/403-Forbidden.txt /

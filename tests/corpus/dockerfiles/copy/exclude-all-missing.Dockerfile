@@ -1,0 +1,2 @@
+FROM BASE
+COPY --parents nodir/*/x.txt /

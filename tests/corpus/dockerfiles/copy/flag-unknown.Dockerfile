@@ -1,0 +1,2 @@
+FROM BASE
+COPY --owner=1 main.txt /

@@ -1,0 +1,2 @@
+FROM BASE
+COPY --from=Ab:c:d /x /

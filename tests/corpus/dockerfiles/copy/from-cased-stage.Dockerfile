@@ -1,0 +1,3 @@
+FROM BASE AS Builder
+FROM BASE
+COPY --from=BUILDR /bin/sh /x

@@ -1,0 +1,2 @@
+FROM BASE
+COPY --from=REGISTRY/base/tools-secret:1 /x /

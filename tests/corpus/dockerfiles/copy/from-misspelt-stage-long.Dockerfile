@@ -1,0 +1,3 @@
+FROM BASE AS dependencies
+FROM BASE
+COPY --from=dependecies /bin/sh /

@@ -1,0 +1,3 @@
+FROM BASE AS build
+FROM BASE
+COPY --from=bulid /bin/sh /

@@ -1,0 +1,4 @@
+FROM BASE AS a
+RUN true
+FROM BASE
+COPY --from=2 /x /

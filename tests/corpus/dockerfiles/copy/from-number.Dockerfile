@@ -1,0 +1,2 @@
+FROM BASE
+COPY --from=5 /x /

@@ -1,0 +1,3 @@
+FROM BASE
+COPY main.txt /main
+COPY main.txt /main/x

@@ -1,0 +1,2 @@
+FROM BASE
+COPY secrets/registry-secret.json /

@@ -1,0 +1,2 @@
+FROM BASE
+COPY "errors/500 Internal Server Error.html" /

@@ -1,0 +1,3 @@
+FROM BASE
+ARG NAME
+COPY ${NAME}.txt /

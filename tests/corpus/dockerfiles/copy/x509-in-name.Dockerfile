@@ -1,0 +1,2 @@
+FROM BASE
+COPY certs/x509.pem /

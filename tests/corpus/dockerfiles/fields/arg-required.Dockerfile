@@ -1,0 +1,2 @@
+ARG V
+FROM REGISTRY/base/busybox:${V:?name the version}

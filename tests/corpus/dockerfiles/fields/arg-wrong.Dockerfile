@@ -1,0 +1,3 @@
+ARG V
+FROM REGISTRY/base/busybox:${V}
+ENV A=1

@@ -1,0 +1,3 @@
+FROM BASE
+CMD ["a"]
+CMD ["b"]

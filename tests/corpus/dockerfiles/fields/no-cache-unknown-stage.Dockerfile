@@ -1,0 +1,2 @@
+FROM BASE AS a
+ENV A=1

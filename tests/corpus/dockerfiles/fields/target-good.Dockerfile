@@ -1,0 +1,2 @@
+FROM BASE AS runtime
+ENV A=1

@@ -1,0 +1,1 @@
+FROM REGISTRY/base/busybox@sha256:12

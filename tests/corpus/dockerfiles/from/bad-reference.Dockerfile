@@ -1,0 +1,1 @@
+FROM REGISTRY/base/busybox:1:2

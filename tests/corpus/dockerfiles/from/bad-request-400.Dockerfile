@@ -1,0 +1,2 @@
+FROM FAULTS/400/a:1
+RUN true

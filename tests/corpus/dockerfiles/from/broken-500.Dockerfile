@@ -1,0 +1,2 @@
+FROM FAULTS/500/a:1
+RUN true

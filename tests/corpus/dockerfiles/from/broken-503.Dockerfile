@@ -1,0 +1,2 @@
+FROM FAULTS/503/a:1
+RUN true

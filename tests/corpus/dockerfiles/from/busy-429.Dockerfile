@@ -1,0 +1,2 @@
+FROM FAULTS/429/a:1
+RUN true

@@ -1,0 +1,2 @@
+FROM CLOSES/a:1
+RUN true

@@ -1,0 +1,2 @@
+COPY main.txt /
+FROM BASE

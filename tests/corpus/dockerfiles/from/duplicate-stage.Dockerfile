@@ -1,0 +1,2 @@
+FROM BASE AS a
+FROM BASE AS a

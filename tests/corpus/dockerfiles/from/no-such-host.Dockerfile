@@ -1,0 +1,2 @@
+FROM nobody.invalid/a:1
+RUN true

@@ -1,0 +1,1 @@
+FROM --platform=linux/amd65x/v1/2 BASE

@@ -1,0 +1,2 @@
+FROM --platform=$NOTHING BASE
+COPY main.txt /

@@ -1,0 +1,2 @@
+FROM FAULTS/401/a:1
+RUN true

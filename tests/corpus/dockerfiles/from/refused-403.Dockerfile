@@ -1,0 +1,2 @@
+FROM FAULTS/403/a:1
+RUN true

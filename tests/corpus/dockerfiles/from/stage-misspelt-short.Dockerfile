@@ -1,0 +1,3 @@
+FROM BASE AS base
+FROM bsae
+RUN true

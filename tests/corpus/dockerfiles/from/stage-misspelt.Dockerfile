@@ -1,0 +1,3 @@
+FROM BASE AS runtime
+FROM runtme
+RUN true

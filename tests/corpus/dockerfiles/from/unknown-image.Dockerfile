@@ -1,0 +1,2 @@
+FROM REGISTRY/base/busybx:1
+RUN true

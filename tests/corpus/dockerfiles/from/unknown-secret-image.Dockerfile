@@ -1,0 +1,2 @@
+FROM REGISTRY/base/my-secret-tool:1
+RUN true

@@ -1,0 +1,2 @@
+FROM REGISTRY/base/busybox:none
+RUN true

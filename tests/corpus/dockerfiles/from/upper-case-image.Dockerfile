@@ -1,0 +1,1 @@
+FROM REGISTRY/Base/Busybox:1

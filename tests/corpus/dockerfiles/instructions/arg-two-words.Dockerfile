@@ -1,0 +1,2 @@
+FROM BASE
+ARG A B C

@@ -1,0 +1,2 @@
+FROM BASE
+CMD --foo sh

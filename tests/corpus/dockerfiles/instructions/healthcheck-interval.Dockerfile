@@ -1,0 +1,2 @@
+FROM BASE
+HEALTHCHECK --interval=1 CMD true

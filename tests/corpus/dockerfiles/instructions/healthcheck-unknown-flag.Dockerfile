@@ -1,0 +1,2 @@
+FROM BASE
+HEALTHCHECK --every=1s CMD true

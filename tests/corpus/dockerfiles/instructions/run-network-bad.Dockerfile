@@ -1,0 +1,2 @@
+FROM BASE
+RUN --network=bridge true

@@ -1,0 +1,2 @@
+FROM BASE
+RUNN true

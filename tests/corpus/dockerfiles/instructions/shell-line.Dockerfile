@@ -1,0 +1,2 @@
+FROM BASE
+apt-get install curl

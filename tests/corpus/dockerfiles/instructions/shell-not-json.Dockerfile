@@ -1,0 +1,2 @@
+FROM BASE
+SHELL /bin/sh -c

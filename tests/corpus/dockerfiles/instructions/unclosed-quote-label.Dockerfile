@@ -1,0 +1,2 @@
+FROM BASE
+LABEL a='b c

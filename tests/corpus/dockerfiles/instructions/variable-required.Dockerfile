@@ -1,0 +1,3 @@
+FROM BASE
+ARG B
+ENV A=${B:?must be set}

@@ -1,0 +1,2 @@
+FROM BASE
+image: busybox

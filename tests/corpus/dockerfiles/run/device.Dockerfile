@@ -1,0 +1,2 @@
+FROM BASE
+RUN --device=vendor.example/gpu true

@@ -1,0 +1,2 @@
+FROM BASE
+RUN echo building; sh -c 'kill -9 $$'; exit $?

@@ -1,0 +1,3 @@
+FROM BASE
+USER 0:nogroup-here
+RUN true

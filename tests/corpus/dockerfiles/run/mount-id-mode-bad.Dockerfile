@@ -1,0 +1,2 @@
+FROM BASE
+RUN --mount=type=cache,target=/x,mode=rwx true

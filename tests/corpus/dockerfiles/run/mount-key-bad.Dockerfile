@@ -1,0 +1,2 @@
+FROM BASE
+RUN --mount=type=cache,dst2=/x true

@@ -1,0 +1,2 @@
+FROM BASE
+RUN --mount=type=tmpfs,target=/x,size=big true

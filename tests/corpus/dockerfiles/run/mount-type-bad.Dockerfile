@@ -1,0 +1,2 @@
+FROM BASE
+RUN --mount=type=magic,target=/x true

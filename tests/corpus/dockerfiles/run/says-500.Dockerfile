@@ -1,0 +1,2 @@
+FROM BASE
+RUN echo '500 Internal Server Error' && exit 22

@@ -1,0 +1,2 @@
+FROM BASE
+RUN echo 'context canceled' && exit 1

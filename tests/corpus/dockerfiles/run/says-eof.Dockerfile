@@ -1,0 +1,2 @@
+FROM BASE
+RUN echo 'unexpected EOF' >&2; exit 1

@@ -1,0 +1,2 @@
+FROM BASE
+RUN echo 'connection refused' >&2; exit 7

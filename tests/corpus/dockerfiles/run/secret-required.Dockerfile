@@ -1,0 +1,2 @@
+FROM BASE
+RUN --mount=type=secret,id=npmrc,required true

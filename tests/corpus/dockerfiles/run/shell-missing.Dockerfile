@@ -1,0 +1,3 @@
+FROM BASE
+SHELL ["/bin/bash", "-c"]
+RUN true

@@ -1,0 +1,3 @@
+FROM BASE
+USER nobody-here
+RUN true

@@ -1,0 +1,3 @@
+FROM BASE
+WORKDIR /bin/busybox
+RUN true

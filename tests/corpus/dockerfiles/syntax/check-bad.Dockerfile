@@ -1,0 +1,2 @@
+# check=errors=true
+FROM BASE

@@ -1,0 +1,3 @@
+# check=error=true
+FROM BASE as x
+ENV A=1

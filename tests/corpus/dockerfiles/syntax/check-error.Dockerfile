@@ -1,0 +1,4 @@
+# check=error=true
+FROM BASE
+CMD ["a"]
+CMD ["b"]

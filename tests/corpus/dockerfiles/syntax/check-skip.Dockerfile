@@ -1,0 +1,4 @@
+# check=skip=MultipleInstructionsDisallowed
+FROM BASE
+CMD a
+CMD b

@@ -1,0 +1,4 @@
+FROM BASE
+ENV A=1 \
+  # comment
+  B=2

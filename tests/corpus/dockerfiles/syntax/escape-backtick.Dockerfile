@@ -1,0 +1,4 @@
+# escape=`
+FROM BASE
+ENV A=`
+ b

@@ -1,0 +1,5 @@
+FROM BASE
+RUN <<EOF
+#!/bin/sh
+echo a
+EOF

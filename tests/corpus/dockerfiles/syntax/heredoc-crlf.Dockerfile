@@ -1,0 +1,5 @@
+FROM BASE
+RUN <<EOF
+echo a
+not-a-command
+EOF

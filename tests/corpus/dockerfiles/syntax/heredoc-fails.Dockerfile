@@ -1,0 +1,6 @@
+FROM BASE
+RUN <<EOF
+set -e
+echo a
+false
+EOF

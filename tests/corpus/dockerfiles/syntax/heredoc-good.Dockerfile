@@ -1,0 +1,4 @@
+FROM BASE
+RUN <<EOF
+echo a
+EOF

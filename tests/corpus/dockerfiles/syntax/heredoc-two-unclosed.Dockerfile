@@ -1,0 +1,4 @@
+FROM BASE
+RUN <<A <<B
+echo
+A

@@ -1,0 +1,3 @@
+FROM BASE
+RUN <<EOF
+echo a

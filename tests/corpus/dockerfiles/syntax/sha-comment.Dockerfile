@@ -1,0 +1,3 @@
+#!/bin/sh
+FROM BASE
+ENV A=1

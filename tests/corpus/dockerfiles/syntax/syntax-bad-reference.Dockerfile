@@ -1,0 +1,2 @@
+# syntax=Docker/Dockerfile:1:2
+FROM BASE

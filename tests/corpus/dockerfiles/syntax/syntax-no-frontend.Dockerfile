@@ -1,0 +1,2 @@
+# syntax=BASE
+FROM BASE

@@ -1,0 +1,2 @@
+# syntax=REGISTRY/base/frontend:none
+FROM BASE
