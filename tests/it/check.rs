@@ -5,6 +5,7 @@ mod daemon;
 mod neighbours;
 mod shared;
 mod stuck;
+mod warnings;
 
 use std::path::Path;
 use std::process::Command;
