@@ -34,11 +34,16 @@ const HEAD: usize = 16 << 10;
 /// Header lines of a request.
 const HEADERS: usize = 64;
 
-/// How long a connection may stay without a whole head. Argo's agent asks again within 5 s, kubelet within 10 s.
-const SILENCE: Duration = calls::OWN_PORTS.silence();
+/// How long a caller may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Without a whole head. Argo's agent asks again within 5 s, kubelet within 10 s.
+    silence: Duration,
+    /// For a request, its body included: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
+    request: Duration,
+}
 
-/// How long a request may take, its body included: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
-const REQUEST: Duration = calls::OWN_PORTS.whole();
+const LIMITS: Limits = Limits { silence: calls::OWN_PORTS.silence(), request: calls::OWN_PORTS.whole() };
 
 /// How long open connections may last once the port is closed.
 const LAST: Duration = Duration::from_secs(2);
@@ -60,19 +65,25 @@ pub async fn listen(
         TcpListener::bind(address).await.with_context(|| format!("listening for {what} on {address}"))?;
     let address = listener.local_addr()?;
     info!(%address, "listening for {what} on {address}");
-    let late = HandleErrorLayer::new(|_| async { StatusCode::REQUEST_TIMEOUT });
-    let router = router.layer(ServiceBuilder::new().layer(late).layer(TimeoutLayer::new(REQUEST)));
-    Ok(tokio::spawn(serve(what, listener, router, stop.clone())))
+    Ok(tokio::spawn(serve(what, listener, router, LIMITS, stop.clone())))
 }
 
-async fn serve(what: &'static str, listener: TcpListener, router: Router, stop: CancellationToken) {
+async fn serve(
+    what: &'static str,
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let late = HandleErrorLayer::new(|_| async { StatusCode::REQUEST_TIMEOUT });
+    let router = router.layer(ServiceBuilder::new().layer(late).layer(TimeoutLayer::new(limits.request)));
     let mut open = Open::default();
     let mut spare = Spare::default();
     loop {
         spare.keep();
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => open.admit(stream, router.clone()),
+                Ok((stream, _)) => open.admit(stream, router.clone(), limits),
                 Err(error) if descriptors::none_left(&error) && spare.give() => {}
                 Err(error) => {
                     warn!(%error, "no connection for {what} could be taken: {error}");
@@ -120,7 +131,7 @@ struct Open {
 }
 
 impl Open {
-    fn admit(&mut self, stream: TcpStream, router: Router) {
+    fn admit(&mut self, stream: TcpStream, router: Router, limits: Limits) {
         // A caller who is gone, or does not read its answer.
         socket::watch(&stream);
         let most = connections();
@@ -132,7 +143,7 @@ impl Open {
         }
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(SILENCE)
+            .header_read_timeout(limits.silence)
             .max_buf_size(HEAD)
             .max_headers(HEADERS)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
@@ -156,5 +167,48 @@ impl Open {
         // What is left after that ends with the set.
         let _ = tokio::time::timeout(LAST, self.graceful.shutdown()).await;
         self.tasks.abort_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_secs(2);
+
+    async fn port(limits: Limits) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", post(|body: String| async move { body }));
+        tokio::spawn(serve("a test", listener, router, limits, CancellationToken::new()));
+        address
+    }
+
+    /// Sends `text` and nothing more; gives all that comes back until the port hangs up.
+    async fn answer(address: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_falls_silent_in_a_request_is_hung_up_on_and_the_others_are_answered() {
+        let request = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\nbody";
+        let head = request.find("\r\n\r\n").unwrap();
+        let silent = port(Limits { silence: SHORT, request: HOUR }).await;
+        let late = port(Limits { silence: HOUR, request: SHORT }).await;
+        for (after, port) in [(1, silent), (head, silent), (head + 4, late), (request.len() - 1, late)] {
+            let (cut, whole) = tokio::join!(answer(port, &request[..after]), answer(port, request));
+            assert!(!cut.contains("200 OK"), "{after}: {cut}");
+            assert_eq!(cut.contains("408 Request Timeout"), port == late, "{after}: {cut}");
+            assert!(whole.ends_with("body"), "{after}: {whole}");
+        }
     }
 }

@@ -10,7 +10,7 @@ mod exporter;
 mod lines;
 mod printer;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lines::{Outlets, Text};
 use opentelemetry::trace::{
@@ -18,7 +18,9 @@ use opentelemetry::trace::{
     TraceState, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
+use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use printer::Printer;
 use sha2::{Digest, Sha256};
@@ -28,6 +30,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::time_limits::{Late, calls};
+
 /// The instrumentation scope of every span.
 const SCOPE: &str = "argo-buildkit";
 
@@ -35,7 +39,10 @@ const SCOPE: &str = "argo-buildkit";
 pub const BUILD_TARGET: &str = "build";
 
 /// The variables of which either turns the exporter on (OpenTelemetry's specification names them).
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+
+/// How long a collector may take for one batch, in milliseconds.
+const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,13 +56,16 @@ pub enum LogFormat {
 /// Telemetry at work; [`Telemetry::flush`] it before the process ends.
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
+    /// The collector, for messages.
+    collector: String,
     printer: Option<Printer>,
 }
 
 /// Starts logging, and tracing where an endpoint is set. Call it inside the runtime, once. `printing` is for
 /// a process whose standard output is the log of its builds.
 pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<Telemetry> {
-    let provider = exporter()?;
+    let collector = collector();
+    let provider = exporter(&collector)?;
     let filter = EnvFilter::try_new(filter)?;
     let printer = printing.then(|| Printer::start(std::io::stdout())).transpose()?;
     let fmt = tracing_subscriber::fmt::layer().with_writer(Outlets { printer: printer.clone(), format });
@@ -74,32 +84,47 @@ pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<T
         )
     });
     tracing_subscriber::registry().with(fmt.with_filter(filter)).with(spans).try_init()?;
-    Ok(Telemetry { provider, printer })
+    Ok(Telemetry { provider, collector, printer })
 }
 
-fn exporter() -> anyhow::Result<Option<SdkTracerProvider>> {
-    if ENDPOINTS.iter().all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {
+/// The first of the variables that says something; that of the traces comes before the other.
+fn first_of(names: [&str; 2]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+fn collector() -> String {
+    format!("the OTLP collector at {}", first_of(ENDPOINTS).unwrap_or_default())
+}
+
+fn exporter(collector: &str) -> anyhow::Result<Option<SdkTracerProvider>> {
+    if first_of(ENDPOINTS).is_none() {
         return Ok(None);
     }
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
+    let limit = first_of(TIMEOUTS).and_then(|text| text.parse().ok().map(Duration::from_millis));
+    let limit = limit.unwrap_or(calls::OTLP.whole());
+    let inner = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_timeout(limit).build()?;
     let resource = Resource::builder().with_service_name(SCOPE).build();
-    let exporter = exporter::Plain(exporter);
+    let exporter = exporter::Plain { inner, peer: collector.to_owned(), limit };
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
     opentelemetry::global::set_tracer_provider(provider.clone());
     Ok(Some(provider))
 }
 
 impl Telemetry {
-    /// Sends what has not been sent yet. Blocks for at most the exporter's own timeout.
+    /// Sends what has not been sent yet, if the collector takes it in time.
     pub async fn flush(self) {
         if let Some(printer) = self.printer {
             let _ = tokio::task::spawn_blocking(move || printer.flush()).await;
         }
         let Some(provider) = self.provider else { return };
-        let flushed = tokio::task::spawn_blocking(move || provider.shutdown()).await;
-        if let Ok(Err(error)) = flushed {
-            tracing::warn!(%error, "the last spans could not be sent");
-        }
+        let limit = calls::OTLP_LAST.whole();
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(limit)).await;
+        let Ok(Err(error)) = flushed else { return };
+        let why = match error {
+            OTelSdkError::Timeout(_) => Late::Whole { peer: self.collector, limit }.to_string(),
+            error => format!("{}: {error}", self.collector),
+        };
+        tracing::warn!("the last spans could not be sent: {}", crate::text::line(&why));
     }
 }
 

@@ -1,38 +1,57 @@
 //! Spans on their way out, with plain text in their names and attributes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::text;
+use crate::time_limits::Late;
 
 /// The longest name or attribute, in bytes.
 const LONGEST: usize = 4 << 10;
 
-/// An exporter of plain spans.
+/// An exporter of plain spans, which says when they are lost.
 #[derive(Debug)]
-pub(super) struct Plain<E>(pub(super) E);
+pub(super) struct Plain<E> {
+    pub(super) inner: E,
+    /// The collector, for messages.
+    pub(super) peer: String,
+    /// The limit that `inner` keeps for one batch.
+    pub(super) limit: Duration,
+}
+
+impl<E> Plain<E> {
+    fn lost(&self, spans: usize, took: Duration, error: &OTelSdkError) {
+        let why = match took >= self.limit {
+            true => Late::Whole { peer: self.peer.clone(), limit: self.limit }.to_string(),
+            false => format!("{}: {error}", self.peer),
+        };
+        tracing::warn!(spans, "spans were lost: {}", text::line(&why));
+    }
+}
 
 impl<E: SpanExporter> SpanExporter for Plain<E> {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         batch.iter_mut().for_each(span);
-        self.0.export(batch).await
+        let (spans, begun) = (batch.len(), Instant::now());
+        let sent = self.inner.export(batch).await;
+        sent.inspect_err(|error| self.lost(spans, begun.elapsed(), error))
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
+        self.inner.shutdown_with_timeout(timeout)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.0.force_flush()
+        self.inner.force_flush()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.set_resource(resource);
+        self.inner.set_resource(resource);
     }
 }
 

@@ -98,6 +98,8 @@ pub const REGISTRY_LOG: Call = Call::whole_of("registry: a build's log, with its
 pub const CHECK_TARGET: Call = Call::whole_of("`check`: one image or repository", 60);
 /// The OTLP exporter's own (OpenTelemetry's specification: "OpenTelemetry Protocol Exporter").
 pub const OTLP: Call = Call::whole_of("OTLP collector: a batch of spans", 10);
+/// What is left when the process ends.
+pub const OTLP_LAST: Call = Call::whole_of("OTLP collector: the last spans, at the end", 5);
 
 /// What others ask of us, at the plugin's port and at the operator's.
 pub const OWN_PORTS: Call = Call::both("our own ports: a request", 30, 60);
@@ -129,5 +131,6 @@ pub const ALL: &[Call] = &[
     REGISTRY_LOG,
     CHECK_TARGET,
     OTLP,
+    OTLP_LAST,
     OWN_PORTS,
 ];

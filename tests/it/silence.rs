@@ -7,6 +7,7 @@ mod forge;
 mod git;
 mod kube;
 mod registry;
+mod telemetry;
 
 use std::time::Duration;
 
