@@ -1,7 +1,5 @@
 //! A build found again by its reference: its Status replay and the daemon's history.
 
-use std::time::Duration;
-
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
 use tokio::sync::watch;
@@ -14,10 +12,7 @@ use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
 use super::{Buildkit, PEER, content, quiet, session};
-use crate::time_limits::{Pulse, within};
-
-/// How long the details of an error may take to be read: shorter than an answer, for the rest is worth telling without them.
-const DETAILS: Duration = Duration::from_secs(5);
+use crate::time_limits::{Pulse, calls, within};
 
 /// What became of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +163,7 @@ async fn error(
     let details = async {
         let blob = record.external_error.as_ref()?;
         let read = content::details(connection, blob, vertices.redactor());
-        tokio::time::timeout(DETAILS, read).await.ok()?
+        within(calls::BUILDKIT_DETAILS.whole(), PEER, read).await.ok()?
     };
     Some(BuildError::from_record(error, details.await, vertices))
 }

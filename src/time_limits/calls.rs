@@ -49,8 +49,13 @@ pub const BUILDKIT_CONNECT: Call = Call::whole_of("buildkitd: connect", 10);
 pub const BUILDKIT_ANSWER: Call = Call::whole_of("buildkitd: one answer", 10);
 /// A build's record, once it has ended.
 pub const BUILDKIT_RECORD: Call = Call::whole_of("buildkitd: the record of a build that has ended", 10);
+/// What is kept beside a record of its error: less than an answer may take, for the error is worth telling without.
+pub const BUILDKIT_DETAILS: Call = Call::whole_of("buildkitd: the details of an error", 5);
 /// A solve, or the status of one that is followed. The daemon gives a session up after two questions of 30 s.
 pub const BUILDKIT_BUILD: Call = Call::silence_of("buildkitd: a build", 45);
+
+/// Its manifest, and whether it has lost a layer. The build waits for it.
+pub const REGISTRY_CACHE: Call = Call::whole_of("registry: whether it has a cache", 5);
 
 /// A list, or one page of it, is the slowest. A watch must have begun.
 pub const KUBE_ANSWER: Call = Call::whole_of("Kubernetes API: one answer, or a watch's beginning", 30);
@@ -102,7 +107,9 @@ pub const ALL: &[Call] = &[
     BUILDKIT_CONNECT,
     BUILDKIT_ANSWER,
     BUILDKIT_RECORD,
+    BUILDKIT_DETAILS,
     BUILDKIT_BUILD,
+    REGISTRY_CACHE,
     KUBE_ANSWER,
     KUBE_OBJECT,
     KUBE_CERTIFICATES,

@@ -17,6 +17,7 @@ use super::{report, request, solve};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::CacheExport;
+use crate::time_limits::within;
 
 /// What became of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +82,7 @@ pub(super) async fn export(
 /// that cannot be asked is written to: that gives the better error.
 async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> Option<bool> {
     let asked = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure);
-    let found = tokio::time::timeout(PATIENCE, asked).await.ok()?;
+    let found = within(PATIENCE, to.target.image.registry(), asked).await.ok()?;
     Some(matches!(found, Ok(Some(_))))
 }
 

@@ -12,9 +12,10 @@ use tracing::warn;
 use super::super::Engine;
 use crate::oci::Auth;
 use crate::step::{Build, RegistryRef};
+use crate::time_limits::{calls, within};
 
 /// How long a registry may take to tell whether it has a cache.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = calls::REGISTRY_CACHE.whole();
 
 /// What is imported, and why something is not.
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ impl Imports {
 /// refuses the login, it says better; and it may reach a registry that we do not.
 async fn why_not(engine: &Engine, cache: &RegistryRef, auth: &Auth) -> Option<String> {
     let asked = engine.registry.lost_blob(&cache.image, auth, cache.insecure);
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match within(PATIENCE, "its registry", asked).await {
         Err(_) => Some(format!("its registry did not answer within {} s", PATIENCE.as_secs())),
         Ok(Ok(Some(digest))) => {
             Some(format!("its registry has lost {digest}; the next export to `cache.to` writes it again"))
