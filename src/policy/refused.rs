@@ -29,14 +29,13 @@ pub enum Refused {
     Unlisted(Box<Unlisted>),
     /// The daemon's own host is not for the namespace.
     #[error(
-        "{field}: namespace `{namespace}` may not build in the daemon's own {what}; leave `{written}` out, or have \
-         `namespaces.{entry}.host-network: true` set in the policy {file}"
+        "{field}: namespace `{namespace}` may not build in the daemon's own {own}; leave `{written}` out, or have \
+         `namespaces.{entry}.host-network: true` set in the policy {file}",
+        own = own(.field)
     )]
     HostNetwork {
         /// The field.
         field: String,
-        /// What of the daemon's host it is.
-        what: &'static str,
         /// As the step has it.
         written: String,
         /// The namespace.
@@ -56,6 +55,11 @@ pub enum Refused {
         /// What is odd.
         why: String,
     },
+}
+
+/// What of the daemon's host `field` is about.
+fn own(field: &str) -> &'static str {
+    if field.ends_with("network") { "network" } else { "cgroups" }
 }
 
 /// A target that is not in the namespace's list.
@@ -100,8 +104,7 @@ impl Refused {
         };
         let (namespace, file, entry) = (namespace.to_owned(), policy.file.clone(), entry.to_string());
         if sort == Sort::HostNetwork {
-            let what = if field.ends_with("network") { "network" } else { "cgroups" };
-            return Self::HostNetwork { field, what, written: named, namespace, file, entry };
+            return Self::HostNetwork { field, written: named, namespace, file, entry };
         }
         let allowed = lists.of(sort).iter().map(ToString::to_string).collect();
         let (act, key) = (sort.act(), sort.key());

@@ -14,7 +14,7 @@ use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
 
 /// Far more than it takes: a loaded machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Builds at a time, as many as there are before anything is counted.
 const AT_A_TIME: usize = 8;
@@ -131,7 +131,7 @@ async fn abandon(shop: &Shop) {
 /// As many builds as CI has time for, and then some of each other end.
 async fn nothing_stays_open(times: usize) {
     let daemon = Debugged::start().await;
-    let plugin = Setup::new(daemon.daemon.address()).arg("--poll-lease", "3s").start();
+    let plugin = Setup::new(daemon.daemon.address()).arg("--poll-lease", "20s").start();
     let shop = Shop::with(plugin, DOCKERFILE).await;
     build(&shop, Value::Null, "5m", 2 * AT_A_TIME, "Succeeded").await;
     let before = daemon.settles(&shop.plugin, None, "the first builds").await;
