@@ -16,7 +16,6 @@ mod api;
 #[path = "../../tests/e2e/cluster.rs"]
 mod cluster;
 mod contender;
-#[expect(dead_code, reason = "the tests look at what the installation made")]
 #[path = "../../tests/e2e/install.rs"]
 mod install;
 #[expect(dead_code, reason = "this crate needs a part of it")]
