@@ -11,12 +11,14 @@ mod client;
 mod clock;
 mod error;
 mod resolver;
+mod settings;
 
 pub(crate) use address::Network;
 pub(crate) use body::{BodyError, json, pieces, read, read_start};
-pub(crate) use client::{Client, Roots, Settings, certificates};
+pub(crate) use client::{Client, Roots, certificates};
 pub(crate) use error::SendError;
 pub(crate) use resolver::{LookupError, socket_addresses};
+pub(crate) use settings::Settings;
 
 use crate::text;
 

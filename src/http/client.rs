@@ -1,37 +1,19 @@
 //! One way to make an HTTP client, and to send a request with it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use http::Method;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, IntoUrl, RequestBuilder, Response};
 
-use super::address::Network;
 use super::clock::Clock;
 use super::error::SendError;
 use super::resolver::Guarded;
+use super::settings::Settings;
 use crate::time_limits::socket;
 
 /// Redirects of one request that are followed.
 const REDIRECTS: usize = 5;
-
-/// How a client talks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings {
-    /// Its name for itself; none sends none.
-    pub(crate) user_agent: Option<&'static str>,
-    /// The limit for TCP and TLS.
-    pub(crate) connect: Duration,
-    /// The longest silence of a server.
-    pub(crate) silence: Duration,
-    /// The limit for a request and its answer; without one the caller has it.
-    pub(crate) whole: Option<Duration>,
-    /// Whether redirects within one origin are followed; others never are.
-    pub(crate) redirects: bool,
-    /// Which addresses it goes to.
-    pub(crate) network: Network,
-}
 
 /// Whom it believes.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Error, Response};
 use tokio::time::Instant;
 
-use super::client::Settings;
+use super::settings::Settings;
 use crate::time_limits::Late;
 
 /// The limits of one request, from when it was sent.
