@@ -1,4 +1,4 @@
-//! Door 2: one agent for all workflows. It watches WorkflowTaskSets, runs the tasks that are ours, and reports what becomes
+//! The shared agent: one process for all workflows. It watches WorkflowTaskSets, runs the tasks that are ours, and reports what becomes
 //! of them, so that no workflow waits for a pod of its own.
 //!
 //! Source of the semantics: argo-workflows `workflow/controller/taskset.go` and `operator.go` (4.0.7); the tests run them against

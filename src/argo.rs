@@ -1,4 +1,4 @@
-//! Argo's words, exactly as Argo spells them, for every door that it comes through: a node's template, and its result.
+//! Argo's words, exactly as Argo spells them, for the RPC and the shared agent alike: a node's template, and its result.
 //!
 //! Source: argo-workflows `pkg/apis/workflow/v1alpha1` (`Template`, `NodeResult`, `NodePhase`).
 

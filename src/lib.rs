@@ -10,7 +10,7 @@
 //!                                                                     argocd → kube, manifest }
 //! ```
 //!
-//! `step` is parsed at the door and handed through: the engine reads its types, and `step` itself names
+//! `step` is parsed when it is submitted and handed through: the engine reads its types, and `step` itself names
 //! only the clients' vocabulary.
 //!
 //! The rooms stand in this table from the top of the house to its ground: a room names only rooms of rows below its own.
@@ -21,10 +21,10 @@
 //! | [`cli`] | one file per subcommand |
 //! | `fuzzing` | for `make fuzz` alone: the parsers of foreign bytes as functions of bytes |
 //! | [`config`] | every flag and environment variable, with default and unit |
-//! | [`rpc`] | the door that Argo's agent knocks on: router, bearer token, wire types, the one handler; what Argo withdraws |
+//! | [`rpc`] | what Argo's agent calls: router, bearer token, wire types, the one handler; what Argo withdraws |
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs the tasks that are ours, reports by guarded patches |
 //! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
-//! | [`argo`] | Argo's words at every door: a node's template, and its result |
+//! | [`argo`] | Argo's words, for `rpc` and `agent`: a node's template, and its result |
 //! | [`engine`] | what each kind does, orchestration only; one file per kind |
 //! | [`policy`] | what the workflows of a namespace may name, where one process serves many |
 //! | [`step`] | what the user wrote, parsed once into valid types; one file per kind, and the table of kinds |

@@ -1,4 +1,4 @@
-//! Door 1: Argo's executor-plugin RPC, and the operator's endpoints beside it.
+//! Argo's executor-plugin RPC, and the operator's endpoints beside it.
 //!
 //! Source of the protocol: argo-workflows `workflow/executor/agent.go`, `workflow/util/plugin/plugin.go`,
 //! `pkg/plugins/executor`. One method is called: `POST /api/v1/template.execute`. Any status but 200 and
@@ -31,7 +31,7 @@ const BODY_LIMIT: usize = 4 << 20;
 
 /// What the handler needs.
 #[derive(Clone)]
-pub struct Door {
+pub struct PluginServer {
     /// The jobs that polls look up and start.
     pub jobs: JobTable,
     /// What stops the jobs that Argo no longer waits for.
@@ -45,12 +45,12 @@ pub struct Door {
 }
 
 /// The plugin's router. Without a token every caller is served: for local use only.
-pub fn router(door: Door, token: Option<BearerToken>) -> Router {
-    let metrics = door.metrics.clone();
+pub fn router(server: PluginServer, token: Option<BearerToken>) -> Router {
+    let metrics = server.metrics.clone();
     let router = Router::new()
         .route("/api/v1/template.execute", post(execute::execute))
         .fallback(execute::not_ours)
-        .with_state(door)
+        .with_state(server)
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     let router = match token {
         Some(token) => router.layer(from_fn_with_state(Arc::new(token), token::check)),

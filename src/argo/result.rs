@@ -118,7 +118,7 @@ impl NodeResult {
     }
 }
 
-/// The last door to Argo, whichever way the text came.
+/// The last place before Argo, whichever way the text came.
 fn plain(message: &str) -> String {
     text::cut(text::lines(message), LONGEST)
 }

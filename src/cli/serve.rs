@@ -12,7 +12,7 @@ use crate::config::{Neighbours, Serve};
 use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
 use crate::metrics::Metrics;
-use crate::rpc::{self, BearerToken, Door, Ops, Watches};
+use crate::rpc::{self, BearerToken, Ops, PluginServer, Watches};
 use crate::shutdown;
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ impl Command {
         let jobs = JobTable::journaled(self.serve.limits(), metrics.clone(), Journal::open());
         let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
         engine.git.remove_left_overs().await;
-        let door = Door {
+        let server = PluginServer {
             jobs: jobs.clone(),
             watches: Watches::new(jobs.clone(), engine.cluster.clone()),
             engine,
@@ -39,7 +39,7 @@ impl Command {
             default_timeout: self.serve.default_timeout,
         };
         let stop = CancellationToken::new();
-        let plugin = listen("the plugin", self.serve.listen, rpc::router(door, token), &stop).await?;
+        let plugin = listen("the plugin", self.serve.listen, rpc::router(server, token), &stop).await?;
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
         let ops = listen("operations", self.serve.ops_listen, ops, &stop).await?;
 

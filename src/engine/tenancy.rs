@@ -83,7 +83,7 @@ impl Tenancy {
 }
 
 impl Engine {
-    /// Whether a workflow of `namespace` may run `step`: asked at the door, before anything starts. Each step is asked
+    /// Whether a workflow of `namespace` may run `step`: asked when it is submitted, before anything starts. Each step is asked
     /// about again before it runs, with what it refers to resolved.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use super::Door;
+use super::PluginServer;
 use super::wire::{Reply, Request};
 use crate::argo::NodeResult;
 use crate::engine::{Errand, Reference, Workflow};
@@ -26,17 +26,17 @@ const AT_ONCE: usize = 64 << 10;
 static LARGE: Semaphore = Semaphore::const_new(2);
 
 /// `POST /api/v1/template.execute`.
-pub(super) async fn execute(State(door): State<Door>, body: Bytes) -> Response {
+pub(super) async fn execute(State(server): State<PluginServer>, body: Bytes) -> Response {
     if body.len() <= AT_ONCE {
-        return answer(&door, &body);
+        return answer(&server, &body);
     }
     // The semaphore is never closed.
     let _turn = LARGE.acquire().await;
-    let read = tokio::task::spawn_blocking(move || answer(&door, &body)).await;
+    let read = tokio::task::spawn_blocking(move || answer(&server, &body)).await;
     read.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn answer(door: &Door, body: &[u8]) -> Response {
+fn answer(server: &PluginServer, body: &[u8]) -> Response {
     let request: Request = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return not_a_request(&error),
@@ -45,10 +45,10 @@ fn answer(door: &Door, body: &[u8]) -> Response {
         return Json(Reply::not_ours()).into_response();
     };
     let key = JobKey::derive(&request.workflow.metadata.uid, &request.template.0);
-    let view = match door.jobs.poll(&key) {
+    let view = match server.jobs.poll(&key) {
         Some(view) => view,
-        None => match spec(door, &request, step, &key) {
-            Ok(spec) => door.jobs.poll_or_start(&key, spec),
+        None => match spec(server, &request, step, &key) {
+            Ok(spec) => server.jobs.poll_or_start(&key, spec),
             Err(invalid) => return Json(Reply::ended(NodeResult::failed(invalid))).into_response(),
         },
     };
@@ -57,7 +57,7 @@ fn answer(door: &Door, body: &[u8]) -> Response {
             // Argo's agent does not ask again for a node that has ended (`executor/agent.go`). Who does has another node with the same
             // template, a retry.
             if matches!(&view.phase, Phase::Done(ending) if ending.is_err()) {
-                door.jobs.forget(&key);
+                server.jobs.forget(&key);
             }
             Json(reply(&view, &request)).into_response()
         }
@@ -78,8 +78,13 @@ fn not_a_request(error: &serde_json::Error) -> Response {
 }
 
 /// The job that the request asks for, or what is wrong with it.
-fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) -> Result<JobSpec, String> {
-    let task = request.template.timed_step(body, door.default_timeout)?;
+fn spec(
+    server: &PluginServer,
+    request: &Request,
+    body: &serde_json::Value,
+    key: &JobKey,
+) -> Result<JobSpec, String> {
+    let task = request.template.timed_step(body, server.default_timeout)?;
     let metadata = &request.workflow.metadata;
     let workflow = Workflow {
         name: metadata.name.clone(),
@@ -87,8 +92,8 @@ fn spec(door: &Door, request: &Request, body: &serde_json::Value, key: &JobKey) 
         uid: metadata.uid.clone(),
     };
     let reference = Some(Reference(key.to_string()));
-    let engine = door.engine.clone();
-    let held = door.watches.hold(&workflow, key);
+    let engine = server.engine.clone();
+    let held = server.watches.hold(&workflow, key);
     Ok(JobSpec::new(task.limit, async move |job: JobContext| {
         let _held = held;
         let JobContext { progress, gate, deadline } = job;

@@ -15,7 +15,7 @@ use super::trailer::{MANIFEST, PLACE, SOURCE_COMMIT, SOURCE_REPO};
 use crate::git::RepoUrl;
 use crate::git::advert::is_oid;
 
-pub(super) use orders::{Orders, Question, Told};
+pub(super) use orders::{Order, Orders, Question};
 
 /// Names of older commits that are looked up in the files; beyond it they are compared by their text.
 const MAX_NAMES: usize = 64;

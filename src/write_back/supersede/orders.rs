@@ -30,7 +30,7 @@ pub(in crate::write_back) type Question = (Asked, String, String);
 const AT_ONCE: usize = 8;
 
 /// What is known of a claim and the commits that were written before.
-pub(in crate::write_back) enum Told {
+pub(in crate::write_back) enum Order {
     /// None of them is newer; what had to be assumed for that.
     Newest(Vec<String>),
     /// This one is.
@@ -64,14 +64,14 @@ pub(in crate::write_back) struct Orders {
 
 impl Orders {
     /// Whether one of `theirs` is newer than the claim's own commit. What is not known is asked from here on.
-    pub(in crate::write_back) fn newer(&mut self, git: &Git, claim: &Claim, theirs: &[String]) -> Told {
+    pub(in crate::write_back) fn newer(&mut self, git: &Git, claim: &Claim, theirs: &[String]) -> Order {
         let source = claim.source();
         let asked = (source.repo.to_string(), source.credentials.fingerprint());
         let (mut open, mut newer, mut assumed) = (Vec::new(), None, Vec::new());
         for commit in theirs {
             let question = (asked.clone(), source.commit.clone(), commit.clone());
             if let Some(error) = self.failed.get(&question) {
-                return Told::Failed(error.clone());
+                return Order::Failed(error.clone());
             }
             match self.known.get(&question) {
                 Some(Known::Older) => newer = newer.or_else(|| Some(commit.clone())),
@@ -84,9 +84,9 @@ impl Orders {
             }
         }
         match newer {
-            _ if !open.is_empty() => Told::NotYet(open),
-            Some(commit) => Told::Newer(commit),
-            None => Told::Newest(assumed),
+            _ if !open.is_empty() => Order::NotYet(open),
+            Some(commit) => Order::Newer(commit),
+            None => Order::Newest(assumed),
         }
     }
 

@@ -13,7 +13,7 @@ use super::base_commit::BaseCommit;
 use super::{Tried, Worker};
 use crate::git::GitError;
 use crate::write_back::draft::Id;
-use crate::write_back::supersede::{Claim, Question, Told};
+use crate::write_back::supersede::{Claim, Order, Question};
 
 /// How long the writers of a lane wait for the answer that one of them needs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -50,9 +50,9 @@ impl Asides {
 
 impl Worker {
     /// What is known of the claim, waiting for it only where nobody is kept from the branch.
-    pub(super) async fn told(&mut self, claim: &Claim, theirs: &[String]) -> Told {
+    pub(super) async fn told(&mut self, claim: &Claim, theirs: &[String]) -> Order {
         let told = self.orders.newer(&self.pusher.git, claim, theirs);
-        let (Told::NotYet(open), Some(until)) = (&told, self.asides.until) else { return told };
+        let (Order::NotYet(open), Some(until)) = (&told, self.asides.until) else { return told };
         self.orders.wait(open, until).await;
         self.orders.newer(&self.pusher.git, claim, theirs)
     }

@@ -15,7 +15,7 @@ use crate::limits::TooMuch;
 use crate::write_back::draft::{Draft, Id, Part, apply};
 use crate::write_back::message::{Group, groups};
 use crate::write_back::request::{Landed, WriteError};
-use crate::write_back::supersede::{Claim, Question, Told};
+use crate::write_back::supersede::{Claim, Order, Question};
 
 /// The trailers in a branch's history, newest first.
 pub(super) struct Written {
@@ -37,12 +37,12 @@ enum Against {
 }
 
 /// What was told of a claim; `newer` says where the newer commit is.
-fn against(told: Told, newer: fn(String) -> Against) -> Result<Vec<String>, Against> {
+fn against(told: Order, newer: fn(String) -> Against) -> Result<Vec<String>, Against> {
     match told {
-        Told::Newest(assumed) => Ok(assumed),
-        Told::Newer(commit) => Err(newer(commit)),
-        Told::Failed(error) => Err(Against::Failed(error)),
-        Told::NotYet(open) => Err(Against::NotYet(open)),
+        Order::Newest(assumed) => Ok(assumed),
+        Order::Newer(commit) => Err(newer(commit)),
+        Order::Failed(error) => Err(Against::Failed(error)),
+        Order::NotYet(open) => Err(Against::NotYet(open)),
     }
 }
 
