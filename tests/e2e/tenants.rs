@@ -94,7 +94,8 @@ pub(crate) fn namespace_of_workflows(name: &str) {
 
 /// Lets the steps of a namespace use one more Secret, beside those that the installation's Role names.
 pub(crate) fn may_use(namespace: &str, secret: &str) {
-    let name = format!("use-{secret}");
+    // The run in the other mode has made one too.
+    let name = format!("use-{secret}-{}", std::process::id());
     let rule = ["--verb=get", "--resource=secrets", &format!("--resource-name={secret}")];
     kubectl(&[&["create", "role", &name, "-n", namespace], &rule[..]].concat());
     let (role, account) =
