@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::OwnedMutexGuard;
 
 /// A repository's address and a branch.
-type Place = (String, String);
+type Branch = (String, String);
 
 /// The branches that are being written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<Place, Weak<tokio::sync::Mutex<()>>>>>);
+pub(super) struct Turns(Arc<Mutex<HashMap<Branch, Weak<tokio::sync::Mutex<()>>>>>);
 
 impl Turns {
     /// Waits for the turn on a branch, which lasts as long as what is returned.
@@ -18,14 +18,14 @@ impl Turns {
         self.branch((repo.to_owned(), branch.to_owned())).lock_owned().await
     }
 
-    fn branch(&self, key: Place) -> Arc<tokio::sync::Mutex<()>> {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = places.get(&key).and_then(Weak::upgrade) {
+    fn branch(&self, key: Branch) -> Arc<tokio::sync::Mutex<()>> {
+        let mut branches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        branches.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = branches.get(&key).and_then(Weak::upgrade) {
             return turn;
         }
         let turn = Arc::default();
-        places.insert(key, Arc::downgrade(&turn));
+        branches.insert(key, Arc::downgrade(&turn));
         turn
     }
 }
