@@ -19,5 +19,6 @@ mod redirects;
 mod reply_memory;
 mod rpc_fuzz;
 mod silence;
+mod submodules;
 mod time;
 mod two_tokens;

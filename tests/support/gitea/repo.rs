@@ -85,11 +85,25 @@ impl<'a> Repo<'a> {
 
     /// Replaces `branch` by one commit with exactly the files of `directory`, and gives its id.
     pub(crate) async fn push_directory(&self, directory: &Path, branch: &str, message: &str) -> String {
+        self.push_staged(directory, branch, message, &[]).await
+    }
+
+    /// The same, with what `git` does when it is given `stage` besides, where that is something.
+    pub(crate) async fn push_staged(
+        &self,
+        directory: &Path,
+        branch: &str,
+        message: &str,
+        stage: &[&str],
+    ) -> String {
         let work = tempfile::tempdir().unwrap();
         let run = |arguments: &[&str]| git(work.path(), arguments, Some(self.gitea.admin_token()));
         let tree = format!("--work-tree={}", directory.display());
         run(&["init", "--quiet", "--bare", "."]);
         run(&[&tree, "add", "--all", "--force", "."]);
+        if !stage.is_empty() {
+            run(stage);
+        }
         run(&[&tree, "commit", "--quiet", "--allow-empty", "--message", message]);
         run(&["push", "--quiet", "--force", &self.url(), &format!("HEAD:refs/heads/{branch}")]);
         run(&["rev-parse", "HEAD"]).trim().to_owned()
