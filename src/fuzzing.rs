@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use ::http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+
 use crate::argo::Template;
 use crate::git::RepoUrl;
 use crate::oci::{Auth, ImageRef, token};
@@ -48,7 +50,8 @@ pub fn policy(bytes: &[u8]) {
 
 /// A registry's `WWW-Authenticate`.
 pub fn challenge(bytes: &[u8]) {
-    let _ = token::parse_challenge(&String::from_utf8_lossy(bytes));
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    let _ = token::challenge(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]));
 }
 
 /// A docker config.

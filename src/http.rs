@@ -29,6 +29,13 @@ pub(crate) fn redirect_origin(answer: &reqwest::Response) -> String {
     to.map_or_else(|| "another address".to_owned(), |to| origin(&to))
 }
 
+/// Whether an answer redirects within its own origin: further than is followed, or in a circle.
+pub(crate) fn is_circle(answer: &reqwest::Response) -> bool {
+    let location = answer.headers().get(http::header::LOCATION).and_then(|to| to.to_str().ok());
+    let to = location.and_then(|to| answer.url().join(to).ok());
+    to.is_some_and(|to| to.origin() == answer.url().origin())
+}
+
 /// Scheme, host and port of a URL, for messages.
 pub(crate) fn origin(url: &url::Url) -> String {
     text::brief(&url.origin().ascii_serialization(), text::SHOWN)

@@ -6,6 +6,7 @@
 //! A workflow's uid is a UUID, so it is the trace id: everyone who knows the workflow finds, and adds
 //! to, the one trace, without a header being passed.
 
+mod authorities;
 mod exporter;
 mod lines;
 mod printer;
@@ -18,7 +19,7 @@ use opentelemetry::trace::{
     TraceState, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::WithExportConfig as _;
+use opentelemetry_otlp::{WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -102,7 +103,11 @@ fn exporter(collector: &str) -> anyhow::Result<Option<SdkTracerProvider>> {
     }
     let limit = first_of(TIMEOUTS).and_then(|text| text.parse().ok().map(Duration::from_millis));
     let limit = limit.unwrap_or(calls::OTLP.whole());
-    let inner = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_timeout(limit).build()?;
+    let inner = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_timeout(limit);
+    let inner = match authorities::tls(|name| std::env::var_os(name))? {
+        Some(tls) => inner.with_tls_config(tls).build()?,
+        None => inner.build()?,
+    };
     let resource = Resource::builder().with_service_name(SCOPE).build();
     let exporter = exporter::Plain { inner, peer: collector.to_owned(), limit };
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();

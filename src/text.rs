@@ -31,6 +31,11 @@ pub fn lines(text: &str) -> String {
     plain(text, Breaks::Kept)
 }
 
+/// The number of a port, written in digits alone: Rust reads `+5000` too, and no server does.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// `text` on one line with single spaces, in at most `limit` bytes; no more of it is read than that needs.
 pub fn brief(text: &str, limit: usize) -> String {
     // Four times: what is left out, such as colours, is rarely more than three quarters.

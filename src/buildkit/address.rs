@@ -1,8 +1,11 @@
 //! Where a daemon listens.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use crate::text;
 
 /// A daemon's address: `tcp://host:port` or `unix:///path`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,17 +29,25 @@ pub struct BadAddress(String);
 impl FromStr for Address {
     type Err = BadAddress;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || BadAddress(text.to_owned());
-        if let Some(path) = text.strip_prefix("unix://") {
+    fn from_str(address: &str) -> Result<Self, Self::Err> {
+        let bad = || BadAddress(address.to_owned());
+        if let Some(path) = address.strip_prefix("unix://") {
             return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(bad()) };
         }
         let (host, port) =
-            text.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(bad)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?;
-        let valid = !host.is_empty() && !host.contains(['/', '@', ' ']);
+            address.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(bad)?;
+        let port = text::port(port).filter(|port| *port != 0).ok_or_else(bad)?;
+        let valid = match bracketed(host) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && !host.contains([':', '[', ']', '/', '@', ' ']),
+        };
         if valid { Ok(Self::Tcp { host: host.to_owned(), port }) } else { Err(bad()) }
     }
+}
+
+/// The IPv6 address in `[::1]`, as it stands in a certificate.
+pub(super) fn bracketed(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
 }
 
 impl fmt::Display for Address {
@@ -67,6 +78,10 @@ mod tests {
             "unix://rel",
             "http://h:1",
             "tcp://u@h:1",
+            "tcp://h:+1234",
+            "tcp://::1:1234",
+            "tcp://[::1:1234",
+            "tcp://[h]:1234",
         ] {
             assert_eq!(text.parse::<Address>(), Err(BadAddress(text.to_owned())));
         }

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
+use super::address::bracketed;
 use super::error::BuildError;
 
 /// Mutual TLS with a daemon.
@@ -106,7 +107,12 @@ impl Tls {
             Certificates::Files { ca, cert, key } => Arc::new(files(ca, cert, key).await?),
             Certificates::Asked(reader) => reader.read().await?,
         };
-        Ok(material.config()?.domain_name(self.server_name.as_deref().unwrap_or(host)))
+        Ok(material.config()?.domain_name(self.name(host)))
+    }
+
+    /// The name that the certificate of the daemon at `host` must have. An IPv6 address stands there without its brackets.
+    fn name<'a>(&'a self, host: &'a str) -> &'a str {
+        self.server_name.as_deref().unwrap_or_else(|| bracketed(host).unwrap_or(host))
     }
 }
 
@@ -136,4 +142,28 @@ async fn files(ca: &Path, cert: &Path, key: &Path) -> Result<Material, BuildErro
 async fn file(path: &Path) -> Result<Pem, BuildError> {
     let text = tokio::fs::read_to_string(path).await.map_err(|e| BuildError::certificate_file(path, &e))?;
     Ok(Pem { place: path.display().to_string(), text: text.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+    use crate::buildkit::address::Address;
+
+    #[test]
+    fn the_certificate_of_a_daemon_at_an_address_is_looked_at_for_that_address() {
+        let certificates = Certificates::Files { ca: "ca".into(), cert: "cert".into(), key: "key".into() };
+        let mut tls = Tls { certificates, server_name: None };
+        for (text, name) in
+            [("tcp://[::1]:1234", "::1"), ("tcp://127.0.0.1:1234", "127.0.0.1"), ("tcp://b.ci:1234", "b.ci")]
+        {
+            let Address::Tcp { host, .. } = text.parse().unwrap() else { unreachable!("{text}") };
+            let looked_for = ServerName::try_from(tls.name(&host)).unwrap();
+            assert_eq!(looked_for, ServerName::try_from(name).unwrap(), "{text}");
+        }
+        tls.server_name = Some("buildkitd".to_owned());
+        assert_eq!(tls.name("[::1]"), "buildkitd");
+    }
 }

@@ -146,7 +146,7 @@ impl Talk {
                 false => return self.answer(call, response).await,
             }
         }
-        Err(ForgeError::Moved { at: self.at(), to: http::origin(&url) })
+        Err(self.unexpected("it redirects to itself again and again"))
     }
 
     fn request(&self, call: &Call, url: &Url) -> Result<RequestBuilder, ForgeError> {

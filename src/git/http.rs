@@ -17,6 +17,9 @@ use crate::http::{self, BodyError, Client, SendError};
 /// Bytes of a refusal's body that are read.
 const BODY_READ: usize = 4096;
 
+/// What to do about a server that redirects to itself.
+const CIRCLE: &str = "check the URL, and what the server and a proxy before it take for their own address";
+
 /// One repository's service over http.
 #[derive(Clone)]
 pub(super) struct Endpoint {
@@ -118,7 +121,7 @@ impl Endpoint {
     async fn refusal(&self, response: Response) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
         let status = response.status();
-        let to = http::redirect_origin(&response);
+        let (to, circle) = (http::redirect_origin(&response), http::is_circle(&response));
         let said = body_text(response).await;
         match status {
             StatusCode::UNAUTHORIZED => {
@@ -130,6 +133,10 @@ impl Endpoint {
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => GitError::NotFound { repo, said: quoted(&said) },
             StatusCode::PAYLOAD_TOO_LARGE => GitError::TooLarge { repo, action },
+            s if s.is_redirection() && circle => GitError::Unusable {
+                repo,
+                what: format!("the server redirects to itself again and again; {CIRCLE}"),
+            },
             s if s.is_redirection() => GitError::Redirected { repo, to },
             s if s.is_server_error()
                 || matches!(s, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) =>

@@ -22,6 +22,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Cluster;
 use race::Race;
 
+/// How long giving up a lease may take. With the steps' `--drain-grace`, the last reports and the last spans (10 s) it fits the
+/// 60 s after which the kubelet kills the pod of `deploy/base/agent`.
+const RELEASE: Duration = Duration::from_secs(10);
+
 /// Who stands for election, and for what.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -86,10 +90,13 @@ impl Campaign {
         self.problem.clone()
     }
 
-    /// Ends the campaign, and gives the lease up at once if it is ours, so that the next one need not wait.
+    /// Ends the campaign, and gives the lease up if it is ours, so that the next one need not wait. It takes at most
+    /// 10 s, since a process that ends has little time; a lease that was not given up by then expires.
     pub async fn release(self) {
         self.stop.cancel();
         // A panic of the thread has been reported where it happened, and the lease expires.
-        let _ = self.ended.await;
+        if tokio::time::timeout(RELEASE, self.ended).await.is_err() {
+            tracing::warn!(limit = ?RELEASE, "the Lease was not given up in time; the next leader must wait until it expires");
+        }
     }
 }

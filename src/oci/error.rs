@@ -126,6 +126,11 @@ impl OciError {
 
     /// The error of an answer that redirects to another server: what is asked or sent is meant for this one.
     pub(crate) fn redirected(what: String, answer: &reqwest::Response) -> Self {
+        if http::is_circle(answer) {
+            let why = "it redirects to itself again and again; check the address, and what the registry and a proxy before it \
+                       take for their own";
+            return Self::NotAsked { what, why: why.to_owned() };
+        }
         let to = http::redirect_origin(answer);
         let why = format!(
             "it redirects to {to}, and neither a login nor a token goes from one server to another by a redirect; \

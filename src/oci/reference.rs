@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text;
+
 /// The registry of names that name none.
 const DOCKER_HUB: &str = "docker.io";
 /// The longest name (registry and repository) that distribution accepts, in bytes.
@@ -164,8 +166,8 @@ fn check_registry(registry: &str) -> Result<(), String> {
     if !host.split('.').all(valid) {
         return Err(format!("`{host}` is not a registry host"));
     }
-    match port.map(str::parse::<u16>) {
-        Some(Err(_)) => Err(format!("`{registry}` does not end in a port number")),
+    match port.map(text::port) {
+        Some(None) => Err(format!("`{registry}` does not end in a port number")),
         _ => Ok(()),
     }
 }
@@ -238,6 +240,9 @@ mod tests {
             ("r.io//a", "empty path component"),
             ("r.io/a..b", "`a..b` must be"),
             ("r.io:port/a", "does not end in a port"),
+            ("r.io:+5000/a", "does not end in a port"),
+            ("r.io:/a", "does not end in a port"),
+            ("r.io:65536/a", "does not end in a port"),
             ("-x.io/a", "`-x.io` is not a registry host"),
             ("https://r.io/a", "URL scheme"),
             ("r.io/a@sha256:12", "its digest must be"),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use ::http::header::{CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use http_auth::ChallengeRef;
+use http_auth::parser::ChallengeParser;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -125,9 +127,7 @@ pub(crate) async fn is_bearer(client: &Client, host: &str) -> bool {
         // Nothing secret is sent, so that plain http may be tried.
         let probe = client.request(Method::GET, url).timeout(PROBE_TIMEOUT);
         if let Ok(reply) = client.send(probe).await {
-            let header = reply.headers().get(WWW_AUTHENTICATE);
-            let scheme = header.and_then(|value| value.to_str().ok()).and_then(parse_challenge);
-            return matches!(scheme, Some(Scheme::Bearer(_)));
+            return matches!(challenge(reply.headers()), Some(Scheme::Bearer(_)));
         }
     }
     false
@@ -142,46 +142,76 @@ pub(crate) enum Scheme {
     Basic,
 }
 
-/// Parses `WWW-Authenticate`; none for schemes that registries do not use.
-pub(crate) fn parse_challenge(header: &str) -> Option<Scheme> {
-    let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-    if scheme.eq_ignore_ascii_case("basic") {
+/// What is asked for in all `WWW-Authenticate` headers of an answer, of which each may hold several challenges (RFC 9110
+/// section 11.6.1): a token where one will do, else the login; none for schemes that registries do not use.
+pub(crate) fn challenge(headers: &HeaderMap) -> Option<Scheme> {
+    let texts = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let found: Vec<_> = texts.flat_map(schemes).collect();
+    let bearer = found.iter().find(|scheme| matches!(scheme, Scheme::Bearer(_)));
+    bearer.or(found.first()).cloned()
+}
+
+/// The challenges of one header, as far as they can be read.
+fn schemes(header: &str) -> impl Iterator<Item = Scheme> {
+    ChallengeParser::new(header).map_while(Result::ok).filter_map(|challenge| scheme(&challenge))
+}
+
+fn scheme(challenge: &ChallengeRef<'_>) -> Option<Scheme> {
+    if challenge.scheme.eq_ignore_ascii_case("basic") {
         return Some(Scheme::Basic);
     }
-    let parameter = |name: &str| parameter(rest, name);
-    let realm = parameter("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
+    let parameter = |name: &str| {
+        let mut parameters = challenge.params.iter();
+        parameters.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_unescaped())
+    };
+    let realm = parameter("realm").filter(|_| challenge.scheme.eq_ignore_ascii_case("bearer"))?;
     let scopes = parameter("scope").map(|s| s.split(' ').map(str::to_owned).collect());
     let service = parameter("service").unwrap_or_default();
     Some(Scheme::Bearer(Challenge { realm, service, scopes: scopes.unwrap_or_default() }))
 }
 
-/// The quoted value of `name`; a scope's own commas stand inside the quotes.
-fn parameter(parameters: &str, name: &str) -> Option<String> {
-    let mut pieces = parameters.split('"');
-    while let (Some(key), Some(value)) = (pieces.next(), pieces.next()) {
-        let key = key.trim_matches([',', ' ']).trim_end_matches('=');
-        if key.eq_ignore_ascii_case(name) {
-            return Some(value.to_owned());
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
+    use ::http::HeaderValue;
+
     use super::*;
 
-    #[test]
-    fn challenges_are_parsed() {
-        let header = r#"Bearer realm="http://g:3300/v2/token",service="container_registry",scope="repository:a/b:pull,push""#;
-        let challenge = Challenge {
+    fn asked(headers: &[&'static str]) -> Option<Scheme> {
+        let values = headers.iter().map(|text| (WWW_AUTHENTICATE, HeaderValue::from_static(text)));
+        let mut map = HeaderMap::new();
+        values.for_each(|(name, value)| {
+            map.append(name, value);
+        });
+        challenge(&map)
+    }
+
+    const BEARER: &str = r#"Bearer realm="http://g:3300/v2/token",service="container_registry",scope="repository:a/b:pull,push""#;
+
+    fn bearer() -> Option<Scheme> {
+        Some(Scheme::Bearer(Challenge {
             realm: "http://g:3300/v2/token".into(),
             service: "container_registry".into(),
             scopes: vec!["repository:a/b:pull,push".into()],
-        };
-        assert_eq!(parse_challenge(header), Some(Scheme::Bearer(challenge)));
-        assert_eq!(parse_challenge("Basic realm=\"r\""), Some(Scheme::Basic));
-        assert_eq!(parse_challenge("Negotiate"), None);
-        assert_eq!(parse_challenge("Bearer service=\"x\""), None);
+        }))
+    }
+
+    #[test]
+    fn challenges_are_parsed() {
+        assert_eq!(asked(&[BEARER]), bearer());
+        assert_eq!(asked(&["Basic realm=\"r\""]), Some(Scheme::Basic));
+        assert_eq!(asked(&["Basic"]), Some(Scheme::Basic));
+        assert_eq!(asked(&["Negotiate"]), None);
+        assert_eq!(asked(&["Bearer service=\"x\""]), None);
+        assert_eq!(asked(&[]), None);
+    }
+
+    #[test]
+    fn a_token_is_preferred_wherever_its_challenge_stands() {
+        assert_eq!(asked(&["Negotiate", BEARER]), bearer());
+        assert_eq!(asked(&["Basic realm=\"r\"", BEARER]), bearer());
+        assert_eq!(asked(&[BEARER, "Basic realm=\"r\""]), bearer());
+        assert_eq!(asked(&["Negotiate", "Basic realm=\"r\""]), Some(Scheme::Basic));
+        let both = r#"Basic realm="r", Bearer realm="http://g:3300/v2/token",service="container_registry",scope="repository:a/b:pull,push""#;
+        assert_eq!(asked(&[both]), bearer());
     }
 }

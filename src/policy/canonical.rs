@@ -2,6 +2,8 @@
 //!
 //! What servers may read in two ways (`..`, encoded slashes) has no such form, and is refused.
 
+use crate::text;
+
 /// Why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Odd {
@@ -137,10 +139,7 @@ pub(crate) fn host_port(text: &str, default: Option<u16>) -> Result<String, Odd>
     let end = if text.starts_with('[') { text.find(']').map(|at| at + 1) } else { text.find(':') };
     let (host, port) = text.split_at(end.unwrap_or(text.len()));
     let port = match port.strip_prefix(':') {
-        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => {
-            Some(port.parse::<u16>().map_err(|_| Odd::Port)?)
-        }
-        Some(_) => return Err(Odd::Port),
+        Some(port) => Some(text::port(port).ok_or(Odd::Port)?),
         None if port.is_empty() => None,
         None => return Err(Odd::Host),
     };

@@ -168,6 +168,7 @@ async fn refusals_have_their_own_words() {
             "redirects to `https://elsewhere.example`",
             Fault::User,
         ),
+        (307, "/again", "redirects to itself again and again", Fault::User),
         (418, "tea", "418", Fault::User),
         (200, "<html>", "check that the URL is a repository's", Fault::User),
         (502, "gateway", "502", Fault::Transient),

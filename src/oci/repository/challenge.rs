@@ -1,7 +1,7 @@
 //! The answer to a registry's challenge: a token, or the login itself.
 
 use ::http::HeaderValue;
-use ::http::header::{HeaderMap, WWW_AUTHENTICATE};
+use ::http::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::token::{self, Scheme};
@@ -11,8 +11,7 @@ use super::{Access, Repository};
 impl Repository<'_> {
     /// Answers the challenge in a 401's headers; false where there is nothing to answer it with.
     pub(super) async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
-        let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        let answer = match (challenge.and_then(token::parse_challenge), self.login) {
+        let answer = match (token::challenge(headers), self.login) {
             // Whatever realm the registry names: nobody is asked.
             (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
                 let token = cache.token(&[self.scope()])?;

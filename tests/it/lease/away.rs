@@ -63,3 +63,13 @@ async fn a_campaign_begins_before_there_is_an_api_server_and_ends_without_one() 
     timeout(PATIENCE, campaign.release()).await.unwrap();
     assert_eq!(holder(&name).await.0, "first", "it could not be given up");
 }
+
+#[tokio::test]
+async fn a_campaign_ends_before_a_silent_server_answers_however_long_the_lease_is() {
+    let ((cluster, door), name) = (behind_a_door().await, unique("lease"));
+    let campaign = cluster.campaign(candidate(&name, "first", LONG));
+    becomes(&campaign, &Leadership::Leader).await;
+    door.shut(Away::Silent);
+    timeout(PATIENCE, campaign.release()).await.unwrap();
+    assert_eq!(holder(&name).await.0, "first", "it could not be given up");
+}

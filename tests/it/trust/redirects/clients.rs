@@ -64,6 +64,9 @@ async fn a_forge_sends_no_token_elsewhere_or_to_a_metadata_address() {
         unseen(&inner, &attacker);
         assert!(matches!(error, ForgeError::Moved { .. }), "{error}");
     }
+    let circle = Scripted::start(|_, asked| redirect(302, &asked.path)).await;
+    let error = ask(&circle.url("/o/r.git")).await;
+    assert!(error.to_string().contains("it redirects to itself again and again"), "{error}");
     let error = ask("http://169.254.169.254/o/r.git").await;
     assert!(
         matches!(error, ForgeError::Refused { .. }) && error.to_string().contains("link-local"),

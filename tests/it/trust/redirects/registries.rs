@@ -44,6 +44,14 @@ async fn no_login_and_no_manifest_goes_by_a_redirect() {
 }
 
 #[tokio::test]
+async fn a_registry_that_redirects_to_itself_is_not_advised_to_be_named_as_it_is() {
+    let registry = Scripted::start(|_, asked| redirect(307, &asked.path)).await;
+    let asked = Registry::default().manifest_exists(&image(&registry), &Auth::default(), false).await;
+    let error = asked.unwrap_err().to_string();
+    assert!(error.contains("it redirects to itself again and again; check the address"), "{error}");
+}
+
+#[tokio::test]
 async fn a_manifest_is_read_elsewhere_from_public_servers_alone() {
     for place in ["https://localhost:1/x", "https://10.0.0.1/x", "https://[::1]/x"] {
         let registry = Scripted::start(move |_, _| redirect(307, place)).await;
