@@ -1,5 +1,5 @@
 FROM BASE
 RUN <<EOF
-echo a
+: a
 not-a-command
 EOF
