@@ -11,7 +11,7 @@ mod exporter;
 mod lines;
 mod printer;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lines::{Outlets, Text};
 use opentelemetry::trace::{
@@ -21,7 +21,6 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use printer::Printer;
 use sha2::{Digest, Sha256};
@@ -122,12 +121,13 @@ impl Telemetry {
             let _ = tokio::task::spawn_blocking(move || printer.flush()).await;
         }
         let Some(provider) = self.provider else { return };
-        let limit = calls::OTLP_LAST.whole();
+        let (limit, begun) = (calls::OTLP_LAST.whole(), Instant::now());
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(limit)).await;
         let Ok(Err(error)) = flushed else { return };
-        let why = match error {
-            OTelSdkError::Timeout(_) => Late::Whole { peer: self.collector, limit }.to_string(),
-            error => format!("{}: {error}", self.collector),
+        // The provider hides among its errors that the time is over.
+        let why = match begun.elapsed() >= limit {
+            true => Late::Whole { peer: self.collector, limit }.to_string(),
+            false => format!("{}: {error}", self.collector),
         };
         tracing::warn!("the last spans could not be sent: {}", crate::text::line(&why));
     }
