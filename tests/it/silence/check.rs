@@ -14,7 +14,7 @@ async fn check(arguments: &[&str], kubeconfig: Option<&std::path::Path>) -> Stri
         command.env("KUBECONFIG", path);
     }
     let ended = tokio::time::timeout(FOR_EVER, command.arg("check").args(arguments).output()).await;
-    let Output { stdout, .. } = ended.expect("an end of `check`").unwrap();
+    let Output { stdout, .. } = ended.unwrap().unwrap();
     String::from_utf8(stdout).unwrap()
 }
 

@@ -80,7 +80,7 @@ impl Site {
 
     fn engine_of(&self, tenancy: Tenancy) -> Engine {
         let secrets = Secrets::Directory("/nonexistent".into());
-        support::engine::engine(&self.daemon.address(), Cluster::default(), secrets, tenancy)
+        support::engine::engine(self.daemon.address(), Cluster::default(), secrets, tenancy)
     }
 
     /// A `build` of the repository `name` that pushes no image.
