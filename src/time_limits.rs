@@ -2,7 +2,7 @@
 //!
 //! TCP alone waits a quarter of an hour for an answer to what was sent, and for ever where nothing was. So each call over a
 //! network has a limit of this room ([`calls`]), and what is given up is a [`Late`]: it names the peer and the limit, and may be
-//! tried again. A peer that loses power is noticed below that, by [`socket`].
+//! tried again. A peer that loses power is noticed below that, by `socket`.
 
 pub mod calls;
 mod late;

@@ -54,7 +54,7 @@ pub struct Neighbours {
     /// `REGISTRY=https://HOST[:PORT]`, with commas between several.
     #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub token_servers: Vec<TokenServer>,
-    /// Registries (HOST[:PORT]) that buildkitd reads from a mirror, or that we cannot reach: whether a build may read an image
+    /// Registries (host, or host:port) that buildkitd reads from a mirror, or that we cannot reach: whether a build may read an image
     /// of theirs by its digest is not asked. With commas between several.
     #[arg(
         long,
@@ -64,7 +64,7 @@ pub struct Neighbours {
         value_parser = registry_host
     )]
     pub mirrored_registries: Vec<String>,
-    /// Registries (HOST[:PORT]) that buildkitd speaks plain http with: a login goes there too, to ask whether a build may read an
+    /// Registries (host, or host:port) that buildkitd speaks plain http with: a login goes there too, to ask whether a build may read an
     /// image. With commas between several.
     #[arg(
         long,

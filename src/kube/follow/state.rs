@@ -39,7 +39,7 @@ pub struct WorkflowState {
     pub ended: bool,
     /// When its time is up, and how long that is.
     pub deadline: Option<(Timestamp, Duration)>,
-    /// Its nodes by id. Empty where Argo keeps them in a database, or they are more than is [kept](KEPT).
+    /// Its nodes by id. Empty where Argo keeps them in a database, or they are more than is kept.
     pub nodes: BTreeMap<String, NodePlace>,
 }
 
