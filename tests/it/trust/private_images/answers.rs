@@ -143,6 +143,6 @@ async fn a_certificate_that_is_not_trusted_is_no_answer() {
     let server = Scripted::start(|_, _| manifest(MANIFEST, Some(digest()))).await;
     let door = TlsDoor::start(server.host(), &authority.sign("registry.example")).await;
     let told = asked(Registry::default(), &door.host()).await;
-    assert!(matches!(told, Err(OciError::Unreachable { .. })), "{told:?}");
+    assert!(matches!(told, Err(OciError::Untrusted { .. })), "{told:?}");
     assert_eq!(server.asked(), []);
 }
