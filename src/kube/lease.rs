@@ -22,8 +22,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Cluster;
 use race::Race;
 
-/// How long giving up a lease may take. With the steps' `--drain-grace`, the last reports and the last spans (10 s) it fits the
-/// 60 s after which the kubelet kills the pod of `deploy/base/agent`.
+/// How long giving up a lease may take. The steps' `--drain-grace`, the last reports, this, and the last spans together stay below
+/// the 60 s after which the kubelet kills the pod of `deploy/base/agent`.
 const RELEASE: Duration = Duration::from_secs(10);
 
 /// Who stands for election, and for what.

@@ -29,8 +29,8 @@ impl Default for Limits {
     }
 }
 
-/// Clients that some processes never need (a build from scratch that pushes nowhere), and
-/// making one reads and parses every root certificate of the machine.
+/// HTTP clients that are made when they are first used. Making one parses every root certificate of the machine, and some
+/// processes need none (a build from scratch that pushes nowhere).
 #[derive(Debug, Clone, Default)]
 pub struct LazyClient {
     ca_bundle: Option<PathBuf>,

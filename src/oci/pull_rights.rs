@@ -11,13 +11,14 @@ use super::auth::normalise;
 use super::error::NOBODY;
 use super::{Auth, ImageRef, LazyClient, OciError, Registry};
 use crate::outcome::Fault;
+use crate::time_limits::calls;
 
 /// Images that one build may name. Docker's frontend asks about those alone that the result needs.
 const IMAGES: usize = 500;
 /// Images of one build that are asked about at a time.
 const AT_ONCE: usize = 8;
 /// For the answer about one image, all attempts and tokens included. The build waits meanwhile.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = calls::REGISTRY_PULL_RIGHT.whole();
 /// How long a registry that is overloaded (429, 5xx) is waited for at first, and how often again.
 const PAUSE: Duration = Duration::from_millis(200);
 const AGAIN: usize = 2;

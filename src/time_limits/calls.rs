@@ -56,6 +56,9 @@ pub const BUILDKIT_BUILD: Call = Call::silence_of("buildkitd: a build", 45);
 
 /// Its manifest, and whether it has lost a layer. The build waits for it.
 pub const REGISTRY_CACHE: Call = Call::whole_of("registry: whether it has a cache", 5);
+/// Whether a build may read an image, with all retries and tokens. The build waits for it.
+pub const REGISTRY_PULL_RIGHT: Call =
+    Call::whole_of("registry: whether an image may be read, with its retries", 60);
 
 /// A list, or one page of it, is the slowest. A watch must have begun.
 pub const KUBE_ANSWER: Call = Call::whole_of("Kubernetes API: one answer, or a watch's beginning", 30);
@@ -112,6 +115,7 @@ pub const ALL: &[Call] = &[
     BUILDKIT_DETAILS,
     BUILDKIT_BUILD,
     REGISTRY_CACHE,
+    REGISTRY_PULL_RIGHT,
     KUBE_ANSWER,
     KUBE_OBJECT,
     KUBE_CERTIFICATES,

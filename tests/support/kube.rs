@@ -85,6 +85,16 @@ impl Kube {
 
     /// A server with the namespace [`BUILDS`], RBAC on, and a kubeconfig for every [`Identity`].
     pub(crate) async fn start() -> Self {
+        // Now and then one never becomes ready: another of its ports was taken meanwhile, for one.
+        for _ in 0..2 {
+            if let Ok(kube) = tokio::time::timeout(Duration::from_secs(60), Self::start_once()).await {
+                return kube;
+            }
+        }
+        Self::start_once().await
+    }
+
+    async fn start_once() -> Self {
         let root = process::directory("kube-");
         let (client, peer, port) = (free_port(), free_port(), free_port());
         let etcd = etcd(root.path(), client, peer);

@@ -9,7 +9,7 @@ pub(in crate::step) const SPEC: Spec = Spec { name: "build", fields: FIELDS, out
 
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
-/// `warnings` is a JSON list of sentences (a cache import that failed, an export that was skipped); `log` is the
+/// `warnings` is a JSON list of sentences (a cache import that was left out or failed, a cache export that failed); `log` is the
 /// reference of the whole log, empty where it is kept nowhere; `metadata` is what BuildKit's exporters answered, as JSON.
 const OUTPUTS: &[Output] = &[
     Output::ours("digest", sample::DIGEST),
