@@ -18,6 +18,7 @@ use crate::outcome::{Outputs, StepError, Success, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Author, Mode};
 use crate::write_back::{self, Landed, Places, WriteBack};
+use api::Api;
 use intent::Intent;
 use proposal::{Proposed, Unproposed};
 use refresh::Refreshed;
@@ -34,15 +35,20 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     cx.now(format!("reading {} of {}", update.branch, update.repo));
     let words = Words::new(update, &cx.workflow, engine.argo_url.as_deref());
     let intent = Arc::new(Intent::new(update, words));
-    let request = request(engine, update, &intent, cx).await?;
+    let head = match &update.mode {
+        Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
+        Mode::Push => None,
+    };
+    let api = api(engine, update, cx).await?;
+    let request = request(engine, update, head, api.as_ref(), cx).await?;
     let edit = {
         let intent = Arc::clone(&intent);
         Arc::new(move |files: &write_back::Files| intent.apply(files))
     };
     let mut landed = engine.pusher.of(engine.tenancy.tenant(&cx.workflow)).write_back(request, edit).await?;
-    let proposed = match &update.mode {
-        Mode::PullRequest(pull) if update.commit => {
-            match proposal::propose(engine, update, pull, &intent, &landed, cx).await {
+    let proposed = match (&update.mode, &api) {
+        (Mode::PullRequest(pull), Some(api)) if update.commit => {
+            match proposal::propose(engine, update, pull, &intent, &landed, api, cx).await {
                 Ok(proposed) => proposed,
                 Err(unproposed) => return Err(failed(landed, unproposed).await),
             }
@@ -80,22 +86,28 @@ async fn failed(mut landed: Landed, unproposed: Unproposed) -> StepError {
     StepError { message, outputs: outputs(&landed, diff, pull, &None), ..error }
 }
 
+/// The forge's API, for a step that calls it.
+async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Option<Api>, StepError> {
+    let proposes = update.commit && matches!(update.mode, Mode::PullRequest(_));
+    if !proposes && !update.via_api {
+        return Ok(None);
+    }
+    let api = api::api(engine, update, cx).await?;
+    // What would be wrong with the pull request is said before anything is pushed.
+    if proposes {
+        engine.forge.takes_pull_requests(&api.repository, &api.token).await?;
+    }
+    Ok(Some(api))
+}
+
 async fn request(
     engine: &Engine,
     update: &UpdateManifest,
-    intent: &Intent,
+    head: Option<String>,
+    api: Option<&Api>,
     cx: &Cx,
 ) -> Result<WriteBack, StepError> {
-    let head = match &update.mode {
-        Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
-        Mode::Push => None,
-    };
-    // What would be wrong with the pull request is said before anything is pushed.
-    if head.is_some() && update.commit {
-        let (repository, token) = api::forge(engine, update, cx).await?;
-        engine.forge.takes_pull_requests(&repository, &token).await?;
-    }
-    let publish = if update.via_api { Some(api::publish(engine, update, cx).await?) } else { None };
+    let publish = api.filter(|_| update.via_api).map(|api| api::publish(&engine.forge, api));
     Ok(WriteBack {
         repo: update.repo.clone(),
         credentials: engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?,

@@ -9,14 +9,17 @@ use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Person, Repository}
 use crate::git::{GitError, Identity};
 use crate::outcome::{StepError, chain};
 use crate::step::UpdateManifest;
-use crate::write_back::{Proposal, Publish, Published};
+use crate::write_back::{Proposal, ProposedFile, Publish, Published};
 
-/// The repository on its forge, and the token: the one of `forge.secret`, or the login's own.
-pub(super) async fn forge(
-    engine: &Engine,
-    update: &UpdateManifest,
-    cx: &Cx,
-) -> Result<(Repository, SecretString), StepError> {
+/// The repository on its forge, and who may call it there.
+pub(super) struct Api {
+    pub(super) repository: Repository,
+    /// The token of `forge.secret`, or the login's own.
+    pub(super) token: SecretString,
+}
+
+/// The API that the step calls.
+pub(super) async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Api, StepError> {
     let api = &update.forge;
     let repository = Repository::from_clone_url(&update.repo.to_string(), api.dialect, api.url.as_deref())
         .map_err(|bad| StepError::user(format!("update-manifest.repo: {bad}")))?;
@@ -24,17 +27,17 @@ pub(super) async fn forge(
         return Err(StepError::user("update-manifest.forge: names no secret with a token"));
     };
     let token = engine.api_token(cx, &repository, secret).await?;
-    Ok((repository, token))
+    Ok(Api { repository, token })
 }
 
 /// What writes a commit through the API.
-pub(super) async fn publish(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Publish, StepError> {
-    let (repository, token) = forge(engine, update, cx).await?;
-    let forge = engine.forge.clone();
-    Ok(Publish::new("api", fingerprint(&repository, &token), move |proposal| {
+pub(super) fn publish(forge: &Forge, api: &Api) -> Publish {
+    let Api { repository, token } = api;
+    let (forge, repository, token) = (forge.clone(), repository.clone(), token.clone());
+    Publish::new("api", fingerprint(&repository, &token), move |proposal| {
         let (forge, repository, token) = (forge.clone(), repository.clone(), token.clone());
         Box::pin(async move { write(&forge, &repository, &token, proposal).await })
-    }))
+    })
 }
 
 /// Who is known to which API: no commit is made with another's token.
@@ -63,11 +66,8 @@ async fn write(
 }
 
 fn commit(proposal: Proposal) -> FilesWrite {
-    let file = |file: crate::write_back::ProposedFile| FileWrite {
-        path: file.path,
-        old_sha: Some(file.old_blob),
-        content: file.new,
-    };
+    let file =
+        |file: ProposedFile| FileWrite { path: file.path, old_sha: Some(file.old_blob), content: file.new };
     let (branch, new_branch) = match (proposal.head, proposal.new_head) {
         (Some(head), true) => (proposal.branch, Some(head)),
         (Some(head), false) => (head, None),

@@ -1,5 +1,6 @@
 //! `mode: pull-request`: the commit on a branch of its own, and one pull request for it.
 
+use super::api::Api;
 use super::intent::Intent;
 use super::words::{FileChange, Words};
 use crate::engine::Engine;
@@ -71,17 +72,18 @@ pub(super) async fn propose(
     pull: &PullRequest,
     intent: &Intent,
     landed: &Landed,
+    api: &Api,
     cx: &Cx,
 ) -> Result<Option<Proposed>, Unproposed> {
     if landed.superseded_by.is_some() {
         return Ok(None);
     }
     if landed.commit == landed.base {
-        obsolete(engine, update, pull, intent, cx).await?;
+        obsolete(engine, update, pull, intent, api).await?;
         return Ok(None);
     }
     cx.now(format!("opening a pull request for {} of {}", update.branch, update.repo));
-    let (repository, token) = super::api::forge(engine, update, cx).await?;
+    let Api { repository, token } = api;
     let changes = intent.changes(&landed.files);
     let words = &intent.words;
     let fill = |template| words.fill(template, &changes);
@@ -99,7 +101,7 @@ pub(super) async fn propose(
         auto_merge: pull.auto_merge,
         squash_message: intent.message(landed),
     };
-    match engine.forge.pull_request(&repository, &token, &wanted).await {
+    match engine.forge.pull_request(repository, token, &wanted).await {
         Ok(opened) => Ok(Some(proposed(opened))),
         Err(PullError { error, pull }) => Err(Unproposed { error: error.into(), pull }),
     }
@@ -112,14 +114,13 @@ async fn obsolete(
     update: &UpdateManifest,
     pull: &PullRequest,
     intent: &Intent,
-    cx: &Cx,
+    api: &Api,
 ) -> Result<(), StepError> {
     if pull.branch.is_some() || update.image.is_none() {
         return Ok(());
     }
-    let (repository, token) = super::api::forge(engine, update, cx).await?;
     let head = head(pull, update, &intent.words)?;
-    engine.forge.close_pull_request(&repository, &token, &head, &update.branch).await?;
+    engine.forge.close_pull_request(&api.repository, &api.token, &head, &update.branch).await?;
     Ok(())
 }
 
