@@ -1,7 +1,5 @@
 //! How long a request and its answer may take, and which limit was passed where they took longer: reqwest does not say.
 
-use std::time::Duration;
-
 use reqwest::{Error, Response};
 use tokio::time::Instant;
 
@@ -14,17 +12,15 @@ pub(super) struct Clock {
     sent: Instant,
     /// The server, for messages.
     peer: String,
-    connect: Duration,
-    silence: Duration,
-    whole: Option<Duration>,
+    settings: Settings,
 }
 
 impl Clock {
     /// Begins to count.
     pub(super) fn start(request: &reqwest::Request, settings: &Settings) -> Self {
-        let Settings { connect, silence, whole, .. } = *settings;
-        let whole = request.timeout().copied().or(whole);
-        Self { sent: Instant::now(), peer: super::origin(request.url()), connect, silence, whole }
+        let whole = request.timeout().copied().or(settings.whole);
+        let settings = Settings { whole, ..*settings };
+        Self { sent: Instant::now(), peer: super::origin(request.url()), settings }
     }
 
     /// The clock of the request that `answer` is for.
@@ -35,11 +31,12 @@ impl Clock {
     /// The limit that was passed, if that is what ended the request.
     pub(super) fn late(&self, error: &Error) -> Option<Late> {
         let (peer, elapsed) = (self.peer.clone(), self.sent.elapsed());
-        match self.whole {
+        let Settings { connect, silence, whole, .. } = self.settings;
+        match whole {
             _ if !error.is_timeout() => None,
             Some(limit) if elapsed >= limit => Some(Late::Whole { peer, limit }),
-            _ if error.is_connect() => Some(Late::Whole { peer, limit: self.connect }),
-            _ => Some(Late::Silence { peer, limit: self.silence }),
+            _ if error.is_connect() => Some(Late::Whole { peer, limit: connect }),
+            _ => Some(Late::Silence { peer, limit: silence }),
         }
     }
 }

@@ -4,14 +4,13 @@ use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
+use super::log::MANIFEST_READ;
 use super::read::Wanted;
 use super::registry::{MANIFESTS, is_digest};
 use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, OciError, Registry};
 use crate::http;
 
-/// Bytes of a manifest that are read: what registries take (distribution specification, "Pushing Manifests").
-const MANIFEST_READ: usize = 4 << 20;
 /// Manifests of one index that are read. A manifest of many platforms has one for each.
 const PLATFORMS: usize = 32;
 /// Blobs that are asked for: an image has 127 layers at most, a cache of all stages some hundred.
