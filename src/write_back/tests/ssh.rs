@@ -6,11 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::fixture::{Fixture, git};
-use crate::git::{Credentials, Git, GitError, GitOptions, Identity, RepoUrl};
-use crate::push_gate::PushGate;
+use super::write_back::request;
+use crate::git::{Credentials, Git, GitError, GitOptions, RepoUrl};
 use crate::write_back::{Edited, Files, Message, WriteBack};
 
 /// An sshd on a free port of its own, with its own keys; it ends with the test.
@@ -102,26 +100,6 @@ async fn site(accept_env: bool) -> Option<(Fixture, Sshd, PathBuf)> {
     Some((fixture, sshd, bare))
 }
 
-fn request(sshd: &Sshd, bare: &Path) -> WriteBack {
-    let who = Identity { name: "argo-buildkit".into(), email: "ci@example.com".into() };
-    WriteBack {
-        repo: sshd.url(bare),
-        credentials: sshd.key("user"),
-        branch: "main".into(),
-        files: vec!["values.yaml".parse().unwrap()],
-        author: who.clone(),
-        committer: who,
-        signing_key: None,
-        source: None,
-        places: None,
-        head: None,
-        dry_run: false,
-        publish: None,
-        deadline: Instant::now() + Duration::from_secs(60),
-        push_gate: Arc::new(PushGate::new()),
-    }
-}
-
 /// Reads and writes, where the server takes `GIT_PROTOCOL` and where it drops it.
 async fn reads_and_writes(accept_env: bool) {
     let Some((fixture, sshd, bare)) = site(accept_env).await else { return };
@@ -135,7 +113,12 @@ async fn reads_and_writes(accept_env: bool) {
         let files = files.keys().map(|path| (path.clone(), b"v3".to_vec())).collect();
         Ok(Edited { files, message: Message::new("Set the tag") })
     };
-    let landed = fixture.pusher.write_back(request(&sshd, &bare), Arc::new(edit)).await.unwrap();
+    let over_ssh = WriteBack {
+        repo: sshd.url(&bare),
+        credentials: sshd.key("user"),
+        ..request(&fixture, "ops.git", &["values.yaml"])
+    };
+    let landed = fixture.pusher.write_back(over_ssh, Arc::new(edit)).await.unwrap();
     assert!(landed.changed);
     assert_eq!(git(&bare, &["rev-parse", "main"]), landed.commit);
     assert_eq!(git(&bare, &["show", "main:values.yaml"]), "v3");

@@ -4,29 +4,16 @@
 mod answers;
 mod forms;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use argo_buildkit::argocd::ArgoCd;
-use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
-use argo_buildkit::forge::{Forge, ForgeOptions};
-use argo_buildkit::git::{Git, GitOptions};
+use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
-use argo_buildkit::limits::Budget;
-use argo_buildkit::metrics::Metrics;
 use argo_buildkit::oci::{LazyClient, Registry};
-use argo_buildkit::outcome::{Fault, StepError, Success};
+use argo_buildkit::outcome::Fault;
 use argo_buildkit::policy::Policy;
-use argo_buildkit::progress::Progress;
-use argo_buildkit::push_gate::PushGate;
-use argo_buildkit::step;
-use argo_buildkit::write_back::{EDIT_MEMORY, Pusher};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
+use crate::support::engine::{engine, run};
 use crate::support::git::GitServer;
 use crate::support::net::{client, unique};
 use crate::support::registry_door::{Door, Knock, Lock};
@@ -63,22 +50,9 @@ impl Site {
     }
 
     fn engine(&self, tenancy: Tenancy, client: LazyClient) -> Engine {
-        let cluster = Cluster::default();
-        Engine {
-            buildkit: Buildkit::new(self.world.buildkitd.address().parse().unwrap(), None),
-            pusher: Pusher::new(Git::new(GitOptions::default()).unwrap(), EDIT_MEMORY),
-            git: Git::new(GitOptions::default()).unwrap(),
-            secrets: Secrets::Directory(self.secrets.path().into()),
-            registry: Registry::new(client),
-            forge: Forge::new(ForgeOptions::default()).unwrap(),
-            argocd: ArgoCd::new(cluster.clone()),
-            cluster,
-            metrics: Arc::new(Metrics::new()),
-            kept_logs: Budget::new(1 << 20),
-            argo_url: None,
-            secret_rules: SecretRules::default(),
-            tenancy,
-        }
+        let secrets = Secrets::Directory(self.secrets.path().into());
+        let plain = engine(self.world.buildkitd.address(), Cluster::default(), secrets, tenancy);
+        Engine { registry: Registry::new(client), ..plain }
     }
 
     /// How often we have asked for a manifest; the daemon says its name.
@@ -95,18 +69,6 @@ impl Site {
         build.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"build": build})
     }
-}
-
-async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, StepError> {
-    let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
-    let errand = Errand {
-        workflow,
-        reference: None,
-        progress: watch::Sender::new(Progress::now("")),
-        gate: Arc::new(PushGate::new()),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(300),
-    };
-    engine.run(step::parse(body).unwrap(), errand).await
 }
 
 /// Forms in which a Dockerfile names an image.
