@@ -8,13 +8,12 @@
 use git2::Oid;
 
 use super::request::Source;
-use crate::git::GitError;
 use crate::git::fetch::Fetch;
 use crate::git::read::oid;
 use crate::git::service::Service;
 use crate::git::store::{Received, Store};
 use crate::git::transport::Session;
-use crate::git::{Git, retried};
+use crate::git::{Git, GitError, retried};
 
 /// Bytes of history that are read at most: some 20,000 commits.
 const MAX_HISTORY: usize = 4 << 20;

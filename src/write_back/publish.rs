@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::git::GitError;
-use crate::git::Identity;
-use crate::git::RepoUrl;
+use crate::git::{GitError, Identity, RepoUrl};
 
 /// One file that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

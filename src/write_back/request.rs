@@ -8,12 +8,10 @@ use super::files::Files;
 use super::message::Message;
 use super::places::Places;
 use super::publish::Publish;
-use crate::git::GitError;
-use crate::git::SigningKey;
 use crate::git::advert::is_oid;
 use crate::git::file_spec::FileSpec;
 use crate::git::resolve::check_name;
-use crate::git::{Credentials, Identity, RepoUrl};
+use crate::git::{Credentials, GitError, Identity, RepoUrl, SigningKey};
 use crate::outcome::StepError;
 use crate::push_gate::PushGate;
 

@@ -16,8 +16,7 @@ use tracing::Instrument as _;
 use super::super::ancestry::{Standing, standing};
 use super::super::request::Source;
 use super::Claim;
-use crate::git::Git;
-use crate::git::GitError;
+use crate::git::{Git, GitError};
 use crate::time_limits::within;
 
 /// A source repository and who asks it. What one login was not shown is no answer to another.
