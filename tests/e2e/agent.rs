@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::alone::doctor;
 use crate::cluster::{PATIENCE, attempt, eventually, get, kubectl};
 use crate::install;
-use crate::mode::{Mode, agent_log, mode};
+use crate::mode::agent_log;
 use crate::shop::Shop;
 use crate::tenants::{copy_secrets, curious, namespace_of_workflows};
 use crate::workflow::{BUILDS, Workflow};
@@ -19,9 +19,6 @@ pub(crate) fn is_gated(pod: &Value) -> bool {
 
 #[tokio::test]
 async fn no_pod_runs_for_a_workflow() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     let shop = Shop::open("FROM BASE\nRUN sleep 3\n").await;
     let workflow = shop.submit("build-push", &[]);
     let mut seen = Vec::new();
@@ -40,9 +37,6 @@ async fn no_pod_runs_for_a_workflow() {
 
 #[tokio::test]
 async fn a_namespace_without_the_label_keeps_its_sidecars() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     let shop = Shop::open("FROM BASE\nRUN sleep 3\n").await;
     namespace_of_workflows("sidecars");
     copy_secrets("sidecars", &["gitea-credentials", "buildkit-client-tls"]);
@@ -58,9 +52,6 @@ async fn a_namespace_without_the_label_keeps_its_sidecars() {
 /// The namespace `tenant` is served, and has no Secrets of its own.
 #[tokio::test]
 async fn a_tenant_is_told_what_it_may_not() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     let shop = Shop::open("FROM BASE\n").await;
     let told = |yaml: &str, wanted: &str| {
         let workflow = Workflow::create("tenant", yaml);
@@ -78,9 +69,6 @@ async fn a_tenant_is_told_what_it_may_not() {
 /// Argo keeps the task of a stopped node while an exit handler runs, and a result that came then would wake the node.
 #[tokio::test]
 async fn a_stopped_node_stays_failed_while_an_exit_handler_runs() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     let shop = Shop::open("FROM BASE\nRUN sleep 8\n").await;
     let workflow = Workflow::create(BUILDS, &with_exit_handler(&shop));
     workflow.says("RUN sleep 8");
@@ -121,9 +109,6 @@ spec:
 /// Nobody runs such a template where no agent pod does: docs/agent.md says so.
 #[tokio::test]
 async fn an_http_template_stays_pending_which_check_explains() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     install::site().await;
     let yaml = "
 apiVersion: argoproj.io/v1alpha1
@@ -148,9 +133,6 @@ spec:
 /// The run with sidecars has left a second namespace with a certificate.
 #[tokio::test]
 async fn the_switch_renews_the_certificate_of_every_namespace() {
-    if mode() == Mode::Sidecar {
-        return;
-    }
     install::site().await;
     let authority = |namespace: &str, name: &str| get(namespace, "secret", name)["data"]["ca.crt"].clone();
     let own = authority("buildkit", "buildkitd-tls");

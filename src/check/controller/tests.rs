@@ -32,10 +32,10 @@ fn defaults_cost_seconds_and_say_how_many() {
     insta::assert_snapshot!(said(controller(&[]), Some(false)), @r#"
     ok   controller argo/workflow-controller: Argo Workflows v4.0.7
     FAIL controller setting ARGO_EXECUTOR_PLUGINS: unset: no plugin is loaded, and steps with `plugin` fail; set it to true
-    warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a plugin step waits twice for it, 20 s where 1s costs 2; a workflow of one step takes about 30 s instead of 5; set 1s or less
+    warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a plugin step waits twice for it, 20 s where 1s costs 2; set 1s or less
     warn controller setting ARGO_AGENT_PATCH_RATE: unset, so DEFAULT_REQUEUE_TIME (10 s): a result waits up to 10 s in the agent; set 100ms
-    warn controller setting ARGO_AGENT_CPU_LIMIT: unset (100m): the agent is throttled while it starts, so every workflow's first plugin step begins 1.6 s later; set 1
-    warn controller setting INFORMER_WRITE_BACK: unset: the controller sleeps 1 s after every update of a workflow, so three plugin steps take about 9 s instead of 5; set it to true, together with the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}
+    warn controller setting ARGO_AGENT_CPU_LIMIT: unset (100m): the agent is throttled while it starts, so every workflow's first plugin step begins later; set 1
+    warn controller setting INFORMER_WRITE_BACK: unset: the controller sleeps 1 s after every update of a workflow, so every plugin step ends later; set it to true, together with the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}
     "#);
 }
 
@@ -121,11 +121,11 @@ fn the_shared_agent_takes_other_settings_of_it() {
     insta::assert_snapshot!(format!("{slow}{fast}"), @r#"
     ok   controller argo/workflow-controller: Argo Workflows v4.0.7
     warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a step's commit is out at once, but its node ends after 10 s and its workflow, or the next step, comes after 20 s where 1s costs 2; set 1s or less
-    warn controller flag --qps: unset (20), --burst unset (30): 20 workflows at once end after 11 s where --qps 200 takes 1.4; set ARGO_QPS=200 and ARGO_BURST=400 on the controller
+    warn controller flag --qps: unset (20), --burst unset (30): workflows that run at once wait for each other's requests, two to five for each change of a step; set ARGO_QPS=200 and ARGO_BURST=400 on the controller (docs/agent.md has measurements)
     warn controller setting INFORMER_WRITE_BACK: unset: the controller sleeps 1 s after every update of a workflow; set it to true, together with the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}
     ok   controller argo/workflow-controller: Argo Workflows v4.0.7
     ok   controller setting DEFAULT_REQUEUE_TIME: 200ms: a step ends in its workflow up to 0.4 s after it began, its commit is out before
-    ok   controller flag --qps: 200, --burst 400: 20 workflows at once end after 1.4 s with 200, 11 s with the default of 20
+    ok   controller flag --qps: 200, --burst 400: workflows that run at once do not wait for it
     ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
     "#);
 }
@@ -139,11 +139,11 @@ fn the_api_limit_is_read_where_the_controller_reads_it() {
     let rows = [
         (
             with(&["--qps=200", "--burst", "400"], &[]),
-            "ok   controller flag --qps: 200, --burst 400: 20 workflows",
+            "ok   controller flag --qps: 200, --burst 400: workflows that run at once do not",
         ),
         (
             with(&["--qps", "30"], &[("ARGO_QPS", "200")]),
-            "warn controller flag --qps: 30, --burst unset (30): 20",
+            "warn controller flag --qps: 30, --burst unset (30): workflows that run at once wait",
         ),
         (with(&["--qps=many"], &[]), "FAIL controller flag --qps: many is not a number"),
         (with(&[], &[("ARGO_QPS", "50.5")]), "warn controller flag --qps: 50.5, --burst unset"),

@@ -2,29 +2,31 @@
 
 use crate::cluster::{PATIENCE, attempt, eventually, kubectl, list};
 use crate::install;
-use crate::mode::{AGENT, AGENT_PODS, Mode, leader, mode};
+use crate::mode::{AGENT, AGENT_PODS, leader};
 use crate::shop::Shop;
 use crate::workflow::BUILDS;
 
-/// The commands of docs/agent.md, under a build that runs; then the way forth again.
-#[tokio::test]
-async fn the_way_back_gives_a_running_workflow_its_sidecar() {
-    if mode() == Mode::Sidecar {
-        return;
+/// What there is with the shared agent alone: `make e2e` leaves it out with sidecars.
+mod agent {
+    use super::*;
+
+    /// The commands of docs/agent.md, under a build that runs; then the way forth again.
+    #[tokio::test]
+    async fn the_way_back_gives_a_running_workflow_its_sidecar() {
+        let shop = Shop::open("FROM BASE\nRUN sleep 10\n").await;
+        let workflow = shop.submit("ci-cd-buildkit-deploy", &[]);
+        workflow.says("RUN sleep 10");
+        let back = install::blocks("agent.md", "## Rolling back").concat();
+        attempt("bash", &["-euxo", "pipefail", "-c", &back]).unwrap();
+        let runs = || workflow.agent().filter(|pod| pod["status"]["phase"] == "Running");
+        eventually(|| format!("the sidecar of {}", workflow.report()), PATIENCE, runs);
+        let outputs = workflow.succeeds();
+        let manifest = shop.gitops.read("main", "app/deployment.yaml").await.unwrap();
+        assert!(manifest.contains(outputs.get("digest")), "{outputs:?}\n{manifest}");
+        kubectl(&["label", "namespace", BUILDS, "argo-buildkit.io/agent=shared"]);
+        kubectl(&["-n", AGENT, "scale", "deployment/buildkit-agent", "--replicas=2"]);
+        kubectl(&["-n", AGENT, "rollout", "status", "deployment/buildkit-agent", "--timeout=3m"]);
+        leader();
+        assert_eq!(list(AGENT, "pod", AGENT_PODS).len(), 2);
     }
-    let shop = Shop::open("FROM BASE\nRUN sleep 10\n").await;
-    let workflow = shop.submit("ci-cd-buildkit-deploy", &[]);
-    workflow.says("RUN sleep 10");
-    let back = install::blocks("agent.md", "## Rolling back").concat();
-    attempt("bash", &["-euxo", "pipefail", "-c", &back]).unwrap();
-    let runs = || workflow.agent().filter(|pod| pod["status"]["phase"] == "Running");
-    eventually(|| format!("the sidecar of {}", workflow.report()), PATIENCE, runs);
-    let outputs = workflow.succeeds();
-    let manifest = shop.gitops.read("main", "app/deployment.yaml").await.unwrap();
-    assert!(manifest.contains(outputs.get("digest")), "{outputs:?}\n{manifest}");
-    kubectl(&["label", "namespace", BUILDS, "argo-buildkit.io/agent=shared"]);
-    kubectl(&["-n", AGENT, "scale", "deployment/buildkit-agent", "--replicas=2"]);
-    kubectl(&["-n", AGENT, "rollout", "status", "deployment/buildkit-agent", "--timeout=3m"]);
-    leader();
-    assert_eq!(list(AGENT, "pod", AGENT_PODS).len(), 2);
 }

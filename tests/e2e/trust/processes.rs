@@ -3,7 +3,6 @@
 use super::rival::Rival;
 use crate::cluster::{NODE, apply_folder, attempt, kubectl};
 use crate::install;
-use crate::mode::{Mode, mode};
 use crate::stops::Endless;
 
 /// Holds what it was told in its environment and in a file.
@@ -51,24 +50,27 @@ patches:
     - {op: replace, path: /spec/template/spec/volumes/2, value: {name: state, emptyDir: {}}}
 ";
 
-/// That it starts, and tells `check` what it is.
-#[tokio::test]
-async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() {
-    if mode() == Mode::Agent {
-        return;
+/// What there is with sidecars alone: `make e2e` leaves it out with the shared agent.
+mod sidecar {
+    use super::*;
+
+    /// That it starts, and tells `check` what it is.
+    #[tokio::test]
+    async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() {
+        install::site().await;
+        apply_folder(&FOR_ONE_TEAM.replace("REGISTRY", &format!("{NODE}:5000")));
+        let certificates =
+            "scripts/certificates --daemon buildkit-b --clients buildkit-b | kubectl apply -f -";
+        attempt("bash", &["-euo", "pipefail", "-c", certificates]).unwrap();
+        kubectl(&["rollout", "status", "-n", "buildkit-b", "deployment/buildkitd", "--timeout=3m"]);
+        let workers = |namespace: &str| {
+            let exec = ["exec", "-n", namespace, "deployment/buildkitd", "--"];
+            kubectl(&[&exec[..], &["buildctl", "debug", "workers", "-v"]].concat())
+        };
+        let said = workers("buildkit-b");
+        assert!(said.contains("no-sandbox"), "{said}");
+        let said = workers("buildkit");
+        assert!(said.contains("process-mode") && !said.contains("no-sandbox"), "{said}");
+        kubectl(&["delete", "namespace", "buildkit-b", "--wait=false"]);
     }
-    install::site().await;
-    apply_folder(&FOR_ONE_TEAM.replace("REGISTRY", &format!("{NODE}:5000")));
-    let certificates = "scripts/certificates --daemon buildkit-b --clients buildkit-b | kubectl apply -f -";
-    attempt("bash", &["-euo", "pipefail", "-c", certificates]).unwrap();
-    kubectl(&["rollout", "status", "-n", "buildkit-b", "deployment/buildkitd", "--timeout=3m"]);
-    let workers = |namespace: &str| {
-        let exec = ["exec", "-n", namespace, "deployment/buildkitd", "--"];
-        kubectl(&[&exec[..], &["buildctl", "debug", "workers", "-v"]].concat())
-    };
-    let said = workers("buildkit-b");
-    assert!(said.contains("no-sandbox"), "{said}");
-    let said = workers("buildkit");
-    assert!(said.contains("process-mode") && !said.contains("no-sandbox"), "{said}");
-    kubectl(&["delete", "namespace", "buildkit-b", "--wait=false"]);
 }

@@ -25,18 +25,20 @@ async fn no_account_of_workflows_writes_another_namespaces_tasks() {
     }
 }
 
-/// `podMetadata` is put over the labels of all pods of a workflow, its agent's too.
-#[tokio::test]
-async fn a_workflow_does_not_pass_the_gate_by_labels() {
-    if mode() == Mode::Sidecar {
-        return;
+/// What there is with the shared agent alone: `make e2e` leaves it out with sidecars.
+mod agent {
+    use super::*;
+
+    /// `podMetadata` is put over the labels of all pods of a workflow, its agent's too.
+    #[tokio::test]
+    async fn a_workflow_does_not_pass_the_gate_by_labels() {
+        let rival = Rival::shared().await;
+        let labels = json!({"workflows.argoproj.io/component": "other", "attack": "gate"});
+        let spec = json!({"podMetadata": {"labels": labels}});
+        let workflow = rival.submit("FROM BASE\nRUN sleep 3\n", json!({}), spec);
+        let made = || list(rival.namespace, "pod", "attack=gate").into_iter().next();
+        let pod = eventually(|| format!("the agent pod of {}", workflow.report()), PATIENCE, made);
+        assert!(is_gated(&pod), "{pod:#}");
+        workflow.succeeds();
     }
-    let rival = Rival::shared().await;
-    let labels = json!({"workflows.argoproj.io/component": "other", "attack": "gate"});
-    let spec = json!({"podMetadata": {"labels": labels}});
-    let workflow = rival.submit("FROM BASE\nRUN sleep 3\n", json!({}), spec);
-    let made = || list(rival.namespace, "pod", "attack=gate").into_iter().next();
-    let pod = eventually(|| format!("the agent pod of {}", workflow.report()), PATIENCE, made);
-    assert!(is_gated(&pod), "{pod:#}");
-    workflow.succeeds();
 }

@@ -371,7 +371,7 @@ async fn settings_that_cost_seconds_are_warnings() {
     site.apply(site.controller(&[("ARGO_EXECUTOR_PLUGINS", "true"), ("DEFAULT_REQUEUE_TIME", "10s")])).await;
     let report = site.report_when(|report| report.lines("FAIL").is_empty()).await;
     assert_eq!((report.code, report.lines("warn").len()), (Some(0), 4), "{}", report.text);
-    assert!(report.about("controller setting DEFAULT_REQUEUE_TIME").contains("about 30 s instead of 5"));
+    assert!(report.about("controller setting DEFAULT_REQUEUE_TIME").contains("20 s where 1s costs 2"));
     site.ready(0).await;
     let report = site.run(&[]).report().await;
     assert!(report.lines("FAIL")[0].contains("no pod of it is ready"), "{}", report.text);
