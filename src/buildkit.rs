@@ -32,6 +32,7 @@ mod vertices;
 mod workers;
 
 pub use address::{Address, BadAddress};
+pub use connection::Connection;
 pub use error::BuildError;
 pub use git_tree::{GitLogin, GitTree};
 pub use history::Recalled;
@@ -50,7 +51,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
-use connection::Connection;
 
 use crate::time_limits::{Late, calls, within};
 
@@ -82,8 +82,8 @@ impl Default for Limits {
     }
 }
 
-/// A buildkitd, named by address; cheap to clone. Every call connects anew, so that a build's session
-/// and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
+/// A buildkitd, named by address; cheap to clone. Every call connects anew, or goes over a [`Connection`] of its caller, so
+/// that a build's session and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
 #[derive(Debug, Clone)]
 pub struct Buildkit {
     inner: Arc<Daemon>,
@@ -117,7 +117,9 @@ impl Buildkit {
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
-    async fn connect(&self) -> Result<Connection, BuildError> {
+    /// A connection for [`Self::recall_over`] and [`Self::solve_over`]. A daemon that is not there is
+    /// [`Kind::Unreachable`].
+    pub async fn connect(&self) -> Result<Connection, BuildError> {
         let Daemon { address, tls, limits } = &*self.inner;
         let connect = dial::connect(address, tls.as_ref(), limits.connect);
         within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?

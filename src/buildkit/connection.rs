@@ -16,9 +16,15 @@ const MAX_MESSAGE: usize = 16 << 20;
 pub(super) const MAX_HEADERS: u32 = 1 << 20;
 
 /// An open connection; dropping it closes it, and ends whatever is under way on it.
-pub(super) struct Connection {
+pub struct Connection {
     pub(super) channel: Channel,
     _open: DropGuard,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connection")
+    }
 }
 
 impl Connection {

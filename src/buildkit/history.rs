@@ -34,16 +34,32 @@ impl Buildkit {
     /// which include `FROM` and its internal work.
     /// A daemon that is silent about it is [`Kind::Unreachable`].
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
-        let asked = within(self.inner.limits.answer, PEER, self.look_up(reference)).await;
+        let asked = async { self.look_up(&self.connect().await?, reference).await };
+        self.known(asked).await
+    }
+
+    /// The same over `connection`.
+    pub async fn recall_over(
+        &self,
+        connection: &Connection,
+        reference: &str,
+    ) -> Result<Recalled, BuildError> {
+        self.known(self.look_up(connection, reference)).await
+    }
+
+    async fn known(
+        &self,
+        asked: impl Future<Output = Result<Recalled, BuildError>>,
+    ) -> Result<Recalled, BuildError> {
+        let asked = within(self.inner.limits.answer, PEER, asked).await;
         asked.unwrap_or_else(|late| Err(self.late(&late)))
     }
 
-    async fn look_up(&self, reference: &str) -> Result<Recalled, BuildError> {
-        let connection = self.connect().await?;
-        match self.find(&connection, reference).await? {
+    async fn look_up(&self, connection: &Connection, reference: &str) -> Result<Recalled, BuildError> {
+        match self.find(connection, reference).await? {
             Found::Nothing => Ok(Recalled::NotFound),
             Found::Running => Ok(Recalled::Running),
-            Found::Ended(record) => Ok(outcome(&connection, *record, Vertices::default()).await),
+            Found::Ended(record) => Ok(outcome(connection, *record, Vertices::default()).await),
         }
     }
 

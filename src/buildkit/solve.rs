@@ -16,7 +16,7 @@ use super::error::BuildError;
 use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
-use super::{Buildkit, PEER, Solve, metadata, quiet, request};
+use super::{Buildkit, Connection, PEER, Solve, metadata, quiet, request};
 use crate::time_limits::{Pulse, within};
 
 /// How long the status stream may outlive its solve, for the last vertices to be counted.
@@ -56,9 +56,30 @@ impl Buildkit {
         session: Session,
         progress: &watch::Sender<Progress>,
     ) -> Result<Solved, BuildError> {
+        self.solve_on(self.connect(), solve, session, progress).await
+    }
+
+    /// The same over `connection`, which ends with the build.
+    pub async fn solve_over(
+        &self,
+        connection: Connection,
+        solve: &Solve,
+        session: Session,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Solved, BuildError> {
+        self.solve_on(async { Ok(connection) }, solve, session, progress).await
+    }
+
+    async fn solve_on(
+        &self,
+        connection: impl Future<Output = Result<Connection, BuildError>>,
+        solve: &Solve,
+        session: Session,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Solved, BuildError> {
         let mut vertices = Vertices::new(session.transcript.clone());
         let services = session.services()?;
-        let connection = self.connect().await?;
+        let connection = connection.await?;
         let client = connection.client();
         let (pulse, peer) = (Pulse::default(), self.peer());
         let id = session::new_id(&solve.reference);

@@ -9,7 +9,10 @@ mod request;
 mod silence;
 mod solve;
 
+use std::pin::pin;
 use std::time::Instant;
+
+use futures_util::future::{maybe_done, pending};
 
 use super::Engine;
 use super::context::Cx;
@@ -21,12 +24,16 @@ use report::Facts;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
-    // The caller's right to read the commits is proven first: the daemon would hand them to anybody.
-    let inputs = Inputs::gather(engine, build, cx).await?;
+    // The caller's right to read the commits is proven first: the daemon would hand them to anybody. It is only greeted.
+    let mut greeting = pin!(maybe_done(engine.buildkit.connect()));
+    let inputs = beside(Inputs::gather(engine, build, cx), greeting.as_mut()).await?;
     cx.now("starting the build");
+    greeting.as_mut().await;
+    // Why there is none is found out again, with patience.
+    let open = greeting.take_output().and_then(Result::ok);
     let transcript = log::transcript(engine, build, cx);
-    let built = match solve::resumable(engine, request::image(build, &inputs), &inputs, &transcript, cx).await
-    {
+    let request = request::image(build, &inputs);
+    let built = match solve::resumable(engine, open, request, &inputs, &transcript, cx).await {
         Ok(built) => built,
         Err(error) => return Err(log::keep(engine, build, &inputs, &transcript, error, cx).await),
     };
@@ -48,5 +55,17 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
             cx.settle(&mut error.outputs).await;
             Err(error)
         }
+    }
+}
+
+/// What `work` comes to, while `other` goes on beside it; neither waits for the other.
+async fn beside<T>(work: impl Future<Output = T>, other: impl Future<Output = ()>) -> T {
+    let endless = async {
+        other.await;
+        pending().await
+    };
+    tokio::select! {
+        done = work => done,
+        done = endless => done,
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::plugin::{Workflow, expect_phase, output};
+use crate::support::black_hole::BlackHole;
+use crate::support::plugin::{Setup, Workflow, expect_phase, output};
+use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, VALUES, declaring, template};
 
 const DOCKERFILE: &str = "FROM BASE AS build\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt >/out.txt\n\
@@ -53,6 +55,19 @@ async fn the_same_content_again_is_cached_and_makes_no_commit() {
     assert_eq!((output(&second, "changed"), output(&first, "changed")), ("false".into(), "true".into()));
     assert_eq!(output(&second, "commit"), output(&first, "commit"));
     assert_eq!(shop.gitops.commits("main").await.len(), 2);
+}
+
+/// Also where the daemon is asked first what it knows of the build.
+#[tokio::test]
+async fn a_build_opens_one_connection_to_the_daemon() {
+    let relay = BlackHole::start(shared_buildkitd().address(), None).await;
+    let plugin = Setup::new(&format!("tcp://{}", relay.host())).start();
+    let shop = Shop::with(plugin, DOCKERFILE).await;
+    for _ in 0..2 {
+        let before = relay.connections();
+        expect_phase(&shop.plugin.node(&template(shop.build(json!({})))).await, "Succeeded");
+        assert_eq!(relay.connections(), before + 1);
+    }
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub(crate) struct BlackHole {
 
 #[derive(Default)]
 struct Counts {
+    /// Connections that were accepted.
+    connections: AtomicUsize,
     /// The most bytes that one connection has carried, in each direction.
     most: [AtomicUsize; 2],
     /// A connection has come to its hole.
@@ -59,6 +61,7 @@ impl BlackHole {
         tokio::spawn(async move {
             let mut connections = 0..;
             while let (Ok((client, _)), Some(connection)) = (listener.accept().await, connections.next()) {
+                shared.connections.store(connection + 1, Ordering::SeqCst);
                 tokio::spawn(pass(client, upstream.clone(), hole(connection), shared.clone()));
             }
         });
@@ -68,6 +71,11 @@ impl BlackHole {
     /// Its `host:port`.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.counts.connections.load(Ordering::SeqCst)
     }
 
     /// The most bytes that one connection has carried so far.

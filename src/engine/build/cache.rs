@@ -60,7 +60,7 @@ pub(super) async fn export(
     let mut request = request::cache(build, inputs);
     // Never the name of an export before, which the daemon may still hold.
     request.reference = Uuid::new_v4().to_string();
-    match solve::once(engine, &request, inputs, &cx.redactor.clone().into(), cx).await {
+    match solve::once(engine, None, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
             warn!("the cache was not exported: {}", cx.redactor.line(&error.message));

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
 use super::{report, silence};
-use crate::buildkit::{self, BuildError, Kind, Recalled, Solve, Solved, Transcript};
+use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 
 /// How often a build whose connection broke is looked for, or started again.
@@ -50,9 +50,10 @@ impl Built {
     }
 }
 
-/// Solves `request`, or takes over what an earlier attempt has made of it.
+/// Solves `request`, or takes over what an earlier attempt has made of it; over `open` as long as that one holds.
 pub(super) async fn resumable(
     engine: &Engine,
+    mut open: Option<Connection>,
     mut request: Solve,
     inputs: &Inputs,
     transcript: &Transcript,
@@ -64,7 +65,7 @@ pub(super) async fn resumable(
         Some(_) => {
             // Whoever had that failure was told it: this is a retry.
             let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
-            newest(engine, cx, &name, 1, taken).await.map_err(told)?
+            newest(engine, cx, &mut open, &name, 1, taken).await.map_err(told)?
         }
         // Nobody can have begun a build whose name is new.
         None => Attempt { number: 1, known: Recalled::NotFound },
@@ -74,7 +75,7 @@ pub(super) async fn resumable(
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let ended = match attempt.known {
-            Recalled::NotFound => start(engine, &request, inputs, transcript, cx).await,
+            Recalled::NotFound => start(engine, open.take(), &request, inputs, transcript, cx).await,
             // What has ended is followed too: its replay has the steps and the log that history lacks.
             _ => follow(engine, &request, transcript, cx).await,
         };
@@ -88,7 +89,7 @@ pub(super) async fn resumable(
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
-        attempt = newest(engine, cx, &name, attempt.number, |_| true).await.map_err(told)?;
+        attempt = newest(engine, cx, &mut open, &name, attempt.number, |_| true).await.map_err(told)?;
     }
     Err(broken.map_or_else(cut_off, told))
 }
@@ -97,23 +98,40 @@ pub(super) async fn resumable(
 async fn newest(
     engine: &Engine,
     cx: &Cx,
+    open: &mut Option<Connection>,
     name: &Name,
     mut number: u32,
     taken: impl Fn(&Recalled) -> bool,
 ) -> Result<Attempt, BuildError> {
     loop {
-        let name = name.of(number);
-        let recall = || engine.buildkit.recall(&name);
-        // Certificates that are missing or wrong are no daemon that is away.
-        let away = |error: &BuildError| {
-            matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
-        };
-        let known = recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await?;
+        let known = recalled(engine, cx, open, &name.of(number)).await?;
         if !may_be_redone(&known) && taken(&known) {
             return Ok(Attempt { number, known });
         }
         number += 1;
     }
+}
+
+/// What the daemon knows of `name`, asked over `open`, or over connections of its own once that one is broken.
+async fn recalled(
+    engine: &Engine,
+    cx: &Cx,
+    open: &mut Option<Connection>,
+    name: &str,
+) -> Result<Recalled, BuildError> {
+    if let Some(connection) = open {
+        match engine.buildkit.recall_over(connection, name).await {
+            Ok(known) => return Ok(known),
+            Err(error) => debug!("the connection to buildkitd does not hold: {error}"),
+        }
+        *open = None;
+    }
+    // Certificates that are missing or wrong are no daemon that is away.
+    let away = |error: &BuildError| {
+        matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
+    };
+    let recall = || engine.buildkit.recall(name);
+    recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await
 }
 
 /// What a job's builds are called at the daemon.
@@ -144,28 +162,34 @@ fn cut_off() -> StepError {
 /// Solves; where the daemon already has a build of this name, follows that one.
 async fn start(
     engine: &Engine,
+    open: Option<Connection>,
     request: &Solve,
     inputs: &Inputs,
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Recalled, BuildError> {
-    match once(engine, request, inputs, transcript, cx).await {
+    match once(engine, open, request, inputs, transcript, cx).await {
         Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
         Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, transcript, cx).await,
         Err(error) => Err(error),
     }
 }
 
-/// Solves, and says what it is doing meanwhile.
+/// Solves over `open`, or a connection of its own, and says what it is doing meanwhile.
 pub(super) async fn once(
     engine: &Engine,
+    open: Option<Connection>,
     request: &Solve,
     inputs: &Inputs,
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Solved, BuildError> {
     let session = inputs.session(transcript);
-    shown(engine, cx, async |progress| engine.buildkit.solve(request, session, progress).await).await
+    shown(engine, cx, async |progress| match open {
+        Some(open) => engine.buildkit.solve_over(open, request, session, progress).await,
+        None => engine.buildkit.solve(request, session, progress).await,
+    })
+    .await
 }
 
 async fn follow(
