@@ -48,7 +48,7 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     let mut landed = engine.pusher.of(engine.tenancy.tenant(&cx.workflow)).write_back(request, edit).await?;
     let proposed = match (&update.mode, &api) {
         (Mode::PullRequest(pull), Some(api)) if update.commit => {
-            match proposal::propose(engine, update, pull, &intent, &landed, api, cx).await {
+            match proposal::propose(engine, update, pull, &intent, &mut landed, api, cx).await {
                 Ok(proposed) => proposed,
                 Err(unproposed) => return Err(failed(landed, unproposed).await),
             }

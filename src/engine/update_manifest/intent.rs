@@ -7,7 +7,7 @@ use crate::manifest::{self, Edit};
 use crate::outcome::StepError;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
-use crate::write_back::{Edited, Files, Landed};
+use crate::write_back::{Edited, Files};
 
 /// The targets, and the words for a commit that reaches them.
 pub(super) struct Intent {
@@ -45,8 +45,8 @@ impl Intent {
     }
 
     /// The whole message that a commit of what has landed has by itself; none where nothing changed.
-    pub(super) fn message(&self, landed: &Landed) -> Option<String> {
-        let old: Files = landed.files.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
+    pub(super) fn message(&self, landed: &[crate::write_back::FileChange]) -> Option<String> {
+        let old: Files = landed.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
         Some(self.apply(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
     }
 

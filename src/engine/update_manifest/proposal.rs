@@ -1,12 +1,14 @@
 //! `mode: pull-request`: the commit on a branch of its own, and one pull request for it.
 
+use std::sync::Arc;
+
 use super::api::Api;
 use super::intent::Intent;
 use super::words::{FileChange, Words};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
 use crate::forge::{self, AutoMerge, ForgeError, Opened, Pull, PullError};
-use crate::outcome::{StepError, chain};
+use crate::outcome::{Fault, StepError, chain};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::PullRequest;
 use crate::write_back::Landed;
@@ -70,8 +72,8 @@ pub(super) async fn propose(
     engine: &Engine,
     update: &UpdateManifest,
     pull: &PullRequest,
-    intent: &Intent,
-    landed: &Landed,
+    intent: &Arc<Intent>,
+    landed: &mut Landed,
     api: &Api,
     cx: &Cx,
 ) -> Result<Option<Proposed>, Unproposed> {
@@ -84,7 +86,7 @@ pub(super) async fn propose(
     }
     cx.now(format!("opening a pull request for {} of {}", update.branch, update.repo));
     let Api { repository, token } = api;
-    let changes = intent.changes(&landed.files);
+    let Told { changes, message } = told(intent, landed).await?;
     let words = &intent.words;
     let fill = |template| words.fill(template, &changes);
     let wanted = forge::PullRequest {
@@ -99,12 +101,32 @@ pub(super) async fn propose(
         assignees: pull.assignees.clone(),
         unchanged: landed.files.is_empty(),
         auto_merge: pull.auto_merge,
-        squash_message: intent.message(landed),
+        squash_message: message,
     };
     match engine.forge.pull_request(repository, token, &wanted).await {
         Ok(opened) => Ok(Some(proposed(opened))),
         Err(PullError { error, pull }) => Err(Unproposed { error: error.into(), pull }),
     }
+}
+
+/// What landed, for texts about it.
+struct Told {
+    changes: Vec<FileChange>,
+    /// The whole message of one commit with all of it; none where nothing changed.
+    message: Option<String>,
+}
+
+/// Reads what landed once more, on a thread that may block: the files may be large.
+async fn told(intent: &Arc<Intent>, landed: &mut Landed) -> Result<Told, StepError> {
+    let (intent, files) = (Arc::clone(intent), std::mem::take(&mut landed.files));
+    let read = tokio::task::spawn_blocking(move || {
+        let told = Told { changes: intent.changes(&files), message: intent.message(&files) };
+        (told, files)
+    });
+    let broken = |e| StepError::new(Fault::Ours, format!("reading what landed broke off: {e}"));
+    let (told, files) = read.await.map_err(broken)?;
+    landed.files = files;
+    Ok(told)
 }
 
 /// Closes the pull request for the image where the branch has what is wanted by itself. One whose branch the user
