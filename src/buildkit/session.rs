@@ -48,11 +48,14 @@ pub(super) struct Services {
 /// The method by which the daemon asks whether a session lives.
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
+/// Calls of the daemon at a time: it makes one for each connection that a `RUN` opens to an ssh agent.
+const CALLS: u32 = 1_000;
+
 /// The daemon asks for health every five seconds and ends sessions that do not answer (`session/grpc.go`); a fresh
 /// reporter says that the server as a whole is serving.
 fn alive() -> tonic::transport::server::Router {
     let (_, health) = tonic_health::server::health_reporter();
-    tonic::transport::Server::builder().add_service(health)
+    tonic::transport::Server::builder().max_concurrent_streams(CALLS).add_service(health)
 }
 
 /// A session that has nothing to give: in it the daemon asks for health and nothing else.

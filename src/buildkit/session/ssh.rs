@@ -15,12 +15,16 @@ use russh::keys::agent::server::{self, Agent, MessageType};
 use russh::keys::{PrivateKey, decode_secret_key};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::io::ReaderStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::buildkit::error::BuildError;
+
+/// Connections to agents at a time, of all keys of a session. A `RUN` may open as many as it likes, and for each the agent keeps a
+/// message of up to 256 KiB (russh `keys/agent/server.rs`). An ssh that logs in needs one for a moment, and waits for it.
+const AT_ONCE: usize = 16;
 
 /// An agent message is a few KiB; several fit.
 const BUFFER: usize = 64 << 10;
@@ -33,6 +37,7 @@ const ID: &str = "buildkit.ssh.id";
 
 struct Served {
     keys: BTreeMap<String, Arc<PrivateKey>>,
+    turns: Arc<Semaphore>,
 }
 
 pub(super) fn service(keys: &BTreeMap<String, SecretString>) -> Result<SshServer<impl Ssh>, BuildError> {
@@ -42,7 +47,8 @@ pub(super) fn service(keys: &BTreeMap<String, SecretString>) -> Result<SshServer
         let key = decode_secret_key(&text, None).map_err(|_| BuildError::ssh_key())?;
         Ok((id.clone(), Arc::new(key)))
     });
-    Ok(SshServer::new(Served { keys: keys.collect::<Result<_, BuildError>>()? }))
+    let (keys, turns) = (keys.collect::<Result<_, BuildError>>()?, Arc::new(Semaphore::new(AT_ONCE)));
+    Ok(SshServer::new(Served { keys, turns }))
 }
 
 impl Served {
@@ -87,8 +93,10 @@ impl Ssh for Served {
         request: Request<Streaming<BytesMessage>>,
     ) -> Result<Response<Self::ForwardAgentStream>, Status> {
         let id = request.metadata().get(ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-        let (stream, agent) =
-            start_agent(self.key(&id)?).await.map_err(|e| Status::internal(e.to_string()))?;
+        let key = self.key(&id)?;
+        // Never closed.
+        let turn = self.turns.clone().acquire_owned().await;
+        let (stream, agent) = start_agent(key).await.map_err(|e| Status::internal(e.to_string()))?;
         let (from_agent, mut to_agent) = tokio::io::split(stream);
         let mut from_daemon = request.into_inner();
         let pump = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -100,8 +108,8 @@ impl Ssh for Served {
             let _ = to_agent.shutdown().await;
         }));
         let replies = ReaderStream::new(from_agent).map(move |chunk| {
-            // Both tasks live as long as somebody listens.
-            let _owned = (&pump, &agent);
+            // Both tasks, and the turn, live as long as somebody listens.
+            let _owned = (&pump, &agent, &turn);
             chunk.map(|data| BytesMessage { data: data.into() }).map_err(|e| Status::internal(e.to_string()))
         });
         Ok(Response::new(Box::pin(replies)))
@@ -134,7 +142,59 @@ async fn start_agent(key: &PrivateKey) -> Result<(DuplexStream, AbortOnDropHandl
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use futures_util::FutureExt as _;
+    use hyper_util::rt::TokioIo;
+    use proto::ssh_client::SshClient;
+    use tonic::transport::{Channel, Endpoint, Server};
+
     use super::*;
+
+    /// A client of a session that has a key.
+    async fn client() -> SshClient<Channel> {
+        let key =
+            PrivateKey::new(russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]).into(), "")
+                .unwrap();
+        let text = key.to_openssh(russh::keys::ssh_key::LineEnding::LF).unwrap().to_string();
+        let service = service(&BTreeMap::from([(DEFAULT.to_owned(), text.into())])).unwrap();
+        let (ours, theirs) = tokio::io::duplex(BUFFER);
+        let incoming =
+            tokio_stream::once(Ok::<_, std::io::Error>(theirs)).chain(futures_util::stream::pending());
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+        let mut ours = Some(TokioIo::new(ours));
+        let dial = tower::service_fn(move |_: tonic::transport::Uri| {
+            std::future::ready(ours.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound)))
+        });
+        SshClient::new(Endpoint::from_static("http://session").connect_with_connector(dial).await.unwrap())
+    }
+
+    /// A connection to the agent, which has listed its keys, and what keeps it open.
+    async fn connected(client: &SshClient<Channel>) -> (mpsc::Sender<BytesMessage>, Streaming<BytesMessage>) {
+        let (send, messages) = mpsc::channel(1);
+        // SSH_AGENTC_REQUEST_IDENTITIES.
+        send.send(BytesMessage { data: vec![0, 0, 0, 1, 11] }).await.unwrap();
+        let messages = tokio_stream::wrappers::ReceiverStream::new(messages);
+        let mut replies = client.clone().forward_agent(messages).await.unwrap().into_inner();
+        assert!(!replies.message().await.unwrap().unwrap().data.is_empty());
+        (send, replies)
+    }
+
+    #[tokio::test]
+    async fn a_run_that_opens_many_connections_waits_for_its_own() {
+        let client = client().await;
+        let mut open = Vec::new();
+        for _ in 0..AT_ONCE {
+            open.push(connected(&client).await);
+        }
+        let mut next = Box::pin(connected(&client));
+        for _ in 0..3 {
+            assert!((&mut next).now_or_never().is_none());
+            // Others are answered meanwhile.
+            let asked = proto::CheckAgentRequest { id: String::new() };
+            client.clone().check_agent(asked).await.unwrap();
+        }
+        open.pop();
+        next.await;
+    }
 
     #[tokio::test]
     async fn the_agent_lists_its_key_and_takes_no_other() {
