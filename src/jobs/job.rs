@@ -160,6 +160,11 @@ impl Job {
         matches!(*self.state.borrow(), JobState::Done(_))
     }
 
+    /// Whether it has, or had, a slot.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(*self.state.borrow(), JobState::Queued)
+    }
+
     /// Whether it has neither ended nor been told to.
     pub(super) fn goes_on(&self) -> bool {
         !self.has_ended() && !self.stop.is_cancelled()

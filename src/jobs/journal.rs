@@ -66,7 +66,8 @@ pub(super) enum Admission {
 /// One interrupted job's turn, which ends when this is dropped.
 pub(super) struct Turn {
     record: Record,
-    _turn: OwnedMutexGuard<()>,
+    /// None while it waits for a slot.
+    turn: Option<OwnedMutexGuard<()>>,
     _arrived: Arrived,
 }
 
@@ -128,11 +129,14 @@ impl Journal {
                 if record.state != State::First {
                     self.0.pending.over(|job| job.is_first).await;
                 }
-                let turn = self.0.turns.clone().lock_owned().await;
-                let turn = Turn { record, _turn: turn, _arrived: arrived };
-                Admission::Again(self, key, turn)
+                let turn = Some(self.turn().await);
+                Admission::Again(self, key, Turn { record, turn, _arrived: arrived })
             }
         }
+    }
+
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        self.0.turns.clone().lock_owned().await
     }
 
     fn forget(&self, key: &JobKey) {
@@ -142,6 +146,13 @@ impl Journal {
 }
 
 impl Admission {
+    /// Lets others have the turn: the job waits for a slot, and perhaps for hours. It takes its turn again once it has one.
+    pub(super) fn waits(&mut self) {
+        if let Self::Again(_, _, turn) = self {
+            turn.turn = None;
+        }
+    }
+
     /// Does `work`, and keeps a file of it meanwhile.
     pub(super) async fn keep(self, work: impl Future<Output = Ending>) -> Ending {
         match self {
@@ -151,7 +162,10 @@ impl Admission {
                 let _entry = Entry::begin(&journal.0.directory, &key, &Record::default());
                 work.await
             }
-            Self::Again(journal, key, turn) => {
+            Self::Again(journal, key, mut turn) => {
+                if turn.turn.is_none() {
+                    turn.turn = Some(journal.turn().await);
+                }
                 let record = Record { state: State::Working, ..turn.record.clone() };
                 let entry = Entry::begin(&journal.0.directory, &key, &record);
                 tokio::pin!(work);

@@ -200,9 +200,12 @@ impl Inner {
         group: Group,
     ) -> Admission {
         let Some(journal) = journal else { return Admission::Unrecorded };
-        let admission = journal.admit(key.clone()).await;
+        let mut admission = journal.admit(key.clone()).await;
         if job.ticket.get().is_none() {
             self.join(&mut locked(&self.entries), job, group);
+        }
+        if !job.has_begun() {
+            admission.waits();
         }
         admission
     }

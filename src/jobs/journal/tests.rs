@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::pending::{ABSENT, LONGEST};
 use super::*;
+use crate::jobs::{JobSpec, JobTable, Limits};
 use crate::outcome::{Fault, Success};
 
 fn key(name: &str) -> JobKey {
@@ -208,4 +209,29 @@ async fn after_four_deaths_whose_cause_is_not_known_a_job_ends_and_is_told_so() 
     }
     let ended = pod.start().run("a").await.unwrap_err();
     assert!(ended.message.contains("each of the other steps"), "{}", ended.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_for_its_tenants_slots_keeps_no_other_tenant_waiting() {
+    let pod = Pod::new();
+    pod.dies(&["a1", "a2", "b"], SOON).await;
+    let limits = Limits { running: 8, per_group: 1, kept: 8, kept_bytes: 1 << 20, lease: None };
+    let table = JobTable::journaled(limits, Arc::default(), Some(pod.start().journal));
+    let begun = Arc::<Mutex<Vec<&str>>>::default();
+    for (name, tenant) in [("a1", "a"), ("a2", "a"), ("b", "b")] {
+        let begun = begun.clone();
+        let work = async move |_| {
+            begun.lock().unwrap().push(name);
+            pending().await
+        };
+        let spec = JobSpec::new(LONGEST * 60, work).of_group(tenant);
+        table.poll_or_start(&key(name), spec).unwrap();
+        tokio::task::yield_now().await;
+    }
+    sleep(WATCHED * 2).await;
+    assert_eq!(*begun.lock().unwrap(), ["a1", "b"]);
+    // It has its turn once it has a slot.
+    table.withdraw(&key("a1"));
+    sleep(WATCHED).await;
+    assert_eq!(*begun.lock().unwrap(), ["a1", "b", "a2"]);
 }
