@@ -10,11 +10,12 @@ use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {
-    /// Asks with `auth` for the manifest `digest` of `image`'s repository. `insecure` asks over plain http, as registries on the
-    /// loopback interface are always asked.
+    /// Has the registry give, with `auth`, the manifest `digest` of `image`'s repository. `insecure` asks over plain http, as
+    /// registries on the loopback interface are always asked.
     ///
-    /// Over https it is a `HEAD`, which registries that count pulls do not count: the certificate says whose answer it is. Over
-    /// plain http whoever serves another port of the host could say yes to a digest, so the manifest itself has to come.
+    /// The manifest itself has to come: the daemon takes any server's yes for the image, and reads what it has by the digest,
+    /// wherever that was pulled from (containerd `core/remotes/handlers.go`, `FetchHandler`: what exists is not fetched). Docker Hub
+    /// alone is believed without, since it counts what is read as a pull, and not a `HEAD`.
     ///
     /// # Errors
     /// The registry does not have it for this caller, does not answer, or answers with something else.
@@ -26,7 +27,7 @@ impl Registry {
         insecure: bool,
     ) -> Result<(), OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        if !repository.is_plain() && repository.tells(digest).await? {
+        if repository.is_docker_hub() && repository.tells(digest).await? {
             return Ok(());
         }
         repository.gives(digest).await

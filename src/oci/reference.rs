@@ -9,7 +9,7 @@ use std::str::FromStr;
 use crate::text;
 
 /// The registry of names that name none.
-const DOCKER_HUB: &str = "docker.io";
+pub(super) const DOCKER_HUB: &str = "docker.io";
 /// The longest name (registry and repository) that distribution accepts, in bytes.
 const MAX_NAME: usize = 255;
 /// The longest tag, in bytes.

@@ -8,6 +8,7 @@ use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::lists::Writer;
+use super::reference::DOCKER_HUB;
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client};
 use crate::text;
@@ -60,8 +61,13 @@ impl<'a> Repository<'a> {
     }
 
     /// Whether it is spoken to without TLS.
-    pub(super) fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.insecure || is_loopback(self.image.registry())
+    }
+
+    /// Whether the answers are Docker Hub's: its certificate says so.
+    pub(super) fn is_docker_hub(&self) -> bool {
+        self.image.registry() == DOCKER_HUB && !self.is_plain()
     }
 
     /// The address of `path`, such as `manifests/latest`, in this repository.
@@ -69,7 +75,7 @@ impl<'a> Repository<'a> {
         let (image, registry) = (self.image, self.image.registry());
         let scheme = if self.is_plain() { "http" } else { "https" };
         // Docker Hub's API answers under a name of its own.
-        let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        let host = if registry == DOCKER_HUB { "registry-1.docker.io" } else { registry };
         format!("{scheme}://{host}/v2/{}/{path}", image.repository())
     }
 
@@ -183,6 +189,22 @@ mod tests {
             let image = image.parse().unwrap();
             let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.url("x"), url);
+        }
+    }
+
+    #[test]
+    fn docker_hub_is_known_by_its_certificate() {
+        let (client, auth) = (LazyClient::default(), Auth::default());
+        for (image, insecure, is) in [
+            ("nginx", false, true),
+            ("registry-1.docker.io/a/b", false, true),
+            ("nginx", true, false),
+            ("docker.io:5000/a/b", false, false),
+            ("docker.io.example/a/b", false, false),
+        ] {
+            let image = image.parse().unwrap();
+            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
+            assert_eq!(repository.is_docker_hub(), is, "{image} {insecure}");
         }
     }
 

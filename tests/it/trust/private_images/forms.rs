@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use tokio::sync::watch;
 
-use crate::support::net::unique;
+use super::MANIFEST;
+use crate::support::net::{client, unique};
 use crate::support::registry::{Registry, free_port};
-use crate::support::scripted::Scripted;
+use crate::support::scripted::{Asked, Scripted};
 use crate::support::shared::World;
 
 /// `htpasswd -nB team-b`, of the password `cache-pw`.
@@ -170,6 +171,27 @@ async fn a_server_on_another_port_gives_no_right_by_saying_yes() {
     let error = build(&from, Session::default()).await.unwrap_err();
     assert!(error.to_string().contains("has another digest"), "{error}");
     assert_eq!(error.fault, Fault::User, "{error}");
+}
+
+/// Nor by a name of its own: what the daemon has it does not fetch again, wherever it is said to be.
+#[tokio::test]
+async fn a_server_of_another_name_gives_no_right_by_saying_yes() {
+    let private = Private::start().await;
+    let manifest = format!("http://{}/v2/team/private/manifests/1", private.registry.host());
+    let told = client().head(manifest).basic_auth("team-b", Some("cache-pw")).header("accept", MANIFEST);
+    let told = told.send().await.unwrap().headers().clone();
+    let yes = move |_: &str, asked: &Asked| match asked.method.as_str() {
+        "HEAD" => told.clone().into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    };
+    let polite = Scripted::start(yes).await;
+    let host = polite.host().replace("127.0.0.1", "localhost");
+    let from = || solve(&format!("FROM {}\nRUN test -s /theirs\n", private.image_at(&host)));
+    expect_refused(build(&from(), Session::default()).await, "a yes without a manifest");
+    // What the daemon does where nobody is asked, so that the test can fail.
+    let session =
+        Session { client: LazyClient::default().with_mirrored([host.clone()]), ..Session::default() };
+    build(&from(), session).await.unwrap();
 }
 
 /// An image that the daemon has is no exception: the name might be another spelling of a private one's.
