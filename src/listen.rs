@@ -17,6 +17,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower::timeout::TimeoutLayer;
@@ -84,11 +85,17 @@ async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => open.admit(stream, router.clone(), limits),
-                Err(error) if descriptors::none_left(&error) && spare.give() => {}
+                Err(error) if descriptors::none_left(&error) && spare.give() => {
+                    // Now, before the spare is kept again; and then a moment for the answer, for the next caller ends it.
+                    if let Ok(Ok((stream, _))) = timeout(PAUSE, listener.accept()).await {
+                        open.admit(stream, router.clone(), limits);
+                        sleep(PAUSE).await;
+                    }
+                }
                 Err(error) => {
                     warn!(%error, "no connection for {what} could be taken: {error}");
                     open.end_oldest();
-                    tokio::time::sleep(PAUSE).await;
+                    sleep(PAUSE).await;
                 }
             },
             Some(_) = open.tasks.join_next() => {}
@@ -165,7 +172,7 @@ impl Open {
     /// Lets requests that are under way end, for a moment.
     async fn end(mut self) {
         // What is left after that ends with the set.
-        let _ = tokio::time::timeout(LAST, self.graceful.shutdown()).await;
+        let _ = timeout(LAST, self.graceful.shutdown()).await;
         self.tasks.abort_all();
     }
 }
