@@ -65,6 +65,8 @@ pub async fn listen(
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("listening for {what} on {address}"))?;
     let address = listener.local_addr()?;
+    // While none is left it cannot be read.
+    let _ = descriptors::limit();
     info!(%address, "listening for {what} on {address}");
     Ok(tokio::spawn(serve(what, listener, router, LIMITS, stop.clone())))
 }
