@@ -40,7 +40,7 @@ pub struct Agent {
     options: TaskSetsOptions,
     default_timeout: Duration,
     permits: Permits,
-    /// Somebody was told that watching Workflows is.
+    /// Whether the warning that watching Workflows is forbidden has been logged.
     forbidden: AtomicBool,
 }
 
@@ -52,7 +52,7 @@ pub struct Means {
     pub engine: Arc<Engine>,
     /// What is counted.
     pub metrics: AgentMetrics,
-    /// Whose WorkflowTaskSets are served.
+    /// The WorkflowTaskSets that are served.
     pub options: TaskSetsOptions,
     /// How long a step may take whose template has no `timeout`.
     pub default_timeout: Duration,

@@ -1,14 +1,15 @@
 //! Argo CD, through the objects that it watches: its own API is not needed for what is done here.
 
 use std::fmt;
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::kube::{self as cluster, Cluster, MayNotAct, NoCluster, Rights, argo};
+use crate::kube::{Cluster, KubeError, Request, argo};
+use crate::outcome::Fault;
+use crate::time_limits::pauses;
 
 /// Argo CD compares the Application with Git as soon as this is set, and removes it. `normal` is as good as `hard`
 /// for a new commit, and spares the manifest cache.
@@ -38,52 +39,20 @@ pub enum ArgoCdError {
     /// There is no such Application, or no Argo CD.
     #[error("there is no {0}; create it there, or correct `refresh`")]
     NotFound(Application),
-    /// RBAC refuses the account.
-    #[error(
-        "patching the {application} is forbidden to {rights}; {} patch on `applications` of \
-         API group argoproj.io (a Role in that namespace with resourceNames: [{}])",
-        rights.grant(),
-        application.name
-    )]
-    Forbidden {
-        /// The Application.
-        application: Application,
-        /// Who asked.
-        rights: Rights,
-    },
-    /// RBAC refuses us to act as the account.
-    #[error("patching the {application}: {reason}")]
-    MayNotAct {
-        /// The Application.
-        application: Application,
-        /// As whom.
-        reason: MayNotAct,
-    },
-    /// There is no API server to ask.
-    #[error(
-        "{0}; in a pod, mount the plugin's ServiceAccount token (automountServiceAccountToken: true), at a terminal, \
-         set KUBECONFIG"
-    )]
-    NoCluster(#[from] NoCluster),
-    /// The API server failed.
-    #[error("patching the {application} failed: {reason}")]
-    Unavailable {
-        /// The Application.
-        application: Application,
-        /// What it said.
-        reason: String,
-    },
+    /// The API server did not do it.
+    #[error(transparent)]
+    Kube(#[from] KubeError),
 }
 
 impl ArgoCdError {
     /// Whether another try may help.
     fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Kube(error) if error.fault() == Fault::Transient)
     }
 }
 
 impl ArgoCd {
-    /// Nothing is connected to yet.
+    /// It connects when it is first asked.
     pub fn new(cluster: Cluster) -> Self {
         Self(cluster)
     }
@@ -91,14 +60,15 @@ impl ArgoCd {
     /// Has Argo CD look for new commits now, instead of minutes later, with the rights of `namespace`: as a rule
     /// another one than the Application's. Tried up to four times while the API server is away.
     pub async fn refresh(&self, namespace: &str, application: &Application) -> Result<(), ArgoCdError> {
-        let (client, rights) = (self.0.client_for(namespace).await?, self.0.rights_for(namespace));
-        let pauses = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(3))
-            .with_max_times(3);
-        (|| annotate(client.clone(), &rights, application))
-            .retry(pauses)
+        let right = format!(
+            "patch on `applications` of API group argoproj.io (a Role in that namespace with resourceNames: [{}])",
+            application.name
+        );
+        let request =
+            Request::new(format!("patching the {application}"), self.0.rights_for(namespace), right);
+        let client = self.0.client_for(namespace).await.map_err(|reason| request.no_cluster(reason))?;
+        (|| annotate(client.clone(), &request, application))
+            .retry(pauses::few())
             .when(ArgoCdError::is_transient)
             .notify(|error, pause| {
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "refreshing Argo CD failed, trying again");
@@ -107,23 +77,15 @@ impl ArgoCd {
     }
 }
 
-async fn annotate(client: Client, rights: &Rights, application: &Application) -> Result<(), ArgoCdError> {
+async fn annotate(client: Client, request: &Request, application: &Application) -> Result<(), ArgoCdError> {
     let kind = argo("Application");
     let api: Api<DynamicObject> = Api::namespaced_with(client, &application.namespace, &kind);
     let (annotation, value) = REFRESH;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
     // Its metadata is all that comes back: an Application's status may be large.
     let patched = api.patch_metadata(&application.name, &PatchParams::default(), &patch).await;
-    patched.map(drop).map_err(|error| refused(error, rights, application.clone()))
-}
-
-fn refused(error: kube::Error, rights: &Rights, application: Application) -> ArgoCdError {
-    match error {
-        kube::Error::Api(status) if status.code == 404 => ArgoCdError::NotFound(application),
-        kube::Error::Api(status) if status.code == 403 => match rights.not_ours(&status) {
-            Some(reason) => ArgoCdError::MayNotAct { application, reason },
-            None => ArgoCdError::Forbidden { application, rights: rights.clone() },
-        },
-        other => ArgoCdError::Unavailable { application, reason: cluster::reason(&other) },
-    }
+    patched.map(drop).map_err(|error| match error {
+        kube::Error::Api(status) if status.code == 404 => ArgoCdError::NotFound(application.clone()),
+        other => request.failed(&other).into(),
+    })
 }

@@ -73,7 +73,7 @@ impl Serve {
     pub fn limits(&self) -> Limits {
         Limits {
             running: self.max_running,
-            // One workflow's steps: no groups.
+            // All steps are of one workflow, so there are no groups.
             per_group: self.max_running,
             kept: self.keep_finished,
             kept_bytes: self.keep_finished_bytes,

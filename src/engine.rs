@@ -6,6 +6,7 @@ mod build;
 mod certificates;
 mod context;
 mod credentials;
+mod failures;
 mod leaving;
 mod secret_rules;
 mod steps;

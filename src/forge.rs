@@ -27,7 +27,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use branches::Branch;
-pub use commit::{FileWrite, FilesWrite, Person, Written};
+pub use commit::{FileWrite, FilesWrite, Written};
 pub use error::ForgeError;
 pub use pull::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, Repository};

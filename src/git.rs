@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 
 pub use credentials::{Credentials, SshKey};
 pub use error::GitError;
@@ -50,10 +50,11 @@ pub use identity::Identity;
 pub use probe::Writable;
 use proof::Part;
 pub use resolve::Resolved;
+pub(crate) use resolve::check_name;
 pub use signing::{BadSigningKey, SigningKey};
 pub use url::{BadRepoUrl, RepoUrl};
 
-use crate::time_limits::{calls, within};
+use crate::time_limits::{calls, pauses, within};
 use clients::Clients;
 pub(crate) use memory::Memory;
 use service::Service;
@@ -149,7 +150,7 @@ impl Git {
         let limit = self.options.resolve_timeout;
         within(limit, "its server", retried(once)).await.unwrap_or_else(|late| {
             let what = format!("`{}` was not resolved: {late}", text::tidy(revision.as_bytes()));
-            Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, source: None })
+            Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, cause: None })
         })
     }
 
@@ -193,12 +194,7 @@ impl Git {
 pub(crate) async fn retried<T, F: Future<Output = Result<T, GitError>>>(
     read: impl FnMut() -> F,
 ) -> Result<T, GitError> {
-    let pauses = ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(3))
-        .with_max_times(3);
-    read.retry(pauses)
+    read.retry(pauses::few())
         .when(GitError::is_transient)
         .notify(|error, pause| tracing::warn!(%error, pause_ms = pause.as_millis(), "git read failed, trying again"))
         .await

@@ -5,6 +5,7 @@
 mod access;
 mod acting;
 mod connect;
+mod error;
 mod follow;
 mod lease;
 mod objects;
@@ -25,17 +26,19 @@ use tokio::sync::OnceCell;
 
 pub use access::{Account, Right};
 pub use acting::{MayNotAct, Rights};
-pub use follow::{NodePlace, Shutdown, TaskSet, WatchError, WorkflowState};
+pub use error::KubeError;
+pub(crate) use error::Request;
+pub use follow::{NodePlace, Shutdown, TaskSet, WorkflowState};
 pub use lease::{Campaign, Candidate, Leadership};
 pub use objects::{By, ReadError};
 pub(crate) use packed::nodes as packed_nodes;
 #[cfg(test)]
 pub(crate) use packed::packed as pack_nodes;
 pub use report::{Form, ReportError, Reported, TaskResult};
-pub use rounds::{Rounds, pauses};
+pub use rounds::Rounds;
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_set::TaskSetId;
-pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsError, TaskSetsOptions};
+pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsOptions};
 use timed::GivenUp;
 pub use timed::Limits;
 pub(crate) use timed::reason;
@@ -58,7 +61,7 @@ pub struct Cluster {
     given_up: Option<GivenUp>,
     /// Whether the client was made elsewhere: what it connects to is not ours to know.
     given: bool,
-    /// As whom a namespace's work is done, by name; as ourselves without.
+    /// The ServiceAccount as which a namespace's work is done; without one, this process's own.
     account: Option<Arc<str>>,
 }
 
@@ -76,7 +79,7 @@ struct Clients {
 }
 
 /// The environment names no cluster.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("no Kubernetes API is configured ({0})")]
 pub struct NoCluster(String);
 
@@ -110,7 +113,7 @@ impl Cluster {
         Self { limits, clients: Arc::default(), ..self }
     }
 
-    /// The same cluster, whose server is not asked again once an answer took too long: for who asks much, one after the other.
+    /// The same cluster, whose server is not asked again once an answer took too long: for callers that ask much in a row.
     #[must_use]
     pub fn given_up_once(&self) -> Self {
         Self { given_up: Some(GivenUp::default()), clients: Arc::default(), ..self.clone() }
@@ -126,7 +129,7 @@ impl Cluster {
         Ok(self.clients().await?.usual.clone())
     }
 
-    /// One for a Secret or a report, whose limit is shorter.
+    /// A client for a Secret or a report, with a shorter limit.
     async fn quick_client(&self) -> Result<Client, NoCluster> {
         Ok(self.clients().await?.quick.clone())
     }

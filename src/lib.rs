@@ -33,9 +33,9 @@
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
+//! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens |
-//! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`manifest`] | pure bytes → bytes YAML edits |
 //! | `http` | how [`oci`], [`git`] and [`forge`] make clients, which addresses these go to, how much of an answer is read |
 //! | [`listen`] | a port of ours: HTTP/1, with a limit on what a caller may hold open |

@@ -156,7 +156,7 @@ impl Drop for Held {
     }
 }
 
-/// Who waits, and may stop waiting at any time.
+/// A waiter. It leaves the queue when it is dropped.
 struct Waiting<'b> {
     budget: &'b Budget,
     bytes: usize,

@@ -30,6 +30,7 @@ pub use error::OciError;
 pub use mint::{BadSigningKey, CacheRights, Mint, MintOptions};
 pub use pull_rights::PullAnswers;
 pub(crate) use pull_rights::{NoPull, PullRights};
+pub(crate) use reference::registry_of;
 pub use reference::{BadImageRef, ImageRef};
 pub use registry::Registry;
 pub use token_servers::{BadTokenServer, TokenServer, TokenServers};

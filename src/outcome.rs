@@ -56,6 +56,20 @@ impl StepError {
     }
 }
 
+/// What to do about a server that was away or in trouble, at the end of a text that names it.
+pub const AGAIN: &str = "run the step again; if it stays so, look at that server and at the way to it (DNS, NetworkPolicy, proxy)";
+
+/// An error's text without [`AGAIN`], to stand in the text of another error that says what to do.
+pub(crate) fn without_advice(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    text.strip_suffix(AGAIN).map_or(text.as_str(), |text| text.trim_end_matches("; ")).to_owned()
+}
+
+/// `: ` and the causes of what was said before, or nothing.
+pub(crate) fn because(cause: Option<&(dyn std::error::Error + 'static)>) -> String {
+    cause.map_or_else(String::new, |cause| format!(": {}", chain(cause)))
+}
+
 /// An error and all its causes, in one line: each layer's text says that layer alone.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let layers = std::iter::successors(Some(error), |error| error.source());

@@ -19,14 +19,16 @@ mod encoded;
 mod finder;
 mod overflow;
 mod parts;
+mod rule;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use finder::{Finder, Rule};
+use finder::Finder;
 use overflow::Overflow;
+use rule::Rule;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -101,7 +103,7 @@ impl Redactor {
         self.clean(&crate::text::lines(&self.clean(text)))
     }
 
-    /// The same on one line.
+    /// [`Self::lines`] on one line.
     pub fn line(&self, text: &str) -> String {
         crate::text::line(&self.lines(text))
     }

@@ -165,11 +165,11 @@ pub fn traceparent(span: &Span) -> Option<String> {
     context.is_valid().then(|| format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id()))
 }
 
-/// Something that has already happened, to be shown as a child span.
+/// An event of the past, which becomes a child span.
 pub struct Past<'a> {
     /// What it was.
     pub name: &'a str,
-    /// From when to when.
+    /// Its start and its end.
     pub times: (SystemTime, SystemTime),
     /// Whether a cache had it.
     pub cached: bool,

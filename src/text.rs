@@ -3,8 +3,15 @@
 //! What a server, a build, a file or a user wrote may hold escape sequences that a terminal obeys, a carriage return that
 //! overwrites what stands before it, and characters that reorder or hide their neighbours. None of them leaves here.
 
+mod near;
+
+use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
+
+use percent_encoding::percent_decode_str;
+
+pub(crate) use near::{near, plain as without_separators};
 
 /// Bytes of a server's own words that a message holds.
 pub const SHOWN: usize = 600;
@@ -36,6 +43,14 @@ pub(crate) fn port(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
+/// `text` without its percent escapes (RFC 3986, section 2.1); none for one that is broken, or where the result is not UTF-8.
+pub(crate) fn unescaped(text: &str) -> Option<String> {
+    let digits =
+        |at: usize| text.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let whole = text.match_indices('%').all(|(at, _)| digits(at));
+    whole.then(|| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned))?
+}
+
 /// `text` on one line with single spaces, in at most `limit` bytes; no more of it is read than that needs.
 pub fn brief(text: &str, limit: usize) -> String {
     // Four times: what is left out, such as colours, is rarely more than three quarters.
@@ -45,6 +60,11 @@ pub fn brief(text: &str, limit: usize) -> String {
         words.push(MORE);
     }
     cut(words, limit)
+}
+
+/// ` (the server says: …)`, or nothing when it said nothing.
+pub fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(" (the server says: {said})") }
 }
 
 /// At most `limit` bytes of `text`, and `…` where that is not all.

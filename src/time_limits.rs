@@ -6,6 +6,7 @@
 
 pub mod calls;
 mod late;
+pub(crate) mod pauses;
 mod pulse;
 pub(crate) mod socket;
 

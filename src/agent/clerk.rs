@@ -11,8 +11,9 @@ use tracing::{debug, warn};
 
 use super::Agent;
 use crate::argo::NodeResult;
-use crate::kube::{Form, ReportError, Reported, TaskResult, TaskSetId};
+use crate::kube::{Form, KubeError, ReportError, Reported, TaskResult, TaskSetId};
 use crate::metrics::ReportOutcome;
+use crate::time_limits::pauses::endless;
 
 /// The shortest and the longest pause after a report that the API server did not take.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -36,12 +37,12 @@ pub(super) struct Answer {
     pub(super) outcome: Result<Reported, ReportError>,
 }
 
-/// Who reports.
+/// Sends the reports of one WorkflowTaskSet, one at a time.
 pub(super) struct Clerk {
     set: TaskSetId,
     form: Form,
     flight: Option<BoxFuture<'static, Answer>>,
-    /// Nothing is sent before.
+    /// The earliest time of the next report.
     not_before: Instant,
     pauses: ExponentialBackoff,
     /// Several together were refused.
@@ -63,7 +64,7 @@ impl Clerk {
         self.flight.is_none()
     }
 
-    /// When the next may be sent.
+    /// The time from which the next report may be sent.
     pub(super) fn not_before(&self) -> Instant {
         self.not_before
     }
@@ -101,7 +102,7 @@ impl Clerk {
         answer
     }
 
-    /// Goes by an answer: what was learnt of the set, and when to try again. Says what each of the reports came to.
+    /// Takes in an answer: remembers the set's version and when to try again. Returns what became of the reports.
     pub(super) fn heed(&mut self, answer: &Answer) -> ReportOutcome {
         match &answer.outcome {
             Ok(reported) => {
@@ -113,7 +114,7 @@ impl Clerk {
             Err(ReportError::TooLarge { .. }) => self.one_by_one(answer, ReportOutcome::TooLarge),
             Err(ReportError::Refused { .. }) => self.one_by_one(answer, ReportOutcome::Refused),
             Err(error) => {
-                if matches!(error, ReportError::Forbidden { .. }) {
+                if matches!(error, ReportError::Kube(KubeError::Forbidden { .. })) {
                     warn!("{error}");
                 } else {
                     debug!("{error}; trying again");
@@ -124,7 +125,7 @@ impl Clerk {
         }
     }
 
-    /// One of them is at fault, so from now on each goes alone. What is refused even then is refused again.
+    /// One of several reports is at fault, so each is sent alone from now on. A report that is refused alone waits before it is sent again.
     fn one_by_one(&mut self, answer: &Answer, outcome: ReportOutcome) -> ReportOutcome {
         if answer.reports.len() == 1 {
             self.wait();
@@ -154,5 +155,5 @@ impl Report {
 }
 
 fn pauses() -> ExponentialBackoff {
-    crate::kube::pauses(PAUSE.0, PAUSE.1)
+    endless(PAUSE.0, PAUSE.1)
 }

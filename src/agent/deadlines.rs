@@ -16,15 +16,15 @@ const WHOLE: Duration = Duration::from_secs(1);
 pub(super) struct Deadline {
     /// The node's id.
     pub(super) node: String,
-    /// When.
+    /// The time after which it is over.
     pub(super) at: Instant,
     /// How long the time was.
     pub(super) limit: Duration,
-    /// Whose time it is.
+    /// Which limit it comes from.
     pub(super) whose: Whose,
 }
 
-/// Whose time is up.
+/// Which limit has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     /// The node's: its template's `timeout`.

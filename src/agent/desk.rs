@@ -29,14 +29,14 @@ use crate::kube::{Leadership, TaskSetState};
 /// A job that runs longer is worth a watch of its Workflow.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// Who does the work of one WorkflowTaskSet. Dropped, it stops and forgets its jobs.
+/// Does the work of one WorkflowTaskSet. When it is dropped, it stops and forgets its jobs.
 pub(super) struct Desk {
     agent: Arc<Agent>,
     workflow: Workflow,
     seen: watch::Receiver<Arc<TaskSetState>>,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
-    /// By node id.
+    /// The tasks, by node id.
     tasks: BTreeMap<String, Task>,
     rounds: u64,
     changes: FuturesUnordered<BoxFuture<'static, (String, u64, Change)>>,
@@ -105,7 +105,7 @@ impl Desk {
         }
     }
 
-    /// Takes in what the set says now: what has left is forgotten, what is new is begun.
+    /// Compares the set as it is now with what is known: forgets tasks that have left, begins those that are new.
     fn look(&mut self) {
         let state = Arc::clone(&self.seen.borrow_and_update());
         self.clerk.saw(state.form.clone());
@@ -139,12 +139,12 @@ impl Desk {
         *self.leadership.borrow() == Leadership::Leader && !self.stop.is_cancelled()
     }
 
-    /// Who is not sure to lead says nothing: another may.
+    /// Reports nothing while it is uncertain who leads: another replica may lead and report.
     fn may_report(&self) -> bool {
         *self.leadership.borrow() == Leadership::Leader
     }
 
-    /// When there is something to do that nobody will tell.
+    /// The next time at which there is something to do without an event.
     fn due(&self) -> Instant {
         let may_report = self.may_report() && self.clerk.is_idle();
         let told = self.tasks.values().filter(|task| may_report && (task.is_open() || self.may_begin()));

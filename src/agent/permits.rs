@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Of nodes' ends. There are no more of them than there were slots for jobs.
+/// Permits to report the ends of nodes. There are never more ends than there were slots for jobs.
 const ENDS: usize = 32;
 
-/// Of progress, which waits for no permit: it is told another time, and never delays an end.
+/// Permits to report progress. Progress does not wait for one: it is reported later, and never delays an end.
 const PROGRESS: usize = 8;
 
 /// Permits to report.

@@ -13,9 +13,9 @@ use tracing::{debug, error, warn};
 
 use super::Agent;
 use super::desk::Desk;
-use crate::kube::{Leadership, Part, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError};
+use crate::kube::{KubeError, Leadership, Part, TaskSetEvent, TaskSetId, TaskSetState};
 
-type Events = BoxStream<'static, Result<TaskSetEvent, TaskSetsError>>;
+type Events = BoxStream<'static, Result<TaskSetEvent, KubeError>>;
 
 /// Dropped, it stops everything that it began.
 pub(super) struct Session {
@@ -26,7 +26,7 @@ pub(super) struct Session {
     at_work: TaskTracker,
     /// What was seen of a part that is being listed.
     listing: HashMap<Part, HashSet<TaskSetId>>,
-    /// Somebody was told that the watch is.
+    /// Whether the `forbidden` warning has been logged.
     forbidden: bool,
 }
 
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    /// Lets the desks report what has ended, while they hear what leaves.
+    /// Has the desks report what has ended, and takes in events meanwhile.
     async fn close(mut self, mut events: Events) {
         let desks = self.at_work.clone();
         desks.close();
@@ -88,7 +88,7 @@ impl Session {
         }
     }
 
-    fn heed(&mut self, event: Result<TaskSetEvent, TaskSetsError>) {
+    fn heed(&mut self, event: Result<TaskSetEvent, KubeError>) {
         match event {
             Ok(TaskSetEvent::Relisting(part)) => {
                 self.agent.metrics.relisted();
@@ -141,9 +141,9 @@ impl Session {
         }
     }
 
-    /// Says once what an administrator must grant; everything else passes.
-    fn failed(&mut self, error: &TaskSetsError) {
-        let forbidden = matches!(error, TaskSetsError::Forbidden { .. });
+    /// Logs a missing right once, for an administrator must grant it. Other errors pass.
+    fn failed(&mut self, error: &KubeError) {
+        let forbidden = matches!(error, KubeError::Forbidden { .. });
         if forbidden && !std::mem::replace(&mut self.forbidden, true) {
             warn!("no tasks are seen: {error}");
         } else {

@@ -30,11 +30,11 @@ pub(super) struct Task {
     pub(super) stage: Stage,
 }
 
-/// Where a task stands.
+/// How far a task is.
 pub(super) enum Stage {
     /// Its job has not ended.
     Going(Going),
-    /// It has ended so, and Argo does not know.
+    /// It has ended with this result, which has not been reported.
     Ended { result: NodeResult, at: Instant },
     /// There is nothing more to say of it.
     Over(Over),
@@ -43,9 +43,9 @@ pub(super) enum Stage {
 /// A job that has not ended.
 pub(super) struct Going {
     pub(super) hold: Hold,
-    /// When it was begun; nothing while it queues.
+    /// The time at which it began; none while it queues.
     pub(super) running: Option<Instant>,
-    /// When its progress is reported next.
+    /// The time of the next report of its progress.
     tell: Instant,
     /// What was reported last.
     said: Option<NodeResult>,
@@ -105,7 +105,7 @@ impl Task {
         }
     }
 
-    /// Nobody waits for it. Its job is forgotten.
+    /// Forgets its job: Argo no longer waits for it.
     pub(super) fn dropped(&mut self) {
         self.stage = Stage::Over(Over::default());
     }
@@ -115,7 +115,7 @@ impl Task {
         matches!(self.stage, Stage::Going(_) | Stage::Ended { .. })
     }
 
-    /// When there is something to do about it.
+    /// The next time at which there is something to do about it.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Going(going) => Some(going.tell),
@@ -201,7 +201,7 @@ fn number(version: &str) -> u64 {
 
 /// What a job came to while a desk was busy elsewhere.
 pub(super) enum Change {
-    /// It has a slot; what it comes to next is told here.
+    /// It has a slot; the receiver tells what follows.
     Began(watch::Receiver<JobState>),
     /// It has ended.
     Ended(Arc<Ending>),

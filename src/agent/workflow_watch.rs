@@ -10,17 +10,17 @@ use tracing::{debug, warn};
 
 use super::Agent;
 use crate::engine::Workflow;
-use crate::kube::{Rounds, WatchError, WorkflowState};
+use crate::kube::{KubeError, Rounds, WorkflowState};
 
 /// What is known of a workflow.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Seen {
-    /// Nothing yet.
+    /// The watch has told nothing yet.
     #[default]
     Nothing,
-    /// It says so.
+    /// What the Workflow said last.
     State(WorkflowState),
-    /// It was there, and is gone.
+    /// The Workflow was there, and was deleted.
     Gone,
 }
 
@@ -41,7 +41,7 @@ impl WorkflowWatch {
     pub(super) async fn next(watch: &mut Option<Self>) -> Seen {
         let Some(watch) = watch else { return std::future::pending().await };
         if watch.seen.changed().await.is_err() {
-            // Nothing more will be known.
+            // The watch has ended: it tells nothing more.
             std::future::pending::<()>().await;
         }
         watch.seen.borrow_and_update().clone()
@@ -67,9 +67,9 @@ async fn follow(agent: Arc<Agent>, workflow: Workflow, tell: watch::Sender<Seen>
     }
 }
 
-/// Says once what an administrator must grant. Everything else passes, or comes back.
-fn told(agent: &Agent, error: &WatchError) {
-    let forbidden = matches!(error, WatchError::Forbidden { .. });
+/// Logs a missing right once, for an administrator must grant it. Other errors pass, or come again.
+fn told(agent: &Agent, error: &KubeError) {
+    let forbidden = matches!(error, KubeError::Forbidden { .. });
     if forbidden && !agent.forbidden.swap(true, Ordering::Relaxed) {
         warn!("steps of a stopped workflow will run on until its controller takes their tasks away: {error}");
     } else {

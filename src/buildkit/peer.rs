@@ -1,6 +1,7 @@
 //! Whom BuildKit's own work waits for, by the name that it gives that work.
 
 use super::progress;
+use crate::oci::registry_of;
 
 /// The start of a vertex's name, and what the reference that follows it is read from.
 const REFERENCES: [&str; 4] = [
@@ -38,13 +39,8 @@ pub(super) fn of(name: &str, activity: Option<&str>) -> Option<String> {
     }
 }
 
-/// The registry of an image's reference (distribution `reference/normalize.go`): what stands before the first slash and looks
-/// like a host.
 fn registry(reference: &str) -> String {
-    let reference = reference.split_whitespace().next().unwrap_or_default();
-    let first = reference.split_once('/').map(|(first, _)| first);
-    let host = first.filter(|first| first.contains(['.', ':']) || *first == "localhost");
-    format!("registry {}", host.unwrap_or("docker.io"))
+    format!("registry {}", registry_of(reference.split_whitespace().next().unwrap_or_default()))
 }
 
 /// `host:port` of a URL, or of `user@host:path`.

@@ -6,11 +6,11 @@
 //! may read. The source policy is evaluated for every operation, cached or not; it allows proven pairs of
 //! repository and commit, for a repository alone would let any commit through.
 
-use std::borrow::Cow;
-
 use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
     MatchType, Policy, PolicyAction, Rule, Selector,
 };
+
+use crate::text::unescaped;
 
 /// A commit that the caller has proven to be able to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,23 +72,11 @@ fn is_commit(sha: &str) -> bool {
 pub(super) fn identifier(url: &str) -> Option<String> {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     let (host, path) = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').and_then(|(host, path)| Some((host, decoded(path)?)))?,
-        None => url.split_once(':').map(|(host, path)| (host, Cow::Borrowed(path)))?,
+        Some((_, rest)) => rest.split_once('/').and_then(|(host, path)| Some((host, unescaped(path)?)))?,
+        None => url.split_once(':').map(|(host, path)| (host, path.to_owned()))?,
     };
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     Some(format!("git://{host}{}", joined(&path)))
-}
-
-/// `path` without its percent escapes; none for an escape that Go's `net/url` refuses.
-fn decoded(path: &str) -> Option<Cow<'_, str>> {
-    let mut pieces = path.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let (escape, rest) = piece.split_at_checked(2)?;
-        bytes.extend(hex::decode(escape).ok()?);
-        bytes.extend(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 /// Go's `path.Join("/", path)`: one slash between names, no `.`, and `..` taken back.

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use super::progress::Progress;
 use crate::time_limits::Pulse;
 
-/// How often it is looked at.
+/// How often it is looked at, and whoever shows the progress is woken: how long a peer is silent grows by itself.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Twice the time after which a daemon that lives is heard again: it asks each session every five seconds.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Notes in `progress` since when `pulse` has heard nothing.
+/// Notes in `progress`, every second, since when `pulse` has heard nothing.
 pub(super) async fn note(pulse: &Pulse, progress: &watch::Sender<Progress>) -> Infallible {
     let (mut known, mut since) = (pulse.count(), Instant::now());
     loop {
@@ -24,6 +24,6 @@ pub(super) async fn note(pulse: &Pulse, progress: &watch::Sender<Progress>) -> I
             (known, since) = (now, Instant::now());
         }
         let unheard = (since.elapsed() >= QUIET).then_some(since);
-        progress.send_if_modified(|progress| std::mem::replace(&mut progress.unheard, unheard) != unheard);
+        progress.send_modify(|progress| progress.unheard = unheard);
     }
 }

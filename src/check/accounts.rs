@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::session::unread;
 use super::{Doctor, Finding};
-use crate::kube::{Account, ReadError, Secret, SecretError, Secrets};
+use crate::kube::{Account, KubeError, ReadError, Secret, SecretError, Secrets};
 
 /// The type of a Secret that the cluster fills with a token.
 const TOKEN_KIND: &str = "kubernetes.io/service-account-token";
@@ -74,7 +74,7 @@ fn judge_token(account: &Account, name: &str, read: &Result<Secret, SecretError>
         Err(SecretError::NotFound { .. }) => {
             return Finding::fail(subject, format!("does not exist: {HANGS}; {mend}"));
         }
-        Err(SecretError::Forbidden { .. }) => {
+        Err(SecretError::Kube(KubeError::Forbidden { .. })) => {
             let text = format!(
                 "this login may not read it; run `check` as one who may, or look: \
                  kubectl get secret -n {} {name}",

@@ -47,8 +47,7 @@ impl Session {
             Ok(user) => Finding::ok(subject, format!("reached as `{user}`")),
             Err(error @ ReadError::NoCluster(_)) => Finding::skip(subject, format!("{error}; {NO_CLUSTER}")),
             Err(error @ ReadError::Unavailable { .. }) => {
-                let mend = "check the address and the credentials in KUBECONFIG";
-                Finding::fail(subject, format!("{error}; {mend}; the cluster is not checked"))
+                Finding::fail(subject, format!("{error}; the cluster is not checked"))
             }
             // An old API server cannot say who we are; it still answers the rest.
             Err(error) => {

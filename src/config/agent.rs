@@ -163,7 +163,7 @@ impl Agent {
         )
     }
 
-    /// Who we are to the other replicas. A restarted container is who it was.
+    /// Our name among the replicas. A container keeps it when it is restarted.
     pub fn candidate(&self) -> std::io::Result<Candidate> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
         Ok(Candidate {

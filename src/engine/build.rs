@@ -18,8 +18,8 @@ use super::Engine;
 use super::context::Cx;
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
-use cache::Cache;
 use inputs::Inputs;
+use report::Cache;
 use report::Facts;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use super::Engine;
 use super::binding::{Server, Use, Wanted};
 use super::context::Cx;
-use super::secret_rules::NotForThis;
 use crate::forge;
 use crate::git::{Credentials, RepoUrl};
 use crate::kube::{Secret, SecretError, Secrets};
@@ -18,6 +17,7 @@ use crate::outcome::{Fault, StepError};
 use crate::redact::Redactor;
 use crate::step::build::{DOCKER_CONFIG_KEY, SSH_PRIVATE_KEY};
 use crate::step::{SecretKey, SecretRef};
+use crate::time_limits::pauses;
 
 /// Keys of the Secret types `kubernetes.io/basic-auth` and `kubernetes.io/ssh-auth` (Kubernetes: "Types of
 /// Secret").
@@ -30,18 +30,6 @@ const KNOWN_HOSTS: &str = "known_hosts";
 /// How long the API server may be away while a step needs a Secret.
 const AWAY: Duration = Duration::from_secs(60);
 
-impl From<SecretError> for StepError {
-    fn from(error: SecretError) -> Self {
-        Self::new(error.fault(), error)
-    }
-}
-
-impl From<NotForThis> for StepError {
-    fn from(refused: NotForThis) -> Self {
-        Self::user(refused)
-    }
-}
-
 impl Engine {
     /// The Secret `name`, if it may be used as `wanted`.
     async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Secret, StepError> {
@@ -53,12 +41,7 @@ impl Engine {
     /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
     /// for an hour is not to fail for that.
     async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
-        let pauses = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(5))
-            .without_max_times()
-            .with_total_delay(Some(AWAY));
+        let pauses = pauses::few().without_max_times().with_total_delay(Some(AWAY));
         let away = |error: &SecretError| {
             matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
         };

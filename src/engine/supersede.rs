@@ -81,9 +81,3 @@ fn success(summary: String, ended: &[String]) -> Success {
     ended = &ended[..fits.count()];
     Success { summary, outputs: Outputs::from([("superseded".to_owned(), json!(ended).to_string())]) }
 }
-
-impl From<WorkflowsError> for StepError {
-    fn from(error: WorkflowsError) -> Self {
-        Self::new(error.fault(), error)
-    }
-}

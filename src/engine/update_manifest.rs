@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use super::Engine;
 use super::context::Cx;
-use crate::git::{GitError, Identity, RepoUrl, SigningKey};
+use crate::git::{RepoUrl, SigningKey};
 use crate::manifest;
 use crate::metrics::Written;
-use crate::outcome::{Outputs, StepError, Success, chain};
+use crate::outcome::{Outputs, StepError, Success};
 use crate::step::UpdateManifest;
-use crate::step::update_manifest::{Author, Mode};
+use crate::step::update_manifest::Mode;
 use crate::write_back::{self, Landed, Places, WriteBack};
 use api::Api;
 use intent::Intent;
@@ -113,8 +113,8 @@ async fn request(
         credentials: engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?,
         branch: update.branch.clone(),
         files: update.targets.iter().map(|target| target.file.clone()).collect(),
-        author: identity(&update.author),
-        committer: identity(&update.committer),
+        author: update.author.clone(),
+        committer: update.committer.clone(),
         signing_key: signing_key(engine, update, cx).await?,
         source: source(engine, update, cx).await?,
         places: Some(Places::new(intent::named)),
@@ -124,10 +124,6 @@ async fn request(
         deadline: cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline),
         push_gate: cx.gate.clone(),
     })
-}
-
-fn identity(author: &Author) -> Identity {
-    Identity { name: author.name.clone(), email: author.email.clone() }
 }
 
 async fn signing_key(
@@ -153,12 +149,6 @@ async fn source(
     let secret = source.secret.as_ref().or(own);
     let credentials = engine.git_credentials(cx, &source.repo, secret).await?;
     Ok(Some(write_back::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
-}
-
-impl From<GitError> for StepError {
-    fn from(error: GitError) -> Self {
-        Self::new(error.fault(), chain(&error))
-    }
 }
 
 fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> Written {

@@ -1,5 +1,7 @@
 //! A commit that is made through a forge's API.
 
+use crate::git::Identity;
+
 /// One commit to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilesWrite {
@@ -9,21 +11,12 @@ pub struct FilesWrite {
     pub new_branch: Option<String>,
     /// Subject, body and trailers.
     pub message: String,
-    /// Who made the change.
-    pub author: Person,
-    /// Who made the commit.
-    pub committer: Person,
+    /// The commit's author.
+    pub author: Identity,
+    /// The commit's committer.
+    pub committer: Identity,
     /// The files that differ.
     pub files: Vec<FileWrite>,
-}
-
-/// A name in a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The full name.
-    pub name: String,
-    /// The address, without brackets.
-    pub email: String,
 }
 
 /// One file's new content.
@@ -33,7 +26,7 @@ pub struct FileWrite {
     pub path: String,
     /// The id of the blob that it replaces, which must still be there; none for a file that must not be there.
     pub old_sha: Option<String>,
-    /// All its bytes.
+    /// The whole of the new file.
     pub content: Vec<u8>,
 }
 

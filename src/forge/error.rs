@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::outcome::Fault;
+use crate::outcome::{AGAIN, Fault, because};
 
 /// The cause below an error of ours.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -41,7 +41,10 @@ pub enum ForgeError {
         why: String,
     },
     /// Somebody else was faster: read again and repeat.
-    #[error("cannot {at}: {why}; somebody else changed it meanwhile")]
+    #[error(
+        "cannot {at}: {why}; somebody else changed it meanwhile; run the step again; if it stays so, look at who else \
+         writes to it"
+    )]
     Conflict {
         /// What was attempted, where.
         at: String,
@@ -59,7 +62,7 @@ pub enum ForgeError {
         to: String,
     },
     /// No connection, a cut one, a time-out, a rate limit or a 5xx answer.
-    #[error("cannot {at} now: {why}")]
+    #[error("cannot {at} now: {why}{}; {AGAIN}", because_of(.cause.as_ref()))]
     Unavailable {
         /// What was attempted, where.
         at: String,
@@ -67,9 +70,8 @@ pub enum ForgeError {
         why: String,
         /// How long the server asked to be left alone.
         retry_after: Option<Duration>,
-        /// The cause below.
-        #[source]
-        source: Option<BoxError>,
+        /// The cause below, which the text names.
+        cause: Option<BoxError>,
     },
     /// Something answers, but not with what this API is documented to say.
     #[error("cannot {at}: the answer is not that of {forge}: {why}; check the forge's kind and its API URL")]
@@ -82,14 +84,17 @@ pub enum ForgeError {
         why: String,
     },
     /// This side: a CA bundle, the HTTP client, a token with characters that no header takes.
-    #[error("cannot {doing}")]
+    #[error("cannot {doing}{}; correct it, and run the step again", because_of(Some(.cause)))]
     Local {
         /// What was attempted, on what.
         doing: String,
-        /// The cause below.
-        #[source]
-        source: BoxError,
+        /// The cause below, which the text names.
+        cause: BoxError,
     },
+}
+
+fn because_of(cause: Option<&BoxError>) -> String {
+    because(cause.map(|cause| -> &(dyn Error + 'static) { &**cause }))
 }
 
 impl ForgeError {
@@ -118,6 +123,6 @@ impl ForgeError {
     }
 
     pub(super) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
-        Self::Local { doing: doing.into(), source: source.into() }
+        Self::Local { doing: doing.into(), cause: source.into() }
     }
 }

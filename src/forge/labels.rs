@@ -49,7 +49,7 @@ async fn attach(talk: &Talk, number: u64, names: &[String]) -> Result<Vec<LabelW
     talk.ask(&call.body(json!({"labels": names}))).await?.json()
 }
 
-/// Those of `names` that are not in `there`. GitHub's labels know no case.
+/// The `names` that are not in `there`. GitHub does not tell labels apart by case.
 fn without(names: &[String], there: &[LabelWire]) -> Vec<String> {
     let is_there = |name: &String| there.iter().any(|label| label.name.eq_ignore_ascii_case(name));
     names.iter().filter(|name| !is_there(name)).cloned().collect()

@@ -69,11 +69,11 @@ pub struct Pull {
 /// What became of the wish to merge a pull request by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AutoMerge {
-    /// It was not asked for.
+    /// Auto-merge was not asked for.
     Off,
-    /// It will be merged when its checks have passed.
+    /// The forge merges it when its checks have passed.
     Scheduled,
-    /// It is merged.
+    /// It was merged at once.
     Merged,
     /// It stays open, and why: conflicts, a method that the repository does not allow, no right to merge.
     Refused(String),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::error::ForgeError;
 use super::repository::Dialect;
-use crate::text::{self, SHOWN};
+use crate::text::{self, SHOWN, quoted};
 
 /// How long a server is left alone that limits but does not say for how long (GitHub docs, "Rate limits for the REST
 /// API").
@@ -26,7 +26,7 @@ pub(super) fn read(
     let limited = limited(status, headers, words);
     if limited || status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         let retry_after = pause(headers).or(limited.then_some(UNTOLD));
-        return ForgeError::Unavailable { at, why, retry_after, source: None };
+        return ForgeError::Unavailable { at, why, retry_after, cause: None };
     }
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -79,11 +79,16 @@ fn limited(status: StatusCode, headers: &HeaderMap, words: &str) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || (status == StatusCode::FORBIDDEN && told)
 }
 
-/// How long the server wants to be left alone: seconds, or the Unix time of the limit's renewal.
+/// How long the server wants to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), or the Unix
+/// time of the limit's renewal.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |name| text(name)?.parse::<u64>().ok();
     if let Some(seconds) = number("retry-after") {
         return Some(Duration::from_secs(seconds));
+    }
+    if let Some(date) = text("retry-after").and_then(|text| httpdate::parse_http_date(text).ok()) {
+        return Some(date.duration_since(SystemTime::now()).unwrap_or_default());
     }
     number("x-ratelimit-remaining").filter(|left| *left == 0)?;
     let renewed = UNIX_EPOCH.checked_add(Duration::from_secs(number("x-ratelimit-reset")?))?;
@@ -107,7 +112,7 @@ pub(super) fn words(body: &[u8], html: bool) -> String {
     text::brief(&said.join(": "), SHOWN)
 }
 
-/// One of `errors`: a text, or GitHub's object with a message, or with a field and what is wrong with it.
+/// The text of one of `errors`: it is a text itself, or GitHub's object with a message or with a field and its fault.
 fn detail(error: &Value) -> String {
     let field = |name: &str| error.get(name).and_then(Value::as_str);
     match (error.as_str(), field("message")) {
@@ -116,11 +121,6 @@ fn detail(error: &Value) -> String {
             ["resource", "field", "code"].into_iter().filter_map(field).collect::<Vec<_>>().join(" ")
         }
     }
-}
-
-/// ` (the server says: …)`, or nothing when it said nothing.
-pub(super) fn quoted(words: &str) -> String {
-    if words.is_empty() { String::new() } else { format!(" (the server says: {words})") }
 }
 
 /// A forge's refusal: what it says when to come back in the first line, then its body.

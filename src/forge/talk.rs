@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::Method;
 use ::http::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use super::error::ForgeError;
 use super::http::Http;
 use super::repository::{Dialect, Repository};
 use crate::http::{self, BodyError, SendError};
-use crate::time_limits::Late;
+use crate::time_limits::{Late, pauses};
 
 /// Bytes of an answer that are read unless a call says otherwise: a page of 50 pull requests is below 2 MiB.
 const ANSWER_READ: usize = 8 << 20;
@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The version of GitHub's REST API that this client was written against.
 const GITHUB_VERSION: &str = "2022-11-28";
 
-/// Who talks about which repository, and what for.
+/// Which repository is talked about, with which login, and what for.
 #[derive(Clone)]
 pub(super) struct Talk {
     pub(super) http: Arc<Http>,
@@ -96,7 +96,7 @@ impl Talk {
         Ok(Self { http, repository: repository.clone(), authorization, action: action.to_owned() })
     }
 
-    /// The same talk about another matter.
+    /// The same talk with another action in its messages.
     pub(super) fn about(&self, action: impl Into<String>) -> Self {
         Self { action: action.into(), ..self.clone() }
     }
@@ -113,13 +113,8 @@ impl Talk {
 
     /// The answer to a call, tried up to four times while the server is away.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, ForgeError> {
-        let pauses = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(3))
-            .with_max_times(3);
         (|| self.once(call))
-            .retry(pauses)
+            .retry(pauses::few())
             .when(|error| call.repeat && error.is_unavailable())
             .adjust(|error, pause| match error.retry_after() {
                 Some(after) => pause.filter(|_| after <= LONGEST_PAUSE).map(|pause| pause.max(after)),
@@ -131,7 +126,7 @@ impl Talk {
             .await
     }
 
-    /// As [`Self::send`], for calls whose every other status than success is an error.
+    /// Sends the call as [`Self::send`] does, and takes every status but success for an error.
     pub(super) async fn ask(&self, call: &Call) -> Result<Answer, ForgeError> {
         self.send(call).await?.ok()
     }
@@ -164,7 +159,7 @@ impl Talk {
         })
     }
 
-    /// Where a redirect leads, when it may be followed: a GET, on the very same server.
+    /// The address that a redirect leads to. Only a GET follows one, and only to the same server.
     fn redirected(&self, call: &Call, from: &Url, response: &Response) -> Result<Url, ForgeError> {
         let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
         let to = location.and_then(|to| from.join(to).ok());
@@ -205,7 +200,7 @@ impl Talk {
     }
 
     fn late(&self, late: &Late) -> ForgeError {
-        ForgeError::Unavailable { at: self.at(), why: late.to_string(), retry_after: None, source: None }
+        ForgeError::Unavailable { at: self.at(), why: late.to_string(), retry_after: None, cause: None }
     }
 
     fn unreachable(&self, error: reqwest::Error) -> ForgeError {
@@ -213,7 +208,7 @@ impl Talk {
             () if error.is_connect() => "no connection to the server",
             () => "the connection broke",
         };
-        let source = Some(error.without_url().into());
-        ForgeError::Unavailable { at: self.at(), why: why.to_owned(), retry_after: None, source }
+        let cause = Some(error.without_url().into());
+        ForgeError::Unavailable { at: self.at(), why: why.to_owned(), retry_after: None, cause }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use crate::outcome::Fault;
+use crate::outcome::{AGAIN, Fault, because};
 
 /// The cause below an error of ours, shared by all writers of a commit that failed.
 pub(super) type Cause = Arc<dyn Error + Send + Sync>;
@@ -18,31 +18,31 @@ pub enum GitError {
     /// The server wants a login, or refuses the one given (HTTP 401, or an SSH key that is not accepted).
     #[error("cannot {action} `{repo}`: the Git server refused the login; {hint}{said}")]
     Login {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// `read` or `push to`.
         action: &'static str,
         /// What to check.
         hint: &'static str,
-        /// The server's own words.
+        /// ` (the server says: …)`, or nothing.
         said: String,
     },
     /// The login is known but may not do this (HTTP 403).
     #[error("cannot {action} `{repo}`: the login has no right to; {hint}{said}")]
     Forbidden {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// `read` or `push to`.
         action: &'static str,
         /// What to check.
         hint: &'static str,
-        /// The server's own words.
+        /// ` (the server says: …)`, or nothing.
         said: String,
     },
     /// An archived repository takes no push.
     #[error("cannot push to `{repo}`: the repository is archived; unarchive it or name another one")]
     Archived {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
     },
     /// There is no such repository, or this login may not know of it (HTTP 404).
@@ -50,9 +50,9 @@ pub enum GitError {
         "repository `{repo}` was not found: check the URL, and that the login may see the repository{said}"
     )]
     NotFound {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The server's own words.
+        /// ` (the server says: …)`, or nothing.
         said: String,
     },
     /// The address leads to another one; a login is never carried there.
@@ -60,7 +60,7 @@ pub enum GitError {
         "`{repo}` redirects to `{to}`: give that address instead (a login is not sent on to another host)"
     )]
     Redirected {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// Scheme and host of the redirect.
         to: String,
@@ -68,9 +68,9 @@ pub enum GitError {
     /// Something answers, but not a Git server, or not one that this client can talk to.
     #[error("`{repo}` cannot be used as a Git repository: {what}")]
     Unusable {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// Why, and what to check.
+        /// Why, and what to do.
         what: String,
     },
     /// The server sends more than is read.
@@ -79,7 +79,7 @@ pub enum GitError {
          is read; check that the URL is the right one"
     )]
     Flood {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// How much is read.
         limit: String,
@@ -92,7 +92,7 @@ pub enum GitError {
          bodies of the proxy before it (nginx: `client_max_body_size`)"
     )]
     TooLarge {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// `read` or `push to`.
         action: &'static str,
@@ -100,7 +100,7 @@ pub enum GitError {
     /// The branch, tag or commit does not exist there or cannot be named so.
     #[error("revision `{revision}` of `{repo}`: {why}")]
     Revision {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// What was asked for.
         revision: String,
@@ -110,15 +110,15 @@ pub enum GitError {
     /// The repository has no commit.
     #[error("`{repo}` is empty: it has no commit yet; push a first one")]
     Empty {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
     },
     /// A file of the request is not there or is not a plain file.
     #[error("cannot edit `{path}` on branch `{branch}` of `{repo}`: {why}")]
     File {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The branch.
+        /// Its short name, such as `main`.
         branch: String,
         /// The path as it was given.
         path: String,
@@ -136,9 +136,9 @@ pub enum GitError {
         "`{repo}` refused the push to branch `{branch}`: {reason}{said}; check the branch protection and its hooks"
     )]
     Refused {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The branch.
+        /// Its short name, such as `main`.
         branch: String,
         /// The server's verdict on the ref.
         reason: String,
@@ -148,9 +148,9 @@ pub enum GitError {
     /// The forge's API will not make the commit.
     #[error("`{repo}` did not get the commit to branch `{branch}`: {why}")]
     RefusedByApi {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The branch.
+        /// Its short name, such as `main`.
         branch: String,
         /// The API's reason, and what to do.
         why: String,
@@ -158,12 +158,13 @@ pub enum GitError {
     /// Others kept pushing until the request's deadline.
     #[error(
         "branch `{branch}` of `{repo}` was not updated before the deadline ({attempts} tries); the last one ended \
-         with: {last}"
+         with: {last}; run the step again; if it stays so, look at who else writes to the branch and at its server, or \
+         give the step more time (the template's `timeout`)"
     )]
     Conflict {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The branch.
+        /// Its short name, such as `main`.
         branch: String,
         /// How often the edit was applied.
         attempts: u32,
@@ -176,9 +177,9 @@ pub enum GitError {
          branch before the step is run again"
     )]
     Unknown {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The branch.
+        /// Its short name, such as `main`.
         branch: String,
         /// `commit SHA`, or what stands for it where the server makes the commit.
         commit: String,
@@ -188,42 +189,49 @@ pub enum GitError {
     /// A shutdown came before the push began; nothing was pushed.
     #[error("the push to `{repo}` was not started: this server is shutting down; run the step again")]
     Stopped {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
     },
     /// The server said an error in the protocol (`ERR`, side band 3, standard error over ssh) that is no refusal of a
     /// right or a name: mostly trouble of its own.
     #[error(
-        "the Git server broke off a request about `{repo}` and says: {said}; if that stays so, ask whoever runs it"
+        "the Git server broke off a request about `{repo}` and says: {said}; run the step again; if it stays so, ask \
+         whoever runs that server"
     )]
     Remote {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
-        /// The server's own words.
+        /// The server's own words, made plain.
         said: String,
     },
     /// No connection, a cut one, a time-out, or a 5xx answer.
-    #[error("cannot {action} `{repo}` now: {what}")]
+    #[error("cannot {action} `{repo}` now: {what}{}; {AGAIN}", because_of(.cause.as_ref()))]
     Unavailable {
-        /// The repository.
+        /// Its URL, without a login.
         repo: String,
         /// `read` or `push to`.
         action: &'static str,
         /// What happened.
         what: String,
-        /// The cause below.
-        #[source]
-        source: Option<Cause>,
+        /// The cause below, which the text names.
+        cause: Option<Cause>,
     },
     /// Something on this side failed: temporary space, libgit2, a broken CA file.
-    #[error("cannot {doing}")]
+    #[error(
+        "cannot {doing}{}; this is argo-buildkit's own trouble: check its memory, its temporary directory and its \
+         settings, and report it where they are in order",
+        because_of(Some(.cause))
+    )]
     Local {
         /// What was attempted, on what.
         doing: String,
-        /// The cause below.
-        #[source]
-        source: Cause,
+        /// The cause below, which the text names.
+        cause: Cause,
     },
+}
+
+fn because_of(cause: Option<&Cause>) -> String {
+    because(cause.map(|cause| -> &(dyn Error + 'static) { &**cause }))
 }
 
 impl GitError {
@@ -269,7 +277,7 @@ impl GitError {
     }
 
     pub(crate) fn local(doing: impl Into<String>, source: impl Into<BoxError>) -> Self {
-        Self::Local { doing: doing.into(), source: source.into().into() }
+        Self::Local { doing: doing.into(), cause: source.into().into() }
     }
 }
 

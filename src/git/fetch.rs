@@ -81,8 +81,7 @@ impl Session {
 
     fn fetch_v0(&self, fetch: &Fetch<'_>) -> Result<Bytes, GitError> {
         if !self.advert.has("side-band-64k") || (fetch.depth.is_some() && !self.advert.has("shallow")) {
-            let what =
-                "the server's Git is too old: protocol v2, or v0 with side-band-64k and shallow, is needed";
+            let what = "the server's Git is too old: protocol v2, or v0 with side-band-64k and shallow, is needed; update it";
             return Err(GitError::Unusable { repo: self.repo.clone(), what: what.to_owned() });
         }
         let mut capabilities = vec!["side-band-64k"];

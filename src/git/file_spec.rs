@@ -25,6 +25,7 @@ const META: [char; 4] = ['*', '?', '[', '{'];
 #[error("`{}` names no file: {why}", super::text::tidy(.spec.as_bytes()))]
 pub struct BadFileSpec {
     spec: String,
+    /// Why not, and what to do.
     why: String,
 }
 
@@ -37,10 +38,12 @@ impl FromStr for FileSpec {
         let glob = text.contains(META);
         // The limit keeps a hostile pattern's automaton small.
         if glob && text.len() > 500 {
-            return Err(bad("a glob has at most 500 characters".to_owned()));
+            return Err(bad("a glob has at most 500 characters; shorten it".to_owned()));
         }
         let compile = || GlobBuilder::new(text).literal_separator(true).empty_alternates(true).build();
-        let glob = glob.then(compile).transpose().map_err(|e| bad(format!("{}", e.kind())))?;
+        let glob = glob.then(compile).transpose().map_err(|e| {
+            bad(format!("{}; write `[` and `{{` with their ends, or `[[]` for a plain `[`", e.kind()))
+        })?;
         let parts: Vec<_> = text.split('/').collect();
         let plain = parts.iter().take_while(|part| !part.contains(META)).count().min(parts.len() - 1);
         let directories = parts[..plain].iter().map(|&part| part.to_owned()).collect();

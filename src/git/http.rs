@@ -11,8 +11,9 @@ use super::credentials::Credentials;
 use super::error::GitError;
 use super::pkt::PktReader;
 use super::service::Service;
-use super::text::{quoted, tidy};
+use super::text::tidy;
 use crate::http::{self, BodyError, Client, SendError};
+use crate::text::quoted;
 
 /// Bytes of a refusal's body that are read.
 const BODY_READ: usize = 4096;
@@ -114,8 +115,8 @@ impl Endpoint {
         self.unavailable(what.to_owned(), Some(std::sync::Arc::new(error.without_url())))
     }
 
-    fn unavailable(&self, what: String, source: Option<super::error::Cause>) -> GitError {
-        GitError::Unavailable { repo: self.repo.clone(), action: self.service.action(), what, source }
+    fn unavailable(&self, what: String, cause: Option<super::error::Cause>) -> GitError {
+        GitError::Unavailable { repo: self.repo.clone(), action: self.service.action(), what, cause }
     }
 
     async fn refusal(&self, response: Response) -> GitError {
@@ -143,7 +144,11 @@ impl Endpoint {
             {
                 self.unavailable(format!("the server answered {s}{}", quoted(&said)), None)
             }
-            s => GitError::Unusable { repo, what: format!("the server answered {s}{}", quoted(&said)) },
+            s => {
+                let mend =
+                    "check that the URL is a repository's, and what the server and the proxies before it log";
+                GitError::Unusable { repo, what: format!("the server answered {s}{}; {mend}", quoted(&said)) }
+            }
         }
     }
 

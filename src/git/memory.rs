@@ -85,7 +85,7 @@ impl PackMemory {
             done = work => done,
             () = budget.wanted(until) => {
                 let what = "it sends its objects slowly, and other steps wait for the memory".to_owned();
-                Err(GitError::Unavailable { repo: repo.to_owned(), action: "read", what, source: None })
+                Err(GitError::Unavailable { repo: repo.to_owned(), action: "read", what, cause: None })
             }
         }
     }

@@ -205,7 +205,10 @@ impl<'a> Pack<'a> {
     }
 
     fn unusable(&self, what: &str) -> GitError {
-        GitError::Unusable { repo: self.stream.repo().to_owned(), what: what.to_owned() }
+        let what = format!(
+            "{what}; check that the URL is the right one, and the repository with `git fsck` on its server"
+        );
+        GitError::Unusable { repo: self.stream.repo().to_owned(), what }
     }
 }
 

@@ -116,7 +116,7 @@ impl PktReader {
             repo: self.repo.clone(),
             action: self.action,
             what: "the server's answer ended early".to_owned(),
-            source: None,
+            cause: None,
         }
     }
 

@@ -34,7 +34,7 @@ impl Git {
         let session =
             within(self.options.resolve_timeout, "its server", open).await.unwrap_or_else(|late| {
                 let (repo, what) = (repo.to_string(), late.to_string());
-                Err(GitError::Unavailable { repo, action: "push to", what, source: None })
+                Err(GitError::Unavailable { repo, action: "push to", what, cause: None })
             })?;
         let heads = session.advert.refs(|name| name.starts_with("refs/heads/"));
         Ok(Writable { branches: heads.map(|head| head.name.replacen("refs/heads/", "", 1)).collect() })

@@ -70,7 +70,9 @@ pub(super) async fn prove(session: &mut Session, id: &str, part: Part) -> Result
     let mut seen = Seen::default();
     while let Some(object) = pack.next().await? {
         if !seen.take(object) {
-            let what = format!("it sends more than {MAX_OBJECTS} objects for one commit");
+            let what = format!(
+                "it sends more than {MAX_OBJECTS} objects for one commit; check that the URL is the right one"
+            );
             return Err(GitError::Unusable { repo, what });
         }
         // What follows is of no interest: a server without `filter` sends all files.
@@ -135,9 +137,11 @@ impl Seen {
                  there (`uploadpack.allowFilter`)"
             }
             () if self.commit_of(id).is_some() => {
-                "the server sends this commit without its files, so it does not show that it has it"
+                "the server sends this commit without its files, so it does not show that it has it; update that server's Git"
             }
-            () => "the server does not send this commit, but something else; it is not known to have it",
+            () => {
+                "the server does not send this commit, but something else; it is not known to have it; check the SHA, and that it was pushed there"
+            }
         }
     }
 }

@@ -50,7 +50,8 @@ impl ReceivePack {
         if session.advert.has("report-status") {
             return Ok(Self(session));
         }
-        let what = "its Git server does not report what becomes of a push".to_owned();
+        let what =
+            "its Git server does not report what becomes of a push (`report-status`); update it".to_owned();
         Err(GitError::Unusable { repo: session.repo, what })
     }
 

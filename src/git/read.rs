@@ -97,7 +97,7 @@ impl Reader {
         let refs = session.refs(&prefixes).await?;
         let Some(tip) = refs.iter().find(|r| r.name == base) else { return Err(self.no_branch().await?) };
         if tip.oid.len() != 40 {
-            let what = "it is a SHA-256 repository; only SHA-1 repositories can be committed to".to_owned();
+            let what = "it is a SHA-256 repository, and only SHA-1 repositories can be committed to; name one of those".to_owned();
             return Err(GitError::Unusable { repo: self.branches.repo.to_string(), what });
         }
         let oid = |r: &Ref| r.oid.clone();

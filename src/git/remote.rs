@@ -4,7 +4,7 @@
 //! what is known to be: a right, a name, an object that is not there.
 
 use super::error::{GitError, is_not_our_ref};
-use super::text::quoted;
+use crate::text::quoted;
 
 /// The repository is archived.
 const ARCHIVED: [&str; 1] = ["archived"];

@@ -94,7 +94,7 @@ fn judge(reason: String, said: &[u8]) -> Verdict {
     if RACES.iter().any(|race| reason.contains(race)) {
         Verdict::Moved(reason)
     } else {
-        Verdict::Refused { reason, said: super::text::quoted(&tidy(said)) }
+        Verdict::Refused { reason, said: crate::text::quoted(&tidy(said)) }
     }
 }
 

@@ -58,18 +58,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("it is empty; give a branch, a tag or a commit's 40 hex digits");
     }
-    let bad = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
-    let part_bad = |p: &str| p.is_empty() || p.starts_with('.') || p.ends_with(".lock");
-    if name.contains(bad)
-        || name.contains("..")
-        || name.contains("@{")
-        || name.starts_with('-')
-        || name.ends_with('.')
-        || name.split('/').any(part_bad)
-        || name.len() > 1000
-    {
+    let full = name == "HEAD" || name.starts_with("refs/");
+    let full = if full { name.to_owned() } else { format!("refs/heads/{name}") };
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    // libgit2 knows Git's rules; the rest would be an option to some program, or is too long for any server.
+    let refused = name.contains(odd) || name.starts_with('-') || name.len() > 1000;
+    if refused || !git2::Reference::is_valid_name(&full) {
         return Err(
-            "this is not a name of a branch, tag or commit; expressions such as `main~1` are not supported",
+            "this is not a name of a branch, tag or commit; expressions such as `main~1` are not supported; give a name or all 40 hex digits",
         );
     }
     Ok(())
@@ -84,7 +80,7 @@ async fn prove_commit(
 ) -> Result<Resolved, GitError> {
     let digits = if session.advert.object_format() == "sha256" { 64 } else { 40 };
     if sha.len() != digits {
-        return Err(error(&format!("a commit of this repository has {digits} hex digits")));
+        return Err(error(&format!("a commit of this repository has {digits} hex digits; give all of them")));
     }
     proven(session, &sha, part, error).await?;
     Ok(Resolved { sha, reference: None })

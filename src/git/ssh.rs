@@ -38,9 +38,9 @@ impl Talk {
         self.unavailable(&late.to_string(), None)
     }
 
-    fn unavailable(&self, what: &str, source: Option<Cause>) -> GitError {
+    fn unavailable(&self, what: &str, cause: Option<Cause>) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
-        GitError::Unavailable { repo, action, what: what.to_owned(), source }
+        GitError::Unavailable { repo, action, what: what.to_owned(), cause }
     }
 }
 
@@ -70,7 +70,9 @@ pub(super) async fn open(
     let Credentials::Ssh(key) = credentials else {
         return Err(talk.unusable("an ssh URL needs an SSH key: name a secret that holds `ssh-privatekey`"));
     };
-    let target = url.ssh_target().ok_or_else(|| talk.unusable("its ssh path cannot be read"))?;
+    let target = url
+        .ssh_target()
+        .ok_or_else(|| talk.unusable("its ssh path cannot be read; write ssh://user@host/path"))?;
     let private = private_key(key, &talk)?;
     let known = known_keys(options, key, &target, &talk)?;
     let limit = options.connect_timeout;
@@ -117,7 +119,11 @@ fn known_keys(
     let known = KnownKeys::find(text, host, target.port);
     if known.is_empty() {
         return Err(
-            talk.unusable(format!("`known_hosts` in the key's secret has no readable line for `{host}`"))
+            talk.unusable(format!(
+                "`known_hosts` in the key's secret has no readable line for `{host}`; add one (`ssh-keyscan -p {} {host}` \
+                 prints it; compare it with what the server's operator publishes)",
+                target.port
+            ))
         );
     }
     Ok(Some(known))
@@ -150,9 +156,9 @@ async fn connect(
     client::connect_stream(Arc::new(config), stream, greeter).await.map_err(|error| {
         match refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(what) => talk.unusable(what),
-            None if matches!(error, russh::Error::NoCommonAlgo { .. }) => {
-                talk.unusable(format!("the SSH server and this client share no algorithm: {error}"))
-            }
+            None if matches!(error, russh::Error::NoCommonAlgo { .. }) => talk.unusable(format!(
+                "the SSH server and this client share no algorithm: {error}; update that server"
+            )),
             None => talk.unavailable("the SSH greeting failed", Some(Arc::new(error))),
         }
     })

@@ -162,7 +162,10 @@ async fn blocking<T: Send + 'static>(
 
 fn too_large(repo: String, what: &str) -> GitError {
     if matches!(what, LARGE_COMMIT | LARGE_TREE) {
-        return GitError::Unusable { repo, what: format!("its server sends {what}") };
+        return GitError::Unusable {
+            repo,
+            what: format!("its server sends {what}; name a smaller repository"),
+        };
     }
     let what = format!(
         "its server sends {what}; turn on partial clone there (`uploadpack.allowFilter`), so that only the files in \

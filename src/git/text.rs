@@ -20,11 +20,6 @@ pub(crate) fn tidy(raw: &[u8]) -> String {
     line.to_owned()
 }
 
-/// ` (the server says: …)`, or nothing when it said nothing.
-pub(super) fn quoted(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(" (the server says: {said})") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::tidy;

@@ -36,7 +36,9 @@ const MAX_FILES: usize = 12 << 20;
 /// Whether a file's content can be edited as text of its own.
 pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     if content.starts_with(b"version https://git-lfs.github.com/spec/") {
-        return Err("it is a Git LFS pointer; files kept in LFS cannot be edited");
+        return Err(
+            "it is a Git LFS pointer, and files kept in LFS cannot be edited; take it out of LFS (`git lfs untrack`), or name another",
+        );
     }
     Ok(())
 }
@@ -45,7 +47,10 @@ pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
 pub(crate) fn check_size(size: usize, sum: usize) -> Result<(), String> {
     let mib = |bytes: usize| bytes >> 20;
     if size > MAX_FILE {
-        return Err(format!("it has {size} bytes, more than the {} MiB that are edited", mib(MAX_FILE)));
+        return Err(format!(
+            "it has {size} bytes, more than the {} MiB that are edited; name a smaller one",
+            mib(MAX_FILE)
+        ));
     }
     if sum > MAX_FILES {
         let most = mib(MAX_FILES);
@@ -207,11 +212,11 @@ fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String>
             (0o160_000, _) => {
                 return Err(format!("`{here}` is a submodule; name the repository that it leads to"));
             }
-            (_, false) => return Err(format!("`{here}` is a file, not a directory")),
+            (_, false) => return Err(format!("`{here}` is a file, not a directory; correct the path")),
             (mode, true) => return plain(path.to_owned(), entry.id(), mode).map_err(|bad| bad.why),
         }
     }
-    Err("the path is empty".to_owned())
+    Err("the path is empty; name a file".to_owned())
 }
 
 fn absent(tree: &Tree<'_>, directory: &str, part: &str) -> String {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::text::unescaped;
+
 mod origin;
 
 /// A Git repository's address: `http://`, `https://`, `ssh://[user@]host[:port]/path`, or `user@host:path`.
@@ -42,7 +44,9 @@ pub enum BadRepoUrl {
     #[error("the repository URL has no path: expected something like https://host/owner/repo.git")]
     NoPath,
     /// A control character, a space or a backslash.
-    #[error("the repository URL contains a control character, a space or a backslash")]
+    #[error(
+        "the repository URL contains a control character, a space or a backslash: leave it out, or write it percent-encoded"
+    )]
     Character,
     /// `?query` or `#fragment`.
     #[error(
@@ -84,7 +88,7 @@ fn parse_url(raw: &str) -> Result<Form, BadRepoUrl> {
     if url.host_str().is_none_or(|host| host.is_empty() || host.starts_with('-')) {
         return Err(BadRepoUrl::Malformed);
     }
-    let path = decode(url.path()).ok_or(BadRepoUrl::Malformed)?;
+    let path = unescaped(url.path()).ok_or(BadRepoUrl::Malformed)?;
     if path.chars().any(char::is_control) || url.username().contains('%') {
         return Err(BadRepoUrl::Character);
     }
@@ -121,17 +125,6 @@ fn split_scp_host(rest: &str) -> Option<(&str, &str)> {
     Some((&rest[..end], rest[end..].strip_prefix(':')?))
 }
 
-/// Percent-decoding; `None` when a `%` is not followed by two hex digits or the result is not UTF-8.
-fn decode(path: &str) -> Option<String> {
-    let mut parts = path.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        bytes.extend(hex::decode(part.get(..2)?).ok()?);
-        bytes.extend(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).ok()
-}
-
 impl RepoUrl {
     /// `host`, or `host:port` when the address names a port other than its scheme's own: BuildKit's secret ids
     /// (`GIT_AUTH_TOKEN.<host:port>`) are made of it (buildkit `source/git/source.go`).
@@ -142,6 +135,22 @@ impl RepoUrl {
                 url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
             }
             Form::Scp { host, .. } => host.clone(),
+        }
+    }
+
+    /// The host alone, an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        match &self.form {
+            Form::Url(url) => url.host_str().unwrap_or_default(),
+            Form::Scp { host, .. } => host,
+        }
+    }
+
+    /// The path as it is written, with its escapes.
+    pub(crate) fn path(&self) -> &str {
+        match &self.form {
+            Form::Url(url) => url.path(),
+            Form::Scp { path, .. } => path,
         }
     }
 
@@ -178,7 +187,7 @@ impl RepoUrl {
                 user: if url.username().is_empty() { "git".to_owned() } else { url.username().to_owned() },
                 host: url.host_str()?.trim_matches(['[', ']']).to_owned(),
                 port: url.port().unwrap_or(22),
-                path: home_relative(decode(url.path())?),
+                path: home_relative(unescaped(url.path())?),
             }),
             Form::Url(_) => None,
             Form::Scp { user, host, path } => Some(SshTarget {

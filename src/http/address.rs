@@ -20,7 +20,7 @@ const METADATA: [IpAddr; 5] = [
 /// Which addresses a client goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// All but link-local and metadata addresses: servers in the cluster have private ones.
+    /// All addresses but link-local and metadata ones: servers in the cluster have private addresses.
     Cluster,
     /// Public addresses alone: for what a foreign server sends us to.
     Public,
@@ -30,8 +30,9 @@ pub(crate) enum Network {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{host} {class}")]
 pub(crate) struct RefusedAddress {
-    /// As the URL has it; of a name also the address that it stands for.
+    /// The host as the URL has it; a name with the address that it stands for.
     host: String,
+    /// Why, and what to do.
     class: Class,
 }
 
@@ -47,15 +48,15 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::LinkLocal => {
                 "is a link-local address (169.254.0.0/16, fe80::/10), where a machine keeps its metadata and credentials; \
-                 no request is sent there"
+                 no request is sent there; name the server's own address"
             }
             Self::Metadata => {
                 "is the address of a cloud's metadata service, which hands out a machine's credentials; no request is \
-                 sent there"
+                 sent there; name the server's own address"
             }
             Self::Inner => {
                 "is a private or loopback address, and another server sent us there; only public addresses are asked \
-                 on a foreign server's word"
+                 on a foreign server's word; let that server name a public address"
             }
         })
     }

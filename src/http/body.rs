@@ -17,7 +17,7 @@ const VALUES: usize = 200_000;
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// It is longer than it may be; the rest was not read.
+    /// The body is longer than its limit; the rest was not read.
     #[error("the answer is longer than {}, which is the most that is read of {what}", bytes(*.limit))]
     TooLong {
         /// What was read, such as `a manifest`.
@@ -82,7 +82,7 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| text::brief(&error.to_string(), text::SHOWN))
 }
 
-/// Each value of a JSON text but the first follows one of four characters outside of strings.
+/// Counts values of a JSON text: each but the first follows one of four characters outside of strings.
 fn has_too_many_values(body: &[u8]) -> bool {
     let (mut values, mut quoted, mut escaped) = (0, false, false);
     for byte in body {

@@ -15,12 +15,12 @@ use crate::time_limits::socket;
 /// Redirects of one request that are followed.
 const REDIRECTS: usize = 5;
 
-/// Whom it believes.
+/// The certificates that it trusts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Roots<'a> {
     /// The machine's authorities and these.
     System(&'a [Certificate]),
-    /// Nobody: for plain http, without the milliseconds that reading the machine's authorities takes.
+    /// None: for plain http. Reading the machine's authorities would take milliseconds.
     Nobody,
 }
 
@@ -104,7 +104,7 @@ fn within_one_origin() -> Policy {
 /// The certificates in a PEM file.
 ///
 /// # Errors
-/// It cannot be read, or holds no PEM certificate.
+/// The file cannot be read, or holds no PEM certificate.
 pub(crate) fn certificates(
     path: &Path,
 ) -> Result<Vec<Certificate>, Box<dyn std::error::Error + Send + Sync>> {

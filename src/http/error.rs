@@ -8,13 +8,13 @@ use crate::time_limits::Late;
 /// A request without an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// It leads to an address that is not gone to. Trying again helps nobody.
+    /// The address is one that no request is sent to. Another try does not help.
     #[error(transparent)]
     Refused(#[from] RefusedAddress),
     /// Its time is over.
     #[error(transparent)]
     Late(#[from] Late),
-    /// Nobody answered, or the connection broke.
+    /// There was no answer, or the connection broke.
     #[error(transparent)]
     Lost(reqwest::Error),
 }

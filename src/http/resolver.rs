@@ -52,7 +52,7 @@ impl Resolve for Guarded {
 /// The addresses of `host`, a name or an address, without those that are not gone to: for what is no HTTP.
 ///
 /// # Errors
-/// It has no address, or no other.
+/// The name has no address that may be used.
 pub(crate) async fn socket_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookupError> {
     let found = look_up(host.to_owned(), port).await?;
     Ok(allowed(Network::Cluster, host, found)?)
@@ -61,10 +61,10 @@ pub(crate) async fn socket_addresses(host: &str, port: u16) -> Result<Vec<Socket
 /// Why a host has no address to go to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookupError {
-    /// It is refused.
+    /// The name stands for an address that no request is sent to.
     #[error(transparent)]
     Refused(#[from] RefusedAddress),
-    /// It is not found.
+    /// The name was not found.
     #[error(transparent)]
     Unknown(#[from] io::Error),
 }

@@ -1,4 +1,4 @@
-//! Who may do what: access reviews, which answer without doing it.
+//! Access reviews: they say what an account may do without doing it.
 
 use std::fmt;
 
@@ -52,7 +52,7 @@ pub struct Right<'a> {
     pub group: &'a str,
     /// `workflowtasksets`, or with a subresource `workflowtasksets/status`.
     pub resource: &'a str,
-    /// Where.
+    /// The namespace of the resource.
     pub namespace: &'a str,
     /// One object only.
     pub name: Option<&'a str>,

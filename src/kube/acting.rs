@@ -13,12 +13,12 @@ use super::{Account, Cluster, NoCluster};
 
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 
-/// Whose rights a call has.
+/// The account whose rights a call has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rights {
-    /// Those of this process.
+    /// This process's own.
     Own,
-    /// Those of a ServiceAccount for which it acts.
+    /// A ServiceAccount for which this process acts.
     Of(Account),
 }
 
@@ -79,7 +79,7 @@ impl Cluster {
         self.for_namespace(self.client().await?, namespace)
     }
 
-    /// The same for a Secret.
+    /// [`Cluster::client_for`], with the shorter limit for a Secret.
     pub(super) async fn quick_client_for(&self, namespace: &str) -> Result<Client, NoCluster> {
         self.for_namespace(self.quick_client().await?, namespace)
     }

@@ -10,7 +10,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::time_limits::{calls, socket};
 
-/// Nothing is connected to before something asks. The layers are those of `kube::client::ClientBuilder`.
+/// It connects when it is first asked. The layers are those of `kube::client::ClientBuilder`.
 pub(super) fn connect(config: Config) -> Result<Client, Error> {
     if config.proxy_url.is_some() {
         return Client::try_from(config);

@@ -8,47 +8,16 @@ use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use serde::de::DeserializeOwned;
 
-use super::{Cluster, NoCluster};
+use super::{Cluster, KubeError, Request, Rights};
 use state::{Kept, Read, WorkflowSpec};
 
 pub use state::{NodePlace, Shutdown, TaskSet, WorkflowState};
 
-/// Why a workflow cannot be watched, now.
-#[derive(Debug, thiserror::Error)]
-pub enum WatchError {
-    /// RBAC refuses this process's ServiceAccount: the plugin's, or the shared agent's.
-    #[error(
-        "watching `{resource}` in namespace `{namespace}` is forbidden to this process's ServiceAccount; grant \
-         it get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)"
-    )]
-    Forbidden {
-        /// What is to be watched.
-        resource: String,
-        /// The workflow's namespace.
-        namespace: String,
-    },
-    /// There is no API server to ask.
-    #[error(transparent)]
-    NoCluster(#[from] NoCluster),
-    /// The API server failed, or ended the watch with an error.
-    #[error("watching `{resource}` in namespace `{namespace}` failed: {reason}")]
-    Unavailable {
-        /// What is to be watched.
-        resource: String,
-        /// The workflow's namespace.
-        namespace: String,
-        /// What it said.
-        reason: String,
-    },
-}
-
-impl WatchError {
-    fn of(error: kube::Error, resource: String, namespace: String) -> Self {
-        match error {
-            kube::Error::Api(status) if status.code == 403 => Self::Forbidden { resource, namespace },
-            other => Self::Unavailable { resource, namespace, reason: super::reason(&other) },
-        }
-    }
+/// What is asked with a watch of `resource`.
+fn request(resource: &str, namespace: &str) -> Request {
+    let attempt = format!("watching `{resource}` in namespace `{namespace}`");
+    let right = "get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)";
+    Request::new(attempt, Rights::Own, right).by("this process's ServiceAccount")
 }
 
 impl Cluster {
@@ -59,17 +28,17 @@ impl Cluster {
         namespace: &str,
         name: &str,
         seen: impl FnMut(Option<TaskSet>),
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), KubeError> {
         self.follow("WorkflowTaskSet", namespace, name, seen).await
     }
 
-    /// The same of the Workflow itself.
+    /// [`Self::follow_task_set`], for the Workflow itself.
     pub async fn follow_workflow(
         &self,
         namespace: &str,
         name: &str,
         seen: impl FnMut(Option<WorkflowState>),
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), KubeError> {
         self.follow("Workflow", namespace, name, seen).await
     }
 
@@ -78,14 +47,12 @@ impl Cluster {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<WorkflowState>, WatchError> {
+    ) -> Result<Option<WorkflowState>, KubeError> {
         let resource = super::argo("Workflow");
-        let api: Api<Read<WorkflowSpec>> = Api::namespaced_with(self.client().await?, namespace, &resource);
-        let found = api
-            .get_opt(name)
-            .await
-            .map_err(|error| WatchError::of(error, resource.plural, namespace.to_owned()))?;
-        match found {
+        let request = request(&resource.plural, namespace);
+        let client = self.client().await.map_err(|e| request.no_cluster(e))?;
+        let api: Api<Read<WorkflowSpec>> = Api::namespaced_with(client, namespace, &resource);
+        match api.get_opt(name).await.map_err(|error| request.failed(&error))? {
             Some(found) => Ok(Some(WorkflowState::read(found).await)),
             None => Ok(None),
         }
@@ -97,17 +64,17 @@ impl Cluster {
         namespace: &str,
         name: &str,
         seen: impl FnMut(Option<T>),
-    ) -> Result<(), WatchError>
+    ) -> Result<(), KubeError>
     where
         P: Clone + std::fmt::Debug + DeserializeOwned,
         T: Kept<P>,
     {
         let resource = super::argo(kind);
-        let api = Api::namespaced_with(self.client().await?, namespace, &resource);
-        let (resource, namespace) = (resource.plural, namespace.to_owned());
-        watch(&api, name, self.limits.watch_seconds(), seen)
-            .await
-            .map_err(|error| WatchError::of(error, resource, namespace))
+        let request = request(&resource.plural, namespace);
+        let client = self.client().await.map_err(|e| request.no_cluster(e))?;
+        let api = Api::namespaced_with(client, namespace, &resource);
+        let watched = watch(&api, name, self.limits.watch_seconds(), seen).await;
+        watched.map_err(|error| request.failed(&error))
     }
 }
 

@@ -26,7 +26,7 @@ use race::Race;
 /// the 60 s after which the kubelet kills the pod of `deploy/base/agent`.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// Who stands for election, and for what.
+/// A candidate for a lease.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     /// The Lease's namespace; none is the client's own.
@@ -47,12 +47,12 @@ pub struct Candidate {
 pub enum Leadership {
     /// The lease is another's, or nobody's yet: begin nothing, run nothing.
     Standby {
-        /// Whose it is, as far as is known.
+        /// The holder, as far as it is known.
         holder: Option<String>,
     },
     /// The lease is ours.
     Leader,
-    /// It was ours, and could not be renewed in time: run on what runs, begin nothing. Leader comes next if nobody
+    /// It was ours, and could not be renewed in time: what runs goes on, and nothing begins. Leader comes next if nobody
     /// took it meanwhile.
     Unsure,
 }

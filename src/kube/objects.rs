@@ -22,7 +22,7 @@ pub enum ReadError {
     #[error("the cluster knows no {0}")]
     NoSuchKind(String),
     /// No answer, or one that says something else.
-    #[error("cannot {what}: {why}")]
+    #[error("cannot {what}: {why}; check the address and the credentials in KUBECONFIG, and the API server")]
     Unavailable {
         /// What was attempted.
         what: String,

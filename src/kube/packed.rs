@@ -18,7 +18,7 @@ pub(crate) fn nodes<T: DeserializeOwned>(packed: &str) -> Result<T, serde_json::
     serde_json::from_reader(BufReader::new(plain.take(MOST)))
 }
 
-/// As Argo packs them.
+/// Packs nodes as Argo does.
 #[cfg(test)]
 pub(crate) fn packed(nodes: &[u8]) -> String {
     use base64::Engine as _;

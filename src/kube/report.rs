@@ -8,11 +8,12 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::task_set::{TaskSetId, TaskSetObject};
-use super::{Cluster, NoCluster, argo};
+use super::{Cluster, KubeError, Request, Rights, argo};
 
 pub use form::Form;
 
-/// Each after somebody has changed the set: another agent, or the controller, which does so some times in a row.
+/// How often a report is tried anew because the set was changed: by another agent, or by the controller, which changes it
+/// several times in a row.
 const ATTEMPTS: usize = 10;
 
 /// One node's result.
@@ -49,7 +50,8 @@ pub enum ReportError {
     /// Too large for the API server or etcd: report a smaller result. With several, one of them may be too large, or
     /// all together: report each alone.
     #[error(
-        "reporting to WorkflowTaskSet `{}` in namespace `{}`: the result is too large for the cluster: {reason}",
+        "reporting to WorkflowTaskSet `{}` in namespace `{}`: the result is too large for the cluster: {reason}; have the step \
+         output less, or raise the limits of the API server and etcd",
         set.name, set.namespace
     )]
     TooLarge {
@@ -60,33 +62,21 @@ pub enum ReportError {
     },
     /// The server does not take it although Argo waits for it, as where the result breaks the CRD's schema: report
     /// something else.
-    #[error("the API server refuses the report to WorkflowTaskSet `{}` in namespace `{}`: {reason}", set.name, set.namespace)]
+    #[error(
+        "the API server refuses the report to WorkflowTaskSet `{}` in namespace `{}`: {reason}; check that the CRDs are those of \
+         the Argo Workflows that is installed",
+        set.name, set.namespace
+    )]
     Refused {
         /// Which.
         set: TaskSetId,
         /// What the server said.
         reason: String,
     },
-    /// RBAC refuses the agent's account: try again, slowly.
-    #[error(
-        "reporting to WorkflowTaskSets in namespace `{namespace}` is forbidden to the agent's ServiceAccount; grant it \
-         patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)"
-    )]
-    Forbidden {
-        /// The namespace.
-        namespace: String,
-    },
-    /// There is no API server to ask: try again.
+    /// The API server did not take it: try again, slowly where RBAC refuses it. The report may have been written nevertheless;
+    /// writing it again changes nothing.
     #[error(transparent)]
-    NoCluster(#[from] NoCluster),
-    /// The API server failed: try again. The report may have been written nevertheless; writing it again changes nothing.
-    #[error("reporting to WorkflowTaskSet `{}` in namespace `{}` failed: {reason}", set.name, set.namespace)]
-    Unavailable {
-        /// Which.
-        set: TaskSetId,
-        /// What it said.
-        reason: String,
-    },
+    Kube(#[from] KubeError),
 }
 
 impl Cluster {
@@ -98,15 +88,19 @@ impl Cluster {
         form: &Form,
         results: &[TaskResult],
     ) -> Result<Reported, ReportError> {
-        let client = self.quick_client().await?;
+        let attempt = format!("reporting to WorkflowTaskSet `{}` in namespace `{}`", set.name, set.namespace);
+        let right = "patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)";
+        let request = Request::new(attempt, Rights::Own, right).by("the agent's ServiceAccount");
+        let client = self.quick_client().await.map_err(|e| request.no_cluster(e))?;
         let api = Api::namespaced_with(client, &set.namespace, &argo("WorkflowTaskSet"));
-        Reporting { api, set }.deliver(form.clone(), results).await
+        Reporting { api, set, request }.deliver(form.clone(), results).await
     }
 }
 
 struct Reporting<'a> {
     api: Api<TaskSetObject>,
     set: &'a TaskSetId,
+    request: Request,
 }
 
 impl Reporting<'_> {
@@ -159,7 +153,7 @@ impl Reporting<'_> {
         match status.code {
             // 409: others changed the object as often as the server tried.
             409 | 422 => Ok(reason),
-            403 => Err(ReportError::Forbidden { namespace: set.namespace }),
+            403 => Err(self.request.forbidden().into()),
             404 => Err(ReportError::Gone { set }),
             413 => Err(ReportError::TooLarge { set, reason }),
             500 if is_size(&reason) => Err(ReportError::TooLarge { set, reason }),
@@ -168,7 +162,7 @@ impl Reporting<'_> {
     }
 
     fn unavailable(&self, reason: String) -> ReportError {
-        ReportError::Unavailable { set: self.set.clone(), reason }
+        self.request.unavailable(reason).into()
     }
 }
 

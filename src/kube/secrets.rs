@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 use kube::{Api, Client};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::{Cluster, MayNotAct, NoCluster, Rights};
+use super::{Cluster, KubeError, Request, Rights};
 use crate::outcome::Fault;
 use crate::time_limits::within;
 
@@ -48,7 +48,7 @@ impl Secret {
         self.annotations.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// One without values.
+    /// A Secret without values.
     #[cfg(test)]
     pub(crate) fn example(kind: Option<&str>, annotations: &[(&str, &str)]) -> Self {
         let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -113,7 +113,10 @@ pub enum SecretError {
         present: String,
     },
     /// The Secret's type does not fit its use.
-    #[error("secret `{name}` has type `{kind}`, but `{wanted}` is needed here")]
+    #[error(
+        "secret `{name}` has type `{kind}`, but `{wanted}` is needed here; make one of that type, or name another \
+         (a Secret's type cannot be changed)"
+    )]
     WrongKind {
         /// The Secret's name.
         name: String,
@@ -123,52 +126,25 @@ pub enum SecretError {
         wanted: &'static str,
     },
     /// A value is not text.
-    #[error("secret `{name}`: the value of key `{key}` is not UTF-8 text")]
+    #[error(
+        "secret `{name}`: the value of key `{key}` is not UTF-8 text; put the text itself into it, as \
+         `kubectl create secret generic {name} --from-file={key}=FILE` does, or name another key"
+    )]
     NotText {
         /// The Secret's name.
         name: String,
         /// The key.
         key: String,
     },
-    /// RBAC refuses the account.
-    #[error(
-        "reading secret `{name}` in namespace `{namespace}` is forbidden to {rights}; \
-         {} `get` on that secret (a Role with resourceNames: [{name}])",
-        rights.grant()
-    )]
-    Forbidden {
+    /// The API server did not show it.
+    #[error(transparent)]
+    Kube(#[from] KubeError),
+    /// The file system failed.
+    #[error("reading secret `{name}` failed: {reason}; check that this process may read the files there")]
+    Unreadable {
         /// The Secret's name.
         name: String,
-        /// The namespace.
-        namespace: String,
-        /// Who asked.
-        rights: Rights,
-    },
-    /// RBAC refuses us to act as the account.
-    #[error("reading secret `{name}`: {reason}")]
-    MayNotAct {
-        /// The Secret's name.
-        name: String,
-        /// As whom.
-        reason: MayNotAct,
-    },
-    /// There is no API server to ask.
-    #[error(
-        "reading secret `{name}`: {reason}; in a pod, mount the plugin's \
-         ServiceAccount token (automountServiceAccountToken: true), at a terminal, use --secrets-dir or KUBECONFIG"
-    )]
-    NoCluster {
-        /// The Secret's name.
-        name: String,
-        /// Why there is none.
-        reason: NoCluster,
-    },
-    /// The API server, or the file system, failed.
-    #[error("reading secret `{name}` failed: {reason}")]
-    Unavailable {
-        /// The Secret's name.
-        name: String,
-        /// What it said.
+        /// What the system said.
         reason: String,
     },
 }
@@ -177,7 +153,8 @@ impl SecretError {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unavailable { .. } => Fault::Transient,
+            Self::Kube(error) => error.fault(),
+            Self::Unreadable { .. } => Fault::Transient,
             _ => Fault::User,
         }
     }
@@ -197,8 +174,9 @@ impl Secrets {
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
-                let client = cluster.quick_client_for(namespace).await.map_err(no_cluster(name))?;
-                from_cluster(client, cluster.rights_for(namespace), namespace, name).await
+                let request = request(name, namespace, cluster.rights_for(namespace));
+                let client = cluster.quick_client_for(namespace).await.map_err(|e| request.no_cluster(e))?;
+                from_cluster(client, &request, namespace, name).await
             }
             Self::Directory(root) => from_directory(root, name).await,
         }
@@ -208,55 +186,46 @@ impl Secrets {
     pub async fn own(&self, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
-                let client = cluster.quick_client().await.map_err(no_cluster(name))?;
+                let nowhere =
+                    |e| Request::new(format!("reading secret `{name}`"), Rights::Own, "").no_cluster(e);
+                let client = cluster.quick_client().await.map_err(nowhere)?;
                 let namespace = client.default_namespace().to_owned();
-                let read = from_cluster(client, Rights::Own, &namespace, name);
+                let request = request(name, &namespace, Rights::Own);
+                let read = from_cluster(client, &request, &namespace, name);
                 let read = within(cluster.limits.own_secret, cluster.peer(), read).await;
-                read.unwrap_or_else(|late| {
-                    Err(SecretError::Unavailable { name: name.to_owned(), reason: late.to_string() })
-                })
+                read.unwrap_or_else(|late| Err(request.unavailable(late.to_string()).into()))
             }
             Self::Directory(root) => from_directory(root, name).await,
         }
     }
 }
 
-fn no_cluster(name: &str) -> impl Fn(NoCluster) -> SecretError {
-    move |reason| SecretError::NoCluster { name: name.to_owned(), reason }
+fn request(name: &str, namespace: &str, rights: Rights) -> Request {
+    let right = format!("`get` on that secret (a Role with resourceNames: [{name}])");
+    Request::new(format!("reading secret `{name}` in namespace `{namespace}`"), rights, right)
 }
 
 async fn from_cluster(
     client: Client,
-    rights: Rights,
+    request: &Request,
     namespace: &str,
     name: &str,
 ) -> Result<Secret, SecretError> {
-    let found = Api::<core::Secret>::namespaced(client, namespace)
-        .get(name)
-        .await
-        .map_err(|error| api_error(error, rights, namespace, name))?;
+    let found = Api::<core::Secret>::namespaced(client, namespace).get(name).await;
+    let found = found.map_err(|error| match error {
+        kube::Error::Api(status) if status.code == 404 => {
+            SecretError::NotFound { name: name.to_owned(), place: format!("namespace `{namespace}`") }
+        }
+        other => request.failed(&other).into(),
+    })?;
     let data = found.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect();
     let annotations = found.metadata.annotations.unwrap_or_default();
     Ok(Secret { name: name.to_owned(), kind: found.type_, annotations, data })
 }
 
-fn api_error(error: kube::Error, rights: Rights, namespace: &str, name: &str) -> SecretError {
-    let name = name.to_owned();
-    match error {
-        kube::Error::Api(status) if status.code == 404 => {
-            SecretError::NotFound { name, place: format!("namespace `{namespace}`") }
-        }
-        kube::Error::Api(status) if status.code == 403 => match rights.not_ours(&status) {
-            Some(reason) => SecretError::MayNotAct { name, reason },
-            None => SecretError::Forbidden { name, namespace: namespace.to_owned(), rights },
-        },
-        other => SecretError::Unavailable { name, reason: super::reason(&other) },
-    }
-}
-
 async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> {
     let unavailable =
-        |e: std::io::Error| SecretError::Unavailable { name: name.to_owned(), reason: e.to_string() };
+        |e: std::io::Error| SecretError::Unreadable { name: name.to_owned(), reason: e.to_string() };
     let mut entries = tokio::fs::read_dir(root.join(name)).await.map_err(|e| match e.kind() {
         ErrorKind::NotFound => SecretError::NotFound {
             name: name.to_owned(),

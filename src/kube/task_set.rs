@@ -32,7 +32,7 @@ pub(super) type TaskSetObject = Object<Spec, Status>;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Spec {
-    /// Those for a plugin, whosesoever it is.
+    /// The templates of plugin nodes, of any plugin.
     #[serde(deserialize_with = "plugin_tasks")]
     pub(super) tasks: BTreeMap<String, Value>,
 }

@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::report::Form;
 use super::task_set::{TaskSetId, TaskSetObject, completed, owner};
-use super::{Cluster, NoCluster};
+use super::{Cluster, KubeError, Request, Rights};
 use part::Watching;
 
-/// Whose WorkflowTaskSets are watched.
+/// Which WorkflowTaskSets are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of the whole cluster.
+    /// All of the cluster.
     All,
-    /// Those of some namespaces; each has a watch of its own.
+    /// The ones of some namespaces; each namespace has a watch of its own.
     Namespaces(Vec<String>),
 }
 
@@ -33,7 +33,7 @@ pub enum Part {
 /// Which WorkflowTaskSets are watched, and what of them is told.
 #[derive(Debug, Clone)]
 pub struct TaskSetsOptions {
-    /// Where they lie.
+    /// Their namespaces.
     pub scope: Scope,
     /// The controller that they are of, where there are several.
     pub instance_id: Option<String>,
@@ -69,37 +69,12 @@ pub struct TaskSetState {
 pub enum TaskSetEvent {
     /// All of this part will be told anew. Another may follow before [`TaskSetEvent::Listed`], where listing failed.
     Relisting(Part),
-    /// It is there, or has changed; ours may be none of its tasks.
+    /// It is there, or has changed. None of its tasks may be ours.
     Seen(Box<TaskSetState>),
     /// What of this part was not seen since the last [`TaskSetEvent::Relisting`] is gone.
     Listed(Part),
     /// It was deleted, or its workflow has ended. If that is retried, it is seen again.
     Gone(TaskSetId),
-}
-
-/// Why a part is not watched, now.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskSetsError {
-    /// RBAC refuses the agent's account.
-    #[error(
-        "watching `workflowtasksets` {part} is forbidden to the agent's ServiceAccount; grant it list and watch on \
-         `workflowtasksets` of API group argoproj.io ({})", part.role()
-    )]
-    Forbidden {
-        /// What was to be watched.
-        part: Part,
-    },
-    /// There is no API server to ask.
-    #[error(transparent)]
-    NoCluster(#[from] NoCluster),
-    /// The API server failed, or ended the watch with an error.
-    #[error("watching `workflowtasksets` {part} failed: {reason}")]
-    Unavailable {
-        /// What was to be watched.
-        part: Part,
-        /// What it said.
-        reason: String,
-    },
 }
 
 impl Cluster {
@@ -108,7 +83,7 @@ impl Cluster {
     pub fn watch_task_sets(
         &self,
         options: &TaskSetsOptions,
-    ) -> BoxStream<'static, Result<TaskSetEvent, TaskSetsError>> {
+    ) -> BoxStream<'static, Result<TaskSetEvent, KubeError>> {
         let parts = options.scope.parts().into_iter();
         let watches = parts.map(|part| Watching::new(self.clone(), part, options).stream().boxed());
         stream::select_all(watches).boxed()
@@ -165,11 +140,15 @@ impl Part {
         }
     }
 
-    fn role(&self) -> &'static str {
-        match self {
+    /// What is asked with its watch.
+    fn request(&self) -> Request {
+        let role = match self {
             Self::All => "a ClusterRole",
             Self::Namespace(_) => "a Role in that namespace",
-        }
+        };
+        let right = format!("list and watch on `workflowtasksets` of API group argoproj.io ({role})");
+        let attempt = format!("watching `workflowtasksets` {self}");
+        Request::new(attempt, Rights::Own, right).by("the agent's ServiceAccount")
     }
 }
 

@@ -54,7 +54,7 @@ impl Limits {
 /// What ends an answer's body.
 #[derive(Clone, Copy)]
 enum Bound {
-    /// It began with the request and ends at this time.
+    /// A limit for the whole request, and the time at which it ends.
     Whole(Instant, Duration),
     Silence(Duration),
 }

@@ -7,7 +7,7 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::task_set::COMPLETED;
-use super::{Cluster, MayNotAct, NoCluster, Rights};
+use super::{Cluster, KubeError, Request, Rights};
 use crate::outcome::Fault;
 
 /// The Workflows of a namespace.
@@ -47,7 +47,7 @@ pub enum ShutdownStrategy {
 pub enum WorkflowsError {
     /// There is no such Workflow.
     #[error(
-        "workflow `{name}` does not exist in namespace `{namespace}`; this step works inside a workflow only"
+        "workflow `{name}` does not exist in namespace `{namespace}`; this step works inside a workflow only, so run it in one"
     )]
     NotFound {
         /// Its name.
@@ -55,57 +55,17 @@ pub enum WorkflowsError {
         /// The namespace.
         namespace: String,
     },
-    /// RBAC refuses the account.
-    #[error(
-        "{attempt} in namespace `{namespace}` is forbidden to {rights}; {} `get`, `list` and \
-         `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue",
-        rights.grant()
-    )]
-    Forbidden {
-        /// What was attempted.
-        attempt: String,
-        /// The namespace.
-        namespace: String,
-        /// Who asked.
-        rights: Rights,
-    },
-    /// RBAC refuses us to act as the account.
-    #[error("{attempt}: {reason}")]
-    MayNotAct {
-        /// What was attempted.
-        attempt: String,
-        /// As whom.
-        reason: MayNotAct,
-    },
-    /// There is no API server to ask.
-    #[error(
-        "{attempt}: {reason}; in a pod, mount the plugin's ServiceAccount token (automountServiceAccountToken: true), \
-         at a terminal, use KUBECONFIG"
-    )]
-    NoCluster {
-        /// What was attempted.
-        attempt: &'static str,
-        /// Why there is none.
-        reason: NoCluster,
-    },
-    /// The API server failed.
-    #[error("{attempt} in namespace `{namespace}` failed: {reason}")]
-    Unavailable {
-        /// What was attempted.
-        attempt: String,
-        /// The namespace.
-        namespace: String,
-        /// What it said.
-        reason: String,
-    },
+    /// The API server did not do it.
+    #[error(transparent)]
+    Kube(#[from] KubeError),
 }
 
 impl WorkflowsError {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unavailable { .. } => Fault::Transient,
-            _ => Fault::User,
+            Self::Kube(error) => error.fault(),
+            Self::NotFound { .. } => Fault::User,
         }
     }
 }
@@ -113,32 +73,38 @@ impl WorkflowsError {
 impl Cluster {
     /// The Workflows of `namespace`, with its rights.
     pub async fn workflows(&self, namespace: &str) -> Result<Workflows, WorkflowsError> {
-        let no_cluster = |reason| WorkflowsError::NoCluster { attempt: "looking for workflows", reason };
+        let rights = self.rights_for(namespace);
+        let no_cluster = |reason| request("looking for workflows", namespace, &rights).no_cluster(reason);
         let client = self.client_for(namespace).await.map_err(no_cluster)?;
         let kind = super::argo("Workflow");
         let api = Api::namespaced_with(client, namespace, &kind);
-        Ok(Workflows { api, namespace: namespace.to_owned(), rights: self.rights_for(namespace) })
+        Ok(Workflows { api, namespace: namespace.to_owned(), rights })
     }
+}
+
+fn request(attempt: &str, namespace: &str, rights: &Rights) -> Request {
+    let right = "`get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue";
+    Request::new(format!("{attempt} in namespace `{namespace}`"), rights.clone(), right)
 }
 
 impl Workflows {
     /// The Workflow `name`.
     pub async fn get(&self, name: &str) -> Result<Workflow, WorkflowsError> {
-        let failed = |error| self.failed(error, format!("reading workflow `{name}`"));
+        let failed = |error| self.failed(&error, &format!("reading workflow `{name}`"));
         let missing =
             || WorkflowsError::NotFound { name: name.to_owned(), namespace: self.namespace.clone() };
         self.api.get_opt(name).await.map_err(failed)?.map(Workflow::read).ok_or_else(missing)
     }
 
-    /// Those that have not been told to end, and whose label `key` is `value`.
+    /// The Workflows that have not been told to end and have the label `key` with `value`.
     pub async fn unfinished(&self, key: &str, value: &str) -> Result<Vec<Workflow>, WorkflowsError> {
-        let failed = |error| self.failed(error, "listing workflows".to_owned());
+        let failed = |error| self.failed(&error, "listing workflows");
         let chosen = format!("{key}={value},{COMPLETED}!=true");
         let list = self.api.list(&ListParams::default().labels(&chosen)).await.map_err(failed)?;
         Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
     }
 
-    /// Tells the controller to end it; false when it is gone by now.
+    /// Tells the controller to end it. Returns false when it is gone already.
     pub async fn shut_down(
         &self,
         workflow: &Workflow,
@@ -148,24 +114,17 @@ impl Workflows {
             ShutdownStrategy::Stop => "Stop",
             ShutdownStrategy::Terminate => "Terminate",
         };
-        // With the uid, another Workflow that has come by the name is left alone.
+        // The uid keeps another Workflow of the same name from being ended.
         let patch = Patch::Merge(json!({"metadata": {"uid": workflow.uid}, "spec": {"shutdown": how}}));
         match self.api.patch(&workflow.name, &PatchParams::default(), &patch).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-            Err(error) => Err(self.failed(error, format!("ending workflow `{}`", workflow.name))),
+            Err(error) => Err(self.failed(&error, &format!("ending workflow `{}`", workflow.name))),
         }
     }
 
-    fn failed(&self, error: kube::Error, attempt: String) -> WorkflowsError {
-        let namespace = self.namespace.clone();
-        match error {
-            kube::Error::Api(status) if status.code == 403 => match self.rights.not_ours(&status) {
-                Some(reason) => WorkflowsError::MayNotAct { attempt, reason },
-                None => WorkflowsError::Forbidden { attempt, namespace, rights: self.rights.clone() },
-            },
-            other => WorkflowsError::Unavailable { attempt, namespace, reason: super::reason(&other) },
-        }
+    fn failed(&self, error: &kube::Error, attempt: &str) -> WorkflowsError {
+        request(attempt, &self.namespace, &self.rights).failed(error).into()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Who holds how much of a budget, and who is next: tenants take turns, so that one who asks often waits no less than the others.
+//! How much of a budget each tenant holds, and which is next: tenants take turns, so that one that asks often waits no less
+//! than the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(super) struct Queue {
 struct Tenant {
     held: usize,
     waiting: VecDeque<Request>,
-    /// When it began to wait or was last given something: the least is next.
+    /// The turn at which it began to wait or was last given something. The tenant with the lowest is next.
     turn: u64,
 }
 
@@ -60,7 +61,7 @@ impl Queue {
             self.free -= request.bytes;
             tenant.held += request.bytes;
             tenant.turn = turn;
-            // Whoever has left gives it back.
+            // A waiter that has left gives its bytes back.
             let _ = request.given.send(());
         }
     }

@@ -83,7 +83,7 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     let mut given = Box::pin(a.take(KIB));
     assert!((&mut gone).now_or_never().is_none() && (&mut given).now_or_never().is_none());
     drop(gone);
-    // It is given, and dropped before it knows.
+    // The bytes are given to it, and it is dropped before it is polled.
     drop(held);
     drop(given);
     let (a, b) = (a.try_take(4 * KIB), b.try_take(4 * KIB));

@@ -42,7 +42,7 @@ pub enum EditError {
         path: String,
         /// The edit's value.
         value: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to write.
         reason: String,
     },
     /// The scalar is not there, not one, or not ours to change.
@@ -91,19 +91,21 @@ pub enum FileProblem {
         bytes: usize,
     },
     /// Nested too deeply.
-    #[error("is nested more than 256 levels deep")]
+    #[error("is nested more than 256 levels deep; is it a manifest? Make it flatter")]
     TooDeep,
     /// A flood of values.
     #[error("holds more than 200,000 keys and values, the most that are edited; is it a manifest?")]
     TooManyNodes,
     /// A flood of `%TAG`.
-    #[error("has more than 64 `%TAG` directives")]
+    #[error("has more than 64 `%TAG` directives; remove some")]
     TooManyDirectives,
     /// Another encoding, or binary data.
     #[error("is not UTF-8 here; save it as UTF-8")]
     NotUtf8,
     /// A character that YAML forbids.
-    #[error("holds {character:?}, a character that YAML does not allow")]
+    #[error(
+        "holds {character:?}, a character that YAML does not allow; remove it, or write it as an escape in double quotes"
+    )]
     ControlCharacter {
         /// The character.
         character: char,
@@ -125,7 +127,9 @@ pub enum FileProblem {
     #[error("holds an unquoted `{{{{`, so it is a Go template, not YAML: edit the values file that feeds it")]
     Template,
     /// An alias without its anchor.
-    #[error("is not valid YAML: the alias `*{name}` has no anchor `&{name}` before it")]
+    #[error(
+        "is not valid YAML: the alias `*{name}` has no anchor `&{name}` before it; add one, or write the value out"
+    )]
     UnknownAlias {
         /// The alias.
         name: String,
@@ -144,7 +148,10 @@ impl FileProblem {
 pub enum Refusal {
     /// No such key or item.
     #[error("does not exist; {0}")]
-    Missing(Box<Missing>),
+    Missing(
+        /// What there is, and what to do.
+        Box<Missing>,
+    ),
     /// In several documents.
     #[error("exists in several documents of this file, also at {other}; it must be in one")]
     SeveralDocuments {
@@ -219,7 +226,7 @@ pub enum Refusal {
     /// The text of a block scalar, as a file of its own, refuses the edit.
     #[error("cannot be set inside this text: {problem}")]
     Inside {
-        /// What is wrong there; places in it count from the text's start.
+        /// What is wrong there, and what to do; places in it count from the text's start.
         problem: String,
     },
     /// A mapping or a list.
@@ -259,7 +266,7 @@ pub enum Refusal {
         why: &'static str,
     },
     /// Two edits of one scalar.
-    #[error("is set twice in one update")]
+    #[error("is set twice in one update; leave one of them out")]
     SetTwice,
 }
 

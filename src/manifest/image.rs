@@ -39,7 +39,7 @@ impl<'a> Reference<'a> {
             Err(EditError::Value { path, value, reason: reason.to_owned() })
         };
         if edit.value.contains(char::is_whitespace) || image.name.ends_with('/') {
-            return refuse("it is no image reference");
+            return refuse("it is no image reference; write `name:tag`");
         }
         if image.tag.is_none() && image.digest.is_none() {
             return refuse("it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`");

@@ -48,7 +48,7 @@ fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), Edi
         Err(EditError::Value { path: path.to_string(), value: value.to_owned(), reason: reason.to_owned() })
     };
     if value.is_empty() {
-        return refuse("it is empty, which kustomize takes for a field that is not set");
+        return refuse("it is empty, which kustomize takes for a field that is not set; give a value");
     }
     if field == KustomizeField::Digest && !image::is_digest(value) {
         return refuse("a digest is `sha256:` and 64 lower-case hexadecimal digits");

@@ -36,7 +36,8 @@ pub struct Auth {
 pub enum BadDockerConfig {
     /// Not the JSON of a docker config.
     #[error(
-        "the docker config is not JSON of the form `{{\"auths\": {{\"registry\": {{…}}}}}}` (line {line}, column {column})"
+        "the docker config is not JSON of the form `{{\"auths\": {{\"registry\": {{…}}}}}}` (line {line}, column {column}); \
+         make the Secret with `kubectl create secret docker-registry`"
     )]
     Shape {
         /// The line that JSON parsing stopped at.
@@ -45,7 +46,10 @@ pub enum BadDockerConfig {
         column: usize,
     },
     /// An `auth` that is not base64 of `user:password`.
-    #[error("the docker config's `auth` of registry `{registry}` is not base64 of `user:password`")]
+    #[error(
+        "the docker config's `auth` of registry `{registry}` is not base64 of `user:password`; make the Secret with \
+         `kubectl create secret docker-registry`"
+    )]
     Entry {
         /// The registry as the config spells it.
         registry: String,
@@ -80,14 +84,14 @@ impl Auth {
         Ok(Self { logins, cache: None })
     }
 
-    /// One login more; it replaces an earlier one of the same registry.
+    /// Adds a login; it replaces an earlier one of the same registry.
     #[must_use]
     pub fn with(mut self, registry: &str, login: Login) -> Self {
         self.logins.insert(normalise(registry), login);
         self
     }
 
-    /// The same, and what its step may do at the registry whose tokens we sign ourselves.
+    /// The same logins, with what the step may do at the registry whose tokens we sign ourselves.
     #[must_use]
     pub fn with_cache(self, cache: Option<CacheRights>) -> Self {
         Self { cache, ..self }

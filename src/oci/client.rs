@@ -105,7 +105,7 @@ impl LazyClient {
 
     fn make(&self, network: Network) -> Result<Client, OciError> {
         let extra = match &self.ca_bundle {
-            Some(path) => http::certificates(path).map_err(|e| OciError::Unexpected {
+            Some(path) => http::certificates(path).map_err(|e| OciError::Setting {
                 what: format!("the CA bundle {}", path.display()),
                 why: e.to_string(),
             })?,

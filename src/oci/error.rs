@@ -4,14 +4,20 @@ use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
 use crate::text;
 
-/// As whom we ask without a login.
+/// What to do about an answer that is not a registry's.
+const MEND: &str = "check that the address is that of a registry, and what it and the proxies before it log";
+
+/// The name of a request without a login in messages.
 pub(super) const NOBODY: &str = "nobody";
 
 /// A failed request to a registry or its token server. Never holds a token or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {
     /// Nobody answered: DNS, connection refused, TLS, time-out.
-    #[error("cannot reach {what}: {why}; check the host name, its port and whether it speaks https")]
+    #[error(
+        "cannot reach {what}: {why}; try again; if it stays so, check the host name, its port and whether it speaks https, and \
+         the way to it (DNS, NetworkPolicy, proxy)"
+    )]
     Unreachable {
         /// The server or the URL's origin.
         what: String,
@@ -37,7 +43,7 @@ pub enum OciError {
         what: String,
         /// The HTTP status: 401 or 403.
         status: u16,
-        /// Who we said we were, without the password.
+        /// The user of the login, without the password.
         login: String,
     },
     /// A token that we signed ourselves was refused.
@@ -61,7 +67,9 @@ pub enum OciError {
         why: String,
     },
     /// The server is overloaded or broken.
-    #[error("{what} answered {status}; the registry is overloaded or broken, try again later")]
+    #[error(
+        "{what} answered {status}; the registry is overloaded or broken, try again later; if it stays so, look at it or ask whoever runs it"
+    )]
     Unavailable {
         /// What was asked of which server.
         what: String,
@@ -73,7 +81,7 @@ pub enum OciError {
     Withheld {
         /// The registry.
         registry: String,
-        /// What the step may do there instead, or why nothing can be signed.
+        /// Why nothing is signed, and what to do.
         why: String,
         /// Whether it is our key that is at fault.
         ours: bool,
@@ -83,15 +91,25 @@ pub enum OciError {
     Absent {
         /// What was asked of which server.
         what: String,
-        /// Who we said we were, without the password.
+        /// The user of the login, without the password.
         login: String,
     },
     /// An answer that the distribution specification does not foresee.
-    #[error("{what} gave an unexpected answer: {why}")]
+    #[error("{what} gave an unexpected answer: {why}; {mend}")]
     Unexpected {
         /// What was asked of which server.
         what: String,
         /// The status or what is missing in the answer.
+        why: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// A setting of ours cannot be used.
+    #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
+    Setting {
+        /// What was to be used.
+        what: String,
+        /// Why it cannot be.
         why: String,
     },
 }
@@ -104,9 +122,11 @@ impl OciError {
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Untrusted { .. } => Fault::User,
-            Self::Refused { .. } | Self::NotAsked { .. } | Self::Absent { .. } | Self::Unexpected { .. } => {
-                Fault::User
-            }
+            Self::Refused { .. }
+            | Self::NotAsked { .. }
+            | Self::Absent { .. }
+            | Self::Unexpected { .. }
+            | Self::Setting { .. } => Fault::User,
         }
     }
 
@@ -115,8 +135,13 @@ impl OciError {
         match status {
             401 | 403 => Self::Refused { what, status, login: whom(login) },
             _ if http::may_pass(status) => Self::Unavailable { what, status },
-            _ => Self::Unexpected { what, why: format!("status {status}") },
+            _ => Self::unexpected(what, format!("status {status}")),
         }
+    }
+
+    /// The error of an answer that is not what the specification says.
+    pub(super) fn unexpected(what: String, why: impl Into<String>) -> Self {
+        Self::Unexpected { what, why: why.into(), mend: MEND }
     }
 
     /// The error of a manifest that is not found.
@@ -151,7 +176,7 @@ impl OciError {
     /// The error of a body that was not read to its end.
     pub(crate) fn from_body(what: String, error: BodyError) -> Self {
         match error {
-            BodyError::TooLong { .. } => Self::Unexpected { what, why: error.to_string() },
+            BodyError::TooLong { .. } => Self::unexpected(what, error.to_string()),
             BodyError::Late(late) => Self::Unreachable { what, why: late.to_string() },
             BodyError::Lost(error) => Self::lost(what, &error),
         }
@@ -164,7 +189,7 @@ impl OciError {
     }
 }
 
-/// Who we said we were.
+/// The user of the login, for messages.
 fn whom(login: Option<&super::Login>) -> String {
     login.map_or_else(|| NOBODY.to_owned(), ToString::to_string)
 }

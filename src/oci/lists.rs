@@ -14,7 +14,7 @@ use super::Login;
 /// login; what writers with different logins overwrite of each other is written again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lists {
-    /// Of those that somebody writes or waits for alone.
+    /// A lock for each list that a task writes or waits for.
     turns: Arc<Mutex<HashMap<Writer, Weak<Turn<()>>>>>,
 }
 

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use ::http::header::ACCEPT;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use super::registry::MANIFESTS;
 use super::repository::{Access, Repository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
 use crate::http;
-use crate::time_limits::{Late, calls, within};
+use crate::time_limits::{Late, calls, pauses, within};
 
 /// How often a list of referrers is written again that somebody else has overwritten.
 const ATTEMPTS: u32 = 8;
@@ -40,7 +40,7 @@ impl Registry {
         auth: &Auth,
         insecure: bool,
     ) -> Result<(), OciError> {
-        let again = ExponentialBuilder::default().with_min_delay(AGAIN).with_max_times(3).with_jitter();
+        let again = pauses::few().with_min_delay(AGAIN);
         let lasting = |error: &OciError| {
             matches!(
                 error,

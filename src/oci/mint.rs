@@ -24,7 +24,7 @@ use scope::Grant;
 pub use signer::BadSigningKey;
 use signer::Signer;
 
-/// Who the registry is told has signed (`REGISTRY_AUTH_TOKEN_ISSUER`).
+/// The name of the signer in tokens (`REGISTRY_AUTH_TOKEN_ISSUER`).
 const ISSUER: &str = "argo-buildkit";
 
 /// The shortest life of a token, in seconds. buildkitd uses one of a second for ever: nine tenths of it, in whole seconds, are none

@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::auth::normalise;
 use super::error::NOBODY;
 use super::{Auth, ImageRef, LazyClient, OciError, Registry};
-use crate::outcome::Fault;
-use crate::time_limits::calls;
+use crate::outcome::{self, Fault};
+use crate::time_limits::{calls, pauses};
 
 /// Images that one build may name. Docker's frontend asks about those alone that the result needs.
 const IMAGES: usize = 500;
@@ -19,8 +19,7 @@ const IMAGES: usize = 500;
 const AT_ONCE: usize = 8;
 /// For the answer about one image, all attempts and tokens included. The build waits meanwhile.
 const WHOLE: Duration = calls::REGISTRY_PULL_RIGHT.whole();
-/// How long a registry that is overloaded (429, 5xx) is waited for at first, and how often again.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How often a registry that is overloaded (429, 5xx) is asked again.
 const AGAIN: usize = 2;
 
 /// What registries have said to one build, so that its further solves need not ask again. It holds allowed images alone.
@@ -57,7 +56,7 @@ pub(crate) enum NoPull {
     Unknown {
         /// The image.
         image: String,
-        /// What kept it from answering.
+        /// What kept it from answering, and what to do.
         why: String,
     },
 }
@@ -82,7 +81,7 @@ impl PullAnswers {
 }
 
 impl PullRights {
-    /// With the logins of a build, the registries (`host[:port]`) that it calls insecure, and what it knows already.
+    /// Takes the logins of a build, the registries (`host[:port]`) that it calls insecure, and what registries have said to it.
     pub(crate) fn new(
         logins: Arc<Auth>,
         client: LazyClient,
@@ -100,7 +99,7 @@ impl PullRights {
         if self.registry.client().mirrored().contains(&normalise(image.registry())) {
             return Ok(());
         }
-        let too_many = || refused(image, &format!("one build reads {IMAGES} images at most"));
+        let too_many = || refused(image, &format!("one build reads {IMAGES} images at most; name fewer"));
         let answer = self.answers.about(format!("{}@{digest}", image.name())).ok_or_else(too_many)?;
         answer.get_or_try_init(|| self.ask(image, digest)).await.copied()
     }
@@ -108,12 +107,14 @@ impl PullRights {
     async fn ask(&self, image: &ImageRef, digest: &str) -> Result<(), NoPull> {
         // Never closed.
         let _turn = self.answers.turns.acquire().await;
-        let pauses = ExponentialBuilder::default().with_min_delay(PAUSE).with_max_times(AGAIN);
+        let pauses = pauses::few().with_max_times(AGAIN);
         let overloaded = |error: &OciError| matches!(error, OciError::Unavailable { .. });
         let asked = (|| self.ask_once(image, digest)).retry(pauses).when(overloaded);
         match tokio::time::timeout(WHOLE, asked).await {
             Ok(answer) => answer.map_err(|error| self.no_pull(image, &error)),
-            Err(_) => Err(unknown(image, &format!("no answer within {} s", WHOLE.as_secs()))),
+            Err(_) => {
+                Err(unknown(image, &format!("no answer within {} s; {}", WHOLE.as_secs(), outcome::AGAIN)))
+            }
         }
     }
 

@@ -44,7 +44,7 @@ impl Wanted {
         }
     }
 
-    /// Where `answer` redirects to; never from https to http.
+    /// The address that `answer` redirects to. A redirect from https to http is an error.
     fn elsewhere(&self, answer: &Response) -> Option<Url> {
         let to = answer.headers().get(LOCATION)?.to_str().ok()?;
         let to = answer.url().join(to).ok()?;

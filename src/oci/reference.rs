@@ -29,6 +29,7 @@ pub struct ImageRef {
 #[error("`{input}` is not an image name: {why}")]
 pub struct BadImageRef {
     input: String,
+    /// Why not, and what to write.
     why: String,
 }
 
@@ -80,9 +81,14 @@ impl FromStr for ImageRef {
     }
 }
 
+/// The registry that `reference` names, whatever else is wrong with it.
+pub(crate) fn registry_of(reference: &str) -> String {
+    split_registry(reference).0
+}
+
 fn parse(input: &str) -> Result<ImageRef, String> {
     if input.is_empty() {
-        return Err("it is empty".into());
+        return Err("it is empty; write `registry/repository:tag`".into());
     }
     if input.contains("://") {
         return Err("it has a URL scheme; write `registry/repository:tag`".into());
@@ -96,7 +102,7 @@ fn parse(input: &str) -> Result<ImageRef, String> {
     check_registry(&registry)?;
     check_repository(&repository)?;
     if registry.len() + 1 + repository.len() > MAX_NAME {
-        return Err(format!("registry and repository are longer than {MAX_NAME} characters"));
+        return Err(format!("registry and repository are longer than {MAX_NAME} characters; shorten them"));
     }
     Ok(ImageRef { registry, repository, tag, digest })
 }
@@ -130,10 +136,10 @@ fn check_tag(tag: &str) -> Result<String, String> {
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let later = |c: char| first(c) || c == '.' || c == '-';
     if tag.is_empty() {
-        return Err("its tag is empty".into());
+        return Err("its tag is empty; write one, or leave out the `:`".into());
     }
     if tag.len() > MAX_TAG {
-        return Err(format!("its tag is longer than {MAX_TAG} characters"));
+        return Err(format!("its tag is longer than {MAX_TAG} characters; shorten it"));
     }
     if !tag.starts_with(first) || !tag.chars().all(later) {
         return Err("its tag must be letters, digits, `_`, `.` and `-`, and not begin with `.` or `-`".into());
@@ -164,23 +170,23 @@ fn check_registry(registry: &str) -> Result<(), String> {
         !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(label)
     };
     if !host.split('.').all(valid) {
-        return Err(format!("`{host}` is not a registry host"));
+        return Err(format!("`{host}` is not a registry host; write `host` or `host:port`"));
     }
     match port.map(text::port) {
-        Some(None) => Err(format!("`{registry}` does not end in a port number")),
+        Some(None) => Err(format!("`{registry}` does not end in a port number; write `host:port`")),
         _ => Ok(()),
     }
 }
 
 fn check_repository(repository: &str) -> Result<(), String> {
     if repository.is_empty() {
-        return Err("it names no repository".into());
+        return Err("it names no repository; write `registry/repository:tag`".into());
     }
     if repository.chars().any(|c| c.is_ascii_uppercase()) {
         return Err("its repository must be lower-case".into());
     }
     match repository.split('/').find(|part| !is_component(part)) {
-        Some("") => Err("its repository has an empty path component".into()),
+        Some("") => Err("its repository has an empty path component; write one `/` between two".into()),
         Some(part) => {
             Err(format!("`{part}` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-`"))
         }

@@ -16,7 +16,7 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, app
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     client: LazyClient,
-    /// Who is writing which list of referrers.
+    /// The lists of referrers that are being written.
     pub(super) lists: Lists,
 }
 

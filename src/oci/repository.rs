@@ -88,7 +88,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// As [`Self::ask`], with an answer that redirects elsewhere as an answer.
+    /// Asks as [`Self::ask`] does, and returns an answer that redirects elsewhere instead of an error.
     pub(super) async fn ask_once_or_twice(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
         let again = request.try_clone();
         let response = self.send(request).await?;
@@ -109,8 +109,8 @@ impl<'a> Repository<'a> {
             _ => OciError::from_status(self.what(), status, self.login),
         };
         match (error, reason(response).await) {
-            (OciError::Unexpected { what, why }, Some(reason)) => {
-                OciError::Unexpected { what, why: format!("{why}: {reason}") }
+            (OciError::Unexpected { what, why, mend }, Some(reason)) => {
+                OciError::Unexpected { what, why: format!("{why}: {reason}"), mend }
             }
             (error, _) => error,
         }
@@ -123,7 +123,7 @@ impl<'a> Repository<'a> {
 
     /// An answer that is not what the specification says.
     pub(super) fn unexpected(&self, why: impl Into<String>) -> OciError {
-        OciError::Unexpected { what: self.what(), why: why.into() }
+        OciError::unexpected(self.what(), why)
     }
 
     /// The body of an answer, which is `what` and of at most `limit` bytes.

@@ -94,7 +94,7 @@ pub(crate) fn token(body: &[u8]) -> Option<Token> {
 }
 
 fn no_token(what: &str) -> OciError {
-    OciError::Unexpected { what: what.to_owned(), why: "there is no token in it".to_owned() }
+    OciError::unexpected(what.to_owned(), "there is no token in it")
 }
 
 fn get(client: &Client, mut realm: Url, challenge: &Challenge) -> RequestBuilder {
@@ -124,7 +124,7 @@ fn refresh(client: &Client, realm: Url, challenge: &Challenge, token: &SecretStr
 pub(crate) async fn is_bearer(client: &Client, host: &str) -> bool {
     for scheme in ["https", "http"] {
         let url = format!("{scheme}://{host}/v2/");
-        // Nothing secret is sent, so that plain http may be tried.
+        // Plain http may be tried, for nothing secret is sent.
         let probe = client.request(Method::GET, url).timeout(PROBE_TIMEOUT);
         if let Ok(reply) = client.send(probe).await {
             return matches!(challenge(reply.headers()), Some(Scheme::Bearer(_)));

@@ -39,7 +39,7 @@ pub struct TokenServer {
 /// Not of the form `REGISTRY=https://HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not of the form REGISTRY=https://HOST[:PORT], such as registry.gitlab.example.com=https://gitlab.example.com"
+    "{0:?} is not of the form REGISTRY=https://HOST[:PORT]; write it as in registry.gitlab.example.com=https://gitlab.example.com"
 )]
 pub struct BadTokenServer(String);
 
@@ -60,11 +60,12 @@ impl TokenServers {
         let unusable = |why: &str| OciError::Unexpected {
             what: format!("the challenge of registry {host}"),
             why: why.to_owned(),
+            mend: MEND,
         };
-        let url = Url::parse(realm).map_err(|e| unusable(&format!("its realm is no URL ({e}); {MEND}")))?;
+        let url = Url::parse(realm).map_err(|e| unusable(&format!("its realm is no URL ({e})")))?;
         if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some()
         {
-            return Err(unusable(&format!("its realm is not an https or http URL without a login; {MEND}")));
+            return Err(unusable("its realm is not an https or http URL without a login"));
         }
         if is_own(host, &url) || self.is_named(host, &url) {
             return Ok((url, Network::Cluster));

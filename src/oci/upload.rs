@@ -23,11 +23,11 @@ impl Repository<'_> {
         self.succeeded(put).await.map(drop)
     }
 
-    /// As [`Self::put_blob`], unless the repository has it.
+    /// Uploads the blob as [`Self::put_blob`] does, unless the repository has it.
     pub(super) async fn put_blob_once(&mut self, blob: Bytes) -> Result<(), OciError> {
         let head = self.request(Method::HEAD, self.url(&format!("blobs/{}", digest(&blob))));
         let told = self.ask_once_or_twice(head).await?.status();
-        // One that keeps blobs in a store says by a redirect that it has this one.
+        // A registry that keeps blobs in a store answers with a redirect when it has the blob.
         if told.is_success() || told.is_redirection() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ const NAMESPACES: &str = "namespaces";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
     /// It cannot be read.
-    #[error("the policy {file} cannot be read: {reason}")]
+    #[error("the policy {file} cannot be read: {reason}; correct the file, or `--policy`")]
     Unreadable {
         /// The file.
         file: String,
@@ -73,7 +73,9 @@ fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Wrong> {
         }
     }
     if let Some(value) = fields.get(host) {
-        let problem = || Wrong(format!("{place}.{host}"), "is neither `true` nor `false`".to_owned());
+        let problem = || {
+            Wrong(format!("{place}.{host}"), "is neither `true` nor `false`; write one of them".to_owned())
+        };
         lists.host_network = value.as_bool().ok_or_else(problem)?;
     }
     Ok((namespaces, lists))
@@ -85,7 +87,8 @@ fn patterns(sort: Sort, value: &Value, place: &str) -> Result<Vec<Pattern>, Wron
     })?;
     let pattern = |(n, item): (usize, &Value)| {
         let wrong = |problem| Wrong(format!("{place}[{n}]"), problem);
-        let text = item.as_str().ok_or_else(|| wrong("is not a text".to_owned()))?;
+        let text =
+            item.as_str().ok_or_else(|| wrong("is not a text; write a pattern in quotes".to_owned()))?;
         let parsed = Pattern::parse(text, |text| sort.canonical(text));
         parsed.map_err(|problem| wrong(format!("`{}`: {problem}", text.escape_debug())))
     };

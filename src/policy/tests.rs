@@ -151,7 +151,7 @@ fn a_file_that_says_something_else_is_refused() {
     insta::assert_snapshot!(problem("namespaces: {a: {repositories: ['https://git.*/x']}}"), @r#"the policy policy.yaml: namespaces.a.repositories[0]: `https://git.*/x`: `*` in a host stands for whole labels at its beginning, as in *.example.com"#);
     insta::assert_snapshot!(problem("namespaces: {a: {repositories: [git.example.com/shop]}}"), @r#"the policy policy.yaml: namespaces.a.repositories[0]: `git.example.com/shop`: it is not of the form https://host/path, ssh://user@host/path or user@host:path"#);
     insta::assert_snapshot!(problem("namespaces: {a: {applications: [shop]}}"), @r#"the policy policy.yaml: namespaces.a.applications[0]: `shop`: it is not of the form NAMESPACE/NAME"#);
-    insta::assert_snapshot!(problem("namespaces: {a: {host-network: 1}}"), @r#"the policy policy.yaml: namespaces.a.host-network: is neither `true` nor `false`"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {host-network: 1}}"), @r#"the policy policy.yaml: namespaces.a.host-network: is neither `true` nor `false`; write one of them"#);
     assert!(problem("namespaces: {a: {}, a: {push: ['**']}}").contains("duplicate"));
     assert!(problem("").contains("is not a map"));
     assert!(problem("namespaces: [").starts_with("the policy policy.yaml cannot be read: "));

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 const PIECE: usize = 12;
 /// The longest form.
 pub(super) const LONGEST: usize = PIECE;
-/// From one piece to the next. Tools break base64 after 76, 64 or 60 characters, so each line has a whole piece.
+/// Characters from one piece to the next. Tools break base64 after 76, 64 or 60 characters, so each line has a whole piece.
 const STRIDE: usize = 24;
 /// Shorter pieces stand in ordinary text.
 const SHORTEST: usize = 7;

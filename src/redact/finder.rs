@@ -1,4 +1,4 @@
-//! All remembered values looked for at once: the time does not depend on their number.
+//! Looks for all remembered values at once: the time does not depend on their number.
 
 use std::ops::Range;
 
@@ -6,20 +6,10 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::overflow::Overflow;
-
-/// Where a value counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// Wherever it stands.
-    Anywhere,
-    /// As a whole word.
-    Word,
-    /// As a part of a run of characters that encode something; all of the run counts.
-    Encoded,
-}
+use super::rule::{Rule, is_whole, run};
 
 pub(super) struct Finder {
-    /// None where it could not be made.
+    /// None if it could not be built; then every text is blotted out whole.
     values: Option<AhoCorasick>,
     rules: Vec<Rule>,
     overflow: Overflow,
@@ -81,26 +71,6 @@ impl Finder {
     }
 }
 
-/// Whether no word goes on beside `span`. A dot ends a sentence, or stands within a name.
-pub(super) fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
-    let inside = |b: Option<&u8>| {
-        b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | 0x80..))
-    };
-    let before = span.start.checked_sub(1).and_then(|at| text.get(at));
-    let after = match text.get(span.end) {
-        Some(b'.') => text.get(span.end + 1),
-        after => after,
-    };
-    !inside(before) && !inside(after)
-}
-
-/// `span` with all that `belongs` to it on both sides.
-pub(super) fn run(text: &[u8], span: Range<usize>, belongs: impl Fn(u8) -> bool) -> Range<usize> {
-    let before = text[..span.start].iter().rev().take_while(|b| belongs(**b)).count();
-    let after = text[span.end..].iter().take_while(|b| belongs(**b)).count();
-    span.start - before..span.end + after
-}
-
 /// Characters of base64 in both alphabets, and of hex.
 fn encodes(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_' | b'=')
@@ -109,7 +79,7 @@ fn encodes(b: u8) -> bool {
 /// A text whose escapes are undone.
 struct View {
     text: Vec<u8>,
-    /// Where each byte comes from.
+    /// For each byte, its place in the text with escapes.
     places: Vec<usize>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::finder::{Rule, is_whole, run};
+use super::rule::{Rule, is_whole, run};
 
 /// Bytes of a value by which it is found.
 const START: usize = 8;
@@ -28,7 +28,7 @@ impl Overflow {
         }
     }
 
-    /// Where values stand in `text`: of a long one the whole run of text in which it begins, for its end is not known.
+    /// The places of values in `text`. For a long value it is the whole run of text in which it begins: its end is not known.
     pub(super) fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let (mut spans, mut from) = (Vec::new(), 0);
         while !self.is_empty() && from < text.len() {

@@ -1,14 +1,14 @@
 //! What of a secret is looked for, and where it counts.
 
-use super::finder::Rule;
+use super::rule::Rule;
 
 /// Shorter values are not blotted out: they would tear holes into ordinary words.
 pub(super) const SHORTEST: usize = 4;
-/// From here on a value counts wherever it stands, unless it is a plain word or number.
+/// A value of so many bytes counts wherever it stands, unless it is a plain word or number.
 const SHORT: usize = 6;
-/// From here on a plain word does too.
+/// A plain word of so many letters counts wherever it stands.
 const LONG_WORD: usize = 12;
-/// From here on a number does too.
+/// A number of so many digits counts wherever it stands.
 const LONG_NUMBER: usize = 8;
 
 /// Words that hide nothing, and that outputs, logs and messages are full of.
@@ -69,7 +69,7 @@ fn leaves(json: &serde_json::Value, parts: &mut Vec<(String, Rule)>) {
     }
 }
 
-/// One of several lines: what could be a secret in it, if anything could.
+/// The part of one of several lines that could be a secret, if there is one.
 fn line(line: &str) -> Option<(String, Rule)> {
     let line = line.trim();
     let anywhere =
@@ -100,7 +100,7 @@ fn pair(line: &str) -> Option<&str> {
     (!key.is_empty() && key.len() <= 100 && key.chars().all(is_key)).then(|| value.trim_matches(quotes))
 }
 
-/// Where `text` counts, if it does.
+/// The rule for `text`; none for a text that is not blotted out.
 fn rule(text: &str) -> Option<Rule> {
     if text.len() < SHORTEST || says_nothing(text) {
         return None;

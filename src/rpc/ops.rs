@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 /// What the endpoints report on.
 #[derive(Clone)]
 pub struct Ops {
-    /// Whose load and drain are reported.
+    /// The jobs whose load and drain are reported.
     pub jobs: JobTable,
     /// What `/metrics` prints.
     pub metrics: Arc<Metrics>,

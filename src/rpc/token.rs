@@ -40,7 +40,7 @@ impl BearerToken {
     }
 }
 
-/// Lets through who bears the token; says to everyone else what to check.
+/// Lets requests with the token through, and answers others with what to check.
 pub(super) async fn check(State(token): State<Arc<BearerToken>>, request: Request, next: Next) -> Response {
     let presented = request.headers().get(AUTHORIZATION).map(|v| v.as_bytes().strip_prefix(b"Bearer "));
     let (status, problem) = match presented {

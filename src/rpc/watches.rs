@@ -23,13 +23,13 @@ pub struct Watches(Arc<Shared>);
 struct Shared {
     jobs: JobTable,
     cluster: Cluster,
-    /// By workflow uid.
+    /// The watches, by workflow uid.
     open: Mutex<HashMap<String, Weak<Watch>>>,
-    /// Somebody was told that watching is.
+    /// Whether the `forbidden` warning has been logged.
     forbidden: AtomicBool,
 }
 
-/// One workflow's watch: it ends when the last of the workflow's jobs lets go of it.
+/// One workflow's watch. It ends when the last of the workflow's jobs has dropped it.
 struct Watch {
     held: Arc<Mutex<Vec<JobKey>>>,
     _task: AbortOnDropHandle<()>,
@@ -71,7 +71,7 @@ impl Watches {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut held = locked(&self.watch.held);
-        // One of them: each of several concurrent requests holds the key once.
+        // Remove it once: each of several concurrent requests holds the key once.
         if let Some(place) = held.iter().position(|key| key == &self.key) {
             held.swap_remove(place);
         }

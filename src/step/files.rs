@@ -1,5 +1,7 @@
 //! Paths inside a repository, and names of its revisions.
 
+use crate::git::check_name;
+
 /// A path below the repository's (or context's) root, without `.` parts: `./a//b/` is `a/b`.
 pub(super) fn relative(path: &str) -> Result<String, String> {
     if path.starts_with('/') {
@@ -41,7 +43,8 @@ pub(super) fn revision(name: &str) -> Result<String, String> {
     } else if name.starts_with('/') || name.ends_with(['/', '.']) || name.ends_with(".lock") {
         "must not begin with `/`, nor end with `/`, `.` or `.lock`".into()
     } else {
-        return Ok(name.to_owned());
+        // The rule is that of the room `git`; the above says more plainly what is wrong.
+        return check_name(name).map(|()| name.to_owned()).map_err(str::to_owned);
     };
     Err(problem)
 }

@@ -1,6 +1,8 @@
 //! "Did you mean": the nearest known name to a misspelt one.
 
-/// The longest word that can be near any of ours, in bytes.
+use crate::text;
+
+/// More bytes than any of the words below has.
 const LONGEST: usize = 64;
 
 /// What buildctl, buildx, Compose and Tekton's tasks call our fields, without separators.
@@ -41,23 +43,11 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // The distance takes the product of both lengths, and the word comes from outside.
-    if word.len() > LONGEST {
-        return None;
-    }
-    let word = plain(word);
-    let ours = ELSEWHERE.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours);
-    let distance = |name: &str| match ours {
-        Some(ours) if ours == name => 0,
-        _ => strsim::osa_distance(&word, &plain(name)),
-    };
-    let (far, name) = known.into_iter().map(|name| (distance(name), name)).min_by_key(|(far, _)| *far)?;
-    (far <= (word.len() / 3).max(1)).then_some(name)
-}
-
-/// Without case and separators, so that `buildArgs` and `build_args` are near `build-args`.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let known: Vec<_> = known.into_iter().collect();
+    let plain = text::without_separators(text::head(word, LONGEST));
+    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == plain).map(|(_, ours)| *ours);
+    let ours = known.iter().copied().find(|name| Some(*name) == elsewhere);
+    ours.or_else(|| text::near(word, known).first().copied())
 }
 
 #[cfg(test)]

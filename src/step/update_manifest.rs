@@ -3,7 +3,7 @@
 use super::node::{Fields, Node};
 use super::{InvalidStep, SecretKey, SecretRef, files};
 use crate::argocd::Application;
-use crate::git::{FileSpec, RepoUrl};
+use crate::git::{FileSpec, Identity, RepoUrl};
 use crate::manifest::Edit;
 use crate::oci::ImageRef;
 
@@ -60,9 +60,9 @@ pub struct UpdateManifest {
     /// The commit's message; the engine writes one when absent.
     pub message: Option<Template>,
     /// Who wrote it.
-    pub author: Author,
+    pub author: Identity,
     /// Who commits it.
-    pub committer: Author,
+    pub committer: Identity,
     /// An OpenSSH private key that signs the commit.
     pub signing_key: Option<SecretKey>,
     /// Whether the message says `[skip ci]`.
@@ -108,23 +108,14 @@ pub enum Mode {
     PullRequest(Box<PullRequest>),
 }
 
-/// Author or committer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Author {
-    /// A name, without `<`, `>` and line breaks.
-    pub name: String,
-    /// An address, likewise.
-    pub email: String,
-}
-
 /// Reads the value under `update-manifest`.
 pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     let mut fields = node.fields(FIELDS)?;
     let (repo, secret) = login(&mut fields)?;
     let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
-    let author = fields.or_default("author", |node| Author::read(node, Author::default()))?;
-    let committer =
-        fields.optional("committer").map(|node| Author::read(node, author.clone())).transpose()?;
+    let author = fields.optional("author").map(|node| author_of(node, default_author())).transpose()?;
+    let author = author.unwrap_or_else(default_author);
+    let committer = fields.optional("committer").map(|node| author_of(node, author.clone())).transpose()?;
     let image: Option<ImageRef> = fields.optional("image").map(Node::parsed).transpose()?;
     let source = fields.optional("source").map(Source::read).transpose()?;
     let texts = Reader { image: image.is_some(), source: source.is_some() };
@@ -210,21 +201,17 @@ fn commit(word: &str) -> Result<String, String> {
     }
 }
 
-impl Author {
-    /// `{name, email}`; what is left out is `default`'s.
-    fn read(node: Node<'_>, default: Self) -> Result<Self, InvalidStep> {
-        let mut fields = node.fields(&["name", "email"])?;
-        let name = fields.optional("name").map(|node| node.checked(signature)).transpose()?;
-        let email = fields.optional("email").map(|node| node.checked(signature)).transpose()?;
-        Ok(Self { name: name.unwrap_or(default.name), email: email.unwrap_or(default.email) })
-    }
+/// `{name, email}`; what is left out is `default`'s.
+fn author_of(node: Node<'_>, default: Identity) -> Result<Identity, InvalidStep> {
+    let mut fields = node.fields(&["name", "email"])?;
+    let name = fields.optional("name").map(|node| node.checked(signature)).transpose()?;
+    let email = fields.optional("email").map(|node| node.checked(signature)).transpose()?;
+    Ok(Identity { name: name.unwrap_or(default.name), email: email.unwrap_or(default.email) })
 }
 
-impl Default for Author {
-    fn default() -> Self {
-        let (name, email) = DEFAULT_AUTHOR;
-        Self { name: name.into(), email: email.into() }
-    }
+fn default_author() -> Identity {
+    let (name, email) = DEFAULT_AUTHOR;
+    Identity { name: name.into(), email: email.into() }
 }
 
 /// Git writes `name <email>` and allows neither bracket inside.

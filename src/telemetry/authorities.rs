@@ -1,4 +1,4 @@
-//! By which authorities a collector of spans over https is known.
+//! The authorities that a collector of spans over https is checked against.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -9,8 +9,8 @@ use super::message::Message;
 use super::places::Places;
 use super::publish::Publish;
 use crate::git::advert::is_oid;
+use crate::git::check_name;
 use crate::git::file_spec::FileSpec;
-use crate::git::resolve::check_name;
 use crate::git::{Credentials, GitError, Identity, RepoUrl, SigningKey};
 use crate::outcome::StepError;
 use crate::push_gate::PushGate;
@@ -133,13 +133,4 @@ pub enum WriteError {
     /// The edit refused what it was given.
     #[error("{}", .0.message)]
     Edit(StepError),
-}
-
-impl From<WriteError> for StepError {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Git(error) => error.into(),
-            WriteError::Edit(error) => error,
-        }
-    }
 }

@@ -8,6 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::request::{EditFn, Landed, WriteBack, WriteError};
 use crate::git::GitError;
+use crate::outcome::without_advice;
 use crate::time_limits::Late;
 
 /// How it ended for one writer.
@@ -122,7 +123,7 @@ impl Writer {
             ticket.phase = Phase::Open;
         }
         if let Some(last) = last {
-            last.clone_into(&mut ticket.last);
+            ticket.last = without_advice(&last);
         }
     }
 
@@ -164,7 +165,7 @@ impl Writer {
 
     /// Ends it with an error, which is not the whole truth while it is not known whether its change landed.
     pub(super) fn fail(self, error: GitError) {
-        let unknown = unknown(&self.request, &open(&self.ticket), &error.to_string());
+        let unknown = unknown(&self.request, &open(&self.ticket), &without_advice(&error));
         self.answer(Err(unknown.unwrap_or(error).into()));
     }
 

@@ -1,6 +1,7 @@
 //! Which room names which. The table in src/lib.rs is the order; the sources are parsed to hold it so.
 
 mod circles;
+mod errors;
 mod names;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ mod watches;
 use std::time::Duration;
 
 use argo_buildkit::kube::{
-    Cluster, Part, Scope, TaskResult, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsError, TaskSetsOptions,
+    Cluster, KubeError, Part, Scope, TaskResult, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsOptions,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -111,14 +111,14 @@ impl Sets {
 }
 
 /// A watch in which something always happens within [`PATIENCE`].
-struct Watch(BoxStream<'static, Result<TaskSetEvent, TaskSetsError>>);
+struct Watch(BoxStream<'static, Result<TaskSetEvent, KubeError>>);
 
 impl Watch {
     fn of(cluster: &Cluster, options: &TaskSetsOptions) -> Self {
         Self(cluster.watch_task_sets(options))
     }
 
-    async fn told(&mut self) -> Result<TaskSetEvent, TaskSetsError> {
+    async fn told(&mut self) -> Result<TaskSetEvent, KubeError> {
         let told = tokio::time::timeout(PATIENCE, self.0.next()).await;
         told.unwrap().unwrap()
     }

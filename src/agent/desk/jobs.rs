@@ -15,7 +15,7 @@ use crate::engine::{Errand, Reference};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState};
 use crate::outcome::StepError;
 
-/// Who has queued so long may have been stopped meanwhile: it was reported as Pending, and Argo goes by that.
+/// A job that has queued for so long may have been stopped meanwhile: it was reported as Pending, and Argo acts by that.
 const QUEUED: Duration = Duration::from_secs(1);
 
 impl Desk {

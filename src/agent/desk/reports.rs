@@ -19,7 +19,7 @@ impl Desk {
             Some(Report { id: id.clone(), round: task.round, guard: task.guard.clone(), result, end })
         };
         let mut reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
-        // Where only some are sent, ends go first.
+        // Ends go first where not all reports are sent.
         reports.sort_by_key(|report| !report.end);
         if !reports.is_empty() {
             self.clerk.send(&self.agent, reports, permit);
@@ -57,7 +57,7 @@ impl Desk {
 }
 
 impl Task {
-    /// Goes by an error of the report that was sent of it, `alone` or with more. What is too large beside `others`, which
+    /// Takes in the error of the report that was sent of it, `alone` or with more. What is too large beside `others`, which
     /// the controller has still to take, may fit later.
     fn refuse(&mut self, error: &ReportError, report: &Report, alone: bool, others: bool) {
         match error {

@@ -10,7 +10,7 @@ use crate::agent::workflow_watch::{Seen, WorkflowWatch};
 use crate::kube::{Shutdown, WorkflowState};
 
 impl Desk {
-    /// When the first of its jobs has run long enough for a watch of its Workflow.
+    /// The time from which the first of its jobs has run long enough for a watch of its Workflow.
     pub(super) fn watched_from(&self) -> Option<Instant> {
         let running = |task: &Task| match &task.stage {
             Stage::Going(going) => going.running,

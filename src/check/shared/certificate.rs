@@ -2,7 +2,7 @@
 
 use super::Agent;
 use crate::check::{Doctor, Finding};
-use crate::kube::{Secret, SecretError, Secrets};
+use crate::kube::{KubeError, Secret, SecretError, Secrets};
 
 /// The settings that name its files.
 const FILES: [&str; 3] = ["ARGO_BUILDKIT_TLS_CA", "ARGO_BUILDKIT_TLS_CERT", "ARGO_BUILDKIT_TLS_KEY"];
@@ -55,7 +55,7 @@ pub(super) fn judge(namespace: &str, mounted: &Mounted, read: &Result<Secret, Se
         Err(SecretError::NotFound { .. }) => {
             Finding::fail(subject, format!("does not exist, so the shared agent's pods do not start; {mend}"))
         }
-        Err(SecretError::Forbidden { .. }) => Finding::skip(
+        Err(SecretError::Kube(KubeError::Forbidden { .. })) => Finding::skip(
             subject,
             format!(
                 "this login may not read it; run `check` as one who may, or look: kubectl get secret -n \

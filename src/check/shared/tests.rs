@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::certificate::{self, Mounted};
 use super::settings::Watched;
 use super::*;
-use crate::kube::{Rights, SecretError};
+use crate::kube::{Request, Rights, SecretError};
 
 /// An agent of so many replicas, all ready, that is told to watch `namespaces`.
 pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> Agent {
@@ -180,7 +180,7 @@ fn the_certificate_is_what_the_settings_name() {
     let name = "buildkit-client-tls".to_owned();
     let missing = SecretError::NotFound { name: name.clone(), place: "namespace `x`".to_owned() };
     let forbidden =
-        SecretError::Forbidden { name, namespace: "buildkit-agent".to_owned(), rights: Rights::Own };
+        SecretError::Kube(Request::new(format!("reading secret `{name}`"), Rights::Own, "get").forbidden());
     let judged = [missing, forbidden].map(|e| certificate::judge("buildkit-agent", &mounted, &Err(e)));
     insta::assert_snapshot!(lines(judged), @r#"
     FAIL client certificate Secret buildkit-agent/buildkit-client-tls: does not exist, so the shared agent's pods do not start; make it with the keys ca.crt, tls.crt (docs/agent.md)

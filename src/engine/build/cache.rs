@@ -3,8 +3,6 @@
 //! An export of what is already there costs a HEAD per blob and a manifest, every time. So the image is
 //! pushed first; the cache follows in a solve of its own, of which every step is cached by then.
 
-use std::fmt;
-
 use tracing::warn;
 use uuid::Uuid;
 
@@ -12,36 +10,13 @@ use super::super::Engine;
 use super::super::context::Cx;
 use super::imports::PATIENCE;
 use super::inputs::Inputs;
+use super::report::Cache;
 use super::solve::Built;
 use super::{report, request, solve};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::CacheExport;
 use crate::time_limits::within;
-
-/// What became of the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cache {
-    /// None was asked for.
-    None,
-    /// It was written.
-    Exported,
-    /// Nothing new was built, and the registry has it already.
-    Skipped,
-    /// It could not be written, and the step says to go on.
-    Failed(String),
-}
-
-impl fmt::Display for Cache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Exported => "exported",
-            Self::Skipped => "skipped",
-            Self::Failed(_) => "failed",
-        })
-    }
-}
 
 pub(super) async fn export(
     engine: &Engine,

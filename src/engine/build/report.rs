@@ -1,11 +1,11 @@
 //! What a build tells: outputs, the error, a span per vertex.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::context::Cx;
-use super::cache::Cache;
 use super::inputs::Inputs;
 use crate::buildkit::{BuildError, Solved, VertexSummary};
 use crate::duration::elapsed_text;
@@ -16,6 +16,30 @@ use crate::text;
 
 /// Bytes of one warning.
 const WARNING: usize = 1000;
+
+/// What became of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// None was asked for.
+    None,
+    /// It was written.
+    Exported,
+    /// Nothing new was built, and the registry has it already.
+    Skipped,
+    /// It could not be written, and the step says to go on.
+    Failed(String),
+}
+
+impl fmt::Display for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Exported => "exported",
+            Self::Skipped => "skipped",
+            Self::Failed(_) => "failed",
+        })
+    }
+}
 
 /// What is known of a build that ended well.
 pub(super) struct Facts<'a> {

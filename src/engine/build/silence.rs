@@ -13,8 +13,6 @@ use crate::progress::Progress;
 const WORTH_TELLING: Duration = Duration::from_secs(10);
 /// How exactly it is told: every new line is written to the workflow.
 const STEP: u64 = 5;
-/// How often it is looked at.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Tells what `receiver` says of a build at the daemon `place`, and how long nothing has come of it.
 pub(super) async fn relay(
@@ -24,8 +22,10 @@ pub(super) async fn relay(
 ) -> Infallible {
     let mut last = None;
     loop {
-        // Whoever sends ends this too.
-        let _ = tokio::time::timeout(TICK, receiver.changed()).await;
+        // It changes every second while the build runs; whoever sends ends this too.
+        if receiver.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
         let progress = receiver.borrow_and_update().clone();
         let line = line(place, progress, Instant::now());
         if let Some(line) = line.filter(|line| last.as_ref() != Some(line)) {

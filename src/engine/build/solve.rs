@@ -4,8 +4,6 @@
 //! result in the daemon's history, or the running build; only a build that did not end is started anew,
 //! under the next name, with every vertex that was done still cached.
 
-use std::time::Duration;
-
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -17,17 +15,14 @@ use super::inputs::Inputs;
 use super::{report, silence};
 use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
+use crate::time_limits::pauses;
 
 /// How often a build whose connection broke is looked for, or started again.
 const ATTEMPTS: u32 = 3;
 
 /// How a daemon that cannot be reached is waited for: about half a minute, longer than a restart of its pod takes.
 fn patience() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(3))
-        .with_max_times(10)
-        .with_jitter()
+    pauses::few().with_max_times(10)
 }
 
 /// The newest attempt at a job's build, and what the daemon knows of it.

@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Person, Repository};
-use crate::git::{GitError, Identity};
-use crate::outcome::{StepError, chain};
+use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Repository};
+use crate::git::GitError;
+use crate::outcome::{StepError, chain, without_advice};
 use crate::step::UpdateManifest;
 use crate::write_back::{Proposal, ProposedFile, Publish, Published};
 
@@ -58,8 +58,8 @@ async fn write(
         Err(ForgeError::Conflict { why, .. }) => Published::Conflict(why),
         // An answer that cannot be read may be that of a commit which was made.
         Err(error @ (ForgeError::Unavailable { .. } | ForgeError::Unexpected { .. })) => {
-            let (action, what) = ("push to", chain(&error));
-            Published::Unknown(GitError::Unavailable { repo, action, what, source: None })
+            let (action, what) = ("push to", without_advice(&error));
+            Published::Unknown(GitError::Unavailable { repo, action, what, cause: None })
         }
         Err(error) => Published::Refused(chain(&error)),
     }
@@ -77,12 +77,8 @@ fn commit(proposal: Proposal) -> FilesWrite {
         branch,
         new_branch,
         message: proposal.message,
-        author: person(proposal.author),
-        committer: person(proposal.committer),
+        author: proposal.author,
+        committer: proposal.committer,
         files: proposal.files.into_iter().map(file).collect(),
     }
-}
-
-fn person(identity: Identity) -> Person {
-    Person { name: identity.name, email: identity.email }
 }

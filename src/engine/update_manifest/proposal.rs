@@ -7,8 +7,8 @@ use super::intent::Intent;
 use super::words::{FileChange, Words};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::forge::{self, AutoMerge, ForgeError, Opened, Pull, PullError};
-use crate::outcome::{Fault, StepError, chain};
+use crate::forge::{self, AutoMerge, Opened, Pull, PullError};
+use crate::outcome::{Fault, StepError};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::PullRequest;
 use crate::write_back::Landed;
@@ -177,10 +177,4 @@ fn body(words: &Words, changes: &[FileChange], compare: &str) -> String {
     };
     text.push_str(&format!("\nWorkflow: {workflow}\n"));
     text
-}
-
-impl From<ForgeError> for StepError {
-    fn from(error: ForgeError) -> Self {
-        Self::new(error.fault(), chain(&error))
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::BackoffBuilder as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::forge::commit::{FileWrite, FilesWrite, Written};
 use crate::forge::error::ForgeError;
 use crate::forge::talk::{Answer, Call, Talk};
+use crate::time_limits::pauses;
 
 /// How often a write is repeated that another push overtook.
 const REPEATS: usize = 6;
@@ -55,8 +56,8 @@ pub(in crate::forge) async fn write(talk: &Talk, write: &FilesWrite) -> Result<W
 
 /// Sends the call again while another push to the branch comes between Gitea's reading and writing it.
 async fn overtake(talk: &Talk, call: &Call) -> Result<Answer, ForgeError> {
-    let pauses = ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(100));
-    for pause in pauses.with_max_delay(Duration::from_secs(2)).with_max_times(REPEATS).build() {
+    let pauses = pauses::growing(Duration::from_millis(100), Duration::from_secs(2));
+    for pause in pauses.with_max_times(REPEATS).build() {
         let answer = talk.send(call).await?;
         if !overtaken(&answer) {
             return Ok(answer);

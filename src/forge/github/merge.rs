@@ -108,7 +108,7 @@ async fn mutate(talk: &Talk, query: &str, input: Value) -> Result<Option<GraphQl
     let answer: GraphQl = talk.ask(&call).await?.json()?;
     match answer.errors.into_iter().next() {
         Some(GraphQlError { message, kind }) if kind.as_deref() == Some("RATE_LIMITED") => {
-            Err(ForgeError::Unavailable { at: talk.at(), why: message, retry_after: None, source: None })
+            Err(ForgeError::Unavailable { at: talk.at(), why: message, retry_after: None, cause: None })
         }
         error => Ok(error),
     }

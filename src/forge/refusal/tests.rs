@@ -123,7 +123,10 @@ fn a_server_says_how_long_to_wait() {
     assert!(far > Duration::from_secs(3600), "{far:?}");
     let untold = Some(Duration::from_secs(60));
     assert_eq!(wait(&[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "4102444800")]), untold);
-    assert_eq!(wait(&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")]), untold);
+    assert_eq!(wait(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]), Some(Duration::ZERO));
+    let date = wait(&[("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT")]).unwrap();
+    assert!(date > Duration::from_secs(3600), "{date:?}");
+    assert_eq!(wait(&[("retry-after", "soon")]), untold);
     let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
     assert_eq!(error(Dialect::GitHub, 403, &[], secondary).retry_after(), untold);
     assert_eq!(error(Dialect::GitHub, 502, &[], "").retry_after(), None);

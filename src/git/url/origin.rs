@@ -5,7 +5,8 @@
 //! of the repository itself. The policy's form (`policy/canonical.rs`) must not equate two repositories and refuses
 //! what it cannot tell; BuildKit's identifier (`buildkit/policy.rs`) is whatever BuildKit makes of an address.
 
-use super::{Form, RepoUrl, decode};
+use super::{Form, RepoUrl};
+use crate::text::unescaped;
 
 impl RepoUrl {
     /// One text for each repository: host and path in lower case, for forges know their paths in any case; the path
@@ -37,7 +38,7 @@ impl RepoUrl {
         let or_git = |user: &str| if user.is_empty() { "git".to_owned() } else { user.to_owned() };
         match &self.form {
             Form::Url(url) => {
-                let path = decode(url.path()).unwrap_or_else(|| url.path().to_owned());
+                let path = unescaped(url.path()).unwrap_or_else(|| url.path().to_owned());
                 (or_git(url.username()), url.host_str().unwrap_or_default().to_owned(), path)
             }
             Form::Scp { user, host, path } => (user.clone(), host.clone(), path.clone()),

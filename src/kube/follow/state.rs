@@ -37,7 +37,7 @@ pub struct WorkflowState {
     pub shutdown: Option<Shutdown>,
     /// It has ended.
     pub ended: bool,
-    /// When its time is up, and how long that is.
+    /// The time at which its deadline passes, and how long the deadline is.
     pub deadline: Option<(Timestamp, Duration)>,
     /// Its nodes by id. Empty where Argo keeps them in a database, or they are more than is kept.
     pub nodes: BTreeMap<String, NodePlace>,
@@ -52,11 +52,11 @@ const NODE: usize = 256;
 /// How a workflow is being ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shutdown {
-    /// All but its exit handlers.
+    /// Everything ends but its exit handlers.
     Stop,
     /// All.
     Terminate,
-    /// In a way that later versions of Argo may know.
+    /// Another way, of a later version of Argo.
     #[serde(other)]
     Other,
 }
@@ -151,7 +151,7 @@ impl Kept<WorkflowSpec> for WorkflowState {
         let packed = object.status.as_mut().map(|status| std::mem::take(&mut status.compressed_nodes));
         let state = Self::from(object);
         match packed {
-            // As Argo reads them (`packer.go`).
+            // Argo reads them in this order (`packer.go`).
             Some(packed) if state.nodes.is_empty() && !packed.is_empty() => {
                 // The semaphore is never closed.
                 let _turn = UNPACKING.acquire().await;

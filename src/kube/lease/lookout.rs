@@ -13,7 +13,8 @@ use tracing::{debug, warn};
 use super::place::Place;
 use super::problem::Problem;
 use super::record;
-use crate::kube::pauses;
+use crate::kube::KubeError;
+use crate::time_limits::pauses::endless;
 
 /// The shortest and the longest pause before a watch that ended is begun again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -21,28 +22,30 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// A watch that lasted so long was well.
 const WELL: Duration = Duration::from_secs(30);
 
-/// Tells `news` whose the lease is whenever somebody wrote it, for ever.
+/// Sends the holder of the lease to `news` whenever the lease is written. Never ends.
 pub(super) async fn keep(place: Place, news: watch::Sender<Option<String>>) -> Infallible {
-    let (mut growing, mut told) = (pauses(PAUSE.0, PAUSE.1), false);
+    let (mut growing, mut told) = (endless(PAUSE.0, PAUSE.1), false);
     loop {
         let begun = Instant::now();
         match watch(&place, &news).await {
-            Err(problem @ Problem::Forbidden { .. }) if !std::mem::replace(&mut told, true) => {
+            Err(problem @ Problem::Kube(KubeError::Forbidden { .. }))
+                if !std::mem::replace(&mut told, true) =>
+            {
                 warn!("a lease that is given up will be noticed late: {problem}");
             }
             Err(problem) => debug!("{problem}"),
             Ok(()) => {}
         }
         if begun.elapsed() > WELL {
-            growing = pauses(PAUSE.0, PAUSE.1);
+            growing = endless(PAUSE.0, PAUSE.1);
         }
         tokio::time::sleep(growing.next().unwrap_or(PAUSE.1)).await;
     }
 }
 
-/// One watch, which begins with the lease as it is.
+/// Watches once, beginning with the lease as it is.
 async fn watch(place: &Place, news: &watch::Sender<Option<String>>) -> Result<(), Problem> {
-    let failed = |error| place.problem("watch", &error);
+    let failed = |error| place.problem("watching", &error);
     let only = format!("metadata.name={}", place.name);
     let parameters = WatchParams::default().fields(&only).timeout(place.cluster.limits.watch_seconds());
     let events = place.api().await?.watch(&parameters, "").await.map_err(failed)?;

@@ -1,43 +1,46 @@
 //! Why a lease cannot be seen, taken, renewed or watched, now.
 
-use crate::kube::{NoCluster, reason};
-use crate::time_limits::Late;
+use crate::kube::{KubeError, Request, Rights};
 
 /// Each passes, or is put right by an administrator meanwhile; nobody gives up because of one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    /// RBAC refuses this process.
-    #[error(
-        "this process may not {verb} {lease}; grant its ServiceAccount get, create, update and watch on `leases` of \
-         API group coordination.k8s.io (a Role in that namespace)"
-    )]
-    Forbidden { verb: &'static str, lease: String },
-    /// There is no API server to ask.
-    #[error("cannot ask for a Lease: {0}")]
-    NoCluster(#[from] NoCluster),
-    /// Nothing was answered.
-    #[error("cannot {verb} {lease}: {late}")]
-    Late { verb: &'static str, lease: String, late: Late },
+    /// The API server did not do it.
+    #[error(transparent)]
+    Kube(#[from] KubeError),
     /// The namespace is not there.
-    #[error("cannot {verb} {lease}: {why}; create the namespace, or put the Lease into another one")]
-    NoNamespace { verb: &'static str, lease: String, why: String },
-    /// It failed, or says something else.
-    #[error("cannot {verb} {lease}: {why}")]
-    Unavailable { verb: &'static str, lease: String, why: String },
+    #[error("{attempt} failed: {why}; create the namespace, or put the Lease into another one")]
+    NoNamespace { attempt: String, why: String },
 }
 
-impl Problem {
-    /// The error of an attempt to `verb` a Lease.
-    pub(super) fn of(verb: &'static str, lease: String, error: &kube::Error) -> Self {
-        let why = match error {
-            kube::Error::Api(status) if status.code == 403 => return Self::Forbidden { verb, lease },
+/// One way to use a Lease.
+pub(super) struct Use {
+    attempt: String,
+    request: Request,
+}
+
+impl Use {
+    /// To `do` (`reading`) what is said of `lease`.
+    pub(super) fn new(doing: &str, lease: &impl ToString) -> Self {
+        let attempt = format!("{doing} {}", lease.to_string());
+        let right = "get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)";
+        let request = Request::new(attempt.clone(), Rights::Own, right).by("this process's ServiceAccount");
+        Self { attempt, request }
+    }
+
+    /// What is asked of the API server.
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The problem that `error` is.
+    pub(super) fn problem(self, error: &kube::Error) -> Problem {
+        match error {
             // A missing Lease is no error.
             kube::Error::Api(status) if status.code == 404 => {
-                return Self::NoNamespace { verb, lease, why: status.message.clone() };
+                Problem::NoNamespace { attempt: self.attempt, why: status.message.clone() }
             }
-            kube::Error::Api(status) => status.message.clone(),
-            other => reason(other),
-        };
-        Self::Unavailable { verb, lease, why }
+            error => self.request.failed(error).into(),
+        }
     }
 }

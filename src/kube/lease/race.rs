@@ -15,7 +15,8 @@ use super::problem::Problem;
 use super::sight::Sight;
 use super::standing::Standing;
 use super::{Candidate, Leadership, lookout, record};
-use crate::kube::{Cluster, pauses};
+use crate::kube::Cluster;
+use crate::time_limits::pauses::endless;
 
 /// How often a write that somebody else's overtook is tried again at once.
 const TRIES: usize = 3;
@@ -160,7 +161,7 @@ impl Race {
         std::future::pending().await
     }
 
-    /// When the next turn is due. Only those who wait for others wait longer and longer.
+    /// The time of the next turn. Only a candidate that waits for others waits longer each time.
     fn wake(&self, went_well: bool, pauses: &mut ExponentialBackoff) -> Instant {
         let (now, pace) = (Instant::now(), self.pace());
         let due = match self.standing.now() {
@@ -174,7 +175,7 @@ impl Race {
     }
 
     fn pauses(&self) -> ExponentialBackoff {
-        pauses(self.pace(), self.candidate.duration.max(self.pace()))
+        endless(self.pace(), self.candidate.duration.max(self.pace()))
     }
 
     /// Two renewals fit into the time for which we lead.
@@ -191,13 +192,13 @@ impl Race {
         }
     }
 
-    /// When another's lease expires, as far as it is known.
+    /// The time at which another's lease expires, as far as it is known.
     fn expires(&self) -> Instant {
         let expires = self.sight.as_ref().map(|sight| sight.expires(self.candidate.duration));
         expires.unwrap_or_else(Instant::now)
     }
 
-    /// Leads no more when others may.
+    /// Gives up the lead once others may take it.
     fn lapse(&self) {
         if self.standing.now() == Leadership::Leader && Instant::now() >= self.until {
             self.standing.tell(Leadership::Unsure);

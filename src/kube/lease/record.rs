@@ -7,7 +7,7 @@ use kube::api::ObjectMeta;
 
 use super::Candidate;
 
-/// Whose the lease is; a lease that was given up says `""`.
+/// The holder of the lease. A lease that was given up has the holder `""`, which is none.
 pub(super) fn holder(lease: &Lease) -> Option<&str> {
     let spec = lease.spec.as_ref()?;
     spec.holder_identity.as_deref().filter(|holder| !holder.is_empty())

@@ -15,7 +15,7 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Of what is seen for the first time: its holder has the whole time from now.
+    /// A lease that is seen for the first time: its holder has the whole duration from now.
     pub(super) fn new(spec: LeaseSpec, now: Instant, blind: Duration) -> Self {
         Self { spec, since: now, last: now, blind }
     }

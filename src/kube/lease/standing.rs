@@ -9,7 +9,7 @@ use super::problem::Problem;
 pub(super) struct Standing {
     leadership: watch::Sender<Leadership>,
     problem: watch::Sender<Option<String>>,
-    /// As the log calls it.
+    /// The lease's name in the log.
     lease: String,
 }
 
@@ -43,7 +43,7 @@ impl Standing {
         self.leadership.send_replace(now);
     }
 
-    /// Says once what is wrong, and when it no longer is.
+    /// Logs a problem once, and its end.
     pub(super) fn report(&self, problem: Option<Problem>) {
         let now = problem.map(|problem| problem.to_string());
         match &now {

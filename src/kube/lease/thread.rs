@@ -18,7 +18,7 @@ pub(super) fn run(
             () = race => {}
             () = dropped.cancelled() => {}
         }
-        // Nobody may wait any more.
+        // The receiver may be gone.
         let _ = tell.send(());
     });
     if let Err(error) = begun {

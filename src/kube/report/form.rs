@@ -16,7 +16,7 @@ use crate::kube::task_set::{TaskSetObject, completed};
 pub struct Form {
     version: String,
     place: Place,
-    /// By the ids of the nodes that Argo waits for, the digests of their `plugin` objects.
+    /// The digests of the `plugin` objects of the nodes that Argo waits for, by node id.
     waiting: BTreeMap<String, [u8; 32]>,
 }
 
@@ -29,7 +29,7 @@ enum Place {
 }
 
 impl Form {
-    /// That of `object`.
+    /// The form of `object`.
     pub(in crate::kube) fn of(object: &TaskSetObject) -> Self {
         let place = match &object.status {
             None => Place::NoStatus,
@@ -68,7 +68,7 @@ impl Place {
     }
 }
 
-/// That the object is `uid`, and not another by its name.
+/// A test that the object has this uid, and is not another of the same name.
 pub(super) fn is(uid: &str) -> Value {
     test("/metadata/uid", uid)
 }

@@ -7,9 +7,10 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
-use super::{Part, TaskSetEvent, TaskSetState, TaskSetsError, TaskSetsOptions};
+use super::{Part, TaskSetEvent, TaskSetState, TaskSetsOptions};
 use crate::kube::task_set::{COMPLETED, TaskSetId, TaskSetObject};
-use crate::kube::{Cluster, argo, pauses, reason};
+use crate::kube::{Cluster, KubeError, argo, reason};
+use crate::time_limits::pauses::endless;
 
 /// The controller whose it is, where there are several.
 const INSTANCE: &str = "workflows.argoproj.io/controller-instanceid";
@@ -24,7 +25,7 @@ pub(super) struct Watching {
     part: Part,
     config: Config,
     plugin: &'static str,
-    /// Nothing before the first list, or when the watch must begin with a list again.
+    /// None before the first list, and where the watch must begin with a list again.
     events: Option<Events>,
     pause: Option<Duration>,
     pauses: ExponentialBackoff,
@@ -40,18 +41,18 @@ impl Watching {
         let labels = format!("{COMPLETED}!=true,{controller}");
         let seconds = cluster.limits.watch_seconds();
         let config = Config::default().labels(&labels).page_size(options.page).timeout(seconds);
-        let (plugin, pauses) = (options.plugin, pauses(PAUSE.0, PAUSE.1));
+        let (plugin, pauses) = (options.plugin, endless(PAUSE.0, PAUSE.1));
         Self { cluster, part, config, plugin, events: None, pause: None, pauses }
     }
 
-    pub(super) fn stream(self) -> impl Stream<Item = Result<TaskSetEvent, TaskSetsError>> + Send {
+    pub(super) fn stream(self) -> impl Stream<Item = Result<TaskSetEvent, KubeError>> + Send {
         stream::unfold(self, async |mut watching| {
             let event = watching.next().await;
             Some((event, watching))
         })
     }
 
-    async fn next(&mut self) -> Result<TaskSetEvent, TaskSetsError> {
+    async fn next(&mut self) -> Result<TaskSetEvent, KubeError> {
         if let Some(pause) = self.pause.take() {
             tokio::time::sleep(pause).await;
         }
@@ -59,13 +60,13 @@ impl Watching {
         match &told {
             // Told before the list is asked for: it says nothing of the API server.
             Ok(TaskSetEvent::Relisting(_)) => {}
-            Ok(_) => self.pauses = pauses(PAUSE.0, PAUSE.1),
+            Ok(_) => self.pauses = endless(PAUSE.0, PAUSE.1),
             Err(_) => self.pause = self.pauses.next(),
         }
         told
     }
 
-    async fn tell(&mut self) -> Result<TaskSetEvent, TaskSetsError> {
+    async fn tell(&mut self) -> Result<TaskSetEvent, KubeError> {
         let mut events = match self.events.take() {
             Some(events) => events,
             None => self.begin().await?,
@@ -79,12 +80,12 @@ impl Watching {
                 self.events = (!must_list(&error)).then_some(events);
                 Err(self.explain(&error))
             }
-            None => Err(self.unavailable("it ended".to_owned())),
+            None => Err(self.part.request().unavailable("it ended")),
         }
     }
 
-    async fn begin(&mut self) -> Result<Events, TaskSetsError> {
-        let client = self.cluster.client().await?;
+    async fn begin(&mut self) -> Result<Events, KubeError> {
+        let client = self.cluster.client().await.map_err(|e| self.part.request().no_cluster(e))?;
         let kind = argo("WorkflowTaskSet");
         let api = match &self.part {
             Part::All => Api::all_with(client, &kind),
@@ -104,15 +105,11 @@ impl Watching {
         }
     }
 
-    fn explain(&self, error: &watcher::Error) -> TaskSetsError {
+    fn explain(&self, error: &watcher::Error) -> KubeError {
         match code(error) {
-            Some(403) => TaskSetsError::Forbidden { part: self.part.clone() },
-            _ => self.unavailable(reason(error)),
+            Some(403) => self.part.request().forbidden(),
+            _ => self.part.request().unavailable(reason(error)),
         }
-    }
-
-    fn unavailable(&self, reason: String) -> TaskSetsError {
-        TaskSetsError::Unavailable { part: self.part.clone(), reason }
     }
 }
 

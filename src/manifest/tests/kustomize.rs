@@ -132,7 +132,7 @@ fn refusals() {
 2:3: `images[name=app]` exists in several documents of this file, also at 5:3; it must be in one
 `images[name=shop/web].digest` cannot be set to "v2": a digest is `sha256:` and 64 lower-case hexadecimal digits
 `images[name=shop/web].digest` cannot be set to "sha256:22222222222222222222222222222222222222222222222222222222222222AB": a digest is `sha256:` and 64 lower-case hexadecimal digits
-`images[name=shop/web].newTag` cannot be set to "": it is empty, which kustomize takes for a field that is not set
+`images[name=shop/web].newTag` cannot be set to "": it is empty, which kustomize takes for a field that is not set; give a value
 `images[name=shop/web].newTag` cannot be set to "v2\n": it contains U+000A, a control character or line break
 2:3: `images[name=app].digest` cannot be added: the key before it does not begin its line; add the key by hand once
 1:10: `images[name=app].digest` cannot be added: its mapping is a pair without braces; add the key by hand once

@@ -214,7 +214,7 @@ fn refusals() {
 19:16: `container:Deployment/api/shop:side` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
 5:5: `container:A/a:c` fits more than one place: `c` at 5:5, `c` at 7:5; name one, or make the names unique
 `container:Pod/one:x` cannot be set to "y": it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`
-`container:Pod/one:x` cannot be set to ":a b": it is no image reference
+`container:Pod/one:x` cannot be set to ":a b": it is no image reference; write `name:tag`
 `container:Pod/one:x` cannot be set to "@sha256:12": a digest is `sha256:` and 64 lower-case hexadecimal digits
 1:8: `image:image` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
 1:8: `image:image` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it

@@ -171,13 +171,13 @@ fn files_that_are_not_yaml() {
 3:2: the file is not valid YAML: did not find expected key, while parsing a block mapping from 1:1; correct it first
 2:1: the file is not valid YAML: did not find expected ',' or '}', while parsing a flow mapping from 1:8; correct it first
 3:1: the file is not valid YAML: found unexpected end of stream, while scanning a quoted scalar from 2:8; correct it first
-3:6: the file holds '\u{1}', a character that YAML does not allow
-1:4: the file is not valid YAML: the alias `*nope` has no anchor `&nope` before it
-3:4: the file is not valid YAML: the alias `*n` has no anchor `&n` before it
+3:6: the file holds '\u{1}', a character that YAML does not allow; remove it, or write it as an escape in double quotes
+1:4: the file is not valid YAML: the alias `*nope` has no anchor `&nope` before it; add one, or write the value out
+3:4: the file is not valid YAML: the alias `*n` has no anchor `&n` before it; add one, or write the value out
 1:1: the file uses YAML that the parser stumbles over, such as a tag before a comma (`[!!str, x]`); write it otherwise
 3:1: the file is not valid YAML: found unexpected end of stream, while scanning a quoted scalar from 2:8; correct it first
 1:1: the file is not valid YAML: found incompatible YAML document; correct it first
-1:1: the file has more than 64 `%TAG` directives
+1:1: the file has more than 64 `%TAG` directives; remove some
 2:3: the file is not UTF-8 here; save it as UTF-8
 1:1: the file is not UTF-8 here; save it as UTF-8
 1:1: the file has 10485761 bytes, more than the 10 MiB that are edited; is it a manifest?
@@ -213,7 +213,7 @@ fn values_that_cannot_be_written() {
 fn one_scalar_twice() {
     let twice = [helm("image.tag", "v2"), helm("image.\"tag\"", "v3")];
     let error = apply(b"image:\n  tag: v1\n", &twice).unwrap_err();
-    insta::assert_snapshot!(error, @r#"2:8: `image.tag` is set twice in one update"#);
+    insta::assert_snapshot!(error, @r#"2:8: `image.tag` is set twice in one update; leave one of them out"#);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl CacheRights {
         self.mint.token(&self.namespace, access)
     }
 
-    /// By what the daemon tells these rights from another step's: a token of theirs is not used for others.
+    /// What tells these rights from another step's, so that the daemon does not use a token of one for the other.
     pub(crate) fn identity(&self) -> impl Iterator<Item = String> {
         let repositories = self.repositories.iter().map(|(name, right)| format!("{name}:{right}"));
         std::iter::once(self.namespace.clone()).chain(repositories)
@@ -82,7 +82,7 @@ impl CacheRights {
         let may = if may.is_empty() { "none".to_owned() } else { may.join(", ") };
         format!(
             "a step reaches the caches there that its `cache.from` and `cache.to` name, and nothing else; this one names: {may}; \
-             asked for was: {asked}"
+             asked for was: {asked}; name the cache in one of them"
         )
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 /// Why nothing can be signed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot sign tokens for the cache registry with {}: {why}", path.display())]
+#[error("cannot sign tokens for the cache registry with {}: {why}; make the pair anew (docs/agent.md)", path.display())]
 pub struct BadSigningKey {
     path: PathBuf,
     why: String,

@@ -89,7 +89,7 @@ fn a_token_is_for_what_was_asked_as_far_as_the_step_may() {
         assert_eq!(token.ok().map(|mut claims| claims["access"].take()), access, "{asked:?}");
     }
     let refused = rights.token(&["repository:cache/theirs:pull".to_owned()]).unwrap_err().to_string();
-    insta::assert_snapshot!(refused, @"no token for registry cache.svc:5000: a step reaches the caches there that its `cache.from` and `cache.to` name, and nothing else; this one names: cache/base (pull), cache/own (pull,push); asked for was: repository:cache/theirs:pull");
+    insta::assert_snapshot!(refused, @"no token for registry cache.svc:5000: a step reaches the caches there that its `cache.from` and `cache.to` name, and nothing else; this one names: cache/base (pull), cache/own (pull,push); asked for was: repository:cache/theirs:pull; name the cache in one of them");
 }
 
 #[test]
@@ -149,10 +149,10 @@ fn a_key_that_cannot_sign_is_told_at_the_start() {
         told("a.key", "b.crt"),
     ];
     insta::assert_snapshot!(rows.join("\n"), @"
-    cannot sign tokens for the cache registry with ROOM/no.key: I/O error: No such file or directory (os error 2); it must be an ECDSA P-256 key in PKCS#8 (PEM)
-    cannot sign tokens for the cache registry with ROOM/sec1.key: no items found; it must be an ECDSA P-256 key in PKCS#8 (PEM)
-    cannot sign tokens for the cache registry with ROOM/rsa.key: InvalidEncoding; it must be an ECDSA P-256 key in PKCS#8 (PEM)
-    cannot sign tokens for the cache registry with ROOM/empty: there is no certificate in it
-    cannot sign tokens for the cache registry with ROOM/b.crt: its first certificate is not that of the key in ROOM/a.key
+    cannot sign tokens for the cache registry with ROOM/no.key: I/O error: No such file or directory (os error 2); it must be an ECDSA P-256 key in PKCS#8 (PEM); make the pair anew (docs/agent.md)
+    cannot sign tokens for the cache registry with ROOM/sec1.key: no items found; it must be an ECDSA P-256 key in PKCS#8 (PEM); make the pair anew (docs/agent.md)
+    cannot sign tokens for the cache registry with ROOM/rsa.key: InvalidEncoding; it must be an ECDSA P-256 key in PKCS#8 (PEM); make the pair anew (docs/agent.md)
+    cannot sign tokens for the cache registry with ROOM/empty: there is no certificate in it; make the pair anew (docs/agent.md)
+    cannot sign tokens for the cache registry with ROOM/b.crt: its first certificate is not that of the key in ROOM/a.key; make the pair anew (docs/agent.md)
     ");
 }

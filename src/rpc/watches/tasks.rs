@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::jobs::JobKey;
 use crate::kube::{Shutdown, TaskSet, WorkflowState};
 
-/// One workflow, as it was last seen.
+/// What was last seen of one workflow.
 pub(super) struct Tasks {
     uid: String,
     /// The jobs that Argo waits for, by node id; nothing where no WorkflowTaskSet was seen.
@@ -30,7 +30,7 @@ pub(super) enum Withdrawn {
 }
 
 impl Tasks {
-    /// Nothing seen yet of the workflow `uid`.
+    /// The workflow `uid`, of which nothing was seen yet.
     pub(super) fn new(uid: &str) -> Self {
         Self { uid: uid.to_owned(), tasks: None, workflow: None }
     }

@@ -9,7 +9,7 @@ use super::tasks::{Tasks, Withdrawn};
 use super::{Shared, locked};
 use crate::engine::Workflow;
 use crate::jobs::JobKey;
-use crate::kube::{NoCluster, Rounds, WatchError};
+use crate::kube::{KubeError, Rounds};
 
 pub(super) struct Watching {
     shared: Arc<Shared>,
@@ -32,7 +32,7 @@ impl Watching {
         }
     }
 
-    async fn watch_task_set(&self) -> Result<(), NoCluster> {
+    async fn watch_task_set(&self) -> Result<(), KubeError> {
         let (Workflow { namespace, name, .. }, mut rounds) = (&self.workflow, Rounds::new());
         loop {
             let seen = |now| self.withdraw(locked(&self.tasks).task_set(now));
@@ -41,7 +41,7 @@ impl Watching {
         }
     }
 
-    async fn watch_workflow(&self) -> Result<(), NoCluster> {
+    async fn watch_workflow(&self) -> Result<(), KubeError> {
         let (Workflow { namespace, name, .. }, mut rounds) = (&self.workflow, Rounds::new());
         loop {
             let seen = |now| self.withdraw(locked(&self.tasks).workflow(now));
@@ -50,9 +50,9 @@ impl Watching {
         }
     }
 
-    /// Says once what an administrator must grant. Everything else passes, or comes back.
-    fn report(&self, error: &WatchError) {
-        let forbidden = matches!(error, WatchError::Forbidden { .. });
+    /// Logs a missing right once, for an administrator must grant it. Other errors pass, or come again.
+    fn report(&self, error: &KubeError) {
+        let forbidden = matches!(error, KubeError::Forbidden { .. });
         if forbidden && !self.shared.forbidden.swap(true, Ordering::Relaxed) {
             warn!("steps of a stopped workflow will run on until its agent's pod is gone: {error}");
         } else {

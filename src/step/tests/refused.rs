@@ -184,7 +184,7 @@ fn images_have_valid_names() {
     tags: [reg.example/Shop/api]
         build.tags[0]: `reg.example/Shop/api` is not an image name: its repository must be lower-case
     tags: ['reg.example/shop/api:']
-        build.tags[0]: `reg.example/shop/api:` is not an image name: its tag is empty
+        build.tags[0]: `reg.example/shop/api:` is not an image name: its tag is empty; write one, or leave out the `:`
     tags: 'reg.example/a:1,,reg.example/b:1'
         build.tags[1]: is empty
     tags: [3]

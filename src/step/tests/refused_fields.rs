@@ -289,7 +289,7 @@ fn manifest_updates_name_files_and_values() {
     message: 'ship $(source-commit)'
         update-manifest.message: `$(source-commit)` needs the field `source`
     targets: [{file: 'a[.yaml', helm: {image.tag: '1'}}]
-        update-manifest.targets[0].file: `a[.yaml` names no file: unclosed character class; missing ']'
+        update-manifest.targets[0].file: `a[.yaml` names no file: unclosed character class; missing ']'; write `[` and `{` with their ends, or `[[]` for a plain `[`
     targets: [{file: a.yaml, image: {image: reg.example/a}}]
         update-manifest.targets[0].image.image: names no tag and no digest; add one, such as `:1.4.0`
     targets: [{file: a.yaml, image: {image: 'a b'}}]

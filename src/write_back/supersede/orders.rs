@@ -172,7 +172,7 @@ async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> 
         Ok(standing) => Ok(known(standing?, source, theirs)),
         Err(late) => {
             let what = format!("which of {} and {theirs} is newer was not told: {late}", source.commit);
-            Err(GitError::Unavailable { repo: source.repo.to_string(), action: "read", what, source: None })
+            Err(GitError::Unavailable { repo: source.repo.to_string(), action: "read", what, cause: None })
         }
     }
 }

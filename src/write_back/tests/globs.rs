@@ -75,7 +75,10 @@ async fn what_a_glob_must_not_meet() {
         std::fs::create_dir_all(work.join("subs/lib")).unwrap();
     });
     let table = [
-        ("charts/*/value.yaml", "no file matches; did you mean `charts/shop/values.yaml`"),
+        (
+            "charts/*/value.yaml",
+            "no file matches; did you mean `charts/api/values.yaml` or `charts/shop/values.yaml`?",
+        ),
         ("none/*", "no file matches"),
         ("charts/*/*.yaml", "Git LFS"),
         ("linked/*", "symbolic link"),

@@ -45,7 +45,7 @@ fn api(
 
 fn lost() -> Published {
     let (repo, what) = ("r".to_owned(), "the connection broke".to_owned());
-    Published::Unknown(GitError::Unavailable { repo, action: "push to", what, source: None })
+    Published::Unknown(GitError::Unavailable { repo, action: "push to", what, cause: None })
 }
 
 fn through(fixture: &Fixture, publish: Publish) -> WriteBack {

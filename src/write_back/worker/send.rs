@@ -216,7 +216,7 @@ impl Worker {
             }
             Verdict::Failed(what) => {
                 let (repo, what) = (self.request.repo.to_string(), format!("its storage failed: {what}"));
-                Err(GitError::Unavailable { repo, action: "push to", what, source: None })
+                Err(GitError::Unavailable { repo, action: "push to", what, cause: None })
             }
             Verdict::Moved(why) => {
                 // `receive.denyNonFastForwards`: what is there can only be added to.

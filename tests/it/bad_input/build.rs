@@ -60,7 +60,7 @@ async fn secrets_that_are_not_there_are_named() {
     no docker config in it
         secret `git` has no key `.dockerconfigjson`; it has: token, username; name the one that is meant: {name: git, key: …}
     not a docker config
-        secret `not-docker`: the docker config is not JSON of the form `{"auths": {"registry": {…}}}` (line 1, column 10)
+        secret `not-docker`: the docker config is not JSON of the form `{"auths": {"registry": {…}}}` (line 1, column 10); make the Secret with `kubectl create secret docker-registry`
     "#);
     assert_eq!(shop.digest("bad").await, None);
 }

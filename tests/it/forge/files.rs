@@ -1,6 +1,7 @@
 //! Commits through the contents API.
 
-use argo_buildkit::forge::{FileWrite, FilesWrite, ForgeError, Person, Repository, Written};
+use argo_buildkit::forge::{FileWrite, FilesWrite, ForgeError, Repository, Written};
+use argo_buildkit::git::Identity;
 use argo_buildkit::outcome::Fault;
 use reqwest::Method;
 
@@ -8,7 +9,7 @@ use super::Bench;
 use crate::support::gitea::git;
 
 pub(super) fn write(branch: &str, files: Vec<FileWrite>) -> FilesWrite {
-    let person = |name: &str| Person { name: name.to_owned(), email: format!("{name}@example.com") };
+    let person = |name: &str| Identity { name: name.to_owned(), email: format!("{name}@example.com") };
     FilesWrite {
         branch: branch.to_owned(),
         new_branch: None,

@@ -26,7 +26,7 @@ async fn a_leader_is_unsure_while_it_cannot_renew_and_leads_again_after() {
         door.shut(away);
         becomes(&campaign, &Leadership::Unsure).await;
         let why = problem(&campaign).await;
-        let lease = format!("Lease `{name}` in this process's namespace: ");
+        let lease = format!("Lease `{name}` in this process's namespace failed");
         assert!(why.contains(&lease), "{away:?}: {why}");
         door.open();
         becomes(&campaign, &Leadership::Leader).await;

@@ -19,7 +19,7 @@ async fn a_campaign_says_what_to_grant_and_needs_no_more() {
     let first = stand("first", Duration::from_millis(200));
     let mut problem = first.problem();
     let said = timeout(PATIENCE, problem.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
-    insta::assert_snapshot!(said.unwrap().replace(&namespace, "NAMESPACE"), @"this process may not get Lease `buildkit-agent` in namespace `NAMESPACE`; grant its ServiceAccount get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)");
+    insta::assert_snapshot!(said.unwrap().replace(&namespace, "NAMESPACE"), @"reading Lease `buildkit-agent` in namespace `NAMESPACE` is forbidden to this process's ServiceAccount; grant it get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)");
     assert_eq!(now(&first), Leadership::Standby { holder: None });
 
     let group = "coordination.k8s.io";
@@ -47,5 +47,5 @@ async fn a_namespace_that_is_not_there_is_named() {
     let campaign = cluster().await.campaign(candidate);
     let mut problem = campaign.problem();
     let said = timeout(PATIENCE, problem.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
-    insta::assert_snapshot!(said.unwrap(), @r#"cannot create Lease `buildkit-agent` in namespace `nowhere`: namespaces "nowhere" not found; create the namespace, or put the Lease into another one"#);
+    insta::assert_snapshot!(said.unwrap(), @r#"creating Lease `buildkit-agent` in namespace `nowhere` failed: namespaces "nowhere" not found; create the namespace, or put the Lease into another one"#);
 }

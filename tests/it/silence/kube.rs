@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::{Application, ArgoCd, ArgoCdError};
 use argo_buildkit::kube::{
-    Cluster, Limits, ReportError, Scope, Secrets, ShutdownStrategy, TaskResult, TaskSetEvent, TaskSetsError,
+    Cluster, KubeError, Limits, ReportError, Scope, Secrets, ShutdownStrategy, TaskResult, TaskSetEvent,
     TaskSetsOptions,
 };
 use argo_buildkit::outcome::Fault;
@@ -117,7 +117,7 @@ async fn an_api_server_that_does_not_take_a_refresh_is_given_up() {
         Kube::shared().await.host(),
         async |host: String| refresh(cluster(&host, LIMITS).await).await,
         |error, host| {
-            assert!(matches!(error, ArgoCdError::Unavailable { .. }), "{error:?}");
+            assert!(matches!(error, ArgoCdError::Kube(KubeError::Unavailable { .. })), "{error:?}");
             names(&error.to_string(), &format!("the Kubernetes API at https://{host}"), LIMIT_TEXT);
         },
     )
@@ -145,7 +145,7 @@ async fn an_api_server_that_does_not_take_a_report_is_given_up() {
     let result = TaskResult { id: "n".to_owned(), guard, result: json!({"phase": "Succeeded"}) };
     let report =
         async |cluster: Cluster| cluster.report(&set.id, &set.form, std::slice::from_ref(&result)).await;
-    given_up(report, |error| matches!(error, ReportError::Unavailable { .. })).await;
+    given_up(report, |error| matches!(error, ReportError::Kube(KubeError::Unavailable { .. }))).await;
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_watch_of_task_sets_tells_that_the_server_is_silent_and_begins_again()
                 other => panic!("{other:?}"),
             }
         };
-        assert!(matches!(silent, TaskSetsError::Unavailable { .. }), "{silent:?}");
+        assert!(matches!(silent, KubeError::Unavailable { .. }), "{silent:?}");
         names(&silent.to_string(), &format!("the Kubernetes API at https://{}", relay.host()), LIMIT_TEXT);
         while !matches!(told().await, Ok(TaskSetEvent::Listed(_))) {}
     }

@@ -1,6 +1,6 @@
 //! A watch that breaks: nothing is lost, and all is listed anew where the server has forgotten what was missed.
 
-use argo_buildkit::kube::{ReportError, TaskSetsError};
+use argo_buildkit::kube::{KubeError, ReportError};
 
 use super::*;
 use crate::support::kube_door::{Door, Spoil};
@@ -24,7 +24,7 @@ async fn changes_while_the_connection_is_cut_are_told_without_a_list() {
     door.shut(true);
     door.cut();
     let unavailable = watch.told().await.unwrap_err();
-    assert!(matches!(unavailable, TaskSetsError::Unavailable { .. }), "{unavailable:?}");
+    assert!(matches!(unavailable, KubeError::Unavailable { .. }), "{unavailable:?}");
     let (lists, id) = (door.lists(), sets.one("meanwhile").await.id);
     sets.label("before", json!("true")).await;
     door.shut(false);
@@ -64,7 +64,7 @@ async fn an_api_server_that_is_away_is_unavailable_until_it_is_back() {
     let cluster = Cluster::from(door.client());
     door.shut(true);
     let away = cluster.report(&state.id, &state.form, &[success(&state, "before")]).await.unwrap_err();
-    assert!(matches!(away, ReportError::Unavailable { .. }), "{away:?}");
+    assert!(matches!(away, ReportError::Kube(KubeError::Unavailable { .. })), "{away:?}");
     door.cut();
     watch.told().await.unwrap_err();
     door.shut(false);
@@ -85,7 +85,7 @@ async fn a_server_that_swallows_requests_is_not_waited_for() {
             other => assert!(other.is_err(), "{other:?}"),
         }
     };
-    assert!(matches!(silent, TaskSetsError::Unavailable { .. }), "{silent:?}");
+    assert!(matches!(silent, KubeError::Unavailable { .. }), "{silent:?}");
     sets.delete("before").await;
     assert!(matches!(watch.recovered().await, TaskSetEvent::Gone(id) if id == state.id));
 }

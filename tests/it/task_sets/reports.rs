@@ -120,5 +120,5 @@ async fn a_result_that_breaks_the_schema_is_refused_and_says_so() {
     let refused = sets.cluster().await.report(&state.id, &state.form, &[result]).await.unwrap_err();
     assert!(matches!(refused, ReportError::Refused { .. }), "{refused:?}");
     let text = refused.to_string().replace(&sets.namespace, "NS");
-    insta::assert_snapshot!(text, @r#"the API server refuses the report to WorkflowTaskSet `broken` in namespace `NS`: WorkflowTaskSet.argoproj.io "broken" is invalid: status.nodes.broken.phase: Invalid value: "integer": nodes.broken.phase in body must be of type string: "integer""#);
+    insta::assert_snapshot!(text, @r#"the API server refuses the report to WorkflowTaskSet `broken` in namespace `NS`: WorkflowTaskSet.argoproj.io "broken" is invalid: status.nodes.broken.phase: Invalid value: "integer": nodes.broken.phase in body must be of type string: "integer"; check that the CRDs are those of the Argo Workflows that is installed"#);
 }

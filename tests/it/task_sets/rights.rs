@@ -1,6 +1,6 @@
 //! An agent whose account lacks a rule: the message names it, and the agent goes on once it is granted.
 
-use argo_buildkit::kube::{ReportError, TaskSetsError};
+use argo_buildkit::kube::{KubeError, ReportError};
 
 use super::*;
 use crate::support::kube::client;
@@ -25,7 +25,7 @@ async fn a_forbidden_watch_names_the_rule_and_begins_once_it_is_granted() {
     let mut watch = Watch::of(&cluster, &sets.options());
     assert!(matches!(watch.next().await, TaskSetEvent::Relisting(_)));
     let forbidden = watch.told().await.unwrap_err();
-    assert!(matches!(&forbidden, TaskSetsError::Forbidden { part } if *part == sets.part()), "{forbidden:?}");
+    assert!(matches!(&forbidden, KubeError::Forbidden { .. }), "{forbidden:?}");
     insta::assert_snapshot!(forbidden.to_string().replace(&sets.namespace, "NS"), @r#"watching `workflowtasksets` in namespace `NS` is forbidden to the agent's ServiceAccount; grant it list and watch on `workflowtasksets` of API group argoproj.io (a Role in that namespace)"#);
 
     grant(&sets, &user, "workflowtasksets", &["list", "watch"]).await;
@@ -47,8 +47,8 @@ async fn a_forbidden_report_names_the_rule_and_patch_alone_is_enough() {
     let (cluster, user) = stranger(&sets).await;
     let results = [success(&state, "mine")];
     let forbidden = cluster.report(&state.id, &state.form, &results).await.unwrap_err();
-    assert!(matches!(forbidden, ReportError::Forbidden { .. }), "{forbidden:?}");
-    insta::assert_snapshot!(forbidden.to_string().replace(&sets.namespace, "NS"), @r#"reporting to WorkflowTaskSets in namespace `NS` is forbidden to the agent's ServiceAccount; grant it patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)"#);
+    assert!(matches!(forbidden, ReportError::Kube(KubeError::Forbidden { .. })), "{forbidden:?}");
+    insta::assert_snapshot!(forbidden.to_string().replace(&sets.namespace, "NS"), @r#"reporting to WorkflowTaskSet `mine` in namespace `NS` is forbidden to the agent's ServiceAccount; grant it patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)"#);
 
     grant(&sets, &user, "workflowtasksets/status", &["patch"]).await;
     let report = async || cluster.report(&state.id, &state.form, &results).await.ok();

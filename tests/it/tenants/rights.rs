@@ -57,9 +57,9 @@ async fn a_secret_is_read_with_the_rights_of_its_namespace_alone() {
     let unnamed = secrets.get(&tenant.namespace, "theirs").await.unwrap_err();
     insta::assert_snapshot!(told(unnamed, &tenant), @r#"reading secret `theirs` in namespace `NAMESPACE` is forbidden to ServiceAccount `NAMESPACE/buildkit-executor-plugin`; create that account where there is none, and grant it `get` on that secret (a Role with resourceNames: [theirs])"#);
     let stranger = secrets.get(&other.namespace, "git").await.unwrap_err();
-    insta::assert_snapshot!(told(stranger, &other), @r#"reading secret `git`: acting as ServiceAccount `NAMESPACE/buildkit-executor-plugin` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}"#);
+    insta::assert_snapshot!(told(stranger, &other), @r#"reading secret `git` in namespace `NAMESPACE`: acting as ServiceAccount `NAMESPACE/buildkit-executor-plugin` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}"#);
     let missing = Secrets::Cluster(cluster.acting_as("default")).get(&tenant.namespace, "git").await;
-    insta::assert_snapshot!(told(missing.unwrap_err(), &tenant), @r#"reading secret `git`: acting as ServiceAccount `NAMESPACE/default` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [default], verbs: [impersonate]}"#);
+    insta::assert_snapshot!(told(missing.unwrap_err(), &tenant), @r#"reading secret `git` in namespace `NAMESPACE`: acting as ServiceAccount `NAMESPACE/default` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [default], verbs: [impersonate]}"#);
     // The agent's own account has no such right.
     let own = Secrets::Cluster(agent().await).get(&tenant.namespace, "git").await.unwrap_err();
     insta::assert_snapshot!(told(own, &tenant), @r#"reading secret `git` in namespace `NAMESPACE` is forbidden to the plugin's ServiceAccount; grant it `get` on that secret (a Role with resourceNames: [git])"#);
@@ -76,7 +76,7 @@ async fn workflows_are_ended_with_the_rights_of_their_namespace() {
     let forbidden = in_force(acts).await;
     insta::assert_snapshot!(told(forbidden, &tenant), @r#"reading workflow `older` in namespace `NAMESPACE` is forbidden to ServiceAccount `NAMESPACE/buildkit-executor-plugin`; create that account where there is none, and grant it `get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue"#);
     let stranger = refused(cluster.workflows(&other.namespace).await.unwrap()).await;
-    insta::assert_snapshot!(told(stranger, &other), @r#"reading workflow `older`: acting as ServiceAccount `NAMESPACE/buildkit-executor-plugin` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}"#);
+    insta::assert_snapshot!(told(stranger, &other), @r#"reading workflow `older` in namespace `NAMESPACE`: acting as ServiceAccount `NAMESPACE/buildkit-executor-plugin` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}"#);
     tenant
         .allow(
             "supersede",
