@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::context::Cx;
+use super::absent;
 use super::cache::Cache;
 use super::inputs::Inputs;
 use crate::buildkit::{BuildError, Solved, VertexSummary};
@@ -76,7 +77,8 @@ fn warnings(facts: &Facts<'_>, cx: &Cx) -> Vec<String> {
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
     let told = facts.inputs.imports.left_out.iter().chain(&facts.solved.warnings).cloned();
-    told.chain(failed).map(shown).collect()
+    let sources = absent::warnings(facts.build, facts.inputs);
+    told.chain(sources).chain(failed).map(shown).collect()
 }
 
 /// The build's error as the step's, its vertices as spans.
