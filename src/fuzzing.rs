@@ -14,9 +14,9 @@ use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::text;
 
-pub use crate::buildkit::fuzzing::{build_status, error_details};
+pub use crate::buildkit::fuzzing::{build_status, error_details, ignore};
 pub use crate::git::fuzzing::{
-    advert, file_spec, known_hosts, pack, pack_sizes, packets, push_report, refs, signing_key,
+    advert, file_spec, gitmodules, known_hosts, pack, pack_sizes, packets, push_report, refs, signing_key,
 };
 
 /// A policy that has something of every sort, for steps to be checked against.

@@ -29,8 +29,10 @@ pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod service;
 mod signing;
+mod snapshot;
 mod ssh;
 pub(crate) mod store;
+pub(crate) mod submodules;
 pub(crate) mod text;
 pub(crate) mod transport;
 pub(crate) mod tree;
@@ -49,6 +51,7 @@ pub use file_spec::{BadFileSpec, FileSpec};
 pub use identity::Identity;
 pub use probe::Writable;
 use proof::Part;
+use resolve::Proven;
 pub use resolve::Resolved;
 pub(crate) use resolve::check_name;
 pub use signing::{BadSigningKey, SigningKey};
@@ -58,6 +61,8 @@ use crate::time_limits::{calls, pauses, within};
 use clients::Clients;
 pub(crate) use memory::Memory;
 use service::Service;
+use snapshot::Objects;
+pub(crate) use snapshot::{Pointers, Snapshot, Sort};
 use transport::Session;
 
 /// How to talk to Git servers.
@@ -97,6 +102,7 @@ pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
     memory: Memory,
+    objects: Objects,
 }
 
 impl Git {
@@ -110,7 +116,7 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options, memory: Memory::default() })
+        Ok(Self { clients, options, memory: Memory::default(), objects: Objects::default() })
     }
 
     /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory for
@@ -139,6 +145,27 @@ impl Git {
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Resolved, GitError> {
+        let Proven { commit, reference } = self.prove(repo, credentials, revision).await?;
+        Ok(Resolved { sha: commit.sha, reference })
+    }
+
+    /// As [`resolve`](Self::resolve), with a view of the files of the commit.
+    pub(crate) async fn open(
+        &self,
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        revision: &str,
+    ) -> Result<Snapshot, GitError> {
+        let Proven { commit, .. } = self.prove(repo, credentials, revision).await?;
+        Ok(Snapshot::new(self, repo, credentials, commit))
+    }
+
+    async fn prove(
+        &self,
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        revision: &str,
+    ) -> Result<Proven, GitError> {
         let once = || async {
             match self.resolve_by(Part::RootTree, repo, credentials, revision).await {
                 Err(error) if error.is_filter() => {
@@ -160,7 +187,7 @@ impl Git {
         repo: &RepoUrl,
         credentials: &Credentials,
         revision: &str,
-    ) -> Result<Resolved, GitError> {
+    ) -> Result<Proven, GitError> {
         if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
             match resolve::resolve(&mut session, revision, part).await {
                 // A refused login is not tried twice: servers count.

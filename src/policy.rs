@@ -17,6 +17,7 @@ pub(crate) use canonical::{Odd, host_port};
 pub use file::BadPolicy;
 pub use refused::{Refused, Unlisted};
 
+use crate::git::RepoUrl;
 use crate::step::{Entry, Step};
 use lists::Lists;
 use named::Named;
@@ -78,6 +79,24 @@ impl Policy {
                 None => Ok(()),
             },
         }
+    }
+
+    /// Whether a build of `namespace` may read a repository that only a commit names; `field` is what has it read.
+    ///
+    /// # Errors
+    /// As [`Policy::check`].
+    pub(crate) fn check_repository(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        repo: &RepoUrl,
+    ) -> Result<(), Refused> {
+        let (entry, lists) = self.entry(namespace)?;
+        let named = Named::of_repository(field, repo);
+        if lists.have(&named) {
+            return Ok(());
+        }
+        Err(Refused::new(self, namespace, entry, lists, named, field.to_owned()))
     }
 
     /// What the workflows of `namespace` are told where no entry is for them, so that they may do nothing.

@@ -4,6 +4,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use prost::Message as _;
 
 use super::details::Details;
+use super::ignore::Ignore;
 use super::transcript::Transcript;
 use super::vertices::Vertices;
 use crate::limits::Budget;
@@ -23,4 +24,10 @@ pub fn build_status(bytes: &[u8]) {
     vertices.apply(message);
     vertices.finish();
     let _ = (vertices.progress(), vertices.warnings(), transcript.log());
+}
+
+/// A `.dockerignore`.
+pub fn ignore(bytes: &[u8]) {
+    let Ok(ignore) = Ignore::read(".dockerignore", bytes) else { return };
+    let _ = (ignore.patterns(), ignore.excludes("a/b.txt"));
 }

@@ -116,13 +116,14 @@ fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
 /// Named inputs stand in for directories that a client would otherwise send (`dockerui/config.go`).
 fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb::Definition> {
     let mut inputs: HashMap<_, _> =
-        solve.contexts.iter().map(|(name, tree)| (input(name), llb::git(tree))).collect();
-    let context = solve.context.as_ref().map(llb::git);
+        solve.contexts.iter().map(|(name, tree)| (input(name), llb::context(tree))).collect();
+    let whole = solve.context.as_ref().map(llb::git);
+    let context = solve.context.as_ref().map(llb::context);
     let dockerfile = solve.inline_dockerfile.as_ref().map(|text| {
         let name = solve.attrs.get("filename").map_or("Dockerfile", String::as_str);
         llb::file(name, text.as_bytes())
     });
-    if let Some(dockerfile) = dockerfile.or_else(|| context.clone()) {
+    if let Some(dockerfile) = dockerfile.or(whole) {
         inputs.insert("dockerfile".to_owned(), dockerfile);
         inputs.insert("context".to_owned(), context.unwrap_or_else(|| llb::file(".dockerignore", b"")));
     }

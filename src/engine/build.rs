@@ -1,13 +1,18 @@
 //! `build`: a Git context to a pushed image.
 
+mod absent;
 mod cache;
+mod ignored;
 mod imports;
 mod inputs;
+mod lfs;
 mod log;
 mod report;
 mod request;
 mod silence;
 mod solve;
+mod sources;
+mod submodules;
 
 use std::pin::pin;
 use std::time::Instant;

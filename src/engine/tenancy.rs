@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Engine, Workflow};
+use crate::git::RepoUrl;
 use crate::oci::{CacheRights, Mint};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
@@ -71,6 +72,19 @@ impl Tenancy {
         match self.whose {
             Whose::Own => None,
             Whose::Shared(_) => Some(&workflow.namespace),
+        }
+    }
+
+    /// Whether a build of `namespace` may read a repository that only a commit names.
+    pub(super) fn permits_repository(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        repo: &RepoUrl,
+    ) -> Result<(), Refused> {
+        match &self.whose {
+            Whose::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
+            Whose::Shared(None) | Whose::Own => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ use super::pack::{Limits, Pack};
 use super::pkt::PktReader;
 use super::ssh::known_hosts::KnownKeys;
 use super::store::gauge::Gauge;
-use super::{SigningKey, report};
+use super::{SigningKey, report, submodules};
 
 /// A stream that brings `bytes` in pieces: what a packet is must not depend on them.
 fn reader(bytes: &[u8]) -> PktReader {
@@ -47,7 +47,7 @@ pub fn pack(bytes: &[u8]) {
     let packets: Vec<u8> = packets.chain(*b"0000").collect();
     for digits in [40, 64] {
         let mut reader = reader(&packets);
-        let limits = Limits { read: 64 << 10, inflated: 1 << 20 };
+        let limits = Limits { read: 64 << 10, inflated: 1 << 20, of_tree: 1 << 10, of_blob: 1 << 10 };
         let Some(Ok(mut pack)) = Pack::open(PackStream::of(&mut reader), limits, digits).now_or_never()
         else {
             continue;
@@ -77,6 +77,15 @@ pub fn pack_sizes(bytes: &[u8]) {
 pub fn known_hosts(bytes: &[u8]) {
     let keys = KnownKeys::find(&String::from_utf8_lossy(bytes), "git.example.com", 2222);
     let _ = keys.preferred(&[]);
+}
+
+/// A `.gitmodules`, and the addresses in it.
+pub fn gitmodules(bytes: &[u8]) {
+    let Ok(above) = "https://git.example.com/shop/api.git".parse() else { return };
+    for module in submodules::read(&String::from_utf8_lossy(bytes)) {
+        assert!(!module.path.split('/').any(|name| name == ".."), "{module:?}");
+        let _ = submodules::address(&above, &module.url);
+    }
 }
 
 /// A path or glob, and the path that it is tried on.

@@ -1,5 +1,5 @@
-//! A pack as it arrives, object by object (git `gitformat-pack.txt`): each is inflated and hashed, and nothing of it is kept but
-//! its beginning.
+//! A pack as it arrives, object by object (git `gitformat-pack.txt`): each is inflated and hashed, and no more of it is kept than
+//! its reader wants.
 
 use bytes::{Buf as _, Bytes};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::GitError;
 use super::fetch::PackStream;
 
-/// Bytes of an object that are kept: the first line of a commit or a tag is below a hundred.
+/// Bytes of a commit or a tag that are kept: the first line is below a hundred.
 const HEAD: usize = 128;
 
 /// Bytes that are inflated at a time.
@@ -33,8 +33,8 @@ pub(super) enum Kind {
 /// One entry of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Object {
-    /// An object with the id that its bytes have.
-    Whole { kind: Kind, id: String, head: Vec<u8> },
+    /// An object with the id that its bytes have, the first of which are kept.
+    Whole { kind: Kind, id: String, head: Vec<u8>, size: u64 },
     /// A difference to another object.
     Delta,
 }
@@ -46,6 +46,20 @@ pub(super) struct Limits {
     pub(super) read: usize,
     /// Bytes that these inflate to.
     pub(super) inflated: u64,
+    /// Bytes that are kept of each tree.
+    pub(super) of_tree: usize,
+    /// Bytes that are kept of each file.
+    pub(super) of_blob: usize,
+}
+
+impl Limits {
+    fn kept(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Tree => self.of_tree,
+            Kind::Blob => self.of_blob,
+            Kind::Commit | Kind::Tag => HEAD,
+        }
+    }
 }
 
 /// The entries of a pack.
@@ -110,12 +124,13 @@ impl<'a> Pack<'a> {
             _ => return Err(self.unusable("its pack has an entry of no known kind")),
         };
         let (mut hash, mut head) = (Hash::new(self.digits, kind, size), Vec::new());
+        let kept = self.limits.kept(kind);
         self.inflate(size, |bytes| {
             hash.update(bytes);
-            head.extend_from_slice(&bytes[..bytes.len().min(HEAD - head.len())]);
+            head.extend_from_slice(&bytes[..bytes.len().min(kept - head.len())]);
         })
         .await?;
-        Ok(Some(Object::Whole { kind, id: hash.hex(), head }))
+        Ok(Some(Object::Whole { kind, id: hash.hex(), head, size }))
     }
 
     /// Kind and inflated size of an entry: four bits of size, then seven with each byte that follows.

@@ -42,6 +42,9 @@ const MAX_INFLATED: u64 = 256 << 20;
 /// Objects that are kept in mind, a hundred bytes each.
 const MAX_OBJECTS: usize = 100_000;
 
+/// Bytes that are kept of the commit's root tree, some 25,000 entries: which files there are in it is asked next.
+const MAX_ROOT: usize = 1 << 20;
+
 /// The tree without entries, which a server need not send: everybody has it.
 const EMPTY_TREES: [&str; 2] = [
     "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -51,10 +54,19 @@ const EMPTY_TREES: [&str; 2] = [
 /// What a server's pack shows of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// The commit that the id names, by way of tags or directly, with its root tree.
-    Commit(String),
+    /// What the id names, by way of tags or directly.
+    Commit(Commit),
     /// Something else; why it is no proof.
     Not(&'static str),
+}
+
+/// A commit that was served with its root tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Commit {
+    pub(super) sha: String,
+    pub(super) tree: String,
+    /// The tree's bytes, unless they are many, or came before the commit that names them.
+    pub(super) root: Option<Vec<u8>>,
 }
 
 /// Fetches what `id` names, and follows it to a commit.
@@ -65,7 +77,7 @@ pub(super) async fn prove(session: &mut Session, id: &str, part: Part) -> Result
     let wants = [id.to_owned()];
     let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some(part.filter()), ..Fetch::default() };
     let repo = session.repo.clone();
-    let limits = pack::Limits { read: MAX_READ, inflated: MAX_INFLATED };
+    let limits = pack::Limits { read: MAX_READ, inflated: MAX_INFLATED, of_tree: MAX_ROOT, of_blob: 0 };
     let mut pack = Pack::open(session.fetch(&fetch).await?, limits, id.len()).await?;
     let mut seen = Seen::default();
     while let Some(object) = pack.next().await? {
@@ -76,8 +88,10 @@ pub(super) async fn prove(session: &mut Session, id: &str, part: Part) -> Result
             return Err(GitError::Unusable { repo, what });
         }
         // What follows is of no interest: a server without `filter` sends all files.
-        if let Some(commit) = seen.commit_of(id).filter(|_| seen.has_tree(id)) {
-            return Ok(Shown::Commit(commit));
+        if let Some(sha) = seen.commit_of(id).filter(|_| seen.has_tree(id)) {
+            let tree = seen.names.get(&sha).map(|(_, tree)| tree.clone()).unwrap_or_default();
+            let root = seen.root.take().filter(|(id, _)| *id == tree).map(|(_, bytes)| bytes);
+            return Ok(Shown::Commit(Commit { sha, tree, root }));
         }
     }
     Ok(Shown::Not(seen.why_not(id)))
@@ -89,6 +103,8 @@ struct Seen {
     /// What commits and tags name: a commit its tree, a tag its object.
     names: BTreeMap<String, (Kind, String)>,
     trees: BTreeSet<String>,
+    /// The last tree that a commit before it names, in whole.
+    root: Option<(String, Vec<u8>)>,
     others: BTreeSet<String>,
     deltas: usize,
 }
@@ -98,9 +114,15 @@ impl Seen {
     fn take(&mut self, object: Object) -> bool {
         match object {
             Object::Delta => self.deltas += 1,
-            Object::Whole { kind: Kind::Tree, id, .. } => drop(self.trees.insert(id)),
+            Object::Whole { kind: Kind::Tree, id, head, size } => {
+                let is_root = self.names.values().any(|(kind, tree)| *kind == Kind::Commit && *tree == id);
+                if is_root && u64::try_from(head.len()) == Ok(size) {
+                    self.root = Some((id.clone(), head));
+                }
+                self.trees.insert(id);
+            }
             Object::Whole { kind: Kind::Blob, id, .. } => drop(self.others.insert(id)),
-            Object::Whole { kind, id, head } => {
+            Object::Whole { kind, id, head, .. } => {
                 if let Some(named) = named(kind, &head, id.len()) {
                     self.names.insert(id, (kind, named));
                 }

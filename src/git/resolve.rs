@@ -5,7 +5,7 @@
 
 use super::advert::{Ref, is_oid};
 use super::error::GitError;
-use super::proof::{Part, Shown, prove};
+use super::proof::{Commit, Part, Shown, prove};
 use super::transport::Session;
 
 /// A commit that the server showed to the caller.
@@ -17,8 +17,14 @@ pub struct Resolved {
     pub reference: Option<String>,
 }
 
+/// The same, with what the server showed of the commit.
+pub(super) struct Proven {
+    pub(super) commit: Commit,
+    pub(super) reference: Option<String>,
+}
+
 /// Resolves `revision` over `session`, proving it by `part` of the commit.
-pub(super) async fn resolve(session: &mut Session, revision: &str, part: Part) -> Result<Resolved, GitError> {
+pub(super) async fn resolve(session: &mut Session, revision: &str, part: Part) -> Result<Proven, GitError> {
     let repo = session.repo.clone();
     let error = |why: &str| GitError::Revision {
         repo: repo.clone(),
@@ -37,7 +43,7 @@ pub(super) async fn resolve(session: &mut Session, revision: &str, part: Part) -
         let reference = found.symref.clone().unwrap_or_else(|| found.name.clone());
         // What an annotated tag points to says the tag, not the list.
         let commit = proven(session, &found.oid, part, error).await?;
-        return Ok(Resolved { sha: commit, reference: Some(reference) });
+        return Ok(Proven { commit, reference: Some(reference) });
     }
     Err(missing(session, revision, error).await?)
 }
@@ -77,13 +83,14 @@ async fn prove_commit(
     sha: String,
     part: Part,
     error: impl Fn(&str) -> GitError,
-) -> Result<Resolved, GitError> {
+) -> Result<Proven, GitError> {
     let digits = if session.advert.object_format() == "sha256" { 64 } else { 40 };
     if sha.len() != digits {
         return Err(error(&format!("a commit of this repository has {digits} hex digits; give all of them")));
     }
-    proven(session, &sha, part, error).await?;
-    Ok(Resolved { sha, reference: None })
+    let commit = proven(session, &sha, part, error).await?;
+    // The id of a tag's object stays: whoever named it pinned that.
+    Ok(Proven { commit: Commit { sha, ..commit }, reference: None })
 }
 
 /// The commit that `id` names, served by the server.
@@ -92,7 +99,7 @@ async fn proven(
     id: &str,
     part: Part,
     error: impl Fn(&str) -> GitError,
-) -> Result<String, GitError> {
+) -> Result<Commit, GitError> {
     match prove(session, id, part).await {
         Ok(Shown::Commit(commit)) => Ok(commit),
         Ok(Shown::Not(why)) => Err(error(why)),

@@ -206,6 +206,15 @@ impl Inner {
         header.map(|(size, _)| size).map_err(libgit("read a fetched file's size"))
     }
 
+    /// The bytes of any object, unless these are more than `most`.
+    pub(crate) fn raw(&self, oid: Oid, most: usize) -> Result<Option<Vec<u8>>, GitError> {
+        if self.size(oid)? > most {
+            return Ok(None);
+        }
+        let read = self.repo.odb().and_then(|odb| Ok(odb.read(oid)?.data().to_vec()));
+        read.map(Some).map_err(libgit("read a fetched object"))
+    }
+
     /// A blob's bytes. Ask for its [size](Self::size) first.
     pub(crate) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())

@@ -4,3 +4,4 @@
 pub(crate) mod fixture;
 mod resolve;
 pub(crate) mod server;
+mod snapshot;

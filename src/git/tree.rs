@@ -33,9 +33,12 @@ const MAX_FILE: usize = 10 << 20;
 /// Bytes of all files of one request at most: each is held several times while it is edited.
 const MAX_FILES: usize = 12 << 20;
 
+/// How a pointer of Git LFS begins (git-lfs `docs/spec.md`).
+pub(super) const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 /// Whether a file's content can be edited as text of its own.
 pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
-    if content.starts_with(b"version https://git-lfs.github.com/spec/") {
+    if content.starts_with(LFS_POINTER) {
         return Err(
             "it is a Git LFS pointer, and files kept in LFS cannot be edited; take it out of LFS (`git lfs untrack`), or name another",
         );

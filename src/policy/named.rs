@@ -23,6 +23,10 @@ impl Named {
         Self { sort, field, written, canonical }
     }
 
+    pub(super) fn of_repository(field: &'static str, repo: &RepoUrl) -> Self {
+        Self::new(Mention { sort: Sort::Repositories, field, written: repo.to_string(), beside: None })
+    }
+
     /// Whether it came from `text`, in which an output to come has a stand-in.
     pub(super) fn stands_in(&self, text: &str) -> bool {
         text.contains(&self.written)

@@ -2,6 +2,7 @@
 
 mod cache;
 mod context;
+mod dockerignore;
 mod image;
 mod like_buildx;
 mod lost_caches;

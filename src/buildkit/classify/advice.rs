@@ -31,9 +31,10 @@ pub(super) const DOWNLOAD_GONE: &str =
     "the server does not give this file: check the URL after `ADD`, and that no login is needed";
 pub(super) const DOWNLOAD_CHANGED: &str =
     "the file is not the one that `--checksum` names: it has changed, or the digest is another file's";
-pub(super) const SUBMODULES: &str = "BuildKit cannot authenticate private submodules: set `submodules: false`, or make them readable without a login";
-pub(super) const GIT_LOGIN: &str = "check the Git secret and its right to read this repository; if this is a submodule, set `submodules: false`: \
-    BuildKit cannot authenticate private submodules";
+pub(super) const SUBMODULES: &str =
+    "set `submodules: false`, or see that buildkitd can reach the servers of the submodules";
+pub(super) const GIT_LOGIN: &str = "check the Git secret and its right to read this repository; if this is a submodule, name a login for its host under `submodule-secrets`, or \
+    set `submodules: false`";
 pub(super) const GIT_BROKE: &str = "the Git server broke off while buildkitd cloned from it, try again later";
 pub(super) const GIT_TRUST: &str = "buildkitd's own git does not trust the Git server's certificate: argo-buildkit's `--ca-bundle` is not buildkitd's; add the CA \
     to the certificates of buildkitd's machine or image, or name a bundle by `GIT_SSL_CAINFO` in buildkitd's environment";

@@ -85,9 +85,14 @@ impl Reader<'_> {
             }
         };
         let nowhere = Value::Null;
-        add(&build["context"]["secret"], Job::Reads, &build["context"]["repo"]);
-        for context in build["contexts"].as_object().into_iter().flat_map(|contexts| contexts.values()) {
+        let named = build["contexts"].as_object().into_iter().flat_map(|contexts| contexts.values());
+        for context in std::iter::once(&build["context"]).chain(named) {
             add(&context["secret"], Job::Reads, &context["repo"]);
+            let submodules = context["submodule-secrets"].as_object().into_iter().flatten();
+            submodules.for_each(|(server, secret)| {
+                let scheme = if server.contains("://") { "" } else { "https://" };
+                add(secret, Job::Reads, &format!("{scheme}{server}/any").into());
+            });
         }
         for secret in build["secrets"].as_array().into_iter().flatten() {
             add(&secret["secret"], Job::Build, &nowhere);

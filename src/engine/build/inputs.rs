@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::imports::Imports;
-use crate::buildkit::{GitLogin, Session, Transcript};
+use super::sources::{self, Parts, Readable};
+use super::submodules::Submodule;
+use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
 use crate::git::Credentials;
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
@@ -21,8 +23,8 @@ use crate::step::build::{GitContext, NamedContext};
 pub(super) struct Inputs {
     /// The build context's commit, which the caller may read.
     pub(super) sha: String,
-    /// How the daemon logs in for it.
-    pub(super) login: GitLogin,
+    /// Its checkout.
+    pub(super) main: Checkout,
     /// Those of the named contexts that are repositories.
     pub(super) named: BTreeMap<String, Checkout>,
     /// Registry logins.
@@ -42,16 +44,14 @@ pub(super) struct Inputs {
     pulls: PullAnswers,
 }
 
-/// A commit that the caller may read, and how the daemon logs in for it.
+/// A commit that the caller may read, how the daemon logs in for it, and what of it the build gets.
+#[derive(Default)]
 pub(super) struct Checkout {
     pub(super) sha: String,
     pub(super) login: GitLogin,
-}
-
-/// A repository that the caller may read: at which commit, and with what.
-struct Readable {
-    sha: String,
-    credentials: Credentials,
+    pub(super) parts: Parts,
+    /// Its submodules as they are put into the repository; none where the daemon's own checkout does as well.
+    pub(super) modules: Option<Vec<Module>>,
 }
 
 impl Inputs {
@@ -59,7 +59,8 @@ impl Inputs {
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
-            Ok::<_, StepError>((name, readable(engine, cx, context).await?))
+            let dockerfile = name.is_none().then_some(&build.dockerfile);
+            Ok::<_, StepError>((name, sources::read(engine, cx, context, dockerfile).await?))
         }));
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
             Ok::<_, StepError>((secret.id.clone(), engine.secret_value(cx, &secret.secret).await?))
@@ -71,7 +72,7 @@ impl Inputs {
         let (contexts, secrets, ssh, (auth, imports)) = tokio::try_join!(contexts, secrets, ssh, registries)?;
         let mut inputs = Self {
             sha: String::new(),
-            login: GitLogin::None,
+            main: Checkout::default(),
             named: BTreeMap::new(),
             auth: Arc::new(auth),
             imports,
@@ -104,10 +105,23 @@ impl Inputs {
 
     fn admit(&mut self, name: Option<&str>, readable: Readable) {
         let login = self.login(readable.credentials);
+        let modules = readable.submodules.map(|submodules| self.modules(submodules));
+        let checkout = Checkout { sha: readable.sha, login, parts: readable.parts, modules };
         match name {
-            None => (self.sha, self.login) = (readable.sha, login),
-            Some(name) => drop(self.named.insert(name.to_owned(), Checkout { sha: readable.sha, login })),
+            None => (self.sha, self.main) = (checkout.sha.clone(), checkout),
+            Some(name) => drop(self.named.insert(name.to_owned(), checkout)),
         }
+    }
+
+    /// Submodules that have one login share its id: each is a secret of the session.
+    fn modules(&mut self, submodules: Vec<Submodule>) -> Vec<Module> {
+        let mut logins = BTreeMap::new();
+        let module = |Submodule { path, snapshot, credentials }: Submodule| {
+            let login = logins.entry(credentials.fingerprint()).or_insert_with(|| self.login(credentials));
+            let (url, sha) = (snapshot.repo().to_string(), snapshot.sha.clone());
+            Module { path, tree: GitTree { url, sha, login: login.clone(), ..GitTree::default() } }
+        };
+        submodules.into_iter().map(module).collect()
     }
 
     /// Has the session know the login, by an id that no Dockerfile can name: what a session has, every `RUN` of the build may
@@ -146,16 +160,4 @@ async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Im
     let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
     let imports = Imports::probe(engine, build, &auth).await;
     Ok((auth, imports))
-}
-
-async fn readable(engine: &Engine, cx: &Cx, context: &GitContext) -> Result<Readable, StepError> {
-    let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
-    // Proven at the very address that BuildKit will read.
-    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
-    let resolved = engine
-        .git
-        .of(engine.tenancy.tenant(&cx.workflow))
-        .resolve(&repo, &credentials, &context.revision)
-        .await?;
-    Ok(Readable { sha: resolved.sha, credentials })
 }

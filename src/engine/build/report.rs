@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::context::Cx;
+use super::absent;
 use super::inputs::Inputs;
 use crate::buildkit::{BuildError, Solved, VertexSummary};
 use crate::duration::elapsed_text;
@@ -100,7 +101,8 @@ fn warnings(facts: &Facts<'_>, cx: &Cx) -> Vec<String> {
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
     let told = facts.inputs.imports.left_out.iter().chain(&facts.solved.warnings).cloned();
-    told.chain(failed).map(shown).collect()
+    let sources = absent::warnings(facts.build, facts.inputs);
+    told.chain(sources).chain(failed).map(shown).collect()
 }
 
 /// The build's error as the step's, its vertices as spans.

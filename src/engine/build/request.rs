@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::Span;
 
 use super::inputs::{Checkout, Inputs};
-use crate::buildkit::{CacheRef, Exporter, GitLogin, GitSource, GitTree, Solve};
+use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::step::build::{
     CacheMode, Dockerfile, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
 };
@@ -79,7 +79,11 @@ fn git_sources(build: &Build, inputs: &Inputs) -> impl Iterator<Item = GitSource
         NamedContext::Git(git) => Some(source(git, &inputs.named.get(name)?.sha)),
         NamedContext::Image(_) => None,
     });
-    std::iter::once(source(&build.context, &inputs.sha)).chain(named)
+    let checkouts = std::iter::once(&inputs.main).chain(inputs.named.values());
+    let modules = checkouts.flat_map(|checkout| checkout.modules.iter().flatten());
+    let modules =
+        modules.map(|module| GitSource { url: module.tree.url.clone(), sha: module.tree.sha.clone() });
+    std::iter::once(source(&build.context, &inputs.sha)).chain(named).chain(modules)
 }
 
 /// `dockerfile.v0`'s attributes (buildkit `frontend/dockerui/config.go`).
@@ -141,33 +145,35 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
 /// `frontend/dockerui/context.go`); ours is none, so they are read here.
 fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
-    GitTree {
-        // As Go's `strconv.ParseBool` has it.
-        keep_git_dir: ["1", "t", "T", "TRUE", "true", "True"].contains(&argument(KEEP_GIT_DIR)),
-        commit_time: !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some(),
-        ..git_tree(&build.context, &inputs.sha, &inputs.login)
-    }
+    let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
+    git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time)
+}
+
+/// As Go's `strconv.ParseBool` has it.
+pub(super) fn keeps_git_dir(build: &Build) -> bool {
+    let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
+    ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
 
 fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (String, GitTree)> {
     build.contexts.iter().filter_map(|(name, context)| match context {
-        NamedContext::Git(git) => {
-            let Checkout { sha, login } = inputs.named.get(name)?;
-            Some((name.clone(), git_tree(git, sha, login)))
-        }
+        NamedContext::Git(git) => Some((name.clone(), git_tree(git, inputs.named.get(name)?))),
         NamedContext::Image(_) => None,
     })
 }
 
-fn git_tree(context: &GitContext, sha: &str, login: &GitLogin) -> GitTree {
-    GitTree {
+fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
+    let Checkout { sha, login, parts, modules } = checkout;
+    let tree = GitTree {
         url: context.repo.buildkit_url(),
         sha: sha.to_owned(),
         subdir: context.subdir.clone(),
-        submodules: context.submodules,
+        submodules: context.submodules && modules.is_none(),
         login: login.clone(),
+        exclude: parts.ignore.as_deref().map(Ignore::patterns).unwrap_or_default(),
         ..GitTree::default()
-    }
+    };
+    tree.with_modules(modules.as_deref().unwrap_or_default())
 }
 
 /// One `image` exporter for the tags of secure registries, one for those of insecure ones: the attribute

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
-use super::{report, silence};
+use super::{absent, report, silence};
 use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 use crate::time_limits::pauses;
@@ -54,7 +54,7 @@ pub(super) async fn resumable(
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Built, StepError> {
-    let told = |error: BuildError| report::failure(error, cx);
+    let told = |error: BuildError| absent::explain(report::failure(error, cx), inputs);
     let name = Name::new(cx, &inputs.sha);
     let mut attempt = match &cx.reference {
         Some(_) => {

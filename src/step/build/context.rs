@@ -8,7 +8,8 @@ use crate::step::names::{image, is_map};
 use crate::step::node::Node;
 use crate::step::{InvalidStep, SecretRef, files};
 
-const FIELDS: &[&str] = &["repo", "revision", "subdir", "secret", "submodules"];
+const FIELDS: &[&str] =
+    &["repo", "revision", "subdir", "secret", "submodules", "submodule-secrets", "dockerignore"];
 /// The prefix of an image as a named context (buildkit `frontend/dockerui/namedcontext.go`).
 const IMAGE: &str = "docker-image://";
 /// The default branch of the server.
@@ -27,6 +28,10 @@ pub struct GitContext {
     pub secret: Option<SecretRef>,
     /// Whether submodules are checked out.
     pub submodules: bool,
+    /// Logins for the servers of submodules, by `host[:port]` in lower case, after `http://` where it is that.
+    pub submodule_secrets: BTreeMap<String, SecretRef>,
+    /// Whether `.dockerignore` counts.
+    pub dockerignore: bool,
 }
 
 /// A context that the Dockerfile names (`FROM name`, `COPY --from=name`).
@@ -50,7 +55,15 @@ impl GitContext {
     }
 
     fn at_head(repo: RepoUrl) -> Self {
-        Self { repo, revision: HEAD.into(), subdir: None, secret: None, submodules: true }
+        Self {
+            repo,
+            revision: HEAD.into(),
+            subdir: None,
+            secret: None,
+            submodules: true,
+            submodule_secrets: BTreeMap::new(),
+            dockerignore: true,
+        }
     }
 
     fn read_map(node: Node<'_>) -> Result<Self, InvalidStep> {
@@ -63,9 +76,27 @@ impl GitContext {
             subdir: subdir.filter(|subdir| !subdir.is_empty()),
             secret: fields.optional("secret").map(SecretRef::read).transpose()?,
             submodules: fields.switch("submodules", true)?,
+            submodule_secrets: fields.or_default("submodule-secrets", submodule_secrets)?,
+            dockerignore: fields.switch("dockerignore", true)?,
             ..context
         })
     }
+}
+
+fn submodule_secrets(node: Node<'_>) -> Result<BTreeMap<String, SecretRef>, InvalidStep> {
+    let read = |(server, node): (String, Node<'_>)| {
+        let server = server.strip_prefix("https://").unwrap_or(&server).to_lowercase();
+        let host = server.strip_prefix("http://").unwrap_or(&server);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(node.refuse(
+                "its name is no server; write `git.example.com`, or `git.example.com:3000` with a port, and `http://` before it \
+                 only if a login may go there over plain http",
+            ));
+        }
+        Ok((server, SecretRef::read(node)?))
+    };
+    node.map()?.into_iter().map(read).collect()
 }
 
 /// Contexts by name.

@@ -30,7 +30,7 @@ fn update(fields: &str) -> UpdateManifest {
 
 const EVERYTHING: &str = r#"
 build:
-  context: {repo: https://git.example/shop/api.git, revision: v1, subdir: ./services//api/, secret: {name: git, key: token}, submodules: false}
+  context: {repo: https://git.example/shop/api.git, revision: v1, subdir: ./services//api/, secret: {name: git, key: token}, submodules: false, submodule-secrets: {'Other.example:3000': lib}, dockerignore: false}
   dockerfile-inline: "FROM scratch\n\tCOPY a $(pwd)/a\n"
   target: runtime
   platforms: [linux/amd64, linux/arm/v7, linux/aarch64]
@@ -61,7 +61,9 @@ fn every_field_of_a_build_is_read() {
     let Step::Build(build) = parsed(EVERYTHING).unwrap() else { panic!("a build") };
     assert_eq!(build.context.subdir.as_deref(), Some("services/api"));
     assert_eq!(build.context.secret, Some(SecretRef { name: "git".into(), key: Some("token".into()) }));
-    assert!(!build.context.submodules);
+    assert!(!build.context.submodules && !build.context.dockerignore);
+    let lib = SecretRef { name: "lib".into(), key: None };
+    assert_eq!(build.context.submodule_secrets, [("other.example:3000".to_owned(), lib)].into());
     assert_eq!(build.dockerfile, Dockerfile::Inline("FROM scratch\n\tCOPY a $(pwd)/a\n".into()));
     let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm/v7", "linux/arm64"]);

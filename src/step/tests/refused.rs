@@ -68,6 +68,7 @@ fn contexts_are_git_repositories() {
         "context: {repo: https://git.example/a, subdir: ../b}",
         "context: {repo: https://git.example/a, subdir: /b}",
         "context: {repo: https://git.example/a, submodules: perhaps}",
+        "context: {repo: https://git.example/a, submodule-secrets: {'git.example/shop': git}}",
         "context: {repo: https://git.example/a, secret: ghp_hunter2}",
         "context: {repo: https://git.example/a, secret: {key: token}}",
         "context: {repo: https://git.example/a, secret: {name: ''}}",
@@ -102,7 +103,7 @@ fn contexts_are_git_repositories() {
     context: {repo: ''}
         build.context.repo: is empty
     context: {repo: https://git.example/a, ref: main}
-        build.context.ref: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`
+        build.context.ref: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`, `submodule-secrets`, `dockerignore`
     context: {repo: https://git.example/a, revision: 1234567}
         build.context.revision: expected a string, got the number 1234567; write it in quotes
     context: {repo: https://git.example/a, revision: 'main~1'}
@@ -119,6 +120,8 @@ fn contexts_are_git_repositories() {
         build.context.subdir: "/b" is absolute; write it relative to the repository
     context: {repo: https://git.example/a, submodules: perhaps}
         build.context.submodules: expected true or false, got "perhaps"
+    context: {repo: https://git.example/a, submodule-secrets: {'git.example/shop': git}}
+        build.context.submodule-secrets.git.example/shop: its name is no server; write `git.example.com`, or `git.example.com:3000` with a port, and `http://` before it only if a login may go there over plain http
     context: {repo: https://git.example/a, secret: ghp_hunter2}
         build.context.secret: is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in the workflow's namespace, never the secret itself
     context: {repo: https://git.example/a, secret: {key: token}}
@@ -138,7 +141,7 @@ fn contexts_are_git_repositories() {
     contexts: {base: 'docker-image://Shop/base'}
         build.contexts.base: `Shop/base` is not an image name: its repository must be lower-case
     contexts: {base: {repo: https://git.example/a, revison: main}}
-        build.contexts.base.revison: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`
+        build.contexts.base.revison: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`, `submodule-secrets`, `dockerignore`
     contexts: {'': docker-image://a}
         build.contexts[""]: a key is empty
     "##);

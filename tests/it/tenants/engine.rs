@@ -58,6 +58,26 @@ async fn what_a_policy_does_not_list_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
+async fn a_submodule_that_a_policy_does_not_list_is_refused() {
+    let git = GitServer::start("", "");
+    let lib = git.create("lib", &[("lib.txt", "x")]);
+    let modules = "[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib.git\n";
+    let files = [("Dockerfile", "FROM scratch\nCOPY lib/lib.txt /\n"), (".gitmodules", modules)];
+    git.create_with_submodule("api", &files, ("lib", &lib));
+    let host = git.url("").split('/').take(3).collect::<Vec<_>>().join("/");
+    let build = json!({"build": {"context": git.url("api"), "push": false}});
+    let policy = |more: &str| format!("namespaces: {{builds: {{repositories: ['{host}/api'{more}]}}}}");
+    let refused = run(&engine(Some(&policy(""))).await, "builds", build.clone()).await.unwrap_err();
+    let expected =
+        format!("build.context.submodules: namespace `builds` may not use the Git repository `{host}/lib`");
+    assert!(
+        refused.message.contains("submodule `lib`") && refused.message.contains(&expected),
+        "{refused:?}"
+    );
+    run(&engine(Some(&policy(&format!(", '{host}/lib'")))).await, "builds", build).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_cache_mount_is_the_namespace_s_own() {
     let (world, git, id) = (World::shared().await, GitServer::start("", ""), unique("mount"));
     let build = |name: &str, command: &str| {

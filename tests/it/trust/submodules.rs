@@ -69,3 +69,23 @@ async fn a_submodule_that_names_anothers_commit_is_asked_of_its_server() {
         assert!(node["message"].as_str().unwrap().contains("submodule"), "{url}: {node}");
     }
 }
+
+#[tokio::test]
+async fn who_may_not_read_a_submodule_gets_none_of_it_though_the_daemon_has_it() {
+    let world = World::shared().await;
+    let gitea = Gitea::start_on(free_port(), true);
+    let ((victim, owner), (thief, reader)) = (login(&gitea, "owner").await, login(&gitea, "reader").await);
+    let (service, lib) = (gitea.repo(&victim, "api").await, gitea.repo(&victim, "lib").await);
+    let hidden = lib.push_directory(tree(&[("secret.txt", "hidden")]).path(), "main", "first").await;
+    let dockerfile = format!("FROM {}\nCOPY lib/secret.txt /\n", world.busybox);
+    let revision = push_with_submodule(&service, &dockerfile, &lib.ssh_url(), &hidden).await;
+    service.grant(&thief, "read").await;
+    let build = build(&service.ssh_url(), &revision, json!({}));
+    // The key of the context is for submodules of other addresses too.
+    expect_phase(&owner.node(&build).await, "Succeeded");
+    let node = reader.node(&build).await;
+    expect_phase(&node, "Failed");
+    assert!(node["message"].as_str().unwrap().contains("submodule `lib`"), "{node}");
+    lib.grant(&thief, "read").await;
+    expect_phase(&reader.node(&build).await, "Succeeded");
+}

@@ -1,0 +1,166 @@
+//! One line of an ignore file (moby `patternmatcher`; Go `filepath.Clean` and `filepath.Match`).
+
+use std::fmt;
+
+use regex_lite::Regex;
+
+/// Paths that are left out, or, as an exception, kept.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    text: String,
+    exception: bool,
+    meaning: Meaning,
+}
+
+/// As moby has it: its `**` means other paths alone than beside a wildcard.
+#[derive(Debug, Clone)]
+enum Meaning {
+    Exact,
+    Prefix(String),
+    Suffix(String),
+    Regex(Box<Regex>),
+    /// An expression that there is no matcher for here.
+    Unknown,
+}
+
+impl Pattern {
+    /// The pattern in `line`; none in an empty one.
+    pub(super) fn read(line: &str) -> Result<Option<Self>, &'static str> {
+        let line = line.trim();
+        let (exception, rest) = match line.strip_prefix('!') {
+            Some(rest) => (true, rest.trim()),
+            None => (false, line),
+        };
+        if rest.is_empty() {
+            let alone = Err("`!` stands alone; write the path that is kept after it");
+            return if exception { alone } else { Ok(None) };
+        }
+        let clean = clean(rest);
+        let text = clean.strip_prefix('/').filter(|text| !text.is_empty()).unwrap_or(&clean).to_owned();
+        check(&text)?;
+        let meaning = Meaning::of(&text);
+        Ok(Some(Self { text, exception, meaning }))
+    }
+
+    pub(super) fn is_exception(&self) -> bool {
+        self.exception
+    }
+
+    /// Whether it means `path` itself, whatever it means of directories above.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        match &self.meaning {
+            Meaning::Exact => path == self.text,
+            Meaning::Prefix(prefix) => path.starts_with(prefix),
+            Meaning::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path),
+            Meaning::Regex(regex) => regex.is_match(path),
+            Meaning::Unknown => false,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.exception { "!" } else { "" }, self.text)
+    }
+}
+
+impl Meaning {
+    fn of(text: &str) -> Self {
+        let wild = |text: &str| text.contains(['*', '?', '[', ']', '\\']);
+        if !wild(text) {
+            return Self::Exact;
+        }
+        if let Some(prefix) = text.strip_suffix("**").filter(|prefix| !wild(prefix) && !prefix.is_empty()) {
+            return Self::Prefix(prefix.to_owned());
+        }
+        if let Some(suffix) = text.strip_prefix("**").filter(|suffix| !wild(suffix)) {
+            return Self::Suffix(suffix.to_owned());
+        }
+        Regex::new(&expression(text)).map_or(Self::Unknown, |regex| Self::Regex(Box::new(regex)))
+    }
+}
+
+/// The regular expression that moby makes of a pattern.
+fn expression(text: &str) -> String {
+    let mut made = String::from("^");
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '*' if rest.next_if_eq(&'*').is_some() => {
+                rest.next_if_eq(&'/');
+                made.push_str(if rest.peek().is_none() { ".*" } else { "(.*/)?" });
+            }
+            '*' => made.push_str("[^/]*"),
+            '?' => made.push_str("[^/]"),
+            '\\' => made.extend(rest.next().map(|c| regex_lite::escape(&c.to_string()))),
+            '.' | '+' | '(' | ')' | '|' | '{' | '}' | '$' => made.extend(['\\', c]),
+            c => made.push(c),
+        }
+    }
+    made.push('$');
+    made
+}
+
+/// Go's `filepath.Clean`: one slash between names, no `.`, and `..` taken back where there is something to take.
+fn clean(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if names.last().is_some_and(|name| *name != "..") => drop(names.pop()),
+            ".." if rooted => {}
+            name => names.push(name),
+        }
+    }
+    match (rooted, names.is_empty()) {
+        (true, _) => format!("/{}", names.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => names.join("/"),
+    }
+}
+
+/// What Go's `filepath.Match` calls a bad pattern.
+fn check(text: &str) -> Result<(), &'static str> {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' if rest.next().is_none() => {
+                return Err("it ends with a backslash; write what it escapes after it");
+            }
+            '[' => class(&mut rest)
+                .ok_or("`[` has no `]`, or nothing between them; write `\\[` for the character itself")?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Passes over `a-z]`, and what else may stand after a `[`.
+fn class(rest: &mut std::str::Chars<'_>) -> Option<()> {
+    let mut ahead = rest.clone();
+    if ahead.next() == Some('^') {
+        rest.next();
+    }
+    for nth in 0.. {
+        if nth > 0 && rest.as_str().starts_with(']') {
+            rest.next();
+            return Some(());
+        }
+        one(rest)?;
+        if rest.as_str().starts_with('-') {
+            rest.next();
+            one(rest)?;
+        }
+    }
+    None
+}
+
+/// One character of a class, which may be escaped.
+fn one(rest: &mut std::str::Chars<'_>) -> Option<char> {
+    match rest.next()? {
+        '-' | ']' => None,
+        '\\' => rest.next(),
+        c => Some(c),
+    }
+}

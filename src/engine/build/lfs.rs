@@ -1,0 +1,120 @@
+//! Files that Git LFS keeps. BuildKit's git has no filters (`util/gitutil/git_cli.go` turns all configuration off), so a build
+//! gets a pointer for each, a text of three lines.
+//!
+//! They are named, not fetched: what is fetched here would go through this process, whole images of it, for the daemon reads its
+//! sources itself, and LFS is no source of its.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::buildkit::Ignore;
+use crate::git::{GitError, Pointers, Snapshot, Sort};
+use crate::text;
+use crate::time_limits::within;
+
+/// How long a build waits to know of them.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Names that are told.
+const TOLD: usize = 10;
+
+/// The word of `.gitattributes` that gives files to LFS.
+const FILTER: &str = "filter=lfs";
+
+/// What is to be said of the files that a build gets pointers for; nothing where there are none. `at` is where the directory `base` of
+/// the commit stands in the context.
+pub(super) async fn note(
+    snapshot: &mut Snapshot,
+    base: &str,
+    at: &str,
+    ignore: Option<&Arc<Ignore>>,
+) -> Result<Option<String>, GitError> {
+    if !uses_lfs(snapshot, base).await? {
+        return Ok(None);
+    }
+    let ignore = ignore.cloned();
+    let above = if at.is_empty() { String::new() } else { format!("{at}/") };
+    let wanted =
+        move |path: &str| !ignore.as_ref().is_some_and(|ignore| ignore.excludes(&format!("{above}{path}")));
+    let found = snapshot.pointers(base, TOLD, wanted).await?;
+    snapshot.shrink();
+    Ok(told(at, &found))
+}
+
+/// Has `look` find notes. A build does not wait long for them, and does not end for them.
+pub(super) async fn within_reason(look: impl Future<Output = Result<(), GitError>>) {
+    let unknown =
+        |why: &dyn std::fmt::Display| warn!("it is not known which files are kept in Git LFS: {why}");
+    match within(LOOK, "its server", look).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => unknown(&error),
+        Err(late) => unknown(&late),
+    }
+}
+
+fn told(at: &str, found: &Pointers) -> Option<String> {
+    let shown =
+        |path: &String| format!("`{}`", text::brief(format!("{at}/{path}").trim_start_matches('/'), 200));
+    let names: Vec<_> = found.paths.iter().map(shown).collect();
+    let more = match found.count - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (found.count > 0).then(|| {
+        format!(
+            "BuildKit fetches nothing from Git LFS, so the context has pointers in place of {}{more}; have the Dockerfile \
+             fetch what it needs of them, or leave them out by `.dockerignore`",
+            names.join(", ")
+        )
+    })
+}
+
+/// Whether the attributes of the directory `base`, or of one above it, give files to LFS.
+async fn uses_lfs(snapshot: &mut Snapshot, base: &str) -> Result<bool, GitError> {
+    let above = base.match_indices('/').map(|(at, _)| &base[..at]);
+    let directories: Vec<_> = std::iter::once("").chain(above).chain([base]).collect();
+    for directory in directories {
+        let Some(found) = snapshot.find(directory, ".gitattributes", false).await? else { continue };
+        if found.sort == Sort::File && has_filter(&snapshot.file(&found).await?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn has_filter(attributes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(attributes);
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.any(|line| line.split_whitespace().skip(1).any(|word| word == FILTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_that_give_files_to_lfs_are_told_from_others() {
+        for text in ["*.bin filter=lfs diff=lfs merge=lfs -text", "* text\r\na\tfilter=lfs\r\n"] {
+            assert!(has_filter(text.as_bytes()), "{text}");
+        }
+        for text in
+            ["", "* text=auto", "# *.bin filter=lfs", "*.bin -filter", "*.bin filter=lfsx", "filter=lfs text"]
+        {
+            assert!(!has_filter(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn some_pointers_are_named_and_the_others_counted() {
+        let found = |paths: &[&str], count| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            told("lib", &Pointers { paths, count })
+        };
+        assert_eq!(found(&[], 0), None);
+        let text = found(&["a", "b\u{1b}"], 5).unwrap_or_default();
+        assert!(text.contains("in place of `lib/a`, `lib/b") && text.contains("` and 3 more; "), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,116 @@
+//! A Git context of a build: the right to read it, and what of it the build gets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::submodules::{self, Submodule, is_within};
+use super::{ignored, lfs};
+use crate::buildkit::Ignore;
+use crate::git::{Credentials, Snapshot};
+use crate::outcome::StepError;
+use crate::step::build::{Dockerfile, GitContext};
+
+/// A repository that the caller may read: at which commit, with what, and what of it.
+pub(super) struct Readable {
+    pub(super) sha: String,
+    pub(super) credentials: Credentials,
+    /// Its submodules; none where the daemon's own checkout does as well.
+    pub(super) submodules: Option<Vec<Submodule>>,
+    pub(super) parts: Parts,
+}
+
+/// What of a commit a build gets.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// What is left out of it.
+    pub(super) ignore: Option<Arc<Ignore>>,
+    /// What is to be said of it.
+    pub(super) notes: Vec<String>,
+}
+
+/// Proves the right to read `context`, at the very address that BuildKit will read, and looks into it. The main context is the
+/// one with a `dockerfile`.
+pub(super) async fn read(
+    engine: &Engine,
+    cx: &Cx,
+    context: &GitContext,
+    dockerfile: Option<&Dockerfile>,
+) -> Result<Readable, StepError> {
+    let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
+    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
+    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let mut top = git.open(&repo, &credentials, &context.revision).await?;
+    let subdir = context.subdir.as_deref().unwrap_or_default();
+    for base in BTreeSet::from(["", subdir]) {
+        top.prefetch(base, &wanted(context)).await?;
+    }
+    let mut submodules = None;
+    if context.submodules {
+        let reader = submodules::Reader { engine, cx, context, credentials: &credentials };
+        submodules = reader.read(&mut top).await?;
+    }
+    let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
+    let parts = roots.parts(context, dockerfile).await?;
+    Ok(Readable { sha: top.sha, credentials, submodules, parts })
+}
+
+/// The files that are looked for in a directory.
+fn wanted(context: &GitContext) -> Vec<&'static str> {
+    let wanted = [
+        (context.submodules, ".gitmodules"),
+        (context.dockerignore, ".dockerignore"),
+        (true, ".gitattributes"),
+    ];
+    wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, name)| name).collect()
+}
+
+/// A commit and those in it.
+struct Roots<'a> {
+    top: &'a mut Snapshot,
+    submodules: &'a mut [Submodule],
+}
+
+impl Roots<'_> {
+    async fn parts(
+        &mut self,
+        context: &GitContext,
+        dockerfile: Option<&Dockerfile>,
+    ) -> Result<Parts, StepError> {
+        let subdir = context.subdir.as_deref().unwrap_or_default();
+        let mut parts = Parts::default();
+        if context.dockerignore {
+            let (root, base) = self.holding(subdir);
+            parts.ignore = ignored::read(root, &base, dockerfile).await?;
+        }
+        let (notes, ignore) = (&mut parts.notes, parts.ignore.as_ref());
+        lfs::within_reason(async {
+            let (root, base) = self.holding(subdir);
+            notes.extend(lfs::note(root, &base, "", ignore).await?);
+            for module in self.submodules.iter_mut().filter(|module| !is_within(subdir, &module.path)) {
+                notes.extend(lfs::note(&mut module.snapshot, "", below(&module.path, subdir), ignore).await?);
+            }
+            Ok(())
+        })
+        .await;
+        Ok(parts)
+    }
+
+    /// The commit that has the directory `path`, and the directory in it.
+    fn holding(&mut self, path: &str) -> (&mut Snapshot, String) {
+        // Those below stand after those above.
+        match self.submodules.iter_mut().rev().find(|module| is_within(path, &module.path)) {
+            Some(module) => {
+                let base = below(path, &module.path).to_owned();
+                (&mut module.snapshot, base)
+            }
+            None => (self.top, path.to_owned()),
+        }
+    }
+}
+
+/// `path`, relative to the directory `above` that it is in.
+pub(super) fn below<'a>(path: &'a str, above: &str) -> &'a str {
+    path.strip_prefix(above).unwrap_or(path).trim_start_matches('/')
+}

@@ -1,0 +1,219 @@
+//! Submodules, each as a source of its own: proven like the repository above it, with a login for its own server.
+//!
+//! BuildKit's checkout with submodules has no login for those over https, fetches them without asking whether this caller may read
+//! them once it has them, and keeps the address that a submodule had first (`source/git/source.go`). So it makes none here.
+
+use std::collections::VecDeque;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::super::Engine;
+use super::super::context::Cx;
+use crate::git::{Credentials, GitError, RepoUrl, Snapshot, Sort, submodules};
+use crate::outcome::StepError;
+use crate::step::build::GitContext;
+
+/// Submodules of one context. The largest repositories have some 200.
+const MAX: usize = 256;
+/// Submodules within each other.
+const MAX_DEPTH: usize = 8;
+/// Servers' answers that are waited for at a time.
+const AT_A_TIME: usize = 8;
+
+/// A submodule that the caller may read.
+pub(super) struct Submodule {
+    /// Its directory, from the root of the context's repository.
+    pub(super) path: String,
+    pub(super) snapshot: Snapshot,
+    pub(super) credentials: Credentials,
+}
+
+/// A submodule, as the commit above it names it.
+struct Named {
+    path: String,
+    depth: usize,
+    url: String,
+    above: RepoUrl,
+    sha: String,
+}
+
+/// What reads the submodules of `context`.
+pub(super) struct Reader<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) cx: &'a Cx,
+    pub(super) context: &'a GitContext,
+    /// The login for the context's own server.
+    pub(super) credentials: &'a Credentials,
+}
+
+impl Reader<'_> {
+    /// The submodules that the build needs, those above before those below; `None` where the commit names none, so that the
+    /// daemon's own checkout does as well.
+    pub(super) async fn read(&self, top: &mut Snapshot) -> Result<Option<Vec<Submodule>>, StepError> {
+        let Some(first) = self.named_in(top, "", 1).await? else { return Ok(None) };
+        let mut count = first.len();
+        if count > MAX {
+            return Err(self.too_many());
+        }
+        let (mut waiting, mut all) = (VecDeque::from([first]), Vec::<Submodule>::new());
+        while let Some(level) = waiting.pop_front() {
+            let opened = stream::iter(level).map(|named| self.open(named)).buffered(AT_A_TIME);
+            for (mut submodule, depth) in opened.try_collect::<Vec<_>>().await? {
+                let path = submodule.path.clone();
+                let below = self.named_in(&mut submodule.snapshot, &path, depth + 1).await?;
+                count += below.as_ref().map_or(0, Vec::len);
+                if count > MAX {
+                    return Err(self.too_many());
+                }
+                waiting.extend(below);
+                submodule.snapshot.shrink();
+                all.push(submodule);
+            }
+        }
+        Ok(Some(all))
+    }
+
+    fn too_many(&self) -> StepError {
+        let repo = &self.context.repo;
+        StepError::user(format!(
+            "{repo} has more than {MAX} submodules; set `submodules: false`, and name those that are needed under `contexts`"
+        ))
+    }
+
+    /// Those that the commit in the directory `at` names, as far as the context's directory needs them; `None` without a `.gitmodules`.
+    async fn named_in(
+        &self,
+        snapshot: &mut Snapshot,
+        at: &str,
+        depth: usize,
+    ) -> Result<Option<Vec<Named>>, StepError> {
+        // Git follows no link here either.
+        let Some(file) = snapshot.find("", ".gitmodules", false).await?.filter(|f| f.sort == Sort::File)
+        else {
+            return Ok(None);
+        };
+        let bytes = snapshot.file(&file).await?;
+        let modules = submodules::read(&String::from_utf8_lossy(&bytes));
+        // Each may be in a directory of its own, which has to be read.
+        if modules.len() > 4 * MAX {
+            return Err(self.too_many());
+        }
+        let mut named = Vec::new();
+        for module in modules {
+            let path = if at.is_empty() { module.path.clone() } else { format!("{at}/{}", module.path) };
+            let again = named.iter().any(|named: &Named| named.path == path);
+            if module.skipped || again || !self.needs(&path) {
+                continue;
+            }
+            // What the tree does not have is left from another commit.
+            let found = snapshot.find("", &module.path, false).await?;
+            let Some(commit) = found.filter(|found| found.sort == Sort::Commit) else { continue };
+            if depth > MAX_DEPTH {
+                return Err(StepError::user(format!(
+                    "submodule `{path}` of {} is the {depth}th within each other, and {MAX_DEPTH} are read; set `submodules: false`",
+                    self.context.repo
+                )));
+            }
+            named.push(Named {
+                path,
+                depth,
+                url: module.url,
+                above: snapshot.repo().clone(),
+                sha: commit.id,
+            });
+        }
+        Ok(Some(named))
+    }
+
+    /// Whether it is in the context's directory, or has that in it.
+    fn needs(&self, path: &str) -> bool {
+        let subdir = self.context.subdir.as_deref().unwrap_or_default();
+        subdir.is_empty() || is_within(path, subdir) || is_within(subdir, path)
+    }
+
+    async fn open(&self, named: Named) -> Result<(Submodule, usize), StepError> {
+        let Named { path, depth, url, above, sha } = named;
+        let context = |why: &str| format!("submodule `{path}` of {above} ({}): {why}", tidy(&url));
+        let repo = submodules::address(&above, &url).map_err(|error| {
+            StepError::user(context(&format!(
+                "{error}; mend it in `.gitmodules`, or set `submodules: false`"
+            )))
+        })?;
+        let namespace = &self.cx.workflow.namespace;
+        self.engine
+            .tenancy
+            .permits_repository(namespace, "build.context.submodules", &repo)
+            .map_err(|refused| StepError::user(context(&format!("{refused}; or set `submodules: false`"))))?;
+        let login = self.login(&repo).await;
+        let credentials = login.map_err(|error| StepError { message: context(&error.message), ..error })?;
+        let opened = self.opened(&repo, credentials, &sha).await;
+        let (mut snapshot, credentials) = opened.map_err(|error| {
+            let why = if error.is_unknown_there() { advice(&repo) } else { String::new() };
+            StepError::new(error.fault(), context(&format!("{error}{why}")))
+        })?;
+        snapshot.shrink();
+        Ok((Submodule { path, snapshot, credentials }, depth))
+    }
+
+    /// The commit, which a public repository shows without the login, too, should the login be for others alone.
+    async fn opened(
+        &self,
+        repo: &RepoUrl,
+        credentials: Credentials,
+        sha: &str,
+    ) -> Result<(Snapshot, Credentials), GitError> {
+        let git = self.engine.git.of(self.engine.tenancy.tenant(&self.cx.workflow));
+        match git.open(repo, &credentials, sha).await {
+            Err(refused)
+                if refused.is_unknown_there() && matches!(credentials, Credentials::Basic { .. }) =>
+            {
+                let open = git.open(repo, &Credentials::Anonymous, sha).await;
+                open.map(|snapshot| (snapshot, Credentials::Anonymous)).map_err(|_| refused)
+            }
+            opened => opened.map(|snapshot| (snapshot, credentials)),
+        }
+    }
+
+    /// The login for the server of `repo`, which goes over plain http only where that was said: the one that is named for it, else the context's own where it is the same server, or
+    /// an ssh key, whose `known_hosts` say for which servers it is.
+    async fn login(&self, repo: &RepoUrl) -> Result<Credentials, StepError> {
+        if let Some(secret) = self.context.submodule_secrets.get(&key(repo)) {
+            return self.engine.git_credentials(self.cx, repo, Some(secret)).await;
+        }
+        let own = &self.context.repo;
+        let same = (own.scheme(), own.host_port().to_lowercase())
+            == (repo.scheme(), repo.host_port().to_lowercase());
+        if same {
+            return Ok(self.credentials.clone());
+        }
+        if own.is_ssh() && repo.is_ssh() {
+            return self.engine.git_credentials(self.cx, repo, self.context.secret.as_ref()).await;
+        }
+        if repo.is_ssh() {
+            return Err(StepError::user(format!("{repo} is read with an ssh key{}", advice(repo))));
+        }
+        Ok(Credentials::Anonymous)
+    }
+}
+
+fn advice(repo: &RepoUrl) -> String {
+    format!(
+        "; name a Secret with a login that may read it in `context.submodule-secrets`, by its host `{}`, or set `submodules: false`",
+        key(repo)
+    )
+}
+
+/// What `submodule-secrets` calls its server.
+fn key(repo: &RepoUrl) -> String {
+    let host = repo.host_port().to_lowercase();
+    if repo.scheme() == "http" { format!("http://{host}") } else { host }
+}
+
+fn tidy(url: &str) -> String {
+    crate::text::brief(url, 200)
+}
+
+/// Whether `path` is the directory `above`, or in it.
+pub(super) fn is_within(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,104 @@
+//! Single files of a commit that was proven, read without a clone.
+//!
+//! What is read is found from the proven root tree down, by ids that are hashed here, so whoever may read the commit may read it.
+//! For the same reason small objects are shared by all tenants of the process: nobody reaches an id but by a tree of his own.
+
+mod fetch;
+mod objects;
+mod path;
+mod pointers;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::error::GitError;
+use super::proof::Commit;
+use super::store::Store;
+use super::{Credentials, Git, RepoUrl};
+pub(super) use objects::Objects;
+pub(crate) use path::{Found, Sort};
+pub(crate) use pointers::Pointers;
+
+/// A commit that the caller may read, and what was read of it.
+pub(crate) struct Snapshot {
+    git: Git,
+    repo: RepoUrl,
+    credentials: Credentials,
+    /// The commit's id.
+    pub(crate) sha: String,
+    root: String,
+    read: BTreeMap<String, Bytes>,
+    /// All trees of the commit, once they were needed.
+    store: Option<Store>,
+}
+
+impl Snapshot {
+    pub(super) fn new(git: &Git, repo: &RepoUrl, credentials: &Credentials, commit: Commit) -> Self {
+        let Commit { sha, tree, root } = commit;
+        let read = root.map(|root| (tree.clone(), Bytes::from(root))).into_iter().collect();
+        let (git, repo, credentials) = (git.clone(), repo.clone(), credentials.clone());
+        Self { git, repo, credentials, sha, root: tree, read, store: None }
+    }
+
+    /// The repository, at the address that was asked.
+    pub(crate) fn repo(&self) -> &RepoUrl {
+        &self.repo
+    }
+
+    /// The bytes of `file`.
+    ///
+    /// # Errors
+    /// The server's, and that the file has more than 1 MiB.
+    pub(crate) async fn file(&mut self, file: &Found) -> Result<Bytes, GitError> {
+        self.object(&file.id).await
+    }
+
+    /// Reads those of the files `names` that the directory `base` has, in one request: whoever asks for each then has no way to wait
+    /// for. One that is too large is left to him.
+    pub(crate) async fn prefetch(&mut self, base: &str, names: &[&str]) -> Result<(), GitError> {
+        let mut ids = Vec::new();
+        for name in names {
+            let found = self.find(base, name, false).await?;
+            ids.extend(found.filter(|found| found.sort == Sort::File).map(|found| found.id));
+        }
+        match self.have(&ids).await {
+            Err(GitError::Unusable { .. }) => Ok(()),
+            read => read,
+        }
+    }
+
+    /// Lets go of what is large: many of these are held while a build is prepared.
+    pub(crate) fn shrink(&mut self) {
+        self.store = None;
+        self.read.retain(|_, bytes| bytes.len() <= objects::MAX_OBJECT);
+    }
+
+    /// The bytes of an object that a tree of this commit names.
+    async fn object(&mut self, id: &str) -> Result<Bytes, GitError> {
+        self.have(std::slice::from_ref(&id.to_owned())).await?;
+        self.read.get(id).cloned().ok_or_else(|| self.unusable(&format!("it does not send the object {id}")))
+    }
+
+    /// Reads objects, those that are not here in one request.
+    async fn have(&mut self, ids: &[String]) -> Result<(), GitError> {
+        for id in ids {
+            if let Some(bytes) = self.git.objects.get(id) {
+                self.read.insert(id.clone(), bytes);
+            }
+        }
+        let missing: Vec<_> = ids.iter().filter(|id| !self.read.contains_key(*id)).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (id, bytes) in self.fetch(missing).await? {
+            self.git.objects.put(&id, &bytes);
+            self.read.insert(id, bytes);
+        }
+        Ok(())
+    }
+
+    fn unusable(&self, what: &str) -> GitError {
+        GitError::Unusable { repo: self.repo.to_string(), what: what.to_owned() }
+    }
+}

@@ -1,0 +1,170 @@
+//! Objects by their ids: a request for these alone, or the whole commit from a server that serves nothing less.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use git2::Oid;
+
+use super::Snapshot;
+use crate::git::error::GitError;
+use crate::git::fetch::Fetch;
+use crate::git::pack::{self, Kind, Object, Pack};
+use crate::git::service::Service;
+use crate::git::store::{Inner, MAX_FILTERED, MAX_PACK, Store};
+use crate::git::transport::Session;
+use crate::git::{Credentials, Git, RepoUrl, retried};
+use crate::time_limits::within;
+
+/// Bytes of one object that is read.
+const MAX_OBJECT: usize = 1 << 20;
+/// Bytes of a pack with a few objects; a server without `filter` sends all that is below a directory, which comes first.
+const MAX_READ: usize = 64 << 20;
+/// Bytes that these inflate to.
+const MAX_INFLATED: u64 = 256 << 20;
+
+type Objects = BTreeMap<String, Bytes>;
+
+impl Snapshot {
+    /// Asks for the objects `ids`, which are not here.
+    pub(super) async fn fetch(&mut self, ids: Vec<String>) -> Result<Objects, GitError> {
+        let mut found = match &self.store {
+            Some(store) => stored(store, ids.clone()).await?,
+            None => Objects::new(),
+        };
+        let mut missing: Vec<_> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
+        if !missing.is_empty() {
+            let asked = ask(&self.git, &self.repo, &self.credentials, &missing);
+            match within(self.git.options.resolve_timeout, "its server", asked).await {
+                Ok(Ok(objects)) => found.extend(objects),
+                // Servers that show refs and what these lead to, and no object by its own id.
+                Ok(Err(error)) if error.is_not_our_ref() => {}
+                Ok(Err(error)) => return Err(error),
+                Err(late) => return Err(self.late(&late.to_string())),
+            }
+            missing.retain(|id| !found.contains_key(id));
+        }
+        if !missing.is_empty() {
+            let store = self.whole(Some("blob:limit=1m"), MAX_PACK).await?;
+            found.extend(stored(&store, missing).await?);
+            self.store = Some(store);
+        }
+        Ok(found)
+    }
+
+    /// The commit in a store, but for what `filter` leaves out.
+    pub(super) async fn whole(&self, filter: Option<&'static str>, limit: usize) -> Result<Store, GitError> {
+        if self.sha.len() != 40 {
+            return Err(self.unusable("it is a SHA-256 repository, and its server serves no single files"));
+        }
+        let (git, wants) = (&self.git, [self.sha.clone()]);
+        let once = || async {
+            let store = Store::create(git).await?;
+            let mut session =
+                Session::open(git, &self.repo, &self.credentials, Service::UploadPack, &[]).await?;
+            let fetch = Fetch { wants: &wants, depth: Some(1), filter, ..Fetch::default() };
+            store.receive(session.fetch(&fetch).await?, limit).await?;
+            Ok(store)
+        };
+        let asked = within(git.options.resolve_timeout, "its server", retried(once)).await;
+        asked.unwrap_or_else(|late| Err(self.late(&late.to_string())))
+    }
+
+    /// All trees of the commit, and files of less than 1 KiB: from a server without `filter` all files.
+    pub(super) async fn with_small_files(&mut self) -> Result<Store, GitError> {
+        if let Some(store) = &self.store {
+            return Ok(store.clone());
+        }
+        let store = self.whole(Some("blob:limit=1k"), MAX_FILTERED).await?;
+        self.store = Some(store.clone());
+        Ok(store)
+    }
+
+    fn late(&self, late: &str) -> GitError {
+        let what = format!("commit {} was not read: {late}", self.sha);
+        GitError::Unavailable { repo: self.repo.to_string(), action: "read", what, source: None }
+    }
+}
+
+/// Those of `ids` that the server sends as whole objects.
+async fn ask(
+    git: &Git,
+    repo: &RepoUrl,
+    credentials: &Credentials,
+    ids: &[String],
+) -> Result<Objects, GitError> {
+    let together = retried(|| request(git, repo, credentials, ids)).await?;
+    let mut found = together;
+    // Of two that are alike one may come as a difference to the other; alone it cannot.
+    let alone: Vec<_> = ids.iter().filter(|id| ids.len() > 1 && !found.contains_key(*id)).collect();
+    for id in alone {
+        found.extend(retried(|| request(git, repo, credentials, std::slice::from_ref(id))).await?);
+    }
+    Ok(found)
+}
+
+async fn request(
+    git: &Git,
+    repo: &RepoUrl,
+    credentials: &Credentials,
+    ids: &[String],
+) -> Result<Objects, GitError> {
+    if let Some(mut session) = Session::begin_at_once(git, repo, credentials)? {
+        match receive(&mut session, ids, Some("tree:1")).await {
+            ended @ (Ok(_)
+            | Err(GitError::Login { .. } | GitError::Flood { .. } | GitError::Unusable { .. })) => {
+                return ended;
+            }
+            Err(error) if error.is_not_our_ref() => return Err(error),
+            Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
+        }
+    }
+    let mut session = Session::open(git, repo, credentials, Service::UploadPack, &[]).await?;
+    receive(&mut session, ids, None).await
+}
+
+async fn receive(
+    session: &mut Session,
+    ids: &[String],
+    filter: Option<&'static str>,
+) -> Result<Objects, GitError> {
+    let limits =
+        pack::Limits { read: MAX_READ, inflated: MAX_INFLATED, of_tree: MAX_OBJECT, of_blob: MAX_OBJECT };
+    let (digits, repo) = (ids.first().map_or(40, String::len), session.repo.clone());
+    let fetch = Fetch { wants: ids, filter, ..Fetch::default() };
+    let mut pack = Pack::open(session.fetch(&fetch).await?, limits, digits).await?;
+    let mut found = Objects::new();
+    while let Some(object) = pack.next().await? {
+        let Object::Whole { kind, id, head, size } = object else { continue };
+        if !ids.contains(&id) {
+            continue;
+        }
+        if u64::try_from(head.len()) == Ok(size) {
+            found.insert(id, head.into());
+        } else if kind == Kind::Blob {
+            let what = format!(
+                "its file {id} has {size} bytes, more than the {} MiB that are read",
+                MAX_OBJECT >> 20
+            );
+            return Err(GitError::Unusable { repo, what });
+        }
+        if found.len() == ids.len() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Those of `ids` that `store` has, and that are not too large.
+async fn stored(store: &Store, ids: Vec<String>) -> Result<Objects, GitError> {
+    let read = move |inner: &Inner| {
+        let each = ids.into_iter().filter_map(|id| {
+            let oid = Oid::from_str(&id).ok().filter(|oid| inner.has(*oid))?;
+            inner.raw(oid, MAX_LARGE).map(|bytes| Some((id, bytes?))).transpose()
+        });
+        each.map(|read| read.map(|(id, bytes)| (id, Bytes::from(bytes)))).collect()
+    };
+    store.run(read).await
+}
+
+/// Bytes of one object of a commit that had to be fetched in whole, such as a directory with 300,000 entries.
+const MAX_LARGE: usize = 12 << 20;

@@ -1,0 +1,69 @@
+//! Small objects that were read lately. An id says what it is for, so an object is never out of date.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Bytes of one object that is kept.
+pub(super) const MAX_OBJECT: usize = 64 << 10;
+/// Bytes of all of them.
+const MAX_ALL: usize = 4 << 20;
+/// What an object takes beside its bytes.
+const EACH: usize = 200;
+
+/// Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::git) struct Objects(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    objects: BTreeMap<String, Bytes>,
+    /// The oldest first.
+    order: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Objects {
+    pub(super) fn get(&self, id: &str) -> Option<Bytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(id).cloned()
+    }
+
+    /// Keeps an object whose bytes were hashed to `id`, in place of the oldest ones.
+    pub(super) fn put(&self, id: &str, bytes: &Bytes) {
+        if bytes.len() > MAX_OBJECT {
+            return;
+        }
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.objects.insert(id.to_owned(), bytes.clone()).is_some() {
+            return;
+        }
+        kept.bytes += bytes.len() + EACH;
+        kept.order.push_back(id.to_owned());
+        while kept.bytes > MAX_ALL {
+            let Some(oldest) = kept.order.pop_front() else { return };
+            let gone = kept.objects.remove(&oldest).map_or(0, |bytes| bytes.len() + EACH);
+            kept.bytes -= gone;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_and_no_more_than_there_is_room_for() {
+        let objects = Objects::default();
+        let bytes = Bytes::from(vec![0; MAX_OBJECT]);
+        (0..200).for_each(|n| objects.put(&format!("{n}"), &bytes));
+        objects.put("199", &bytes);
+        objects.put("large", &Bytes::from(vec![0; MAX_OBJECT + 1]));
+        let kept = objects.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(kept.bytes <= MAX_ALL && kept.objects.len() == kept.order.len());
+        assert!(kept.objects.contains_key("199") && !kept.objects.contains_key("0"));
+        assert!(!kept.objects.contains_key("large"));
+        drop(kept);
+        assert_eq!(objects.get("199"), Some(bytes));
+    }
+}
