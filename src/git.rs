@@ -95,6 +95,7 @@ impl Default for GitOptions {
 pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
+    ssh: ssh::Connections,
     memory: Memory,
 }
 
@@ -109,7 +110,7 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options, memory: Memory::default() })
+        Ok(Self { clients, options, ssh: ssh::Connections::default(), memory: Memory::default() })
     }
 
     /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory for
