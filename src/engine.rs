@@ -7,6 +7,7 @@ mod certificates;
 mod context;
 mod credentials;
 mod leaving;
+mod node_secrets;
 mod secret_rules;
 mod steps;
 mod supersede;

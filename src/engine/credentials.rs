@@ -1,5 +1,6 @@
 //! Credentials by reference: read from the workflow's namespace, and remembered for blotting out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -44,7 +45,7 @@ impl From<NotForThis> for StepError {
 
 impl Engine {
     /// The Secret `name`, if it may be used as `wanted`.
-    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Secret, StepError> {
+    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Arc<Secret>, StepError> {
         let secret = self.secret(cx, name).await?;
         self.secret_rules.admit(&cx.workflow.namespace, &secret, wanted)?;
         Ok(secret)
@@ -52,7 +53,7 @@ impl Engine {
 
     /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
     /// for an hour is not to fail for that.
-    async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
+    pub(super) async fn secret(&self, cx: &Cx, name: &str) -> Result<Arc<Secret>, StepError> {
         let pauses = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(200))
@@ -66,7 +67,7 @@ impl Engine {
         let told = |error: &SecretError, pause: Duration| {
             warn!(pause_ms = pause.as_millis(), "{error}; trying again");
         };
-        Ok(read.retry(pauses).when(away).notify(told).await?)
+        Ok(cx.secrets.get(name, async || read.retry(pauses).when(away).notify(told).await).await?)
     }
 
     /// The value that `reference` names, for a build to read.
