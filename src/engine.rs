@@ -8,6 +8,7 @@ mod context;
 mod credentials;
 mod failures;
 mod leaving;
+mod node_secrets;
 mod secret_rules;
 mod steps;
 mod supersede;

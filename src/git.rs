@@ -101,6 +101,7 @@ impl Default for GitOptions {
 pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
+    ssh: ssh::Connections,
     memory: Memory,
     objects: Objects,
 }
@@ -116,7 +117,8 @@ impl Git {
             None => Vec::new(),
         };
         let clients = Arc::new(Clients::new(options.clone(), extra));
-        Ok(Self { clients, options, memory: Memory::default(), objects: Objects::default() })
+        let (ssh, memory, objects) = Default::default();
+        Ok(Self { clients, options, ssh, memory, objects })
     }
 
     /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory for

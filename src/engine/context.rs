@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::aside::{self, Attaching};
+use super::node_secrets::NodeSecrets;
 use super::{Errand, Reference, Workflow};
 use crate::outcome::Outputs;
 use crate::progress::Progress;
@@ -24,6 +25,8 @@ pub(super) struct Cx {
     /// When the step is given up.
     pub(super) deadline: Instant,
     pub(super) redactor: Redactor,
+    /// What was read of Secrets.
+    pub(super) secrets: NodeSecrets,
     /// Which of several steps this is.
     pub(super) step: Option<String>,
     progress: watch::Sender<Progress>,
@@ -37,8 +40,8 @@ impl Cx {
     pub(super) fn new(errand: Errand) -> Self {
         let Errand { workflow, reference, progress, gate, deadline } = errand;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
-        let (step, place, aside) = (None, None, Arc::default());
-        Self { workflow, reference, gate, deadline, redactor, step, progress, place, aside }
+        let (secrets, step, place, aside) = (NodeSecrets::default(), None, None, Arc::default());
+        Self { workflow, reference, gate, deadline, redactor, secrets, step, progress, place, aside }
     }
 
     /// The surroundings of the step `name`, the `number`th of `count`.

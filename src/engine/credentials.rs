@@ -1,5 +1,6 @@
 //! Credentials by reference: read from the workflow's namespace, and remembered for blotting out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::Retryable;
@@ -32,7 +33,7 @@ const AWAY: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// The Secret `name`, if it may be used as `wanted`.
-    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Secret, StepError> {
+    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Arc<Secret>, StepError> {
         let secret = self.secret(cx, name).await?;
         self.secret_rules.admit(&cx.workflow.namespace, &secret, wanted)?;
         Ok(secret)
@@ -40,7 +41,7 @@ impl Engine {
 
     /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
     /// for an hour is not to fail for that.
-    async fn secret(&self, cx: &Cx, name: &str) -> Result<Secret, StepError> {
+    pub(super) async fn secret(&self, cx: &Cx, name: &str) -> Result<Arc<Secret>, StepError> {
         let pauses = pauses::few().without_max_times().with_total_delay(Some(AWAY));
         let away = |error: &SecretError| {
             matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
@@ -49,7 +50,7 @@ impl Engine {
         let told = |error: &SecretError, pause: Duration| {
             warn!(pause_ms = pause.as_millis(), "{error}; trying again");
         };
-        Ok(read.retry(pauses).when(away).notify(told).await?)
+        Ok(cx.secrets.get(name, async || read.retry(pauses).when(away).notify(told).await).await?)
     }
 
     /// The value that `reference` names, for a build to read.

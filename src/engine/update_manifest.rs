@@ -107,16 +107,21 @@ async fn request(
     api: Option<&Api>,
     cx: &Cx,
 ) -> Result<WriteBack, StepError> {
+    let (credentials, signing_key, source) = tokio::try_join!(
+        engine.git_credentials(cx, &update.repo, update.secret.as_ref()),
+        signing_key(engine, update, cx),
+        source(engine, update, cx),
+    )?;
     let publish = api.filter(|_| update.via_api).map(|api| api::publish(&engine.forge, api));
     Ok(WriteBack {
         repo: update.repo.clone(),
-        credentials: engine.git_credentials(cx, &update.repo, update.secret.as_ref()).await?,
+        credentials,
         branch: update.branch.clone(),
         files: update.targets.iter().map(|target| target.file.clone()).collect(),
         author: update.author.clone(),
         committer: update.committer.clone(),
-        signing_key: signing_key(engine, update, cx).await?,
-        source: source(engine, update, cx).await?,
+        signing_key,
+        source,
         places: Some(Places::new(intent::named)),
         head,
         dry_run: !update.commit,

@@ -1,6 +1,7 @@
 //! Git over SSH: the same protocol on a channel that runs the server's program, with the host's key checked first.
 
 mod channel;
+mod connections;
 pub(super) mod known_hosts;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use super::url::{RepoUrl, SshTarget};
 use crate::http::{self, LookupError};
 use crate::time_limits::{Late, heard, socket, within};
 pub(super) use channel::Channel;
+pub(super) use connections::Connections;
 use known_hosts::KnownKeys;
 
 /// What a connection is for, so that errors can say it.
@@ -59,8 +61,9 @@ impl Patience {
     }
 }
 
-/// Connects, logs in and starts the service's program.
+/// Starts the service's program, on the connection that there is to the server, or on a new one.
 pub(super) async fn open(
+    connections: &Connections,
     options: &GitOptions,
     url: &RepoUrl,
     credentials: &Credentials,
@@ -75,17 +78,39 @@ pub(super) async fn open(
         .ok_or_else(|| talk.unusable("its ssh path cannot be read; write ssh://user@host/path"))?;
     let private = private_key(key, &talk)?;
     let known = known_keys(options, key, &target, &talk)?;
-    let limit = options.connect_timeout;
     let peer = format!("the SSH server {}:{}", target.host, target.port);
-    let late = |what: &'static str| {
-        let talk = talk.clone();
-        move |late| talk.unavailable(&format!("{what}: {late}"), None)
-    };
-    let greeted = within(limit, &peer, connect(options, &target, known, &talk)).await;
+    let patience = Patience { peer, limit: options.read_timeout };
+    let id = Connections::id(&target, credentials);
+    let connect = || greet(options, &target, known.clone(), private.clone(), &patience.peer, &talk);
+    let (connection, is_old) = connections.get(id, options.connect_timeout, connect()).await?;
+    let started = channel::start(Arc::clone(&connection), &target.path, talk.clone(), patience.clone()).await;
+    match started {
+        // It has been closed meanwhile, or has as many channels as the server allows.
+        Err(error) if is_old => {
+            tracing::debug!(%error, "connecting to {} anew", patience.peer);
+            connection.spoil();
+            let (connection, _) = connections.get(id, options.connect_timeout, connect()).await?;
+            channel::start(connection, &target.path, talk.clone(), patience.clone()).await
+        }
+        started => started,
+    }
+}
+
+/// Connects and logs in.
+async fn greet(
+    options: &GitOptions,
+    target: &SshTarget,
+    known: Option<KnownKeys>,
+    private: PrivateKey,
+    peer: &str,
+    talk: &Talk,
+) -> Result<Handle<Greeter>, GitError> {
+    let limit = options.connect_timeout;
+    let late = |what: &'static str| move |late: Late| talk.unavailable(&format!("{what}: {late}"), None);
+    let greeted = within(limit, peer, connect(options, target, known, talk)).await;
     let handle = greeted.map_err(late("no SSH greeting"))??;
-    let handle = within(limit, &peer, log_in(handle, &target.user, private, &talk)).await;
-    let handle = handle.map_err(late("the SSH login was not answered"))??;
-    channel::start(handle, &target.path, talk, Patience { peer, limit: options.read_timeout }).await
+    let handle = within(limit, peer, log_in(handle, &target.user, private, talk)).await;
+    handle.map_err(late("the SSH login was not answered"))?
 }
 
 fn private_key(key: &SshKey, talk: &Talk) -> Result<PrivateKey, GitError> {

@@ -45,10 +45,17 @@ impl Session {
             let reader = endpoint.advert().await?;
             (Link::Http(endpoint), reader)
         } else {
-            let (channel, reader) = super::ssh::open(&git.options, url, credentials, service).await?;
+            let (channel, reader) =
+                super::ssh::open(&git.ssh, &git.options, url, credentials, service).await?;
             (Link::Ssh(channel), reader)
         };
-        let advert = Advert::read(&mut reader, wanted).await?;
+        let advert = Advert::read(&mut reader, wanted).await;
+        if let (Link::Ssh(channel), Err(error)) = (&link, &advert)
+            && error.is_transient()
+        {
+            channel.spoil();
+        }
+        let advert = advert?;
         Ok(Self { repo, advert, link, reader })
     }
 

@@ -1,11 +1,15 @@
 //! The server's program at the other end of a channel: bytes in, bytes out, and what it says on standard error.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::stream;
-use russh::client::{Handle, Msg};
+use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::time::timeout;
 
-use super::{Greeter, Patience, Talk};
+use super::connections::Connection;
+use super::{Patience, Talk};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
 use crate::git::remote;
@@ -18,10 +22,11 @@ const KEPT: usize = 4096;
 /// Bytes that are sent at a time, of which one is an SSH packet.
 const PIECE: usize = 32 << 10;
 
-/// The way to the server. Dropped, it closes the connection.
+/// The way to the server's program. Dropped, it ends the program.
 pub(in crate::git) struct Channel {
-    write: ChannelWriteHalf<Msg>,
-    _handle: Handle<Greeter>,
+    /// There until it is dropped.
+    write: Option<ChannelWriteHalf<Msg>>,
+    connection: Arc<Connection>,
     talk: Talk,
     patience: Patience,
 }
@@ -29,27 +34,44 @@ pub(in crate::git) struct Channel {
 impl Channel {
     /// Sends `body` piece by piece: the server takes each, or is silent.
     pub(in crate::git) async fn send(&self, mut body: Bytes) -> Result<(), GitError> {
+        let Some(write) = &self.write else { return Ok(()) };
         while !body.is_empty() {
             let piece = body.split_to(body.len().min(PIECE));
-            let sent = self.patience.heard(&self.talk, self.write.data_bytes(piece)).await?;
-            sent.map_err(|e| {
-                self.talk.unavailable("the SSH connection broke", Some(std::sync::Arc::new(e)))
-            })?;
+            let sent = self.patience.heard(&self.talk, write.data_bytes(piece)).await;
+            let broke = |e| self.talk.unavailable("the SSH connection broke", Some(Arc::new(e)));
+            sent.and_then(|sent| sent.map_err(broke)).inspect_err(|_| self.spoil())?;
         }
         Ok(())
+    }
+
+    /// The program is gone, or silent: what is asked for next is asked on another connection.
+    pub(in crate::git) fn spoil(&self) {
+        self.connection.spoil();
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        let Some(write) = self.write.take() else { return };
+        let (connection, limit) = (Arc::clone(&self.connection), self.patience.limit);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if !matches!(timeout(limit, write.close()).await, Ok(Ok(()))) {
+                connection.spoil();
+            }
+        });
     }
 }
 
 /// Runs the service's program on `path`.
 pub(super) async fn start(
-    handle: Handle<Greeter>,
+    connection: Arc<Connection>,
     path: &str,
     talk: Talk,
     patience: Patience,
 ) -> Result<(Channel, PktReader), GitError> {
-    let broke =
-        |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(std::sync::Arc::new(e)));
-    let channel = patience.heard(&talk, handle.channel_open_session()).await?.map_err(broke)?;
+    let broke = |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(Arc::new(e)));
+    let channel = patience.heard(&talk, connection.handle.channel_open_session()).await?.map_err(broke)?;
     if talk.service == Service::UploadPack {
         // A server that does not accept the variable answers in protocol v0, which is understood too.
         let set = channel.set_env(false, "GIT_PROTOCOL", "version=2");
@@ -61,7 +83,7 @@ pub(super) async fn start(
         Output { read, talk: talk.clone(), patience: patience.clone(), stderr: Vec::new(), exit: None };
     let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
     let reader = PktReader::new(talk.repo.clone(), talk.service.action(), bytes);
-    Ok((Channel { write, _handle: handle, talk, patience }, reader))
+    Ok((Channel { write: Some(write), connection, talk, patience }, reader))
 }
 
 /// `git-upload-pack '/owner/repo.git'`, quoted as Git does (`quote.c`).

@@ -5,7 +5,7 @@ use russh::keys::ssh_key::known_hosts::{HostPatterns, KnownHosts, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
 /// One server's keys.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::git) struct KnownKeys {
     trusted: Vec<PublicKey>,
     revoked: Vec<PublicKey>,

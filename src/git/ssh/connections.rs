@@ -1,0 +1,129 @@
+//! Connections to SSH servers. All services that one key asks a server for share a connection: a greeting and a login take five turns.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use russh::client::Handle;
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Greeter;
+use crate::git::credentials::Credentials;
+use crate::git::error::GitError;
+use crate::git::url::SshTarget;
+
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Where to, as whom, and which keys of the server are trusted.
+type Id = [u8; 32];
+
+/// At most one connection. Whoever makes it keeps it locked meanwhile.
+type Slot = Arc<tokio::sync::Mutex<Option<Arc<Connection>>>>;
+
+/// The connections of a client. Clones share them.
+#[derive(Clone, Default)]
+pub(in crate::git) struct Connections(Arc<Mutex<HashMap<Id, Slot>>>);
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connections({})", self.slots().len())
+    }
+}
+
+/// A connection that has logged in. It is closed when nobody has it any more.
+pub(super) struct Connection {
+    pub(super) handle: Handle<Greeter>,
+    spoiled: AtomicBool,
+    used: Mutex<Instant>,
+}
+
+impl Connection {
+    fn new(handle: Handle<Greeter>) -> Arc<Self> {
+        Arc::new(Self { handle, spoiled: AtomicBool::new(false), used: Mutex::new(Instant::now()) })
+    }
+
+    /// Nothing new is asked for on it: it broke, or is silent.
+    pub(super) fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
+    }
+
+    fn is_good(&self) -> bool {
+        !self.spoiled.load(Ordering::Relaxed) && !self.handle.is_closed()
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn is_idle(self: &Arc<Self>) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::strong_count(self) == 1 && used.elapsed() >= IDLE
+    }
+}
+
+impl Connections {
+    pub(super) fn id(target: &SshTarget, credentials: &Credentials) -> Id {
+        let SshTarget { user, host, port, .. } = target;
+        let place = format!("{user}\0{host}\0{port}\0");
+        Sha256::new().chain_update(place).chain_update(credentials.fingerprint()).finalize().into()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<Id, Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, id: Id) -> Slot {
+        let mut slots = self.slots();
+        let is_used = |slot: &Slot| {
+            let locked = slot.try_lock();
+            Arc::strong_count(slot) > 1 || locked.is_ok_and(|kept| kept.as_ref().is_some_and(|c| c.is_good()))
+        };
+        slots.retain(|_, slot| is_used(slot));
+        Arc::clone(slots.entry(id).or_default())
+    }
+
+    /// The connection that there is, and true; or a new one, which `connect` makes. Another who is making one is waited for, but not
+    /// for longer than `patience`.
+    pub(super) async fn get(
+        &self,
+        id: Id,
+        patience: Duration,
+        connect: impl Future<Output = Result<Handle<Greeter>, GitError>>,
+    ) -> Result<(Arc<Connection>, bool), GitError> {
+        let slot = self.slot(id);
+        let Ok(mut kept) = timeout(patience, slot.lock()).await else {
+            return Ok((Connection::new(connect.await?), false));
+        };
+        if let Some(connection) = kept.as_ref().filter(|connection| connection.is_good()) {
+            connection.touch();
+            return Ok((Arc::clone(connection), true));
+        }
+        *kept = None;
+        let connection = Connection::new(connect.await?);
+        *kept = Some(Arc::clone(&connection));
+        tokio::spawn(close(Arc::downgrade(&self.0), id, Arc::downgrade(&connection)));
+        Ok((connection, false))
+    }
+}
+
+/// Closes a connection once nobody has used it for a while.
+async fn close(slots: Weak<Mutex<HashMap<Id, Slot>>>, id: Id, connection: Weak<Connection>) {
+    loop {
+        sleep(IDLE).await;
+        let (Some(slots), Some(connection)) = (slots.upgrade(), connection.upgrade()) else { return };
+        let slot = slots.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let Some(slot) = slot else { return };
+        let mut kept = slot.lock().await;
+        if !kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &connection)) {
+            return;
+        }
+        drop(connection);
+        if kept.as_ref().is_some_and(Connection::is_idle) {
+            *kept = None;
+            return;
+        }
+    }
+}
