@@ -29,7 +29,7 @@ use base64::engine::general_purpose::STANDARD;
 use finder::Finder;
 use overflow::Overflow;
 use rule::Rule;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::{Digest, Sha256};
 
 /// What stands in a secret's place.
@@ -70,8 +70,22 @@ impl Redactor {
             known.take(part, *rule);
         }
         for (part, _) in parts.iter().filter(|(_, rule)| *rule == Rule::Anywhere) {
-            known.take_encoded(part);
+            known.take_encoded(part.as_bytes());
         }
+        known.finder = OnceLock::new();
+    }
+
+    /// Remembers a secret that may be no text: in its encoded forms, and what of it a log would show as text.
+    pub fn remember_bytes(&self, secret: &SecretSlice<u8>) {
+        let bytes = secret.expose_secret();
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.remember(&text.into());
+        }
+        let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for (part, rule) in parts::of_bytes(bytes) {
+            known.take(&part, rule);
+        }
+        known.take_encoded(bytes);
         known.finder = OnceLock::new();
     }
 
@@ -82,7 +96,7 @@ impl Redactor {
         let header = STANDARD.encode(pair.expose_secret());
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         known.take(header.trim_end_matches('='), Rule::Encoded);
-        known.take_encoded(pair.expose_secret());
+        known.take_encoded(pair.expose_secret().as_bytes());
         known.finder = OnceLock::new();
     }
 
@@ -126,13 +140,13 @@ impl Known {
         }
     }
 
-    fn take_encoded(&mut self, part: &str) {
+    fn take_encoded(&mut self, part: &[u8]) {
         if self.used.encoded + encoded::LONGEST > ROOM.encoded {
             return;
         }
         // Longer ones would be made for nothing.
-        let part = crate::text::head(part, ROOM.encoded);
-        for form in encoded::forms(part.as_bytes()) {
+        let part = part.get(..ROOM.encoded).unwrap_or(part);
+        for form in encoded::forms(part) {
             let fits = self.used.encoded + form.len() <= ROOM.encoded;
             if fits && self.seen.insert(Sha256::digest(&form).into()) {
                 self.used.encoded += form.len();

@@ -10,7 +10,7 @@ mod tunnel;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::error::BuildError;
@@ -22,8 +22,8 @@ pub(super) use tunnel::{Tunnel, open};
 /// What one build may ask us for while it runs. Nothing of it is sent unasked.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
-    /// Secrets by id, for `RUN --mount=type=secret` and for Git. A `RUN` may ask for any of them.
-    pub secrets: BTreeMap<String, SecretString>,
+    /// Secrets of any bytes by id, for `RUN --mount=type=secret` and for Git. A `RUN` may ask for any of them.
+    pub secrets: BTreeMap<String, SecretSlice<u8>>,
     /// Registry logins.
     pub registries: Arc<oci::Auth>,
     /// What asks token servers with those logins.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::Retryable;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tracing::warn;
 
 use super::Engine;
@@ -53,13 +53,26 @@ impl Engine {
         Ok(cx.secrets.get(name, async || read.retry(pauses).when(away).notify(told).await).await?)
     }
 
-    /// The value that `reference` names, for a build to read.
+    /// The text that `reference` names, for a build to read.
     pub(super) async fn secret_value(
         &self,
         cx: &Cx,
         reference: &SecretKey,
     ) -> Result<SecretString, StepError> {
         self.value_for(cx, reference, Use::Build).await
+    }
+
+    /// The bytes that `reference` names, for a `RUN` to mount: a keystore is no text.
+    pub(super) async fn secret_bytes(
+        &self,
+        cx: &Cx,
+        reference: &SecretKey,
+    ) -> Result<SecretSlice<u8>, StepError> {
+        let wanted = Wanted { purpose: Use::Build, server: None };
+        let secret = self.secret_for(cx, &reference.name, &wanted).await?;
+        let bytes = secret.bytes(&reference.key)?;
+        cx.redactor.remember_bytes(bytes);
+        Ok(bytes.clone())
     }
 
     /// The key that `reference` names, for commits to be signed with.

@@ -59,9 +59,14 @@ impl Secret {
 
     /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
     pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
-        let bytes = self.data.get(key).ok_or_else(|| self.missing(key))?;
+        let bytes = self.bytes(key)?;
         let not_text = |_| SecretError::NotText { name: self.name.clone(), key: key.to_owned() };
         std::str::from_utf8(bytes.expose_secret()).map(SecretString::from).map_err(not_text)
+    }
+
+    /// The bytes under `key`, of any kind; the error lists the keys there are.
+    pub fn bytes(&self, key: &str) -> Result<&SecretSlice<u8>, SecretError> {
+        self.data.get(key).ok_or_else(|| self.missing(key))
     }
 
     /// The first of `keys` that the Secret has.

@@ -59,6 +59,13 @@ pub(super) fn of(value: &str) -> Vec<(String, Rule)> {
     parts
 }
 
+/// The runs of printable characters in what is no text.
+pub(super) fn of_bytes(value: &[u8]) -> Vec<(String, Rule)> {
+    let runs =
+        value.split(|byte| !matches!(byte, b' '..=b'~')).filter_map(|run| std::str::from_utf8(run).ok());
+    runs.filter_map(line).collect()
+}
+
 /// Each text of a JSON document, such as a service account's key.
 fn leaves(json: &serde_json::Value, parts: &mut Vec<(String, Rule)>) {
     match json {

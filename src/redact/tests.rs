@@ -20,6 +20,19 @@ fn a_login_is_blotted_out_in_every_form_it_travels_in() {
 }
 
 #[test]
+fn a_secret_that_is_no_text_is_blotted_out_in_what_shows_it() {
+    let keystore = b"\xfe\xed\xfe\xed\x00\x02 k3y-of-the-shop \xff\x80\x9cQ1\x00\x01\x02\x03\x04\x05\x06\xc3";
+    let redactor = Redactor::default();
+    redactor.remember_bytes(&keystore.to_vec().into());
+    let raw = String::from_utf8_lossy(keystore).into_owned();
+    assert!(!redactor.clean(&raw).contains("k3y-of"), "{}", redactor.clean(&raw));
+    for form in [STANDARD.encode(keystore), hex::encode(keystore)] {
+        let cleaned = redactor.clean(&format!("it is {form}."));
+        assert_eq!(cleaned, "it is ***.", "{form}");
+    }
+}
+
+#[test]
 fn what_counts_and_where() {
     for (secrets, text, want) in [
         (&["hunter2"][..], "login hunter2 ok, -phunter2", "login *** ok, -p***"),

@@ -237,7 +237,7 @@ fn build_args(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
     let read =
         |(name, value): (String, Node<'_>)| match name.contains(|c: char| c == '=' || c.is_whitespace()) {
             true => Err(value.refuse("the name of a build argument holds neither `=` nor spaces")),
-            false => Ok((name, value.text()?)),
+            false => Ok((name, value.verbatim()?)),
         };
     node.map()?.into_iter().map(read).collect()
 }

@@ -33,7 +33,7 @@ pub(super) fn file(path: &str) -> Result<String, String> {
 
 /// A branch, a tag, a full ref or a commit, by the rules of git-check-ref-format(1).
 pub(super) fn revision(name: &str) -> Result<String, String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\#".contains(c);
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
     let problem = if let Some(found) = name.chars().find(|&c| odd(c)) {
         format!("`{}` is not allowed in the name of a branch, a tag or a commit", found.escape_debug())
     } else if name.starts_with('-') {

@@ -70,6 +70,14 @@ impl<'a> Node<'a> {
         Ok(text)
     }
 
+    /// Text that is handed on as it is, with line breaks of any kind and tabs: a certificate, a script.
+    pub(super) fn verbatim(self) -> Result<String, InvalidStep> {
+        let text = self.string()?;
+        self.check_length(&text, LINES)?;
+        self.check_characters(&text, |c| matches!(c, '\n' | '\r' | '\t'))?;
+        Ok(text)
+    }
+
     /// A line of text that says something.
     pub(super) fn word(self) -> Result<String, InvalidStep> {
         let empty = self.refuse("is empty");
@@ -164,9 +172,9 @@ impl<'a> Node<'a> {
         Ok(children)
     }
 
-    /// A map of texts.
+    /// A map of texts that are handed on as they are.
     pub(super) fn texts(self) -> Result<BTreeMap<String, String>, InvalidStep> {
-        self.map()?.into_iter().map(|(key, node)| Ok((key, node.text()?))).collect()
+        self.map()?.into_iter().map(|(key, node)| Ok((key, node.verbatim()?))).collect()
     }
 
     /// A map of which every key is in `known`.

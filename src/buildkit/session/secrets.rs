@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::moby::buildkit::secrets::v1 as proto;
 use proto::secrets_server::{Secrets, SecretsServer};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretSlice};
 use tonic::{Request, Response, Status};
 
-struct Served(BTreeMap<String, SecretString>);
+struct Served(BTreeMap<String, SecretSlice<u8>>);
 
-pub(super) fn service(secrets: BTreeMap<String, SecretString>) -> SecretsServer<impl Secrets> {
+pub(super) fn service(secrets: BTreeMap<String, SecretSlice<u8>>) -> SecretsServer<impl Secrets> {
     SecretsServer::new(Served(secrets))
 }
 
@@ -23,6 +23,6 @@ impl Secrets for Served {
         // NOT_FOUND is what makes a secret optional, and git go on to the next id
         // (`session/secrets/secrets.go`).
         let secret = self.0.get(&id).ok_or_else(|| Status::not_found(format!("secret {id} not found")))?;
-        Ok(Response::new(proto::GetSecretResponse { data: secret.expose_secret().as_bytes().to_vec() }))
+        Ok(Response::new(proto::GetSecretResponse { data: secret.expose_secret().to_vec() }))
     }
 }

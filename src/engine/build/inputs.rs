@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use super::super::Engine;
@@ -35,7 +35,7 @@ pub(super) struct Inputs {
     pub(super) cache_mounts: Option<String>,
     /// Which images may be read; see [`crate::buildkit::Solve::allowed_images`].
     pub(super) images: Option<Vec<String>>,
-    secrets: BTreeMap<String, SecretString>,
+    secrets: BTreeMap<String, SecretSlice<u8>>,
     client: LazyClient,
     ssh: BTreeMap<String, SecretString>,
     /// Registries that the step calls insecure.
@@ -63,7 +63,7 @@ impl Inputs {
             Ok::<_, StepError>((name, sources::read(engine, cx, context, dockerfile).await?))
         }));
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
-            Ok::<_, StepError>((secret.id.clone(), engine.secret_value(cx, &secret.secret).await?))
+            Ok::<_, StepError>((secret.id.clone(), engine.secret_bytes(cx, &secret.secret).await?))
         }));
         let ssh = try_join_all(build.ssh.iter().map(|key| async move {
             Ok::<_, StepError>((key.id.clone(), engine.secret_value(cx, &key.secret).await?))
@@ -130,7 +130,7 @@ impl Inputs {
         let id = format!("git-{}", Uuid::new_v4().simple());
         // The whole header: unlike a bare token it keeps the user's name.
         if let Some(header) = credentials.header() {
-            self.secrets.insert(id.clone(), header);
+            self.secrets.insert(id.clone(), header.expose_secret().as_bytes().to_vec().into());
             return GitLogin::Header { id };
         }
         let Credentials::Ssh(key) = credentials else { return GitLogin::None };

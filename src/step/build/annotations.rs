@@ -65,7 +65,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Annotations, InvalidStep> {
     let mut all = Annotations::new();
     for (key, node) in node.map()? {
         let (levels, name) = split(&key).map_err(|why| node.refuse(why))?;
-        let value = node.text()?;
+        let value = node.verbatim()?;
         all.extend(levels.into_iter().map(|level| ((level, name.clone()), value.clone())));
     }
     Ok(all)

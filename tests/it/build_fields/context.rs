@@ -20,6 +20,7 @@ async fn a_revision_is_a_branch_a_tag_or_any_commit() {
     let first = shop.sha.clone();
     let second = shop.service.commit_file("main", "main.txt", "second", "second").await;
     shop.service.branch("feature/side", "main").await;
+    shop.service.branch("fix/#42-crash", "main").await;
     shop.service.tag("v1", &second).await;
     let annotated = json!({"tag_name": "v1-annotated", "target": second, "message": "say more"});
     let tags = format!("/repos/{}/tags", shop.service.full_name());
@@ -31,6 +32,8 @@ async fn a_revision_is_a_branch_a_tag_or_any_commit() {
         (json!(""), &third, "third"),
         (json!("main"), &third, "third"),
         (json!("feature/side"), &second, "second"),
+        (json!("fix/#42-crash"), &second, "second"),
+        (json!("refs/heads/fix/#42-crash"), &second, "second"),
         (json!("refs/heads/main"), &third, "third"),
         (json!("v1"), &second, "second"),
         (json!("refs/tags/v1"), &second, "second"),

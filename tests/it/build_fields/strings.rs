@@ -1,5 +1,6 @@
 //! Argo substitutes strings only: they hold bools, numbers, lists and maps.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::support::plugin::output;
@@ -39,6 +40,41 @@ async fn strings_that_hold_values_do_what_the_values_do() {
     assert_eq!(image.manifest["annotations"], json!({"n": "8"}));
     assert!(image.file("hosts").await.contains("10.1.2.3"));
     assert_eq!(image.file("length").await, "3");
+}
+
+/// A certificate in a build argument, a label of several lines, as `docker buildx build` takes them.
+#[tokio::test]
+async fn values_of_several_lines_arrive_byte_for_byte() {
+    let shop = Shop::open(
+        "FROM BASE AS build\nARG PEM\nRUN printf %s \"$PEM\" >/pem\nFROM scratch\nCOPY --from=build /pem /\n",
+    )
+    .await;
+    let text = "-----BEGIN CERTIFICATE-----\r\nMIIB+a/=\n\n\t-----END CERTIFICATE-----";
+    let fields = json!({"build-args": {"PEM": text}, "labels": {"notes": text}, "annotations": {"org.example/notes": text}});
+    let image = shop.image_of(fields).await;
+    assert_eq!(image.file("pem").await, text);
+    assert_eq!(image.config().await["config"]["Labels"]["notes"], text);
+    assert_eq!(image.manifest["annotations"]["org.example/notes"], text);
+}
+
+/// A Java keystore, a DER certificate: a Secret need not be text.
+#[tokio::test]
+async fn a_secret_of_any_bytes_arrives_byte_for_byte_and_in_no_log() {
+    let shop = Shop::open(
+        "FROM BASE AS build\nRUN --mount=type=secret,id=s base64 -w0 /run/secrets/s; hexdump -v -e '1/1 \"%02x\"' /run/secrets/s >/hex\n\
+         FROM scratch\nCOPY --from=build /hex /\n",
+    )
+    .await;
+    let keystore: Vec<u8> = (0..=255).rev().cycle().take(700).collect();
+    let directory = shop.plugin.secrets().join("keystore");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("jks"), &keystore).unwrap();
+    let secrets = json!([{"id": "s", "secret": {"name": "keystore", "key": "jks"}}]);
+    let node = shop.built(json!({"secrets": secrets})).await;
+    assert_eq!(shop.pushed(&node).await.file("hex").await, hex::encode(&keystore));
+    let printed = base64::engine::general_purpose::STANDARD.encode(&keystore);
+    let log = output(&node, "log-tail");
+    assert!(log.contains("***") && !log.contains(&printed[..24]), "{log}");
 }
 
 #[tokio::test]

@@ -109,7 +109,8 @@ async fn a_secret_reaches_the_step_that_asks_for_it() {
         "RUN --mount=type=secret,id=token,required=true \
         echo \"$(sha256sum < /run/secrets/token)\" && test \"$(wc -c < /run/secrets/token)\" = 7",
     );
-    let session = Session { secrets: [("token".to_owned(), "hunter2".into())].into(), ..Session::default() };
+    let session =
+        Session { secrets: [("token".to_owned(), b"hunter2".to_vec().into())].into(), ..Session::default() };
     let solved = run(&bench.client(), &solve, session).await.unwrap();
     assert!(solved.log_tail.starts_with("f52fbd32b2b3b86ff88ef6c490628285f482af15"), "{}", solved.log_tail);
     assert!(!bench.daemon.log().contains("hunter2"));
@@ -122,7 +123,7 @@ async fn a_secret_longer_than_a_log_line_does_not_leak_its_beginning() {
     let solve = bench.on_busybox("RUN --mount=type=secret,id=token cat /run/secrets/token && echo && exit 3");
     let redactor = Redactor::default();
     redactor.remember(&secret.as_str().into());
-    let secrets = [("token".to_owned(), secret.as_str().into())].into();
+    let secrets = [("token".to_owned(), secret.clone().into_bytes().into())].into();
     let session = Session { secrets, transcript: redactor.clone().into(), ..Session::default() };
     let error = run(&bench.client(), &solve, session).await.unwrap_err();
     assert_eq!((error.log_tail.as_str(), error.exit_code), ("***", Some(3)), "{error}");

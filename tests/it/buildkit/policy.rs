@@ -12,7 +12,10 @@ const PASSWORD: &str = "git-hunter2";
 fn with_token(git: &GitServer) -> Session {
     let url = git.url("any");
     let host = url.trim_start_matches("http://").split('/').next().unwrap();
-    Session { secrets: [(format!("GIT_AUTH_TOKEN.{host}"), PASSWORD.into())].into(), ..Session::default() }
+    Session {
+        secrets: [(format!("GIT_AUTH_TOKEN.{host}"), PASSWORD.as_bytes().to_vec().into())].into(),
+        ..Session::default()
+    }
 }
 
 fn git_server() -> GitServer {
