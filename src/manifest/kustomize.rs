@@ -7,7 +7,7 @@ use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::splice::Splice;
 use super::stream::Stream;
-use super::{Edit, KustomizeField, Target, create, image, plan};
+use super::{Edit, KustomizeField, Target, create, reach, reference, scalar};
 
 /// The splice that sets `field` of the entry named `name`.
 pub(super) fn plan(
@@ -28,8 +28,8 @@ pub(super) fn plan(
     let found = match lookup::only(&file.stream, &entry) {
         Ok(found) => found,
         Err(_) if edit.create => {
-            let wish = plan::Wish { edit, label: &label, typed: false };
-            return plan::scalar(file, lookup::roots(&file.stream), &path, &wish);
+            let wish = reach::Wish { edit, label: &label, typed: false };
+            return reach::scalar(file, lookup::roots(&file.stream), &path, &wish);
         }
         Err(error) => return Err(error),
     };
@@ -38,7 +38,7 @@ pub(super) fn plan(
     }
     let looked = lookup::look(&file.stream, lookup::roots(&file.stream), &path, &label)?;
     Ok(match looked {
-        Looked::Found(found) => plan::set(file, &found, &edit.value, &label, false)?.into_iter().collect(),
+        Looked::Found(found) => scalar::set(file, &found, &edit.value, &label, false)?.into_iter().collect(),
         Looked::Gap(gap) => vec![create::plan(file, &gap, &path, &edit.value, &label)?],
     })
 }
@@ -50,10 +50,10 @@ fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), Edi
     if value.is_empty() {
         return refuse("it is empty, which kustomize takes for a field that is not set");
     }
-    if field == KustomizeField::Digest && !image::is_digest(value) {
+    if field == KustomizeField::Digest && !reference::is_digest(value) {
         return refuse("a digest is `sha256:` and 64 lower-case hexadecimal digits");
     }
-    plan::check_value(path, value)
+    scalar::check_value(path, value)
 }
 
 fn sets_digest(all: &[Edit], name: &str) -> bool {

@@ -12,17 +12,6 @@ const KNOWN: &[&[&str]] = &[
     &["engine::build::cache", "engine::build::report", "engine::build::solve"],
     &["jobs::entries", "jobs::table"],
     &["jobs::job", "jobs::journal", "jobs::queue"],
-    &[
-        "manifest::address",
-        "manifest::argocd",
-        "manifest::create",
-        "manifest::file",
-        "manifest::image",
-        "manifest::kustomize",
-        "manifest::object",
-        "manifest::plan",
-        "manifest::setter",
-    ],
     &["redact::finder", "redact::overflow", "redact::parts"],
     &["write_back::lanes", "write_back::worker"],
 ];
