@@ -177,6 +177,21 @@ fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Ve
     Ok(sources)
 }
 
+/// The entries of every `kustomize.images`, which Argo CD writes as strings.
+pub(super) fn images(file: &File<'_>) -> Vec<Found> {
+    let stream = &file.stream;
+    let path = Path::new(vec![key("kustomize"), key("images")]);
+    let lists = sources(file, None, "").unwrap_or_default().into_iter();
+    let lists = lists.filter_map(|source| lookup::walk(stream, source.found, &path).ok());
+    let lists = lists.filter(|list| object::is_list(stream, list.node));
+    lists
+        .flat_map(|list| {
+            let around = [list.around.as_slice(), &[list.node]].concat();
+            stream.children(list.node).map(move |node| Found { node, key: None, around: around.clone() })
+        })
+        .collect()
+}
+
 /// `source`, and the items of `sources`.
 fn of_spec(stream: &Stream, spec: &Found, name: &str, sources: &mut Vec<Source>) {
     let mut push = |found, path: &str| sources.push(Source { found, name: format!("{name} {path}") });

@@ -260,6 +260,12 @@ pub enum Refusal {
         /// The mapping's keys.
         keys: String,
     },
+    /// An entry of `images` that nothing would read.
+    #[error("cannot be added: {why}")]
+    DeadEntry {
+        /// What makes it so.
+        why: String,
+    },
     /// A field that cannot be added safely.
     #[error("cannot be added: {why}; add the key by hand once")]
     CannotAdd {

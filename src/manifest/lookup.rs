@@ -202,7 +202,7 @@ fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> Stop {
 fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
     let at = nearest.node;
     let segment = &path.segments()[depth];
-    let name = match trail::path(stream, &nearest) {
+    let name = match trail::path(stream, &nearest.around, nearest.node) {
         root if root.segments().is_empty() => "the top level".to_owned(),
         path => format!("`{path}`"),
     };
@@ -220,7 +220,7 @@ fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
 
 /// What the steps from `depth` on may have meant.
 fn hint(stream: &Stream, nearest: &Found, path: &Path, depth: usize) -> Hint {
-    let mut steps = trail::path(stream, nearest).segments().to_vec();
+    let mut steps = trail::path(stream, &nearest.around, nearest.node).segments().to_vec();
     let rest = &path.segments()[depth..];
     match (stream.kind(nearest.node), rest) {
         (Kind::MappingStart { .. }, [Segment::Key(_), ..]) => {

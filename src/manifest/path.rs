@@ -42,11 +42,6 @@ impl Path {
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
     }
-
-    /// The first `depth` steps of this path.
-    pub(super) fn prefix(&self, depth: usize) -> Self {
-        Self(self.0.iter().take(depth).cloned().collect())
-    }
 }
 
 impl fmt::Display for Path {

@@ -7,6 +7,11 @@ use super::{Edit, scalar};
 /// A digest, by its length in bytes after `sha256:`.
 const HEX: usize = 64;
 
+pub(super) const BAD_NAME: &str =
+    "its name is not one: `host[:port]/` and lower-case letters, digits, `.`, `_`, `-` between slashes";
+const BAD_TAG: &str = "its tag is not one: letters, digits, `_`, `.` and `-`, at most 128";
+const BAD_DIGEST: &str = "a digest is `sha256:` and 64 lower-case hexadecimal digits";
+
 /// The longest name of an image (distribution/reference, `NameTotalLengthMax`).
 const MAX_NAME: usize = 255;
 
@@ -55,23 +60,15 @@ impl<'a> Reference<'a> {
             return Some("it is no image reference");
         }
         if !self.name.is_empty() && !is_name(self.name) {
-            return Some(
-                "its name is not one: `host[:port]/` and lower-case letters, digits, `.`, `_`, `-` between slashes",
-            );
+            return Some(BAD_NAME);
         }
         if self.tag.is_none() && self.digest.is_none() {
             return Some("it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`");
         }
-        if self.tag.is_some_and(|tag| !is_tag(tag)) {
-            return Some("its tag is not one: letters, digits, `_`, `.` and `-`, at most 128");
-        }
+        // `:tag@` takes the digest away; `@` alone would leave nothing that says which image runs.
         match self.digest {
-            // `:tag@` takes the digest away; `@` alone would leave nothing that says which image runs.
-            Some("") if self.tag.is_some() => None,
-            Some(digest) if !is_digest(digest) => {
-                Some("a digest is `sha256:` and 64 lower-case hexadecimal digits")
-            }
-            _ => None,
+            Some("") if self.tag.is_none() => Some(BAD_DIGEST),
+            _ => self.version().fault(),
         }
     }
 
@@ -128,6 +125,15 @@ impl<'a> Version<'a> {
         let digest = self.digest.filter(|digest| !digest.is_empty());
         let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
         format!("{name}{tag}{digest}")
+    }
+
+    /// What is wrong with this version, if anything.
+    pub(super) fn fault(self) -> Option<&'static str> {
+        if self.tag.is_some_and(|tag| !is_tag(tag)) {
+            return Some(BAD_TAG);
+        }
+        let is_bad = |digest: &str| !digest.is_empty() && !is_digest(digest);
+        self.digest.is_some_and(is_bad).then_some(BAD_DIGEST)
     }
 
     /// `tag[@digest]`, for a place that holds both.

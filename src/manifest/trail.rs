@@ -1,13 +1,12 @@
 //! The path of a node from the root of its document.
 
-use super::lookup::Found;
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
 
-/// The path to `found`, as it can be given in a target; nothing for the root.
-pub(super) fn path(stream: &Stream, found: &Found) -> Path {
-    let chain = [found.around.as_slice(), &[found.node]].concat();
+/// The path to `node` with the collections `around` it, as it can be given in a target; nothing for the root.
+pub(super) fn path(stream: &Stream, around: &[usize], node: usize) -> Path {
+    let chain = [around, &[node]].concat();
     Path::new(chain.windows(2).map(|pair| segment(stream, pair[0], pair[1])).collect())
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
     match (kind, leaf) {
         ("image" | "container" | "setter", Value::String(text)) => is_image(value, text),
         ("parameter", Value::String(text)) => text == value || target.ends_with(&format!(":{text}")),
+        ("kustomize", Value::String(text)) => text == value || is_entry(value, text),
         (_, Value::String(text)) => text == value,
         ("object" | "helm" | "values", Value::Number(number)) => number.to_string() == value,
         ("object" | "helm" | "values", Value::Bool(bool)) => bool.to_string() == value.to_ascii_lowercase(),
@@ -37,10 +38,21 @@ pub(crate) fn is_at(target: &str, place: &str) -> bool {
     let last = |target: &str| target.trim_end_matches([']', '"']).ends_with(step);
     match target.split(':').next().unwrap_or_default() {
         "image" => IMAGE.contains(&step) || step.ends_with("Tag") || last(target),
+        // One string in Argo CD; a digest may stand in the tag.
+        "kustomize" => last(target) || place.contains("/images/"),
         "container" => step == "image",
         "parameter" => step == "name" || step == "value",
         "setter" => true,
         _ => last(target),
+    }
+}
+
+/// `OLD=NAME:TAG@DIGEST`, or a tag with its digest, after one of the parts was set.
+fn is_entry(value: &str, text: &str) -> bool {
+    let part = |sign: &str| text.contains(&format!("{sign}{value}"));
+    match value {
+        "" => !text.contains('@'),
+        _ => part("=") || part(":") || part("@") || text.starts_with(&format!("{value}@")),
     }
 }
 
