@@ -6,11 +6,12 @@
 //! written. Whatever cannot be proven, or would reach further than its path says, is refused.
 //!
 //! ```text
-//! input → parser → stream → lookup → plan (+ quote, create) → splice → proof
+//! input → parser → stream → lookup → scalar (+ quote), create → reach → image (+ shape) → plan → splice → proof
 //! ```
 
 mod address;
 mod argocd;
+mod container;
 mod create;
 mod diff;
 mod error;
@@ -25,16 +26,21 @@ mod path;
 mod plan;
 mod proof;
 mod quote;
+mod reach;
+mod reference;
 mod round;
+mod scalar;
 mod setter;
+mod shape;
 mod splice;
 mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use diff::unified_diff;
-pub use error::{EditError, FileProblem, Missing, Place, Places, Refusal};
+pub use error::{EditError, FileProblem, Hint, Missing, Place, Places, Refusal};
 pub use path::{Path, PathError};
 pub use target::{KustomizeField, Object, Target, TargetError};
 

@@ -27,7 +27,7 @@ impl NodeSecrets {
         read: impl FnOnce() -> F,
     ) -> Result<Arc<Secret>, SecretError> {
         let cell = self.cell(name);
-        let kept = async || Ok((Arc::new(read().await?), Instant::now()));
+        let kept = async || Ok::<_, SecretError>((Arc::new(read().await?), Instant::now()));
         let (secret, _) = cell.get_or_try_init(kept).await?;
         Ok(Arc::clone(secret))
     }
@@ -72,7 +72,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_not_kept() {
         let secrets = NodeSecrets::default();
-        let away = async || Err(SecretError::Unavailable { name: "git".into(), reason: "away".into() });
+        let away = async || Err(SecretError::Unreadable { name: "git".into(), reason: "away".into() });
         assert!(secrets.get("git", away).await.is_err());
         secrets.get("git", async || Ok(Secret::example(None, &[]))).await.unwrap();
     }

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::lookup::Found;
-use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
-use super::{lookup, object};
+use super::{lookup, object, trail};
 
 /// Addresses of one file. Each takes a look at the whole file, and a line of a commit's message.
 const MAX: usize = 256;
@@ -54,7 +53,7 @@ impl Reached {
 /// the one that it begins in. `chain` leads from the root of a document down to a node.
 fn address(stream: &Stream, chain: &[usize], steps: &[Segment]) -> String {
     let (start, before) = beginning(stream, chain);
-    let down = chain[start..].windows(2).map(|pair| segment(stream, pair[0], pair[1]));
+    let down = chain[start..].windows(2).map(|pair| trail::segment(stream, pair[0], pair[1]));
     let path = Path::new(down.chain(steps.iter().cloned()).collect());
     format!("{before}{path}")
 }
@@ -75,21 +74,5 @@ fn beginning(stream: &Stream, chain: &[usize]) -> (usize, String) {
     match number {
         Some(number) if roots.len() > 1 => (0, format!("#{number}:")),
         _ => (0, String::new()),
-    }
-}
-
-/// The step from `parent` to `child`: an item's name where no other item has it, since numbers change more often.
-fn segment(stream: &Stream, parent: usize, child: usize) -> Segment {
-    if matches!(stream.kind(parent), Kind::MappingStart { .. }) {
-        let key = stream.pairs(parent).find(|(_, value)| *value == child);
-        let key = key.and_then(|(key, _)| stream.scalar(stream.resolved(key)));
-        return Segment::Key(key.unwrap_or_default().to_owned());
-    }
-    let name = |item: usize| object::text(stream, item, "name");
-    let named = name(child)
-        .filter(|own| stream.children(parent).filter(|item| name(*item) == Some(own)).count() == 1);
-    match named {
-        Some(value) => Segment::Item { field: "name".to_owned(), value: value.to_owned() },
-        None => Segment::Index(stream.children(parent).position(|item| item == child).unwrap_or_default()),
     }
 }

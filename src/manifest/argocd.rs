@@ -10,7 +10,7 @@ use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::splice::Splice;
 use super::stream::Stream;
-use super::{Edit, FileProblem, plan};
+use super::{Edit, FileProblem, reach, scalar, trail};
 
 /// A place that may hold a `helm` mapping.
 struct Source {
@@ -27,12 +27,12 @@ pub(super) fn parameter(
     edit: &Edit,
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
-    plan::check_value(label, &edit.value)?;
+    scalar::check_value(label, &edit.value)?;
     let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
     let path = Path::new(vec![key("helm"), key("parameters"), item, key("value")]);
     if edit.create && application.is_none() && file.stream.events().is_empty() {
-        let wish = plan::Wish { edit, label, typed: false };
-        return plan::scalar(file, Vec::new(), &path, &wish);
+        let wish = reach::Wish { edit, label, typed: false };
+        return reach::scalar(file, Vec::new(), &path, &wish);
     }
     one(file, application, &[path], edit, label)
 }
@@ -45,11 +45,11 @@ pub(super) fn values(
     edit: &Edit,
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
-    plan::check_value(label, &edit.value)?;
+    scalar::check_value(label, &edit.value)?;
     let stream = &file.stream;
     let with = |source: &Source, name| {
-        let helm = object::child(stream, source.found.node, "helm")?;
-        object::child(stream, helm, name)
+        let helm = trail::child(stream, source.found.node, "helm")?;
+        trail::child(stream, helm, name)
     };
     let mut sources = sources(file, application, label)?;
     let has_values = |source: &Source| with(source, "valuesObject").or(with(source, "values")).is_some();
@@ -65,8 +65,8 @@ pub(super) fn values(
     for source in &sources {
         // Argo CD ignores `values` where there is a `valuesObject` (util/helm, `ValuesYAML`).
         let result = if with(source, "valuesObject").is_some() || with(source, "values").is_none() {
-            let wish = plan::Wish { edit, label, typed: false };
-            plan::scalar(file, vec![source.found.clone()], &objects, &wish)
+            let wish = reach::Wish { edit, label, typed: true };
+            reach::scalar(file, vec![source.found.clone()], &objects, &wish)
         } else {
             let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
             block::plan(file, &found, path, edit, label)
@@ -117,7 +117,7 @@ fn one(
     let places =
         |all: Vec<&Source>| Places::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())));
     match hits.as_slice() {
-        [(_, found)] => Ok(plan::set(file, found, &edit.value, label, false)?.into_iter().collect()),
+        [(_, found)] => Ok(scalar::set(file, found, &edit.value, label, false)?.into_iter().collect()),
         [(first, _), ..] => {
             let all = places(hits.iter().map(|(source, _)| *source).collect());
             Err(Refusal::Several { places: all }.at(stream.place(first.found.node), label))
@@ -148,9 +148,9 @@ fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Ve
     let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Place::START)) };
     let mut sources = Vec::new();
     for found in &all {
-        let kind = object::text(stream, found.node, "kind");
-        let meta = object::child(stream, found.node, "metadata");
-        let name = meta.and_then(|meta| object::text(stream, meta, "name"));
+        let kind = trail::text(stream, found.node, "kind");
+        let meta = trail::child(stream, found.node, "metadata");
+        let name = meta.and_then(|meta| trail::text(stream, meta, "name"));
         let path: &[&str] = match kind {
             Some("Application") => &["spec"],
             Some("ApplicationSet") => &["spec", "template", "spec"],
@@ -175,6 +175,21 @@ fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Ve
         return Err(refusal.at(stream.place(first.node), label));
     }
     Ok(sources)
+}
+
+/// The entries of every `kustomize.images`, which Argo CD writes as strings.
+pub(super) fn images(file: &File<'_>) -> Vec<Found> {
+    let stream = &file.stream;
+    let path = Path::new(vec![key("kustomize"), key("images")]);
+    let lists = sources(file, None, "").unwrap_or_default().into_iter();
+    let lists = lists.filter_map(|source| lookup::walk(stream, source.found, &path).ok());
+    let lists = lists.filter(|list| object::is_list(stream, list.node));
+    lists
+        .flat_map(|list| {
+            let around = [list.around.as_slice(), &[list.node]].concat();
+            stream.children(list.node).map(move |node| Found { node, key: None, around: around.clone() })
+        })
+        .collect()
 }
 
 /// `source`, and the items of `sources`.

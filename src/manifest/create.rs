@@ -8,7 +8,7 @@ use super::lookup::{self, Gap};
 use super::parser::{Kind, Style};
 use super::path::{Path, Segment};
 use super::splice::{Expect, Splice, Wanted};
-use super::{Change, plan};
+use super::{Change, scalar};
 
 mod layout;
 mod spot;
@@ -32,7 +32,7 @@ pub(super) fn plan(
     if gap.tied {
         return Err(cannot("several documents of this file could take it"));
     }
-    plan::not_shared(&file.stream, &gap.nearest).map_err(|stop| stop.at(label))?;
+    scalar::not_shared(&file.stream, &gap.nearest).map_err(|stop| stop.at(label))?;
     if is_mapping(file, gap.nearest.node) {
         lookup::no_duplicates(&file.stream, gap.nearest.node).map_err(|stop| stop.at(label))?;
     }

@@ -256,9 +256,23 @@ pub enum Refusal {
     NoColon,
     /// A tag under a digest.
     #[error(
-        "would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it"
+        "would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)"
     )]
     PinnedByDigest,
+    /// A mapping in which no image of a known shape can be told.
+    #[error(
+        "does not exist in a known shape: of the keys {keys} it cannot be told what the chart renders; set the keys themselves with `helm:`"
+    )]
+    UnknownShape {
+        /// The mapping's keys.
+        keys: String,
+    },
+    /// An entry of `images` that nothing would read.
+    #[error("cannot be added: {why}")]
+    DeadEntry {
+        /// What makes it so.
+        why: String,
+    },
     /// A field that cannot be added safely.
     #[error("cannot be added: {why}; add the key by hand once")]
     CannotAdd {
@@ -315,6 +329,19 @@ pub struct Missing {
     pub merge: Option<Place>,
     /// What the file lacks.
     pub add: String,
+    /// What to do instead.
+    pub hint: Hint,
+}
+
+/// What may have been meant by a path that ends early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// Nothing else: what is missing can be added.
+    None,
+    /// This path, which leads further.
+    Write(String),
+    /// What is missing cannot be added there by `create`.
+    Never,
 }
 
 impl fmt::Display for Missing {
@@ -323,7 +350,17 @@ impl fmt::Display for Missing {
         if let Some(place) = self.merge {
             write!(f, ", and takes that key only through the merge `<<` at {place}, which is not edited")?;
         }
-        write!(f, ". Add {} there first", self.add)
+        match &self.hint {
+            Hint::Write(path) => write!(f, ". Write `{path}`"),
+            Hint::None if self.merge.is_none() => {
+                write!(
+                    f,
+                    ". Add {} there first, or let it be added with `create: true` (`--create`)",
+                    self.add
+                )
+            }
+            _ => write!(f, ". Add {} there first; `create` does not add it there", self.add),
+        }
     }
 }
 

@@ -1,97 +1,28 @@
-//! Image references, and the image of a manifest in whatever shape it is written.
+//! The image of a manifest, in whatever shape it is written.
 
 use super::error::{EditError, Refusal};
 use super::file::File;
-use super::lookup::Found;
+use super::lookup::{self, Found, Looked};
 use super::parser::Kind;
 use super::path::{Path, Segment};
+use super::quote::is_null;
+use super::reference::{Reference, Version};
+use super::shape::{Keys, Shape};
 use super::splice::Splice;
-use super::{Edit, create, lookup, plan};
+use super::{Edit, create, reach, scalar};
 
-/// A digest, by its length in bytes after `sha256:`.
-const HEX: usize = 64;
-
-/// `name[:tag][@digest]`; every part may be missing. The name is not checked further: a registry does that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reference<'a> {
-    pub(super) name: &'a str,
-    pub(super) tag: Option<&'a str>,
-    pub(super) digest: Option<&'a str>,
+/// What is wanted of an image, and what a refusal calls it.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) edit: &'a Edit,
+    pub(super) wanted: &'a Reference<'a>,
+    pub(super) label: &'a str,
 }
 
-impl<'a> Reference<'a> {
-    /// Splits at `@`, and at the last colon behind the last slash.
-    pub(super) fn split(text: &'a str) -> Self {
-        let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
-        let start = rest.rfind('/').map_or(0, |slash| slash + 1);
-        match rest[start..].find(':').map(|colon| start + colon) {
-            Some(colon) => Self { name: &rest[..colon], tag: Some(&rest[colon + 1..]), digest },
-            None => Self { name: rest, tag: None, digest },
-        }
+impl Wish<'_> {
+    fn bad(&self, reason: String) -> EditError {
+        EditError::Value { path: self.label.to_owned(), value: self.edit.value.clone(), reason }
     }
-
-    /// The reference that an edit sets.
-    pub(super) fn wanted(edit: &'a Edit, label: &str) -> Result<Self, EditError> {
-        plan::check_value(label, &edit.value)?;
-        let image = Self::split(&edit.value);
-        let refuse = |reason: &str| {
-            let (path, value) = (label.to_owned(), edit.value.clone());
-            Err(EditError::Value { path, value, reason: reason.to_owned() })
-        };
-        if edit.value.contains(char::is_whitespace) || image.name.ends_with('/') {
-            return refuse("it is no image reference; write `name:tag`");
-        }
-        if image.tag.is_none() && image.digest.is_none() {
-            return refuse("it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`");
-        }
-        if image.tag.is_some_and(|tag| !is_tag(tag)) {
-            return refuse("its tag is not one: letters, digits, `_`, `.` and `-`, at most 128");
-        }
-        if image.digest.is_some_and(|digest| !is_digest(digest)) {
-            return refuse("a digest is `sha256:` and 64 lower-case hexadecimal digits");
-        }
-        Ok(image)
-    }
-
-    /// This reference, in the place of the string `old`.
-    pub(super) fn over(&self, old: &str) -> Result<String, Refusal> {
-        if !self.name.is_empty() {
-            return Ok(self.joined(self.name, self.tag));
-        }
-        let old = Reference::split(old);
-        match (self.digest, old.digest) {
-            (None, Some(_)) if self.tag != old.tag => Err(Refusal::PinnedByDigest),
-            (None, Some(digest)) => Ok(Reference { digest: Some(digest), ..*self }.joined(old.name, old.tag)),
-            _ => Ok(self.joined(old.name, self.tag.or(old.tag))),
-        }
-    }
-
-    fn joined(&self, name: &str, tag: Option<&str>) -> String {
-        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
-        let digest = self.digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-        format!("{name}{tag}{digest}")
-    }
-
-    /// The name without its registry's host, and that host: the first part if it has a `.` or `:` or is
-    /// `localhost` (distribution/reference, normalize.go).
-    fn host(&self) -> (Option<&'a str>, &'a str) {
-        match self.name.split_once('/') {
-            Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), rest),
-            _ => (None, self.name),
-        }
-    }
-}
-
-/// OCI distribution specification, "Pulling manifests".
-fn is_tag(tag: &str) -> bool {
-    let starts = tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    starts && tag.len() <= 128 && tag.bytes().all(fits)
-}
-
-pub(super) fn is_digest(value: &str) -> bool {
-    let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    value.strip_prefix("sha256:").is_some_and(|hex| hex.len() == HEX && hex.bytes().all(is_hex))
 }
 
 /// The splices that set the image at `path` from one of `starts`.
@@ -107,100 +38,273 @@ pub(super) fn plan(
         return create::document(file, path, &edit.value, label).map(|splice| vec![splice]);
     }
     match lookup::look(&file.stream, starts, path, label)? {
-        lookup::Looked::Found(found) => at(file, found, edit, &wanted, label),
-        lookup::Looked::Gap(gap) if edit.create && !wanted.name.is_empty() => {
+        Looked::Found(found) => at(file, found, path, Wish { edit, wanted: &wanted, label }),
+        Looked::Gap(gap) if edit.create && !wanted.name.is_empty() => {
             create::plan(file, &gap, path, &edit.value, label).map(|splice| vec![splice])
         }
-        lookup::Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
     }
 }
 
-/// The splices that set the image at `found`, a string or a mapping of parts.
-pub(super) fn at(
-    file: &File<'_>,
-    found: Found,
-    edit: &Edit,
-    wanted: &Reference<'_>,
-    label: &str,
-) -> Result<Vec<Splice>, EditError> {
-    if matches!(file.stream.kind(found.node), Kind::MappingStart { .. }) {
-        return Parts { file, found, edit, wanted, label }.plan();
+/// The splices that set the image at `found`: a mapping of parts, a part of one, or one string.
+fn at(file: &File<'_>, found: Found, path: &Path, wish: Wish<'_>) -> Result<Vec<Splice>, EditError> {
+    let place = file.stream.place(found.node);
+    if let Kind::MappingStart { .. } = file.stream.kind(found.node) {
+        let selector = match path.segments().last() {
+            Some(Segment::Item { field, .. }) => Some(field.as_str()),
+            _ => None,
+        };
+        let keys = Keys::of(&file.stream, found.node);
+        let shape = keys.shape().map_err(|refusal| refusal.at(place, wish.label))?;
+        return Parts { file, found: &found, keys, shape, selector, wish }.plan();
     }
     let old = file.stream.scalar(found.node).unwrap_or_default();
-    let place = file.stream.place(found.node);
-    let value = wanted.over(old).map_err(|refusal| refusal.at(place, label))?;
-    if file.stream.scalar(found.node).is_some() && value.starts_with([':', '@']) {
-        let reason = "it has no name, and neither has the image there".to_owned();
-        return Err(EditError::Value { path: label.to_owned(), value: edit.value.clone(), reason });
-    }
-    Ok(plan::set(file, &found, &value, label, false)?.into_iter().collect())
+    let is_whole = Reference::split(old).tag.is_some() || old.contains('@');
+    let key = found.key.and_then(|key| file.stream.scalar(key));
+    let (Some(key), Some((&mapping, around)), false) = (key, found.around.split_last(), is_whole) else {
+        return string(file, &found, wish);
+    };
+    let keys = Keys::of(&file.stream, mapping);
+    let Some(shape) = keys.beside(key) else { return string(file, &found, wish) };
+    let shape = shape.map_err(|refusal| refusal.at(place, wish.label))?;
+    let parent = Found { node: mapping, key: None, around: around.to_vec() };
+    let label = wish.label.strip_suffix(key).map_or(wish.label, |label| label.trim_end_matches('.'));
+    Parts { file, found: &parent, keys, shape, selector: None, wish: Wish { label, ..wish } }.plan()
 }
 
-/// An image as a mapping of `registry`, `repository` or `name`, `tag` and `digest`.
+/// The splice that sets the one string at `found`, which is the whole image.
+pub(super) fn string(file: &File<'_>, found: &Found, wish: Wish<'_>) -> Result<Vec<Splice>, EditError> {
+    let old = file.stream.scalar(found.node).unwrap_or_default();
+    let place = file.stream.place(found.node);
+    let value = wish.wanted.over(old).map_err(|refusal| refusal.at(place, wish.label))?;
+    if file.stream.scalar(found.node).is_some() && value.starts_with([':', '@']) {
+        return Err(wish.bad("it has no name, and neither has the image there".to_owned()));
+    }
+    Ok(scalar::set(file, found, &value, wish.label, false)?.into_iter().collect())
+}
+
+/// An image as a mapping of parts.
 struct Parts<'a> {
     file: &'a File<'a>,
-    found: Found,
-    edit: &'a Edit,
-    wanted: &'a Reference<'a>,
-    label: &'a str,
+    found: &'a Found,
+    keys: Keys<'a>,
+    shape: Shape,
+    /// The key by whose value the mapping was chosen.
+    selector: Option<&'a str>,
+    wish: Wish<'a>,
+}
+
+/// Where the digest goes.
+enum Pin {
+    Nowhere,
+    Tag,
+    Key,
 }
 
 impl Parts<'_> {
     fn plan(&self) -> Result<Vec<Splice>, EditError> {
+        let wanted = self.wish.wanted;
+        let (old, in_tag) = self.keys.version(&self.shape);
+        if in_tag && self.shape.digest.as_deref().is_some_and(|key| self.keys.text(key).is_some()) {
+            return Err(self.unknown());
+        }
+        let name = self.keys.text(&self.shape.name).map(Reference::split);
+        if let Some(whole) = name.filter(|name| name.tag.is_some() || name.digest.is_some()) {
+            return self.whole(whole, old);
+        }
+        // A string alone is the whole image; a chart that has a key for the tag writes it apart.
+        if self.shape.name == "image" && self.shape.tag.is_none() && self.shape.digest.is_none() {
+            return self.whole(name.unwrap_or(Reference { name: "", tag: None, digest: None }), old);
+        }
+        let is_off = self.keys.text("useDigest") == Some("false");
+        let pinned = if is_off { Version { digest: None, ..old } } else { old };
+        let new = wanted.version().over(pinned).map_err(|refusal| self.refuse(refusal))?;
+        if is_off && new.digest.is_some() {
+            let reason = "the chart leaves the digest out while `useDigest` beside it is `false`".to_owned();
+            return Err(self.wish.bad(reason));
+        }
+        let mut splices = self.name()?;
+        splices.extend(self.version(old, new, in_tag)?);
+        Ok(splices)
+    }
+
+    /// Tag and digest, where the shape has them.
+    fn version(&self, old: Version<'_>, new: Version<'_>, in_tag: bool) -> Result<Vec<Splice>, EditError> {
+        let wanted = self.wish.wanted;
+        let pin = match (&self.shape.digest, &self.shape.tag) {
+            _ if wanted.digest.is_none() => {
+                if in_tag {
+                    Pin::Tag
+                } else {
+                    Pin::Nowhere
+                }
+            }
+            _ if in_tag => Pin::Tag,
+            (Some(_), _) => Pin::Key,
+            // Not every chart reads a `digest`, but each writes the whole tag behind a colon.
+            (None, Some(_)) if self.wish.edit.create && new.digest.is_some() => Pin::Tag,
+            (None, _) if new.digest.is_none() => Pin::Nowhere,
+            (None, _) => Pin::Key,
+        };
         let mut splices = Vec::new();
-        if !self.wanted.name.is_empty() {
-            splices.extend(self.name()?);
+        if let Pin::Tag = pin {
+            splices.extend(self.set(self.tag(), &new.as_tag())?);
+            return Ok(splices);
         }
-        let has_digest = self.old("digest").is_some_and(|old| !matches!(old, "" | "~" | "null"));
-        if let Some(tag) = self.wanted.tag {
-            if self.wanted.digest.is_none() && has_digest && self.old("tag") != Some(tag) {
-                let place = self.file.stream.place(self.found.node);
-                return Err(Refusal::PinnedByDigest.at(place, self.label));
-            }
-            // An image that is only ever named by digest has no place for a tag, and needs none.
-            let digest_only = self.wanted.digest.is_some() && has_digest && self.old("tag").is_none();
-            if !digest_only {
-                splices.extend(self.set("tag", tag)?);
-            }
+        if let Some(tag) = wanted.tag.filter(|tag| old.tag != Some(tag) || self.shape.tag.is_some()) {
+            splices.extend(self.set(self.tag(), tag)?);
         }
-        if let Some(digest) = self.wanted.digest {
-            splices.extend(self.set("digest", digest)?);
+        if let Pin::Key = pin {
+            let key = self.shape.digest.as_deref().unwrap_or("digest");
+            splices.extend(self.set(key, &self.digest(key, new.digest.unwrap_or_default()))?);
         }
         Ok(splices)
     }
 
-    fn name(&self) -> Result<Vec<Splice>, EditError> {
-        let key = if self.old("repository").is_none() && self.old("name").is_some() {
-            "name"
-        } else {
-            "repository"
+    fn tag(&self) -> &str {
+        let default = if self.shape.name == "newName" { "newTag" } else { "tag" };
+        self.shape.tag.as_deref().unwrap_or(default)
+    }
+
+    /// How the digest is written under `key`: `sha` holds the digits alone (kube-prometheus-stack, Grafana).
+    fn digest<'b>(&self, key: &str, digest: &'b str) -> std::borrow::Cow<'b, str> {
+        let is_bare = key == "sha" && !self.keys.text(key).is_some_and(|old| old.contains(':'));
+        let bare = digest.strip_prefix("sha256:").filter(|_| is_bare);
+        bare.unwrap_or(digest).into()
+    }
+
+    /// A name that holds tag and digest itself; no key beside it may hold them too.
+    fn whole(&self, name: Reference<'_>, beside: Version<'_>) -> Result<Vec<Splice>, EditError> {
+        if beside.tag.is_some() || beside.digest.is_some() {
+            return Err(self.unknown());
+        }
+        let wanted = self.wish.wanted;
+        let new = match wanted.name.is_empty() {
+            true => wanted.version().over(name.version()).map_err(|refusal| self.refuse(refusal))?,
+            false => wanted.version(),
         };
-        let registry = self.old("registry").filter(|old| !matches!(*old, "" | "~" | "null"));
-        let Some(registry) = registry else { return self.set(key, self.wanted.name) };
-        match self.wanted.host() {
-            (Some(host), rest) => {
-                let mut splices = self.set("registry", host)?;
-                splices.extend(self.set(key, rest)?);
-                Ok(splices)
+        let mut splices = Vec::new();
+        let mut image = name.name.to_owned();
+        if !wanted.name.is_empty() {
+            let (prefix, rest) = self.split(wanted.name)?;
+            splices.extend(self.prefix(prefix.as_deref())?);
+            image = rest;
+        }
+        if image.is_empty() {
+            return Err(self.wish.bad("it has no name, and neither has the image there".to_owned()));
+        }
+        splices.extend(self.set(&self.shape.name, &new.behind(&image))?);
+        Ok(splices)
+    }
+
+    /// The splices for the name, none where it stays.
+    fn name(&self) -> Result<Vec<Splice>, EditError> {
+        let wanted = self.wish.wanted.name;
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.joined().as_deref() == Some(wanted) {
+            let parts = [self.shape.prefix.as_ref(), Some(&self.shape.name)].into_iter().flatten();
+            for key in parts.filter(|key| self.keys.text(key).is_some()) {
+                self.file.reached.below(&self.file.stream, self.found, &[Segment::Key(key.clone())]);
             }
-            (None, rest) if matches!(registry, "docker.io" | "index.docker.io") => self.set(key, rest),
-            (None, _) => {
-                let reason = format!("it names no registry, and the image there has its own, `{registry}`");
-                Err(EditError::Value { path: self.label.to_owned(), value: self.edit.value.clone(), reason })
+            return Ok(Vec::new());
+        }
+        if self.selector == Some(self.shape.name.as_str()) {
+            let reason =
+                format!("another name would change the `{}` by which the image is found", self.shape.name);
+            return Err(self.wish.bad(reason));
+        }
+        if let Some(label) = self.keys.text("name").filter(|_| self.may_be_of_name()) {
+            if self.joined().is_some_and(|joined| format!("{joined}/{label}") == wanted) {
+                return Ok(Vec::new());
             }
+            return Err(self.unknown());
+        }
+        let (prefix, rest) = self.split(wanted)?;
+        let mut splices = self.prefix(prefix.as_deref())?;
+        splices.extend(self.set(&self.shape.name, &rest)?);
+        Ok(splices)
+    }
+
+    /// Whether the key `name` may be the last part of the image's name, as in Strimzi's charts.
+    fn may_be_of_name(&self) -> bool {
+        self.shape.prefix.as_deref() == Some("registry")
+            && self.shape.name == "repository"
+            && self.selector != Some("name")
+    }
+
+    fn prefix(&self, prefix: Option<&str>) -> Result<Vec<Splice>, EditError> {
+        match (&self.shape.prefix, prefix) {
+            (Some(key), Some(prefix)) => self.set(key, prefix),
+            _ => Ok(Vec::new()),
         }
     }
 
-    fn old(&self, key: &str) -> Option<&str> {
-        let stream = &self.file.stream;
-        stream.scalar(stream.resolved(stream.get(self.found.node, key)?))
+    /// What stands before the name, without a slash at its end.
+    fn old_prefix(&self) -> Option<&str> {
+        self.keys.text(self.shape.prefix.as_deref()?).map(|prefix| prefix.trim_end_matches('/'))
+    }
+
+    /// The name that the chart renders now.
+    fn joined(&self) -> Option<String> {
+        let own = self.keys.text(&self.shape.name);
+        let name = if self.shape.name == "newName" { own.or(self.keys.text("name")) } else { own }?;
+        Some(self.old_prefix().map_or(name.to_owned(), |prefix| format!("{prefix}/{name}")))
+    }
+
+    /// The wanted name as the new prefix, if it changes, and what comes behind it.
+    fn split(&self, wanted: &str) -> Result<(Option<String>, String), EditError> {
+        let Some(prefix) = self.old_prefix() else { return Ok((None, wanted.to_owned())) };
+        if let Some(rest) = wanted.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) {
+            return Ok((None, rest.to_owned()));
+        }
+        let slash = self.keys.text(self.shape.prefix.as_deref().unwrap_or_default());
+        let slash = if slash.is_some_and(|prefix| prefix.ends_with('/')) { "/" } else { "" };
+        match Reference::host(wanted) {
+            (Some(host), rest) if !prefix.contains('/') => {
+                Ok((Some(format!("{host}{slash}")), rest.to_owned()))
+            }
+            (Some(_), _) => self.split_deep(wanted, slash),
+            (None, rest) if matches!(prefix, "docker.io" | "index.docker.io") => Ok((None, rest.to_owned())),
+            (None, _) => Err(self
+                .wish
+                .bad(format!("it names no registry, and the image there has its own, `{prefix}`"))),
+        }
+    }
+
+    /// A prefix of a host and more, such as `quay.io/shop`: behind it stay as many parts as there are now.
+    fn split_deep(&self, wanted: &str, slash: &str) -> Result<(Option<String>, String), EditError> {
+        let old = self.keys.text(&self.shape.name).unwrap_or_default();
+        // `repository` may be the whole name, and `image` a label.
+        if self.old_prefix().is_some_and(|prefix| prefix.ends_with(&format!("/{old}"))) {
+            return Err(self.unknown());
+        }
+        let cut = wanted.rmatch_indices('/').nth(old.matches('/').count()).map(|(at, _)| at);
+        let cut = cut.ok_or_else(|| self.unknown())?;
+        Ok((Some(format!("{}{slash}", &wanted[..cut])), wanted[cut + 1..].to_owned()))
+    }
+
+    fn unknown(&self) -> EditError {
+        self.refuse(Refusal::UnknownShape { keys: self.keys.names().join(", ") })
+    }
+
+    fn refuse(&self, refusal: Refusal) -> EditError {
+        refusal.at(self.file.stream.place(self.found.node), self.wish.label)
     }
 
     fn set(&self, key: &str, value: &str) -> Result<Vec<Splice>, EditError> {
         let path = Path::new(vec![Segment::Key(key.to_owned())]);
-        let label = format!("{}.{key}", self.label);
-        let edit = Edit { value: value.to_owned(), ..self.edit.clone() };
-        let wish = plan::Wish { edit: &edit, label: &label, typed: false };
-        plan::scalar(self.file, vec![self.found.clone()], &path, &wish)
+        let label = match self.wish.label.ends_with(':') {
+            true => format!("{}{key}", self.wish.label),
+            false => format!("{}.{key}", self.wish.label),
+        };
+        let edit = Edit { value: value.to_owned(), ..self.wish.edit.clone() };
+        let wish = reach::Wish { edit: &edit, label: &label, typed: false };
+        // What is empty already says that nothing is there.
+        if value.is_empty() && self.keys.text(key).is_none_or(is_null) {
+            return Ok(Vec::new());
+        }
+        reach::scalar(self.file, vec![self.found.clone()], &path, &wish)
     }
 }

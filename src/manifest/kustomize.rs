@@ -1,13 +1,40 @@
-//! Fields of a kustomization's `images[]`: setting one, and adding one beside its neighbours.
+//! Fields of a kustomization's `images[]`, and of the `kustomize.images` of Argo CD.
 
-use super::error::{EditError, Refusal};
+mod argo;
+mod dead;
+
+use super::error::{EditError, Missing, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Looked, Stop};
-use super::parser::Kind;
+use super::lookup::{self, Found, Looked};
 use super::path::{Path, Segment};
+use super::quote::is_null;
+use super::reference::{self, Version};
 use super::splice::Splice;
-use super::stream::Stream;
-use super::{Edit, KustomizeField, Target, create, image, plan};
+use super::trail::text;
+use super::{Edit, KustomizeField, Target, create, reach, scalar};
+
+/// What all edits of one entry set together.
+struct Entry<'a> {
+    name: &'a str,
+    all: &'a [Edit],
+}
+
+impl<'a> Entry<'a> {
+    /// The value that an edit gives to `field`.
+    fn value(&self, field: KustomizeField) -> Option<&'a str> {
+        let target = Target::Kustomize { image: self.name.to_owned(), field };
+        self.all.iter().find(|edit| edit.target == target).map(|edit| edit.value.as_str())
+    }
+
+    /// Tag and digest, wherever they are given: a `newTag` may hold both.
+    fn version(&self) -> Version<'a> {
+        let tag = self.value(KustomizeField::NewTag).map(Version::in_tag);
+        Version {
+            tag: tag.and_then(|version| version.tag),
+            digest: self.value(KustomizeField::Digest).or(tag.and_then(|version| version.digest)),
+        }
+    }
+}
 
 /// The splice that sets `field` of the entry named `name`.
 pub(super) fn plan(
@@ -18,56 +45,118 @@ pub(super) fn plan(
     all: &[Edit],
 ) -> Result<Vec<Splice>, EditError> {
     let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
-    let mut segments = vec![Segment::Key("images".to_owned()), item];
-    let entry = Path::new(segments.clone());
-    segments.push(Segment::Key(field.key().to_owned()));
-    let path = Path::new(segments);
+    let segments = vec![Segment::Key("images".to_owned()), item];
+    let path = Path::new([segments.as_slice(), &[Segment::Key(field.key().to_owned())]].concat());
     let label = path.to_string();
     check_value(&label, field, &edit.value)?;
+    let all = if all.contains(edit) { all } else { std::slice::from_ref(edit) };
+    let entry = Entry { name, all };
 
-    let found = match lookup::only(&file.stream, &entry) {
+    let found = match lookup::only(&file.stream, &Path::new(segments)) {
         Ok(found) => found,
-        Err(_) if edit.create => {
-            let wish = plan::Wish { edit, label: &label, typed: false };
-            return plan::scalar(file, lookup::roots(&file.stream), &path, &wish);
+        Err(error) => {
+            if let Some(planned) = argo::plan(file, &entry, &edit.target.to_string()) {
+                return planned;
+            }
+            if !edit.create {
+                return Err(named(file, error));
+            }
+            dead::check(file, name, &label)?;
+            let wish = reach::Wish { edit, label: &label, typed: false };
+            return reach::scalar(file, lookup::roots(&file.stream), &path, &wish);
         }
-        Err(error) => return Err(error),
     };
-    if field == KustomizeField::NewTag && !sets_digest(all, name) {
-        not_pinned(&file.stream, &found).map_err(|stop| stop.at(&label))?;
+    set(file, &found, field, edit, &entry, &path)
+}
+
+/// The splice that sets `field` of the entry at `found`.
+fn set(
+    file: &File<'_>,
+    found: &Found,
+    field: KustomizeField,
+    edit: &Edit,
+    entry: &Entry<'_>,
+    path: &Path,
+) -> Result<Vec<Splice>, EditError> {
+    let stream = &file.stream;
+    let label = path.to_string();
+    let value = |key| text(stream, found.node, key).filter(|value| !is_null(value));
+    let (digest, new) = (value("digest"), entry.version());
+    let in_tag = value("newTag").map(Version::in_tag).filter(|version| version.digest.is_some());
+    let refuse = |refusal: Refusal| {
+        let at = stream.get(found.node, "digest").or_else(|| stream.get(found.node, "newTag"));
+        refusal.at(stream.place(at.unwrap_or(found.node)), &label)
+    };
+    let value = match (field, in_tag) {
+        (KustomizeField::NewName, _) => edit.value.clone(),
+        // What a tag holds of a digest is changed where it stands: two digests are no reference.
+        (_, Some(old)) => new.over(old).map_err(refuse)?.as_tag(),
+        (KustomizeField::Digest, None) => edit.value.clone(),
+        (KustomizeField::NewTag, None) if edit.value.contains('@') => {
+            if digest.is_some() || entry.value(KustomizeField::Digest).is_some() {
+                let reason = format!(
+                    "the entry's digest stands in its `digest`; set it with `kustomize:{}:digest`",
+                    entry.name
+                );
+                return Err(EditError::Value { path: label, value: edit.value.clone(), reason });
+            }
+            edit.value.clone()
+        }
+        (KustomizeField::NewTag, None) => {
+            let old = Version { tag: value("newTag"), digest };
+            new.over(old).map_err(refuse)?;
+            edit.value.clone()
+        }
+    };
+    let field =
+        if in_tag.is_some() && field == KustomizeField::Digest { KustomizeField::NewTag } else { field };
+    let segments = [&path.segments()[..2], &[Segment::Key(field.key().to_owned())]].concat();
+    let path = Path::new(segments);
+    match lookup::look(stream, lookup::roots(stream), &path, &label)? {
+        Looked::Found(found) => Ok(scalar::set(file, &found, &value, &label, false)?.into_iter().collect()),
+        // Nothing is there to be taken away.
+        Looked::Gap(_) if value.is_empty() => Ok(Vec::new()),
+        Looked::Gap(gap) => Ok(vec![create::plan(file, &gap, &path, &value, &label)?]),
     }
-    let looked = lookup::look(&file.stream, lookup::roots(&file.stream), &path, &label)?;
-    Ok(match looked {
-        Looked::Found(found) => plan::set(file, &found, &edit.value, &label, false)?.into_iter().collect(),
-        Looked::Gap(gap) => vec![create::plan(file, &gap, &path, &edit.value, &label)?],
-    })
 }
 
 fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), EditError> {
-    let refuse = |reason: &str| {
-        Err(EditError::Value { path: path.to_string(), value: value.to_owned(), reason: reason.to_owned() })
+    scalar::check_value(path, value)?;
+    let fault = match field {
+        // kustomize takes an empty digest for one that is not set.
+        KustomizeField::Digest => Version { tag: None, digest: Some(value) }.fault(),
+        _ if value.is_empty() => {
+            Some("it is empty, which kustomize takes for a field that is not set; give a value")
+        }
+        KustomizeField::NewTag => {
+            let (tag, digest) =
+                value.split_once('@').map_or((value, None), |(tag, digest)| (tag, Some(digest)));
+            Version { tag: Some(tag), digest }.fault()
+        }
+        KustomizeField::NewName => Some(reference::BAD_NAME).filter(|_| !reference::is_name(value)),
     };
-    if value.is_empty() {
-        return refuse("it is empty, which kustomize takes for a field that is not set; give a value");
+    match fault {
+        None => Ok(()),
+        Some(reason) => Err(EditError::Value {
+            path: path.to_owned(),
+            value: value.to_owned(),
+            reason: reason.to_owned(),
+        }),
     }
-    if field == KustomizeField::Digest && !image::is_digest(value) {
-        return refuse("a digest is `sha256:` and 64 lower-case hexadecimal digits");
-    }
-    plan::check_value(path, value)
 }
 
-fn sets_digest(all: &[Edit], name: &str) -> bool {
-    let digest = Target::Kustomize { image: name.to_owned(), field: KustomizeField::Digest };
-    all.iter().any(|edit| edit.target == digest)
-}
-
-fn not_pinned(stream: &Stream, entry: &Found) -> Result<(), Stop> {
-    if !matches!(stream.kind(entry.node), Kind::MappingStart { .. }) {
-        return Ok(());
-    }
-    let Some(digest) = stream.get(entry.node, KustomizeField::Digest.key()) else { return Ok(()) };
-    match stream.scalar(stream.resolved(digest)) {
-        Some("" | "~" | "null") => Ok(()),
-        _ => Err(Stop::Refused(stream.place(digest), Refusal::PinnedByDigest)),
-    }
+/// The refusal of an entry that is not there, with the new names of those that are: one of them may have been meant.
+fn named(file: &File<'_>, error: EditError) -> EditError {
+    let EditError::Refused { path, place, refusal: Refusal::Missing(missing) } = error else { return error };
+    let entries = dead::entries(&file.stream);
+    let renamed: Vec<String> =
+        entries.iter().filter_map(|entry| entry.new_name.map(|name| format!("`{name}`"))).collect();
+    let missing = match renamed.is_empty() || missing.nearest != "`images`" {
+        true => missing,
+        false => Box::new(Missing {
+            has: format!("{}, renamed with `newName` to {}", missing.has, renamed.join(", ")),
+            ..*missing
+        }),
+    };
+    EditError::Refused { path, place, refusal: Refusal::Missing(missing) }
 }

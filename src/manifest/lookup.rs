@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::error::{EditError, Missing, Place, Refusal};
+use super::error::{EditError, Hint, Missing, Place, Refusal};
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
+use super::trail;
 
 /// Names listed in a refusal.
 const MAX_NAMES: usize = 8;
@@ -25,6 +26,16 @@ pub(super) struct Found {
 pub(super) enum Stop {
     Missing(Box<Gap>),
     Refused(Place, Refusal),
+}
+
+impl Stop {
+    /// This stop as the refusal of the edit `label`.
+    pub(super) fn at(self, label: &str) -> EditError {
+        match self {
+            Self::Missing(gap) => gap.refusal.at(gap.place, label),
+            Self::Refused(place, refusal) => refusal.at(place, label),
+        }
+    }
 }
 
 /// Where a path ends before its time.
@@ -191,19 +202,56 @@ fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> Stop {
 fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
     let at = nearest.node;
     let segment = &path.segments()[depth];
-    let name = match depth {
-        0 => "the top level".to_owned(),
-        _ => format!("`{}`", path.prefix(depth)),
+    let name = match trail::path(stream, &nearest.around, nearest.node) {
+        root if root.segments().is_empty() => "the top level".to_owned(),
+        path => format!("`{path}`"),
     };
     let (add, merge) = match segment {
         Segment::Key(key) => (format!("the key `{segment}`"), merged(stream, at, key)),
         Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
         Segment::Index(_) => (format!("an item `{segment}`"), None),
     };
-    let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add };
+    let hint = hint(stream, &nearest, path, depth);
+    let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add, hint };
     let refusal = Refusal::Missing(Box::new(missing));
     let place = stream.place(at);
     Stop::Missing(Box::new(Gap { nearest, depth, place, refusal, merged: merge.is_some(), tied: false }))
+}
+
+/// What the steps from `depth` on may have meant.
+fn hint(stream: &Stream, nearest: &Found, path: &Path, depth: usize) -> Hint {
+    let mut steps = trail::path(stream, &nearest.around, nearest.node).segments().to_vec();
+    let rest = &path.segments()[depth..];
+    match (stream.kind(nearest.node), rest) {
+        (Kind::MappingStart { .. }, [Segment::Key(_), ..]) => {
+            let keys =
+                rest.iter().map_while(|step| if let Segment::Key(key) = step { Some(&**key) } else { None });
+            let keys: Vec<&str> = keys.collect();
+            let joined = (2..=keys.len()).map(|count| (count, keys[..count].join(".")));
+            match joined.into_iter().find(|(_, key)| stream.get(nearest.node, key).is_some()) {
+                Some((count, key)) => {
+                    steps.push(Segment::Key(key));
+                    steps.extend_from_slice(&rest[count..]);
+                    Hint::Write(Path::new(steps).to_string())
+                }
+                None => Hint::None,
+            }
+        }
+        (Kind::SequenceStart { .. }, [Segment::Key(key), rest @ ..]) => match key.parse() {
+            Ok(index) => {
+                steps.push(Segment::Index(index));
+                steps.extend_from_slice(rest);
+                Hint::Write(Path::new(steps).to_string())
+            }
+            Err(_) => Hint::Never,
+        },
+        (Kind::MappingStart { .. } | Kind::SequenceStart { .. }, _) => match rest.first() {
+            Some(Segment::Index(_)) => Hint::Never,
+            _ => Hint::None,
+        },
+        (_, _) if stream.scalar(nearest.node).is_some_and(super::quote::is_null) => Hint::None,
+        _ => Hint::Never,
+    }
 }
 
 /// What stands at the node where `segment` was looked for.

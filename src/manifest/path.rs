@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// Where a value stands in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
 /// is `x`, `[0]` for an item by number, and `"…"` (with `\"` and `\\`) around a key or a selector's value
-/// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes).
+/// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes). A backslash before
+/// such a character does the same: `annotations.example\.com/build`, as Helm has it.
 ///
 /// Displays as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,11 +41,6 @@ impl Path {
 
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
-    }
-
-    /// The first `depth` steps of this path.
-    pub(super) fn prefix(&self, depth: usize) -> Self {
-        Self(self.0.iter().take(depth).cloned().collect())
     }
 }
 
@@ -84,8 +80,12 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str, bare: fn(char) -> bool) ->
 }
 
 fn is_bare(c: char) -> bool {
-    !matches!(c, '.' | '[' | ']' | '=' | '"') && !c.is_whitespace() && !c.is_control()
+    !matches!(c, '.' | '[' | ']' | '=' | '"' | '\\') && !c.is_whitespace() && !c.is_control()
 }
+
+/// What a backslash takes as it is outside of quotes: Helm's own way to write a dot within a key
+/// (helm.sh, "Using Helm", "The Format and Limitations of --set").
+const ESCAPED: &[char] = &['.', ',', '[', ']', '=', '"', '\\'];
 
 /// A selector's value may hold dots, such as a registry's host.
 fn is_bare_value(c: char) -> bool {
@@ -157,13 +157,22 @@ impl<'a> Reader<'a> {
         if self.eat('"') {
             return self.quoted();
         }
-        let rest = self.rest();
-        let length = rest.find(|c| !bare(c)).unwrap_or(rest.len());
-        if length == 0 {
-            return Err(self.error(expected));
+        let mut name = String::new();
+        while let Some(c) = self.rest().chars().next() {
+            let escaped = self.rest().strip_prefix('\\').and_then(|rest| rest.chars().next());
+            match escaped.filter(|c| ESCAPED.contains(c)) {
+                Some(escaped) => {
+                    self.at += 1 + escaped.len_utf8();
+                    name.push(escaped);
+                }
+                None if c == '\\' || bare(c) => {
+                    self.at += c.len_utf8();
+                    name.push(c);
+                }
+                None => break,
+            }
         }
-        self.at += length;
-        Ok(rest[..length].to_owned())
+        if name.is_empty() { Err(self.error(expected)) } else { Ok(name) }
     }
 
     fn quoted(&mut self) -> Result<String, PathError> {

@@ -1,25 +1,18 @@
 //! From an edit to the bytes that it changes.
 
-use std::ops::Range;
-
-use super::error::{EditError, Refusal};
+use super::error::EditError;
 use super::file::File;
-use super::lookup::{self, Found, Looked, Stop};
-use super::parser::{Kind, Style};
-use super::path::Path;
-use super::splice::{Expect, Splice};
-use super::stream::Stream;
-use super::{Edit, Target, argocd, create, image, kustomize, object, quote, setter};
-
-const STRING_TAG: &str = "tag:yaml.org,2002:str";
+use super::reach::{self, Wish};
+use super::splice::Splice;
+use super::{Edit, Target, argocd, container, image, kustomize, lookup, object, scalar, setter};
 
 /// The splices that make `edit`, none if the file already says so. `all` are the edits made with it.
 pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Splice>, EditError> {
     match &edit.target {
         Target::Helm(path) => {
             let label = path.to_string();
-            check_value(&label, &edit.value)?;
-            scalar(file, lookup::roots(&file.stream), path, &Wish { edit, label: &label, typed: false })
+            scalar::check_value(&label, &edit.value)?;
+            reach::scalar(file, lookup::roots(&file.stream), path, &Wish { edit, label: &label, typed: true })
         }
         Target::Kustomize { image, field } => kustomize::plan(file, image, *field, edit, all),
         Target::Image(path) => {
@@ -27,12 +20,12 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
         }
         Target::Object { object, path } => {
             let label = edit.target.to_string();
-            check_value(&label, &edit.value)?;
-            let start = object::find(file, object, &label)?;
-            scalar(file, vec![start], path, &Wish { edit, label: &label, typed: true })
+            scalar::check_value(&label, &edit.value)?;
+            let start = object::find(&file.stream, object, &label)?;
+            reach::scalar(file, vec![start], path, &Wish { edit, label: &label, typed: true })
         }
         Target::Container { object, container } => {
-            object::container(file, object, container, edit, &edit.target.to_string())
+            container::plan(file, object, container, edit, &edit.target.to_string())
         }
         Target::Parameter { application, name } => {
             argocd::parameter(file, application.as_deref(), name, edit, &edit.target.to_string())
@@ -42,198 +35,4 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
         }
         Target::Setter(setter) => setter::plan(file, setter, edit, &edit.target.to_string()),
     }
-}
-
-/// What is wanted of a scalar.
-pub(super) struct Wish<'a> {
-    pub(super) edit: &'a Edit,
-    /// What a refusal calls it.
-    pub(super) label: &'a str,
-    /// Whether a number stays a number.
-    pub(super) typed: bool,
-}
-
-/// The splice that sets the scalar at `path` from one of `starts`, or adds it.
-pub(super) fn scalar(
-    file: &File<'_>,
-    starts: Vec<Found>,
-    path: &Path,
-    wish: &Wish<'_>,
-) -> Result<Vec<Splice>, EditError> {
-    let Wish { edit, label, typed } = *wish;
-    if edit.create && file.stream.events().is_empty() {
-        return create::document(file, path, &edit.value, label).map(|splice| vec![splice]);
-    }
-    match lookup::look(&file.stream, starts, path, label)? {
-        Looked::Found(found) => Ok(set(file, &found, &edit.value, label, typed)?.into_iter().collect()),
-        Looked::Gap(gap) if edit.create => {
-            create::plan(file, &gap, path, &edit.value, label).map(|splice| vec![splice])
-        }
-        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
-    }
-}
-
-/// Refuses what no quoting style writes on one line, and what Argo or Helm should have filled in before.
-pub(super) fn check_value(label: &str, value: &str) -> Result<(), EditError> {
-    let reason = match value.chars().find(|c| !quote::is_printable(*c)) {
-        Some(c) => format!("it contains U+{:04X}, a control character or line break", u32::from(c)),
-        None if value.contains("{{") => "it contains `{{`, a template that nothing has filled in".to_owned(),
-        None => return Ok(()),
-    };
-    Err(EditError::Value { path: label.to_owned(), value: value.to_owned(), reason })
-}
-
-/// The splice that gives the scalar at `found` the string `value`, or if `typed` the number or boolean.
-pub(super) fn set(
-    file: &File<'_>,
-    found: &Found,
-    value: &str,
-    label: &str,
-    typed: bool,
-) -> Result<Option<Splice>, EditError> {
-    file.reached.node(&file.stream, found);
-    let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
-    let typed = typed && old.style == Style::Plain && quote::same_type(old.value, value);
-    if (old.is_string || typed) && old.value == value {
-        return Ok(None);
-    }
-    let place = file.stream.place(found.node);
-    let flow = found.around.last().is_some_and(|&node| is_flow(&file.stream, node));
-    let written = if typed { value.to_owned() } else { quote::render(value, file.style(old.style), flow) };
-    if old.style == Style::Plain && written != value && tab_line_follows(file, found) {
-        return Err(Refusal::TabLine.at(place, label));
-    }
-    let (range, text) = bytes(file, found, written).map_err(|r| r.at(place, label))?;
-    let change = super::Change {
-        path: label.to_owned(),
-        line: place.line,
-        old: old.value.to_owned(),
-        new: value.to_owned(),
-    };
-    Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node, typed }, change }))
-}
-
-struct Old<'a> {
-    value: &'a str,
-    style: Style,
-    /// Whether every reader takes it for a string.
-    is_string: bool,
-}
-
-fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, Stop> {
-    not_shared(stream, found)?;
-    let refuse = |refusal| Err(Stop::Refused(stream.place(found.node), refusal));
-    let (properties, value, style) = match stream.kind(found.node) {
-        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => return refuse(Refusal::BlockScalar),
-        Kind::Scalar { properties, value, style } => (properties, value, *style),
-        Kind::Alias(name) => return refuse(Refusal::Alias { name: name.to_string() }),
-        Kind::SequenceStart { .. } => return refuse(Refusal::Collection { kind: "list" }),
-        _ => return refuse(Refusal::Collection { kind: "mapping" }),
-    };
-    let tag = properties.tag.as_deref();
-    match tag {
-        None | Some("!" | STRING_TAG) => {}
-        Some(tag) => return refuse(Refusal::Tagged { tag: tag.to_owned() }),
-    }
-    if value.contains("{{") {
-        return refuse(Refusal::Template);
-    }
-    if let (Some(_), Some(&mapping)) = (found.key, found.around.last()) {
-        lookup::no_duplicates(stream, mapping)?;
-    }
-    let is_string = style != Style::Plain || tag.is_some() || quote::is_plain_string(value);
-    Ok(Old { value, style, is_string })
-}
-
-/// Refuses a node that an alias uses, by itself or as part of a collection.
-pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), Stop> {
-    for &node in found.around.iter().chain([&found.node]) {
-        if let (Some(name), Some(alias)) = (stream.anchor(node), stream.alias_of(node)) {
-            let refusal = Refusal::Shared { name: name.to_owned(), alias: stream.place(alias) };
-            return Err(Stop::Refused(stream.place(node), refusal));
-        }
-    }
-    Ok(())
-}
-
-impl Stop {
-    /// This stop as the refusal of the edit `label`.
-    pub(super) fn at(self, label: &str) -> EditError {
-        match self {
-            Self::Missing(gap) => gap.refusal.at(gap.place, label),
-            Self::Refused(place, refusal) => refusal.at(place, label),
-        }
-    }
-}
-
-/// Which bytes of the text become which others, so that `written` stands at `found`.
-pub(super) fn bytes(
-    file: &File<'_>,
-    found: &Found,
-    written: String,
-) -> Result<(Range<usize>, String), Refusal> {
-    let text = file.text;
-    let span = file.stream.event(found.node).span.clone();
-    let content = after_properties(text, &span);
-    if !content.is_empty() {
-        let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
-        return Ok((content, if touches { format!(" {written}") } else { written }));
-    }
-    if !span.is_empty() {
-        return Ok((span.end..span.end, format!(" {written}")));
-    }
-    let at = after_indicator(file, found).ok_or(Refusal::NoColon)?;
-    // A single space before the line's or the collection's end is the author's separator: keep it as that.
-    let after_space = text[at..].strip_prefix(' ').map(|rest| rest.trim_start_matches(' '));
-    match after_space {
-        Some(rest) if rest.is_empty() || rest.starts_with(['\r', '\n', ',', '}', ']']) => {
-            Ok((at + 1..at + 1, written))
-        }
-        _ => Ok((at..at, format!(" {written}"))),
-    }
-}
-
-/// Whether a line of white space with a tab in it comes next: part of a plain scalar, an error behind quotes.
-fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
-    let content = after_properties(file.text, &file.stream.event(found.node).span);
-    let rest = &file.text[content.end..];
-    let blank = &rest[..rest.len() - rest.trim_start().len()];
-    let line_break = blank.find(|c: char| c != ' ' && c != '\t');
-    !content.is_empty() && line_break.is_some_and(|line_break| blank[line_break..].contains('\t'))
-}
-
-/// Whether a collection is written in brackets.
-pub(super) fn is_flow(stream: &Stream, node: usize) -> bool {
-    matches!(
-        stream.kind(node),
-        Kind::MappingStart { flow: true, .. } | Kind::SequenceStart { flow: true, .. }
-    )
-}
-
-/// A scalar's bytes without its anchor and tag, which a plain scalar cannot begin with.
-fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
-    let mut rest = &text[span.clone()];
-    while rest.starts_with(['&', '!', '#']) {
-        let end = if rest.starts_with('&') {
-            // libyaml ends an anchor's name at the first other character: `&a:b` is the anchor `a` and `:b`.
-            rest.find(|c: char| !matches!(c, '&' | 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-'))
-        } else if rest.starts_with('#') {
-            rest.find(['\r', '\n'])
-        } else {
-            rest.find(char::is_whitespace)
-        };
-        rest = rest[end.unwrap_or(rest.len())..].trim_start();
-    }
-    span.end - rest.len()..span.end
-}
-
-/// The place behind the `:` or `-` that an empty value belongs to.
-pub(super) fn after_indicator(file: &File<'_>, found: &Found) -> Option<usize> {
-    let Some(key) = found.key else {
-        let at = file.stream.event(found.node).span.start;
-        return file.text[..at].ends_with('-').then_some(at);
-    };
-    let rest = &file.text[file.stream.event(key).span.end..];
-    let value = rest.trim_start().strip_prefix(':')?;
-    Some(file.text.len() - value.len())
 }

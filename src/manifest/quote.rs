@@ -59,16 +59,38 @@ pub(super) fn is_plain_string(value: &str) -> bool {
     !word && !is_number(&lower) && !is_time(value)
 }
 
-/// Whether both are whole numbers, or both booleans, in the one spelling that all readers share.
+/// Whether a plain scalar's text says that nothing is there.
+pub(super) fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// Whether both are numbers, or both booleans. The new one is in a spelling that all readers share, and a number is
+/// one whose digits stay: `1.20` would be read as 1.2.
 pub(super) fn same_type(old: &str, new: &str) -> bool {
-    let is_boolean = |value: &str| matches!(value, "true" | "false");
-    (is_whole(old) && is_whole(new)) || (is_boolean(old) && is_boolean(new))
+    let was_boolean = is_boolean(&old.to_ascii_lowercase()) && is_plain_syntax(old, true);
+    let is_boolean = matches!(new, "true" | "True" | "TRUE" | "false" | "False" | "FALSE");
+    let was_number = is_number(&old.to_ascii_lowercase());
+    (was_number && (is_whole(new) || is_fraction(new))) || (was_boolean && is_boolean)
+}
+
+/// Booleans of YAML 1.1 but for `y` and `n`, which go-yaml leaves strings.
+fn is_boolean(lower: &str) -> bool {
+    matches!(lower, "true" | "false" | "yes" | "no" | "on" | "off")
 }
 
 fn is_whole(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value);
     let leads = digits.starts_with('0') && value != "0";
     !leads && (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A decimal fraction that is written as the number it is read as would be.
+fn is_fraction(value: &str) -> bool {
+    let Some((whole, fraction)) = value.split_once('.') else { return false };
+    let fits = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let whole = whole.strip_prefix('-').unwrap_or(whole);
+    let leads = whole.starts_with('0') && whole != "0";
+    !leads && fits(whole) && fits(fraction) && !fraction.ends_with('0') && whole.len() + fraction.len() <= 15
 }
 
 /// Numbers of YAML 1.1 (section "int", "float" of its type repository) and of the 1.2 core schema, with `_`

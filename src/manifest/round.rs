@@ -24,11 +24,17 @@ impl Rounds {
         let mut round: Vec<Splice> = Vec::new();
         let mut taken = HashMap::new();
         for (edit, made) in edits.iter().zip(&mut self.made) {
-            let splices = match plan::plan(file, edit, edits) {
+            let mut splices = match plan::plan(file, edit, edits) {
                 // It may have set the very name by which its target is found.
                 Err(_) if *made => continue,
                 planned => planned?,
             };
+            // Edits of one entry may say the same together.
+            let planned = splices.len();
+            splices.retain(|splice| !round.iter().any(|made| made.says(splice)));
+            if splices.is_empty() && planned > 0 && !*made {
+                *made = true;
+            }
             let Some(first) = splices.first() else { continue };
             if *made {
                 return Err(set_twice(&file.stream, first));

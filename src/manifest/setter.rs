@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use super::error::{EditError, Place, Places, Refusal};
 use super::file::File;
-use super::image::Reference;
 use super::lookup::Found;
 use super::parser::Kind;
+use super::reference::Reference;
 use super::splice::Splice;
-use super::{Edit, FileProblem, plan};
+use super::{Edit, FileProblem, scalar};
 
 const KEY: &str = "$imagepolicy";
 
@@ -44,7 +44,7 @@ pub(super) fn plan(
     for (marked, found) in hits.iter().zip(found(file, &nodes)) {
         let value = value(&wanted, &marked.setter, file.stream.scalar(marked.node).unwrap_or_default())
             .map_err(|refusal| refusal.at(place(marked.node), label))?;
-        splices.extend(plan::set(file, &found, &value, label, false)?);
+        splices.extend(scalar::set(file, &found, &value, label, false)?);
     }
     Ok(splices)
 }

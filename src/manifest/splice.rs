@@ -39,6 +39,13 @@ pub(super) enum Wanted {
     DocumentEnd,
 }
 
+impl Splice {
+    /// Whether `other` writes the same text in the same place.
+    pub(super) fn says(&self, other: &Self) -> bool {
+        self.range == other.range && self.text == other.text && matches!(self.expect, Expect::Set { .. })
+    }
+}
+
 impl Expect {
     /// The event of the old stream at which it shows.
     pub(super) fn event(&self) -> usize {

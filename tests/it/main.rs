@@ -28,6 +28,7 @@ mod logs;
 mod main_job;
 mod readme;
 mod refresh;
+mod rendered;
 mod rpc;
 mod sandbox;
 mod secrets;

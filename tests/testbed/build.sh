@@ -11,7 +11,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http yaml gitea etcd kube argo)
+readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd)
 readonly BENCH_TOOLS=(tekton)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
@@ -39,6 +39,11 @@ recipe_git-http() {
 recipe_yaml() {
   CGO_ENABLED=0 go_build "$1/bin/yaml-readers" "" .
   CGO_ENABLED=0 go_build "$1/bin/" "" github.com/mikefarah/yq/v4 sigs.k8s.io/kustomize/kustomize/v5
+}
+
+recipe_helm() {
+  CGO_ENABLED=0 go_build "$1/bin/" "-X helm.sh/helm/v3/internal/version.version=$(pinned helm.sh/helm/v3)" \
+    helm.sh/helm/v3/cmd/helm
 }
 
 # With CGO off it builds too, and then dies at start: its SQLite driver is C.

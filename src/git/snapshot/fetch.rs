@@ -81,7 +81,7 @@ impl Snapshot {
 
     fn late(&self, late: &str) -> GitError {
         let what = format!("commit {} was not read: {late}", self.sha);
-        GitError::Unavailable { repo: self.repo.to_string(), action: "read", what, source: None }
+        GitError::Unavailable { repo: self.repo.to_string(), action: "read", what, cause: None }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::manifest::lookup::Found;
 use crate::manifest::parser::{Kind, Style};
 use crate::manifest::path::Path;
 use crate::manifest::splice::{Expect, Splice};
-use crate::manifest::{Edit, Target, addresses, apply, plan};
+use crate::manifest::{Edit, Target, addresses, apply, scalar};
 
 /// The splice that sets `path` inside the text at `found`.
 pub(super) fn plan(
@@ -19,7 +19,7 @@ pub(super) fn plan(
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
     let place = file.stream.place(found.node);
-    plan::not_shared(&file.stream, found).map_err(|stop| stop.at(label))?;
+    scalar::not_shared(&file.stream, found).map_err(|stop| stop.at(label))?;
     let Kind::Scalar { value, style: Style::Literal, .. } = file.stream.kind(found.node) else {
         return Err(Refusal::NotLiteral.at(place, label));
     };

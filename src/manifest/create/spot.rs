@@ -6,7 +6,7 @@ use super::Addition;
 use crate::manifest::file::File;
 use crate::manifest::lookup::Gap;
 use crate::manifest::parser::{Kind, Style};
-use crate::manifest::plan;
+use crate::manifest::scalar;
 use crate::manifest::splice::Expect;
 
 type Written = (Range<usize>, String, Expect);
@@ -142,8 +142,8 @@ fn grow(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, 
     let found = &gap.nearest;
     let expect = Expect::Grow { node: found.node, wanted: addition.value_events(addition.steps) };
     let Some(&parent) = found.around.last() else { return root(file, found.node, addition, expect) };
-    if plan::is_flow(&file.stream, parent) {
-        let (range, text) = plan::bytes(file, found, addition.flow_value(addition.steps))
+    if scalar::is_flow(&file.stream, parent) {
+        let (range, text) = scalar::bytes(file, found, addition.flow_value(addition.steps))
             .map_err(|_| "its key has no `:`")?;
         return Ok((range, text, expect));
     }
@@ -152,7 +152,7 @@ fn grow(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, 
     if !before.bytes().all(|b| matches!(b, b' ' | b'-')) {
         return Err("its key does not begin its line");
     }
-    let colon = plan::after_indicator(file, found).ok_or("its key has no `:`")?;
+    let colon = scalar::after_indicator(file, found).ok_or("its key has no `:`")?;
     let content = file.stream.event(found.node).span.end.max(colon);
     let end = file.line_end(content);
     let rest = &file.text[content..end];

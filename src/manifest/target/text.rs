@@ -147,7 +147,7 @@ fn split(text: &str, separator: char) -> Option<(&str, &str)> {
     for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
+            '\\' => escaped = true,
             '"' => quoted = !quoted,
             _ if quoted => {}
             c if c == separator && depth == 0 => return Some((&text[..at], &text[at + c.len_utf8()..])),
@@ -184,8 +184,9 @@ struct Word<'a>(&'a str, &'static [char]);
 impl fmt::Display for Word<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(name, separators) = self;
-        let odd =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '[' | ']') || separators.contains(&c);
+        let odd = |c: char| {
+            c.is_whitespace() || matches!(c, '"' | '=' | '[' | ']' | '\\') || separators.contains(&c)
+        };
         if name.is_empty() || name.contains(odd) {
             return write!(f, "\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
         }

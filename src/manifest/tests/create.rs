@@ -174,16 +174,16 @@ fn what_cannot_be_added() {
 1:1: the file holds no value yet: add the key there first, or let it be added with `create`
 1:1: the file holds no value yet: add the key there first, or let it be added with `create`
 1:1: `image.tag` cannot be added: several documents of this file could take it; add the key by hand once
-1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first
-1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first
-1:8: `image[0].tag` does not exist; the nearest is `image`, which is a mapping, not a list. Add an item `[0]` there first
-3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first
+1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not add it there
+1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` does not add it there
+1:8: `image[0].tag` does not exist; the nearest is `image`, which is a mapping, not a list. Add an item `[0]` there first; `create` does not add it there
+3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first; `create` does not add it there
 1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:4 would change with it; write the value out in one of the two places
 3:3: `image.tag` is not certain: the key `a` stands here again, first at 2:3, and readers disagree on which counts; remove one
-1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first
+1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
 1:1: `c` cannot be added: the key before it does not begin its line; add the key by hand once
 1:1: `b` cannot be added: the text before it has no final line break; add the key by hand once
 2:2: `[1].b` cannot be added: its list item is empty; add the key by hand once
-2:7: `image.a.b` does not exist; the nearest is `image.a`, which is a single value. Add the key `b` there first
+2:7: `image.a.b` does not exist; the nearest is `image.a`, which is a single value. Add the key `b` there first; `create` does not add it there
 "#);
 }

@@ -51,7 +51,7 @@ fn chart_values_of_every_style() {
         ("image.repository", "ghcr.io/shop/api", "gitea.example.com/shop/api ", "ghcr.io/shop/api "),
         ("image.repository", "localhost:5000/api", "gitea.example.com/shop/api ", "localhost:5000/api "),
         ("image.pullPolicy", "Always", "IfNotPresent", "Always"),
-        ("replicaCount", "3", "replicaCount: 2", "replicaCount: \"3\""),
+        ("replicaCount", "3", "replicaCount: 2", "replicaCount: 3"),
         ("sidecars[name=proxy].image.tag", "v1.31.0", "v1.30.1", "v1.31.0"),
         ("sidecars[0].image.tag", "a,b", "v1.30.1", "\"a,b\""),
         ("sidecars[0].image.args[1]", "/tmp/x", "'/etc/envoy.yaml'", "'/tmp/x'"),
@@ -142,12 +142,12 @@ fn a_list_of_mappings_at_the_root() {
 
 #[test]
 fn several_edits_are_one_pass_and_all_or_none() {
-    let edits = [helm("image.tag", "v2"), helm("env[name=A].value", "x y"), helm("replicaCount", "2")];
+    let edits = [helm("image.tag", "v2"), helm("env[name=A].value", "x y"), helm("replicaCount", "3")];
     let edited = apply(CHART.as_bytes(), &edits).unwrap();
     let expected = CHART
         .replace("\"v1.4.0\"", "\"v2\"")
         .replace("value: one", "value: x y")
-        .replace("replicaCount: 2", "replicaCount: \"2\"");
+        .replace("replicaCount: 2", "replicaCount: 3");
     assert_eq!(String::from_utf8(edited.bytes).unwrap(), expected);
     let paths: Vec<_> = edited.changes.iter().map(|c| (c.path.as_str(), c.line)).collect();
     assert_eq!(paths, [("replicaCount", 4), ("image.tag", 10), ("env[name=A].value", 27)]);

@@ -123,11 +123,11 @@ fn refusals() {
         refusal("images:\n- name: app\n  x: 1\n  x: 2\n", image("app", Digest, NEW)),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-3:11: `images[name=app].newTag` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
-8:3: `images[name=shop/ap]` does not exist; the nearest is `images`, which has items with the `name` `shop/api`, `shop/web`, `shop/cron`, `shop/db`. Add an item that fits `[name=shop/ap]` there first
-1:1: `images[name=app]` does not exist; the nearest is the top level, which has the keys `resources`. Add the key `images` there first
-1:8: `images[name=app]` does not exist; the nearest is `images`, which is empty. Add an item that fits `[name=app]` there first
-1:9: `images[name=app]` does not exist; the nearest is `images`, which is a mapping, not a list. Add an item that fits `[name=app]` there first
+3:11: `images[name=app].newTag` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
+8:3: `images[name=shop/ap]` does not exist; the nearest is `images`, which has items with the `name` `shop/api`, `shop/web`, `shop/cron`, `shop/db`, renamed with `newName` to `gitea.example.com/shop/api`. Add an item that fits `[name=shop/ap]` there first, or let it be added with `create: true` (`--create`)
+1:1: `images[name=app]` does not exist; the nearest is the top level, which has the keys `resources`. Add the key `images` there first, or let it be added with `create: true` (`--create`)
+1:8: `images[name=app]` does not exist; the nearest is `images`, which is empty. Add an item that fits `[name=app]` there first, or let it be added with `create: true` (`--create`)
+1:9: `images[name=app]` does not exist; the nearest is `images`, which is a mapping, not a list. Add an item that fits `[name=app]` there first, or let it be added with `create: true` (`--create`)
 2:3: `images[name=app]` is ambiguous: `[name=app]` fits another item at 4:3; make the names unique
 2:3: `images[name=app]` exists in several documents of this file, also at 5:3; it must be in one
 `images[name=shop/web].digest` cannot be set to "v2": a digest is `sha256:` and 64 lower-case hexadecimal digits

@@ -117,6 +117,7 @@ fn image_strings_and_mappings() {
     let pinned = format!("image: {{repository: a/b, tag: v1, digest: '{OLD}'}}\n");
     let string = format!("image: a/b:v1@{OLD}\n");
     let new = format!("image:image=:v2@{NEW}");
+    let only = format!("image:image=@{NEW}");
     for (before, target, after) in [
         ("image: a/b:v1\n", "image:image=c/d:v2", "image: c/d:v2\n".to_owned()),
         ("image: a/b\n", "image:image=:v2", "image: a/b:v2\n".to_owned()),
@@ -150,7 +151,7 @@ fn image_strings_and_mappings() {
             "image:image=reg.example/d:v2",
             "image: {registry: '', repository: reg.example/d, tag: v2}\n".to_owned(),
         ),
-        (&digest, new.as_str(), digest.replace(OLD, NEW)),
+        (&digest, only.as_str(), digest.replace(OLD, NEW)),
         (&pinned, new.as_str(), pinned.replace(OLD, NEW).replace("v1", "v2")),
         (
             "image: {repository: a/b, tag: v1, digest: ''}\n",
@@ -209,17 +210,17 @@ fn refusals() {
 2:1: `object:Deployment/web:spec.replicas` does not exist: there is no such object; the file has `Deployment/api/shop` at 2:1, `Deployment/api/test` at 22:1, `CronWorkflow/nightly` at 27:1, `Pod/one` at 51:3
 1:1: `object:Deployment/web:spec.replicas` does not exist: there is no such object; the file has none
 1:1: the file holds no value yet: add the key there first, or let it be added with `create`
-8:3: `object:Deployment/api/shop:spec.replica` does not exist; the nearest is `spec`, which has the keys `replicas`, `paused`, `template`. Add the key `replica` there first
+8:3: `object:Deployment/api/shop:spec.replica` does not exist; the nearest is `spec`, which has the keys `replicas`, `paused`, `template`. Add the key `replica` there first, or let it be added with `create: true` (`--create`)
 2:1: `container:Deployment/api/shop:api` does not exist: there is no such container; the file has `migrate` at 13:9, `web` at 16:9, `side` at 19:9
-19:16: `container:Deployment/api/shop:side` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
+19:16: `container:Deployment/api/shop:side` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
 5:5: `container:A/a:c` fits more than one place: `c` at 5:5, `c` at 7:5; name one, or make the names unique
 `container:Pod/one:x` cannot be set to "y": it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`
 `container:Pod/one:x` cannot be set to ":a b": it is no image reference; write `name:tag`
 `container:Pod/one:x` cannot be set to "@sha256:12": a digest is `sha256:` and 64 lower-case hexadecimal digits
-1:8: `image:image` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
-1:8: `image:image` would not take effect: the `digest` of this entry decides which image runs; set `digest` too, or remove it
+1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
+1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
 `image:image` cannot be set to "c/d:v2": it names no registry, and the image there has its own, `reg.example`
-1:8: `image:image.digest` does not exist; the nearest is the top level, which has the keys `registry`, `repository`, `tag`. Add the key `digest` there first
+1:8: `image:image.digest` does not exist; the nearest is `image`, which has the keys `registry`, `repository`, `tag`. Add the key `digest` there first, or let it be added with `create: true` (`--create`)
 `image:image` cannot be set to ":v2": it has no name, and neither has the image there
 1:8: `image:image` is a list, not a single value; name a path inside it
 1:8: `image:image` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads

@@ -46,23 +46,23 @@ fn missing() {
         refusal("c: {a: b}\n", helm("c[0]", "v2")),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-2:3: `image.tag` does not exist; the nearest is `image`, which has the keys `repository`, `pullPolicy`. Add the key `tag` there first
-1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `images`. Add the key `image` there first
-1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first
-1:7: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first
-1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first
-1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first
-1:1: `image.tag` does not exist; the nearest is the top level, which is a list, not a mapping. Add the key `image` there first
-3:8: `image.tag` does not exist; the nearest is `image`, which has the keys `name`. Add the key `tag` there first
-3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, `name`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first
-4:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 4:3, which is not edited. Add the key `tag` there first
-3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`. Add the key `tag` there first
-1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, …. Add the key `image` there first
-2:1: `c[name=z].image` does not exist; the nearest is `c`, which has items with the `name` `a`, `b`. Add an item that fits `[name=z]` there first
-1:4: `c[name=z].image` does not exist; the nearest is `c`, which is empty. Add an item that fits `[name=z]` there first
-1:4: `c[name=z].image` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item that fits `[name=z]` there first
-1:4: `c[2]` does not exist; the nearest is `c`, which has 2 items, counted from 0. Add an item `[2]` there first
-1:4: `c[0]` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item `[0]` there first
+2:3: `image.tag` does not exist; the nearest is `image`, which has the keys `repository`, `pullPolicy`. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `images`. Add the key `image` there first, or let it be added with `create: true` (`--create`)
+1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+1:7: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not add it there
+1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` does not add it there
+1:1: `image.tag` does not exist; the nearest is the top level, which is a list, not a mapping. Add the key `image` there first; `create` does not add it there
+3:8: `image.tag` does not exist; the nearest is `image`, which has the keys `name`. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, `name`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first; `create` does not add it there
+4:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 4:3, which is not edited. Add the key `tag` there first; `create` does not add it there
+3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, …. Add the key `image` there first, or let it be added with `create: true` (`--create`)
+2:1: `c[name=z].image` does not exist; the nearest is `c`, which has items with the `name` `a`, `b`. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
+1:4: `c[name=z].image` does not exist; the nearest is `c`, which is empty. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
+1:4: `c[name=z].image` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
+1:4: `c[2]` does not exist; the nearest is `c`, which has 2 items, counted from 0. Add an item `[2]` there first; `create` does not add it there
+1:4: `c[0]` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item `[0]` there first; `create` does not add it there
 "#);
 }
 

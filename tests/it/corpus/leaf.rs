@@ -2,15 +2,32 @@
 
 use serde_json::Value;
 
+/// The keys under which charts keep parts of an image.
+const IMAGE: &[&str] = &[
+    "registry",
+    "hub",
+    "repository",
+    "image",
+    "name",
+    "tag",
+    "imageTag",
+    "version",
+    "digest",
+    "sha",
+    "newName",
+    "newTag",
+];
+
 /// Whether `leaf` can be what the edit `target = value` writes: the value; of an image, what it gives of it.
 pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
     let kind = target.split(':').next().unwrap_or_default();
     match (kind, leaf) {
         ("image" | "container" | "setter", Value::String(text)) => is_image(value, text),
         ("parameter", Value::String(text)) => text == value || target.ends_with(&format!(":{text}")),
+        ("kustomize", Value::String(text)) => text == value || is_entry(value, text),
         (_, Value::String(text)) => text == value,
-        ("object", Value::Number(number)) => number.to_string() == value,
-        ("object", Value::Bool(bool)) => bool.to_string() == value,
+        ("object" | "helm" | "values", Value::Number(number)) => number.to_string() == value,
+        ("object" | "helm" | "values", Value::Bool(bool)) => bool.to_string() == value.to_ascii_lowercase(),
         _ => false,
     }
 }
@@ -20,7 +37,9 @@ pub(crate) fn is_at(target: &str, place: &str) -> bool {
     let step = place.rsplit('/').next().unwrap_or_default();
     let last = |target: &str| target.trim_end_matches([']', '"']).ends_with(step);
     match target.split(':').next().unwrap_or_default() {
-        "image" => ["registry", "repository", "name", "tag", "digest"].contains(&step) || last(target),
+        "image" => IMAGE.contains(&step) || step.ends_with("Tag") || last(target),
+        // One string in Argo CD; a digest may stand in the tag.
+        "kustomize" => last(target) || place.contains("/images/"),
         "container" => step == "image",
         "parameter" => step == "name" || step == "value",
         "setter" => true,
@@ -28,9 +47,20 @@ pub(crate) fn is_at(target: &str, place: &str) -> bool {
     }
 }
 
+/// `OLD=NAME:TAG@DIGEST`, or a tag with its digest, after one of the parts was set.
+fn is_entry(value: &str, text: &str) -> bool {
+    let part = |sign: &str| text.contains(&format!("{sign}{value}"));
+    match value {
+        "" => !text.contains('@'),
+        _ => part("=") || part(":") || part("@") || text.starts_with(&format!("{value}@")),
+    }
+}
+
 /// One string keeps at most its name; a part of a mapping stands in the reference.
 fn is_image(value: &str, text: &str) -> bool {
+    // An empty digest takes one away.
+    let (value, is_removal) = value.strip_suffix('@').map_or((value, false), |value| (value, true));
     let part = |sign: &str| value.contains(&format!("{sign}{text}"));
-    !text.is_empty()
+    (is_removal || !text.is_empty())
         && (text.ends_with(value) || value.starts_with(text) || part(":") || part("@") || part("/"))
 }

@@ -83,7 +83,7 @@ fn one(case: &Case, old: &Answer, new: &Answer) -> Result<(), String> {
     let made = case.sets.iter().all(|set| differ.iter().any(|leaf| is_of(set, leaf)));
     let several = |set: &Set| {
         let kind = set.target.split(':').next();
-        ["image", "setter", "parameter"].map(Some).contains(&kind)
+        ["image", "setter", "parameter", "kustomize"].map(Some).contains(&kind)
     };
     let as_many = differ.len() == case.sets.len() || case.sets.iter().any(several);
     if asked && made && as_many { Ok(()) } else { Err(format!("differs in {differ:?}")) }

@@ -11,17 +11,6 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 const KNOWN: &[&[&str]] = &[
     &["jobs::entries", "jobs::table"],
     &["jobs::job", "jobs::journal", "jobs::queue"],
-    &[
-        "manifest::address",
-        "manifest::argocd",
-        "manifest::create",
-        "manifest::file",
-        "manifest::image",
-        "manifest::kustomize",
-        "manifest::object",
-        "manifest::plan",
-        "manifest::setter",
-    ],
     &["write_back::lanes", "write_back::worker"],
 ];
 

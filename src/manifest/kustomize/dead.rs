@@ -1,0 +1,99 @@
+//! Entries of `images` that kustomize would never read.
+
+use crate::manifest::error::{EditError, Place, Refusal};
+use crate::manifest::file::File;
+use crate::manifest::lookup;
+use crate::manifest::object::is_list;
+use crate::manifest::stream::Stream;
+use crate::manifest::trail::{child, text};
+
+/// The fields of a Kustomization or a Component (kustomize, api/types/kustomization.go).
+const FIELDS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "metadata",
+    "openapi",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "commonAnnotations",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "patches",
+    "images",
+    "imageTags",
+    "replacements",
+    "replicas",
+    "vars",
+    "sortOptions",
+    "resources",
+    "bases",
+    "components",
+    "crds",
+    "configMapGenerator",
+    "secretGenerator",
+    "helmGlobals",
+    "helmCharts",
+    "helmChartInflationGenerator",
+    "generatorOptions",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "buildMetadata",
+    "inventory",
+];
+
+/// An entry of `images`.
+pub(super) struct Named<'a> {
+    pub(super) place: Place,
+    pub(super) name: &'a str,
+    pub(super) new_name: Option<&'a str>,
+}
+
+/// All entries of the file that have a name.
+pub(super) fn entries(stream: &Stream) -> Vec<Named<'_>> {
+    let lists = stream.roots().filter_map(|root| child(stream, root, "images"));
+    let items = lists.filter(|list| is_list(stream, *list)).flat_map(|list| stream.children(list));
+    items
+        .filter_map(|item| {
+            let (name, new_name) = (text(stream, item, "name")?, text(stream, item, "newName"));
+            Some(Named { place: stream.place(item), name, new_name })
+        })
+        .collect()
+}
+
+/// Refuses a new entry for the image `name` where kustomize would not read it.
+pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), EditError> {
+    let stream = &file.stream;
+    let all = entries(stream);
+    if let Some(entry) = all.iter().find(|entry| entry.new_name == Some(name)) {
+        let why = format!(
+            "`{name}` is the `newName` of the entry `{}`, and kustomize finds images by their `name`; write `kustomize:{}:…`",
+            entry.name, entry.name
+        );
+        return Err(Refusal::DeadEntry { why }.at(entry.place, label));
+    }
+    for root in lookup::roots(stream) {
+        let odd = match text(stream, root.node, "kind") {
+            Some("Kustomization" | "Component") => None,
+            Some(kind) => Some(format!("its `kind` is `{kind}`")),
+            None => keys(stream, root.node)
+                .find(|key| !FIELDS.contains(key))
+                .map(|key| format!("a kustomization has no `{key}`")),
+        };
+        if let Some(odd) = odd {
+            let why = format!("this is no kustomization ({odd}), so that nothing would read its `images`");
+            return Err(Refusal::DeadEntry { why }.at(stream.place(root.node), label));
+        }
+    }
+    Ok(())
+}
+
+fn keys(stream: &Stream, node: usize) -> impl Iterator<Item = &str> {
+    let is_mapping = matches!(stream.kind(node), crate::manifest::parser::Kind::MappingStart { .. });
+    let pairs = is_mapping.then(|| stream.pairs(node)).into_iter().flatten();
+    pairs.filter_map(|(key, _)| stream.scalar(key))
+}

@@ -1,0 +1,180 @@
+//! Setting one scalar: whether it may be, and which bytes become which.
+
+use std::ops::Range;
+
+use super::error::{EditError, Refusal};
+use super::file::File;
+use super::lookup::{self, Found, Stop};
+use super::parser::{Kind, Style};
+use super::quote;
+use super::splice::{Expect, Splice};
+use super::stream::Stream;
+
+const STRING_TAG: &str = "tag:yaml.org,2002:str";
+
+/// Refuses what no quoting style writes on one line, and what Argo or Helm should have filled in before.
+pub(super) fn check_value(label: &str, value: &str) -> Result<(), EditError> {
+    let reason = match value.chars().find(|c| !quote::is_printable(*c)) {
+        Some(c) => format!("it contains U+{:04X}, a control character or line break", u32::from(c)),
+        None if value.contains("{{") => "it contains `{{`, a template that nothing has filled in".to_owned(),
+        None => return Ok(()),
+    };
+    Err(EditError::Value { path: label.to_owned(), value: value.to_owned(), reason })
+}
+
+/// The splice that gives the scalar at `found` the string `value`, or if `typed` the number or boolean.
+pub(super) fn set(
+    file: &File<'_>,
+    found: &Found,
+    value: &str,
+    label: &str,
+    typed: bool,
+) -> Result<Option<Splice>, EditError> {
+    file.reached.node(&file.stream, found);
+    let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
+    let typed = typed
+        && !old.is_string
+        && quote::same_type(old.value, value)
+        && !(is_version(file, found) && value.len() > MAX_NUMBER);
+    if (old.is_string || typed) && old.value == value {
+        return Ok(None);
+    }
+    let place = file.stream.place(found.node);
+    let flow = found.around.last().is_some_and(|&node| is_flow(&file.stream, node));
+    let written = if typed { value.to_owned() } else { quote::render(value, file.style(old.style), flow) };
+    if old.style == Style::Plain && written != value && tab_line_follows(file, found) {
+        return Err(Refusal::TabLine.at(place, label));
+    }
+    let (range, text) = bytes(file, found, written).map_err(|r| r.at(place, label))?;
+    let change = super::Change {
+        path: label.to_owned(),
+        line: place.line,
+        old: old.value.to_owned(),
+        new: value.to_owned(),
+    };
+    Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node, typed }, change }))
+}
+
+/// Digits of a number that Helm renders as it is written; `1234567` becomes `1.234567e+06`.
+const MAX_NUMBER: usize = 6;
+
+/// Whether the key says that the value is a version, whose digits count.
+fn is_version(file: &File<'_>, found: &Found) -> bool {
+    let key = found.key.and_then(|key| file.stream.scalar(key)).unwrap_or_default().to_ascii_lowercase();
+    ["tag", "version", "revision"].iter().any(|word| key.ends_with(word))
+}
+
+struct Old<'a> {
+    value: &'a str,
+    style: Style,
+    /// Whether every reader takes it for a string.
+    is_string: bool,
+}
+
+fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, Stop> {
+    not_shared(stream, found)?;
+    let refuse = |refusal| Err(Stop::Refused(stream.place(found.node), refusal));
+    let (properties, value, style) = match stream.kind(found.node) {
+        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => return refuse(Refusal::BlockScalar),
+        Kind::Scalar { properties, value, style } => (properties, value, *style),
+        Kind::Alias(name) => return refuse(Refusal::Alias { name: name.to_string() }),
+        Kind::SequenceStart { .. } => return refuse(Refusal::Collection { kind: "list" }),
+        _ => return refuse(Refusal::Collection { kind: "mapping" }),
+    };
+    let tag = properties.tag.as_deref();
+    match tag {
+        None | Some("!" | STRING_TAG) => {}
+        Some(tag) => return refuse(Refusal::Tagged { tag: tag.to_owned() }),
+    }
+    if value.contains("{{") {
+        return refuse(Refusal::Template);
+    }
+    if let (Some(_), Some(&mapping)) = (found.key, found.around.last()) {
+        lookup::no_duplicates(stream, mapping)?;
+    }
+    let is_string = style != Style::Plain || tag.is_some() || quote::is_plain_string(value);
+    Ok(Old { value, style, is_string })
+}
+
+/// Refuses a node that an alias uses, by itself or as part of a collection.
+pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), Stop> {
+    for &node in found.around.iter().chain([&found.node]) {
+        if let (Some(name), Some(alias)) = (stream.anchor(node), stream.alias_of(node)) {
+            let refusal = Refusal::Shared { name: name.to_owned(), alias: stream.place(alias) };
+            return Err(Stop::Refused(stream.place(node), refusal));
+        }
+    }
+    Ok(())
+}
+
+/// Which bytes of the text become which others, so that `written` stands at `found`.
+pub(super) fn bytes(
+    file: &File<'_>,
+    found: &Found,
+    written: String,
+) -> Result<(Range<usize>, String), Refusal> {
+    let text = file.text;
+    let span = file.stream.event(found.node).span.clone();
+    let content = after_properties(text, &span);
+    if !content.is_empty() {
+        let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
+        return Ok((content, if touches { format!(" {written}") } else { written }));
+    }
+    if !span.is_empty() {
+        return Ok((span.end..span.end, format!(" {written}")));
+    }
+    let at = after_indicator(file, found).ok_or(Refusal::NoColon)?;
+    // A single space before the line's or the collection's end is the author's separator: keep it as that.
+    let after_space = text[at..].strip_prefix(' ').map(|rest| rest.trim_start_matches(' '));
+    match after_space {
+        Some(rest) if rest.is_empty() || rest.starts_with(['\r', '\n', ',', '}', ']']) => {
+            Ok((at + 1..at + 1, written))
+        }
+        _ => Ok((at..at, format!(" {written}"))),
+    }
+}
+
+/// Whether a line of white space with a tab in it comes next: part of a plain scalar, an error behind quotes.
+fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
+    let content = after_properties(file.text, &file.stream.event(found.node).span);
+    let rest = &file.text[content.end..];
+    let blank = &rest[..rest.len() - rest.trim_start().len()];
+    let line_break = blank.find(|c: char| c != ' ' && c != '\t');
+    !content.is_empty() && line_break.is_some_and(|line_break| blank[line_break..].contains('\t'))
+}
+
+/// Whether a collection is written in brackets.
+pub(super) fn is_flow(stream: &Stream, node: usize) -> bool {
+    matches!(
+        stream.kind(node),
+        Kind::MappingStart { flow: true, .. } | Kind::SequenceStart { flow: true, .. }
+    )
+}
+
+/// A scalar's bytes without its anchor and tag, which a plain scalar cannot begin with.
+fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
+    let mut rest = &text[span.clone()];
+    while rest.starts_with(['&', '!', '#']) {
+        let end = if rest.starts_with('&') {
+            // libyaml ends an anchor's name at the first other character: `&a:b` is the anchor `a` and `:b`.
+            rest.find(|c: char| !matches!(c, '&' | 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-'))
+        } else if rest.starts_with('#') {
+            rest.find(['\r', '\n'])
+        } else {
+            rest.find(char::is_whitespace)
+        };
+        rest = rest[end.unwrap_or(rest.len())..].trim_start();
+    }
+    span.end - rest.len()..span.end
+}
+
+/// The place behind the `:` or `-` that an empty value belongs to.
+pub(super) fn after_indicator(file: &File<'_>, found: &Found) -> Option<usize> {
+    let Some(key) = found.key else {
+        let at = file.stream.event(found.node).span.start;
+        return file.text[..at].ends_with('-').then_some(at);
+    };
+    let rest = &file.text[file.stream.event(key).span.end..];
+    let value = rest.trim_start().strip_prefix(':')?;
+    Some(file.text.len() - value.len())
+}

@@ -1,0 +1,231 @@
+//! Charts, by `helm template`: one chart has a template for each shape, and all edits are rendered at once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use super::references::{OLD, edited, is_asked_for, references};
+use crate::support::bin::testbed;
+
+/// A shape: its name, the values, the path below them where the image is, and what a chart makes of it.
+struct Shape {
+    name: &'static str,
+    values: &'static str,
+    path: &'static str,
+    template: &'static str,
+}
+
+const fn shape(
+    name: &'static str,
+    values: &'static str,
+    path: &'static str,
+    template: &'static str,
+) -> Shape {
+    Shape { name, values, path, template }
+}
+
+/// `OLD` stands for a digest, `HEX` for its digits.
+const SHAPES: &[Shape] = &[
+    shape("string", "i: r.example/shop/api:v1", ".i", "{{ .i }}"),
+    shape("pinned-string", "i: r.example/shop/api:v1@OLD", ".i", "{{ .i }}"),
+    shape("repository-tag", "repository: r.example/shop/api\ntag: v1", "", "{{ .repository }}:{{ .tag }}"),
+    shape("tag-pinned", "repository: r.example/shop/api\ntag: v1@OLD", "", "{{ .repository }}:{{ .tag }}"),
+    shape(
+        "repository-tag-digest",
+        "repository: r.example/shop/api\ntag: v1\ndigest: ''",
+        "",
+        "{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
+    ),
+    shape(
+        "repository-tag-digest-pinned",
+        "repository: r.example/shop/api\ntag: v1\ndigest: OLD",
+        "",
+        "{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
+    ),
+    shape(
+        "repository-digest",
+        "repository: r.example/shop/api\ndigest: OLD",
+        "",
+        "{{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}",
+    ),
+    shape(
+        "repository-tag-sha",
+        "repository: shop/api\ntag: v1\nsha: ''",
+        "",
+        "{{ .repository }}:{{ .tag }}{{ with .sha }}@sha256:{{ . }}{{ end }}",
+    ),
+    shape(
+        "registry-repository-tag-sha",
+        "registry: quay.io\nrepository: shop/api\ntag: v1\nsha: HEX",
+        "",
+        "{{ .registry }}/{{ .repository }}:{{ .tag }}{{ with .sha }}@sha256:{{ . }}{{ end }}",
+    ),
+    shape("repository-version", "repository: shop/api\nversion: v1", "", "{{ .repository }}:{{ .version }}"),
+    shape(
+        "registry-image-tag-digest",
+        "registry: registry.k8s.io\nimage: shop/api\ntag: v1\ndigest: OLD\ndigestChroot: OLD\nchroot: false",
+        "",
+        "{{ .registry }}/{{ .image }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
+    ),
+    shape(
+        "host-path",
+        "repository: quay.io\nimage: shop/api\ntag: v1",
+        "",
+        "{{ .repository }}/{{ .image }}:{{ .tag }}",
+    ),
+    shape(
+        "prefix-image",
+        "repository: quay.io/shop\nimage: api\ntag: v1",
+        "",
+        "{{ .repository }}/{{ .image }}:{{ .tag }}",
+    ),
+    shape(
+        "registry-repository-tag",
+        "registry: docker.io\nrepository: bitnami/nginx\ntag: v1\ndigest: ''",
+        "",
+        "{{ .registry }}/{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag }}{{ end }}",
+    ),
+    shape(
+        "registry-slash",
+        "registry: ghcr.io/\nrepository: shop/api\ntag: v1",
+        "",
+        "{{ .registry }}{{ .repository }}:{{ .tag }}",
+    ),
+    shape(
+        "hub-image-tag",
+        "hub: docker.io/istio\nimage: proxyv2\ntag: v1",
+        "",
+        "{{ .hub }}/{{ .image }}:{{ .tag }}",
+    ),
+    shape("image-tag", "image: shop/api\ntag: v1", ".image", "{{ .image }}:{{ .tag }}"),
+    shape("image-tag-whole", "image: shop/api\ntag: v1", "", "{{ .image }}:{{ .tag }}"),
+    shape(
+        "image-imageTag",
+        "image: r.example/shop/api\nimageTag: v1",
+        ".image",
+        "{{ .image }}:{{ .imageTag }}",
+    ),
+    shape(
+        "key-Tag",
+        "apiImage: r.example/shop/api\napiImageTag: v1",
+        ".apiImage",
+        "{{ .apiImage }}:{{ .apiImageTag }}",
+    ),
+    shape("name-tag", "name: shop/api\ntag: v1", "", "{{ .name }}:{{ .tag }}"),
+    shape("label", "name: web\nimage: shop/api\ntag: v1", "", "{{ .image }}:{{ .tag }}"),
+    shape(
+        "strimzi",
+        "registry: quay.io\nrepository: strimzi\nname: operator\ntag: v1",
+        "",
+        "{{ .registry }}/{{ .repository }}/{{ .name }}:{{ .tag }}",
+    ),
+    shape(
+        "cilium-operator",
+        "repository: quay.io/cilium/operator\ntag: v1\ngenericDigest: OLD",
+        "",
+        "{{ .repository }}-generic:{{ .tag }}@{{ .genericDigest }}",
+    ),
+    shape(
+        "use-digest",
+        "repository: quay.io/cilium/cilium\ntag: v1\ndigest: OLD\nuseDigest: false",
+        "",
+        "{{ .repository }}:{{ .tag }}{{ if .useDigest }}@{{ .digest }}{{ end }}",
+    ),
+    shape("number", "repository: shop/api\ntag: 1.20", "", "{{ .repository }}:{{ .tag }}"),
+];
+
+/// One edit, before it is rendered.
+struct Case {
+    shape: &'static Shape,
+    wanted: String,
+    create: bool,
+}
+
+#[test]
+fn a_chart_renders_the_image_that_was_asked_for() {
+    let old = render(SHAPES.iter().map(|shape| (shape, values(shape))));
+    let wanted = references(48);
+    let mut cases = Vec::new();
+    let mut files = Vec::new();
+    for (shape, wanted, create) in SHAPES.iter().flat_map(|shape| {
+        wanted.iter().flat_map(move |wanted| [false, true].map(|create| (shape, wanted, create)))
+    }) {
+        let target = format!("image:at{}", shape.path);
+        let Some(file) = edited(&values(shape), &target, wanted, create) else { continue };
+        cases.push(Case { shape, wanted: wanted.clone(), create });
+        files.push((shape, file));
+    }
+    let images = render(files.into_iter());
+    let wrong: Vec<_> = cases
+        .iter()
+        .zip(&images)
+        .filter_map(|(case, image)| {
+            let at = SHAPES.iter().position(|shape| shape.name == case.shape.name).unwrap();
+            (!is_right(case, image, &old[at])).then(|| {
+                format!(
+                    "{}: {} (create: {}) renders {image}, once {}",
+                    case.shape.name, case.wanted, case.create, old[at]
+                )
+            })
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    let mut made = BTreeMap::new();
+    cases.iter().for_each(|case| *made.entry(case.shape.name).or_insert(0) += 1);
+    let never = SHAPES.iter().filter(|shape| made.get(shape.name).is_none_or(|made| *made < 8));
+    assert_eq!(never.map(|shape| shape.name).collect::<Vec<_>>(), ["cilium-operator"], "{made:?}");
+}
+
+/// What runs is what the digest says, where a chart leaves the tag out beside it or reads it as a number.
+fn is_right(case: &Case, image: &str, old: &str) -> bool {
+    let by_digest =
+        ["registry-repository-tag", "number"].contains(&case.shape.name) && case.wanted.contains("@s");
+    match by_digest {
+        true => is_asked_for(&tagless(image), &tagless(&case.wanted), &tagless(old)),
+        false => is_asked_for(image, &case.wanted, old),
+    }
+}
+
+fn tagless(image: &str) -> String {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let slash = name.rfind('/').map_or(0, |at| at + 1);
+    let end = name[slash..].find(':').map_or(name.len(), |at| slash + at);
+    digest.map_or(name[..end].to_owned(), |digest| format!("{}@{digest}", &name[..end]))
+}
+
+fn values(shape: &Shape) -> String {
+    let values = shape.values.replace("OLD", OLD).replace("HEX", &OLD[7..]);
+    format!("at:\n  {}\n", values.replace('\n', "\n  "))
+}
+
+/// What the chart makes of each of these values, by one run of Helm.
+fn render(all: impl Iterator<Item = (&'static Shape, String)>) -> Vec<String> {
+    let room = tempfile::tempdir().unwrap();
+    let path = |name: &str| room.path().join(name);
+    fs::create_dir(path("templates")).unwrap();
+    fs::write(path("Chart.yaml"), "apiVersion: v2\nname: shapes\nversion: 0.1.0\n").unwrap();
+    let mut templates = String::new();
+    for Shape { name, template, .. } in SHAPES {
+        write!(templates, "{{{{- define \"{name}\" -}}}}{template}{{{{- end -}}}}").unwrap();
+    }
+    fs::write(path("templates/_shapes.tpl"), templates).unwrap();
+    let list = "{{ range .Values.cases }}\n- {{ include .shape .at | quote }}{{ end }}\n";
+    fs::write(path("templates/images.yaml"), format!("images:{list}")).unwrap();
+    let mut values = "cases:\n".to_owned();
+    for (shape, file) in all {
+        write!(values, "- shape: {}\n  {}\n", shape.name, file.trim_end().replace('\n', "\n  ")).unwrap();
+    }
+    fs::write(path("edited.yaml"), values).unwrap();
+    let output = Command::new(testbed("helm"))
+        .args(["template", "x", "."])
+        .args(["--values", "edited.yaml"])
+        .current_dir(room.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rendered = String::from_utf8(output.stdout).unwrap();
+    let images: BTreeMap<String, Vec<String>> =
+        serde_saphyr::from_str(rendered.split_once("images.yaml\n").unwrap().1).unwrap();
+    images["images"].clone()
+}
