@@ -26,9 +26,13 @@ use tracing::info;
 use crate::engine::Engine;
 use crate::jobs::JobTable;
 use crate::kube::{Cluster, Leadership, TaskSetsOptions};
+use crate::limits::Budget;
 use crate::metrics::AgentMetrics;
 use permits::Permits;
 use session::Session;
+
+/// Bytes of memory for tasks whose jobs have not ended: there may be any number of them, and each waits with its text.
+const MEMORY: usize = 128 << 20;
 
 /// The shared agent.
 pub struct Agent {
@@ -40,6 +44,8 @@ pub struct Agent {
     options: TaskSetsOptions,
     default_timeout: Duration,
     permits: Permits,
+    /// For the tasks whose jobs have not ended.
+    memory: Budget,
     /// Whether the warning that watching Workflows is forbidden has been logged.
     forbidden: AtomicBool,
 }
@@ -64,7 +70,8 @@ impl Agent {
         let Means { jobs, engine, metrics, options, default_timeout } = means;
         let (cluster, permits, forbidden) =
             (engine.cluster.clone(), Permits::default(), AtomicBool::new(false));
-        Self { jobs, engine, cluster, metrics, options, default_timeout, permits, forbidden }
+        let memory = Budget::new(MEMORY);
+        Self { jobs, engine, cluster, metrics, options, default_timeout, permits, memory, forbidden }
     }
 
     /// Works for as long as the lease is ours, and again when it is ours again, until `stop`. Then it takes no more tasks,

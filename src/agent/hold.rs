@@ -1,6 +1,7 @@
 //! A job that a task holds: let go of, it is forgotten, and stopped if it goes on.
 
 use crate::jobs::{JobKey, JobTable};
+use crate::limits::Held;
 use crate::metrics::{AgentMetrics, TaskCount};
 
 /// A task's job.
@@ -8,11 +9,12 @@ pub(super) struct Hold {
     jobs: JobTable,
     key: JobKey,
     _counted: TaskCount,
+    _memory: Held,
 }
 
 impl Hold {
-    pub(super) fn new(jobs: &JobTable, key: JobKey, metrics: &AgentMetrics) -> Self {
-        Self { jobs: jobs.clone(), key, _counted: metrics.task() }
+    pub(super) fn new(jobs: &JobTable, key: JobKey, metrics: &AgentMetrics, memory: Held) -> Self {
+        Self { jobs: jobs.clone(), key, _counted: metrics.task(), _memory: memory }
     }
 
     pub(super) fn key(&self) -> &JobKey {

@@ -11,6 +11,7 @@ use super::hold::Hold;
 use crate::argo::{NodeResult, Template};
 use crate::jobs::{Ending, JobState, JobTable, Phase, View};
 use crate::kube::ReportError;
+use crate::outcome::StepError;
 
 /// The shortest and the longest pause between two reports of progress. Each costs the controller a turn.
 const PROGRESS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
@@ -74,8 +75,8 @@ impl Task {
     }
 
     /// A task that cannot be begun.
-    pub(super) fn refused(template: &Template, round: u64, why: impl ToString) -> Self {
-        let result = NodeResult::failed(why);
+    pub(super) fn refused(template: &Template, round: u64, why: StepError) -> Self {
+        let result = NodeResult::ended(&Err(why), &template.declared());
         Self::at(template, round, Stage::Ended { result, at: Instant::now() })
     }
 

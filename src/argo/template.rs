@@ -25,6 +25,19 @@ pub struct TimedStep {
     pub limit: Duration,
 }
 
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Template {
     /// What is under `plugin.buildkit`, or nothing: the template is another plugin's.
     pub fn step(&self) -> Option<&Value> {
@@ -34,6 +47,14 @@ impl Template {
     /// What is under `plugin`, whosever it is.
     pub fn plugin(&self) -> Value {
         self.0.get("plugin").cloned().unwrap_or_default()
+    }
+
+    /// Bytes of its text, as JSON.
+    pub fn size(&self) -> usize {
+        let mut counter = Counter(0);
+        // A counter takes everything.
+        let _ = serde_json::to_writer(&mut counter, &self.0);
+        counter.0
     }
 
     /// The output parameters that it declares.

@@ -114,8 +114,8 @@ impl TaskSetState {
 }
 
 impl TaskSetsOptions {
-    /// A page of usual sets (5 kB each) is 500 kB; one of the largest that etcd takes, 150 MB, for a moment.
-    pub const PAGE: u32 = 100;
+    /// A page of usual sets (5 kB each) is 80 kB; one of the largest that etcd takes, 24 MB, for a moment.
+    pub const PAGE: u32 = 16;
 }
 
 impl Scope {

@@ -2,11 +2,15 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::overflow::Overflow;
 use super::rule::{Rule, is_whole, run};
+
+/// How many values may end at one byte, on average, before a text is blotted out whole: who remembers many values of which each
+/// ends with another makes the search slow.
+const MOST: usize = 16;
 
 pub(super) struct Finder {
     /// None if it could not be built; then every text is blotted out whole.
@@ -24,7 +28,6 @@ impl std::fmt::Debug for Finder {
 impl Finder {
     pub(super) fn new(needles: &[(SecretString, Rule)], overflow: &Overflow) -> Self {
         let values = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(needles.iter().map(|(needle, _)| needle.expose_secret()))
             .ok();
@@ -54,21 +57,35 @@ impl Finder {
         clean
     }
 
+    /// Where something is found, in the order of the ends: values that overlap are one span.
     fn spans(&self, values: &AhoCorasick, text: &[u8]) -> Vec<Range<usize>> {
-        let (mut spans, mut from) = (Vec::new(), 0);
-        while let Some(found) = values.find(Input::new(text).range(from..)) {
-            let span = match self.rules.get(found.pattern().as_usize()) {
-                Some(Rule::Word) if !is_whole(text, &found.range()) => None,
-                Some(Rule::Encoded) => Some(run(text, found.range(), encodes)),
-                _ => Some(found.range()),
-            };
-            // A word that does not count may hide the beginning of a value that does; words are short.
-            from = span.as_ref().map_or(found.start() + 1, |span| span.end);
-            spans.extend(span);
+        let (mut spans, mut run_end) = (Vec::new(), 0);
+        for (count, found) in values.find_overlapping_iter(text).enumerate() {
+            if count > MOST * (text.len() + 1) {
+                return vec![0..text.len()];
+            }
+            match self.rules.get(found.pattern().as_usize()) {
+                Some(Rule::Word) if !is_whole(text, &found.range()) => {}
+                Some(Rule::Encoded) if found.start() < run_end => {}
+                Some(Rule::Encoded) => {
+                    let run = run(text, found.range(), encodes);
+                    run_end = run.end;
+                    join(&mut spans, run);
+                }
+                _ => join(&mut spans, found.range()),
+            }
         }
         spans.extend(self.overflow.spans(text));
         spans
     }
+}
+
+/// Adds `span`, which does not end before the others, as one with those that it overlaps.
+fn join(spans: &mut Vec<Range<usize>>, mut span: Range<usize>) {
+    while let Some(last) = spans.pop_if(|last| last.end > span.start) {
+        span = span.start.min(last.start)..span.end.max(last.end);
+    }
+    spans.push(span);
 }
 
 /// Characters of base64 in both alphabets, and of hex.

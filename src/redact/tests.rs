@@ -73,6 +73,21 @@ fn what_counts_and_where() {
 }
 
 #[test]
+fn values_that_overlap_are_blotted_out_whole() {
+    let chain = ["abcdef1234", "1234xyz789", "789-uvw-000"];
+    assert_eq!(cleaned(&chain, "it is abcdef1234xyz789-uvw-000."), "it is ***.");
+    assert_eq!(cleaned(&chain, "it is abcdef1234 and 1234xyz789."), "it is *** and ***.");
+}
+
+#[test]
+fn a_text_in_which_too_many_values_end_is_blotted_out_whole() {
+    let nested: Vec<_> = (10..50).map(|length| "a".repeat(length)).collect();
+    let nested: Vec<_> = nested.iter().map(String::as_str).collect();
+    assert_eq!(cleaned(&nested, &format!("{} is it", "a".repeat(60))), "*** is it");
+    assert_eq!(cleaned(&nested, &format!("{} is it", "a".repeat(5000))), "***");
+}
+
+#[test]
 fn encodings_are_found_at_every_offset() {
     let secret = "hunter22-Δ/+?~";
     let redactor = knowing(&[secret]);

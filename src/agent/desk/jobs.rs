@@ -18,13 +18,22 @@ use crate::outcome::StepError;
 /// A job that has queued for so long may have been stopped meanwhile: it was reported as Pending, and Argo acts by that.
 const QUEUED: Duration = Duration::from_secs(1);
 
+/// Bytes that a task takes until its job has ended, whether that runs or queues: for itself, and for each byte of its template,
+/// which is there as Argo's JSON, as the parsed step, and in what reports are guarded by.
+const MEMORY: (usize, usize) = (4 << 10, 5);
+
 impl Desk {
     /// The task `id`, begun or refused; nothing where the process is about to end.
     pub(super) fn begin(&mut self, id: &str, template: &Template) -> Option<Task> {
         let round = self.rounds;
         let task = match self.valid(template) {
             Ok(task) => task,
-            Err(why) => return Some(Task::refused(template, round, why)),
+            Err(why) => return Some(Task::refused(template, round, StepError::user(why))),
+        };
+        let namespace = &self.workflow.namespace;
+        let memory = self.agent.memory.of(Some(namespace));
+        let Some(held) = memory.try_take(MEMORY.0 + MEMORY.1 * template.size()) else {
+            return Some(Task::refused(template, round, crowded(namespace, memory.allowed())));
         };
         let limit = task.limit;
         let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
@@ -32,7 +41,7 @@ impl Desk {
         agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;
         let (state, _) = agent.jobs.watch(&key)?;
         self.follow(id.to_owned(), round, state, |state| !matches!(state, JobState::Queued));
-        Some(Task::going(template, round, limit, Hold::new(&agent.jobs, key, &agent.metrics)))
+        Some(Task::going(template, round, limit, Hold::new(&agent.jobs, key, &agent.metrics, held)))
     }
 
     fn valid(&self, template: &Template) -> Result<TimedStep, String> {
@@ -132,4 +141,13 @@ impl Desk {
             self.changes.push(asked.boxed());
         }
     }
+}
+
+fn crowded(namespace: &str, allowed: usize) -> StepError {
+    StepError::transient(format!(
+        "this step was not begun: the steps of namespace `{namespace}` that wait and run have all of the memory that there is for \
+         them ({} MiB for one namespace, half of what there is for all); run fewer workflows at a time, write less text into a \
+         step, or run this one again later",
+        allowed >> 20
+    ))
 }

@@ -33,7 +33,8 @@ impl Snapshot {
         };
         let mut missing: Vec<_> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
         if !missing.is_empty() {
-            let asked = ask(&self.git, &self.repo, &self.credentials, &missing);
+            // Boxed, as below: who reads files is deep in a step, and a thread's stack is small.
+            let asked = Box::pin(ask(&self.git, &self.repo, &self.credentials, &missing));
             match within(self.git.options.resolve_timeout, "its server", asked).await {
                 Ok(Ok(objects)) => found.extend(objects),
                 // Servers that show refs and what these lead to, and no object by its own id.
@@ -44,7 +45,7 @@ impl Snapshot {
             missing.retain(|id| !found.contains_key(id));
         }
         if !missing.is_empty() {
-            let store = self.whole(Some("blob:limit=1m"), MAX_PACK).await?;
+            let store = Box::pin(self.whole(Some("blob:limit=1m"), MAX_PACK)).await?;
             found.extend(stored(&store, missing).await?);
             self.store = Some(store);
         }
@@ -74,7 +75,7 @@ impl Snapshot {
         if let Some(store) = &self.store {
             return Ok(store.clone());
         }
-        let store = self.whole(Some("blob:limit=1k"), MAX_FILTERED).await?;
+        let store = Box::pin(self.whole(Some("blob:limit=1k"), MAX_FILTERED)).await?;
         self.store = Some(store.clone());
         Ok(store)
     }

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Scene, until_runs};
+use super::{PATIENCE, Scene, until_runs};
 use crate::lifecycle::own_daemon;
+use crate::support::argo::Node;
+use crate::support::net::until;
 use crate::support::plugin::tree;
 
 const ENDLESS: &str = "FROM BASE\nRUN sleep 600\n";
@@ -67,6 +69,37 @@ async fn a_large_workflows_deadline_and_stop_end_the_build_too() {
     argo.stop(&name).await;
     until_runs(&daemon, "sleep 600", false, &scene.agent).await;
     assert_eq!(scene.ends(&name, "Failed").await.phase, "Failed");
+}
+
+/// Each step waits with its text, and nobody limits how many wait.
+#[tokio::test]
+async fn steps_that_wait_have_a_limit_of_memory_for_their_namespace() {
+    let scene = Scene::set(ENDLESS).await;
+    let arguments: serde_json::Map<_, _> =
+        (0..15).map(|n| (format!("A{n}"), "x".repeat(60_000).into())).collect();
+    let large = scene.shop.build(json!({"build-args": arguments}));
+    let small = scene.shop.build(json!({}));
+    let argo = &scene.tenant.argo;
+    let running = argo.submit(&workflow(&small, json!({}), json!({}))).await;
+    // 4.5 MB each of the 64 MiB.
+    let mut names = Vec::new();
+    for _ in 0..16 {
+        names.push(argo.submit(&workflow(&large, json!({}), json!({}))).await);
+    }
+    let refused = async || {
+        for name in &names {
+            let said = |node: &Node| node.message.contains("this step was not begun");
+            if let Some(node) = argo.nodes(name).await.into_values().find(said) {
+                return Some(node);
+            }
+        }
+        None
+    };
+    let node = until(|| scene.agent.log(), PATIENCE, refused).await;
+    assert_eq!(node.phase, "Error");
+    assert!(node.message.contains("(64 MiB for one namespace, half of"), "{}", node.message);
+    // What runs goes on, and another's step begins.
+    assert_eq!(argo.nodes(&running).await.into_values().next().unwrap().phase, "Running");
 }
 
 #[tokio::test]
