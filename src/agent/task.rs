@@ -24,7 +24,7 @@ pub(super) struct Task {
     pub(super) guard: Value,
     /// Which of several tasks of this node it is.
     pub(super) round: u64,
-    /// How long it may take.
+    /// How long it may take from when its node was made.
     pub(super) limit: Duration,
     declared: Vec<String>,
     pub(super) stage: Stage,

@@ -26,7 +26,8 @@ impl Desk {
             Ok(task) => task,
             Err(why) => return Some(Task::refused(template, round, why)),
         };
-        let limit = task.limit;
+        // The node of one that may have waited for a lock says nothing of when its time began; the job's own limit does.
+        let limit = if task.waits { Duration::MAX } else { task.limit };
         let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
         let agent = self.agent.clone();
         agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;
