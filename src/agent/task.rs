@@ -100,7 +100,7 @@ impl Task {
     /// Its job has ended.
     pub(super) fn ended(&mut self, ending: &Ending) {
         if let Stage::Going(_) = self.stage {
-            let result = NodeResult::ended(ending, &self.declared);
+            let result = NodeResult::ended(ending, &self.declared).naming_log(ending);
             self.stage = Stage::Ended { result, at: Instant::now() };
         }
     }
