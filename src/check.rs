@@ -6,11 +6,13 @@ mod accounts;
 mod controller;
 mod daemon;
 mod finding;
+mod forms;
 mod images;
 mod mode;
 mod plugin;
 mod repositories;
 mod rights;
+mod room;
 mod secrets;
 mod security;
 mod session;
@@ -19,6 +21,7 @@ mod stuck;
 mod target;
 mod templates;
 mod tenancy;
+mod written;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -32,7 +35,7 @@ pub use finding::{Finding, Verdict};
 pub use target::{Image, Repository, SecretName, Targets};
 
 use controller::Controller;
-use mode::Mode;
+use mode::{Mode, Signs};
 use plugin::{Plugin, Told};
 use session::Session;
 use shared::Agent;
@@ -170,11 +173,14 @@ impl Doctor {
         let signs = self.signs(&controller).await;
         let agent = self.shared_agent().await;
         tell(signs.judge(&self.site, &agent));
-        let mode = signs.mode();
+        let (mode, written) = (signs.mode(), self.written().await);
         let told = match mode {
-            Mode::Sidecar => self.sidecar(session, tell).await,
-            Mode::Gate | Mode::Flag => self.shared(session, mode, agent, tell).await,
+            Mode::Sidecar => {
+                self.sidecar(session, controller.as_ref().ok().and_then(Option::as_ref), tell).await
+            }
+            Mode::Gate | Mode::Flag => self.shared(session, &signs, agent, tell).await,
         };
+        tell(self.pod_steps(&written, &signs.config).await.into_iter().collect());
         let held = match &controller {
             Ok(Some(controller)) => self.controller_rights(session, controller, mode).await,
             _ => rights::Held::default(),
@@ -182,23 +188,32 @@ impl Doctor {
         tell(controller::judge(&controller, &self.site, held.status(), mode));
         tell(held.findings);
         if mode.is_shared() {
-            tell(vec![self.templates(mode).await]);
+            tell(vec![written.foreign(&self.site.namespace, mode)]);
         }
+        tell(written.forms());
         tell(self.bindings().await);
         told
     }
 
     /// What the sidecar needs.
-    async fn sidecar(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> Told {
+    async fn sidecar(
+        &self,
+        session: &Session,
+        controller: Option<&Controller>,
+        tell: &mut impl FnMut(Vec<Finding>),
+    ) -> Told {
         let site = &self.site;
         let plugins = self.plugins().await;
-        tell(plugin::judge(&plugins, site));
+        let only = controller.and_then(|controller| controller.only(&site.argo_namespace));
+        tell(plugin::judge(&plugins, site, only.as_deref()));
         let plugin = plugins.iter().flatten().flatten().find(|plugin| plugin.is_ours());
         let told = match plugin {
             Some(plugin) => plugin.told(self.cluster_client(), &site.namespace).await,
             None => Told::default(),
         };
         tell(plugin.iter().map(|_| told.judge()).collect());
+        tell(plugin.and_then(|plugin| told.misheard(plugin.port())).into_iter().collect());
+        tell(self.room(&room::Pod::new(controller, plugins.iter().flatten().flatten())).await);
         tell(self.workflow_namespace(plugin).await);
         tell(self.daemon_namespace(&told).await);
         self.accounts(session, plugin, &told, tell).await;
@@ -209,7 +224,7 @@ impl Doctor {
     async fn shared(
         &self,
         session: &Session,
-        mode: Mode,
+        signs: &Signs,
         agent: Result<Option<Agent>, ReadError>,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> Told {
@@ -218,14 +233,14 @@ impl Doctor {
             NOT_SHARED,
             "not looked at: only agent pods need them, and none starts here",
         )]);
-        tell(self.of_shared(session, &agent).await);
+        tell(self.of_shared(session, &agent, &signs.config).await);
         let agent = agent.ok().flatten();
         let steps = agent.as_ref().map_or(plugin::OUR_NAME, Agent::steps_account).to_owned();
         let told = agent.map(|agent| agent.told).unwrap_or_default();
         tell(self.workflow_namespace(None).await);
         tell(self.daemon_namespace(&told).await);
         let workflow = Account::new(&site.namespace, &site.service_account);
-        if mode.makes_agent_pods() {
+        if signs.mode().makes_agent_pods() {
             tell(vec![self.existence(&workflow).await]);
         }
         tell(self.rights(session, &workflow, &rights::of_pods(&site.namespace)).await);

@@ -25,7 +25,7 @@ pub(super) struct Task {
     pub(super) guard: Value,
     /// Which of several tasks of this node it is.
     pub(super) round: u64,
-    /// How long it may take.
+    /// How long it may take from when its node was made.
     pub(super) limit: Duration,
     declared: Vec<String>,
     pub(super) stage: Stage,
@@ -101,7 +101,7 @@ impl Task {
     /// Its job has ended.
     pub(super) fn ended(&mut self, ending: &Ending) {
         if let Stage::Going(_) = self.stage {
-            let result = NodeResult::ended(ending, &self.declared);
+            let result = NodeResult::ended(ending, &self.declared).naming_log(ending);
             self.stage = Stage::Ended { result, at: Instant::now() };
         }
     }

@@ -102,6 +102,15 @@ impl NodeResult {
         }
     }
 
+    /// The same with the command that prints the whole log of a build, where no pod is there to be asked for it.
+    pub fn naming_log(mut self, ending: &Ending) -> Self {
+        let log = ending.as_ref().ok().and_then(|success| success.outputs.get("log"));
+        if let Some(log) = log.filter(|log| !log.is_empty()) {
+            self.message.push_str(&format!("; log: argo-buildkit log {log}"));
+        }
+        self
+    }
+
     /// The end of what never began, or has no outputs to show.
     pub fn failed(message: impl ToString) -> Self {
         Self::end(NodePhase::Failed, message.to_string(), Outputs::new(), None)
@@ -121,4 +130,21 @@ impl NodeResult {
 /// The last place before Argo, whichever way the text came.
 fn plain(message: &str) -> String {
     text::cut(text::lines(message), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Success;
+
+    #[test]
+    fn a_build_with_a_log_names_the_command_that_prints_it() {
+        let outputs = |log: &str| Outputs::from([("log".to_owned(), log.to_owned())]);
+        let said = |log: &str| {
+            let ending: Ending = Ok(Success { summary: "pushed r.io/a".to_owned(), outputs: outputs(log) });
+            NodeResult::ended(&ending, &[]).naming_log(&ending).message
+        };
+        assert_eq!(said("r.io/a@sha256:1"), "pushed r.io/a; log: argo-buildkit log r.io/a@sha256:1");
+        assert_eq!(said(""), "pushed r.io/a");
+    }
 }

@@ -23,6 +23,8 @@ pub struct TimedStep {
     pub step: Step,
     /// How long it may take.
     pub limit: Duration,
+    /// Whether its node may have waited for a lock before: then it is older than its work.
+    pub waits: bool,
 }
 
 struct Counter(usize);
@@ -37,6 +39,10 @@ impl std::io::Write for Counter {
         Ok(())
     }
 }
+
+/// How long a step may take from its own beginning, as an annotation of the template. Argo counts `timeout` from when the
+/// node was made, and so the wait for a mutex with it (`workflow/controller/operator.go`, `checkTemplateTimeout`).
+const TIMEOUT: &str = "/metadata/annotations/argo-buildkit.io~1timeout";
 
 impl Template {
     /// What is under `plugin.buildkit`, or nothing: the template is another plugin's.
@@ -64,16 +70,68 @@ impl Template {
         parameters.into_iter().flatten().filter_map(name).collect()
     }
 
-    /// The step `body`, which may take `default_timeout` where the template has no `timeout`; or what is wrong with it.
+    /// The step `body`, which may take `default_timeout` where the template has no limit of its own; or what is wrong with it.
     pub fn timed_step(&self, body: &Value, default_timeout: Duration) -> Result<TimedStep, String> {
         let step = step::parse(body).map_err(|e| e.to_string())?;
         step.check_declared(&self.declared()).map_err(|e| e.to_string())?;
-        let limit = self.timeout().map_or(Ok(default_timeout), parse_timeout)?;
-        Ok(TimedStep { step, limit })
+        let limits = [self.timeout("/timeout")?, self.timeout(TIMEOUT)?, self.active_deadline()?];
+        let limit = limits.into_iter().flatten().min().unwrap_or(default_timeout);
+        Ok(TimedStep { step, limit, waits: self.0.get("synchronization").is_some() })
     }
 
-    /// The `timeout`, as it is written; `""` counts as none.
-    fn timeout(&self) -> Option<&str> {
-        self.0.get("timeout").and_then(Value::as_str).filter(|text| !text.is_empty())
+    /// The duration at `pointer`; `""` counts as none.
+    fn timeout(&self, pointer: &str) -> Result<Option<Duration>, String> {
+        let text = self.0.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text.map(parse_timeout).transpose()
+    }
+
+    /// `activeDeadlineSeconds`, a number or a string, which Argo keeps for pods alone.
+    fn active_deadline(&self) -> Result<Option<Duration>, String> {
+        let text = match self.0.get("activeDeadlineSeconds") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => return Ok(None),
+        };
+        let seconds = text.parse().map(Duration::from_secs).ok().filter(|limit| !limit.is_zero());
+        let wrong =
+            || format!("activeDeadlineSeconds: expected a number of seconds, 1 or more, got `{text}`");
+        seconds.map(Some).ok_or_else(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn limit(more: Value) -> Result<Duration, String> {
+        let body = json!({"supersede": {}});
+        let mut template = json!({"name": "main", "plugin": {"buildkit": body}});
+        template.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Ok(Template(template).timed_step(&body, Duration::from_secs(100))?.limit)
+    }
+
+    #[test]
+    fn the_shortest_of_a_template_s_limits_counts() {
+        let annotation = |text: &str| json!({"annotations": {"argo-buildkit.io/timeout": text}});
+        let rows = [
+            (json!({}), 100),
+            (json!({"timeout": "", "metadata": annotation("")}), 100),
+            (json!({"timeout": "200s"}), 200),
+            (json!({"metadata": annotation("2m")}), 120),
+            (json!({"timeout": "1m", "metadata": annotation("2m")}), 60),
+            (json!({"timeout": "1m", "activeDeadlineSeconds": 30}), 30),
+            (json!({"activeDeadlineSeconds": "300"}), 300),
+        ];
+        for (more, seconds) in rows {
+            assert_eq!(limit(more.clone()), Ok(Duration::from_secs(seconds)), "{more}");
+        }
+        for wrong in [json!("{{inputs.parameters.x}}"), json!(0), json!(-1), json!("1m")] {
+            let said = limit(json!({"activeDeadlineSeconds": wrong})).unwrap_err();
+            assert!(said.starts_with("activeDeadlineSeconds: expected a number of seconds"), "{said}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Argo's controller: whether it runs, which version, and how it is set.
 
 mod api_limit;
+mod config;
 mod settings;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -10,6 +11,8 @@ use super::session::unread;
 use super::{Finding, Mode, Site};
 use crate::kube::{By, Cluster, ReadError};
 use settings::Setting;
+
+pub(super) use config::{Config, setting, text_of};
 
 /// Upstream's label of the controller's pods.
 const LABEL: &str = "app=workflow-controller";
@@ -107,6 +110,25 @@ impl Controller {
         }
     }
 
+    /// The only namespace that it watches, where it is told one (argo-workflows `cmd/workflow-controller`).
+    pub(super) fn only(&self, own: &str) -> Option<String> {
+        let flag = |word: &String| matches!(word.as_str(), "--namespaced" | "--namespaced=true");
+        let is_set = self.setting("ARGO_NAMESPACED") == Setting::Value("true".to_owned());
+        let managed = self.option("--managed-namespace", "ARGO_MANAGED_NAMESPACE");
+        (is_set || self.args.iter().any(flag)).then(|| match managed {
+            Setting::Value(name) => name,
+            Setting::Unset | Setting::Elsewhere => own.to_owned(),
+        })
+    }
+
+    /// What it limits the agent's own container to, of `cpu` or `memory`.
+    pub(super) fn agent_limit(&self, what: &str) -> Option<String> {
+        match self.setting(&format!("ARGO_AGENT_{}_LIMIT", what.to_uppercase())) {
+            Setting::Value(limit) => Some(limit),
+            Setting::Unset | Setting::Elsewhere => None,
+        }
+    }
+
     /// Its image.
     pub(super) fn image(&self) -> &str {
         &self.image
@@ -158,6 +180,14 @@ impl Controller {
                 "no pod of it is ready, so no workflow moves; see kubectl describe and logs of it",
             ),
         }];
+        if let Some(only) = self.only(&site.argo_namespace).filter(|only| *only != site.namespace) {
+            let text = format!(
+                "watches namespace {only} alone (--namespaced, --managed-namespace), so workflows in {} do not move; set \
+                 --managed-namespace to that, or use {only}",
+                site.namespace
+            );
+            found.push(Finding::fail(format!("controller {}/{}", site.argo_namespace, self.name), text));
+        }
         let (requeue, requeue_finding) = self.requeue(mode);
         if mode.is_shared() {
             found.extend([requeue_finding, self.api_limit(), self.write_back(status, mode)]);

@@ -3,9 +3,8 @@
 mod gate;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use serde_json::Value;
 
-use super::controller::{CONFIG_MAP, Controller};
+use super::controller::{CONFIG_MAP, Config, Controller, setting, text_of};
 use super::session::unread;
 use super::shared::Agent;
 use super::{Doctor, Finding, Site};
@@ -59,6 +58,8 @@ pub(super) struct Signs {
     version: String,
     /// Its image.
     image: String,
+    /// What the same ConfigMap says of `instanceID` and `executor`.
+    pub(super) config: Config,
     /// What the label asks for; read only where it is there.
     gate: Option<Gate>,
 }
@@ -72,13 +73,16 @@ impl Doctor {
         let namespace = self.engine.cluster.find_global::<Namespace>(&site.namespace).await;
         let label = namespace.map(|namespace| namespace?.metadata.labels?.remove(LABEL));
         let read = self.engine.cluster.find::<ConfigMap>(&site.argo_namespace, &map).await;
+        let place = format!("{}/{map}", site.argo_namespace);
+        let config = read.as_ref().ok().map(|map| Config::of(place, map.as_ref())).unwrap_or_default();
         let gate = match label.as_ref().ok().and_then(Option::as_deref) {
             Some(SHARED) => Some(self.gate().await),
             _ => None,
         };
         Signs {
             label,
-            flag: read.map(|map| map.and_then(flag)),
+            flag: read.map(|map| map.and_then(|map| setting(&map, FLAG)).map(|flag| text_of(&flag))),
+            config,
             map: format!("{}/{map}", site.argo_namespace),
             release: controller.and_then(Controller::release),
             version: controller.map(Controller::version).unwrap_or_default().to_owned(),
@@ -86,16 +90,6 @@ impl Doctor {
             gate,
         }
     }
-}
-
-/// The flag, as a key of its own or in the older `config` (argo-workflows `config/controller.go`).
-fn flag(map: ConfigMap) -> Option<String> {
-    let data = map.data.unwrap_or_default();
-    if let Some(value) = data.get(FLAG) {
-        return Some(value.trim().to_owned());
-    }
-    let config: Value = serde_saphyr::from_str(data.get("config")?).ok()?;
-    config.get(FLAG).map(Value::to_string)
 }
 
 impl Signs {

@@ -3,7 +3,10 @@
 mod sidecar;
 mod told;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::session::{SUFFIX, unread};
 use super::{Finding, Site};
@@ -53,6 +56,17 @@ impl Plugin {
         Account::new(namespace, &self.name)
     }
 
+    /// The name of its container, and what that asks for and may take.
+    pub(super) fn amounts(&self) -> Option<(String, BTreeMap<String, Quantity>, BTreeMap<String, Quantity>)> {
+        let container = self.container.as_ref().ok()?;
+        Some((container.name().to_owned(), container.amounts("requests"), container.amounts("limits")))
+    }
+
+    /// The port that Argo calls.
+    pub(super) fn port(&self) -> Option<i64> {
+        self.container.as_ref().ok()?.port()
+    }
+
     fn subject(&self) -> String {
         format!("plugin ConfigMap {}/{}", self.namespace, self.name)
     }
@@ -69,11 +83,28 @@ pub(super) async fn read(cluster: &Cluster, namespace: &str) -> Result<Vec<Plugi
     Ok(maps.into_iter().map(Plugin::parse).collect())
 }
 
-/// What is to say of the plugins that were read.
-pub(super) fn judge(read: &[Result<Vec<Plugin>, ReadError>], site: &Site) -> Vec<Finding> {
+/// What is to say of the plugins that were read, by a controller that watches `only` one namespace.
+pub(super) fn judge(
+    read: &[Result<Vec<Plugin>, ReadError>],
+    site: &Site,
+    only: Option<&str>,
+) -> Vec<Finding> {
     let subject = "plugin ConfigMap";
     let unreadable: Vec<_> = read.iter().filter_map(|r| Some(unread(subject, r.as_ref().err()?))).collect();
-    let all: Vec<&Plugin> = read.iter().flatten().flatten().collect();
+    let found: Vec<&Plugin> = read.iter().flatten().flatten().collect();
+    let (all, unseen): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|plugin| only.is_none_or(|only| plugin.namespace == only));
+    if let (Some(only), Some(ours), false) =
+        (only, unseen.iter().find(|p| p.is_ours()), all.iter().any(|p| p.is_ours()))
+    {
+        return vec![Finding::fail(
+            ours.subject(),
+            format!(
+                "the controller watches namespace {only} alone (--managed-namespace), plugins too, so it does not load this \
+                 one; apply it to {only}"
+            ),
+        )];
+    }
     let ours: Vec<_> = all.iter().filter(|plugin| plugin.is_ours()).collect();
     let mut found = match ours.as_slice() {
         [] if !unreadable.is_empty() => return unreadable,

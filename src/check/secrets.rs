@@ -5,7 +5,7 @@ mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::templates::KINDS;
+use super::written::KINDS;
 use super::{Doctor, Finding};
 use crate::engine::SecretRules;
 use crate::engine::binding::{Answer, UNBOUND, Use, Wanted, bind_command};

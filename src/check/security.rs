@@ -1,9 +1,12 @@
 //! Pod Security: what the namespaces enforce, and what the pods in them need.
 
 use k8s_openapi::api::core::v1::Namespace;
+use serde_json::Value;
 
+use super::controller::Config;
 use super::plugin::{Plugin, Told};
 use super::session::unread;
+use super::written::{Object, Written};
 use super::{Doctor, Finding};
 use crate::kube::ReadError;
 
@@ -17,6 +20,28 @@ impl Doctor {
         let read = self.engine.cluster.find_global::<Namespace>(name).await;
         let wrong = plugin.map(Plugin::unrestricted).unwrap_or_default();
         vec![judge(name, &read, |level| agent(level, &wrong))]
+    }
+
+    /// What the workflows' namespace refuses of steps that are pods. Nothing where there are none, or it refuses nothing.
+    pub(super) async fn pod_steps(&self, written: &Written, config: &Config) -> Option<Finding> {
+        let name = &self.site.namespace;
+        let read = self.engine.cluster.find_global::<Namespace>(name).await.ok()??;
+        let level = read.metadata.labels.and_then(|labels| labels.get(ENFORCE).cloned());
+        let is_strict = config.is_known && level.as_deref() == Some("restricted");
+        let place = is_strict.then(|| written.objects.iter().find_map(pod_step)).flatten()?;
+        let lacks = unrestricted(&config.executor);
+        (!lacks.is_empty()).then(|| {
+            Finding::fail(
+                format!("pod steps of namespace {name}"),
+                format!(
+                    "enforces restricted, which refuses {place} and every other step that is a pod (\"violates PodSecurity\"): \
+                     Argo's containers `init` and `wait` lack {}; set {EXECUTOR} in ConfigMap {}, and what its own containers \
+                     need in the template",
+                    lacks.join(", "),
+                    config.map
+                ),
+            )
+        })
     }
 
     /// The namespace of buildkitd, if its address, ours or the sidecar's, names one.
@@ -33,6 +58,28 @@ impl Doctor {
         }
         vec![judge(name, &read, daemon)]
     }
+}
+
+/// What fits `restricted`, for the pods of Argo's steps.
+pub(super) const EXECUTOR: &str = "executor: {securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, \
+     runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}}";
+
+/// The first template that is a pod.
+fn pod_step(object: &Object) -> Option<String> {
+    const PODS: [&str; 5] = ["container", "containerSet", "script", "resource", "data"];
+    let all = object.templates();
+    let (name, _) = all.iter().find(|(_, template)| PODS.iter().any(|key| template.get(key).is_some()))?;
+    Some(format!("{} (template {name})", object.place()))
+}
+
+/// What `restricted` demands of each container, and no pod can say for it.
+fn unrestricted(context: &Value) -> Vec<&'static str> {
+    let drops = context.pointer("/capabilities/drop").and_then(Value::as_array);
+    let wrong = [
+        (context["allowPrivilegeEscalation"] != false, "allowPrivilegeEscalation: false"),
+        (drops.is_none_or(|drop| !drop.iter().any(|one| one == "ALL")), "capabilities: {drop: [ALL]}"),
+    ];
+    wrong.into_iter().filter_map(|(wrong, mend)| wrong.then_some(mend)).collect()
 }
 
 fn is_qualified(host: &str) -> bool {

@@ -8,6 +8,7 @@ mod settings;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
+use super::controller::Config;
 use super::plugin::{OUR_NAME, Sidecar, Told};
 use super::session::{Session, unread};
 use super::{Doctor, Finding, Verdict, rights};
@@ -46,6 +47,7 @@ impl Doctor {
         &self,
         session: &Session,
         read: &Result<Option<Agent>, ReadError>,
+        config: &Config,
     ) -> Vec<Finding> {
         let site = &self.site;
         let subject = format!("shared agent {}/{NAME}", site.agent_namespace);
@@ -55,6 +57,7 @@ impl Doctor {
             Err(error) => return vec![unread(subject, error)],
         };
         let mut found = vec![agent.running(subject, &site.namespace), agent.settings(&site.namespace)];
+        found.extend(agent.instance(&site.namespace, config));
         found.extend(self.policy(agent).await);
         found.push(self.lease(agent).await);
         found.extend(self.certificate(agent).await);
@@ -66,9 +69,9 @@ impl Doctor {
     }
 
     /// Why it does not execute the steps of the workflows' namespace.
-    pub(super) async fn shared_flaws(&self, session: &Session) -> Vec<Finding> {
+    pub(super) async fn shared_flaws(&self, session: &Session, config: &Config) -> Vec<Finding> {
         let read = self.shared_agent().await;
-        let found = self.of_shared(session, &read).await;
+        let found = self.of_shared(session, &read, config).await;
         found.into_iter().filter(|finding| finding.verdict == Verdict::Fail).collect()
     }
 }

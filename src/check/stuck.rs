@@ -2,6 +2,7 @@
 
 mod agent;
 mod large;
+mod lock;
 mod node;
 mod pod;
 mod shared;
@@ -10,9 +11,12 @@ mod words;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde_json::Value;
 
+use super::controller::Config;
 use super::session::{Session, unread};
-use super::{Doctor, Finding, Mode, rights};
+use super::written::Object;
+use super::{Doctor, Finding, Mode, forms, rights, room};
 use crate::kube::{Account, By, SecretError, Secrets};
+use lock::Holder;
 
 /// What the cluster knows of one workflow.
 #[derive(Debug, Default)]
@@ -27,8 +31,15 @@ struct Facts {
     events: Vec<Event>,
     /// Secrets that a pod of the agent mounts and that do not exist.
     missing_secrets: Vec<String>,
-    /// Whether the workflow that holds its mutex has ended.
-    holder_ended: bool,
+    /// Who holds the mutex that it waits for.
+    holder: Holder,
+    /// Why the agent's pod finds no room.
+    room: Vec<Finding>,
+    /// LimitRanges of the namespace.
+    ranges: Vec<String>,
+    /// What the controller's ConfigMap says, and the only namespace that it watches.
+    config: Config,
+    only: Option<String>,
     /// What the workflow's account lacks of the agent's rights.
     unmet: Vec<Finding>,
     /// Who executes plugin steps.
@@ -74,33 +85,29 @@ impl Doctor {
         let (namespace, name) = (namespace.clone(), name.to_owned());
         let mut facts = Facts { namespace, name, workflow, task_set, pods, ..Facts::default() };
         let controller = self.controller().await;
-        facts.mode = self.signs(&controller).await.mode();
-        if let Ok(Some(controller)) = controller {
+        let signs = self.signs(&controller).await;
+        (facts.mode, facts.config) = (signs.mode(), signs.config);
+        let controller = controller.ok().flatten();
+        if facts.mode == Mode::Sidecar && facts.pods.as_ref().is_some_and(Vec::is_empty) {
+            let plugins = self.plugins().await;
+            let pod = room::Pod::new(controller.as_ref(), plugins.iter().flatten().flatten());
+            facts.room = self.room(&pod).await;
+        }
+        if let Some(controller) = controller {
+            facts.only = controller.only(&self.site.argo_namespace);
             facts.controller_ready = Some(controller.is_ready());
             facts.plugins_on = controller.loads_plugins();
             facts.status_right = self.controller_rights(session, &controller, facts.mode).await.status();
         }
-        facts.holder_ended = self.holder_ended(&facts.workflow).await;
+        facts.holder = self.holder(&facts).await;
         if facts.mode.is_shared() {
             facts.agent_namespace = self.site.agent_namespace.clone();
-            facts.flaws = self.shared_flaws(session).await;
+            facts.flaws = self.shared_flaws(session, &facts.config).await;
         } else if let Some(pod) = facts.pods.iter().flatten().next().cloned() {
             self.of_pod(session, &pod, &mut facts).await;
         }
+        facts.ranges = self.limit_ranges().await;
         facts
-    }
-
-    /// Whether the mutex that `workflow` waits for is held by one that has ended, or is gone.
-    async fn holder_ended(&self, workflow: &Value) -> bool {
-        let holder = &workflow["status"]["synchronization"]["mutex"]["waiting"][0]["holder"];
-        // `namespace/workflow`, or with the node that holds it.
-        let mut parts = holder.as_str().unwrap_or_default().split('/');
-        let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else { return false };
-        match self.engine.cluster.find_argo("Workflow", namespace, name).await {
-            Ok(Some(found)) => found["status"]["finishedAt"].is_string(),
-            Ok(None) => true,
-            Err(_) => false,
-        }
     }
 
     async fn of_pod(&self, session: &Session, pod: &Pod, facts: &mut Facts) {
@@ -129,7 +136,7 @@ impl Doctor {
 fn judge(facts: &Facts) -> Finding {
     let executor = if facts.mode.is_shared() { shared::cause } else { agent::cause };
     let large = [large::offloaded, large::oversized];
-    let first = [finished, unseen, controller_down, locked, suspended];
+    let first = [finished, unseen, controller_down, lock::cause, suspended];
     let causes = first.into_iter().chain(large).chain([executor, other_node]);
     let found = causes.into_iter().find_map(|cause: fn(&Facts) -> Option<Finding>| cause(facts));
     found.unwrap_or_else(|| {
@@ -154,6 +161,11 @@ impl Facts {
         Finding::fail(self.subject(), text)
     }
 
+    /// What to do about a message, if it is a known one.
+    fn mend(&self, message: &str) -> Option<String> {
+        words::mend(message, &self.ranges)
+    }
+
     fn status(&self, key: &str) -> &str {
         self.workflow["status"][key].as_str().unwrap_or_default()
     }
@@ -172,7 +184,7 @@ fn finished(facts: &Facts) -> Option<Finding> {
         Some(node) => (format!("node {}: {}", node.name(), node.message()), node.message()),
         None => (facts.status("message").to_owned(), facts.status("message")),
     };
-    let mend = words::mend(message).unwrap_or_else(|| "correct that, and submit it again".to_owned());
+    let mend = facts.mend(message).unwrap_or_else(|| "correct that, and submit it again".to_owned());
     Some(facts.fail(format!("has finished: {phase}: {said}; {mend}")))
 }
 
@@ -184,47 +196,42 @@ fn unseen(facts: &Facts) -> Option<Finding> {
         Some(false) => facts.fail(
             "nobody has looked at it: no pod of the controller is ready; see kubectl describe and logs of it",
         ),
-        _ => facts.fail(
+        _ => facts.fail(elsewhere(facts).unwrap_or_else(|| {
             "the controller has not looked at it: see that it runs, that it watches this namespace \
              (--namespaced, --managed-namespace), and that its instance id is the workflow's \
-             (label workflows.argoproj.io/controller-instanceid)",
-        ),
+             (label workflows.argoproj.io/controller-instanceid)"
+                .to_owned()
+        })),
+    })
+}
+
+/// Why a controller that runs has nothing to do with it.
+fn elsewhere(facts: &Facts) -> Option<String> {
+    const LABEL: &str = "workflows.argoproj.io/controller-instanceid";
+    if let Some(open) = forms::unclosed(&Object::of("Workflow", &facts.workflow, "/spec")).first() {
+        return Some(format!("the controller does not begin it: {open} {}", forms::UNCLOSED));
+    }
+    if let Some(only) = facts.only.as_ref().filter(|only| **only != facts.namespace) {
+        return Some(format!(
+            "the controller does not look at it: it watches namespace {only} alone (--namespaced, --managed-namespace)"
+        ));
+    }
+    let label = facts.workflow["metadata"]["labels"][LABEL].as_str();
+    let theirs = facts.config.instance.as_deref();
+    (facts.config.is_known && label != theirs).then(|| {
+        let shown = |id: Option<&str>| id.map_or_else(|| "none".to_owned(), |id| format!("`{id}`"));
+        format!(
+            "the controller does not look at it: its instanceID is {}, and the workflow's label {LABEL} is {}; submit it \
+             with argo --instanceid, or with that label",
+            shown(theirs),
+            shown(label)
+        )
     })
 }
 
 fn controller_down(facts: &Facts) -> Option<Finding> {
     let text = "does not move: no pod of the controller is ready; see kubectl describe and logs of it";
     (facts.controller_ready == Some(false)).then(|| facts.fail(text))
-}
-
-/// A mutex or a semaphore (argo-workflows `SynchronizationStatus`), or the controller's own limit.
-fn locked(facts: &Facts) -> Option<Finding> {
-    let waiting = |kind: &str| facts.workflow["status"]["synchronization"][kind]["waiting"][0].clone();
-    let (mutex, semaphore) = (waiting("mutex"), waiting("semaphore"));
-    if let Some(name) = mutex["mutex"].as_str() {
-        let holder = mutex["holder"].as_str().unwrap_or("another workflow");
-        if facts.holder_ended {
-            return Some(facts.fail(format!(
-                "waits for the mutex {name}, which {holder} still holds though it has ended; where that lasts, \
-                 restart the controller, which then counts anew"
-            )));
-        }
-        return Some(
-            facts
-                .warn(format!("waits for the mutex {name}, which {holder} holds; wait for that, or stop it")),
-        );
-    }
-    if let Some(name) = semaphore["semaphore"].as_str() {
-        let holders = semaphore["holders"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let holders = holders.collect::<Vec<_>>().join(", ");
-        let text = format!(
-            "waits for the semaphore {name}, which is used up by {holders}; wait, or raise its limit"
-        );
-        return Some(facts.warn(text));
-    }
-    let message = facts.status("message");
-    (facts.status("phase") == "Pending" && !message.is_empty())
-        .then(|| facts.warn(format!("is Pending: {message}")))
 }
 
 fn suspended(facts: &Facts) -> Option<Finding> {
@@ -243,7 +250,7 @@ fn other_node(facts: &Facts) -> Option<Finding> {
         if ["PodInitializing", "ContainerCreating"].contains(&held.message()) {
             return Some(facts.ok(format!("starts: {text}")));
         }
-        let mend = words::mend(held.message()).unwrap_or_else(|| {
+        let mend = facts.mend(held.message()).unwrap_or_else(|| {
             format!(
                 "see kubectl describe pods -n {} -l workflows.argoproj.io/workflow={}",
                 facts.namespace, facts.name

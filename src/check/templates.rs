@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::session::unread;
-use super::{Doctor, Finding, Mode};
+use super::written::{Object, Written};
+use super::{Finding, Mode};
 use crate::kube::ReadError;
 
 /// Our key under `plugin`.
@@ -13,41 +14,17 @@ const SUBJECT: &str = "HTTP templates and other plugins";
 /// As many are named.
 const NAMED: usize = 5;
 
-/// The kinds that hold templates: whether they have namespaces, and where the templates are.
-pub(super) const KINDS: [(&str, bool, &str); 3] = [
-    ("WorkflowTemplate", true, "/spec"),
-    ("CronWorkflow", true, "/spec/workflowSpec"),
-    ("ClusterWorkflowTemplate", false, "/spec"),
-];
-
-/// What templates were read, and why others were not.
-#[derive(Debug, Default)]
-struct Read {
-    foreign: Vec<String>,
-    unread: Option<ReadError>,
-}
-
-impl Doctor {
-    /// The templates that workflows of the namespace may use.
-    pub(super) async fn templates(&self, mode: Mode) -> Finding {
-        let mut read = Read::default();
-        for (kind, is_namespaced, path) in KINDS {
-            let namespace = is_namespaced.then_some(self.site.namespace.as_str());
-            match self.engine.cluster.list_argo(kind, namespace).await {
-                Ok(objects) => {
-                    read.foreign.extend(objects.iter().flat_map(|object| foreign(kind, object, path)))
-                }
-                // Argo installed for one namespace has no cluster-wide kind.
-                Err(ReadError::NoSuchKind(_)) if !is_namespaced => {}
-                Err(error) => read.unread = Some(error),
-            }
-        }
-        judge(&read, &self.site.namespace, mode)
+impl Written {
+    /// The templates that workflows of `namespace` share.
+    pub(super) fn foreign(&self, namespace: &str, mode: Mode) -> Finding {
+        let shared = self.objects.iter().filter(|object| object.kind != "Workflow");
+        let foreign: Vec<_> = shared.flat_map(foreign).collect();
+        judge(&foreign, self.unread.as_ref(), namespace, mode)
     }
 }
 
-fn judge(read: &Read, namespace: &str, mode: Mode) -> Finding {
-    match (read.foreign.as_slice(), &read.unread) {
+fn judge(foreign: &[String], unreadable: Option<&ReadError>, namespace: &str, mode: Mode) -> Finding {
+    match (foreign, unreadable) {
         ([], Some(error)) => unread(SUBJECT, error),
         ([], None) => {
             Finding::ok(SUBJECT, format!("no template that workflows of {namespace} share has one"))
@@ -73,29 +50,14 @@ fn judge(read: &Read, namespace: &str, mode: Mode) -> Finding {
 }
 
 /// What of an object's templates is not ours.
-fn foreign(kind: &str, object: &Value, path: &str) -> Vec<String> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let templates = object.pointer(path).and_then(|spec| spec["templates"].as_array());
-    let of_template = |template: &Value| {
-        let what = executors(template);
-        let within = template["name"].as_str().unwrap_or_default().to_owned();
-        what.into_iter()
-            .map(move |what| format!("{kind} {name} ({what} in template {within})"))
-            .collect::<Vec<_>>()
+fn foreign(object: &Object) -> Vec<String> {
+    let of_template = |(within, template): (&str, &Value)| {
+        let http = template.get("http").map(|_| "http".to_owned());
+        let what = http.into_iter().chain(plugin_of(template).map(|plugin| format!("plugin {plugin}")));
+        let place = object.place();
+        what.map(|what| format!("{place} ({what} in template {within})")).collect::<Vec<_>>()
     };
-    templates.into_iter().flatten().flat_map(of_template).collect()
-}
-
-/// `http`, and the plugins other than ours, of a template and of those inside it.
-fn executors(template: &Value) -> Vec<String> {
-    let mut found: Vec<_> = template.get("http").map(|_| "http".to_owned()).into_iter().collect();
-    found.extend(plugin_of(template).map(|plugin| format!("plugin {plugin}")));
-    // `steps` is a list of lists, whose items may hold a template each, as a DAG's tasks may.
-    let steps = template["steps"].as_array().into_iter().flatten();
-    let steps = steps.flat_map(|group| group.as_array().into_iter().flatten());
-    let tasks = template["dag"]["tasks"].as_array().into_iter().flatten();
-    found.extend(steps.chain(tasks).filter_map(|step| step.get("inline")).flat_map(executors));
-    found
+    object.templates().into_iter().flat_map(of_template).collect()
 }
 
 /// The plugin that a template is for, if it is not ours.
@@ -119,27 +81,28 @@ mod tests {
         ])
     }
 
+    fn written(kind: &'static str, templates: &Value) -> Written {
+        let spec = json!({"templates": templates});
+        Written { objects: vec![Object { kind, name: "x".to_owned(), spec }], ..Written::default() }
+    }
+
     #[test]
     fn templates_of_others_are_found_where_they_stand() {
-        let object = json!({"metadata": {"name": "x"}, "spec": {"templates": templates()}});
-        let found = foreign("WorkflowTemplate", &object, "/spec");
-        let read = Read { foreign: found, unread: None };
-        insta::assert_snapshot!(judge(&read, "builds", Mode::Gate).to_string(), @r#"warn HTTP templates and other plugins: WorkflowTemplate x (http in template call), WorkflowTemplate x (plugin slack in template tell), WorkflowTemplate x (http in template all), WorkflowTemplate x (plugin hello in template dag): no agent pod runs here, so such a step stays Pending for ever and no message says so (a plugin's unless it has a shared agent too); make it a pod, or run their workflows in a namespace with agent pods"#);
+        let mut written = written("WorkflowTemplate", &templates());
+        insta::assert_snapshot!(written.foreign("builds", Mode::Gate).to_string(), @r#"warn HTTP templates and other plugins: WorkflowTemplate x (http in template call), WorkflowTemplate x (plugin slack in template tell), WorkflowTemplate x (http in template all), WorkflowTemplate x (plugin hello in template dag): no agent pod runs here, so such a step stays Pending for ever and no message says so (a plugin's unless it has a shared agent too); make it a pod, or run their workflows in a namespace with agent pods"#);
         let cron = json!({"metadata": {"name": "x"}, "spec": {"workflowSpec": {"templates": templates()}}});
-        let mut all = foreign("CronWorkflow", &cron, "/spec/workflowSpec");
-        all.extend(read.foreign);
-        let said = judge(&Read { foreign: all, unread: None }, "builds", Mode::Flag).to_string();
+        written.objects.push(Object::of("CronWorkflow", &cron, "/spec/workflowSpec"));
+        let said = written.foreign("builds", Mode::Flag).to_string();
         assert!(said.contains(" and 3 more: ") && said.ends_with("make it a pod"), "{said}");
     }
 
     #[test]
     fn templates_of_ours_are_well() {
-        let object = json!({"metadata": {"name": "x"}, "spec": {"templates": [templates()[0]]}});
-        let foreign = foreign("WorkflowTemplate", &object, "/spec");
-        let said = judge(&Read { foreign, unread: None }, "builds", Mode::Gate).to_string();
+        let ours = written("WorkflowTemplate", &json!([templates()[0]]));
+        let said = ours.foreign("builds", Mode::Gate).to_string();
         assert!(said.starts_with("ok "), "{said}");
         let unread = Some(ReadError::Forbidden("list cronworkflows in namespace builds".to_owned()));
-        let said = judge(&Read { unread, ..Read::default() }, "builds", Mode::Gate).to_string();
+        let said = Written { unread, ..Written::default() }.foreign("builds", Mode::Gate).to_string();
         assert!(said.starts_with("skip"), "{said}");
     }
 }

@@ -7,6 +7,7 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, R
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::task_set::COMPLETED;
 use super::{Cluster, NoCluster};
 
 /// Why the API server did not show an object.
@@ -135,9 +136,25 @@ impl Cluster {
             None => (Api::all_with(client, &resource), String::new()),
         };
         let what = || format!("list {}{place}", resource.plural);
-        let found = api.list(&ListParams::default()).await.map_err(|e| ReadError::of(what(), &e))?;
-        found.items.into_iter().map(|item| json(item, what)).collect()
+        list_json(&api, &ListParams::default(), what).await
     }
+
+    /// The Workflows of `namespace` that have not ended, as their JSON.
+    pub async fn unfinished_workflows(&self, namespace: &str) -> Result<Vec<Value>, ReadError> {
+        let resource = super::argo("Workflow");
+        let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);
+        let chosen = ListParams::default().labels(&format!("{COMPLETED}!=true"));
+        list_json(&api, &chosen, || format!("list {} in namespace {namespace}", resource.plural)).await
+    }
+}
+
+async fn list_json(
+    api: &Api<DynamicObject>,
+    chosen: &ListParams,
+    what: impl Fn() -> String,
+) -> Result<Vec<Value>, ReadError> {
+    let found = api.list(chosen).await.map_err(|e| ReadError::of(what(), &e))?;
+    found.items.into_iter().map(|item| json(item, &what)).collect()
 }
 
 /// The object `name`, if there is one; a 404 that does not name it is about its kind.

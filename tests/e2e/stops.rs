@@ -84,3 +84,23 @@ async fn a_newer_push_supersedes_an_older_ones_build() {
     newer.succeeds();
     assert_eq!(older.end(), "Failed", "{}", older.report());
 }
+
+/// A mutex of the whole workflow would be taken by the one that was stopped, and now and then kept for good.
+#[tokio::test]
+async fn a_build_that_is_stopped_in_the_queue_holds_nobody_up() {
+    let endless = Endless::open().await;
+    let first = endless.start(&[]);
+    let queued = || {
+        let workflow = endless.shop.submit("ci-cd-buildkit-deploy", &[]);
+        workflow.says("Waiting for builds/Mutex/");
+        workflow
+    };
+    let (stopped, next) = (queued(), queued());
+    let stop = |workflow: &Workflow| attempt("argo", &["stop", "-n", BUILDS, &workflow.name]).unwrap();
+    stop(&stopped);
+    assert_eq!(stopped.end(), "Failed", "{}", stopped.report());
+    stop(&first);
+    next.says(&format!("RUN {}", endless.marker));
+    stop(&next);
+    endless.gone("the last stop");
+}

@@ -33,13 +33,20 @@ struct Scene {
 impl Scene {
     /// As it is while the workflow's own RUN runs.
     async fn set() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// The same of a workflow whose spec has `more`.
+    async fn with(more: Value) -> Self {
         let (argo, kube) = (Argo::shared().await, Kube::shared().await);
         let (daemon, shop) = (own_daemon().await, Shop::open(ENDLESS).await);
         let (git, registry) = secrets(&shop, &["git", "registry"]).await;
         let verbs = ["get", "list", "watch"];
         let rules = json!([{"apiGroups": ["argoproj.io"], "resources": ["workflowtasksets", "workflows"], "verbs": verbs}]);
         kube.grant(Identity::Plugin, "watch-task-sets", rules).await;
-        let workflow = argo.submit(&workflow(&shop, &git, &registry).to_string()).await;
+        let mut workflow = workflow(&shop, &git, &registry);
+        more.as_object().into_iter().flatten().for_each(|(key, value)| workflow["spec"][key] = value.clone());
+        let workflow = argo.submit(&workflow.to_string()).await;
         let (mut agent, port) = (argo.agent(&workflow).await, free_port());
         let plugin = Setup::new(daemon.address())
             .env("ARGO_BUILDKIT_LISTEN", &format!("127.0.0.1:{port}"))
@@ -102,6 +109,18 @@ async fn a_stopped_workflow_stops_its_build_while_its_exit_handler_runs_and_a_te
     scene.ends("sleep 700").await;
     scene.counted(2).await;
     assert_eq!(scene.argo.finished(&scene.workflow).await.0, "Failed");
+}
+
+/// Argo ends pods at the workflow's deadline, and leaves a plugin's node that runs.
+#[tokio::test]
+async fn a_workflow_whose_time_is_up_stops_its_build_and_runs_its_exit_handler() {
+    let scene = Scene::with(json!({"activeDeadlineSeconds": 30})).await;
+    scene.ends("sleep 600").await;
+    let words = "longer than its `activeDeadlineSeconds` of 30 s";
+    let node = scene.argo.node_when(&scene.workflow, |node| node.message.contains(words)).await;
+    assert_eq!(node.phase, "Failed", "{}", node.message);
+    scene.begins("sleep 700").await;
+    scene.argo.terminate(&scene.workflow).await;
 }
 
 #[tokio::test]

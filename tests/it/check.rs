@@ -3,6 +3,8 @@
 mod cluster;
 mod daemon;
 mod neighbours;
+mod provoked;
+mod refused;
 mod shared;
 mod stuck;
 mod warnings;

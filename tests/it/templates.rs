@@ -4,6 +4,7 @@ mod docs;
 mod files;
 mod parameters;
 mod pipeline;
+mod queue;
 mod supersede;
 
 use std::fs;

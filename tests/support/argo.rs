@@ -243,7 +243,8 @@ pub(crate) async fn install_crds(kube: &'static Kube) {
     INSTALLED.get_or_init(async || apply_crds(kube).await).await;
 }
 
-async fn apply_crds(kube: &Kube) {
+/// Installs them on a server of a test's own.
+pub(crate) async fn apply_crds(kube: &Kube) {
     let testbed = bin::testbed("workflow-controller");
     let directory = testbed.ancestors().nth(2).unwrap().join("share/argo/crds");
     for entry in fs::read_dir(directory).unwrap() {

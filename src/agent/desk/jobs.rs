@@ -35,7 +35,8 @@ impl Desk {
         let Some(held) = memory.try_take(MEMORY.0 + MEMORY.1 * template.size()) else {
             return Some(Task::refused(template, round, crowded(namespace, memory.allowed())));
         };
-        let limit = task.limit;
+        // The node of one that may have waited for a lock says nothing of when its time began; the job's own limit does.
+        let limit = if task.waits { Duration::MAX } else { task.limit };
         let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
         let agent = self.agent.clone();
         agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;

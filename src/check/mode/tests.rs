@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::check::shared;
@@ -17,6 +17,7 @@ fn signs(version: &str) -> Signs {
         release,
         version: version.to_owned(),
         image: format!("quay.io/argoproj/workflow-controller:{version}"),
+        config: Config::default(),
         gate: None,
     }
 }
@@ -84,7 +85,7 @@ fn a_flag_is_read_where_argo_reads_it() {
     ];
     for (data, expected) in rows {
         let map: ConfigMap = serde_json::from_value(json!({"data": data})).unwrap();
-        assert_eq!(flag(map).as_deref(), expected, "{data}");
+        assert_eq!(setting(&map, FLAG).map(|flag| text_of(&flag)).as_deref(), expected, "{data}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ pub(in crate::check) const ARGO_USER: i64 = 8737;
 const DEFAULT_PORT: i64 = 4355;
 
 /// Flags that say the same as a variable.
-const FLAGS: [(&str, &str); 9] = [
+const FLAGS: [(&str, &str); 11] = [
     ("--buildkit-host", "BUILDKIT_HOST"),
     ("--tls-secret", "ARGO_BUILDKIT_TLS_SECRET"),
     ("--tls-ca", "ARGO_BUILDKIT_TLS_CA"),
@@ -22,6 +23,8 @@ const FLAGS: [(&str, &str); 9] = [
     ("--lease-namespace", "ARGO_BUILDKIT_LEASE_NAMESPACE"),
     ("--service-account", "ARGO_BUILDKIT_SERVICE_ACCOUNT"),
     ("--policy", "ARGO_BUILDKIT_POLICY"),
+    ("--instance-id", "ARGO_BUILDKIT_INSTANCE_ID"),
+    ("--listen", "ARGO_BUILDKIT_LISTEN"),
 ];
 
 /// What matters here of a Kubernetes container.
@@ -127,6 +130,23 @@ impl Sidecar {
         }
         wrong.extend(self.wrong_port());
         wrong
+    }
+
+    /// Its name in the agent's pod.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port that Argo calls, the first one.
+    pub(super) fn port(&self) -> Option<i64> {
+        self.ports.first().map(|port| port.container_port)
+    }
+
+    /// What its `requests` or `limits` are.
+    pub(super) fn amounts(&self, part: &str) -> BTreeMap<String, Quantity> {
+        let part = self.resources.get(part).and_then(Value::as_object);
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        part.into_iter().flatten().map(|(what, value)| (what.clone(), Quantity(text(value)))).collect()
     }
 
     fn wrong_port(&self) -> Option<String> {

@@ -29,7 +29,7 @@ fn plugin(namespace: &str, name: &str, container: &str) -> Plugin {
 }
 
 fn said(plugins: Vec<Plugin>) -> String {
-    let found = judge(&[Ok(plugins)], &Site::example());
+    let found = judge(&[Ok(plugins)], &Site::example(), None);
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
@@ -100,5 +100,5 @@ fn no_plugin_or_two_are_said() {
 #[test]
 fn what_may_not_be_read_is_skipped() {
     let read = [Err(ReadError::Forbidden("list configmaps in namespace argo".to_owned())), Ok(Vec::new())];
-    insta::assert_snapshot!(judge(&read, &Site::example())[0].to_string(), @r#"skip plugin ConfigMap: this login may not list configmaps in namespace argo; run `check` as a login that may, or grant it to this one"#);
+    insta::assert_snapshot!(judge(&read, &Site::example(), None)[0].to_string(), @r#"skip plugin ConfigMap: this login may not list configmaps in namespace argo; run `check` as a login that may, or grant it to this one"#);
 }

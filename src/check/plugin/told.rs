@@ -105,6 +105,24 @@ impl Told {
         self.value("ARGO_BUILDKIT_TLS_SECRET")
     }
 
+    /// What is to say where `serve` listens elsewhere than Argo calls, at `port` of `localhost`.
+    pub(in crate::check) fn misheard(&self, port: Option<i64>) -> Option<Finding> {
+        let (address, port) = (self.value("ARGO_BUILDKIT_LISTEN")?, port?);
+        let (host, listens) = address.rsplit_once(':')?;
+        let is_near =
+            matches!(host, "" | "localhost" | "0.0.0.0" | "[::]" | "[::1]") || host.starts_with("127.");
+        (!is_near || listens.parse() != Ok(port)).then(|| {
+            Finding::fail(
+                "plugin settings",
+                format!(
+                    "ARGO_BUILDKIT_LISTEN={address}, and Argo calls localhost:{port}, the first containerPort: nobody hears it, and \
+                     nodes end with `connection refused`; make them one, in {}",
+                    self.place()
+                ),
+            )
+        })
+    }
+
     /// What is to say of them.
     pub(in crate::check) fn judge(&self) -> Finding {
         let subject = "plugin settings";

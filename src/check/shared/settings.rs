@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Agent;
 use crate::check::Finding;
+use crate::check::controller::Config;
 
 /// What its settings are told of.
 const SETTINGS: &str = "shared agent settings";
@@ -55,6 +56,28 @@ impl Agent {
                 Finding::fail(SETTINGS, format!("{text} {}", told.place()))
             }
         }
+    }
+
+    /// Whether it serves the workflows of this controller, and not of another.
+    pub(super) fn instance(&self, namespace: &str, config: &Config) -> Option<Finding> {
+        let ours = self.told.value("ARGO_BUILDKIT_INSTANCE_ID");
+        let theirs = config.instance.as_deref();
+        if !config.is_known || ours == theirs {
+            return None;
+        }
+        let shown = |id: Option<&str>| id.map_or_else(|| "none".to_owned(), |id| format!("`{id}`"));
+        let mend = match theirs {
+            Some(id) => format!("set ARGO_BUILDKIT_INSTANCE_ID={id}"),
+            None => "unset ARGO_BUILDKIT_INSTANCE_ID".to_owned(),
+        };
+        let text = format!(
+            "the controller's instanceID is {}, and the agent serves workflows of {}, so plugin steps of {namespace} stay \
+             Pending for ever; {mend} in {}, and restart it",
+            shown(theirs),
+            shown(ours),
+            self.told.place()
+        );
+        Some(Finding::fail(SETTINGS, text))
     }
 
     fn unwatched(&self, watched: &Watched, namespace: &str) -> Finding {

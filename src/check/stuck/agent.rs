@@ -1,15 +1,15 @@
 //! A plugin step that has not ended: its agent, then its result.
 
 use super::node::{self, Node};
-use super::{Facts, pod, words};
-use crate::check::Finding;
+use super::{Facts, pod};
+use crate::check::{Finding, Verdict};
 
 /// What holds the first plugin step that has not ended, or what it does.
 pub(super) fn cause(facts: &Facts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open = nodes.iter().find(|node| node.is_plugin() && node.is_open())?;
     let at = format!("node {} is {}", open.name(), open.phase());
-    if let Some(mend) = words::mend(open.message()) {
+    if let Some(mend) = facts.mend(open.message()) {
         return Some(facts.fail(format!("{at}: {}; {mend}", open.message())));
     }
     match facts.pods.as_deref() {
@@ -25,11 +25,17 @@ pub(super) fn cause(facts: &Facts) -> Option<Finding> {
     }
 }
 
-fn no_pod(facts: &Facts) -> &'static str {
-    match (facts.plugins_on, &facts.task_set) {
-        (Some(false), _) => "the controller loads no plugins; set ARGO_EXECUTOR_PLUGINS=true on it",
-        (_, None) => "the controller has made no WorkflowTaskSet for it; see the controller's log",
-        _ => "there is no agent pod; see the controller's log for why (quota, admission, rights)",
+fn no_pod(facts: &Facts) -> String {
+    let full = facts.room.iter().find(|finding| finding.verdict == Verdict::Fail);
+    match (facts.plugins_on, &facts.task_set, full) {
+        (Some(false), ..) => {
+            "the controller loads no plugins; set ARGO_EXECUTOR_PLUGINS=true on it".to_owned()
+        }
+        (_, None, _) => {
+            "the controller has made no WorkflowTaskSet for it; see the controller's log".to_owned()
+        }
+        (.., Some(full)) => format!("there is no agent pod: {}: {}", full.subject, full.text),
+        _ => "there is no agent pod; see the controller's log for why (quota, admission, rights)".to_owned(),
     }
 }
 
@@ -60,6 +66,12 @@ fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
     let message = if report.message.is_empty() { open.message() } else { report.message };
     match (message, report.phase, facts.unmet.first()) {
         ("", "", Some(unmet)) => facts.fail(format!("{at}: its ServiceAccount {}", unmet.text)),
+        ("", "", None) if facts.pods.iter().flatten().any(pod::is_settled_in) => facts.fail(format!(
+            "{at}: its agent has run for a minute and has reported nothing, as when the plugin's container does not listen, or does \
+             not answer, at the first containerPort of its ConfigMap; see `argo-buildkit check`, and its log: \
+             kubectl logs -n {} -l workflows.argoproj.io/workflow={} -c buildkit",
+            facts.namespace, facts.name
+        )),
         ("", "", None) => facts.warn(format!(
             "{at}: its agent runs and has reported nothing yet; see its logs: \
              kubectl logs -n {} -l workflows.argoproj.io/workflow={} --all-containers",

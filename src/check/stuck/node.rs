@@ -39,6 +39,11 @@ impl<'a> Node<'a> {
         self.text("message")
     }
 
+    /// For a lock.
+    pub(super) fn waits(&self) -> bool {
+        self.0["synchronizationStatus"]["waiting"].as_str().is_some_and(|lock| !lock.is_empty())
+    }
+
     /// Bytes of JSON.
     pub(super) fn size_of_inputs(&self) -> usize {
         self.0["inputs"].to_string().len()

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 
 use super::Facts;
-use super::words::{self, quoted_after};
+use super::words::quoted_after;
 use crate::check::plugin::ARGO_USER;
 
 /// Longer than a container that cannot work takes to end, shorter than people wait.
@@ -37,7 +37,8 @@ pub(super) fn account(pod: &Pod) -> &str {
 pub(super) fn cause(pod: &Pod, facts: &Facts) -> Option<String> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let text = dead(pod).or_else(|| unscheduled(pod)).or_else(|| unmounted(pod, facts));
-    let text = text.or_else(|| waiting(pod)).or_else(|| restarting(pod, facts)).or_else(|| slow(pod, facts));
+    let text =
+        text.or_else(|| waiting(pod, facts)).or_else(|| restarting(pod, facts)).or_else(|| slow(pod, facts));
     text.map(|text| format!("its agent pod {name} {text}"))
 }
 
@@ -49,7 +50,14 @@ fn dead(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref().filter(|_| phase(pod) == "Failed")?;
     let said =
         [&status.reason, &status.message].into_iter().flatten().cloned().collect::<Vec<_>>().join(": ");
-    Some(format!("has failed ({said}), and Argo does not make another; submit the workflow again"))
+    let evicted = "A PodDisruptionBudget keeps drains from it (deploy/base/builds), and requests as high as its limits keep it from \
+                   eviction";
+    let more = if said.contains("Evicted") || said.contains("evict") {
+        format!(". {evicted}")
+    } else {
+        String::new()
+    };
+    Some(format!("has failed ({said}), and Argo does not make another; submit the workflow again{more}"))
 }
 
 fn unscheduled(pod: &Pod) -> Option<String> {
@@ -97,7 +105,7 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 }
 
 /// A container that has never started.
-fn waiting(pod: &Pod) -> Option<String> {
+fn waiting(pod: &Pod, facts: &Facts) -> Option<String> {
     statuses(pod).find_map(|container| {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let (name, image) = (&container.name, &container.image);
@@ -114,7 +122,7 @@ fn waiting(pod: &Pod) -> Option<String> {
                 ))
             }
             reason @ ("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
-                let mend = words::mend(message);
+                let mend = facts.mend(message);
                 let mend = mend.as_deref().unwrap_or("correct that in the plugin's ConfigMap");
                 Some(format!("cannot start container {name} ({reason}: {message}); {mend}"))
             }
@@ -161,6 +169,11 @@ fn is_settled(container: &ContainerStatus) -> bool {
     let running = container.state.as_ref().and_then(|state| state.running.as_ref());
     let since = running.and_then(|running| running.started_at.as_ref()).map(|time| SystemTime::from(time.0));
     since.is_some_and(|since| since.elapsed().is_ok_and(|elapsed| elapsed > SETTLED))
+}
+
+/// Whether the agent's own container has run for that long.
+pub(super) fn is_settled_in(pod: &Pod) -> bool {
+    statuses(pod).any(|container| container.name == AGENT && is_settled(container))
 }
 
 fn run_as(pod: &Pod, container: &str) -> Option<i64> {

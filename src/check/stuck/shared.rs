@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::Facts;
 use super::agent::{self, Report};
 use super::node::{self, Node};
-use super::{Facts, words};
 use crate::check::Finding;
 use crate::check::mode::Mode;
 use crate::check::templates::plugin_of;
@@ -18,7 +18,7 @@ pub(super) fn cause(facts: &Facts) -> Option<Finding> {
         return Some(foreign);
     }
     let at = format!("node {} is {}", first.name(), first.phase());
-    if let Some(mend) = words::mend(first.message()) {
+    if let Some(mend) = facts.mend(first.message()) {
         return Some(facts.fail(format!("{at}: {}; {mend}", first.message())));
     }
     if facts.task_set.is_none() {

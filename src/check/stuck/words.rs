@@ -1,7 +1,40 @@
 //! Messages of Argo and Kubernetes that have one cause, and what mends it.
 
-/// What to do about `message`, if it is a known one.
-pub(super) fn mend(message: &str) -> Option<String> {
+use crate::check::security::EXECUTOR;
+
+/// What to do about `message`, if it is a known one, in a namespace with these LimitRanges.
+pub(super) fn mend(message: &str, ranges: &[String]) -> Option<String> {
+    if message.contains("violates PodSecurity") {
+        return Some(of_pod_security(message));
+    }
+    if let Some(rest) = message.split_once("exceeded quota: ").map(|(_, rest)| rest) {
+        let name = rest.split([',', ' ']).next().unwrap_or_default();
+        return Some(format!(
+            "raise ResourceQuota {name} of the workflow's namespace, let other workflows end, or lower what the pod asks for (of \
+             an agent's pod: the plugin's ConfigMap)"
+        ));
+    }
+    if let Some(rest) = message.split_once("status unknown for quota: ").map(|(_, rest)| rest) {
+        let name = rest.split([',', ' ']).next().unwrap_or_default();
+        return Some(format!("ResourceQuota {name} had not been counted yet; submit the workflow again"));
+    }
+    if ["usage per Container", "usage per Pod", "limit to request ratio"]
+        .iter()
+        .any(|words| message.contains(words))
+    {
+        let names = if ranges.is_empty() {
+            "s of the workflow's namespace".to_owned()
+        } else {
+            format!(" {}", ranges.join(", "))
+        };
+        return Some(format!(
+            "change LimitRange{names}, or what the pod asks for (of an agent's pod: the plugin's ConfigMap, and of its container \
+             `main` ARGO_AGENT_CPU_LIMIT and ARGO_AGENT_MEMORY_LIMIT of the controller)"
+        ));
+    }
+    if message.contains("template.execute") {
+        return of_call(message);
+    }
     if let Some(name) = quoted_after(message, "serviceaccounts ").filter(|_| message.contains("not found")) {
         return Some(format!(
             "create the ServiceAccount {name} in the workflow's namespace, and its token Secret \
@@ -10,13 +43,8 @@ pub(super) fn mend(message: &str) -> Option<String> {
     }
     let known = [
         (
-            "violates PodSecurity",
-            "set what it lists in the plugin's securityContext (ConfigMap), or relax the namespace's \
-             pod-security.kubernetes.io/enforce label",
-        ),
-        (
-            "exceeded quota",
-            "raise the namespace's ResourceQuota, or lower the requests in the plugin's ConfigMap",
+            "Cannot find end tag",
+            "a parameter has a `{{` without a `}}`, which Argo takes for a reference: close it, or leave it out",
         ),
         (
             "no plugin executed the template",
@@ -28,13 +56,48 @@ pub(super) fn mend(message: &str) -> Option<String> {
         ),
         (
             "agent pod failed with reason",
-            "the agent's pod died (evicted, or its node went away); submit the workflow again",
+            "the agent's pod died (evicted, or its node went away), and Argo makes no other for this workflow, so retries and exit \
+             handlers end with it; submit the workflow again. A PodDisruptionBudget keeps drains from it (deploy/base/builds), \
+             requests as high as its limits keep it from eviction, and the shared agent has no pod for each workflow",
         ),
         ("ImagePullBackOff", "check the image's name and that the namespace may pull it (imagePullSecrets)"),
         ("ErrImagePull", "check the image's name and that the namespace may pull it (imagePullSecrets)"),
         ("Unschedulable", "free resources or add a node, or correct the node selector"),
     ];
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, mend)| (*mend).to_owned())
+}
+
+/// By the containers that are refused: Argo's own, the template's, or the plugin's.
+fn of_pod_security(message: &str) -> String {
+    let names = |container: &str| {
+        message.contains(&format!("\"{container}\"")) || message.contains(&format!("\\\"{container}\\\""))
+    };
+    let relax = "or relax the namespace's pod-security.kubernetes.io/enforce label";
+    match (names("init") || names("wait"), names("main")) {
+        (true, _) => format!(
+            "set {EXECUTOR} in the controller's ConfigMap (`init` and `wait` are its containers), and what is listed of `main` in \
+             the template's container, {relax}"
+        ),
+        (false, true) => {
+            format!("set what it lists in the securityContext of the template's container, {relax}")
+        }
+        (false, false) => format!("set what it lists in the plugin's securityContext (ConfigMap), {relax}"),
+    }
+}
+
+/// A call of Argo's agent to a plugin that was not answered.
+fn of_call(message: &str) -> Option<String> {
+    let cause = if message.contains("connection refused") {
+        "nothing listens where Argo calls the plugin, the first containerPort in its ConfigMap"
+    } else if message.contains("context deadline exceeded") || message.contains("Client.Timeout") {
+        "the plugin's container takes the call and does not answer"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{cause}: make `--listen` (ARGO_BUILDKIT_LISTEN) and that port one, and see `argo-buildkit check` and the log of the agent \
+         pod's container `buildkit`"
+    ))
 }
 
 /// The name in the quotes, plain or escaped, that follow `words`.
@@ -57,12 +120,35 @@ mod tests {
             ),
             (r#"pods "x" is forbidden: violates PodSecurity "restricted:latest": …"#, "securityContext"),
             ("no plugin executed the template", "exactly one key"),
-            ("pods \"x\" is forbidden: exceeded quota: compute", "ResourceQuota"),
+            (
+                "pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1",
+                "raise ResourceQuota compute of",
+            ),
+            (
+                "pods \"x\" is forbidden: maximum cpu usage per Container is 500m",
+                "change LimitRange small, or",
+            ),
+            (
+                r#"violates PodSecurity "restricted:latest": (containers "wait", "init" must set …)"#,
+                "set executor: {",
+            ),
+            (
+                r#"violates PodSecurity "restricted:latest": (container "main" must set …)"#,
+                "of the template's container",
+            ),
+            (
+                r#"Post "http://localhost:4355/api/v1/template.execute": dial tcp: connection refused"#,
+                "first containerPort",
+            ),
+            ("Cannot find end tag=\"}}\" in the template", "without a `}}`"),
         ];
         for (message, expected) in rows {
-            assert!(mend(message).is_some_and(|mend| mend.contains(expected)), "{message}");
+            assert!(
+                mend(message, &["small".to_owned()]).is_some_and(|mend| mend.contains(expected)),
+                "{message}"
+            );
         }
-        assert_eq!(mend("exit status 1"), None);
+        assert_eq!(mend("exit status 1", &[]), None);
     }
 
     #[test]

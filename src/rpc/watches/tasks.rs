@@ -2,6 +2,9 @@
 //! gone: on any doubt a job is left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::jobs::JobKey;
 use crate::kube::{Shutdown, TaskSet, WorkflowState};
@@ -21,6 +24,8 @@ pub(super) enum Withdrawn {
     Left(BTreeSet<JobKey>),
     /// These jobs: the workflow is being stopped, and they are no exit handlers.
     Stopped(BTreeSet<JobKey>),
+    /// These jobs: the workflow has taken longer than this, and they are no exit handlers. Argo ends only its pods.
+    Expired(BTreeSet<JobKey>, Duration),
     /// Every job of the workflow, which is being terminated.
     Terminated,
     /// Every job of the workflow, which has ended.
@@ -50,7 +55,7 @@ impl Tasks {
             return vec![Withdrawn::Ended];
         }
         let left = (!left.is_empty()).then_some(Withdrawn::Left(left));
-        left.into_iter().chain(self.shut_down()).collect()
+        left.into_iter().chain(self.shut_down()).chain(self.expired(Timestamp::now())).collect()
     }
 
     /// Takes in the Workflow that there is now.
@@ -59,8 +64,28 @@ impl Tasks {
         let before = std::mem::replace(&mut self.workflow, now);
         match (before, &self.workflow) {
             (Some(_), None) => vec![Withdrawn::Deleted],
-            _ => self.shut_down().into_iter().collect(),
+            _ => self.shut_down().into_iter().chain(self.expired(Timestamp::now())).collect(),
         }
+    }
+
+    /// When the workflow's time is up.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.workflow.as_ref()?.deadline.map(|(at, _)| at)
+    }
+
+    /// The jobs whose workflow's time is up by `now`.
+    pub(super) fn expired(&self, now: Timestamp) -> Option<Withdrawn> {
+        let workflow = self.workflow.as_ref()?;
+        let (_, limit) = workflow.deadline.filter(|(at, _)| *at <= now)?;
+        let keys = self.only(|id| workflow.is_exit_handler(id) == Some(false));
+        (!keys.is_empty()).then_some(Withdrawn::Expired(keys, limit))
+    }
+
+    /// The jobs of the nodes that are `chosen`, and of no others.
+    fn only(&self, chosen: impl Fn(&str) -> bool) -> BTreeSet<JobKey> {
+        let (those, others): (Vec<_>, Vec<_>) = self.tasks.iter().flatten().partition(|(id, _)| chosen(id));
+        let others: BTreeSet<_> = others.into_iter().map(|(_, key)| key).collect();
+        those.into_iter().map(|(_, key)| key).filter(|key| !others.contains(key)).cloned().collect()
     }
 
     /// A stopped node stays in the WorkflowTaskSet for as long as the agent reports it Running: the controller
@@ -70,11 +95,7 @@ impl Tasks {
         match workflow.shutdown? {
             Shutdown::Terminate => Some(Withdrawn::Terminated),
             Shutdown::Stop => {
-                let (stopped, going_on): (Vec<_>, Vec<_>) =
-                    self.tasks.iter().flatten().partition(|(id, _)| workflow.stops(id));
-                let going_on: BTreeSet<_> = going_on.into_iter().map(|(_, key)| key).collect();
-                let keys = stopped.into_iter().map(|(_, key)| key).filter(|key| !going_on.contains(key));
-                let keys: BTreeSet<_> = keys.cloned().collect();
+                let keys = self.only(|id| workflow.stops(id));
                 (!keys.is_empty()).then_some(Withdrawn::Stopped(keys))
             }
             Shutdown::Other => None,

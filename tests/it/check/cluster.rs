@@ -406,6 +406,8 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     skip mode of namespace BUILDS: this login may not get namespaces BUILDS; run `check` as a login that may, or grant it to this one; taken for a sidecar's
     skip plugin ConfigMap: this login may not list configmaps in namespace ARGO; run `check` as a login that may, or grant it to this one
     skip plugin ConfigMap: this login may not list configmaps in namespace BUILDS; run `check` as a login that may, or grant it to this one
+    skip ResourceQuotas of namespace BUILDS: this login may not list resourcequotas in namespace BUILDS; run `check` as a login that may, or grant it to this one
+    skip LimitRanges of namespace BUILDS: this login may not list limitranges in namespace BUILDS; run `check` as a login that may, or grant it to this one
     skip Pod Security of namespace BUILDS: this login may not get namespaces BUILDS; run `check` as a login that may, or grant it to this one
     skip ServiceAccount BUILDS/buildkit-workflow: this login may not get serviceaccounts buildkit-workflow in namespace BUILDS; run `check` as a login that may, or grant it to this one
     skip token Secret BUILDS/buildkit-workflow.service-account-token: this login may not read it; run `check` as one who may, or look: kubectl get secret -n BUILDS buildkit-workflow.service-account-token
@@ -414,6 +416,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     skip rights of ServiceAccount BUILDS/buildkit-workflow: this login may not ask about others; run `check` as a cluster administrator, or grant it `create` on subjectaccessreviews.authorization.k8s.io
     ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get+list+watch workflowtasksets, get+list+watch workflows
     skip controller ARGO/workflow-controller: this login may not get deployments workflow-controller in namespace ARGO; run `check` as a login that may, or grant it to this one
+    skip templates and workflows: this login may not list clusterworkflowtemplates; run `check` as a login that may, or grant it to this one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     skip cache registry buildkit-cache/cache-registry: this login may not get deployments cache-registry in namespace buildkit-cache; run `check` as a login that may, or grant it to this one
     "#);

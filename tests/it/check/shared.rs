@@ -78,6 +78,29 @@ async fn each_object_of_the_shared_agent_left_out_is_named() {
     }
 }
 
+#[tokio::test]
+async fn an_instance_id_that_the_agent_lacks_is_named() {
+    Argo::shared().await;
+    let site = Site::new(Kube::shared().await, unique("builds")).await;
+    site.report_when(&[], is_good).await;
+    let mut map = site.object("ConfigMap", "workflow-controller-configmap");
+    map["data"]["instanceID"] = json!("blue");
+    site.apply(map).await;
+    let report = site.report_when(&[], |report| !is_good(report)).await;
+    let said = report.lines("FAIL").join("\n");
+    for words in [
+        "the controller's instanceID is `blue`",
+        "serves workflows of none",
+        "set ARGO_BUILDKIT_INSTANCE_ID=blue in",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let mut settings = site.object("ConfigMap", "buildkit-agent-settings");
+    settings["data"]["ARGO_BUILDKIT_INSTANCE_ID"] = json!("blue");
+    site.apply(settings).await;
+    site.report_when(&[], is_good).await;
+}
+
 /// What is said without an object; nothing for a namespace, whose loss would take the rest with it.
 fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let fail = |text| Some(("FAIL", text));

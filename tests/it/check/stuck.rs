@@ -230,6 +230,10 @@ async fn a_workflow_that_waits_or_works_or_has_ended_says_so() {
         }))
         .await;
     let report = world.why(&foreign).await;
-    assert!(report.only().contains("the controller has not looked at it"), "{}", report.text);
+    assert!(
+        report.only().contains("the controller does not look at it: its instanceID is none"),
+        "{}",
+        report.text
+    );
     assert_eq!(report.code, Some(1));
 }

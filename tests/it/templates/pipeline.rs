@@ -136,8 +136,7 @@ async fn a_second_build_of_one_branch_queues() {
     let first = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
     argo.task(&first).await;
     let second = submit(argo, "ci-cd-buildkit-deploy", &site.parameters()).await;
-    let message = argo.message_when(&second, "Pending").await;
-    assert!(message.contains("Waiting for builds/Mutex/"), "{message}");
+    argo.node_when(&second, |node| node.message.contains("Waiting for builds/Mutex/")).await;
     let mut other = site.parameters();
     other.push(("git-ref", "refs/heads/dev"));
     let other: Vec<_> =

@@ -116,3 +116,22 @@ fn boundaries_in_a_circle_are_a_doubt() {
     let circle = workflow(None, &[("1", "a", "2"), ("2", "b", "1")]);
     assert_eq!(circle.is_exit_handler("1"), None);
 }
+
+/// Argo ends the pods of such a workflow, and no plugin's node.
+#[test]
+fn a_workflow_whose_time_is_up_expires_all_but_its_exit_handlers() {
+    let now = jiff::Timestamp::now();
+    let limit = Duration::from_secs(60);
+    let timed = |end| WorkflowState {
+        deadline: Some((end, limit)),
+        ..workflow(None, &[("1", "wf", ""), ("2", "wf.onExit", "")])
+    };
+    let mut tasks = Tasks::new(UID);
+    assert_eq!(tasks.task_set(Some(set(&[("1", "a"), ("2", "b")]))), []);
+    assert_eq!(tasks.workflow(Some(timed(now + limit))), []);
+    assert_eq!((tasks.deadline(), tasks.expired(now)), (Some(now + limit), None));
+    let expired = Withdrawn::Expired(keys_of(&["a"]), limit);
+    assert_eq!(tasks.expired(now + limit).as_ref(), Some(&expired));
+    assert_eq!(tasks.workflow(Some(timed(now - limit))), [expired]);
+    assert_eq!(tasks.task_set(Some(set(&[("2", "b")]))), left("a"), "only its exit handler is left");
+}

@@ -1,0 +1,157 @@
+//! What people wrote that Argo takes ill: a `plugin:` that ends its controller, a `{{` without an end, and fields that it
+//! does not heed for plugin nodes.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Finding;
+use super::session::unread;
+use super::templates::OURS;
+use super::written::{Object, Written, children};
+use crate::kube::ReadError;
+
+/// As many are named.
+const NAMED: usize = 5;
+
+/// What a parameter without an end of its braces comes to (argo-workflows `workflow/controller`, `setExecWorkflow`).
+pub(super) const UNCLOSED: &str = "has a `{{` without a `}}`, which Argo takes for the beginning of a reference. Where the \
+     workflow's own parameter has it, the workflow is never begun and the controller's log alone says why (`Unable to set \
+     ExecWorkflow`), else its node ends with `Cannot find end tag`; close it, or leave it out";
+
+impl Written {
+    /// What is to say of it; nothing where all is well.
+    pub(super) fn forms(&self) -> Vec<Finding> {
+        let every =
+            |of: &dyn Fn(&Object) -> Vec<String>| self.objects.iter().flat_map(of).collect::<Vec<_>>();
+        let mut found = Vec::new();
+        let mut unreadable = self.unread.iter().chain(&self.unread_workflows);
+        let forbidden = unreadable.find(|error| matches!(error, ReadError::Forbidden(_)));
+        found.extend(forbidden.map(|error| unread("templates and workflows", error)));
+        found.extend(named(every(&|object| misshapen(object))).map(|all| {
+            Finding::fail(
+                "form of plugin",
+                format!(
+                    "{all}: a template's `plugin` has to hold one key with a value. With a key without one Argo's controller \
+                     crashes, and again at every start, so that no workflow moves; mostly what belongs to `{OURS}` is not \
+                     indented. Correct the object (kubectl edit), or delete it; the policy in deploy/components/argo-settings \
+                     refuses the next one"
+                ),
+            )
+        }));
+        let open = named(every(&|object| unclosed(object)));
+        found.extend(open.map(|all| Finding::fail("braces in parameters", format!("{all} {UNCLOSED}"))));
+        let ours = self.with_plugin();
+        found.extend(named(every(&|object| ignored(object, &ours))).map(|all| {
+            Finding::warn(
+                "fields without effect",
+                format!(
+                    "{all}: Argo does not heed these for plugin nodes; docs/steps.md says what does the same (\"What Argo ignores\")"
+                ),
+            )
+        }));
+        found
+    }
+
+    /// Whose templates are ours, by object and template.
+    fn with_plugin(&self) -> BTreeSet<(&str, &str)> {
+        let all = self.objects.iter().flat_map(|object| {
+            object.templates().into_iter().map(move |(name, template)| (object.name.as_str(), name, template))
+        });
+        all.filter(|(.., template)| is_ours(template)).map(|(object, name, _)| (object, name)).collect()
+    }
+}
+
+fn is_ours(template: &Value) -> bool {
+    template["plugin"].as_object().is_some_and(|plugin| plugin.contains_key(OURS))
+}
+
+/// The first of them, and how many more there are.
+fn named(all: Vec<String>) -> Option<String> {
+    let more = all.len().saturating_sub(NAMED);
+    let first = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    (!all.is_empty()).then(|| if more > 0 { format!("{first} and {more} more") } else { first })
+}
+
+/// Templates whose `plugin` is no map of one key with a value.
+fn misshapen(object: &Object) -> Vec<String> {
+    let flaw = |(name, template): (&str, &Value)| {
+        let plugin = template.get("plugin").filter(|plugin| !plugin.is_null())?;
+        let keys = plugin.as_object().map(|map| {
+            map.iter().map(|(key, value)| match value {
+                Value::Null => format!("`{key}` without a value"),
+                _ => format!("`{key}`"),
+            })
+        });
+        let keys = keys.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+        let is_good = keys.len() == 1 && !keys[0].ends_with("value");
+        let what = if keys.is_empty() { "nothing".to_owned() } else { keys.join(" and ") };
+        (!is_good).then(|| format!("{} (template {name}: {what} under `plugin`)", object.place()))
+    };
+    object.templates().into_iter().filter_map(flaw).collect()
+}
+
+/// Parameters with a `{{` that has no `}}`.
+pub(super) fn unclosed(object: &Object) -> Vec<String> {
+    let arguments = parameters(&object.spec["arguments"]);
+    let within = object.templates().into_iter().flat_map(|(_, template)| {
+        let passed = children(template).flat_map(|child| parameters(&child["arguments"]));
+        parameters(&template["inputs"]).chain(passed)
+    });
+    let open = arguments.chain(within).filter(|(_, text)| is_open(text));
+    let names: BTreeSet<_> = open.map(|(name, _)| name).collect();
+    names.into_iter().map(|name| format!("{} (parameter {name})", object.place())).collect()
+}
+
+/// Names and values, or defaults, of parameters.
+fn parameters(place: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let all = place["parameters"].as_array().into_iter().flatten();
+    all.flat_map(|parameter| {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        let texts = ["value", "default"].into_iter().filter_map(|key| parameter[key].as_str());
+        texts.map(move |text| (name, text))
+    })
+}
+
+/// As Argo looks for tags (argo-workflows `util/template`, fasttemplate).
+pub(super) fn is_open(mut text: &str) -> bool {
+    while let Some((_, rest)) = text.split_once("{{") {
+        match rest.split_once("}}") {
+            Some((_, rest)) => text = rest,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// Fields that do nothing for templates of ours.
+fn ignored(object: &Object, ours: &BTreeSet<(&str, &str)>) -> Vec<String> {
+    let mut fields = BTreeSet::new();
+    let runs_ours = |template: &Value| {
+        is_ours(template)
+            || children(template).any(|child| {
+                let reference = &child["templateRef"];
+                let place = reference["name"].as_str().unwrap_or(&object.name);
+                let name = reference["template"].as_str().or(child["template"].as_str()).unwrap_or_default();
+                ours.contains(&(place, name)) || child.get("inline").is_some_and(is_ours)
+            })
+    };
+    for (name, template) in object.templates() {
+        let has = |place: &Value, field: &str| !matches!(&place[field], Value::Null | Value::Bool(false));
+        let groups = ["parallelism", "failFast"].into_iter().filter(|field| has(template, field));
+        let mut found: Vec<_> = groups.filter(|_| runs_ours(template)).collect();
+        found.extend((has(template, "memoize") && is_ours(template)).then_some("memoize"));
+        found.extend((has(&template["dag"], "failFast") && runs_ours(template)).then_some("failFast"));
+        fields.extend(found.into_iter().map(|field| format!("{field} of template {name}")));
+    }
+    let reference = object.spec["workflowTemplateRef"]["name"].as_str().unwrap_or(&object.name);
+    let has_ours = ours.iter().any(|(place, _)| *place == reference)
+        || object.templates().iter().any(|(_, template)| runs_ours(template));
+    if !object.spec["parallelism"].is_null() && has_ours {
+        fields.insert("parallelism of the workflow".to_owned());
+    }
+    fields.into_iter().map(|field| format!("{} ({field})", object.place())).collect()
+}
+
+#[cfg(test)]
+mod tests;
