@@ -1,5 +1,6 @@
 //! How often a Git server is asked: counted by a relay, for a count is no time.
 
+mod ahead;
 mod alone;
 mod secrets;
 
