@@ -1,5 +1,6 @@
 //! What each step kind does: orchestration only. The work is in the clients below.
 
+mod ahead;
 mod aside;
 pub(crate) mod binding;
 mod build;

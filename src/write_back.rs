@@ -2,13 +2,17 @@
 //!
 //! [`git`](crate::git) talks to the server and reads and makes objects; here is what is committed, for whom, and in which order.
 
+mod ahead;
 mod ancestry;
 mod draft;
 mod files;
+mod idle;
 mod lanes;
+mod look;
 pub(crate) mod message;
 mod places;
 mod publish;
+mod read_ahead;
 mod request;
 mod supersede;
 pub mod trailer;
@@ -20,6 +24,7 @@ pub use files::Files;
 pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
+pub use read_ahead::{ReadAhead, Reading};
 pub use request::{EditFn, Edited, FileChange, Landed, Source, WriteBack, WriteError};
 
 use std::time::Duration;
@@ -37,6 +42,8 @@ pub struct Pusher {
     git: Git,
     lanes: lanes::Lanes,
     turns: turns::Turns,
+    /// Stores that nobody uses now.
+    idle: idle::Idle,
     /// Memory for the files that are edited at a time.
     budget: Budget,
     /// How long the memory for files is held though others wait for it.
@@ -48,14 +55,16 @@ impl Pusher {
     /// a time may take. Who finds none free waits, until the request's deadline.
     pub fn new(git: Git, edit_memory: usize) -> Self {
         let (lanes, turns) = (lanes::Lanes::default(), turns::Turns::default());
-        Self { git, lanes, turns, budget: Budget::new(edit_memory), hold: HOLD }
+        let idle = idle::Idle::default();
+        Self { git, lanes, turns, idle, budget: Budget::new(edit_memory), hold: HOLD }
     }
 
     /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory.
     /// Writers of two tenants that share a commit are counted for the first of them.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
-        Self { budget: self.budget.of(tenant), git: self.git.of(tenant), ..self.clone() }
+        let (budget, git, idle) = (self.budget.of(tenant), self.git.of(tenant), self.idle.of(tenant));
+        Self { budget, git, idle, ..self.clone() }
     }
 
     /// Puts a commit on top of the request's branch, or finds that none is needed.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use super::ahead::Readings;
 use super::context::Cx;
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Entry, Steps};
@@ -29,15 +30,18 @@ impl Made {
 
 pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Success, StepError> {
     let mut made = Made::default();
+    let mut readings = Readings::new(engine, steps, cx);
     for (index, entry) in steps.entries.iter().enumerate() {
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
-        match one(engine, entry, &made, &cx).await {
+        readings.hand_over(index).await;
+        match readings.beside(one(engine, entry, &made, &cx)).await {
             Ok(success) => {
                 made.summaries.push(format!("{}: {}", entry.name, success.summary));
                 made.outputs.insert(entry.name.clone(), success.outputs);
                 made.surroundings.push((entry.name.clone(), cx));
             }
             Err(error) => {
+                drop(readings);
                 made.settle().await;
                 return Err(failed(error, entry, index, steps, made));
             }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::error::GitError;
 use super::pkt::{FLUSH, PktWriter};
+use super::read::{Branches, Tips};
 use super::report::{self, Verdict};
 use super::service::Service;
 use super::transport::{AGENT, Session};
-use super::{Credentials, Git, RepoUrl, retried};
+use super::{Git, retried};
 
 /// The id of no object: a ref that is not there.
 pub(crate) const ZERO: &str = "0000000000000000000000000000000000000000";
@@ -37,15 +38,12 @@ pub(crate) enum Pushed {
 pub(crate) struct ReceivePack(Session);
 
 impl ReceivePack {
-    /// Connects for a push to `reference`, and reads what the server advertises.
-    pub(crate) async fn open(
-        git: &Git,
-        repo: &RepoUrl,
-        login: &Credentials,
-        reference: &str,
-    ) -> Result<Self, GitError> {
-        let wanted = [reference];
-        let open = || Session::open(git, repo, login, Service::ReceivePack, &wanted);
+    /// Connects for a push to one of `branches`, and reads what the server advertises.
+    pub(crate) async fn open(git: &Git, branches: &Branches) -> Result<Self, GitError> {
+        let Branches { repo, credentials, .. } = branches;
+        let names = branches.names();
+        let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+        let open = || Session::open(git, repo, credentials, Service::ReceivePack, &wanted);
         let session = retried(open).await?;
         if session.advert.has("report-status") {
             return Ok(Self(session));
@@ -53,6 +51,18 @@ impl ReceivePack {
         let what =
             "its Git server does not report what becomes of a push (`report-status`); update it".to_owned();
         Err(GitError::Unusable { repo: session.repo, what })
+    }
+
+    /// Where the branches are. `None` where this service does not show the one that is read, or cannot be committed to.
+    pub(crate) fn tips(&self, branches: &Branches) -> Option<Tips> {
+        let names = branches.names();
+        let refs: Vec<_> = self.0.advert.refs(|name| names.iter().any(|wanted| wanted == name)).collect();
+        Tips::of(branches, &refs).filter(Tips::are_sha1)
+    }
+
+    /// Whether a program waits at the server for the push.
+    pub(crate) fn waits(&self) -> bool {
+        !self.0.is_stateless()
     }
 
     /// Whether the branch is still where it was read.

@@ -32,12 +32,23 @@ pub(crate) struct Branches {
     pub(crate) head: Option<String>,
 }
 
+impl Branches {
+    /// The full names of the branches.
+    pub(crate) fn names(&self) -> Vec<String> {
+        [Some(&self.base), self.head.as_ref()].into_iter().flatten().map(|name| full_name(name)).collect()
+    }
+}
+
 /// Reads branches, and keeps what it has read.
 pub(crate) struct Reader {
     git: Git,
     branches: Branches,
     store: Store,
     session: Option<Session>,
+    /// Whether the server's first message is taken to be the usual one: true until it turns out that it is not.
+    at_once: bool,
+    /// Whether it was for `session`.
+    assumed: bool,
     /// False once the server refused to serve single files.
     lean: bool,
     /// The last commit whose trees were fetched.
@@ -55,15 +66,46 @@ pub(crate) struct Tips {
     pub(crate) head: Option<String>,
 }
 
+impl Tips {
+    /// Of the refs that a server lists. `None` where the branch that is read is not among them.
+    pub(super) fn of(branches: &Branches, refs: &[Ref]) -> Option<Self> {
+        let tip = |name: &str| refs.iter().find(|r| r.name == full_name(name)).map(|r| r.oid.clone());
+        Some(Self { base: tip(&branches.base)?, head: branches.head.as_deref().and_then(tip) })
+    }
+
+    /// Whether the repository is one that can be committed to.
+    pub(super) fn are_sha1(&self) -> bool {
+        self.base.len() == 40
+    }
+}
+
 impl Reader {
     pub(crate) async fn new(git: &Git, branches: Branches) -> Result<Self, GitError> {
         let store = Store::create(git).await?;
         let (git, histories) = (git.clone(), BTreeMap::new());
-        Ok(Self { git, branches, store, session: None, lean: true, last: None, histories })
+        let (session, at_once, assumed, lean, last) = (None, true, false, true, None);
+        Ok(Self { git, branches, store, session, at_once, assumed, lean, last, histories })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether nothing was fetched.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// From now on reads `branches` of the same repository, by the same login; true if these are others.
+    pub(crate) fn aim(&mut self, branches: &Branches) -> bool {
+        let others = self.branches.names() != branches.names();
+        self.branches.clone_from(branches);
+        others
+    }
+
+    /// What is read.
+    pub(crate) fn branches(&self) -> &Branches {
+        &self.branches
     }
 
     /// Forgets the connection after an error.
@@ -71,37 +113,81 @@ impl Reader {
         self.session = None;
     }
 
+    /// Forgets a connection whose program keeps the refs that it first read.
+    pub(crate) fn forget_old_refs(&mut self) {
+        if self.session.as_ref().is_some_and(|session| !session.is_stateless()) {
+            self.reset();
+        }
+    }
+
+    /// The branch was moved from the commit `from` to `to`, which was made in this store: nothing of it is left to fetch.
+    pub(crate) fn moved(&mut self, from: &str, to: &str) {
+        if self.last.as_deref() == Some(from) {
+            self.last = Some(to.to_owned());
+        }
+        if let Some(depth) = self.histories.get(from).copied() {
+            self.histories.insert(to.to_owned(), depth);
+        }
+    }
+
     /// A session for one request. In protocol v0 refs and a request come once per connection.
     async fn session(&mut self) -> Result<&mut Session, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
-            let Branches { repo, credentials, base, head } = &self.branches;
-            let names: Vec<_> =
-                [Some(base), head.as_ref()].into_iter().flatten().map(|b| full_name(b)).collect();
-            let wanted: Vec<_> = names.iter().map(String::as_str).collect();
-            let open = || Session::open(&self.git, repo, credentials, Service::UploadPack, &wanted);
-            self.session = Some(retried(open).await?);
+            self.session = Some(self.begin().await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))
     }
 
+    async fn begin(&mut self) -> Result<Session, GitError> {
+        let Branches { repo, credentials, .. } = &self.branches;
+        let session = if self.at_once { Session::begin_at_once(&self.git, repo, credentials)? } else { None };
+        self.assumed = session.is_some();
+        if let Some(session) = session {
+            return Ok(session);
+        }
+        let names = self.branches.names();
+        let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+        retried(|| Session::open(&self.git, repo, credentials, Service::UploadPack, &wanted)).await
+    }
+
+    /// Whether what failed is to be tried once more, after the server's own first message. A refused login is not tried twice:
+    /// servers count.
+    fn takes_the_long_way(&mut self, error: &GitError) -> bool {
+        let told = matches!(
+            error,
+            GitError::Login { .. }
+                | GitError::Flood { .. }
+                | GitError::Revision { .. }
+                | GitError::Empty { .. }
+        );
+        if !self.assumed || told {
+            return false;
+        }
+        tracing::debug!(%error, "asking {} for its capabilities first", self.branches.repo);
+        self.at_once = false;
+        self.reset();
+        true
+    }
+
     /// The branches as the server has them now.
     pub(crate) async fn tips(&mut self) -> Result<Tips, GitError> {
-        let base = full_name(&self.branches.base);
-        let head = self.branches.head.as_deref().map(full_name);
-        if self.session.as_ref().is_some_and(|s| !s.is_stateless()) {
-            self.reset();
+        match self.list_tips().await {
+            Err(error) if self.takes_the_long_way(&error) => self.list_tips().await,
+            ended => ended,
         }
-        let session = self.session().await?;
-        let prefixes: Vec<_> =
-            [Some(&base), head.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let refs = session.refs(&prefixes).await?;
-        let Some(tip) = refs.iter().find(|r| r.name == base) else { return Err(self.no_branch().await?) };
-        if tip.oid.len() != 40 {
+    }
+
+    async fn list_tips(&mut self) -> Result<Tips, GitError> {
+        self.forget_old_refs();
+        let names = self.branches.names();
+        let prefixes: Vec<_> = names.iter().map(String::as_str).collect();
+        let refs = self.session().await?.refs(&prefixes).await?;
+        let Some(tips) = Tips::of(&self.branches, &refs) else { return Err(self.no_branch().await?) };
+        if !tips.are_sha1() {
             let what = "it is a SHA-256 repository, and only SHA-1 repositories can be committed to; name one of those".to_owned();
             return Err(GitError::Unusable { repo: self.branches.repo.to_string(), what });
         }
-        let oid = |r: &Ref| r.oid.clone();
-        Ok(Tips { base: oid(tip), head: head.and_then(|name| refs.iter().find(|r| r.name == name)).map(oid) })
+        Ok(tips)
     }
 
     async fn no_branch(&mut self) -> Result<GitError, GitError> {
@@ -120,6 +206,13 @@ impl Reader {
         if self.last.as_deref() == Some(tip) {
             return Ok(());
         }
+        match self.fetch_trees(tip).await {
+            Err(error) if self.takes_the_long_way(&error) => self.fetch_trees(tip).await,
+            ended => ended,
+        }
+    }
+
+    async fn fetch_trees(&mut self, tip: &str) -> Result<(), GitError> {
         let lean = self.lean && self.session().await?.advert.can_fetch_by_id();
         let (store, last) = (self.store.clone(), self.last.take());
         let wants = [tip.to_owned()];
@@ -232,11 +325,23 @@ impl Reader {
         depth: Option<u32>,
         filter: Option<&'static str>,
     ) -> Result<(), GitError> {
+        match self.fetch_once(&wants, depth, filter).await {
+            Err(error) if self.takes_the_long_way(&error) => self.fetch_once(&wants, depth, filter).await,
+            ended => ended,
+        }
+    }
+
+    async fn fetch_once(
+        &mut self,
+        wants: &[String],
+        depth: Option<u32>,
+        filter: Option<&'static str>,
+    ) -> Result<(), GitError> {
         let store = self.store.clone();
         let lean = self.lean;
         let session = self.session().await?;
         let limit = if lean && session.advert.can_filter() { MAX_FILTERED } else { MAX_PACK };
-        let pack = session.fetch(&Fetch { wants: &wants, depth, filter, ..Fetch::default() }).await?;
+        let pack = session.fetch(&Fetch { wants, depth, filter, ..Fetch::default() }).await?;
         store.receive(pack, limit).await
     }
 

@@ -11,7 +11,7 @@ const KEPT: usize = 64 * 1024;
 /// What became of the one ref that was pushed, in the server's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// `ok`: the ref was moved, or so it says.
+    /// `ok`: the ref was moved. Git says so of each ref once its transaction is through (`builtin/receive-pack.c`, `report`).
     Accepted,
     /// Somebody else moved the ref first; nothing was changed.
     Moved(String),

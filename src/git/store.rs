@@ -8,6 +8,7 @@ mod place;
 use std::cell::Cell;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -49,6 +50,8 @@ pub(crate) enum Received {
 pub(crate) struct Store {
     inner: Arc<Mutex<Inner>>,
     memory: Memory,
+    /// Bytes of the packs so far.
+    bytes: Arc<AtomicUsize>,
 }
 
 /// libgit2's view of the directory. The repository goes before its directory does.
@@ -70,7 +73,7 @@ impl Store {
             let repo = Repository::init_opts(place.path(), &options)
                 .map_err(|e| GitError::local("make a temporary Git repository", e))?;
             let inner = Inner { repo, largest: Cell::new(0), _place: place };
-            Ok(Self { inner: Arc::new(Mutex::new(inner)), memory })
+            Ok(Self { inner: Arc::new(Mutex::new(inner)), memory, bytes: Arc::default() })
         })
         .await
     }
@@ -79,6 +82,11 @@ impl Store {
     pub(crate) async fn sweep(temp_dir: Option<PathBuf>) -> usize {
         let swept = tokio::task::spawn_blocking(move || place::sweep(temp_dir.as_deref())).await;
         swept.unwrap_or_default()
+    }
+
+    /// How many bytes of packs it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Runs `work` on a blocking thread, which reads a few trees or files at a time.
@@ -123,10 +131,12 @@ impl Store {
         let (sender, receiver) = mpsc::channel(32);
         let repo = pack.repo().to_owned();
         let memory = self.memory.pack(&repo, objects.min(MAX_OBJECTS)).await?;
+        let bytes = Arc::clone(&self.bytes);
         let feed = async move {
             let (mut size, mut chunk) = (0, Some(Bytes::from(head)));
             while let Some(next) = chunk {
                 size += next.len();
+                bytes.fetch_add(next.len(), Ordering::Relaxed);
                 if size > limit {
                     return Ok(Received::TooMuch);
                 }

@@ -43,6 +43,15 @@ impl Entry {
         super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), &nesting())
     }
 
+    /// Whether a field of the step, such as `repo` or `targets.file`, is the same whatever the entries before it put out.
+    pub fn is_settled(&self, field: &str) -> bool {
+        let mut found: Vec<&Value> = self.body.get(self.template.kind().name()).into_iter().collect();
+        for part in field.split('.') {
+            found = found.into_iter().flat_map(items).filter_map(|value| value.get(part)).collect();
+        }
+        found.into_iter().all(is_settled)
+    }
+
     fn read(node: Node<'_>, earlier: &[Earlier]) -> Result<Self, InvalidStep> {
         let path = node.path().to_owned();
         let mut map = node.map()?;
@@ -66,6 +75,21 @@ impl Entry {
 /// What an entry may be.
 fn nesting() -> Vec<Kind> {
     Kind::ALL.iter().copied().filter(|kind| kind.spec().nests).collect()
+}
+
+/// The items of a list; anything else is one by itself.
+fn items(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+/// Whether no text in `body` holds a reference.
+fn is_settled(body: &Value) -> bool {
+    match body {
+        Value::String(text) => !refers(text),
+        Value::Array(items) => items.iter().all(is_settled),
+        Value::Object(fields) => fields.values().all(is_settled),
+        _ => true,
+    }
 }
 
 /// Every text in `body` that holds a reference, expanded.

@@ -6,6 +6,7 @@ mod budget;
 mod fixture;
 mod globs;
 mod head;
+mod idle;
 mod publish;
 mod signing;
 mod silence;

@@ -1,7 +1,7 @@
 //! A lane's task: read the tip, apply everybody's edits, push one commit if the tip is still there.
 //!
-//! A lost race is answered by reading again and applying the *edits* again, never by merging text. Whether a commit
-//! landed is read from the server's ref: a push's own answer can be lost, or wrong.
+//! A lost race is answered by reading again and applying the *edits* again, never by merging text. Whether a commit landed says the
+//! server's report on the push; where that was lost, the ref says it.
 
 mod ahead;
 mod base_commit;
@@ -20,14 +20,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Pusher;
+use super::ahead::Ahead;
 use super::draft::Id;
+use super::idle::{Warm, branches};
 use super::lanes::Lane;
 use super::request::WriteBack;
 use super::supersede::Orders;
 use super::writer::{Leaves, Outcome, Writer};
 use crate::git::GitError;
 use crate::git::branch::full_name;
-use crate::git::read::{Branches, Reach, Reader};
+use crate::git::read::{Reach, Reader};
 use ahead::Asides;
 use compose::Written;
 use memory::Memory;
@@ -51,8 +53,13 @@ const TURN: Duration = Duration::from_secs(30);
 
 /// Works for a lane until nobody is queued.
 pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane) {
-    match Reader::new(&pusher.git, branches(&request)).await {
-        Ok(reader) => Worker::new(pusher, request, lane, reader).run().await,
+    let branches = branches(&request);
+    let warm = match pusher.idle.take(&branches) {
+        Some(warm) => Ok(warm),
+        None => Reader::new(&pusher.git, branches).await.map(Warm::new),
+    };
+    match warm {
+        Ok(warm) => Worker::new(pusher, request, lane, warm).run().await,
         Err(error) => loop {
             for writer in lane.take() {
                 writer.answer(Err(error.clone().into()));
@@ -64,23 +71,18 @@ pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane
     }
 }
 
-/// What is read for a request.
-fn branches(request: &WriteBack) -> Branches {
-    let WriteBack { repo, credentials, branch, head, .. } = request;
-    Branches {
-        repo: repo.clone(),
-        credentials: credentials.clone(),
-        base: branch.clone(),
-        head: head.clone(),
-    }
-}
-
 struct Worker {
     pusher: Pusher,
     /// Of the lane's first writer: what it has in common with the others.
     request: Arc<WriteBack>,
     lane: Lane,
     reader: Reader,
+    /// Where the branches were before anybody asked.
+    ahead: Option<Ahead>,
+    /// When the branches of this try were read, if that was before.
+    old: Option<Instant>,
+    /// Whether somebody would have been answered by what is old.
+    doubted: bool,
     writers: BTreeMap<Id, Writer>,
     next_id: Id,
     /// Writers that one commit may hold: fewer after a refusal, to find out whom it is meant for.
@@ -108,17 +110,23 @@ enum Tried {
     Done,
     /// Questions about sources were asked: it is tried again with their answers.
     Asked,
+    /// The branch had moved since it was read ahead.
+    Old,
     Again(String),
 }
 
 impl Worker {
-    fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, reader: Reader) -> Self {
+    fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, warm: Warm) -> Self {
         let memory = Memory::new(pusher.budget.clone(), pusher.hold);
+        let Warm { reader, commits, ahead } = warm;
         Self {
             pusher,
             request,
             lane,
             reader,
+            ahead,
+            old: None,
+            doubted: false,
             writers: BTreeMap::new(),
             next_id: 0,
             at_most: usize::MAX,
@@ -129,7 +137,7 @@ impl Worker {
             orders: Orders::default(),
             asides: Asides::default(),
             written: BTreeMap::new(),
-            kept: 0,
+            kept: commits,
             memory,
         }
     }
@@ -141,6 +149,7 @@ impl Worker {
             self.hear();
             self.retire();
             if self.writers.is_empty() && self.lane.leave() {
+                self.pusher.idle.put(Warm { commits: self.kept, ..Warm::new(self.reader) });
                 return;
             }
             if self.only_waits() {
@@ -157,7 +166,7 @@ impl Worker {
                     self.renew().await;
                     continue;
                 }
-                Ok(Tried::Asked) => continue,
+                Ok(Tried::Asked | Tried::Old) => continue,
                 Ok(Tried::Again(why)) => why,
                 Err(error) if error.is_unavailable() && outages < MAX_OUTAGES => {
                     outages += 1;
@@ -217,6 +226,14 @@ impl Worker {
         }
         if self.writers.is_empty() {
             self.sent.clear();
+        }
+    }
+
+    /// Answers by what was read; if that is old, nobody is, and it is read again.
+    fn answer_read(&mut self, id: Id, outcome: Outcome) {
+        match self.old {
+            Some(_) => self.doubted = true,
+            None => self.answer(id, outcome),
         }
     }
 

@@ -29,6 +29,7 @@ mod main_job;
 mod readme;
 mod refresh;
 mod rendered;
+mod round_trips;
 mod rpc;
 mod sandbox;
 mod secrets;

@@ -66,6 +66,11 @@ impl Door {
         Client::try_from(Config::new(self.url.parse().unwrap())).unwrap()
     }
 
+    /// `host:port` of the door.
+    pub(crate) fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// Spoils the next request for a watch.
     pub(crate) fn spoil(&self, spoil: Spoil) {
         *self.inner.spoil.lock().unwrap() = Some(spoil);

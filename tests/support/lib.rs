@@ -31,3 +31,4 @@ pub(crate) mod shop;
 pub(crate) mod sshd;
 pub(crate) mod tcp_door;
 pub(crate) mod tls_door;
+pub(crate) mod turn_relay;

@@ -56,6 +56,16 @@ impl Sshd {
         fs::read_to_string(keygen(self.root.path(), "other")).unwrap()
     }
 
+    /// A line that knows the server's key, at any port.
+    pub(crate) fn known_hosts(&self) -> String {
+        format!("127.0.0.1 {}", fs::read_to_string(self.root.path().join("host.pub")).unwrap())
+    }
+
+    /// `127.0.0.1:port`.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// The URL of a directory on this machine.
     pub(crate) fn url(&self, path: &Path) -> String {
         format!("ssh://root@127.0.0.1:{}{}", self.port, path.display())

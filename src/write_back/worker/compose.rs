@@ -90,7 +90,7 @@ impl Worker {
             let found = found.and_then(|found| found.iter().filter_map(read).collect::<Result<Vec<_>, _>>());
             match found {
                 Ok(found) => drop(files.insert(id, found)),
-                Err(error) => self.answer(id, Err(error.into())),
+                Err(error) => self.answer_read(id, Err(error.into())),
             }
         }
         Ok(files)
@@ -125,7 +125,8 @@ impl Worker {
         paths: &[String],
     ) -> Result<(), GitError> {
         let Some(writer) = self.writers.get(&id) else { return Ok(()) };
-        let (attempts, request) = (writer.attempt(self.asides.is_first()), Arc::clone(&writer.request));
+        let is_new = self.asides.is_first() && !self.doubted;
+        let (attempts, request) = (writer.attempt(is_new), Arc::clone(&writer.request));
         let files = draft.files(paths, request.dry_run);
         let means = request.places.clone().filter(|_| request.source.is_some());
         let files = Arc::new(files);
@@ -138,7 +139,7 @@ impl Worker {
         let (changes, message) = match applied {
             Ok(edited) => edited,
             Err(error) => {
-                self.answer(id, Err(error));
+                self.answer_read(id, Err(error));
                 return Ok(());
             }
         };
@@ -155,13 +156,13 @@ impl Worker {
         match against {
             Err(Against::Beside(commit)) if !request.dry_run => draft.ride(id, attempts, Some(commit)),
             Err(Against::Beside(commit) | Against::Before(commit)) => {
-                self.answer(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
+                self.answer_read(id, Ok(Landed { superseded_by: Some(commit), ..nothing }));
             }
-            Err(Against::Failed(error)) => self.answer(id, Err(WriteError::Git(error))),
+            Err(Against::Failed(error)) => self.answer_read(id, Err(WriteError::Git(error))),
             Err(Against::NotYet(open)) => drop(self.asides.met.insert(id, open)),
             Ok(assumed) if changes.is_empty() || request.dry_run => {
                 let changed = !changes.is_empty();
-                self.answer(id, Ok(Landed { changed, files: changes, assumed, ..nothing }));
+                self.answer_read(id, Ok(Landed { changed, files: changes, assumed, ..nothing }));
             }
             Ok(assumed) => draft.add(Part { id, attempts, changes, message, assumed }),
         }

@@ -10,10 +10,12 @@ use super::{CONFIRM, Tried, Worker};
 use crate::git::GitError;
 use crate::git::branch::short_name;
 use crate::git::push::{Pushed, ReceivePack, RefUpdate, ZERO};
-use crate::git::read::oid;
+use crate::git::read::{Tips, oid};
 use crate::git::report::Verdict;
 use crate::git::store::Change;
+use crate::write_back::ahead::Ahead;
 use crate::write_back::draft::Draft;
+use crate::write_back::look::look;
 use crate::write_back::publish::{Proposal, ProposedFile, Publish, Published};
 
 /// A draft that is bound to go.
@@ -40,20 +42,33 @@ pub(super) enum Prepared {
 
 impl Worker {
     pub(super) async fn prepare(&mut self) -> Result<Prepared, GitError> {
-        let tips = self.reader.tips().await?;
+        self.doubted = false;
+        let prepared = self.read_and_draft().await;
+        if self.old.is_none() || !(self.doubted || prepared.is_err()) {
+            return prepared;
+        }
+        // Only a push may be tried on what is old, for the server compares.
+        drop(prepared);
+        self.reopen();
+        self.doubted = true;
+        self.read_and_draft().await
+    }
+
+    async fn read_and_draft(&mut self) -> Result<Prepared, GitError> {
+        let (tips, mut receive_pack) = self.look().await?;
         self.written.clear();
         self.join();
         self.settle(&tips).await?;
         self.retire();
         let mut base = self.base(&tips).await?;
-        let mut receive_pack = None;
         loop {
             let draft = self.draft(&base).await?;
             if self.gives_up() {
+                self.ahead = self.old.map(|read| Ahead::new(tips, receive_pack, read));
                 return Ok(Prepared::Ask(base));
             }
             if draft.changed().next().is_none() {
-                self.answer_all(draft.answers(&draft.base, false));
+                self.answer_unchanged(&draft, &draft.base);
                 return Ok(Prepared::Done);
             }
             if let Some(instead) = base.instead(&draft) {
@@ -76,6 +91,26 @@ impl Worker {
         }
     }
 
+    /// Where the branches are: as it was read ahead, where a push may be tried on that.
+    async fn look(&mut self) -> Result<(Tips, Option<ReceivePack>), GitError> {
+        let pushes =
+            self.request.publish.is_none() && self.writers.values().any(|writer| !writer.request.dry_run);
+        let ahead = self.ahead.take().filter(|_| pushes && self.request.head.is_none());
+        let Some((tips, open, read)) = ahead.and_then(Ahead::recent) else {
+            self.old = None;
+            return look(&self.pusher.git, &mut self.reader, pushes).await;
+        };
+        self.old = Some(read);
+        Ok((tips, open))
+    }
+
+    /// Answers everybody in the draft, for whom `commit` holds what is wanted.
+    fn answer_unchanged(&mut self, draft: &Draft, commit: &str) {
+        for (id, landed) in draft.answers(commit, false) {
+            self.answer_read(id, Ok(landed));
+        }
+    }
+
     /// Binds everybody in the draft to what follows; `None` when one has left.
     fn bind(&self, draft: &Draft) -> Option<Vec<TaskTrackerToken>> {
         draft.ids().map(|id| self.writers.get(&id)?.begin_push()).collect()
@@ -93,15 +128,12 @@ impl Worker {
         }
         let (oid, update) = self.commit(draft, base).await?;
         if self.is_there(oid, base).await? {
-            self.answer_all(draft.answers(&base.old, false));
+            self.answer_unchanged(draft, &base.old);
             return Ok(Err(Prepared::Done));
         }
         let open = match receive_pack.take() {
             Some(receive_pack) => receive_pack,
-            None => {
-                let (git, request) = (&self.pusher.git, &self.request);
-                ReceivePack::open(git, &request.repo, &request.credentials, &self.target()).await?
-            }
+            None => ReceivePack::open(&self.pusher.git, &self.reader.branches().clone()).await?,
         };
         if !open.is_current(&update.reference, &update.old) {
             return Ok(Err(Prepared::Again("the branch moved meanwhile".to_owned())));
@@ -161,9 +193,12 @@ impl Worker {
         self.permits = permits;
         let (sign, lost) = match way {
             Way::Push(receive_pack, update, oid) => match receive_pack.push(update).await? {
-                Pushed::Judged(Verdict::Accepted) => (Sign::Commit(oid), None),
+                Pushed::Judged(Verdict::Accepted) => {
+                    self.accepted(&draft, &oid.to_string());
+                    return Ok(Tried::Done);
+                }
                 Pushed::Judged(verdict) => return self.judged(&draft, verdict).await,
-                Pushed::Unknown(error) => (Sign::Commit(oid), Some(lost(error))),
+                Pushed::Unknown(error) => (Sign::Commit(oid), lost(error)),
             },
             Way::Api(publish, proposal) => {
                 let sign = Sign::Message { text: proposal.message.clone(), base: proposal.base.clone() };
@@ -179,7 +214,7 @@ impl Worker {
                         let (repo, branch) = self.place();
                         return Ok(self.refused(&draft, GitError::RefusedByApi { repo, branch, why }));
                     }
-                    Published::Unknown(error) => (sign, Some(lost(error))),
+                    Published::Unknown(error) => (sign, lost(error)),
                 }
             }
         };
@@ -192,13 +227,22 @@ impl Worker {
         self.confirm_by = Some(limit);
         match timeout_at(limit, self.confirm()).await {
             Ok(Ok(true)) => Ok(Tried::Done),
-            Ok(Ok(false)) => lost.map_or_else(|| Ok(Tried::Again(UNHELD.to_owned())), Err),
+            Ok(Ok(false)) => Err(lost),
             Ok(Err(error)) => Err(error),
             Err(_) => {
                 self.reader.reset();
-                Ok(Tried::Again(format!("{UNHELD}, as far as it could be read in time")))
+                Ok(Tried::Again(UNHELD.to_owned()))
             }
         }
+    }
+
+    /// The server says that the branch is at `commit` now.
+    fn accepted(&mut self, draft: &Draft, commit: &str) {
+        if self.request.head.is_none() {
+            self.reader.moved(&draft.base, commit);
+        }
+        self.at_most = self.at_most.saturating_mul(2);
+        self.answer_all(draft.answers(commit, true));
     }
 
     async fn confirm(&mut self) -> Result<bool, GitError> {
@@ -209,6 +253,10 @@ impl Worker {
     /// The server's clear no.
     async fn judged(&mut self, draft: &Draft, verdict: Verdict) -> Result<Tried, GitError> {
         self.reopen();
+        let has_moved = matches!(verdict, Verdict::Moved(_));
+        if self.old.take().is_some() && (has_moved || self.has_moved(draft).await?) {
+            return Ok(Tried::Old);
+        }
         match verdict {
             Verdict::Refused { reason, said } => {
                 let (repo, branch) = self.place();
@@ -231,6 +279,11 @@ impl Worker {
         }
     }
 
+    /// Whether the branch is elsewhere than where the draft was made: then a refusal says nothing of the commit.
+    async fn has_moved(&mut self, draft: &Draft) -> Result<bool, GitError> {
+        Ok(self.reader.tips().await?.base != draft.base)
+    }
+
     /// The server will not have the commit. Of several writers each is then tried in smaller company, for it may be
     /// one's file that a rule protects.
     fn refused(&mut self, draft: &Draft, error: GitError) -> Tried {
@@ -250,8 +303,9 @@ impl Worker {
     }
 }
 
-/// What is said where a push was accepted, and yet is not there.
-const UNHELD: &str = "the commit was sent, but the branch does not hold it";
+/// What is said of a push whose answer was lost, and which was not found.
+const UNHELD: &str =
+    "the commit was sent, but the branch does not hold it, as far as it could be read in time";
 
 /// An error that leaves open whether the commit landed. If it did not, the error counts as an outage.
 fn lost(error: GitError) -> GitError {

@@ -1,0 +1,133 @@
+//! What later entries of `steps` need of Secrets and Git servers is read while the entries before them run.
+//!
+//! It is read as the step itself reads it: the policy has judged the entries before the first of them began, and each login is
+//! looked at for its use. What goes wrong here fails nothing: the step asks again, and it says what is wrong.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::Engine;
+use super::context::Cx;
+use crate::step::update_manifest::Mode;
+use crate::step::{Entry, SecretRef, Step, Steps, UpdateManifest};
+use crate::write_back::{ReadAhead, Reading};
+
+/// Entries of one node that are read for.
+const MOST: usize = 4;
+
+/// How long an entry waits for what is being read for it: all of it is its own work.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Fields that say what is read, and as whom.
+const READ_BY: [&str; 5] = ["repo", "branch", "secret", "targets.file", "mode"];
+
+/// What is read for entries that have not begun. Dropped, the reading ends and all is forgotten.
+pub(super) struct Readings<'a>(Vec<(usize, State<'a>)>);
+
+enum State<'a> {
+    Runs(Pin<Box<dyn Future<Output = Option<ReadAhead>> + Send + 'a>>),
+    Ended(Option<ReadAhead>),
+}
+
+impl<'a> Readings<'a> {
+    /// Of each branch that is written the first entry is read for: the next one finds it as that has left it.
+    pub(super) fn new(engine: &'a Engine, steps: &'a Steps, cx: &Cx) -> Self {
+        let (mut readings, mut seen) = (Vec::new(), Vec::new());
+        for (index, entry) in steps.entries.iter().enumerate() {
+            let Step::UpdateManifest(update) = &entry.template else { continue };
+            let branch = (&update.repo, &update.branch, &update.secret);
+            let is_first = !seen.contains(&branch);
+            seen.push(branch);
+            if index > 0 && is_first && readings.len() < MOST && is_known(entry, update) {
+                let reading = Box::pin(read(engine, entry, update, cx.clone()));
+                readings.push((index, State::Runs(reading)));
+            }
+        }
+        Self(readings)
+    }
+
+    /// Runs `step`, and reads meanwhile.
+    pub(super) async fn beside<T>(&mut self, step: impl Future<Output = T>) -> T {
+        let mut step = pin!(step);
+        poll_fn(|cx| {
+            let ended = step.as_mut().poll(cx);
+            if ended.is_pending() {
+                self.go_on(cx);
+            }
+            ended
+        })
+        .await
+    }
+
+    fn go_on(&mut self, cx: &mut Context<'_>) {
+        for (_, state) in &mut self.0 {
+            if let State::Runs(reading) = state
+                && let Poll::Ready(read) = reading.as_mut().poll(cx)
+            {
+                *state = State::Ended(read);
+            }
+        }
+    }
+
+    /// Gives the entry what was read for it.
+    pub(super) async fn hand_over(&mut self, entry: usize) {
+        let Some(at) = self.0.iter().position(|(of, _)| *of == entry) else { return };
+        let read = match self.0.swap_remove(at).1 {
+            State::Ended(read) => read,
+            State::Runs(reading) => timeout(PATIENCE, reading).await.ok().flatten(),
+        };
+        if let Some(read) = read {
+            read.hand_over();
+        }
+    }
+}
+
+/// Whether it is known before the entries before it have run what is read. Of those that only look the branch is read when they run.
+fn is_known(entry: &Entry, update: &UpdateManifest) -> bool {
+    update.commit && READ_BY.iter().all(|field| entry.is_settled(field))
+}
+
+async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -> Option<ReadAhead> {
+    let login = engine.git_credentials(&cx, &update.repo, update.secret.as_ref());
+    let (login, ()) = tokio::join!(login, read_secrets(engine, entry, update, &cx));
+    let credentials = login.map_err(|error| told(&cx, entry, &error.message)).ok()?;
+    let reading = Reading {
+        repo: update.repo.clone(),
+        credentials,
+        branch: update.branch.clone(),
+        files: update.targets.iter().map(|target| target.file.clone()).collect(),
+        source: update.source.is_some(),
+        pushes: matches!(update.mode, Mode::Push) && !update.via_api,
+    };
+    let pusher = engine.pusher.of(engine.tenancy.tenant(&cx.workflow));
+    pusher.read_ahead(reading).await.unwrap_or_else(|error| {
+        told(&cx, entry, &error.to_string());
+        None
+    })
+}
+
+/// The other Secrets of the entry, which are kept for it.
+async fn read_secrets(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: &Cx) {
+    let name = |secret: &SecretRef| secret.name.clone();
+    let names = [
+        ("signing-key", update.signing_key.as_ref().map(|key| key.name.clone())),
+        ("source", update.source.as_ref().and_then(|source| source.secret.as_ref()).map(name)),
+        ("forge", update.forge.secret.as_ref().map(name)),
+    ];
+    let settled = names.into_iter().filter(|(field, _)| entry.is_settled(field)).filter_map(|(_, name)| name);
+    futures_util::future::join_all(settled.map(|name| async move {
+        if let Err(error) = engine.secret(cx, &name).await {
+            told(cx, entry, &error.message);
+        }
+    }))
+    .await;
+}
+
+fn told(cx: &Cx, entry: &Entry, why: &str) {
+    debug!("not read ahead for `{}`: {}", entry.name, cx.redactor.line(why));
+}
