@@ -121,7 +121,7 @@ fn contexts_are_git_repositories() {
     context: {repo: https://git.example/a, submodules: perhaps}
         build.context.submodules: expected true or false, got "perhaps"
     context: {repo: https://git.example/a, submodule-secrets: {'git.example/shop': git}}
-        build.context.submodule-secrets.git.example/shop: its name is no server; write `git.example.com`, or `git.example.com:3000` with a port, and `http://` before it only if a login may go there over plain http
+        build.context.submodule-secrets["git.example/shop"]: its name is no server; write `git.example.com`, or `git.example.com:3000` with a port, and `http://` before it only if a login may go there over plain http
     context: {repo: https://git.example/a, secret: ghp_hunter2}
         build.context.secret: is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in the workflow's namespace, never the secret itself
     context: {repo: https://git.example/a, secret: {key: token}}
