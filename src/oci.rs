@@ -11,6 +11,7 @@ mod error;
 mod lists;
 mod log;
 mod mint;
+mod plain;
 mod pull_right;
 mod pull_rights;
 mod push_right;
