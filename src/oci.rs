@@ -12,6 +12,7 @@ mod lists;
 mod log;
 mod mint;
 mod plain;
+mod platforms;
 mod pull_right;
 mod pull_rights;
 mod push_right;

@@ -103,6 +103,11 @@ impl Inputs {
         }
     }
 
+    /// Whether the step calls the registry insecure.
+    pub(super) fn is_insecure(&self, registry: &str) -> bool {
+        self.insecure.contains(registry)
+    }
+
     fn admit(&mut self, name: Option<&str>, readable: Readable) {
         let login = self.login(readable.credentials);
         let modules = readable.submodules.map(|submodules| self.modules(submodules));
