@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::Policy;
 use serde_json::json;
 
 use super::git_tree::GitTree;
@@ -90,12 +91,18 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         }),
         entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
         exporters: solve.exporters.iter().map(exporter).collect(),
-        source_policy: Some(policy::only(&solve.allowed_git, solve.allowed_images.as_deref())),
+        source_policy: Some(source_policy(solve)),
         // A daemon older than v0.26 passes it over.
         source_policy_session: session.to_owned(),
         internal: solve.internal,
         ..Default::default()
     }
+}
+
+fn source_policy(solve: &Solve) -> Policy {
+    let mut policy = policy::only(&solve.allowed_git, solve.allowed_images.as_deref());
+    policy.rules.extend(solve.context.as_ref().and_then(policy::named));
+    policy
 }
 
 /// The Dockerfile frontend reads cache imports from an attribute alone, the solver from the request

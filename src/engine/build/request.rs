@@ -146,11 +146,13 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
 fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
     let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
-    git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time)
+    let tree = git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time);
+    GitTree { reference: inputs.main.reference.clone(), ..tree }
 }
 
-/// As Go's `strconv.ParseBool` has it.
+/// Whether `.git` stays at the context's root.
 pub(super) fn keeps_git_dir(build: &Build) -> bool {
+    // As Go's `strconv.ParseBool` has it.
     let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
     ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
@@ -163,7 +165,7 @@ fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (Strin
 }
 
 fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
-    let Checkout { sha, login, parts, modules } = checkout;
+    let Checkout { sha, reference: _, login, parts, modules } = checkout;
     let tree = GitTree {
         url: context.repo.buildkit_url(),
         sha: sha.to_owned(),
