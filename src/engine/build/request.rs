@@ -7,7 +7,7 @@ use tracing::Span;
 use super::inputs::{Checkout, Inputs};
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::step::build::{
-    CacheMode, Dockerfile, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+    CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
 };
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -54,7 +54,9 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         contexts: named_contexts(build, inputs).collect(),
         inline_dockerfile,
         cache_from: inputs.imports.caches.iter().map(|from| registry_cache(from, [])).collect(),
-        allow_host_network: build.network == Network::Host,
+        allow_host_network: build.network == Network::Host
+            || build.entitlements.contains(&Entitlement::HostNetwork),
+        allow_insecure_runs: build.entitlements.contains(&Entitlement::Insecure),
         allowed_git: git_sources(build, inputs).collect(),
         allowed_images: inputs.images.clone(),
         traceparent: telemetry::traceparent(&Span::current()),
