@@ -158,8 +158,8 @@ impl Git {
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Snapshot, GitError> {
-        let Proven { commit, .. } = self.prove(repo, credentials, revision).await?;
-        Ok(Snapshot::new(self, repo, credentials, commit))
+        let proven = self.prove(repo, credentials, revision).await?;
+        Ok(Snapshot::new(self, repo, credentials, proven))
     }
 
     async fn prove(

@@ -11,6 +11,8 @@ mod error;
 mod lists;
 mod log;
 mod mint;
+mod plain;
+mod platforms;
 mod pull_right;
 mod pull_rights;
 mod push_right;

@@ -124,6 +124,14 @@ impl BuildError {
         Self::new(Kind::Other, Fault::Ours, message)
     }
 
+    /// The image that the build wants to read, and that is there for other platforms alone.
+    pub fn image_without_platform(&self) -> Option<&str> {
+        // The daemon's own words; what stands before them is of the Dockerfile.
+        let said = self.message.lines().last().filter(|_| self.kind == Kind::Registry)?;
+        let (_, image) = said.split_once("failed to resolve source metadata for ")?;
+        image.split_once(": no match for platform").map(|(image, _)| image)
+    }
+
     fn compose(verdict: &Verdict, details: &Details, vertices: &Vertices) -> Self {
         let failed = details.vertex.as_deref().or_else(|| vertices.failed().map(|v| v.digest.as_str()));
         let log_tail = vertices.log().tail(failed);

@@ -13,6 +13,9 @@ pub struct GitTree {
     pub submodules: bool,
     /// Whether `.git` stays.
     pub keep_git_dir: bool,
+    /// The full name of the branch or tag that the kept `.git` has for the commit. Set it for a daemon alone that
+    /// [can](super::Buildkit::names_commits): another one takes it for what to fetch.
+    pub reference: Option<String>,
     /// Whether files have the time of the commit instead of the checkout's.
     pub commit_time: bool,
     /// What the daemon asks the session for.

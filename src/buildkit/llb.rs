@@ -94,7 +94,7 @@ fn number(index: usize) -> i64 {
 /// `solver/pb/attr.go`), but for what it asks the session for: `GIT_AUTH_HEADER.HOST` there, which any `RUN` can ask for too.
 /// How it logs in is no part of the cache's key (`source/git/source.go`).
 fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
-    let mut fragment = tree.sha.clone();
+    let mut fragment = tree.reference.as_ref().unwrap_or(&tree.sha).clone();
     if let Some(subdir) = &tree.subdir {
         fragment.extend([":", subdir]);
     }
@@ -105,6 +105,11 @@ fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
         ("git.mtime", tree.commit_time, "commit"),
     ];
     let mut attrs = vec![("git.fullurl", tree.url.as_str())];
+    let mut caps = vec!["source.git", "source.git.fullurl"];
+    if tree.reference.is_some() {
+        attrs.extend(policy::pinned(&tree.sha));
+        caps.extend(["source.git.checksum", "source.git.fetchbycommit"]);
+    }
     attrs.extend(flags.into_iter().filter(|(_, set, _)| *set).map(|(name, _, value)| (name, value)));
     match &tree.login {
         GitLogin::None => {}
@@ -117,7 +122,7 @@ fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let source = pb::SourceOp { identifier: format!("{id}#{fragment}"), attrs };
     let name = format!("[internal] load git source {}#{fragment}", tree.url);
-    graph.add(pb::op::Op::Source(source), Vec::new(), &["source.git", "source.git.fullurl"], name)
+    graph.add(pb::op::Op::Source(source), Vec::new(), &caps, name)
 }
 
 /// A definition that is being made.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::Policy;
 use serde_json::json;
 
 use super::git_tree::GitTree;
@@ -11,6 +12,8 @@ use super::{llb, policy};
 
 /// The entitlement that `force-network-mode=host` and `RUN --network=host` need.
 const HOST_NETWORK: &str = "network.host";
+/// The entitlement that `RUN --security=insecure` needs.
+const INSECURE_RUNS: &str = "security.insecure";
 
 /// One build by the Dockerfile frontend.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +39,8 @@ pub struct Solve {
     pub cache_to: Vec<CacheRef>,
     /// Whether steps may use the daemon's network (its `network.host` entitlement).
     pub allow_host_network: bool,
+    /// Whether steps may run with every capability (`RUN --security=insecure`).
+    pub allow_insecure_runs: bool,
     /// The only Git commits that the build may read. A shared daemon hands out any commit that it once
     /// fetched, so list what the caller has proven to be able to read.
     pub allowed_git: Vec<GitSource>,
@@ -88,14 +93,25 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
             imports: solve.cache_from.iter().map(cache_entry).collect(),
             ..Default::default()
         }),
-        entitlements: solve.allow_host_network.then(|| HOST_NETWORK.to_owned()).into_iter().collect(),
+        entitlements: entitlements(solve),
         exporters: solve.exporters.iter().map(exporter).collect(),
-        source_policy: Some(policy::only(&solve.allowed_git, solve.allowed_images.as_deref())),
+        source_policy: Some(source_policy(solve)),
         // A daemon older than v0.26 passes it over.
         source_policy_session: session.to_owned(),
         internal: solve.internal,
         ..Default::default()
     }
+}
+
+fn entitlements(solve: &Solve) -> Vec<String> {
+    let all = [(solve.allow_host_network, HOST_NETWORK), (solve.allow_insecure_runs, INSECURE_RUNS)];
+    all.into_iter().filter(|(asked, _)| *asked).map(|(_, name)| name.to_owned()).collect()
+}
+
+fn source_policy(solve: &Solve) -> Policy {
+    let mut policy = policy::only(&solve.allowed_git, solve.allowed_images.as_deref());
+    policy.rules.extend(solve.context.as_ref().and_then(policy::named));
+    policy
 }
 
 /// The Dockerfile frontend reads cache imports from an attribute alone, the solver from the request

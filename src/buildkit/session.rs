@@ -28,7 +28,7 @@ pub struct Session {
     pub registries: Arc<oci::Auth>,
     /// What asks token servers with those logins.
     pub client: oci::LazyClient,
-    /// Registries, as `host[:port]`, that a login may be sent to over plain http to ask whether an image may be read.
+    /// Registries, as `host[:port]`, that a login may be sent to over plain http, and whose certificate is not looked at.
     pub insecure: BTreeSet<String>,
     /// What registries have said to the same build before.
     pub pulls: oci::PullAnswers,
@@ -88,7 +88,7 @@ impl Session {
             PullRights::new(self.registries.clone(), self.client.clone(), &self.insecure, self.pulls);
         let mut router = alive()
             .add_service(secrets::service(self.secrets))
-            .add_service(auth::service(self.registries, self.client))
+            .add_service(auth::service(self.registries, self.client, self.insecure))
             .add_service(sources::service(rights));
         if !self.ssh.is_empty() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);

@@ -17,15 +17,22 @@ pub struct Description {
 
 /// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
 const ASKS: (u32, u32) = (0, 26);
+/// A version that can fetch a commit and keep it under a ref's name (`source.git.fetchbycommit` in `solver/pb/caps.go`). Those
+/// between it and v0.18, which cannot, were not looked at.
+const NAMES_COMMITS: (u32, u32) = (0, 32);
 
 impl Description {
     /// Whether it asks a build's session about each image that the build reads, so that a login keeps private images apart; none
     /// where its version does not say.
     pub fn asks_about_images(&self) -> Option<bool> {
-        let mut numbers = self.version.trim_start_matches('v').split('.').map(str::parse::<u32>);
-        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        Some((major, minor) >= ASKS)
+        numbers(&self.version).map(|version| version >= ASKS)
     }
+}
+
+/// Major and minor of `v0.32.2`.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// A worker's label that says so (BuildKit `worker/label/label.go`), with `sandbox` or `no-sandbox`.
@@ -44,6 +51,12 @@ impl Buildkit {
         };
         let shares_processes = records.iter().any(shares);
         Ok(Description { version, workers: records.iter().map(platforms).collect(), shares_processes })
+    }
+
+    /// Whether a checkout may have a [`GitTree::reference`](super::GitTree::reference); not where the daemon does not say.
+    pub async fn names_commits(&self) -> bool {
+        let version = self.info().await.ok();
+        version.as_deref().and_then(numbers).is_some_and(|version| version >= NAMES_COMMITS)
     }
 
     /// The host of its address; none for a socket on this machine.

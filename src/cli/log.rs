@@ -19,7 +19,7 @@ pub(super) struct Command {
     /// credential helper is not asked.
     #[arg(long, value_name = "FILE")]
     docker_config: Option<PathBuf>,
-    /// Ask over plain http.
+    /// Take any certificate, and plain http.
     #[arg(long)]
     insecure: bool,
     /// CA certificates to trust beside the system's (PEM file).

@@ -7,6 +7,7 @@ mod imports;
 mod inputs;
 mod lfs;
 mod log;
+mod platforms;
 mod report;
 mod request;
 mod silence;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::error::GitError;
 use super::proof::Commit;
+use super::resolve::Proven;
 use super::store::Store;
 use super::{Credentials, Git, RepoUrl};
 pub(super) use objects::Objects;
@@ -27,6 +28,8 @@ pub(crate) struct Snapshot {
     credentials: Credentials,
     /// The commit's id.
     pub(crate) sha: String,
+    /// The full name of the ref that named it; none where that was a commit.
+    pub(crate) reference: Option<String>,
     root: String,
     read: BTreeMap<String, Bytes>,
     /// All trees of the commit, once they were needed.
@@ -34,11 +37,11 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(git: &Git, repo: &RepoUrl, credentials: &Credentials, commit: Commit) -> Self {
-        let Commit { sha, tree, root } = commit;
+    pub(super) fn new(git: &Git, repo: &RepoUrl, credentials: &Credentials, proven: Proven) -> Self {
+        let Proven { commit: Commit { sha, tree, root }, reference } = proven;
         let read = root.map(|root| (tree.clone(), Bytes::from(root))).into_iter().collect();
         let (git, repo, credentials) = (git.clone(), repo.clone(), credentials.clone());
-        Self { git, repo, credentials, sha, root: tree, read, store: None }
+        Self { git, repo, credentials, sha, reference, root: tree, read, store: None }
     }
 
     /// The repository, at the address that was asked.

@@ -20,6 +20,8 @@ const REDIRECTS: usize = 5;
 pub(crate) enum Roots<'a> {
     /// The machine's authorities and these.
     System(&'a [Certificate]),
+    /// Whoever answers: for servers that a user calls insecure.
+    Anyone,
     /// None: for plain http. Reading the machine's authorities would take milliseconds.
     Nobody,
 }
@@ -36,6 +38,9 @@ impl Client {
         // Fails only when another provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = match roots {
+            Roots::Anyone => {
+                builder(settings).tls_certs_only([]).tls_danger_accept_invalid_certs(true).build()
+            }
             Roots::Nobody => builder(settings).tls_certs_only([]).build(),
             Roots::System(more) => {
                 builder(settings).tls_certs_merge(more.iter().cloned()).build().or_else(|error| {

@@ -19,6 +19,13 @@ pub(crate) enum SendError {
     Lost(reqwest::Error),
 }
 
+impl SendError {
+    /// Whether no connection came about, though the address was answered in time: what a server of plain http makes of https.
+    pub(crate) fn is_no_connection(&self) -> bool {
+        matches!(self, Self::Lost(error) if error.is_connect())
+    }
+}
+
 impl From<reqwest::Error> for SendError {
     /// A name that stands for a refused address fails deep within the connection.
     fn from(error: reqwest::Error) -> Self {

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::auth::normalise;
+use super::plain::PlainHosts;
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Network, Roots, Settings};
 use crate::time_limits::calls;
@@ -40,6 +41,8 @@ pub struct LazyClient {
     insecure: Arc<BTreeSet<String>>,
     cluster: Arc<OnceLock<Client>>,
     public: Arc<OnceLock<Client>>,
+    unverified: Arc<OnceLock<Client>>,
+    pub(super) plain: PlainHosts,
 }
 
 impl LazyClient {
@@ -78,7 +81,7 @@ impl LazyClient {
     /// The same, with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, cluster: Arc::default(), public: Arc::default(), ..self }
+        Self { limits, cluster: Arc::default(), public: Arc::default(), unverified: Arc::default(), ..self }
     }
 
     pub(super) fn token_servers(&self) -> &TokenServers {
@@ -103,6 +106,15 @@ impl LazyClient {
         Ok(cell.get_or_init(|| client))
     }
 
+    /// The client for a registry that the step calls insecure: it takes any certificate.
+    pub(crate) fn unverified(&self) -> Result<&Client, OciError> {
+        if let Some(client) = self.unverified.get() {
+            return Ok(client);
+        }
+        let client = Client::new(self.settings(Network::Cluster), Roots::Anyone).map_err(unmade)?;
+        Ok(self.unverified.get_or_init(|| client))
+    }
+
     fn make(&self, network: Network) -> Result<Client, OciError> {
         let extra = match &self.ca_bundle {
             Some(path) => http::certificates(path).map_err(|e| OciError::Setting {
@@ -111,17 +123,23 @@ impl LazyClient {
             })?,
             None => Vec::new(),
         };
-        let settings = Settings {
+        Client::new(self.settings(network), Roots::System(&extra)).map_err(unmade)
+    }
+
+    fn settings(&self, network: Network) -> Settings {
+        Settings {
             user_agent: None,
             connect: self.limits.connect,
             silence: self.limits.silence,
             whole: Some(self.limits.whole),
             redirects: true,
             network,
-        };
-        let client = Client::new(settings, Roots::System(&extra));
-        client.map_err(|e| OciError::from_send("the HTTP client".to_owned(), e.into()))
+        }
     }
+}
+
+fn unmade(error: reqwest::Error) -> OciError {
+    OciError::from_send("the HTTP client".to_owned(), error.into())
 }
 
 fn hosts(registries: impl IntoIterator<Item = String>) -> Arc<BTreeSet<String>> {

@@ -118,7 +118,7 @@ impl Registry {
 
 impl Repository<'_> {
     /// A manifest and its JSON; none where there is no such manifest.
-    async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
+    pub(super) async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
         let response = self.ask_for(&Wanted::manifest(Method::GET, target, MANIFESTS)).await?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(None),

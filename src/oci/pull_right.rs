@@ -10,8 +10,8 @@ use super::repository::{Access, Repository};
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {
-    /// Has the registry give, with `auth`, the manifest `digest` of `image`'s repository. `insecure` asks over plain http, as
-    /// registries on the loopback interface are always asked.
+    /// Has the registry give, with `auth`, the manifest `digest` of `image`'s repository. `insecure` takes any
+    /// certificate, and plain http; registries on the loopback interface are always asked over plain http.
     ///
     /// The manifest itself has to come: the daemon takes any server's yes for the image, and reads what it has by the digest,
     /// wherever that was pulled from (containerd `core/remotes/handlers.go`, `FetchHandler`: what exists is not fetched). Docker Hub
@@ -26,12 +26,28 @@ impl Registry {
         auth: &Auth,
         insecure: bool,
     ) -> Result<(), OciError> {
-        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        if repository.is_docker_hub() && repository.tells(digest).await? {
-            return Ok(());
-        }
-        repository.gives(digest).await
+        may_pull(self.repository(image, auth, insecure, Access::Pull)?, digest).await
     }
+
+    /// The same, over plain http alone.
+    ///
+    /// # Errors
+    /// As those of [`Self::may_pull`].
+    pub(super) async fn may_pull_plainly(
+        &self,
+        image: &ImageRef,
+        digest: &str,
+        auth: &Auth,
+    ) -> Result<(), OciError> {
+        may_pull(self.repository(image, auth, false, Access::Pull)?.plainly(), digest).await
+    }
+}
+
+async fn may_pull(mut repository: Repository<'_>, digest: &str) -> Result<(), OciError> {
+    if repository.is_docker_hub() && repository.tells(digest).await? {
+        return Ok(());
+    }
+    repository.gives(digest).await
 }
 
 impl Repository<'_> {

@@ -124,9 +124,11 @@ impl PullRights {
             return told;
         }
         // The daemon's own configuration may say plain http. No login goes there unasked.
-        let nobody = Auth::default();
-        let logins = if self.is_insecure(image) { &*self.logins } else { &nobody };
-        match self.registry.may_pull(image, digest, logins, true).await {
+        let plain = match self.is_insecure(image) {
+            true => self.registry.may_pull(image, digest, &self.logins, true).await,
+            false => self.registry.may_pull_plainly(image, digest, &Auth::default()).await,
+        };
+        match plain {
             // A server that speaks https alone, with a certificate that is not trusted.
             Err(OciError::Unexpected { why, .. }) if why.starts_with("status 400") => told,
             Err(OciError::Unreachable { .. } | OciError::Untrusted { .. } | OciError::NotAsked { .. }) => {

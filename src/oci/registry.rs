@@ -32,7 +32,7 @@ impl Registry {
     }
 
     /// The digest of the manifest that `image` names, none when there is no such manifest.
-    /// `insecure` asks over plain http, as registries on the loopback interface are always asked.
+    /// `insecure` takes any certificate, and plain http; registries on the loopback interface are always asked over plain http.
     pub async fn manifest_exists(
         &self,
         image: &ImageRef,

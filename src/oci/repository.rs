@@ -2,6 +2,8 @@
 
 mod challenge;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ::http::HeaderValue;
 use ::http::header::AUTHORIZATION;
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
@@ -31,13 +33,15 @@ pub(super) struct Repository<'a> {
     login: Option<&'a Login>,
     cache: Option<&'a CacheRights>,
     insecure: bool,
+    /// Whether it is spoken to without TLS.
+    plain: AtomicBool,
     access: Access,
     authorization: Option<HeaderValue>,
 }
 
 impl<'a> Repository<'a> {
-    /// The repository of `image`. `insecure` asks over plain http, as registries on the loopback interface are
-    /// always asked.
+    /// The repository of `image`. `insecure` takes any certificate, and plain http where no https is spoken; registries on the
+    /// loopback interface are asked over plain http in any case.
     pub(super) fn new(
         clients: &'a LazyClient,
         image: &'a ImageRef,
@@ -46,8 +50,16 @@ impl<'a> Repository<'a> {
         access: Access,
     ) -> Result<Self, OciError> {
         let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
-        let client = clients.get()?;
-        Ok(Self { clients, client, image, login, cache, insecure, access, authorization: None })
+        let client = if insecure { clients.unverified()? } else { clients.get()? };
+        let registry = image.registry();
+        let plain = if insecure { clients.plain.has(registry) } else { is_loopback(registry) };
+        let plain = AtomicBool::new(plain);
+        Ok(Self { clients, client, image, login, cache, insecure, plain, access, authorization: None })
+    }
+
+    /// The same, asked over plain http alone.
+    pub(super) fn plainly(self) -> Self {
+        Self { plain: AtomicBool::new(true), ..self }
     }
 
     /// A request, for [`Self::ask`].
@@ -62,12 +74,12 @@ impl<'a> Repository<'a> {
 
     /// Whether it is spoken to without TLS.
     fn is_plain(&self) -> bool {
-        self.insecure || is_loopback(self.image.registry())
+        self.plain.load(Ordering::Relaxed)
     }
 
     /// Whether the answers are Docker Hub's: its certificate says so.
     pub(super) fn is_docker_hub(&self) -> bool {
-        self.image.registry() == DOCKER_HUB && !self.is_plain()
+        self.image.registry() == DOCKER_HUB && !self.insecure && !self.is_plain()
     }
 
     /// The address of `path`, such as `manifests/latest`, in this repository.
@@ -146,13 +158,34 @@ impl<'a> Repository<'a> {
             Some(value) => request.header(AUTHORIZATION, value.clone()),
             None => request,
         };
-        self.client.send(request).await.map_err(|e| OciError::from_send(self.what(), e))
+        let again =
+            if self.insecure && !self.is_plain() { request.try_clone().and_then(plain_http) } else { None };
+        let answer = match (self.client.send(request).await, again) {
+            (Err(error), Some(again)) if error.is_no_connection() => {
+                let answer = self.client.send(again).await;
+                if answer.is_ok() {
+                    self.plain.store(true, Ordering::Relaxed);
+                    self.clients.plain.remember(self.image.registry());
+                }
+                answer
+            }
+            (answer, _) => answer,
+        };
+        answer.map_err(|e| OciError::from_send(self.what(), e))
     }
 
     /// Whether `url` is on the registry's own server. What is sent elsewhere is nobody's business there.
     pub(super) fn is_ours(&self, url: &Url) -> bool {
         Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
+}
+
+/// The same request without TLS.
+fn plain_http(request: RequestBuilder) -> Option<RequestBuilder> {
+    let (client, request) = request.build_split();
+    let mut request = request.ok()?;
+    request.url_mut().set_scheme("http").ok()?;
+    Some(RequestBuilder::from_parts(client, request))
 }
 
 /// The registry's own words, where it says them as the specification has it.
@@ -181,7 +214,7 @@ mod tests {
         let rows = [
             ("nginx", false, "https://registry-1.docker.io/v2/library/nginx/x"),
             ("r.io/a/b:1", false, "https://r.io/v2/a/b/x"),
-            ("r.io:5000/a:1", true, "http://r.io:5000/v2/a/x"),
+            ("r.io:5000/a:1", true, "https://r.io:5000/v2/a/x"),
             ("127.0.0.1:5000/a:1", false, "http://127.0.0.1:5000/v2/a/x"),
             ("localhost/a:1", false, "http://localhost/v2/a/x"),
         ];

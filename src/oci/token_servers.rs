@@ -98,7 +98,7 @@ impl TokenServers {
 
 /// Whether `url` is of the registry's own server: its host and its port. The daemon does not say whether it speaks
 /// http with it, so without a port both schemes' own ones are meant.
-fn is_own(host: &str, url: &Url) -> bool {
+pub(super) fn is_own(host: &str, url: &Url) -> bool {
     let canonical = if normalise(host) == "docker.io" { "registry-1.docker.io" } else { host };
     let own = Url::parse(&format!("{}://{canonical}", url.scheme()));
     own.is_ok_and(|own| own.origin() == url.origin())

@@ -46,7 +46,7 @@ impl Named {
 
 impl Registry {
     /// The digest of a blob that `image` names and the registry does not have; none when it has all, or has no such image.
-    /// `insecure` asks over plain http, as registries on the loopback interface are always asked.
+    /// `insecure` takes any certificate, and plain http; registries on the loopback interface are always asked over plain http.
     pub async fn lost_blob(
         &self,
         image: &ImageRef,

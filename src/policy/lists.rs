@@ -10,8 +10,15 @@ const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/d
 
 impl Sort {
     /// Those that have a list.
-    pub(super) const LISTED: [Self; 6] =
-        [Self::Push, Self::Cache, Self::Images, Self::Repositories, Self::Applications, Self::Forges];
+    pub(super) const LISTED: [Self; 7] = [
+        Self::Push,
+        Self::Cache,
+        Self::Images,
+        Self::Repositories,
+        Self::Applications,
+        Self::Forges,
+        Self::Entitlements,
+    ];
 
     /// Its key in the file.
     pub(super) fn key(self) -> &'static str {
@@ -22,6 +29,7 @@ impl Sort {
             Self::Repositories => "repositories",
             Self::Applications => "applications",
             Self::Forges => "forges",
+            Self::Entitlements => "entitlements",
             Self::HostNetwork => "host-network",
         }
     }
@@ -35,6 +43,7 @@ impl Sort {
             Self::Repositories => "use the Git repository",
             Self::Applications => "refresh the Application",
             Self::Forges => "call the forge's API at",
+            Self::Entitlements => "build with the entitlement",
             Self::HostNetwork => "build in the network of",
         }
     }
@@ -46,7 +55,7 @@ impl Sort {
             Self::Repositories => canonical::repository(text),
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
-            Self::HostNetwork => Ok(text.to_owned()),
+            Self::Entitlements | Self::HostNetwork => Ok(text.to_owned()),
         }
     }
 }
@@ -61,6 +70,7 @@ pub(super) struct Lists {
     repositories: Vec<Pattern>,
     applications: Vec<Pattern>,
     forges: Vec<Pattern>,
+    entitlements: Vec<Pattern>,
     pub(super) host_network: bool,
 }
 
@@ -74,6 +84,7 @@ impl Lists {
             Sort::Repositories => &self.repositories,
             Sort::Applications => &self.applications,
             Sort::Forges => &self.forges,
+            Sort::Entitlements => &self.entitlements,
             Sort::HostNetwork => &[],
         }
     }
@@ -86,6 +97,7 @@ impl Lists {
             Sort::Repositories => &mut self.repositories,
             Sort::Applications => &mut self.applications,
             Sort::Forges => &mut self.forges,
+            Sort::Entitlements => &mut self.entitlements,
             Sort::HostNetwork => return,
         };
         *list = patterns;

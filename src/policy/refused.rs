@@ -59,7 +59,7 @@ pub enum Refused {
 
 /// What of the daemon's host `field` is about.
 fn own(field: &str) -> &'static str {
-    if field.ends_with("network") { "network" } else { "cgroups" }
+    if field.ends_with("network") || field.ends_with("entitlements") { "network" } else { "cgroups" }
 }
 
 /// A target that is not in the namespace's list.

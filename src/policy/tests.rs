@@ -67,6 +67,9 @@ fn what_is_listed_may_be_named() {
 fn what_is_not_listed_is_named_with_the_list_to_extend() {
     insta::assert_snapshot!(refusal("builds", &build(json!({"tags": ["registry.example.com/other/api:1"]}))), @r#"build.tags: namespace `builds` may not push to `registry.example.com/other/api`; the policy policy.yaml allows under `namespaces.builds.push`: `registry.example.com/shop/*`, `docker.io/shop/*`; add it there, or name another"#);
     insta::assert_snapshot!(refusal("builds", &build(json!({"network": "host"}))), @r#"build.network: namespace `builds` may not build in the daemon's own network; leave `network: host` out, or have `namespaces.builds.host-network: true` set in the policy policy.yaml"#);
+    let entitled = |name: &str| build(json!({"entitlements": [name]}));
+    insta::assert_snapshot!(refusal("builds", &entitled("security.insecure")), @"build.entitlements: namespace `builds` may not build with the entitlement `security.insecure`; the policy policy.yaml allows under `namespaces.builds.entitlements`: nothing; add it there, or name another");
+    insta::assert_snapshot!(refusal("builds", &entitled("network.host")), @"build.entitlements: namespace `builds` may not build in the daemon's own network; leave `entitlements: network.host` out, or have `namespaces.builds.host-network: true` set in the policy policy.yaml");
     insta::assert_snapshot!(refusal("team-b", &update(json!({"refresh": "shop-api"}))), @r#"update-manifest.refresh: namespace `team-b` may not refresh the Application `argocd/shop-api`; the policy policy.yaml allows under `namespaces.team-*.applications`: nothing; add it there, or name another"#);
     insta::assert_snapshot!(refusal("default", &build(json!({}))), @r#"namespace `default` has no entry in the policy policy.yaml (it has `builds`, `team-a-*`, `team-*`), so its workflows may do nothing; add `default`, or a pattern that fits it, under `namespaces`"#);
     let odd = json!({"context": {"repo": "git@git.example.com:shop/../other/api", "secret": "ssh"}});
@@ -140,7 +143,7 @@ fn may(sort: Sort, pattern: &str, name: &str) -> bool {
 #[test]
 fn a_file_that_says_something_else_is_refused() {
     let problem = |text: &str| Policy::parse("policy.yaml", text).unwrap_err().to_string();
-    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `images`, `repositories`, `applications`, `forges`, `host-network`"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `images`, `repositories`, `applications`, `forges`, `entitlements`, `host-network`"#);
     insta::assert_snapshot!(problem("namespace: {}"), @r#"the policy policy.yaml: its top level: unknown key `namespace` (did you mean `namespaces`?); known: `namespaces`"#);
     insta::assert_snapshot!(problem("namespaces: {a: }"), @r#"the policy policy.yaml: namespaces.a: is not a map; write `{}` for an empty one"#);
     insta::assert_snapshot!(problem("namespaces: {A: {}}"), @r#"the policy policy.yaml: namespaces.A: is not the name of a namespace; `*` stands for any part of one"#);

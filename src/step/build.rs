@@ -20,7 +20,7 @@ pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;
 use mounted::{secrets, ssh};
-pub use options::{Algorithm, Compression, MediaTypes, Network, NoCache};
+pub use options::{Algorithm, Compression, Entitlement, MediaTypes, Network, NoCache};
 pub use platform::Platform;
 pub use run::Ulimit;
 
@@ -46,6 +46,7 @@ pub(super) const FIELDS: &[&str] = &[
     "cache",
     "no-cache",
     "network",
+    "entitlements",
     "extra-hosts",
     "shm-size",
     "ulimits",
@@ -96,6 +97,8 @@ pub struct Build {
     pub no_cache: NoCache,
     /// The network of `RUN`.
     pub network: Network,
+    /// What a `RUN` may ask for beyond a sandbox, each once.
+    pub entitlements: Vec<Entitlement>,
     /// Lines of `/etc/hosts`: host and address.
     pub extra_hosts: Vec<(String, IpAddr)>,
     /// Bytes of `/dev/shm` in a `RUN`; the daemon's default when absent.
@@ -153,6 +156,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         cache: fields.or_default("cache", Cache::read)?,
         no_cache: fields.or_default("no-cache", NoCache::read)?,
         network: fields.or_default("network", Network::read)?,
+        entitlements: fields.or_default("entitlements", options::entitlements)?,
         extra_hosts: fields.or_default("extra-hosts", options::extra_hosts)?,
         shm_size: fields.optional("shm-size").map(run::bytes).transpose()?,
         ulimits: fields.or_default("ulimits", run::ulimits)?,

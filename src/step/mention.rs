@@ -30,6 +30,8 @@ pub(crate) enum Sort {
     Applications,
     /// APIs of forges elsewhere than at the repository.
     Forges,
+    /// What a `RUN` may ask for beyond a sandbox.
+    Entitlements,
     /// The daemon's own host: its network and its cgroups.
     HostNetwork,
 }

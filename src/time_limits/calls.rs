@@ -95,6 +95,8 @@ pub const KUBE_REFRESH: Call =
     Call::whole_of("Kubernetes API: the refresh of an Application, with its retries", 10);
 /// What a registry has of an image that was found again, for its log.
 pub const REGISTRY_DESCRIBE: Call = Call::whole_of("registry: what an image is, for its log", 5);
+/// For which platforms there is an image that a build could not use.
+pub const REGISTRY_PLATFORMS: Call = Call::whole_of("registry: which platforms an image has", 5);
 /// A log, from when the steps beside it have ended.
 pub const REGISTRY_LOG: Call = Call::whole_of("registry: a build's log, with its retries", 10);
 /// One registry or repository that `check` looks at, all questions together.
@@ -132,6 +134,7 @@ pub const ALL: &[Call] = &[
     FORGE,
     KUBE_REFRESH,
     REGISTRY_DESCRIBE,
+    REGISTRY_PLATFORMS,
     REGISTRY_LOG,
     CHECK_TARGET,
     OTLP,

@@ -8,6 +8,7 @@ mod like_buildx;
 mod lost_caches;
 mod options;
 mod output;
+mod platforms;
 mod rights;
 mod strings;
 mod submodules;

@@ -1,5 +1,7 @@
 //! What a build opens is closed when it has ended, however it ended: counted in our process and in the daemon.
 
+mod agent;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -52,6 +54,19 @@ impl Open {
     }
 }
 
+/// A process of ours that says what it has open.
+trait Counted {
+    async fn metrics(&self) -> String;
+}
+
+impl Counted for Plugin {
+    async fn metrics(&self) -> String {
+        let (status, metrics) = self.ops("/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        metrics
+    }
+}
+
 /// A daemon whose goroutines can be listed.
 struct Debugged {
     daemon: Buildkitd,
@@ -73,9 +88,8 @@ impl Debugged {
         client().get(url).send().await.unwrap().text().await.unwrap()
     }
 
-    async fn count(&self, plugin: &Plugin) -> Open {
-        let (status, metrics) = plugin.ops("/metrics").await;
-        assert_eq!(status, StatusCode::OK);
+    async fn count(&self, process: &impl Counted) -> Open {
+        let metrics = process.metrics().await;
         let gauge = |name: &str| {
             let value = metrics.lines().find_map(|line| line.strip_prefix(&format!("argo_buildkit_{name} ")));
             value.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).parse().unwrap()
@@ -88,11 +102,11 @@ impl Debugged {
     }
 
     /// Waits until no more is open than `before`.
-    async fn settles(&self, plugin: &Plugin, before: Option<Open>, after: &str) -> Open {
+    async fn settles(&self, process: &impl Counted, before: Option<Open>, after: &str) -> Open {
         let fine = |open: &Open| before.map_or(open.sessions == 0, |before| open.is_no_more_than(before));
         let last = std::cell::RefCell::new(String::new());
         let settled = async || {
-            let open = self.count(plugin).await;
+            let open = self.count(process).await;
             let stacks = self.goroutines().await;
             last.replace(format!("{open:?}, with goroutines of {:#?}", creators(&stacks)));
             Some(open).filter(fine)

@@ -8,11 +8,13 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use crate::support::buildkitd::Buildkitd;
+use crate::support::certificates::Authority;
 use crate::support::net::{client, unique};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output};
 use crate::support::registry::Registry;
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
+use crate::support::tls_door::TlsDoor;
 
 /// Prints more than the output `log-tail` holds.
 const CHATTY: &str = "FROM BASE\nRUN for n in $(seq 1 500); do echo \"line $n of OWNER\"; done\n";
@@ -90,6 +92,25 @@ async fn the_log_is_attached_to_the_image_in_a_plain_registry() {
     let (status, index) = manifest(registry, &repository, &digest.replace(':', "-")).await;
     assert_eq!((status, index["manifests"].as_array().unwrap().len()), (200, 1), "{index}");
     assert_eq!(kept(&shop, &output(&node, "image")), kept(&shop, &reference));
+}
+
+/// buildkitd tries https without looking at the certificate, then plain http; so does who keeps the log.
+#[tokio::test]
+async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none() {
+    let shop = shop(setup()).await;
+    let registry = Registry::start();
+    let door = TlsDoor::start(registry.host(), &Authority::new().sign("127.1")).await;
+    let plain = registry.host().replace("127.0.0.1", "127.1");
+    for (host, repository) in [(door.host(), "unknown"), (plain, "plain")] {
+        let tags = json!([{"ref": format!("{host}/{repository}:1"), "insecure": true}]);
+        let node = shop.plugin.node(&template(shop.build(json!({"tags": tags, "no-cache": true})))).await;
+        expect_phase(&node, "Succeeded");
+        assert_eq!(output(&node, "warnings"), "[]");
+        let reference = output(&node, "log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+        command.env_clear().args(["log", &reference, "--insecure"]);
+        assert!(text(&command.output().unwrap()).contains("line 500 of"), "{reference}");
+    }
 }
 
 #[tokio::test]

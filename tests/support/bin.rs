@@ -9,9 +9,17 @@ pub(crate) fn testbed(name: &str) -> PathBuf {
     let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
     let root = std::env::var("ARGO_BUILDKIT_TESTBED")
         .map_or_else(|_| PathBuf::from(home).join(".cache/argo-buildkit/testbed"), PathBuf::from);
-    let path = root.join("bin").join(name);
+    let path = match (name, other_daemon()) {
+        ("buildkitd", Some(other)) => other,
+        _ => root.join("bin").join(name),
+    };
     assert!(path.exists(), "{} is absent: run tests/testbed/build.sh buildkit", path.display());
     path
+}
+
+/// Another buildkitd than the test bed's, such as an older one that users still run.
+pub(crate) fn other_daemon() -> Option<PathBuf> {
+    std::env::var_os("ARGO_BUILDKIT_TEST_BUILDKITD").map(PathBuf::from)
 }
 
 /// A binary from PATH or from `/usr/bin`, `/usr/sbin`, or a panic that names the package.

@@ -64,6 +64,8 @@ pub(crate) async fn hanging_up() -> String {
 
 async fn answer(State(faults): State<Arc<[Fault]>>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let digest = request.uri().query().and_then(|query| query.split_once("digest=sha256%3A"));
+    let digest = digest.map(|(_, hex)| format!("sha256:{}", hex.split('&').next().unwrap_or_default()));
     // A client that is refused before it has sent all sees a connection that breaks.
     let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
     let rest = path.strip_prefix("/v2/").unwrap_or_else(|| path.trim_start_matches('/'));
@@ -77,7 +79,7 @@ async fn answer(State(faults): State<Arc<[Fault]>>, request: Request) -> Respons
     let at = at(&method, &path);
     match faults.iter().find(|fault| fault.name == name && Some(fault.at) == at) {
         Some(fault) => refused(fault),
-        None => taken(&method, &path),
+        None => taken(&method, &path, digest),
     }
 }
 
@@ -96,12 +98,16 @@ fn refused(fault: &Fault) -> Response {
     (status, [("content-type", kind)], fault.body).into_response()
 }
 
-fn taken(method: &Method, path: &str) -> Response {
+fn taken(method: &Method, path: &str, digest: Option<String>) -> Response {
     let created = |status, header: &'static str, value: String| {
         (status, [(HeaderName::from_static(header), value)]).into_response()
     };
     match *method {
         Method::POST => created(StatusCode::ACCEPTED, "location", format!("{path}upload")),
+        // Daemons before v0.19 want to be told.
+        Method::PUT if let Some(digest) = digest => {
+            created(StatusCode::CREATED, "docker-content-digest", digest)
+        }
         Method::PUT => StatusCode::CREATED.into_response(),
         _ if path == "/v2/" => StatusCode::OK.into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),

@@ -29,6 +29,11 @@ impl GitServer {
         Self { child, root, url: url.trim().to_owned() }
     }
 
+    /// `http://host:port`.
+    pub(crate) fn origin(&self) -> &str {
+        &self.url
+    }
+
     /// A repository's URL.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("{}/{name}.git", self.url)

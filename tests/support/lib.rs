@@ -28,6 +28,7 @@ pub(crate) mod scripted;
 pub(crate) mod shared;
 pub(crate) mod shared_agent;
 pub(crate) mod shop;
+pub(crate) mod spoilt_clone;
 pub(crate) mod sshd;
 pub(crate) mod tcp_door;
 pub(crate) mod tls_door;

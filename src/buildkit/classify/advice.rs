@@ -71,8 +71,9 @@ pub(super) const GIT_URL: &str = "the URL of a Git repository must end in `.git`
 pub(super) const DISK: &str = "buildkitd's disk is full: prune its cache or enlarge it";
 pub(super) const SESSION: &str = "buildkitd lost the session to us; try again";
 pub(super) const ENTITLEMENT: &str = "buildkitd must be started with `--allow-insecure-entitlement`";
-pub(super) const HOST_NETWORK: &str = "set `network: host`";
-pub(super) const INSECURE_RUN: &str = "steps run without privileges here: leave out `--security=insecure`";
+pub(super) const HOST_NETWORK: &str =
+    "set `network: host`, or name `network.host` under `entitlements`; buildkitd must allow it too";
+pub(super) const INSECURE_RUN: &str = "steps run without privileges: leave out `--security=insecure`, or name `security.insecure` under `entitlements`; buildkitd must allow it too";
 pub(super) const STAGE_NUMBER: &str = "stages are counted from 0, and `--from` can name earlier ones only";
 pub(super) const TARGET: &str = "check `target`";
 pub(super) const DOCKERFILE: &str = "check `dockerfile`, which is relative to `context.subdir`";
@@ -107,6 +108,8 @@ mod tests {
         "check=error=true",
         "docker/dockerfile:1",
         "http = true",
+        "network.host",
+        "security.insecure",
     ];
 
     /// What stands in backticks in the advice above.

@@ -70,6 +70,10 @@ pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
     if let Some(status) = message.status {
         return Some(by_status(status, message));
     }
+    // Of the daemons before v0.19, which want the header `Docker-Content-Digest`.
+    if message.says(&["invalid content digest in response"]) {
+        return Some(user(a::NOT_A_REGISTRY));
+    }
     let (code, rest) = coded(message)?;
     // What a registry that takes no such manifest may answer without a word.
     if rest.trim_matches([':', ' ', '\n']).is_empty() && message.says(&["error writing manifest blob"]) {
@@ -126,7 +130,7 @@ fn missing(message: &Message<'_>) -> Option<Decision> {
 
 fn by_status(status: u16, message: &Message<'_>) -> Decision {
     let doing = message.doing;
-    if may_pass(status) {
+    if may_pass(status) || is_lost_upload(status, message) {
         return later(doing);
     }
     // What follows the status is the server's own text.
@@ -146,6 +150,12 @@ fn by_status(status: u16, message: &Message<'_>) -> Decision {
         (_, Doing::Push) => a::REFUSED_FORM,
         _ => a::REFUSED_PULL,
     })
+}
+
+/// The registry began an upload and no longer knows it: it was restarted, or is several that share no storage.
+fn is_lost_upload(status: u16, message: &Message<'_>) -> bool {
+    let parts = ["from PUT request to ", "/blobs/uploads/"];
+    status == 404 && parts.iter().all(|part| message.text.contains(part))
 }
 
 fn login(doing: Doing) -> &'static str {

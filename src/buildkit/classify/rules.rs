@@ -30,6 +30,7 @@ pub(super) const INPUTS: &[Rule] = &[
     rule(&["failed to compute cache key: \"\": not found"], Kind::Dockerfile, a::NO_FILE),
     rule(&["dockerfile parse error"], Kind::Dockerfile, ""),
     rule(&["invalid subdir"], Kind::Dockerfile, a::SUBDIR),
+    rule(&["failed to open subdir", "no such file or directory"], Kind::Dockerfile, a::SUBDIR),
     rule(&["failed to read dockerfile", "no such file or directory"], Kind::Dockerfile, a::DOCKERFILE),
     rule(&["failed to read dockerfile", "not a directory"], Kind::Dockerfile, a::DOCKERFILE),
     rule(&["failed to read dockerfile", "is a directory"], Kind::Dockerfile, a::DOCKERFILE),

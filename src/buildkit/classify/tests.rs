@@ -57,6 +57,26 @@ fn the_daemons_words_are_understood() {
             "check the name",
         ),
         ("error writing manifest blob: unknown", Kind::Registry, User, "ignore-error"),
+        // An upload that was begun, and that the registry no longer knows.
+        (
+            "failed to push r/a:1: failed commit on ref \"config-sha256:c\": unexpected status from PUT request to http://r/v2/a/blobs/uploads/5?digest=sha256%3Ac: 404 Not Found",
+            Kind::Registry,
+            Transient,
+            "try again later",
+        ),
+        // Of v0.18.2.
+        (
+            "failed to push r/a:1: failed commit on ref \"layer-sha256:c\": invalid content digest in response: invalid checksum digest format",
+            Kind::Registry,
+            User,
+            "takes no pushes",
+        ),
+        (
+            "failed to read dockerfile: failed to open subdir nosub: open /tmp/r/nosub: no such file or directory",
+            Kind::Dockerfile,
+            User,
+            "check `subdir`",
+        ),
         (
             "r/a:1: failed to resolve source metadata for r/a:1: r/a:1: not found",
             Kind::Registry,

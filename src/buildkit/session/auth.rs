@@ -1,5 +1,6 @@
 //! Registry authentication: tokens are fetched here, so that passwords stay here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bollard_buildkit_proto::moby::filesync::v1 as proto;
@@ -16,10 +17,16 @@ struct Served {
     logins: Arc<oci::Auth>,
     authority: Authority,
     client: LazyClient,
+    /// Registries that take any certificate, as `host[:port]`.
+    insecure: BTreeSet<String>,
 }
 
-pub(super) fn service(logins: Arc<oci::Auth>, client: LazyClient) -> AuthServer<impl Auth> {
-    AuthServer::new(Served { logins, authority: Authority::of_process(), client })
+pub(super) fn service(
+    logins: Arc<oci::Auth>,
+    client: LazyClient,
+    insecure: BTreeSet<String>,
+) -> AuthServer<impl Auth> {
+    AuthServer::new(Served { logins, authority: Authority::of_process(), client, insecure })
 }
 
 #[tonic::async_trait]
@@ -30,7 +37,11 @@ impl Auth for Served {
         request: Request<proto::CredentialsRequest>,
     ) -> Result<Response<proto::CredentialsResponse>, Status> {
         let host = request.into_inner().host;
-        let client = || self.client.get().map_err(|e| status(&host, &e));
+        let client = || match self.insecure.contains(&host) {
+            true => self.client.unverified(),
+            false => self.client.get(),
+        };
+        let client = || client().map_err(|e| status(&host, &e));
         let (username, secret) = match self.logins.login(&host) {
             // The daemon also asks on behalf of other clients that have no authority, to compare logins.
             Some(Login::Password { user, password }) if !token::is_bearer(client()?, &host).await => {
@@ -54,7 +65,9 @@ impl Auth for Served {
         }
         let challenge = Challenge { realm: request.realm, service: request.service, scopes: request.scopes };
         let login = self.logins.login(&request.host);
-        let token = token::fetch(&self.client, &request.host, &challenge, login).await.map_err(refused)?;
+        let insecure = self.insecure.contains(&request.host);
+        let token = token::fetch(&self.client, &request.host, &challenge, login, insecure).await;
+        let token = token.map_err(refused)?;
         Ok(Response::new(answer(&token)))
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::imports::Imports;
+use super::request;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
@@ -49,6 +50,8 @@ pub(super) struct Inputs {
 pub(super) struct Checkout {
     pub(super) sha: String,
     pub(super) login: GitLogin,
+    /// The branch or tag that a kept `.git` has for it.
+    pub(super) reference: Option<String>,
     pub(super) parts: Parts,
     /// Its submodules as they are put into the repository; none where the daemon's own checkout does as well.
     pub(super) modules: Option<Vec<Module>>,
@@ -87,6 +90,11 @@ impl Inputs {
         for (name, readable) in contexts {
             inputs.admit(name, readable);
         }
+        let reference = inputs.main.reference.take().filter(|name| may_be_kept(build, name));
+        // The question costs a round trip, and few builds keep `.git`.
+        if reference.is_some() && engine.buildkit.names_commits().await {
+            inputs.main.reference = reference;
+        }
         Ok(inputs)
     }
 
@@ -103,10 +111,16 @@ impl Inputs {
         }
     }
 
+    /// Whether the step calls the registry insecure.
+    pub(super) fn is_insecure(&self, registry: &str) -> bool {
+        self.insecure.contains(registry)
+    }
+
     fn admit(&mut self, name: Option<&str>, readable: Readable) {
         let login = self.login(readable.credentials);
         let modules = readable.submodules.map(|submodules| self.modules(submodules));
-        let checkout = Checkout { sha: readable.sha, login, parts: readable.parts, modules };
+        let Readable { sha, reference, parts, .. } = readable;
+        let checkout = Checkout { sha, reference, login, parts, modules };
         match name {
             None => (self.sha, self.main) = (checkout.sha.clone(), checkout),
             Some(name) => drop(self.named.insert(name.to_owned(), checkout)),
@@ -137,6 +151,12 @@ impl Inputs {
         self.ssh.insert(id.clone(), key.private_key);
         GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
+}
+
+/// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` and `:` part it from what stands beside it.
+fn may_be_kept(build: &Build, name: &str) -> bool {
+    let is_branch_or_tag = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+    request::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {

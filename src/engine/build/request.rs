@@ -7,7 +7,7 @@ use tracing::Span;
 use super::inputs::{Checkout, Inputs};
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::step::build::{
-    CacheMode, Dockerfile, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+    CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
 };
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -54,7 +54,9 @@ fn plain(build: &Build, inputs: &Inputs) -> Solve {
         contexts: named_contexts(build, inputs).collect(),
         inline_dockerfile,
         cache_from: inputs.imports.caches.iter().map(|from| registry_cache(from, [])).collect(),
-        allow_host_network: build.network == Network::Host,
+        allow_host_network: build.network == Network::Host
+            || build.entitlements.contains(&Entitlement::HostNetwork),
+        allow_insecure_runs: build.entitlements.contains(&Entitlement::Insecure),
         allowed_git: git_sources(build, inputs).collect(),
         allowed_images: inputs.images.clone(),
         traceparent: telemetry::traceparent(&Span::current()),
@@ -146,11 +148,13 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
 fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
     let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
-    git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time)
+    let tree = git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time);
+    GitTree { reference: inputs.main.reference.clone(), ..tree }
 }
 
-/// As Go's `strconv.ParseBool` has it.
+/// Whether `.git` stays at the context's root.
 pub(super) fn keeps_git_dir(build: &Build) -> bool {
+    // As Go's `strconv.ParseBool` has it.
     let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
     ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
@@ -163,7 +167,7 @@ fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (Strin
 }
 
 fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
-    let Checkout { sha, login, parts, modules } = checkout;
+    let Checkout { sha, reference: _, login, parts, modules } = checkout;
     let tree = GitTree {
         url: context.repo.buildkit_url(),
         sha: sha.to_owned(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
-use super::{absent, report, silence};
+use super::{absent, platforms, report, silence};
 use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 use crate::time_limits::pauses;
@@ -76,11 +76,13 @@ pub(super) async fn resumable(
         };
         match ended {
             Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed }),
-            Ok(Recalled::Failed(error)) if error.fault == Fault::User => return Err(told(*error)),
+            Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
+                return Err(told(platforms::named(engine, inputs, *error).await));
+            }
             Ok(Recalled::Failed(error)) => broken = Some(*error),
             Ok(_) => {}
             Err(error) if matches!(error.kind, Kind::Lost | Kind::Unreachable) => broken = Some(error),
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(told(platforms::named(engine, inputs, error).await)),
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");

@@ -15,6 +15,8 @@ use crate::step::build::{Dockerfile, GitContext};
 /// A repository that the caller may read: at which commit, with what, and what of it.
 pub(super) struct Readable {
     pub(super) sha: String,
+    /// The full name of the ref that named it.
+    pub(super) reference: Option<String>,
     pub(super) credentials: Credentials,
     /// Its submodules; none where the daemon's own checkout does as well.
     pub(super) submodules: Option<Vec<Submodule>>,
@@ -53,7 +55,7 @@ pub(super) async fn read(
     }
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
     let parts = roots.parts(context, dockerfile).await?;
-    Ok(Readable { sha: top.sha, credentials, submodules, parts })
+    Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
 }
 
 /// The files that are looked for in a directory.

@@ -19,7 +19,8 @@ impl Repository<'_> {
             }
             (Some(Scheme::Bearer(mut challenge)), login) => {
                 challenge.scopes = vec![self.scope()];
-                let token = token::fetch(self.clients, self.image.registry(), &challenge, login).await?;
+                let (clients, host) = (self.clients, self.image.registry());
+                let token = token::fetch(clients, host, &challenge, login, self.insecure).await?;
                 format!("Bearer {}", token.value.expose_secret()).into()
             }
             (Some(Scheme::Basic), Some(Login::Password { user, password })) => basic(user, password),

@@ -30,6 +30,15 @@ pub enum Network {
     Host,
 }
 
+/// What a `RUN` may ask for beyond a sandbox (buildkit `util/entitlements`); buildkitd must allow it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entitlement {
+    /// `RUN --network=host`
+    HostNetwork,
+    /// `RUN --security=insecure`: every capability, and the devices of buildkitd's machine.
+    Insecure,
+}
+
 /// How the layers of the image are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compression {
@@ -72,6 +81,8 @@ const NETWORKS: &[(&str, Network)] = &[
     ("none", Network::None),
     ("host", Network::Host),
 ];
+const ENTITLEMENTS: &[(&str, Entitlement)] =
+    &[("network.host", Entitlement::HostNetwork), ("security.insecure", Entitlement::Insecure)];
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("gzip", Algorithm::Gzip),
     ("zstd", Algorithm::Zstd),
@@ -120,6 +131,25 @@ impl Network {
             Self::Host => Some("host"),
         }
     }
+}
+
+impl Entitlement {
+    /// BuildKit's name for it.
+    pub fn name(self) -> &'static str {
+        ENTITLEMENTS.iter().find(|(_, each)| *each == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A list, or a string of entitlements between commas.
+pub(super) fn entitlements(node: Node<'_>) -> Result<Vec<Entitlement>, InvalidStep> {
+    let mut all = Vec::new();
+    for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
+        let entitlement = item.one_of(ENTITLEMENTS)?;
+        if !all.contains(&entitlement) {
+            all.push(entitlement);
+        }
+    }
+    Ok(all)
 }
 
 impl MediaTypes {

@@ -1,6 +1,6 @@
 //! What the table of kinds says of `build`.
 
-use super::{Build, Cache, FIELDS, NamedContext, Network};
+use super::{Build, Cache, Entitlement, FIELDS, NamedContext, Network};
 use crate::step::RegistryRef;
 use crate::step::mention::{Mention, Sort};
 use crate::step::spec::{Output, Spec, sample};
@@ -40,6 +40,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         tags,
         cache,
         network,
+        entitlements,
         cgroup_parent,
         // Their text is the build's own: it names no place outside it, but what its `RUN` may reach anyhow.
         dockerfile: _,
@@ -74,12 +75,19 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
     let export = to.iter().map(|export| &export.target);
     let cgroup = cgroup_parent.as_ref().map(|parent| format!("cgroup-parent: {parent}"));
     let host = (*network == Network::Host).then_some("network: host");
+    let entitled = entitlements.iter().map(|entitlement| match entitlement {
+        Entitlement::HostNetwork => {
+            Mention::new(Sort::HostNetwork, "build.entitlements", "entitlements: network.host")
+        }
+        Entitlement::Insecure => Mention::new(Sort::Entitlements, "build.entitlements", entitlement.name()),
+    });
     std::iter::once(Mention::repository("build.context", &context.repo))
         .chain(contexts)
         .chain(tags.iter().map(image(Sort::Push, "build.tags")))
         .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
         .chain(export.map(image(Sort::Cache, "build.cache.to")))
         .chain(host.map(|host| Mention::new(Sort::HostNetwork, "build.network", host)))
+        .chain(entitled)
         .chain(cgroup.map(|cgroup| Mention::new(Sort::HostNetwork, "build.cgroup-parent", cgroup)))
         .collect()
 }

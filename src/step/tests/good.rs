@@ -46,6 +46,7 @@ build:
   cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, always: true}}
   no-cache: [deps, test]
   network: none
+  entitlements: [security.insecure, network.host, security.insecure]
   extra-hosts: {db: 10.0.0.1, db6: "::1"}
   compression: {type: zstd, level: 19, force: true}
   shm-size: 64m
@@ -87,6 +88,8 @@ fn every_field_of_a_build_is_read() {
     assert_eq!((to.mode, to.ignore_error, to.target.insecure, to.always), (CacheMode::Max, true, true, true));
     assert_eq!(build.no_cache, NoCache::Stages(vec!["deps".into(), "test".into()]));
     assert_eq!(build.network, Network::None);
+    let entitled: Vec<_> = build.entitlements.iter().map(|each| each.name()).collect();
+    assert_eq!(entitled, ["security.insecure", "network.host"]);
     assert_eq!(build.extra_hosts[1], ("db6".to_owned(), "::1".parse().unwrap()));
     let compression = build.compression.unwrap();
     assert_eq!(

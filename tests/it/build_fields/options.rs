@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::support::buildkitd::Buildkitd;
 use crate::support::net::unique;
-use crate::support::plugin::output;
-use crate::support::shop::Shop;
+use crate::support::plugin::{Setup, expect_phase, output};
+use crate::support::shared::World;
+use crate::support::shop::{Shop, template};
 
 /// A random number per run of its `RUN`: equal numbers come from the cache.
 const STAGES: &str = "\
@@ -106,6 +108,29 @@ async fn network_none_leaves_a_run_the_loopback_alone() {
         // The daemon of the tests runs with --oci-worker-net=host.
         assert_eq!(shop.image_of(json!({"network": network})).await.file("net").await, host.join(" "));
     }
+}
+
+/// The daemon has to allow it, the step has to ask for it, and a `RUN` has to want it.
+#[tokio::test]
+async fn a_run_has_every_capability_where_daemon_and_step_say_so() {
+    let world = World::shared().await;
+    let hosts = [world.registry.host(), world.gitea.host()];
+    let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n")).concat();
+    let daemon = Buildkitd::start(&format!("insecure-entitlements = [\"security.insecure\"]\n{plain}"));
+    let setup = Setup::new(daemon.address()).start();
+    let shop = Shop::with(
+        setup,
+        "FROM BASE AS build\nRUN grep CapBnd /proc/self/status >/sandbox\n\
+         RUN --security=insecure grep CapBnd /proc/self/status >/insecure\n\
+         FROM scratch\nCOPY --from=build /sandbox /insecure /\n",
+    )
+    .await;
+    let node = shop.plugin.node(&template(shop.build(json!({})))).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains("name `security.insecure` under `entitlements`"), "{message}");
+    let image = shop.image_of(json!({"entitlements": "security.insecure"})).await;
+    assert_ne!(image.file("sandbox").await, image.file("insecure").await);
 }
 
 #[tokio::test]

@@ -5,8 +5,12 @@ use argo_buildkit::outcome::Fault as Turn;
 use futures_util::StreamExt as _;
 
 use super::*;
+use crate::support::certificates::Authority;
 use crate::support::fault_registry::{At, Fault, FaultRegistry, hanging_up};
+use crate::support::git::GitServer;
 use crate::support::shared::shared_buildkitd;
+use crate::support::spoilt_clone::{Pack, SpoiltClone};
+use crate::support::tls_door::TlsDoor;
 
 /// Refusals at a time: those that BuildKit tries again take seconds.
 const AT_A_TIME: usize = 8;
@@ -384,13 +388,49 @@ async fn a_clone_of_buildkitds_that_breaks_off_is_tried_again_and_a_refused_one_
     ];
     for (number, (url, turn)) in rows.into_iter().enumerate() {
         let sha = format!("{number:040}");
-        let context = GitTree { url: url.clone(), sha: sha.clone(), ..GitTree::default() };
-        let allowed_git = vec![source(&url, &sha)];
-        let solve = Solve { inline_dockerfile: None, context: Some(context), allowed_git, ..inline("") };
-        let error = run(&client, &solve, Session::default()).await.unwrap_err();
+        let error = cloned(&client, &url, &sha).await;
         assert_eq!((error.kind, error.fault), (Kind::Git, turn), "{url}: {error}");
         assert!(!error.message.contains("`dockerfile`"), "{error}");
     }
+}
+
+/// The server's answers are good but for the pack.
+#[tokio::test]
+async fn a_pack_that_does_not_arrive_whole_is_no_fault_of_the_users() {
+    let server = GitServer::start("", "");
+    let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
+    for (name, pack) in [("short", Pack::Short), ("cut", Pack::Cut), ("damaged", Pack::Damaged)] {
+        // No commit that the daemon has already.
+        let text: String = (0..20_000).map(|n| format!("{name} {}\n", n * 7919)).collect();
+        let sha = server.create(name, &[("Dockerfile", "FROM scratch\n"), ("main.txt", &text)]);
+        let door = SpoiltClone::start(server.origin(), pack).await;
+        let error = cloned(&client, &format!("{}/{name}.git", door.url()), &sha).await;
+        assert_eq!((error.kind, error.fault), (Kind::Git, Turn::Transient), "{name}: {error}");
+        assert!(error.message.contains("try again later"), "{name}: {error}");
+    }
+}
+
+/// argo-buildkit may trust it, by `--ca-bundle`; buildkitd's git does not.
+#[tokio::test]
+async fn a_git_server_that_buildkitd_does_not_trust_is_the_users_with_what_buildkitd_needs() {
+    let server = GitServer::start("", "");
+    let sha = server.create("trust", &[("Dockerfile", "FROM scratch\n"), ("main.txt", "trust me\n")]);
+    let upstream = server.origin().strip_prefix("http://").unwrap();
+    let door = TlsDoor::start(upstream, &Authority::new().sign("git")).await;
+    let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
+    let error = cloned(&client, &format!("https://{}/trust.git", door.host()), &sha).await;
+    assert_eq!((error.kind, error.fault), (Kind::Git, Turn::User), "{error}");
+    for words in ["`GIT_SSL_CAINFO`", "`--ca-bundle` is not buildkitd's"] {
+        assert!(error.message.contains(words), "{error}");
+    }
+}
+
+/// The error of a build whose context is `sha` of `url`.
+async fn cloned(client: &Buildkit, url: &str, sha: &str) -> BuildError {
+    let context = GitTree { url: url.to_owned(), sha: sha.to_owned(), ..GitTree::default() };
+    let allowed_git = vec![source(url, sha)];
+    let solve = Solve { inline_dockerfile: None, context: Some(context), allowed_git, ..inline("") };
+    run(client, &solve, Session::default()).await.unwrap_err()
 }
 
 #[tokio::test]
