@@ -3,13 +3,13 @@
 mod file;
 mod show;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::manifest::{self, Edit};
+use crate::manifest::{self, Edit, Warning};
 
 use file::Source;
 
@@ -25,8 +25,11 @@ Targets:
   object:KIND/NAME[/NAMESPACE]:PATH   a field of one Kubernetes object: object:Deployment/api:spec.replicas
   container:KIND/NAME[/NAMESPACE]:CONTAINER
                                       the image of a container or init container: container:CronJob/report:main
-  parameter:[APP:]NAME                a Helm parameter of an Argo CD Application, or of a .argocd-source file
+  container:[KIND/NAME:][image=NAME]  the image of every container that runs it
+  parameter:[APP:]NAME                a Helm parameter of an Argo CD Application, or of a .argocd-source file;
+                                      APP is NAME, NAME[chart=nginx] or [0] for one of several sources
   values:[APP:]PATH                   a path inside an Application's valuesObject, or inside its `values: |`
+  PATH|PATH                           into YAML that is the text of a block scalar: helm:spec.valuesContent|image.tag
   setter:NAMESPACE:POLICY[:tag|:name|:digest]
                                       every value with that Flux setter comment
 
@@ -79,7 +82,10 @@ impl Command {
         if refused {
             return Ok(ExitCode::from(REFUSED));
         }
-        for (source, new) in &changed {
+        for (source, new, warnings) in &changed {
+            warnings
+                .iter()
+                .for_each(|warning| show::error(&format!("{}:{warning} (warning)", source.shown())));
             let difference = manifest::unified_diff(&source.shown(), &source.bytes, new);
             if self.write {
                 source.replace(new)?;
@@ -90,9 +96,12 @@ impl Command {
     }
 }
 
+/// A file, its new bytes, and what is to be said of the edits.
+type Changed = (Source, Vec<u8>, BTreeSet<Warning>);
+
 /// The file at `path` and its new bytes; nothing if they are the old ones.
-fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<(Source, Vec<u8>)>> {
+fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<Changed>> {
     let source = Source::read(path)?;
     let edited = manifest::apply(&source.bytes, edits)?;
-    Ok(edited.changed.then_some((source, edited.bytes)))
+    Ok(edited.changed.then_some((source, edited.bytes, edited.warnings)))
 }
