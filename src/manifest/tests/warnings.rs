@@ -31,7 +31,7 @@ fn a_tag_beside_a_digest_that_still_pins() {
 3:5: `controller.image.tag` is set, but `controller.image.digest` still decides which image runs; set it too, or both with `image:`
 1:8: `image.tag` is set, but `image.sha` still decides which image runs; set it too, or both with `image:`
 3:7: `spec.tag` is set, but `spec.digest` still decides which image runs; set it too, or both with `image:`
-1:9: in this text, 2:3: `image.tag` is set, but `image.digest` still decides which image runs; set it too, or both with `image:`
+3:5: in the text of `values|image.tag`, `image.tag` is set, but `image.digest` still decides which image runs; set it too, or both with `image:`
 1:8: `image.tag` held a digest, and the new value has none: the image is no longer pinned
 "#);
 }
