@@ -11,6 +11,7 @@
 
 mod address;
 mod argocd;
+mod block;
 mod container;
 mod create;
 mod diff;
@@ -20,9 +21,11 @@ mod image;
 mod input;
 mod kustomize;
 mod lookup;
+mod notes;
 mod object;
 mod parser;
 mod path;
+mod pinned;
 mod plan;
 mod proof;
 mod quote;
@@ -41,12 +44,12 @@ mod trail;
 
 pub use diff::unified_diff;
 pub use error::{EditError, FileProblem, Hint, Missing, Place, Places, Refusal};
+pub use notes::Warning;
 pub use path::{Path, PathError};
-pub use target::{KustomizeField, Object, Target, TargetError};
+pub use target::{Application, KustomizeField, Object, SourceRef, Target, TargetError};
 
 use std::collections::BTreeSet;
 
-use address::Reached;
 use file::File;
 use round::Rounds;
 use stream::Stream;
@@ -81,6 +84,9 @@ pub struct Edited {
     /// The addresses of the scalars that the edits set, those that held their value already among them. Edits that
     /// name one scalar in different ways have one address. There are none where the edits set very many.
     pub addresses: BTreeSet<String>,
+    /// What the author of the edits should know: a tag beside a digest that still decides which image runs, or the
+    /// places that change with an anchor.
+    pub warnings: BTreeSet<Warning>,
 }
 
 /// One scalar that an edit changed.
@@ -107,20 +113,30 @@ pub struct Change {
 pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     let text = input::check(input)?;
     let mut rounds = Rounds::of(edits);
-    let (bytes, addresses) = (input.to_vec(), BTreeSet::new());
-    let mut edited = Edited { bytes, changed: false, changes: Vec::new(), addresses };
+    let mut edited = Edited {
+        bytes: input.to_vec(),
+        changed: false,
+        changes: Vec::new(),
+        addresses: BTreeSet::new(),
+        warnings: BTreeSet::new(),
+    };
     let mut body = text.body.to_owned();
     let mut stream = Stream::parse(&body)?;
     let json = file::is_json(&body);
     loop {
-        let file = File { text: &body, stream, json, reached: Reached::default() };
+        let file = File::new(&body, stream, json);
         let splices = rounds.next(&file, edits)?;
         edited.addresses.extend(file.reached.all());
-        if splices.is_empty() {
-            return Ok(edited);
-        }
-        let new = splice::join(&body, &splices);
-        stream = proof::verify(&file, &new, &splices)?;
+        let verified = match splices.as_slice() {
+            [] => None,
+            splices => {
+                let new = splice::join(&body, splices);
+                Some((proof::verify(&file, &new, splices)?, new))
+            }
+        };
+        edited.warnings.extend(file.notes.into_all());
+        let Some((verified, new)) = verified else { return Ok(edited) };
+        stream = verified;
         edited.bytes = [text.bom, new.as_bytes()].concat();
         edited.changed = true;
         edited.changes.extend(splices.into_iter().map(|splice| splice.change));
@@ -136,7 +152,7 @@ pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
     };
     let Some((body, stream)) = parsed() else { return BTreeSet::new() };
     let json = file::is_json(&body);
-    let file = File { text: &body, stream, json, reached: Reached::default() };
+    let file = File::new(&body, stream, json);
     let edit = Edit::new(target.clone(), target.example());
     // An error ends the way to further scalars only: what was come to before it has been noted.
     let _ = plan::plan(&file, &edit, std::slice::from_ref(&edit));

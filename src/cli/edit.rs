@@ -3,46 +3,65 @@
 mod file;
 mod show;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 
-use crate::manifest::{self, Edit};
+use crate::manifest::{self, Edit, Warning};
 
 use file::Source;
 
 /// Exit codes: 0 changed, 1 refused or not read, 3 unchanged; 2 is clap's for a wrong command line.
 const UNCHANGED: u8 = 3;
 const REFUSED: u8 = 1;
+const USAGE: u8 = 2;
 
+const STDIN: &str = "-";
+
+/// No line is longer than a terminal of 80 columns, so that none is broken without its indentation.
 const AFTER_HELP: &str = "\
 Targets:
-  helm:PATH                           a value of a Helm values file: helm:image.tag, helm:sidecars[name=proxy].image
-  image:PATH                          repository, tag and digest beneath a path, or one string with all of them
-  kustomize:NAME:FIELD                newTag, newName or digest of an images[] entry: kustomize:shop/api:newTag
-  object:KIND/NAME[/NAMESPACE]:PATH   a field of one Kubernetes object: object:Deployment/api:spec.replicas
+  helm:PATH
+      a value of a Helm values file: helm:image.tag
+  image:PATH
+      repository, tag and digest beneath a path, or one string with them
+  kustomize:NAME:FIELD
+      newTag, newName or digest of an images entry: kustomize:shop/api:newTag
+  object:KIND[/NAME[/NAMESPACE]]:PATH
+      a field of one Kubernetes object: object:Deployment/api:spec.replicas
   container:KIND/NAME[/NAMESPACE]:CONTAINER
-                                      the image of a container or init container: container:CronJob/report:main
-  parameter:[APP:]NAME                a Helm parameter of an Argo CD Application, or of a .argocd-source file
-  values:[APP:]PATH                   a path inside an Application's valuesObject, or inside its `values: |`
+      the image of a container: container:CronJob/report:main
+  container:[KIND/NAME[/NAMESPACE]:][image=NAME]
+      the image of every container that runs it
+  parameter:[APPLICATION:]NAME
+      a Helm parameter of an Argo CD Application or a .argocd-source file
+  values:[APPLICATION:]PATH
+      a path inside an Application's valuesObject or its `values: |`
   setter:NAMESPACE:POLICY[:tag|:name|:digest]
-                                      every value with that Flux setter comment
+      every value with that Flux setter comment
+
+  A path is keys and items: a.b, a[0].b, a[name=x].b, \"a.b\".c. PATH|PATH
+  leads into YAML that is the text of a block scalar. APPLICATION is a name,
+  and [0] or [chart=NAME] behind it, or alone, is one of several sources.
 
 Exit codes:
   0  a file is changed, or would be without --write
-  1  an edit was refused, or a file could not be read or written: standard error says which and why
+  1  an edit was refused, or a file could not be read or written:
+     standard error says which and why
   2  the command line is wrong
   3  every file already says so
 
-The same edits are made in each FILE; when one refuses, none is written. Where writing itself fails, the files
-before it are written.";
+The same edits are made in each FILE; when one refuses, none is written.
+Where writing itself fails, the files before it are written.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
-    /// Files to edit: YAML or JSON. A symbolic link is refused.
+    /// Files to edit: YAML or JSON. A symbolic link is refused. `-` alone edits standard input to standard output.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What to set to which value. May be given several times.
@@ -57,10 +76,20 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Prints the difference of every file, in their order, and writes them if that is wanted.
+    /// Prints the difference of every file, in their order, and writes them if that is wanted. Of standard input it
+    /// prints the whole file.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let create = self.create;
         let edits: Vec<Edit> = self.edits.into_iter().map(|edit| Edit { create, ..edit }).collect();
+        if let [path] = self.files.as_slice()
+            && path.as_os_str() == STDIN
+        {
+            return piped(&edits);
+        }
+        if self.files.iter().any(|path| path.as_os_str() == STDIN) {
+            show::error("error: `-` is standard input, whose result goes to standard output; name it alone");
+            return Ok(ExitCode::from(USAGE));
+        }
         let mut changed = Vec::new();
         let mut refused = false;
         let mut seen = HashSet::new();
@@ -79,7 +108,10 @@ impl Command {
         if refused {
             return Ok(ExitCode::from(REFUSED));
         }
-        for (source, new) in &changed {
+        for (source, new, warnings) in &changed {
+            warnings
+                .iter()
+                .for_each(|warning| show::error(&format!("{}:{warning} (warning)", source.shown())));
             let difference = manifest::unified_diff(&source.shown(), &source.bytes, new);
             if self.write {
                 source.replace(new)?;
@@ -90,9 +122,28 @@ impl Command {
     }
 }
 
+/// Edits standard input to standard output.
+fn piped(edits: &[Edit]) -> anyhow::Result<ExitCode> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+    let edited = match manifest::apply(&bytes, edits) {
+        Ok(edited) => edited,
+        Err(error) => {
+            show::error(&format!("{STDIN}:{error}"));
+            return Ok(ExitCode::from(REFUSED));
+        }
+    };
+    edited.warnings.iter().for_each(|warning| show::error(&format!("{STDIN}:{warning} (warning)")));
+    std::io::stdout().write_all(&edited.bytes).context("standard output cannot be written")?;
+    Ok(if edited.changed { ExitCode::SUCCESS } else { ExitCode::from(UNCHANGED) })
+}
+
+/// A file, its new bytes, and what is to be said of the edits.
+type Changed = (Source, Vec<u8>, BTreeSet<Warning>);
+
 /// The file at `path` and its new bytes; nothing if they are the old ones.
-fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<(Source, Vec<u8>)>> {
+fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<Changed>> {
     let source = Source::read(path)?;
     let edited = manifest::apply(&source.bytes, edits)?;
-    Ok(edited.changed.then_some((source, edited.bytes)))
+    Ok(edited.changed.then_some((source, edited.bytes, edited.warnings)))
 }

@@ -50,28 +50,41 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         (Mode::PullRequest(pull), Some(api)) if update.commit => {
             match proposal::propose(engine, update, pull, &intent, &mut landed, api, cx).await {
                 Ok(proposed) => proposed,
-                Err(unproposed) => return Err(failed(landed, unproposed).await),
+                Err(unproposed) => return Err(failed(landed, &intent, unproposed).await),
             }
         }
         _ => None,
     };
     engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
     let refreshed = refresh::refresh(engine, update, &landed, cx).await;
-    let diff = diff_of(&mut landed).await;
-    Ok(success(update, &landed, diff, proposed, &refreshed))
+    let said = Said::of(&mut landed, &intent).await;
+    Ok(success(update, &landed, said, proposed, &refreshed))
 }
 
-/// The diff of what landed. Thousands of lines that all differ take a while: not on a thread that answers others.
-async fn diff_of(landed: &mut Landed) -> String {
-    let files = std::mem::take(&mut landed.files);
-    let made = tokio::task::spawn_blocking(move || diff(&files)).await;
-    made.unwrap_or_else(|broken| format!("(no diff: {broken})"))
+/// What the outputs say of the files that changed.
+struct Said {
+    diff: String,
+    warnings: String,
+}
+
+impl Said {
+    /// Thousands of lines that all differ take a while: not on a thread that answers others.
+    async fn of(landed: &mut Landed, intent: &Arc<Intent>) -> Self {
+        let files = std::mem::take(&mut landed.files);
+        let intent = Arc::clone(intent);
+        let made = tokio::task::spawn_blocking(move || Self {
+            diff: diff(&files),
+            warnings: intent.warnings(&files).join("\n"),
+        });
+        let broken = |broken| Self { diff: format!("(no diff: {broken})"), warnings: String::new() };
+        made.await.unwrap_or_else(broken)
+    }
 }
 
 /// The error of a commit that landed, and has no pull request as it should be: with what was done.
-async fn failed(mut landed: Landed, unproposed: Unproposed) -> StepError {
+async fn failed(mut landed: Landed, intent: &Arc<Intent>, unproposed: Unproposed) -> StepError {
     let Unproposed { error, pull } = unproposed;
-    let diff = diff_of(&mut landed).await;
+    let said = Said::of(&mut landed, intent).await;
     let done = match &pull {
         Some(pull) => {
             format!("pull request {} is there ({}), but not as it should be", pull.number, pull.url)
@@ -83,7 +96,7 @@ async fn failed(mut landed: Landed, unproposed: Unproposed) -> StepError {
     };
     let pull = pull.map(|pull| (pull.number.to_string(), pull.url)).unwrap_or_default();
     let message = format!("{}; {done}: run the step again once that is mended", error.message);
-    StepError { message, outputs: outputs(&landed, diff, pull, &None), ..error }
+    StepError { message, outputs: outputs(&landed, said, pull, &None), ..error }
 }
 
 /// The forge's API, for a step that calls it.
@@ -170,21 +183,22 @@ fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>)
 fn success(
     update: &UpdateManifest,
     landed: &Landed,
-    diff: String,
+    said: Said,
     proposed: Option<Proposed>,
     refreshed: &Refreshed,
 ) -> Success {
     let summary = summary(update, landed, proposed.as_ref()) + &refresh::summary(update, refreshed);
     let pull = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
-    Success { summary, outputs: outputs(landed, diff, pull, refreshed) }
+    Success { summary, outputs: outputs(landed, said, pull, refreshed) }
 }
 
 /// The outputs; of a pull request number and page.
-fn outputs(landed: &Landed, diff: String, (number, url): (String, String), refreshed: &Refreshed) -> Outputs {
+fn outputs(landed: &Landed, said: Said, (number, url): (String, String), refreshed: &Refreshed) -> Outputs {
     let outputs = [
         ("commit", landed.commit.clone()),
         ("changed", landed.changed.to_string()),
-        ("diff", diff),
+        ("diff", said.diff),
+        ("warnings", said.warnings),
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
         ("assumed", landed.assumed.join("\n")),
         ("number", number),

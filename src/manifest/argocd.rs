@@ -1,7 +1,5 @@
 //! Argo CD: Helm parameters and values of Applications, ApplicationSets and `.argocd-source` files.
 
-mod block;
-
 use super::error::{EditError, Place, Places, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, Looked};
@@ -10,19 +8,37 @@ use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::splice::Splice;
 use super::stream::Stream;
-use super::{Edit, FileProblem, reach, scalar, trail};
+use super::{Application, Edit, FileProblem, SourceRef, Target, block, reach, scalar, trail};
 
 /// A place that may hold a `helm` mapping.
 struct Source {
     found: Found,
     /// What a list of places calls it.
     name: String,
+    /// Its number among the sources of its Application.
+    number: usize,
+}
+
+/// Whether a source is the one that a target names.
+fn is_wanted(stream: &Stream, source: &Source, wanted: &SourceRef) -> bool {
+    match wanted {
+        SourceRef::Index(index) => source.number == *index,
+        SourceRef::Field { field, value } => trail::text(stream, source.found.node, field) == Some(value),
+    }
+}
+
+/// A source's place among its Application's, and what tells it from the others.
+fn described(stream: &Stream, source: &Source) -> String {
+    let fields = ["chart", "ref", "path", "repoURL"];
+    let field =
+        fields.into_iter().find_map(|field| Some((field, trail::text(stream, source.found.node, field)?)));
+    field.map_or(source.name.clone(), |(field, value)| format!("{} [{field}={value}]", source.name))
 }
 
 /// The splices that set the Helm parameter `name`.
 pub(super) fn parameter(
     file: &File<'_>,
-    application: Option<&str>,
+    application: Option<&Application>,
     name: &str,
     edit: &Edit,
     label: &str,
@@ -40,7 +56,7 @@ pub(super) fn parameter(
 /// The splices that set the Helm value at `path`.
 pub(super) fn values(
     file: &File<'_>,
-    application: Option<&str>,
+    application: Option<&Application>,
     path: &Path,
     edit: &Edit,
     label: &str,
@@ -69,7 +85,7 @@ pub(super) fn values(
             reach::scalar(file, vec![source.found.clone()], &objects, &wish)
         } else {
             let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
-            block::plan(file, &found, path, edit, label)
+            block::plan(file, &found, Target::Helm(path.clone()), edit, label)
         };
         match result {
             Ok(splices) => hits.push((source, splices)),
@@ -97,7 +113,7 @@ fn key(key: &str) -> Segment {
 /// The splices that set the one scalar that a source has at one of `paths`.
 fn one(
     file: &File<'_>,
-    application: Option<&str>,
+    application: Option<&Application>,
     paths: &[Path],
     edit: &Edit,
     label: &str,
@@ -142,11 +158,16 @@ fn one(
 }
 
 /// Every source of the Applications that fit, or the root of an `.argocd-source` file.
-fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Vec<Source>, EditError> {
+fn sources(
+    file: &File<'_>,
+    application: Option<&Application>,
+    label: &str,
+) -> Result<Vec<Source>, EditError> {
     let stream = &file.stream;
     let all = object::all(stream);
     let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Place::START)) };
     let mut sources = Vec::new();
+    let wanted_name = application.and_then(|application| application.name.as_deref());
     for found in &all {
         let kind = trail::text(stream, found.node, "kind");
         let meta = trail::child(stream, found.node, "metadata");
@@ -154,19 +175,29 @@ fn sources(file: &File<'_>, application: Option<&str>, label: &str) -> Result<Ve
         let path: &[&str] = match kind {
             Some("Application") => &["spec"],
             Some("ApplicationSet") => &["spec", "template", "spec"],
-            None if application.is_none() => {
-                sources.push(Source { found: found.clone(), name: "the top level".to_owned() });
+            None if wanted_name.is_none() => {
+                sources.push(Source { found: found.clone(), name: "the top level".to_owned(), number: 0 });
                 continue;
             }
             _ => continue,
         };
-        if application.is_some_and(|wanted| name != Some(wanted)) {
+        if wanted_name.is_some_and(|wanted| name != Some(wanted)) {
             continue;
         }
         let path = Path::new(path.iter().map(|step| key(step)).collect());
         if let Ok(spec) = lookup::walk(stream, found.clone(), &path) {
             let name = object::name(stream, found.node).unwrap_or_default();
             of_spec(stream, &spec, &name, &mut sources);
+        }
+    }
+    if let (Some(wanted), false) =
+        (application.and_then(|application| application.source.as_ref()), sources.is_empty())
+    {
+        let place = |source: &Source| stream.place(source.found.node);
+        let has = Places::of(sources.iter().map(|source| (place(source), described(stream, source))));
+        sources.retain(|source| is_wanted(stream, source, wanted));
+        if sources.is_empty() {
+            return Err(Refusal::NoSuch { what: "source", has }.at(stream.place(first.node), label));
         }
     }
     if sources.is_empty() {
@@ -194,15 +225,16 @@ pub(super) fn images(file: &File<'_>) -> Vec<Found> {
 
 /// `source`, and the items of `sources`.
 fn of_spec(stream: &Stream, spec: &Found, name: &str, sources: &mut Vec<Source>) {
-    let mut push = |found, path: &str| sources.push(Source { found, name: format!("{name} {path}") });
+    let mut push =
+        |found, path: &str, number| sources.push(Source { found, name: format!("{name} {path}"), number });
     if let Ok(found) = lookup::walk(stream, spec.clone(), &Path::new(vec![key("source")])) {
-        push(found, "source");
+        push(found, "source", 0);
     }
     let Ok(list) = lookup::walk(stream, spec.clone(), &Path::new(vec![key("sources")])) else { return };
     if matches!(stream.kind(list.node), Kind::SequenceStart { .. }) {
         let around = [list.around.as_slice(), &[list.node]].concat();
         for (at, node) in stream.children(list.node).enumerate() {
-            push(Found { node, key: None, around: around.clone() }, &format!("sources[{at}]"));
+            push(Found { node, key: None, around: around.clone() }, &format!("sources[{at}]"), at);
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The containers of Kubernetes objects.
 
-use super::error::{EditError, Places, Refusal};
+use super::error::{EditError, Place, Places, Refusal};
 use super::file::File;
 use super::lookup::Found;
 use super::object::{self, is_list};
 use super::parser::Kind;
 use super::path::{Path, Segment};
+use super::reference::Reference;
 use super::splice::Splice;
 use super::stream::Stream;
 use super::trail::{child, text};
-use super::{Edit, Object, image};
+use super::{Edit, FileProblem, Object, image};
 
 /// Lists of containers, in pod templates and in Argo's templates.
 const LISTS: &[&str] = &["containers", "initContainers", "ephemeralContainers", "sidecars"];
@@ -41,6 +42,43 @@ pub(super) fn plan(
         }
         [hit, ..] => Err(Refusal::Several { places: places(&hits) }.at(stream.place(hit.found.node), label)),
     }
+}
+
+/// The splices that set the image of every container that runs `image`.
+pub(super) fn running(
+    file: &File<'_>,
+    object: Option<&Object>,
+    image: &str,
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    let stream = &file.stream;
+    let roots = match object {
+        Some(object) => vec![object::find(stream, object, label)?],
+        None => object::all(stream),
+    };
+    let Some(first) = roots.first() else { return Err(FileProblem::Empty.at(Place::START)) };
+    let mut all = Vec::new();
+    roots.iter().for_each(|root| walk(stream, root, None, &mut all));
+    let name = |container: &Container| {
+        let image = text(stream, stream.resolved(container.found.node), "image")?;
+        Some(Reference::split(image).name.to_owned())
+    };
+    let mut splices = Vec::new();
+    let mut hits = 0;
+    for hit in all.iter().filter(|container| name(container).as_deref() == Some(image)) {
+        splices.extend(of(file, hit.found.clone(), edit, label)?);
+        hits += 1;
+    }
+    // The edit may have changed the very name.
+    let renamed = Reference::split(&edit.value).name;
+    let is_done = |container: &Container| !renamed.is_empty() && name(container).as_deref() == Some(renamed);
+    if hits == 0 && !all.iter().any(is_done) {
+        let has = all.iter().filter_map(|c| Some((stream.place(c.found.node), name(c)?)));
+        let refusal = Refusal::NoSuch { what: "image of a container", has: Places::of(has) };
+        return Err(refusal.at(stream.place(first.node), label));
+    }
+    Ok(splices)
 }
 
 /// The splices that set the image of one container, which is always one string.

@@ -180,6 +180,12 @@ pub enum Refusal {
         /// What there is of it.
         has: Places,
     },
+    /// A kind in the wrong case, as kubectl takes it.
+    #[error("does not exist: kinds are written as the file has them; write `{meant}`")]
+    Misspelt {
+        /// The object as it should be named.
+        meant: String,
+    },
     /// A key that its mapping has twice.
     #[error(
         "is not certain: the key `{key}` stands here again, first at {first}, and readers disagree on which counts; remove one"
@@ -361,6 +367,49 @@ impl fmt::Display for Missing {
             }
             _ => write!(f, ". Add {} there first; `create` does not add it there", self.add),
         }
+    }
+}
+
+/// Errors of a text within a file, with the places that they have in the file.
+impl Refusal {
+    pub(super) fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+        match self {
+            Self::SeveralDocuments { other } => Self::SeveralDocuments { other: moved(other) },
+            Self::Ambiguous { selector, other } => Self::Ambiguous { selector, other: moved(other) },
+            Self::Several { places } => Self::Several { places: places.moved(moved) },
+            Self::NoSuch { what, has } => Self::NoSuch { what, has: has.moved(moved) },
+            Self::DuplicateKey { key, first } => Self::DuplicateKey { key, first: moved(first) },
+            Self::Shared { name, alias } => Self::Shared { name, alias: moved(alias) },
+            Self::Missing(mut missing) => {
+                missing.merge = missing.merge.map(moved);
+                missing.nearest = match missing.nearest.as_str() {
+                    "the top level" => "the top level of the text".to_owned(),
+                    _ => missing.nearest,
+                };
+                Self::Missing(missing)
+            }
+            other => other,
+        }
+    }
+}
+
+impl FileProblem {
+    /// libyaml names a second place in its words: `while parsing a block mapping from 3:1`.
+    pub(super) fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+        let Self::NotYaml { problem, hint } = self else { return self };
+        let place = problem.rsplit_once(" from ").and_then(|(words, place)| {
+            let (line, column) = place.split_once(':')?;
+            let place = Place { line: line.parse().ok()?, column: column.parse().ok()? };
+            Some(format!("{words} from {}", moved(place)))
+        });
+        Self::NotYaml { problem: place.unwrap_or(problem), hint }
+    }
+}
+
+impl Places {
+    fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+        let places = self.places.into_iter().map(|(place, name)| (moved(place), name)).collect();
+        Self { places, more: self.more }
     }
 }
 

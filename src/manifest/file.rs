@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::address::Reached;
+use super::notes::Notes;
 use super::parser::Style;
 use super::stream::Stream;
 
@@ -14,9 +15,15 @@ pub(super) struct File<'a> {
     pub(super) json: bool,
     /// What edits came to in it.
     pub(super) reached: Reached,
+    /// What is to be said of edits of it.
+    pub(super) notes: Notes,
 }
 
 impl<'a> File<'a> {
+    pub(super) fn new(text: &'a str, stream: Stream, json: bool) -> Self {
+        Self { text, stream, json, reached: Reached::default(), notes: Notes::default() }
+    }
+
     /// The style for a value where its neighbours have `style`.
     pub(super) fn style(&self, style: Style) -> Style {
         if self.json { Style::Double } else { style }

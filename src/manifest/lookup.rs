@@ -130,6 +130,7 @@ pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> 
         Segment::Key(key) => by_key(stream, at, key)?,
         Segment::Item { field, value } => by_field(stream, at, field, value, &path.segments()[depth])?,
         Segment::Index(index) => by_index(stream, at, *index),
+        Segment::Text => None,
     };
     let Some((key, node)) = hit else {
         return Err(missing(stream, found, path, depth));
@@ -210,6 +211,7 @@ fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
         Segment::Key(key) => (format!("the key `{segment}`"), merged(stream, at, key)),
         Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
         Segment::Index(_) => (format!("an item `{segment}`"), None),
+        Segment::Text => ("a text".to_owned(), None),
     };
     let hint = hint(stream, &nearest, path, depth);
     let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add, hint };

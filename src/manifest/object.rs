@@ -12,8 +12,11 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
     let mut objects = Vec::new();
     for root in lookup::roots(stream) {
         let kind = text(stream, root.node, "kind").unwrap_or_default();
-        let items = mapping(stream, root.node).and_then(|node| stream.get(node, "items"));
-        match items.filter(|items| kind.ends_with("List") && is_list(stream, *items)) {
+        // OpenShift's Template keeps its objects as a List does.
+        let key = if kind == "Template" { "objects" } else { "items" };
+        let items = mapping(stream, root.node).and_then(|node| stream.get(node, key));
+        let holds = kind.ends_with("List") || kind == "Template";
+        match items.filter(|items| holds && is_list(stream, *items)) {
             None => objects.push(root),
             Some(items) => objects.extend(stream.children(items).map(|node| Found {
                 node,
@@ -35,22 +38,54 @@ pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Foun
     match hits.as_slice() {
         [hit] => Ok((*hit).clone()),
         [] => {
+            if let Some(meant) = meant(stream, &all, object) {
+                return Err(Refusal::Misspelt { meant }.at(place, label));
+            }
             let has =
                 Places::of(all.iter().filter_map(|f| Some((stream.place(f.node), name(stream, f.node)?))));
             Err(Refusal::NoSuch { what: "object", has }.at(place, label))
         }
         [hit, ..] => {
-            let hits = hits.iter().map(|f| (stream.place(f.node), name(stream, f.node).unwrap_or_default()));
+            let first = name(stream, hit.node);
+            let twins = hits.iter().all(|hit| name(stream, hit.node) == first);
+            let named =
+                |node| if twins { versioned(stream, node) } else { name(stream, node).unwrap_or_default() };
+            let hits = hits.iter().map(|f| (stream.place(f.node), named(f.node)));
             Err(Refusal::Several { places: Places::of(hits) }.at(stream.place(hit.node), label))
         }
+    }
+}
+
+/// The object with its kind in the right case.
+fn meant(stream: &Stream, all: &[Found], object: &Object) -> Option<String> {
+    all.iter().find_map(|found| {
+        let kind = text(stream, found.node, "kind")?;
+        let group = object.kind.split_once('.').map(|(_, group)| format!(".{group}")).unwrap_or_default();
+        let meant = Object { kind: format!("{kind}{group}"), ..object.clone() };
+        let same = object.kind.eq_ignore_ascii_case(&meant.kind)
+            || object.kind.eq_ignore_ascii_case(&format!("{}s", meant.kind));
+        (same && meant.kind != object.kind && is(stream, found.node, &meant)).then(|| meant.to_string())
+    })
+}
+
+/// An object's name, with its API group where it has one: that may be what tells it from another.
+fn versioned(stream: &Stream, node: usize) -> String {
+    let name = name(stream, node).unwrap_or_default();
+    match text(stream, node, "apiVersion") {
+        Some(version) => format!("{name} ({version})"),
+        None => name,
     }
 }
 
 fn is(stream: &Stream, node: usize, object: &Object) -> bool {
     let meta = child(stream, node, "metadata");
     let meta = |key| meta.and_then(|meta| text(stream, meta, key));
-    text(stream, node, "kind") == Some(&object.kind)
-        && meta("name") == Some(&object.name)
+    let (kind, group) = object.kind.split_once('.').map_or((&*object.kind, None), |(k, g)| (k, Some(g)));
+    let own_group =
+        || text(stream, node, "apiVersion").and_then(|version| version.split_once('/')).map(|(g, _)| g);
+    text(stream, node, "kind") == Some(kind)
+        && group.is_none_or(|group| own_group() == Some(group))
+        && (object.name.is_empty() || meta("name").or(meta("generateName")) == Some(&object.name))
         && object.namespace.as_deref().is_none_or(|namespace| meta("namespace") == Some(namespace))
 }
 
@@ -58,8 +93,9 @@ fn is(stream: &Stream, node: usize, object: &Object) -> bool {
 pub(super) fn name(stream: &Stream, node: usize) -> Option<String> {
     let kind = text(stream, node, "kind")?.to_owned();
     let meta = child(stream, node, "metadata")?;
-    let name = text(stream, meta, "name").unwrap_or_default().to_owned();
-    let namespace = text(stream, meta, "namespace").map(str::to_owned);
+    let meta = |key| text(stream, meta, key);
+    let name = meta("name").or(meta("generateName")).unwrap_or_default().to_owned();
+    let namespace = meta("namespace").map(str::to_owned);
     Some(Object { kind, name, namespace }.to_string())
 }
 

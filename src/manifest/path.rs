@@ -8,6 +8,8 @@ use std::str::FromStr;
 /// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes). A backslash before
 /// such a character does the same: `annotations.example\.com/build`, as Helm has it.
 ///
+/// `|` leads into the text of a block scalar: `data."values.yaml"|image.tag`.
+///
 /// Displays as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path(Vec<Segment>);
@@ -16,8 +18,13 @@ pub struct Path(Vec<Segment>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Segment {
     Key(String),
-    Item { field: String, value: String },
+    Item {
+        field: String,
+        value: String,
+    },
     Index(usize),
+    /// Into the text of a block scalar, which is YAML itself.
+    Text,
 }
 
 /// A path that cannot be read: where, and what belongs there.
@@ -39,6 +46,12 @@ impl Path {
         Self(segments)
     }
 
+    /// The path to a text, and the path within it; nothing where this path leads into none.
+    pub(super) fn into_text(&self) -> Option<(Self, Self)> {
+        let at = self.0.iter().position(|segment| *segment == Segment::Text)?;
+        Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
+    }
+
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
     }
@@ -48,7 +61,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Key(_) if at > 0 => write!(f, ".{segment}")?,
+                Segment::Key(_) if at > 0 && self.0[at - 1] != Segment::Text => write!(f, ".{segment}")?,
                 _ => write!(f, "{segment}")?,
             }
         }
@@ -61,6 +74,7 @@ impl fmt::Display for Segment {
         match self {
             Self::Key(key) => write_name(f, key, is_bare),
             Self::Index(index) => write!(f, "[{index}]"),
+            Self::Text => f.write_str("|"),
             Self::Item { field, value } => {
                 f.write_str("[")?;
                 write_name(f, field, is_bare)?;
@@ -72,6 +86,13 @@ impl fmt::Display for Segment {
     }
 }
 
+/// Foreign text as a message shows it: control characters are written as escapes, all others stand as they are.
+pub(super) fn printable(text: &str) -> String {
+    let shown =
+        text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+    shown.collect()
+}
+
 fn write_name(f: &mut fmt::Formatter<'_>, name: &str, bare: fn(char) -> bool) -> fmt::Result {
     if !name.is_empty() && name.chars().all(bare) {
         return f.write_str(name);
@@ -80,12 +101,12 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str, bare: fn(char) -> bool) ->
 }
 
 fn is_bare(c: char) -> bool {
-    !matches!(c, '.' | '[' | ']' | '=' | '"' | '\\') && !c.is_whitespace() && !c.is_control()
+    !matches!(c, '.' | '[' | ']' | '=' | '"' | '\\' | '|') && !c.is_whitespace() && !c.is_control()
 }
 
 /// What a backslash takes as it is outside of quotes: Helm's own way to write a dot within a key
 /// (helm.sh, "Using Helm", "The Format and Limitations of --set").
-const ESCAPED: &[char] = &['.', ',', '[', ']', '=', '"', '\\'];
+const ESCAPED: &[char] = &['.', ',', '[', ']', '=', '"', '\\', '|'];
 
 /// A selector's value may hold dots, such as a registry's host.
 fn is_bare_value(c: char) -> bool {
@@ -99,7 +120,8 @@ impl FromStr for Path {
         let mut reader = Reader { path, at: 0 };
         let mut segments = Vec::new();
         loop {
-            segments.push(reader.segment(segments.is_empty())?);
+            let begins = segments.last().is_none_or(|last| *last == Segment::Text);
+            segments.push(reader.segment(begins)?);
             if reader.rest().is_empty() {
                 return Ok(Self(segments));
             }
@@ -127,6 +149,12 @@ impl<'a> Reader<'a> {
     fn segment(&mut self, first: bool) -> Result<Segment, PathError> {
         if self.eat('[') {
             return self.selector();
+        }
+        if !first && self.eat('|') {
+            if self.rest().is_empty() {
+                return Err(self.error("a key or `[`"));
+            }
+            return Ok(Segment::Text);
         }
         if !first && !self.eat('.') {
             return Err(self.error("`.`, `[` or the end"));
@@ -194,9 +222,12 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, expected: &'static str) -> PathError {
-        let found =
-            self.rest().chars().next().map_or("the end".to_owned(), |c| format!("`{}`", c.escape_debug()));
+        let found = self
+            .rest()
+            .chars()
+            .next()
+            .map_or("the end".to_owned(), |c| format!("`{}`", printable(c.encode_utf8(&mut [0; 4]))));
         let column = self.path[..self.at].chars().count() + 1;
-        PathError { path: self.path.escape_debug().to_string(), column, expected, found }
+        PathError { path: printable(self.path), column, expected, found }
     }
 }

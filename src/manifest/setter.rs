@@ -9,7 +9,8 @@ use super::error::{EditError, Place, Places, Refusal};
 use super::file::File;
 use super::lookup::Found;
 use super::parser::Kind;
-use super::reference::Reference;
+use super::reference::{Reference, Version};
+use super::shape::{DIGESTS, Keys};
 use super::splice::Splice;
 use super::{Edit, FileProblem, scalar};
 
@@ -42,11 +43,28 @@ pub(super) fn plan(
     let mut splices = Vec::new();
     let nodes: Vec<usize> = hits.iter().map(|marked| marked.node).collect();
     for (marked, found) in hits.iter().zip(found(file, &nodes)) {
+        if marked.setter.ends_with(":tag")
+            && is_pinned(file, &found, &nodes)
+            && wanted.tag != scalar_of(file, marked)
+        {
+            return Err(Refusal::PinnedByDigest.at(place(marked.node), label));
+        }
         let value = value(&wanted, &marked.setter, file.stream.scalar(marked.node).unwrap_or_default())
             .map_err(|refusal| refusal.at(place(marked.node), label))?;
         splices.extend(scalar::set(file, &found, &value, label, false)?);
     }
     Ok(splices)
+}
+
+fn scalar_of<'a>(file: &'a File<'_>, marked: &Marked) -> Option<&'a str> {
+    file.stream.scalar(marked.node)
+}
+
+/// Whether a digest beside the tag at `found` pins the image, and no comment makes it follow.
+fn is_pinned(file: &File<'_>, found: &Found, marked: &[usize]) -> bool {
+    let Some(&mapping) = found.around.last() else { return false };
+    let follows = |key: &str| file.stream.get(mapping, key).is_some_and(|node| marked.contains(&node));
+    Keys::of(&file.stream, mapping).pins(DIGESTS).any(|key| !follows(key))
 }
 
 /// Whether a comment's setter is the target's, or a part of it.
@@ -58,6 +76,8 @@ fn fits(comment: &str, setter: &str) -> bool {
 fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refusal> {
     let lacks = |part| Refusal::LacksPart { part };
     match setter.splitn(3, ':').nth(2) {
+        // A tag may hold a digest, which pins the image like one of its own.
+        Some("tag") if old.contains('@') => Ok(wanted.version().over(Version::in_tag(old))?.as_tag()),
         Some("tag") => wanted.tag.map(str::to_owned).ok_or(lacks("tag")),
         Some("digest") => wanted.digest.map(str::to_owned).ok_or(lacks("digest")),
         // `:tag` and `@digest` alone keep the name.

@@ -1,6 +1,7 @@
 //! The shapes in which charts write an image as parts: which key of a mapping holds which part.
 
 use super::error::Refusal;
+use super::parser::Kind;
 use super::quote::is_null;
 use super::reference::Version;
 use super::stream::Stream;
@@ -15,7 +16,7 @@ struct Row {
     tags: &'static [&'static str],
 }
 
-const TAGS: &[&str] = &["tag", "imageTag", "version"];
+pub(super) const TAGS: &[&str] = &["tag", "imageTag", "version"];
 
 /// The first row that fits a mapping wholly is its shape.
 const ROWS: &[Row] = &[
@@ -46,7 +47,7 @@ const ROWS: &[Row] = &[
     Row { prefix: None, name: "repository", needs: &["sha"], tags: TAGS },
 ];
 
-const DIGESTS: &[&str] = &["digest", "imageDigest", "sha"];
+pub(super) const DIGESTS: &[&str] = &["digest", "imageDigest", "sha"];
 
 /// Keys that hold a part of an image in some chart. One that holds something and has no place in a row keeps the row
 /// from fitting: what the chart renders would not be known. `name` is often only a label, and `version` the
@@ -97,6 +98,12 @@ impl<'a> Keys<'a> {
     /// The text under `key`, unless it is null or empty.
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
         self.stream.scalar(self.node(key)?).filter(|text| !is_null(text))
+    }
+
+    /// Which of `keys` hold a digest that the chart uses.
+    pub(super) fn pins(&self, keys: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+        let is_on = is_mapping(self.stream, self.mapping) && self.text("useDigest") != Some("false");
+        keys.iter().copied().filter(move |key| is_on && self.text(key).is_some())
     }
 
     /// The names of all keys.
@@ -180,4 +187,8 @@ impl<'a> Keys<'a> {
             None => (Version { tag: tag.tag, digest: text(&shape.digest) }, false),
         }
     }
+}
+
+fn is_mapping(stream: &Stream, node: usize) -> bool {
+    matches!(stream.kind(node), Kind::MappingStart { .. })
 }

@@ -48,18 +48,25 @@ pub enum Target {
         /// The container's name; of a `container` or `script` without one, the template's.
         container: String,
     },
+    /// The image of every container that runs it, as for [`Target::Container`].
+    Running {
+        /// The one object that is looked into; none means the whole file.
+        object: Option<Object>,
+        /// The image's name, without tag and digest.
+        image: String,
+    },
     /// A Helm parameter's `value` in an Argo CD Application, an ApplicationSet or an `.argocd-source` file.
     Parameter {
-        /// The Application's (or ApplicationSet's) name, where the file has several.
-        application: Option<String>,
+        /// Which Application (or ApplicationSet) and source, where the file has several.
+        application: Option<Application>,
         /// The parameter's `name`.
         name: String,
     },
     /// A Helm value in an Argo CD Application: in `helm.valuesObject`, or else inside the text of
     /// `helm.values: |`.
     Values {
-        /// The Application's (or ApplicationSet's) name, where the file has several.
-        application: Option<String>,
+        /// Which Application (or ApplicationSet) and source, where the file has several.
+        application: Option<Application>,
         /// From the values' top level.
         path: Path,
     },
@@ -95,15 +102,44 @@ impl KustomizeField {
     }
 }
 
-/// A Kubernetes object of a file, displayed and read as `KIND/NAME` or `KIND/NAME/NAMESPACE`.
+/// A Kubernetes object of a file, displayed and read as `KIND`, `KIND/NAME` or `KIND/NAME/NAMESPACE`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Object {
-    /// `kind`.
+    /// `kind`, or `KIND.GROUP` for one of several API groups.
     pub kind: String,
-    /// `metadata.name`.
+    /// `metadata.name` or `metadata.generateName`; empty for the one object of that kind.
     pub name: String,
     /// `metadata.namespace`; none fits any.
     pub namespace: Option<String>,
+}
+
+/// An Application or ApplicationSet of a file, displayed and read as `NAME`, `NAME[SOURCE]` or `[SOURCE]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Application {
+    /// `metadata.name`; none fits any.
+    pub name: Option<String>,
+    /// Which of its sources; none fits any.
+    pub source: Option<SourceRef>,
+}
+
+/// One of several `sources`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SourceRef {
+    /// By number, from 0.
+    Index(usize),
+    /// By a field: `chart`, `repoURL`, `ref`, `path` or `name`.
+    Field {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl From<&str> for Application {
+    fn from(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), source: None }
+    }
 }
 
 impl Target {
@@ -111,7 +147,9 @@ impl Target {
     pub(super) fn example(&self) -> String {
         let digest = format!("sha256:{}", "0".repeat(64));
         match self {
-            Self::Image(_) | Self::Container { .. } | Self::Setter(_) => format!("r.example/x:x@{digest}"),
+            Self::Image(_) | Self::Container { .. } | Self::Running { .. } | Self::Setter(_) => {
+                format!("r.example/x:x@{digest}")
+            }
             Self::Kustomize { field: KustomizeField::Digest, .. } => digest,
             _ => "x".to_owned(),
         }

@@ -13,6 +13,7 @@ mod quoting;
 mod refusals;
 mod setters;
 mod targets;
+mod warnings;
 
 use super::{Edit, EditError, Edited, KustomizeField, Target, apply};
 

@@ -1,9 +1,10 @@
 //! `argo-buildkit edit` on files of its own.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_argo-buildkit");
 const VALUES: &str = "image:\n  tag: \"v1\"   # by CI\nenv:\n- name: A=B\n  value: one\n";
@@ -113,6 +114,50 @@ fn a_wrong_command_line_is_claps() {
         assert_eq!((code, &*shown), (USAGE, ""), "{arguments:?}");
         assert!(said.starts_with("error: "), "{said}");
     }
+}
+
+#[test]
+fn standard_input_is_edited_to_standard_output() {
+    let piped = |arguments: &[&str], input: &str| {
+        let mut command = Command::new(BINARY);
+        command
+            .arg("edit")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    };
+    let edited = (CHANGED, VALUES.replace("v1", "v2"), String::new());
+    assert_eq!(piped(&["-", "-t", "helm:image.tag=v2"], VALUES), edited);
+    assert_eq!(piped(&["-", "-t", "helm:image.tag=v1"], VALUES), (UNCHANGED, VALUES.into(), String::new()));
+    let (code, shown, said) = piped(&["-", "-t", "helm:image.tags=v1"], VALUES);
+    assert_eq!((code, &*shown), (REFUSED, ""));
+    assert!(said.starts_with("-:2:3: `image.tags` does not exist"), "{said}");
+    let room = room();
+    assert_eq!(edit(room.path(), &["-", "a.yaml", "-t", "helm:image.tag=v2"]).0, USAGE);
+}
+
+#[test]
+fn a_tag_that_a_digest_outweighs_is_warned_of() {
+    let room = room();
+    let digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    fs::write(room.path().join("c.yaml"), format!("image:\n  tag: v1\n  digest: {digest}\n")).unwrap();
+    let (code, _, said) = edit(room.path(), &["c.yaml", "-t", "helm:image.tag=v2"]);
+    assert_eq!(code, CHANGED);
+    assert!(said.starts_with("c.yaml:2:3: `image.tag` is set, but `image.digest` still decides"), "{said}");
+}
+
+/// What the help says of targets keeps its indentation in 80 columns.
+#[test]
+fn help_fits_a_terminal() {
+    let (code, shown, _) = edit(room().path(), &["--help"]);
+    let targets = shown.split_once("Targets:").unwrap().1;
+    assert_eq!((code, targets.lines().find(|line| line.chars().count() > 80)), (0, None));
 }
 
 /// docs/edit.md shows what its commands print.

@@ -9,6 +9,9 @@ use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
 use crate::write_back::{Edited, Files};
 
+/// Warnings among a step's outputs, which live in etcd.
+const MAX_WARNINGS: usize = 32;
+
 /// The targets, and the words for a commit that reaches them.
 pub(super) struct Intent {
     targets: Vec<Target>,
@@ -67,6 +70,16 @@ impl Intent {
     fn edits(&self, path: &str) -> Vec<Edit> {
         let fitting = self.targets.iter().filter(|target| target.file.matches(path));
         fitting.flat_map(|target| target.edits.iter().cloned()).collect()
+    }
+
+    /// What the editor says of the edits of these files, one sentence each.
+    pub(super) fn warnings(&self, files: &[crate::write_back::FileChange]) -> Vec<String> {
+        let of = |file: &crate::write_back::FileChange| {
+            let edited = manifest::apply(&file.old, &self.edits(&file.path)).ok();
+            let warnings = edited.map(|edited| edited.warnings).unwrap_or_default();
+            warnings.into_iter().map(|warning| format!("{}:{warning}", file.path)).collect::<Vec<_>>()
+        };
+        files.iter().flat_map(of).take(MAX_WARNINGS).collect()
     }
 
     /// What changes between two versions of a repository's files, for texts about a commit that has landed.

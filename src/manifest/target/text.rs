@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{KustomizeField, Object, Target};
+use super::{Application, KustomizeField, Object, SourceRef, Target};
 use crate::manifest::Edit;
-use crate::manifest::path::PathError;
+use crate::manifest::path::{PathError, printable};
 
 const KINDS: &str = "`helm`, `image`, `kustomize`, `object`, `container`, `parameter`, `values` and `setter`";
 
@@ -54,7 +54,13 @@ impl FromStr for Target {
             }
             "container" => {
                 let form = "container:KIND/NAME[/NAMESPACE]:CONTAINER";
+                if let Some(image) = running(rest) {
+                    return Ok(Self::Running { object: None, image });
+                }
                 let (object, name) = read.object(form)?;
+                if let Some(image) = running(name) {
+                    return Ok(Self::Running { object: Some(object), image });
+                }
                 Ok(Self::Container { object, container: read.word(name, form)? })
             }
             "parameter" => {
@@ -67,7 +73,7 @@ impl FromStr for Target {
                 Ok(Self::Values { application, path: path.parse()? })
             }
             "setter" => Ok(Self::Setter(read.word(rest, "setter:NAMESPACE:POLICY")?)),
-            kind => Err(TargetError::Kind { kind: kind.escape_debug().to_string() }),
+            kind => Err(TargetError::Kind { kind: printable(kind) }),
         }
     }
 }
@@ -93,12 +99,18 @@ impl<'a> Reader<'a> {
     }
 
     /// What comes before the first colon, if there is one, and what comes behind.
-    fn application(&self, form: &'static str) -> Result<(Option<String>, &'a str), TargetError> {
-        match split(self.rest, ':') {
-            None => Ok((None, self.rest)),
-            Some(("", rest)) => Ok((None, rest)),
-            Some((application, rest)) => Ok((Some(self.word(application, form)?), rest)),
-        }
+    fn application(&self, form: &'static str) -> Result<(Option<Application>, &'a str), TargetError> {
+        let (application, rest) = match split(self.rest, ':') {
+            None => return Ok((None, self.rest)),
+            Some(("", rest)) => return Ok((None, rest)),
+            Some(parts) => parts,
+        };
+        let Some((name, source)) = split(application, '[') else {
+            return Ok((Some(Application { name: Some(self.word(application, form)?), source: None }), rest));
+        };
+        let source = source.strip_suffix(']').and_then(source_ref).ok_or_else(|| self.error(form))?;
+        let name = if name.is_empty() { None } else { Some(self.word(name, form)?) };
+        Ok((Some(Application { name, source: Some(source) }), rest))
     }
 
     fn word(&self, word: &str, form: &'static str) -> Result<String, TargetError> {
@@ -106,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, form: &'static str) -> TargetError {
-        TargetError::Form { target: self.target.escape_debug().to_string(), form }
+        TargetError::Form { target: printable(self.target), form }
     }
 }
 
@@ -114,14 +126,32 @@ impl FromStr for Object {
     type Err = TargetError;
 
     fn from_str(object: &str) -> Result<Self, TargetError> {
-        let target = || object.escape_debug().to_string();
+        let target = || printable(object);
         read_object(object)
             .ok_or_else(|| TargetError::Form { target: target(), form: "KIND/NAME[/NAMESPACE]" })
     }
 }
 
+/// The image in `[image=NAME]`.
+fn running(text: &str) -> Option<String> {
+    unquoted(text.strip_prefix("[image=")?.strip_suffix(']')?)
+}
+
+/// `0`, or `chart=NAME`.
+fn source_ref(text: &str) -> Option<SourceRef> {
+    match split(text, '=') {
+        None => text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok().map(SourceRef::Index))?,
+        Some((field @ ("chart" | "repoURL" | "ref" | "path" | "name"), value)) => {
+            Some(SourceRef::Field { field: field.to_owned(), value: unquoted(value)? })
+        }
+        Some(_) => None,
+    }
+}
+
 fn read_object(object: &str) -> Option<Object> {
-    let (kind, rest) = split(object, '/')?;
+    let Some((kind, rest)) = split(object, '/') else {
+        return Some(Object { kind: unquoted(object)?, name: String::new(), namespace: None });
+    };
     let (name, namespace) = split(rest, '/').map_or((rest, None), |(name, rest)| (name, Some(rest)));
     if namespace.is_some_and(|namespace| split(namespace, '/').is_some()) {
         return None;
@@ -135,7 +165,7 @@ impl FromStr for Edit {
     type Err = TargetError;
 
     fn from_str(edit: &str) -> Result<Self, TargetError> {
-        let no_value = || TargetError::NoValue { edit: edit.escape_debug().to_string() };
+        let no_value = || TargetError::NoValue { edit: printable(edit) };
         let (target, value) = split(edit, '=').ok_or_else(no_value)?;
         Ok(Self::new(target.parse()?, value))
     }
@@ -204,11 +234,15 @@ impl fmt::Display for Target {
             Self::Container { object, container } => {
                 write!(f, "container:{object}:{}", Word(container, &[]))
             }
+            Self::Running { object: None, image } => write!(f, "container:[image={}]", Word(image, &[])),
+            Self::Running { object: Some(object), image } => {
+                write!(f, "container:{object}:[image={}]", Word(image, &[]))
+            }
             Self::Parameter { application, name } => {
-                write_application(f, "parameter", application.as_deref(), &Word(name, &[':']).to_string())
+                write_application(f, "parameter", application.as_ref(), &Word(name, &[':']).to_string())
             }
             Self::Values { application, path } => {
-                write_application(f, "values", application.as_deref(), &path.to_string())
+                write_application(f, "values", application.as_ref(), &path.to_string())
             }
             Self::Setter(setter) => write!(f, "setter:{}", Word(setter, &[])),
         }
@@ -219,11 +253,11 @@ impl fmt::Display for Target {
 fn write_application(
     f: &mut fmt::Formatter<'_>,
     kind: &str,
-    application: Option<&str>,
+    application: Option<&Application>,
     rest: &str,
 ) -> fmt::Result {
     match application {
-        Some(name) => write!(f, "{kind}:{}:{rest}", Word(name, &[':'])),
+        Some(application) => write!(f, "{kind}:{application}:{rest}"),
         None if split(rest, ':').is_some() => write!(f, "{kind}::{rest}"),
         None => write!(f, "{kind}:{rest}"),
     }
@@ -235,9 +269,25 @@ impl fmt::Display for KustomizeField {
     }
 }
 
+impl fmt::Display for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{}", Word(name, &[':']))?;
+        }
+        match &self.source {
+            None => Ok(()),
+            Some(SourceRef::Index(index)) => write!(f, "[{index}]"),
+            Some(SourceRef::Field { field, value }) => write!(f, "[{field}={}]", Word(value, &[':'])),
+        }
+    }
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separators = &['/', ':'];
+        if self.name.is_empty() && self.namespace.is_none() {
+            return write!(f, "{}", Word(&self.kind, separators));
+        }
         write!(f, "{}/{}", Word(&self.kind, separators), Word(&self.name, separators))?;
         self.namespace.as_ref().map_or(Ok(()), |namespace| write!(f, "/{}", Word(namespace, separators)))
     }

@@ -124,10 +124,10 @@ fn refusals() {
 1:1: `parameter:web:image.tag` does not exist: there is no such Application with a source; the file has `Application/shop` at 1:1, `ApplicationSet/all` at 23:1
 5:5: `parameter:t` fits more than one place: `Application/a sources[0]` at 5:5, `Application/a sources[1]` at 6:5; name one, or make the names unique
 1:1: `parameter:t` does not exist: there is no such Application with a source; the file has `Deployment/x` at 1:1
-16:3: `values:shop:image.none` does not exist; the nearest is `image`, which has the keys `repository`, `tag`. Add the key `none` there first, or let it be added with `create: true` (`--create`)
-16:3: `values:shop:image` cannot be set inside this text: is a mapping, not a single value; name a path inside it
-9:1: `values:a` cannot be set inside this text: the text is not valid YAML: did not find expected node content, while parsing a flow node from 3:1; correct it first
-7:4: `values:a` cannot be set inside this text: the text holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
+16:11: `values:shop:image.none` does not exist; the nearest is `image`, which has the keys `repository`, `tag`. Add the key `none` there first, or let it be added with `create: true` (`--create`)
+16:11: `values:shop:image` is a mapping, not a single value; name a path inside it
+9:9: `values:a` cannot be set inside this text: the text is not valid YAML: did not find expected node content, while parsing a flow node from 9:9; correct it first
+7:12: `values:a` cannot be set inside this text: the text holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
 6:15: `values:a` leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`
 6:15: `values:a` leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`
 7:1: `values:a` cannot be set inside this text: the text holds no value yet: add the key there first, or let it be added with `create`

@@ -73,10 +73,10 @@ the path `a[1]b` is wrong at column 5: expected `.`, `[` or the end, found `b`
 the path `a]` is wrong at column 2: expected `.`, `[` or the end, found `]`
 the path `a b` is wrong at column 2: expected `.`, `[` or the end, found ` `
 the path `a=b` is wrong at column 2: expected `.`, `[` or the end, found `=`
-the path `\"a` is wrong at column 3: expected a closing `"`, found the end
-the path `\"a\\n\"` is wrong at column 4: expected `"` or `\` after a backslash, found `n`
-the path `\"a\"b` is wrong at column 4: expected `.`, `[` or the end, found `b`
-the path `a[\"0\"]` is wrong at column 3: expected a number or `name=value`, found `\"`
+the path `"a` is wrong at column 3: expected a closing `"`, found the end
+the path `"a\n"` is wrong at column 4: expected `"` or `\` after a backslash, found `n`
+the path `"a"b` is wrong at column 4: expected `.`, `[` or the end, found `b`
+the path `a["0"]` is wrong at column 3: expected a number or `name=value`, found `"`
 the path `a[99999999999999999999999]` is wrong at column 3: expected a number or `name=value`, found `9`
 the path `a\nb` is wrong at column 2: expected `.`, `[` or the end, found `\n`
 the path `ä.ö..x` is wrong at column 5: expected a key, found `.`

@@ -11,8 +11,7 @@ use crate::outcome::Fault;
 /// Makes `edit` in `input`, and gives the proof each of `forged` instead of the result.
 #[track_caller]
 fn refuses(input: &str, edit: Edit, forged: impl Fn(&str) -> Vec<String>) {
-    let file =
-        File { text: input, stream: Stream::parse(input).unwrap(), json: false, reached: Default::default() };
+    let file = File::new(input, Stream::parse(input).unwrap(), false);
     let splices = plan::plan(&file, &edit, &[]).unwrap();
     assert_eq!(splices.len(), 1);
     let right = join(input, &splices);

@@ -2,11 +2,16 @@
 
 use proptest::prelude::*;
 
-use super::super::{Edit, KustomizeField, Object, Target, TargetError};
+use super::super::{Application, Edit, KustomizeField, Object, SourceRef, Target, TargetError};
 use crate::manifest::path::{Path, Segment};
 
 fn object(kind: &str, name: &str, namespace: Option<&str>) -> Object {
     Object { kind: kind.into(), name: name.into(), namespace: namespace.map(Into::into) }
+}
+
+fn with(name: &str, field: &str, value: &str) -> Application {
+    let source = SourceRef::Field { field: field.into(), value: value.into() };
+    Application { name: Some(name.into()), source: Some(source) }
 }
 
 #[test]
@@ -40,6 +45,27 @@ fn every_kind_is_read() {
             "container:Deployment/api/shop:web",
             Target::Container { object: object("Deployment", "api", Some("shop")), container: "web".into() },
         ),
+        (
+            "object:Kustomization:replicas",
+            Target::Object { object: object("Kustomization", "", None), path: path("replicas") },
+        ),
+        ("container:[image=quay.io/x/y]", Target::Running { object: None, image: "quay.io/x/y".into() }),
+        (
+            "container:Pod/a:[image=r:5000/x]",
+            Target::Running { object: Some(object("Pod", "a", None)), image: "r:5000/x".into() },
+        ),
+        (
+            "values:shop[chart=nginx]:image.tag",
+            Target::Values { application: Some(with("shop", "chart", "nginx")), path: path("image.tag") },
+        ),
+        (
+            "parameter:[1]:tag",
+            Target::Parameter {
+                application: Some(Application { name: None, source: Some(SourceRef::Index(1)) }),
+                name: "tag".into(),
+            },
+        ),
+        ("helm:data.\"values.yaml\"|image.tag", Target::Helm(path("data.values\\.yaml|image.tag"))),
         ("parameter:image.tag", parameter(None, "image.tag")),
         ("parameter:shop:image.tag", parameter(Some("shop"), "image.tag")),
         ("parameter:shop:\"hosts[0]\"", parameter(Some("shop"), "hosts[0]")),
@@ -84,7 +110,8 @@ fn what_is_no_target() {
         "kustomize:app",
         "kustomize:app:tag",
         "kustomize::digest",
-        "object:Deployment:a",
+        "parameter:a[tag=x]:b",
+        "container:[image=]",
         "object:Deployment/api",
         "object:a/b/c/d:e",
         "container:Deployment/api:",
@@ -109,7 +136,8 @@ the path `[` is wrong at column 2: expected a number or `name=value`, found the 
 `kustomize:app` is not a target of the form `kustomize:IMAGE:newTag|newName|digest`
 `kustomize:app:tag` is not a target of the form `kustomize:IMAGE:newTag|newName|digest`
 `kustomize::digest` is not a target of the form `kustomize:IMAGE:newTag|newName|digest`
-`object:Deployment:a` is not a target of the form `object:KIND/NAME[/NAMESPACE]:PATH`
+`parameter:a[tag=x]:b` is not a target of the form `parameter:[APPLICATION:]NAME`
+`container:[image=]` is not a target of the form `container:KIND/NAME[/NAMESPACE]:CONTAINER`
 `object:Deployment/api` is not a target of the form `object:KIND/NAME[/NAMESPACE]:PATH`
 `object:a/b/c/d:e` is not a target of the form `object:KIND/NAME[/NAMESPACE]:PATH`
 `container:Deployment/api:` is not a target of the form `container:KIND/NAME[/NAMESPACE]:CONTAINER`
@@ -119,9 +147,9 @@ the path `[` is wrong at column 2: expected a number or `name=value`, found the 
 the path `` is wrong at column 1: expected a key, found the end
 `setter:` is not a target of the form `setter:NAMESPACE:POLICY`
 `setter:a\nb` is not a target of the form `setter:NAMESPACE:POLICY`
-`parameter:\"a` is not a target of the form `parameter:[APPLICATION:]NAME`
-`parameter:\"a\"b` is not a target of the form `parameter:[APPLICATION:]NAME`
-`parameter:a\"b` is not a target of the form `parameter:[APPLICATION:]NAME`
+`parameter:"a` is not a target of the form `parameter:[APPLICATION:]NAME`
+`parameter:"a"b` is not a target of the form `parameter:[APPLICATION:]NAME`
+`parameter:a"b` is not a target of the form `parameter:[APPLICATION:]NAME`
 "#);
     assert!(matches!("helm:a".parse::<Edit>(), Err(TargetError::NoValue { .. })));
 }
@@ -147,15 +175,25 @@ fn any_object() -> impl Strategy<Value = Object> {
     })
 }
 
+fn any_application() -> impl Strategy<Value = Application> {
+    let source = prop_oneof![
+        (0_usize..9).prop_map(SourceRef::Index),
+        name().prop_map(|value| SourceRef::Field { field: "chart".into(), value }),
+    ];
+    (name(), prop::option::of(source)).prop_map(|(name, source)| Application { name: Some(name), source })
+}
+
 fn target() -> impl Strategy<Value = Target> {
     let field = prop::sample::select(KustomizeField::ALL.to_vec());
-    let application = || prop::option::of(name());
+    let application = || prop::option::of(any_application());
     prop_oneof![
         path().prop_map(Target::Helm),
         path().prop_map(Target::Image),
         (name(), field).prop_map(|(image, field)| Target::Kustomize { image, field }),
         (any_object(), path()).prop_map(|(object, path)| Target::Object { object, path }),
         (any_object(), name()).prop_map(|(object, container)| Target::Container { object, container }),
+        (prop::option::of(any_object()), name())
+            .prop_map(|(object, image)| Target::Running { object, image }),
         (application(), name()).prop_map(|(application, name)| Target::Parameter { application, name }),
         (application(), path()).prop_map(|(application, path)| Target::Values { application, path }),
         name().prop_map(Target::Setter),

@@ -233,7 +233,7 @@ fn every_kind_of_target_is_read() {
         name: "a".into(),
         namespace: namespace.map(str::to_owned),
     };
-    let application = Some("a".to_owned());
+    let application = Some(crate::manifest::Application::from("a"));
     let image = Edit { create: true, ..edit(Target::Image(path("api.image")), "reg.example/a:1") };
     assert!(update.targets[0].file.is_glob());
     let edits: Vec<Edit> = update.targets.into_iter().flat_map(|target| target.edits).collect();

@@ -7,13 +7,14 @@ use crate::step::spec::{Output, Spec, sample};
 pub(in crate::step) const SPEC: Spec =
     Spec { name: "update-manifest", fields: FIELDS, outputs: OUTPUTS, nests: true };
 
-/// The commit (the branch's head when nothing changed), `true` or `false`, a unified diff, the newer source commit that was
+/// The commit (the branch's head when nothing changed), `true` or `false`, a unified diff, what the editor warns of, the newer source commit that was
 /// there already, what was assumed of it, the pull request's number and page, and whether Argo CD was refreshed. Those
 /// that do not apply are empty.
 const OUTPUTS: &[Output] = &[
     Output::ours("commit", sample::COMMIT),
     Output::ours("changed", "true"),
     Output::text("diff"),
+    Output::text("warnings"),
     Output::ours("superseded-by", sample::COMMIT),
     Output::ours("assumed", "text"),
     Output::ours("number", "1"),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::Target;
 use crate::git::FileSpec;
-use crate::manifest::{Edit, KustomizeField, Object, Path, Target as Place};
+use crate::manifest::{Application, Edit, KustomizeField, Object, Path, SourceRef, Target as Place};
 use crate::oci::ImageRef;
 use crate::step::node::{Fields, Node};
 use crate::step::{InvalidStep, files, nearest::listed};
@@ -14,6 +14,9 @@ const SOME_IMAGE: &str = "registry.example/image";
 
 /// What a target can change, in the order of docs/steps.md.
 const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "application", "setters"];
+
+/// The fields by which one of several sources is told.
+const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// All fields of a target.
 const FIELDS: &[&str] =
@@ -127,12 +130,27 @@ fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     values(fields.required("set")?, |path| Place::Object { object: object.clone(), path })
 }
 
-/// `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image.
+/// `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image. With `runs` instead of
+/// the container, every one that runs that image: of the object, or of the whole file.
 fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let here = node.clone();
-    let mut fields = node.fields(&["kind", "name", "namespace", "container", "image", "tag", "digest"])?;
-    let object = object_ref(&mut fields)?;
-    let container = fields.required("container")?.word()?;
+    let known = &["kind", "name", "namespace", "container", "runs", "image", "tag", "digest"];
+    let mut fields = node.fields(known)?;
+    let runs = fields.optional("runs").map(|node| node.checked(image_name)).transpose()?;
+    let place = match runs {
+        None => {
+            let object = object_ref(&mut fields)?;
+            Place::Container { object, container: fields.required("container")?.word()? }
+        }
+        Some(_) if fields.optional("container").is_some() => {
+            return Err(here.refuse("has `container` and `runs`; write one of them"));
+        }
+        Some(image) => {
+            let whole = here.value().get("kind").is_none() && here.value().get("name").is_none();
+            let object = if whole { None } else { Some(object_ref(&mut fields)?) };
+            Place::Running { object, image }
+        }
+    };
     let image = fields.optional("image").map(|node| node.checked(image)).transpose()?;
     let part = |name, prefix: char| move |value: &str| image_part(name, prefix, value);
     let tag = fields.optional("tag").map(|node| node.checked(part("a tag", ':'))).transpose()?;
@@ -146,14 +164,16 @@ fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
         (None, ..) => return Err(here.refuse("changes nothing; add `image`, `tag` or `digest`")),
         _ => return Err(here.refuse("has `image` and a part of it; write one of them")),
     };
-    Ok(vec![(Place::Container { object, container }, value)])
+    Ok(vec![(place, value)])
 }
 
-/// `{name?, parameters: {name: value}, values: {path: value}}`, one of the maps or both.
+/// `{name?, source?, parameters: {name: value}, values: {path: value}}`, one of the maps or both.
 fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `parameters` or `values`");
-    let mut fields = node.fields(&["name", "parameters", "values"])?;
-    let application = fields.optional("name").map(|node| node.checked(kubernetes_name)).transpose()?;
+    let mut fields = node.fields(&["name", "source", "parameters", "values"])?;
+    let name = fields.optional("name").map(|node| node.checked(kubernetes_name)).transpose()?;
+    let source = fields.optional("source").map(source).transpose()?;
+    let application = (name.is_some() || source.is_some()).then_some(Application { name, source });
     let mut changes = Vec::new();
     if let Some(parameters) = fields.optional("parameters") {
         changes.extend(each(parameters, "one parameter and its value", |name, node| {
@@ -165,6 +185,32 @@ fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
         changes.extend(values(paths, |path| Place::Values { application: application.clone(), path })?);
     }
     if changes.is_empty() { Err(empty) } else { Ok(changes) }
+}
+
+/// `{chart: NAME}` or another field of a source, or its number.
+fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
+    if !node.value().is_object() {
+        return node.checked(|word| {
+            word.parse().map(SourceRef::Index).map_err(|_| "is not a number, nor `{chart: NAME}`".to_owned())
+        });
+    }
+    let here = node.clone();
+    let mut fields = node.fields(SOURCES)?;
+    let given: Vec<_> = SOURCES.iter().filter_map(|field| Some((*field, fields.optional(field)?))).collect();
+    match <[_; 1]>::try_from(given) {
+        Ok([(field, node)]) => Ok(SourceRef::Field { field: field.to_owned(), value: node.word()? }),
+        Err(_) => {
+            Err(here.refuse("names no source; write one of `chart`, `repoURL`, `ref`, `path` and `name`"))
+        }
+    }
+}
+
+/// The name of an image, without tag and digest.
+fn image_name(word: &str) -> Result<String, String> {
+    match word.parse::<ImageRef>() {
+        Ok(image) if image.tag().is_none() && image.digest().is_none() => Ok(word.to_owned()),
+        _ => Err("is not the name of an image without tag and digest".into()),
+    }
 }
 
 fn object_ref(fields: &mut Fields<'_>) -> Result<Object, InvalidStep> {
@@ -185,7 +231,9 @@ fn kubernetes_name(word: &str) -> Result<String, String> {
 
 /// `name[:tag][@digest]`, or `:tag`, `@digest` and `:tag@digest`, which keep the name.
 fn image(word: &str) -> Result<String, String> {
-    let whole = if word.starts_with([':', '@']) { format!("{SOME_IMAGE}{word}") } else { word.to_owned() };
+    // `:tag@` takes the digest away.
+    let given = word.strip_suffix('@').filter(|rest| rest.contains(':')).unwrap_or(word);
+    let whole = if word.starts_with([':', '@']) { format!("{SOME_IMAGE}{given}") } else { given.to_owned() };
     match ImageRef::from_str(&whole) {
         Ok(image) if image.tag().is_none() && image.digest().is_none() => {
             Err("names no tag and no digest; add one, such as `:1.4.0`".into())

@@ -66,8 +66,10 @@ fn found(bytes: &[u8], edit: &Edit) -> bool {
 
 fn contains(node: &Value, target: &str, value: &str) -> bool {
     match node {
-        // The values in an Argo CD Application.
-        Value::String(text) if text.contains('\n') && target.starts_with("values:") => {
+        // The values in an Argo CD Application, and other YAML within YAML.
+        Value::String(text)
+            if text.contains('\n') && (target.starts_with("values:") || target.contains('|')) =>
+        {
             serde_saphyr::from_str(text).map_or(true, |inner: Value| contains(&inner, target, value))
         }
         Value::Array(items) => items.iter().any(|item| contains(item, target, value)),

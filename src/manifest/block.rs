@@ -2,31 +2,54 @@
 
 use std::ops::Range;
 
-use crate::manifest::error::{EditError, Place, Refusal};
-use crate::manifest::file::File;
-use crate::manifest::lookup::Found;
-use crate::manifest::parser::{Kind, Style};
-use crate::manifest::path::Path;
-use crate::manifest::splice::{Expect, Splice};
-use crate::manifest::{Edit, Target, addresses, apply, scalar};
+use super::error::{EditError, Place, Refusal};
+use super::file::File;
+use super::lookup::{self, Found, Looked};
+use super::parser::{Kind, Style};
+use super::path::Path;
+use super::splice::{Expect, Splice};
+use super::{Edit, Target, addresses, apply, scalar};
 
-/// The splice that sets `path` inside the text at `found`.
+/// The splice that makes `edit`, whose target is `inner` within it, in the text at `path`.
+pub(super) fn at(
+    file: &File<'_>,
+    starts: Vec<Found>,
+    path: &Path,
+    inner: Target,
+    edit: &Edit,
+    label: &str,
+) -> Result<Vec<Splice>, EditError> {
+    match lookup::look(&file.stream, starts, path, label)? {
+        Looked::Found(found) => plan(file, &found, inner, edit, label),
+        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+    }
+}
+
+/// The splice that makes `edit`, whose target is `inner` within it, in the text at `found`.
 pub(super) fn plan(
     file: &File<'_>,
     found: &Found,
-    path: &Path,
+    inner: Target,
     edit: &Edit,
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
     let place = file.stream.place(found.node);
     scalar::not_shared(&file.stream, found).map_err(|stop| stop.at(label))?;
-    let Kind::Scalar { value, style: Style::Literal, .. } = file.stream.kind(found.node) else {
-        return Err(Refusal::NotLiteral.at(place, label));
+    let value = match file.stream.kind(found.node) {
+        Kind::Scalar { value, style: Style::Literal, .. } => value,
+        Kind::MappingStart { .. } => return Err(Refusal::Collection { kind: "mapping" }.at(place, label)),
+        Kind::SequenceStart { .. } => return Err(Refusal::Collection { kind: "list" }.at(place, label)),
+        _ => return Err(Refusal::NotLiteral.at(place, label)),
     };
-    let inner = Edit { target: Target::Helm(path.clone()), ..edit.clone() };
+    let indent = lines(file, found.node).and_then(|raw| indent(file, &raw, value)).unwrap_or_default();
+    let moved = |inner: Place| Place { line: inner.line + place.line, column: inner.column + indent };
+    let inner = Edit { target: inner, ..edit.clone() };
     file.reached.inside(&file.stream, found, addresses(value.as_bytes(), &inner.target));
-    let edited = apply(value.as_bytes(), &[inner]).map_err(|error| outer(error, place, label))?;
+    let edited = apply(value.as_bytes(), &[inner]).map_err(|error| outer(error, &moved, label))?;
     file.reached.inside(&file.stream, found, edited.addresses.iter().cloned());
+    for warning in &edited.warnings {
+        file.notes.add(moved(warning.place), format!("in the text of `{label}`, {}", warning.text));
+    }
     if !edited.changed {
         return Ok(Vec::new());
     }
@@ -40,21 +63,23 @@ pub(super) fn plan(
 }
 
 /// An error of the inner text, as one of the file: its first line follows the line of the `|`.
-fn outer(error: EditError, block: Place, label: &str) -> EditError {
-    let moved = |place: Place| Place { line: place.line + block.line, column: place.column };
+fn outer(error: EditError, moved: &dyn Fn(Place) -> Place, label: &str) -> EditError {
     match error {
-        EditError::Refused { place, refusal: refusal @ Refusal::Missing(_), .. } => {
-            refusal.at(moved(place), label)
-        }
-        EditError::Refused { place, refusal, .. } => {
-            Refusal::Inside { problem: refusal.to_string() }.at(moved(place), label)
-        }
+        EditError::Refused { place, refusal, .. } => refusal.moved(moved).at(moved(place), label),
         EditError::File { place, problem } => {
+            let problem = problem.moved(moved);
             Refusal::Inside { problem: format!("the text {problem}") }.at(moved(place), label)
         }
         EditError::Value { value, reason, .. } => EditError::Value { path: label.to_owned(), value, reason },
         other => other,
     }
+}
+
+/// The columns by which a block's lines are indented.
+fn indent(file: &File<'_>, raw: &[Range<usize>], value: &str) -> Option<usize> {
+    let lines: Vec<&str> = value.split('\n').collect();
+    let first = lines.iter().position(|line| !line.is_empty())?;
+    file.text[raw.get(first)?.clone()].len().checked_sub(lines[first].len())
 }
 
 /// The bytes of the block's lines that change from `old` to `new`; none if they are not where they should be.
@@ -65,7 +90,7 @@ fn splice(file: &File<'_>, node: usize, old: &str, new: &str) -> Option<(Range<u
     let rest = old.len().min(new.len()) - same;
     let tail = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
     let first = old.iter().position(|line| !line.is_empty())?;
-    let indent = file.text[raw.get(first)?.clone()].len().checked_sub(old[first].len())?;
+    let indent = indent(file, &raw, &old.join("\n"))?;
     let pad = &file.text[raw[first].start..raw[first].start + indent];
     if !pad.bytes().all(|b| b == b' ') {
         return None;

@@ -1,0 +1,36 @@
+//! What the author of an edit should know of it although it was made.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::error::Place;
+
+/// A sentence on an edit that was made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The place to look at, in the file before the edit.
+    pub place: Place,
+    /// The sentence.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+/// The warnings of one file.
+#[derive(Debug, Default)]
+pub(super) struct Notes(RefCell<BTreeSet<Warning>>);
+
+impl Notes {
+    pub(super) fn add(&self, place: Place, text: String) {
+        self.0.borrow_mut().insert(Warning { place, text });
+    }
+
+    pub(super) fn into_all(self) -> BTreeSet<Warning> {
+        self.0.into_inner()
+    }
+}
