@@ -146,7 +146,7 @@ async fn a_file_that_comes_while_the_image_is_built_is_found() {
     let set = json!({"targets": [{"file": "late.yaml", "helm": {"image.digest": "$(build.digest)"}}]});
     let beside = async {
         site.read_ahead("upload-pack", 1).await;
-        site.gitops.commit_file("main", "late.yaml", "image: {digest: none}\n", "somebody else's").await;
+        site.gitops.commit_file("main", "late.yaml", "image:\n  digest: none\n", "somebody else's").await;
         site.registry.let_go();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(set)), beside);
