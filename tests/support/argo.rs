@@ -163,15 +163,6 @@ impl Argo {
         self.wait(&format!("a node of {workflow}"), find).await
     }
 
-    /// The workflow's message once it is in `phase`.
-    pub(crate) async fn message_when(&self, workflow: &str, phase: &str) -> String {
-        let find = async || {
-            let status = self.workflow(workflow).await["status"].take();
-            (status["phase"] == phase).then(|| text(&status["message"]))
-        };
-        self.wait(&format!("{workflow} to be {phase}"), find).await
-    }
-
     /// The controller's metrics whose line has every one of `words`, once there is one; the first of them.
     pub(crate) async fn metric(&self, words: &[&str]) -> String {
         let find = async || {
