@@ -3,15 +3,12 @@
 mod sidecar;
 mod told;
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::session::{SUFFIX, unread};
 use super::{Finding, Site};
 use crate::kube::{Account, By, Cluster, ReadError};
-pub(super) use sidecar::{ARGO_USER, Sidecar};
+pub(super) use sidecar::{ARGO_USER, Amounts, Sidecar};
 pub(super) use told::Told;
 
 /// What Argo lists plugins by (argo-workflows `workflow/common`).
@@ -57,7 +54,7 @@ impl Plugin {
     }
 
     /// The name of its container, and what that asks for and may take.
-    pub(super) fn amounts(&self) -> Option<(String, BTreeMap<String, Quantity>, BTreeMap<String, Quantity>)> {
+    pub(super) fn amounts(&self) -> Option<(String, Amounts, Amounts)> {
         let container = self.container.as_ref().ok()?;
         Some((container.name().to_owned(), container.amounts("requests"), container.amounts("limits")))
     }

@@ -1,18 +1,14 @@
 //! ResourceQuotas and LimitRanges of the workflows' namespace: whether an agent's pod fits. Argo takes a pod that is refused by a
 //! quota for one that may be made later, and says nothing.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::controller::Controller;
-use super::plugin::Plugin;
+use super::plugin::{Amounts, Plugin};
 use super::session::unread;
 use super::{Doctor, Finding};
 use crate::kube::{By, ReadError};
-
-type Amounts = BTreeMap<String, Quantity>;
 
 /// What Argo gives its own container of an agent's pod (argo-workflows `workflow/controller/agent.go`).
 const AGENT: [(&str, &str, &str); 2] = [("cpu", "10m", "100m"), ("memory", "64M", "256M")];

@@ -27,6 +27,9 @@ const FLAGS: [(&str, &str); 11] = [
     ("--listen", "ARGO_BUILDKIT_LISTEN"),
 ];
 
+/// How much of what, as Kubernetes writes it.
+pub(in crate::check) type Amounts = BTreeMap<String, Quantity>;
+
 /// What matters here of a Kubernetes container.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -143,7 +146,7 @@ impl Sidecar {
     }
 
     /// What its `requests` or `limits` are.
-    pub(super) fn amounts(&self, part: &str) -> BTreeMap<String, Quantity> {
+    pub(super) fn amounts(&self, part: &str) -> Amounts {
         let part = self.resources.get(part).and_then(Value::as_object);
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         part.into_iter().flatten().map(|(what, value)| (what.clone(), Quantity(text(value)))).collect()
