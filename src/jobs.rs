@@ -4,6 +4,7 @@
 //! may ask again after the end (contracts: "expect concurrent duplicates, replays, re-polls"). The table
 //! answers all of them from the same job. A job ends exactly once; what it ended as never changes.
 
+mod ending;
 mod entries;
 mod job;
 pub(crate) mod journal;
@@ -12,10 +13,13 @@ mod queue;
 mod stop;
 mod table;
 
-pub use job::{Ending, JobContext, JobSpec, JobState, Phase, Place, View};
+pub use ending::Ending;
+pub use entries::Limits;
+pub use job::{JobContext, JobSpec, JobState, Phase, View};
 pub use journal::Journal;
 pub use key::JobKey;
-pub use table::{Draining, JobTable, Limits};
+pub use queue::Place;
+pub use table::{Draining, JobTable};
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,8 @@ pub use request::{EditFn, Edited, FileChange, Landed, Source, WriteBack, WriteEr
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::git::Git;
 use crate::limits::Budget;
 use worker::memory::HOLD;
@@ -79,7 +81,10 @@ impl Pusher {
     /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`](crate::git::GitError::fault).
     pub async fn write_back(&self, request: WriteBack, edit: EditFn) -> Result<Landed, WriteError> {
         request.check()?;
-        self.lanes.join(self, request, edit).outcome().await
+        let work = |request, lane| {
+            tokio::spawn(worker::work(self.clone(), request, lane).in_current_span());
+        };
+        self.lanes.join(request, edit, work).outcome().await
     }
 }
 

@@ -2,12 +2,28 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::job::{Ending, Job, JobState, Phase, Place, View};
+use super::ending::Ending;
+use super::job::{Job, JobState, Phase, View};
 use super::key::JobKey;
-use super::queue::Queue;
-use super::table::Limits;
+use super::queue::{Place, Queue};
 use crate::outcome::Outputs;
+
+/// How much the table takes on, and how long it remembers.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Jobs that work at a time; the rest queue.
+    pub running: usize,
+    /// Jobs of one group that work at a time. Groups that wait take turns; in a group, first come, first served.
+    pub per_group: usize,
+    /// Finished jobs kept for a re-poll.
+    pub kept: usize,
+    /// Bytes of messages and outputs of finished jobs kept.
+    pub kept_bytes: usize,
+    /// A job that nobody asked for in this long is cancelled: its agent is gone. None where nobody asks.
+    pub lease: Option<Duration>,
+}
 
 /// Who works, who waits, and who has ended.
 pub(super) struct Entries {

@@ -11,18 +11,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ending::{Ending, locked};
 use super::journal::Admission;
-use super::queue::{Group, Ticket};
+use super::queue::{Group, Place, Ticket};
 use super::stop::{Stop, panicked};
-use crate::outcome::{StepError, Success};
+use crate::outcome::StepError;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
 
 /// What a job does, started at most once.
 type Work = Box<dyn FnOnce(JobContext) -> BoxFuture<'static, Ending> + Send>;
-
-/// How a job's work ended.
-pub type Ending = Result<Success, StepError>;
 
 /// How long a stopped job may still take, once its push has ended, to say what became of it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -91,15 +89,6 @@ pub enum Phase {
     Running(Progress),
     /// How it ended.
     Done(Arc<Ending>),
-}
-
-/// A place in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The n-th, from 1: so many would have started with it, were slot after slot given out in order.
-    pub number: usize,
-    /// It waits for its group's own cap, and `number` is its place in its group's line.
-    pub of_group: bool,
 }
 
 /// A job in the table.
@@ -264,9 +253,4 @@ impl Job {
         let cause = locked(&self.cause).unwrap_or(Stop::Draining);
         cause.into_error(if doing.is_empty() { "its start" } else { doing })
     }
-}
-
-/// A lock that a panic elsewhere does not poison: the values behind it are replaced whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

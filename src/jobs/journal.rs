@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 use tracing::{debug, warn};
 
-use super::job::{Ending, locked};
+use super::ending::{Ending, locked};
 use super::key::JobKey;
 use crate::outcome::StepError;
 use pending::{Arrived, Pending};

@@ -7,7 +7,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::job::Place;
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The n-th, from 1: so many would have started with it, were slot after slot given out in order.
+    pub number: usize,
+    /// It waits for its group's own cap, and `number` is its place in its group's line.
+    pub of_group: bool,
+}
 
 /// What jobs share a cap by, such as a namespace.
 pub(super) type Group = Arc<str>;

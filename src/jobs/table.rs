@@ -7,29 +7,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::entries::Entries;
-use super::job::{Ending, Job, JobSpec, JobState, View, locked};
+use super::ending::{Ending, locked};
+use super::entries::{Entries, Limits};
+use super::job::{Job, JobSpec, JobState, View};
 use super::journal::{Admission, Journal};
 use super::key::JobKey;
 use super::queue::{Group, Queue};
 use super::stop::Stop;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
-
-/// How much the table takes on, and how long it remembers.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Jobs that work at a time; the rest queue.
-    pub running: usize,
-    /// Jobs of one group that work at a time. Groups that wait take turns; in a group, first come, first served.
-    pub per_group: usize,
-    /// Finished jobs kept for a re-poll.
-    pub kept: usize,
-    /// Bytes of messages and outputs of finished jobs kept.
-    pub kept_bytes: usize,
-    /// A job that nobody asked for in this long is cancelled: its agent is gone. None where nobody asks.
-    pub lease: Option<Duration>,
-}
 
 /// The table is draining: ask the next sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

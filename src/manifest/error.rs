@@ -276,7 +276,7 @@ pub enum Refusal {
     /// An entry of `images` that nothing would read.
     #[error("cannot be added: {why}")]
     DeadEntry {
-        /// What makes it so.
+        /// What makes it so, and what to do.
         why: String,
     },
     /// A field that cannot be added safely.

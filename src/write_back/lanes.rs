@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tracing::Instrument as _;
 
 use super::request::{EditFn, WriteBack};
 use super::writer::{Waiting, Writer, pair};
-use super::{Pusher, worker};
 use crate::git::Identity;
 use crate::git::branch::full_name;
 
@@ -64,8 +62,13 @@ impl Lanes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a request; a lane without a task gets one.
-    pub(super) fn join(&self, pusher: &Pusher, request: WriteBack, edit: EditFn) -> Waiting {
+    /// Queues a request. A lane without a task is handed to `work`, which begins one.
+    pub(super) fn join(
+        &self,
+        request: WriteBack,
+        edit: EditFn,
+        work: impl FnOnce(Arc<WriteBack>, Lane),
+    ) -> Waiting {
         let request = Arc::new(request);
         let key = Key::of(&request);
         let (writer, waiting) = pair(Arc::clone(&request), edit);
@@ -78,7 +81,8 @@ impl Lanes {
         let woken = Arc::new(Notify::new());
         queues.insert(key.clone(), Queue { writers: vec![writer], woken: Arc::clone(&woken) });
         let lane = Lane { lanes: self.clone(), key: Some(key), woken };
-        tokio::spawn(worker::work(pusher.clone(), request, lane).in_current_span());
+        drop(queues);
+        work(request, lane);
         waiting
     }
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::imports::Imports;
-use super::request;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
@@ -19,6 +18,9 @@ use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
+
+/// The build argument that keeps `.git` in the build context.
+const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 
 /// Everything that was read for one build.
 pub(super) struct Inputs {
@@ -156,7 +158,7 @@ impl Inputs {
 /// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` and `:` part it from what stands beside it.
 fn may_be_kept(build: &Build, name: &str) -> bool {
     let is_branch_or_tag = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
-    request::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
+    keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {
@@ -180,4 +182,11 @@ async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Im
     let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
     let imports = Imports::probe(engine, build, &auth).await;
     Ok((auth, imports))
+}
+
+/// Whether `.git` stays at the context's root.
+pub(super) fn keeps_git_dir(build: &Build) -> bool {
+    // As Go's `strconv.ParseBool` has it.
+    let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
+    ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }

@@ -85,7 +85,9 @@ pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), Edit
                 .map(|key| format!("a kustomization has no `{key}`")),
         };
         if let Some(odd) = odd {
-            let why = format!("this is no kustomization ({odd}), so that nothing would read its `images`");
+            let why = format!(
+                "this is no kustomization ({odd}), so that nothing would read its `images`; name the kustomization"
+            );
             return Err(Refusal::DeadEntry { why }.at(stream.place(root.node), label));
         }
     }
