@@ -35,7 +35,7 @@ pub enum BadIgnore {
         why: &'static str,
     },
     /// All of it.
-    #[error("`{name}` has more than {MAX_PATTERNS} patterns; say it with fewer")]
+    #[error("`{name}` has more than {MAX_PATTERNS} patterns; write fewer")]
     TooMany {
         /// The file.
         name: String,
