@@ -147,7 +147,7 @@ impl Git {
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Resolved, GitError> {
-        let Proven { commit, reference } = self.prove(repo, credentials, revision).await?;
+        let Proven { commit, reference } = Box::pin(self.prove(repo, credentials, revision)).await?;
         Ok(Resolved { sha: commit.sha, reference })
     }
 
@@ -158,7 +158,7 @@ impl Git {
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Snapshot, GitError> {
-        let proven = self.prove(repo, credentials, revision).await?;
+        let proven = Box::pin(self.prove(repo, credentials, revision)).await?;
         Ok(Snapshot::new(self, repo, credentials, proven))
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let started = Instant::now();
     // The caller's right to read the commits is proven first: the daemon would hand them to anybody. It is only greeted.
     let mut greeting = pin!(maybe_done(engine.buildkit.connect()));
-    let inputs = beside(Inputs::gather(engine, build, cx), greeting.as_mut()).await?;
+    let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), greeting.as_mut()).await?;
     cx.now("starting the build");
     greeting.as_mut().await;
     // Why there is none is found out again, with patience.

@@ -80,7 +80,9 @@ impl Snapshot {
     /// The bytes of an object that a tree of this commit names.
     async fn object(&mut self, id: &str) -> Result<Bytes, GitError> {
         self.have(std::slice::from_ref(&id.to_owned())).await?;
-        self.read.get(id).cloned().ok_or_else(|| self.unusable(&format!("it does not send the object {id}")))
+        self.read.get(id).cloned().ok_or_else(|| {
+            self.unusable(&format!("it does not send the object {id}; look at the server's log"))
+        })
     }
 
     /// Reads objects, those that are not here in one request.
@@ -94,7 +96,7 @@ impl Snapshot {
         if missing.is_empty() {
             return Ok(());
         }
-        for (id, bytes) in self.fetch(missing).await? {
+        for (id, bytes) in Box::pin(self.fetch(missing)).await? {
             self.git.objects.put(&id, &bytes);
             self.read.insert(id, bytes);
         }

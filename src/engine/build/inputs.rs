@@ -65,7 +65,8 @@ impl Inputs {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
             let dockerfile = name.is_none().then_some(&build.dockerfile);
-            Ok::<_, StepError>((name, sources::read(engine, cx, context, dockerfile).await?))
+            // On the heap: unoptimised, what is polled within would not fit a worker's stack.
+            Ok::<_, StepError>((name, Box::pin(sources::read(engine, cx, context, dockerfile)).await?))
         }));
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
             Ok::<_, StepError>((secret.id.clone(), engine.secret_bytes(cx, &secret.secret).await?))

@@ -51,10 +51,10 @@ pub(super) async fn read(
     let mut submodules = None;
     if context.submodules {
         let reader = submodules::Reader { engine, cx, context, credentials: &credentials };
-        submodules = reader.read(&mut top).await?;
+        submodules = Box::pin(reader.read(&mut top)).await?;
     }
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
-    let parts = roots.parts(context, dockerfile).await?;
+    let parts = Box::pin(roots.parts(context, dockerfile)).await?;
     Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
 }
 

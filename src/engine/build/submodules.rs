@@ -57,7 +57,7 @@ impl Reader<'_> {
         }
         let (mut waiting, mut all) = (VecDeque::from([first]), Vec::<Submodule>::new());
         while let Some(level) = waiting.pop_front() {
-            let opened = stream::iter(level).map(|named| self.open(named)).buffered(AT_A_TIME);
+            let opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
             for (mut submodule, depth) in opened.try_collect::<Vec<_>>().await? {
                 let path = submodule.path.clone();
                 let below = self.named_in(&mut submodule.snapshot, &path, depth + 1).await?;

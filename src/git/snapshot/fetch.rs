@@ -55,7 +55,7 @@ impl Snapshot {
     /// The commit in a store, but for what `filter` leaves out.
     pub(super) async fn whole(&self, filter: Option<&'static str>, limit: usize) -> Result<Store, GitError> {
         if self.sha.len() != 40 {
-            return Err(self.unusable("it is a SHA-256 repository, and its server serves no single files"));
+            return Err(self.unusable("it is a SHA-256 repository, and its server serves no single files; turn on partial clone there (`uploadpack.allowFilter`)"));
         }
         let (git, wants) = (&self.git, [self.sha.clone()]);
         let once = || async {
@@ -143,7 +143,7 @@ async fn receive(
             found.insert(id, head.into());
         } else if kind == Kind::Blob {
             let what = format!(
-                "its file {id} has {size} bytes, more than the {} MiB that are read",
+                "its file {id} has {size} bytes, more than the {} MiB that are read; make it smaller",
                 MAX_OBJECT >> 20
             );
             return Err(GitError::Unusable { repo, what });
