@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::imports::Imports;
-use super::request;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
@@ -156,7 +155,7 @@ impl Inputs {
 /// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` and `:` part it from what stands beside it.
 fn may_be_kept(build: &Build, name: &str) -> bool {
     let is_branch_or_tag = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
-    request::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
+    sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {

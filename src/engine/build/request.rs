@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tracing::Span;
 
 use super::inputs::{Checkout, Inputs};
+use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::step::build::{
     CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
@@ -15,9 +16,6 @@ use crate::telemetry;
 /// The build argument that stands before the id of every `RUN --mount=type=cache` (buildkit
 /// `frontend/dockerui/config.go`).
 const CACHE_MOUNTS: &str = "BUILDKIT_CACHE_MOUNT_NS";
-
-/// The build argument that keeps `.git` in the build context.
-const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 
 /// The build argument for reproducible builds; with it the files of the context have their commit's time.
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
@@ -150,13 +148,6 @@ fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
     let tree = git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time);
     GitTree { reference: inputs.main.reference.clone(), ..tree }
-}
-
-/// Whether `.git` stays at the context's root.
-pub(super) fn keeps_git_dir(build: &Build) -> bool {
-    // As Go's `strconv.ParseBool` has it.
-    let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
-    ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
 
 fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (String, GitTree)> {
