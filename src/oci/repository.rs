@@ -158,8 +158,10 @@ impl<'a> Repository<'a> {
             Some(value) => request.header(AUTHORIZATION, value.clone()),
             None => request,
         };
-        let again =
-            if self.insecure && !self.is_plain() { request.try_clone().and_then(plain_http) } else { None };
+        // What is sent again after a challenge was made before it was known that no https is spoken.
+        let plain = self.insecure.then(|| request.try_clone().and_then(plain_http)).flatten();
+        let (request, again) =
+            if self.is_plain() { (plain.unwrap_or(request), None) } else { (request, plain) };
         let answer = match (self.client.send(request).await, again) {
             (Err(error), Some(again)) if error.is_no_connection() => {
                 let answer = self.client.send(again).await;

@@ -7,6 +7,9 @@ use crate::text;
 /// Why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Odd {
+    /// No entitlement that has a list.
+    #[error("it is no entitlement that is listed; write `security.insecure`")]
+    Entitlement,
     /// Neither a URL nor `user@host:path`.
     #[error("it is not of the form https://host/path, ssh://user@host/path or user@host:path")]
     Form,

@@ -4,6 +4,7 @@ use super::canonical::{self, Odd};
 use super::named::Named;
 use super::pattern::Pattern;
 use crate::step::Sort;
+use crate::step::build::Entitlement;
 
 /// The images of `# syntax=docker/dockerfile:1`: public, and nobody's base image. Every build may read them.
 const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream"];
@@ -55,6 +56,7 @@ impl Sort {
             Self::Repositories => canonical::repository(text),
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
+            Self::Entitlements if Entitlement::Insecure.name() != text => Err(Odd::Entitlement),
             Self::Entitlements | Self::HostNetwork => Ok(text.to_owned()),
         }
     }

@@ -1,6 +1,7 @@
 //! What is said of files that a build misses, or gets in another form than somebody may expect.
 
-use super::inputs::{self, Inputs};
+use super::inputs::Inputs;
+use super::sources;
 use crate::buildkit::Ignore;
 use crate::outcome::{Fault, StepError};
 use crate::step::Build;
@@ -53,7 +54,7 @@ fn missing(message: &str) -> Option<(usize, &str)> {
 /// What somebody may not expect of an ignore file.
 pub(super) fn warnings(build: &Build, inputs: &Inputs) -> Vec<String> {
     let ignore = inputs.main.parts.ignore.as_deref();
-    let git = ignore.filter(|ignore| inputs::keeps_git_dir(build) && ignore.excludes(".git"));
+    let git = ignore.filter(|ignore| sources::keeps_git_dir(build) && ignore.excludes(".git"));
     let warning = |ignore: &Ignore| {
         format!(
             "`{}` excludes `.git`, which BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps: it is not in the context",

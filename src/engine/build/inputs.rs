@@ -19,9 +19,6 @@ use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
 
-/// The build argument that keeps `.git` in the build context.
-const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
-
 /// Everything that was read for one build.
 pub(super) struct Inputs {
     /// The build context's commit, which the caller may read.
@@ -159,7 +156,7 @@ impl Inputs {
 /// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` and `:` part it from what stands beside it.
 fn may_be_kept(build: &Build, name: &str) -> bool {
     let is_branch_or_tag = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
-    keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
+    sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {
@@ -183,11 +180,4 @@ async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Im
     let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
     let imports = Imports::probe(engine, build, &auth).await;
     Ok((auth, imports))
-}
-
-/// Whether `.git` stays at the context's root.
-pub(super) fn keeps_git_dir(build: &Build) -> bool {
-    // As Go's `strconv.ParseBool` has it.
-    let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
-    ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tracing::Span;
 
-use super::inputs::{Checkout, Inputs, keeps_git_dir};
+use super::inputs::{Checkout, Inputs};
+use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::step::build::{
     CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,

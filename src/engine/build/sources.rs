@@ -10,7 +10,11 @@ use super::{ignored, lfs};
 use crate::buildkit::Ignore;
 use crate::git::{Credentials, Snapshot};
 use crate::outcome::StepError;
+use crate::step::Build;
 use crate::step::build::{Dockerfile, GitContext};
+
+/// The build argument that keeps `.git` in the build context.
+const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 
 /// A repository that the caller may read: at which commit, with what, and what of it.
 pub(super) struct Readable {
@@ -56,6 +60,13 @@ pub(super) async fn read(
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
     let parts = Box::pin(roots.parts(context, dockerfile)).await?;
     Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
+}
+
+/// Whether `.git` stays at the context's root.
+pub(super) fn keeps_git_dir(build: &Build) -> bool {
+    // As Go's `strconv.ParseBool` has it.
+    let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
+    ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
 
 /// The files that are looked for in a directory.
