@@ -274,10 +274,12 @@ pub enum Refusal {
         keys: String,
     },
     /// An entry of `images` that nothing would read.
-    #[error("cannot be added: {why}")]
+    #[error("cannot be added: {why}; {mend}")]
     DeadEntry {
         /// What makes it so, and what to do.
         why: String,
+        /// What to do.
+        mend: String,
     },
     /// A field that cannot be added safely.
     #[error("cannot be added: {why}; add the key by hand once")]

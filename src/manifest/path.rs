@@ -47,7 +47,7 @@ impl Path {
     }
 
     /// The path to a text, and the path within it; nothing where this path leads into none.
-    pub(super) fn into_text(&self) -> Option<(Self, Self)> {
+    pub(super) fn split_text(&self) -> Option<(Self, Self)> {
         let at = self.0.iter().position(|segment| *segment == Segment::Text)?;
         Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
     }

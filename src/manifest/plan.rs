@@ -14,7 +14,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
         Target::Helm(path) => {
             let label = path.to_string();
             scalar::check_value(&label, &edit.value)?;
-            if let Some((text, inner)) = path.into_text() {
+            if let Some((text, inner)) = path.split_text() {
                 return block::at(
                     file,
                     lookup::roots(&file.stream),
@@ -29,7 +29,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
         }
         Target::Kustomize { image, field } => kustomize::plan(file, image, *field, edit, all),
         Target::Image(path) => {
-            if let Some((text, inner)) = path.into_text() {
+            if let Some((text, inner)) = path.split_text() {
                 let label = edit.target.to_string();
                 return block::at(
                     file,
@@ -46,7 +46,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
             let label = edit.target.to_string();
             scalar::check_value(&label, &edit.value)?;
             let start = object::find(&file.stream, object, &label)?;
-            if let Some((text, inner)) = path.into_text() {
+            if let Some((text, inner)) = path.split_text() {
                 return block::at(file, vec![start], &text, Target::Helm(inner), edit, &label);
             }
             let with = |path| Target::Object { object: object.clone(), path };

@@ -57,7 +57,7 @@ impl<'a> Reference<'a> {
     /// What is wrong with this reference, which is written as `text`.
     fn fault(&self, text: &str) -> Option<&'static str> {
         if text.contains(char::is_whitespace) || self.name.ends_with('/') {
-            return Some("it is no image reference");
+            return Some("it is no image reference; write `name:tag`");
         }
         if !self.name.is_empty() && !is_name(self.name) {
             return Some(BAD_NAME);

@@ -135,7 +135,7 @@ impl<'a> Keys<'a> {
 
     fn fitting(&self, row: &Row) -> Option<Shape> {
         let is_there = |key: &&str| self.has(key);
-        if !row.needs.iter().all(|need| is_there(need)) {
+        if !row.needs.iter().all(is_there) {
             return None;
         }
         if row.prefix.is_some() && self.text(row.name).is_none() {

@@ -71,10 +71,11 @@ pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), Edit
     let all = entries(stream);
     if let Some(entry) = all.iter().find(|entry| entry.new_name == Some(name)) {
         let why = format!(
-            "`{name}` is the `newName` of the entry `{}`, and kustomize finds images by their `name`; write `kustomize:{}:…`",
-            entry.name, entry.name
+            "`{name}` is the `newName` of the entry `{}`, and kustomize finds images by their `name`",
+            entry.name
         );
-        return Err(Refusal::DeadEntry { why }.at(entry.place, label));
+        let mend = format!("write `kustomize:{}:…`", entry.name);
+        return Err(Refusal::DeadEntry { why, mend }.at(entry.place, label));
     }
     for root in lookup::roots(stream) {
         let odd = match text(stream, root.node, "kind") {
@@ -85,10 +86,9 @@ pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), Edit
                 .map(|key| format!("a kustomization has no `{key}`")),
         };
         if let Some(odd) = odd {
-            let why = format!(
-                "this is no kustomization ({odd}), so that nothing would read its `images`; name the kustomization"
-            );
-            return Err(Refusal::DeadEntry { why }.at(stream.place(root.node), label));
+            let why = format!("this is no kustomization ({odd}), so that nothing would read its `images`");
+            let mend = "name a kustomization, or set the image where it is written".to_owned();
+            return Err(Refusal::DeadEntry { why, mend }.at(stream.place(root.node), label));
         }
     }
     Ok(())
