@@ -100,8 +100,8 @@ async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none
     let shop = shop(setup()).await;
     let registry = Registry::start();
     let door = TlsDoor::start(registry.host(), &Authority::new().sign("127.1")).await;
-    let plain = registry.host().replace("127.0.0.1", "127.1");
-    for (host, repository) in [(door.host(), "unknown"), (plain, "plain")] {
+    let unknown = door.host().replace("127.1", "127.0.0.1");
+    for (host, repository) in [(unknown.as_str(), "unknown"), (registry.host(), "plain")] {
         let tags = json!([{"ref": format!("{host}/{repository}:1"), "insecure": true}]);
         let node = shop.plugin.node(&template(shop.build(json!({"tags": tags, "no-cache": true})))).await;
         expect_phase(&node, "Succeeded");

@@ -153,10 +153,11 @@ impl Inputs {
     }
 }
 
-/// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` and `:` part it from what stands beside it.
+/// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` parts it from what stands before it. Not a tag: git
+/// refuses to fetch the commit as the tag where the daemon's own copy of the repository has it too (`source/git/source.go`, `checkout`).
 fn may_be_kept(build: &Build, name: &str) -> bool {
-    let is_branch_or_tag = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
-    sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch_or_tag && !name.contains('#')
+    let is_branch = name.starts_with("refs/heads/") && !name.contains('#');
+    sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {
