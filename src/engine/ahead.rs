@@ -30,8 +30,8 @@ const READ_BY: [&str; 5] = ["repo", "branch", "secret", "targets.file", "mode"];
 pub(super) struct Readings<'a>(Vec<(usize, State<'a>)>);
 
 enum State<'a> {
-    Runs(Pin<Box<dyn Future<Output = Option<ReadAhead>> + Send + 'a>>),
-    Ended(Option<ReadAhead>),
+    Runs(Pin<Box<dyn Future<Output = Option<Box<ReadAhead>>> + Send + 'a>>),
+    Ended(Option<Box<ReadAhead>>),
 }
 
 impl<'a> Readings<'a> {
@@ -92,7 +92,7 @@ fn is_known(entry: &Entry, update: &UpdateManifest) -> bool {
     update.commit && READ_BY.iter().all(|field| entry.is_settled(field))
 }
 
-async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -> Option<ReadAhead> {
+async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -> Option<Box<ReadAhead>> {
     let login = engine.git_credentials(&cx, &update.repo, update.secret.as_ref());
     let (login, ()) = tokio::join!(login, read_secrets(engine, entry, update, &cx));
     let credentials = login.map_err(|error| told(&cx, entry, &error.message)).ok()?;
@@ -105,10 +105,11 @@ async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -
         pushes: matches!(update.mode, Mode::Push) && !update.via_api,
     };
     let pusher = engine.pusher.of(engine.tenancy.tenant(&cx.workflow));
-    pusher.read_ahead(reading).await.unwrap_or_else(|error| {
+    let read = Box::pin(pusher.read_ahead(reading)).await.unwrap_or_else(|error| {
         told(&cx, entry, &error.to_string());
         None
-    })
+    });
+    read.map(Box::new)
 }
 
 /// The other Secrets of the entry, which are kept for it.

@@ -34,7 +34,7 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
     for (index, entry) in steps.entries.iter().enumerate() {
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
         readings.hand_over(index).await;
-        match readings.beside(one(engine, entry, &made, &cx)).await {
+        match readings.beside(Box::pin(one(engine, entry, &made, &cx))).await {
             Ok(success) => {
                 made.summaries.push(format!("{}: {}", entry.name, success.summary));
                 made.outputs.insert(entry.name.clone(), success.outputs);

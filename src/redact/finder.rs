@@ -62,7 +62,7 @@ impl Finder {
         let (mut spans, mut run_end) = (Vec::new(), 0);
         for (count, found) in values.find_overlapping_iter(text).enumerate() {
             if count > MOST * (text.len() + 1) {
-                return vec![0..text.len()];
+                return std::iter::once(0..text.len()).collect();
             }
             match self.rules.get(found.pattern().as_usize()) {
                 Some(Rule::Word) if !is_whole(text, &found.range()) => {}
