@@ -198,7 +198,7 @@ fn outputs(landed: &Landed, said: Said, (number, url): (String, String), refresh
         ("commit", landed.commit.clone()),
         ("changed", landed.changed.to_string()),
         ("diff", said.diff),
-        ("edit-warnings", said.warnings),
+        ("notices", said.warnings),
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
         ("assumed", landed.assumed.join("\n")),
         ("number", number),

@@ -14,7 +14,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("commit", sample::COMMIT),
     Output::ours("changed", "true"),
     Output::text("diff"),
-    Output::text("edit-warnings"),
+    Output::text("notices"),
     Output::ours("superseded-by", sample::COMMIT),
     Output::ours("assumed", "text"),
     Output::ours("number", "1"),
