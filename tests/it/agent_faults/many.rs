@@ -82,15 +82,22 @@ struct Server {
     url: String,
     /// The paths of repositories, as they were first asked for.
     came: Mutex<Vec<String>>,
-    /// As many are answered.
+    /// As many repositories are answered for.
     may: Semaphore,
+    /// Those that are: a step asks for its own more than once.
+    answered: Mutex<Vec<String>>,
 }
 
 impl Server {
     async fn start() -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Arc::new(Self { url, came: Mutex::default(), may: Semaphore::new(0) });
+        let server = Arc::new(Self {
+            url,
+            came: Mutex::default(),
+            may: Semaphore::new(0),
+            answered: Mutex::default(),
+        });
         let router = axum::Router::new().fallback(answer).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         server
@@ -102,12 +109,12 @@ impl Server {
         json!({"update-manifest": {"repo": repo, "targets": [{"file": "values.yaml", "helm": {"tag": "1"}}]}})
     }
 
-    /// Somebody asks for this.
-    fn note(&self, path: &str) {
-        let repository = path.split_once(".git").unwrap().0.to_owned();
-        let mut came = self.came.lock().unwrap();
-        if !came.contains(&repository) {
-            came.push(repository);
+    /// Waits until it may answer for `repository`.
+    async fn may_answer(&self, repository: &str) {
+        note(&self.came, repository);
+        if !self.answered.lock().unwrap().iter().any(|answered| answered == repository) {
+            self.may.acquire().await.unwrap().forget();
+            note(&self.answered, repository);
         }
     }
 
@@ -123,9 +130,15 @@ impl Server {
 }
 
 async fn answer(State(server): State<Arc<Server>>, uri: axum::http::Uri) -> StatusCode {
-    server.note(uri.path());
-    server.may.acquire().await.unwrap().forget();
+    server.may_answer(uri.path().split_once(".git").unwrap().0).await;
     StatusCode::NOT_FOUND
+}
+
+fn note(list: &Mutex<Vec<String>>, repository: &str) {
+    let mut list = list.lock().unwrap();
+    if !list.iter().any(|noted| noted == repository) {
+        list.push(repository.to_owned());
+    }
 }
 
 /// An agent that runs so many at a time, and so many of one namespace; one of its two namespaces has `flood` task sets, of

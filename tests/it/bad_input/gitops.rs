@@ -61,7 +61,7 @@ async fn repositories_that_take_no_commit_say_why() {
     empty
         `http://GITEA/OWNER/empty.git` is empty: it has no commit yet; push a first one
     wrong token
-        cannot read `http://GITEA/OWNER/gitops.git`: the Git server refused the login; check that the token is right, has not expired and was not revoked (the server says: Failed to authenticate user)
+        cannot push to `http://GITEA/OWNER/gitops.git`: the Git server refused the login; check that the token is right, has not expired and was not revoked (the server says: Failed to authenticate user)
     no login
         cannot read `http://GITEA/OWNER/gitops.git`: the Git server refused the login; no login was given: name a secret that holds a token with read access (the server says: Unauthorized)
     token that may only read
@@ -120,7 +120,7 @@ async fn files_that_cannot_be_edited_show_the_place() {
     a directory
         cannot edit `chart` on branch `main` of `http://GITEA/OWNER/gitops.git`: it is a directory; name a file in it
     no such key
-        chart/values.yaml:2:3: `image.tga` does not exist; the nearest is `image`, which has the keys `tag`. Add the key `tga` there first
+        chart/values.yaml:2:3: `image.tga` does not exist; the nearest is `image`, which has the keys `tag`. Add the key `tga` there first, or let it be added with `create: true` (`--create`)
     key twice
         twice.yaml:3:3: `image.tag` is not certain: the key `tag` stands here again, first at 2:3, and readers disagree on which counts; remove one
     alias
@@ -134,7 +134,7 @@ async fn files_that_cannot_be_edited_show_the_place() {
     a template
         template.yaml:2:8: the file holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
     no such image
-        kustomization.yaml:2:1: `images[name=apy]` does not exist; the nearest is `images`, which has items with the `name` `api`. Add an item that fits `[name=apy]` there first
+        kustomization.yaml:2:1: `images[name=apy]` does not exist; the nearest is `images`, which has items with the `name` `api`. Add an item that fits `[name=apy]` there first, or let it be added with `create: true` (`--create`)
     a path that leaves
         update-manifest.targets[0].file: `..` would leave the directory
     git's own
