@@ -34,7 +34,9 @@ impl Registry {
             "storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n",
             data.display()
         );
-        fs::write(&config, format!("version: 0.1\n{storage}http:\n  addr: {host}\n")).unwrap();
+        // Behind a door it is not asked by its own address.
+        let http = format!("http:\n  addr: {host}\n  relativeurls: true\n");
+        fs::write(&config, format!("version: 0.1\n{storage}{http}")).unwrap();
         let child = Command::new(bin::system("docker-registry", "docker-registry"))
             .arg("serve")
             .arg(&config)
