@@ -1,10 +1,10 @@
-//! An API server that cannot be reached for longer than the lease lasts.
+//! The API server cannot be reached for longer than the lease duration.
 
 use super::*;
 use crate::support::kube::Identity;
 use crate::support::tcp_door::{Away, TcpDoor};
 
-/// An agent's settings, and the door through which it reaches the API server.
+/// The settings of an agent, and the proxy through which it reaches the API server.
 async fn behind_a_door(work: &Gated) -> (AgentSetup, TcpDoor) {
     let kube = Kube::shared().await;
     let door = TcpDoor::start(kube.host()).await;
@@ -22,7 +22,7 @@ async fn what_ends_while_the_api_server_is_away_is_reported_when_it_is_back() {
     door.shut(Away::Refused);
     said(&agent, "could not renew Lease").await;
     let _open = work.open();
-    // The image is pushed; the next step needs what only the API server has.
+    // The image is pushed; the next step needs a Secret from the API server.
     said(&agent, "reading secret `git` failed").await;
     door.open();
     work.is_done_once(&workflow, &agent).await;
