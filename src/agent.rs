@@ -1,18 +1,18 @@
-//! The shared agent: one process for all workflows. It watches WorkflowTaskSets, runs the tasks that are ours, and reports what becomes
-//! of them, so that no workflow waits for a pod of its own.
+//! The shared agent: one process for all workflows. It watches WorkflowTaskSets, runs the tasks for this plugin, and
+//! reports their results, so that no workflow needs a plugin pod of its own.
 //!
-//! Source of the semantics: argo-workflows `workflow/controller/taskset.go` and `operator.go` (4.0.7); the tests run them against
-//! the genuine controller. A set's life: a task appears in `spec.tasks`; we report in `status.nodes`; the controller takes the
-//! report at its next turn, removes it, and a few milliseconds later the task. A task that leaves without a report was
-//! stopped, or timed out.
+//! Source of the semantics: argo-workflows `workflow/controller/taskset.go` and `operator.go` (4.0.7); the tests run
+//! them against the genuine controller. The life of a task: it appears in `spec.tasks`; we report its result in
+//! `status.nodes`; the controller reads the report at its next reconciliation, removes it, and removes the task a few
+//! milliseconds later. A task that disappears without a report was stopped or timed out.
 
-mod clerk;
 mod deadlines;
-mod desk;
-mod hold;
+mod leader_term;
 mod permits;
-mod session;
+mod reporter;
 mod task;
+mod task_job;
+mod worker;
 mod workflow_watch;
 
 use std::sync::Arc;
@@ -28,54 +28,55 @@ use crate::jobs::JobTable;
 use crate::kube::{Cluster, Leadership, TaskSetsOptions};
 use crate::limits::Budget;
 use crate::metrics::AgentMetrics;
+use leader_term::LeaderTerm;
 use permits::Permits;
-use session::Session;
 
-/// Bytes of memory for tasks whose jobs have not ended: there may be any number of them, and each waits with its text.
+/// The memory, in bytes, for tasks whose jobs have not ended. Their number has no limit, and each keeps its text in
+/// memory.
 const MEMORY: usize = 128 << 20;
 
 /// The shared agent.
 pub struct Agent {
     jobs: JobTable,
     engine: Arc<Engine>,
-    /// Spoken to with our own rights, not those of a tenant.
+    /// Called with the rights of this process, not with those of a tenant.
     cluster: Cluster,
     metrics: AgentMetrics,
     options: TaskSetsOptions,
     default_timeout: Duration,
     permits: Permits,
-    /// For the tasks whose jobs have not ended.
+    /// The memory for tasks whose jobs have not ended.
     memory: Budget,
     /// Whether the warning that watching Workflows is forbidden has been logged.
     forbidden: AtomicBool,
 }
 
-/// What an agent works with.
-pub struct Means {
-    /// The jobs that tasks become.
+/// The parts and settings of an [`Agent`].
+pub struct AgentOptions {
+    /// Runs a job for each task.
     pub jobs: JobTable,
-    /// What jobs do, each with the rights of its own namespace.
+    /// Runs the steps, each with the rights of its own namespace.
     pub engine: Arc<Engine>,
-    /// What is counted.
+    /// The agent's counters.
     pub metrics: AgentMetrics,
-    /// The WorkflowTaskSets that are served.
+    /// Selects the WorkflowTaskSets to serve.
     pub options: TaskSetsOptions,
-    /// How long a step may take whose template has no `timeout`.
+    /// The time limit of a step whose template has no `timeout`.
     pub default_timeout: Duration,
 }
 
 impl Agent {
-    /// An agent that has not begun.
-    pub fn new(means: Means) -> Self {
-        let Means { jobs, engine, metrics, options, default_timeout } = means;
+    /// Creates an agent. [`Agent::run`] starts it.
+    pub fn new(given: AgentOptions) -> Self {
+        let AgentOptions { jobs, engine, metrics, options, default_timeout } = given;
         let (cluster, permits, forbidden) =
             (engine.cluster.clone(), Permits::default(), AtomicBool::new(false));
         let memory = Budget::new(MEMORY);
         Self { jobs, engine, cluster, metrics, options, default_timeout, permits, memory, forbidden }
     }
 
-    /// Works for as long as the lease is ours, and again when it is ours again, until `stop`. Then it takes no more tasks,
-    /// and ends when what had ended by itself is reported: somebody must drain the jobs beside it.
+    /// Serves tasks whenever this replica holds the lease, until `stop`. After `stop` it accepts no new tasks, and
+    /// returns once it has reported every job that ended by itself. The caller must drain the jobs at the same time.
     pub async fn run(self, mut leadership: watch::Receiver<Leadership>, stop: CancellationToken) {
         let agent = Arc::new(self);
         loop {
@@ -89,7 +90,7 @@ impl Agent {
             }
             info!("leading: taking the tasks of workflows");
             agent.metrics.leading(true);
-            Session::new(agent.clone(), leadership.clone(), stop.clone()).run().await;
+            LeaderTerm::new(agent.clone(), leadership.clone(), stop.clone()).run().await;
             agent.metrics.leading(false);
         }
     }

@@ -1,4 +1,4 @@
-//! Argo's words, exactly as Argo spells them, for the RPC and the shared agent alike: a node's template, and its result.
+//! Argo's types, with Argo's names, for both the RPC and the shared agent: the template of a node, and its result.
 //!
 //! Source: argo-workflows `pkg/apis/workflow/v1alpha1` (`Template`, `NodeResult`, `NodePhase`).
 

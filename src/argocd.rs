@@ -1,4 +1,4 @@
-//! Argo CD, through the objects that it watches: its own API is not needed for what is done here.
+//! Argo CD, through its Kubernetes objects: its own API is not needed here.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::kube::{Cluster, KubeError, Request, argo};
 use crate::outcome::Fault;
 use crate::time_limits::pauses;
 
-/// Argo CD compares the Application with Git as soon as this is set, and removes it. `normal` is as good as `hard`
-/// for a new commit, and spares the manifest cache.
+/// The annotation that makes Argo CD compare the Application with Git at once; Argo CD then removes it. `normal`
+/// works as well as `hard` for a new commit, and keeps the manifest cache.
 const REFRESH: (&str, &str) = ("argocd.argoproj.io/refresh", "normal");
 
-/// An Application by name.
+/// The name of an Application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
-    /// Its namespace, as a rule Argo CD's own.
+    /// The namespace of the Application, usually Argo CD's own.
     pub namespace: String,
-    /// Its name.
+    /// The name of the Application.
     pub name: String,
 }
 
@@ -30,35 +30,35 @@ impl fmt::Display for Application {
     }
 }
 
-/// Argo CD on the cluster that the environment names.
+/// Argo CD on the cluster from the environment.
 pub struct ArgoCd(Cluster);
 
 /// Why an Application could not be refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum ArgoCdError {
-    /// There is no such Application, or no Argo CD.
+    /// The Application does not exist, or Argo CD is not installed.
     #[error("there is no {0}; create it there, or correct `refresh`")]
     NotFound(Application),
-    /// The API server did not do it.
+    /// The request to the API server failed.
     #[error(transparent)]
     Kube(#[from] KubeError),
 }
 
 impl ArgoCdError {
-    /// Whether another try may help.
+    /// Who must act on the error.
     fn is_transient(&self) -> bool {
         matches!(self, Self::Kube(error) if error.fault() == Fault::Transient)
     }
 }
 
 impl ArgoCd {
-    /// It connects when it is first asked.
+    /// Makes a client, which connects at the first request.
     pub fn new(cluster: Cluster) -> Self {
         Self(cluster)
     }
 
-    /// Has Argo CD look for new commits now, instead of minutes later, with the rights of `namespace`: as a rule
-    /// another one than the Application's. Tried up to four times while the API server is away.
+    /// Makes Argo CD look for new commits now, instead of minutes later. Uses the rights of `namespace`, which
+    /// usually is not the Application's. Makes up to four tries while the API server is unavailable.
     pub async fn refresh(&self, namespace: &str, application: &Application) -> Result<(), ArgoCdError> {
         let right = format!(
             "patch on `applications` of API group argoproj.io (a Role in that namespace with resourceNames: [{}])",
@@ -82,7 +82,7 @@ async fn annotate(client: Client, request: &Request, application: &Application) 
     let api: Api<DynamicObject> = Api::namespaced_with(client, &application.namespace, &kind);
     let (annotation, value) = REFRESH;
     let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
-    // Its metadata is all that comes back: an Application's status may be large.
+    // Only the metadata is returned: the status of an Application may be large.
     let patched = api.patch_metadata(&application.name, &PatchParams::default(), &patch).await;
     patched.map(drop).map_err(|error| match error {
         kube::Error::Api(status) if status.code == 404 => ArgoCdError::NotFound(application.clone()),

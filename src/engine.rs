@@ -60,7 +60,7 @@ pub struct Workflow {
 pub struct Reference(pub String);
 
 /// What a step is given beside its own fields.
-pub struct Errand {
+pub struct StepRequest {
     /// Whose step it is.
     pub workflow: Workflow,
     /// What its builds are called at buildkitd. Without a reference nothing is resumed.
@@ -106,8 +106,8 @@ pub struct Engine {
 impl Engine {
     /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
     /// started do not start. No secret that the step read is in what comes back.
-    pub async fn run(&self, step: Step, errand: Errand) -> Result<Success, StepError> {
-        let cx = Cx::new(errand);
+    pub async fn run(&self, step: Step, request: StepRequest) -> Result<Success, StepError> {
+        let cx = Cx::new(request);
         let mut ended = self.step(&step, &cx).await;
         if let Ok(success) = &mut ended {
             cx.settle(&mut success.outputs).await;

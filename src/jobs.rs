@@ -1,8 +1,8 @@
-//! The table of jobs: one job per (workflow uid, resolved template), however often it is asked for.
+//! The table of jobs: one job per (workflow uid, resolved template), whatever the number of requests for it.
 //!
-//! Argo's agent re-sends a request whose reply it lost, replays every task after its own restart, and
-//! may ask again after the end (contracts: "expect concurrent duplicates, replays, re-polls"). The table
-//! answers all of them from the same job. A job ends exactly once; what it ended as never changes.
+//! Argo's agent sends a request again if its reply was lost, replays every task after its own restart, and may ask
+//! again after the end (contracts: "expect concurrent duplicates, replays, re-polls"). The table answers all of these
+//! requests from the same job. A job ends exactly once, and its ending never changes.
 
 mod ending;
 mod entries;
@@ -18,7 +18,7 @@ pub use entries::Limits;
 pub use job::{JobContext, JobSpec, JobState, Phase, View};
 pub use journal::Journal;
 pub use key::JobKey;
-pub use queue::Place;
+pub use queue::QueuePosition;
 pub use table::{Draining, JobTable};
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The Kubernetes API, with the rights of this process: its ServiceAccount's in a pod, KUBECONFIG's at a
-//! terminal; or, for a process that serves many namespaces, with those of a namespace's own ServiceAccount. Nothing
-//! is connected to before something asks.
+//! The Kubernetes API. Calls are made with the rights of this process (its ServiceAccount in a pod, KUBECONFIG at a
+//! terminal) or, when the process serves many namespaces, with the rights of a namespace's own ServiceAccount. The
+//! first request opens the connection.
 
 mod access;
 mod acting;
@@ -11,11 +11,11 @@ mod lease;
 mod objects;
 mod packed;
 mod report;
-mod rounds;
 mod secrets;
 mod task_set;
 mod task_sets;
 mod timed;
+mod watch_backoff;
 mod workflows;
 
 use std::sync::Arc;
@@ -28,53 +28,53 @@ pub use access::{Account, Right};
 pub use acting::{MayNotAct, Rights};
 pub use error::KubeError;
 pub(crate) use error::Request;
-pub use follow::{NodePlace, Shutdown, TaskSet, WorkflowState};
-pub use lease::{Campaign, Candidate, Leadership};
+pub use follow::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
+pub use lease::{LeaderElection, LeaderElectionConfig, Leadership};
 pub use objects::{By, ReadError};
 pub(crate) use packed::nodes as packed_nodes;
 #[cfg(test)]
 pub(crate) use packed::packed as pack_nodes;
-pub use report::{Form, ReportError, Reported, TaskResult};
-pub use rounds::Rounds;
+pub use report::{ReportBasis, ReportError, Reported, TaskResult};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use task_set::TaskSetId;
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsOptions};
 use timed::GivenUp;
 pub use timed::Limits;
 pub(crate) use timed::reason;
+pub use watch_backoff::WatchBackoff;
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 
-/// The API server's name in messages.
+/// The name of the API server in messages.
 const PEER: &str = "the Kubernetes API";
 
-/// A kind of Argo's: of Workflows' and of CD's alike.
+/// A resource of the API group `argoproj.io`, which Argo Workflows and Argo CD share.
 pub(crate) fn argo(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind))
 }
 
-/// The cluster that the environment names. Clones share one connection.
+/// The cluster from the environment. Clones share one connection.
 #[derive(Clone, Default)]
 pub struct Cluster {
     connection: Arc<OnceCell<Connection>>,
     clients: Arc<OnceCell<Clients>>,
     limits: Limits,
     given_up: Option<GivenUp>,
-    /// Whether the client was made elsewhere: what it connects to is not ours to know.
+    /// Whether the caller supplied the client, so that we do not know what it connects to.
     given: bool,
-    /// The ServiceAccount as which a namespace's work is done; without one, this process's own.
+    /// The ServiceAccount whose rights are used for work of a namespace; `None` for this process's own.
     account: Option<Arc<str>>,
 }
 
-/// What requests go over, without limits, and the server's name in messages.
+/// A client without time limits, and the name of its server in messages.
 #[derive(Clone)]
 struct Connection(Client, Arc<str>);
 
-/// Clients with limits, over one connection.
+/// Clients with time limits, over one connection.
 #[derive(Clone)]
 struct Clients {
-    /// For any request.
+    /// For most requests.
     usual: Client,
-    /// For those of which a slow one is away.
+    /// For small requests, where a slow answer means that the server is unavailable.
     quick: Client,
 }
 
@@ -83,7 +83,7 @@ struct Clients {
 #[error("no Kubernetes API is configured ({0})")]
 pub struct NoCluster(String);
 
-/// The cluster of a client that was made elsewhere.
+/// Uses a client that the caller supplies.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
         let connection = Connection(client, PEER.into());
@@ -92,44 +92,45 @@ impl From<Client> for Cluster {
 }
 
 impl Cluster {
-    /// The cluster that `config` names. Nothing is connected to yet.
+    /// Uses the cluster of `config`. Does not connect yet.
     ///
     /// # Errors
-    /// What it says of certificates or credentials cannot be used.
+    /// The certificates or credentials in `config` cannot be used.
     pub fn at(config: Config) -> Result<Self, NoCluster> {
         let connection = Arc::new(OnceCell::from(connected(config)?));
         Ok(Self { connection, given: true, ..Self::default() })
     }
 
-    /// The same cluster over a connection of its own, unless its client was made elsewhere.
+    /// The same cluster over a separate connection, unless the caller supplied the client.
     fn apart(&self) -> Self {
         let connection = if self.given { self.connection.clone() } else { Arc::default() };
         Self { connection, clients: Arc::default(), ..self.clone() }
     }
 
-    /// The same cluster, with other limits.
+    /// The same cluster with other time limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, clients: Arc::default(), ..self }
     }
 
-    /// The same cluster, whose server is not asked again once an answer took too long: for callers that ask much in a row.
+    /// The same cluster; after one late answer, every further request fails at once. For callers that send many
+    /// requests in a row.
     #[must_use]
     pub fn given_up_once(&self) -> Self {
         Self { given_up: Some(GivenUp::default()), clients: Arc::default(), ..self.clone() }
     }
 
-    /// The server's name in messages.
+    /// The name of the server in messages.
     fn peer(&self) -> Arc<str> {
         self.connection.get().map_or_else(|| PEER.into(), |Connection(_, peer)| peer.clone())
     }
 
-    /// A client of its API server, with our own rights.
+    /// A client for the API server, with the rights of this process.
     pub async fn client(&self) -> Result<Client, NoCluster> {
         Ok(self.clients().await?.usual.clone())
     }
 
-    /// A client for a Secret or a report, with a shorter limit.
+    /// A client for a Secret or a report, which has a shorter time limit.
     async fn quick_client(&self) -> Result<Client, NoCluster> {
         Ok(self.clients().await?.quick.clone())
     }

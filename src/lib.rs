@@ -1,55 +1,56 @@
 //! argo-buildkit: an Argo Workflows executor plugin that builds images on a shared buildkitd,
 //! pushes them, and commits their digests to a GitOps repository.
 //!
-//! # The map
+//! # Structure
 //!
-//! A request flows one way, and its result back:
+//! A request passes through the rooms in this order, and its result returns the same way:
 //!
 //! ```text
 //! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine, policy  →  { write_back → git, buildkit, oci, forge,
 //!                                                                     argocd → kube, manifest }
 //! ```
 //!
-//! `step` is parsed when it is submitted and handed through: the engine reads its types, and `step` itself names
-//! only the clients' vocabulary.
+//! `step` is parsed when it is submitted, and then passed on: the engine reads its types, and `step` itself uses only the
+//! types of the clients.
 //!
-//! The rooms stand in this table from the top of the house to its ground: a room names only rooms of rows below its own.
-//! `tests/it/house.rs` reads the table and holds the sources to it, and to a few more pairs that are kept apart.
+//! A room is a module at the root of `src/`, with the files below it. The table lists the rooms from top to bottom: a room
+//! uses only rooms of rows below its own. `tests/it/house.rs` reads the table and checks the sources against it; it also
+//! forbids a few more pairs.
 //!
 //! | room | holds |
 //! |---|---|
-//! | [`cli`] | one file per subcommand |
-//! | `fuzzing` | for `make fuzz` alone: the parsers of foreign bytes as functions of bytes |
-//! | [`config`] | every flag and environment variable, with default and unit |
-//! | [`rpc`] | what Argo's agent calls: router, bearer token, wire types, the one handler; what Argo withdraws |
-//! | [`agent`] | the shared agent: watches all workflows' task sets, runs the tasks that are ours, reports by guarded patches |
-//! | [`check`] | the doctor: what steps need of their neighbours, looked at without changing it |
-//! | [`argo`] | Argo's words, for `rpc` and `agent`: a node's template, and its result |
-//! | [`engine`] | what each kind does, orchestration only; one file per kind |
-//! | [`policy`] | what the workflows of a namespace may name, where one process serves many |
-//! | [`step`] | what the user wrote, parsed once into valid types; one file per kind, and the table of kinds |
-//! | [`jobs`] | the table of jobs: identity, single flight, limits, timeout, retention, drain |
-//! | [`write_back`] | edits of a branch's files as commits without a clone: who shares one, who is older, whether it landed |
+//! | [`cli`] | the subcommands, one file each |
+//! | `fuzzing` | for `make fuzz` only: the parsers of untrusted bytes as functions |
+//! | [`config`] | every flag and environment variable, with its default and unit |
+//! | [`rpc`] | the server for Argo's agent: router, bearer token, wire types, the one handler; stops jobs that Argo withdraws |
+//! | [`agent`] | the shared agent: watches all workflows' task sets, runs this plugin's tasks, reports with guarded patches |
+//! | [`check`] | the doctor: checks what steps need of other systems, without changing anything |
+//! | [`argo`] | Argo's types, for `rpc` and `agent`: the template of a node, and its result |
+//! | [`engine`] | the orchestration of each step kind; one file per kind |
+//! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
+//! | [`step`] | the user's step, parsed once into valid types; one file per kind, and the table of kinds |
+//! | [`jobs`] | the table of jobs: identity, one job per key, limits, timeout, retention, drain |
+//! | [`write_back`] | edits of a branch's files as commits without a clone: batches writers, orders source commits, confirms pushes |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
-//! | [`argocd`] | Argo CD's Applications, by way of [`kube`] |
-//! | [`kube`] | the Kubernetes API; Secrets by reference, from it or from a directory; watches of workflows |
+//! | [`argocd`] | Argo CD's Applications, through [`kube`] |
+//! | [`kube`] | the Kubernetes API; Secrets by reference, from the API or a directory; watches of workflows; leader election |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens |
-//! | [`manifest`] | pure bytes → bytes YAML edits |
-//! | `http` | how [`oci`], [`git`] and [`forge`] make clients, which addresses these go to, how much of an answer is read |
-//! | [`listen`] | a port of ours: HTTP/1, with a limit on what a caller may hold open |
-//! | [`redact`] | what takes the values of Secrets out of texts |
+//! | [`manifest`] | YAML edits as functions from bytes to bytes |
+//! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |
+//! | [`listen`] | serves a port: HTTP/1, with limits on what a caller may hold open |
+//! | [`redact`] | removes the values of Secrets from texts |
 //! | [`telemetry`] | logs and traces |
-//! | [`metrics`] | what is counted, and its text |
-//! | [`progress`] | one line on how far a step is |
-//! | [`time_limits`] | how long a call over a network may take, for the whole and in silence; connections whose peer is gone |
-//! | [`limits`] | how much memory the process spends on what others send |
-//! | [`outcome`] | how a step ends: outputs, or an error and whose turn it is |
-//! | [`push_gate`] | whether a push may begin: none does once a stop is known |
+//! | [`metrics`] | the counters, and their text format |
+//! | [`progress`] | the progress of a step, as one line |
+//! | [`time_limits`] | time limits of network calls, for the whole and for silence; detects connections whose peer is gone |
+//! | [`limits`] | limits on the memory for other parties' data |
+//! | [`outcome`] | the outcome of a step: outputs, or an error that says who must act |
+//! | [`push_gate`] | the gate for pushes: none starts once a stop is known |
 //! | [`shutdown`] | the signals that end the process |
-//! | [`duration`] | durations as people write and read them |
-//! | [`text`] | foreign text, made plain and short |
+//! | [`duration`] | durations in the form in which people write and read them |
+//! | [`text`] | cleans and shortens untrusted text |
 
 pub mod agent;
 pub mod argo;

@@ -1,7 +1,7 @@
-//! A port of ours: HTTP/1 with a limit on whatever a caller may hold open.
+//! Serves a port of this process: HTTP/1, with limits on what a caller may hold open.
 //!
-//! Any pod may reach the operator's port, and any container of the pod the plugin's. A caller who begins a request and does
-//! not end it holds a connection and a buffer; so both are small, and neither lasts.
+//! Any pod can reach the operator's port, and any container of the pod can reach the plugin's port. A caller who
+//! starts a request and does not finish it holds a connection and a buffer. So both are small and have time limits.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -26,36 +26,37 @@ use tracing::{debug, info, warn};
 use crate::limits::descriptors;
 use crate::time_limits::{calls, socket};
 
-/// Connections open at a time. The oldest makes room for the next: a caller who holds many keeps nobody out.
+/// The number of connections open at a time. A new connection closes the oldest one over this limit, so one caller
+/// with many connections does not block the others.
 const CONNECTIONS: usize = 256;
 
-/// Bytes of a request's head, and of what is read ahead of its body.
+/// The size in bytes of a request's head, and of the data that is read ahead of its body.
 const HEAD: usize = 16 << 10;
 
-/// Header lines of a request.
+/// The number of header lines of a request.
 const HEADERS: usize = 64;
 
-/// How long a caller may take.
+/// The time limits of a caller.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Without a whole head. Argo's agent asks again within 5 s, kubelet within 10 s.
+    /// The time until the head of a request is complete. Argo's agent sends requests within 5 s, kubelet within 10 s.
     silence: Duration,
-    /// For a request, its body included: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
+    /// The time for a request with its body: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
     request: Duration,
 }
 
 const LIMITS: Limits = Limits { silence: calls::OWN_PORTS.silence(), request: calls::OWN_PORTS.whole() };
 
-/// How long open connections may last once the port is closed.
+/// The time that open connections still have after the port is closed.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The pause after a connection could not be taken, as when the process has no file descriptor left.
+/// The pause after a connection could not be accepted, for example because the process has no free file descriptor.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves `router` at `address` until `stop`. The port is open when this returns.
 ///
 /// # Errors
-/// The address cannot be listened on.
+/// Listening on the address fails.
 pub async fn listen(
     what: &'static str,
     address: SocketAddr,
@@ -65,7 +66,7 @@ pub async fn listen(
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("listening for {what} on {address}"))?;
     let address = listener.local_addr()?;
-    // While none is left it cannot be read.
+    // Reads the limit now, because it cannot be read while no descriptor is free.
     let _ = descriptors::limit();
     info!(%address, "listening for {what} on {address}");
     Ok(tokio::spawn(serve(what, listener, router, LIMITS, stop.clone())))
@@ -88,7 +89,8 @@ async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => open.admit(stream, router.clone(), limits),
                 Err(error) if descriptors::none_left(&error) && spare.give() => {
-                    // Now, before the spare is kept again; and then a moment for the answer, for the next caller ends it.
+                    // Accept now, before the spare is opened again. Then wait a moment for the answer, because the
+                    // next caller would end this connection.
                     if let Ok(Ok((stream, _))) = timeout(PAUSE, listener.accept()).await {
                         open.admit(stream, router.clone(), limits);
                         sleep(PAUSE).await;
@@ -108,13 +110,13 @@ async fn serve(
     open.end().await;
 }
 
-/// Connections that a port may have open: of few descriptors, most are for steps.
+/// The number of connections that a port may have open: when descriptors are few, most are for steps.
 fn connections() -> usize {
     descriptors::limit().map_or(CONNECTIONS, |limit| (limit / 8).clamp(1, CONNECTIONS))
 }
 
-/// A file that is closed when no descriptor is left, so that one more caller is answered: whoever asks whether all is well
-/// then hears that it is not.
+/// A spare file descriptor. It is closed when no other is free, so that one more caller gets an answer: a health
+/// check is then told that the process is not healthy.
 #[derive(Default)]
 struct Spare(Option<std::fs::File>);
 
@@ -125,13 +127,13 @@ impl Spare {
         }
     }
 
-    /// Whether there was one.
+    /// Closes the spare. Returns whether there was one.
     fn give(&mut self) -> bool {
         self.0.take().is_some()
     }
 }
 
-/// The open connections, the oldest first.
+/// The open connections, oldest first.
 #[derive(Default)]
 struct Open {
     tasks: JoinSet<()>,
@@ -141,7 +143,7 @@ struct Open {
 
 impl Open {
     fn admit(&mut self, stream: TcpStream, router: Router, limits: Limits) {
-        // A caller who is gone, or does not read its answer.
+        // Detects a caller that is gone or does not read its answer.
         socket::watch(&stream);
         let most = connections();
         if self.order.len() >= most {
@@ -171,9 +173,9 @@ impl Open {
         }
     }
 
-    /// Lets requests that are under way end, for a moment.
+    /// Waits a moment for the requests in progress.
     async fn end(mut self) {
-        // What is left after that ends with the set.
+        // The remaining connections are aborted.
         let _ = timeout(LAST, self.graceful.shutdown()).await;
         self.tasks.abort_all();
     }
@@ -198,7 +200,7 @@ mod tests {
         address
     }
 
-    /// Sends `text` and nothing more; gives all that comes back until the port hangs up.
+    /// Sends `text` and nothing more. Returns everything that arrives until the port closes the connection.
     async fn answer(address: SocketAddr, text: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! How a step ends: its outputs, or an error typed by what the caller does next.
+//! The outcome of a step: its outputs, or an error with a type that says who must act.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,43 +9,43 @@ pub type Outputs = BTreeMap<String, String>;
 /// A step that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Success {
-    /// One line for the node's message: what was made.
+    /// One line for the node's message that says what was made.
     pub summary: String,
-    /// Every output that the step's kind produces.
+    /// All outputs of the step's kind.
     pub outputs: Outputs,
 }
 
-/// Whose turn it is after a failure; Argo's node phase and `retryPolicy` follow from it.
+/// Who must act after a failure. Argo's node phase and `retryPolicy` depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The step, its sources or its rights are wrong: running it again changes nothing (`Failed`).
     User,
-    /// A server was away or overloaded: running it again may help (`Error`).
+    /// A server was unavailable or overloaded: running it again may help (`Error`).
     Transient,
-    /// A bug here (`Error`).
+    /// A bug in argo-buildkit (`Error`).
     Ours,
 }
 
-/// A failed step: whose fault, what to say, and the outputs that exist nevertheless.
+/// The error of a failed step: who must act, the message, and the outputs that exist nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepError {
-    /// What the caller does next.
+    /// Who must act.
     pub fault: Fault,
-    /// What was attempted, on what, why it failed, what to do.
+    /// The attempted operation, its object, why it failed, and what to do.
     pub message: String,
-    /// Outputs that a failed step still has, such as `log-tail`.
+    /// The outputs that a failed step still has, such as `log-tail`.
     pub outputs: Outputs,
     /// The exit code of the process that failed; Argo's `lastRetry.exitCode`.
     pub exit_code: Option<i32>,
 }
 
 impl StepError {
-    /// An error of the user's, as its message.
+    /// An error that the user must fix.
     pub fn user(message: impl fmt::Display) -> Self {
         Self::new(Fault::User, message)
     }
 
-    /// An error that may pass.
+    /// A temporary error.
     pub fn transient(message: impl fmt::Display) -> Self {
         Self::new(Fault::Transient, message)
     }
@@ -56,21 +56,22 @@ impl StepError {
     }
 }
 
-/// What to do about a server that was away or in trouble, at the end of a text that names it.
+/// The advice about a server that was unavailable or had a problem. It stands at the end of a text that names the
+/// server.
 pub const AGAIN: &str = "run the step again; if it stays so, look at that server and at the way to it (DNS, NetworkPolicy, proxy)";
 
-/// An error's text without [`AGAIN`], to stand in the text of another error that says what to do.
+/// The text of an error without [`AGAIN`], for use within the text of another error that says what to do.
 pub(crate) fn without_advice(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     text.strip_suffix(AGAIN).map_or(text.as_str(), |text| text.trim_end_matches("; ")).to_owned()
 }
 
-/// `: ` and the causes of what was said before, or nothing.
+/// Returns `: ` and the causes of an error, or an empty string if there are none.
 pub(crate) fn because(cause: Option<&(dyn std::error::Error + 'static)>) -> String {
     cause.map_or_else(String::new, |cause| format!(": {}", chain(cause)))
 }
 
-/// An error and all its causes, in one line: each layer's text says that layer alone.
+/// The text of an error and all its causes, in one line. The text of each cause is about that cause only.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let layers = std::iter::successors(Some(error), |error| error.source());
     layers.map(ToString::to_string).collect::<Vec<_>>().join(": ")

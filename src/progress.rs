@@ -1,25 +1,25 @@
-//! What a job is doing right now, as one line.
+//! The current activity of a job, as one line.
 
 use std::time::Duration;
 
 use crate::duration::elapsed_text;
 
-/// What runs now, and what is worth knowing about it.
+/// The current activity, with notes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What runs now: `[3/7] RUN npm ci`, `pushing layers`, `waiting for the git server`.
+    /// The current activity: `[3/7] RUN npm ci`, `pushing layers`, `waiting for the git server`.
     pub now: String,
-    /// What follows the elapsed time: `4 cached`.
+    /// Notes after the elapsed time: `4 cached`.
     pub notes: Vec<String>,
 }
 
 impl Progress {
-    /// A line without notes.
+    /// A progress without notes.
     pub fn now(now: impl Into<String>) -> Self {
         Self { now: now.into(), notes: Vec::new() }
     }
 
-    /// `[3/7] RUN npm ci · 41 s · 4 cached`.
+    /// The progress as one line: `[3/7] RUN npm ci · 41 s · 4 cached`.
     pub fn line(&self, elapsed: Duration) -> String {
         let now = if self.now.is_empty() { "starting" } else { &self.now };
         let mut parts = vec![now.to_owned(), elapsed_text(elapsed)];

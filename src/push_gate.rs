@@ -1,10 +1,10 @@
-//! What a shutdown waits for: a push that has begun is never cut.
+//! The gate for pushes: a shutdown waits for a push that has started, and never interrupts it.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Every push passes through it. Closed, it lets no push start; those in flight can be waited for.
+/// Every push must enter the gate. A closed gate lets no push start; pushes in flight can be waited for.
 #[derive(Debug, Default, Clone)]
 pub struct PushGate {
     stopping: CancellationToken,
@@ -17,12 +17,12 @@ impl PushGate {
         Self::default()
     }
 
-    /// From now on no push starts.
+    /// Closes the gate: no push starts any more.
     pub fn close(&self) {
         self.stopping.cancel();
     }
 
-    /// Waits until no push is in flight. Close the gate first, or a new one may start behind your back.
+    /// Waits until no push is in flight. Close the gate first, or a new push may start meanwhile.
     pub async fn idle(&self) {
         self.in_flight.close();
         self.in_flight.wait().await;
@@ -38,9 +38,10 @@ impl PushGate {
         self.stopping.is_cancelled()
     }
 
-    /// The right to push, held while the push runs; `None` once closed.
+    /// A permit to push, which must be held while the push runs; `None` if the gate is closed.
     pub(crate) fn enter(&self) -> Option<TaskTrackerToken> {
-        // Counted before the look: whoever closes and then waits sees every push that got in.
+        // The push is counted before the check, so a caller that closes the gate and then waits sees every push that
+        // entered.
         let permit = self.in_flight.token();
         (!self.is_closed()).then_some(permit)
     }

@@ -26,25 +26,25 @@ use crate::engine::Engine;
 use crate::jobs::JobTable;
 use crate::metrics::Metrics;
 
-/// The largest request body taken, in bytes. etcd, where the template comes from, takes 1.5 MiB.
+/// The largest request body that is accepted, in bytes. etcd, where the template comes from, accepts 1.5 MiB.
 const BODY_LIMIT: usize = 4 << 20;
 
-/// What the handler needs.
+/// The state of the handler.
 #[derive(Clone)]
 pub struct PluginServer {
-    /// The jobs that polls look up and start.
+    /// The jobs that requests poll and start.
     pub jobs: JobTable,
-    /// What stops the jobs that Argo no longer waits for.
+    /// Stops the jobs that Argo no longer waits for.
     pub watches: Watches,
-    /// What jobs do.
+    /// Runs the steps.
     pub engine: Arc<Engine>,
-    /// Counts of what was answered.
+    /// The counters of answers.
     pub metrics: Arc<Metrics>,
-    /// How long a step may take whose template has no `timeout`.
+    /// The time limit of a step whose template has no `timeout`.
     pub default_timeout: std::time::Duration,
 }
 
-/// The plugin's router. Without a token every caller is served: for local use only.
+/// The plugin's router. Without a token, every caller is served: for local use only.
 pub fn router(server: PluginServer, token: Option<BearerToken>) -> Router {
     let metrics = server.metrics.clone();
     let router = Router::new()

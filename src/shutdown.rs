@@ -1,11 +1,11 @@
-//! Signals, and the order of the drain.
+//! The signals that end the process.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves at the first SIGTERM (kubelet's) or SIGINT (a terminal's). Handlers are set when it is
-/// called, not when it is awaited, so no early signal is lost.
+/// Resolves at the first SIGTERM (from the kubelet) or SIGINT (from a terminal). The handlers are installed by the
+/// call itself, not when the future is awaited, so no early signal is lost.
 pub fn signalled() -> io::Result<impl Future<Output = &'static str>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -1,5 +1,5 @@
-//! When a task's time is up. Argo times out no node that is reported as Running, so we do it in its stead, by its own
-//! clock: a job begun anew by another agent gets no second helping.
+//! The deadlines of tasks. Argo does not time out a node that is reported as Running, so we do it. We count from the
+//! start time that Argo has recorded: a job that another agent starts again gets no extra time.
 
 use std::time::Duration;
 
@@ -8,47 +8,46 @@ use tokio::time::Instant;
 
 use crate::kube::WorkflowState;
 
-/// Argo's times are whole seconds: what began at the end of one has not begun at its start.
+/// Argo's times have whole seconds: a node may have started up to a second later than its recorded time.
 const WHOLE: Duration = Duration::from_secs(1);
 
-/// The end of a task's time.
+/// The deadline of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Deadline {
-    /// The node's id.
     pub(super) node: String,
-    /// The time after which it is over.
+    /// The time at which the task is stopped.
     pub(super) at: Instant,
-    /// How long the time was.
+    /// The length of the limit.
     pub(super) limit: Duration,
-    /// Which limit it comes from.
-    pub(super) whose: Whose,
+    pub(super) source: LimitSource,
 }
 
-/// Which limit has passed.
+/// The limit that sets a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// The node's: its template's `timeout`.
+pub(super) enum LimitSource {
+    /// The `timeout` of the node's template.
     Node,
-    /// The workflow's: `activeDeadlineSeconds`. Its exit handlers go on.
+    /// The workflow's `activeDeadlineSeconds`. It does not stop exit handlers.
     Workflow,
 }
 
-/// The first end of the node's time, as far as `workflow` says; it may take `limit` itself.
+/// The earliest deadline of `node`, if one is known from `workflow`. `limit` is the node's own time limit.
 pub(super) fn first(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<Deadline> {
-    let began = workflow.nodes.get(node).and_then(|place| place.started_at.as_ref());
+    let began = workflow.nodes.get(node).and_then(|node| node.started_at.as_ref());
     let own = began.and_then(|began| began.0.checked_add(limit.checked_add(WHOLE)?).ok());
-    let own = own.map(|end| Deadline { node: node.to_owned(), at: instant(end), limit, whose: Whose::Node });
+    let own =
+        own.map(|end| Deadline { node: node.to_owned(), at: instant(end), limit, source: LimitSource::Node });
     let whole = workflow.deadline.filter(|_| workflow.is_exit_handler(node) == Some(false));
     let whole = whole.map(|(end, limit)| Deadline {
         node: node.to_owned(),
         at: instant(end),
         limit,
-        whose: Whose::Workflow,
+        source: LimitSource::Workflow,
     });
     own.into_iter().chain(whole).min_by_key(|deadline| deadline.at)
 }
 
-/// The moment `when` by our own clock; what has passed is now.
+/// Converts `when` to this process's clock. A time in the past becomes now.
 fn instant(when: Timestamp) -> Instant {
     let left = when.duration_since(Timestamp::now());
     Instant::now() + Duration::try_from(left).unwrap_or_default()
@@ -61,16 +60,16 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
-    use crate::kube::NodePlace;
+    use crate::kube::WorkflowNode;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn workflow(began_ago: Duration, deadline_in: Option<Duration>) -> WorkflowState {
         let began = Timestamp::now() - began_ago;
-        let node = |name: &str| NodePlace {
+        let node = |name: &str| WorkflowNode {
             name: name.to_owned(),
             started_at: Some(Time(began)),
-            ..NodePlace::default()
+            ..WorkflowNode::default()
         };
         WorkflowState {
             nodes: BTreeMap::from([("a".to_owned(), node("wf")), ("b".to_owned(), node("wf.onExit"))]),
@@ -79,22 +78,22 @@ mod tests {
         }
     }
 
-    fn whose(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<(Whose, bool)> {
-        first(workflow, node, limit).map(|deadline| (deadline.whose, deadline.at <= Instant::now()))
+    fn source(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<(LimitSource, bool)> {
+        first(workflow, node, limit).map(|deadline| (deadline.source, deadline.at <= Instant::now()))
     }
 
     #[tokio::test]
     async fn a_nodes_time_counts_from_its_start_and_ends_with_the_workflows() {
-        let (node, all) = (Whose::Node, Whose::Workflow);
-        assert_eq!(whose(&workflow(MINUTE * 2, None), "a", MINUTE), Some((node, true)));
-        assert_eq!(whose(&workflow(MINUTE / 2, None), "a", MINUTE), Some((node, false)));
-        assert_eq!(whose(&workflow(MINUTE / 2, Some(MINUTE / 4)), "a", MINUTE), Some((all, false)));
+        let (node, all) = (LimitSource::Node, LimitSource::Workflow);
+        assert_eq!(source(&workflow(MINUTE * 2, None), "a", MINUTE), Some((node, true)));
+        assert_eq!(source(&workflow(MINUTE / 2, None), "a", MINUTE), Some((node, false)));
+        assert_eq!(source(&workflow(MINUTE / 2, Some(MINUTE / 4)), "a", MINUTE), Some((all, false)));
         assert_eq!(
-            whose(&workflow(MINUTE / 2, Some(MINUTE / 4)), "b", MINUTE),
+            source(&workflow(MINUTE / 2, Some(MINUTE / 4)), "b", MINUTE),
             Some((node, false)),
             "exit handler"
         );
-        assert_eq!(whose(&workflow(MINUTE, None), "unknown", MINUTE), None);
-        assert_eq!(whose(&workflow(MINUTE, None), "a", Duration::MAX), None, "no limit");
+        assert_eq!(source(&workflow(MINUTE, None), "unknown", MINUTE), None);
+        assert_eq!(source(&workflow(MINUTE, None), "a", Duration::MAX), None, "no limit");
     }
 }

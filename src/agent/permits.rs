@@ -1,17 +1,17 @@
-//! How many reports may be on their way at a time. More would only wait for each other, until all were late, and what keeps
-//! the lease would wait behind them: the API server serves one client's requests in turn.
+//! Limits the number of reports in flight. More reports would only wait for each other until all were late, and the
+//! renewal of the lease would wait behind them: the API server serves the requests of one client in turn.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Permits to report the ends of nodes. There are never more ends than there were slots for jobs.
+/// Permits to report final results. At most this many are used at a time, because jobs have no more slots.
 const ENDS: usize = 32;
 
-/// Permits to report progress. Progress does not wait for one: it is reported later, and never delays an end.
+/// Permits to report progress. Without a permit, progress is reported later; it never delays a final result.
 const PROGRESS: usize = 8;
 
-/// Permits to report.
+/// Permits for reports.
 pub(super) struct Permits {
     ends: Arc<Semaphore>,
     progress: Arc<Semaphore>,
@@ -25,14 +25,14 @@ impl Default for Permits {
 }
 
 impl Permits {
-    /// Waits for a permit for an end.
+    /// Waits for a permit to report a final result.
     pub(super) fn end(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
         let ends = self.ends.clone();
-        // It is never closed.
+        // The semaphore is never closed.
         async move { ends.acquire_owned().await.ok() }
     }
 
-    /// A permit for progress, if there is one now.
+    /// A permit to report progress, if one is free.
     pub(super) fn progress(&self) -> Option<OwnedSemaphorePermit> {
         self.progress.clone().try_acquire_owned().ok()
     }

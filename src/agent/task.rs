@@ -1,4 +1,4 @@
-//! One task: a node's template, the job that it became, and what has been reported of it.
+//! One task: the template of a node, its job, and the reports sent for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,82 +7,86 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::hold::Hold;
+use super::task_job::TaskJob;
 use crate::argo::{NodeResult, Template};
 use crate::jobs::{Ending, JobState, JobTable, Phase, View};
 use crate::kube::ReportError;
 use crate::outcome::StepError;
 
-/// The shortest and the longest pause between two reports of progress. Each costs the controller a turn.
+/// The shortest and the longest pause between two progress reports. Each report costs the controller one
+/// reconciliation.
 const PROGRESS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// The time between the controller's removal of a report and that of the task, generously: it is milliseconds.
+/// The time to wait for the controller to remove a task after it has removed the report. Usually that takes
+/// milliseconds; this is generous.
 const REMOVAL: Duration = Duration::from_secs(5);
 
-/// A task of ours.
+/// A task for this plugin.
 pub(super) struct Task {
-    /// The template's `plugin`, by which a report is for this task and no later one of the same node.
+    /// The template's `plugin` object. A report carries it, so that it cannot be taken for a later task of the same
+    /// node.
     pub(super) guard: Value,
-    /// Which of several tasks of this node it is.
+    /// Tells this task from earlier and later tasks of the same node.
     pub(super) round: u64,
-    /// How long it may take from when its node was made.
+    /// The time limit, counted from the creation of the node.
     pub(super) limit: Duration,
     declared: Vec<String>,
     pub(super) stage: Stage,
 }
 
-/// How far a task is.
+/// The stage of a task.
 pub(super) enum Stage {
-    /// Its job has not ended.
-    Going(Going),
-    /// It has ended with this result, which has not been reported.
+    /// The job has not ended.
+    Unfinished(Unfinished),
+    /// The job ended at `at` with `result`, which has not been reported yet.
     Ended { result: NodeResult, at: Instant },
-    /// There is nothing more to say of it.
-    Over(Over),
+    /// There is nothing more to report.
+    Done(Done),
 }
 
-/// A job that has not ended.
-pub(super) struct Going {
-    pub(super) hold: Hold,
-    /// The time at which it began; none while it queues.
+/// A job that has not ended, and its progress reports.
+pub(super) struct Unfinished {
+    pub(super) job: TaskJob,
+    /// The time at which the job got a slot; `None` while it is queued.
     pub(super) running: Option<Instant>,
-    /// The time of the next report of its progress.
-    tell: Instant,
-    /// What was reported last.
-    said: Option<NodeResult>,
+    /// The time of the next progress report.
+    next_report: Instant,
+    /// The progress that was reported last.
+    last_report: Option<NodeResult>,
 }
 
-/// A task whose end Argo was told, or does not wait for: it is about to leave.
+/// A task whose final result was reported, or that Argo no longer waits for. The controller is about to remove it.
 #[derive(Default)]
-pub(super) struct Over {
-    /// The version of the set in which its end stands; nothing where it was not told.
-    told: Option<u64>,
-    /// When to ask why it is still there, without a report.
-    ask: Option<Instant>,
+pub(super) struct Done {
+    /// The version of the set that has the final result; `None` if it was not reported.
+    reported: Option<u64>,
+    /// The time to check why the task is still there without a report.
+    check_at: Option<Instant>,
 }
 
-impl Over {
-    /// Whether Argo was told its end.
-    pub(super) fn was_told(&self) -> bool {
-        self.told.is_some()
+impl Done {
+    /// Whether the final result was reported.
+    pub(super) fn is_reported(&self) -> bool {
+        self.reported.is_some()
     }
 }
 
 impl Task {
-    pub(super) fn going(template: &Template, round: u64, limit: Duration, hold: Hold) -> Self {
-        let going = Going { hold, running: None, tell: Instant::now() + PROGRESS.0, said: None };
-        Self { limit, ..Self::at(template, round, Stage::Going(going)) }
+    pub(super) fn started(template: &Template, round: u64, limit: Duration, job: TaskJob) -> Self {
+        let unfinished =
+            Unfinished { job, running: None, next_report: Instant::now() + PROGRESS.0, last_report: None };
+        Self { limit, ..Self::at(template, round, Stage::Unfinished(unfinished)) }
     }
 
-    /// A task that cannot be begun.
+    /// A task that cannot be started.
     pub(super) fn refused(template: &Template, round: u64, why: StepError) -> Self {
         let result = NodeResult::ended(&Err(why), &template.declared());
         Self::at(template, round, Stage::Ended { result, at: Instant::now() })
     }
 
-    /// A task whose end somebody has reported before us.
-    pub(super) fn told(template: &Template, round: u64) -> Self {
-        Self::at(template, round, Stage::Over(Over { told: Some(0), ask: None }))
+    /// A task whose final result another agent has already reported.
+    pub(super) fn already_reported(template: &Template, round: u64) -> Self {
+        Self::at(template, round, Stage::Done(Done { reported: Some(0), check_at: None }))
     }
 
     fn at(template: &Template, round: u64, stage: Stage) -> Self {
@@ -90,54 +94,58 @@ impl Task {
         Self { guard, round, limit: Duration::MAX, declared, stage }
     }
 
-    /// Its job, if that has not ended.
-    pub(super) fn hold(&self) -> Option<&Hold> {
+    /// The job, if it has not ended.
+    pub(super) fn job(&self) -> Option<&TaskJob> {
         match &self.stage {
-            Stage::Going(going) => Some(&going.hold),
+            Stage::Unfinished(unfinished) => Some(&unfinished.job),
             _ => None,
         }
     }
 
-    /// Its job has ended.
+    /// Stores the final result of the job.
     pub(super) fn ended(&mut self, ending: &Ending) {
-        if let Stage::Going(_) = self.stage {
+        if let Stage::Unfinished(_) = self.stage {
             let result = NodeResult::ended(ending, &self.declared).naming_log(ending);
             self.stage = Stage::Ended { result, at: Instant::now() };
         }
     }
 
-    /// Forgets its job: Argo no longer waits for it.
+    /// Forgets the job, because Argo no longer waits for it.
     pub(super) fn dropped(&mut self) {
-        self.stage = Stage::Over(Over::default());
+        self.stage = Stage::Done(Done::default());
     }
 
-    /// Whether its end is still to be reported, or to come.
+    /// Whether the final result has not been reported yet.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Going(_) | Stage::Ended { .. })
+        matches!(self.stage, Stage::Unfinished(_) | Stage::Ended { .. })
     }
 
-    /// The next time at which there is something to do about it.
+    /// The time of the next report or check.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Going(going) => Some(going.tell),
+            Stage::Unfinished(unfinished) => Some(unfinished.next_report),
             Stage::Ended { at, .. } => Some(*at),
-            Stage::Over(over) => over.ask,
+            Stage::Done(done) => done.check_at,
         }
     }
 
-    /// What is to be reported of it by now, and whether that is its end; progress only if it `may` be told.
-    pub(super) fn report(&mut self, jobs: &JobTable, may: bool) -> Option<(NodeResult, bool)> {
+    /// The result to report now, and whether it is final. Progress is included only if `may_report_progress`.
+    pub(super) fn next_result(
+        &mut self,
+        jobs: &JobTable,
+        may_report_progress: bool,
+    ) -> Option<(NodeResult, bool)> {
         match &mut self.stage {
             Stage::Ended { result, .. } => Some((result.clone(), true)),
-            Stage::Going(going) if going.tell <= Instant::now() => {
-                going.tell = Instant::now() + PROGRESS.0;
-                let view = jobs.poll(going.hold.key())?.ok()?;
-                if matches!(view.phase, Phase::Done(_)) || !may {
+            Stage::Unfinished(unfinished) if unfinished.next_report <= Instant::now() => {
+                unfinished.next_report = Instant::now() + PROGRESS.0;
+                let view = jobs.poll(unfinished.job.key())?.ok()?;
+                if matches!(view.phase, Phase::Done(_)) || !may_report_progress {
                     return None;
                 }
-                going.tell = Instant::now() + pause(&view);
+                unfinished.next_report = Instant::now() + pause(&view);
                 let result = NodeResult::of(&view, &self.declared);
-                if going.said.replace(result.clone()) == Some(result.clone()) {
+                if unfinished.last_report.replace(result.clone()) == Some(result.clone()) {
                     return None;
                 }
                 Some((result, false))
@@ -146,13 +154,14 @@ impl Task {
         }
     }
 
-    /// Whether Argo was told its end, and has not taken it.
-    pub(super) fn was_told(&self) -> bool {
-        matches!(&self.stage, Stage::Over(over) if over.was_told())
+    /// Whether the final result was reported, and the controller has not removed the task yet.
+    pub(super) fn is_reported(&self) -> bool {
+        matches!(&self.stage, Stage::Done(done) if done.is_reported())
     }
 
-    /// Its end is more than the cluster takes: a small failure instead, for otherwise the workflow would wait for ever.
-    pub(super) fn cannot_be_told(&mut self, why: &ReportError, mend: &str) {
+    /// Replaces a final result that the cluster does not accept by a small failure. Otherwise the workflow would wait
+    /// for ever.
+    pub(super) fn replace_unreportable(&mut self, why: &ReportError, mend: &str) {
         if let Stage::Ended { result, .. } = &mut self.stage {
             let phase = result.phase.name();
             let message =
@@ -161,33 +170,36 @@ impl Task {
         }
     }
 
-    /// Its end, if it has ended, stands in the set's `version`; says how long that took.
+    /// Notes that the set's `version` has the final result, if the job has ended. Returns the time from the end of
+    /// the job to the report.
     pub(super) fn accepted(&mut self, version: &str) -> Option<Duration> {
         let Stage::Ended { at, .. } = self.stage else { return None };
-        self.stage = Stage::Over(Over { told: Some(number(version)), ask: None });
+        self.stage = Stage::Done(Done { reported: Some(version_number(version)), check_at: None });
         Some(at.elapsed())
     }
 
-    /// The task is there in the set's `version`, and its report is too, or is not.
+    /// Notes that the task is in the set's `version`, and whether its report is there too.
     pub(super) fn seen(&mut self, reported: bool, version: &str) {
-        let Stage::Over(over) = &mut self.stage else { return };
-        if reported || over.told.is_some_and(|told| number(version) < told) {
-            over.ask = None;
+        let Stage::Done(done) = &mut self.stage else { return };
+        if reported || done.reported.is_some_and(|reported| version_number(version) < reported) {
+            done.check_at = None;
         } else {
-            over.ask.get_or_insert_with(|| Instant::now() + REMOVAL);
+            done.check_at.get_or_insert_with(|| Instant::now() + REMOVAL);
         }
     }
 
-    /// Whether it is time to ask why it is still there; if so, it is not for a while.
-    pub(super) fn asks(&mut self) -> Option<&Over> {
-        let Stage::Over(over) = &mut self.stage else { return None };
-        let asks = over.ask.filter(|at| *at <= Instant::now())?;
-        over.ask = Some(asks.max(Instant::now()) + REMOVAL);
-        Some(over)
+    /// Returns the state of the task if it is time to check why it is still there, and sets the time of the next
+    /// check.
+    pub(super) fn check_overdue(&mut self) -> Option<&Done> {
+        let Stage::Done(done) = &mut self.stage else { return None };
+        let due = done.check_at.filter(|at| *at <= Instant::now())?;
+        done.check_at = Some(due.max(Instant::now()) + REMOVAL);
+        Some(done)
     }
 }
 
-/// A fifth of what the job has taken so far. A place in the queue is worth little.
+/// The pause before the next progress report: a fifth of the job's running time so far. The queue position changes
+/// little, so it is reported rarely.
 fn pause(view: &View) -> Duration {
     match view.phase {
         Phase::Held | Phase::Queued(_) => PROGRESS.1,
@@ -195,19 +207,20 @@ fn pause(view: &View) -> Duration {
     }
 }
 
-/// Versions of one resource are numbers that grow (Kubernetes 1.35, "Resource versions").
-fn number(version: &str) -> u64 {
+/// Parses a resource version. Versions of one resource are growing numbers (Kubernetes 1.35, "Resource versions").
+fn version_number(version: &str) -> u64 {
     version.parse().unwrap_or_default()
 }
 
-/// What a job came to while a desk was busy elsewhere.
-pub(super) enum Change {
-    /// It has a slot; the receiver tells what follows.
+/// A change of a job or a task that its worker waits for.
+pub(super) enum JobChange {
+    /// The job got a slot; the receiver has the following states.
     Began(watch::Receiver<JobState>),
-    /// It has ended.
+    /// The job has ended.
     Ended(Arc<Ending>),
-    /// It is gone from the table.
-    Lost,
-    /// It is still there although its end was told, or nobody waits; and Argo does wait for it, or does not.
-    Asked(bool),
+    /// The job is no longer in the table.
+    Removed,
+    /// The Workflow was asked about a task that is done but still in the set. The value says whether Argo waits for
+    /// its node.
+    Checked(bool),
 }

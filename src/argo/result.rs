@@ -1,4 +1,4 @@
-//! A node's result.
+//! The result of a node.
 
 use serde::Serialize;
 
@@ -6,21 +6,22 @@ use crate::jobs::{Ending, Phase, View};
 use crate::outcome::{Fault, Outputs};
 use crate::text;
 
-/// The longest message, in bytes. What is longer has been cut before, but for what nobody has foreseen.
+/// The longest message, in bytes. Known long messages were cut before; this limit is for unforeseen ones.
 const LONGEST: usize = 40 << 10;
 
-/// Said of a job that does not queue yet.
+/// The message of a job that is not queued yet.
 const HELD: &str = "waiting: argo-buildkit was killed a moment ago, and the steps that ran then begin again before others, one \
      after the other";
 
-/// `NodeResult`. The message is never empty: Argo merges it, and an empty one would leave the last in place.
+/// Argo's `NodeResult`. The message is never empty: Argo merges results, and an empty message would leave the
+/// previous one in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeResult {
-    /// Where the node stands.
+    /// The phase of the node.
     pub phase: NodePhase,
-    /// What is to be said of it.
+    /// The message of the node.
     pub message: String,
-    /// What it made; nothing while it runs.
+    /// The outputs; `None` while the node runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<NodeOutputs>,
 }
@@ -28,20 +29,20 @@ pub struct NodeResult {
 /// The node phases that a plugin may answer with; any other string hangs the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NodePhase {
-    /// It waits.
+    /// The step waits.
     Pending,
-    /// It works.
+    /// The step runs.
     Running,
-    /// It did what it says.
+    /// The step succeeded.
     Succeeded,
-    /// The user's turn.
+    /// The step failed, and the user must act.
     Failed,
-    /// Somebody else's.
+    /// The step failed because of a server or a bug.
     Error,
 }
 
 impl NodePhase {
-    /// As Argo spells it.
+    /// Argo's name of the phase.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "Pending",
@@ -52,7 +53,7 @@ impl NodePhase {
         }
     }
 
-    /// Whether `phase`, as Argo spells it, is an end.
+    /// Whether `phase`, in Argo's spelling, is final.
     pub fn is_end(phase: &str) -> bool {
         matches!(phase, "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted")
     }
@@ -72,12 +73,13 @@ struct Parameter {
 }
 
 impl NodeResult {
-    /// A job's view, for a template that declares the outputs `declared`.
+    /// The result for a job's view; the template declares the outputs `declared`.
     pub fn of(view: &View, declared: &[String]) -> Self {
         match &view.phase {
-            Phase::Queued(place) => {
-                let whose = if place.of_group { " of its namespace's" } else { "" };
-                let message = format!("waiting for a free slot{whose}, number {} in the queue", place.number);
+            Phase::Queued(position) => {
+                let whose = if position.of_group { " of its namespace's" } else { "" };
+                let message =
+                    format!("waiting for a free slot{whose}, number {} in the queue", position.number);
                 Self::ongoing(NodePhase::Pending, message)
             }
             Phase::Held => Self::ongoing(NodePhase::Pending, HELD.to_owned()),
@@ -86,7 +88,7 @@ impl NodeResult {
         }
     }
 
-    /// The end of a job. Declared outputs are all there, or a dependent task would hang.
+    /// The final result of a job. It has all declared outputs, because a dependent task would hang without one.
     pub fn ended(ending: &Ending, declared: &[String]) -> Self {
         match ending {
             Ok(success) => {
@@ -102,7 +104,8 @@ impl NodeResult {
         }
     }
 
-    /// The same with the command that prints the whole log of a build, where no pod is there to be asked for it.
+    /// Adds the command that prints the whole log of a build to the message. The shared agent needs it because there
+    /// is no pod whose log a user could read.
     pub fn naming_log(mut self, ending: &Ending) -> Self {
         let log = ending.as_ref().ok().and_then(|success| success.outputs.get("log"));
         if let Some(log) = log.filter(|log| !log.is_empty()) {
@@ -111,7 +114,7 @@ impl NodeResult {
         self
     }
 
-    /// The end of what never began, or has no outputs to show.
+    /// The final result of a step that was not started or has no outputs.
     pub fn failed(message: impl ToString) -> Self {
         Self::end(NodePhase::Failed, message.to_string(), Outputs::new(), None)
     }
@@ -127,7 +130,7 @@ impl NodeResult {
     }
 }
 
-/// The last place before Argo, whichever way the text came.
+/// Cleans a message. All text for Argo passes here, wherever it comes from.
 fn plain(message: &str) -> String {
     text::cut(text::lines(message), LONGEST)
 }

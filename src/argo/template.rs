@@ -1,4 +1,4 @@
-//! A node's template, every parameter in its place.
+//! The template of a node, with all parameters resolved.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use serde_json::Value;
 use crate::duration::parse_timeout;
 use crate::step::{self, Step};
 
-/// The key of our templates under `plugin`.
+/// The key of this plugin's templates under `plugin`.
 pub const PLUGIN: &str = "buildkit";
 
-/// A template as Argo hands it out.
+/// A template as Argo sends it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Template(pub Value);
 
-/// What a template of ours asks for, found to be valid.
+/// The validated step of a template, with its time limit.
 #[derive(Debug)]
 pub struct TimedStep {
-    /// What to do.
+    /// The step.
     pub step: Step,
-    /// How long it may take.
+    /// The time limit of the step.
     pub limit: Duration,
-    /// Whether its node may have waited for a lock before: then it is older than its work.
+    /// Whether the node may have waited for a lock first: then the node is older than its work.
     pub waits: bool,
 }
 
@@ -40,37 +40,39 @@ impl std::io::Write for Counter {
     }
 }
 
-/// How long a step may take from its own beginning, as an annotation of the template. Argo counts `timeout` from when the
-/// node was made, and so the wait for a mutex with it (`workflow/controller/operator.go`, `checkTemplateTimeout`).
+/// The annotation of a template with the time limit of a step, counted from the start of the step itself. Argo counts
+/// `timeout` from the creation of the node, which includes the wait for a mutex (`workflow/controller/operator.go`,
+/// `checkTemplateTimeout`).
 const TIMEOUT: &str = "/metadata/annotations/argo-buildkit.io~1timeout";
 
 impl Template {
-    /// What is under `plugin.buildkit`, or nothing: the template is another plugin's.
+    /// The value of `plugin.buildkit`; `None` if the template is another plugin's.
     pub fn step(&self) -> Option<&Value> {
         self.0.get("plugin")?.get(PLUGIN)
     }
 
-    /// What is under `plugin`, whosever it is.
+    /// The value of `plugin`, of whichever plugin.
     pub fn plugin(&self) -> Value {
         self.0.get("plugin").cloned().unwrap_or_default()
     }
 
-    /// Bytes of its text, as JSON.
+    /// The size of the template as JSON, in bytes.
     pub fn size(&self) -> usize {
         let mut counter = Counter(0);
-        // A counter takes everything.
+        // Writing to a counter cannot fail.
         let _ = serde_json::to_writer(&mut counter, &self.0);
         counter.0
     }
 
-    /// The output parameters that it declares.
+    /// The names of the declared output parameters.
     pub fn declared(&self) -> Vec<String> {
         let parameters = self.0.pointer("/outputs/parameters").and_then(Value::as_array);
         let name = |p: &Value| p.get("name").and_then(Value::as_str).map(str::to_owned);
         parameters.into_iter().flatten().filter_map(name).collect()
     }
 
-    /// The step `body`, which may take `default_timeout` where the template has no limit of its own; or what is wrong with it.
+    /// Parses the step `body`. Its time limit is `default_timeout` if the template has none. The error says what is
+    /// wrong with the step.
     pub fn timed_step(&self, body: &Value, default_timeout: Duration) -> Result<TimedStep, String> {
         let step = step::parse(body).map_err(|e| e.to_string())?;
         step.check_declared(&self.declared()).map_err(|e| e.to_string())?;
@@ -79,13 +81,13 @@ impl Template {
         Ok(TimedStep { step, limit, waits: self.0.get("synchronization").is_some() })
     }
 
-    /// The duration at `pointer`; `""` counts as none.
+    /// The duration at `pointer`; `""` counts as absent.
     fn timeout(&self, pointer: &str) -> Result<Option<Duration>, String> {
         let text = self.0.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.map(parse_timeout).transpose()
     }
 
-    /// `activeDeadlineSeconds`, a number or a string, which Argo keeps for pods alone.
+    /// Reads `activeDeadlineSeconds`, a number or a string. Argo itself applies it to pods only.
     fn active_deadline(&self) -> Result<Option<Duration>, String> {
         let text = match self.0.get("activeDeadlineSeconds") {
             Some(Value::String(text)) => text.clone(),

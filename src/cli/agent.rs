@@ -9,7 +9,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::agent::{Agent, Means};
+use crate::agent::{Agent, AgentOptions};
 use crate::config::{self, Neighbours};
 use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
@@ -42,8 +42,8 @@ impl Command {
         let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });
         let ops = listen("operations", self.agent.ops_listen, ops, &ended).await?;
-        let campaign = cluster.campaign(self.agent.candidate().context("reading the host's name")?);
-        let agent = Agent::new(Means {
+        let election = cluster.elect_leader(self.agent.leader_election().context("reading the host's name")?);
+        let agent = Agent::new(AgentOptions {
             jobs: jobs.clone(),
             engine,
             metrics: counted,
@@ -51,7 +51,7 @@ impl Command {
             default_timeout: self.agent.default_timeout,
         });
         let stop = CancellationToken::new();
-        let mut working = tokio::spawn(agent.run(campaign.leadership(), stop.clone()));
+        let mut working = tokio::spawn(agent.run(election.leadership(), stop.clone()));
 
         let broken = tokio::select! {
             signal = signalled => {
@@ -70,7 +70,7 @@ impl Command {
         if !broken && tokio::time::timeout(LAST_REPORTS, working).await.is_err() {
             warn!("some results could not be reported in time; the next agent finds them out again");
         }
-        campaign.release().await;
+        election.release().await;
         ended.cancel();
         let _ = ops.await;
         Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })

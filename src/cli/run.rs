@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::config::Neighbours;
 use crate::duration::parse_timeout;
-use crate::engine::{Errand, Workflow};
+use crate::engine::{StepRequest, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState, JobTable, Limits};
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs};
@@ -62,7 +62,7 @@ impl Command {
         let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
         let spec = JobSpec::new(self.timeout, async move |job: JobContext| {
             let JobContext { progress, gate, deadline } = job;
-            engine.run(step, Errand { workflow, reference: None, progress, gate, deadline }).await
+            engine.run(step, StepRequest { workflow, reference: None, progress, gate, deadline }).await
         });
         let signalled = shutdown::signalled()?;
         // The table of one job: its timeout, and a drain that lets a push in flight finish.

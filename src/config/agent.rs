@@ -12,7 +12,7 @@ use super::at_least_one;
 use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::Limits;
-use crate::kube::{Candidate, Scope, TaskSetsOptions};
+use crate::kube::{LeaderElectionConfig, Scope, TaskSetsOptions};
 use crate::oci::{ImageRef, Mint, MintOptions};
 use crate::policy::Policy;
 
@@ -163,10 +163,10 @@ impl Agent {
         )
     }
 
-    /// Our name among the replicas. A container keeps it when it is restarted.
-    pub fn candidate(&self) -> std::io::Result<Candidate> {
+    /// The settings of the leader election. A restarted container keeps its identity.
+    pub fn leader_election(&self) -> std::io::Result<LeaderElectionConfig> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
-        Ok(Candidate {
+        Ok(LeaderElectionConfig {
             namespace: self.lease_namespace.clone(),
             name: self.lease.clone(),
             identity: format!("{}_{}", host.trim(), std::process::id()),

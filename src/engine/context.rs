@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::aside::{self, Attaching};
 use super::node_secrets::NodeSecrets;
-use super::{Errand, Reference, Workflow};
+use super::{Reference, StepRequest, Workflow};
 use crate::outcome::Outputs;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
@@ -37,8 +37,8 @@ pub(super) struct Cx {
 }
 
 impl Cx {
-    pub(super) fn new(errand: Errand) -> Self {
-        let Errand { workflow, reference, progress, gate, deadline } = errand;
+    pub(super) fn new(request: StepRequest) -> Self {
+        let StepRequest { workflow, reference, progress, gate, deadline } = request;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
         let (secrets, step, place, aside) = (NodeSecrets::default(), None, None, Arc::default());
         Self { workflow, reference, gate, deadline, redactor, secrets, step, progress, place, aside }

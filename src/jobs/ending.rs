@@ -1,13 +1,13 @@
-//! How a job's work ends, and the lock that its ends are written under.
+//! The ending of a job's work, and the lock for writing it.
 
 use std::sync::{Mutex, MutexGuard};
 
 use crate::outcome::{StepError, Success};
 
-/// How a job's work ended.
+/// The ending of a job's work.
 pub type Ending = Result<Success, StepError>;
 
-/// A lock that a panic elsewhere does not poison: the values behind it are replaced whole.
+/// Locks `mutex` and ignores poisoning: every value behind it is replaced as a whole.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -1,4 +1,4 @@
-//! What the table holds under its lock: the jobs there are, and how long the ended ones are remembered.
+//! The content of the table under its lock: the jobs, and how long ended jobs are kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,31 +7,32 @@ use std::time::Duration;
 use super::ending::Ending;
 use super::job::{Job, JobState, Phase, View};
 use super::key::JobKey;
-use super::queue::{Place, Queue};
+use super::queue::{Queue, QueuePosition};
 use crate::outcome::Outputs;
 
-/// How much the table takes on, and how long it remembers.
+/// The limits of the table: how many jobs run, and how long ended jobs are kept.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Jobs that work at a time; the rest queue.
+    /// The number of jobs that run at a time; the rest are queued.
     pub running: usize,
-    /// Jobs of one group that work at a time. Groups that wait take turns; in a group, first come, first served.
+    /// The number of jobs of one group that run at a time. Waiting groups take turns; within a group, jobs start in
+    /// order of arrival.
     pub per_group: usize,
-    /// Finished jobs kept for a re-poll.
+    /// The number of finished jobs that are kept for a later poll.
     pub kept: usize,
-    /// Bytes of messages and outputs of finished jobs kept.
+    /// The size in bytes of the messages and outputs of finished jobs that are kept.
     pub kept_bytes: usize,
-    /// A job that nobody asked for in this long is cancelled: its agent is gone. None where nobody asks.
+    /// A job that was not polled for this long is cancelled, because its agent is gone. `None` if nobody polls.
     pub lease: Option<Duration>,
 }
 
-/// Who works, who waits, and who has ended.
+/// The running, queued and finished jobs.
 pub(super) struct Entries {
     pub(super) jobs: HashMap<JobKey, Arc<Job>>,
-    /// Forgotten before they ended: of each key the last, which ends after those before it.
+    /// Jobs that were forgotten before they ended. Each key has its newest job, which ends after the earlier ones.
     pub(super) leaving: HashMap<JobKey, Arc<Job>>,
     pub(super) queue: Queue<Arc<Job>>,
-    /// Oldest first, each with its size in bytes.
+    /// Finished jobs, oldest first, each with its size in bytes.
     done: VecDeque<(JobKey, usize)>,
     done_bytes: usize,
 }
@@ -43,8 +44,8 @@ impl Entries {
     }
 
     pub(super) fn view(&self, job: &Job) -> View {
-        let first = Place { number: 1, of_group: false };
-        let queued = |ticket| Phase::Queued(self.queue.place(ticket).unwrap_or(first));
+        let first = QueuePosition { number: 1, of_group: false };
+        let queued = |ticket| Phase::Queued(self.queue.position(ticket).unwrap_or(first));
         let phase = match job.state() {
             JobState::Queued => job.ticket.get().map_or(Phase::Held, queued),
             JobState::Running => Phase::Running(job.progress()),
@@ -53,8 +54,8 @@ impl Entries {
         View { phase, elapsed: job.accepted.elapsed() }
     }
 
-    /// Remembers an ended job, and forgets the oldest ones over the limits, but never this one: whoever
-    /// waits for it has not heard of it yet.
+    /// Keeps an ended job, and forgets the oldest ones over the limits. It never forgets this one, because its
+    /// waiting caller has not received the ending yet.
     pub(super) fn retain(&mut self, key: JobKey, ending: &Ending, limits: &Limits) {
         let bytes = size(ending);
         self.done_bytes += bytes;

@@ -1,4 +1,4 @@
-//! One job: its states, its work, and the three named ways in which it ends.
+//! One job: its states, its work, and the three ways in which it ends.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,19 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ending, locked};
 use super::journal::Admission;
-use super::queue::{Group, Place, Ticket};
+use super::queue::{Group, QueuePosition, Ticket};
 use super::stop::{Stop, panicked};
 use crate::outcome::StepError;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
 
-/// What a job does, started at most once.
+/// The work of a job, which is started at most once.
 type Work = Box<dyn FnOnce(JobContext) -> BoxFuture<'static, Ending> + Send>;
 
-/// How long a stopped job may still take, once its push has ended, to say what became of it.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The time that a stopped job still has, after its push has ended, to report the outcome of the push.
+const REPORT_GRACE: Duration = Duration::from_secs(5);
 
-/// A job that is to be started.
+/// The specification of a new job.
 pub struct JobSpec {
     work: Work,
     limit: Duration,
@@ -33,7 +33,7 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// A job that does `work`, and may take `limit` from when it is accepted.
+    /// A job that runs `work`, with the time `limit` counted from when it is accepted.
     pub fn new<F>(limit: Duration, work: impl FnOnce(JobContext) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Ending> + Send + 'static,
@@ -41,60 +41,61 @@ impl JobSpec {
         Self { work: Box::new(|context| work(context).boxed()), limit, group: Group::from("") }
     }
 
-    /// The same as one of `group`, which shares a cap and takes turns with the others. By default all are of one.
+    /// Puts the job into `group`. The jobs of a group share a limit, and groups take turns. By default all jobs are
+    /// in one group.
     #[must_use]
     pub fn of_group(self, group: &str) -> Self {
         Self { group: Group::from(group), ..self }
     }
 }
 
-/// What the table lends to a job's work.
+/// What the table gives to a job's work.
 pub struct JobContext {
-    /// Where the work says what it is doing.
+    /// Receives the progress of the work.
     pub progress: watch::Sender<Progress>,
-    /// Passed before a push, and held while it is in flight: a stop waits for it.
+    /// Must be entered before a push and held while the push is in flight: a stop waits for it.
     pub gate: Arc<PushGate>,
-    /// When it runs into its limit.
+    /// The time at which the job reaches its limit.
     pub deadline: Instant,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone)]
 pub enum JobState {
-    /// Accepted, and waiting for a slot.
+    /// The job was accepted and waits for a slot.
     Queued,
-    /// Its work runs.
+    /// The work is running.
     Running,
-    /// It ended so, and stays so.
+    /// The job ended; the ending never changes.
     Done(Arc<Ending>),
 }
 
-/// A job as one poll sees it.
+/// The state of a job at one poll.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// Where it stands.
+    /// The phase of the job.
     pub phase: Phase,
-    /// Since it was accepted.
+    /// The time since the job was accepted.
     pub elapsed: Duration,
 }
 
-/// A job's state, with what a poll wants to know about it.
+/// The state of a job, with the details that a poll returns.
 #[derive(Debug, Clone)]
 pub enum Phase {
-    /// It begins after steps that were interrupted when the process was killed.
+    /// The job waits until steps that were interrupted when the process was killed have started again.
     Held,
-    /// It waits for a slot.
-    Queued(Place),
-    /// What it is doing.
+    /// The job waits for a slot, at this position of the queue.
+    Queued(QueuePosition),
+    /// The job is running, with this progress.
     Running(Progress),
-    /// How it ended.
+    /// The job has ended.
     Done(Arc<Ending>),
 }
 
 /// A job in the table.
 pub(super) struct Job {
     pub(super) accepted: Instant,
-    /// None before it joins the queue.
+    /// Set when the job joins the queue.
     pub(super) ticket: OnceLock<Ticket>,
     state: watch::Sender<JobState>,
     progress: watch::Sender<Progress>,
@@ -139,7 +140,8 @@ impl Job {
         locked(&self.polled).elapsed()
     }
 
-    /// Whether it has ended, and not because the process does: what was in flight then may have ended well.
+    /// Whether the job ended for another reason than the end of the process. If the process stopped it, its work may
+    /// have succeeded nevertheless.
     pub(super) fn ended_by_itself(&self) -> bool {
         let well = matches!(self.state(), JobState::Done(ending) if ending.is_ok());
         well || self.has_ended() && *locked(&self.cause) != Some(Stop::Draining)
@@ -149,17 +151,17 @@ impl Job {
         matches!(*self.state.borrow(), JobState::Done(_))
     }
 
-    /// Whether it has, or had, a slot.
+    /// Whether the job has or had a slot.
     pub(super) fn has_begun(&self) -> bool {
         !matches!(*self.state.borrow(), JobState::Queued)
     }
 
-    /// Whether it has neither ended nor been told to.
+    /// Whether the job has not ended and was not told to stop.
     pub(super) fn goes_on(&self) -> bool {
         !self.has_ended() && !self.stop.is_cancelled()
     }
 
-    /// Ends the job for `cause`, unless it has ended or is already being stopped. Says whether it does.
+    /// Stops the job for `cause`. Returns false if it has ended or is already being stopped.
     pub(super) fn stop(&self, cause: Stop) -> bool {
         let goes_on = self.goes_on();
         if goes_on {
@@ -169,18 +171,18 @@ impl Job {
         goes_on
     }
 
-    /// The job has a slot.
+    /// Marks the job as running, because it has a slot.
     pub(super) fn begin(&self) {
         self.state.send_replace(JobState::Running);
     }
 
-    /// Says how the job ended, for good.
+    /// Sets the final ending of the job.
     pub(super) fn finish(&self, ending: Ending) {
         self.state.send_replace(JobState::Done(Arc::new(ending)));
     }
 
-    /// Waits until it is `admitted` to the queue, for a slot, and for the end of the job `before` it, then works until the
-    /// end, the limit, or a stop, whichever is first.
+    /// Waits until the job is `admitted` to the queue, until it has a slot, and until the earlier job `before` has
+    /// ended. Then it runs the work until its end, the limit, or a stop, whichever is first.
     pub(super) async fn run(
         &self,
         spec: JobSpec,
@@ -214,7 +216,7 @@ impl Job {
             admission = slot => Some(admission),
         };
         let Some(admission) = admission else {
-            // Whoever comes next with this key waits for this job alone.
+            // The next job with this key waits for this job only.
             alone().await;
             return Err(self.stopped_error("waiting in the queue"));
         };
@@ -230,11 +232,11 @@ impl Job {
             () = &mut stopped => {}
         }
         self.gate.close();
-        // A push in flight is let finish: whether it landed must be known, and told.
-        let last_words = if self.gate.is_busy() { LAST_WORDS } else { Duration::ZERO };
+        // A push in flight may finish, because its outcome must be known and reported.
+        let report_grace = if self.gate.is_busy() { REPORT_GRACE } else { Duration::ZERO };
         let told = async {
             self.gate.idle().await;
-            tokio::time::sleep(last_words).await;
+            tokio::time::sleep(report_grace).await;
         };
         tokio::select! {
             biased;
@@ -243,9 +245,9 @@ impl Job {
         }
     }
 
-    /// Waits while the job's state is such.
+    /// Waits until the job leaves the state `such`.
     async fn left_state(&self, such: impl Fn(&JobState) -> bool) {
-        // The sender is ours, so there is no error.
+        // This job owns the sender, so there is no error.
         let _ = self.state.subscribe().wait_for(|state| !such(state)).await;
     }
 

@@ -1,13 +1,16 @@
-//! Which jobs were at work when the process died, so that one which kills it is not begun for ever.
+//! A record of the jobs that were running when the process died, so that a job that kills the process is not started
+//! again for ever.
 //!
-//! Nothing but the process itself is needed for this: a file for each running job, in a directory that outlives the
-//! container's restart and not the pod (`/tmp`, else `/dev/shm`, which the containers of a pod have from its sandbox). A job
-//! removes its file when it ends, however it ends; what is found at the start was interrupted when the process was killed.
+//! The record needs nothing outside the process: a file for each running job, in a directory that outlives a restart
+//! of the container but not the pod (`/tmp`, else `/dev/shm`, which the containers of a pod share through its
+//! sandbox). A job removes its file at its end, whatever the ending. A file that is found at the start belongs to a
+//! job that was interrupted when the process was killed.
 //!
-//! A death alone does not say which of several jobs it was. So interrupted jobs begin again one after the other, each watched
-//! for a while, and new jobs wait until that is done, for a minute at most. A job that was alone at work at a death, and at work
-//! at one before, is the cause: it is refused, and the others are cleared of the deaths that they shared with it. A job that
-//! was watched at a death begins first after it, so that it is alone then.
+//! One death of the process does not show which of several jobs caused it. So interrupted jobs start again one after
+//! the other, each watched for a while, and new jobs wait until that is done, for a minute at most. A job that was
+//! running alone at one death, and was also running at an earlier one, is the cause: it is refused, and the deaths
+//! that it shared with other jobs are no longer counted for them. A job that was watched at a death starts first
+//! after it, so that it then runs alone.
 
 mod pending;
 pub(crate) mod record;
@@ -28,51 +31,53 @@ use crate::outcome::StepError;
 use pending::{Arrived, Pending};
 use record::{Entry, Record, State};
 
-/// The directory, and within it the file whose lock says that its process lives.
+/// The directory, and the file in it whose lock shows that its process is alive.
 const DIRECTORY: &str = "argo-buildkit-jobs";
 const LOCK: &str = "lock";
 
-/// How long a job is watched that was interrupted once; it doubles with each death. What fills the memory takes seconds.
+/// How long a job is watched that was interrupted once; the time doubles with each death. Exhausting the memory takes
+/// seconds.
 const WATCHED: Duration = Duration::from_secs(10);
-/// The longest time.
+/// The longest time for which a job is watched.
 const MOST_WATCHED: Duration = Duration::from_secs(60);
 
-/// The jobs of this process and of those before it in the same pod.
+/// The jobs of this process and of earlier ones in the same pod.
 #[derive(Clone)]
 pub struct Journal(Arc<Inner>);
 
 struct Inner {
     directory: PathBuf,
     interrupted: Mutex<HashMap<JobKey, Record>>,
-    /// Those for which new jobs wait.
+    /// The interrupted jobs for which new jobs wait.
     pending: Pending,
-    /// One interrupted job is watched at a time.
+    /// The lock of the job being watched; only one is watched at a time.
     turns: Arc<Turns<()>>,
     _lock: File,
 }
 
-/// How a job may begin.
+/// The way in which a job may start.
 pub(super) enum Admission {
-    /// Nothing is written down of it.
+    /// The job starts without a record.
     Unrecorded,
-    /// For the first time.
+    /// The job starts for the first time.
     New(Journal, JobKey),
-    /// Once more, watched while it has its turn.
+    /// The job starts again, and is watched while it has its turn.
     Again(Journal, JobKey, Turn),
-    /// Not at all.
+    /// The job must not start.
     Refused(StepError),
 }
 
-/// One interrupted job's turn, which ends when this is dropped.
+/// The turn of an interrupted job. It ends when this is dropped.
 pub(super) struct Turn {
     record: Record,
-    /// None while it waits for a slot.
+    /// `None` while the job waits for a slot.
     turn: Option<OwnedMutexGuard<()>>,
     _arrived: Arrived,
 }
 
 impl Journal {
-    /// The journal in the first directory that can be written; none where another process keeps one, or nothing can be written.
+    /// Opens the journal in the first writable directory. Returns `None` if another process keeps a journal there, or
+    /// if no directory is writable.
     pub fn open() -> Option<Self> {
         let places = [std::env::temp_dir(), PathBuf::from("/dev/shm")];
         places.iter().find_map(|place| match Self::in_directory(place) {
@@ -106,12 +111,12 @@ impl Journal {
         Ok(Self(Arc::new(Inner { directory, interrupted, pending, turns: Arc::default(), _lock: lock })))
     }
 
-    /// Whether the job `key` begins without [waiting](Self::admit).
+    /// Whether the job `key` starts without [waiting](Self::admit).
     pub(super) fn is_free(&self, key: &JobKey) -> bool {
         self.0.pending.is_empty() && !locked(&self.0.interrupted).contains_key(key)
     }
 
-    /// Waits until the job `key` may begin, and says how. It needs no slot before.
+    /// Waits until the job `key` may start, and returns how. The job needs no slot yet.
     pub(super) async fn admit(self, key: JobKey) -> Admission {
         let known = locked(&self.0.interrupted).get(&key).cloned();
         match known {
@@ -120,7 +125,7 @@ impl Journal {
                 Admission::New(self, key)
             }
             Some(record) if record.is_refused() => {
-                // Told once: whoever runs the step again by hand has mended something.
+                // The job is refused once. A user who runs the step again has probably fixed something.
                 self.forget(&key);
                 Admission::Refused(refused(&record))
             }
@@ -146,14 +151,15 @@ impl Journal {
 }
 
 impl Admission {
-    /// Lets others have the turn: the job waits for a slot, and perhaps for hours. It takes its turn again once it has one.
+    /// Gives the turn to other jobs, because this job waits for a slot, perhaps for hours. It takes a turn again once
+    /// it has a slot.
     pub(super) fn waits(&mut self) {
         if let Self::Again(_, _, turn) = self {
             turn.turn = None;
         }
     }
 
-    /// Does `work`, and keeps a file of it meanwhile.
+    /// Runs `work`, and keeps the job's file while it runs.
     pub(super) async fn keep(self, work: impl Future<Output = Ending>) -> Ending {
         match self {
             Self::Unrecorded => work.await,
@@ -185,7 +191,7 @@ impl Admission {
     }
 }
 
-/// Ends when the job has worked for long enough: the next one may begin.
+/// Returns when the job has run long enough, so that the next one may start.
 async fn watched(entry: &Entry, record: Record, turn: Turn) {
     let times = record.deaths().saturating_sub(1).min(16);
     tokio::time::sleep(WATCHED.saturating_mul(1 << times).min(MOST_WATCHED)).await;

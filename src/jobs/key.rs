@@ -1,17 +1,18 @@
-//! A job's identity.
+//! The identity of a job.
 
 use std::fmt;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a job is known by; it also names the BuildKit solve, so that a restarted process finds its build again.
+/// The key of a job. It also names the BuildKit solve, so that a restarted process finds its build again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobKey(String);
 
 impl JobKey {
-    /// The key of `template` in the workflow `uid`, where Argo sends no node id: nodes with the same template share a job. The order of
-    /// the template's keys does not matter: `serde_json` keeps objects sorted (a test pins that).
+    /// The key of `template` in the workflow `uid`, for requests in which Argo sends no node id. Nodes with the same
+    /// template share a job. The order of the template's keys does not matter: `serde_json` keeps objects sorted (a
+    /// test checks this).
     pub fn derive(uid: &str, template: &Value) -> Self {
         let digest = Sha256::new()
             .chain_update(b"argo-buildkit job 1\0")
@@ -22,9 +23,10 @@ impl JobKey {
         Self(hex::encode(&digest[..16]))
     }
 
-    /// The key of the node `id` of the workflow `uid` in `namespace`, where Argo says which node a template is for. A retry of
-    /// its own is another node; one by hand (`argo retry`) is the same node again. The uid alone is what an owner reference
-    /// claims, and in a namespace of one's own one may claim anything.
+    /// The key of the node `id` of the workflow `uid` in `namespace`, when Argo says which node a template is for.
+    /// Argo's automatic retry is another node; a retry by hand (`argo retry`) is the same node again. The namespace
+    /// is part of the key because the uid comes from an owner reference, in which a user of a namespace may claim any
+    /// value.
     pub fn of_node(namespace: &str, uid: &str, id: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"argo-buildkit node 1\0")
@@ -37,7 +39,7 @@ impl JobKey {
         Self(hex::encode(&digest[..16]))
     }
 
-    /// The key that is written so.
+    /// Parses a key.
     pub(super) fn read(text: &str) -> Option<Self> {
         let fits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         fits.then(|| Self(text.to_owned()))

@@ -1,127 +1,132 @@
-//! Who works next: a cap on all jobs, a cap on each group's, and turns among the groups that wait.
+//! The queue for slots: a limit for all jobs, a limit for each group's jobs, and turns among the waiting groups.
 //!
-//! Nothing here waits or wakes: the table asks after each change who is to start. Every question costs a look at each
-//! group that has jobs, and a place the logarithm of its group's line besides: a thousand queued jobs
-//! of a hundred groups are all told their places in about a millisecond.
+//! Nothing here waits or wakes: the table asks after each change which job starts. Every question reads each group
+//! that has jobs; a queue position also takes the logarithm of the length of its group's queue. The positions of a
+//! thousand queued jobs of a hundred groups are found in about a millisecond.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// A place in the queue.
+/// A position in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The n-th, from 1: so many would have started with it, were slot after slot given out in order.
+pub struct QueuePosition {
+    /// The position, from 1: the number of jobs that would have started, including this one, if slots were given out
+    /// in order.
     pub number: usize,
-    /// It waits for its group's own cap, and `number` is its place in its group's line.
+    /// Whether the job waits for the limit of its group. Then `number` is its position in its group's queue.
     pub of_group: bool,
 }
 
-/// What jobs share a cap by, such as a namespace.
+/// The group with which a job shares a limit, such as a namespace.
 pub(super) type Group = Arc<str>;
 
-/// One job's right to a place in the queue, and then to a slot.
+/// The ticket of one job, for its position in the queue and then for its slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ticket {
     group: Group,
-    /// Those of one line only grow.
+    /// The numbers grow within one group's queue.
     number: u64,
 }
 
-/// Slots, and who has and wants them. `T` is what the queue keeps of a job until it starts.
+/// The slots, and the jobs that have or want one. `T` is what the queue keeps of a job until it starts.
 #[derive(Debug, Clone)]
 pub(super) struct Queue<T> {
     running: usize,
     per_group: usize,
     working: usize,
     waiting: usize,
-    /// Tickets and turns given out.
+    /// The number of tickets and turns given out.
     given: u64,
-    lines: HashMap<Group, Line<T>>,
+    groups: HashMap<Group, GroupQueue<T>>,
 }
 
-/// One group's jobs. It is forgotten with the last of them.
+/// The jobs of one group. It is removed with its last job.
 #[derive(Debug, Clone)]
-struct Line<T> {
+struct GroupQueue<T> {
     working: usize,
     waiting: VecDeque<(u64, T)>,
-    /// When it began to wait or last started a job: of the groups that may start one, the least has its turn.
+    /// The number of the turn in which the group began to wait or last started a job. Of the groups that may start a
+    /// job, the one with the lowest number is next.
     turn: u64,
 }
 
 impl<T> Queue<T> {
-    /// An empty queue for `running` slots, `per_group` of them for one group.
+    /// An empty queue with `running` slots, of which one group may have `per_group`.
     pub(super) fn new(running: usize, per_group: usize) -> Self {
-        // A cap that the other one keeps anyway is no reason to wait, and is never told as one.
+        // If the group limit is not below the total limit, it has no effect and is never reported as the reason to
+        // wait.
         let per_group = if per_group < running { per_group.max(1) } else { usize::MAX };
-        Self { running, per_group, working: 0, waiting: 0, given: 0, lines: HashMap::new() }
+        Self { running, per_group, working: 0, waiting: 0, given: 0, groups: HashMap::new() }
     }
 
-    /// A ticket for one job of `group`.
+    /// Makes a ticket for one job of `group`.
     pub(super) fn ticket(&mut self, group: Group) -> Ticket {
         Ticket { group, number: self.stamp() }
     }
 
-    /// Puts `job` at the end of its group's line. Tickets of one group are used in the order they were given.
+    /// Adds `job` to the end of its group's queue. The tickets of one group must be used in the order in which they
+    /// were made.
     pub(super) fn join(&mut self, ticket: &Ticket, job: T) {
         let turn = self.stamp();
-        let line = self.lines.entry(ticket.group.clone()).or_insert_with(Line::new);
-        if line.waiting.is_empty() {
-            line.turn = turn;
+        let group_queue = self.groups.entry(ticket.group.clone()).or_insert_with(GroupQueue::new);
+        if group_queue.waiting.is_empty() {
+            group_queue.turn = turn;
         }
-        line.waiting.push_back((ticket.number, job));
+        group_queue.waiting.push_back((ticket.number, job));
         self.waiting += 1;
     }
 
-    /// Gives a slot to whoever is next, if there is one to give and somebody who may have it.
+    /// Gives a slot to the next job, if there is a free slot and a job that may have it.
     pub(super) fn start(&mut self) -> Option<T> {
         if self.working >= self.running {
             return None;
         }
         let turn = self.stamp();
         let cap = self.per_group;
-        let lines = self.lines.values_mut().filter(|line| line.open(cap) > 0);
-        let line = lines.min_by_key(|line| line.turn)?;
-        let (_, job) = line.waiting.pop_front()?;
-        line.working += 1;
-        line.turn = turn;
+        let groups = self.groups.values_mut().filter(|group_queue| group_queue.open(cap) > 0);
+        let group_queue = groups.min_by_key(|group_queue| group_queue.turn)?;
+        let (_, job) = group_queue.waiting.pop_front()?;
+        group_queue.working += 1;
+        group_queue.turn = turn;
         self.working += 1;
         self.waiting -= 1;
         Some(job)
     }
 
-    /// The job of `ticket` gives back its slot, or its place in the queue. Once for each that joined.
+    /// Returns the slot of the job of `ticket`, or removes the job from the queue. Must be called once for each job
+    /// that joined.
     pub(super) fn leave(&mut self, ticket: &Ticket) {
-        let Some(line) = self.lines.get_mut(&ticket.group) else { return };
-        if let Some(place) = line.ahead_of(ticket) {
-            line.waiting.remove(place);
+        let Some(group_queue) = self.groups.get_mut(&ticket.group) else { return };
+        if let Some(position) = group_queue.ahead_of(ticket) {
+            group_queue.waiting.remove(position);
             self.waiting -= 1;
         } else {
-            line.working -= 1;
+            group_queue.working -= 1;
             self.working -= 1;
         }
-        if line.working == 0 && line.waiting.is_empty() {
-            self.lines.remove(&ticket.group);
+        if group_queue.working == 0 && group_queue.waiting.is_empty() {
+            self.groups.remove(&ticket.group);
         }
     }
 
-    /// Where the job of `ticket` stands, while it waits.
-    pub(super) fn place(&self, ticket: &Ticket) -> Option<Place> {
-        let line = self.lines.get(&ticket.group)?;
-        let ahead = line.ahead_of(ticket)?;
-        if ahead >= line.open(self.per_group) {
-            return Some(Place { number: ahead + 1, of_group: true });
+    /// The position of the job of `ticket` in the queue, while it waits.
+    pub(super) fn position(&self, ticket: &Ticket) -> Option<QueuePosition> {
+        let group_queue = self.groups.get(&ticket.group)?;
+        let ahead = group_queue.ahead_of(ticket)?;
+        if ahead >= group_queue.open(self.per_group) {
+            return Some(QueuePosition { number: ahead + 1, of_group: true });
         }
-        // In each round before its own every other group starts a job, as long as it may; in its own, those whose turn
-        // is earlier.
-        let before = |other: &Line<T>| {
+        // In each round before this job's own, every other group starts a job, if it may. In its own round, only the
+        // groups whose turn is earlier do.
+        let before = |other: &GroupQueue<T>| {
             let open = other.open(self.per_group);
-            open.min(ahead) + usize::from(open > ahead && other.turn < line.turn)
+            open.min(ahead) + usize::from(open > ahead && other.turn < group_queue.turn)
         };
-        let number = 1 + self.lines.values().map(before).sum::<usize>();
-        Some(Place { number, of_group: false })
+        let number = 1 + self.groups.values().map(before).sum::<usize>();
+        Some(QueuePosition { number, of_group: false })
     }
 
-    /// How many wait, and how many have a slot.
+    /// The number of waiting jobs, and of jobs that have a slot.
     pub(super) fn load(&self) -> (usize, usize) {
         (self.waiting, self.working)
     }
@@ -132,12 +137,12 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Line<T> {
+impl<T> GroupQueue<T> {
     fn new() -> Self {
         Self { working: 0, waiting: VecDeque::new(), turn: 0 }
     }
 
-    /// How many of those that wait may start before one of the group ends.
+    /// The number of waiting jobs that may start before a job of the group ends.
     fn open(&self, cap: usize) -> usize {
         self.waiting.len().min(cap - self.working)
     }

@@ -1,11 +1,11 @@
-//! How a job ends that does not end by itself: stopped, or by a panic.
+//! The endings of jobs that do not end by themselves: by a stop, or by a panic.
 
 use std::time::Duration;
 
 use crate::duration::elapsed_text;
 use crate::outcome::{Fault, StepError};
 
-/// Why a job is stopped before its end.
+/// The reason why a job is stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     TimedOut(Duration),
@@ -16,7 +16,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    /// What a job that it stopped while `doing` this ends with.
+    /// The ending of a job that was stopped for this reason while it was `doing` something.
     pub(super) fn into_error(self, doing: &str) -> StepError {
         match self {
             Self::TimedOut(limit) => StepError::user(format!(
@@ -33,7 +33,7 @@ impl Stop {
                 "cancelled during: {doing}: Argo's agent did not ask for {}, so nobody waits for this step",
                 elapsed_text(lease)
             )),
-            // Argo has marked the node Failed already; it takes a late answer, which must not say otherwise.
+            // Argo has already marked the node Failed; it accepts a late answer, which must not say otherwise.
             Self::Withdrawn => StepError::user(format!(
                 "cancelled during: {doing}: Argo no longer waits for this step; \
                  its workflow was stopped, terminated or deleted, or its node timed out"
@@ -45,7 +45,7 @@ impl Stop {
     }
 }
 
-/// What a job ends with whose work panicked.
+/// The ending of a job whose work panicked.
 pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
     let said = panic
         .downcast_ref::<&str>()

@@ -1,4 +1,4 @@
-//! The table: single flight, who works and who waits, retention, leases and the drain.
+//! The table of jobs: one job per key, the queue, retention of ended jobs, leases, and the drain.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,12 +17,12 @@ use super::stop::Stop;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 
-/// The table is draining: ask the next sidecar.
+/// The table is draining: the next sidecar must be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("argo-buildkit is shutting down and takes no new steps; the agent will ask again")]
 pub struct Draining;
 
-/// All jobs of this process. Clones share one table.
+/// All jobs of this process. Clones share the table.
 #[derive(Clone)]
 pub struct JobTable(Arc<Inner>);
 
@@ -41,12 +41,12 @@ impl JobTable {
         Self::counted(limits, Arc::default())
     }
 
-    /// An empty table that tells `metrics` how long its jobs waited.
+    /// An empty table that records in `metrics` how long its jobs waited.
     pub fn counted(limits: Limits, metrics: Arc<Metrics>) -> Self {
         Self::journaled(limits, metrics, None)
     }
 
-    /// The same whose jobs are in `journal` while they work.
+    /// Like [`Self::counted`], with running jobs recorded in `journal`.
     pub fn journaled(limits: Limits, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let (lease, queue) = (limits.lease, Queue::new(limits.running, limits.per_group));
         let table = Self(Arc::new(Inner {
@@ -63,8 +63,8 @@ impl JobTable {
         table
     }
 
-    /// The job `key`, if there is one. While draining, only a job that ended by itself is reported: what
-    /// the drain stopped is nobody's to report, and the sidecar that comes next will resume it.
+    /// The view of the job `key`; `None` if there is no such job. While draining, only a job that ended by itself is
+    /// returned: nobody may report a job that the drain stopped, because the next sidecar resumes it.
     pub fn poll(&self, key: &JobKey) -> Option<Result<View, Draining>> {
         let entries = locked(&self.0.entries);
         let job = entries.jobs.get(key)?;
@@ -75,31 +75,33 @@ impl JobTable {
         Some(Ok(entries.view(job)))
     }
 
-    /// The job `key`, started as `spec` says if there is none. Of concurrent callers one starts it.
+    /// The view of the job `key`. If there is no such job, starts one from `spec`; of concurrent callers only one
+    /// starts it.
     pub fn poll_or_start(&self, key: &JobKey, spec: JobSpec) -> Result<View, Draining> {
         self.start(key, spec)?;
         self.poll(key).unwrap_or(Err(Draining))
     }
 
-    /// Stops the job `key`, which Argo no longer waits for. Says whether there was one to stop.
+    /// Stops the job `key`, because Argo no longer waits for it. Returns whether there was a job to stop.
     pub fn withdraw(&self, key: &JobKey) -> bool {
         self.stop(key, Stop::Withdrawn)
     }
 
-    /// Stops the job `key`, as its own limit would, for having taken longer than `limit`. Says whether there was one to
-    /// stop.
+    /// Stops the job `key` because it has taken longer than `limit`, in the same way as its own time limit does.
+    /// Returns whether there was a job to stop.
     pub fn time_out(&self, key: &JobKey, limit: Duration) -> bool {
         self.stop(key, Stop::TimedOut(limit))
     }
 
-    /// Stops the job `key` because its workflow has taken longer than `limit`. Says whether there was one to stop.
+    /// Stops the job `key` because its workflow has taken longer than `limit`. Returns whether there was a job to
+    /// stop.
     pub fn expire(&self, key: &JobKey, limit: Duration) -> bool {
         self.stop(key, Stop::Expired(limit))
     }
 
-    /// Stops the job `key` if it has not ended, and knows nothing of it from now on: whoever asks for `key` again
-    /// starts a new one. That one begins once the work of the old one has ended, with whatever push was in flight: two
-    /// at a time would follow, and end, one another's builds, which are called by the key.
+    /// Stops the job `key` if it has not ended, and forgets it: the next request for `key` starts a new job. The new
+    /// job starts when the old one's work, including a push in flight, has ended. Two jobs at a time would follow and
+    /// end each other's builds, which are named after the key.
     pub fn forget(&self, key: &JobKey) {
         let entries = &mut *locked(&self.0.entries);
         let Some(job) = entries.jobs.remove(key) else { return };
@@ -111,23 +113,23 @@ impl JobTable {
         }
     }
 
-    /// A job's state and progress as they change, for a caller that waits instead of polling.
+    /// Receivers of the state and progress of the job `key`, for a caller that waits instead of polling.
     pub fn watch(&self, key: &JobKey) -> Option<(watch::Receiver<JobState>, watch::Receiver<Progress>)> {
         locked(&self.0.entries).jobs.get(key).map(|job| job.watch())
     }
 
-    /// How many jobs queue, and how many work.
+    /// The number of queued jobs, and of running jobs.
     pub fn load(&self) -> (usize, usize) {
         locked(&self.0.entries).queue.load()
     }
 
-    /// Whether the table takes no more jobs.
+    /// Whether the table accepts no more jobs.
     pub fn is_draining(&self) -> bool {
         self.0.draining.is_cancelled()
     }
 
-    /// Takes no more jobs, stops those there are, and waits until the last has ended, at most `grace`.
-    /// Says whether all of them did.
+    /// Stops accepting jobs, stops the existing ones, and waits until all have ended, at most `grace`. Returns
+    /// whether all have ended.
     pub async fn drain(&self, grace: Duration) -> bool {
         let jobs: Vec<_> = {
             let entries = locked(&self.0.entries);
@@ -146,7 +148,7 @@ impl JobTable {
         if entries.jobs.contains_key(key) {
             return Ok(());
         }
-        // Looked at under the lock: a drain stops every job that got in before it.
+        // Checked under the lock, so that a drain stops every job that was added before it.
         if self.is_draining() {
             return Err(Draining);
         }
@@ -177,7 +179,7 @@ impl JobTable {
 }
 
 impl Inner {
-    /// Waits until the journal lets the job begin, and puts it into the queue, unless it is there.
+    /// Waits until the journal allows the job to start, and adds it to the queue if it is not there.
     async fn admitted(
         &self,
         journal: Option<Journal>,
@@ -203,7 +205,7 @@ impl Inner {
         self.fill(entries);
     }
 
-    /// Starts everybody who may.
+    /// Starts all jobs that may start.
     fn fill(&self, entries: &mut Entries) {
         while let Some(job) = entries.queue.start() {
             self.metrics.job_waited(job.accepted.elapsed());
@@ -211,7 +213,8 @@ impl Inner {
         }
     }
 
-    /// The job's work is over: its slot goes to the next, and its ending to whoever asks, unless it was forgotten.
+    /// Handles the end of a job's work: gives its slot to the next job, and publishes its ending unless the job was
+    /// forgotten.
     fn ended(&self, key: JobKey, job: &Arc<Job>, ending: Ending) {
         let entries = &mut *locked(&self.entries);
         if let Some(ticket) = job.ticket.get() {
@@ -224,12 +227,12 @@ impl Inner {
         if entries.jobs.get(&key).is_some_and(|known| Arc::ptr_eq(known, job)) {
             entries.retain(key, &ending, &self.limits);
         }
-        // Under the lock: a job whose ending is kept is never seen at work.
+        // Called under the lock, so that a job whose ending is kept is never seen as running.
         job.finish(ending);
     }
 }
 
-/// Stops jobs whose lease has run out, until the table is gone.
+/// Stops jobs whose lease has expired, until the table is dropped.
 async fn reap(table: std::sync::Weak<Inner>, lease: Duration) {
     loop {
         tokio::time::sleep((lease / 4).min(Duration::from_secs(5))).await;

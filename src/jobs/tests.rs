@@ -32,7 +32,7 @@ fn done(text: &str) -> Ending {
     Ok(Success { summary: text.to_owned(), ..Success::default() })
 }
 
-/// Waits until the job `n` has ended, and says how.
+/// Waits until the job `n` has ended, and returns its ending.
 async fn ending(table: &JobTable, n: usize) -> Arc<Ending> {
     let (mut state, _) = table.watch(&key(n)).unwrap();
     let state = state.wait_for(|s| matches!(s, JobState::Done(_))).await.unwrap().clone();
@@ -80,7 +80,7 @@ async fn over_the_cap_jobs_queue_in_order_and_say_their_place() {
         matches!(
             places[..],
             [Phase::Running(_), Phase::Running(_), Phase::Queued(first), Phase::Queued(second), Phase::Queued(third)]
-                if [first, second, third] == [1, 2, 3].map(|number| Place { number, of_group: false })
+                if [first, second, third] == [1, 2, 3].map(|number| QueuePosition { number, of_group: false })
         ),
         "{places:?}"
     );

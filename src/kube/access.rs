@@ -1,4 +1,4 @@
-//! Access reviews: they say what an account may do without doing it.
+//! Access reviews: they return what an account may do, without doing it.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Account {
         Self { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
-    /// Its user name, as RBAC has it.
+    /// The user name of the account in RBAC.
     pub fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
@@ -43,18 +43,18 @@ impl fmt::Display for Account {
     }
 }
 
-/// One verb on one resource of one namespace.
+/// The right to one verb on one resource of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right<'a> {
     /// `get`, `patch`, ….
     pub verb: &'a str,
-    /// `argoproj.io`, or nothing for the core group.
+    /// The API group, such as `argoproj.io`; empty for the core group.
     pub group: &'a str,
     /// `workflowtasksets`, or with a subresource `workflowtasksets/status`.
     pub resource: &'a str,
     /// The namespace of the resource.
     pub namespace: &'a str,
-    /// One object only.
+    /// The name of an object, if the right is for that object only.
     pub name: Option<&'a str>,
 }
 
@@ -77,7 +77,7 @@ impl Right<'_> {
 }
 
 impl Cluster {
-    /// The user name under which the API server knows us.
+    /// The user name that the API server has for this process.
     pub async fn whoami(&self) -> Result<String, ReadError> {
         let api = Api::<SelfSubjectReview>::all(self.client().await?);
         let asked = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
@@ -87,7 +87,7 @@ impl Cluster {
         Ok(user.unwrap_or_else(|| "nobody".to_owned()))
     }
 
-    /// Whether we have `right`.
+    /// Whether this process has `right`.
     pub async fn may_we(&self, right: &Right<'_>) -> Result<bool, ReadError> {
         let spec = SelfSubjectAccessReviewSpec {
             resource_attributes: Some(right.attributes()),
@@ -100,7 +100,7 @@ impl Cluster {
         Ok(allowed(answer.status))
     }
 
-    /// Whether `account` has `right`. To ask about others takes a right of its own.
+    /// Whether `account` has `right`. This question itself needs a right.
     pub async fn may(&self, account: &Account, right: &Right<'_>) -> Result<bool, ReadError> {
         let spec = SubjectAccessReviewSpec {
             user: Some(account.user()),

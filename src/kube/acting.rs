@@ -1,7 +1,8 @@
-//! Acting for a namespace: with the rights of its own ServiceAccount, over the one connection that there is.
+//! Impersonation: calls for a namespace are made with the rights of its own ServiceAccount, over one shared
+//! connection.
 //!
-//! Requests carry `Impersonate-User`; the API server checks that we may impersonate that account, gives the
-//! request the groups that a ServiceAccount has, and from there on RBAC sees the account alone.
+//! Requests carry `Impersonate-User`. The API server checks that this process may impersonate that account and gives
+//! the request the groups of a ServiceAccount. From there on, RBAC checks only the rights of that account.
 
 use std::fmt;
 
@@ -13,12 +14,12 @@ use super::{Account, Cluster, NoCluster};
 
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 
-/// The account whose rights a call has.
+/// The account with whose rights a call is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rights {
-    /// This process's own.
+    /// The account of this process.
     Own,
-    /// A ServiceAccount for which this process acts.
+    /// A ServiceAccount that this process impersonates.
     Of(Account),
 }
 
@@ -31,7 +32,7 @@ impl fmt::Display for Rights {
     }
 }
 
-/// We may not act for a namespace.
+/// This process may not impersonate the ServiceAccount of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "acting as ServiceAccount `{0}` is forbidden to this agent; apply deploy/components/agent-rights to namespace \
@@ -43,7 +44,8 @@ impl fmt::Display for Rights {
 pub struct MayNotAct(pub Account);
 
 impl Rights {
-    /// What to do first about missing rights. RBAC knows names only: whether there is such an account, it does not say.
+    /// The first words of the advice about missing rights. RBAC checks names only: it does not say whether the
+    /// account exists.
     pub(crate) fn grant(&self) -> &'static str {
         match self {
             Self::Own => "grant it",
@@ -51,10 +53,10 @@ impl Rights {
         }
     }
 
-    /// Whether `refusal` is not about what the account may do, but about acting as it.
+    /// Returns the error if `refusal` is about the impersonation, and not about the rights of the account.
     pub(crate) fn not_ours(&self, refusal: &Status) -> Option<MayNotAct> {
         match self {
-            // The account's name is the object of the refusal, and the verb stands in its text alone.
+            // The refused object is the account, and only the text names the verb.
             Self::Of(account) if refusal.message.contains("impersonate") => Some(MayNotAct(account.clone())),
             _ => None,
         }
@@ -62,24 +64,25 @@ impl Rights {
 }
 
 impl Cluster {
-    /// This cluster, where what is done for a namespace is done as its ServiceAccount `account`. Clones and the
+    /// The same cluster, which does the work of a namespace as its ServiceAccount `account`. The clones and the
     /// original share one connection.
     #[must_use]
     pub fn acting_as(&self, account: &str) -> Self {
         Self { account: Some(account.into()), ..self.clone() }
     }
 
-    /// Whose rights [`Cluster::client_for`] has in `namespace`.
+    /// The account with whose rights [`Cluster::client_for`] works in `namespace`.
     pub fn rights_for(&self, namespace: &str) -> Rights {
         self.account.as_ref().map_or(Rights::Own, |name| Rights::Of(Account::new(namespace, name)))
     }
 
-    /// A client with the rights of `namespace`: its ServiceAccount's where this cluster acts as one, else our own.
+    /// A client for `namespace`, with the rights of its ServiceAccount if [`Cluster::acting_as`] was used, and else
+    /// with those of this process.
     pub async fn client_for(&self, namespace: &str) -> Result<Client, NoCluster> {
         self.for_namespace(self.client().await?, namespace)
     }
 
-    /// [`Cluster::client_for`], with the shorter limit for a Secret.
+    /// Like [`Cluster::client_for`], with the shorter time limit for a Secret.
     pub(super) async fn quick_client_for(&self, namespace: &str) -> Result<Client, NoCluster> {
         self.for_namespace(self.quick_client().await?, namespace)
     }

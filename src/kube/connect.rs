@@ -1,4 +1,4 @@
-//! A connection to the API server: kube's own, whose sockets notice that a server is gone.
+//! The connection to the API server: kube's own, with sockets that detect an unreachable server.
 
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
@@ -10,7 +10,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::time_limits::{calls, socket};
 
-/// It connects when it is first asked. The layers are those of `kube::client::ClientBuilder`.
+/// Makes a client, which connects at the first request. The layers are those of `kube::client::ClientBuilder`.
 pub(super) fn connect(config: Config) -> Result<Client, Error> {
     if config.proxy_url.is_some() {
         return Client::try_from(config);

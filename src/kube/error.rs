@@ -1,53 +1,53 @@
-//! Why the Kubernetes API did not do what was asked. What else its answers may say (there is no such Secret, a report is too
-//! large) stands beside it in errors of their own.
+//! Errors of the Kubernetes API. Errors about the object of a request (a Secret does not exist, a report is too
+//! large) have types of their own.
 
 use super::{MayNotAct, NoCluster, Rights};
 use crate::outcome::{AGAIN, Fault};
 
-/// A request that the Kubernetes API did not serve, whatever it was about.
+/// Why a request to the Kubernetes API failed, whatever it was about.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum KubeError {
-    /// RBAC refuses the account.
+    /// RBAC does not allow the request to the account.
     #[error("{attempt} is forbidden to {who}; {mend}")]
     Forbidden {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempt: String,
         /// The account that asked.
         who: String,
-        /// The right to grant, and how.
+        /// The right to grant, and the way to grant it.
         mend: String,
     },
-    /// RBAC refuses us to act as the account.
+    /// RBAC does not allow this process to impersonate the account.
     #[error("{attempt}: {reason}")]
     MayNotAct {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempt: String,
         /// The account, and what to grant.
         reason: MayNotAct,
     },
-    /// There is no API server to ask.
+    /// No API server is configured.
     #[error(
         "{reason}, which {attempt} needs; in a pod, mount the plugin's ServiceAccount token (automountServiceAccountToken: true), \
          at a terminal, set KUBECONFIG (for Secrets alone, --secrets-dir)"
     )]
     NoCluster {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempt: String,
-        /// Why there is none.
+        /// The reason.
         reason: NoCluster,
     },
-    /// The API server failed, or said something else.
+    /// The API server failed, or its answer was unexpected.
     #[error("{attempt} failed at the Kubernetes API: {reason}; {AGAIN}")]
     Unavailable {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempt: String,
-        /// What it said.
+        /// The answer of the server, or the cause.
         reason: String,
     },
 }
 
 impl KubeError {
-    /// Whose turn it is.
+    /// Who must act: a failure of the API server is temporary; missing rights and configuration are the user's.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { .. } => Fault::Transient,
@@ -56,24 +56,25 @@ impl KubeError {
     }
 }
 
-/// What is asked of the API server, as its failure will be told.
+/// A request to the API server, as its error messages describe it.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     attempt: String,
     who: String,
-    /// The rights that it is made with.
+    /// The rights that the request is made with.
     rights: Rights,
     mend: String,
 }
 
 impl Request {
-    /// A request to `attempt` (`reading secret `x` in namespace `y``), for which `rights` need `right`.
+    /// Describes a request: `attempt` (``reading secret `x` in namespace `y` ``) with `rights`, which must include
+    /// `right`.
     pub(crate) fn new(attempt: impl Into<String>, rights: Rights, right: impl AsRef<str>) -> Self {
         let mend = format!("{} {}", rights.grant(), right.as_ref());
         Self { attempt: attempt.into(), who: rights.to_string(), rights, mend }
     }
 
-    /// The same by this process itself, which is called `who`.
+    /// The same request with another name for the account.
     pub(crate) fn by(self, who: &str) -> Self {
         Self { who: who.to_owned(), ..self }
     }
@@ -86,7 +87,7 @@ impl Request {
         KubeError::Unavailable { attempt: self.attempt.clone(), reason: reason.into() }
     }
 
-    /// What `error` is, when it says nothing of the object.
+    /// Converts an error that is not about the object of the request.
     pub(crate) fn failed(&self, error: &kube::Error) -> KubeError {
         match error {
             kube::Error::Api(status) if status.code == 403 => match self.rights.not_ours(status) {

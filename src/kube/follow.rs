@@ -1,5 +1,4 @@
-//! What Argo says about one workflow as it runs: the Workflow itself, and the WorkflowTaskSet, in which it hands
-//! templates to its agent.
+//! Watches one workflow: the Workflow itself, and its WorkflowTaskSet, in which Argo hands templates to its agent.
 
 mod state;
 
@@ -9,11 +8,11 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use serde::de::DeserializeOwned;
 
 use super::{Cluster, KubeError, Request, Rights};
-use state::{Kept, Read, WorkflowSpec};
+use state::{FromObject, Read, WorkflowSpec};
 
-pub use state::{NodePlace, Shutdown, TaskSet, WorkflowState};
+pub use state::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
 
-/// What is asked with a watch of `resource`.
+/// Describes a watch of `resource` for error messages.
 fn request(resource: &str, namespace: &str) -> Request {
     let attempt = format!("watching `{resource}` in namespace `{namespace}`");
     let right = "get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)";
@@ -21,8 +20,9 @@ fn request(resource: &str, namespace: &str) -> Request {
 }
 
 impl Cluster {
-    /// Tells `seen` what the WorkflowTaskSet of the workflow `name` says, at once and whenever it changes, or
-    /// nothing when there is none, until the API server ends the watch, as it does every few minutes.
+    /// Watches the WorkflowTaskSet of the workflow `name`. Calls `seen` with its state at once and after each change,
+    /// and with `None` if it does not exist. Returns when the API server ends the watch, as it does every few
+    /// minutes.
     pub async fn follow_task_set(
         &self,
         namespace: &str,
@@ -32,7 +32,7 @@ impl Cluster {
         self.follow("WorkflowTaskSet", namespace, name, seen).await
     }
 
-    /// [`Self::follow_task_set`], for the Workflow itself.
+    /// Like [`Self::follow_task_set`], for the Workflow itself.
     pub async fn follow_workflow(
         &self,
         namespace: &str,
@@ -42,7 +42,7 @@ impl Cluster {
         self.follow("Workflow", namespace, name, seen).await
     }
 
-    /// What the Workflow `name` says now; nothing when there is none.
+    /// Reads the current state of the Workflow `name`; `None` if it does not exist.
     pub async fn workflow_state(
         &self,
         namespace: &str,
@@ -67,7 +67,7 @@ impl Cluster {
     ) -> Result<(), KubeError>
     where
         P: Clone + std::fmt::Debug + DeserializeOwned,
-        T: Kept<P>,
+        T: FromObject<P>,
     {
         let resource = super::argo(kind);
         let request = request(&resource.plural, namespace);
@@ -78,7 +78,8 @@ impl Cluster {
     }
 }
 
-/// Watches for so many `seconds`. It always begins with a list, so that no resource version can be too old.
+/// Watches the object `name` for `seconds`. A watch always starts with a list, so its resource version cannot be too
+/// old.
 async fn watch<P, T>(
     api: &Api<Read<P>>,
     name: &str,
@@ -87,7 +88,7 @@ async fn watch<P, T>(
 ) -> Result<(), kube::Error>
 where
     P: Clone + std::fmt::Debug + DeserializeOwned,
-    T: Kept<P>,
+    T: FromObject<P>,
 {
     let only = format!("metadata.name={name}");
     let found = api.list(&ListParams::default().fields(&only)).await?;

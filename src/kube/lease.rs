@@ -1,17 +1,18 @@
-//! Leader election by a Lease: of several processes one works, and the others wait until it is gone.
+//! Leader election with a Lease: one of several processes works, and the others wait until it is gone.
 //!
-//! The rules are client-go's, whose electors could take part. A lease has expired when this process has seen nobody
-//! renew it for as long as it says, by its own clock: the times in it are for people. Every write names the version
-//! that was read, so of two that would take it one is refused. A leader that cannot renew it stops leading while
-//! a third of its time is left, so that the next one does not begin beside it.
+//! The rules are those of client-go, whose electors could take part. A lease has expired when this process has not
+//! seen it renewed for as long as the lease says, by its own clock; the times in the lease are for people. Every
+//! write names the version that was read, so if two processes try to take the lease, one of them is refused. A leader
+//! that cannot renew the lease stops leading while a third of its time is left, so that the next leader does not
+//! start beside it.
 
-mod lookout;
-mod place;
+mod elector;
+mod lease_api;
+mod lease_watch;
+mod observation;
 mod problem;
-mod race;
 mod record;
-mod sight;
-mod standing;
+mod state;
 mod thread;
 
 use std::time::Duration;
@@ -20,46 +21,47 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Cluster;
-use race::Race;
+use elector::LeaderElector;
 
-/// How long giving up a lease may take. The steps' `--drain-grace`, the last reports, this, and the last spans together stay below
-/// the 60 s after which the kubelet kills the pod of `deploy/base/agent`.
+/// The time limit for releasing a lease. The steps' `--drain-grace`, the last reports, this, and the last spans
+/// together stay below the 60 s after which the kubelet kills the pod of `deploy/base/agent`.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// A candidate for a lease.
+/// The settings of a leader election.
 #[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The Lease's namespace; none is the client's own.
+pub struct LeaderElectionConfig {
+    /// The namespace of the Lease; `None` for the client's own.
     pub namespace: Option<String>,
-    /// The Lease's name.
+    /// The name of the Lease.
     pub name: String,
-    /// What nobody else who lives is called. A process that takes the identity of one that is gone, as a restarted
-    /// container does, has what was that one's without waiting.
+    /// The identity of this process, which no other running process may have. A process with the identity of an
+    /// earlier one, such as a restarted container, gets that one's lease without waiting.
     pub identity: String,
-    /// For how long the lease holds without being renewed; 15 s is usual. Kubernetes counts in whole seconds.
+    /// The time after which a lease that is not renewed expires; 15 s is usual. Kubernetes counts whole seconds.
     pub duration: Duration,
-    /// The pause between two renewals, or two looks at another's lease; 2 s is usual.
+    /// The pause between two renewals, or between two reads of another holder's lease; 2 s is usual.
     pub retry: Duration,
 }
 
-/// What a candidate is now.
+/// The state of this process in a leader election.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leadership {
-    /// The lease is another's, or nobody's yet: begin nothing, run nothing.
+    /// Another process holds the lease, or nobody does yet: start nothing and run nothing.
     Standby {
-        /// The holder, as far as it is known.
+        /// The lease holder, if it is known.
         holder: Option<String>,
     },
-    /// The lease is ours.
+    /// This process holds the lease.
     Leader,
-    /// It was ours, and could not be renewed in time: what runs goes on, and nothing begins. Leader comes next if nobody
-    /// took it meanwhile.
+    /// This process held the lease and could not renew it in time: running work continues, and nothing new may start.
+    /// `Leader` follows if no other process has taken the lease meanwhile.
     Unsure,
 }
 
-/// A candidate in the race. Dropping it ends that without a release, as the end of the process would.
+/// A running leader election. Dropping it stops the election without releasing the lease, as the end of the process
+/// would.
 #[must_use = "dropping it ends it"]
-pub struct Campaign {
+pub struct LeaderElection {
     leadership: watch::Receiver<Leadership>,
     problem: watch::Receiver<Option<String>>,
     stop: CancellationToken,
@@ -68,33 +70,33 @@ pub struct Campaign {
 }
 
 impl Cluster {
-    /// Begins to campaign, on a thread and over a connection of its own: whatever else the process does, the lease is
-    /// renewed. No error ends that: what fails is logged once, and tried again.
-    pub fn campaign(&self, candidate: Candidate) -> Campaign {
-        let race = Race::new(self.apart(), candidate);
-        let (leadership, problem) = race.standing().followed();
+    /// Starts a leader election on its own thread and connection, so that nothing else in the process delays the
+    /// renewal of the lease. Errors do not end it: each is logged once, and the request is retried.
+    pub fn elect_leader(&self, config: LeaderElectionConfig) -> LeaderElection {
+        let elector = LeaderElector::new(self.apart(), config);
+        let (leadership, problem) = elector.state().subscribe();
         let (stop, dropped) = (CancellationToken::new(), CancellationToken::new());
-        let ended = thread::run(race.run(stop.clone()), dropped.clone());
-        Campaign { leadership, problem, stop, ended, _dropped: dropped.drop_guard() }
+        let ended = thread::run(elector.run(stop.clone()), dropped.clone());
+        LeaderElection { leadership, problem, stop, ended, _dropped: dropped.drop_guard() }
     }
 }
 
-impl Campaign {
-    /// What the candidate is, now and later.
+impl LeaderElection {
+    /// The current state of this process, and each change.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.clone()
     }
 
-    /// Why the last attempt to see, take or renew the lease failed, if it did; it says what to do.
+    /// The error of the last attempt to read, take or renew the lease, if it failed. The text says what to do.
     pub fn problem(&self) -> watch::Receiver<Option<String>> {
         self.problem.clone()
     }
 
-    /// Ends the campaign, and gives the lease up if it is ours, so that the next one need not wait. It takes at most
-    /// 10 s, since a process that ends has little time; a lease that was not given up by then expires.
+    /// Stops the election and releases the lease if this process holds it, so that the next leader need not wait. It
+    /// takes at most 10 s, because a process that ends has little time; a lease that is not released by then expires.
     pub async fn release(self) {
         self.stop.cancel();
-        // A panic of the thread has been reported where it happened, and the lease expires.
+        // A panic of the thread was already reported, and then the lease expires.
         if tokio::time::timeout(RELEASE, self.ended).await.is_err() {
             tracing::warn!(limit = ?RELEASE, "the Lease was not given up in time; the next leader must wait until it expires");
         }

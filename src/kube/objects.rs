@@ -1,4 +1,4 @@
-//! Objects read as they are, for those who only look.
+//! Reads objects without changing them.
 
 use std::fmt::Debug;
 
@@ -10,22 +10,22 @@ use serde_json::Value;
 use super::task_set::COMPLETED;
 use super::{Cluster, NoCluster};
 
-/// Why the API server did not show an object.
+/// Why an object could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The environment names no cluster.
     #[error(transparent)]
     NoCluster(#[from] NoCluster),
-    /// RBAC forbids it to us.
+    /// RBAC does not allow this process to read it.
     #[error("this login may not {0}")]
     Forbidden(String),
-    /// The server has no such kind: a CRD, or a version of Kubernetes, is missing.
+    /// The server does not know this kind: a CRD or a newer version of Kubernetes is missing.
     #[error("the cluster knows no {0}")]
     NoSuchKind(String),
-    /// No answer, or one that says something else.
+    /// There was no answer, or an unexpected one.
     #[error("cannot {what}: {why}; check the address and the credentials in KUBECONFIG, and the API server")]
     Unavailable {
-        /// What was attempted.
+        /// The attempted operation.
         what: String,
         /// The cause.
         why: String,
@@ -33,7 +33,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The error of an attempt to do `what`; a missing object is the caller's to know.
+    /// Converts the error of the operation `what`. The caller handles a missing object itself.
     pub(super) fn of(what: String, error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) if status.code == 403 => Self::Forbidden(what),
@@ -44,28 +44,28 @@ impl ReadError {
     }
 }
 
-/// `get workflows x in namespace y` is about `workflows`.
+/// The resource in the text of an operation: `workflows` in `get workflows x in namespace y`.
 fn kind_in(what: &str) -> String {
     what.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
-/// An object of a namespace.
+/// A type of object that belongs to a namespace.
 pub trait Namespaced: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Readable {}
 impl<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Readable> Namespaced for K {}
 
-/// What any object read needs.
+/// The traits that a type needs to be read from the API.
 pub trait Readable: Clone + Debug + DeserializeOwned {}
 impl<K: Clone + Debug + DeserializeOwned> Readable for K {}
 
 impl Cluster {
-    /// The object `name` of `namespace`, if there is one.
+    /// Reads the object `name` of `namespace`; `None` if it does not exist.
     pub async fn find<K: Namespaced>(&self, namespace: &str, name: &str) -> Result<Option<K>, ReadError> {
         let what = || format!("get {} {name} in namespace {namespace}", K::plural(&()));
         let api = Api::<K>::namespaced(self.client().await?, namespace);
         api.get_opt(name).await.map_err(|e| ReadError::of(what(), &e))
     }
 
-    /// The object `name` of a kind that has no namespace.
+    /// Reads the object `name` of a kind without namespaces; `None` if it does not exist.
     pub async fn find_global<K>(&self, name: &str) -> Result<Option<K>, ReadError>
     where
         K: Resource<Scope = ClusterResourceScope, DynamicType = ()> + Readable,
@@ -75,21 +75,21 @@ impl Cluster {
         api.get_opt(name).await.map_err(|e| ReadError::of(what(), &e))
     }
 
-    /// The objects of `namespace` that `by` selects.
+    /// Lists the objects of `namespace` that `by` selects.
     pub async fn list<K: Namespaced>(&self, namespace: &str, by: &By<'_>) -> Result<Vec<K>, ReadError> {
         let what = || format!("list {} in namespace {namespace}", K::plural(&()));
         let api = Api::<K>::namespaced(self.client().await?, namespace);
         Ok(api.list(&by.parameters()).await.map_err(|e| ReadError::of(what(), &e))?.items)
     }
 
-    /// The objects of all namespaces that `by` selects.
+    /// Lists the objects of all namespaces that `by` selects.
     pub async fn list_everywhere<K: Namespaced>(&self, by: &By<'_>) -> Result<Vec<K>, ReadError> {
         let what = || format!("list {} in all namespaces", K::plural(&()));
         let api = Api::<K>::all(self.client().await?);
         Ok(api.list(&by.parameters()).await.map_err(|e| ReadError::of(what(), &e))?.items)
     }
 
-    /// An object of Argo Workflows, such as a `Workflow`, as its JSON.
+    /// Reads an object of Argo Workflows, such as a `Workflow`, as JSON.
     pub async fn find_argo(
         &self,
         kind: &str,
@@ -102,8 +102,8 @@ impl Cluster {
         get_json(&api, name, what).await
     }
 
-    /// An object without a namespace of a kind that came with one of `versions`: of the first that the server
-    /// has.
+    /// Reads an object of a kind without namespaces, as JSON. Tries `versions` of the kind in order and uses the
+    /// first that the server knows.
     pub async fn find_versioned(
         &self,
         group: &str,
@@ -123,8 +123,7 @@ impl Cluster {
         Err(unknown)
     }
 
-    /// All objects of a kind of Argo Workflows, as their JSON; without a namespace those of a kind that has
-    /// none.
+    /// Lists all objects of a kind of Argo Workflows, as JSON. Without `namespace`, the kind must have no namespaces.
     pub async fn list_argo(&self, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, ReadError> {
         let resource = super::argo(kind);
         let client = self.client().await?;
@@ -139,7 +138,7 @@ impl Cluster {
         list_json(&api, &ListParams::default(), what).await
     }
 
-    /// The Workflows of `namespace` that have not ended, as their JSON.
+    /// Lists the Workflows of `namespace` that have not ended, as JSON.
     pub async fn unfinished_workflows(&self, namespace: &str) -> Result<Vec<Value>, ReadError> {
         let resource = super::argo("Workflow");
         let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);

@@ -1,6 +1,7 @@
-//! A workflow's nodes where Argo has compressed them, as it does for a workflow of more than a megabyte: `status.compressedNodes` is the JSON
-//! of `status.nodes`, as gzip in base64 (argo-workflows `workflow/packer/packer.go`, `util/file/fileutil.go`). Nodes that Argo keeps in a
-//! database (`status.offloadNodeStatusVersion`) can be read there alone.
+//! The compressed nodes of a workflow. Argo compresses the nodes of a workflow of more than a megabyte:
+//! `status.compressedNodes` is the JSON of `status.nodes`, as gzip in base64 (argo-workflows
+//! `workflow/packer/packer.go`, `util/file/fileutil.go`). Nodes that Argo keeps in a database
+//! (`status.offloadNodeStatusVersion`) cannot be read from the API server.
 
 use std::io::{BufReader, Read as _};
 
@@ -9,22 +10,23 @@ use base64::read::DecoderReader;
 use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 
-/// Bytes of JSON that are read: an object of the cluster has at most 1.5 MB, and zeros take a thousandth of their size.
+/// The largest JSON that is read, in bytes. An object of the cluster has at most 1.5 MB, but zeros compress to a
+/// thousandth of their size.
 const MOST: u64 = 32 << 20;
 
-/// The nodes in `packed`, as `T` reads them.
+/// Reads the nodes in `packed` as a `T`.
 pub(crate) fn nodes<T: DeserializeOwned>(packed: &str) -> Result<T, serde_json::Error> {
     let plain = MultiGzDecoder::new(DecoderReader::new(packed.as_bytes(), &STANDARD));
     serde_json::from_reader(BufReader::new(plain.take(MOST)))
 }
 
-/// Packs nodes as Argo does.
+/// Compresses nodes as Argo does.
 #[cfg(test)]
 pub(crate) fn packed(nodes: &[u8]) -> String {
     use base64::Engine as _;
     let mut gzip = flate2::read::GzEncoder::new(nodes, flate2::Compression::fast());
     let mut bytes = Vec::new();
-    // Reading a slice does not fail.
+    // Reading from a slice cannot fail.
     let _ = gzip.read_to_end(&mut bytes);
     STANDARD.encode(bytes)
 }

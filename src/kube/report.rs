@@ -1,7 +1,8 @@
-//! What our agent tells Argo of its tasks. An unguarded report that comes late brings failed nodes back to life, or
-//! finishes a workflow that was made anew by the same name: so each says what it believes, and is refused otherwise.
+//! Reports results of tasks to Argo. A late report without guards would bring failed nodes back to life, or finish a
+//! new workflow with the same name. Each report therefore names the state that it is based on, and the API server
+//! refuses it if that state has changed.
 
-mod form;
+mod basis;
 
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -10,9 +11,9 @@ use serde_json::{Value, json};
 use super::task_set::{TaskSetId, TaskSetObject};
 use super::{Cluster, KubeError, Request, Rights, argo};
 
-pub use form::Form;
+pub use basis::ReportBasis;
 
-/// How often a report is tried anew because the set was changed: by another agent, or by the controller, which changes it
+/// The number of tries when the set was changed meanwhile: by another agent, or by the controller, which changes it
 /// several times in a row.
 const ATTEMPTS: usize = 10;
 
@@ -21,71 +22,71 @@ const ATTEMPTS: usize = 10;
 pub struct TaskResult {
     /// The node's id.
     pub id: String,
-    /// The `plugin` object of its template, as it was seen: the report is for that task and no other.
+    /// The `plugin` object of the template for which this result is. The report is for that task and no other.
     pub guard: Value,
-    /// Argo's NodeResult.
+    /// The result, as Argo's `NodeResult`.
     pub result: Value,
 }
 
-/// What became of a report.
+/// The outcome of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
-    /// The set's version by now.
+    /// The version of the set after the report.
     pub resource_version: String,
-    /// What the next report of it heeds.
-    pub form: Form,
-    /// The nodes whose results Argo no longer waits for. Nothing was written of them.
+    /// The basis of the next report to this set.
+    pub basis: ReportBasis,
+    /// The nodes that Argo no longer waits for. Their results were not written.
     pub withdrawn: Vec<String>,
 }
 
-/// Why nothing of a report was written.
+/// Why no result of a report was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The set is gone, or is another by the same name: forget it.
+    /// The set was deleted, or another set has its name now. The caller must forget it.
     #[error("WorkflowTaskSet `{}` of namespace `{}` is gone", set.name, set.namespace)]
     Gone {
-        /// Which.
+        /// The set.
         set: TaskSetId,
     },
-    /// Too large for the API server or etcd: report a smaller result. With several, one of them may be too large, or
-    /// all together: report each alone.
+    /// The report is too large for the API server or etcd. The caller must report a smaller result. When a report has
+    /// several results, one of them or all together may be too large: report each alone.
     #[error(
         "reporting to WorkflowTaskSet `{}` in namespace `{}`: the result is too large for the cluster: {reason}; have the step \
          output less, or raise the limits of the API server and etcd",
         set.name, set.namespace
     )]
     TooLarge {
-        /// Which.
+        /// The set.
         set: TaskSetId,
-        /// What the server said.
+        /// The answer of the server.
         reason: String,
     },
-    /// The server does not take it although Argo waits for it, as where the result breaks the CRD's schema: report
-    /// something else.
+    /// The server refuses a result that Argo waits for, for example because it does not match the CRD's schema. The
+    /// caller must report something else.
     #[error(
         "the API server refuses the report to WorkflowTaskSet `{}` in namespace `{}`: {reason}; check that the CRDs are those of \
          the Argo Workflows that is installed",
         set.name, set.namespace
     )]
     Refused {
-        /// Which.
+        /// The set.
         set: TaskSetId,
-        /// What the server said.
+        /// The answer of the server.
         reason: String,
     },
-    /// The API server did not take it: try again, slowly where RBAC refuses it. The report may have been written nevertheless;
-    /// writing it again changes nothing.
+    /// The request failed. The caller must retry, slowly if RBAC refuses it. The report may have been written
+    /// nevertheless; writing it again changes nothing.
     #[error(transparent)]
     Kube(#[from] KubeError),
 }
 
 impl Cluster {
-    /// Writes `results` into the set's status, all at once, but for those that Argo does not wait for any longer. With
-    /// the `form` of the set as it is it takes one request; with an old one, two more.
+    /// Writes `results` into the set's status in one patch, without those that Argo no longer waits for. With an
+    /// up-to-date `basis` this takes one request; with an old one, two more.
     pub async fn report(
         &self,
         set: &TaskSetId,
-        form: &Form,
+        basis: &ReportBasis,
         results: &[TaskResult],
     ) -> Result<Reported, ReportError> {
         let attempt = format!("reporting to WorkflowTaskSet `{}` in namespace `{}`", set.name, set.namespace);
@@ -93,7 +94,7 @@ impl Cluster {
         let request = Request::new(attempt, Rights::Own, right).by("the agent's ServiceAccount");
         let client = self.quick_client().await.map_err(|e| request.no_cluster(e))?;
         let api = Api::namespaced_with(client, &set.namespace, &argo("WorkflowTaskSet"));
-        Reporting { api, set, request }.deliver(form.clone(), results).await
+        Reporting { api, set, request }.deliver(basis.clone(), results).await
     }
 }
 
@@ -104,36 +105,36 @@ struct Reporting<'a> {
 }
 
 impl Reporting<'_> {
-    async fn deliver(&self, mut form: Form, results: &[TaskResult]) -> Result<Reported, ReportError> {
+    async fn deliver(&self, mut basis: ReportBasis, results: &[TaskResult]) -> Result<Reported, ReportError> {
         for _ in 0..ATTEMPTS {
-            let wanted: Vec<_> = results.iter().filter(|result| form.awaits(result)).collect();
+            let wanted: Vec<_> = results.iter().filter(|result| basis.awaits(result)).collect();
             let refusal = match wanted.is_empty() {
                 true => String::new(),
-                false => match self.patch(&form.operations(&self.set.uid, &wanted)).await? {
+                false => match self.patch(&basis.operations(&self.set.uid, &wanted)).await? {
                     Ok(object) => return Ok(reported(&object, results, &wanted)),
                     Err(reason) => reason,
                 },
             };
             let now = self.look().await?;
-            let unchanged = Form::of(&now) == form;
+            let unchanged = ReportBasis::of(&now) == basis;
             if unchanged && wanted.is_empty() {
                 return Ok(reported(&now, results, &wanted));
             } else if unchanged {
                 return Err(ReportError::Refused { set: self.set.clone(), reason: refusal });
             }
-            form = Form::of(&now);
+            basis = ReportBasis::of(&now);
         }
         Err(self.unavailable(format!("others changed it {ATTEMPTS} times meanwhile")))
     }
 
-    /// The set as it is. A refusal does not say which test failed, and the right to `get` is not asked for: a patch
-    /// that only tests changes nothing, and is answered with the object.
+    /// Reads the current set. A refusal does not say which test failed. The right to `get` is not needed: a patch
+    /// that only tests changes nothing, and its answer is the object.
     async fn look(&self) -> Result<TaskSetObject, ReportError> {
-        let only = [form::is(&self.set.uid)];
+        let only = [basis::is(&self.set.uid)];
         self.patch(&only).await?.map_err(|_| ReportError::Gone { set: self.set.clone() })
     }
 
-    /// The object after the patch, or why the server refuses it.
+    /// Sends a patch. Returns the object after the patch, or the reason why the server refused it.
     async fn patch(&self, operations: &[Value]) -> Result<Result<TaskSetObject, String>, ReportError> {
         let patch = serde_json::from_value(json!(operations)).map(Patch::Json::<()>);
         let patch = patch.map_err(|e| self.unavailable(e.to_string()))?;
@@ -144,14 +145,14 @@ impl Reporting<'_> {
         }
     }
 
-    /// The server's reason if it refuses what the patch says, or the error.
+    /// Returns the server's reason if it refuses the content of the patch, and otherwise the error.
     fn sort(&self, error: kube::Error) -> Result<String, ReportError> {
         let kube::Error::Api(status) = error else {
             return Err(self.unavailable(super::reason(&error)));
         };
         let (set, reason) = (self.set.clone(), status.message.clone());
         match status.code {
-            // 409: others changed the object as often as the server tried.
+            // 409: others changed the object during each of the server's own tries.
             409 | 422 => Ok(reason),
             403 => Err(self.request.forbidden().into()),
             404 => Err(ReportError::Gone { set }),
@@ -170,12 +171,12 @@ fn reported(now: &TaskSetObject, results: &[TaskResult], written: &[&TaskResult]
     let withdrawn = results.iter().filter(|result| !written.contains(result));
     Reported {
         resource_version: now.metadata.resource_version.clone().unwrap_or_default(),
-        form: Form::of(now),
+        basis: ReportBasis::of(now),
         withdrawn: withdrawn.map(|result| result.id.clone()).collect(),
     }
 }
 
-/// etcd's refusal of a request, or its client's.
+/// Whether this is a size error of etcd or of its client.
 fn is_size(reason: &str) -> bool {
     reason.contains("request is too large") || reason.contains("message larger than max")
 }

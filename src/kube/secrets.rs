@@ -1,5 +1,5 @@
-//! Secrets by reference: from the API server with the namespace's ServiceAccount, or, at a terminal and in
-//! tests, from a directory laid out as `DIR/SECRET/KEY`, as kubelet mounts them.
+//! Reads Secrets by reference: from the API server with the namespace's ServiceAccount, or, at a terminal and in
+//! tests, from a directory with the layout `DIR/SECRET/KEY`, as kubelet mounts them.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -13,12 +13,12 @@ use super::{Cluster, KubeError, Request, Rights};
 use crate::outcome::Fault;
 use crate::time_limits::within;
 
-/// What an annotation of a Secret in a directory is in: `DIR/SECRET/@NAME`, which no key can be called, with the last part of
-/// the annotation's name.
+/// The prefix of a file with an annotation: `DIR/SECRET/@NAME`, where NAME is the last part of the annotation's name.
+/// No key can have this prefix.
 const ANNOTATION: char = '@';
 const OURS: &str = "argo-buildkit.io/";
 
-/// One Secret: its type (absent when it comes from a directory), its annotations and its values.
+/// A Secret: its type (absent when it comes from a directory), its annotations and its values.
 #[derive(Debug)]
 pub struct Secret {
     name: String,
@@ -28,22 +28,22 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Its name.
+    /// The name of the Secret.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its type; none where it comes from a directory.
+    /// The type; `None` if the Secret comes from a directory.
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
 
-    /// Its annotation `name`.
+    /// The value of the annotation `name`.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.get(name).map(String::as_str)
     }
 
-    /// Its annotations, by name.
+    /// The annotations, as pairs of name and value.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.annotations.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
@@ -57,19 +57,19 @@ impl Secret {
         Self { name, kind, annotations, data: BTreeMap::new() }
     }
 
-    /// The text under `key`; the error lists the keys there are. Other keys may hold anything.
+    /// The value of `key` as text. The error lists the keys that exist. Other keys may have any bytes.
     pub fn key(&self, key: &str) -> Result<SecretString, SecretError> {
         let bytes = self.bytes(key)?;
         let not_text = |_| SecretError::NotText { name: self.name.clone(), key: key.to_owned() };
         std::str::from_utf8(bytes.expose_secret()).map(SecretString::from).map_err(not_text)
     }
 
-    /// The bytes under `key`, of any kind; the error lists the keys there are.
+    /// The value of `key` as bytes. The error lists the keys that exist.
     pub fn bytes(&self, key: &str) -> Result<&SecretSlice<u8>, SecretError> {
         self.data.get(key).ok_or_else(|| self.missing(key))
     }
 
-    /// The first of `keys` that the Secret has.
+    /// Returns the first of `keys` that the Secret has.
     pub fn first_of(&self, keys: &[&'static str]) -> Result<&'static str, SecretError> {
         let found = keys.iter().find(|key| self.data.contains_key(**key)).copied();
         found.ok_or_else(|| self.missing(&keys.join("` or `")))
@@ -83,7 +83,7 @@ impl Secret {
         }
     }
 
-    /// Refuses a Secret of another type than `wanted`. One without a type (from a directory) passes.
+    /// Fails if the Secret has another type than `wanted`. A Secret without a type (from a directory) passes.
     pub fn expect_kind(&self, wanted: &'static str) -> Result<(), SecretError> {
         match &self.kind {
             Some(kind) if kind != wanted => {
@@ -102,7 +102,7 @@ pub enum SecretError {
     NotFound {
         /// The Secret's name.
         name: String,
-        /// A namespace or a directory.
+        /// The namespace or directory.
         place: String,
     },
     /// The Secret has no such key.
@@ -112,9 +112,9 @@ pub enum SecretError {
     MissingKey {
         /// The Secret's name.
         name: String,
-        /// The key asked for.
+        /// The requested key.
         key: String,
-        /// The keys there are, for the message.
+        /// The keys that exist, for the message.
         present: String,
     },
     /// The Secret's type does not fit its use.
@@ -125,7 +125,7 @@ pub enum SecretError {
     WrongKind {
         /// The Secret's name.
         name: String,
-        /// Its type.
+        /// The type of the Secret.
         kind: String,
         /// The type needed.
         wanted: &'static str,
@@ -141,21 +141,21 @@ pub enum SecretError {
         /// The key.
         key: String,
     },
-    /// The API server did not show it.
+    /// The request to the API server failed.
     #[error(transparent)]
     Kube(#[from] KubeError),
-    /// The file system failed.
+    /// The file system returned an error.
     #[error("reading secret `{name}` failed: {reason}; check that this process may read the files there")]
     Unreadable {
         /// The Secret's name.
         name: String,
-        /// What the system said.
+        /// The text of the system's error.
         reason: String,
     },
 }
 
 impl SecretError {
-    /// Whose turn it is.
+    /// Who must act on the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Kube(error) => error.fault(),
@@ -165,17 +165,17 @@ impl SecretError {
     }
 }
 
-/// Where Secrets come from.
+/// The source of Secrets.
 #[derive(Clone)]
 pub enum Secrets {
     /// The API server.
     Cluster(Cluster),
-    /// A directory of directories of files.
+    /// A directory with a directory of files for each Secret.
     Directory(PathBuf),
 }
 
 impl Secrets {
-    /// The Secret `name` of `namespace`.
+    /// Reads the Secret `name` of `namespace`.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
@@ -187,7 +187,7 @@ impl Secrets {
         }
     }
 
-    /// The Secret `name` of our own namespace: the pod's, or that of KUBECONFIG's context.
+    /// Reads the Secret `name` of this process's own namespace: that of the pod, or of KUBECONFIG's context.
     pub async fn own(&self, name: &str) -> Result<Secret, SecretError> {
         match self {
             Self::Cluster(cluster) => {
@@ -240,7 +240,7 @@ async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> 
     })?;
     let (mut data, mut annotations) = (BTreeMap::new(), BTreeMap::new());
     while let Some(entry) = entries.next_entry().await.map_err(unavailable)? {
-        // kubelet's own `..data` links are directories beside the keys.
+        // kubelet's own `..data` links are directories next to the keys.
         if tokio::fs::metadata(entry.path()).await.is_ok_and(|m| m.is_file()) {
             let value = tokio::fs::read(entry.path()).await.map_err(unavailable)?;
             let file = entry.file_name().to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! The little that is read of a WorkflowTaskSet. One may be 1.5 MB, most of it other agents' templates and all outputs:
-//! they are dropped as they are parsed. Nothing in it makes parsing fail, or one odd object would hide all others.
+//! The fields that are read from a WorkflowTaskSet. A set may be 1.5 MB, most of it outputs and templates of other
+//! agents; the parser drops those. No content makes parsing fail, because one odd object would then hide all others.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// `"true"` when the workflow has ended. Tasks may be left behind: nobody waits for them.
+/// The label with the value `"true"` when the workflow has ended. Tasks may be left in the set, but Argo does not
+/// wait for them.
 pub(super) const COMPLETED: &str = "workflows.argoproj.io/completed";
 
-/// What stands for a plugin's body that is nested deeper than a parser's stack should be.
+/// Replaces a plugin's body that is nested deeper than a parser's stack should be.
 const TOO_DEEP: &str = "nested too deeply to be read";
 
-/// Which WorkflowTaskSet: one that is made again by the same name is another.
+/// Identifies a WorkflowTaskSet. A set that was deleted and created again has another uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskSetId {
-    /// Its namespace, which is the workflow's.
+    /// The namespace of the set and of its workflow.
     pub namespace: String,
-    /// Its name, which is the workflow's.
+    /// The name of the set and of its workflow.
     pub name: String,
-    /// Its own uid.
+    /// The uid of the set itself.
     pub uid: String,
 }
 
@@ -32,7 +33,7 @@ pub(super) type TaskSetObject = Object<Spec, Status>;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Spec {
-    /// The templates of plugin nodes, of any plugin.
+    /// The templates of the nodes of all plugins, by node id.
     #[serde(deserialize_with = "plugin_tasks")]
     pub(super) tasks: BTreeMap<String, Value>,
 }
@@ -50,12 +51,12 @@ pub(super) struct Node {
     pub(super) phase: Option<String>,
 }
 
-/// Whether its workflow has ended.
+/// Whether the set's workflow has ended.
 pub(super) fn completed(metadata: &ObjectMeta) -> bool {
     metadata.labels.as_ref().and_then(|labels| labels.get(COMPLETED)).is_some_and(|value| value == "true")
 }
 
-/// The uid of the workflow that owns it.
+/// The uid of the workflow that owns the set.
 pub(super) fn owner(metadata: &ObjectMeta) -> Option<String> {
     let mut owners = metadata.owner_references.iter().flatten();
     owners.find(|owner| owner.kind == "Workflow").map(|owner| owner.uid.clone())
@@ -68,15 +69,15 @@ impl TaskSetId {
     }
 }
 
-/// The templates for a plugin, whatever else is there: anybody who may submit workflows writes it, and as deep as he
-/// likes. Text is split without a look inside, and read one template at a time.
+/// Reads the templates for plugins and skips everything else. Anybody who may submit workflows writes this text, with
+/// any depth of nesting. So it is split without parsing the templates, and then each template is parsed alone.
 fn plugin_tasks<'de, D: Deserializer<'de>>(tasks: D) -> Result<BTreeMap<String, Value>, D::Error> {
     let text = Box::<RawValue>::deserialize(tasks)?;
     let tasks: BTreeMap<String, &RawValue> = serde_json::from_str(text.get()).unwrap_or_default();
     Ok(tasks.into_iter().filter_map(|(id, template)| Some((id, plugin_template(template.get())?))).collect())
 }
 
-/// A template, if it is for a plugin. One too deep to be read is known by its plugin's name alone.
+/// Reads a template if it is for a plugin. If it is nested too deeply, only the plugin's name is kept.
 fn plugin_template(text: &str) -> Option<Value> {
     #[derive(Deserialize)]
     struct Head<'a> {
@@ -91,7 +92,7 @@ fn plugin_template(text: &str) -> Option<Value> {
     }))
 }
 
-/// What can be read of it, and nothing where it is something else.
+/// Reads a value; `None` if it has another type.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(value: D) -> Result<Option<T>, D::Error> {
     let text = Box::<RawValue>::deserialize(value)?;
     Ok(serde_json::from_str(text.get()).ok())

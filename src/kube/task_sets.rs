@@ -1,4 +1,5 @@
-//! The WorkflowTaskSets of many workflows: in each Argo hands templates to its agents, and hears of them.
+//! Watches the WorkflowTaskSets of many workflows. In each set, Argo hands templates to its agents and receives their
+//! results.
 
 mod part;
 
@@ -7,79 +8,80 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 
-use super::report::Form;
+use super::report::ReportBasis;
 use super::task_set::{TaskSetId, TaskSetObject, completed, owner};
 use super::{Cluster, KubeError, Request, Rights};
 use part::Watching;
 
-/// Which WorkflowTaskSets are watched.
+/// The namespaces whose WorkflowTaskSets are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// All of the cluster.
+    /// All namespaces of the cluster.
     All,
-    /// The ones of some namespaces; each namespace has a watch of its own.
+    /// Some namespaces, each with a watch of its own.
     Namespaces(Vec<String>),
 }
 
-/// What one watch covers.
+/// The part of a [`Scope`] that one watch covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
     /// All namespaces.
     All,
-    /// One of them.
+    /// One namespace.
     Namespace(String),
 }
 
-/// Which WorkflowTaskSets are watched, and what of them is told.
+/// Selects the WorkflowTaskSets to watch, and the templates in them.
 #[derive(Debug, Clone)]
 pub struct TaskSetsOptions {
-    /// Their namespaces.
+    /// The namespaces of the sets.
     pub scope: Scope,
-    /// The controller that they are of, where there are several.
+    /// The instance id of the controller that wrote the sets, if there are several controllers.
     pub instance_id: Option<String>,
-    /// The key of the templates that are ours.
+    /// The key under `plugin` of the templates for this plugin.
     pub plugin: &'static str,
-    /// How many are listed at a time.
+    /// The page size of lists.
     pub page: u32,
 }
 
-/// What a WorkflowTaskSet says at one moment.
+/// The state of a WorkflowTaskSet at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskSetState {
-    /// Which it is.
+    /// The identity of the set.
     pub id: TaskSetId,
-    /// The uid of the workflow that owns it; empty if none does.
+    /// The uid of the owning workflow; empty if there is none.
     pub workflow: String,
-    /// When it was created, to the second.
+    /// The creation time, in whole seconds.
     pub created: Option<jiff::Timestamp>,
-    /// Its version.
+    /// The resource version of the set.
     pub resource_version: String,
-    /// The workflow has ended: nobody waits for the tasks that are left. The watch leaves such sets out.
+    /// Whether the workflow has ended. Argo does not wait for the tasks that are left. The watch skips such sets.
     pub completed: bool,
-    /// The templates that Argo waits for and that are ours, by the id of their node.
+    /// The templates for this plugin that Argo waits for, by node id.
     pub tasks: BTreeMap<String, Value>,
-    /// The phases that were reported of them and that Argo has not taken yet.
+    /// The reported phases of these nodes that the controller has not read yet, by node id.
     pub phases: BTreeMap<String, String>,
-    /// What a report must heed.
-    pub form: Form,
+    /// The basis of a report to the set.
+    pub basis: ReportBasis,
 }
 
-/// What a watch tells.
+/// An event of the watch of a [`Part`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskSetEvent {
-    /// All of this part will be told anew. Another may follow before [`TaskSetEvent::Listed`], where listing failed.
+    /// A list of this part begins. If listing fails, another `Relisting` may follow before [`TaskSetEvent::Listed`].
     Relisting(Part),
-    /// It is there, or has changed. None of its tasks may be ours.
+    /// A set exists or has changed. It may have no task for this plugin.
     Seen(Box<TaskSetState>),
-    /// What of this part was not seen since the last [`TaskSetEvent::Relisting`] is gone.
+    /// The list is complete. Sets of this part that were not seen since the last [`TaskSetEvent::Relisting`] are
+    /// gone.
     Listed(Part),
-    /// It was deleted, or its workflow has ended. If that is retried, it is seen again.
+    /// A set was deleted, or its workflow has ended. If the workflow is retried, the set is seen again.
     Gone(TaskSetId),
 }
 
 impl Cluster {
-    /// What the WorkflowTaskSets of `options` say, from a list of all and whenever one changes. It never ends: an
-    /// error is told once it happens, and what it cut off is tried again after a pause.
+    /// Watches the WorkflowTaskSets that `options` select: first all that exist, then each change. The stream never
+    /// ends. It returns an error once when it occurs, and tries again after a pause.
     pub fn watch_task_sets(
         &self,
         options: &TaskSetsOptions,
@@ -91,9 +93,9 @@ impl Cluster {
 }
 
 impl TaskSetState {
-    /// What `object` says to the agent of `plugin`.
+    /// Reads the state of `object` for the agent of `plugin`.
     pub(super) fn read(object: TaskSetObject, plugin: &str) -> Self {
-        let form = Form::of(&object);
+        let basis = ReportBasis::of(&object);
         let (id, completed) = (TaskSetId::of(&object.metadata), completed(&object.metadata));
         let mut tasks = object.spec.tasks;
         tasks.retain(|_, template| template["plugin"].get(plugin).is_some());
@@ -108,13 +110,14 @@ impl TaskSetState {
             completed,
             tasks,
             phases,
-            form,
+            basis,
         }
     }
 }
 
 impl TaskSetsOptions {
-    /// A page of usual sets (5 kB each) is 80 kB; one of the largest that etcd takes, 24 MB, for a moment.
+    /// The usual page size. A page of usual sets (5 kB each) has 80 kB; one of the largest sets that etcd accepts has
+    /// 24 MB, for a moment.
     pub const PAGE: u32 = 16;
 }
 
@@ -122,7 +125,8 @@ impl Scope {
     fn parts(&self) -> Vec<Part> {
         match self {
             Self::All => vec![Part::All],
-            // Two watches of one namespace would each take the other's task sets for gone.
+            // The names must be unique: of two watches of one namespace, each would remove the task sets of the
+            // other.
             Self::Namespaces(names) => {
                 let names: BTreeSet<&String> = names.iter().collect();
                 names.into_iter().cloned().map(Part::Namespace).collect()
@@ -132,7 +136,7 @@ impl Scope {
 }
 
 impl Part {
-    /// Whether `id` lies in it.
+    /// Whether the set `id` is in this part.
     pub fn holds(&self, id: &TaskSetId) -> bool {
         match self {
             Self::All => true,
@@ -140,7 +144,7 @@ impl Part {
         }
     }
 
-    /// What is asked with its watch.
+    /// Describes the watch of this part for error messages.
     fn request(&self) -> Request {
         let role = match self {
             Self::All => "a ClusterRole",

@@ -1,5 +1,5 @@
-//! Limits of every request: for the whole of an answer, and for the silence of a watch. Without them, a request whose packets
-//! are swallowed would wait until TCP gives up, and a watch for ever.
+//! Time limits of requests: for a whole answer, and for the silence within a watch. Without them, a request whose
+//! packets are lost would wait until TCP gives up, and a watch would wait for ever.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,19 +16,21 @@ use tower::BoxError;
 use crate::outcome::chain;
 use crate::time_limits::{self, Late, calls};
 
-/// How long the API server may take.
+/// The time limits for the API server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For an answer: a list, or one page of it, is the slowest. A watch must have begun.
+    /// For an answer. The slowest is a list, or one page of it. A watch must start within this time.
     pub answer: Duration,
-    /// For one Secret, or a report. The server itself gives up a patch after 34 s; what is slower than this is away.
+    /// For one Secret, or a report. The server itself gives up a patch after 34 s; if it is slower than that, it is
+    /// unavailable.
     pub object: Duration,
-    /// For the Secret of our own that holds buildkitd's certificates. Less than a connection to buildkitd may take, so that
-    /// the API server is named as the one that is silent.
+    /// For this process's own Secret with buildkitd's certificates. It is less than the limit of a connection to
+    /// buildkitd, so that the error names the API server as the silent one.
     pub own_secret: Duration,
-    /// How long a watch lasts, in whole seconds: with less than most proxies allow, it is we who begin it anew.
+    /// The duration of a watch, in whole seconds. It is less than most proxies allow, so that we end and restart the
+    /// watch ourselves.
     pub watch: Duration,
-    /// How long the server may be silent in a watch: it ends that itself, before.
+    /// The longest silence of the server within a watch. The server ends the watch before that.
     pub watch_silence: Duration,
 }
 
@@ -45,25 +47,25 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For how long a watch is asked for.
+    /// The requested duration of a watch.
     pub(super) fn watch_seconds(&self) -> u32 {
         u32::try_from(self.watch.as_secs()).unwrap_or(u32::MAX)
     }
 }
 
-/// What ends an answer's body.
+/// The time limit of an answer's body.
 #[derive(Clone, Copy)]
 enum Bound {
-    /// A limit for the whole request, and the time at which it ends.
+    /// The time at which the request must be complete, and the limit that this comes from.
     Whole(Instant, Duration),
     Silence(Duration),
 }
 
-/// What the first request that takes too long leaves behind, so that no other waits for the same server.
+/// The error of the first late request. Further requests to the same server fail with it at once.
 pub(super) type GivenUp = Arc<OnceLock<Late>>;
 
-/// `client`, whose answers take at most `answer`, and whose watches are not silent for longer than `silence`. With `given_up`,
-/// nothing is asked any more once an answer took longer.
+/// Wraps `client`: an answer may take at most `answer`, and a watch may be silent for at most `silence`. With
+/// `given_up`, no further request is sent after a late answer.
 pub(super) fn timed(
     client: Client,
     peer: Arc<str>,
@@ -89,7 +91,7 @@ pub(super) fn timed(
     Client::new(service, namespace)
 }
 
-/// The frames of `body`, until it ends or is late.
+/// Returns the frames of `body`, and fails when it is late.
 fn bounded(
     body: Body,
     bound: Bound,
@@ -120,7 +122,7 @@ fn bounded(
 
 fn note(given_up: Option<&GivenUp>, late: &Late) {
     if let Some(given_up) = given_up {
-        // The first is as good as another.
+        // If it is set already, the first error is kept.
         let _ = given_up.set(late.clone());
     }
 }
@@ -129,7 +131,7 @@ fn is_watch(uri: &http::Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1"))
 }
 
-/// Why a request failed: that it took too long, or all that there is to say.
+/// The text of a request's failure: that it took too long, or the error with all its causes.
 pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     time_limits::find(error).map_or_else(|| chain(error), ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! Argo's Workflows of one namespace: who is of one line, and their end.
+//! The Workflows of one namespace: lists those with a common label, and ends them.
 
 use std::collections::BTreeMap;
 
@@ -17,28 +17,28 @@ pub struct Workflows {
     rights: Rights,
 }
 
-/// What is known of one Workflow.
+/// The fields that are read from a Workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
-    /// Its name.
+    /// The name of the Workflow.
     pub name: String,
-    /// Its labels.
+    /// The labels of the Workflow.
     pub labels: BTreeMap<String, String>,
-    /// Its order among others: Kubernetes tells creations apart by the second, the name decides within one.
+    /// The key by which Workflows are ordered: the creation time, which has whole seconds, and then the name.
     pub created: (Option<String>, String),
-    /// Whether it waits for a lock, or has not been seen by the controller.
+    /// Whether the Workflow waits for a lock, or the controller has not seen it yet.
     pub waits: bool,
-    /// Whether it has ended, or was told to.
+    /// Whether the Workflow has ended, or was told to end.
     pub ended: bool,
     uid: String,
 }
 
-/// How a Workflow is ended.
+/// The way in which a Workflow is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShutdownStrategy {
-    /// Its exit handlers run.
+    /// The exit handlers run.
     Stop,
-    /// They do not.
+    /// The exit handlers do not run.
     Terminate,
 }
 
@@ -50,18 +50,18 @@ pub enum WorkflowsError {
         "workflow `{name}` does not exist in namespace `{namespace}`; this step works inside a workflow only, so run it in one"
     )]
     NotFound {
-        /// Its name.
+        /// The name of the Workflow.
         name: String,
         /// The namespace.
         namespace: String,
     },
-    /// The API server did not do it.
+    /// The request to the API server failed.
     #[error(transparent)]
     Kube(#[from] KubeError),
 }
 
 impl WorkflowsError {
-    /// Whose turn it is.
+    /// Who must act on the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Kube(error) => error.fault(),
@@ -71,7 +71,7 @@ impl WorkflowsError {
 }
 
 impl Cluster {
-    /// The Workflows of `namespace`, with its rights.
+    /// The Workflows of `namespace`, with the rights of that namespace.
     pub async fn workflows(&self, namespace: &str) -> Result<Workflows, WorkflowsError> {
         let rights = self.rights_for(namespace);
         let no_cluster = |reason| request("looking for workflows", namespace, &rights).no_cluster(reason);
@@ -88,7 +88,7 @@ fn request(attempt: &str, namespace: &str, rights: &Rights) -> Request {
 }
 
 impl Workflows {
-    /// The Workflow `name`.
+    /// Reads the Workflow `name`.
     pub async fn get(&self, name: &str) -> Result<Workflow, WorkflowsError> {
         let failed = |error| self.failed(&error, &format!("reading workflow `{name}`"));
         let missing =
@@ -96,7 +96,7 @@ impl Workflows {
         self.api.get_opt(name).await.map_err(failed)?.map(Workflow::read).ok_or_else(missing)
     }
 
-    /// The Workflows that have not been told to end and have the label `key` with `value`.
+    /// Lists the Workflows that have the label `key` with `value` and were not told to end.
     pub async fn unfinished(&self, key: &str, value: &str) -> Result<Vec<Workflow>, WorkflowsError> {
         let failed = |error| self.failed(&error, "listing workflows");
         let chosen = format!("{key}={value},{COMPLETED}!=true");
@@ -104,7 +104,7 @@ impl Workflows {
         Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
     }
 
-    /// Tells the controller to end it. Returns false when it is gone already.
+    /// Tells the controller to end `workflow`. Returns false if it no longer exists.
     pub async fn shut_down(
         &self,
         workflow: &Workflow,
@@ -114,7 +114,7 @@ impl Workflows {
             ShutdownStrategy::Stop => "Stop",
             ShutdownStrategy::Terminate => "Terminate",
         };
-        // The uid keeps another Workflow of the same name from being ended.
+        // The uid makes the patch fail for another Workflow with the same name.
         let patch = Patch::Merge(json!({"metadata": {"uid": workflow.uid}, "spec": {"shutdown": how}}));
         match self.api.patch(&workflow.name, &PatchParams::default(), &patch).await {
             Ok(_) => Ok(true),
@@ -132,7 +132,7 @@ impl Workflow {
     fn read(object: DynamicObject) -> Self {
         let metadata = object.metadata;
         let name = metadata.name.unwrap_or_default();
-        // RFC 3339 in UTC and without fractions, so text sorts as time does.
+        // The times are RFC 3339 in UTC without fractions, so their texts sort by time.
         let created = metadata.creation_timestamp.map(|time| time.0.to_string());
         let (spec, status) = (&object.data["spec"], &object.data["status"]);
         let told = spec["shutdown"].as_str().is_some_and(|how| !how.is_empty());

@@ -1,4 +1,5 @@
-//! The one handler: translate, look up or start, translate back. It does no work.
+//! The only handler: it translates the request, looks up or starts the job, and translates its view back. It does no
+//! work itself.
 
 use std::time::Duration;
 
@@ -12,17 +13,17 @@ use tokio::sync::Semaphore;
 use super::PluginServer;
 use super::wire::{Reply, Request};
 use crate::argo::NodeResult;
-use crate::engine::{Errand, Reference, Workflow};
+use crate::engine::{Reference, StepRequest, Workflow};
 use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
 use crate::text;
 
-/// The shortest and the longest wait until the agent asks again.
+/// The shortest and the longest time until the agent polls again.
 const REQUEUE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Larger bodies are read beside the runtime's threads, which answer everybody.
+/// Larger bodies are parsed outside the runtime's threads, so that other requests are answered meanwhile.
 const AT_ONCE: usize = 64 << 10;
 
-/// Larger bodies that are read at a time: one takes a hundred megabytes of memory at worst.
+/// The number of larger bodies that are parsed at a time: one takes a hundred megabytes of memory at worst.
 static LARGE: Semaphore = Semaphore::const_new(2);
 
 /// `POST /api/v1/template.execute`.
@@ -54,8 +55,8 @@ fn answer(server: &PluginServer, body: &[u8]) -> Response {
     };
     match view {
         Ok(view) => {
-            // Argo's agent does not ask again for a node that has ended (`executor/agent.go`). Who does has another node with the same
-            // template, a retry.
+            // Argo's agent does not poll a node that has ended (`executor/agent.go`). So this request is for another
+            // node with the same template: a retry.
             if matches!(&view.phase, Phase::Done(ending) if ending.is_err()) {
                 server.jobs.forget(&key);
             }
@@ -65,7 +66,7 @@ fn answer(server: &PluginServer, body: &[u8]) -> Response {
     }
 }
 
-/// Every other path: nothing that this plugin does.
+/// Answers every other path, which this plugin does not serve.
 pub(super) async fn not_ours() -> Response {
     Json(Reply::not_ours()).into_response()
 }
@@ -77,7 +78,7 @@ fn not_a_request(error: &serde_json::Error) -> Response {
     (StatusCode::BAD_REQUEST, said).into_response()
 }
 
-/// The job that the request asks for, or what is wrong with it.
+/// Makes the job of the request, or returns what is wrong with the request.
 fn spec(
     server: &PluginServer,
     request: &Request,
@@ -93,15 +94,15 @@ fn spec(
     };
     let reference = Some(Reference(key.to_string()));
     let engine = server.engine.clone();
-    let held = server.watches.hold(&workflow, key);
+    let held = server.watches.watch_job(&workflow, key);
     Ok(JobSpec::new(task.limit, async move |job: JobContext| {
         let _held = held;
         let JobContext { progress, gate, deadline } = job;
-        engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
+        engine.run(task.step, StepRequest { workflow, reference, progress, gate, deadline }).await
     }))
 }
 
-/// A job's view in Argo's terms.
+/// Converts the view of a job to Argo's reply.
 fn reply(view: &View, request: &Request) -> Reply {
     let node = NodeResult::of(view, &request.template.declared());
     match &view.phase {
@@ -110,7 +111,8 @@ fn reply(view: &View, request: &Request) -> Reply {
     }
 }
 
-/// A fifth of what the job has taken so far: the wait never adds more than that to it.
+/// The time until the next poll: a fifth of the job's running time so far, so that the wait never adds more than that
+/// to it.
 fn requeue(elapsed: Duration) -> Duration {
     (elapsed / 5).clamp(REQUEUE.0, REQUEUE.1)
 }

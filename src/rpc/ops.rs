@@ -1,4 +1,4 @@
-//! The operator's endpoints, on their own listener: never on the plugin's port, which the agent owns.
+//! The operator's endpoints, on a listener of their own: the plugin's port belongs to Argo's agent.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::jobs::JobTable;
 use crate::limits::descriptors::{Descriptors, FOR_A_STEP};
 use crate::metrics::Metrics;
 
-/// What the endpoints report on.
+/// The state of the endpoints.
 #[derive(Clone)]
 pub struct Ops {
-    /// The jobs whose load and drain are reported.
+    /// The jobs whose number and drain are reported.
     pub jobs: JobTable,
-    /// What `/metrics` prints.
+    /// The metrics that `/metrics` prints.
     pub metrics: Arc<Metrics>,
 }
 
@@ -43,7 +43,7 @@ async fn ready(State(ops): State<Ops>) -> (StatusCode, String) {
     }
 }
 
-/// Why a step that begins now would fail, if it would.
+/// The reason why a step that starts now would fail, if there is one.
 fn too_few(descriptors: Descriptors) -> Option<String> {
     let (free, limit) = (descriptors.free(), descriptors.limit);
     (free < FOR_A_STEP).then(|| {
@@ -62,7 +62,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     }
 }
 
-/// Counts what the plugin's port answers.
+/// Counts the answers of the plugin's port.
 pub(super) async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     metrics.answered(response.status().as_u16());

@@ -1,4 +1,4 @@
-//! The bearer token that Argo's agent init container leaves for each plugin.
+//! The bearer token that the init container of Argo's agent writes for each plugin.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-/// The token every request must bear.
+/// The token that every request must have.
 pub struct BearerToken(SecretString);
 
-/// Why there is no token to compare with.
+/// Why the token could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "reading the agent's token from `{path}` failed: {reason}; Argo mounts it there mode 0440, owned by uid 8737: \
@@ -25,7 +25,7 @@ pub struct TokenError {
 }
 
 impl BearerToken {
-    /// Reads the token; a trailing newline is not part of it.
+    /// Reads the token, without a trailing newline.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let error = |reason: String| TokenError { path: path.display().to_string(), reason };
         let token = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
@@ -40,7 +40,7 @@ impl BearerToken {
     }
 }
 
-/// Lets requests with the token through, and answers others with what to check.
+/// Passes requests with the token on, and answers others with an error that says what to check.
 pub(super) async fn check(State(token): State<Arc<BearerToken>>, request: Request, next: Next) -> Response {
     let presented = request.headers().get(AUTHORIZATION).map(|v| v.as_bytes().strip_prefix(b"Bearer "));
     let (status, problem) = match presented {

@@ -1,6 +1,6 @@
-//! Steps that Argo no longer waits for. It tells a plugin nothing: the agent, which may live on for an exit handler,
-//! goes on asking for a step whose workflow was stopped. So each workflow with unfinished jobs is watched, and with it
-//! its WorkflowTaskSet, which says which jobs belong to which of its nodes.
+//! Stops steps that Argo no longer waits for. Argo does not tell a plugin about a stop: its agent, which may run on
+//! for an exit handler, still polls a step whose workflow was stopped. So each workflow with unfinished jobs is
+//! watched, and also its WorkflowTaskSet, which says which job belongs to which node.
 
 mod tasks;
 mod watching;
@@ -35,21 +35,21 @@ struct Watch {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Kept by a job for as long as it has not ended.
-pub(super) struct Held {
+/// Keeps the watch of a job's workflow. The job holds this until it has ended.
+pub(super) struct WatchedJob {
     watch: Arc<Watch>,
     key: JobKey,
 }
 
 impl Watches {
-    /// No watch yet; what they find withdrawn they stop in `jobs`.
+    /// Starts without watches. Withdrawn jobs are stopped in `jobs`.
     pub fn new(jobs: JobTable, cluster: Cluster) -> Self {
         let (open, forbidden) = (Mutex::default(), AtomicBool::new(false));
         Self(Arc::new(Shared { jobs, cluster, open, forbidden }))
     }
 
-    /// Watches for the withdrawal of the job `key` of `workflow` until what it gives is dropped.
-    pub(super) fn hold(&self, workflow: &Workflow, key: &JobKey) -> Held {
+    /// Watches whether the job `key` of `workflow` is withdrawn, until the returned value is dropped.
+    pub(super) fn watch_job(&self, workflow: &Workflow, key: &JobKey) -> WatchedJob {
         let mut open = locked(&self.0.open);
         let watch = open.get(&workflow.uid).and_then(Weak::upgrade).unwrap_or_else(|| {
             open.retain(|_, watch| watch.strong_count() > 0);
@@ -58,7 +58,7 @@ impl Watches {
             watch
         });
         locked(&watch.held).push(key.clone());
-        Held { watch, key: key.clone() }
+        WatchedJob { watch, key: key.clone() }
     }
 
     fn begin(&self, workflow: Workflow) -> Watch {
@@ -68,17 +68,17 @@ impl Watches {
     }
 }
 
-impl Drop for Held {
+impl Drop for WatchedJob {
     fn drop(&mut self) {
         let mut held = locked(&self.watch.held);
-        // Remove it once: each of several concurrent requests holds the key once.
+        // Removes one entry of the key: each concurrent request for the job has an entry of its own.
         if let Some(place) = held.iter().position(|key| key == &self.key) {
             held.swap_remove(place);
         }
     }
 }
 
-/// A lock that a panic elsewhere does not poison: what is behind it is whole between any two statements.
+/// Locks `mutex` and ignores poisoning: the value behind it is consistent between any two statements.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -41,12 +41,12 @@ impl Reply {
         Self::default()
     }
 
-    /// Ask again after `requeue`.
+    /// The reply for a job that has not ended: Argo polls again after `requeue`.
     pub(super) fn ongoing(node: NodeResult, requeue: Duration) -> Self {
         Self { node: Some(node), requeue: Some(format!("{}ms", requeue.as_millis())) }
     }
 
-    /// The end. No `requeue`, whatever the phase.
+    /// The reply for a job that has ended. It has no `requeue`, in any phase.
     pub(super) fn ended(node: NodeResult) -> Self {
         Self { node: Some(node), requeue: None }
     }

@@ -1,4 +1,4 @@
-//! The shared agent and the genuine controller: no agent's pod ever runs here, for there is no kubelet.
+//! The shared agent with the genuine controller. No agent pod runs here, because there is no kubelet.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ mod ends;
 mod limits;
 mod retries;
 
-/// Far more than anything takes: a loaded machine is no failure.
+/// Much longer than anything takes, so that a loaded machine does not fail the test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A tenant with a shop, and an agent that serves it.
+/// A tenant with a test project, and an agent that serves it.
 pub(crate) struct Scene {
     pub(crate) shop: Shop,
     pub(crate) tenant: Tenant,
@@ -26,12 +26,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// With the daemon of all tests.
+    /// Uses the buildkitd that all tests share.
     pub(crate) async fn set(dockerfile: &str) -> Self {
         Self::with(World::shared().await.buildkitd, dockerfile).await
     }
 
-    /// With the daemon `buildkitd`.
+    /// Uses the daemon `buildkitd`.
     pub(crate) async fn with(buildkitd: &Buildkitd, dockerfile: &str) -> Self {
         let (shop, tenant) = (Shop::open(dockerfile).await, Tenant::new().await);
         tenant.secrets(&shop).await;
@@ -39,17 +39,17 @@ impl Scene {
         Self { shop, tenant, agent }
     }
 
-    /// Submits a workflow of one node with the step `step`; gives its name.
+    /// Submits a workflow of one node with the step `step`. Returns the workflow's name.
     pub(crate) async fn submit(&self, step: Value, outputs: &[&str]) -> String {
         self.tenant.argo.submit_plugin(&json!({"buildkit": step}), outputs).await
     }
 
-    /// Waits until a node of `workflow` says `text`.
+    /// Waits until the message of a node of `workflow` contains `text`.
     pub(crate) async fn says(&self, workflow: &str, text: &str) -> Node {
         self.tenant.argo.node_when(workflow, |node| node.message.contains(text)).await
     }
 
-    /// The workflow's only node, once the workflow has ended as `phase`.
+    /// Waits until the workflow has ended as `phase`. Returns its only node.
     pub(crate) async fn ends(&self, workflow: &str, phase: &str) -> Node {
         let ended = self.tenant.argo.finished(workflow).await;
         assert_eq!(ended.0, phase, "{ended:?}\n{}", self.agent.log());
@@ -63,7 +63,7 @@ pub(crate) fn runs(daemon: &Buildkitd, words: &str) -> bool {
     daemon.steps().into_iter().any(|pid| line(pid).replace('\0', " ").contains(words))
 }
 
-/// Waits until such a process runs, or until none does.
+/// Waits until such a process runs, or, if `whether` is false, until none runs.
 pub(crate) async fn until_runs(daemon: &Buildkitd, words: &str, whether: bool, agent: &SharedAgent) {
     let what = || format!("`{words}` to run: {whether}\n{}", agent.log());
     until(what, PATIENCE, async || (runs(daemon, words) == whether).then_some(())).await;
@@ -100,7 +100,7 @@ async fn what_is_wrong_with_a_step_is_told_at_once_and_foreign_tasks_are_left_al
     assert!(node.message.contains("contxt") && node.message.contains("context"), "{}", node.message);
     let foreign = scene.tenant.argo.submit_plugin(&json!({"hello": {}}), &[]).await;
     scene.tenant.argo.task(&foreign).await;
-    // What is submitted later is seen later.
+    // The agent sees workflows in the order of their submission.
     let off = json!({"supersede": {"enabled": false}});
     let ours = scene.submit(off, &[]).await;
     scene.ends(&ours, "Succeeded").await;

@@ -1,4 +1,4 @@
-//! The shared agent where something is gone: the agent itself, its lease, the API server, room for everybody.
+//! The shared agent without something that it needs: the agent itself, its lease, the API server, or enough slots.
 
 mod away;
 mod handover;
@@ -18,7 +18,7 @@ use crate::support::shared::shared_buildkitd;
 use crate::support::shared_agent::{AgentSetup, SharedAgent, Tenant};
 use crate::support::shop::Shop;
 
-/// A tenant whose workflow builds until a gate is opened, and then commits what it built.
+/// A tenant whose workflow builds until a gate is opened, and then commits the image.
 struct Gated {
     shop: Shop,
     tenant: Tenant,
@@ -39,7 +39,7 @@ impl Gated {
         AgentSetup::new(shared_buildkitd().address(), &[&self.tenant]).await
     }
 
-    /// Submits the workflow, and waits until it builds; gives its name.
+    /// Submits the workflow, and waits until it builds. Returns its name.
     async fn building(&self) -> String {
         let (argo, pipeline) = (&self.tenant.argo, json!({"buildkit": self.shop.steps()}));
         let workflow = argo.submit_plugin(&pipeline, &["digest", "commit"]).await;
@@ -48,12 +48,12 @@ impl Gated {
         workflow
     }
 
-    /// Lets builds go on for as long as what it gives is kept.
+    /// Opens the gate, so that builds continue. The gate is open until the returned process is dropped.
     fn open(&self) -> Process {
         httpd(self.gate.0, self.gate.1.path())
     }
 
-    /// Waits for the end, which is one image and one commit, of that image.
+    /// Waits for the end of the workflow, and checks that there is exactly one image and one commit with that image.
     async fn is_done_once(&self, workflow: &str, agent: &SharedAgent) {
         let ended = tokio::time::timeout(PATIENCE, self.tenant.argo.finished(workflow)).await;
         let (phase, message) = ended.unwrap_or_else(|_| panic!("{workflow} goes on\n{}", agent.log()));
@@ -68,7 +68,7 @@ impl Gated {
     }
 }
 
-/// Waits until the agent has said `text`.
+/// Waits until the agent has logged `text`.
 async fn said(agent: &SharedAgent, text: &str) {
     let there = async || agent.log().contains(text).then_some(());
     until(|| format!("{text:?} in\n{}", agent.log()), PATIENCE, there).await;

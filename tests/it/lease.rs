@@ -1,4 +1,4 @@
-//! The election of a leader, among candidates that share nothing but the API server.
+//! Leader election among processes that share only the API server.
 
 mod away;
 mod rights;
@@ -6,7 +6,7 @@ mod turns;
 
 use std::time::Duration;
 
-use argo_buildkit::kube::{Campaign, Candidate, Cluster, Leadership};
+use argo_buildkit::kube::{Cluster, LeaderElection, LeaderElectionConfig, Leadership};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::Api;
 use tokio::sync::watch;
@@ -14,19 +14,19 @@ use tokio::time::timeout;
 
 use crate::support::kube::{BUILDS, Identity, Kube};
 
-/// Far more than it takes: a loaded machine is no failure.
+/// Much longer than needed, so that a loaded machine does not fail the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// So long that no test sees the end of it.
+/// Longer than any test runs.
 const LONG: Duration = Duration::from_secs(900);
 
-/// Short enough to be waited for, and longer than a loaded machine stands still.
+/// Short enough to wait for, and longer than the pauses of a loaded machine.
 const SHORT: Duration = Duration::from_secs(5);
 
-/// A candidate for the lease `name` that lasts for `duration`.
-fn candidate(name: &str, identity: &str, duration: Duration) -> Candidate {
+/// The settings of an election for the lease `name` with this `duration`.
+fn config(name: &str, identity: &str, duration: Duration) -> LeaderElectionConfig {
     let retry = if duration == LONG { LONG } else { Duration::from_millis(200) };
-    Candidate { namespace: None, name: name.into(), identity: identity.into(), duration, retry }
+    LeaderElectionConfig { namespace: None, name: name.into(), identity: identity.into(), duration, retry }
 }
 
 async fn cluster() -> Cluster {
@@ -41,7 +41,7 @@ async fn lease(name: &str) -> LeaseSpec {
     leases().await.get(name).await.unwrap().spec.unwrap()
 }
 
-/// Whose the lease is, and how often it changed hands.
+/// The lease holder, and how often the holder changed.
 async fn holder(name: &str) -> (String, i32) {
     let spec = lease(name).await;
     (spec.holder_identity.unwrap(), spec.lease_transitions.unwrap())
@@ -51,12 +51,12 @@ fn standby(holder: &str) -> Leadership {
     Leadership::Standby { holder: Some(holder.to_owned()) }
 }
 
-fn now(campaign: &Campaign) -> Leadership {
-    campaign.leadership().borrow().clone()
+fn now(election: &LeaderElection) -> Leadership {
+    election.leadership().borrow().clone()
 }
 
-async fn becomes(campaign: &Campaign, leadership: &Leadership) {
-    reaches(campaign.leadership(), leadership).await;
+async fn becomes(election: &LeaderElection, leadership: &Leadership) {
+    reaches(election.leadership(), leadership).await;
 }
 
 async fn reaches(mut seen: watch::Receiver<Leadership>, leadership: &Leadership) {

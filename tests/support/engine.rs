@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::ArgoCd;
 use argo_buildkit::buildkit::Buildkit;
-use argo_buildkit::engine::{Engine, Errand, SecretRules, Tenancy, Workflow};
+use argo_buildkit::engine::{Engine, SecretRules, StepRequest, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions};
 use argo_buildkit::kube::{Cluster, Secrets};
@@ -45,12 +45,12 @@ pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenanc
 /// Runs the step `body` as a workflow of `namespace`.
 pub(crate) async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, StepError> {
     let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
-    let errand = Errand {
+    let request = StepRequest {
         workflow,
         reference: None,
         progress: watch::Sender::new(Progress::now("")),
         gate: Arc::new(PushGate::new()),
         deadline: tokio::time::Instant::now() + Duration::from_secs(300),
     };
-    engine.run(step::parse(body).unwrap(), errand).await
+    engine.run(step::parse(body).unwrap(), request).await
 }

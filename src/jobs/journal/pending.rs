@@ -1,4 +1,4 @@
-//! Jobs that were interrupted by the last death, and have yet to be watched: new jobs wait for them, but not for long.
+//! The jobs that the last death interrupted and that were not watched yet. New jobs wait for them, but not for long.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,12 +9,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::jobs::JobKey;
 
-/// How long after the start a job may be absent and still be waited for: Argo's agent asks for its tasks every few seconds.
+/// The time after the start for which an interrupted job is waited for before it is requested: Argo's agent polls its
+/// tasks every few seconds.
 pub(super) const ABSENT: Duration = Duration::from_secs(10);
-/// How long after the start new jobs wait, whatever there is to be watched.
+/// The longest time after the start for which new jobs wait.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
-/// Interrupted jobs that are waited for.
+/// The interrupted jobs that new jobs wait for.
 pub(super) struct Pending {
     begun: Instant,
     jobs: Arc<watch::Sender<Jobs>>,
@@ -22,23 +23,23 @@ pub(super) struct Pending {
 
 type Jobs = HashMap<JobKey, Interrupted>;
 
-/// One of them.
+/// An interrupted job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interrupted {
-    /// Whether it begins before the other interrupted ones.
+    /// Whether the job starts before the other interrupted jobs.
     pub(super) is_first: bool,
-    /// Whether it has been asked for again.
+    /// Whether the job was requested again.
     is_here: bool,
 }
 
-/// One that has been asked for. It is waited for until this is dropped.
+/// An interrupted job that was requested again. New jobs wait for it until this is dropped.
 pub(super) struct Arrived {
     key: JobKey,
     jobs: Arc<watch::Sender<Jobs>>,
 }
 
 impl Pending {
-    /// Jobs, and whether each is to be the first.
+    /// Each job comes with whether it starts before the others.
     pub(super) fn new(jobs: impl Iterator<Item = (JobKey, bool)>) -> Self {
         let jobs = jobs.map(|(key, is_first)| (key, Interrupted { is_first, is_here: false })).collect();
         Self { begun: Instant::now(), jobs: Arc::new(watch::Sender::new(jobs)) }
@@ -49,13 +50,13 @@ impl Pending {
         Arrived { key, jobs: self.jobs.clone() }
     }
 
-    /// Whether new jobs wait for nobody.
+    /// Whether new jobs need not wait.
     pub(super) fn is_empty(&self) -> bool {
         let (passed, jobs) = (self.begun.elapsed(), self.jobs.borrow());
         passed >= LONGEST || jobs.is_empty() || passed >= ABSENT && !jobs.values().any(|job| job.is_here)
     }
 
-    /// Waits until those that `count` have been watched, or have been waited for long enough.
+    /// Waits until the jobs for which `count` is true were watched, or were waited for long enough.
     pub(super) async fn over(&self, count: impl Fn(&Interrupted) -> bool) {
         let mut jobs = self.jobs.subscribe();
         let all = jobs.wait_for(|jobs| !jobs.values().any(&count));

@@ -1,4 +1,4 @@
-//! One job's file: at which deaths it was at work, and what is known of it.
+//! The file of one job: at which deaths of the process the job was running, and its state.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,34 +8,37 @@ use tracing::debug;
 
 use crate::jobs::JobKey;
 
-/// Deaths of which no job is left that they may have come from: those beside it may share so many, and more cannot be chance.
+/// The number of deaths with an unknown cause that a job may share. Each job that may have caused such a death has
+/// ended or was cleared; more of them cannot be chance.
 const MOST_SHARED: usize = 3;
 
-/// What is known of a job.
+/// The record of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) state: State,
-    /// Deaths of the process that may have come from it. They are numbered in one pod.
+    /// The deaths that this job may have caused. Deaths are numbered within one pod.
     pub(super) own: Vec<u64>,
-    /// Deaths while it was at work and had been watched for long enough, or before that: they most likely came from another.
+    /// The deaths at which this job was running and had been watched for long enough, and earlier deaths: most likely
+    /// another job caused them.
     pub(super) beside: Vec<u64>,
 }
 
-/// Where a job stands.
+/// The state of a job at the time of its record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum State {
-    /// At work, for the first time or watched.
+    /// The job is running for the first time, or is being watched.
     #[default]
     Working,
-    /// At work, and watched for long enough since it was interrupted.
+    /// The job is running, and was watched for long enough since its interruption.
     Passed,
-    /// Interrupted, and not begun again.
+    /// The job was interrupted and has not started again.
     Waiting,
-    /// The same, and to begin before the others: it was watched when the process died, beside some that had passed.
+    /// Like `Waiting`, and the job starts before the others: it was being watched when the process died, while jobs
+    /// that had passed were running.
     First,
-    /// The process died with it and nothing else at work, and not for the first time.
+    /// The process died while only this job was running, and not for the first time.
     Cause,
-    /// It was at work at too many deaths whose cause is not known.
+    /// The job was running at too many deaths with an unknown cause.
     Shared,
 }
 
@@ -59,12 +62,12 @@ impl Record {
         matches!(self.state, State::Cause | State::Shared)
     }
 
-    /// How often the process died while it worked.
+    /// The number of deaths at which the job was running.
     pub(super) fn deaths(&self) -> usize {
         self.own.len() + self.beside.len()
     }
 
-    /// The same once it has worked for long enough.
+    /// The record after the job was watched for long enough.
     pub(super) fn passed(self) -> Self {
         Self { state: State::Passed, own: Vec::new(), beside: [self.beside, self.own].concat() }
     }
@@ -75,7 +78,7 @@ impl Record {
         format!("{name}{} beside{}", numbers(&self.own), numbers(&self.beside))
     }
 
-    /// A file that was cut off says nothing of its job but that it ran.
+    /// A truncated file only shows that its job ran.
     fn read(text: &str) -> Self {
         let mut words = text.split(' ');
         let name = words.next().unwrap_or_default();
@@ -86,14 +89,14 @@ impl Record {
     }
 }
 
-/// A job's file, which an earlier process has left.
+/// Reads a job's file from an earlier process.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {
     let record = Record::read(&String::from_utf8_lossy(bytes));
     assert_eq!(Record::read(&record.text()), record);
 }
 
-/// A job's file. It goes when this does.
+/// The file of a job. Dropping this deletes the file.
 pub(super) struct Entry(PathBuf);
 
 impl Entry {
@@ -101,7 +104,7 @@ impl Entry {
         Self(directory.join(key.to_string()))
     }
 
-    /// Without a file, as where no space is left, the job runs as well.
+    /// The job also runs if the file cannot be written, for example because the disk is full.
     pub(super) fn begin(directory: &Path, key: &JobKey, record: &Record) -> Self {
         let entry = Self::of(directory, key);
         entry.rewrite(record);
@@ -125,15 +128,15 @@ impl Drop for Entry {
     }
 }
 
-/// What the processes before this one left.
+/// The records that earlier processes left.
 pub(super) struct Found {
-    /// Interrupted jobs, now or earlier, that have not ended since.
+    /// The jobs that were interrupted by any death and have not ended since.
     pub(super) records: HashMap<JobKey, Record>,
-    /// Those that were at work at the last death.
+    /// The jobs that were running at the last death.
     pub(super) at_work: Vec<JobKey>,
 }
 
-/// Reads the files in `directory`, and writes down what the last death says of the jobs that were at work.
+/// Reads the files in `directory`, and records the last death in those of the jobs that were running.
 pub(super) fn after_death(directory: &Path) -> io::Result<Found> {
     let mut records = read_all(directory)?;
     let at_work: Vec<JobKey> =
@@ -144,7 +147,8 @@ pub(super) fn after_death(directory: &Path) -> io::Result<Found> {
     }
     refuse_shared(&mut records, &at_work);
     for (key, record) in &records {
-        // A job that never comes again is a few bytes in a directory that goes with the pod.
+        // The file of a job that is never requested again has a few bytes, in a directory that is deleted with the
+        // pod.
         write(&directory.join(key.to_string()), record);
     }
     let cleared = records.extract_if(|_, record| record.deaths() == 0);
@@ -163,7 +167,8 @@ fn read_all(directory: &Path) -> io::Result<HashMap<JobKey, Record>> {
     Ok(records)
 }
 
-/// Adds the last death to the records of those `at_work`. One that was watched then is the first to begin again.
+/// Adds the last death to the records of the jobs `at_work`. A job that was being watched then is the first to start
+/// again.
 fn add_death(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
     let all = records.values().flat_map(|record| record.own.iter().chain(&record.beside));
     let death = all.max().map_or(1, |last| last + 1);
@@ -176,7 +181,8 @@ fn add_death(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
     }
 }
 
-/// The job was alone at work. If it was at work at a death before, it is the cause of those too.
+/// Handles a death at which only the job `alone` was running. If it was also running at an earlier death, it is the
+/// cause of that one too.
 fn judge(records: &mut HashMap<JobKey, Record>, alone: &JobKey) {
     let Some(record) = records.get_mut(alone).filter(|record| record.deaths() > 1) else { return };
     record.state = State::Cause;
@@ -187,8 +193,8 @@ fn judge(records: &mut HashMap<JobKey, Record>, alone: &JobKey) {
     }
 }
 
-/// A death counts for those beside it once each job that it may have come from has been begun again, and has passed. One
-/// whose workflow was deleted has not.
+/// Refuses jobs that share too many deaths. A shared death counts once each job that may have caused it has started
+/// again and was watched for long enough. A job whose workflow was deleted never starts again.
 fn refuse_shared(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
     let open: HashSet<u64> = records.values().flat_map(|record| record.own.clone()).collect();
     for key in at_work {

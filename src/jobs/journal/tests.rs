@@ -14,14 +14,14 @@ fn key(name: &str) -> JobKey {
     JobKey::of_node("n", "u", name)
 }
 
-/// A pod whose process dies now and then.
+/// A pod whose process dies several times.
 struct Pod(tempfile::TempDir);
 
-/// One of its processes.
+/// One process of the pod.
 struct Process {
     journal: Journal,
     started: Instant,
-    /// Which jobs were begun, and so many seconds after the process was.
+    /// The jobs that started, each with the seconds since the start of the process.
     begun: Arc<Mutex<Vec<(&'static str, u64)>>>,
     jobs: Vec<JoinHandle<Ending>>,
 }
@@ -40,12 +40,13 @@ impl Pod {
         self.0.path().join(DIRECTORY).join(key(name).to_string())
     }
 
-    /// A process that is asked for the jobs `names` and dies after `time`. Returns those that it began.
+    /// Starts a process, requests the jobs `names`, and kills the process after `time`. Returns the jobs that
+    /// started.
     async fn dies(&self, names: &[&'static str], time: Duration) -> Vec<&'static str> {
         self.dies_after(names, async |_| sleep(time).await).await
     }
 
-    /// The same, and the process dies when it has begun the job `killer`.
+    /// Like `dies`; the process dies when the job `killer` has started.
     async fn dies_of(&self, killer: &'static str, names: &[&'static str]) -> Vec<&'static str> {
         let is_begun = async |process: &Process| {
             while !process.begun().iter().any(|(name, _)| *name == killer) {
@@ -63,7 +64,7 @@ impl Pod {
         }
         end(&process).await;
         let begun = process.begun().into_iter().map(|(name, _)| name).collect();
-        // What a killed process leaves: the files as they are. Here the tasks clean up, and the files are put back.
+        // A killed process leaves its files. Here the tasks delete them, so the files are restored.
         let files = fs::read_dir(self.0.path().join(DIRECTORY)).unwrap().map(|file| file.unwrap().path());
         let left: Vec<_> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
         for job in process.jobs {
@@ -79,7 +80,7 @@ impl Pod {
 }
 
 impl Process {
-    /// The job `name` begins as soon as it may, and goes on for ever.
+    /// Requests the job `name`, which starts as soon as it may and runs for ever.
     fn ask(&mut self, name: &'static str) {
         let (journal, begun, started) = (self.journal.clone(), self.begun.clone(), self.started);
         let job = async move {
@@ -114,7 +115,7 @@ async fn a_job_that_kills_alone_is_begun_twice() {
     let ended = process.run("a").await.unwrap_err();
     assert_eq!(ended.fault, Fault::Transient);
     assert!(ended.message.starts_with("this step has ended argo-buildkit 2 times"), "{}", ended.message);
-    // Told once.
+    // The job is refused only once.
     process.run("a").await.unwrap();
     assert!(!pod.file("a").exists());
     assert!(Journal::in_directory(pod.0.path()).is_err(), "another process lives");
@@ -146,7 +147,7 @@ async fn interrupted_jobs_begin_one_after_the_other_and_new_ones_after_them() {
     sleep(LONGEST * 2).await;
     let watched = WATCHED.as_secs();
     assert_eq!(process.begun(), [("a", 0), ("b", watched), ("fresh", watched * 2)]);
-    // What is stopped leaves nothing behind.
+    // A stopped job leaves no file.
     process.jobs[0].abort();
     sleep(SOON).await;
     assert!(!pod.file("a").exists() && pod.file("b").exists());
@@ -162,7 +163,7 @@ async fn new_jobs_wait_a_minute_at_most_whatever_was_interrupted() {
     all.iter().for_each(|name| process.ask(name));
     sleep(LONGEST * 3).await;
     assert!(process.begun().contains(&("fresh", LONGEST.as_secs())), "{:?}", process.begun());
-    // Nobody asks for what was interrupted.
+    // The interrupted job is not requested again.
     let pod = Pod::new();
     pod.dies(&["gone"], SOON).await;
     let mut process = pod.start();
@@ -174,11 +175,12 @@ async fn new_jobs_wait_a_minute_at_most_whatever_was_interrupted() {
 #[tokio::test(start_paused = true)]
 async fn a_job_is_not_refused_for_killers_beside_it_that_come_and_go() {
     let pod = Pod::new();
-    // A tenant who begins a new killer as soon as the last one has killed, and deletes that one's workflow.
+    // A tenant starts a new killer job as soon as the last one has killed the process, and deletes the workflow of
+    // the last one.
     for killer in ["k1", "k2", "k3", "k4", "k5", "k6"] {
         assert_eq!(pod.dies_of(killer, &["long", killer]).await, ["long", killer]);
     }
-    // One who does not delete it is found out: it is alone when it begins again.
+    // If the workflow is not deleted, the killer is found: it runs alone when it starts again.
     assert_eq!(pod.dies_of("k7", &["k7", "long"]).await, ["long", "k7"]);
     assert_eq!(pod.dies_of("k7", &["k7", "long"]).await, ["k7"]);
     let process = pod.start();
@@ -192,7 +194,7 @@ async fn one_that_kills_late_is_refused_and_the_one_watched_then_is_not() {
     let late = WATCHED + WATCHED / 2;
     pod.dies(&["late", "other"], late).await;
     assert_eq!(pod.dies(&["late", "other"], late).await, ["late", "other"]);
-    // `other` was watched when it died, so it is the first now, and passes.
+    // `other` was being watched when the process died, so it is now the first, and passes.
     assert_eq!(pod.dies(&["late", "other"], WATCHED * 2 + late).await, ["other", "late"]);
     assert_eq!(pod.dies(&["other", "late"], late).await, ["late"]);
     let process = pod.start();
@@ -230,7 +232,7 @@ async fn one_that_waits_for_its_tenants_slots_keeps_no_other_tenant_waiting() {
     }
     sleep(WATCHED * 2).await;
     assert_eq!(*begun.lock().unwrap(), ["a1", "b"]);
-    // It has its turn once it has a slot.
+    // The job has its turn once it has a slot.
     table.withdraw(&key("a1"));
     sleep(WATCHED).await;
     assert_eq!(*begun.lock().unwrap(), ["a1", "b", "a2"]);

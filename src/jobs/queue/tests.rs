@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What happens to a queue; numbers choose among the jobs there are.
+/// An event of a queue. The numbers choose among the existing jobs.
 #[derive(Debug, Clone)]
 enum Event {
     Join(usize),
@@ -26,19 +26,19 @@ fn group(number: usize) -> Group {
     Group::from(format!("group-{number}"))
 }
 
-/// A queue beside the plainest account of what it is asked and does.
+/// A queue, and a simple model of its jobs to compare with.
 struct World {
     queue: Queue<usize>,
     running: usize,
     per_group: usize,
-    /// Every job that joined: its group and ticket.
+    /// The group and ticket of every job that joined.
     jobs: Vec<(usize, Ticket)>,
     waiting: Vec<usize>,
     working: Vec<usize>,
     time: usize,
-    /// By group: since when it has had jobs waiting, without a break.
+    /// By group: the time since when it has always had waiting jobs.
     since: HashMap<usize, usize>,
-    /// By group: when it last started a job.
+    /// By group: the time at which it last started a job.
     started: HashMap<usize, usize>,
 }
 
@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// The queue has started `job`: was it that one's turn?
+    /// Checks that it was the turn of `job`, which the queue has started.
     fn start(&mut self, job: usize) {
         self.time += 1;
         let group = self.jobs[job].0;
@@ -130,11 +130,11 @@ impl World {
         if self.working.len() < self.running {
             assert_eq!((0..4).find(|group| self.may_start(*group)), None, "a slot idles");
         }
-        self.check_places();
+        self.check_positions();
     }
 
-    /// Gives out slot after slot, and compares the order with the places told before.
-    fn check_places(&self) {
+    /// Gives out one slot after the other, and compares the order with the positions reported before.
+    fn check_positions(&self) {
         let mut rehearsal = self.queue.clone();
         rehearsal.running = usize::MAX;
         let order: Vec<_> = std::iter::from_fn(|| rehearsal.start()).collect();
@@ -142,16 +142,16 @@ impl World {
             let (group, ticket) = &self.jobs[*job];
             let in_line = |other: &&usize| self.jobs[**other].0 == *group;
             let expected = match order.iter().position(|started| started == job) {
-                Some(before) => Place { number: before + 1, of_group: false },
+                Some(before) => QueuePosition { number: before + 1, of_group: false },
                 None => {
-                    let place = self.waiting.iter().filter(in_line).position(|other| other == job);
-                    Place { number: place.unwrap() + 1, of_group: true }
+                    let position = self.waiting.iter().filter(in_line).position(|other| other == job);
+                    QueuePosition { number: position.unwrap() + 1, of_group: true }
                 }
             };
-            assert_eq!(self.queue.place(ticket), Some(expected));
+            assert_eq!(self.queue.position(ticket), Some(expected));
         }
         for job in &self.working {
-            assert_eq!(self.queue.place(&self.jobs[*job].1), None);
+            assert_eq!(self.queue.position(&self.jobs[*job].1), None);
         }
     }
 }
@@ -170,12 +170,12 @@ proptest! {
             world.happen(event);
             world.check();
         }
-        // Whatever happened, it ends: everybody is served, and nothing is kept of anybody.
+        // At the end, after any events, every job was started and nothing is left in the queue.
         while !world.working.is_empty() {
             world.happen(&Event::End(0));
             world.check();
         }
-        prop_assert!(world.waiting.is_empty() && world.queue.lines.is_empty());
+        prop_assert!(world.waiting.is_empty() && world.queue.groups.is_empty());
     }
 }
 
@@ -190,9 +190,9 @@ fn a_group_with_one_job_does_not_wait_for_another_groups_thousand() {
     let crowd: Vec<_> = (0..1000).map(|_| join(&mut queue, "crowd", "crowd")).collect();
     assert_eq!((queue.start(), queue.start(), queue.start()), (Some("crowd"), Some("crowd"), None));
     let single = join(&mut queue, "single", "single");
-    assert_eq!(queue.place(&single), Some(Place { number: 2, of_group: false }));
-    assert_eq!(queue.place(&crowd[2]), Some(Place { number: 1, of_group: false }));
-    assert_eq!(queue.place(&crowd[999]), Some(Place { number: 999, of_group: false }));
+    assert_eq!(queue.position(&single), Some(QueuePosition { number: 2, of_group: false }));
+    assert_eq!(queue.position(&crowd[2]), Some(QueuePosition { number: 1, of_group: false }));
+    assert_eq!(queue.position(&crowd[999]), Some(QueuePosition { number: 999, of_group: false }));
     queue.leave(&crowd[0]);
     assert_eq!(queue.start(), Some("crowd"));
     queue.leave(&crowd[1]);

@@ -1,10 +1,10 @@
-//! Many tenants at one table, and jobs that are forgotten.
+//! Many tenants of one table, and jobs that are forgotten.
 
 use tokio::sync::mpsc;
 
 use super::*;
 
-/// A job that says that it works, and then works until `until`.
+/// A job that reports that it is running, and then runs until `until`.
 fn held(
     group: &str,
     name: &'static str,
@@ -34,15 +34,15 @@ async fn a_group_at_its_cap_waits_for_itself_and_others_pass_it() {
     table.poll_or_start(&key(1), held("team-a", "a1", &says, &other)).unwrap();
     table.poll_or_start(&key(2), held("team-a", "a2", &says, &other)).unwrap();
     table.poll_or_start(&key(3), held("team-b", "b0", &says, &other)).unwrap();
-    assert!(matches!(phase(&table, 1), Phase::Queued(Place { number: 1, of_group: true })));
-    assert!(matches!(phase(&table, 2), Phase::Queued(Place { number: 2, of_group: true })));
+    assert!(matches!(phase(&table, 1), Phase::Queued(QueuePosition { number: 1, of_group: true })));
+    assert!(matches!(phase(&table, 2), Phase::Queued(QueuePosition { number: 2, of_group: true })));
     assert_eq!(table.load(), (2, 2));
     let mut started = [heard.recv().await.unwrap(), heard.recv().await.unwrap()];
     started.sort_unstable();
     assert_eq!(started, ["a0", "b0"]);
     first.cancel();
     assert_eq!(heard.recv().await, Some("a1"));
-    assert!(matches!(phase(&table, 2), Phase::Queued(Place { number: 1, of_group: true })));
+    assert!(matches!(phase(&table, 2), Phase::Queued(QueuePosition { number: 1, of_group: true })));
     let text = metrics.encode(0, 0).unwrap();
     assert!(text.contains("argo_buildkit_job_queue_seconds_count 3\n"), "{text}");
 }
@@ -58,7 +58,7 @@ async fn a_stopped_job_leaves_the_queue_and_its_slot_goes_on() {
     assert_eq!(heard.recv().await, Some("first"));
     assert!(table.withdraw(&key(1)));
     insta::assert_snapshot!(message(&*ending(&table, 1).await), @"cancelled during: waiting in the queue: Argo no longer waits for this step; its workflow was stopped, terminated or deleted, or its node timed out");
-    assert!(matches!(phase(&table, 2), Phase::Queued(Place { number: 1, of_group: false })));
+    assert!(matches!(phase(&table, 2), Phase::Queued(QueuePosition { number: 1, of_group: false })));
     assert!(table.time_out(&key(0), Duration::from_secs(90)));
     assert!(!table.time_out(&key(0), Duration::from_secs(90)), "it is being stopped");
     insta::assert_snapshot!(message(&*ending(&table, 0).await), @"the step took longer than its timeout of 90 s, during: its start; raise the template's `timeout`, or see the log for what was slow");
@@ -75,7 +75,7 @@ async fn a_forgotten_end_is_forgotten_and_the_job_may_be_done_anew() {
         assert!(table.poll(&key(1)).is_none());
     }
     table.forget(&key(1));
-    // What was forgotten takes no room: three ends are kept, not one less.
+    // A forgotten job takes no space: three endings are kept, not two.
     for n in 2..5 {
         table.poll_or_start(&key(n), spec(async |_| done(""))).unwrap();
         ending(&table, n).await;
@@ -83,7 +83,7 @@ async fn a_forgotten_end_is_forgotten_and_the_job_may_be_done_anew() {
     assert!((2..5).all(|n| table.poll(&key(n)).is_some()));
 }
 
-/// A job that is pushing when it is forgotten, its heir that is forgotten too, and that one's heir.
+/// A job is forgotten while it pushes; its successor is forgotten too, and has a successor.
 #[tokio::test(start_paused = true)]
 async fn the_heir_of_a_forgotten_job_begins_when_its_work_has_ended() {
     let table = JobTable::new(limits());
@@ -108,7 +108,7 @@ async fn the_heir_of_a_forgotten_job_begins_when_its_work_has_ended() {
     let (mut heir, _) = table.watch(&key(1)).unwrap();
     table.forget(&key(1));
     table.poll_or_start(&key(1), held("", "heir", &says, &never)).unwrap();
-    // The paused clock moves when no task has anything left to do.
+    // The paused clock advances when no task has anything left to do.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(heard.is_empty(), "nobody works beside a push in flight");
     pushed.cancel();

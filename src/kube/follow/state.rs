@@ -1,4 +1,4 @@
-//! What is read of a WorkflowTaskSet, and of a Workflow.
+//! The fields that are read from a WorkflowTaskSet and from a Workflow.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,66 +17,68 @@ use tracing::debug;
 use crate::kube::packed;
 use crate::kube::task_set::{completed, owner};
 
-/// What a WorkflowTaskSet says at one moment.
+/// The state of a WorkflowTaskSet at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskSet {
-    /// The uid of the workflow that owns it.
+    /// The uid of the workflow that owns the set.
     pub workflow: Option<String>,
-    /// The workflow has ended.
+    /// Whether the workflow has ended.
     pub completed: bool,
-    /// The templates that Argo waits for, by the id of their node.
+    /// The templates that Argo waits for, by node id.
     pub tasks: BTreeMap<String, Value>,
 }
 
-/// What a Workflow says at one moment.
+/// The state of a Workflow at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WorkflowState {
-    /// Its uid.
+    /// The uid of the Workflow.
     pub uid: Option<String>,
-    /// How it is being ended, if it is.
+    /// The way in which the Workflow is being ended, if it is.
     pub shutdown: Option<Shutdown>,
-    /// It has ended.
+    /// Whether the Workflow has ended.
     pub ended: bool,
-    /// The time at which its deadline passes, and how long the deadline is.
+    /// The Workflow's deadline, and the length of its time limit.
     pub deadline: Option<(Timestamp, Duration)>,
-    /// Its nodes by id. Empty where Argo keeps them in a database, or they are more than is kept.
-    pub nodes: BTreeMap<String, NodePlace>,
+    /// The nodes by id. Empty if Argo keeps them in a database, or if they are larger than `MAX_NODE_BYTES`.
+    pub nodes: BTreeMap<String, WorkflowNode>,
 }
 
-/// Bytes of a workflow's nodes that are kept: some 30,000 nodes. Whoever writes workflows writes them.
-const KEPT: usize = 8 << 20;
+/// The most memory for the nodes of a workflow, in bytes: about 30,000 nodes. There must be a limit because users
+/// write workflows.
+const MAX_NODE_BYTES: usize = 8 << 20;
 
-/// Bytes that a node takes beside its texts.
+/// The memory of a node without its texts, in bytes.
 const NODE: usize = 256;
 
-/// How a workflow is being ended.
+/// The way in which a workflow is being ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shutdown {
-    /// Everything ends but its exit handlers.
+    /// Everything is stopped except the exit handlers.
     Stop,
-    /// All.
+    /// Everything is stopped.
     Terminate,
-    /// Another way, of a later version of Argo.
+    /// A way that a later version of Argo has added.
     #[serde(other)]
     Other,
 }
 
-/// Where a node stands among a workflow's nodes.
+/// A node of a workflow.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct NodePlace {
-    /// Its path in the workflow; that of an exit handler, or of its retries and parts, has `.onExit` in it.
+pub struct WorkflowNode {
+    /// The path of the node in the workflow. The path of an exit handler, and of its retries and parts, contains
+    /// `.onExit`.
     pub name: String,
-    /// The node whose template it is a part of; empty at the top.
+    /// The id of the node whose template contains this node; empty at the top.
     #[serde(rename = "boundaryID")]
     pub boundary: String,
-    /// When it began.
+    /// The start time of the node.
     pub started_at: Option<Time>,
-    /// Its phase.
+    /// The phase of the node.
     pub phase: String,
 }
 
-/// The little that is read of either object. A Workflow may be large: the rest is not kept.
+/// The fields that are read from either object. A Workflow may be large: the rest is dropped.
 pub(super) type Read<P> = Object<P, Status>;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -89,19 +91,19 @@ pub(super) struct TaskSetSpec {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct WorkflowSpec {
     shutdown: Option<Shutdown>,
-    /// A number of seconds.
+    /// A time limit in seconds.
     active_deadline_seconds: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Status {
-    nodes: BTreeMap<String, NodePlace>,
-    /// The nodes of a large workflow instead.
+    nodes: BTreeMap<String, WorkflowNode>,
+    /// The compressed nodes of a large workflow, which has no plain ones.
     compressed_nodes: String,
     started_at: Option<Time>,
     finished_at: Option<Time>,
-    /// The spec of a workflow that is made of a WorkflowTemplate, under its own.
+    /// The spec of the WorkflowTemplate that the workflow was made from; the workflow's own spec comes first.
     stored_workflow_template_spec: Option<WorkflowSpec>,
 }
 
@@ -131,41 +133,43 @@ impl From<Read<WorkflowSpec>> for WorkflowState {
     }
 }
 
-/// Unpackings at a time.
-static UNPACKING: Semaphore = Semaphore::const_new(2);
+/// The number of decompressions at a time.
+static DECOMPRESSIONS: Semaphore = Semaphore::const_new(2);
 
-/// What is kept of an object.
-pub(super) trait Kept<P: Clone>: Sized {
-    /// Reads it, beside the runtime's threads where that takes long.
+/// A type that keeps some fields of an object.
+pub(super) trait FromObject<P: Clone>: Sized {
+    /// Reads the object. Slow work runs outside the runtime's threads.
     fn read(object: Read<P>) -> impl Future<Output = Self> + Send;
 }
 
-impl Kept<TaskSetSpec> for TaskSet {
+impl FromObject<TaskSetSpec> for TaskSet {
     async fn read(object: Read<TaskSetSpec>) -> Self {
         Self::from(object)
     }
 }
 
-impl Kept<WorkflowSpec> for WorkflowState {
+impl FromObject<WorkflowSpec> for WorkflowState {
     async fn read(mut object: Read<WorkflowSpec>) -> Self {
         let packed = object.status.as_mut().map(|status| std::mem::take(&mut status.compressed_nodes));
         let state = Self::from(object);
         match packed {
-            // Argo reads them in this order (`packer.go`).
+            // Argo reads the nodes in this order (`packer.go`).
             Some(packed) if state.nodes.is_empty() && !packed.is_empty() => {
                 // The semaphore is never closed.
-                let _turn = UNPACKING.acquire().await;
-                let nodes = tokio::task::spawn_blocking(move || packed::nodes::<Places>(&packed)).await;
-                Self { nodes: places(nodes), ..state }
+                let _turn = DECOMPRESSIONS.acquire().await;
+                let nodes = tokio::task::spawn_blocking(move || packed::nodes::<Nodes>(&packed)).await;
+                Self { nodes: nodes_or_empty(nodes), ..state }
             }
             _ => state,
         }
     }
 }
 
-fn places(read: Result<Result<Places, serde_json::Error>, JoinError>) -> BTreeMap<String, NodePlace> {
+fn nodes_or_empty(
+    read: Result<Result<Nodes, serde_json::Error>, JoinError>,
+) -> BTreeMap<String, WorkflowNode> {
     match read {
-        Ok(Ok(Places(nodes))) => nodes,
+        Ok(Ok(Nodes(nodes))) => nodes,
         Ok(Err(error)) => {
             debug!("the compressed nodes of a workflow cannot be read: {error}");
             BTreeMap::new()
@@ -174,10 +178,10 @@ fn places(read: Result<Result<Places, serde_json::Error>, JoinError>) -> BTreeMa
     }
 }
 
-/// Nodes of whatever size, of which no more than [`KEPT`] are taken.
-struct Places(BTreeMap<String, NodePlace>);
+/// Reads nodes, of which no more than [`MAX_NODE_BYTES`] are kept.
+struct Nodes(BTreeMap<String, WorkflowNode>);
 
-impl<'de> Deserialize<'de> for Places {
+impl<'de> Deserialize<'de> for Nodes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Counting)
     }
@@ -186,25 +190,26 @@ impl<'de> Deserialize<'de> for Places {
 struct Counting;
 
 impl<'de> Visitor<'de> for Counting {
-    type Value = Places;
+    type Value = Nodes;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the nodes of a workflow by their ids")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Places, A::Error> {
-        let (mut nodes, mut left) = (BTreeMap::new(), KEPT);
-        while let Some((id, node)) = map.next_entry::<String, NodePlace>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Nodes, A::Error> {
+        let (mut nodes, mut left) = (BTreeMap::new(), MAX_NODE_BYTES);
+        while let Some((id, node)) = map.next_entry::<String, WorkflowNode>()? {
             let size = NODE + id.len() + node.name.len() + node.boundary.len() + node.phase.len();
             left = left.checked_sub(size).ok_or_else(|| A::Error::custom("they are too many"))?;
             nodes.insert(id, node);
         }
-        Ok(Places(nodes))
+        Ok(Nodes(nodes))
     }
 }
 
 impl WorkflowState {
-    /// Whether the node `id` is to end because the workflow is: an exit handler outlives a stop, and so does what may be one.
+    /// Whether the node `id` must end because the workflow is being ended. An exit handler, or a node that may be
+    /// one, continues after a stop.
     pub fn stops(&self, id: &str) -> bool {
         match self.shutdown {
             Some(Shutdown::Terminate) => true,
@@ -213,10 +218,10 @@ impl WorkflowState {
         }
     }
 
-    /// Whether the node `id` is an exit handler, or a part of one; nothing where that cannot be told.
+    /// Whether the node `id` is an exit handler or a part of one; `None` if that cannot be determined.
     pub fn is_exit_handler(&self, id: &str) -> Option<bool> {
         let mut node = self.nodes.get(id)?;
-        // A circle of boundaries would be Argo's bug, and must not hang us.
+        // A cycle of boundaries would be a bug of Argo, but it must not make this loop endless.
         for _ in 0..=self.nodes.len() {
             if names_exit_handler(&node.name) {
                 return Some(true);
@@ -230,8 +235,8 @@ impl WorkflowState {
     }
 }
 
-/// Whether `.onExit` stands in a node's name as Argo puts it there: before the end, a retry's number, a step group or a part
-/// (argo-workflows `operator.go`, `lifecyclehook.go`).
+/// Whether a node's name contains `.onExit` where Argo puts it: at the end, or before a retry number, a step group or
+/// a part (argo-workflows `operator.go`, `lifecyclehook.go`).
 fn names_exit_handler(name: &str) -> bool {
     name.split(".onExit").skip(1).any(|rest| rest.is_empty() || rest.starts_with(['(', '[', '.']))
 }

@@ -1,26 +1,27 @@
-//! Why a lease cannot be seen, taken, renewed or watched, now.
+//! Why the lease cannot be read, taken, renewed or watched now.
 
 use crate::kube::{KubeError, Request, Rights};
 
-/// Each passes, or is put right by an administrator meanwhile; nobody gives up because of one.
+/// An error of a request for the lease. Each is temporary, or an administrator can fix it meanwhile, so the election
+/// never stops because of one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    /// The API server did not do it.
+    /// The request to the API server failed.
     #[error(transparent)]
     Kube(#[from] KubeError),
-    /// The namespace is not there.
+    /// The namespace does not exist.
     #[error("{attempt} failed: {why}; create the namespace, or put the Lease into another one")]
     NoNamespace { attempt: String, why: String },
 }
 
-/// One way to use a Lease.
-pub(super) struct Use {
+/// An operation on a Lease, for error messages.
+pub(super) struct LeaseOperation {
     attempt: String,
     request: Request,
 }
 
-impl Use {
-    /// To `do` (`reading`) what is said of `lease`.
+impl LeaseOperation {
+    /// Describes the operation `doing` (`reading`) on `lease`.
     pub(super) fn new(doing: &str, lease: &impl ToString) -> Self {
         let attempt = format!("{doing} {}", lease.to_string());
         let right = "get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)";
@@ -28,15 +29,15 @@ impl Use {
         Self { attempt, request }
     }
 
-    /// What is asked of the API server.
+    /// The description of the request.
     pub(super) fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The problem that `error` is.
+    /// Converts the error of the operation.
     pub(super) fn problem(self, error: &kube::Error) -> Problem {
         match error {
-            // A missing Lease is no error.
+            // A missing Lease is handled before, so the namespace is missing.
             kube::Error::Api(status) if status.code == 404 => {
                 Problem::NoNamespace { attempt: self.attempt, why: status.message.clone() }
             }

@@ -1,4 +1,4 @@
-//! The thread on which the lease is renewed: work that holds all threads of the process's runtime does not hold this one.
+//! The thread that renews the lease. Work that blocks all threads of the process's runtime does not block this one.
 
 use std::io;
 
@@ -7,19 +7,20 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-/// Runs `race` to its end, or until `dropped`. What is given back is told, or closed, when it is over.
+/// Runs `elector` to its end, or until `dropped`. The returned receiver gets a message, or is closed, when it is
+/// over.
 pub(super) fn run(
-    race: impl Future<Output = ()> + Send + 'static,
+    elector: impl Future<Output = ()> + Send + 'static,
     dropped: CancellationToken,
 ) -> oneshot::Receiver<()> {
-    let (tell, ended) = oneshot::channel();
+    let (finished, ended) = oneshot::channel();
     let begun = begin(async move {
         tokio::select! {
-            () = race => {}
+            () = elector => {}
             () = dropped.cancelled() => {}
         }
-        // The receiver may be gone.
-        let _ = tell.send(());
+        // The receiver may have been dropped.
+        let _ = finished.send(());
     });
     if let Err(error) = begun {
         error!(

@@ -1,4 +1,4 @@
-//! The watch of one part, for ever.
+//! The endless watch of one part.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::kube::task_set::{COMPLETED, TaskSetId, TaskSetObject};
 use crate::kube::{Cluster, KubeError, argo, reason};
 use crate::time_limits::pauses::endless;
 
-/// The controller whose it is, where there are several.
+/// The label with the instance id of the controller.
 const INSTANCE: &str = "workflows.argoproj.io/controller-instanceid";
 
-/// The shortest and the longest pause after a failure. Namespaces' watches fail together.
+/// The shortest and the longest pause after a failure. The watches of all namespaces fail together.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 type Events = BoxStream<'static, watcher::Result<Event<TaskSetObject>>>;
@@ -25,7 +25,7 @@ pub(super) struct Watching {
     part: Part,
     config: Config,
     plugin: &'static str,
-    /// None before the first list, and where the watch must begin with a list again.
+    /// `None` before the first list, and when the watch must start with a new list.
     events: Option<Events>,
     pause: Option<Duration>,
     pauses: ExponentialBackoff,
@@ -33,7 +33,7 @@ pub(super) struct Watching {
 
 impl Watching {
     pub(super) fn new(cluster: Cluster, part: Part, options: &TaskSetsOptions) -> Self {
-        // A controller without an instance id leaves those of the others alone, and so do we.
+        // A controller without an instance id ignores the sets of other controllers, and so do we.
         let controller = match &options.instance_id {
             Some(id) => format!("{INSTANCE}={id}"),
             None => format!("!{INSTANCE}"),
@@ -58,7 +58,7 @@ impl Watching {
         }
         let told = self.tell().await;
         match &told {
-            // Told before the list is asked for: it says nothing of the API server.
+            // This event comes before the list is requested, so it does not show that the API server answers.
             Ok(TaskSetEvent::Relisting(_)) => {}
             Ok(_) => self.pauses = endless(PAUSE.0, PAUSE.1),
             Err(_) => self.pause = self.pauses.next(),
@@ -113,8 +113,9 @@ impl Watching {
     }
 }
 
-/// Whether the watcher would go on from a version that the server no longer has or does not have yet (a restored etcd),
-/// or past an event that could not be read. It lists by itself only when it is told of the first within a watch.
+/// Whether a new list is needed. Without one, the watcher would continue from a version that the server no longer has
+/// or does not have yet (a restored etcd), or skip an event that it could not read. The watcher itself lists again
+/// only if an old version is reported within a watch.
 fn must_list(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::WatchStartFailed(_) => matches!(code(error), Some(410 | 504)),

@@ -1,5 +1,5 @@
-//! What a workflow and its WorkflowTaskSet, as they change, say about jobs. Only what was seen can be seen to be
-//! gone: on any doubt a job is left alone.
+//! Finds withdrawn jobs from the changes of a workflow and its WorkflowTaskSet. A task counts as removed only if it
+//! was seen before: on any doubt a job continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,40 +9,41 @@ use jiff::Timestamp;
 use crate::jobs::JobKey;
 use crate::kube::{Shutdown, TaskSet, WorkflowState};
 
-/// What was last seen of one workflow.
+/// The last known state of one workflow.
 pub(super) struct Tasks {
     uid: String,
-    /// The jobs that Argo waits for, by node id; nothing where no WorkflowTaskSet was seen.
+    /// The jobs that Argo waits for, by node id; `None` if no WorkflowTaskSet was seen.
     tasks: Option<BTreeMap<String, JobKey>>,
     workflow: Option<WorkflowState>,
 }
 
-/// What Argo no longer waits for.
+/// Jobs that Argo no longer waits for, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Withdrawn {
-    /// These jobs: their tasks have left the WorkflowTaskSet.
+    /// The tasks of these jobs were removed from the WorkflowTaskSet.
     Left(BTreeSet<JobKey>),
-    /// These jobs: the workflow is being stopped, and they are no exit handlers.
+    /// The workflow is being stopped, and these jobs are not exit handlers.
     Stopped(BTreeSet<JobKey>),
-    /// These jobs: the workflow has taken longer than this, and they are no exit handlers. Argo ends only its pods.
+    /// The workflow has taken longer than this, and these jobs are not exit handlers. Argo itself ends only the
+    /// workflow's pods.
     Expired(BTreeSet<JobKey>, Duration),
-    /// Every job of the workflow, which is being terminated.
+    /// The workflow is being terminated, with all its jobs.
     Terminated,
-    /// Every job of the workflow, which has ended.
+    /// The workflow has ended, so all its jobs must stop.
     Ended,
-    /// Every job of the workflow, which is no more.
+    /// The workflow was deleted, so all its jobs must stop.
     Deleted,
 }
 
 impl Tasks {
-    /// The workflow `uid`, of which nothing was seen yet.
+    /// The workflow `uid`, of which nothing is known yet.
     pub(super) fn new(uid: &str) -> Self {
         Self { uid: uid.to_owned(), tasks: None, workflow: None }
     }
 
-    /// Takes in the WorkflowTaskSet that there is now.
+    /// Stores the current WorkflowTaskSet, and returns the jobs that are withdrawn by it.
     pub(super) fn task_set(&mut self, now: Option<TaskSet>) -> Vec<Withdrawn> {
-        // Another workflow of the same name is none of ours.
+        // A workflow with the same name and another uid is not the one that we watch.
         let Some(now) = now.filter(|set| set.workflow.as_ref() == Some(&self.uid)) else {
             return self.tasks.take().map(|_| Withdrawn::Deleted).into_iter().collect();
         };
@@ -58,7 +59,7 @@ impl Tasks {
         left.into_iter().chain(self.shut_down()).chain(self.expired(Timestamp::now())).collect()
     }
 
-    /// Takes in the Workflow that there is now.
+    /// Stores the current Workflow, and returns the jobs that are withdrawn by it.
     pub(super) fn workflow(&mut self, now: Option<WorkflowState>) -> Vec<Withdrawn> {
         let now = now.filter(|workflow| workflow.uid.as_ref() == Some(&self.uid));
         let before = std::mem::replace(&mut self.workflow, now);
@@ -68,12 +69,12 @@ impl Tasks {
         }
     }
 
-    /// When the workflow's time is up.
+    /// The deadline of the workflow.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.workflow.as_ref()?.deadline.map(|(at, _)| at)
     }
 
-    /// The jobs whose workflow's time is up by `now`.
+    /// The jobs of the workflow if its deadline has passed at `now`.
     pub(super) fn expired(&self, now: Timestamp) -> Option<Withdrawn> {
         let workflow = self.workflow.as_ref()?;
         let (_, limit) = workflow.deadline.filter(|(at, _)| *at <= now)?;
@@ -81,15 +82,15 @@ impl Tasks {
         (!keys.is_empty()).then_some(Withdrawn::Expired(keys, limit))
     }
 
-    /// The jobs of the nodes that are `chosen`, and of no others.
+    /// The jobs that belong to `chosen` nodes only.
     fn only(&self, chosen: impl Fn(&str) -> bool) -> BTreeSet<JobKey> {
         let (those, others): (Vec<_>, Vec<_>) = self.tasks.iter().flatten().partition(|(id, _)| chosen(id));
         let others: BTreeSet<_> = others.into_iter().map(|(_, key)| key).collect();
         those.into_iter().map(|(_, key)| key).filter(|key| !others.contains(key)).cloned().collect()
     }
 
-    /// A stopped node stays in the WorkflowTaskSet for as long as the agent reports it Running: the controller
-    /// takes the agent's word, and the node is not Failed for good.
+    /// A stopped node stays in the WorkflowTaskSet for as long as the agent reports it as Running: the controller
+    /// trusts the agent, so the node does not stay Failed.
     fn shut_down(&self) -> Option<Withdrawn> {
         let workflow = self.workflow.as_ref()?;
         match workflow.shutdown? {

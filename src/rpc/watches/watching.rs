@@ -1,4 +1,4 @@
-//! The watching of one workflow.
+//! Watches one workflow.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -12,15 +12,15 @@ use super::tasks::{Tasks, Withdrawn};
 use super::{Shared, locked};
 use crate::engine::Workflow;
 use crate::jobs::JobKey;
-use crate::kube::{KubeError, Rounds};
+use crate::kube::{KubeError, WatchBackoff};
 
 pub(super) struct Watching {
     shared: Arc<Shared>,
     workflow: Workflow,
-    /// The keys of its jobs that have not ended.
+    /// The keys of the workflow's jobs that have not ended.
     held: Arc<Mutex<Vec<JobKey>>>,
     tasks: Mutex<Tasks>,
-    /// The workflow was seen anew.
+    /// Notified when the workflow has changed.
     seen: Notify,
 }
 
@@ -30,7 +30,7 @@ impl Watching {
         Self { shared, workflow, held, tasks, seen: Notify::new() }
     }
 
-    /// Watches the workflow and its task set for good, or until there is no cluster.
+    /// Watches the workflow and its task set without end; returns if no cluster is configured.
     pub(super) async fn run(self) {
         if let Err(why) = tokio::try_join!(self.watch_task_set(), self.watch_workflow(), self.expire()) {
             debug!(workflow.name = %self.workflow.name, "a stop of the workflow will not be seen: {why}");
@@ -38,30 +38,30 @@ impl Watching {
     }
 
     async fn watch_task_set(&self) -> Result<(), KubeError> {
-        let (Workflow { namespace, name, .. }, mut rounds) = (&self.workflow, Rounds::new());
+        let (Workflow { namespace, name, .. }, mut backoff) = (&self.workflow, WatchBackoff::new());
         loop {
             let seen = |now| self.withdraw(locked(&self.tasks).task_set(now));
             let ended = self.shared.cluster.follow_task_set(namespace, name, seen).await;
-            rounds.next(ended, |error| self.report(error)).await?;
+            backoff.next(ended, |error| self.report(error)).await?;
         }
     }
 
     async fn watch_workflow(&self) -> Result<(), KubeError> {
-        let (Workflow { namespace, name, .. }, mut rounds) = (&self.workflow, Rounds::new());
+        let (Workflow { namespace, name, .. }, mut backoff) = (&self.workflow, WatchBackoff::new());
         loop {
             let seen = |now| {
                 self.withdraw(locked(&self.tasks).workflow(now));
                 self.seen.notify_one();
             };
             let ended = self.shared.cluster.follow_workflow(namespace, name, seen).await;
-            rounds.next(ended, |error| self.report(error)).await?;
+            backoff.next(ended, |error| self.report(error)).await?;
         }
     }
 
-    /// Stops the steps of a workflow whose time is up.
+    /// Stops the steps of a workflow when its deadline has passed.
     async fn expire(&self) -> Result<(), KubeError> {
         loop {
-            // Of a deadline that has passed only what is seen later tells of more jobs.
+            // After the deadline, only a change of the workflow can bring more jobs to stop.
             let left = locked(&self.tasks).deadline().map(|at| at.duration_since(Timestamp::now()));
             let left = left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero());
             tokio::select! {
@@ -71,7 +71,7 @@ impl Watching {
         }
     }
 
-    /// Logs a missing right once, for an administrator must grant it. Other errors pass, or come again.
+    /// Logs a missing right once, because an administrator must grant it. Other errors are temporary, or occur again.
     fn report(&self, error: &KubeError) {
         let forbidden = matches!(error, KubeError::Forbidden { .. });
         if forbidden && !self.shared.forbidden.swap(true, Ordering::Relaxed) {
@@ -105,7 +105,7 @@ impl Watching {
     }
 }
 
-/// Sleeps for ever where there is nothing to wait for.
+/// Sleeps for ever if there is no time to wait for.
 async fn sleep(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,

@@ -1,4 +1,4 @@
-//! How a build ends before its end: its workflow is stopped, terminated, deleted.
+//! Builds that are stopped: their workflow is stopped, terminated or deleted.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::lifecycle::own_daemon;
 use crate::support::buildkitd::Buildkitd;
 use crate::support::shop::Shop;
 
-/// Two images whose RUN lasts until it is killed.
+/// Two images, each with a RUN that lasts until it is killed.
 const ENDLESS: &str = "FROM BASE AS main\nRUN sleep 600\nFROM BASE AS exit\nRUN sleep 700\n";
 
-/// A workflow with an endless RUN and, if it is to have one, an exit handler with another.
+/// A workflow with an endless RUN and, with `exit`, an exit handler with another one.
 fn workflow(shop: &Shop, exit: bool) -> Value {
     let template = |target: &str| {
         let build = shop.build(json!({"target": target}));
@@ -23,7 +23,7 @@ fn workflow(shop: &Shop, exit: bool) -> Value {
     json!({"metadata": {"generateName": "ends-"}, "spec": spec})
 }
 
-/// A scene in which the workflow's own RUN runs, and the workflow's name.
+/// Starts a workflow and waits until its own RUN is running. Returns the scene and the workflow's name.
 async fn running(daemon: &Buildkitd, exit: bool) -> (Scene, String) {
     let scene = Scene::with(daemon, ENDLESS).await;
     let name = scene.tenant.argo.submit(&workflow(&scene.shop, exit).to_string()).await;

@@ -1,4 +1,4 @@
-//! Time limits, which are ours to keep for as long as a node is reported as Running, and results of any size.
+//! Time limits, which the agent must apply while a node is reported as Running, and results of any size.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::plugin::tree;
 
 const ENDLESS: &str = "FROM BASE\nRUN sleep 600\n";
 
-/// A workflow of one node with the step `step`, and `more` in its spec and its template.
+/// A workflow of one node with the step `step`. `spec` and `template` are added to its spec and its template.
 fn workflow(step: &Value, spec: Value, template: Value) -> String {
     let mut own = json!({"name": "main", "plugin": {"buildkit": step}});
     crate::support::shop::merge(&mut own, template);
@@ -26,7 +26,7 @@ async fn a_templates_timeout_ends_the_build_and_names_what_it_did() {
     let step = scene.shop.build(json!({}));
     let name = scene.tenant.argo.submit(&workflow(&step, json!({}), json!({"timeout": "15s"}))).await;
     let node = scene.ends(&name, "Failed").await;
-    // A slow machine may not have come to the RUN.
+    // A slow machine may not have reached the RUN.
     assert!(node.message.contains("took longer than its timeout of 15 s, during: "), "{}", node.message);
     until_runs(&daemon, "sleep 600", false, &scene.agent).await;
 }
@@ -71,7 +71,7 @@ async fn a_large_workflows_deadline_and_stop_end_the_build_too() {
     assert_eq!(scene.ends(&name, "Failed").await.phase, "Failed");
 }
 
-/// Each step waits with its text, and nobody limits how many wait.
+/// Each waiting step keeps its text in memory, and the number of waiting steps has no limit.
 #[tokio::test]
 async fn steps_that_wait_have_a_limit_of_memory_for_their_namespace() {
     let scene = Scene::set(ENDLESS).await;
@@ -81,7 +81,7 @@ async fn steps_that_wait_have_a_limit_of_memory_for_their_namespace() {
     let small = scene.shop.build(json!({}));
     let argo = &scene.tenant.argo;
     let running = argo.submit(&workflow(&small, json!({}), json!({}))).await;
-    // 4.5 MB each of the 64 MiB.
+    // Each step takes 4.5 MB of the 64 MiB.
     let mut names = Vec::new();
     for _ in 0..16 {
         names.push(argo.submit(&workflow(&large, json!({}), json!({}))).await);
@@ -98,14 +98,14 @@ async fn steps_that_wait_have_a_limit_of_memory_for_their_namespace() {
     let node = until(|| scene.agent.log(), PATIENCE, refused).await;
     assert_eq!(node.phase, "Error");
     assert!(node.message.contains("(64 MiB for one namespace, half of"), "{}", node.message);
-    // What runs goes on, and another's step begins.
+    // The running step continues, and a step of another namespace starts.
     assert_eq!(argo.nodes(&running).await.into_values().next().unwrap().phase, "Running");
 }
 
 #[tokio::test]
 async fn an_output_that_the_cluster_does_not_keep_is_a_small_failure() {
     let scene = Scene::set("FROM BASE\n").await;
-    // Each diff shows the lines beside the change, and is cut at 16 KiB.
+    // Each diff shows the lines around the change, and is cut at 16 KiB.
     let line = format!("# {}\n", "x".repeat(10_000));
     let values = format!("{line}{line}tag: \"0\"\n{line}{line}");
     scene

@@ -1,4 +1,4 @@
-//! Nodes that are run again: by Argo's own retries, and by hand.
+//! Nodes that run again: by Argo's own retries, and by `argo retry`.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::Scene;
 use crate::argo;
 use crate::support::kube::{Identity, Kube};
 
-/// Fails until the service has the file `mended`.
+/// A Dockerfile whose build fails until the source has the file `mended`.
 const FAILS: &str = "FROM BASE\nCOPY . /\nRUN date +%N && test -e /mended\n";
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_retry_is_another_node_with_a_result_of_its_own() {
 #[tokio::test]
 async fn a_retry_by_hand_runs_the_same_node_again() {
     let scene = Scene::set(FAILS).await;
-    // The same commit: what differs is only that somebody asks again.
+    // The commit is the same; only the node is retried.
     let name = scene.submit(scene.shop.build(json!({})), &["digest"]).await;
     let failed = scene.ends(&name, "Failed").await;
     assert!(failed.message.contains("test -e /mended"), "{}", failed.message);

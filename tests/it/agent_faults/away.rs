@@ -1,10 +1,10 @@
-//! An API server that cannot be reached for longer than the lease lasts.
+//! The API server cannot be reached for longer than the lease duration.
 
 use super::*;
 use crate::support::kube::Identity;
 use crate::support::tcp_door::{Away, TcpDoor};
 
-/// An agent's settings, and the door through which it reaches the API server.
+/// The settings of an agent, and the proxy through which it reaches the API server.
 async fn behind_a_door(work: &Gated) -> (AgentSetup, TcpDoor) {
     let kube = Kube::shared().await;
     let door = TcpDoor::start(kube.host()).await;

@@ -1,8 +1,8 @@
-//! Two replicas, one Lease.
+//! Two replicas with one Lease.
 
 use super::*;
 
-/// Two agents of one lease, of which the first leads.
+/// Two agents with one lease; the first one leads.
 async fn pair(work: &Gated) -> (SharedAgent, SharedAgent) {
     let setup = work.setup().await;
     let other = setup.replica();

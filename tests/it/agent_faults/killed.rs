@@ -1,4 +1,4 @@
-//! An agent that dies again and again.
+//! An agent that is killed again and again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use crate::support::net::unique;
 
 const TIMES: usize = 10;
 
-/// Long enough that a moment of it is in the midst of something.
+/// Long enough that a kill at any time interrupts something.
 const PIPELINE: &str = "FROM BASE\nARG NUMBER\nRUN sleep 1 && cat /proc/sys/kernel/random/uuid > /once\n";
 
 #[tokio::test]
@@ -21,8 +21,9 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
     let (shop, tenant) = (Shop::open(PIPELINE).await, Tenant::new().await);
     tenant.secrets(&shop).await;
     let setup = AgentSetup::new(shared_buildkitd().address(), &[&tenant]).await;
-    // What was killed cannot give up its lease, and need not be waited for.
-    // Each is in a pod of its own: where one pod's container is killed again and again, its steps are to blame (trust::deaths).
+    // Each agent has a lease of its own, because a killed agent cannot release one and the next would wait for it. Each
+    // agent has a pod of its own, because steps are refused as the cause when the container of one pod is killed again
+    // and again (trust::deaths).
     let pods: Vec<_> = (0..=TIMES).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut pods = pods.iter().map(|pod| pod.path().display().to_string());
     let mut next = || {
@@ -46,7 +47,7 @@ async fn an_agent_killed_at_ten_moments_loses_nothing_and_does_nothing_twice() {
     }
 }
 
-/// A build and its commit, for an image and a branch of its own.
+/// A build and a commit, for an image and a branch of its own.
 fn pipeline(shop: &Shop, number: usize) -> Value {
     let build = shop.build(json!({
         "tags": [format!("{}:{number}", shop.image())], "build-args": {"NUMBER": number.to_string()},

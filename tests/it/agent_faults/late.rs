@@ -1,4 +1,4 @@
-//! An API server whose answers come late.
+//! An API server with late answers.
 
 use super::*;
 use crate::support::kube::Identity;

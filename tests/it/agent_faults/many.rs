@@ -1,4 +1,5 @@
-//! Many task sets at once. They are written as the controller writes them, for it takes a minute for so many workflows.
+//! Many task sets at once. The test writes them as the controller does, because the controller takes a minute for so
+//! many workflows.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ use super::*;
 
 const VERSION: &str = "argoproj.io/v1alpha1";
 
-/// The task set of the workflow `name` with one node, whose step is `step`.
+/// The task set of the workflow `name` with one node that has the step `step`.
 fn task_set(name: &str, uid: &str, step: &Value) -> Value {
     let owner = json!({"apiVersion": VERSION, "kind": "Workflow", "name": name, "uid": uid});
     let template = json!({"name": "main", "inputs": {}, "outputs": {}, "plugin": {"buildkit": step}});
@@ -23,14 +24,14 @@ fn task_set(name: &str, uid: &str, step: &Value) -> Value {
     })
 }
 
-/// A workflow that is another controller's, so that ours leaves it alone.
+/// A workflow of another controller, so that the test's own controller ignores it.
 fn workflow(name: &str) -> Value {
     let labels = json!({"workflows.argoproj.io/controller-instanceid": "nobody"});
     let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]});
     json!({"apiVersion": VERSION, "kind": "Workflow", "metadata": {"name": name, "labels": labels}, "spec": spec})
 }
 
-/// Creates `number` task sets at once, of workflows that exist; the step of each is made of its name.
+/// Creates `number` task sets at once, of workflows that exist. `step` makes the step of each from its name.
 async fn create(tenant: &Tenant, number: usize, step: impl Fn(&str) -> Value) {
     let (kube, step) = (Kube::shared().await, &step);
     let workflows = &kube.api(VERSION, "Workflow", &tenant.namespace).await;
@@ -43,7 +44,7 @@ async fn create(tenant: &Tenant, number: usize, step: impl Fn(&str) -> Value) {
     stream::iter(0..number).for_each_concurrent(32, create).await;
 }
 
-/// The same without their workflows, for those that never come to ask for them.
+/// Creates the task sets without their workflows, for steps that never ask for them.
 async fn create_sets(tenant: &Tenant, number: usize, step: impl Fn(&str) -> Value) {
     let (sets, step) = (&task_sets(tenant).await, &step);
     let create = async |number: usize| {
@@ -57,7 +58,7 @@ async fn post(api: &Api<DynamicObject>, object: Value) -> DynamicObject {
     api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
 }
 
-/// The phases that were reported in the tenant's task sets.
+/// The phases in the status of the tenant's task sets.
 async fn phases(tenant: &Tenant) -> Vec<String> {
     let sets = task_sets(tenant).await.list(&ListParams::default()).await.unwrap();
     let nodes = |set: DynamicObject| set.data["status"]["nodes"].as_object().cloned().unwrap_or_default();
@@ -77,14 +78,14 @@ async fn two_hundred_workflows_at_once_all_finish() {
     assert!(metrics.contains("outcome=\"succeeded\"} 200\n"), "each ran once:\n{metrics}");
 }
 
-/// A Git server that has nothing, and says so when it may.
+/// A Git server without repositories. It answers for as many repositories as it has permits.
 struct Server {
     url: String,
-    /// The paths of repositories, as they were first asked for.
+    /// The paths of the requested repositories, in order of their first request.
     came: Mutex<Vec<String>>,
-    /// As many repositories are answered for.
+    /// The permits; each repository takes one.
     may: Semaphore,
-    /// Those that are: a step asks for its own more than once.
+    /// The repositories that have their permit: a step sends more than one request.
     answered: Mutex<Vec<String>>,
 }
 
@@ -103,13 +104,13 @@ impl Server {
         server
     }
 
-    /// A step that asks for a repository of its own.
+    /// A step that requests a repository of its own.
     fn step(&self, tenant: &Tenant, name: &str) -> Value {
         let repo = format!("{}/{}/{name}.git", self.url, tenant.namespace);
         json!({"update-manifest": {"repo": repo, "targets": [{"file": "values.yaml", "helm": {"tag": "1"}}]}})
     }
 
-    /// Waits until it may answer for `repository`.
+    /// Records the request, and waits until `repository` has its permit.
     async fn may_answer(&self, repository: &str) {
         note(&self.came, repository);
         if !self.answered.lock().unwrap().iter().any(|answered| answered == repository) {
@@ -118,12 +119,12 @@ impl Server {
         }
     }
 
-    /// The repositories that were asked for.
+    /// The requested repositories.
     fn came(&self) -> Vec<String> {
         self.came.lock().unwrap().clone()
     }
 
-    /// The place of the tenant's, if it was asked for.
+    /// The position of the tenant's first request, if there was one.
     fn place(&self, tenant: &Tenant) -> Option<usize> {
         self.came().iter().position(|path| path.starts_with(&format!("/{}/", tenant.namespace)))
     }
@@ -141,8 +142,8 @@ fn note(list: &Mutex<Vec<String>>, repository: &str) {
     }
 }
 
-/// An agent that runs so many at a time, and so many of one namespace; one of its two namespaces has `flood` task sets, of
-/// which two run, and the other none yet.
+/// Starts an agent that runs `running` jobs at a time, with a limit for each namespace. One of its two namespaces has
+/// `flood` task sets, of which two run; the other has none yet.
 async fn flooded(flood: usize, running: usize) -> (Arc<Server>, SharedAgent, Tenant) {
     let (server, loud, quiet) = (Server::start().await, Tenant::new().await, Tenant::new().await);
     create_sets(&loud, flood, |name| server.step(&loud, name)).await;
@@ -154,7 +155,7 @@ async fn flooded(flood: usize, running: usize) -> (Arc<Server>, SharedAgent, Ten
     (server, agent, quiet)
 }
 
-/// Waits until so many have asked.
+/// Waits until `number` repositories were requested.
 async fn until_came(server: &Server, number: usize, agent: &SharedAgent) {
     let came = async || (server.came().len() >= number).then_some(());
     until(|| format!("{number} of {:?}\n{}", server.came(), agent.log()), PATIENCE, came).await;
@@ -175,13 +176,14 @@ async fn a_namespace_with_one_task_is_not_behind_the_thousand_of_another() {
     agent.metric("argo_buildkit_jobs_queued 999").await;
     server.may.add_permits(1);
     until_came(&server, 3, &agent).await;
-    // It may be the others' turn once, for they have waited longer.
+    // The other namespace may have one turn first, because it has waited longer.
     if server.place(&quiet).is_none() {
         server.may.add_permits(1);
         until_came(&server, 4, &agent).await;
     }
     assert!(server.place(&quiet).is_some(), "{:?}", server.came());
-    // Nor have others gone before it unseen: the flood has no workflows, and may end before it asks.
+    // No other job started before it unseen: the task sets of the flood have no workflows, so their jobs may end
+    // before they send a request.
     let metrics = agent.ops("/metrics").await.1;
     let queued = metrics.lines().find_map(|line| line.strip_prefix("argo_buildkit_jobs_queued "));
     assert!(matches!(queued, Some("998" | "997")), "{queued:?} queue");

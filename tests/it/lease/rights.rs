@@ -1,4 +1,4 @@
-//! What a candidate may do, and what it says when it may not.
+//! The rights that an election needs, and its message when they are missing.
 
 use serde_json::json;
 
@@ -11,10 +11,10 @@ async fn a_campaign_says_what_to_grant_and_needs_no_more() {
     kube.namespace(&namespace).await;
     let cluster = Cluster::from(kube.client(Identity::Plugin).await);
     let stand = |identity, retry| {
-        let mut candidate = candidate("buildkit-agent", identity, LONG);
-        candidate.namespace = Some(namespace.clone());
-        candidate.retry = retry;
-        cluster.campaign(candidate)
+        let mut config = config("buildkit-agent", identity, LONG);
+        config.namespace = Some(namespace.clone());
+        config.retry = retry;
+        cluster.elect_leader(config)
     };
     let first = stand("first", Duration::from_millis(200));
     let mut problem = first.problem();
@@ -33,7 +33,7 @@ async fn a_campaign_says_what_to_grant_and_needs_no_more() {
     kube.grant_in(&namespace, Identity::Plugin, "buildkit-agent", rules).await;
     becomes(&first, &Leadership::Leader).await;
     assert_eq!(*first.problem().borrow(), None);
-    // It looks but once: the rest it is told.
+    // It reads the lease only once; later changes come from the watch.
     let second = stand("second", LONG);
     becomes(&second, &standby("first")).await;
     first.release().await;
@@ -42,10 +42,10 @@ async fn a_campaign_says_what_to_grant_and_needs_no_more() {
 
 #[tokio::test]
 async fn a_namespace_that_is_not_there_is_named() {
-    let mut candidate = candidate("buildkit-agent", "first", SHORT);
-    candidate.namespace = Some("nowhere".into());
-    let campaign = cluster().await.campaign(candidate);
-    let mut problem = campaign.problem();
+    let mut config = config("buildkit-agent", "first", SHORT);
+    config.namespace = Some("nowhere".into());
+    let election = cluster().await.elect_leader(config);
+    let mut problem = election.problem();
     let said = timeout(PATIENCE, problem.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
     insta::assert_snapshot!(said.unwrap(), @r#"creating Lease `buildkit-agent` in namespace `nowhere` failed: namespaces "nowhere" not found; create the namespace, or put the Lease into another one"#);
 }

@@ -1,4 +1,4 @@
-//! Who leads, and who comes next.
+//! One process leads, and another follows it.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -14,15 +14,15 @@ use crate::support::net::unique;
 #[tokio::test]
 async fn one_of_several_leads_and_hands_over_when_it_goes() {
     let (cluster, name) = (cluster().await, unique("lease"));
-    let first = cluster.campaign(candidate(&name, "first", LONG));
+    let first = cluster.elect_leader(config(&name, "first", LONG));
     becomes(&first, &Leadership::Leader).await;
-    let second = cluster.campaign(candidate(&name, "second", LONG));
+    let second = cluster.elect_leader(config(&name, "second", LONG));
     becomes(&second, &standby("first")).await;
     let taken = lease(&name).await;
     assert_eq!((taken.lease_duration_seconds, taken.lease_transitions), (Some(900), Some(0)));
     assert_eq!((now(&first), taken.renew_time), (Leadership::Leader, taken.acquire_time));
 
-    // Nobody looks by itself within the test: it is the watch that tells.
+    // The pause between reads is longer than the test, so the change comes from the watch.
     let seen = first.leadership();
     first.release().await;
     assert_eq!(*seen.borrow(), Leadership::Standby { holder: None });
@@ -37,9 +37,9 @@ async fn one_of_several_leads_and_hands_over_when_it_goes() {
 #[tokio::test]
 async fn a_leader_that_is_gone_is_succeeded_after_its_time_and_nobody_leads_until_then() {
     let (cluster, name) = (cluster().await, unique("lease"));
-    let first = cluster.campaign(candidate(&name, "first", SHORT));
+    let first = cluster.elect_leader(config(&name, "first", SHORT));
     becomes(&first, &Leadership::Leader).await;
-    let second = cluster.campaign(candidate(&name, "second", SHORT));
+    let second = cluster.elect_leader(config(&name, "second", SHORT));
     becomes(&second, &standby("first")).await;
     let seen = first.leadership();
     drop(first);
@@ -53,9 +53,9 @@ async fn a_leader_that_is_gone_is_succeeded_after_its_time_and_nobody_leads_unti
 #[tokio::test]
 async fn a_leader_goes_on_renewing() {
     let (cluster, name) = (cluster().await, unique("lease"));
-    let first = cluster.campaign(candidate(&name, "first", SHORT));
+    let first = cluster.elect_leader(config(&name, "first", SHORT));
     becomes(&first, &Leadership::Leader).await;
-    let second = cluster.campaign(candidate(&name, "second", SHORT));
+    let second = cluster.elect_leader(config(&name, "second", SHORT));
     let taken = lease(&name).await;
     let renewed = async || Some(lease(&name).await).filter(|lease| lease.renew_time > later(&taken));
     let renewed = crate::support::net::until(|| "later renewals".into(), PATIENCE, renewed).await;
@@ -63,7 +63,7 @@ async fn a_leader_goes_on_renewing() {
     drop(second);
 }
 
-/// When a lease that was acquired so would have expired.
+/// The time at which a lease with this acquisition time would have expired.
 fn later(lease: &LeaseSpec) -> Option<MicroTime> {
     let acquired = lease.acquire_time.as_ref()?.0;
     Some(MicroTime(acquired + SignedDuration::try_from(SHORT).unwrap()))
@@ -72,10 +72,10 @@ fn later(lease: &LeaseSpec) -> Option<MicroTime> {
 #[tokio::test]
 async fn a_restarted_process_need_not_wait_for_itself() {
     let (cluster, name) = (cluster().await, unique("lease"));
-    let first = cluster.campaign(candidate(&name, "pod", LONG));
+    let first = cluster.elect_leader(config(&name, "pod", LONG));
     becomes(&first, &Leadership::Leader).await;
     drop(first);
-    let again = cluster.campaign(candidate(&name, "pod", LONG));
+    let again = cluster.elect_leader(config(&name, "pod", LONG));
     becomes(&again, &Leadership::Leader).await;
     assert_eq!(holder(&name).await, ("pod".into(), 0));
 }
@@ -96,8 +96,8 @@ async fn the_clock_of_whoever_wrote_the_lease_decides_nothing() {
         let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
         leases.create(&PostParams::default(), &Lease { metadata, spec: Some(spec) }).await.unwrap();
         let begun = Instant::now();
-        let campaign = cluster.campaign(candidate(&name, "next", SHORT));
-        becomes(&campaign, &Leadership::Leader).await;
+        let election = cluster.elect_leader(config(&name, "next", SHORT));
+        becomes(&election, &Leadership::Leader).await;
         assert!(begun.elapsed() >= SHORT, "{name} was taken from somebody who may live");
         assert_eq!(holder(&name).await, ("next".into(), 8));
     }
@@ -106,28 +106,28 @@ async fn the_clock_of_whoever_wrote_the_lease_decides_nothing() {
 #[tokio::test]
 async fn a_lease_that_somebody_deletes_or_gives_away_is_noticed() {
     let (cluster, leases, name) = (cluster().await, leases().await, unique("lease"));
-    let campaign = cluster.campaign(candidate(&name, "first", SHORT));
-    becomes(&campaign, &Leadership::Leader).await;
+    let election = cluster.elect_leader(config(&name, "first", SHORT));
+    becomes(&election, &Leadership::Leader).await;
     leases.delete(&name, &DeleteParams::default()).await.unwrap();
     let back = async || leases.get_opt(&name).await.unwrap();
     let mut lease = crate::support::net::until(|| "the lease to be back".into(), PATIENCE, back).await;
-    becomes(&campaign, &Leadership::Leader).await;
+    becomes(&election, &Leadership::Leader).await;
 
     loop {
         lease.spec.as_mut().unwrap().holder_identity = Some("favourite".into());
         lease.spec.as_mut().unwrap().lease_duration_seconds = Some(900);
         match leases.replace(&name, &PostParams::default(), &lease).await {
             Ok(_) => break,
-            // It was renewed meanwhile.
+            // The lease was renewed meanwhile.
             Err(_) => lease = leases.get(&name).await.unwrap(),
         }
     }
-    becomes(&campaign, &standby("favourite")).await;
+    becomes(&election, &standby("favourite")).await;
 }
 
 type Seen = Mutex<Vec<watch::Receiver<Leadership>>>;
 
-/// Each leads for a moment and gives up, or is gone without a word, and stands again.
+/// Each process leads for a moment, then releases the lease or stops without releasing it, and starts again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn never_two_lead() {
     let (cluster, name, seen) = (cluster().await, unique("lease"), Seen::default());
@@ -145,11 +145,11 @@ const TERMS: i32 = 3;
 async fn run(cluster: &Cluster, number: i32, name: &str, seen: &Seen) {
     for term in 0..TERMS {
         let identity = format!("candidate-{number}-{term}");
-        let campaign = cluster.campaign(candidate(name, &identity, SHORT));
-        seen.lock().unwrap().push(campaign.leadership());
-        becomes(&campaign, &Leadership::Leader).await;
-        // An end without a word costs the others a whole lease.
-        if term == number { drop(campaign) } else { campaign.release().await }
+        let election = cluster.elect_leader(config(name, &identity, SHORT));
+        seen.lock().unwrap().push(election.leadership());
+        becomes(&election, &Leadership::Leader).await;
+        // If the lease is not released, the others wait until it expires.
+        if term == number { drop(election) } else { election.release().await }
     }
 }
 
@@ -160,7 +160,7 @@ async fn look_for_two(seen: &Seen) {
             let leads = |seen: &watch::Receiver<_>| *seen.borrow() == Leadership::Leader;
             seen.iter().map(leads).collect::<Vec<_>>()
         };
-        // Whoever leads in both led in between: nobody leads twice within a campaign that is well.
+        // A process that leads in both samples led in between: nobody leads twice within one healthy election.
         let (before, after) = (leading(), leading());
         let both = before.into_iter().zip(after).filter(|(before, after)| *before && *after).count();
         assert!(both < 2, "{both} lead at once");

@@ -144,7 +144,7 @@ async fn an_api_server_that_does_not_take_a_report_is_given_up() {
     let guard = json!({"buildkit": {}});
     let result = TaskResult { id: "n".to_owned(), guard, result: json!({"phase": "Succeeded"}) };
     let report =
-        async |cluster: Cluster| cluster.report(&set.id, &set.form, std::slice::from_ref(&result)).await;
+        async |cluster: Cluster| cluster.report(&set.id, &set.basis, std::slice::from_ref(&result)).await;
     given_up(report, |error| matches!(error, ReportError::Kube(KubeError::Unavailable { .. }))).await;
 }
 

@@ -63,12 +63,12 @@ async fn an_api_server_that_is_away_is_unavailable_until_it_is_back() {
     let state = sets.state("before").await;
     let cluster = Cluster::from(door.client());
     door.shut(true);
-    let away = cluster.report(&state.id, &state.form, &[success(&state, "before")]).await.unwrap_err();
+    let away = cluster.report(&state.id, &state.basis, &[success(&state, "before")]).await.unwrap_err();
     assert!(matches!(away, ReportError::Kube(KubeError::Unavailable { .. })), "{away:?}");
     door.cut();
     watch.told().await.unwrap_err();
     door.shut(false);
-    cluster.report(&state.id, &state.form, &[success(&state, "before")]).await.unwrap();
+    cluster.report(&state.id, &state.basis, &[success(&state, "before")]).await.unwrap();
     let TaskSetEvent::Seen(seen) = watch.recovered().await else { panic!("it is told") };
     assert_eq!(seen.phases["before"], "Succeeded");
 }

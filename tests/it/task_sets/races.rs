@@ -15,7 +15,7 @@ async fn first_reports_that_race_all_survive() {
         sets.create(&name, tasks.clone()).await;
         let state = &sets.state(&name).await;
         let reports = clusters.iter().zip(&ids).map(async |(cluster, id)| {
-            cluster.report(&state.id, &state.form, &[success(state, id)]).await.unwrap()
+            cluster.report(&state.id, &state.basis, &[success(state, id)]).await.unwrap()
         });
         let reported = join_all(reports).await;
         assert!(reported.iter().all(|one| one.withdrawn.is_empty()), "{reported:?}");
@@ -33,7 +33,7 @@ async fn an_old_form_neither_fails_nor_overwrites() {
     for (other, label) in [("Running", json!("false")), ("Succeeded", Value::Null)] {
         sets.change_status("old", json!({"nodes": {"other": {"phase": other}, "old": null}})).await;
         sets.label("old", label).await;
-        let reported = cluster.report(&state.id, &state.form, &results).await.unwrap();
+        let reported = cluster.report(&state.id, &state.basis, &results).await.unwrap();
         assert!(reported.withdrawn.is_empty());
         let nodes = sets.status("old").await["nodes"].take();
         assert_eq!((&nodes["other"]["phase"], &nodes["old"]["phase"]), (&json!(other), &json!("Succeeded")));
@@ -45,10 +45,10 @@ async fn a_form_from_before_argo_cleared_the_status_does_not_fail_either() {
     let sets = Sets::new().await;
     let state = sets.one("cleared").await;
     let (cluster, results) = (sets.cluster().await, [success(&state, "cleared")]);
-    let form = cluster.report(&state.id, &state.form, &results).await.unwrap().form;
+    let basis = cluster.report(&state.id, &state.basis, &results).await.unwrap().basis;
     for status in [Value::Null, json!({"nodes": null})] {
         sets.change_status("cleared", status).await;
-        cluster.report(&state.id, &form, &results).await.unwrap();
+        cluster.report(&state.id, &basis, &results).await.unwrap();
         assert_eq!(sets.status("cleared").await["nodes"]["cleared"]["phase"], "Succeeded");
     }
 }

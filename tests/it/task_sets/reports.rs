@@ -4,9 +4,9 @@ use argo_buildkit::kube::{ReportError, Reported};
 
 use super::*;
 
-/// A report by the form of `state`, of one task.
+/// Reports one task, based on `state`.
 async fn report(sets: &Sets, state: &TaskSetState, id: &str) -> Reported {
-    sets.cluster().await.report(&state.id, &state.form, &[success(state, id)]).await.unwrap()
+    sets.cluster().await.report(&state.id, &state.basis, &[success(state, id)]).await.unwrap()
 }
 
 #[tokio::test]
@@ -27,14 +27,14 @@ async fn a_report_is_written_whatever_the_set_has_already() {
             sets.change_status(name, status).await;
         }
         let state = sets.state(name).await;
-        let before = state.form.clone();
+        let before = state.basis.clone();
         let reported = report(&sets, &state, name).await;
         assert!(reported.withdrawn.is_empty(), "{name}: {reported:?}");
         let nodes = sets.status(name).await["nodes"].take();
         assert_eq!(nodes[name]["phase"], "Succeeded", "{name} {before:?}: {nodes}");
         assert_eq!(nodes["other"]["phase"] == "Running", name == "others", "{nodes}");
         let after = sets.state(name).await;
-        assert_eq!((&after.resource_version, &after.form), (&reported.resource_version, &reported.form));
+        assert_eq!((&after.resource_version, &after.basis), (&reported.resource_version, &reported.basis));
         assert_eq!(after.phases[name], "Succeeded");
     }
 }
@@ -67,12 +67,12 @@ async fn a_set_that_is_made_again_by_its_name_is_left_alone() {
     sets.delete("again").await;
     let cluster = sets.cluster().await;
     let results = [success(&old, "again")];
-    let gone = cluster.report(&old.id, &old.form, &results).await.unwrap_err();
+    let gone = cluster.report(&old.id, &old.basis, &results).await.unwrap_err();
     assert!(matches!(&gone, ReportError::Gone { set } if *set == old.id), "{gone:?}");
 
     let new = sets.one("again").await;
     assert_eq!(old.id.name, new.id.name);
-    let gone = cluster.report(&old.id, &old.form, &results).await.unwrap_err();
+    let gone = cluster.report(&old.id, &old.basis, &results).await.unwrap_err();
     assert!(matches!(gone, ReportError::Gone { .. }), "{gone:?}");
     assert_eq!(sets.status("again").await, Value::Null);
     insta::assert_snapshot!(gone.to_string().replace(&sets.namespace, "NS"), @r#"WorkflowTaskSet `again` of namespace `NS` is gone"#);
@@ -86,14 +86,14 @@ async fn what_argo_does_not_wait_for_is_withdrawn_and_the_rest_is_written() {
     let results = ["gone", "changed", "kept"].map(|id| success(&state, id));
     let another = json!({"plugin": {"buildkit": {"build": {"image": "another"}}}});
     sets.change("some", json!({"spec": {"tasks": {"gone": null, "changed": another}}})).await;
-    let reported = sets.cluster().await.report(&state.id, &state.form, &results).await.unwrap();
+    let reported = sets.cluster().await.report(&state.id, &state.basis, &results).await.unwrap();
     assert_eq!(reported.withdrawn, ["gone", "changed"]);
     let nodes = sets.status("some").await["nodes"].take();
     assert_eq!(nodes.as_object().unwrap().keys().collect::<Vec<_>>(), ["kept"], "{nodes}");
 
     sets.change("some", json!({"spec": {"tasks": {"kept": null}}})).await;
     let version = sets.state("some").await.resource_version;
-    let reported = sets.cluster().await.report(&state.id, &reported.form, &results).await.unwrap();
+    let reported = sets.cluster().await.report(&state.id, &reported.basis, &results).await.unwrap();
     assert_eq!(reported.withdrawn, ["gone", "changed", "kept"]);
     assert_eq!(reported.resource_version, version, "nothing was written");
 }
@@ -117,7 +117,7 @@ async fn a_result_that_breaks_the_schema_is_refused_and_says_so() {
     let sets = Sets::new().await;
     let state = sets.one("broken").await;
     let result = TaskResult { result: json!({"phase": 5}), ..success(&state, "broken") };
-    let refused = sets.cluster().await.report(&state.id, &state.form, &[result]).await.unwrap_err();
+    let refused = sets.cluster().await.report(&state.id, &state.basis, &[result]).await.unwrap_err();
     assert!(matches!(refused, ReportError::Refused { .. }), "{refused:?}");
     let text = refused.to_string().replace(&sets.namespace, "NS");
     insta::assert_snapshot!(text, @r#"the API server refuses the report to WorkflowTaskSet `broken` in namespace `NS`: WorkflowTaskSet.argoproj.io "broken" is invalid: status.nodes.broken.phase: Invalid value: "integer": nodes.broken.phase in body must be of type string: "integer"; check that the CRDs are those of the Argo Workflows that is installed"#);

@@ -46,13 +46,13 @@ async fn a_forbidden_report_names_the_rule_and_patch_alone_is_enough() {
     let state = sets.one("mine").await;
     let (cluster, user) = stranger(&sets).await;
     let results = [success(&state, "mine")];
-    let forbidden = cluster.report(&state.id, &state.form, &results).await.unwrap_err();
+    let forbidden = cluster.report(&state.id, &state.basis, &results).await.unwrap_err();
     assert!(matches!(forbidden, ReportError::Kube(KubeError::Forbidden { .. })), "{forbidden:?}");
     insta::assert_snapshot!(forbidden.to_string().replace(&sets.namespace, "NS"), @r#"reporting to WorkflowTaskSet `mine` in namespace `NS` is forbidden to the agent's ServiceAccount; grant it patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)"#);
 
     grant(&sets, &user, "workflowtasksets/status", &["patch"]).await;
-    let report = async || cluster.report(&state.id, &state.form, &results).await.ok();
+    let report = async || cluster.report(&state.id, &state.basis, &results).await.ok();
     until(|| "the Role to be in force".to_owned(), PATIENCE, report).await;
-    // By a form that is old by now: the refusal is looked into without a right to read.
-    cluster.report(&state.id, &state.form, &results).await.unwrap();
+    // The basis is out of date: the refusal is examined without a right to read.
+    cluster.report(&state.id, &state.basis, &results).await.unwrap();
 }

@@ -14,7 +14,7 @@ async fn what_neither_etcd_nor_the_api_server_takes_is_too_large() {
         let outputs = json!({"parameters": [{"name": "log", "value": "x".repeat(size)}]});
         let result = json!({"phase": "Succeeded", "outputs": outputs});
         let result = TaskResult { result, ..success(&state, "large") };
-        match cluster.report(&state.id, &state.form, &[result]).await {
+        match cluster.report(&state.id, &state.basis, &[result]).await {
             Ok(_) => assert!(fits, "{size}"),
             Err(error @ ReportError::TooLarge { .. }) => assert!(!fits, "{size}: {error}"),
             Err(other) => panic!("{size}: {other}"),
@@ -22,6 +22,6 @@ async fn what_neither_etcd_nor_the_api_server_takes_is_too_large() {
     }
     let result = json!({"phase": "Failed", "message": "too large"});
     let small = TaskResult { result: result.clone(), ..success(&state, "large") };
-    cluster.report(&state.id, &state.form, &[small]).await.unwrap();
+    cluster.report(&state.id, &state.basis, &[small]).await.unwrap();
     assert_eq!(sets.status("large").await["nodes"]["large"], result);
 }

@@ -36,7 +36,7 @@ async fn only_our_tasks_and_their_phases_are_kept() {
     assert_eq!(state.tasks.keys().collect::<Vec<_>>(), ["ours"]);
     assert!(state.phases.is_empty(), "{:?}", state.phases);
 
-    sets.cluster().await.report(&state.id, &state.form, &[success(&state, "ours")]).await.unwrap();
+    sets.cluster().await.report(&state.id, &state.basis, &[success(&state, "ours")]).await.unwrap();
     let state = sets.state("mixed").await;
     assert_eq!(state.phases.into_iter().collect::<Vec<_>>(), [("ours".into(), "Succeeded".into())]);
     let mut nodes = sets.status("mixed").await["nodes"].take();

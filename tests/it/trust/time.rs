@@ -215,7 +215,7 @@ async fn the_lease_is_renewed_while_the_runtime_is_held() {
         });
     });
     let cluster = argo_buildkit::kube::Cluster::from(client.recv().unwrap());
-    let campaign = cluster.campaign(argo_buildkit::kube::Candidate {
+    let election = cluster.elect_leader(argo_buildkit::kube::LeaderElectionConfig {
         namespace: Some(BUILDS.to_owned()),
         name,
         identity: "first".to_owned(),
@@ -224,6 +224,6 @@ async fn the_lease_is_renewed_while_the_runtime_is_held() {
     });
     // Nothing of this runtime runs until the sixth renewal.
     while told.recv_timeout(Duration::from_secs(60)).unwrap() < 6 {}
-    assert_eq!(*campaign.leadership().borrow(), argo_buildkit::kube::Leadership::Leader);
-    campaign.release().await;
+    assert_eq!(*election.leadership().borrow(), argo_buildkit::kube::Leadership::Leader);
+    election.release().await;
 }

@@ -1,11 +1,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::kube::NodePlace;
+use crate::kube::WorkflowNode;
 
 const UID: &str = "uid";
 
-/// A WorkflowTaskSet with these nodes, each with the template of that name.
+/// A WorkflowTaskSet with these nodes, each with a template that has this name.
 fn set(tasks: &[(&str, &str)]) -> TaskSet {
     let tasks = tasks.iter().map(|(id, template)| ((*id).to_owned(), json!({"name": template}))).collect();
     TaskSet { workflow: Some(UID.into()), completed: false, tasks }
@@ -15,18 +15,18 @@ fn another() -> TaskSet {
     TaskSet { workflow: Some("of the same name".into()), ..set(&[]) }
 }
 
-/// A Workflow that is shut down so, with these nodes: id, name, boundary.
+/// A Workflow that is being ended in this way, with these nodes: id, name, boundary.
 fn workflow(shutdown: Option<Shutdown>, nodes: &[(&str, &str, &str)]) -> WorkflowState {
-    let place = |name: &str, boundary: &str| NodePlace {
+    let place = |name: &str, boundary: &str| WorkflowNode {
         name: name.into(),
         boundary: boundary.into(),
-        ..NodePlace::default()
+        ..WorkflowNode::default()
     };
     let nodes = nodes.iter().map(|(id, name, boundary)| ((*id).to_owned(), place(name, boundary))).collect();
     WorkflowState { uid: Some(UID.into()), shutdown, nodes, ..WorkflowState::default() }
 }
 
-/// What is withdrawn at each of these sights of a WorkflowTaskSet.
+/// The withdrawn jobs after each of these states of a WorkflowTaskSet.
 fn seen(sights: &[Option<TaskSet>]) -> Vec<Vec<Withdrawn>> {
     let mut tasks = Tasks::new(UID);
     sights.iter().map(|sight| tasks.task_set(sight.clone())).collect()
@@ -117,7 +117,7 @@ fn boundaries_in_a_circle_are_a_doubt() {
     assert_eq!(circle.is_exit_handler("1"), None);
 }
 
-/// Argo ends the pods of such a workflow, and no plugin's node.
+/// At its deadline, Argo ends the pods of a workflow but no plugin node.
 #[test]
 fn a_workflow_whose_time_is_up_expires_all_but_its_exit_handlers() {
     let now = jiff::Timestamp::now();

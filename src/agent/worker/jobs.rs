@@ -1,4 +1,4 @@
-//! A desk's jobs: begun, watched, and what became of them.
+//! The jobs of a worker: starts them, follows their states, and handles their ends.
 
 use std::time::Duration;
 
@@ -7,23 +7,25 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Desk, waiting};
-use crate::agent::hold::Hold;
-use crate::agent::task::{Change, Over, Stage, Task};
+use super::{TaskSetWorker, waiting};
+use crate::agent::task::{Done, JobChange, Stage, Task};
+use crate::agent::task_job::TaskJob;
 use crate::argo::{Template, TimedStep};
-use crate::engine::{Errand, Reference};
+use crate::engine::{Reference, StepRequest};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState};
 use crate::outcome::StepError;
 
-/// A job that has queued for so long may have been stopped meanwhile: it was reported as Pending, and Argo acts by that.
+/// A job that was queued for longer may have been stopped meanwhile: its node was reported as Pending, and Argo
+/// applies its own limits to such nodes.
 const QUEUED: Duration = Duration::from_secs(1);
 
-/// Bytes that a task takes until its job has ended, whether that runs or queues: for itself, and for each byte of its template,
-/// which is there as Argo's JSON, as the parsed step, and in what reports are guarded by.
+/// The memory in bytes that a task takes until its job has ended, whether the job is queued or running: a fixed part,
+/// and a factor for each byte of its template, which is kept as Argo's JSON, as the parsed step, and in the guard of
+/// reports.
 const MEMORY: (usize, usize) = (4 << 10, 5);
 
-impl Desk {
-    /// The task `id`, begun or refused; nothing where the process is about to end.
+impl TaskSetWorker {
+    /// Starts the task `id`, or refuses it. Returns `None` if the process is shutting down.
     pub(super) fn begin(&mut self, id: &str, template: &Template) -> Option<Task> {
         let round = self.rounds;
         let task = match self.valid(template) {
@@ -35,14 +37,15 @@ impl Desk {
         let Some(held) = memory.try_take(MEMORY.0 + MEMORY.1 * template.size()) else {
             return Some(Task::refused(template, round, crowded(namespace, memory.allowed())));
         };
-        // The node of one that may have waited for a lock says nothing of when its time began; the job's own limit does.
+        // If the task may have waited for a lock, the node's start is not the start of its work. The job's own limit
+        // applies instead.
         let limit = if task.waits { Duration::MAX } else { task.limit };
         let key = JobKey::of_node(&self.workflow.namespace, &self.workflow.uid, id);
         let agent = self.agent.clone();
         agent.jobs.poll_or_start(&key, self.spec(id, &key, template, task)).ok()?;
         let (state, _) = agent.jobs.watch(&key)?;
         self.follow(id.to_owned(), round, state, |state| !matches!(state, JobState::Queued));
-        Some(Task::going(template, round, limit, Hold::new(&agent.jobs, key, &agent.metrics, held)))
+        Some(Task::started(template, round, limit, TaskJob::new(&agent.jobs, key, &agent.metrics, held)))
     }
 
     fn valid(&self, template: &Template) -> Result<TimedStep, String> {
@@ -55,89 +58,89 @@ impl Desk {
 
     fn spec(&self, id: &str, key: &JobKey, template: &Template, task: TimedStep) -> JobSpec {
         let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
-        // The same node with another template, as `argo retry -p` makes it, is another build.
+        // `argo retry -p` runs the same node with another template, which is another build.
         let name = JobKey::derive(&key.to_string(), &template.0).to_string();
         let reference = Some(Reference(name));
         let (accepted, id) = (Instant::now(), id.to_owned());
         let work = async move |job: JobContext| {
             let JobContext { progress, gate, deadline } = job;
-            if accepted.elapsed() > QUEUED && waiting::left(&agent, &workflow, &id).await {
+            if accepted.elapsed() > QUEUED && waiting::argo_stopped_waiting(&agent, &workflow, &id).await {
                 return Err(StepError::user(
                     "cancelled before its start: Argo no longer waits for this step; its workflow was stopped or deleted, or \
                      its node timed out",
                 ));
             }
-            agent.engine.run(task.step, Errand { workflow, reference, progress, gate, deadline }).await
+            agent.engine.run(task.step, StepRequest { workflow, reference, progress, gate, deadline }).await
         };
         JobSpec::new(task.limit, work).of_group(&self.workflow.namespace)
     }
 
-    /// Hears of the job when it has come `so_far`.
+    /// Queues a change for when the job's state satisfies `reached`.
     fn follow(
         &mut self,
         id: String,
         round: u64,
         mut state: watch::Receiver<JobState>,
-        so_far: fn(&JobState) -> bool,
+        reached: fn(&JobState) -> bool,
     ) {
         let comes = async move {
-            let come = state.wait_for(so_far).await.map(|state| state.clone());
+            let come = state.wait_for(reached).await.map(|state| state.clone());
             let change = match come {
-                Ok(JobState::Done(ending)) => Change::Ended(ending),
-                Ok(_) => Change::Began(state),
-                Err(_) => Change::Lost,
+                Ok(JobState::Done(ending)) => JobChange::Ended(ending),
+                Ok(_) => JobChange::Began(state),
+                Err(_) => JobChange::Removed,
             };
             (id, round, change)
         };
         self.changes.push(comes.boxed());
     }
 
-    /// A job has come so far.
-    pub(super) fn changed(&mut self, id: &str, round: u64, change: Change) {
+    /// Handles a change of a job.
+    pub(super) fn job_changed(&mut self, id: &str, round: u64, change: JobChange) {
         let Some(task) = self.tasks.get_mut(id).filter(|task| task.round == round) else { return };
         match change {
-            Change::Began(state) => {
-                if let Stage::Going(going) = &mut task.stage {
-                    going.running = Some(Instant::now());
+            JobChange::Began(state) => {
+                if let Stage::Unfinished(unfinished) = &mut task.stage {
+                    unfinished.running = Some(Instant::now());
                 }
                 self.follow(id.to_owned(), round, state, |state| matches!(state, JobState::Done(_)));
             }
-            Change::Ended(ending) => self.ended(id, &ending),
-            Change::Lost | Change::Asked(true) => self.again(id),
-            Change::Asked(false) => {}
+            JobChange::Ended(ending) => self.ended(id, &ending),
+            JobChange::Removed | JobChange::Checked(true) => self.restart(id),
+            JobChange::Checked(false) => {}
         }
     }
 
     fn ended(&mut self, id: &str, ending: &Ending) {
         let Some(task) = self.tasks.get_mut(id) else { return };
-        let Some(hold) = task.hold() else { return };
-        match self.agent.jobs.poll(hold.key()) {
+        let Some(job) = task.job() else { return };
+        match self.agent.jobs.poll(job.key()) {
             Some(Ok(_)) => task.ended(ending),
-            // What the end of this process stopped is for the next one to do.
+            // The shutdown of this process stopped the job; the next process runs it again.
             Some(Err(_)) => task.dropped(),
-            // Another desk has let go of it: that of a set which was made anew for the same workflow.
-            None => self.again(id),
+            // Another worker has forgotten the job: that of a set which was created again for the same workflow.
+            None => self.restart(id),
         }
     }
 
-    /// Begins the task anew, if it is still there.
-    fn again(&mut self, id: &str) {
+    /// Starts the task again, if it is still in the set.
+    fn restart(&mut self, id: &str) {
         self.tasks.remove(id);
-        self.look();
+        self.reconcile();
     }
 
-    /// Asks about the tasks that stay although they are over. Either Argo has forgotten the end that it took, as when
-    /// the controller dies between taking it and keeping the node; or it waits for the node again, and the sight of the task's
-    /// leaving was missed; or it is about to take the task away.
-    pub(super) fn ask(&mut self) {
+    /// Checks tasks that stay in the set although they are done. There are three cases: Argo has lost the final
+    /// result, as when the controller dies between reading it and storing the node; Argo waits for the node again,
+    /// and we missed the removal of the task; or the controller is about to remove the task.
+    pub(super) fn check_reported_tasks(&mut self) {
         let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
         for (id, task) in &mut self.tasks {
             let round = task.round;
-            let Some(told) = task.asks().map(Over::was_told) else { continue };
+            let Some(reported) = task.check_overdue().map(Done::is_reported) else { continue };
             let (agent, workflow, id) = (agent.clone(), workflow.clone(), id.clone());
             let asked = async move {
-                let waits = waiting::waits(&agent, &workflow, &id).await.unwrap_or(told);
-                (id, round, Change::Asked(waits))
+                let argo_waits = waiting::argo_waits(&agent, &workflow, &id).await.unwrap_or(reported);
+                (id, round, JobChange::Checked(argo_waits))
             };
             self.changes.push(asked.boxed());
         }

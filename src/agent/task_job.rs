@@ -1,18 +1,18 @@
-//! A job that a task holds: let go of, it is forgotten, and stopped if it goes on.
+//! The job of a task. The job is forgotten when this is dropped, and stopped if it still runs.
 
 use crate::jobs::{JobKey, JobTable};
 use crate::limits::Held;
 use crate::metrics::{AgentMetrics, TaskCount};
 
-/// A task's job.
-pub(super) struct Hold {
+/// The job of a task. Dropping it stops the job and removes it from the table.
+pub(super) struct TaskJob {
     jobs: JobTable,
     key: JobKey,
     _counted: TaskCount,
     _memory: Held,
 }
 
-impl Hold {
+impl TaskJob {
     pub(super) fn new(jobs: &JobTable, key: JobKey, metrics: &AgentMetrics, memory: Held) -> Self {
         Self { jobs: jobs.clone(), key, _counted: metrics.task(), _memory: memory }
     }
@@ -22,7 +22,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for TaskJob {
     fn drop(&mut self) {
         self.jobs.forget(&self.key);
     }

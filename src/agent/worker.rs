@@ -1,4 +1,4 @@
-//! One WorkflowTaskSet: its tasks that are ours, their jobs, and what has been reported of them.
+//! The worker for one WorkflowTaskSet. It keeps the tasks for this plugin, their jobs, and what has been reported.
 
 mod jobs;
 mod reports;
@@ -18,19 +18,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Agent;
-use super::clerk::Clerk;
 use super::deadlines::Deadline;
-use super::task::{Change, Task};
+use super::reporter::StatusReporter;
+use super::task::{JobChange, Task};
 use super::workflow_watch::WorkflowWatch;
 use crate::argo::{NodePhase, Template};
 use crate::engine::Workflow;
 use crate::kube::{Leadership, TaskSetState};
 
-/// A job that runs longer is worth a watch of its Workflow.
+/// The running time of a job after which its Workflow is watched.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// Does the work of one WorkflowTaskSet. When it is dropped, it stops and forgets its jobs.
-pub(super) struct Desk {
+/// Runs the tasks of one WorkflowTaskSet and reports their results. Dropping it stops and forgets its jobs.
+pub(super) struct TaskSetWorker {
     agent: Arc<Agent>,
     workflow: Workflow,
     seen: watch::Receiver<Arc<TaskSetState>>,
@@ -39,31 +39,31 @@ pub(super) struct Desk {
     /// The tasks, by node id.
     tasks: BTreeMap<String, Task>,
     rounds: u64,
-    changes: FuturesUnordered<BoxFuture<'static, (String, u64, Change)>>,
-    clerk: Clerk,
+    changes: FuturesUnordered<BoxFuture<'static, (String, u64, JobChange)>>,
+    reporter: StatusReporter,
     watch: Option<WorkflowWatch>,
     deadlines: Vec<Deadline>,
-    /// The process is about to end.
+    /// Whether the process is shutting down.
     closing: bool,
 }
 
-impl Desk {
+impl TaskSetWorker {
     pub(super) fn new(
         agent: Arc<Agent>,
         seen: watch::Receiver<Arc<TaskSetState>>,
         leadership: watch::Receiver<Leadership>,
         stop: CancellationToken,
     ) -> Self {
-        let (workflow, clerk) = {
+        let (workflow, reporter) = {
             let state = seen.borrow();
             let id = &state.id;
             let workflow = Workflow {
                 name: id.name.clone(),
                 namespace: id.namespace.clone(),
-                // A set that no workflow owns is somebody's own; it too is one of a kind.
+                // A set without an owning workflow was written by a user; its own uid identifies it.
                 uid: if state.workflow.is_empty() { &id.uid } else { &state.workflow }.clone(),
             };
-            (workflow, Clerk::new(id.clone(), state.form.clone()))
+            (workflow, StatusReporter::new(id.clone(), state.basis.clone()))
         };
         let (tasks, changes) = (BTreeMap::new(), FuturesUnordered::new());
         let (rounds, watch, deadlines, closing) = (0, None, Vec::new(), false);
@@ -76,39 +76,39 @@ impl Desk {
             tasks,
             rounds,
             changes,
-            clerk,
+            reporter,
             watch,
             deadlines,
             closing,
         }
     }
 
-    /// Works until the set is gone; once stopped, until there is nothing more to report.
+    /// Runs until the set is gone. After `stop`, it runs until nothing is left to report.
     pub(super) async fn run(mut self) {
-        self.look();
+        self.reconcile();
         while !self.closing || self.tasks.values().any(Task::is_open) {
-            let due = self.due();
+            let next_wakeup = self.next_wakeup();
             tokio::select! {
                 there = self.seen.changed() => match there {
-                    Ok(()) => self.look(),
+                    Ok(()) => self.reconcile(),
                     Err(_) => return,
                 },
-                Ok(()) = self.leadership.changed() => self.look(),
+                Ok(()) = self.leadership.changed() => self.reconcile(),
                 () = self.stop.cancelled(), if !self.closing => self.closing = true,
-                Some((id, round, change)) = self.changes.next() => self.changed(&id, round, change),
-                answer = self.clerk.answer() => self.answered(answer),
+                Some((id, round, change)) = self.changes.next() => self.job_changed(&id, round, change),
+                answer = self.reporter.answer() => self.report_answered(answer),
                 seen = WorkflowWatch::next(&mut self.watch) => self.workflow_seen(seen),
-                () = tokio::time::sleep_until(due) => self.pass(),
+                () = tokio::time::sleep_until(next_wakeup) => self.timer_elapsed(),
             }
             self.watch_workflow();
             self.report();
         }
     }
 
-    /// Compares the set as it is now with what is known: forgets tasks that have left, begins those that are new.
-    fn look(&mut self) {
+    /// Compares the current set with the known tasks: forgets tasks that were removed and starts new ones.
+    fn reconcile(&mut self) {
         let state = Arc::clone(&self.seen.borrow_and_update());
-        self.clerk.saw(state.form.clone());
+        self.reporter.set_basis(state.basis.clone());
         self.tasks.retain(|id, task| {
             state.tasks.get(id).is_some_and(|template| template.get("plugin") == Some(&task.guard))
         });
@@ -116,17 +116,17 @@ impl Desk {
             let reported = state.phases.get(id).is_some_and(|phase| NodePhase::is_end(phase));
             match self.tasks.get_mut(id) {
                 Some(task) => task.seen(reported, &state.resource_version),
-                None => self.take(id, template, reported),
+                None => self.add_task(id, template, reported),
             }
         }
     }
 
-    /// A task that was not there.
-    fn take(&mut self, id: &str, template: &Value, reported: bool) {
+    /// Adds a task that is new in the set.
+    fn add_task(&mut self, id: &str, template: &Value, reported: bool) {
         let template = Template(template.clone());
         self.rounds += 1;
         let task = match reported {
-            true => Some(Task::told(&template, self.rounds)),
+            true => Some(Task::already_reported(&template, self.rounds)),
             false if self.may_begin() => self.begin(id, &template),
             false => None,
         };
@@ -144,20 +144,20 @@ impl Desk {
         *self.leadership.borrow() == Leadership::Leader
     }
 
-    /// The next time at which there is something to do without an event.
-    fn due(&self) -> Instant {
-        let may_report = self.may_report() && self.clerk.is_idle();
-        let told = self.tasks.values().filter(|task| may_report && (task.is_open() || self.may_begin()));
-        let told = told.filter_map(Task::due).map(|at| at.max(self.clerk.not_before()));
+    /// The time of the next report, deadline or watch, if no event comes earlier.
+    fn next_wakeup(&self) -> Instant {
+        let may_report = self.may_report() && self.reporter.is_idle();
+        let reports = self.tasks.values().filter(|task| may_report && (task.is_open() || self.may_begin()));
+        let reports = reports.filter_map(Task::due).map(|at| at.max(self.reporter.not_before()));
         let deadlines = self.deadlines.iter().map(|deadline| deadline.at);
         let watched = self.watched_from().filter(|_| self.watch.is_none());
-        let first = told.chain(deadlines).chain(watched).min();
+        let first = reports.chain(deadlines).chain(watched).min();
         first.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
     }
 
-    /// Time has passed.
-    fn pass(&mut self) {
+    /// Handles deadlines and checks that are due.
+    fn timer_elapsed(&mut self) {
         self.expire();
-        self.ask();
+        self.check_reported_tasks();
     }
 }

@@ -1,4 +1,4 @@
-//! How a patch of a WorkflowTaskSet must be written, given what it has already.
+//! The state of a WorkflowTaskSet that a report is based on, and the patch that follows from it.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,39 @@ use sha2::{Digest, Sha256};
 use super::TaskResult;
 use crate::kube::task_set::{TaskSetObject, completed};
 
-/// What decides at one version of a WorkflowTaskSet whether a report of it is due, and how it is written. It is small.
+/// The state of a WorkflowTaskSet at one version, as far as a report needs it: which results Argo waits for, and how
+/// to write the patch. It is small.
 ///
-/// The patch is for that version only. A `test` of the task's template would be spared some refusals, but the API
-/// server compares as Go writes JSON: `<`, `&` and some numbers differ from themselves as others write them.
+/// A patch applies to that version only. A `test` of the task's template would be refused less often, but the API
+/// server compares values as Go writes JSON: `<`, `&` and some numbers are not equal to themselves as other programs
+/// write them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
+pub struct ReportBasis {
     version: String,
-    place: Place,
-    /// The digests of the `plugin` objects of the nodes that Argo waits for, by node id.
+    presence: StatusPresence,
+    /// The digests of the `plugin` objects that Argo waits for, by node id.
     waiting: BTreeMap<String, [u8; 32]>,
 }
 
-/// How much of `/status/nodes` is there.
+/// Which part of the path `/status/nodes` exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum StatusPresence {
     NoStatus,
     NoNodes,
     Nodes,
 }
 
-impl Form {
-    /// The form of `object`.
+impl ReportBasis {
+    /// Reads the basis from `object`.
     pub(in crate::kube) fn of(object: &TaskSetObject) -> Self {
-        let place = match &object.status {
-            None => Place::NoStatus,
-            Some(status) if status.nodes.is_none() => Place::NoNodes,
-            Some(_) => Place::Nodes,
+        let presence = match &object.status {
+            None => StatusPresence::NoStatus,
+            Some(status) if status.nodes.is_none() => StatusPresence::NoNodes,
+            Some(_) => StatusPresence::Nodes,
         };
         let tasks = object.spec.tasks.iter().filter(|_| !completed(&object.metadata));
         let waiting = tasks.map(|(id, template)| (id.clone(), digest(&template["plugin"]))).collect();
-        Self { version: object.metadata.resource_version.clone().unwrap_or_default(), place, waiting }
+        Self { version: object.metadata.resource_version.clone().unwrap_or_default(), presence, waiting }
     }
 
     /// Whether Argo waits for this result.
@@ -46,15 +48,15 @@ impl Form {
         self.waiting.get(&result.id).is_some_and(|waiting| *waiting == digest(&result.guard))
     }
 
-    /// The operations that report `results` to the object `uid` at this version, or nothing of them.
+    /// The patch operations that write `results` to the object `uid` at this version, all or none.
     pub(super) fn operations(&self, uid: &str, results: &[&TaskResult]) -> Vec<Value> {
         let mut operations = vec![is(uid), test("/metadata/resourceVersion", &self.version)];
-        operations.extend(self.place.additions(results));
+        operations.extend(self.presence.additions(results));
         operations
     }
 }
 
-impl Place {
+impl StatusPresence {
     fn additions(self, results: &[&TaskResult]) -> Vec<Value> {
         let nodes = || -> Value { results.iter().map(|r| (r.id.clone(), r.result.clone())).collect() };
         match self {
@@ -68,7 +70,7 @@ impl Place {
     }
 }
 
-/// A test that the object has this uid, and is not another of the same name.
+/// A test that the object has this uid, and that it is not another object with the same name.
 pub(super) fn is(uid: &str) -> Value {
     test("/metadata/uid", uid)
 }
@@ -81,12 +83,12 @@ fn add(path: &str, value: &Value) -> Value {
     json!({"op": "add", "path": path, "value": value})
 }
 
-/// A key as JSON Pointer (RFC 6901) writes it.
+/// Escapes a key for a JSON Pointer (RFC 6901).
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Keys are sorted in a [`Value`], so equal ones are written alike.
+/// The digest of a `plugin` object. A [`Value`] sorts its keys, so equal objects have equal digests.
 fn digest(plugin: &Value) -> [u8; 32] {
     Sha256::digest(plugin.to_string()).into()
 }

@@ -1,4 +1,5 @@
-//! The reports of one WorkflowTaskSet: one at a time, and again until they are taken or nobody waits for them.
+//! Reports the results of one WorkflowTaskSet to Argo. It sends one request at a time, and retries until the API
+//! server accepts the report or Argo no longer waits for it.
 
 use std::time::Duration;
 
@@ -11,102 +12,111 @@ use tracing::{debug, warn};
 
 use super::Agent;
 use crate::argo::NodeResult;
-use crate::kube::{Form, KubeError, ReportError, Reported, TaskResult, TaskSetId};
+use crate::kube::{KubeError, ReportBasis, ReportError, Reported, TaskResult, TaskSetId};
 use crate::metrics::ReportOutcome;
 use crate::time_limits::pauses::endless;
 
-/// The shortest and the longest pause after a report that the API server did not take.
+/// The shortest and the longest pause before a failed report is retried.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
-/// What is to be said of one node.
+/// A report of one node's result.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
     pub(super) id: String,
-    /// Which of several tasks of the node it is of.
+    /// Tells this task from earlier and later tasks of the same node.
     pub(super) round: u64,
-    /// The `plugin` of the task.
+    /// The `plugin` object of the task's template.
     pub(super) guard: serde_json::Value,
     pub(super) result: NodeResult,
-    /// Whether it is the node's end.
+    /// Whether this is the node's final result.
     pub(super) end: bool,
 }
 
-/// Reports that were sent, and what became of them.
+/// The reports of one request, and its outcome.
 pub(super) struct Answer {
     pub(super) reports: Vec<Report>,
     pub(super) outcome: Result<Reported, ReportError>,
 }
 
-/// Sends the reports of one WorkflowTaskSet, one at a time.
-pub(super) struct Clerk {
+/// Sends the reports of one WorkflowTaskSet, one request at a time.
+pub(super) struct StatusReporter {
     set: TaskSetId,
-    form: Form,
-    flight: Option<BoxFuture<'static, Answer>>,
-    /// The earliest time of the next report.
+    basis: ReportBasis,
+    in_flight: Option<BoxFuture<'static, Answer>>,
+    /// The earliest time of the next request.
     not_before: Instant,
     pauses: ExponentialBackoff,
-    /// Several together were refused.
-    singly: bool,
+    /// The API server refused several reports in one request, so each is now sent alone.
+    one_at_a_time: bool,
 }
 
-impl Clerk {
-    pub(super) fn new(set: TaskSetId, form: Form) -> Self {
-        Self { set, form, flight: None, not_before: Instant::now(), pauses: pauses(), singly: false }
+impl StatusReporter {
+    pub(super) fn new(set: TaskSetId, basis: ReportBasis) -> Self {
+        Self {
+            set,
+            basis,
+            in_flight: None,
+            not_before: Instant::now(),
+            pauses: pauses(),
+            one_at_a_time: false,
+        }
     }
 
-    /// The set has this form now.
-    pub(super) fn saw(&mut self, form: Form) {
-        self.form = form;
+    /// Stores the state of the set that the next report is based on.
+    pub(super) fn set_basis(&mut self, basis: ReportBasis) {
+        self.basis = basis;
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no request is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.flight.is_none()
+        self.in_flight.is_none()
     }
 
-    /// The time from which the next report may be sent.
+    /// The earliest time of the next request.
     pub(super) fn not_before(&self) -> Instant {
         self.not_before
     }
 
-    /// Sends what it can of `reports`: the rest is to be given again. Where all of them are progress, `permit` is for them.
+    /// Sends `reports`, or only the first of them. The caller passes the rest again later. `permit` is for a request
+    /// that reports progress only; a request with a final result waits for a permit of its own.
     pub(super) fn send(
         &mut self,
         agent: &Agent,
         mut reports: Vec<Report>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
-        if self.singly {
+        if self.one_at_a_time {
             reports.truncate(1);
         }
         let ends = reports.iter().any(|report| report.end).then(|| agent.permits.end());
         let permit = permit.filter(|_| ends.is_none());
-        let (cluster, set, form) = (agent.cluster.clone(), self.set.clone(), self.form.clone());
-        let flight = async move {
+        let (cluster, set, basis) = (agent.cluster.clone(), self.set.clone(), self.basis.clone());
+        let in_flight = async move {
             let _permit = match ends {
                 Some(end) => end.await,
                 None => permit,
             };
             let results: Vec<_> = reports.iter().map(Report::to_result).collect();
-            let outcome = cluster.report(&set, &form, &results).await;
+            let outcome = cluster.report(&set, &basis, &results).await;
             Answer { reports, outcome }
         };
-        self.flight = Some(flight.boxed());
+        self.in_flight = Some(in_flight.boxed());
     }
 
-    /// The answer to what was sent.
+    /// Waits for the answer to the request in flight.
     pub(super) async fn answer(&mut self) -> Answer {
-        let Some(flight) = &mut self.flight else { return std::future::pending().await };
-        let answer = flight.await;
-        self.flight = None;
+        let Some(in_flight) = &mut self.in_flight else { return std::future::pending().await };
+        let answer = in_flight.await;
+        self.in_flight = None;
         answer
     }
 
-    /// Takes in an answer: remembers the set's version and when to try again. Returns what became of the reports.
-    pub(super) fn heed(&mut self, answer: &Answer) -> ReportOutcome {
+    /// Handles an answer: stores the set's new version, or the time of the next try. Returns the outcome of the
+    /// reports.
+    pub(super) fn handle_answer(&mut self, answer: &Answer) -> ReportOutcome {
         match &answer.outcome {
             Ok(reported) => {
-                self.form = reported.form.clone();
+                self.basis = reported.basis.clone();
                 (self.pauses, self.not_before) = (pauses(), Instant::now());
                 ReportOutcome::Accepted
             }
@@ -125,12 +135,13 @@ impl Clerk {
         }
     }
 
-    /// One of several reports is at fault, so each is sent alone from now on. A report that is refused alone waits before it is sent again.
+    /// Sends each report alone from now on, because one of several was refused. A report that is refused alone is
+    /// retried after a pause.
     fn one_by_one(&mut self, answer: &Answer, outcome: ReportOutcome) -> ReportOutcome {
         if answer.reports.len() == 1 {
             self.wait();
         }
-        self.singly = true;
+        self.one_at_a_time = true;
         outcome
     }
 
@@ -140,7 +151,7 @@ impl Clerk {
 }
 
 impl Report {
-    /// More than this, in bytes, is what fills a set.
+    /// The size in bytes above which a single report counts as large for a set.
     const LARGE: usize = 256 << 10;
 
     pub(super) fn is_large(&self) -> bool {
@@ -148,7 +159,7 @@ impl Report {
     }
 
     fn to_result(&self) -> TaskResult {
-        // A structure of strings is always JSON.
+        // Serializing a structure of strings cannot fail.
         let result = serde_json::to_value(&self.result).unwrap_or_default();
         TaskResult { id: self.id.clone(), guard: self.guard.clone(), result }
     }

@@ -1,34 +1,35 @@
-//! How long another's lease has stood still, by this process's clock alone.
+//! How long the lease of another holder has not changed, by this process's clock alone.
 
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::LeaseSpec;
 use tokio::time::Instant;
 
-/// What the lease says, and since when it has been seen to say so.
-pub(super) struct Sight {
+/// The observed content of the lease, and the time since when it has not changed.
+pub(super) struct LeaseObservation {
     spec: LeaseSpec,
     since: Instant,
     last: Instant,
-    /// After so long without a look the holder may have been as blind as we were, so it gets its whole time again.
-    blind: Duration,
+    /// The longest pause between two reads. After a longer pause, the holder may also have been unable to reach the
+    /// server, so it gets its whole time again.
+    max_gap: Duration,
 }
 
-impl Sight {
-    /// A lease that is seen for the first time: its holder has the whole duration from now.
-    pub(super) fn new(spec: LeaseSpec, now: Instant, blind: Duration) -> Self {
-        Self { spec, since: now, last: now, blind }
+impl LeaseObservation {
+    /// The first observation of a lease: its holder has the whole duration from now.
+    pub(super) fn new(spec: LeaseSpec, now: Instant, max_gap: Duration) -> Self {
+        Self { spec, since: now, last: now, max_gap }
     }
 
-    /// What is seen now.
-    pub(super) fn look(&mut self, spec: LeaseSpec, now: Instant) {
-        if self.spec != spec || now - self.last > self.blind {
+    /// Adds an observation.
+    pub(super) fn observe(&mut self, spec: LeaseSpec, now: Instant) {
+        if self.spec != spec || now - self.last > self.max_gap {
             self.since = now;
         }
         (self.spec, self.last) = (spec, now);
     }
 
-    /// When it expires unless it is renewed; `otherwise` is for a lease that says nothing of its duration.
+    /// The time at which the lease expires unless it is renewed. `otherwise` is the duration if the lease has none.
     pub(super) fn expires(&self, otherwise: Duration) -> Instant {
         let seconds = self.spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         self.since + seconds.map_or(otherwise, Duration::from_secs)
@@ -50,7 +51,7 @@ mod tests {
     fn a_lease_expires_when_it_was_watched_standing_still_for_so_long() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut sight = Sight::new(spec(1), start, Duration::from_secs(8));
+        let mut observation = LeaseObservation::new(spec(1), start, Duration::from_secs(8));
         for (now, transitions, expires, why) in [
             (2, 1, 15, "unchanged"),
             (4, 2, 19, "changed"),
@@ -58,10 +59,10 @@ mod tests {
             (21, 2, 36, "nobody looked for too long"),
             (23, 2, 36, "unchanged since"),
         ] {
-            sight.look(spec(transitions), at(now));
-            assert_eq!(sight.expires(OTHERWISE), at(expires), "{why}");
+            observation.observe(spec(transitions), at(now));
+            assert_eq!(observation.expires(OTHERWISE), at(expires), "{why}");
         }
-        sight.look(LeaseSpec::default(), at(24));
-        assert_eq!(sight.expires(OTHERWISE), at(24) + OTHERWISE);
+        observation.observe(LeaseSpec::default(), at(24));
+        assert_eq!(observation.expires(OTHERWISE), at(24) + OTHERWISE);
     }
 }

@@ -1,35 +1,35 @@
-//! What a desk reports, and what it learns by it.
+//! The reports of a worker, and the answers to them.
 
 use tokio::time::Instant;
 
-use super::{Desk, Task};
-use crate::agent::clerk::{Answer, Report};
+use super::{Task, TaskSetWorker};
+use crate::agent::reporter::{Answer, Report};
 use crate::kube::ReportError;
 use crate::metrics::ReportOutcome;
 
-impl Desk {
-    /// Sends what is to be reported by now, if it may.
+impl TaskSetWorker {
+    /// Sends the reports that are due, if this replica may report.
     pub(super) fn report(&mut self) {
-        if !self.may_report() || !self.clerk.is_idle() || self.clerk.not_before() > Instant::now() {
+        if !self.may_report() || !self.reporter.is_idle() || self.reporter.not_before() > Instant::now() {
             return;
         }
         let (jobs, permit) = (&self.agent.jobs, self.agent.permits.progress());
         let report = |(id, task): (&String, &mut Task)| {
-            let (result, end) = task.report(jobs, permit.is_some())?;
+            let (result, end) = task.next_result(jobs, permit.is_some())?;
             Some(Report { id: id.clone(), round: task.round, guard: task.guard.clone(), result, end })
         };
         let mut reports: Vec<_> = self.tasks.iter_mut().filter_map(report).collect();
-        // Ends go first where not all reports are sent.
+        // Final results go first, because not all reports may be sent.
         reports.sort_by_key(|report| !report.end);
         if !reports.is_empty() {
-            self.clerk.send(&self.agent, reports, permit);
+            self.reporter.send(&self.agent, reports, permit);
         }
     }
 
-    /// What became of what was sent.
-    pub(super) fn answered(&mut self, answer: Answer) {
-        let outcome = self.clerk.heed(&answer);
-        let others = self.tasks.values().any(Task::was_told);
+    /// Handles the answer to a request.
+    pub(super) fn report_answered(&mut self, answer: Answer) {
+        let outcome = self.reporter.handle_answer(&answer);
+        let others = self.tasks.values().any(Task::is_reported);
         let alone = answer.reports.len() == 1;
         for report in &answer.reports {
             let task = self.tasks.get_mut(&report.id).filter(|task| task.round == report.round);
@@ -39,7 +39,8 @@ impl Desk {
                     task.dropped();
                     ReportOutcome::Withdrawn
                 }
-                // The answer to a report of progress is none to the end that may have come meanwhile.
+                // The job may have ended after this progress report was sent. Its final result is still to be
+                // reported.
                 Ok(_) if !report.end => outcome,
                 Ok(reported) => {
                     let took = task.accepted(&reported.resource_version);
@@ -57,16 +58,16 @@ impl Desk {
 }
 
 impl Task {
-    /// Takes in the error of the report that was sent of it, `alone` or with more. What is too large beside `others`, which
-    /// the controller has still to take, may fit later.
+    /// Handles the error of a request with this task's report, sent `alone` or with other reports. A result that is
+    /// too large next to `others`, which the controller has not removed yet, may fit later.
     fn refuse(&mut self, error: &ReportError, report: &Report, alone: bool, others: bool) {
         match error {
             ReportError::Gone { .. } => self.dropped(),
-            // Its progress can be said another time, and its end alone ends it.
+            // Progress is reported again later, and only a final result may end the task.
             _ if !report.end => {}
-            ReportError::Refused { .. } if alone => self.cannot_be_told(error, ""),
+            ReportError::Refused { .. } if alone => self.replace_unreportable(error, ""),
             ReportError::TooLarge { .. } if alone && (!others || report.is_large()) => {
-                self.cannot_be_told(error, "; declare fewer or smaller outputs");
+                self.replace_unreportable(error, "; declare fewer or smaller outputs");
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Watches that are begun again: the API server ends each of them after some minutes.
+//! Pauses between watches. The API server ends each watch after some minutes, and the caller starts it again.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use tokio::time::Instant;
 use super::KubeError;
 use crate::time_limits::pauses::endless;
 
-/// The shortest and the longest pause before a watch that ended is begun again.
+/// The shortest and the longest pause before a watch is started again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// A watch that lasted so long was well: the next pause is the shortest again.
+/// A watch that lasted this long was healthy: the next pause is the shortest again.
 const WELL: Duration = Duration::from_secs(60);
 
-/// The pauses between the watches of one object, without end.
-pub struct Rounds {
+/// The endless sequence of pauses between the watches of one object.
+pub struct WatchBackoff {
     begun: Instant,
     pauses: ExponentialBackoff,
 }
 
-impl Rounds {
-    /// The first round.
+impl WatchBackoff {
+    /// Starts with the shortest pause.
     pub fn new() -> Self {
         Self { begun: Instant::now(), pauses: endless(PAUSE.0, PAUSE.1) }
     }
 
-    /// After a watch that ended so: pauses before the next, and tells `told` of an error. What happens meanwhile shows in the
-    /// list that each watch begins with. Errors where there is no cluster, and so nothing to watch.
+    /// Call this when a watch has ended. It passes an error to `told` and then waits. Each watch starts with a list,
+    /// which has the changes from the pause. Fails if no cluster is configured, because there is nothing to watch.
     pub async fn next(
         &mut self,
         ended: Result<(), KubeError>,
         told: impl FnOnce(&KubeError),
     ) -> Result<(), KubeError> {
         match ended {
-            // The server ended the watch in time.
+            // The server ended the watch at its regular time.
             Ok(()) => *self = Self::new(),
             Err(error @ KubeError::NoCluster { .. }) => return Err(error),
             Err(error) => told(&error),
@@ -52,7 +52,7 @@ impl Rounds {
     }
 }
 
-impl Default for Rounds {
+impl Default for WatchBackoff {
     fn default() -> Self {
         Self::new()
     }

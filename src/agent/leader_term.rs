@@ -1,4 +1,4 @@
-//! The time for which we lead: a desk for each WorkflowTaskSet that has tasks of ours.
+//! The term in which this replica leads: it runs a worker for each WorkflowTaskSet that has tasks for this plugin.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,41 +12,41 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{debug, error, warn};
 
 use super::Agent;
-use super::desk::Desk;
+use super::worker::TaskSetWorker;
 use crate::kube::{KubeError, Leadership, Part, TaskSetEvent, TaskSetId, TaskSetState};
 
 type Events = BoxStream<'static, Result<TaskSetEvent, KubeError>>;
 
-/// Dropped, it stops everything that it began.
-pub(super) struct Session {
+/// One term of leadership. Dropping it stops all workers and their jobs.
+pub(super) struct LeaderTerm {
     agent: Arc<Agent>,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
-    desks: HashMap<TaskSetId, Open>,
-    at_work: TaskTracker,
-    /// What was seen of a part that is being listed.
+    workers: HashMap<TaskSetId, RunningWorker>,
+    tracker: TaskTracker,
+    /// The sets that the list in progress has returned so far, for each part.
     listing: HashMap<Part, HashSet<TaskSetId>>,
     /// Whether the `forbidden` warning has been logged.
     forbidden: bool,
 }
 
-/// A desk at work.
-struct Open {
-    tell: watch::Sender<Arc<TaskSetState>>,
+/// A worker and the channel that sends it new states of its set.
+struct RunningWorker {
+    updates: watch::Sender<Arc<TaskSetState>>,
     task: AbortOnDropHandle<()>,
 }
 
-impl Session {
+impl LeaderTerm {
     pub(super) fn new(
         agent: Arc<Agent>,
         leadership: watch::Receiver<Leadership>,
         stop: CancellationToken,
     ) -> Self {
-        let (desks, at_work, listing) = (HashMap::new(), TaskTracker::new(), HashMap::new());
-        Self { agent, leadership, stop, desks, at_work, listing, forbidden: false }
+        let (workers, tracker, listing) = (HashMap::new(), TaskTracker::new(), HashMap::new());
+        Self { agent, leadership, stop, workers, tracker, listing, forbidden: false }
     }
 
-    /// Works until the lease is another's, or until the end of the process.
+    /// Runs until another replica holds the lease, or until `stop`.
     pub(super) async fn run(mut self) {
         let mut events = self.agent.cluster.watch_task_sets(&self.agent.options);
         let mut leadership = self.leadership.clone();
@@ -64,31 +64,31 @@ impl Session {
                     return;
                 }
                 event = events.next() => match event {
-                    Some(event) => self.heed(event),
+                    Some(event) => self.handle_event(event),
                     None => return,
                 },
             }
         }
     }
 
-    /// Has the desks report what has ended, and takes in events meanwhile.
+    /// Waits until the workers have reported the jobs that ended, and handles events meanwhile.
     async fn close(mut self, mut events: Events) {
-        let desks = self.at_work.clone();
-        desks.close();
-        let reported = desks.wait();
+        let workers = self.tracker.clone();
+        workers.close();
+        let reported = workers.wait();
         tokio::pin!(reported);
         loop {
             tokio::select! {
                 () = &mut reported => return,
                 event = events.next() => match event {
-                    Some(event) => self.heed(event),
+                    Some(event) => self.handle_event(event),
                     None => return,
                 },
             }
         }
     }
 
-    fn heed(&mut self, event: Result<TaskSetEvent, KubeError>) {
+    fn handle_event(&mut self, event: Result<TaskSetEvent, KubeError>) {
         match event {
             Ok(TaskSetEvent::Relisting(part)) => {
                 self.agent.metrics.relisted();
@@ -97,7 +97,7 @@ impl Session {
             Ok(TaskSetEvent::Seen(state)) => self.seen(*state),
             Ok(TaskSetEvent::Listed(part)) => {
                 let seen = self.listing.remove(&part).unwrap_or_default();
-                self.desks.retain(|id, _| !part.holds(id) || seen.contains(id));
+                self.workers.retain(|id, _| !part.holds(id) || seen.contains(id));
             }
             Ok(TaskSetEvent::Gone(id)) => self.gone(&id),
             Err(error) => self.failed(&error),
@@ -111,11 +111,11 @@ impl Session {
         if state.completed {
             return self.gone(&state.id);
         }
-        match self.desks.get(&state.id) {
-            Some(open) if !open.task.is_finished() => drop(open.tell.send_replace(Arc::new(state))),
+        match self.workers.get(&state.id) {
+            Some(open) if !open.task.is_finished() => drop(open.updates.send_replace(Arc::new(state))),
             _ if state.tasks.is_empty() || self.stop.is_cancelled() => {}
             Some(_) => {
-                error!(workflow.name = %state.id.name, "argo-buildkit has a bug: the desk of `{}` is gone; opening another", state.id.name);
+                error!(workflow.name = %state.id.name, "argo-buildkit has a bug: the worker of `{}` is gone; starting another", state.id.name);
                 self.open(state);
             }
             None => self.open(state),
@@ -129,19 +129,19 @@ impl Session {
                 Duration::try_from(jiff::Timestamp::now().duration_since(created)).unwrap_or_default(),
             );
         }
-        let (tell, seen) = watch::channel(Arc::new(state));
-        let desk = Desk::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
-        let task = AbortOnDropHandle::new(self.at_work.spawn(desk.run()));
-        self.desks.insert(id, Open { tell, task });
+        let (updates, seen) = watch::channel(Arc::new(state));
+        let worker = TaskSetWorker::new(self.agent.clone(), seen, self.leadership.clone(), self.stop.clone());
+        let task = AbortOnDropHandle::new(self.tracker.spawn(worker.run()));
+        self.workers.insert(id, RunningWorker { updates, task });
     }
 
     fn gone(&mut self, id: &TaskSetId) {
-        if self.desks.remove(id).is_some() {
+        if self.workers.remove(id).is_some() {
             debug!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
         }
     }
 
-    /// Logs a missing right once, for an administrator must grant it. Other errors pass.
+    /// Logs a missing right once, because an administrator must grant it. Other errors are temporary.
     fn failed(&mut self, error: &KubeError) {
         let forbidden = matches!(error, KubeError::Forbidden { .. });
         if forbidden && !std::mem::replace(&mut self.forbidden, true) {

@@ -1,4 +1,4 @@
-//! What a candidate tells of itself: to the rest of the process, and in the log when it changes.
+//! The state of the election, as the rest of the process sees it, and its log messages.
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -6,20 +6,20 @@ use tracing::{info, warn};
 use super::Leadership;
 use super::problem::Problem;
 
-pub(super) struct Standing {
+pub(super) struct LeaseState {
     leadership: watch::Sender<Leadership>,
     problem: watch::Sender<Option<String>>,
-    /// The lease's name in the log.
+    /// The name of the lease in the log.
     lease: String,
 }
 
-impl Standing {
+impl LeaseState {
     pub(super) fn new(lease: String) -> Self {
         let leadership = watch::Sender::new(Leadership::Standby { holder: None });
         Self { leadership, problem: watch::Sender::new(None), lease }
     }
 
-    pub(super) fn followed(&self) -> (watch::Receiver<Leadership>, watch::Receiver<Option<String>>) {
+    pub(super) fn subscribe(&self) -> (watch::Receiver<Leadership>, watch::Receiver<Option<String>>) {
         (self.leadership.subscribe(), self.problem.subscribe())
     }
 
@@ -27,7 +27,7 @@ impl Standing {
         self.leadership.borrow().clone()
     }
 
-    pub(super) fn tell(&self, now: Leadership) {
+    pub(super) fn set_leadership(&self, now: Leadership) {
         let lease = &self.lease;
         match &now {
             same if *same == self.now() => return,
@@ -43,7 +43,7 @@ impl Standing {
         self.leadership.send_replace(now);
     }
 
-    /// Logs a problem once, and its end.
+    /// Logs a problem once, and logs when it is over.
     pub(super) fn report(&self, problem: Option<Problem>) {
         let now = problem.map(|problem| problem.to_string());
         match &now {
@@ -55,8 +55,8 @@ impl Standing {
     }
 }
 
-/// However the race ends, nobody believes to lead after it.
-impl Drop for Standing {
+/// After the election ends in any way, no part of the process may believe that it leads.
+impl Drop for LeaseState {
     fn drop(&mut self) {
         self.leadership.send_replace(Leadership::Standby { holder: None });
     }
