@@ -1,7 +1,7 @@
 //! Single files of a commit that was proven, read without a clone.
 //!
 //! What is read is found from the proven root tree down, by ids that are hashed here, so whoever may read the commit may read it.
-//! For the same reason small objects are shared by all tenants of the process: nobody reaches an id but by a tree of his own.
+//! Small objects are kept for the next commit that its tenant reads.
 
 mod fetch;
 mod objects;
