@@ -1,5 +1,7 @@
 //! The files of a commit that are pointers of Git LFS.
 
+use std::time::{Duration, Instant};
+
 use git2::Oid;
 
 use super::Snapshot;
@@ -20,6 +22,8 @@ const MAX_TREE: usize = 12 << 20;
 const MAX_TREES: usize = 32 << 20;
 /// Bytes of a path: Linux has no longer ones (`PATH_MAX`). Names in a tree may have megabytes.
 const MAX_PATH: usize = 4096;
+/// How long is looked for them: a thread is not stopped from outside, and what `wanted` compares may be long.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// Files whose content is elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +46,8 @@ impl Snapshot {
         let store = self.with_small_files().await?;
         let work = move |inner: &Inner| {
             let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
-            let mut walk = Walk { inner, most, wanted: &wanted, found, looked_at, room };
+            let until = Instant::now() + MAX_TIME;
+            let mut walk = Walk { inner, most, wanted: &wanted, found, looked_at, room, until };
             walk.directory(&base.id, "", 0)?;
             Ok(walk.found)
         };
@@ -58,6 +63,7 @@ struct Walk<'a> {
     looked_at: usize,
     /// Bytes that further directories may have.
     room: usize,
+    until: Instant,
 }
 
 impl Walk<'_> {
@@ -66,7 +72,7 @@ impl Walk<'_> {
         self.room -= tree.len();
         for (name, found) in entries(&tree, id.len() / 2) {
             self.looked_at += 1;
-            if self.looked_at > MAX_ENTRIES {
+            if self.looked_at > MAX_ENTRIES || Instant::now() > self.until {
                 return Ok(());
             }
             if above.len() + name.len() > MAX_PATH {
@@ -126,7 +132,8 @@ mod tests {
                 id = odb.write(ObjectType::Tree, &entry("40000", &"d".repeat(length), id)).unwrap();
             }
             let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
-            let mut walk = Walk { inner, most: 1, wanted: &|_| true, found, looked_at, room };
+            let until = Instant::now() + MAX_TIME;
+            let mut walk = Walk { inner, most: 1, wanted: &|_| true, found, looked_at, room, until };
             walk.directory(&id.to_string(), "", 0)?;
             assert!(walk.looked_at <= depth + 1);
             Ok(walk.found.count)
