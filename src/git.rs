@@ -125,7 +125,7 @@ impl Git {
     /// objects that arrive.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
-        Self { memory: self.memory.of(tenant), ..self.clone() }
+        Self { memory: self.memory.of(tenant), objects: self.objects.of(tenant), ..self.clone() }
     }
 
     /// The memory that is shared.

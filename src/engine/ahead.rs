@@ -79,7 +79,8 @@ impl<'a> Readings<'a> {
         let Some(at) = self.0.iter().position(|(of, _)| *of == entry) else { return };
         let read = match self.0.swap_remove(at).1 {
             State::Ended(read) => read,
-            State::Runs(reading) => timeout(PATIENCE, reading).await.ok().flatten(),
+            // The others go on: what it waits for may be theirs.
+            State::Runs(reading) => timeout(PATIENCE, self.beside(reading)).await.ok().flatten(),
         };
         if let Some(read) = read {
             read.hand_over();

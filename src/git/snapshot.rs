@@ -1,7 +1,7 @@
 //! Single files of a commit that was proven, read without a clone.
 //!
 //! What is read is found from the proven root tree down, by ids that are hashed here, so whoever may read the commit may read it.
-//! For the same reason small objects are shared by all tenants of the process: nobody reaches an id but by a tree of his own.
+//! Small objects are kept for the next commit that its tenant reads.
 
 mod fetch;
 mod objects;
@@ -20,6 +20,11 @@ use super::{Credentials, Git, RepoUrl};
 pub(super) use objects::Objects;
 pub(crate) use path::{Found, Sort};
 pub(crate) use pointers::Pointers;
+
+/// Bytes of objects that are held of one commit; what is needed again is read again.
+const MAX_HELD: usize = 8 << 20;
+/// Bytes that are held while it is not looked at.
+const MAX_IDLE: usize = 256 << 10;
 
 /// A commit that the caller may read, and what was read of it.
 pub(crate) struct Snapshot {
@@ -75,6 +80,14 @@ impl Snapshot {
     pub(crate) fn shrink(&mut self) {
         self.store = None;
         self.read.retain(|_, bytes| bytes.len() <= objects::MAX_OBJECT);
+        self.hold_at_most(MAX_IDLE);
+    }
+
+    /// Lets go of all objects if they have more bytes than `most`: a commit may name a directory for each of a thousand submodules.
+    fn hold_at_most(&mut self, most: usize) {
+        if self.read.values().map(Bytes::len).sum::<usize>() > most {
+            self.read.clear();
+        }
     }
 
     /// The bytes of an object that a tree of this commit names.
@@ -87,6 +100,7 @@ impl Snapshot {
 
     /// Reads objects, those that are not here in one request.
     async fn have(&mut self, ids: &[String]) -> Result<(), GitError> {
+        self.hold_at_most(MAX_HELD);
         for id in ids {
             if let Some(bytes) = self.git.objects.get(id) {
                 self.read.insert(id.clone(), bytes);

@@ -1,5 +1,7 @@
 //! `.gitmodules`: where the submodules of a commit come from (git `gitmodules.txt`, `config.txt`).
 
+use std::collections::HashMap;
+
 use super::{BadRepoUrl, RepoUrl};
 
 /// A submodule, as the file has it.
@@ -16,19 +18,19 @@ pub(crate) struct Submodule {
 /// Reads a `.gitmodules`. What is not understood is passed over, as an older Git does it; of a submodule that is named twice the last
 /// word counts.
 pub(crate) fn read(text: &str) -> Vec<Submodule> {
-    let mut all: Vec<(String, Submodule)> = Vec::new();
+    let (mut all, mut places) = (Vec::<Submodule>::new(), HashMap::new());
     let mut current = None;
     for line in joined(text).lines().map(str::trim) {
         if let Some(header) = line.strip_prefix('[') {
             current = section(header).map(|name| {
-                all.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-                    all.push((name, Submodule::default()));
+                *places.entry(name).or_insert_with(|| {
+                    all.push(Submodule::default());
                     all.len() - 1
                 })
             });
             continue;
         }
-        let Some((_, module)) = current.and_then(|at: usize| all.get_mut(at)) else { continue };
+        let Some(module) = current.and_then(|at: usize| all.get_mut(at)) else { continue };
         let Some((key, raw)) = line.split_once('=') else { continue };
         match key.trim().to_ascii_lowercase().as_str() {
             "path" => module.path = value(raw),
@@ -37,8 +39,8 @@ pub(crate) fn read(text: &str) -> Vec<Submodule> {
             _ => {}
         }
     }
-    let modules = all.into_iter().map(|(_, module)| module);
-    modules.filter(|module| is_path(&module.path) && !module.url.is_empty()).collect()
+    all.retain(|module| is_path(&module.path) && !module.url.is_empty());
+    all
 }
 
 /// A backslash at the end of a line joins the next one to it.

@@ -5,7 +5,7 @@ mod challenge;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::HeaderValue;
-use ::http::header::AUTHORIZATION;
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
@@ -164,12 +164,16 @@ impl<'a> Repository<'a> {
             if self.is_plain() { (plain.unwrap_or(request), None) } else { (request, plain) };
         let answer = match (self.client.send(request).await, again) {
             (Err(error), Some(again)) if error.is_no_connection() => {
-                let answer = self.client.send(again).await;
-                if answer.is_ok() {
-                    self.plain.store(true, Ordering::Relaxed);
-                    self.clients.plain.remember(self.image.registry());
+                match self.client.send(again).await {
+                    // It speaks https, and was away for a moment.
+                    Ok(answer) if wants_https(&answer) => Err(error),
+                    Ok(answer) => {
+                        self.plain.store(true, Ordering::Relaxed);
+                        self.clients.plain.remember(self.image.registry());
+                        Ok(answer)
+                    }
+                    unanswered => unanswered,
                 }
-                answer
             }
             (answer, _) => answer,
         };
@@ -188,6 +192,18 @@ fn plain_http(request: RequestBuilder) -> Option<RequestBuilder> {
     let mut request = request.ok()?;
     request.url_mut().set_scheme("http").ok()?;
     Some(RequestBuilder::from_parts(client, request))
+}
+
+/// Whether a server of https answers so to plain http: Go's and nginx say 400 and no word of a registry, others redirect to https.
+fn wants_https(answer: &Response) -> bool {
+    let said = answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let to = answer.headers().get(LOCATION).and_then(|to| Url::parse(to.to_str().ok()?).ok());
+    let is_own = |to: Url| to.scheme() == "https" && to.host() == answer.url().host();
+    let status = answer.status();
+    (status == StatusCode::BAD_REQUEST && !said) || (status.is_redirection() && to.is_some_and(is_own))
 }
 
 /// The registry's own words, where it says them as the specification has it.
@@ -240,6 +256,23 @@ mod tests {
             let image = image.parse().unwrap();
             let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.is_docker_hub(), is, "{image} {insecure}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_wants_https_speaks_no_plain_http() {
+        use reqwest::ResponseBuilderExt as _;
+        for (status, to, wants) in [
+            (400, "", true),
+            (301, "https://r.io/v2/", true),
+            (307, "https://s.io/blob", false),
+            (307, "/v2/", false),
+            (401, "", false),
+            (200, "", false),
+        ] {
+            let answer = ::http::Response::builder().status(status).header(LOCATION, to);
+            let answer = answer.url("http://r.io/v2/".parse().unwrap()).body("").unwrap();
+            assert_eq!(wants_https(&Response::from(answer)), wants, "{status} {to}");
         }
     }
 

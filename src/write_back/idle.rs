@@ -134,6 +134,9 @@ impl Idle {
     /// Bytes for a store that is held outside; none where there is no room.
     pub(super) fn hold(&self, reader: &Reader) -> Option<Held> {
         let bytes = reader.store().bytes().saturating_add(EMPTY);
+        if bytes > self.budget.allowed() {
+            return None;
+        }
         let mut stores = lock(&self.stores);
         loop {
             if let Some(held) = self.budget.try_take(bytes) {

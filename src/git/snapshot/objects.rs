@@ -14,7 +14,7 @@ const EACH: usize = 200;
 
 /// Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(in crate::git) struct Objects(Arc<Mutex<Kept>>);
+pub(in crate::git) struct Objects(Arc<Mutex<Kept>>, Option<Arc<str>>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -25,8 +25,18 @@ struct Kept {
 }
 
 impl Objects {
+    /// The same for `tenant`, who is given nothing that another has read: a tree may name what its owner does not have.
+    pub(in crate::git) fn of(&self, tenant: Option<&str>) -> Self {
+        Self(Arc::clone(&self.0), tenant.map(Arc::from))
+    }
+
+    fn key(&self, id: &str) -> String {
+        self.1.as_ref().map_or_else(|| id.to_owned(), |tenant| format!("{id} {tenant}"))
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<Bytes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(id).cloned()
+        let key = self.key(id);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(&key).cloned()
     }
 
     /// Keeps an object whose bytes were hashed to `id`, in place of the oldest ones.
@@ -34,12 +44,13 @@ impl Objects {
         if bytes.len() > MAX_OBJECT {
             return;
         }
+        let key = self.key(id);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.objects.insert(id.to_owned(), bytes.clone()).is_some() {
+        if kept.objects.insert(key.clone(), bytes.clone()).is_some() {
             return;
         }
         kept.bytes += bytes.len() + EACH;
-        kept.order.push_back(id.to_owned());
+        kept.order.push_back(key);
         while kept.bytes > MAX_ALL {
             let Some(oldest) = kept.order.pop_front() else { return };
             let gone = kept.objects.remove(&oldest).map_or(0, |bytes| bytes.len() + EACH);
@@ -51,6 +62,15 @@ impl Objects {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_is_given_what_it_has_read_itself() {
+        let objects = Objects::default();
+        let (shop, bank) = (objects.of(Some("shop")), objects.of(Some("bank")));
+        shop.put("1", &Bytes::from("one"));
+        assert!(objects.of(Some("shop")).get("1").is_some());
+        assert!(bank.get("1").is_none() && objects.get("1").is_none());
+    }
 
     #[test]
     fn the_newest_are_kept_and_no_more_than_there_is_room_for() {

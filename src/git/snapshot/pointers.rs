@@ -1,5 +1,7 @@
 //! The files of a commit that are pointers of Git LFS.
 
+use std::time::{Duration, Instant};
+
 use git2::Oid;
 
 use super::Snapshot;
@@ -16,6 +18,12 @@ const MAX_ENTRIES: usize = 500_000;
 const MAX_DEPTH: usize = 100;
 /// Bytes of one directory.
 const MAX_TREE: usize = 12 << 20;
+/// Bytes of all directories: those that a file is in are held at a time, and one that is broken has no entries to count.
+const MAX_TREES: usize = 32 << 20;
+/// Bytes of a path: Linux has no longer ones (`PATH_MAX`). Names in a tree may have megabytes.
+const MAX_PATH: usize = 4096;
+/// How long is looked for them: a thread is not stopped from outside, and what `wanted` compares may be long.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// Files whose content is elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +45,9 @@ impl Snapshot {
         let Some(base) = self.find("", base, false).await? else { return Ok(Pointers::default()) };
         let store = self.with_small_files().await?;
         let work = move |inner: &Inner| {
-            let mut walk = Walk { inner, most, wanted: &wanted, found: Pointers::default(), looked_at: 0 };
+            let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
+            let until = Instant::now() + MAX_TIME;
+            let mut walk = Walk { inner, most, wanted: &wanted, found, looked_at, room, until };
             walk.directory(&base.id, "", 0)?;
             Ok(walk.found)
         };
@@ -51,15 +61,22 @@ struct Walk<'a> {
     wanted: &'a dyn Fn(&str) -> bool,
     found: Pointers,
     looked_at: usize,
+    /// Bytes that further directories may have.
+    room: usize,
+    until: Instant,
 }
 
 impl Walk<'_> {
     fn directory(&mut self, id: &str, above: &str, depth: usize) -> Result<(), GitError> {
-        let Some(tree) = self.raw(id, MAX_TREE)? else { return Ok(()) };
+        let Some(tree) = self.raw(id, MAX_TREE.min(self.room))? else { return Ok(()) };
+        self.room -= tree.len();
         for (name, found) in entries(&tree, id.len() / 2) {
             self.looked_at += 1;
-            if self.looked_at > MAX_ENTRIES {
+            if self.looked_at > MAX_ENTRIES || Instant::now() > self.until {
                 return Ok(());
+            }
+            if above.len() + name.len() > MAX_PATH {
+                continue;
             }
             let path = format!("{above}{}", String::from_utf8_lossy(name));
             match found.sort {
@@ -88,5 +105,46 @@ impl Walk<'_> {
     fn raw(&self, id: &str, most: usize) -> Result<Option<Vec<u8>>, GitError> {
         let oid = Oid::from_str(id).map_err(|e| GitError::local("read an object id", e))?;
         if self.inner.has(oid) { self.inner.raw(oid, most) } else { Ok(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use git2::ObjectType;
+
+    use super::*;
+    use crate::git::store::Store;
+    use crate::git::{Git, GitOptions};
+
+    /// The pointers that are found below `depth` directories with names of `length` bytes.
+    async fn count(length: usize, depth: usize) -> usize {
+        let store = Store::create(&Git::new(GitOptions::default()).unwrap()).await.unwrap();
+        let work = move |inner: &Inner| {
+            let odb = inner.repo.odb().unwrap();
+            let entry = |mode: &str, name: &str, id: Oid| {
+                [format!("{mode} {name}\0").as_bytes(), id.as_bytes()].concat()
+            };
+            let mut id = odb.write(ObjectType::Blob, LFS_POINTER).unwrap();
+            id = odb.write(ObjectType::Tree, &entry("100644", "a", id)).unwrap();
+            for _ in 0..depth {
+                id = odb.write(ObjectType::Tree, &entry("40000", &"d".repeat(length), id)).unwrap();
+            }
+            let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
+            let until = Instant::now() + MAX_TIME;
+            let mut walk = Walk { inner, most: 1, wanted: &|_| true, found, looked_at, room, until };
+            walk.directory(&id.to_string(), "", 0)?;
+            assert!(walk.looked_at <= depth + 1);
+            Ok(walk.found.count)
+        };
+        store.run(work).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_no_file_system_could_hold_is_not_looked_at() {
+        assert_eq!(count(10, 20).await, 1);
+        assert_eq!(count(MAX_PATH + 1, 1).await, 0);
+        assert_eq!(count(1000, 20).await, 0);
     }
 }

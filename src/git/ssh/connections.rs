@@ -17,6 +17,9 @@ use crate::git::url::SshTarget;
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How old a connection may be on which something new is asked for: a server may not look again whether its key is still good.
+const AGE: Duration = Duration::from_secs(600);
+
 /// Where to, as whom, and which keys of the server are trusted.
 type Id = [u8; 32];
 
@@ -37,12 +40,14 @@ impl std::fmt::Debug for Connections {
 pub(super) struct Connection {
     pub(super) handle: Handle<Greeter>,
     spoiled: AtomicBool,
+    made: Instant,
     used: Mutex<Instant>,
 }
 
 impl Connection {
     fn new(handle: Handle<Greeter>) -> Arc<Self> {
-        Arc::new(Self { handle, spoiled: AtomicBool::new(false), used: Mutex::new(Instant::now()) })
+        let made = Instant::now();
+        Arc::new(Self { handle, spoiled: AtomicBool::new(false), made, used: Mutex::new(made) })
     }
 
     /// Nothing new is asked for on it: it broke, or is silent.
@@ -51,7 +56,7 @@ impl Connection {
     }
 
     fn is_good(&self) -> bool {
-        !self.spoiled.load(Ordering::Relaxed) && !self.handle.is_closed()
+        self.made.elapsed() < AGE && !self.spoiled.load(Ordering::Relaxed) && !self.handle.is_closed()
     }
 
     fn touch(&self) {
