@@ -1,5 +1,7 @@
 //! The files of a commit that are pointers of Git LFS.
 
+use std::time::{Duration, Instant};
+
 use git2::Oid;
 
 use super::Snapshot;
@@ -16,6 +18,8 @@ const MAX_ENTRIES: usize = 500_000;
 const MAX_DEPTH: usize = 100;
 /// Bytes of one directory.
 const MAX_TREE: usize = 12 << 20;
+/// How long is looked: nobody who stops waiting stops the thread.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Files whose content is elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +41,14 @@ impl Snapshot {
         let Some(base) = self.find("", base, false).await? else { return Ok(Pointers::default()) };
         let store = self.with_small_files().await?;
         let work = move |inner: &Inner| {
-            let mut walk = Walk { inner, most, wanted: &wanted, found: Pointers::default(), looked_at: 0 };
+            let mut walk = Walk {
+                inner,
+                most,
+                wanted: &wanted,
+                found: Pointers::default(),
+                looked_at: 0,
+                until: Instant::now() + LONGEST,
+            };
             walk.directory(&base.id, "", 0)?;
             Ok(walk.found)
         };
@@ -51,6 +62,7 @@ struct Walk<'a> {
     wanted: &'a dyn Fn(&str) -> bool,
     found: Pointers,
     looked_at: usize,
+    until: Instant,
 }
 
 impl Walk<'_> {
@@ -58,7 +70,7 @@ impl Walk<'_> {
         let Some(tree) = self.raw(id, MAX_TREE)? else { return Ok(()) };
         for (name, found) in entries(&tree, id.len() / 2) {
             self.looked_at += 1;
-            if self.looked_at > MAX_ENTRIES {
+            if self.looked_at > MAX_ENTRIES || Instant::now() > self.until {
                 return Ok(());
             }
             let path = format!("{above}{}", String::from_utf8_lossy(name));
@@ -66,7 +78,7 @@ impl Walk<'_> {
                 Sort::Directory if depth < MAX_DEPTH => {
                     self.directory(&found.id, &format!("{path}/"), depth + 1)?;
                 }
-                Sort::File if (self.wanted)(&path) => self.file(path, &found.id)?,
+                Sort::File => self.file(path, &found.id)?,
                 _ => {}
             }
         }
@@ -74,7 +86,9 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: String, id: &str) -> Result<(), GitError> {
-        if !self.raw(id, MAX_POINTER)?.is_some_and(|bytes| bytes.starts_with(LFS_POINTER)) {
+        let is_pointer = self.raw(id, MAX_POINTER)?.is_some_and(|bytes| bytes.starts_with(LFS_POINTER));
+        // Few files are pointers, and to ask of each takes long.
+        if !is_pointer || !(self.wanted)(&path) {
             return Ok(());
         }
         self.found.count += 1;
