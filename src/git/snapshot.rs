@@ -21,6 +21,10 @@ pub(super) use objects::Objects;
 pub(crate) use path::{Found, Sort};
 pub(crate) use pointers::Pointers;
 
+/// Bytes of objects that are held for the next question, whoever writes the paths that are asked for; and of those that are kept
+/// while many snapshots are held.
+const MAX_HELD: (usize, usize) = (1 << 20, 256 << 10);
+
 /// A commit that the caller may read, and what was read of it.
 pub(crate) struct Snapshot {
     git: Git,
@@ -75,6 +79,13 @@ impl Snapshot {
     pub(crate) fn shrink(&mut self) {
         self.store = None;
         self.read.retain(|_, bytes| bytes.len() <= objects::MAX_OBJECT);
+        if self.held() > MAX_HELD.1 {
+            self.read.clear();
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.read.values().map(|bytes| bytes.len() + objects::EACH).sum()
     }
 
     /// The bytes of an object that a tree of this commit names.
@@ -87,6 +98,10 @@ impl Snapshot {
 
     /// Reads objects, those that are not here in one request.
     async fn have(&mut self, ids: &[String]) -> Result<(), GitError> {
+        if self.held() > MAX_HELD.0 {
+            // They can be asked for again.
+            self.read.retain(|id, _| ids.contains(id));
+        }
         for id in ids {
             if let Some(bytes) = self.git.objects.get(id) {
                 self.read.insert(id.clone(), bytes);
