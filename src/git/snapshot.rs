@@ -84,6 +84,12 @@ impl Snapshot {
         }
     }
 
+    /// Lets go of all that was read.
+    pub(crate) fn clear(&mut self) {
+        self.store = None;
+        self.read.clear();
+    }
+
     fn held(&self) -> usize {
         self.read.values().map(|bytes| bytes.len() + objects::EACH).sum()
     }
