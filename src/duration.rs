@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration taken: clocks overflow far beyond it.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A `timeout` as Argo reads it: a Go duration (`90s`, `1h30m`), or a number of seconds.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {

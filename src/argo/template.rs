@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::duration::parse_timeout;
+use crate::duration::{LONGEST, parse_timeout};
 use crate::step::{self, Step};
 
 /// The key of this plugin's templates under `plugin`.
@@ -97,7 +97,7 @@ impl Template {
         let seconds = text.parse().map(Duration::from_secs).ok().filter(|limit| !limit.is_zero());
         let wrong =
             || format!("activeDeadlineSeconds: expected a number of seconds, 1 or more, got `{text}`");
-        seconds.map(Some).ok_or_else(wrong)
+        seconds.map(|limit| Some(limit.min(LONGEST))).ok_or_else(wrong)
     }
 }
 
@@ -127,6 +127,8 @@ mod tests {
             (json!({"timeout": "1m", "metadata": annotation("2m")}), 60),
             (json!({"timeout": "1m", "activeDeadlineSeconds": 30}), 30),
             (json!({"activeDeadlineSeconds": "300"}), 300),
+            // Argo takes it, and no clock does.
+            (json!({"activeDeadlineSeconds": i64::MAX.to_string()}), LONGEST.as_secs()),
         ];
         for (more, seconds) in rows {
             assert_eq!(limit(more.clone()), Ok(Duration::from_secs(seconds)), "{more}");

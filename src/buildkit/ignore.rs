@@ -10,6 +10,10 @@ use pattern::Pattern;
 
 /// Patterns of one file: each takes more of the daemon's time for each file of the context.
 const MAX_PATTERNS: usize = 10_000;
+/// Bytes of patterns with wildcards that are matched here: each takes a hundred times its size, and time for each byte of a path.
+const MAX_WILD: usize = 4 << 10;
+/// Bytes of a path that is matched here.
+const MAX_PATH: usize = 1 << 10;
 /// Bytes of a line (Go `bufio.MaxScanTokenSize`).
 const MAX_LINE: usize = 64 << 10;
 
@@ -49,7 +53,7 @@ impl Ignore {
     /// A line that BuildKit would refuse.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, BadIgnore> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut patterns = Vec::new();
+        let (mut patterns, mut room) = (Vec::new(), MAX_WILD);
         for (nth, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let bad = |why| BadIgnore::Line { name: name.to_owned(), line: nth + 1, why };
             if line.len() > MAX_LINE {
@@ -60,7 +64,7 @@ impl Ignore {
             }
             let line =
                 std::str::from_utf8(line).map_err(|_| bad("it is not UTF-8; save the file as UTF-8"))?;
-            patterns.extend(Pattern::read(line).map_err(bad)?);
+            patterns.extend(Pattern::read(line, &mut room).map_err(bad)?);
             if patterns.len() > MAX_PATTERNS {
                 return Err(BadIgnore::TooMany { name: name.to_owned() });
             }
@@ -77,11 +81,14 @@ impl Ignore {
     /// decides (moby `patternmatcher`, `MatchesOrParentMatches`).
     pub fn excludes(&self, path: &str) -> bool {
         let path = path.trim_matches('/');
+        if path.len() > MAX_PATH {
+            return false;
+        }
         let slashes = path.match_indices('/').map(|(at, _)| &path[..at]);
-        let above: Vec<_> = slashes.chain([path]).collect();
+        let above: Vec<_> = slashes.collect();
         self.patterns.iter().fold(false, |excluded, pattern| {
             // A pattern that would change nothing is not asked.
-            if pattern.is_exception() == excluded && above.iter().any(|path| pattern.matches(path)) {
+            if pattern.is_exception() == excluded && pattern.matches(path, &above) {
                 !excluded
             } else {
                 excluded
@@ -145,6 +152,16 @@ mod tests {
         for (text, path, excluded) in rows {
             assert_eq!(ignore(text).excludes(path), excluded, "{text:?} {path}");
         }
+    }
+
+    #[test]
+    fn what_is_matched_here_is_bounded_and_the_daemon_is_told_all() {
+        let line = format!("{}\n", "?*".repeat(1_000));
+        let long = "b".repeat(200);
+        let ignore = ignore(&format!("a*\n{}{long}*\nc\n", line.repeat(3)));
+        let excluded = ["ab/c", &long, "c"].map(|path| ignore.excludes(path));
+        assert_eq!((excluded, ignore.patterns().len()), ([true, false, true], 6));
+        assert!(!ignore.excludes(&format!("c/{}", "d".repeat(MAX_PATH))));
     }
 
     #[test]

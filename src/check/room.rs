@@ -101,7 +101,15 @@ fn of_quotas(namespace: &str, read: &Result<Vec<ResourceQuota>, ReadError>, pod:
             None => Finding::ok(subject, "has room for an agent's pod"),
         }
     };
-    quotas.iter().map(judge).collect()
+    // One with a scope, such as a priority class, is for other pods.
+    let is_for_all = |quota: &&ResourceQuota| {
+        quota.spec.as_ref().is_none_or(|spec| {
+            let scopes = spec.scopes.iter().flatten();
+            let mut others = scopes.filter(|scope| !matches!(&***scope, "NotTerminating" | "NotBestEffort"));
+            spec.scope_selector.is_none() && others.next().is_none()
+        })
+    };
+    quotas.iter().filter(is_for_all).map(judge).collect()
 }
 
 fn of_ranges(namespace: &str, read: &Result<Vec<LimitRange>, ReadError>, pod: &Pod) -> Vec<Finding> {

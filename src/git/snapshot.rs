@@ -83,6 +83,12 @@ impl Snapshot {
         self.hold_at_most(MAX_IDLE);
     }
 
+    /// Lets go of all that was read.
+    pub(crate) fn clear(&mut self) {
+        self.store = None;
+        self.read.clear();
+    }
+
     /// Lets go of all objects if they have more bytes than `most`: a commit may name a directory for each of a thousand submodules.
     fn hold_at_most(&mut self, most: usize) {
         if self.read.values().map(Bytes::len).sum::<usize>() > most {

@@ -32,8 +32,10 @@ impl Overflow {
     pub(super) fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let (mut spans, mut from) = (Vec::new(), 0);
         while !self.is_empty() && from < text.len() {
-            let found = self.long(text, from).or_else(|| self.short(text, from));
-            from = found.as_ref().map_or(from + 1, |span| span.end);
+            let long = self.long(text, from);
+            let found = long.clone().or_else(|| self.short(text, from));
+            // Another value may begin within a short one.
+            from = long.map_or(from + 1, |span| span.end);
             spans.extend(found);
         }
         spans
@@ -66,4 +68,17 @@ fn padded(value: &[u8]) -> [u8; START] {
     }
     padded[START - 1] = value.len() as u8;
     padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_that_begins_within_a_short_one_is_found() {
+        let mut overflow = Overflow::default();
+        overflow.take(b"abc-12", Rule::Anywhere);
+        overflow.take(b"12-longer-value", Rule::Anywhere);
+        assert_eq!(overflow.spans(b"abc-12-longer-value abc-12"), [0..6, 0..19, 20..26]);
+    }
 }

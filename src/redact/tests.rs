@@ -81,10 +81,10 @@ fn values_that_overlap_are_blotted_out_whole() {
 
 #[test]
 fn a_text_in_which_too_many_values_end_is_blotted_out_whole() {
-    let nested: Vec<_> = (5..45).map(|count| "ab".repeat(count)).collect();
+    let nested: Vec<_> = (5..65).map(|count| "abc".repeat(count)).collect();
     let nested: Vec<_> = nested.iter().map(String::as_str).collect();
-    assert_eq!(cleaned(&nested, &format!("{} is it", "ab".repeat(30))), "*** is it");
-    assert_eq!(cleaned(&nested, &format!("{} is it", "ab".repeat(2500))), "***");
+    assert_eq!(cleaned(&nested, &format!("{} is it", "abc".repeat(30))), "*** is it");
+    assert_eq!(cleaned(&nested, &format!("{} is it", "abc".repeat(2500))), "***");
 }
 
 #[test]

@@ -24,8 +24,8 @@ enum Meaning {
 }
 
 impl Pattern {
-    /// The pattern in `line`; none in an empty one.
-    pub(super) fn read(line: &str) -> Result<Option<Self>, &'static str> {
+    /// The pattern in `line`; none in an empty one. A wildcard is matched only while there is `room`, in bytes.
+    pub(super) fn read(line: &str, room: &mut usize) -> Result<Option<Self>, &'static str> {
         let line = line.trim();
         let (exception, rest) = match line.strip_prefix('!') {
             Some(rest) => (true, rest.trim()),
@@ -38,7 +38,7 @@ impl Pattern {
         let clean = clean(rest);
         let text = clean.strip_prefix('/').filter(|text| !text.is_empty()).unwrap_or(&clean).to_owned();
         check(&text)?;
-        let meaning = Meaning::of(&text);
+        let meaning = Meaning::of(&text, room);
         Ok(Some(Self { text, exception, meaning }))
     }
 
@@ -46,12 +46,15 @@ impl Pattern {
         self.exception
     }
 
-    /// Whether it means `path` itself, whatever it means of directories above.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    /// Whether it means `path`, or one of the directories `above` it.
+    pub(super) fn matches(&self, path: &str, above: &[&str]) -> bool {
+        let any = |is: &dyn Fn(&str) -> bool| is(path) || above.iter().any(|path| is(path));
         match &self.meaning {
-            Meaning::Exact => path == self.text,
-            Meaning::Prefix(prefix) => path.starts_with(prefix),
-            Meaning::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path),
+            Meaning::Exact => any(&|path| path == self.text),
+            Meaning::Prefix(prefix) => any(&|path| path.starts_with(prefix)),
+            Meaning::Suffix(suffix) => {
+                any(&|path| path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path))
+            }
             Meaning::Regex(regex) => regex.is_match(path),
             Meaning::Unknown => false,
         }
@@ -65,7 +68,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Meaning {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, room: &mut usize) -> Self {
         let wild = |text: &str| text.contains(['*', '?', '[', ']', '\\']);
         if !wild(text) {
             return Self::Exact;
@@ -76,11 +79,13 @@ impl Meaning {
         if let Some(suffix) = text.strip_prefix("**").filter(|suffix| !wild(suffix)) {
             return Self::Suffix(suffix.to_owned());
         }
+        let Some(left) = room.checked_sub(text.len()) else { return Self::Unknown };
+        *room = left;
         Regex::new(&expression(text)).map_or(Self::Unknown, |regex| Self::Regex(Box::new(regex)))
     }
 }
 
-/// The regular expression that moby makes of a pattern.
+/// The regular expression that moby makes of a pattern, or that and what is below it.
 fn expression(text: &str) -> String {
     let mut made = String::from("^");
     let mut rest = text.chars().peekable();
@@ -97,7 +102,7 @@ fn expression(text: &str) -> String {
             c => made.push(c),
         }
     }
-    made.push('$');
+    made.push_str("(/.*)?$");
     made
 }
 

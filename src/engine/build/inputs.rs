@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::super::Engine;
@@ -18,6 +19,9 @@ use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{GitContext, NamedContext};
+
+/// Contexts that are read at a time: a step may name a thousand, and each has submodules.
+const AT_A_TIME: usize = 8;
 
 /// Everything that was read for one build.
 pub(super) struct Inputs {
@@ -60,7 +64,10 @@ impl Inputs {
     /// Reads everything at once; the first thing that is missing ends the step.
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
+        let turns = &Semaphore::new(AT_A_TIME);
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
+            // Never closed.
+            let _turn = turns.acquire().await;
             let dockerfile = name.is_none().then_some(&build.dockerfile);
             // On the heap: unoptimised, what is polled within would not fit a worker's stack.
             Ok::<_, StepError>((name, Box::pin(sources::read(engine, cx, context, dockerfile)).await?))

@@ -32,6 +32,7 @@ pub(super) async fn note(
     ignore: Option<&Arc<Ignore>>,
 ) -> Result<Option<String>, GitError> {
     if !uses_lfs(snapshot, base).await? {
+        snapshot.shrink();
         return Ok(None);
     }
     let ignore = ignore.cloned();

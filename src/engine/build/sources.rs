@@ -59,6 +59,7 @@ pub(super) async fn read(
     }
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
     let parts = Box::pin(roots.parts(context, dockerfile)).await?;
+    submodules.iter_mut().flatten().for_each(|module| module.snapshot.clear());
     Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
 }
 

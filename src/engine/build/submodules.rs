@@ -209,11 +209,38 @@ fn key(repo: &RepoUrl) -> String {
     if repo.scheme() == "http" { format!("http://{host}") } else { host }
 }
 
+/// The address without what may be a login: some write one into `.gitmodules`.
 fn tidy(url: &str) -> String {
-    crate::text::brief(url, 200)
+    let shown = match url.rsplit_once('@') {
+        Some((login, host)) if !matches!(login, "git" | "ssh://git") => host,
+        _ => url,
+    };
+    crate::text::brief(shown, 200)
 }
 
 /// Whether `path` is the directory `above`, or in it.
 pub(super) fn is_within(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tidy;
+
+    #[test]
+    fn a_login_in_an_address_is_not_told() {
+        let rows = [
+            ("https://shop:hunter22@h/a.git", "h/a.git"),
+            ("https://hunter22@h/a.git", "h/a.git"),
+            ("https://shop:hun/ter22@h/a.git", "h/a.git"),
+            ("shop:hunter22@h:a.git", "h:a.git"),
+            ("git@h:a.git", "git@h:a.git"),
+            ("ssh://git@h/a.git", "ssh://git@h/a.git"),
+            ("https://h/a.git", "https://h/a.git"),
+            ("../a.git", "../a.git"),
+        ];
+        for (url, shown) in rows {
+            assert_eq!(tidy(url), shown, "{url}");
+        }
+    }
 }

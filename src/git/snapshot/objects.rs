@@ -10,7 +10,7 @@ pub(super) const MAX_OBJECT: usize = 64 << 10;
 /// Bytes of all of them.
 const MAX_ALL: usize = 4 << 20;
 /// What an object takes beside its bytes.
-const EACH: usize = 200;
+pub(super) const EACH: usize = 200;
 
 /// Clones share it.
 #[derive(Debug, Clone, Default)]

@@ -83,7 +83,7 @@ impl Walk<'_> {
                 Sort::Directory if depth < MAX_DEPTH => {
                     self.directory(&found.id, &format!("{path}/"), depth + 1)?;
                 }
-                Sort::File if (self.wanted)(&path) => self.file(path, &found.id)?,
+                Sort::File => self.file(path, &found.id)?,
                 _ => {}
             }
         }
@@ -91,7 +91,9 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: String, id: &str) -> Result<(), GitError> {
-        if !self.raw(id, MAX_POINTER)?.is_some_and(|bytes| bytes.starts_with(LFS_POINTER)) {
+        let is_pointer = self.raw(id, MAX_POINTER)?.is_some_and(|bytes| bytes.starts_with(LFS_POINTER));
+        // Few files are pointers, and to ask of each takes long.
+        if !is_pointer || !(self.wanted)(&path) {
             return Ok(());
         }
         self.found.count += 1;

@@ -187,3 +187,12 @@ fn what_cannot_be_added() {
 2:7: `image.a.b` does not exist; the nearest is `image.a`, which is a single value. Add the key `b` there first; `create` does not add it there
 "#);
 }
+
+#[test]
+fn a_tag_that_is_empty_takes_no_digest_alone() {
+    let before = "image:\n  repository: a/b\n  tag: \"\"\n";
+    let refused = refusal(before, create(&format!("image:image=@{NEW}")));
+    assert!(refused.contains("write `:tag@sha256:…`"), "{refused}");
+    let after = format!("image:\n  repository: a/b\n  tag: \"v2@{NEW}\"\n");
+    makes(before, &create(&format!("image:image=:v2@{NEW}")), &after);
+}
