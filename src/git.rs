@@ -1,7 +1,8 @@
-//! Talks to Git servers, and reads and makes objects: the right to read a commit, branches, files, packs and pushes.
+//! A client for Git servers: proves the right to read a commit, reads branches, files and packs, makes commits and
+//! pushes them.
 //!
-//! The wire is ours (smart HTTP over reqwest, SSH over russh); libgit2 is used for objects and packs only.
-//! [`Git::resolve`] proves with the caller's own login that the server shows a commit.
+//! The wire protocols are implemented here (smart HTTP over reqwest, SSH over russh); libgit2 is used for objects and
+//! packs only. [`Git::resolve`] proves with the caller's own login that the server serves a commit.
 
 pub(crate) mod advert;
 mod bounds;
@@ -50,7 +51,7 @@ pub use error::GitError;
 pub use file_spec::{BadFileSpec, FileSpec};
 pub use identity::Identity;
 pub use probe::Writable;
-use proof::Part;
+use proof::ProofTrees;
 use resolve::Proven;
 pub use resolve::Resolved;
 pub(crate) use resolve::check_name;
@@ -59,27 +60,28 @@ pub use url::{BadRepoUrl, RepoUrl};
 
 use crate::time_limits::{calls, pauses, within};
 use clients::Clients;
-pub(crate) use memory::Memory;
+pub(crate) use memory::GitMemory;
 use service::Service;
-use snapshot::Objects;
-pub(crate) use snapshot::{Pointers, Snapshot, Sort};
-use transport::Session;
+use snapshot::ObjectCache;
+pub(crate) use snapshot::{EntryType, Pointers, Snapshot};
+use transport::GitSession;
 
-/// How to talk to Git servers.
+/// The settings of a [`Git`] client.
 #[derive(Debug, Clone)]
 pub struct GitOptions {
-    /// PEM certificates trusted besides the system's.
+    /// PEM certificates that are trusted in addition to the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// The limit for TCP, TLS and SSH greetings.
+    /// The limit for connecting: TCP, TLS and the SSH handshake.
     pub connect_timeout: Duration,
-    /// The longest silence of a server.
+    /// How long a server may be silent.
     pub read_timeout: Duration,
-    /// The limit for one question, such as [`Git::resolve`], its retries included.
+    /// The limit for one read operation, such as [`Git::resolve`], including its retries.
     pub resolve_timeout: Duration,
-    /// Where objects are kept while a commit is made; without it the system's, then `/dev/shm`.
+    /// The directory for objects while a commit is made. The default is the system's temporary directory, then
+    /// `/dev/shm`.
     pub temp_dir: Option<PathBuf>,
-    /// Whether an SSH server is trusted when the secret has no `known_hosts`. Off: without it a server cannot be told
-    /// from an impostor that would then serve the source of the build.
+    /// Whether an SSH server is trusted when the secret has no `known_hosts`. The default is no: without
+    /// `known_hosts` an impostor cannot be detected, and it would serve the source of the build.
     pub accept_unknown_ssh_hosts: bool,
 }
 
@@ -102,12 +104,12 @@ pub struct Git {
     clients: Arc<Clients>,
     options: GitOptions,
     ssh: ssh::Connections,
-    memory: Memory,
-    objects: Objects,
+    memory: GitMemory,
+    objects: ObjectCache,
 }
 
 impl Git {
-    /// A client. It needs rustls's default crypto provider to be installed.
+    /// Makes a client. rustls's default crypto provider must be installed.
     ///
     /// # Errors
     /// [`GitError::Local`] when the CA bundle cannot be read or is not PEM.
@@ -121,26 +123,26 @@ impl Git {
         Ok(Self { clients, options, ssh, memory, objects })
     }
 
-    /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory for
-    /// objects that arrive.
+    /// Returns a client for `tenant`, such as a namespace, for a process that works for several. Each tenant may use
+    /// at most half of the memory for incoming objects.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
         Self { memory: self.memory.of(tenant), objects: self.objects.of(tenant), ..self.clone() }
     }
 
-    /// The memory that is shared.
-    pub(crate) fn memory(&self) -> &Memory {
+    /// The memory budget that all clients of the process share.
+    pub(crate) fn memory(&self) -> &GitMemory {
         &self.memory
     }
 
-    /// Proves, with the caller's own login against the server, that they may read `revision`, and pins it.
+    /// Proves, with the caller's own login, that the server lets the caller read `revision`, and pins it to a commit.
     ///
-    /// `revision` is a branch, a tag, a full ref, `HEAD`, or all digits of a SHA. Annotated tags are peeled; of a branch
-    /// and a tag with one name the branch is meant, as in `git clone --branch`. A SHA counts as proven only when this
+    /// `revision` is a branch, a tag, a full ref, `HEAD`, or a full SHA. Annotated tags are peeled. If a branch and a
+    /// tag have the same name, the branch is used, as in `git clone --branch`. A SHA counts as proven only when this
     /// server serves that commit to this caller now.
     ///
     /// # Errors
-    /// See [`GitError::fault`]; transient ones were already retried.
+    /// See [`GitError::fault`]. Transient errors have already been retried.
     pub async fn resolve(
         &self,
         repo: &RepoUrl,
@@ -151,7 +153,7 @@ impl Git {
         Ok(Resolved { sha: commit.sha, reference })
     }
 
-    /// As [`resolve`](Self::resolve), with a view of the files of the commit.
+    /// Like [`resolve`](Self::resolve), but returns a view of the commit's files.
     pub(crate) async fn open(
         &self,
         repo: &RepoUrl,
@@ -169,9 +171,9 @@ impl Git {
         revision: &str,
     ) -> Result<Proven, GitError> {
         let once = || async {
-            match self.resolve_by(Part::RootTree, repo, credentials, revision).await {
+            match self.resolve_by(ProofTrees::RootTree, repo, credentials, revision).await {
                 Err(error) if error.is_filter() => {
-                    self.resolve_by(Part::Trees, repo, credentials, revision).await
+                    self.resolve_by(ProofTrees::AllTrees, repo, credentials, revision).await
                 }
                 ended => ended,
             }
@@ -185,32 +187,33 @@ impl Git {
 
     async fn resolve_by(
         &self,
-        part: Part,
+        trees: ProofTrees,
         repo: &RepoUrl,
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Proven, GitError> {
-        if let Some(mut session) = Session::begin_at_once(self, repo, credentials)? {
-            match resolve::resolve(&mut session, revision, part).await {
-                // A refused login is not tried twice: servers count.
+        if let Some(mut session) = GitSession::open_without_advert(self, repo, credentials)? {
+            match resolve::resolve(&mut session, revision, trees).await {
+                // A refused login is not tried twice, because servers count failed logins.
                 ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
                 Err(error) if error.is_filter() => return Err(error),
-                // Whatever else went wrong, the long way knows why.
+                // For any other error the full handshake is tried, because it can report the cause.
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
         let names = resolve::candidates(revision);
         let wanted: Vec<_> = names.iter().map(String::as_str).collect();
-        let mut session = Session::open(self, repo, credentials, Service::UploadPack, &wanted).await?;
-        resolve::resolve(&mut session, revision, part).await
+        let mut session = GitSession::open(self, repo, credentials, Service::UploadPack, &wanted).await?;
+        resolve::resolve(&mut session, revision, trees).await
     }
 
-    /// What it was made with.
+    /// The settings that the client was made with.
     pub(crate) fn options(&self) -> &GitOptions {
         &self.options
     }
 
-    /// Removes the temporary directories that killed processes left, and none that a living one holds. Ask once, at the start.
+    /// Removes the temporary directories of killed processes, but none that a running process has locked. Call it
+    /// once, at startup.
     pub async fn remove_left_overs(&self) {
         let count = store::Store::sweep(self.options.temp_dir.clone()).await;
         if count > 0 {
@@ -219,7 +222,7 @@ impl Git {
     }
 }
 
-/// Tries a read up to four times while its errors are transient.
+/// Runs a read up to four times while its errors are transient.
 pub(crate) async fn retried<T, F: Future<Output = Result<T, GitError>>>(
     read: impl FnMut() -> F,
 ) -> Result<T, GitError> {

@@ -1,22 +1,24 @@
-//! Commits without a clone: edits of a branch's files, one commit for all who wait, and certainty that it landed.
+//! Commits edits to branches without a clone. Writers that wait for the same branch share a commit, and each learns
+//! for certain whether its change landed.
 //!
-//! [`git`](crate::git) talks to the server and reads and makes objects; here is what is committed, for whom, and in which order.
+//! [`git`](crate::git) talks to the server and makes objects. This module decides what is committed, for whom, and in
+//! which order.
 
-mod ahead;
 mod ancestry;
+mod branch_locks;
 mod draft;
 mod files;
 mod idle;
 mod lanes;
-mod look;
 pub(crate) mod message;
 mod places;
 mod publish;
 mod read_ahead;
+mod read_tips;
 mod request;
 mod supersede;
+mod tips_read_ahead;
 pub mod trailer;
-mod turns;
 mod worker;
 mod writer;
 
@@ -24,7 +26,7 @@ pub use files::Files;
 pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
-pub use read_ahead::{ReadAhead, Reading};
+pub use read_ahead::{ReadAhead, ReadAheadRequest};
 pub use request::{EditFn, Edited, FileChange, Landed, Source, WriteBack, WriteError};
 
 use std::time::Duration;
@@ -35,7 +37,7 @@ use crate::git::Git;
 use crate::limits::Budget;
 use worker::memory::HOLD;
 
-/// Bytes of memory for files that are edited at a time, unless told otherwise.
+/// The default number of bytes of memory for files that are edited at the same time.
 pub const EDIT_MEMORY: usize = 128 << 20;
 
 /// Puts commits on branches of any number of Git servers. Cheap to clone; clones share their queues.
@@ -43,26 +45,26 @@ pub const EDIT_MEMORY: usize = 128 << 20;
 pub struct Pusher {
     git: Git,
     lanes: lanes::Lanes,
-    turns: turns::Turns,
-    /// Stores that nobody uses now.
+    branch_locks: branch_locks::BranchLocks,
+    /// Stores that are not in use.
     idle: idle::Idle,
-    /// Memory for the files that are edited at a time.
+    /// The memory budget for files that are edited at the same time.
     budget: Budget,
-    /// How long the memory for files is held though others wait for it.
+    /// How long an attempt may hold memory for files while others wait for it.
     hold: Duration,
 }
 
 impl Pusher {
-    /// One that talks to servers by way of `git`. `edit_memory` is how many bytes the files that all requests edit at
-    /// a time may take. Who finds none free waits, until the request's deadline.
+    /// Makes a pusher that uses `git`. `edit_memory` limits the bytes of memory for the files that all requests edit
+    /// at the same time. A request that finds no free memory waits, until its deadline.
     pub fn new(git: Git, edit_memory: usize) -> Self {
-        let (lanes, turns) = (lanes::Lanes::default(), turns::Turns::default());
+        let (lanes, branch_locks) = (lanes::Lanes::default(), branch_locks::BranchLocks::default());
         let idle = idle::Idle::default();
-        Self { git, lanes, turns, idle, budget: Budget::new(edit_memory), hold: HOLD }
+        Self { git, lanes, branch_locks, idle, budget: Budget::new(edit_memory), hold: HOLD }
     }
 
-    /// The same for `tenant`, such as a namespace, where the process works for several: none takes more than half of the memory.
-    /// Writers of two tenants that share a commit are counted for the first of them.
+    /// Returns a pusher for `tenant`, such as a namespace, for a process that works for several. Each tenant may use
+    /// at most half of the memory. If writers of two tenants share a commit, its memory counts for the first.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
         let (budget, git, idle) = (self.budget.of(tenant), self.git.of(tenant), self.idle.of(tenant));
@@ -71,14 +73,16 @@ impl Pusher {
 
     /// Puts a commit on top of the request's branch, or finds that none is needed.
     ///
-    /// `edit` gets the bytes of the request's files and returns those that it changes; it runs again on fresh bytes
-    /// whenever somebody else pushed first. Requests of this client that wait for one branch share a commit, if their
-    /// logins, authors and signing keys are the same; each edit then works on the result of those before it, and
-    /// fails alone. Nothing changed is success without a commit. Dropping the future withdraws the change, except
-    /// from a push that has begun, which runs to its end behind [`WriteBack::push_gate`].
+    /// `edit` gets the bytes of the request's files and returns the files that it changes. It runs again on fresh
+    /// bytes whenever somebody else pushed first. Requests that wait for the same branch share a commit, if their
+    /// logins, authors and signing keys are the same. Each edit then works on the result of those before it, and an
+    /// edit that fails does not affect the others. If nothing changes, the result is success without a commit.
+    /// Dropping the future withdraws the change. The exception is a push that has begun: it runs to its end, guarded
+    /// by [`WriteBack::push_gate`].
     ///
     /// # Errors
-    /// [`WriteError::Edit`] is the edit's own; for the rest see [`GitError::fault`](crate::git::GitError::fault).
+    /// [`WriteError::Edit`] is the error of the edit itself; for the others see
+    /// [`GitError::fault`](crate::git::GitError::fault).
     pub async fn write_back(&self, request: WriteBack, edit: EditFn) -> Result<Landed, WriteError> {
         request.check()?;
         let work = |request, lane| {

@@ -15,7 +15,7 @@ use super::Engine;
 use super::context::Cx;
 use crate::step::update_manifest::Mode;
 use crate::step::{Entry, SecretRef, Step, Steps, UpdateManifest};
-use crate::write_back::{ReadAhead, Reading};
+use crate::write_back::{ReadAhead, ReadAheadRequest};
 
 /// Entries of one node that are read for.
 const MOST: usize = 4;
@@ -97,7 +97,7 @@ async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -
     let login = engine.git_credentials(&cx, &update.repo, update.secret.as_ref());
     let (login, ()) = tokio::join!(login, read_secrets(engine, entry, update, &cx));
     let credentials = login.map_err(|error| told(&cx, entry, &error.message)).ok()?;
-    let reading = Reading {
+    let reading = ReadAheadRequest {
         repo: update.repo.clone(),
         credentials,
         branch: update.branch.clone(),

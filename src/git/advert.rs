@@ -1,7 +1,7 @@
-//! What a server says first: its capabilities, and in protocol v0 all its refs too (git
+//! The server's first message: its capabilities, and in protocol v0 also all its refs (git
 //! `Documentation/gitprotocol-v2.txt`, `gitprotocol-pack.txt`).
 
-use super::bounds::{CAPABILITIES, REF_NAME, REFS, REFS_KEPT, Spent};
+use super::bounds::{CAPABILITIES, REF_NAME, REFS, REFS_KEPT, Usage};
 use super::error::GitError;
 use super::pkt::{Pkt, PktReader, text};
 
@@ -10,14 +10,14 @@ use super::pkt::{Pkt, PktReader, text};
 pub(crate) struct Ref {
     /// `HEAD` or `refs/…`.
     pub(super) name: String,
-    /// The object that it names; an annotated tag's is the tag object.
+    /// The id of the object that the ref names; for an annotated tag, of the tag object.
     pub(super) oid: String,
-    /// The branch behind a symbolic ref.
+    /// The target of a symbolic ref.
     pub(super) symref: Option<String>,
 }
 
 impl Ref {
-    /// A line of v2's `ls-refs`; `None` for an unborn `HEAD` and for what is not a ref line.
+    /// Parses a line of v2's `ls-refs`; `None` for an unborn `HEAD` and for a line that is not a ref.
     pub(super) fn parse_v2(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (oid, name) = (words.next().filter(|w| is_oid(w))?, words.next()?);
@@ -29,39 +29,41 @@ impl Ref {
     }
 }
 
-/// 40 or 64 lower-case hex digits.
+/// Whether `text` is 40 or 64 lower-case hex digits.
 pub(crate) fn is_oid(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The first message of a server.
+/// The server's first message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Advert {
     /// Whether the server speaks protocol v2.
     pub(super) v2: bool,
-    /// `name` or `name=value` each.
+    /// Each is `name` or `name=value`.
     pub(super) capabilities: Vec<String>,
-    /// In protocol v0 and v1 only, refs that are asked for later: id and name, one a line, a third of what they would take as values.
+    /// The refs of protocol v0 and v1: id and name, one a line. This takes a third of the memory of a list of
+    /// [`Ref`].
     list: String,
-    kept: Kept,
+    kept: KeptRefs,
 }
 
-/// How many refs are kept of a list that may hold half a million.
+/// Limits how many refs are kept of a list that may hold half a million.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Kept {
-    /// Full names that are kept wherever they stand in the list.
+struct KeptRefs {
+    /// The full names of refs that are always kept, wherever they are in the list.
     wanted: Vec<String>,
     found: usize,
-    /// Others, to tell what is there besides.
+    /// The number of other refs that were kept, for error messages that list what exists.
     others: usize,
 }
 
-impl Kept {
-    /// Whether the ref `name` is kept: a wanted one, one beside which a wanted one cannot be, or one of the first branches and tags.
+impl KeptRefs {
+    /// Whether the ref `name` is kept: it is wanted, it conflicts with the name of a wanted one, or it is one of the
+    /// first branches and tags.
     fn takes(&mut self, name: &str) -> bool {
         if self.wanted.iter().any(|wanted| wanted == name) {
             self.found += 1;
-            // No server lists a ref twice.
+            // A server never lists a ref twice.
             return self.found <= self.wanted.len();
         }
         let within =
@@ -76,15 +78,17 @@ impl Kept {
 }
 
 impl Advert {
-    /// Reads it, with or without smart HTTP's `# service=` preamble. Of a long list the refs `wanted` are kept, and some others.
+    /// Reads the message, with or without smart HTTP's `# service=` line. Of a long list, only the refs `wanted` and
+    /// some others are kept.
     pub(super) async fn read(reader: &mut PktReader, wanted: &[&str]) -> Result<Self, GitError> {
-        let mut spent = Spent::new(REFS);
-        let mut pkt = reader.next_of(&mut spent).await?;
+        let mut usage = Usage::new(REFS);
+        let mut pkt = reader.next_of(&mut usage).await?;
         if matches!(&pkt, Some(Pkt::Data(data)) if data.starts_with(b"# service=")) {
-            reader.next_of(&mut spent).await?;
-            pkt = reader.next_of(&mut spent).await?;
+            reader.next_of(&mut usage).await?;
+            pkt = reader.next_of(&mut usage).await?;
         }
-        let kept = Kept { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), ..Kept::default() };
+        let kept =
+            KeptRefs { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), ..KeptRefs::default() };
         let mut advert = Self { kept, ..Self::default() };
         loop {
             match pkt {
@@ -93,13 +97,13 @@ impl Advert {
                 None => return Err(reader.cut()),
             }
             if advert.v2 {
-                spent.becomes(CAPABILITIES);
+                usage.becomes(CAPABILITIES);
             }
-            pkt = reader.next_of(&mut spent).await?;
+            pkt = reader.next_of(&mut usage).await?;
         }
     }
 
-    /// What a server of today would say: protocol v2, with shallow and filtered fetches.
+    /// The message that a current server is expected to send: protocol v2, with shallow and filtered fetches.
     pub(super) fn usual() -> Self {
         let capabilities = ["ls-refs", "fetch=shallow filter"].map(str::to_owned).to_vec();
         Self { v2: true, capabilities, ..Self::default() }
@@ -113,20 +117,20 @@ impl Advert {
             self.v2 = true;
         }
         let (line, capabilities) = line.split_once('\0').unwrap_or((line, ""));
-        // They come with the first ref only.
+        // Capabilities come with the first ref only.
         if self.capabilities.is_empty() {
             let capabilities = capabilities.split_whitespace().take(CAPABILITIES.packets);
             self.capabilities.extend(capabilities.map(str::to_owned));
         }
         let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
-        // What an annotated tag points to, and an empty repository's `capabilities^{}`, are no refs.
+        // The peeled value of an annotated tag and an empty repository's `capabilities^{}` are not refs.
         let is_ref = !name.ends_with("^{}") && name.len() <= REF_NAME && !name.contains('\n');
         if is_ref && self.kept.takes(name) {
             self.list.extend([oid, " ", name, "\n"]);
         }
     }
 
-    /// The refs of protocol v0 and v1 whose names are `wanted`.
+    /// The refs of protocol v0 and v1 whose names `wanted` accepts.
     pub(super) fn refs(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Ref> {
         let lines = self.list.lines().filter_map(|line| line.split_once(' '));
         lines.filter(move |(_, name)| wanted(name)).map(|(oid, name)| self.v0_ref(name, oid))
@@ -138,12 +142,12 @@ impl Advert {
         Ref { name: name.to_owned(), oid: oid.to_owned(), symref }
     }
 
-    /// Whether a capability is there, with or without a value.
+    /// Whether the server has the capability, with or without a value.
     pub(super) fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
 
-    /// A capability's value, empty when it has none.
+    /// A capability's value; empty if it has none.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.capabilities.iter().find_map(|c| match c.strip_prefix(name)? {
             "" => Some(""),

@@ -1,63 +1,63 @@
-//! How much of a server's answer is taken, in one place. What has no use is bounded too: reading it is work.
+//! The limits on the size of a server's answers. Data that is ignored is limited too, because reading it takes time.
 //!
-//! The numbers are for a process of 512 MiB that many share. Where a list is longer, the error names the repository and the limit; asking
-//! again would bring the same list, so it is not retried.
+//! The numbers are chosen for a shared process of 512 MiB. When an answer is longer, the error names the repository
+//! and the limit. It is not retried, because the server would send the same answer again.
 
 use super::error::GitError;
 
-/// Packets and bytes of one kind that are read.
+/// The maximum number of packets and bytes of one part of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
-    /// What they hold, as the error says it.
+    /// The name of the part, as error messages say it.
     pub(super) what: &'static str,
-    /// Packets.
     pub(super) packets: usize,
-    /// Bytes of these, their lengths included.
+    /// Bytes of the packets, including their length fields.
     pub(super) bytes: usize,
 }
 
-/// What a server can: Git's own says some ten things.
+/// The server's capabilities. Git's own server sends about ten.
 pub(super) const CAPABILITIES: Limit = Limit { what: "capabilities", packets: 1000, bytes: 1 << 20 };
 
-/// Refs in one list, what annotated tags point to included. 180,000 tags take 12 MiB.
+/// Refs in one list, including the peeled values of annotated tags. 180,000 tags take 12 MiB.
 pub(super) const REFS: Limit = Limit { what: "refs", packets: 500_000, bytes: 32 << 20 };
 
-/// What comes before a pack: `shallow` lines, at most one for each commit of a history, and `ACK`s.
+/// Packets before a pack: `shallow` lines, at most one for each commit of a history, and `ACK`s.
 pub(super) const BEFORE_PACK: Limit =
     Limit { what: "lines before its pack", packets: 100_000, bytes: 8 << 20 };
 
-/// Progress, which is not asked for, and packets that keep the connection alive, one in five seconds.
+/// Progress, which is not requested, and keep-alive packets, one every five seconds.
 pub(super) const BESIDE_PACK: Limit =
     Limit { what: "progress beside its pack", packets: 100_000, bytes: 8 << 20 };
 
-/// The report on a push, with what hooks print.
+/// The report on a push, including the output of hooks.
 pub(super) const REPORT: Limit = Limit { what: "report on a push", packets: 100_000, bytes: 16 << 20 };
 
-/// Bytes of a ref's name. Ours are no longer than that (see [`super::resolve::check_name`]), so that no other one is wanted.
+/// The maximum length of a ref name in bytes. The names that we request are not longer (see
+/// [`super::resolve::check_name`]).
 pub(super) const REF_NAME: usize = 1000;
 
-/// Refs that are kept of a list, and names that a misspelt one is compared with.
+/// How many refs are kept of a list. A misspelt name is compared with these.
 pub(super) const REFS_KEPT: usize = 2000;
 
-/// What was read of one kind.
+/// How much of one part has been read.
 #[derive(Debug)]
-pub(super) struct Spent {
+pub(super) struct Usage {
     limit: Limit,
     packets: usize,
     bytes: usize,
 }
 
-impl Spent {
+impl Usage {
     pub(super) fn new(limit: Limit) -> Self {
         Self { limit, packets: 0, bytes: 0 }
     }
 
-    /// From here on it counts as another kind.
+    /// Changes the limit: from here on the bytes belong to another part.
     pub(super) fn becomes(&mut self, limit: Limit) {
         self.limit = limit;
     }
 
-    /// Counts a packet of the repository `repo`.
+    /// Counts a packet from the repository `repo`.
     pub(super) fn add(&mut self, repo: &str, bytes: usize) -> Result<(), GitError> {
         (self.packets, self.bytes) = (self.packets + 1, self.bytes + bytes);
         let Limit { what, packets, bytes } = self.limit;

@@ -1,11 +1,11 @@
 //! Names of branches.
 
-/// A branch's name as servers list it.
+/// A branch's full ref name.
 pub(crate) fn full_name(branch: &str) -> String {
     format!("refs/heads/{}", short_name(branch))
 }
 
-/// A branch's name as people say it.
+/// A branch's name without `refs/heads/`.
 pub(crate) fn short_name(branch: &str) -> &str {
     branch.strip_prefix("refs/heads/").unwrap_or(branch)
 }

@@ -1,7 +1,7 @@
-//! The HTTP clients of Git servers, each made when it is first used.
+//! The HTTP clients for Git servers. Each is made when it is first used.
 //!
-//! A client for https reads and parses every root certificate of the machine: some ten milliseconds of each start,
-//! and for nothing where the servers are asked over plain http.
+//! A client for https reads and parses all root certificates of the machine. This takes some ten milliseconds of each
+//! start, and is not needed where servers use plain http.
 
 use std::sync::OnceLock;
 
@@ -11,14 +11,14 @@ use super::GitOptions;
 use super::error::GitError;
 use crate::http::{Client, Network, Roots, Settings};
 
-/// Variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
+/// The environment variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
 const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
-/// A client per scheme.
+/// One client for each scheme.
 #[derive(Debug)]
 pub(super) struct Clients {
     options: GitOptions,
-    /// Trusted besides the system's certificates.
+    /// Certificates that are trusted in addition to the system's.
     extra: Vec<Certificate>,
     plain: OnceLock<Client>,
     secure: OnceLock<Client>,
@@ -29,7 +29,7 @@ impl Clients {
         Self { options, extra, plain: OnceLock::new(), secure: OnceLock::new() }
     }
 
-    /// The client for a repository at `base`. Redirects never lead from one scheme to the other.
+    /// The client for a repository at `base`. Redirects never change the scheme.
     pub(super) fn of(&self, base: &str) -> Result<Client, GitError> {
         let secure = !base.starts_with("http:") || PROXIES.iter().any(|name| names_https(name));
         let cell = if secure { &self.secure } else { &self.plain };
@@ -44,11 +44,11 @@ impl Clients {
 
     fn settings(&self) -> Settings {
         Settings {
-            // Servers tell Git clients from browsers by how the name begins.
+            // Servers recognise Git clients by how the user agent begins.
             user_agent: Some(concat!("git/argo-buildkit-", env!("CARGO_PKG_VERSION"))),
             connect: self.options.connect_timeout,
             silence: self.options.read_timeout,
-            // Each caller has a limit for all its requests together; a pack may take long to arrive.
+            // Each caller limits the time of all its requests together; a pack may take long to arrive.
             whole: None,
             redirects: true,
             network: Network::Cluster,
@@ -56,7 +56,7 @@ impl Clients {
     }
 }
 
-/// Whether the variable `name` holds a proxy that is itself spoken to over TLS.
+/// Whether the variable `name` holds a proxy that is itself reached over TLS.
 fn names_https(name: &str) -> bool {
     std::env::var(name).is_ok_and(|value| value.starts_with("https:"))
 }

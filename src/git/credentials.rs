@@ -1,4 +1,4 @@
-//! Who asks: nobody, a user with a token, or an SSH key.
+//! The caller's login: none, a user with a token, or an SSH key.
 
 use std::fmt;
 
@@ -7,15 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// The caller's login at a Git server. `Debug` hides every secret.
+/// The caller's login at a Git server. `Debug` hides secrets.
 #[derive(Clone, Default)]
 pub enum Credentials {
-    /// No login: public repositories only.
+    /// No login; it can read public repositories only.
     #[default]
     Anonymous,
-    /// User name and token or password, sent as HTTP Basic. Build it with [`Credentials::basic`], which trims.
+    /// A user name and a token or password, sent as HTTP Basic. Build it with [`Credentials::basic`], which trims
+    /// both.
     Basic {
-        /// Most servers ignore it when the token is a personal access token.
+        /// The user name. Most servers ignore it when the token is a personal access token.
         user: String,
         /// The token or password.
         token: SecretString,
@@ -24,39 +25,40 @@ pub enum Credentials {
     Ssh(SshKey),
 }
 
-/// A private key in OpenSSH or PEM form, without a passphrase, and the hosts that it may talk to.
+/// A private key in OpenSSH or PEM form, without a passphrase, and the host keys to trust.
 #[derive(Clone)]
 pub struct SshKey {
     /// The key's text.
     pub private_key: SecretString,
-    /// Lines as in `~/.ssh/known_hosts`; without it the server cannot be told from an impostor.
+    /// Lines as in `~/.ssh/known_hosts`. Without them an impostor cannot be detected.
     pub known_hosts: Option<String>,
 }
 
 impl Credentials {
-    /// HTTP Basic. White space around both is dropped: a secret file's trailing newline breaks authentication with a
-    /// misleading message. An empty user name becomes `x-access-token`, which every common server takes.
+    /// Makes an HTTP Basic login. White space around both values is removed, because the trailing newline of a secret
+    /// file breaks authentication with a misleading message. An empty user name becomes `x-access-token`, which all
+    /// common servers accept.
     pub fn basic(user: &str, token: &SecretString) -> Self {
         let user = user.trim();
         let user = if user.is_empty() { "x-access-token" } else { user };
         Self::Basic { user: user.to_owned(), token: token.expose_secret().trim().into() }
     }
 
-    /// An SSH key; a missing final newline, which the OpenSSH form needs, is put back.
+    /// Makes an SSH login. Adds the final newline that the OpenSSH form requires, if it is missing.
     pub fn ssh(private_key: &SecretString, known_hosts: Option<String>) -> Self {
         let private_key = format!("{}\n", private_key.expose_secret().trim()).into();
         Self::Ssh(SshKey { private_key, known_hosts })
     }
 
-    /// The `Authorization` header's value over http; nothing for the other logins.
+    /// The value of the `Authorization` header for http; `None` for other logins.
     pub fn header(&self) -> Option<SecretString> {
         let Self::Basic { user, token } = self else { return None };
-        // Trimmed again: the variant can be built by hand.
+        // Trimmed again, because the variant can be built without the constructor.
         let login = format!("{user}:{}", token.expose_secret().trim());
         Some(format!("Basic {}", STANDARD.encode(login)).into())
     }
 
-    /// What two logins share only if they are the same, without being one.
+    /// A hash that is equal only for equal logins and does not reveal them.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let parts = match self {
             Self::Anonymous => ["anonymous", "", ""],
@@ -73,7 +75,7 @@ impl Credentials {
         digest.finalize().into()
     }
 
-    /// What to check when the server refuses this login, from its outward shape only.
+    /// What to check when the server refuses this login. Contains no part of the secret.
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Anonymous => "no login was given: name a secret that holds a token with read access",

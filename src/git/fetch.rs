@@ -1,24 +1,26 @@
-//! Asking for objects, and the pack that comes back (git `Documentation/gitprotocol-v2.txt`, `fetch`).
+//! Requests objects and receives the pack (git `Documentation/gitprotocol-v2.txt`, `fetch`).
 
 use bytes::Bytes;
 
-use super::bounds::{BEFORE_PACK, BESIDE_PACK, Spent};
+use super::bounds::{BEFORE_PACK, BESIDE_PACK, Usage};
 use super::error::GitError;
 use super::pkt::{FLUSH, Pkt, PktReader, PktWriter, text};
-use super::transport::{AGENT, Session};
+use super::transport::{AGENT, GitSession};
 
-/// What to fetch.
+/// A request for objects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fetch<'a> {
-    /// Object ids.
+    /// The ids of the wanted objects.
     pub(crate) wants: &'a [String],
-    /// Commits of history, counted from each want; all of it without.
+    /// The depth of the history, counted from each wanted commit; `None` means all of it.
     pub(crate) depth: Option<u32>,
-    /// What to leave out (`blob:none`, `tree:0`), where the server can.
+    /// The filter that leaves out objects (`blob:none`, `tree:0`), if the server supports it.
     pub(crate) filter: Option<&'static str>,
-    /// A commit that is here, so that only what came since is sent. The server passes over one that it does not know.
+    /// A commit that the store has, so that the server sends only newer objects. A server ignores it if it does not
+    /// know it.
     pub(crate) have: Option<&'a str>,
-    /// Whether that commit is here with its trees but without the commits below. Then the pack may build on its trees.
+    /// Whether the store has that commit with its trees, but without its ancestors. The server may then send deltas
+    /// against its trees.
     pub(crate) shallow: bool,
 }
 
@@ -28,16 +30,16 @@ impl Fetch<'_> {
     }
 }
 
-/// A pack as it arrives.
+/// A pack while it arrives.
 pub(crate) struct PackStream<'a> {
     repo: String,
     reader: &'a mut PktReader,
-    /// What came beside the pack.
-    beside: Spent,
+    /// The packets that came in addition to the pack.
+    beside: Usage,
 }
 
-impl Session {
-    /// Asks, and reads up to the pack's first byte.
+impl GitSession {
+    /// Sends the request, and reads up to the pack's first byte.
     pub(crate) async fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<PackStream<'_>, GitError> {
         let (repo, v2, deepens) = (self.repo.clone(), self.advert.v2, fetch.depth.is_some());
         let body = if v2 { self.fetch_v2(fetch) } else { self.fetch_v0(fetch)? };
@@ -47,7 +49,7 @@ impl Session {
         } else {
             skip_to_pack_v0(reader, deepens).await?
         }
-        Ok(PackStream { repo, reader, beside: Spent::new(BESIDE_PACK) })
+        Ok(PackStream { repo, reader, beside: Usage::new(BESIDE_PACK) })
     }
 
     fn fetch_v2(&self, fetch: &Fetch<'_>) -> Bytes {
@@ -107,9 +109,9 @@ impl Session {
 }
 
 async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
-    let mut spent = Spent::new(BEFORE_PACK);
+    let mut usage = Usage::new(BEFORE_PACK);
     loop {
-        match reader.next_of(&mut spent).await? {
+        match reader.next_of(&mut usage).await? {
             Some(Pkt::Data(data)) if text(&data) == "packfile" => return Ok(()),
             Some(Pkt::Data(_) | Pkt::Delim) => {}
             Some(Pkt::Flush | Pkt::ResponseEnd) | None => return Err(reader.cut()),
@@ -117,11 +119,11 @@ async fn skip_to_pack_v2(reader: &mut PktReader) -> Result<(), GitError> {
     }
 }
 
-/// `shallow` lines and their flush when depth was asked for, then `NAK`, or `ACK` of what we have.
+/// Skips the lines before the pack: `shallow` lines and their flush if a depth was requested, then `NAK` or `ACK`s.
 async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), GitError> {
-    let (mut flush_due, mut spent) = (deepens, Spent::new(BEFORE_PACK));
+    let (mut flush_due, mut usage) = (deepens, Usage::new(BEFORE_PACK));
     loop {
-        match reader.next_of(&mut spent).await? {
+        match reader.next_of(&mut usage).await? {
             Some(Pkt::Data(data)) if !flush_due && (text(&data) == "NAK" || data.starts_with(b"ACK ")) => {
                 return Ok(());
             }
@@ -134,15 +136,15 @@ async fn skip_to_pack_v0(reader: &mut PktReader, deepens: bool) -> Result<(), Gi
 
 #[cfg(feature = "fuzzing")]
 impl<'a> PackStream<'a> {
-    /// What `reader` brings from here on.
+    /// A stream of the rest of `reader`.
     pub(super) fn of(reader: &'a mut PktReader) -> Self {
         let repo = "https://git.example.com/a.git".to_owned();
-        Self { repo, reader, beside: Spent::new(BESIDE_PACK) }
+        Self { repo, reader, beside: Usage::new(BESIDE_PACK) }
     }
 }
 
 impl PackStream<'_> {
-    /// The pack's next bytes; `None` after its last.
+    /// The next bytes of the pack; `None` at its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
         loop {
             let data = match self.reader.next().await? {
@@ -161,17 +163,17 @@ impl PackStream<'_> {
         }
     }
 
-    /// The pack ended where more had to come.
+    /// The error for a pack that ended too early.
     pub(crate) fn cut(&self) -> GitError {
         self.reader.cut()
     }
 
-    /// The repository, as messages name it.
+    /// The repository's name in messages.
     pub(crate) fn repo(&self) -> &str {
         &self.repo
     }
 
-    /// The pack's first bytes, `length` at least.
+    /// The pack's first bytes, at least `length`.
     pub(crate) async fn head(&mut self, length: usize) -> Result<Vec<u8>, GitError> {
         let mut head = Vec::new();
         while head.len() < length {

@@ -1,4 +1,4 @@
-//! Which files a write-back is about: a path, or a glob over the tree.
+//! The files that a write-back edits: a path, or a glob over the tree.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,25 +7,25 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::path::check_path;
 
-/// A path from the repository's root, or a glob over the files of the tree: `*`, `?` and `[..]` within one part of a
-/// path, `**` over any number of parts, `{a,b}` for one of several.
+/// A path from the repository's root, or a glob over the files of the tree. `*`, `?` and `[..]` match within one part
+/// of a path, `**` matches any number of parts, `{a,b}` matches one of several texts.
 #[derive(Debug, Clone)]
 pub struct FileSpec {
     text: String,
     glob: Option<GlobMatcher>,
-    /// The plain names of directories that a glob begins with.
+    /// The directories that a glob starts with: its leading parts without wildcards.
     directories: Vec<String>,
 }
 
-/// What makes a text a glob.
+/// The characters that make a text a glob.
 const META: [char; 4] = ['*', '?', '[', '{'];
 
-/// Why a text is no [`FileSpec`].
+/// Why a text is not a valid [`FileSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` names no file: {why}", super::text::tidy(.spec.as_bytes()))]
 pub struct BadFileSpec {
     spec: String,
-    /// Why not, and what to do.
+    /// The reason, and what to do.
     why: String,
 }
 
@@ -36,7 +36,7 @@ impl FromStr for FileSpec {
         let bad = |why: String| BadFileSpec { spec: text.to_owned(), why };
         check_path(text).map_err(|why| bad(why.to_owned()))?;
         let glob = text.contains(META);
-        // The limit keeps a hostile pattern's automaton small.
+        // The limit keeps the automaton of a hostile pattern small.
         if glob && text.len() > 500 {
             return Err(bad("a glob has at most 500 characters; shorten it".to_owned()));
         }
@@ -52,22 +52,22 @@ impl FromStr for FileSpec {
 }
 
 impl FileSpec {
-    /// Whether the file at `path` is meant.
+    /// Whether the file at `path` matches.
     pub fn matches(&self, path: &str) -> bool {
         self.glob.as_ref().map_or(self.text == path, |glob| glob.is_match(path))
     }
 
-    /// Whether it may mean several files.
+    /// Whether it can match several files.
     pub fn is_glob(&self) -> bool {
         self.glob.is_some()
     }
 
-    /// The directories in which a glob looks, from the root down: nothing outside of them can match.
+    /// The directories, from the root down, that contain every match of a glob.
     pub(crate) fn directories(&self) -> &[String] {
         &self.directories
     }
 
-    /// The text that it was made of.
+    /// The text that it was parsed from.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -1,4 +1,4 @@
-//! What a Git server sends, as functions of bytes (see [`crate::fuzzing`]).
+//! The parsers of a Git server's data, as functions of bytes (see [`crate::fuzzing`]).
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -9,10 +9,10 @@ use super::file_spec::FileSpec;
 use super::pack::{Limits, Pack};
 use super::pkt::PktReader;
 use super::ssh::known_hosts::KnownKeys;
-use super::store::gauge::Gauge;
+use super::store::pack_meter::PackMeter;
 use super::{SigningKey, report, submodules};
 
-/// A stream that brings `bytes` in pieces: what a packet is must not depend on them.
+/// A stream that delivers `bytes` in pieces. The result of parsing must not depend on the pieces.
 fn reader(bytes: &[u8]) -> PktReader {
     let pieces: Vec<_> = bytes.chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     PktReader::new(
@@ -22,23 +22,23 @@ fn reader(bytes: &[u8]) -> PktReader {
     )
 }
 
-/// pkt-lines, to their end.
+/// Parses pkt-lines.
 pub fn packets(bytes: &[u8]) {
     let mut reader = reader(bytes);
     while let Some(Ok(Some(_))) = reader.next().now_or_never() {}
 }
 
-/// What a server says first, in every version of the protocol.
+/// Parses a server's first message, in every version of the protocol.
 pub fn advert(bytes: &[u8]) {
     let _ = Advert::read(&mut reader(bytes), &["refs/heads/main"]).now_or_never();
 }
 
-/// Lines of `ls-refs`.
+/// Parses lines of `ls-refs`.
 pub fn refs(bytes: &[u8]) {
     String::from_utf8_lossy(bytes).lines().for_each(|line| drop(Ref::parse_v2(line)));
 }
 
-/// A pack that proves a commit: its objects are inflated and hashed, within the limits.
+/// Parses a pack that proves a commit: its objects are inflated and hashed, within the limits.
 pub fn pack(bytes: &[u8]) {
     let packets = bytes.chunks(500).flat_map(|piece| {
         let head = format!("{:04x}\x01", piece.len() + 5);
@@ -56,12 +56,12 @@ pub fn pack(bytes: &[u8]) {
     }
 }
 
-/// A pack for a commit of ours, measured as it arrives: what is said of it does not depend on the pieces that it comes in.
+/// Measures a pack as it arrives. The result must not depend on the pieces that it arrives in.
 pub fn pack_sizes(bytes: &[u8]) {
     let said = |piece| {
-        let mut gauge = Gauge::new(0);
-        let said = bytes.chunks(piece).try_for_each(|bytes| gauge.take(bytes));
-        (said, gauge.held_at_its_end())
+        let mut meter = PackMeter::new(0);
+        let said = bytes.chunks(piece).try_for_each(|bytes| meter.take(bytes));
+        (said, meter.held_at_end())
     };
     let whole = said(bytes.len().max(1));
     for piece in [1, 11, 4096] {
@@ -73,13 +73,13 @@ pub fn pack_sizes(bytes: &[u8]) {
     }
 }
 
-/// A `known_hosts` file.
+/// Parses a `known_hosts` file.
 pub fn known_hosts(bytes: &[u8]) {
     let keys = KnownKeys::find(&String::from_utf8_lossy(bytes), "git.example.com", 2222);
     let _ = keys.preferred(&[]);
 }
 
-/// A `.gitmodules`, and the addresses in it.
+/// Parses a `.gitmodules` file and the addresses in it.
 pub fn gitmodules(bytes: &[u8]) {
     let Ok(above) = "https://git.example.com/shop/api.git".parse() else { return };
     for module in submodules::read(&String::from_utf8_lossy(bytes)) {
@@ -88,7 +88,7 @@ pub fn gitmodules(bytes: &[u8]) {
     }
 }
 
-/// A path or glob, and the path that it is tried on.
+/// Parses a path or glob, and matches it against a path.
 pub fn file_spec(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (spec, path) = text.split_once('\n').unwrap_or((&text, "charts/api/values.yaml"));
@@ -98,12 +98,12 @@ pub fn file_spec(bytes: &[u8]) {
     }
 }
 
-/// A key that signs commits.
+/// Parses a key that signs commits.
 pub fn signing_key(bytes: &[u8]) {
     let _ = SigningKey::from_openssh(&String::from_utf8_lossy(bytes).into_owned().into());
 }
 
-/// A server's answer to a push, with and without a side band.
+/// Parses a server's answer to a push, with and without a side band.
 pub fn push_report(bytes: &[u8]) {
     for sideband in [true, false] {
         let _ = report::read(&mut reader(bytes), sideband, "refs/heads/main").now_or_never();

@@ -1,4 +1,5 @@
-//! Smart HTTP (git `Documentation/gitprotocol-http.txt`): one GET for what the server can, one POST per request.
+//! Smart HTTP (git `Documentation/gitprotocol-http.txt`): one GET for the server's capabilities, one POST per
+//! request.
 
 use ::http::StatusCode;
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -15,13 +16,13 @@ use super::text::tidy;
 use crate::http::{self, BodyError, Client, SendError};
 use crate::text::quoted;
 
-/// Bytes of a refusal's body that are read.
+/// The maximum number of bytes of an error answer's body that are read.
 const BODY_READ: usize = 4096;
 
-/// What to do about a server that redirects to itself.
+/// The hint for a server that redirects to itself.
 const CIRCLE: &str = "check the URL, and what the server and a proxy before it take for their own address";
 
-/// One repository's service over http.
+/// One service of one repository over http.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     client: Client,
@@ -49,12 +50,12 @@ impl Endpoint {
         Self { client, repo, base, service, authorization, hint: credentials.hint() }
     }
 
-    /// The server's first message.
+    /// Requests the server's first message.
     pub(super) async fn advert(&mut self) -> Result<PktReader, GitError> {
         let path = format!("/info/refs?service={}", self.service.name());
         let request = self.client.request(Method::GET, format!("{}{path}", self.base));
         let response = self.send(request).await?;
-        // A server may move a renamed repository: what follows goes where the redirect led.
+        // A server may redirect from a renamed repository. Later requests go to the new address.
         if let Some(base) = response.url().as_str().strip_suffix(&path) {
             self.base = base.to_owned();
         }
@@ -62,7 +63,7 @@ impl Endpoint {
         Ok(self.reader(response))
     }
 
-    /// Sends one request and hands out its answer as it arrives.
+    /// Sends one request and returns a reader of its answer.
     pub(super) async fn post(&self, body: Bytes) -> Result<PktReader, GitError> {
         let name = self.service.name();
         let request = self
@@ -77,7 +78,7 @@ impl Endpoint {
     }
 
     async fn send(&self, mut request: RequestBuilder) -> Result<Response, GitError> {
-        // receive-pack knows no v2; a server that reads the header would fall back anyway.
+        // receive-pack does not support v2; a server that reads the header would fall back anyway.
         if self.service == Service::UploadPack {
             request = request.header("Git-Protocol", "version=2");
         }
@@ -171,7 +172,7 @@ impl Endpoint {
     }
 }
 
-/// The start of a refusal's body, when it is text for people and not a web page.
+/// The start of an error answer's body, if it is plain text and not a web page.
 async fn body_text(response: Response) -> String {
     let html = response.headers().get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     let body = http::read_start(response, BODY_READ).await;

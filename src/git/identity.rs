@@ -1,10 +1,10 @@
-//! Who makes a commit.
+//! The author or committer of a commit.
 
 /// An author or committer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// Such as `argo-buildkit`.
+    /// For example `argo-buildkit`.
     pub name: String,
-    /// Such as `argo-buildkit@example.com`.
+    /// For example `argo-buildkit@example.com`.
     pub email: String,
 }

@@ -1,9 +1,9 @@
-//! What Git objects take of the process's memory, whoever asks for them.
+//! The process-wide memory budget for Git objects.
 //!
-//! libgit2 keeps some 170 bytes of each object of a pack from when it arrives until the pack is indexed (`indexer.c`: `struct entry`,
-//! `struct git_pack_entry` and their places in a vector and a map), and at its end a difference with its base and its result. The first is
-//! held while a server sends, so each tenant has its share of it; the second for as long as a thread computes, so it is
-//! taken in turns.
+//! libgit2 keeps some 170 bytes of each object of a pack until the pack is indexed (`indexer.c`: `struct entry`,
+//! `struct git_pack_entry` and their places in a vector and a map). At the end of the pack it also holds a delta with
+//! its base and its result. The first is held while a server sends, so each tenant has its share of that memory. The
+//! second is held only while a thread computes, so that memory is handed from one task to the next.
 
 use std::time::Duration;
 
@@ -12,47 +12,48 @@ use tokio::time::Instant;
 use super::error::GitError;
 use crate::limits::{Budget, Held, TooMuch};
 
-/// Bytes for the objects of packs that arrive.
+/// Bytes for the objects of incoming packs.
 const PACKS: usize = 64 << 20;
-/// Bytes for what threads compute: twice what the nodes of the largest file take, and three objects of the largest size.
+/// Bytes for computing threads: twice the memory that the nodes of the largest file take, and three objects of the
+/// largest size.
 const WORK: usize = 96 << 20;
-/// Bytes that an object takes while its pack arrives.
+/// Bytes of memory for each object while its pack arrives.
 const OBJECT: usize = 200;
-/// How long memory for a pack is held though others wait for it.
+/// How long a pack keeps its memory while others wait for it.
 const HOLD: Duration = Duration::from_secs(10);
 
-/// Clones share it.
+/// The budget. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Memory {
+pub(crate) struct GitMemory {
     packs: Budget,
     work: Budget,
     hold: Duration,
 }
 
-/// Memory for one pack, while it arrives.
+/// The memory that one incoming pack holds.
 pub(super) struct PackMemory {
     held: Held,
     budget: Budget,
     until: Instant,
 }
 
-impl Default for Memory {
+impl Default for GitMemory {
     fn default() -> Self {
         Self::new(PACKS, HOLD)
     }
 }
 
-impl Memory {
+impl GitMemory {
     pub(super) fn new(packs: usize, hold: Duration) -> Self {
         Self { packs: Budget::new(packs), work: Budget::in_turns(WORK), hold }
     }
 
-    /// The same for `tenant`.
+    /// The same budget, limited to the share of `tenant`.
     pub(super) fn of(&self, tenant: Option<&str>) -> Self {
         Self { packs: self.packs.of(tenant), work: self.work.of(tenant), hold: self.hold }
     }
 
-    /// Memory for a pack of `objects` from `repo`, once there is some.
+    /// Waits for memory for a pack of `objects` objects from `repo`.
     pub(super) async fn pack(&self, repo: &str, objects: u32) -> Result<PackMemory, GitError> {
         let bytes = usize::try_from(objects).unwrap_or(usize::MAX).saturating_mul(OBJECT);
         let held = self.packs.take(bytes).await.map_err(|TooMuch { allowed, .. }| {
@@ -66,14 +67,15 @@ impl Memory {
         Ok(PackMemory { held, budget: self.packs.clone(), until: Instant::now() + self.hold })
     }
 
-    /// `bytes` for something that waits for nobody.
+    /// Waits for `bytes` of memory for work that does not wait for a server.
     pub(crate) async fn work(&self, bytes: usize) -> Result<Held, TooMuch> {
         self.work.take(bytes).await
     }
 }
 
 impl PackMemory {
-    /// Does `work` with the memory, which a slow server does not keep from others for long.
+    /// Runs `work` while holding the memory. Fails once others have waited for the memory for too long, because the
+    /// server is slow.
     pub(super) async fn during<T>(
         self,
         repo: &str,
@@ -101,7 +103,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pack_of_more_objects_than_there_is_memory_for_is_refused_by_its_head() {
-        let memory = Memory::default();
+        let memory = GitMemory::default();
         memory.pack("r", 300_000).await.unwrap();
         let error = memory.of(Some("shop")).pack("r", 300_000).await.err().unwrap().to_string();
         assert!(error.contains("300000 objects at once, and there is memory for 167772"), "{error}");
@@ -109,7 +111,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn packs_that_arrive_slowly_keep_no_other_tenant_waiting() {
-        let memory = Memory::default();
+        let memory = GitMemory::default();
         let slow = ["a", "b"].map(|tenant| {
             let memory = memory.of(Some(tenant));
             tokio::spawn(async move {

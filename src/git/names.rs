@@ -1,14 +1,14 @@
-//! "Did you mean": names near one that does not exist.
+//! "Did you mean": suggests names that are similar to one that does not exist.
 
 use super::bounds::REFS_KEPT;
 use crate::text;
 
-/// Names that are shown at most.
+/// The maximum number of names in a list.
 const SHOWN: usize = 5;
-/// Names that are shown at most where some are close.
+/// The maximum number of names when some are similar.
 const CLOSE: usize = 3;
 
-/// `; did you mean …?` when some are close, else `; there are: …`; empty without names.
+/// `; did you mean …?` when some names are similar, else `; there are: …`; empty if there are no names.
 pub(super) fn suggest(names: &[String], wanted: &str) -> String {
     if let Some(name) = without_remote(names, wanted) {
         return format!("; did you mean {}?", quote(name));
@@ -23,7 +23,7 @@ pub(super) fn suggest(names: &[String], wanted: &str) -> String {
     if shown.is_empty() { String::new() } else { format!("; there are: {}{more}", shown.join(", ")) }
 }
 
-/// The name in `origin/NAME` or `refs/heads/NAME`, as it is called in a clone.
+/// Finds the name in `origin/NAME` or `refs/heads/NAME`, which is how a clone calls it.
 fn without_remote<'a>(names: &'a [String], wanted: &str) -> Option<&'a String> {
     let tails = wanted.match_indices('/').filter_map(|(at, _)| wanted.get(at + 1..));
     tails.take(SHOWN).find_map(|tail| names.iter().take(REFS_KEPT).find(|name| *name == tail))

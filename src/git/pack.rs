@@ -1,5 +1,5 @@
-//! A pack as it arrives, object by object (git `gitformat-pack.txt`): each is inflated and hashed, and no more of it is kept than
-//! its reader wants.
+//! Reads a pack while it arrives, object by object (git `gitformat-pack.txt`). Each object is inflated and hashed;
+//! only the bytes that the caller asked for are kept.
 
 use bytes::{Buf as _, Bytes};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -9,21 +9,21 @@ use sha2::{Digest as _, Sha256};
 use super::error::GitError;
 use super::fetch::PackStream;
 
-/// Bytes of a commit or a tag that are kept: the first line is below a hundred.
+/// How many bytes of a commit or a tag are kept. The first line is shorter than 100 bytes.
 const HEAD: usize = 128;
 
-/// Bytes that are inflated at a time.
+/// How many bytes are inflated at a time.
 const PIECE: usize = 32 << 10;
 
-/// Bytes that are inflated before other tasks of this thread have a turn.
+/// How many bytes are inflated before the task yields to others on the same thread.
 const TURN: u64 = 1 << 20;
 
-/// What an object costs beside its bytes, in bytes that are inflated meanwhile.
+/// The cost of an object's header, counted as inflated bytes.
 const EACH: u64 = 1 << 10;
 
-/// What an object is.
+/// The type of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ObjectType {
     Commit,
     Tree,
     Blob,
@@ -33,43 +33,43 @@ pub(super) enum Kind {
 /// One entry of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Object {
-    /// An object with the id that its bytes have, the first of which are kept.
-    Whole { kind: Kind, id: String, head: Vec<u8>, size: u64 },
-    /// A difference to another object.
+    /// A whole object: its id, computed from its bytes, and the first bytes.
+    Whole { kind: ObjectType, id: String, head: Vec<u8>, size: u64 },
+    /// A delta against another object.
     Delta,
 }
 
-/// What is read at most.
+/// The limits for reading a pack, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Bytes of the pack.
+    /// The size of the pack.
     pub(super) read: usize,
-    /// Bytes that these inflate to.
+    /// The inflated size of all objects.
     pub(super) inflated: u64,
-    /// Bytes that are kept of each tree.
+    /// How much of each tree is kept.
     pub(super) of_tree: usize,
-    /// Bytes that are kept of each file.
+    /// How much of each file is kept.
     pub(super) of_blob: usize,
 }
 
 impl Limits {
-    fn kept(&self, kind: Kind) -> usize {
+    fn kept(&self, kind: ObjectType) -> usize {
         match kind {
-            Kind::Tree => self.of_tree,
-            Kind::Blob => self.of_blob,
-            Kind::Commit | Kind::Tag => HEAD,
+            ObjectType::Tree => self.of_tree,
+            ObjectType::Blob => self.of_blob,
+            ObjectType::Commit | ObjectType::Tag => HEAD,
         }
     }
 }
 
-/// The entries of a pack.
+/// A reader of the entries of a pack.
 pub(super) struct Pack<'a> {
     stream: PackStream<'a>,
     buffer: Bytes,
-    /// Entries that follow.
+    /// The number of entries that follow.
     left: u32,
     limits: Limits,
-    /// Hex digits of an id: 40, or 64 in a SHA-256 repository.
+    /// The number of hex digits of an id: 40, or 64 in a SHA-256 repository.
     digits: usize,
     since_turn: u64,
     inflater: Decompress,
@@ -77,7 +77,7 @@ pub(super) struct Pack<'a> {
 }
 
 impl<'a> Pack<'a> {
-    /// Reads the head of a pack whose ids have so many hex digits.
+    /// Reads the header of a pack whose ids have `digits` hex digits.
     pub(super) async fn open(
         stream: PackStream<'a>,
         limits: Limits,
@@ -104,7 +104,7 @@ impl<'a> Pack<'a> {
         Ok(pack)
     }
 
-    /// The next entry; `None` after the last.
+    /// The next entry; `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Object>, GitError> {
         if self.left == 0 {
             return Ok(None);
@@ -112,10 +112,10 @@ impl<'a> Pack<'a> {
         self.left -= 1;
         let (kind, size) = self.entry().await?;
         let kind = match kind {
-            1 => Kind::Commit,
-            2 => Kind::Tree,
-            3 => Kind::Blob,
-            4 => Kind::Tag,
+            1 => ObjectType::Commit,
+            2 => ObjectType::Tree,
+            3 => ObjectType::Blob,
+            4 => ObjectType::Tag,
             6 | 7 => {
                 self.base(kind).await?;
                 self.inflate(size, |_| {}).await?;
@@ -133,7 +133,8 @@ impl<'a> Pack<'a> {
         Ok(Some(Object::Whole { kind, id: hash.hex(), head, size }))
     }
 
-    /// Kind and inflated size of an entry: four bits of size, then seven with each byte that follows.
+    /// Reads the type and inflated size of an entry: four bits of size in the first byte, then seven bits in each
+    /// byte that follows.
     async fn entry(&mut self) -> Result<(u8, u64), GitError> {
         let first = self.byte().await?;
         let (mut size, mut shift, mut more) = (u64::from(first & 15), 4, first & 128 != 0);
@@ -148,7 +149,7 @@ impl<'a> Pack<'a> {
         Ok(((first >> 4) & 7, size))
     }
 
-    /// Passes over the base of a difference: an offset, or an id.
+    /// Skips the base of a delta: an offset, or an id.
     async fn base(&mut self, kind: u8) -> Result<(), GitError> {
         if kind == 6 {
             while self.byte().await? & 128 != 0 {}
@@ -163,7 +164,7 @@ impl<'a> Pack<'a> {
     /// Inflates the `size` bytes of an entry, piece by piece.
     async fn inflate(&mut self, size: u64, mut each: impl FnMut(&[u8])) -> Result<(), GitError> {
         self.inflater.reset(true);
-        // An object costs something even if it is empty.
+        // Count the object itself too, because an empty object also costs time.
         self.count(0).await?;
         loop {
             if self.buffer.is_empty() {
@@ -205,7 +206,7 @@ impl<'a> Pack<'a> {
         Ok(self.buffer.get_u8())
     }
 
-    /// Waits for bytes; that none come is an error.
+    /// Waits for more bytes. It is an error if the stream ends.
     async fn fill(&mut self) -> Result<(), GitError> {
         while self.buffer.is_empty() {
             self.buffer = match self.stream.next().await? {
@@ -227,19 +228,19 @@ impl<'a> Pack<'a> {
     }
 }
 
-/// An object's id: the hash of its kind, its size and its bytes.
+/// Computes an object's id: the hash of its type, size and bytes.
 enum Hash {
     Sha1(Sha1),
     Sha256(Sha256),
 }
 
 impl Hash {
-    fn new(digits: usize, kind: Kind, size: u64) -> Self {
+    fn new(digits: usize, kind: ObjectType, size: u64) -> Self {
         let kind = match kind {
-            Kind::Commit => "commit",
-            Kind::Tree => "tree",
-            Kind::Blob => "blob",
-            Kind::Tag => "tag",
+            ObjectType::Commit => "commit",
+            ObjectType::Tree => "tree",
+            ObjectType::Blob => "blob",
+            ObjectType::Tag => "tag",
         };
         let mut hash = if digits == 64 { Self::Sha256(Sha256::new()) } else { Self::Sha1(Sha1::new()) };
         hash.update(format!("{kind} {size}\0").as_bytes());

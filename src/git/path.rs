@@ -1,6 +1,6 @@
 //! Paths within a repository.
 
-/// Whether a path can be a file's in a repository, or why not.
+/// Checks that a path can name a file in a repository; the error says why not.
 pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("the path is empty; name a file");

@@ -1,21 +1,21 @@
-//! pkt-line framing (git `Documentation/gitprotocol-common.txt`): four hex digits of length, then the data.
+//! The pkt-line format (git `Documentation/gitprotocol-common.txt`): four hex digits of length, then the data.
 
 use std::pin::Pin;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
-use super::bounds::Spent;
+use super::bounds::Usage;
 use super::error::GitError;
 use super::remote;
 use super::text::tidy;
 
-/// The longest packet, its four digits included.
+/// The maximum length of a packet, including its four digits.
 const MAX_PACKET: usize = 65520;
 
 /// `0000`: the end of a message.
 pub(super) const FLUSH: &[u8] = b"0000";
-/// `0001`: between a v2 command's head and its arguments.
+/// `0001`: separates the head of a v2 command from its arguments.
 pub(super) const DELIM: &[u8] = b"0001";
 
 /// One packet.
@@ -27,18 +27,18 @@ pub(super) enum Pkt {
     ResponseEnd,
 }
 
-/// A message being written.
+/// Builds a message.
 #[derive(Debug, Default)]
 pub(super) struct PktWriter(BytesMut);
 
 impl PktWriter {
-    /// Adds a text packet with its newline. `line` must fit one packet, as every line written here does.
+    /// Adds a text packet with a newline. `line` must fit one packet; every line written here does.
     pub(super) fn line(&mut self, line: &str) -> &mut Self {
         self.0.extend_from_slice(format!("{:04x}{line}\n", line.len() + 5).as_bytes());
         self
     }
 
-    /// Adds bytes as they are: [`FLUSH`], [`DELIM`], or a pack.
+    /// Adds raw bytes: [`FLUSH`], [`DELIM`], or a pack.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
@@ -49,10 +49,10 @@ impl PktWriter {
     }
 }
 
-/// What a server sends, as it arrives.
+/// A server's answer as a stream of bytes.
 pub(super) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, GitError>> + Send>>;
 
-/// Packets out of a byte stream.
+/// Reads packets from a byte stream.
 pub(super) struct PktReader {
     repo: String,
     /// `read` or `push to`.
@@ -66,7 +66,7 @@ impl PktReader {
         Self { repo, action, stream, buffer: BytesMut::new() }
     }
 
-    /// The next packet, or `None` where the server ended the stream. An `ERR` packet is the server's refusal.
+    /// The next packet, or `None` at the end of the stream. An `ERR` packet becomes an error.
     pub(super) async fn next(&mut self) -> Result<Option<Pkt>, GitError> {
         if !self.fill(4).await? {
             return if self.buffer.is_empty() { Ok(None) } else { Err(self.cut()) };
@@ -86,15 +86,15 @@ impl PktReader {
         }
     }
 
-    /// The next packet, counted with those of its kind.
-    pub(super) async fn next_of(&mut self, spent: &mut Spent) -> Result<Option<Pkt>, GitError> {
+    /// The next packet; it is counted in `usage`.
+    pub(super) async fn next_of(&mut self, usage: &mut Usage) -> Result<Option<Pkt>, GitError> {
         let pkt = self.next().await?;
         let length = if let Some(Pkt::Data(data)) = &pkt { data.len() } else { 0 };
-        spent.add(&self.repo, length + 4)?;
+        usage.add(&self.repo, length + 4)?;
         Ok(pkt)
     }
 
-    /// Reads until `wanted` bytes are there; false when the stream ended before.
+    /// Reads until `wanted` bytes are buffered; returns false if the stream ended before.
     async fn fill(&mut self, wanted: usize) -> Result<bool, GitError> {
         while self.buffer.len() < wanted {
             match self.stream.next().await {
@@ -105,12 +105,12 @@ impl PktReader {
         Ok(true)
     }
 
-    /// What the server says instead of an answer.
+    /// The error for a refusal that the server sent instead of an answer.
     pub(super) fn refusal(&self, said: &[u8]) -> GitError {
         remote::refusal(self.repo.clone(), self.action, tidy(said))
     }
 
-    /// The answer ended where more had to come.
+    /// The error for an answer that ended too early.
     pub(super) fn cut(&self) -> GitError {
         GitError::Unavailable {
             repo: self.repo.clone(),
@@ -142,7 +142,7 @@ pub(super) mod tests {
 
     use super::{ByteStream, Bytes, FLUSH, GitError, Pkt, PktReader, PktWriter};
 
-    /// A reader over `bytes`, handed out in pieces of `piece`.
+    /// A reader over `bytes`, which arrive in pieces of `piece` bytes.
     pub(in crate::git) fn reader(bytes: &[u8], piece: usize) -> PktReader {
         let chunks: Vec<_> = bytes.chunks(piece).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
         let stream: ByteStream = Box::pin(futures_util::stream::iter(chunks));

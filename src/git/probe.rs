@@ -1,36 +1,36 @@
-//! What a login may do at a repository, found out without changing it.
+//! Finds out what a login may do in a repository, without changing it.
 
 use super::service::Service;
-use super::transport::Session;
+use super::transport::GitSession;
 use super::{Credentials, Git, GitError, RepoUrl, retried};
 use crate::time_limits::within;
 
-/// The names of a repository's branches, as the server shows them to one who may push.
+/// The branches of a repository, as the server lists them to a login that may push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writable {
     branches: Vec<String>,
 }
 
 impl Writable {
-    /// Whether there is such a branch.
+    /// Whether the branch exists.
     pub fn has(&self, branch: &str) -> bool {
         self.branches.iter().any(|name| name == branch)
     }
 
-    /// Whether there is no branch at all.
+    /// Whether there is no branch.
     pub fn is_empty(&self) -> bool {
         self.branches.is_empty()
     }
 }
 
 impl Git {
-    /// Proves that the login may push to `repo`: servers show what a push is made from to nobody else. A rule of one
-    /// branch is not known before a push.
+    /// Proves that the login may push to `repo`: servers send the first message of a push only to such a login. The
+    /// protection rules of a single branch are not known before a push.
     ///
     /// # Errors
-    /// See [`GitError::fault`]; transient ones were already retried.
+    /// See [`GitError::fault`]. Transient errors have already been retried.
     pub async fn may_push(&self, repo: &RepoUrl, credentials: &Credentials) -> Result<Writable, GitError> {
-        let open = retried(|| Session::open(self, repo, credentials, Service::ReceivePack, &[]));
+        let open = retried(|| GitSession::open(self, repo, credentials, Service::ReceivePack, &[]));
         let session =
             within(self.options.resolve_timeout, "its server", open).await.unwrap_or_else(|late| {
                 let (repo, what) = (repo.to_string(), late.to_string());

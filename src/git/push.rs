@@ -1,41 +1,41 @@
-//! One ref, moved on the server if it still is where it was read.
+//! Updates one ref on the server, if it still has the value that was read.
 
 use bytes::Bytes;
 
 use super::error::GitError;
 use super::pkt::{FLUSH, PktWriter};
-use super::read::{Branches, Tips};
-use super::report::{self, Verdict};
+use super::read::{BranchTips, Branches};
+use super::report::{self, RefStatus};
 use super::service::Service;
-use super::transport::{AGENT, Session};
+use super::transport::{AGENT, GitSession};
 use super::{Git, retried};
 
-/// The id of no object: a ref that is not there.
+/// The null id: as an old value it means that the ref does not exist.
 pub(crate) const ZERO: &str = "0000000000000000000000000000000000000000";
 
-/// One ref's move to a commit that the server does not have yet.
+/// An update of one ref to a commit that the server does not have yet.
 pub(crate) struct RefUpdate {
-    /// The branch's full name.
+    /// The branch's full ref name.
     pub(crate) reference: String,
-    /// Where the branch was when it was read, or [`ZERO`]; the server compares.
+    /// The branch's tip when it was read, or [`ZERO`]. The server compares it.
     pub(crate) old: String,
-    /// Our commit.
+    /// The new commit.
     pub(crate) new: String,
-    /// The new objects.
+    /// A pack of the new objects.
     pub(crate) pack: Bytes,
 }
 
-/// How a push ended for us.
+/// The outcome of a push, as far as the client knows it.
 #[derive(Debug)]
-pub(crate) enum Pushed {
-    /// The server gave a verdict.
-    Judged(Verdict),
-    /// The reply was lost: only the ref can tell whether it landed.
+pub(crate) enum PushOutcome {
+    /// The server reported on the ref.
+    Reported(RefStatus),
+    /// The report was lost: only the ref can tell whether the push landed.
     Unknown(GitError),
 }
 
 /// A connection to a server's `git-receive-pack`, before the push.
-pub(crate) struct ReceivePack(Session);
+pub(crate) struct ReceivePack(GitSession);
 
 impl ReceivePack {
     /// Connects for a push to one of `branches`, and reads what the server advertises.
@@ -43,7 +43,7 @@ impl ReceivePack {
         let Branches { repo, credentials, .. } = branches;
         let names = branches.names();
         let wanted: Vec<_> = names.iter().map(String::as_str).collect();
-        let open = || Session::open(git, repo, credentials, Service::ReceivePack, &wanted);
+        let open = || GitSession::open(git, repo, credentials, Service::ReceivePack, &wanted);
         let session = retried(open).await?;
         if session.advert.has("report-status") {
             return Ok(Self(session));
@@ -53,26 +53,27 @@ impl ReceivePack {
         Err(GitError::Unusable { repo: session.repo, what })
     }
 
-    /// Where the branches are. `None` where this service does not show the one that is read, or cannot be committed to.
-    pub(crate) fn tips(&self, branches: &Branches) -> Option<Tips> {
+    /// The branches' tips. `None` if this service does not list the base branch, or if the repository does not use
+    /// SHA-1.
+    pub(crate) fn tips(&self, branches: &Branches) -> Option<BranchTips> {
         let names = branches.names();
         let refs: Vec<_> = self.0.advert.refs(|name| names.iter().any(|wanted| wanted == name)).collect();
-        Tips::of(branches, &refs).filter(Tips::are_sha1)
+        BranchTips::of(branches, &refs).filter(BranchTips::are_sha1)
     }
 
-    /// Whether a program waits at the server for the push.
+    /// Whether a program on the server waits for the push.
     pub(crate) fn waits(&self) -> bool {
         !self.0.is_stateless()
     }
 
-    /// Whether the branch is still where it was read.
+    /// Whether the branch still has the value `old`.
     pub(crate) fn is_current(&self, reference: &str, old: &str) -> bool {
         let there = self.0.advert.refs(|name| name == reference).next();
         there.as_ref().map_or(ZERO, |r| r.oid.as_str()) == old
     }
 
-    /// Pushes, and reads what the server says of it.
-    pub(crate) async fn push(mut self, update: RefUpdate) -> Result<Pushed, GitError> {
+    /// Pushes, and reads the server's report.
+    pub(crate) async fn push(mut self, update: RefUpdate) -> Result<PushOutcome, GitError> {
         let sideband = self.0.advert.has("side-band-64k");
         let (reference, message) = (update.reference.clone(), self.message(update, sideband));
         let answer = match self.0.ask(message).await {
@@ -80,9 +81,9 @@ impl ReceivePack {
             Err(error) => Err(error),
         };
         match answer {
-            Ok(verdict) => Ok(Pushed::Judged(verdict)),
+            Ok(verdict) => Ok(PushOutcome::Reported(verdict)),
             Err(error) if error.is_transient() || matches!(error, GitError::Flood { .. }) => {
-                Ok(Pushed::Unknown(error))
+                Ok(PushOutcome::Unknown(error))
             }
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! The branch's tip and the files in it, with as few bytes as the server lets us have.
+//! Reads a branch's tip and files, and transfers as few bytes as the server allows.
 
 mod history;
 
@@ -14,113 +14,124 @@ use super::file_spec::FileSpec;
 use super::resolve::near;
 use super::service::Service;
 use super::store::{MAX_FILTERED, MAX_PACK, Store};
-use super::transport::Session;
-use super::tree::{Entry, Plain, check_content, check_size, directory, select};
+use super::transport::GitSession;
+use super::tree::{Entry, PlainFile, check_content, check_size, directory, select};
 use super::{Credentials, Git, RepoUrl, retried};
-pub(crate) use history::Reach;
+pub(crate) use history::HistoryDepth;
 
-/// The branches that a [`Reader`] reads.
+/// The branches that a [`BranchReader`] reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Branches {
-    /// The repository.
     pub(crate) repo: RepoUrl,
-    /// A login that may read it.
+    /// A login with the right to read the repository.
     pub(crate) credentials: Credentials,
     /// The branch whose files are read.
     pub(crate) base: String,
-    /// A branch based on it: a pull request's. It need not exist.
+    /// A branch that is based on `base`, such as a pull request's. It need not exist.
     pub(crate) head: Option<String>,
 }
 
 impl Branches {
-    /// The full names of the branches.
+    /// The full ref names of the branches.
     pub(crate) fn names(&self) -> Vec<String> {
         [Some(&self.base), self.head.as_ref()].into_iter().flatten().map(|name| full_name(name)).collect()
     }
 }
 
-/// Reads branches, and keeps what it has read.
-pub(crate) struct Reader {
+/// Reads branches into a store, and reuses what it has already read.
+pub(crate) struct BranchReader {
     git: Git,
     branches: Branches,
     store: Store,
-    session: Option<Session>,
-    /// Whether the server's first message is taken to be the usual one: true until it turns out that it is not.
-    at_once: bool,
-    /// Whether it was for `session`.
+    session: Option<GitSession>,
+    /// Whether the server's first message is assumed to be the usual one. Becomes false once that assumption fails.
+    skips_advert: bool,
+    /// Whether `session` was opened with that assumption.
     assumed: bool,
-    /// False once the server refused to serve single files.
-    lean: bool,
+    /// Whether single files are fetched. Becomes false once the server refuses to serve them.
+    fetches_single_files: bool,
     /// The last commit whose trees were fetched.
     last: Option<String>,
-    /// Commits whose history was fetched, and how much of it.
+    /// The commits whose history was fetched, and its depth.
     histories: BTreeMap<String, u32>,
 }
 
-/// Where the branches of a request are on the server.
+/// The commits that the branches point to on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tips {
-    /// The branch that is read.
+pub(crate) struct BranchTips {
+    /// The tip of the branch that is read.
     pub(crate) base: String,
-    /// The branch that is written, if it is another one and there.
+    /// The tip of the branch that is written, if that is another branch and exists.
     pub(crate) head: Option<String>,
 }
 
-impl Tips {
-    /// Of the refs that a server lists. `None` where the branch that is read is not among them.
+impl BranchTips {
+    /// Finds the tips in a list of refs. Returns `None` if the base branch is not in the list.
     pub(super) fn of(branches: &Branches, refs: &[Ref]) -> Option<Self> {
         let tip = |name: &str| refs.iter().find(|r| r.name == full_name(name)).map(|r| r.oid.clone());
         Some(Self { base: tip(&branches.base)?, head: branches.head.as_deref().and_then(tip) })
     }
 
-    /// Whether the repository is one that can be committed to.
+    /// Whether the ids are SHA-1. Commits can be made only in such a repository.
     pub(super) fn are_sha1(&self) -> bool {
         self.base.len() == 40
     }
 }
 
-impl Reader {
+impl BranchReader {
     pub(crate) async fn new(git: &Git, branches: Branches) -> Result<Self, GitError> {
         let store = Store::create(git).await?;
         let (git, histories) = (git.clone(), BTreeMap::new());
-        let (session, at_once, assumed, lean, last) = (None, true, false, true, None);
-        Ok(Self { git, branches, store, session, at_once, assumed, lean, last, histories })
+        let (session, skips_advert, assumed, fetches_single_files, last) = (None, true, false, true, None);
+        Ok(Self {
+            git,
+            branches,
+            store,
+            session,
+            skips_advert,
+            assumed,
+            fetches_single_files,
+            last,
+            histories,
+        })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Whether nothing was fetched.
+    /// Whether nothing has been fetched yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.last.is_none()
     }
 
-    /// From now on reads `branches` of the same repository, by the same login; true if these are others.
-    pub(crate) fn aim(&mut self, branches: &Branches) -> bool {
+    /// Switches to `branches`, which must be of the same repository and login. Returns whether their names differ from
+    /// the current ones.
+    pub(crate) fn set_branches(&mut self, branches: &Branches) -> bool {
         let others = self.branches.names() != branches.names();
         self.branches.clone_from(branches);
         others
     }
 
-    /// What is read.
+    /// The branches that are read.
     pub(crate) fn branches(&self) -> &Branches {
         &self.branches
     }
 
-    /// Forgets the connection after an error.
+    /// Drops the connection after an error.
     pub(crate) fn reset(&mut self) {
         self.session = None;
     }
 
-    /// Forgets a connection whose program keeps the refs that it first read.
-    pub(crate) fn forget_old_refs(&mut self) {
+    /// Drops a connection to a program that does not see refs change after its start.
+    pub(crate) fn drop_stateful_session(&mut self) {
         if self.session.as_ref().is_some_and(|session| !session.is_stateless()) {
             self.reset();
         }
     }
 
-    /// The branch was moved from the commit `from` to `to`, which was made in this store: nothing of it is left to fetch.
+    /// Records that the branch moved from the commit `from` to `to`. `to` was made in this store, so nothing has to
+    /// be fetched for it.
     pub(crate) fn moved(&mut self, from: &str, to: &str) {
         if self.last.as_deref() == Some(from) {
             self.last = Some(to.to_owned());
@@ -130,29 +141,33 @@ impl Reader {
         }
     }
 
-    /// A session for one request. In protocol v0 refs and a request come once per connection.
-    async fn session(&mut self) -> Result<&mut Session, GitError> {
+    /// A session for one request. In protocol v0 a connection serves its list of refs and one request.
+    async fn session(&mut self) -> Result<&mut GitSession, GitError> {
         if self.session.as_ref().is_none_or(|s| !s.advert.v2) {
             self.session = Some(self.begin().await?);
         }
         self.session.as_mut().ok_or_else(|| GitError::local("talk to the server", "no session"))
     }
 
-    async fn begin(&mut self) -> Result<Session, GitError> {
+    async fn begin(&mut self) -> Result<GitSession, GitError> {
         let Branches { repo, credentials, .. } = &self.branches;
-        let session = if self.at_once { Session::begin_at_once(&self.git, repo, credentials)? } else { None };
+        let session = if self.skips_advert {
+            GitSession::open_without_advert(&self.git, repo, credentials)?
+        } else {
+            None
+        };
         self.assumed = session.is_some();
         if let Some(session) = session {
             return Ok(session);
         }
         let names = self.branches.names();
         let wanted: Vec<_> = names.iter().map(String::as_str).collect();
-        retried(|| Session::open(&self.git, repo, credentials, Service::UploadPack, &wanted)).await
+        retried(|| GitSession::open(&self.git, repo, credentials, Service::UploadPack, &wanted)).await
     }
 
-    /// Whether what failed is to be tried once more, after the server's own first message. A refused login is not tried twice:
-    /// servers count.
-    fn takes_the_long_way(&mut self, error: &GitError) -> bool {
+    /// Whether a failed request is worth repeating after reading the server's own first message. A refused login is
+    /// not tried twice, because servers count failed logins.
+    fn is_worth_reading_the_advert(&mut self, error: &GitError) -> bool {
         let told = matches!(
             error,
             GitError::Login { .. }
@@ -164,25 +179,25 @@ impl Reader {
             return false;
         }
         tracing::debug!(%error, "asking {} for its capabilities first", self.branches.repo);
-        self.at_once = false;
+        self.skips_advert = false;
         self.reset();
         true
     }
 
-    /// The branches as the server has them now.
-    pub(crate) async fn tips(&mut self) -> Result<Tips, GitError> {
+    /// The current tips of the branches on the server.
+    pub(crate) async fn tips(&mut self) -> Result<BranchTips, GitError> {
         match self.list_tips().await {
-            Err(error) if self.takes_the_long_way(&error) => self.list_tips().await,
+            Err(error) if self.is_worth_reading_the_advert(&error) => self.list_tips().await,
             ended => ended,
         }
     }
 
-    async fn list_tips(&mut self) -> Result<Tips, GitError> {
-        self.forget_old_refs();
+    async fn list_tips(&mut self) -> Result<BranchTips, GitError> {
+        self.drop_stateful_session();
         let names = self.branches.names();
         let prefixes: Vec<_> = names.iter().map(String::as_str).collect();
         let refs = self.session().await?.refs(&prefixes).await?;
-        let Some(tips) = Tips::of(&self.branches, &refs) else { return Err(self.no_branch().await?) };
+        let Some(tips) = BranchTips::of(&self.branches, &refs) else { return Err(self.no_branch().await?) };
         if !tips.are_sha1() {
             let what = "it is a SHA-256 repository, and only SHA-1 repositories can be committed to; name one of those".to_owned();
             return Err(GitError::Unusable { repo: self.branches.repo.to_string(), what });
@@ -207,31 +222,32 @@ impl Reader {
             return Ok(());
         }
         match self.fetch_trees(tip).await {
-            Err(error) if self.takes_the_long_way(&error) => self.fetch_trees(tip).await,
+            Err(error) if self.is_worth_reading_the_advert(&error) => self.fetch_trees(tip).await,
             ended => ended,
         }
     }
 
     async fn fetch_trees(&mut self, tip: &str) -> Result<(), GitError> {
-        let lean = self.lean && self.session().await?.advert.can_fetch_by_id();
+        let fetches_single_files =
+            self.fetches_single_files && self.session().await?.advert.can_fetch_by_id();
         let (store, last) = (self.store.clone(), self.last.take());
         let wants = [tip.to_owned()];
-        // Of a branch that moved on only the trees that differ from the last ones are sent.
+        // If the branch has moved on, only the trees that differ from the last ones are sent.
         let fetch = Fetch {
             wants: &wants,
             depth: Some(1),
-            filter: lean.then_some("blob:none"),
+            filter: fetches_single_files.then_some("blob:none"),
             have: last.as_deref(),
             shallow: last.is_some(),
         };
-        let limit = if lean { MAX_FILTERED } else { MAX_PACK };
+        let limit = if fetches_single_files { MAX_FILTERED } else { MAX_PACK };
         let pack = self.session().await?.fetch(&fetch).await?;
         store.receive(pack, limit).await?;
         self.last = Some(tip.to_owned());
         Ok(())
     }
 
-    /// The plain files in the commit `tip`, which was checked out, that each of `wanted` is about.
+    /// Finds the plain files that each of `wanted` matches in the commit `tip`, which must be checked out.
     pub(crate) async fn select(
         &mut self,
         tip: &str,
@@ -254,7 +270,7 @@ impl Reader {
         Ok(found.map(|found| found.map_err(|bad| self.bad_file(&bad.path, bad.why))).collect())
     }
 
-    /// How many bytes files in the commit `tip` have. They are fetched, and stay packed.
+    /// The sizes in bytes of files in the commit `tip`. The files are fetched but not inflated.
     pub(crate) async fn sizes(
         &mut self,
         tip: &str,
@@ -277,7 +293,7 @@ impl Reader {
         self.store.run(sizes).await
     }
 
-    /// Whether files of these sizes can be edited in one request.
+    /// Checks that files of these sizes can be edited in one request.
     pub(crate) fn fit(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
         let mut sum = 0;
         for entry in entries {
@@ -288,17 +304,17 @@ impl Reader {
         Ok(())
     }
 
-    /// The bytes of files whose [sizes](Self::sizes) were looked at, or why a file cannot be edited.
+    /// The bytes of files whose [sizes](Self::sizes) were checked. Fails if a file cannot be edited.
     pub(crate) async fn contents(
         &mut self,
         entries: Vec<Entry>,
-    ) -> Result<BTreeMap<String, Result<Plain, GitError>>, GitError> {
+    ) -> Result<BTreeMap<String, Result<PlainFile, GitError>>, GitError> {
         let read = self.store.run(move |inner| {
-            let read = |entry: Entry| inner.blob(entry.blob).map(|bytes| Plain { entry, bytes });
+            let read = |entry: Entry| inner.blob(entry.blob).map(|bytes| PlainFile { entry, bytes });
             entries.into_iter().map(read).collect::<Result<Vec<_>, _>>()
         });
         let read = read.await?;
-        let checked = |plain: Plain| {
+        let checked = |plain: PlainFile| {
             let path = plain.entry.path.clone();
             let good = check_content(&plain.bytes).map_err(|why| self.bad_file(&path, why.to_owned()));
             (path, good.map(|()| plain))
@@ -306,12 +322,12 @@ impl Reader {
         Ok(read.into_iter().map(checked).collect())
     }
 
-    /// Single files; from a server that does not serve these, the whole commit.
+    /// Fetches single files, or the whole commit from a server that does not serve single files.
     async fn fetch_blobs(&mut self, tip: &str, blobs: Vec<String>) -> Result<(), GitError> {
         match self.fetch(blobs, None, None).await {
             Err(error @ GitError::Remote { .. }) => {
                 tracing::warn!(%error, "the server does not serve single files: fetching the whole commit");
-                self.lean = false;
+                self.fetches_single_files = false;
                 self.reset();
                 self.fetch(vec![tip.to_owned()], Some(1), None).await
             }
@@ -326,7 +342,9 @@ impl Reader {
         filter: Option<&'static str>,
     ) -> Result<(), GitError> {
         match self.fetch_once(&wants, depth, filter).await {
-            Err(error) if self.takes_the_long_way(&error) => self.fetch_once(&wants, depth, filter).await,
+            Err(error) if self.is_worth_reading_the_advert(&error) => {
+                self.fetch_once(&wants, depth, filter).await
+            }
             ended => ended,
         }
     }
@@ -338,9 +356,9 @@ impl Reader {
         filter: Option<&'static str>,
     ) -> Result<(), GitError> {
         let store = self.store.clone();
-        let lean = self.lean;
+        let fetches_single_files = self.fetches_single_files;
         let session = self.session().await?;
-        let limit = if lean && session.advert.can_filter() { MAX_FILTERED } else { MAX_PACK };
+        let limit = if fetches_single_files && session.advert.can_filter() { MAX_FILTERED } else { MAX_PACK };
         let pack = session.fetch(&Fetch { wants, depth, filter, ..Fetch::default() }).await?;
         store.receive(pack, limit).await
     }
@@ -351,7 +369,7 @@ impl Reader {
     }
 }
 
-/// An object id that the server sent.
+/// Parses an object id that the server sent.
 pub(crate) fn oid(text: &str) -> Result<Oid, GitError> {
     Oid::from_str(text).map_err(|e| GitError::local("read an object id", e))
 }

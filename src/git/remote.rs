@@ -1,15 +1,17 @@
-//! What a server's own words mean, where no status says it: `ERR` packets, side band 3, and standard error over ssh.
+//! Classifies the error texts of a server where no status code exists: `ERR` packets, side band 3, and standard error
+//! over ssh.
 //!
-//! Most of what a server says there is its own trouble (`fork failed`, `out of memory`, `hung up`), and passes. The user's turn is only
-//! what is known to be: a right, a name, an object that is not there.
+//! Most of these texts are the server's own trouble (`fork failed`, `out of memory`, `hung up`), and are temporary.
+//! Only texts that are known to be the user's fault count as that: a missing right, a wrong name, a missing object.
 
 use super::error::{GitError, is_not_our_ref};
 use crate::text::quoted;
 
-/// The repository is archived.
+/// The texts for an archived repository.
 const ARCHIVED: [&str; 1] = ["archived"];
 
-/// There is none, as far as this login may see: Git, Gitea, GitHub, GitLab, Bitbucket.
+/// The texts for a repository that does not exist or that this login may not see: Git, Gitea, GitHub, GitLab,
+/// Bitbucket.
 const MISSING: [&str; 6] = [
     "not found",
     "not exported",
@@ -19,7 +21,7 @@ const MISSING: [&str; 6] = [
     "could not be found",
 ];
 
-/// The login may not do this.
+/// The texts for a login without the right.
 const FORBIDDEN: [&str; 11] = [
     "denied",
     "permission",
@@ -34,15 +36,15 @@ const FORBIDDEN: [&str; 11] = [
     "saml sso",
 ];
 
-/// What to check where the server says that a login may not do this, and how the login was given is not known here.
+/// The hint for a login without the right, where it is not known how the login was given.
 const RIGHTS: &str = "give the login access to the repository (to push: write access)";
 
-/// The error that a server's words stand for.
+/// The error for a server's text.
 pub(super) fn refusal(repo: String, action: &'static str, said: String) -> GitError {
     refusal_of(repo, action, said, RIGHTS)
 }
 
-/// The same, with a hint of its own for a login without the right.
+/// The same, with a specific hint for a login without the right.
 pub(super) fn refusal_of(repo: String, action: &'static str, said: String, hint: &'static str) -> GitError {
     if is_not_our_ref(&said) {
         return GitError::Remote { repo, said };

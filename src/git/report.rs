@@ -1,34 +1,35 @@
 //! A server's answer to a push (git `Documentation/gitprotocol-pack.txt`, "Report Status").
 
-use super::bounds::{REPORT, Spent};
+use super::bounds::{REPORT, Usage};
 use super::error::GitError;
 use super::pkt::{Pkt, PktReader, text};
 use super::text::tidy;
 
-/// Bytes of a report, and of what hooks print, that are kept.
+/// The maximum number of bytes that are kept of a report, and of the output of hooks.
 const KEPT: usize = 64 * 1024;
 
-/// What became of the one ref that was pushed, in the server's words.
+/// The server's answer about the one ref that was pushed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// `ok`: the ref was moved. Git says so of each ref once its transaction is through (`builtin/receive-pack.c`, `report`).
+pub(crate) enum RefStatus {
+    /// `ok`: the ref was updated. Git reports this for each ref after its transaction (`builtin/receive-pack.c`,
+    /// `report`).
     Accepted,
-    /// Somebody else moved the ref first; nothing was changed.
+    /// Another push updated the ref first; nothing was changed.
     Moved(String),
-    /// The server will never take this.
+    /// The server refuses the update permanently.
     Refused { reason: String, said: String },
     /// The server could not store the objects; nothing was changed.
     Failed(String),
 }
 
-/// Reads the report on `reference`. An error means that the outcome is unknown.
+/// Reads the report on `reference`. After an error the outcome is unknown.
 pub(super) async fn read(
     reader: &mut PktReader,
     sideband: bool,
     reference: &str,
-) -> Result<Verdict, GitError> {
-    let (mut report, mut said, mut spent) = (Vec::new(), Vec::new(), Spent::new(REPORT));
-    while let Some(Pkt::Data(data)) = reader.next_of(&mut spent).await? {
+) -> Result<RefStatus, GitError> {
+    let (mut report, mut said, mut usage) = (Vec::new(), Vec::new(), Usage::new(REPORT));
+    while let Some(Pkt::Data(data)) = reader.next_of(&mut usage).await? {
         match (sideband, data.first()) {
             (true, Some(1)) => keep(&mut report, &data[1..]),
             (true, Some(2 | 3)) => keep(&mut said, &data[1..]),
@@ -48,7 +49,7 @@ fn keep(kept: &mut Vec<u8>, more: &[u8]) {
     kept.extend_from_slice(&more[..more.len().min(room)]);
 }
 
-/// The packets inside band 1, up to their flush or to what is garbled.
+/// The packets inside band 1, up to the flush packet or the first malformed one.
 fn lines(mut report: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(digits) = report.get(..4) {
@@ -60,24 +61,24 @@ fn lines(mut report: &[u8]) -> Vec<String> {
     lines
 }
 
-fn verdict(lines: &[String], said: &[u8], reference: &str) -> Option<Verdict> {
+fn verdict(lines: &[String], said: &[u8], reference: &str) -> Option<RefStatus> {
     for line in lines {
         if line.strip_prefix("ok ") == Some(reference) {
-            return Some(Verdict::Accepted);
+            return Some(RefStatus::Accepted);
         }
         let Some(no) = line.strip_prefix("ng ").and_then(|l| l.strip_prefix(reference)) else { continue };
         let reason = tidy(no.trim().as_bytes());
         return Some(if reason.contains("unpacker error") {
-            Verdict::Failed(reason)
+            RefStatus::Failed(reason)
         } else {
             judge(reason, said)
         });
     }
     let unpack = lines.iter().find_map(|l| l.strip_prefix("unpack ")).filter(|state| *state != "ok")?;
-    Some(Verdict::Failed(tidy(unpack.as_bytes())))
+    Some(RefStatus::Failed(tidy(unpack.as_bytes())))
 }
 
-/// Reasons that mean a lost race, as Git (`refs/files-backend.c`, `builtin/receive-pack.c`), Gitea and GitHub word them.
+/// The texts that mean a lost race, from Git (`refs/files-backend.c`, `builtin/receive-pack.c`), Gitea and GitHub.
 const RACES: [&str; 8] = [
     "failed to update ref",
     "cannot lock ref",
@@ -89,12 +90,12 @@ const RACES: [&str; 8] = [
     "stale info",
 ];
 
-fn judge(reason: String, said: &[u8]) -> Verdict {
-    // Only the verdict on the ref counts: a hook may print anything.
+fn judge(reason: String, said: &[u8]) -> RefStatus {
+    // Only the status of the ref counts, because a hook may print anything.
     if RACES.iter().any(|race| reason.contains(race)) {
-        Verdict::Moved(reason)
+        RefStatus::Moved(reason)
     } else {
-        Verdict::Refused { reason, said: crate::text::quoted(&tidy(said)) }
+        RefStatus::Refused { reason, said: crate::text::quoted(&tidy(said)) }
     }
 }
 
@@ -102,10 +103,10 @@ fn judge(reason: String, said: &[u8]) -> Verdict {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::{Verdict, read};
+    use super::{RefStatus, read};
     use crate::git::pkt::{FLUSH, PktWriter, tests::reader};
 
-    /// A sideband answer with these report lines and this hook output.
+    /// A side band answer with these report lines and this hook output.
     fn answer(report: &[&str], said: &str) -> Vec<u8> {
         let mut inner = PktWriter::default();
         for line in report {
@@ -114,7 +115,7 @@ mod tests {
         inner.raw(FLUSH);
         let mut outer = Vec::new();
         for (band, bytes) in [(2, said.as_bytes()), (1, &inner.into_bytes()[..])] {
-            // In small pieces, as the sideband may cut packets anywhere.
+            // Sent in small pieces, because the side band may cut packets anywhere.
             for piece in bytes.chunks(5) {
                 outer.extend(format!("{:04x}", piece.len() + 5).into_bytes());
                 outer.push(band);
@@ -125,14 +126,14 @@ mod tests {
         outer
     }
 
-    async fn verdict(report: &[&str], said: &str) -> Verdict {
+    async fn verdict(report: &[&str], said: &str) -> RefStatus {
         read(&mut reader(&answer(report, said), 11), true, "refs/heads/main").await.unwrap()
     }
 
     #[tokio::test]
     async fn reports() {
         let ok = verdict(&["unpack ok", "ok refs/heads/main"], ". Processing 1 references").await;
-        assert_eq!(ok, Verdict::Accepted);
+        assert_eq!(ok, RefStatus::Accepted);
         for race in [
             "failed to update ref",
             "cannot lock ref 'refs/heads/main': is at a but expected b",
@@ -140,17 +141,17 @@ mod tests {
             "non-fast-forward",
         ] {
             let got = verdict(&["unpack ok", &format!("ng refs/heads/main {race}")], "").await;
-            assert_eq!(got, Verdict::Moved(race.into()));
+            assert_eq!(got, RefStatus::Moved(race.into()));
         }
         let hook = verdict(
             &["unpack ok", "ng refs/heads/main pre-receive hook declined"],
             "cannot lock ref\x1b[0m\n",
         );
         let said = " (the server says: cannot lock ref)".into();
-        assert_eq!(hook.await, Verdict::Refused { reason: "pre-receive hook declined".into(), said });
+        assert_eq!(hook.await, RefStatus::Refused { reason: "pre-receive hook declined".into(), said });
         let full =
             verdict(&["unpack index-pack abnormal exit", "ng refs/heads/main unpacker error"], "").await;
-        assert_eq!(full, Verdict::Failed("unpacker error".into()));
+        assert_eq!(full, RefStatus::Failed("unpacker error".into()));
     }
 
     #[tokio::test]
@@ -168,6 +169,6 @@ mod tests {
         let mut message = PktWriter::default();
         message.line("unpack ok").line("ok refs/heads/main").raw(FLUSH);
         let got = read(&mut reader(&message.into_bytes(), 3), false, "refs/heads/main").await;
-        assert_eq!(got.unwrap(), Verdict::Accepted);
+        assert_eq!(got.unwrap(), RefStatus::Accepted);
     }
 }

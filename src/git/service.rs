@@ -1,6 +1,6 @@
 //! The two programs of a Git server.
 
-/// The server's programs.
+/// A program of a Git server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     UploadPack,
@@ -15,7 +15,7 @@ impl Service {
         }
     }
 
-    /// What it is for, as an error says it.
+    /// The verb for error messages.
     pub(crate) fn action(self) -> &'static str {
         match self {
             Self::UploadPack => "read",
@@ -23,7 +23,7 @@ impl Service {
         }
     }
 
-    /// What a login needs for it.
+    /// The right that a login needs for it.
     pub(crate) fn scope_hint(self) -> &'static str {
         match self {
             Self::UploadPack => {

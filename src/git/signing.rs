@@ -6,41 +6,42 @@ use std::sync::Arc;
 use russh::keys::ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use secrecy::{ExposeSecret, SecretString};
 
-/// What a signature is for, so that it is of no use elsewhere: the one that Git asks for (git `gpg-interface.c`).
+/// The namespace of the signature, so that it is valid for nothing else; Git requires this one (git
+/// `gpg-interface.c`).
 const NAMESPACE: &str = "git";
 
-/// A key that signs commits. `Debug` shows its fingerprint only.
+/// A key that signs commits. `Debug` shows only its fingerprint.
 #[derive(Clone)]
 pub struct SigningKey(Arc<PrivateKey>);
 
-/// Why a key cannot sign. No variant repeats the key.
+/// Why a key cannot sign. No variant contains the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSigningKey {
-    /// Not an OpenSSH private key.
+    /// The text is not an OpenSSH private key.
     #[error(
         "the signing key cannot be read: give a whole OpenSSH private key (`-----BEGIN OPENSSH PRIVATE KEY-----`)"
     )]
     Unreadable,
-    /// It has a passphrase, and nobody is here to type it.
+    /// The key has a passphrase, and nobody can type it here.
     #[error(
         "the signing key has a passphrase: give one without (`ssh-keygen -p -N ''` removes it from a copy)"
     )]
     Encrypted,
-    /// RSA, DSA, certificates, or a key that lives in a device.
+    /// The key is RSA, DSA, a certificate, or stored in a device.
     #[error("a signing key of this type is not supported: make one with `ssh-keygen -t ed25519`")]
     Unsupported,
-    /// The signature could not be made.
+    /// Signing failed.
     #[error("the signing key made no signature: check that the key is whole")]
     Failed,
 }
 
 impl SigningKey {
-    /// A key from the text of an OpenSSH private key file, Ed25519 or ECDSA, without a passphrase.
+    /// Parses an OpenSSH private key file, Ed25519 or ECDSA, without a passphrase.
     ///
     /// # Errors
-    /// [`BadSigningKey`]: the user's to solve.
+    /// [`BadSigningKey`]; the user has to fix it.
     pub fn from_openssh(pem: &SecretString) -> Result<Self, BadSigningKey> {
-        // A secret's value often lost the final newline that the form needs.
+        // A secret often lacks the final newline that the format requires.
         let pem = SecretString::from(format!("{}\n", pem.expose_secret().trim()));
         let key = PrivateKey::from_openssh(pem.expose_secret()).map_err(|_| BadSigningKey::Unreadable)?;
         if key.is_encrypted() {
@@ -57,7 +58,7 @@ impl SigningKey {
         self.0.fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// The armoured signature of a commit's bytes.
+    /// Signs a commit's bytes and returns the armoured signature.
     pub(super) fn sign(&self, commit: &[u8]) -> Result<String, BadSigningKey> {
         let signature = self.0.sign(NAMESPACE, HashAlg::Sha512, commit).map_err(|_| BadSigningKey::Failed)?;
         signature.to_pem(LineEnding::LF).map_err(|_| BadSigningKey::Failed)

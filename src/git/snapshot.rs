@@ -1,10 +1,10 @@
-//! Single files of a commit that was proven, read without a clone.
+//! Reads single files of a proven commit without a clone.
 //!
 //! What is read is found from the proven root tree down, by ids that are hashed here, so whoever may read the commit may read it.
 //! Small objects are kept for the next commit that its tenant reads.
 
 mod fetch;
-mod objects;
+mod object_cache;
 mod path;
 mod pointers;
 
@@ -17,8 +17,8 @@ use super::proof::Commit;
 use super::resolve::Proven;
 use super::store::Store;
 use super::{Credentials, Git, RepoUrl};
-pub(super) use objects::Objects;
-pub(crate) use path::{Found, Sort};
+pub(super) use object_cache::ObjectCache;
+pub(crate) use path::{EntryType, PathEntry};
 pub(crate) use pointers::Pointers;
 
 /// Bytes of objects that are held of one commit; what is needed again is read again.
@@ -31,13 +31,12 @@ pub(crate) struct Snapshot {
     git: Git,
     repo: RepoUrl,
     credentials: Credentials,
-    /// The commit's id.
     pub(crate) sha: String,
-    /// The full name of the ref that named it; none where that was a commit.
+    /// The full name of the ref that the revision named; `None` if the revision was a SHA.
     pub(crate) reference: Option<String>,
     root: String,
     read: BTreeMap<String, Bytes>,
-    /// All trees of the commit, once they were needed.
+    /// All trees of the commit; `None` until they are needed.
     store: Option<Store>,
 }
 
@@ -49,26 +48,26 @@ impl Snapshot {
         Self { git, repo, credentials, sha, reference, root: tree, read, store: None }
     }
 
-    /// The repository, at the address that was asked.
+    /// The repository's address, as it was requested.
     pub(crate) fn repo(&self) -> &RepoUrl {
         &self.repo
     }
 
-    /// The bytes of `file`.
+    /// Reads the bytes of `file`.
     ///
     /// # Errors
-    /// The server's, and that the file has more than 1 MiB.
-    pub(crate) async fn file(&mut self, file: &Found) -> Result<Bytes, GitError> {
+    /// The server fails, or the file is larger than 1 MiB.
+    pub(crate) async fn file(&mut self, file: &PathEntry) -> Result<Bytes, GitError> {
         self.object(&file.id).await
     }
 
-    /// Reads those of the files `names` that the directory `base` has, in one request: whoever asks for each then has no way to wait
-    /// for. One that is too large is left to him.
+    /// Reads the files `names` that exist in the directory `base`, in one request, so that later reads of each need
+    /// no request. Files that are too large are skipped.
     pub(crate) async fn prefetch(&mut self, base: &str, names: &[&str]) -> Result<(), GitError> {
         let mut ids = Vec::new();
         for name in names {
             let found = self.find(base, name, false).await?;
-            ids.extend(found.filter(|found| found.sort == Sort::File).map(|found| found.id));
+            ids.extend(found.filter(|found| found.entry_type == EntryType::File).map(|found| found.id));
         }
         match self.have(&ids).await {
             Err(GitError::Unusable { .. }) => Ok(()),
@@ -76,10 +75,10 @@ impl Snapshot {
         }
     }
 
-    /// Lets go of what is large: many of these are held while a build is prepared.
+    /// Drops large objects. Many snapshots are held while a build is prepared.
     pub(crate) fn shrink(&mut self) {
         self.store = None;
-        self.read.retain(|_, bytes| bytes.len() <= objects::MAX_OBJECT);
+        self.read.retain(|_, bytes| bytes.len() <= object_cache::MAX_OBJECT);
         self.hold_at_most(MAX_IDLE);
     }
 
@@ -104,7 +103,7 @@ impl Snapshot {
         })
     }
 
-    /// Reads objects, those that are not here in one request.
+    /// Fetches the objects that are not cached, in one request.
     async fn have(&mut self, ids: &[String]) -> Result<(), GitError> {
         self.hold_at_most(MAX_HELD);
         for id in ids {

@@ -1,4 +1,4 @@
-//! Git over SSH: the same protocol on a channel that runs the server's program, with the host's key checked first.
+//! Git over SSH: the same protocol on a channel that runs the server's program. The host key is checked first.
 
 mod channel;
 mod connections;
@@ -24,14 +24,14 @@ pub(super) use channel::Channel;
 pub(super) use connections::Connections;
 use known_hosts::KnownKeys;
 
-/// What a connection is for, so that errors can say it.
+/// What a connection is used for; error messages contain it.
 #[derive(Clone)]
-struct Talk {
+struct RequestContext {
     repo: String,
     service: Service,
 }
 
-impl Talk {
+impl RequestContext {
     fn unusable(&self, what: impl Into<String>) -> GitError {
         GitError::Unusable { repo: self.repo.clone(), what: what.into() }
     }
@@ -46,22 +46,26 @@ impl Talk {
     }
 }
 
-/// How long a server may be silent.
+/// The limit for a server's silence.
 #[derive(Debug, Clone)]
-struct Patience {
-    /// The server, for messages.
+struct SilenceLimit {
+    /// The server's name, for messages.
     peer: String,
     limit: Duration,
 }
 
-impl Patience {
-    /// What the server does `next`.
-    async fn heard<T>(&self, talk: &Talk, next: impl Future<Output = T>) -> Result<T, GitError> {
-        heard(self.limit, &self.peer, next).await.map_err(|late| talk.late(late))
+impl SilenceLimit {
+    /// Waits for `next`, an event from the server, within the limit.
+    async fn wait_for<T>(
+        &self,
+        context: &RequestContext,
+        next: impl Future<Output = T>,
+    ) -> Result<T, GitError> {
+        heard(self.limit, &self.peer, next).await.map_err(|late| context.late(late))
     }
 }
 
-/// Starts the service's program, on the connection that there is to the server, or on a new one.
+/// Starts the service's program, on an existing connection to the server or on a new one.
 pub(super) async fn open(
     connections: &Connections,
     options: &GitOptions,
@@ -69,64 +73,68 @@ pub(super) async fn open(
     credentials: &Credentials,
     service: Service,
 ) -> Result<(Channel, PktReader), GitError> {
-    let talk = Talk { repo: url.to_string(), service };
+    let context = RequestContext { repo: url.to_string(), service };
     let Credentials::Ssh(key) = credentials else {
-        return Err(talk.unusable("an ssh URL needs an SSH key: name a secret that holds `ssh-privatekey`"));
+        return Err(
+            context.unusable("an ssh URL needs an SSH key: name a secret that holds `ssh-privatekey`")
+        );
     };
     let target = url
         .ssh_target()
-        .ok_or_else(|| talk.unusable("its ssh path cannot be read; write ssh://user@host/path"))?;
-    let private = private_key(key, &talk)?;
-    let known = known_keys(options, key, &target, &talk)?;
+        .ok_or_else(|| context.unusable("its ssh path cannot be read; write ssh://user@host/path"))?;
+    let private = private_key(key, &context)?;
+    let known = known_keys(options, key, &target, &context)?;
     let peer = format!("the SSH server {}:{}", target.host, target.port);
-    let patience = Patience { peer, limit: options.read_timeout };
+    let silence = SilenceLimit { peer, limit: options.read_timeout };
     let id = Connections::id(&target, credentials);
-    let connect = || greet(options, &target, known.clone(), private.clone(), &patience.peer, &talk);
+    let connect =
+        || connect_and_log_in(options, &target, known.clone(), private.clone(), &silence.peer, &context);
     let (connection, is_old) = connections.get(id, options.connect_timeout, connect()).await?;
-    let started = channel::start(Arc::clone(&connection), &target.path, talk.clone(), patience.clone()).await;
+    let started =
+        channel::start(Arc::clone(&connection), &target.path, context.clone(), silence.clone()).await;
     match started {
-        // It has been closed meanwhile, or has as many channels as the server allows.
+        // The old connection was closed meanwhile, or has as many channels as the server allows.
         Err(error) if is_old => {
-            tracing::debug!(%error, "connecting to {} anew", patience.peer);
-            connection.spoil();
+            tracing::debug!(%error, "connecting to {} anew", silence.peer);
+            connection.mark_broken();
             let (connection, _) = connections.get(id, options.connect_timeout, connect()).await?;
-            channel::start(connection, &target.path, talk.clone(), patience.clone()).await
+            channel::start(connection, &target.path, context.clone(), silence.clone()).await
         }
         started => started,
     }
 }
 
 /// Connects and logs in.
-async fn greet(
+async fn connect_and_log_in(
     options: &GitOptions,
     target: &SshTarget,
     known: Option<KnownKeys>,
     private: PrivateKey,
     peer: &str,
-    talk: &Talk,
-) -> Result<Handle<Greeter>, GitError> {
+    context: &RequestContext,
+) -> Result<Handle<HostKeyCheck>, GitError> {
     let limit = options.connect_timeout;
-    let late = |what: &'static str| move |late: Late| talk.unavailable(&format!("{what}: {late}"), None);
-    let greeted = within(limit, peer, connect(options, target, known, talk)).await;
-    let handle = greeted.map_err(late("no SSH greeting"))??;
-    let handle = within(limit, peer, log_in(handle, &target.user, private, talk)).await;
+    let late = |what: &'static str| move |late: Late| context.unavailable(&format!("{what}: {late}"), None);
+    let connected = within(limit, peer, connect(options, target, known, context)).await;
+    let handle = connected.map_err(late("no SSH greeting"))??;
+    let handle = within(limit, peer, log_in(handle, &target.user, private, context)).await;
     handle.map_err(late("the SSH login was not answered"))?
 }
 
-fn private_key(key: &SshKey, talk: &Talk) -> Result<PrivateKey, GitError> {
+fn private_key(key: &SshKey, context: &RequestContext) -> Result<PrivateKey, GitError> {
     decode_secret_key(key.private_key.expose_secret(), None).map_err(|_| {
-        talk.unusable(
+        context.unusable(
             "the SSH private key cannot be read: give one in OpenSSH or PEM form, whole, and without a passphrase",
         )
     })
 }
 
-/// The keys to accept; `None` accepts any.
+/// The host keys to accept; `None` accepts any key.
 fn known_keys(
     options: &GitOptions,
     key: &SshKey,
     target: &SshTarget,
-    talk: &Talk,
+    context: &RequestContext,
 ) -> Result<Option<KnownKeys>, GitError> {
     let host = &target.host;
     let Some(text) = key.known_hosts.as_deref().filter(|t| !t.trim().is_empty()) else {
@@ -135,7 +143,7 @@ fn known_keys(
             Ok(None)
         } else {
             let port = target.port;
-            Err(talk.unusable(format!(
+            Err(context.unusable(format!(
                 "the SSH server cannot be told from an impostor: add `known_hosts` to the key's secret \
                  (`ssh-keyscan -p {port} {host}` prints it; compare it with what the server's operator publishes)"
             )))
@@ -144,7 +152,7 @@ fn known_keys(
     let known = KnownKeys::find(text, host, target.port);
     if known.is_empty() {
         return Err(
-            talk.unusable(format!(
+            context.unusable(format!(
                 "`known_hosts` in the key's secret has no readable line for `{host}`; add one (`ssh-keyscan -p {} {host}` \
                  prints it; compare it with what the server's operator publishes)",
                 target.port
@@ -158,8 +166,8 @@ async fn connect(
     options: &GitOptions,
     target: &SshTarget,
     known: Option<KnownKeys>,
-    talk: &Talk,
-) -> Result<Handle<Greeter>, GitError> {
+    context: &RequestContext,
+) -> Result<Handle<HostKeyCheck>, GitError> {
     let mut config = client::Config { nodelay: true, ..client::Config::default() };
     config.keepalive_interval = Some(options.read_timeout / 3);
     if let Some(known) = &known {
@@ -167,36 +175,36 @@ async fn connect(
     }
     let addresses = match http::socket_addresses(&target.host, target.port).await {
         Ok(addresses) => addresses,
-        Err(LookupError::Refused(refused)) => return Err(talk.unusable(refused.to_string())),
+        Err(LookupError::Refused(refused)) => return Err(context.unusable(refused.to_string())),
         Err(LookupError::Unknown(e)) => {
-            return Err(talk.unavailable("the SSH server's name is not known", Some(Arc::new(e))));
+            return Err(context.unavailable("the SSH server's name is not known", Some(Arc::new(e))));
         }
     };
     let stream = TcpStream::connect(&addresses[..]).await;
     let stream =
-        stream.map_err(|e| talk.unavailable("no connection to the SSH server", Some(Arc::new(e))))?;
+        stream.map_err(|e| context.unavailable("no connection to the SSH server", Some(Arc::new(e))))?;
     socket::watch(&stream);
     let refused = Arc::new(Mutex::new(None));
-    let greeter = Greeter { known, refused: Arc::clone(&refused), host: target.host.clone() };
+    let greeter = HostKeyCheck { known, refused: Arc::clone(&refused), host: target.host.clone() };
     client::connect_stream(Arc::new(config), stream, greeter).await.map_err(|error| {
         match refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(what) => talk.unusable(what),
-            None if matches!(error, russh::Error::NoCommonAlgo { .. }) => talk.unusable(format!(
+            Some(what) => context.unusable(what),
+            None if matches!(error, russh::Error::NoCommonAlgo { .. }) => context.unusable(format!(
                 "the SSH server and this client share no algorithm: {error}; update that server"
             )),
-            None => talk.unavailable("the SSH greeting failed", Some(Arc::new(error))),
+            None => context.unavailable("the SSH greeting failed", Some(Arc::new(error))),
         }
     })
 }
 
 async fn log_in(
-    mut handle: Handle<Greeter>,
+    mut handle: Handle<HostKeyCheck>,
     user: &str,
     key: PrivateKey,
-    talk: &Talk,
-) -> Result<Handle<Greeter>, GitError> {
-    let broke = |e: russh::Error| talk.unavailable("the SSH login broke off", Some(Arc::new(e)));
-    // SHA-1 signatures of RSA keys are refused by current servers, so they are never offered.
+    context: &RequestContext,
+) -> Result<Handle<HostKeyCheck>, GitError> {
+    let broke = |e: russh::Error| context.unavailable("the SSH login broke off", Some(Arc::new(e)));
+    // Current servers refuse SHA-1 signatures of RSA keys, so they are never offered.
     let hash = if key.algorithm().is_rsa() {
         let told = handle.best_supported_rsa_hash().await.map_err(broke)?.flatten();
         Some(told.unwrap_or(HashAlg::Sha512))
@@ -207,21 +215,21 @@ async fn log_in(
     if handle.authenticate_publickey(user, key).await.map_err(broke)?.success() {
         return Ok(handle);
     }
-    let (repo, action) = (talk.repo.clone(), talk.service.action());
+    let (repo, action) = (context.repo.clone(), context.service.action());
     let hint = "check that the key's public half is a deploy key of the repository, or of a user with access, and \
                 that the URL names the right user (mostly `git`)";
     Err(GitError::Login { repo, action, hint, said: String::new() })
 }
 
-/// Looks at the server's key.
-struct Greeter {
+/// Checks the server's host key.
+struct HostKeyCheck {
     known: Option<KnownKeys>,
     host: String,
-    /// Why the key was refused, for the error that russh cannot carry.
+    /// Why the key was refused. russh's error cannot carry the reason.
     refused: Arc<Mutex<Option<String>>>,
 }
 
-impl Handler for Greeter {
+impl Handler for HostKeyCheck {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {

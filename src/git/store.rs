@@ -1,9 +1,9 @@
-//! Objects while a commit is made: a bare repository that lives as long as the request.
+//! The objects of a commit in the making: a temporary bare repository that is removed when it is dropped.
 
 mod commit;
-pub(super) mod gauge;
+mod locked_dir;
 mod log;
-mod place;
+pub(super) mod pack_meter;
 
 use std::cell::Cell;
 use std::io::Write as _;
@@ -17,57 +17,57 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::error::GitError;
 use super::fetch::PackStream;
-use super::{Git, Memory};
+use super::{Git, GitMemory};
 pub(crate) use commit::Change;
-use gauge::{Gauge, LARGE_COMMIT, LARGE_TREE, MAX_OBJECTS};
-pub(crate) use log::Logged;
-use place::Place;
+use locked_dir::LockedDir;
+pub(crate) use log::LogEntry;
+use pack_meter::{LARGE_COMMIT, LARGE_TREE, MAX_OBJECTS, PackMeter};
 
-/// Bytes of a pack that are taken from a server with `filter`: commits, trees, or the files of one turn. The store may be on `/dev/shm`,
-/// which is memory; a repository of 100,000 files sends 8 MiB of trees.
+/// The maximum size in bytes of a pack from a server with `filter`: commits, trees, or the files of one request. The
+/// store may be on `/dev/shm`, which is memory. A repository of 100,000 files sends 8 MiB of trees.
 pub(crate) const MAX_FILTERED: usize = 64 << 20;
 
-/// Bytes of a pack that are taken from a server without `filter`, which sends all files of a commit.
+/// The maximum size in bytes of a pack from a server without `filter`, which sends all files of a commit.
 pub(crate) const MAX_PACK: usize = 256 << 20;
 
-/// Bytes that are read of trees and files at a time: the largest directory, and what libgit2 makes of it.
+/// Bytes of memory for reading trees and files: the largest directory, and libgit2's form of it.
 const AT_A_TIME: usize = 24 << 20;
 
-/// Bytes of a pack before its objects: `PACK`, version and count.
+/// The size in bytes of a pack's header: `PACK`, version and object count.
 const PACK_HEAD: usize = 12;
 
-/// What became of a pack.
+/// The outcome of receiving a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// So many objects were taken in.
+    /// This many objects were received.
     Objects(u32),
-    /// It was larger than allowed, and nothing was taken in.
+    /// The pack was larger than allowed, and nothing was stored.
     TooMuch,
 }
 
-/// The store; every use of libgit2 runs on a blocking thread.
+/// A store. Every use of libgit2 runs on a blocking thread.
 #[derive(Clone)]
 pub(crate) struct Store {
     inner: Arc<Mutex<Inner>>,
-    memory: Memory,
-    /// Bytes of the packs so far.
+    memory: GitMemory,
+    /// The total size of the received packs in bytes.
     bytes: Arc<AtomicUsize>,
 }
 
-/// libgit2's view of the directory. The repository goes before its directory does.
+/// libgit2's view of the directory. The field order matters: the repository is dropped before its directory.
 pub(crate) struct Inner {
     pub(crate) repo: Repository,
-    /// Bytes of the largest file in the packs so far.
+    /// The size in bytes of the largest file in the received packs.
     largest: Cell<u64>,
-    _place: Place,
+    _place: LockedDir,
 }
 
 impl Store {
-    /// An empty store in the first directory that can be written: `temp_dir`, the system's, `/dev/shm`.
+    /// Makes an empty store in the first writable directory: `temp_dir`, the system's, `/dev/shm`.
     pub(crate) async fn create(git: &Git) -> Result<Self, GitError> {
         let (temp_dir, memory) = (git.options.temp_dir.clone(), git.memory.clone());
         blocking(move || {
-            let place = Place::make(temp_dir.as_deref())?;
+            let place = LockedDir::make(temp_dir.as_deref())?;
             let mut options = git2::RepositoryInitOptions::new();
             options.bare(true).no_reinit(true).external_template(false);
             let repo = Repository::init_opts(place.path(), &options)
@@ -78,18 +78,18 @@ impl Store {
         .await
     }
 
-    /// Removes what killed processes left where a store would be made.
+    /// Removes the stores of killed processes from all these directories; returns their number.
     pub(crate) async fn sweep(temp_dir: Option<PathBuf>) -> usize {
-        let swept = tokio::task::spawn_blocking(move || place::sweep(temp_dir.as_deref())).await;
+        let swept = tokio::task::spawn_blocking(move || locked_dir::sweep(temp_dir.as_deref())).await;
         swept.unwrap_or_default()
     }
 
-    /// How many bytes of packs it holds.
+    /// The total size of the received packs in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` on a blocking thread, which reads a few trees or files at a time.
+    /// Runs `work` on a blocking thread. `work` may read a few trees or files at a time.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, GitError> + Send + 'static,
@@ -106,7 +106,7 @@ impl Store {
         blocking(move || work(&inner.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 
-    /// Takes in a pack of at most `limit` bytes as it arrives.
+    /// Receives a pack of at most `limit` bytes.
     pub(crate) async fn receive(&self, pack: PackStream<'_>, limit: usize) -> Result<(), GitError> {
         let repo = pack.repo().to_owned();
         match self.receive_at_most(pack, limit).await? {
@@ -115,14 +115,14 @@ impl Store {
         }
     }
 
-    /// Takes in a pack as it arrives, unless it is larger than `limit` bytes.
+    /// Receives a pack, unless it is larger than `limit` bytes.
     pub(crate) async fn receive_at_most(
         &self,
         mut pack: PackStream<'_>,
         limit: usize,
     ) -> Result<Received, GitError> {
         let head = pack.head(PACK_HEAD).await?;
-        // Its last four bytes count the objects (`gitformat-pack.txt`).
+        // The last four bytes of the header are the object count (`gitformat-pack.txt`).
         let objects = head[8..PACK_HEAD].iter().fold(0, |count, byte| (count << 8) | u32::from(*byte));
         if objects == 0 {
             while pack.next().await?.is_some() {}
@@ -140,7 +140,7 @@ impl Store {
                 if size > limit {
                     return Ok(Received::TooMuch);
                 }
-                // The writer is gone only after an error of its own, which is told below.
+                // The receiver is gone only if the indexer failed; that error is returned below.
                 if sender.send(next).await.is_err() {
                     break;
                 }
@@ -153,7 +153,7 @@ impl Store {
         let both = async {
             let (fed, written) = tokio::join!(feed, indexed);
             match fed? {
-                // Cut short, it could not be indexed.
+                // A pack that was cut short could not be indexed.
                 Received::TooMuch => Ok(Received::TooMuch),
                 received => written.map(|()| received),
             }
@@ -189,34 +189,34 @@ fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
 }
 
 impl Inner {
-    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str, memory: &Memory) -> Result<(), GitError> {
-        let mut gauge = Gauge::new(self.largest.get());
+    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str, memory: &GitMemory) -> Result<(), GitError> {
+        let mut meter = PackMeter::new(self.largest.get());
         let odb = self.repo.odb().map_err(libgit("open the object store"))?;
         let mut writer = odb.packwriter().map_err(libgit("write a pack"))?;
         while let Some(chunk) = chunks.blocking_recv() {
-            gauge.take(&chunk).map_err(|what| too_large(repo.to_owned(), what))?;
+            meter.take(&chunk).map_err(|what| too_large(repo.to_owned(), what))?;
             writer.write_all(&chunk).map_err(|e| GitError::local("write a pack", e))?;
         }
-        // Here differences are made to objects. This thread may wait, and nobody waits for it but its own step.
-        let held = tokio::runtime::Handle::current().block_on(memory.work(gauge.held_at_its_end()));
+        // At this point deltas are resolved. This thread may block, because only its own step waits for it.
+        let held = tokio::runtime::Handle::current().block_on(memory.work(meter.held_at_end()));
         let _held = held.map_err(|e| GitError::local("index the fetched pack", e))?;
         writer.commit().map_err(libgit("index the fetched pack"))?;
-        self.largest.set(self.largest.get().max(gauge.largest));
+        self.largest.set(self.largest.get().max(meter.largest));
         Ok(())
     }
 
-    /// Whether an object is here.
+    /// Whether the store has the object.
     pub(crate) fn has(&self, oid: Oid) -> bool {
         self.repo.odb().is_ok_and(|odb| odb.exists(oid))
     }
 
-    /// How many bytes an object has, which does not inflate it.
+    /// An object's size in bytes, without inflating it.
     pub(crate) fn size(&self, oid: Oid) -> Result<usize, GitError> {
         let header = self.repo.odb().and_then(|odb| odb.read_header(oid));
         header.map(|(size, _)| size).map_err(libgit("read a fetched file's size"))
     }
 
-    /// The bytes of any object, unless these are more than `most`.
+    /// The bytes of an object of any type; `None` if there are more than `most`.
     pub(crate) fn raw(&self, oid: Oid, most: usize) -> Result<Option<Vec<u8>>, GitError> {
         if self.size(oid)? > most {
             return Ok(None);
@@ -225,7 +225,7 @@ impl Inner {
         read.map(Some).map_err(libgit("read a fetched object"))
     }
 
-    /// A blob's bytes. Ask for its [size](Self::size) first.
+    /// A blob's bytes. Check its [size](Self::size) first.
     pub(crate) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())
     }

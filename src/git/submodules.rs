@@ -1,22 +1,21 @@
-//! `.gitmodules`: where the submodules of a commit come from (git `gitmodules.txt`, `config.txt`).
+//! Parses `.gitmodules`, which lists the submodules of a commit (git `gitmodules.txt`, `config.txt`).
 
 use std::collections::HashMap;
 
 use super::{BadRepoUrl, RepoUrl};
 
-/// A submodule, as the file has it.
+/// A submodule, as `.gitmodules` describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Submodule {
-    /// Its directory.
     pub(crate) path: String,
-    /// Where it comes from: an address, or a path from that of the repository above.
+    /// An address, or a path relative to the address of the parent repository.
     pub(crate) url: String,
-    /// Whether `update = none` leaves it out.
+    /// Whether `update = none` excludes it.
     pub(crate) skipped: bool,
 }
 
-/// Reads a `.gitmodules`. What is not understood is passed over, as an older Git does it; of a submodule that is named twice the last
-/// word counts.
+/// Reads a `.gitmodules`. Unknown lines are skipped, as an older Git does. If a submodule is listed twice, the last
+/// value counts.
 pub(crate) fn read(text: &str) -> Vec<Submodule> {
     let (mut all, mut places) = (Vec::<Submodule>::new(), HashMap::new());
     let mut current = None;
@@ -43,12 +42,12 @@ pub(crate) fn read(text: &str) -> Vec<Submodule> {
     all
 }
 
-/// A backslash at the end of a line joins the next one to it.
+/// Joins lines that end with a backslash to the next line.
 fn joined(text: &str) -> String {
     text.replace("\r\n", "\n").replace("\\\n", "")
 }
 
-/// `submodule "NAME"]`.
+/// Parses `submodule "NAME"]`.
 fn section(header: &str) -> Option<String> {
     let (head, _) = header.split_once(']')?;
     let (kind, name) = head.trim().split_once(char::is_whitespace)?;
@@ -56,7 +55,7 @@ fn section(header: &str) -> Option<String> {
     kind.eq_ignore_ascii_case("submodule").then(|| name.to_owned())
 }
 
-/// A value without its quotes, escapes and comment.
+/// Removes the quotes, escapes and comment of a value.
 fn value(raw: &str) -> String {
     let (mut made, mut quoted, mut kept) = (String::new(), false, 0);
     let mut rest = raw.trim().chars();
@@ -79,7 +78,7 @@ fn value(raw: &str) -> String {
     made
 }
 
-/// Whether it is a directory in the repository, which is not its `.git`.
+/// Whether the path is a directory inside the repository and not its `.git`.
 fn is_path(path: &str) -> bool {
     let odd = |name: &str| matches!(name, "" | "." | "..") || name.eq_ignore_ascii_case(".git");
     !path.is_empty() && !path.split('/').any(odd) && !path.contains(char::is_control)
@@ -88,7 +87,7 @@ fn is_path(path: &str) -> bool {
 /// The address of a submodule in the repository `above` (git `submodule--helper.c`, `relative_url`).
 ///
 /// # Errors
-/// It is none that is served. A user's name is left out: the login comes from a Secret.
+/// The address is not supported. A user name in it is ignored, because the login comes from a Secret.
 pub(crate) fn address(above: &RepoUrl, url: &str) -> Result<RepoUrl, BadRepoUrl> {
     if !url.starts_with("./") && !url.starts_with("../") {
         return without_user(url).parse();
@@ -113,7 +112,7 @@ pub(crate) fn address(above: &RepoUrl, url: &str) -> Result<RepoUrl, BadRepoUrl>
     format!("{base}{separator}{}", rest.trim_end_matches('/')).parse()
 }
 
-/// `https://USER@HOST/…` as forges show it, without the user.
+/// Removes the user from `https://USER@HOST/…`, a form that forges show.
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("http")) else {
         return url.to_owned();

@@ -1,15 +1,15 @@
-//! What a Git server said, made fit to show.
+//! Makes a Git server's texts safe to show.
 
 use crate::text;
 
-/// Bytes of a server's own words that an error may carry.
+/// The maximum number of bytes of a server's text in an error.
 const SHOWN: usize = 1000;
 
-/// One printable line of at most [`SHOWN`] bytes.
+/// Returns one printable line of at most [`SHOWN`] bytes.
 pub(crate) fn tidy(raw: &[u8]) -> String {
     let raw = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN * 4)]);
     let line = text::brief(&raw, SHOWN);
-    // Gitea's hooks say it before every line, empty ones included; the message around this says it once.
+    // Gitea's hooks put this prefix before every line, also empty ones. The message around this text says it already.
     let mut line = line.as_str();
     while let Some(rest) = line.strip_prefix("error:") {
         line = rest.trim_start();

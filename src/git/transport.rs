@@ -1,10 +1,10 @@
-//! One service of one repository, over http or ssh alike.
+//! A session with one service of one repository, over http or ssh.
 
 use bytes::Bytes;
 
 use super::Git;
 use super::advert::{Advert, Ref};
-use super::bounds::{REFS, REFS_KEPT, Spent};
+use super::bounds::{REFS, REFS_KEPT, Usage};
 use super::credentials::Credentials;
 use super::error::GitError;
 use super::http::Endpoint;
@@ -15,8 +15,8 @@ use super::url::RepoUrl;
 /// The client's name in the protocol.
 pub(crate) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_PKG_VERSION"));
 
-/// A talk with one service, after its first message.
-pub(crate) struct Session {
+/// A session with one service, after the server's first message.
+pub(crate) struct GitSession {
     pub(crate) repo: String,
     pub(super) advert: Advert,
     link: Link,
@@ -28,9 +28,9 @@ enum Link {
     Ssh(super::ssh::Channel),
 }
 
-impl Session {
-    /// Connects and reads what the server says first. In protocol v0 that is the list of refs: the full names `wanted` are kept of
-    /// it, with the first branches and tags.
+impl GitSession {
+    /// Connects and reads the server's first message. In protocol v0 that is the list of refs, of which the full
+    /// names `wanted` and the first branches and tags are kept.
     pub(crate) async fn open(
         git: &Git,
         url: &RepoUrl,
@@ -53,15 +53,16 @@ impl Session {
         if let (Link::Ssh(channel), Err(error)) = (&link, &advert)
             && error.is_transient()
         {
-            channel.spoil();
+            channel.mark_broken();
         }
         let advert = advert?;
         Ok(Self { repo, advert, link, reader })
     }
 
-    /// A talk over http that begins with our first request: the server's own first message, a request and a process
-    /// of its own, is taken to be the [usual](Advert::usual) one. Only a success says that it was. `None` for ssh.
-    pub(crate) fn begin_at_once(
+    /// Starts a session over http without reading the server's first message, which costs a request and a process on
+    /// the server. The message is assumed to be the [usual](Advert::usual) one; only a successful request confirms
+    /// this. `None` for ssh.
+    pub(crate) fn open_without_advert(
         git: &Git,
         url: &RepoUrl,
         credentials: &Credentials,
@@ -75,13 +76,13 @@ impl Session {
         Ok(Some(Self { repo, advert: Advert::usual(), link: Link::Http(endpoint), reader }))
     }
 
-    /// Whether every request is answered by a new process, which sees the refs as they then are: over ssh one
-    /// `git upload-pack` keeps the refs that it first read.
+    /// Whether a new process answers every request and sees the current refs. Over ssh one `git upload-pack` keeps
+    /// the refs that it read first.
     pub(crate) fn is_stateless(&self) -> bool {
         matches!(self.link, Link::Http(_))
     }
 
-    /// Sends a request; its answer is then read from what is returned.
+    /// Sends a request; returns a reader of the answer.
     pub(super) async fn ask(&mut self, body: Bytes) -> Result<&mut PktReader, GitError> {
         match &self.link {
             Link::Http(endpoint) => self.reader = endpoint.post(body).await?,
@@ -90,7 +91,7 @@ impl Session {
         Ok(&mut self.reader)
     }
 
-    /// The head of a v2 command, up to its arguments.
+    /// The head of a v2 command, before its arguments.
     pub(super) fn command(&self, name: &str) -> PktWriter {
         let mut message = PktWriter::default();
         message.line(&format!("command={name}")).line(AGENT);
@@ -101,7 +102,7 @@ impl Session {
         message
     }
 
-    /// The refs of these names.
+    /// The refs with these names.
     pub(crate) async fn refs(&mut self, names: &[&str]) -> Result<Vec<Ref>, GitError> {
         self.list(names, |name| names.contains(&name)).await
     }
@@ -111,7 +112,8 @@ impl Session {
         self.list(prefixes, |name| prefixes.iter().any(|p| name.starts_with(p))).await
     }
 
-    /// The first [`REFS_KEPT`] refs that are `wanted`. A server may leave out those that start with none of `prefixes`.
+    /// The first [`REFS_KEPT`] refs that `wanted` accepts. A server may leave out refs that start with none of
+    /// `prefixes`.
     pub(crate) async fn list(
         &mut self,
         prefixes: &[&str],
@@ -127,13 +129,13 @@ impl Session {
         }
         message.raw(FLUSH);
         let reader = self.ask(message.into_bytes()).await?;
-        let (mut refs, mut spent) = (Vec::new(), Spent::new(REFS));
+        let (mut refs, mut usage) = (Vec::new(), Usage::new(REFS));
         loop {
-            match reader.next_of(&mut spent).await? {
+            match reader.next_of(&mut usage).await? {
                 Some(Pkt::Data(data)) if refs.len() < REFS_KEPT => {
                     refs.extend(Ref::parse_v2(&text(&data)).filter(|r| wanted(&r.name)));
                 }
-                // Over ssh what follows is on the way already.
+                // Over ssh these packets are already on their way.
                 Some(Pkt::Data(_)) => {}
                 Some(_) => return Ok(refs),
                 None => return Err(reader.cut()),

@@ -1,4 +1,4 @@
-//! From a path that a user gave to a plain file in a commit; everything else in a tree is refused.
+//! Finds the plain file at a path in a commit. Every other tree entry is refused.
 
 use git2::{FileMode, Oid, Repository, Tree};
 
@@ -13,30 +13,30 @@ pub(crate) struct Entry {
     pub(crate) mode: FileMode,
 }
 
-/// A file as the branch has it.
+/// A file on the branch, with its content.
 #[derive(Debug, Clone)]
-pub(crate) struct Plain {
+pub(crate) struct PlainFile {
     pub(crate) entry: Entry,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What cannot be edited, and why.
+/// A file that cannot be edited, and the reason.
 #[derive(Debug)]
 pub(crate) struct BadFile {
     pub(crate) path: String,
     pub(crate) why: String,
 }
 
-/// Bytes of a file that is edited at most, as in [`crate::manifest`].
+/// The maximum size in bytes of a file that is edited, as in [`crate::manifest`].
 const MAX_FILE: usize = 10 << 20;
 
-/// Bytes of all files of one request at most: each is held several times while it is edited.
+/// The maximum size in bytes of all files of one request. Several copies of each exist during an edit.
 const MAX_FILES: usize = 12 << 20;
 
-/// How a pointer of Git LFS begins (git-lfs `docs/spec.md`).
+/// The first bytes of a Git LFS pointer (git-lfs `docs/spec.md`).
 pub(super) const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Whether a file's content can be edited as text of its own.
+/// Checks that a file's content can be edited as text.
 pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     if content.starts_with(LFS_POINTER) {
         return Err(
@@ -46,7 +46,7 @@ pub(crate) fn check_content(content: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a file of `size` bytes can be edited, `sum` bytes being in the request's files up to this one.
+/// Checks that a file of `size` bytes can be edited. `sum` is the size of the request's files up to this one.
 pub(crate) fn check_size(size: usize, sum: usize) -> Result<(), String> {
     let mib = |bytes: usize| bytes >> 20;
     if size > MAX_FILE {
@@ -64,19 +64,21 @@ pub(crate) fn check_size(size: usize, sum: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Files that one glob may mean at most.
+/// The maximum number of files that one glob may match.
 const MAX_MATCHES: usize = 1000;
 
-/// Entries of directories that one glob looks at. A few objects can name each other to make any number of paths.
+/// The maximum number of directory entries that one glob visits. A few objects can refer to each other and make any
+/// number of paths.
 const MAX_LOOKED_AT: usize = 1_000_000;
 
-/// Directories within each other.
+/// The maximum depth of directories.
 const MAX_DEPTH: usize = 100;
 
-/// Bytes of directories that are read at a time, one within another: some 300,000 entries.
+/// The maximum size in bytes of the directories that are open at a time, one inside another: some 300,000 entries.
 const MAX_OPEN: usize = 12 << 20;
 
-/// The directory `id`, and the bytes that are then open; looked at before it is read.
+/// Reads the directory `id`, and returns it with the number of bytes that are then open. Its size is checked before
+/// it is read.
 pub(crate) fn directory(repo: &Repository, id: Oid, open: usize) -> Result<(Tree<'_>, usize), String> {
     let unreadable = |e: git2::Error| e.message().to_owned();
     let (size, _) = repo.odb().and_then(|odb| odb.read_header(id)).map_err(unreadable)?;
@@ -90,7 +92,7 @@ pub(crate) fn directory(repo: &Repository, id: Oid, open: usize) -> Result<(Tree
     Ok((repo.find_tree(id).map_err(unreadable)?, open))
 }
 
-/// Finds the files that `spec` means.
+/// Finds the files that `spec` matches.
 pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let path = spec.as_str();
     if spec.is_glob() {
@@ -99,7 +101,8 @@ pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Res
     find(repo, root, path).map(|entry| vec![entry]).map_err(|why| BadFile { path: path.to_owned(), why })
 }
 
-/// Every file that matches. What matches and is no plain file is refused: the edit was meant for it too.
+/// Finds every file that matches. A match that is not a plain file is an error, because the edit was meant for it
+/// too.
 fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
     let bad = |path: &str, why: String| BadFile { path: path.to_owned(), why };
     let mut walk = Walk { spec, found: Vec::new(), names: Vec::new(), looked_at: 0, open: 0 };
@@ -114,7 +117,7 @@ fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry
 struct Walk<'a> {
     spec: &'a FileSpec,
     found: Vec<Entry>,
-    /// Files that do not match, some of them.
+    /// Some file names that do not match, for suggestions.
     names: Vec<String>,
     looked_at: usize,
     /// Bytes of the directories that are open.
@@ -122,7 +125,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// What ends the walk in the directory `above`, whatever else is in it.
+    /// Checks the limits that end the walk in the directory `above`.
     fn check(&mut self, above: &str) -> Result<(), BadFile> {
         self.looked_at += 1;
         let why = match () {
@@ -142,7 +145,7 @@ impl Walk<'_> {
         Err(BadFile { path: self.spec.as_str().to_owned(), why })
     }
 
-    /// Looks through a directory, and only into `wanted`'s first where the glob begins with plain names.
+    /// Walks through a directory. Where the glob begins with plain names, only these directories are entered.
     fn directory(
         &mut self,
         repo: &Repository,
@@ -152,7 +155,7 @@ impl Walk<'_> {
     ) -> Result<(), BadFile> {
         for entry in tree {
             self.check(above)?;
-            // A name that is not UTF-8 is none that a glob can mean.
+            // A glob cannot match a name that is not UTF-8.
             let Ok(name) = entry.name() else { continue };
             let path = format!("{above}{name}");
             let open = wanted.first().is_none_or(|first| first == name);
@@ -175,7 +178,7 @@ impl Walk<'_> {
     }
 }
 
-/// The entry at `path`, which is not a directory.
+/// The entry at `path`, which is not a directory; fails if it is not a plain file.
 fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
     let mode = match mode {
         0o120_000 => {
@@ -192,7 +195,7 @@ fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
     Ok(Entry { path, blob, mode })
 }
 
-/// Finds the file at `path`, which [`check_path`](super::path::check_path) let through.
+/// Finds the file at `path`, which [`check_path`](super::path::check_path) must have accepted.
 fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String> {
     let mut tree = root.clone();
     let mut walked: Vec<&str> = Vec::new();
@@ -243,7 +246,7 @@ mod tests {
     use crate::git::file_spec::FileSpec;
     use crate::git::path::check_path;
 
-    /// What a glob finds in `levels` of directories, each with `wide` entries that are all the same one.
+    /// Runs a glob over `levels` of nested directories, each with `wide` entries that are all the same object.
     fn bomb(levels: usize, wide: usize, glob: &str) -> Result<usize, String> {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repository::init_bare(dir.path()).unwrap();

@@ -1,4 +1,4 @@
-//! Where a repository is, parsed once; what is left holds no secret and is safe to log.
+//! The address of a repository, parsed once. The parsed form holds no secret and is safe to log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ pub struct RepoUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Form {
     Url(Url),
-    /// `user@host:path`: the path is relative to the login's home, as Git has it.
+    /// `user@host:path`: the path is relative to the login's home directory, as in Git.
     Scp {
         user: String,
         host: String,
@@ -31,30 +31,30 @@ enum Form {
 /// Why an address was refused. No variant repeats the address, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRepoUrl {
-    /// A login inside the address would end in logs, node status and build attributes.
+    /// The address contains a login, which would appear in logs, node status and build attributes.
     #[error(
         "a repository URL must not contain a user name or password: give the login as a secret reference \
          (`secret: {{name, key}}`) and leave it out of the URL"
     )]
     Login,
-    /// A scheme that is not served.
+    /// The scheme is not supported.
     #[error("repository URL scheme `{0}` is not supported: use https://, http://, ssh:// or user@host:path")]
     Scheme(String),
-    /// No repository path after the host.
+    /// There is no repository path after the host.
     #[error("the repository URL has no path: expected something like https://host/owner/repo.git")]
     NoPath,
-    /// A control character, a space or a backslash.
+    /// The address contains a control character, a space or a backslash.
     #[error(
         "the repository URL contains a control character, a space or a backslash: leave it out, or write it percent-encoded"
     )]
     Character,
-    /// `?query` or `#fragment`.
+    /// The address contains `?query` or `#fragment`.
     #[error(
         "a repository URL must not contain `?` or `#`: give the branch, tag or commit as `revision` and the \
          directory as `subdir`"
     )]
     Extra,
-    /// Not a URL at all.
+    /// The address is not a URL.
     #[error("the repository URL cannot be read: expected something like https://host/owner/repo.git")]
     Malformed,
 }
@@ -78,7 +78,7 @@ fn parse_url(raw: &str) -> Result<Form, BadRepoUrl> {
         "ssh" => true,
         other => return Err(BadRepoUrl::Scheme(other.to_owned())),
     };
-    // Over http even a lone user name is refused: it is often a token (`https://TOKEN@host/`).
+    // Over http a user name alone is refused too, because it is often a token (`https://TOKEN@host/`).
     if url.password().is_some() || (!ssh && !url.username().is_empty()) {
         return Err(BadRepoUrl::Login);
     }
@@ -104,7 +104,7 @@ fn parse_scp(raw: &str) -> Result<Form, BadRepoUrl> {
         return Err(BadRepoUrl::Login);
     }
     let (host, path) = split_scp_host(rest).ok_or(BadRepoUrl::NoPath)?;
-    // A host or a user that starts with `-` would be read as an option by ssh programs down the line.
+    // ssh programs would read a host or user that starts with `-` as an option.
     let odd = |part: &str| part.is_empty() || part.starts_with('-') || part.contains(['/', '%', '@']);
     if odd(login) || odd(host) {
         return Err(BadRepoUrl::Malformed);
@@ -119,15 +119,15 @@ fn parse_scp(raw: &str) -> Result<Form, BadRepoUrl> {
     Ok(Form::Scp { user: login.to_owned(), host, path: path.to_owned() })
 }
 
-/// `[::1]:path` or `host:path`.
+/// Splits `[::1]:path` or `host:path`.
 fn split_scp_host(rest: &str) -> Option<(&str, &str)> {
     let end = if rest.starts_with('[') { rest.find(']')? + 1 } else { rest.find(':')? };
     Some((&rest[..end], rest[end..].strip_prefix(':')?))
 }
 
 impl RepoUrl {
-    /// `host`, or `host:port` when the address names a port other than its scheme's own: BuildKit's secret ids
-    /// (`GIT_AUTH_TOKEN.<host:port>`) are made of it (buildkit `source/git/source.go`).
+    /// `host`, or `host:port` when the port differs from the scheme's default. BuildKit builds its secret ids
+    /// (`GIT_AUTH_TOKEN.<host:port>`) from it (buildkit `source/git/source.go`).
     pub fn host_port(&self) -> String {
         match &self.form {
             Form::Url(url) => {
@@ -138,7 +138,7 @@ impl RepoUrl {
         }
     }
 
-    /// The host alone, an IPv6 address in brackets.
+    /// The host alone; an IPv6 address is in brackets.
     pub(crate) fn host(&self) -> &str {
         match &self.form {
             Form::Url(url) => url.host_str().unwrap_or_default(),
@@ -146,7 +146,7 @@ impl RepoUrl {
         }
     }
 
-    /// The path as it is written, with its escapes.
+    /// The path as it was written, with its percent escapes.
     pub(crate) fn path(&self) -> &str {
         match &self.form {
             Form::Url(url) => url.path(),
@@ -167,7 +167,7 @@ impl RepoUrl {
         self.scheme() == "ssh"
     }
 
-    /// The address as BuildKit has to be given it: over http its path must end in `.git`, or BuildKit downloads it
+    /// The address in the form that BuildKit needs: over http its path must end in `.git`, or BuildKit downloads it
     /// as a file (buildkit `frontend/dockerfile/dfgitutil/git_ref.go`).
     pub fn buildkit_url(&self) -> String {
         let text = self.to_string();
@@ -175,12 +175,12 @@ impl RepoUrl {
         if self.is_ssh() || text.ends_with(".git") { text.to_owned() } else { format!("{text}.git") }
     }
 
-    /// The http address under which `info/refs` lies; `None` for ssh.
+    /// The http address that `info/refs` is appended to; `None` for ssh.
     pub(super) fn http_base(&self) -> Option<String> {
         (!self.is_ssh()).then(|| self.to_string().trim_end_matches('/').to_owned())
     }
 
-    /// Login name, host, port and the path to ask the server for; `None` for http.
+    /// The login name, host, port and path of an SSH address; `None` for http.
     pub(super) fn ssh_target(&self) -> Option<SshTarget> {
         match &self.form {
             Form::Url(url) if url.scheme() == "ssh" => Some(SshTarget {
@@ -200,12 +200,12 @@ impl RepoUrl {
     }
 }
 
-/// `/~user/repo` means `~user/repo`, as in Git (`connect.c`).
+/// Turns `/~user/repo` into `~user/repo`, as Git does (`connect.c`).
 fn home_relative(path: String) -> String {
     if path.starts_with("/~") { path[1..].to_owned() } else { path }
 }
 
-/// Where an ssh address leads.
+/// The parts of an SSH address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshTarget {
     pub(super) user: String,

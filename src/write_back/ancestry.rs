@@ -1,9 +1,10 @@
-//! Which of two commits of a source repository is the newer, by that repository's own history.
+//! Finds out which of two commits of a source repository is newer, from that repository's history.
 //!
-//! The Git protocol can tell without any forge's API. Asked for our commit by somebody who has theirs, a server sends
-//! the commits that are reachable from ours and not from theirs (git `upload-pack.c`). None: ours is theirs or below
-//! it. Theirs among the parents: ours is above it. A `have` that the server does not know is passed over without a
-//! word, and then all of our history comes, so the answer is bounded; commit times decide beyond it.
+//! The Git protocol can answer this without a forge's API. If a client that has their commit asks for ours, the
+//! server sends the commits that are reachable from ours and not from theirs (git `upload-pack.c`). If it sends none,
+//! ours is the same commit or an ancestor. If theirs is among the parents, ours is a descendant. The server silently
+//! ignores a `have` that it does not know and sends all of our history. So the size of the answer is limited, and
+//! beyond the limit the commit times decide.
 
 use git2::Oid;
 
@@ -12,58 +13,62 @@ use crate::git::fetch::Fetch;
 use crate::git::read::oid;
 use crate::git::service::Service;
 use crate::git::store::{Received, Store};
-use crate::git::transport::Session;
+use crate::git::transport::GitSession;
 use crate::git::{Git, GitError, retried};
 
-/// Bytes of history that are read at most: some 20,000 commits.
+/// The maximum number of bytes of history that are read: some 20,000 commits.
 const MAX_HISTORY: usize = 4 << 20;
-/// Commits that are looked at, so that a bomb of a pack costs little.
+/// The maximum number of commits that are visited, so that a hostile pack costs little.
 const MAX_COMMITS: usize = 100_000;
 
-/// How our commit stands to theirs.
+/// The order of our commit and theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Ours came later.
+pub(super) enum CommitOrder {
+    /// Ours is a descendant of theirs, or was made later on another line.
     Newer,
-    /// Ours is below theirs, or was made earlier on another line.
+    /// Ours is an ancestor of theirs, or was made earlier on another line.
     Older,
-    /// It cannot be told, and why.
+    /// The order is unknown, with the reason.
     Unknown(String),
 }
 
-/// What a history says without times.
-enum Lineage {
-    Above,
-    Below,
-    /// On different lines, or too far apart.
-    Aside(&'static str),
+/// The relation of two commits in the history, without commit times.
+enum Ancestry {
+    Descendant,
+    SameOrAncestor,
+    /// They are on different lines of history, or too far apart, with the reason.
+    Unrelated(&'static str),
 }
 
-/// How `source`'s commit stands to the commit `theirs` of the same repository.
+/// Compares `source`'s commit with the commit `theirs` of the same repository.
 ///
 /// # Errors
-/// All but those that say that the server does not have the source, or does not show it to this login: only then is
-/// nothing to be known. Transient ones were retried.
-pub(super) async fn standing(git: &Git, source: &Source, theirs: &str) -> Result<Standing, GitError> {
+/// Any error except those that say that the server does not have the source, or hides it from this login. For these
+/// the order is unknown. Transient errors have already been retried.
+pub(super) async fn compare_commits(
+    git: &Git,
+    source: &Source,
+    theirs: &str,
+) -> Result<CommitOrder, GitError> {
     let asked = retried(|| ask(git, source, theirs)).await;
     match asked {
-        Err(error) if error.is_unknown_there() => Ok(Standing::Unknown(error.to_string())),
+        Err(error) if error.is_unknown_there() => Ok(CommitOrder::Unknown(error.to_string())),
         other => other,
     }
 }
 
-async fn ask(git: &Git, source: &Source, theirs: &str) -> Result<Standing, GitError> {
+async fn ask(git: &Git, source: &Source, theirs: &str) -> Result<CommitOrder, GitError> {
     let store = Store::create(git).await?;
     let repo = Repo { git, source, store };
-    let why = match repo.lineage(theirs).await? {
-        Lineage::Above => return Ok(Standing::Newer),
-        Lineage::Below => return Ok(Standing::Older),
-        Lineage::Aside(why) => why,
+    let why = match repo.ancestry_to(theirs).await? {
+        Ancestry::Descendant => return Ok(CommitOrder::Newer),
+        Ancestry::SameOrAncestor => return Ok(CommitOrder::Older),
+        Ancestry::Unrelated(why) => why,
     };
     Ok(match repo.times(theirs).await? {
-        Some((ours, theirs)) if ours < theirs => Standing::Older,
-        Some(_) => Standing::Newer,
-        None => Standing::Unknown(why.to_owned()),
+        Some((ours, theirs)) if ours < theirs => CommitOrder::Older,
+        Some(_) => CommitOrder::Newer,
+        None => CommitOrder::Unknown(why.to_owned()),
     })
 }
 
@@ -74,43 +79,47 @@ struct Repo<'a> {
 }
 
 impl Repo<'_> {
-    /// Fetches into the store, over http in one request where the server is a usual one.
+    /// Fetches into the store. Over http this takes one request if the server's first message is the usual one.
     async fn fetch(&self, fetch: &Fetch<'_>) -> Result<Received, GitError> {
         let Source { repo, credentials, .. } = self.source;
-        if let Some(mut session) = Session::begin_at_once(self.git, repo, credentials)? {
+        if let Some(mut session) = GitSession::open_without_advert(self.git, repo, credentials)? {
             match self.receive(&mut session, fetch).await {
                 ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
                 Err(error) if error.is_not_our_ref() => return Err(error),
                 Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
             }
         }
-        let mut session = Session::open(self.git, repo, credentials, Service::UploadPack, &[]).await?;
+        let mut session = GitSession::open(self.git, repo, credentials, Service::UploadPack, &[]).await?;
         self.receive(&mut session, fetch).await
     }
 
-    async fn receive(&self, session: &mut Session, fetch: &Fetch<'_>) -> Result<Received, GitError> {
+    async fn receive(&self, session: &mut GitSession, fetch: &Fetch<'_>) -> Result<Received, GitError> {
         let pack = session.fetch(fetch).await?;
         self.store.receive_at_most(pack, MAX_HISTORY).await
     }
 
-    async fn lineage(&self, theirs: &str) -> Result<Lineage, GitError> {
+    async fn ancestry_to(&self, theirs: &str) -> Result<Ancestry, GitError> {
         let (ours, theirs_oid) = (oid(&self.source.commit)?, oid(theirs)?);
         let wants = [self.source.commit.clone()];
         let fetch = Fetch { wants: &wants, filter: Some("tree:0"), have: Some(theirs), ..Fetch::default() };
         match self.fetch(&fetch).await? {
-            Received::Objects(0) => return Ok(Lineage::Below),
+            Received::Objects(0) => return Ok(Ancestry::SameOrAncestor),
             Received::Objects(_) => {}
-            Received::TooMuch => return Ok(Lineage::Aside("their histories are too far apart")),
+            Received::TooMuch => return Ok(Ancestry::Unrelated("their histories are too far apart")),
         }
         let above = move |inner: &crate::git::store::Inner| {
             let (commits, _) = inner.log(ours, MAX_COMMITS);
             Ok(commits.iter().any(|commit| commit.parents.contains(&theirs_oid)))
         };
         let above = self.store.run(above).await?;
-        Ok(if above { Lineage::Above } else { Lineage::Aside("the server does not know the other commit") })
+        Ok(if above {
+            Ancestry::Descendant
+        } else {
+            Ancestry::Unrelated("the server does not know the other commit")
+        })
     }
 
-    /// When ours and theirs were committed; `None` where the server does not show both.
+    /// The commit times of ours and theirs; `None` if the server does not serve both.
     async fn times(&self, theirs: &str) -> Result<Option<(i64, i64)>, GitError> {
         let wants = [self.source.commit.clone(), theirs.to_owned()];
         let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0"), ..Fetch::default() };

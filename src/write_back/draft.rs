@@ -7,24 +7,24 @@ use super::files::Files;
 use super::message::{Message, render};
 use super::request::{EditFn, Edited, FileChange, Landed, WriteError};
 use crate::git::GitError;
-use crate::git::tree::Plain;
+use crate::git::tree::PlainFile;
 use crate::outcome::{Fault, StepError};
 
-/// The writers of a lane are numbered.
+/// The number of a writer in its lane.
 pub(super) type Id = u64;
 
 /// One writer's change.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct WriterEdit {
     pub(super) id: Id,
     pub(super) attempts: u32,
     pub(super) changes: Vec<FileChange>,
     pub(super) message: Message,
-    /// What was assumed of the order of source commits.
+    /// The assumptions about the order of source commits, one sentence each.
     pub(super) assumed: Vec<String>,
 }
 
-/// A writer that changes nothing, given what those before it change: its answer is that of their push.
+/// A writer whose edit changes nothing after the edits before it. It gets the result of their push.
 #[derive(Debug)]
 struct Unchanged {
     id: Id,
@@ -35,83 +35,84 @@ struct Unchanged {
 /// The edits so far.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    /// The tip that it is made on.
+    /// The parent commit.
     pub(super) base: String,
-    /// The tip of the branch that the writers named.
+    /// The tip of the branch that the writers named. It differs from `base` if the parent is on a pull request's
+    /// branch.
     branch: String,
-    plain: BTreeMap<String, Plain>,
-    /// Files that differ from `plain` by now, or did.
-    now: Files,
-    pub(super) parts: Vec<Part>,
+    plain: BTreeMap<String, PlainFile>,
+    /// The current content of files that an edit changed.
+    edited: Files,
+    pub(super) edits: Vec<WriterEdit>,
     unchanged: Vec<Unchanged>,
 }
 
 impl Draft {
-    /// No edit on the files of the commit `base`.
-    pub(super) fn new(base: String, branch: String, plain: BTreeMap<String, Plain>) -> Self {
+    /// A draft without edits, on the files of the commit `base`.
+    pub(super) fn new(base: String, branch: String, plain: BTreeMap<String, PlainFile>) -> Self {
         Self { base, branch, plain, ..Self::default() }
     }
 
-    /// The files at `paths`: as they are now, or for a dry run as the branch has them.
+    /// The files at `paths`: with the edits so far, or for a dry run as on the branch.
     pub(super) fn files(&self, paths: &[String], dry_run: bool) -> Files {
         let now = |path: &String| {
-            let edited = self.now.get(path).filter(|_| !dry_run);
+            let edited = self.edited.get(path).filter(|_| !dry_run);
             let bytes = edited.or_else(|| self.plain.get(path).map(|plain| &plain.bytes))?;
             Some((path.clone(), bytes.clone()))
         };
         paths.iter().filter_map(now).collect()
     }
 
-    /// Takes a writer's change in.
-    pub(super) fn add(&mut self, part: Part) {
-        for change in &part.changes {
-            self.now.insert(change.path.clone(), change.new.clone());
+    /// Adds a writer's edit.
+    pub(super) fn add(&mut self, edit: WriterEdit) {
+        for change in &edit.changes {
+            self.edited.insert(change.path.clone(), change.new.clone());
         }
-        self.parts.push(part);
+        self.edits.push(edit);
     }
 
-    /// Whether an edit before changed one of the files.
+    /// Whether an earlier edit changed one of the files.
     pub(super) fn is_touched(&self, paths: &[String]) -> bool {
-        paths.iter().any(|path| self.now.contains_key(path))
+        paths.iter().any(|path| self.edited.contains_key(path))
     }
 
-    /// Takes in a writer that has nothing to add.
-    pub(super) fn ride(&mut self, id: Id, attempts: u32, superseded_by: Option<String>) {
+    /// Adds a writer whose edit changes nothing.
+    pub(super) fn add_unchanged(&mut self, id: Id, attempts: u32, superseded_by: Option<String>) {
         self.unchanged.push(Unchanged { id, attempts, superseded_by });
     }
 
-    /// The files that differ from the branch in the end.
-    pub(super) fn changed(&self) -> impl Iterator<Item = (&Plain, &Vec<u8>)> {
-        let pairs = self.now.iter().filter_map(|(path, new)| Some((self.plain.get(path)?, new)));
+    /// The files that the draft changes, with their new content.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&PlainFile, &Vec<u8>)> {
+        let pairs = self.edited.iter().filter_map(|(path, new)| Some((self.plain.get(path)?, new)));
         pairs.filter(|(plain, new)| plain.bytes != **new)
     }
 
     /// The commit's message.
     pub(super) fn message(&self) -> String {
-        render(&self.parts.iter().map(|part| &part.message).collect::<Vec<_>>())
+        render(&self.edits.iter().map(|edit| &edit.message).collect::<Vec<_>>())
     }
 
-    /// Everyone whose answer is that of the push.
+    /// All writers that get the result of the push.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> {
-        self.parts.iter().map(|part| part.id).chain(self.unchanged.iter().map(|writer| writer.id))
+        self.edits.iter().map(|edit| edit.id).chain(self.unchanged.iter().map(|writer| writer.id))
     }
 
-    /// The answers when `commit` holds the draft: by our doing, or because it needed none.
+    /// The answers when `commit` contains the draft, either because it was pushed or because nothing had to change.
     pub(super) fn answers(&self, commit: &str, changed: bool) -> Vec<(Id, Landed)> {
-        let batched = if changed { self.parts.len() } else { 1 };
+        let batched = if changed { self.edits.len() } else { 1 };
         let landed = |attempts| Landed { commit: commit.to_owned(), batched, ..self.nothing(attempts) };
-        let parts = self.parts.iter().map(|part| {
-            let files = if changed { part.changes.clone() } else { Vec::new() };
-            (part.id, Landed { changed, files, assumed: part.assumed.clone(), ..landed(part.attempts) })
+        let edits = self.edits.iter().map(|edit| {
+            let files = if changed { edit.changes.clone() } else { Vec::new() };
+            (edit.id, Landed { changed, files, assumed: edit.assumed.clone(), ..landed(edit.attempts) })
         });
         let unchanged = self.unchanged.iter().map(|writer| {
             let superseded_by = writer.superseded_by.clone();
             (writer.id, Landed { superseded_by, ..landed(writer.attempts) })
         });
-        parts.chain(unchanged).collect()
+        edits.chain(unchanged).collect()
     }
 
-    /// The answer of a writer for whom no commit is made.
+    /// The answer for a writer without a commit.
     pub(super) fn nothing(&self, attempts: u32) -> Landed {
         Landed {
             commit: self.base.clone(),
@@ -126,7 +127,7 @@ impl Draft {
     }
 }
 
-/// Applies an edit on a thread that may block. A panic in it is its own error.
+/// Runs an edit on a thread that may block. A panic in it becomes an error of this edit.
 pub(super) async fn apply(edit: EditFn, files: Arc<Files>) -> Result<(Vec<FileChange>, Message), WriteError> {
     let given = Arc::clone(&files);
     let span = tracing::Span::current();
@@ -141,7 +142,7 @@ pub(super) async fn apply(edit: EditFn, files: Arc<Files>) -> Result<(Vec<FileCh
     Ok((changes, message))
 }
 
-/// What really differs.
+/// The files that really differ.
 fn changes(old: &Files, new: Files) -> Result<Vec<FileChange>, GitError> {
     let mut changes = Vec::new();
     for (path, new) in new {

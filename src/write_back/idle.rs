@@ -1,29 +1,30 @@
-//! Stores that nobody uses are kept for some minutes: the next writer of the same branch finds in them what is still there.
+//! Keeps unused stores for some minutes, so that the next writer of the same branch need not fetch everything again.
 //!
-//! A store serves one login of one tenant only, and the server is asked before it is used: what a login may no longer read, it is no
-//! longer shown.
+//! A store serves one login of one tenant only, and the server is asked with that login before the store is used. So
+//! a login never sees what it may no longer read.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::ahead::Ahead;
 use super::request::WriteBack;
+use super::tips_read_ahead::TipsReadAhead;
 use crate::git::branch::full_name;
-use crate::git::read::{Branches, Reader};
+use crate::git::read::{BranchReader, Branches};
 use crate::limits::{Budget, Held};
 
-/// How long a store is kept.
+/// How long an unused store is kept.
 const KEEP: Duration = Duration::from_secs(180);
-/// Stores that are kept, of which one tenant may have half: each has a directory and some open files.
-const MOST: usize = 32;
-/// Bytes of objects in all of them, of which one tenant may have half. The directory may be on `/dev/shm`, which is memory.
-const BYTES: usize = 64 << 20;
-/// Bytes that a store takes beside its objects.
-const EMPTY: usize = 64 << 10;
+/// The maximum number of stores; one tenant may have half. Each has a directory and some open files.
+const MAX_STORES: usize = 32;
+/// The maximum size in bytes of the objects in all stores; one tenant may have half. The directory may be on
+/// `/dev/shm`, which is memory.
+const MAX_BYTES: usize = 64 << 20;
+/// The overhead of a store in bytes.
+const OVERHEAD: usize = 64 << 10;
 
-/// Whose store it is.
+/// The repository, branch and login that a store belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     repo: String,
@@ -38,7 +39,7 @@ impl Owner {
     }
 }
 
-/// What is read for a request.
+/// The branches that are read for a request.
 pub(super) fn branches(request: &WriteBack) -> Branches {
     let WriteBack { repo, credentials, branch, head, .. } = request;
     Branches {
@@ -49,23 +50,23 @@ pub(super) fn branches(request: &WriteBack) -> Branches {
     }
 }
 
-/// A store with what is in it.
-pub(super) struct Warm {
-    pub(super) reader: Reader,
-    /// Commits since it was empty.
+/// A store with its contents.
+pub(super) struct StoreContents {
+    pub(super) reader: BranchReader,
+    /// The number of commits since the store was empty.
     pub(super) commits: u32,
-    /// What was read of the server before anybody needed it.
-    pub(super) ahead: Option<Ahead>,
+    /// The branches' tips, if they were read ahead.
+    pub(super) ahead: Option<TipsReadAhead>,
 }
 
-impl Warm {
-    /// A store without anything that was read ahead.
-    pub(super) fn new(reader: Reader) -> Self {
+impl StoreContents {
+    /// A store without tips that were read ahead.
+    pub(super) fn new(reader: BranchReader) -> Self {
         Self { reader, commits: 0, ahead: None }
     }
 }
 
-/// The stores of a client. Clones share them.
+/// The unused stores of a client. Clones share them.
 #[derive(Clone)]
 pub(super) struct Idle {
     stores: Arc<Mutex<Stores>>,
@@ -76,22 +77,22 @@ pub(super) struct Idle {
 #[derive(Default)]
 struct Stores {
     /// The oldest first.
-    kept: Vec<Kept>,
-    /// Whether a task removes what was kept for long enough.
+    kept: Vec<IdleStore>,
+    /// Whether a task that removes expired stores is running.
     is_swept: bool,
 }
 
-struct Kept {
+struct IdleStore {
     owner: Owner,
     tenant: Option<Arc<str>>,
-    warm: Warm,
+    contents: StoreContents,
     until: Instant,
     _held: Held,
 }
 
 impl Default for Idle {
     fn default() -> Self {
-        Self { stores: Arc::default(), budget: Budget::new(BYTES), tenant: None }
+        Self { stores: Arc::default(), budget: Budget::new(MAX_BYTES), tenant: None }
     }
 }
 
@@ -106,7 +107,7 @@ fn lock(stores: &Mutex<Stores>) -> MutexGuard<'_, Stores> {
 }
 
 impl Idle {
-    /// The same for `tenant`, who is given no other's store.
+    /// The same for `tenant`, which gets no other tenant's store.
     pub(super) fn of(&self, tenant: Option<&str>) -> Self {
         Self {
             stores: Arc::clone(&self.stores),
@@ -115,25 +116,26 @@ impl Idle {
         }
     }
 
-    /// The owner's store, for `branches`.
-    pub(super) fn take(&self, branches: &Branches) -> Option<Warm> {
+    /// Takes the store for the repository, branch and login of `branches`.
+    pub(super) fn take(&self, branches: &Branches) -> Option<StoreContents> {
         let owner = Owner::of(branches);
         let mut stores = lock(&self.stores);
         let now = Instant::now();
-        let fits = |kept: &Kept| kept.owner == owner && kept.tenant == self.tenant && kept.until > now;
+        let fits = |kept: &IdleStore| kept.owner == owner && kept.tenant == self.tenant && kept.until > now;
         let at = stores.kept.iter().rposition(fits)?;
-        let mut warm = stores.kept.remove(at).warm;
+        let mut contents = stores.kept.remove(at).contents;
         drop(stores);
-        // Another pull request's branch may have been asked for.
-        if warm.reader.aim(branches) {
-            warm.ahead = None;
+        // The tips are of no use if the request is for another pull request's branch.
+        if contents.reader.set_branches(branches) {
+            contents.ahead = None;
         }
-        Some(warm)
+        Some(contents)
     }
 
-    /// Bytes for a store that is held outside; none where there is no room.
-    pub(super) fn hold(&self, reader: &Reader) -> Option<Held> {
-        let bytes = reader.store().bytes().saturating_add(EMPTY);
+    /// Reserves memory for a store that is in use; `None` if there is not enough. It removes older stores to make
+    /// room.
+    pub(super) fn hold(&self, reader: &BranchReader) -> Option<Held> {
+        let bytes = reader.store().bytes().saturating_add(OVERHEAD);
         if bytes > self.budget.allowed() {
             return None;
         }
@@ -147,31 +149,31 @@ impl Idle {
         }
     }
 
-    /// Keeps a store for the next writer, if something is in it and there is room.
-    pub(super) fn put(&self, mut warm: Warm) {
-        // No program waits at the server meanwhile.
-        warm.reader.forget_old_refs();
-        if warm.reader.is_empty() {
+    /// Keeps a store for the next writer, unless it is empty or there is no room.
+    pub(super) fn put(&self, mut contents: StoreContents) {
+        // Close the connection, so that no program waits on the server meanwhile.
+        contents.reader.drop_stateful_session();
+        if contents.reader.is_empty() {
             return;
         }
-        let Some(held) = self.hold(&warm.reader) else { return };
-        let (owner, until) = (Owner::of(warm.reader.branches()), Instant::now() + KEEP);
+        let Some(held) = self.hold(&contents.reader) else { return };
+        let (owner, until) = (Owner::of(contents.reader.branches()), Instant::now() + KEEP);
         let mut stores = lock(&self.stores);
         let own = stores.kept.iter().filter(|kept| kept.tenant == self.tenant).count();
-        let goes = |kept: &Kept| kept.tenant == self.tenant || own < MOST / 2;
-        if (stores.kept.len() >= MOST || own >= MOST / 2)
+        let goes = |kept: &IdleStore| kept.tenant == self.tenant || own < MAX_STORES / 2;
+        if (stores.kept.len() >= MAX_STORES || own >= MAX_STORES / 2)
             && let Some(oldest) = stores.kept.iter().position(goes)
         {
             stores.kept.remove(oldest);
         }
-        stores.kept.push(Kept { owner, tenant: self.tenant.clone(), warm, until, _held: held });
+        stores.kept.push(IdleStore { owner, tenant: self.tenant.clone(), contents, until, _held: held });
         if !std::mem::replace(&mut stores.is_swept, true) {
             tokio::spawn(sweep(Arc::downgrade(&self.stores), until));
         }
     }
 }
 
-/// Removes what was kept for long enough, until nothing is left.
+/// Removes expired stores until none are left.
 async fn sweep(stores: Weak<Mutex<Stores>>, first: Instant) {
     let mut next = first;
     loop {

@@ -1,4 +1,5 @@
-//! Writers of this process to one branch share their commits: a lane queues them, and one task works for the queue.
+//! Queues the writers of this process that may share a commit. A lane is one such queue with the task that works for
+//! it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::request::{EditFn, WriteBack};
-use super::writer::{Waiting, Writer, pair};
+use super::writer::{Writer, WriterHandle, pair};
 use crate::git::Identity;
 use crate::git::branch::full_name;
 
-/// What writers have in common whose changes can be one commit.
+/// The properties that all writers of a shared commit must have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     repo: String,
@@ -38,10 +39,10 @@ impl Key {
     }
 }
 
-/// A lane is there as long as its task runs.
+/// The queues by lane. An entry exists while the lane's task runs.
 type Queues = HashMap<Key, Queue>;
 
-/// Who waits for a lane's task, and what wakes it.
+/// The writers that wait for a lane's task, and the signal that wakes it.
 struct Queue {
     writers: Vec<Writer>,
     woken: Arc<Notify>,
@@ -62,13 +63,13 @@ impl Lanes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a request. A lane without a task is handed to `work`, which begins one.
+    /// Queues a request. If the lane has no task, `work` starts one.
     pub(super) fn join(
         &self,
         request: WriteBack,
         edit: EditFn,
         work: impl FnOnce(Arc<WriteBack>, Lane),
-    ) -> Waiting {
+    ) -> WriterHandle {
         let request = Arc::new(request);
         let key = Key::of(&request);
         let (writer, waiting) = pair(Arc::clone(&request), edit);
@@ -87,28 +88,28 @@ impl Lanes {
     }
 }
 
-/// One lane, held by its task.
+/// A lane, owned by its task.
 pub(super) struct Lane {
     lanes: Lanes,
-    /// `None` once the task has left.
+    /// `None` once the task has left the lane.
     key: Option<Key>,
     woken: Arc<Notify>,
 }
 
 impl Lane {
-    /// Everything that is queued now.
+    /// Takes all queued writers.
     pub(super) fn take(&self) -> Vec<Writer> {
         let mut queues = self.lanes.lock();
         let queue = self.key.as_ref().and_then(|key| queues.get_mut(key));
         queue.map(|queue| std::mem::take(&mut queue.writers)).unwrap_or_default()
     }
 
-    /// Waits for somebody to queue.
+    /// Waits until a writer is queued.
     pub(super) async fn woken(&self) {
         self.woken.notified().await;
     }
 
-    /// Ends the lane if nothing is queued; true when it ended.
+    /// Ends the lane if its queue is empty; returns whether it ended.
     pub(super) fn leave(&mut self) -> bool {
         let mut queues = self.lanes.lock();
         if self.key.as_ref().and_then(|key| queues.get(key)).is_some_and(|queue| !queue.writers.is_empty()) {
@@ -119,7 +120,7 @@ impl Lane {
 }
 
 impl Drop for Lane {
-    /// After a panic those who wait get an answer, and the next writer gets a new task.
+    /// After a panic, ends the queued writers with an error and lets the next writer start a new task.
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             let writers = self.lanes.lock().remove(&key);

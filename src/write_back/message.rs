@@ -1,7 +1,7 @@
-//! Commit messages: what a writer says of its change, and how one commit says it of one or many.
+//! Commit messages: the message of one writer, and the combined message of a commit with several writers.
 //!
-//! The trailers are the last paragraph (git `interpret-trailers`), and `Managed-By` always ends it. So no line of a
-//! user's text can stand among them: behind any text there is a paragraph of ours.
+//! The trailers are the last paragraph (git `interpret-trailers`), and `Managed-By` always ends it. So a line of a
+//! user's text can never be taken for a trailer: our own paragraph always follows the text.
 
 use std::fmt;
 
@@ -11,26 +11,26 @@ use crate::git::GitError;
 /// A commit's message. It is rendered as the text, an empty line, the trailers and `Managed-By`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
-    /// Subject and body.
+    /// The subject and body.
     pub text: String,
-    /// The last paragraph, in order, such as `("Source-Commit", sha)`; see [`trailer`](super::trailer) for the names.
-    /// Values become one line each.
+    /// The trailers in order, such as `("Source-Commit", sha)`; see [`trailer`](super::trailer) for the names. Each
+    /// value is reduced to one line.
     pub trailers: Vec<(String, String)>,
 }
 
-/// One writer's trailers, as a commit has them.
+/// One writer's trailers in a commit.
 pub(super) type Group = Vec<(String, String)>;
 
-/// Words by which a subject or body keeps other systems from building a commit.
+/// The words in a subject or body that tell CI systems not to build a commit.
 const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
 
 impl Message {
-    /// A message with the text alone.
+    /// A message without trailers.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), trailers: Vec::new() }
     }
 
-    /// Whether it can be a commit's.
+    /// Checks that the message is valid for a commit.
     pub(super) fn check(&self) -> Result<(), GitError> {
         let what = if clean(&self.text).is_empty() {
             "the commit message is empty; give one"
@@ -48,13 +48,13 @@ impl Message {
 }
 
 impl fmt::Display for Message {
-    /// As a commit of its own has it.
+    /// Formats the message as in a commit with one writer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&render(&[self]))
     }
 }
 
-/// The message of a commit that holds the changes of `all`, in their order.
+/// The message of a commit that contains the changes of `all`, in their order.
 pub(super) fn render(all: &[&Message]) -> String {
     let text = match all {
         [one] => clean(&one.text),
@@ -68,7 +68,7 @@ pub(super) fn render(all: &[&Message]) -> String {
     format!("{text}\n\n{}\n", lines.join("\n"))
 }
 
-/// One text for several.
+/// The combined text of several messages.
 fn together(all: &[&Message]) -> String {
     let skip = SKIPS.iter().find(|skip| all.iter().any(|m| m.text.contains(*skip)));
     let skip = skip.map(|skip| format!(" {skip}")).unwrap_or_default();
@@ -76,7 +76,8 @@ fn together(all: &[&Message]) -> String {
     format!("Update manifests for {} workflows{skip}\n\n{}", all.len(), subjects.join("\n"))
 }
 
-/// A message's trailers as lines. Among others a group begins with `Workflow`, or readers could not tell them apart.
+/// A message's trailers as lines. In a commit with several writers each group begins with `Workflow`, so that readers
+/// can tell the groups apart.
 fn group(message: &Message, among_others: bool) -> Group {
     let tidy = message.trailers.iter().map(|(key, value)| (name(key), line(value)));
     let mut group: Group =
@@ -89,7 +90,7 @@ fn group(message: &Message, among_others: bool) -> Group {
     group
 }
 
-/// The groups of trailers in a commit's message, first to last; empty where the commit is not ours.
+/// The groups of trailers in a commit's message, first to last; empty if the commit is not ours.
 pub(super) fn groups(message: &str) -> Vec<Group> {
     let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else { return Vec::new() };
     let Some(lines) = last.lines().map(|l| l.split_once(": ")).collect::<Option<Vec<_>>>() else {
@@ -110,7 +111,7 @@ pub(super) fn groups(message: &str) -> Vec<Group> {
     groups
 }
 
-/// A commit's message, as anybody may have written it.
+/// Parses a commit's message from any author.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -126,24 +127,24 @@ pub(super) fn values<'a>(trailers: &'a [(String, String)], name: &str) -> impl I
     trailers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// A trailer's name: letters, digits and `-`, as Git takes them.
+/// Makes a trailer's name valid: letters, digits and `-`, as Git accepts them.
 fn name(key: &str) -> String {
     key.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
 }
 
-/// A trailer's value: one line, and never empty, for an empty one would not be read back.
+/// Makes a trailer's value one line that is never empty. An empty value would not be parsed back.
 pub(super) fn line(value: &str) -> String {
     let line: String = value.chars().map(|c| if breaks(c) { ' ' } else { c }).collect();
     let line = line.trim();
     if line.is_empty() { "-".to_owned() } else { line.to_owned() }
 }
 
-/// Whether some reader takes the character for the end of a line.
+/// Whether some program treats the character as the end of a line.
 fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A text without line ends at its own ends, and with `\n` as its only control character.
+/// Removes line ends at the start and the end, and all control characters but `\n`.
 fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();

@@ -1,4 +1,4 @@
-//! What the trailers of older commits mean by a place.
+//! Finds the places that the trailers of older commits refer to.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,13 +8,13 @@ use super::files::Files;
 
 type Resolve = dyn Fn(&Files, &str) -> BTreeSet<String> + Send + Sync;
 
-/// Tells what a [`MANIFEST`](super::trailer::MANIFEST) trailer can have set, as the files are now: values of
-/// [`PLACE`](super::trailer::PLACE).
+/// Resolves the value of a [`MANIFEST`](super::trailer::MANIFEST) trailer in the current files to the values of
+/// [`PLACE`](super::trailer::PLACE) that it can have set.
 #[derive(Clone)]
 pub struct Places(Arc<Resolve>);
 
 impl Places {
-    /// It runs on a thread that may block.
+    /// `resolve` runs on a thread that may block.
     pub fn new(resolve: impl Fn(&Files, &str) -> BTreeSet<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(resolve))
     }

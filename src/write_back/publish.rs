@@ -1,4 +1,4 @@
-//! A commit made through a forge's API instead of a push, where only an API token may write.
+//! Makes a commit through a forge's API instead of a push, where only an API token may write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use futures_util::future::BoxFuture;
 
 use crate::git::{GitError, Identity, RepoUrl};
 
-/// One file that changes.
+/// A file that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProposedFile {
-    /// From the repository's root.
+    /// The path from the repository's root.
     pub path: String,
-    /// The blob that the file is on the branch now: what an API compares before it writes.
+    /// The id of the file's current blob on the branch. An API compares it before it writes.
     pub old_blob: String,
     /// The file's new content.
     pub new: Vec<u8>,
 }
 
-/// A change to be written as one commit.
+/// A change to write as one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// The repository.
+    /// The repository's address.
     pub repo: RepoUrl,
     /// The branch that was read, without `refs/heads/`.
     pub branch: String,
-    /// The branch to write; without, the one that was read.
+    /// The branch to write; `None` means the branch that was read.
     pub head: Option<String>,
-    /// Whether `head` does not exist and has to be made from `base`.
+    /// Whether `head` does not exist and must be created from `base`.
     pub new_head: bool,
-    /// The commit that the change was made on.
+    /// The parent commit.
     pub base: String,
-    /// At least one file.
+    /// The changed files; at least one.
     pub files: Vec<ProposedFile>,
     /// The commit's whole message, trailers included.
     pub message: String,
@@ -41,16 +41,16 @@ pub struct Proposal {
     pub committer: Identity,
 }
 
-/// What became of a [`Proposal`].
+/// The outcome of a [`Proposal`].
 #[derive(Debug, Clone)]
 pub enum Published {
-    /// The commit that was made.
+    /// The commit was made; its id.
     Landed(String),
-    /// Somebody else wrote first; nothing was changed. The text says what the server said.
+    /// Somebody else wrote first; nothing was changed. The text is the server's message.
     Conflict(String),
-    /// The server will never take this, and why.
+    /// The server refuses the change permanently, with the reason.
     Refused(String),
-    /// The answer was lost: the change may have been written.
+    /// The answer was lost, so the change may have been written.
     Unknown(GitError),
 }
 
@@ -65,8 +65,8 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// A way named `name`. Writers to one branch share a commit if their ways have one name and one `login`: a digest
-    /// of whom the API knows, and where it is.
+    /// Makes a publisher. Writers to one branch share a commit if their `name` and `login` are equal. `login` is a
+    /// hash of the API's account and address.
     pub fn new<F>(name: &'static str, login: [u8; 32], call: F) -> Self
     where
         F: Fn(Proposal) -> BoxFuture<'static, Published> + Send + Sync + 'static,
@@ -74,12 +74,12 @@ impl Publish {
         Self { name, login, call: Arc::new(call) }
     }
 
-    /// What writers who share a commit have in common.
+    /// The part that writers of a shared commit must have in common.
     pub(super) fn identity(&self) -> (&'static str, [u8; 32]) {
         (self.name, self.login)
     }
 
-    /// Writes.
+    /// Calls the API.
     pub(super) async fn write(&self, proposal: Proposal) -> Published {
         (self.call)(proposal).await
     }

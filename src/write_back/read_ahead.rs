@@ -1,76 +1,76 @@
-//! Reads for a write-back before it is asked for.
+//! Reads ahead for a write-back that will be requested later.
 
 use tokio::time::Instant;
 
 use super::Pusher;
-use super::ahead::Ahead;
-use super::idle::{Idle, Warm};
-use super::look::look;
+use super::idle::{Idle, StoreContents};
+use super::read_tips::read_tips;
+use super::tips_read_ahead::TipsReadAhead;
 use crate::git::file_spec::FileSpec;
-use crate::git::read::{Branches, Reach, Reader};
+use crate::git::read::{BranchReader, Branches, HistoryDepth};
 use crate::git::{Credentials, GitError, RepoUrl};
 use crate::limits::Held;
 
-/// What to read.
+/// What to read ahead.
 #[derive(Debug, Clone)]
-pub struct Reading {
-    /// The repository.
+pub struct ReadAheadRequest {
+    /// The repository's address.
     pub repo: RepoUrl,
-    /// A login that may read it.
+    /// A login that may read the repository.
     pub credentials: Credentials,
-    /// The branch.
+    /// The branch to read.
     pub branch: String,
     /// The files that will be edited.
     pub files: Vec<FileSpec>,
-    /// Whether it will be asked which source commits were written.
+    /// Whether the write-back will need the source commits in the branch's history.
     pub source: bool,
-    /// Whether the branch itself will be pushed to.
+    /// Whether the write-back will push to the branch itself.
     pub pushes: bool,
 }
 
-/// What was read. It is of use once it is handed over; dropped, it is forgotten.
+/// The data that was read ahead. It takes effect when it is handed over; dropping it discards it.
 #[must_use]
 pub struct ReadAhead {
     idle: Idle,
-    warm: Warm,
+    contents: StoreContents,
     held: Held,
 }
 
 impl Pusher {
-    /// Reads for a write-back that is to come; nothing where there is no memory to keep it.
+    /// Reads ahead for a later write-back. Returns `None` if there is no memory to keep the data.
     ///
     /// # Errors
-    /// Those of [`Pusher::write_back`], which will ask again.
-    pub async fn read_ahead(&self, reading: Reading) -> Result<Option<ReadAhead>, GitError> {
-        let Reading { repo, credentials, branch, files, source, pushes } = reading;
+    /// The same as [`Pusher::write_back`], which will read again.
+    pub async fn read_ahead(&self, request: ReadAheadRequest) -> Result<Option<ReadAhead>, GitError> {
+        let ReadAheadRequest { repo, credentials, branch, files, source, pushes } = request;
         let branches = Branches { repo, credentials, base: branch, head: None };
-        let mut warm = match self.idle.take(&branches) {
-            Some(warm) => warm,
-            None => Warm::new(Reader::new(&self.git, branches).await?),
+        let mut contents = match self.idle.take(&branches) {
+            Some(contents) => contents,
+            None => StoreContents::new(BranchReader::new(&self.git, branches).await?),
         };
-        let reader = &mut warm.reader;
-        let (tips, receive_pack) = look(&self.git, reader, pushes).await?;
+        let reader = &mut contents.reader;
+        let (tips, receive_pack) = read_tips(&self.git, reader, pushes).await?;
         let read = Instant::now();
         reader.checkout(&tips.base).await?;
         let found = reader.select(&tips.base, vec![files]).await?;
         let entries: Vec<_> = found.into_iter().filter_map(Result::ok).flatten().collect();
         reader.sizes(&tips.base, &entries).await?;
         if source {
-            reader.history(&tips.base, Reach::Near).await?;
+            reader.history(&tips.base, HistoryDepth::Short).await?;
         }
-        warm.ahead = receive_pack.map(|open| Ahead::new(tips, Some(open), read));
-        reader.forget_old_refs();
-        let held = self.idle.hold(&warm.reader);
-        Ok(held.map(|held| ReadAhead { idle: self.idle.clone(), warm, held }))
+        contents.ahead = receive_pack.map(|open| TipsReadAhead::new(tips, Some(open), read));
+        reader.drop_stateful_session();
+        let held = self.idle.hold(&contents.reader);
+        Ok(held.map(|held| ReadAhead { idle: self.idle.clone(), contents, held }))
     }
 }
 
 impl ReadAhead {
-    /// Gives it to the next write-back of the same branch by the same login.
+    /// Gives the data to the next write-back to the same branch with the same login.
     pub fn hand_over(self) {
-        let Self { idle, warm, held } = self;
+        let Self { idle, contents, held } = self;
         drop(held);
-        idle.put(warm);
+        idle.put(contents);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a caller of [`Pusher::write_back`](super::Pusher::write_back) gives and gets.
+//! The parameters and results of [`Pusher::write_back`](super::Pusher::write_back).
 
 use std::sync::Arc;
 
@@ -15,41 +15,42 @@ use crate::git::{Credentials, GitError, Identity, RepoUrl, SigningKey};
 use crate::outcome::StepError;
 use crate::push_gate::PushGate;
 
-/// Where to commit what an edit makes of which files.
+/// A request: the branch to commit to, the files to edit, and how to commit.
 #[derive(Debug, Clone)]
 pub struct WriteBack {
-    /// The repository.
+    /// The repository's address.
     pub repo: RepoUrl,
-    /// A login that may read and push.
+    /// A login with the right to read and push.
     pub credentials: Credentials,
     /// The branch, `main` or `refs/heads/main`. It must exist.
     pub branch: String,
-    /// The files that the edit gets. Each path must be there and plain, each glob must meet at least one file.
+    /// The files that the edit gets. Each path must exist and be a plain file; each glob must match at least one
+    /// file.
     pub files: Vec<FileSpec>,
     /// The commit's author.
     pub author: Identity,
     /// The commit's committer.
     pub committer: Identity,
-    /// Signs the commit.
+    /// The key that signs the commit; `None` means no signature.
     pub signing_key: Option<SigningKey>,
-    /// What the change was built from: an older source never overwrites a newer one.
+    /// The commit that the change was built from. An older source commit never overwrites a newer one.
     pub source: Option<Source>,
-    /// What the places in older commits' trailers mean.
+    /// Resolves the trailers of older commits to places.
     pub places: Option<Places>,
-    /// The branch to push to, with the commit based on [`branch`](Self::branch): a pull request's. It need not exist.
+    /// A pull request's branch to push to; its commit is based on [`branch`](Self::branch). It need not exist.
     pub head: Option<String>,
-    /// Whether to stop short of the push.
+    /// Whether to do everything but the push.
     pub dry_run: bool,
-    /// Writes the commit through an API instead of a push.
+    /// If set, the commit is made through an API instead of a push.
     pub publish: Option<Publish>,
-    /// After it no further try is begun.
+    /// No attempt begins after the deadline.
     pub deadline: Instant,
-    /// What a shutdown closes and waits for.
+    /// The gate that a shutdown closes; the shutdown then waits for pushes that have begun.
     pub push_gate: Arc<PushGate>,
 }
 
 impl WriteBack {
-    /// What can be said before anything is asked.
+    /// Checks the request without asking a server.
     pub(super) fn check(&self) -> Result<(), GitError> {
         for branch in [Some(&self.branch), self.head.as_ref()].into_iter().flatten() {
             if let Err(why) = check_name(branch) {
@@ -58,7 +59,7 @@ impl WriteBack {
             }
         }
         if let Some(source) = self.source.as_ref().filter(|s| !is_oid(&s.commit.to_ascii_lowercase())) {
-            // Without all digits an older build could not be told from a newer one.
+            // A shortened SHA cannot be used to tell an older build from a newer one.
             let (repo, revision) =
                 (source.repo.to_string(), crate::git::text::tidy(source.commit.as_bytes()));
             let why = "this is no source commit; give all 40 hex digits of its SHA".to_owned();
@@ -71,42 +72,42 @@ impl WriteBack {
 /// A commit of the repository that an image was built from.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The repository.
+    /// The repository's address.
     pub repo: RepoUrl,
-    /// A login that may read it.
+    /// A login that may read the repository.
     pub credentials: Credentials,
-    /// All digits of the commit's SHA.
+    /// The commit's full SHA.
     pub commit: String,
 }
 
-/// What an edit returns.
+/// The result of an edit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edited {
-    /// The files that it changes, each one of those that it was given. Unchanged ones may be among them.
+    /// The changed files; each must be one of the given files. Unchanged files may be included.
     pub files: Files,
-    /// The message of a commit of its own. Writers that share a commit keep their trailers and their subjects.
+    /// The message for a commit with this edit only. Writers that share a commit keep their trailers and subjects.
     pub message: Message,
 }
 
-/// Gets the bytes of a request's files and returns those that it changes. It runs again on fresh bytes whenever
-/// somebody else pushed first, on a thread that may block.
+/// Gets the bytes of a request's files and returns the files that it changes. It runs on a thread that may block. It
+/// runs again on fresh bytes whenever somebody else pushed first.
 pub type EditFn = Arc<dyn Fn(&Files) -> Result<Edited, StepError> + Send + Sync>;
 
-/// One file before and after.
+/// A file before and after an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
-    /// From the repository's root.
+    /// The path from the repository's root.
     pub path: String,
-    /// Before this writer's edit.
+    /// The content before this writer's edit.
     pub old: Vec<u8>,
-    /// After it.
+    /// The content after this writer's edit.
     pub new: Vec<u8>,
 }
 
-/// The branch holds what was wanted.
+/// The result of a write-back that succeeded: the branch contains what was wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed {
-    /// The commit with our change; where nothing had to change or nothing was pushed, the branch's tip as it was read.
+    /// The commit with our change. If nothing had to change or nothing was pushed, the branch's tip that was read.
     pub commit: String,
     /// Whether this writer's edit changed something.
     pub changed: bool,
@@ -114,17 +115,18 @@ pub struct Landed {
     pub attempts: u32,
     /// What this writer's edit changed.
     pub files: Vec<FileChange>,
-    /// The newer source commit that is on the branch already, where the edit was therefore dropped.
+    /// The newer source commit that is already on the branch, if the edit was dropped because of it.
     pub superseded_by: Option<String>,
-    /// What had to be assumed of the order of source commits, since the source does not show them: a sentence each.
+    /// What had to be assumed about the order of source commits, because the source does not serve them: one sentence
+    /// each.
     pub assumed: Vec<String>,
-    /// Writers that the commit holds; 1 for a writer alone, and where there is no commit.
+    /// The number of writers in the commit; 1 for a single writer, and if there is no commit.
     pub batched: usize,
-    /// The branch's tip at that time; of a pull request's branch the tip of the one that it is for.
+    /// The branch's tip at that time; for a pull request, the tip of the target branch.
     pub base: String,
 }
 
-/// Why nothing landed.
+/// Why a write-back failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
     /// Reading, committing or pushing failed.

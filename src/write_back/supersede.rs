@@ -1,6 +1,7 @@
-//! Never backwards: whether a newer build of the same source has been written to the same place already.
+//! Prevents an older build from overwriting a newer one: checks whether a newer commit of the same source was already
+//! written to the same place.
 //!
-//! Who wrote what is in the trailers of the branch's own history, so nothing has to be kept elsewhere.
+//! The trailers in the branch's history say which commit was written, so no other state is needed.
 
 mod orders;
 
@@ -17,31 +18,31 @@ use crate::git::advert::is_oid;
 
 pub(super) use orders::{Order, Orders, Question};
 
-/// Names of older commits that are looked up in the files; beyond it they are compared by their text.
+/// The maximum number of targets of older commits that are looked up in the files. Further ones are compared as text.
 const MAX_NAMES: usize = 64;
 
-/// What a writer means to set, and from which source.
+/// The places that a writer wants to set, and its source.
 #[derive(Debug, Clone)]
-pub(super) struct Claim {
+pub(super) struct PlannedWrite {
     source: Source,
-    /// The source's repository, however it is spelt.
+    /// The source's repository in a form that does not depend on spelling.
     repo: String,
-    /// The places whose last writer is not known.
+    /// The places whose last writer has not been found.
     open: BTreeSet<String>,
-    /// The targets that led to them, and are not met yet.
+    /// The targets that led to these places and have not been found in the history.
     targets: BTreeSet<String>,
-    means: Option<(Places, Arc<Files>)>,
-    /// What older commits' targets mean.
-    meant: BTreeMap<String, BTreeSet<String>>,
+    resolver: Option<(Places, Arc<Files>)>,
+    /// The places that the targets of older commits refer to.
+    resolved: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Claim {
-    /// `None` where there is nothing to compare by: no source, or no place named. `means` tells what older commits mean
-    /// by their targets, in the files as they are.
+impl PlannedWrite {
+    /// `None` if there is nothing to compare: no source, or no place. `resolver` resolves the targets of older commits
+    /// in the current files.
     pub(super) fn new(
         source: Option<&Source>,
         message: &Message,
-        means: Option<(Places, Arc<Files>)>,
+        resolver: Option<(Places, Arc<Files>)>,
     ) -> Option<Self> {
         let mut source = source?.clone();
         source.commit.make_ascii_lowercase();
@@ -50,43 +51,44 @@ impl Claim {
         let told: Group = message.trailers.iter().map(|(name, value)| (name.clone(), line(value))).collect();
         let (open, targets) = (places(&told), targets(&told));
         let open = if open.is_empty() { targets.clone() } else { open };
-        let claim = Self { source, repo, open, targets, means, meant: BTreeMap::new() };
-        (!claim.open.is_empty()).then_some(claim)
+        let planned = Self { source, repo, open, targets, resolver, resolved: BTreeMap::new() };
+        (!planned.open.is_empty()).then_some(planned)
     }
 
-    /// The source repository and our commit of it.
+    /// The source repository and our commit in it.
     pub(super) fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Whether there are places whose last writer is not known.
+    /// Whether there are places whose last writer has not been found.
     pub(super) fn is_open(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// Looks up what older commits mean by their targets.
+    /// Looks up the places that the targets of older commits refer to.
     pub(super) async fn learn(&mut self, groups: &[Group]) {
-        let Some((means, files)) = self.means.clone() else { return };
+        let Some((resolver, files)) = self.resolver.clone() else { return };
         let rivals = groups.iter().filter(|group| self.commit(group).is_some() && is_old(group));
         let mut names: BTreeSet<String> = rivals.flat_map(targets).collect();
-        names.retain(|name| !self.meant.contains_key(name));
-        let names: Vec<_> = names.into_iter().take(MAX_NAMES - self.meant.len().min(MAX_NAMES)).collect();
+        names.retain(|name| !self.resolved.contains_key(name));
+        let names: Vec<_> = names.into_iter().take(MAX_NAMES - self.resolved.len().min(MAX_NAMES)).collect();
         if names.is_empty() {
             return;
         }
-        let look = move || names.into_iter().map(|name| (means.of(&files, &name), name)).collect::<Vec<_>>();
-        // Without an answer they are compared by their text.
+        let look =
+            move || names.into_iter().map(|name| (resolver.of(&files, &name), name)).collect::<Vec<_>>();
+        // If the lookup fails, they are compared as text.
         let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
-        self.meant.extend(found.into_iter().map(|(places, name)| (name, places)));
+        self.resolved.extend(found.into_iter().map(|(places, name)| (name, places)));
     }
 
-    /// The source commits of the last writers of our places among `groups`, newest first. What was found is no longer
-    /// looked for.
+    /// The source commits that last wrote our places, from `groups`, which are newest first. Places that were found
+    /// are not searched again.
     pub(super) fn last_writers<'a>(&mut self, groups: impl Iterator<Item = &'a Group>) -> Vec<String> {
         let mut found = Vec::new();
         for group in groups {
             let Some(commit) = self.commit(group) else { continue };
-            if self.meets(group) && commit != self.source.commit && is_oid(&commit) {
+            if self.takes_open_places(group) && commit != self.source.commit && is_oid(&commit) {
                 found.push(commit);
             }
         }
@@ -94,48 +96,49 @@ impl Claim {
         found
     }
 
-    /// The commit of our source's repository that a group of trailers is of.
+    /// The source commit in a group of trailers, if it is from our source's repository.
     fn commit(&self, group: &Group) -> Option<String> {
         let same = values(group, SOURCE_REPO).any(|repo| origin(repo) == self.repo);
         values(group, SOURCE_COMMIT).next().filter(|_| same).map(str::to_ascii_lowercase)
     }
 
-    /// Whether the group set one of our open places, which is then closed.
-    fn meets(&mut self, group: &Group) -> bool {
+    /// Whether the group set one of our open places. These places are then closed.
+    fn takes_open_places(&mut self, group: &Group) -> bool {
         let before = self.open.len() + self.targets.len();
         let (theirs, named) = (places(group), targets(group));
         self.open.retain(|place| !theirs.contains(place) && !named.contains(place));
         if is_old(group) {
-            let meant: Vec<_> = named.iter().filter_map(|name| self.meant.get(name)).flatten().collect();
-            self.open.retain(|place| !meant.contains(&place));
+            let resolved: Vec<_> =
+                named.iter().filter_map(|name| self.resolved.get(name)).flatten().collect();
+            self.open.retain(|place| !resolved.contains(&place));
             self.targets.retain(|target| !named.contains(target));
         }
         self.open.len() + self.targets.len() < before
     }
 }
 
-/// The places that a group of trailers says.
+/// The places in a group of trailers.
 fn places(group: &Group) -> BTreeSet<String> {
     let plain = values(group, MANIFEST).filter_map(plain);
     values(group, PLACE).map(str::to_owned).chain(plain).collect()
 }
 
-/// The targets of a group of trailers that do not say their place.
+/// The targets in a group of trailers that do not contain their place.
 fn targets(group: &Group) -> BTreeSet<String> {
     values(group, MANIFEST).filter(|manifest| plain(manifest).is_none()).map(str::to_owned).collect()
 }
 
-/// The place that a target `FILE helm:PATH` says.
+/// The place that a target `FILE helm:PATH` contains.
 fn plain(manifest: &str) -> Option<String> {
     manifest.split_once(" helm:").map(|(file, path)| format!("{file} {path}"))
 }
 
-/// Whether a group of trailers is of a commit from before there were places in them.
+/// Whether a group of trailers is from a commit made before `Place` trailers existed.
 fn is_old(group: &Group) -> bool {
     values(group, PLACE).next().is_none()
 }
 
-/// What a trailer that names a repository means; one that is no address is itself.
+/// The normal form of a trailer that names a repository; a value that is not an address stays as it is.
 fn origin(named: &str) -> String {
     named.parse::<RepoUrl>().map_or_else(|_| named.to_owned(), |repo| repo.origin())
 }

@@ -1,4 +1,4 @@
-//! Over the wire, against Git's own programs.
+//! Tests over the network against Git's own programs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod batch;

@@ -1,6 +1,6 @@
-//! Names of the trailers in our commits: what a later write-back, a Sensor or a person reads back from history.
+//! The names of the trailers in our commits. A later write-back, a Sensor or a person reads them from the history.
 
-/// Namespace and name of the workflow that wrote; it begins each writer's group of trailers.
+/// Namespace and name of the workflow that wrote the change. It begins each writer's group of trailers.
 pub const WORKFLOW: &str = "Workflow";
 /// The address of the repository that the image was built from.
 pub const SOURCE_REPO: &str = "Source-Repo";
@@ -10,12 +10,12 @@ pub const SOURCE_COMMIT: &str = "Source-Commit";
 pub const IMAGE: &str = "Image";
 /// The image's digest, such as `sha256:…`.
 pub const IMAGE_DIGEST: &str = "Image-Digest";
-/// What was named: a file and a target in it. Two writers with one value here meant the same thing.
+/// The file and the target that the step named. Two writers with the same value here set the same thing.
 pub const MANIFEST: &str = "Manifest";
-/// What was set: a file and the address of a scalar in it, whatever target led there. A target `helm:PATH` whose path is
-/// the address needs none. Commits from before this trailer have none at all.
+/// The file and the address of the scalar that was set, whatever target led there. A target `helm:PATH` whose path is
+/// the address does not need it. Commits from before this trailer have none.
 pub const PLACE: &str = "Place";
-/// Who made the commit. Each of our commits ends with it, exactly once.
+/// The program that made the commit. Each of our commits ends with this trailer, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";
 
 /// The value of [`MANAGED_BY`] in our commits.

@@ -1,16 +1,16 @@
-//! A lane's task: read the tip, apply everybody's edits, push one commit if the tip is still there.
+//! A lane's task: read the tip, apply the edits of all writers, and push one commit if the tip has not moved.
 //!
-//! A lost race is answered by reading again and applying the *edits* again, never by merging text. Whether a commit landed says the
-//! server's report on the push; where that was lost, the ref says it.
+//! After a lost race the worker reads again and applies the *edits* again; it never merges text. The server's report
+//! on the push says whether a commit landed. If the report was lost, the ref says it.
 
-mod ahead;
+mod apply_edits;
 mod base_commit;
-mod compose;
+mod edit_memory;
+mod find_sent;
 pub(super) mod memory;
-mod ours;
-mod room;
-mod send;
-mod settle;
+mod our_commits;
+mod push;
+mod source_waits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,46 +20,46 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Pusher;
-use super::ahead::Ahead;
 use super::draft::Id;
-use super::idle::{Warm, branches};
+use super::idle::{StoreContents, branches};
 use super::lanes::Lane;
 use super::request::WriteBack;
 use super::supersede::Orders;
-use super::writer::{Leaves, Outcome, Writer};
+use super::tips_read_ahead::TipsReadAhead;
+use super::writer::{LeaveReason, Outcome, Writer};
 use crate::git::GitError;
 use crate::git::branch::full_name;
-use crate::git::read::{Reach, Reader};
-use ahead::Asides;
-use compose::Written;
-use memory::Memory;
-use send::Prepared;
-use settle::Sent;
+use crate::git::read::{BranchReader, HistoryDepth};
+use apply_edits::BranchTrailers;
+use find_sent::Sent;
+use memory::FileMemory;
+use push::Prepared;
+use source_waits::SourceWaits;
 
-/// Outages that one commit sits out.
+/// The maximum number of outages in a row that are retried.
 const MAX_OUTAGES: u32 = 5;
-/// The longest pause after the first lost race, and after many, where a try is short.
+/// The maximum pauses after the first lost race and after many lost races, if an attempt is short.
 const FIRST_WINDOW: Duration = Duration::from_millis(80);
 const LAST_WINDOW: Duration = Duration::from_secs(3);
-/// A try that took longer was held up by something else than the push.
+/// The longest attempt that counts for the pause. A longer one was delayed by something other than the push.
 const LONG_TRY: Duration = Duration::from_secs(1);
-/// Commits that one store of objects serves.
-const KEPT: u32 = 200;
-/// How long the ref is asked for after a push of unknown outcome, whatever the writers' deadlines.
+/// The number of commits after which a store is replaced.
+const MAX_COMMITS: u32 = 200;
+/// How long the ref is read after a push of unknown outcome, whatever the writers' deadlines.
 const CONFIRM: Duration = Duration::from_secs(30);
-/// How long the turn of others is waited for. It only keeps writers from losing races, so one whose server, API or edit
-/// is slow may not hold up the rest for longer.
-const TURN: Duration = Duration::from_secs(30);
+/// How long the worker waits for the branch's lock. The lock only avoids lost races, so a worker whose server, API or
+/// edit is slow may not hold up the others for longer.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
 
-/// Works for a lane until nobody is queued.
+/// Works for a lane until its queue is empty.
 pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane) {
     let branches = branches(&request);
-    let warm = match pusher.idle.take(&branches) {
-        Some(warm) => Ok(warm),
-        None => Reader::new(&pusher.git, branches).await.map(Warm::new),
+    let contents = match pusher.idle.take(&branches) {
+        Some(contents) => Ok(contents),
+        None => BranchReader::new(&pusher.git, branches).await.map(StoreContents::new),
     };
-    match warm {
-        Ok(warm) => Worker::new(pusher, request, lane, warm).run().await,
+    match contents {
+        Ok(contents) => Worker::new(pusher, request, lane, contents).run().await,
         Err(error) => loop {
             for writer in lane.take() {
                 writer.answer(Err(error.clone().into()));
@@ -73,60 +73,62 @@ pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane
 
 struct Worker {
     pusher: Pusher,
-    /// Of the lane's first writer: what it has in common with the others.
+    /// The request of the lane's first writer. The other writers have its repository, branch, login, author and
+    /// signing key.
     request: Arc<WriteBack>,
     lane: Lane,
-    reader: Reader,
-    /// Where the branches were before anybody asked.
-    ahead: Option<Ahead>,
-    /// When the branches of this try were read, if that was before.
-    old: Option<Instant>,
-    /// Whether somebody would have been answered by what is old.
-    doubted: bool,
+    reader: BranchReader,
+    /// The tips that were read ahead.
+    ahead: Option<TipsReadAhead>,
+    /// When the tips of this attempt were read, if they were read ahead.
+    read_ahead_at: Option<Instant>,
+    /// Whether an answer was withheld because the tips were read ahead.
+    answer_withheld: bool,
     writers: BTreeMap<Id, Writer>,
     next_id: Id,
-    /// Writers that one commit may hold: fewer after a refusal, to find out whom it is meant for.
+    /// The maximum number of writers in a commit. It is reduced after a refusal, to find the writer that caused it.
     at_most: usize,
-    /// Whether the server was seen to refuse a forced update.
+    /// Whether the server has refused a forced update.
     adds_only: bool,
-    /// Pushed commits of unknown outcome, and what to answer should they have landed.
+    /// Pushed commits of unknown outcome, with the answers for the case that they landed.
     sent: Vec<Sent>,
-    /// Until when the outcome of the last push has to be known.
+    /// When the worker stops reading the ref for the outcome of the last push.
     confirm_by: Option<Instant>,
-    /// Keep the gates' `idle` waiting until it is known what became of the last push, or that it cannot be known.
+    /// Permits of the push gates. They delay a shutdown until the outcome of the last push is known, or cannot be
+    /// known.
     permits: Vec<TaskTrackerToken>,
     orders: Orders,
-    asides: Asides,
-    /// Histories at the tips of this try.
-    written: BTreeMap<(String, Reach), Arc<Written>>,
-    /// Commits since the store was empty.
-    kept: u32,
-    /// Memory for the files of this try.
-    memory: Memory,
+    source_waits: SourceWaits,
+    /// The trailers in the histories of this attempt's tips.
+    trailers: BTreeMap<(String, HistoryDepth), Arc<BranchTrailers>>,
+    /// The number of commits since the store was empty.
+    commits: u32,
+    /// The memory for the files of this attempt.
+    memory: FileMemory,
 }
 
-/// How a try ended, short of an error.
-enum Tried {
+/// The result of an attempt that did not fail.
+enum AttemptResult {
     Done,
-    /// Questions about sources were asked: it is tried again with their answers.
-    Asked,
-    /// The branch had moved since it was read ahead.
-    Old,
+    /// Source servers were asked; the next attempt uses their answers.
+    AskedSources,
+    /// The branch has moved since its tip was read ahead.
+    StaleTips,
     Again(String),
 }
 
 impl Worker {
-    fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, warm: Warm) -> Self {
-        let memory = Memory::new(pusher.budget.clone(), pusher.hold);
-        let Warm { reader, commits, ahead } = warm;
+    fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, contents: StoreContents) -> Self {
+        let memory = FileMemory::new(pusher.budget.clone(), pusher.hold);
+        let StoreContents { reader, commits, ahead } = contents;
         Self {
             pusher,
             request,
             lane,
             reader,
             ahead,
-            old: None,
-            doubted: false,
+            read_ahead_at: None,
+            answer_withheld: false,
             writers: BTreeMap::new(),
             next_id: 0,
             at_most: usize::MAX,
@@ -135,9 +137,9 @@ impl Worker {
             confirm_by: None,
             permits: Vec::new(),
             orders: Orders::default(),
-            asides: Asides::default(),
-            written: BTreeMap::new(),
-            kept: commits,
+            source_waits: SourceWaits::default(),
+            trailers: BTreeMap::new(),
+            commits,
             memory,
         }
     }
@@ -146,28 +148,30 @@ impl Worker {
         let (mut outages, mut lost) = (0, 0);
         loop {
             self.join();
-            self.hear();
-            self.retire();
+            self.take_answers();
+            self.remove_departed();
             if self.writers.is_empty() && self.lane.leave() {
-                self.pusher.idle.put(Warm { commits: self.kept, ..Warm::new(self.reader) });
+                self.pusher
+                    .idle
+                    .put(StoreContents { commits: self.commits, ..StoreContents::new(self.reader) });
                 return;
             }
             if self.only_waits() {
-                self.idle().await;
+                self.wait().await;
                 continue;
             }
             let begun = Instant::now();
             let tried = self.once().await;
             self.memory.give_back();
             let why = match tried {
-                Ok(Tried::Done) => {
+                Ok(AttemptResult::Done) => {
                     self.permits.clear();
                     (outages, lost) = (0, 0);
                     self.renew().await;
                     continue;
                 }
-                Ok(Tried::Asked | Tried::Old) => continue,
-                Ok(Tried::Again(why)) => why,
+                Ok(AttemptResult::AskedSources | AttemptResult::StaleTips) => continue,
+                Ok(AttemptResult::Again(why)) => why,
                 Err(error) if error.is_unavailable() && outages < MAX_OUTAGES => {
                     outages += 1;
                     self.reader.reset();
@@ -179,7 +183,7 @@ impl Worker {
                     continue;
                 }
             };
-            self.asides.done();
+            self.source_waits.done();
             let pause = pause(lost, begun.elapsed());
             lost += 1;
             self.note(&why, pause);
@@ -187,24 +191,24 @@ impl Worker {
         }
     }
 
-    /// Empties the store now and then, for a branch that is written all day.
+    /// Replaces the store now and then, because a busy branch's worker may run all day.
     async fn renew(&mut self) {
-        self.asides.done();
-        self.written.clear();
-        self.kept += 1;
-        if self.kept < KEPT || !self.sent.is_empty() {
+        self.source_waits.done();
+        self.trailers.clear();
+        self.commits += 1;
+        if self.commits < MAX_COMMITS || !self.sent.is_empty() {
             return;
         }
-        match Reader::new(&self.pusher.git, branches(&self.request)).await {
+        match BranchReader::new(&self.pusher.git, branches(&self.request)).await {
             Ok(reader) => {
-                (self.reader, self.kept) = (reader, 0);
+                (self.reader, self.commits) = (reader, 0);
                 self.orders.forget();
             }
             Err(error) => tracing::warn!(%error, "going on with the old store"),
         }
     }
 
-    /// Takes in everybody who is queued.
+    /// Takes the queued writers.
     fn join(&mut self) {
         for writer in self.lane.take() {
             self.writers.insert(self.next_id, writer);
@@ -212,16 +216,17 @@ impl Worker {
         }
     }
 
-    /// Lets go whoever left, came too late or is stopped.
-    fn retire(&mut self) {
+    /// Drops writers that were cancelled, whose deadline has passed, or that a shutdown stops.
+    fn remove_departed(&mut self) {
         if self.confirm_by.is_some_and(|limit| Instant::now() >= limit) {
             self.reopen();
         }
-        let leaving: Vec<_> = self.writers.iter().filter_map(|(id, w)| Some((*id, w.leaves()?))).collect();
-        for (id, leaves) in leaving {
-            match leaves {
-                Leaves::Gone => drop(self.writers.remove(&id)),
-                Leaves::With(error) => self.answer(id, Err(error.into())),
+        let leaving: Vec<_> =
+            self.writers.iter().filter_map(|(id, w)| Some((*id, w.leave_reason()?))).collect();
+        for (id, leave_reason) in leaving {
+            match leave_reason {
+                LeaveReason::Cancelled => drop(self.writers.remove(&id)),
+                LeaveReason::Failed(error) => self.answer(id, Err(error.into())),
             }
         }
         if self.writers.is_empty() {
@@ -229,10 +234,11 @@ impl Worker {
         }
     }
 
-    /// Answers by what was read; if that is old, nobody is, and it is read again.
+    /// Answers a writer from what was read. If the tips were read ahead, they may be stale, so the branch is read
+    /// again instead.
     fn answer_read(&mut self, id: Id, outcome: Outcome) {
-        match self.old {
-            Some(_) => self.doubted = true,
+        match self.read_ahead_at {
+            Some(_) => self.answer_withheld = true,
             None => self.answer(id, outcome),
         }
     }
@@ -253,7 +259,7 @@ impl Worker {
         self.permits.clear();
     }
 
-    /// No push is under way any more.
+    /// Marks that no push is in progress, so that writers may leave.
     fn reopen(&mut self) {
         self.confirm_by = None;
         self.permits.clear();
@@ -266,19 +272,21 @@ impl Worker {
         tracing::info!(writers, pause_ms, "commit did not land: {why}");
     }
 
-    /// The branch that is pushed to.
+    /// The full name of the branch that is pushed to.
     fn target(&self) -> String {
         full_name(self.request.head.as_ref().unwrap_or(&self.request.branch))
     }
 
-    async fn once(&mut self) -> Result<Tried, GitError> {
+    async fn once(&mut self) -> Result<AttemptResult, GitError> {
         let limit = self.writers.values().map(|w| w.request.deadline).chain(self.confirm_by).max();
-        let Some(limit) = limit else { return Ok(Tried::Done) };
-        let (turns, repo) = (self.pusher.turns.clone(), self.request.repo.way());
-        let patience = limit.min(Instant::now() + TURN);
-        let turn = timeout_at(patience, turns.turn(&repo, &self.target())).await.ok();
-        if turn.is_none() && patience == limit {
-            return Ok(Tried::Again("commits of others to the branch were still under way".to_owned()));
+        let Some(limit) = limit else { return Ok(AttemptResult::Done) };
+        let (branch_locks, repo) = (self.pusher.branch_locks.clone(), self.request.repo.address_key());
+        let lock_deadline = limit.min(Instant::now() + LOCK_WAIT);
+        let lock = timeout_at(lock_deadline, branch_locks.lock(&repo, &self.target())).await.ok();
+        if lock.is_none() && lock_deadline == limit {
+            return Ok(AttemptResult::Again(
+                "commits of others to the branch were still under way".to_owned(),
+            ));
         }
         let wanted = self.memory.wanted();
         let prepared = tokio::select! {
@@ -286,37 +294,38 @@ impl Worker {
             prepared = timeout_at(limit, self.prepare()) => prepared,
             () = wanted => {
                 self.reader.reset();
-                return Ok(Tried::Again("the server was slow, and other steps waited for the memory".to_owned()));
+                return Ok(AttemptResult::Again("the server was slow, and other steps waited for the memory".to_owned()));
             }
         };
         let base = match prepared {
             Ok(Ok(Prepared::Ready(ready))) => {
-                // The server that it goes to may take its time, and others wait for the memory.
+                // The server may be slow to take the push, and others wait for the memory.
                 self.memory.give_back();
                 return self.send(*ready).await;
             }
-            Ok(Ok(Prepared::Done)) => return Ok(Tried::Done),
-            Ok(Ok(Prepared::Again(why))) => return Ok(Tried::Again(why)),
+            Ok(Ok(Prepared::Done)) => return Ok(AttemptResult::Done),
+            Ok(Ok(Prepared::Again(why))) => return Ok(AttemptResult::Again(why)),
             Ok(Err(error)) => return Err(error),
             Ok(Ok(Prepared::Ask(base))) => base,
             Err(_) => return Ok(self.cut_off()),
         };
-        drop(turn);
+        drop(lock);
         match timeout_at(limit, self.ask(&base)).await {
             Ok(asked) => asked,
             Err(_) => Ok(self.cut_off()),
         }
     }
 
-    /// A reading that took too long was stopped in the middle of an answer.
-    fn cut_off(&mut self) -> Tried {
+    /// Drops the connection after a read that was stopped in the middle of an answer.
+    fn cut_off(&mut self) -> AttemptResult {
         self.reader.reset();
-        Tried::Again("the branch was not read in time".to_owned())
+        AttemptResult::Again("the branch was not read in time".to_owned())
     }
 }
 
-/// A pause before another try: any time within a window, so that those who met do not meet again. The window is as
-/// long as the last try, for so long another's takes too, and doubles: the more one loses the more there are who race.
+/// A random pause before the next attempt, so that workers that collided do not collide again. The window is as long
+/// as the last attempt, because other workers' attempts take as long. It doubles with each lost race, because many
+/// lost races mean many competing workers.
 fn pause(lost: u32, took: Duration) -> Duration {
     let took = took.clamp(FIRST_WINDOW, LONG_TRY);
     let window = took.saturating_mul(1 << lost.min(16));

@@ -1,4 +1,5 @@
-//! One caller of a write-back, seen from both sides: the task that waits, and the lane that works for it.
+//! One writer of a write-back, as two handles: one for the task that waits for the answer, one for the lane that
+//! works for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,72 +12,73 @@ use crate::git::GitError;
 use crate::outcome::without_advice;
 use crate::time_limits::Late;
 
-/// How it ended for one writer.
+/// The result for one writer.
 pub(super) type Outcome = Result<Landed, WriteError>;
 
-/// Whether the caller may still leave.
+/// Whether the caller may still withdraw its change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It may.
+    /// The caller may withdraw.
     Open,
-    /// Its change is in a push that has begun: it waits for the end.
+    /// The change is in a push that has begun, so the caller waits for its end.
     Pushing,
-    /// It has left.
+    /// The caller has withdrawn its change.
     Withdrawn,
 }
 
-/// What both sides know.
+/// The state that both handles share.
 #[derive(Debug)]
-struct Ticket {
+struct WriterState {
     phase: Phase,
     attempts: u32,
-    /// How the last try ended.
+    /// How the last attempt ended.
     last: String,
-    /// The commit that was sent, as long as the branch was not read since.
+    /// The commit that was sent, until the branch has been read again. It is empty if an API makes the commit.
     sent: Option<String>,
 }
 
-type Shared = Arc<Mutex<Ticket>>;
+type Shared = Arc<Mutex<WriterState>>;
 
-fn open(ticket: &Shared) -> MutexGuard<'_, Ticket> {
-    ticket.lock().unwrap_or_else(PoisonError::into_inner)
+fn open(state: &Shared) -> MutexGuard<'_, WriterState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The lane's side.
+/// The lane's handle of a writer.
 pub(super) struct Writer {
     pub(super) request: Arc<WriteBack>,
     pub(super) edit: EditFn,
-    ticket: Shared,
+    state: Shared,
     reply: oneshot::Sender<Outcome>,
 }
 
-/// The caller's side. Dropped, it withdraws the change, unless its push has begun.
-pub(super) struct Waiting {
+/// The caller's handle of a writer. Dropping it withdraws the change, unless its push has begun.
+pub(super) struct WriterHandle {
     request: Arc<WriteBack>,
-    ticket: Shared,
+    state: Shared,
     reply: oneshot::Receiver<Outcome>,
 }
 
-/// Both sides of one request.
-pub(super) fn pair(request: Arc<WriteBack>, edit: EditFn) -> (Writer, Waiting) {
+/// Makes both handles for one request.
+pub(super) fn pair(request: Arc<WriteBack>, edit: EditFn) -> (Writer, WriterHandle) {
     let limit = request.deadline.saturating_duration_since(Instant::now());
     let silent = Late::Whole { peer: "its server".to_owned(), limit };
     let last = format!("the branch was not read: {silent}");
-    let ticket = Arc::new(Mutex::new(Ticket { phase: Phase::Open, attempts: 0, last, sent: None }));
+    let state = Arc::new(Mutex::new(WriterState { phase: Phase::Open, attempts: 0, last, sent: None }));
     let (sender, receiver) = oneshot::channel();
-    let writer = Writer { request: Arc::clone(&request), edit, ticket: Arc::clone(&ticket), reply: sender };
-    (writer, Waiting { request, ticket, reply: receiver })
+    let writer = Writer { request: Arc::clone(&request), edit, state: Arc::clone(&state), reply: sender };
+    (writer, WriterHandle { request, state, reply: receiver })
 }
 
-impl Waiting {
-    /// Waits for the lane's answer, the deadline or a shutdown; the last two never while a push is on its way.
+impl WriterHandle {
+    /// Waits for the lane's answer, the deadline or a shutdown. The last two have no effect while a push is in
+    /// progress.
     pub(super) async fn outcome(mut self) -> Outcome {
         let request = Arc::clone(&self.request);
         let ended = tokio::select! {
             biased;
             reply = &mut self.reply => return reply.unwrap_or_else(|_| Err(lost().into())),
-            () = request.push_gate.closed() => stopped(&request, &open(&self.ticket)),
-            () = sleep_until(request.deadline) => late(&request, &open(&self.ticket)),
+            () = request.push_gate.closed() => stopped(&request, &open(&self.state)),
+            () = sleep_until(request.deadline) => late(&request, &open(&self.state)),
         };
         if self.withdraw() {
             return Err(ended.into());
@@ -85,127 +87,127 @@ impl Waiting {
     }
 
     fn withdraw(&self) -> bool {
-        let mut ticket = open(&self.ticket);
-        let free = ticket.phase == Phase::Open;
+        let mut state = open(&self.state);
+        let free = state.phase == Phase::Open;
         if free {
-            ticket.phase = Phase::Withdrawn;
+            state.phase = Phase::Withdrawn;
         }
         free
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WriterHandle {
     fn drop(&mut self) {
         self.withdraw();
     }
 }
 
-/// Why a writer takes no part in a push.
-pub(super) enum Leaves {
-    /// Nobody waits for its answer.
-    Gone,
-    /// What to answer.
-    With(GitError),
+/// Why a writer is removed from its lane.
+pub(super) enum LeaveReason {
+    /// The caller no longer waits for the answer.
+    Cancelled,
+    /// The writer ends with this error.
+    Failed(GitError),
 }
 
 impl Writer {
-    /// How many tries there were with this one, which is a `new` one or goes on.
+    /// Counts the attempts of this writer, and adds one if this attempt is `new`.
     pub(super) fn attempt(&self, new: bool) -> u32 {
-        let mut ticket = open(&self.ticket);
-        ticket.attempts = (ticket.attempts + u32::from(new)).max(1);
-        ticket.attempts
+        let mut state = open(&self.state);
+        state.attempts = (state.attempts + u32::from(new)).max(1);
+        state.attempts
     }
 
-    /// Remembers how a try ended, and lets the caller leave again.
+    /// Records how an attempt ended, and lets the caller withdraw again.
     pub(super) fn reopen(&self, last: Option<&str>) {
-        let mut ticket = open(&self.ticket);
-        if ticket.phase == Phase::Pushing {
-            ticket.phase = Phase::Open;
+        let mut state = open(&self.state);
+        if state.phase == Phase::Pushing {
+            state.phase = Phase::Open;
         }
         if let Some(last) = last {
-            ticket.last = without_advice(&last);
+            state.last = without_advice(&last);
         }
     }
 
-    /// From here on its change is in a push; `None` when the caller left or a shutdown began.
+    /// Marks the change as part of a push; `None` if the caller has withdrawn or a shutdown has begun.
     pub(super) fn begin_push(&self) -> Option<TaskTrackerToken> {
         let permit = self.request.push_gate.enter()?;
-        let mut ticket = open(&self.ticket);
-        if ticket.phase == Phase::Withdrawn || self.reply.is_closed() {
+        let mut state = open(&self.state);
+        if state.phase == Phase::Withdrawn || self.reply.is_closed() {
             return None;
         }
-        ticket.phase = Phase::Pushing;
+        state.phase = Phase::Pushing;
         Some(permit)
     }
 
-    /// Whether it ends here, short of an answer from the server.
-    pub(super) fn leaves(&self) -> Option<Leaves> {
-        let ticket = open(&self.ticket);
-        if ticket.phase == Phase::Pushing {
+    /// Why the writer ends before the server answers, if it does.
+    pub(super) fn leave_reason(&self) -> Option<LeaveReason> {
+        let state = open(&self.state);
+        if state.phase == Phase::Pushing {
             return None;
         }
-        if ticket.phase == Phase::Withdrawn || self.reply.is_closed() {
-            return Some(Leaves::Gone);
+        if state.phase == Phase::Withdrawn || self.reply.is_closed() {
+            return Some(LeaveReason::Cancelled);
         }
         if self.request.push_gate.is_closed() {
-            return Some(Leaves::With(stopped(&self.request, &ticket)));
+            return Some(LeaveReason::Failed(stopped(&self.request, &state)));
         }
-        (Instant::now() >= self.request.deadline).then(|| Leaves::With(late(&self.request, &ticket)))
+        (Instant::now() >= self.request.deadline).then(|| LeaveReason::Failed(late(&self.request, &state)))
     }
 
-    /// A commit with its change was sent, and it is not known whether it landed.
+    /// Records that a commit with its change was sent and that the outcome is unknown.
     pub(super) fn sent(&self, commit: &str) {
-        open(&self.ticket).sent = Some(commit.to_owned());
+        open(&self.state).sent = Some(commit.to_owned());
     }
 
-    /// The branch was read since: what was sent has landed, or has not.
+    /// Records that the branch was read after the push, so the outcome is known.
     pub(super) fn settled(&self) {
-        open(&self.ticket).sent = None;
+        open(&self.state).sent = None;
     }
 
-    /// Ends it with an error, which is not the whole truth while it is not known whether its change landed.
+    /// Ends the writer with an error. If it is unknown whether its change landed, the error says so instead.
     pub(super) fn fail(self, error: GitError) {
-        let unknown = unknown(&self.request, &open(&self.ticket), &without_advice(&error));
+        let unknown = unknown(&self.request, &open(&self.state), &without_advice(&error));
         self.answer(Err(unknown.unwrap_or(error).into()));
     }
 
-    /// Ends it.
+    /// Ends the writer with an answer.
     pub(super) fn answer(self, outcome: Outcome) {
-        // Nobody may be waiting any more.
+        // The caller may have stopped waiting.
         let _ = self.reply.send(outcome);
     }
 }
 
-fn stopped(request: &WriteBack, ticket: &Ticket) -> GitError {
+fn stopped(request: &WriteBack, state: &WriterState) -> GitError {
     let stopped = GitError::Stopped { repo: request.repo.to_string() };
-    unknown(request, ticket, "this server shut down").unwrap_or(stopped)
+    unknown(request, state, "this server shut down").unwrap_or(stopped)
 }
 
-fn late(request: &WriteBack, ticket: &Ticket) -> GitError {
-    unknown(request, ticket, &format!("the deadline came; the last try to read the branch: {}", ticket.last))
+fn late(request: &WriteBack, state: &WriterState) -> GitError {
+    unknown(request, state, &format!("the deadline came; the last try to read the branch: {}", state.last))
         .unwrap_or_else(|| GitError::Conflict {
             repo: request.repo.to_string(),
             branch: branch(request),
-            attempts: ticket.attempts,
-            last: ticket.last.clone(),
+            attempts: state.attempts,
+            last: state.last.clone(),
         })
 }
 
-/// What to say of a commit that was sent, if it is not known whether it landed.
-fn unknown(request: &WriteBack, ticket: &Ticket, why: &str) -> Option<GitError> {
-    let sent = ticket.sent.as_ref()?;
-    // Through an API the server makes the commit, and its id was in the answer that was lost.
+/// The error for a commit that was sent, if it is unknown whether it landed.
+fn unknown(request: &WriteBack, state: &WriterState, why: &str) -> Option<GitError> {
+    let sent = state.sent.as_ref()?;
+    // Through an API the server makes the commit, and the commit's id was in the lost answer.
     let commit = if sent.is_empty() { "our commit".to_owned() } else { format!("commit {sent}") };
     let (repo, branch, why) = (request.repo.to_string(), branch(request), why.to_owned());
     Some(GitError::Unknown { repo, branch, commit, why })
 }
 
-/// The branch that is written.
+/// The branch that is written to.
 fn branch(request: &WriteBack) -> String {
     request.head.as_ref().unwrap_or(&request.branch).clone()
 }
 
-/// The lane ended without an answer, which only a panic in it can cause.
+/// The error for a lane that ended without an answer, which only a panic can cause.
 fn lost() -> GitError {
     GitError::local("make the commit", "the task that makes commits ended early")
 }

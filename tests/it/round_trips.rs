@@ -1,4 +1,4 @@
-//! How often a Git server is asked: counted by a relay, for a count is no time.
+//! Counts the requests to a Git server with a relay. A count does not depend on the machine's speed.
 
 mod ahead;
 mod alone;
@@ -6,7 +6,8 @@ mod secrets;
 
 use crate::support::turn_relay::TurnRelay;
 
-/// What a process asks for one commit that has nothing yet: the branch's tip comes with what a push begins with.
+/// The requests of a process without cached data for one commit. The branch's tip comes with the first message of a
+/// push.
 const COLD: [&str; 4] = [
     "GET /info/refs?service=git-receive-pack",
     "POST /git-upload-pack",
@@ -14,7 +15,7 @@ const COLD: [&str; 4] = [
     "POST /git-receive-pack",
 ];
 
-/// What came through the relay since the last time, without the repository's path.
+/// The requests through the relay since the last call, without the repository's path.
 fn asked(relay: &TurnRelay, repo: &str) -> Vec<String> {
     relay.take().iter().map(|turn| turn.replace(&format!("/{repo}.git"), "")).collect()
 }

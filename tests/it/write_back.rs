@@ -1,4 +1,4 @@
-//! What `update-manifest` makes of the faults of a Git server, and of the network before it.
+//! Tests how `update-manifest` handles faults of a Git server and of the network.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -14,7 +14,7 @@ use crate::support::shop::template;
 
 const VALUES: &str = "image:\n  tag: old\n";
 
-/// A plugin, and repository `gitops` on git's own server, behind a door.
+/// A plugin, and the repository `gitops` on Git's own server, behind a fault proxy.
 struct Site {
     server: GitHttp,
     plugin: Plugin,
@@ -29,7 +29,7 @@ impl Site {
     async fn on(server: GitHttp, spoils: &[Spoil], files: &[(&str, &str)]) -> Self {
         git(&server.repo("gitops"), &["config", "http.receivepack", "true"], None);
         server.commit_directory("gitops", "main", tree(files).path(), "lay out");
-        // Nothing here builds.
+        // The tests do not build anything.
         let plugin = Setup::new("tcp://127.0.0.1:1").start();
         plugin.put("git", "username", "builder");
         plugin.put("git", "password", "a-password");
@@ -48,7 +48,7 @@ impl Site {
         git(&self.server.repo("gitops"), arguments, None).trim().to_owned()
     }
 
-    /// The branch has one commit on top of what was laid out, and it is the node's.
+    /// Checks that the branch has one commit on top of the initial one, and that it is the node's.
     fn expect_one_commit(&self, node: &Value) {
         expect_phase(node, "Succeeded");
         assert_eq!(output(node, "changed"), "true");
@@ -98,7 +98,7 @@ async fn paths_with_blanks_quotes_and_other_letters_are_plain_paths() {
     assert_eq!(site.git(&["show", &format!("main:{file}")]), VALUES.replace("old", "\"2\"").trim());
 }
 
-/// Phase and message of the node, without what differs from run to run.
+/// The phase and message of the node, without the parts that differ between runs.
 async fn end(site: &Site, file: &str) -> String {
     let before = site.git(&["for-each-ref"]);
     let node = site.plugin.node(&site.step(file)).await;

@@ -1,4 +1,4 @@
-//! Thirty-two processes that commit to one branch of a real Gitea at once, and some of them killed.
+//! Thirty-two processes commit to one branch of a real Gitea at the same time, and some of them are killed.
 
 #![expect(
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use crate::support::shared::shared_gitea;
 
 const WRITERS: usize = 32;
 
-/// One branch, and what a writer needs to commit to it.
+/// A branch, and what a writer needs to commit to it.
 struct Site {
     repo: Repo<'static>,
     files: tempfile::TempDir,
@@ -39,13 +39,13 @@ impl Site {
         Self { repo, files }
     }
 
-    /// Starts writer `n`: its own file and its own key of the shared one, in one commit.
+    /// Starts writer `n`. In one commit it edits its own file, and its own key of the shared file.
     fn start(&self, n: usize, run: &str) -> Process {
         let step = self.files.path().join(format!("step-{n}.yaml"));
         std::fs::write(&step, self.step(n).to_string()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).env("ARGO_BUILDKIT_LOG", "info");
-        // A killed writer leaves its temporary files where they go with the test.
+        // A killed writer leaves temporary files; they are removed with the test's directory.
         command.env("TMPDIR", self.files.path()).arg("run").arg(&step);
         command.arg("--secrets-dir").arg(self.files.path().join("secrets"));
         Process::spawn("argo-buildkit run", command, &self.files.path().join(format!("log-{n}-{run}")))
@@ -60,12 +60,12 @@ impl Site {
         json!({"update-manifest": {"repo": repo, "secret": "git", "message": message, "targets": targets}})
     }
 
-    /// How many commits the branch has, from the server's disk.
+    /// The number of commits on the branch, read from the server's disk.
     fn length(&self) -> usize {
         git(&self.repo.disk(), &["rev-list", "--count", "main"], None).trim().parse().unwrap()
     }
 
-    /// All edits are there, and each was committed once.
+    /// Checks that all edits are there and that each was committed once.
     async fn expect_each_once(&self) {
         let shared: String =
             (0..WRITERS).map(|n| format!("  app{n}: {} # of writer {n}\n", value(n))).collect();
@@ -98,18 +98,18 @@ fn subject(n: usize) -> String {
     format!("writer {n} sets its tag")
 }
 
-/// What a writer printed as output `name`.
+/// The value that a writer printed for the output `name`.
 fn printed(log: &str, name: &str) -> String {
     let line = log.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
     line.unwrap_or_else(|| panic!("no {name} in:\n{log}")).to_owned()
 }
 
-/// How many tries a writer made: those that its log says were lost, and the last.
+/// The number of attempts of a writer: the lost ones in its log, and the last one.
 fn tries(log: &str) -> usize {
     log.lines().filter(|line| line.contains("commit did not land")).count() + 1
 }
 
-/// Waits for a writer that has to succeed; gives its log.
+/// Waits for a writer that must succeed; returns its log.
 async fn finish(mut writer: Process) -> String {
     let (status, log) = spawn_blocking(move || (writer.wait(), writer.log())).await.unwrap();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -133,20 +133,20 @@ async fn thirty_two_processes_on_one_branch_all_land_once() {
     let mut tries: Vec<usize> = logs.iter().map(|log| tries(log)).collect();
     tries.sort_unstable();
     println!("tries of each writer: {tries:?}");
-    // Each lost try is another's commit, and there are no more of those.
+    // Each lost attempt is caused by another writer's commit, and there are no more commits than writers.
     assert!(tries.iter().all(|tries| *tries <= WRITERS), "{tries:?}");
 }
 
-/// What a victim is killed at.
+/// When a writer is killed.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
-    /// It has printed this many lines.
+    /// After it has printed this many lines.
     Lines(usize),
-    /// The branch has this many commits.
+    /// When the branch has this many commits.
     Commits(usize),
 }
 
-/// A sequence that its seed determines (SplitMix64).
+/// A pseudo-random sequence with a fixed seed (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -162,7 +162,7 @@ impl Dice {
     }
 }
 
-/// Kills each victim at its moment; gives how many of them were still running then.
+/// Kills each writer at its moment; returns how many were still running.
 fn kill_at_their_moments(site: &Site, writers: &mut [Process], mut victims: Vec<(usize, Moment)>) -> usize {
     let mut killed = 0;
     while !victims.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::buildkit::Ignore;
-use crate::git::{Snapshot, Sort};
+use crate::git::{EntryType, Snapshot};
 use crate::outcome::StepError;
 use crate::step::build::Dockerfile;
 
@@ -25,7 +25,7 @@ pub(super) async fn read(
     };
     for name in own.into_iter().chain([NAME.to_owned()]) {
         let Some(found) = snapshot.find(base, &name, true).await? else { continue };
-        if found.sort != Sort::File {
+        if found.entry_type != EntryType::File {
             continue;
         }
         let bytes = snapshot.file(&found).await?;

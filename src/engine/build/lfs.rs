@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::buildkit::Ignore;
-use crate::git::{GitError, Pointers, Snapshot, Sort};
+use crate::git::{EntryType, GitError, Pointers, Snapshot};
 use crate::text;
 use crate::time_limits::within;
 
@@ -78,7 +78,7 @@ async fn uses_lfs(snapshot: &mut Snapshot, base: &str) -> Result<bool, GitError>
     let directories: Vec<_> = std::iter::once("").chain(above).chain([base]).collect();
     for directory in directories {
         let Some(found) = snapshot.find(directory, ".gitattributes", false).await? else { continue };
-        if found.sort == Sort::File && has_filter(&snapshot.file(&found).await?) {
+        if found.entry_type == EntryType::File && has_filter(&snapshot.file(&found).await?) {
             return Ok(true);
         }
     }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::super::Engine;
 use super::super::context::Cx;
-use crate::git::{Credentials, GitError, RepoUrl, Snapshot, Sort, submodules};
+use crate::git::{Credentials, EntryType, GitError, RepoUrl, Snapshot, submodules};
 use crate::outcome::StepError;
 use crate::step::build::GitContext;
 
@@ -88,7 +88,8 @@ impl Reader<'_> {
         depth: usize,
     ) -> Result<Option<Vec<Named>>, StepError> {
         // Git follows no link here either.
-        let Some(file) = snapshot.find("", ".gitmodules", false).await?.filter(|f| f.sort == Sort::File)
+        let Some(file) =
+            snapshot.find("", ".gitmodules", false).await?.filter(|f| f.entry_type == EntryType::File)
         else {
             return Ok(None);
         };
@@ -107,7 +108,7 @@ impl Reader<'_> {
             }
             // What the tree does not have is left from another commit.
             let found = snapshot.find("", &module.path, false).await?;
-            let Some(commit) = found.filter(|found| found.sort == Sort::Commit) else { continue };
+            let Some(commit) = found.filter(|found| found.entry_type == EntryType::Commit) else { continue };
             if depth > MAX_DEPTH {
                 return Err(StepError::user(format!(
                     "submodule `{path}` of {} is the {depth}th within each other, and {MAX_DEPTH} are read; set `submodules: false`",

@@ -1,28 +1,28 @@
-//! What a branch's commits say, below its tip.
+//! Reads the history of a branch below its tip.
 
 use git2::Oid;
 
 use super::super::branch::{full_name, short_name};
 use super::super::error::GitError;
-use super::super::store::Logged;
-use super::{Reader, oid};
+use super::super::store::LogEntry;
+use super::{BranchReader, oid};
 
-/// Commits of a branch's history that are looked through for one of ours.
+/// How many commits of a history are searched first.
 const HISTORY: u32 = 50;
-/// Commits that are looked through where the first ones did not tell.
+/// How many commits are searched if the first search did not decide.
 const LONG_HISTORY: u32 = 1000;
 
-/// How far back to look.
+/// How far back a history is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reach {
-    /// As far as one cheap answer goes.
-    Near,
-    /// As far as it is worth looking.
-    Far,
+pub(crate) enum HistoryDepth {
+    /// [`HISTORY`] commits, which one cheap answer holds.
+    Short,
+    /// [`LONG_HISTORY`] commits.
+    Long,
 }
 
-impl Reader {
-    /// Which of `ours` the branch at `tip` holds.
+impl BranchReader {
+    /// Returns the commit of `ours` that the branch at `tip` contains, if there is one.
     pub(crate) async fn holds(&mut self, tip: &str, ours: Vec<Oid>) -> Result<Option<Oid>, GitError> {
         let tip_oid = oid(tip)?;
         if ours.is_empty() || ours.contains(&tip_oid) {
@@ -32,22 +32,28 @@ impl Reader {
         self.store.run(move |inner| Ok(inner.ancestor(tip_oid, &ours))).await
     }
 
-    /// The commits from `tip` down, newest first, and whether there are more.
-    pub(crate) async fn history(&mut self, tip: &str, reach: Reach) -> Result<(Vec<Logged>, bool), GitError> {
-        // A server that cannot leave the files out would send all of them.
-        let can_filter = self.lean && self.session().await?.advert.can_filter();
-        let depth = if reach == Reach::Far && can_filter { LONG_HISTORY } else { HISTORY };
+    /// The commits from `tip` down, newest first, and whether there are older ones.
+    pub(crate) async fn history(
+        &mut self,
+        tip: &str,
+        history_depth: HistoryDepth,
+    ) -> Result<(Vec<LogEntry>, bool), GitError> {
+        // A server without filters would send all files.
+        let can_filter = self.fetches_single_files && self.session().await?.advert.can_filter();
+        let depth = if history_depth == HistoryDepth::Long && can_filter { LONG_HISTORY } else { HISTORY };
         self.fetch_history(tip, depth).await?;
         let oid = oid(tip)?;
         self.store.run(move |inner| Ok(inner.log(oid, depth as usize))).await
     }
 
-    /// Why no branch can have this name: another one is where its directory would be, or the other way round.
-    pub(crate) async fn blocked(&mut self, name: &str) -> Result<Option<GitError>, GitError> {
+    /// The reason why a branch cannot have this name: an existing branch has the name of one of its directories, or
+    /// the reverse.
+    pub(crate) async fn name_conflict(&mut self, name: &str) -> Result<Option<GitError>, GitError> {
         let name = full_name(name);
         let inside =
             |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
-        // Itself, and each directory that it is in: what is asked for is as long as the name, not as the list of branches.
+        // Look up the name itself and each of its directories. So the answer is as long as the name, not as the list
+        // of branches.
         let parts = name.match_indices('/').skip(2).map(|(at, _)| &name[..at]);
         let prefixes: Vec<_> = parts.chain([&*name]).collect();
         let refs =

@@ -1,4 +1,4 @@
-//! Objects by their ids: a request for these alone, or the whole commit from a server that serves nothing less.
+//! Fetches objects by id: only these objects, or the whole commit if the server cannot serve single objects.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,25 @@ use git2::Oid;
 use super::Snapshot;
 use crate::git::error::GitError;
 use crate::git::fetch::Fetch;
-use crate::git::pack::{self, Kind, Object, Pack};
+use crate::git::pack::{self, Object, ObjectType, Pack};
 use crate::git::service::Service;
 use crate::git::store::{Inner, MAX_FILTERED, MAX_PACK, Store};
-use crate::git::transport::Session;
+use crate::git::transport::GitSession;
 use crate::git::{Credentials, Git, RepoUrl, retried};
 use crate::time_limits::within;
 
-/// Bytes of one object that is read.
+/// The maximum size in bytes of one object.
 const MAX_OBJECT: usize = 1 << 20;
-/// Bytes of a pack with a few objects; a server without `filter` sends all that is below a directory, which comes first.
+/// The maximum size in bytes of a pack with a few objects. A server without `filter` also sends everything below a
+/// directory, after the directory itself.
 const MAX_READ: usize = 64 << 20;
-/// Bytes that these inflate to.
+/// The maximum inflated size of such a pack in bytes.
 const MAX_INFLATED: u64 = 256 << 20;
 
 type Objects = BTreeMap<String, Bytes>;
 
 impl Snapshot {
-    /// Asks for the objects `ids`, which are not here.
+    /// Fetches the objects `ids`, which are not cached.
     pub(super) async fn fetch(&mut self, ids: Vec<String>) -> Result<Objects, GitError> {
         let mut found = match &self.store {
             Some(store) => stored(store, ids.clone()).await?,
@@ -33,11 +34,11 @@ impl Snapshot {
         };
         let mut missing: Vec<_> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
         if !missing.is_empty() {
-            // Boxed, as below: who reads files is deep in a step, and a thread's stack is small.
+            // Boxed, as below: files are read deep inside a step, and a thread's stack is small.
             let asked = Box::pin(ask(&self.git, &self.repo, &self.credentials, &missing));
             match within(self.git.options.resolve_timeout, "its server", asked).await {
                 Ok(Ok(objects)) => found.extend(objects),
-                // Servers that show refs and what these lead to, and no object by its own id.
+                // Some servers serve refs and the objects that these reach, but no object by its own id.
                 Ok(Err(error)) if error.is_not_our_ref() => {}
                 Ok(Err(error)) => return Err(error),
                 Err(late) => return Err(self.late(&late.to_string())),
@@ -52,7 +53,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// The commit in a store, but for what `filter` leaves out.
+    /// Fetches the commit into a store, without the objects that `filter` leaves out.
     pub(super) async fn whole(&self, filter: Option<&'static str>, limit: usize) -> Result<Store, GitError> {
         if self.sha.len() != 40 {
             return Err(self.unusable("it is a SHA-256 repository, and its server serves no single files; turn on partial clone there (`uploadpack.allowFilter`)"));
@@ -61,7 +62,7 @@ impl Snapshot {
         let once = || async {
             let store = Store::create(git).await?;
             let mut session =
-                Session::open(git, &self.repo, &self.credentials, Service::UploadPack, &[]).await?;
+                GitSession::open(git, &self.repo, &self.credentials, Service::UploadPack, &[]).await?;
             let fetch = Fetch { wants: &wants, depth: Some(1), filter, ..Fetch::default() };
             store.receive(session.fetch(&fetch).await?, limit).await?;
             Ok(store)
@@ -70,7 +71,7 @@ impl Snapshot {
         asked.unwrap_or_else(|late| Err(self.late(&late.to_string())))
     }
 
-    /// All trees of the commit, and files of less than 1 KiB: from a server without `filter` all files.
+    /// Fetches all trees of the commit, and files of less than 1 KiB. A server without `filter` sends all files.
     pub(super) async fn with_small_files(&mut self) -> Result<Store, GitError> {
         if let Some(store) = &self.store {
             return Ok(store.clone());
@@ -86,7 +87,7 @@ impl Snapshot {
     }
 }
 
-/// Those of `ids` that the server sends as whole objects.
+/// Fetches `ids` and returns the objects that the server sends whole, not as deltas.
 async fn ask(
     git: &Git,
     repo: &RepoUrl,
@@ -95,7 +96,8 @@ async fn ask(
 ) -> Result<Objects, GitError> {
     let together = retried(|| request(git, repo, credentials, ids)).await?;
     let mut found = together;
-    // Of two that are alike one may come as a difference to the other; alone it cannot.
+    // A server may send one of two similar objects as a delta against the other. It cannot if the object is requested
+    // alone.
     let alone: Vec<_> = ids.iter().filter(|id| ids.len() > 1 && !found.contains_key(*id)).collect();
     for id in alone {
         found.extend(retried(|| request(git, repo, credentials, std::slice::from_ref(id))).await?);
@@ -109,7 +111,7 @@ async fn request(
     credentials: &Credentials,
     ids: &[String],
 ) -> Result<Objects, GitError> {
-    if let Some(mut session) = Session::begin_at_once(git, repo, credentials)? {
+    if let Some(mut session) = GitSession::open_without_advert(git, repo, credentials)? {
         match receive(&mut session, ids, Some("tree:1")).await {
             ended @ (Ok(_)
             | Err(GitError::Login { .. } | GitError::Flood { .. } | GitError::Unusable { .. })) => {
@@ -119,12 +121,12 @@ async fn request(
             Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
         }
     }
-    let mut session = Session::open(git, repo, credentials, Service::UploadPack, &[]).await?;
+    let mut session = GitSession::open(git, repo, credentials, Service::UploadPack, &[]).await?;
     receive(&mut session, ids, None).await
 }
 
 async fn receive(
-    session: &mut Session,
+    session: &mut GitSession,
     ids: &[String],
     filter: Option<&'static str>,
 ) -> Result<Objects, GitError> {
@@ -141,7 +143,7 @@ async fn receive(
         }
         if u64::try_from(head.len()) == Ok(size) {
             found.insert(id, head.into());
-        } else if kind == Kind::Blob {
+        } else if kind == ObjectType::Blob {
             let what = format!(
                 "its file {id} has {size} bytes, more than the {} MiB that are read; make it smaller",
                 MAX_OBJECT >> 20
@@ -155,7 +157,7 @@ async fn receive(
     Ok(found)
 }
 
-/// Those of `ids` that `store` has, and that are not too large.
+/// The objects of `ids` that `store` has and that are not too large.
 async fn stored(store: &Store, ids: Vec<String>) -> Result<Objects, GitError> {
     let read = move |inner: &Inner| {
         let each = ids.into_iter().filter_map(|id| {
@@ -167,5 +169,6 @@ async fn stored(store: &Store, ids: Vec<String>) -> Result<Objects, GitError> {
     store.run(read).await
 }
 
-/// Bytes of one object of a commit that had to be fetched in whole, such as a directory with 300,000 entries.
+/// The maximum size in bytes of one object when the whole commit had to be fetched, such as a directory with 300,000
+/// entries.
 const MAX_LARGE: usize = 12 << 20;

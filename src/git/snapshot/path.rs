@@ -1,53 +1,53 @@
-//! From a path to what a commit has there.
+//! Resolves a path in a commit.
 
 use bytes::Bytes;
 
 use super::Snapshot;
 use crate::git::error::GitError;
 
-/// Symbolic links on the way to a file, before they are a circle.
+/// The maximum number of symbolic links in one path; more are taken for a cycle.
 const MAX_LINKS: usize = 16;
 
-/// What a tree has under a name (git `object.h`, `tree-walk.h`).
+/// The type of a tree entry (git `object.h`, `tree-walk.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// A directory.
+pub(crate) enum EntryType {
     Directory,
-    /// A file.
     File,
-    /// A symbolic link.
     Link,
-    /// A commit of another repository.
+    /// A commit of another repository: a submodule.
     Commit,
 }
 
-/// What a commit has at a path.
+/// The entry that a commit has at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// What it is.
-    pub(crate) sort: Sort,
-    /// Its object's id.
+pub(crate) struct PathEntry {
+    pub(crate) entry_type: EntryType,
     pub(crate) id: String,
 }
 
 impl Snapshot {
-    /// What is at `path` below the directory `base`. Symbolic links are followed if `links`, and lead nowhere out of `base`, as in
-    /// a build (buildkit `cache/util/fsutil.go`).
+    /// Finds the entry at `path` below the directory `base`. Symbolic links are followed if `links` is set, and
+    /// cannot leave `base`, as in a build (buildkit `cache/util/fsutil.go`).
     pub(crate) async fn find(
         &mut self,
         base: &str,
         path: &str,
         links: bool,
-    ) -> Result<Option<Found>, GitError> {
-        let root = Found { sort: Sort::Directory, id: self.root.clone() };
+    ) -> Result<Option<PathEntry>, GitError> {
+        let root = PathEntry { entry_type: EntryType::Directory, id: self.root.clone() };
         let Some(base) = self.walk(root, base, false).await? else { return Ok(None) };
-        if base.sort != Sort::Directory {
+        if base.entry_type != EntryType::Directory {
             return Ok(None);
         }
         self.walk(base, path, links).await
     }
 
-    async fn walk(&mut self, base: Found, path: &str, links: bool) -> Result<Option<Found>, GitError> {
+    async fn walk(
+        &mut self,
+        base: PathEntry,
+        path: &str,
+        links: bool,
+    ) -> Result<Option<PathEntry>, GitError> {
         let mut above = vec![base];
         let mut names: Vec<String> = names(path).collect();
         let mut followed = 0;
@@ -56,12 +56,12 @@ impl Snapshot {
                 above.truncate((above.len() - 1).max(1));
                 continue;
             }
-            let Some(here) = above.last().filter(|found| found.sort == Sort::Directory) else {
+            let Some(here) = above.last().filter(|found| found.entry_type == EntryType::Directory) else {
                 return Ok(None);
             };
             let tree = self.object(&here.id.clone()).await?;
             let Some(found) = entry(&tree, &name, here.id.len() / 2) else { return Ok(None) };
-            if found.sort != Sort::Link || !links {
+            if found.entry_type != EntryType::Link || !links {
                 above.push(found);
                 continue;
             }
@@ -79,30 +79,31 @@ impl Snapshot {
     }
 }
 
-/// A path's names, the last one first.
+/// The names of a path, the last one first.
 fn names(path: &str) -> impl Iterator<Item = String> {
     path.rsplit('/').filter(|name| !matches!(*name, "" | ".")).map(str::to_owned)
 }
 
-/// The entry `name` of a tree: `MODE NAME\0ID` each, the id in bytes (git `Documentation/gitformat-tree`, `tree-walk.c`).
-fn entry(tree: &Bytes, name: &str, width: usize) -> Option<Found> {
+/// Finds the entry `name` in a tree. An entry is `MODE NAME\0ID`, with the id in binary (git
+/// `Documentation/gitformat-tree`, `tree-walk.c`).
+fn entry(tree: &Bytes, name: &str, width: usize) -> Option<PathEntry> {
     entries(tree, width).find(|(found, _)| *found == name.as_bytes()).map(|(_, found)| found)
 }
 
-/// The names and entries of a tree, whose ids have `width` bytes; it ends where it is broken.
-pub(super) fn entries(tree: &[u8], width: usize) -> impl Iterator<Item = (&[u8], Found)> {
+/// The names and entries of a tree whose ids have `width` bytes. The iterator ends at the first malformed entry.
+pub(super) fn entries(tree: &[u8], width: usize) -> impl Iterator<Item = (&[u8], PathEntry)> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         let space = rest.iter().position(|byte| *byte == b' ')?;
         let end = space + rest.get(space..)?.iter().position(|byte| *byte == 0)?;
-        let sort = match rest.get(..space)? {
-            b"40000" => Sort::Directory,
-            b"120000" => Sort::Link,
-            b"160000" => Sort::Commit,
-            _ => Sort::File,
+        let entry_type = match rest.get(..space)? {
+            b"40000" => EntryType::Directory,
+            b"120000" => EntryType::Link,
+            b"160000" => EntryType::Commit,
+            _ => EntryType::File,
         };
         let (name, id) = (rest.get(space + 1..end)?, rest.get(end + 1..end + 1 + width)?);
         rest = rest.get(end + 1 + width..)?;
-        Some((name, Found { sort, id: hex::encode(id) }))
+        Some((name, PathEntry { entry_type, id: hex::encode(id) }))
     })
 }

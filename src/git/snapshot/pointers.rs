@@ -1,22 +1,22 @@
-//! The files of a commit that are pointers of Git LFS.
+//! Finds the files of a commit that are Git LFS pointers.
 
 use std::time::{Duration, Instant};
 
 use git2::Oid;
 
 use super::Snapshot;
-use super::path::{Sort, entries};
+use super::path::{EntryType, entries};
 use crate::git::error::GitError;
 use crate::git::store::Inner;
 use crate::git::tree::LFS_POINTER;
 
-/// Bytes of a pointer at most (git-lfs `docs/spec.md`).
+/// The maximum size of a pointer in bytes (git-lfs `docs/spec.md`).
 const MAX_POINTER: usize = 1024;
-/// Entries that are looked at.
+/// The maximum number of tree entries that are visited.
 const MAX_ENTRIES: usize = 500_000;
-/// Directories within each other.
+/// The maximum depth of directories.
 const MAX_DEPTH: usize = 100;
-/// Bytes of one directory.
+/// The maximum size of one tree object in bytes.
 const MAX_TREE: usize = 12 << 20;
 /// Bytes of all directories: those that a file is in are held at a time, and one that is broken has no entries to count.
 const MAX_TREES: usize = 32 << 20;
@@ -25,17 +25,18 @@ const MAX_PATH: usize = 4096;
 /// How long is looked for them: a thread is not stopped from outside, and what `wanted` compares may be long.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Files whose content is elsewhere.
+/// The files of a commit that are Git LFS pointers: their content is on another server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pointers {
-    /// The first ones, by their paths.
+    /// The paths of the first ones.
     pub(crate) paths: Vec<String>,
-    /// How many there are.
+    /// The number of all pointers.
     pub(crate) count: usize,
 }
 
 impl Snapshot {
-    /// Looks for pointers below the directory `base`, where `wanted` says yes to their paths from there, and keeps `most` of them.
+    /// Finds pointers below the directory `base` whose paths, relative to `base`, `wanted` accepts. Keeps the first
+    /// `most` paths.
     pub(crate) async fn pointers(
         &mut self,
         base: &str,
@@ -79,11 +80,11 @@ impl Walk<'_> {
                 continue;
             }
             let path = format!("{above}{}", String::from_utf8_lossy(name));
-            match found.sort {
-                Sort::Directory if depth < MAX_DEPTH => {
+            match found.entry_type {
+                EntryType::Directory if depth < MAX_DEPTH => {
                     self.directory(&found.id, &format!("{path}/"), depth + 1)?;
                 }
-                Sort::File => self.file(path, &found.id)?,
+                EntryType::File => self.file(path, &found.id)?,
                 _ => {}
             }
         }
@@ -103,7 +104,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// An object's bytes; none of one that is larger, or that was not sent because it is.
+    /// The bytes of an object; `None` if it is larger than `most`, or was not sent because of its size.
     fn raw(&self, id: &str, most: usize) -> Result<Option<Vec<u8>>, GitError> {
         let oid = Oid::from_str(id).map_err(|e| GitError::local("read an object id", e))?;
         if self.inner.has(oid) { self.inner.raw(oid, most) } else { Ok(None) }

@@ -1,4 +1,4 @@
-//! The server's program at the other end of a channel: bytes in, bytes out, and what it says on standard error.
+//! An SSH channel to the server's program: input, output and standard error.
 
 use std::sync::Arc;
 
@@ -9,55 +9,56 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::time::timeout;
 
 use super::connections::Connection;
-use super::{Patience, Talk};
+use super::{RequestContext, SilenceLimit};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
 use crate::git::remote;
 use crate::git::service::Service;
 use crate::git::text::tidy;
 
-/// Bytes of standard error that are kept.
+/// The maximum number of bytes of standard error that are kept.
 const KEPT: usize = 4096;
 
-/// Bytes that are sent at a time, of which one is an SSH packet.
+/// How many bytes are sent at a time. Each piece is one SSH packet.
 const PIECE: usize = 32 << 10;
 
-/// The way to the server's program. Dropped, it ends the program.
+/// The input of the server's program. Dropping it ends the program.
 pub(in crate::git) struct Channel {
-    /// There until it is dropped.
+    /// `None` only while it is being dropped.
     write: Option<ChannelWriteHalf<Msg>>,
     connection: Arc<Connection>,
-    talk: Talk,
-    patience: Patience,
+    context: RequestContext,
+    silence: SilenceLimit,
 }
 
 impl Channel {
-    /// Sends `body` piece by piece: the server takes each, or is silent.
+    /// Sends `body` piece by piece. Fails if the server takes no piece for too long.
     pub(in crate::git) async fn send(&self, mut body: Bytes) -> Result<(), GitError> {
         let Some(write) = &self.write else { return Ok(()) };
         while !body.is_empty() {
             let piece = body.split_to(body.len().min(PIECE));
-            let sent = self.patience.heard(&self.talk, write.data_bytes(piece)).await;
-            let broke = |e| self.talk.unavailable("the SSH connection broke", Some(Arc::new(e)));
-            sent.and_then(|sent| sent.map_err(broke)).inspect_err(|_| self.spoil())?;
+            let sent = self.silence.wait_for(&self.context, write.data_bytes(piece)).await;
+            let broke = |e| self.context.unavailable("the SSH connection broke", Some(Arc::new(e)));
+            sent.and_then(|sent| sent.map_err(broke)).inspect_err(|_| self.mark_broken())?;
         }
         Ok(())
     }
 
-    /// The program is gone, or silent: what is asked for next is asked on another connection.
-    pub(in crate::git) fn spoil(&self) {
-        self.connection.spoil();
+    /// Marks the connection as unusable, because the program has ended or is silent. Later requests use another
+    /// connection.
+    pub(in crate::git) fn mark_broken(&self) {
+        self.connection.mark_broken();
     }
 }
 
 impl Drop for Channel {
     fn drop(&mut self) {
         let Some(write) = self.write.take() else { return };
-        let (connection, limit) = (Arc::clone(&self.connection), self.patience.limit);
+        let (connection, limit) = (Arc::clone(&self.connection), self.silence.limit);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if !matches!(timeout(limit, write.close()).await, Ok(Ok(()))) {
-                connection.spoil();
+                connection.mark_broken();
             }
         });
     }
@@ -67,23 +68,24 @@ impl Drop for Channel {
 pub(super) async fn start(
     connection: Arc<Connection>,
     path: &str,
-    talk: Talk,
-    patience: Patience,
+    context: RequestContext,
+    silence: SilenceLimit,
 ) -> Result<(Channel, PktReader), GitError> {
-    let broke = |e: russh::Error| talk.unavailable("the SSH server opened no channel", Some(Arc::new(e)));
-    let channel = patience.heard(&talk, connection.handle.channel_open_session()).await?.map_err(broke)?;
-    if talk.service == Service::UploadPack {
-        // A server that does not accept the variable answers in protocol v0, which is understood too.
+    let broke = |e: russh::Error| context.unavailable("the SSH server opened no channel", Some(Arc::new(e)));
+    let channel =
+        silence.wait_for(&context, connection.handle.channel_open_session()).await?.map_err(broke)?;
+    if context.service == Service::UploadPack {
+        // A server that does not accept the variable answers in protocol v0, which is supported too.
         let set = channel.set_env(false, "GIT_PROTOCOL", "version=2");
-        patience.heard(&talk, set).await?.map_err(broke)?;
+        silence.wait_for(&context, set).await?.map_err(broke)?;
     }
-    patience.heard(&talk, channel.exec(false, command(talk.service, path))).await?.map_err(broke)?;
+    silence.wait_for(&context, channel.exec(false, command(context.service, path))).await?.map_err(broke)?;
     let (read, write) = channel.split();
     let output =
-        Output { read, talk: talk.clone(), patience: patience.clone(), stderr: Vec::new(), exit: None };
+        Output { read, context: context.clone(), silence: silence.clone(), stderr: Vec::new(), exit: None };
     let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
-    let reader = PktReader::new(talk.repo.clone(), talk.service.action(), bytes);
-    Ok((Channel { write: Some(write), connection, talk, patience }, reader))
+    let reader = PktReader::new(context.repo.clone(), context.service.action(), bytes);
+    Ok((Channel { write: Some(write), connection, context, silence }, reader))
 }
 
 /// `git-upload-pack '/owner/repo.git'`, quoted as Git does (`quote.c`).
@@ -94,8 +96,8 @@ fn command(service: Service, path: &str) -> String {
 
 struct Output {
     read: ChannelReadHalf,
-    talk: Talk,
-    patience: Patience,
+    context: RequestContext,
+    silence: SilenceLimit,
     stderr: Vec<u8>,
     exit: Option<u32>,
 }
@@ -103,7 +105,7 @@ struct Output {
 impl Output {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, GitError> {
         loop {
-            match self.patience.heard(&self.talk, self.read.wait()).await? {
+            match self.silence.wait_for(&self.context, self.read.wait()).await? {
                 Some(ChannelMsg::Data { data }) => return Ok(Some((data, self))),
                 Some(ChannelMsg::ExtendedData { data, .. }) => {
                     let room = KEPT.saturating_sub(self.stderr.len());
@@ -119,10 +121,10 @@ impl Output {
         }
     }
 
-    /// Over ssh a refusal is text on standard error.
+    /// Builds the error from standard error, where SSH servers print why they refuse.
     fn failed(&self) -> GitError {
         let said = tidy(&self.stderr);
-        let (repo, action) = (self.talk.repo.clone(), self.talk.service.action());
+        let (repo, action) = (self.context.repo.clone(), self.context.service.action());
         let hint = "give the SSH key access to the repository (for a deploy key: with write access)";
         remote::refusal_of(repo, action, said, hint)
     }

@@ -1,4 +1,5 @@
-//! Connections to SSH servers. All services that one key asks a server for share a connection: a greeting and a login take five turns.
+//! A pool of connections to SSH servers. All services that one key uses at a server share a connection, because a
+//! handshake and a login take five round trips.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +10,24 @@ use russh::client::Handle;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Greeter;
+use super::HostKeyCheck;
 use crate::git::credentials::Credentials;
 use crate::git::error::GitError;
 use crate::git::url::SshTarget;
 
-/// How long a connection is kept that nobody uses.
+/// How long an unused connection is kept open.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// How old a connection may be on which something new is asked for: a server may not look again whether its key is still good.
 const AGE: Duration = Duration::from_secs(600);
 
-/// Where to, as whom, and which keys of the server are trusted.
+/// A hash of the server's address, the login, and the trusted host keys.
 type Id = [u8; 32];
 
-/// At most one connection. Whoever makes it keeps it locked meanwhile.
+/// Holds at most one connection. It is locked while the connection is made.
 type Slot = Arc<tokio::sync::Mutex<Option<Arc<Connection>>>>;
 
-/// The connections of a client. Clones share them.
+/// The connections of one client. Clones share them.
 #[derive(Clone, Default)]
 pub(in crate::git) struct Connections(Arc<Mutex<HashMap<Id, Slot>>>);
 
@@ -36,27 +37,27 @@ impl std::fmt::Debug for Connections {
     }
 }
 
-/// A connection that has logged in. It is closed when nobody has it any more.
+/// A connection that has logged in. It is closed when the last reference is dropped.
 pub(super) struct Connection {
-    pub(super) handle: Handle<Greeter>,
-    spoiled: AtomicBool,
+    pub(super) handle: Handle<HostKeyCheck>,
+    broken: AtomicBool,
     made: Instant,
     used: Mutex<Instant>,
 }
 
 impl Connection {
-    fn new(handle: Handle<Greeter>) -> Arc<Self> {
+    fn new(handle: Handle<HostKeyCheck>) -> Arc<Self> {
         let made = Instant::now();
-        Arc::new(Self { handle, spoiled: AtomicBool::new(false), made, used: Mutex::new(made) })
+        Arc::new(Self { handle, broken: AtomicBool::new(false), made, used: Mutex::new(made) })
     }
 
-    /// Nothing new is asked for on it: it broke, or is silent.
-    pub(super) fn spoil(&self) {
-        self.spoiled.store(true, Ordering::Relaxed);
+    /// Marks the connection as broken or silent, so that no new request uses it.
+    pub(super) fn mark_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     fn is_good(&self) -> bool {
-        self.made.elapsed() < AGE && !self.spoiled.load(Ordering::Relaxed) && !self.handle.is_closed()
+        self.made.elapsed() < AGE && !self.broken.load(Ordering::Relaxed) && !self.handle.is_closed()
     }
 
     fn touch(&self) {
@@ -90,16 +91,16 @@ impl Connections {
         Arc::clone(slots.entry(id).or_default())
     }
 
-    /// The connection that there is, and true; or a new one, which `connect` makes. Another who is making one is waited for, but not
-    /// for longer than `patience`.
+    /// Returns the existing connection and true, or a new one, made by `connect`, and false. If another task is
+    /// already connecting, this waits for it, but for `max_wait` at most.
     pub(super) async fn get(
         &self,
         id: Id,
-        patience: Duration,
-        connect: impl Future<Output = Result<Handle<Greeter>, GitError>>,
+        max_wait: Duration,
+        connect: impl Future<Output = Result<Handle<HostKeyCheck>, GitError>>,
     ) -> Result<(Arc<Connection>, bool), GitError> {
         let slot = self.slot(id);
-        let Ok(mut kept) = timeout(patience, slot.lock()).await else {
+        let Ok(mut kept) = timeout(max_wait, slot.lock()).await else {
             return Ok((Connection::new(connect.await?), false));
         };
         if let Some(connection) = kept.as_ref().filter(|connection| connection.is_good()) {
@@ -114,7 +115,7 @@ impl Connections {
     }
 }
 
-/// Closes a connection once nobody has used it for a while.
+/// Closes a connection that has not been used for [`IDLE`].
 async fn close(slots: Weak<Mutex<HashMap<Id, Slot>>>, id: Id, connection: Weak<Connection>) {
     loop {
         sleep(IDLE).await;

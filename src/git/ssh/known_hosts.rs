@@ -1,10 +1,10 @@
-//! The lines of a `known_hosts` file that speak about one server (OpenSSH, sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+//! The lines of a `known_hosts` file that apply to one server (OpenSSH, sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 
 use ring::hmac;
 use russh::keys::ssh_key::known_hosts::{HostPatterns, KnownHosts, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
-/// One server's keys.
+/// The trusted and revoked keys of one server.
 #[derive(Debug, Clone, Default)]
 pub(in crate::git) struct KnownKeys {
     trusted: Vec<PublicKey>,
@@ -12,10 +12,10 @@ pub(in crate::git) struct KnownKeys {
 }
 
 impl KnownKeys {
-    /// The keys for `host` at `port`. Lines that cannot be read are passed over, as OpenSSH does.
+    /// The keys for `host` at `port`. Lines that cannot be parsed are skipped, as OpenSSH does.
     pub(in crate::git) fn find(text: &str, host: &str, port: u16) -> Self {
         let host = host.to_ascii_lowercase();
-        // OpenSSH writes a port other than 22 into the name, and still takes a line without one.
+        // OpenSSH puts a port other than 22 into the name, and still accepts a line without the port.
         let names = [format!("[{host}]:{port}"), host];
         let mut found = Self::default();
         for entry in KnownHosts::new(text).flatten() {
@@ -25,7 +25,7 @@ impl KnownKeys {
             match entry.marker() {
                 None => found.trusted.push(entry.public_key().clone()),
                 Some(Marker::Revoked) => found.revoked.push(entry.public_key().clone()),
-                // Host certificates are not asked for, so an authority vouches for nothing here.
+                // Host certificates are not requested, so a certificate authority has no effect here.
                 Some(Marker::CertAuthority) => {}
             }
         }
@@ -41,7 +41,8 @@ impl KnownKeys {
         among(&self.trusted) && !among(&self.revoked)
     }
 
-    /// `offered` with the kinds of the known keys first: a server shows one key only, and it should be a known one.
+    /// Sorts the algorithms of the known keys to the front of `offered`. A server presents only one key, and it
+    /// should be a known one.
     pub(in crate::git) fn preferred(&self, offered: &[Algorithm]) -> Vec<Algorithm> {
         let known = |a: &Algorithm| self.trusted.iter().any(|k| same_kind(&k.algorithm(), a));
         let (first, rest): (Vec<_>, Vec<_>) = offered.iter().cloned().partition(known);
@@ -49,7 +50,7 @@ impl KnownKeys {
     }
 }
 
-/// Whether a key of one algorithm can sign by the other: an RSA key does so with several hashes.
+/// Whether a key of one algorithm can sign with the other: an RSA key signs with several hashes.
 fn same_kind(key: &Algorithm, offered: &Algorithm) -> bool {
     let rsa = |a: &Algorithm| matches!(a, Algorithm::Rsa { .. });
     key == offered || (rsa(key) && rsa(offered))
@@ -70,7 +71,7 @@ fn matches(patterns: &HostPatterns, name: &str) -> bool {
     }
 }
 
-/// `*` for any characters, `?` for one.
+/// Matches a pattern in which `*` stands for any characters and `?` for one.
 fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n, mut retry) = (0, 0, None);
     while n < name.len() {

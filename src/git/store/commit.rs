@@ -1,4 +1,4 @@
-//! Making a commit, and the pack of what is new in it.
+//! Makes a commit, and a pack of its new objects.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use super::super::identity::Identity;
 use super::super::signing::SigningKey;
 use super::{Inner, libgit};
 
-/// What to commit.
+/// The content of a new commit.
 pub(crate) struct Change {
-    /// The commit below.
+    /// The parent commit.
     pub(crate) parent: Oid,
-    /// Path, file mode and new content.
+    /// The path, file mode and new content of each file.
     pub(crate) files: Vec<(String, git2::FileMode, Vec<u8>)>,
     pub(crate) author: Identity,
     pub(crate) committer: Identity,
@@ -23,7 +23,7 @@ pub(crate) struct Change {
 }
 
 impl Inner {
-    /// Makes the commit; its id and a pack of what the server does not have.
+    /// Makes the commit; returns its id and a pack of the objects that the server does not have.
     pub(crate) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
         let repo = &self.repo;
         let failed = libgit("make the commit");
@@ -42,7 +42,7 @@ impl Inner {
             fresh.extend(directories(repo, &new_tree, path).map_err(&failed)?);
         }
         let committer = signature(&change.committer, None)?;
-        // One time for both: where they differ, somebody amended or rebased the commit.
+        // Author and committer have the same time: a difference shows that the commit was amended or rebased.
         let author = signature(&change.author, Some(committer.when()))?;
         let buffer = repo
             .commit_create_buffer(&author, &committer, &change.message, &new_tree, &[&parent])
@@ -53,7 +53,7 @@ impl Inner {
     }
 }
 
-/// Stores a commit's bytes, signed where there is a key.
+/// Stores a commit, signed if there is a key.
 fn write_commit(repo: &Repository, buffer: &[u8], key: Option<&SigningKey>) -> Result<Oid, GitError> {
     let failed = libgit("make the commit");
     let Some(key) = key else {
@@ -65,7 +65,7 @@ fn write_commit(repo: &Repository, buffer: &[u8], key: Option<&SigningKey>) -> R
     repo.commit_signed(text, signature.trim_end(), None).map_err(failed)
 }
 
-/// The trees from the root down to the directory that holds `path`.
+/// The trees from the root down to the directory of `path`.
 fn directories(repo: &Repository, root: &git2::Tree<'_>, path: &str) -> Result<Vec<Oid>, git2::Error> {
     let (mut oids, mut tree) = (vec![root.id()], root.clone());
     let mut parts: Vec<&str> = path.split('/').collect();

@@ -1,4 +1,4 @@
-//! Histories, as far as they are here.
+//! The part of a branch's history that is in the store.
 
 use std::collections::{BTreeSet, BinaryHeap};
 
@@ -7,24 +7,25 @@ use git2::Oid;
 use super::super::identity::Identity;
 use super::Inner;
 
-/// Bytes of messages that one history holds: beyond it, it is as if the rest were elsewhere.
+/// The maximum size in bytes of the messages of one history. Older commits are treated as if they were not in the
+/// store.
 const MAX_MESSAGES: usize = 16 << 20;
 
-/// A commit of a history.
+/// A commit in a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Logged {
+pub(crate) struct LogEntry {
     pub(crate) oid: Oid,
     pub(crate) parents: Vec<Oid>,
-    /// When it was committed, in seconds since 1970.
+    /// The commit time, in seconds since 1970.
     pub(crate) seconds: i64,
-    /// When its author wrote it, in seconds since 1970. An amended or rebased commit keeps it.
+    /// The author time, in seconds since 1970. An amended or rebased commit keeps it.
     pub(crate) authored: i64,
     pub(crate) committer: Identity,
     pub(crate) message: String,
 }
 
 impl Inner {
-    /// Whether one of `ours` is `tip` or one of its ancestors that are here.
+    /// Returns the commit of `ours` that is `tip` or one of its ancestors in the store.
     pub(crate) fn ancestor(&self, tip: Oid, ours: &[Oid]) -> Option<Oid> {
         let (mut seen, mut queue) = (BTreeSet::new(), vec![tip]);
         while let Some(oid) = queue.pop() {
@@ -40,9 +41,10 @@ impl Inner {
         None
     }
 
-    /// Commits from `tip` down that are here, newest first, at most `limit`; and whether there are more elsewhere.
-    pub(crate) fn log(&self, tip: Oid, limit: usize) -> (Vec<Logged>, bool) {
-        let (mut found, mut seen, mut more, mut bytes) = (Vec::<Logged>::new(), BTreeSet::new(), false, 0);
+    /// The commits in the store from `tip` down, newest first, at most `limit`; and whether there are older ones
+    /// elsewhere.
+    pub(crate) fn log(&self, tip: Oid, limit: usize) -> (Vec<LogEntry>, bool) {
+        let (mut found, mut seen, mut more, mut bytes) = (Vec::<LogEntry>::new(), BTreeSet::new(), false, 0);
         let mut queue = BinaryHeap::from([(i64::MAX, tip)]);
         while let Some((_, oid)) = queue.pop() {
             let Ok(commit) = self.repo.find_commit(oid) else {
@@ -61,7 +63,7 @@ impl Inner {
         (found, more)
     }
 
-    /// Whether two commits have one content and one parent.
+    /// Whether two commits have the same tree and the same parent.
     pub(crate) fn is_same(&self, one: Oid, other: Oid) -> bool {
         let seen = |oid| {
             let commit = self.repo.find_commit(oid).ok()?;
@@ -71,10 +73,10 @@ impl Inner {
     }
 }
 
-fn logged(commit: &git2::Commit<'_>, parents: Vec<Oid>) -> Logged {
+fn logged(commit: &git2::Commit<'_>, parents: Vec<Oid>) -> LogEntry {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let by = commit.committer();
-    Logged {
+    LogEntry {
         oid: commit.id(),
         parents,
         seconds: commit.time().seconds(),

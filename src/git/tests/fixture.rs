@@ -1,4 +1,4 @@
-//! Repositories made with the real `git`.
+//! Test repositories, made with the real `git`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ impl Fixture {
         path
     }
 
-    /// A bare repository whose `main` holds `files`, one commit each.
+    /// A bare repository whose `main` holds `files`, with one commit for each.
     pub(crate) fn repo(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
         let path = self.bare(name);
         for (file, content) in files {
@@ -44,7 +44,7 @@ impl Fixture {
         path
     }
 
-    /// One commit on `branch` that sets `file`; its SHA.
+    /// Commits `file` to `branch`; returns the SHA.
     pub(crate) fn commit(&self, bare: &Path, branch: &str, file: &str, content: &str) -> String {
         self.work(bare, branch, |work| {
             let target = work.join(file);
@@ -53,7 +53,7 @@ impl Fixture {
         })
     }
 
-    /// One commit on `branch` with whatever `change` does to a work tree; its SHA.
+    /// Applies `change` to a work tree of `branch` and commits it; returns the SHA.
     pub(crate) fn work(&self, bare: &Path, branch: &str, change: impl FnOnce(&Path)) -> String {
         let work = tempfile::tempdir_in(self.dir.path()).unwrap();
         let there = !git(bare, &["for-each-ref", &format!("refs/heads/{branch}")]).is_empty();
@@ -68,18 +68,18 @@ impl Fixture {
         git(work.path(), &["rev-parse", "HEAD"])
     }
 
-    /// Where the bare repositories are.
+    /// The directory of the bare repositories.
     pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 }
 
-/// The right login.
+/// The login that the test server accepts.
 pub(crate) fn login() -> Credentials {
     Credentials::basic("tester", &format!("{TOKEN}\n").into())
 }
 
-/// Runs `git` in `dir` apart from the user's configuration; its trimmed output.
+/// Runs `git` in `dir` without the user's configuration; returns the trimmed output.
 pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "core.autocrlf=false"])

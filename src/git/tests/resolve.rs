@@ -70,7 +70,7 @@ async fn a_commit_below_the_tips_is_proven_with_and_without_filter() {
     }
 }
 
-/// As at GitHub, which has the filter that leaves out all trees and no other of its kind.
+/// Like GitHub, which supports the filter that leaves out all trees but no other tree filter.
 #[tokio::test]
 async fn a_server_that_refuses_the_filter_is_asked_for_all_trees() {
     let (fixture, [tip, below]) = shop().await;

@@ -1,4 +1,4 @@
-//! Git's `http-backend` behind axum, with HTTP Basic and the faults that tests ask for.
+//! Git's `http-backend` behind axum, with HTTP Basic and injected faults.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -14,38 +14,38 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt as _;
 
-/// The one login that every repository takes.
+/// The only token that every repository accepts.
 pub(crate) const TOKEN: &str = "correct-horse-battery";
 
-/// What the server does besides serving.
+/// The faults that the server injects.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// Speak protocol v0 only.
+    /// Speak only protocol v0.
     pub(crate) only_v0: AtomicBool,
-    /// Answer this many requests with 503 first.
+    /// Answer this many requests with 503 before serving.
     pub(crate) unavailable: AtomicU32,
     /// Run the next push, then cut the connection instead of answering.
     pub(crate) lose_push_reply: AtomicBool,
-    /// After that, answer everything with 503.
+    /// After a lost push, answer every request with 503.
     pub(crate) away_after_push: AtomicBool,
-    /// A repository, how many requests about it are answered with an `ERR` packet, and what that says.
+    /// A repository, how many of its requests are answered with an `ERR` packet, and the packet's text.
     pub(crate) trouble: Mutex<Option<(String, u32, String)>>,
-    /// Answer everything with this status and body, a `Location` being the body of a 3xx.
+    /// Answer every request with this status and body. For a 3xx the body is the `Location`.
     pub(crate) refuse: Mutex<Option<(u16, String)>>,
-    /// A renamed repository: its old name, its new one, and the status of the redirect.
+    /// A renamed repository: the old name, the new name, and the status of the redirect.
     pub(crate) renamed: Mutex<Option<(String, String, u16)>>,
-    /// Bytes of each answer's body, in the order in which they were given.
+    /// The size in bytes of each answer's body, in order.
     pub(crate) sent: Mutex<Vec<usize>>,
-    /// Paths and queries asked for, in order.
+    /// The paths and queries of all requests, in order.
     pub(crate) seen: Mutex<Vec<String>>,
-    /// Never answer requests of this repository that say this.
+    /// A repository and a text: requests of this repository that contain the text are never answered.
     pub(crate) silent: Mutex<Option<(&'static str, &'static str)>>,
     /// Repositories that need no login.
     pub(crate) public: Mutex<HashSet<String>>,
 }
 
 impl Faults {
-    /// What trouble is said of the repository this time.
+    /// The text of the error for this request, if there is one.
     fn trouble(&self, repo: &str) -> Option<String> {
         let mut trouble = self.trouble.lock().unwrap();
         let (_, left, said) = trouble.as_mut().filter(|(of, left, _)| of == repo && *left > 0)?;
@@ -54,7 +54,7 @@ impl Faults {
     }
 }
 
-/// A running server; it ends with the test's runtime.
+/// A running server. It stops when the test's runtime ends.
 pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) faults: Arc<Faults>,
@@ -94,7 +94,7 @@ async fn serve(State(site): State<Site>, request: Request) -> Response {
     if let Some((from, to, status)) = site.faults.renamed.lock().unwrap().clone()
         && repo == from
     {
-        // Relative, and before the login is looked at, as Gitea does it (`services/context/repo.go`).
+        // The redirect is relative and comes before the login check, as in Gitea (`services/context/repo.go`).
         let to = uri.to_string().replacen(&from, &to, 1);
         return (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]).into_response();
     }
@@ -121,7 +121,7 @@ fn authorized(headers: &HeaderMap) -> bool {
     login.is_some_and(|l| l.split_once(':').is_some_and(|(_, token)| token == TOKEN))
 }
 
-/// Runs the CGI program on one request.
+/// Runs the CGI program for one request.
 async fn backend(site: &Site, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -169,7 +169,7 @@ async fn run(mut command: tokio::process::Command, body: &[u8]) -> Vec<u8> {
     let mut stdin = child.stdin.take().unwrap();
     let (_, output) = tokio::join!(
         async move {
-            // The program may refuse before it has read everything.
+            // The program may refuse before it has read the whole request.
             let _ = stdin.write_all(body).await;
         },
         child.wait_with_output()
@@ -177,7 +177,7 @@ async fn run(mut command: tokio::process::Command, body: &[u8]) -> Vec<u8> {
     output.unwrap().stdout
 }
 
-/// CGI output to an HTTP answer.
+/// Converts CGI output to an HTTP answer.
 fn response(output: &[u8]) -> Response {
     let end = output.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
     let mut response = Response::new(Body::from(output[end + 4..].to_vec()));

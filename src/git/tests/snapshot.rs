@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::Ordering;
 
 use super::fixture::{Fixture, git, login};
-use crate::git::{GitError, Pointers, Snapshot, Sort};
+use crate::git::{EntryType, GitError, Pointers, Snapshot};
 
 /// A repository with files in directories, and symbolic links to them.
 async fn tree() -> Fixture {
@@ -11,7 +11,7 @@ async fn tree() -> Fixture {
     fixture.work(&bare, "main", |work| {
         std::fs::create_dir_all(work.join("a/b")).unwrap();
         std::fs::write(work.join(".dockerignore"), "x\n").unwrap();
-        // Alike enough for a server to send one as a difference to the other.
+        // The files are similar, so that a server may send one as a delta against the other.
         let text = "one line of many\n".repeat(200);
         std::fs::write(work.join("a/b/first"), format!("{text}1")).unwrap();
         std::fs::write(work.join("a/b/second"), format!("{text}2")).unwrap();
@@ -26,7 +26,7 @@ async fn tree() -> Fixture {
 
 async fn text(snapshot: &mut Snapshot, base: &str, path: &str) -> Option<String> {
     let found = snapshot.find(base, path, true).await.unwrap()?;
-    assert_eq!(found.sort, Sort::File, "{path}");
+    assert_eq!(found.entry_type, EntryType::File, "{path}");
     Some(String::from_utf8(snapshot.file(&found).await.unwrap().to_vec()).unwrap())
 }
 
@@ -37,13 +37,13 @@ async fn files_are_read(fixture: &Fixture) {
     assert!(text(&mut snapshot, "a", "./b//second").await.unwrap().ends_with('2'));
     assert!(text(&mut snapshot, "", "a/link").await.unwrap().ends_with('1'));
     assert!(text(&mut snapshot, "", "dir/second").await.unwrap().ends_with('2'));
-    // What leads above the directory leads to the directory.
+    // A link that leads above the directory leads to the directory itself.
     assert_eq!(text(&mut snapshot, "", "a/up").await.as_deref(), Some("x\n"));
     assert_eq!(text(&mut snapshot, "a", "up").await, None);
     for absent in ["circle", "a/none", "none/a", ".dockerignore/a", "a/b/first/x"] {
         assert_eq!(text(&mut snapshot, "", absent).await, None, "{absent}");
     }
-    // A directory of a context is no symbolic link (buildkit `source/git`, `validateDirsOnly`).
+    // The directory of a build context must not be a symbolic link (buildkit `source/git`, `validateDirsOnly`).
     assert_eq!(text(&mut snapshot, "dir", "first").await, None);
 }
 
@@ -110,6 +110,6 @@ async fn several_files_are_read_in_one_request() {
     let read = requests();
     assert!(text(&mut snapshot, "", ".dockerignore").await.is_some());
     assert!(text(&mut snapshot, "a/b", "first").await.is_some());
-    // A file, two directories, a file.
+    // The four requests are for a file, two directories and a file.
     assert_eq!((read - proven, requests()), (4, read));
 }

@@ -1,18 +1,18 @@
-//! Whether two addresses lead to one repository.
+//! Compares addresses: whether two of them name the same repository.
 //!
-//! There are three such questions in this program, and for each another mistake is the safe one. Here two spellings of
-//! one repository must not differ, and two repositories that are taken for one do no harm: what follows is always asked
-//! of the repository itself. The policy's form (`policy/canonical.rs`) must not equate two repositories and refuses
-//! what it cannot tell; BuildKit's identifier (`buildkit/policy.rs`) is whatever BuildKit makes of an address.
+//! This program compares addresses in three places, and in each another mistake is the safe one. Here two spellings
+//! of one repository must not differ. It does no harm to take two repositories for one, because the repository itself
+//! is always asked afterwards. The policy's form (`policy/canonical.rs`) must not equate two repositories and refuses
+//! what it cannot tell apart. BuildKit's identifier (`buildkit/policy.rs`) is whatever BuildKit makes of an address.
 
 use super::{Form, RepoUrl};
 use crate::text::unescaped;
 
 impl RepoUrl {
-    /// One text for each repository: host and path in lower case, for forges know their paths in any case; the path
-    /// without escapes, empty names, a final `/` and `.git` (git-daemon and git-shell add either, `enter_repo` of
-    /// `path.c`). Scheme, port and user are no part of it: a forge serves one repository over ssh and https, on ports that
-    /// differ. Only below `~/`, the login's home, is the user a part of the path.
+    /// One text for each repository. Host and path are in lower case, because forges ignore case in paths. The path
+    /// has no escapes, empty names, final `/` or `.git` (git-daemon and git-shell add either, `enter_repo` of
+    /// `path.c`). Scheme, port and user are left out, because a forge serves one repository over ssh and https, on
+    /// different ports. Only below `~/`, the login's home directory, is the user part of the path.
     pub(crate) fn origin(&self) -> String {
         let (user, host, path) = self.parts();
         let path = tidy(&path).to_lowercase();
@@ -23,9 +23,9 @@ impl RepoUrl {
         }
     }
 
-    /// One text for each way to a repository. Unlike with [`origin`](Self::origin), what a server on another port does
-    /// has no effect on this one.
-    pub(crate) fn way(&self) -> String {
+    /// One text for each address of a repository, with scheme, user and port. Unlike with [`origin`](Self::origin),
+    /// servers on two ports never count as one, so one does not affect the other.
+    pub(crate) fn address_key(&self) -> String {
         let (user, _, path) = self.parts();
         let (host, user) =
             (self.host_port().to_lowercase(), if self.is_ssh() { user } else { String::new() });
@@ -33,7 +33,7 @@ impl RepoUrl {
         format!("{}://{user}@{host}/{}", self.scheme(), tidy(&path))
     }
 
-    /// User, host, and the path without escapes.
+    /// The user, the host, and the path without escapes.
     fn parts(&self) -> (String, String, String) {
         let or_git = |user: &str| if user.is_empty() { "git".to_owned() } else { user.to_owned() };
         match &self.form {
@@ -46,7 +46,7 @@ impl RepoUrl {
     }
 }
 
-/// A path's names, each once after the other: no empty one, no `.`, and `..` taken back.
+/// Normalises a path: removes empty names and `.`, and resolves `..`.
 fn tidy(path: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in path.split('/') {
@@ -56,7 +56,7 @@ fn tidy(path: &str) -> String {
             name => names.push(name),
         }
     }
-    // `x/.git` is `x`, and so is `x.git`.
+    // `x/.git` and `x.git` are both `x`.
     if names.len() > 1 && names.last() == Some(&".git") {
         names.pop();
     }
@@ -75,7 +75,7 @@ mod tests {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    /// Spellings of one repository.
+    /// Several spellings of one repository.
     const ONE: &[&str] = &[
         "https://git.example/shop/api",
         "https://git.example/shop/api/",
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_way_is_one_servers() {
-        let same = [0, 1, 2, 3, 5, 6, 8].map(|n| url(ONE[n]).way());
+        let same = [0, 1, 2, 3, 5, 6, 8].map(|n| url(ONE[n]).address_key());
         assert!(same.iter().all(|way| *way == same[0]), "{same:?}");
         let ways = [
             "https://h/x",
@@ -147,13 +147,13 @@ mod tests {
             "ssh://deploy@h/x",
             "ssh://git@h:2222/x",
         ];
-        let ways: std::collections::BTreeSet<_> = ways.iter().map(|way| url(way).way()).collect();
+        let ways: std::collections::BTreeSet<_> = ways.iter().map(|way| url(way).address_key()).collect();
         assert_eq!(ways.len(), 6, "{ways:?}");
-        assert_eq!(url("git@h:x.git").way(), url("ssh://git@h:22/x").way());
+        assert_eq!(url("git@h:x.git").address_key(), url("ssh://git@h:22/x").address_key());
     }
 
     proptest! {
-        /// Whatever the names are, escapes, slashes, cases and ends make no other repository of them.
+        /// Escapes, slashes, letter case and endings never make a different repository, whatever the names are.
         #[test]
         fn spelling_does_not_matter(names in prop::collection::vec("[a-z0-9_-]{1,8}", 1..4), bits: u64) {
             let plain = format!("https://git.example/{}", names.join("/"));

@@ -46,7 +46,7 @@ fn what_cannot_be_a_message_is_refused() {
 }
 
 proptest! {
-    /// Whatever users write, what is read back are the trailers that were given, in their groups.
+    /// Whatever users write, the trailers are read back as they were given, in their groups.
     #[test]
     fn no_text_gets_into_the_trailers(
         texts in prop::collection::vec("(?s).{1,40}|(Workflow: x|Source-Commit: y|\n|\r|Managed-By: argo-buildkit){1,6}", 1..4),

@@ -1,7 +1,7 @@
-//! Which of two commits is newer: asked of the source's server beside everything else, and remembered.
+//! Finds out and remembers which of two commits is newer. The source's server is asked in a background task.
 //!
-//! A source's server may take minutes to answer, or never answer. So nobody waits for it who holds a branch's turn, and
-//! other writers of the lane wait for a moment only.
+//! A source's server may take minutes to answer, or never answer. So a worker does not wait for it while it holds the
+//! branch's lock, and the other writers of the lane wait only for a moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -13,58 +13,64 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::super::ancestry::{Standing, standing};
+use super::super::ancestry::{CommitOrder, compare_commits};
 use super::super::request::Source;
-use super::Claim;
+use super::PlannedWrite;
 use crate::git::{Git, GitError};
 use crate::time_limits::within;
 
-/// A source repository and who asks it. What one login was not shown is no answer to another.
-type Asked = (String, [u8; 32]);
+/// The source repository and the login. An answer for one login is not used for another.
+type SourceId = (String, [u8; 32]);
 
-/// Of which source, our commit, and theirs.
-pub(in crate::write_back) type Question = (Asked, String, String);
+/// The source, our commit, and their commit.
+pub(in crate::write_back) type Question = (SourceId, String, String);
 
-/// Requests to one source under way at once.
+/// The maximum number of concurrent requests to one source.
 const AT_ONCE: usize = 8;
 
-/// What is known of a claim and the commits that were written before.
+/// The order of a writer's commit and the commits that were written before.
 pub(in crate::write_back) enum Order {
-    /// None of them is newer; what had to be assumed for that.
+    /// None of them is newer; the texts say what had to be assumed.
     Newest(Vec<String>),
-    /// This one is.
+    /// This commit is newer.
     Newer(String),
     /// These questions have no answer yet.
-    NotYet(Vec<Question>),
+    Unanswered(Vec<Question>),
     /// The source could not be asked.
     Failed(GitError),
 }
 
-/// Whether our commit is the older one.
+/// The answer to one question: whether our commit is older or newer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Known {
+enum Answer {
     Older,
     Newer,
-    /// It cannot be told. It counts as newer, and this is said.
+    /// The order is unknown. Ours counts as newer, and the text says so.
     Assumed(String),
 }
 
-/// The answers so far; history does not change its order. Dropping it ends the requests.
+/// The answers so far. They stay valid, because the order of two commits never changes. Dropping it cancels the
+/// requests.
 #[derive(Debug, Default)]
 pub(in crate::write_back) struct Orders {
-    known: BTreeMap<Question, Known>,
+    known: BTreeMap<Question, Answer>,
     failed: BTreeMap<Question, GitError>,
     open: BTreeSet<Question>,
-    asking: JoinSet<(Question, Result<Known, GitError>)>,
-    /// Sources that left somebody waiting, and have not answered since.
-    slow: BTreeSet<Asked>,
-    limits: BTreeMap<Asked, Arc<Semaphore>>,
+    asking: JoinSet<(Question, Result<Answer, GitError>)>,
+    /// Sources that exceeded a wait and have not answered since.
+    slow: BTreeSet<SourceId>,
+    limits: BTreeMap<SourceId, Arc<Semaphore>>,
 }
 
 impl Orders {
-    /// Whether one of `theirs` is newer than the claim's own commit. What is not known is asked from here on.
-    pub(in crate::write_back) fn newer(&mut self, git: &Git, claim: &Claim, theirs: &[String]) -> Order {
-        let source = claim.source();
+    /// Whether one of `theirs` is newer than the writer's own commit. Starts the requests for unknown answers.
+    pub(in crate::write_back) fn newer(
+        &mut self,
+        git: &Git,
+        planned: &PlannedWrite,
+        theirs: &[String],
+    ) -> Order {
+        let source = planned.source();
         let asked = (source.repo.to_string(), source.credentials.fingerprint());
         let (mut open, mut newer, mut assumed) = (Vec::new(), None, Vec::new());
         for commit in theirs {
@@ -73,9 +79,9 @@ impl Orders {
                 return Order::Failed(error.clone());
             }
             match self.known.get(&question) {
-                Some(Known::Older) => newer = newer.or_else(|| Some(commit.clone())),
-                Some(Known::Newer) => {}
-                Some(Known::Assumed(what)) => assumed.push(what.clone()),
+                Some(Answer::Older) => newer = newer.or_else(|| Some(commit.clone())),
+                Some(Answer::Newer) => {}
+                Some(Answer::Assumed(what)) => assumed.push(what.clone()),
                 None => {
                     self.ask(git, source, &question);
                     open.push(question);
@@ -83,7 +89,7 @@ impl Orders {
             }
         }
         match newer {
-            _ if !open.is_empty() => Order::NotYet(open),
+            _ if !open.is_empty() => Order::Unanswered(open),
             Some(commit) => Order::Newer(commit),
             None => Order::Newest(assumed),
         }
@@ -104,12 +110,13 @@ impl Orders {
         self.asking.spawn(asking.in_current_span());
     }
 
-    /// Whether there is no answer to one of `questions` yet.
+    /// Whether one of `questions` has no answer yet.
     pub(in crate::write_back) fn is_open(&self, questions: &[Question]) -> bool {
         questions.iter().any(|question| self.open.contains(question))
     }
 
-    /// Waits for the answers to `questions`, but not beyond `until`, and not for a source that is known to be slow.
+    /// Waits for the answers to `questions` until `until` at most. Does not wait for a source that is known to be
+    /// slow.
     pub(in crate::write_back) async fn wait(&mut self, questions: &[Question], until: Instant) {
         while questions.iter().any(|q| self.open.contains(q) && !self.slow.contains(&q.0)) {
             if timeout_at(until, self.next()).await.is_err() {
@@ -123,14 +130,14 @@ impl Orders {
     pub(in crate::write_back) async fn next(&mut self) {
         match self.asking.join_next().await {
             Some(Ok((question, answer))) => self.take(question, answer),
-            // A task that ended without an answer was aborted, which happens to all of them at the end only.
+            // A task without an answer was aborted. This happens only when all tasks are aborted at the end.
             Some(Err(_)) => {}
             None => self.open.clear(),
         }
     }
 
-    /// Takes in the answers that have come.
-    pub(in crate::write_back) fn hear(&mut self) {
+    /// Records the answers that have arrived.
+    pub(in crate::write_back) fn take_answers(&mut self) {
         while let Some(ended) = self.asking.try_join_next() {
             if let Ok((question, answer)) = ended {
                 self.take(question, answer);
@@ -138,7 +145,7 @@ impl Orders {
         }
     }
 
-    fn take(&mut self, question: Question, answer: Result<Known, GitError>) {
+    fn take(&mut self, question: Question, answer: Result<Answer, GitError>) {
         self.open.remove(&question);
         match answer {
             Ok(known) => {
@@ -149,27 +156,27 @@ impl Orders {
         }
     }
 
-    /// Lets what failed be asked again, once those who asked for it have been told.
+    /// Forgets failures after the writers got them, so that the questions can be asked again.
     pub(in crate::write_back) fn forget_failures(&mut self) {
         self.failed.clear();
     }
 
-    /// Lets go what was learnt, for a branch that is written all day.
+    /// Forgets old answers, because a busy branch's worker may run all day.
     pub(in crate::write_back) fn forget(&mut self) {
         self.known.clear();
         self.limits.retain(|_, limit| Arc::strong_count(limit) > 1);
     }
 }
 
-/// Asks, within the limit for one question.
-async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<Known, GitError> {
+/// Asks one question, within the time limit for it.
+async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<Answer, GitError> {
     let limit_of_question = git.options().resolve_timeout;
     let asked = async {
         let _permit = limit.acquire().await;
-        standing(git, source, theirs).await
+        compare_commits(git, source, theirs).await
     };
     match within(limit_of_question, "its server", asked).await {
-        Ok(standing) => Ok(known(standing?, source, theirs)),
+        Ok(compare_commits) => Ok(known(compare_commits?, source, theirs)),
         Err(late) => {
             let what = format!("which of {} and {theirs} is newer was not told: {late}", source.commit);
             Err(GitError::Unavailable { repo: source.repo.to_string(), action: "read", what, cause: None })
@@ -177,16 +184,16 @@ async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> 
     }
 }
 
-fn known(standing: Standing, source: &Source, theirs: &str) -> Known {
-    match standing {
-        Standing::Newer => Known::Newer,
-        Standing::Older => Known::Older,
-        Standing::Unknown(why) => {
+fn known(compare_commits: CommitOrder, source: &Source, theirs: &str) -> Answer {
+    match compare_commits {
+        CommitOrder::Newer => Answer::Newer,
+        CommitOrder::Older => Answer::Older,
+        CommitOrder::Unknown(why) => {
             let (repo, ours) = (&source.repo, &source.commit);
             let what =
                 format!("commit {ours} of {repo} was taken for newer than {theirs}, which was there: {why}");
             tracing::warn!("{what}");
-            Known::Assumed(what)
+            Answer::Assumed(what)
         }
     }
 }

@@ -21,16 +21,16 @@ fn means(files: &Files, text: &str) -> BTreeSet<String> {
     manifest::addresses(bytes, &target).into_iter().map(|address| format!("{file} {address}")).collect()
 }
 
-/// The last writers that a claim of these trailers finds in `history`, newest first.
+/// The last writers that are found in `history` for a writer with these trailers, newest first.
 async fn found(manifests: &[&str], places: &[&str], history: &[Group]) -> Vec<String> {
     let repo: RepoUrl = "https://g.example/a.git/".parse().unwrap();
     let source = Source { repo, credentials: Credentials::Anonymous, commit: OURS.to_owned() };
     let message = Message { text: "x".to_owned(), trailers: group(OURS, manifests, places) };
     let files = Files::from([("v.yaml".to_owned(), VALUES.as_bytes().to_vec())]);
     let means = Some((Places::new(means), Arc::new(files)));
-    let mut claim = Claim::new(Some(&source), &message, means).unwrap();
-    claim.learn(history).await;
-    claim.last_writers(history.iter())
+    let mut planned = PlannedWrite::new(Some(&source), &message, means).unwrap();
+    planned.learn(history).await;
+    planned.last_writers(history.iter())
 }
 
 #[tokio::test]
@@ -41,10 +41,10 @@ async fn what_was_set_is_compared_and_not_what_it_was_called() {
         (&["v.yaml image:image"], &["v.yaml image.tag"]),
         (&["v.yaml image:image"], &["v.yaml image.repository", "v.yaml image.tag"]),
         (&["v.yaml setter:flux:api"], &["v.yaml image.tag"]),
-        // As commits had it before there were places.
+        // The trailers of commits from before `Place` existed.
         (&["v.yaml image:image"], &[]),
     ];
-    // A commit of today's always says where such a target led.
+    // Current commits always contain the place of such a target.
     for (manifests, places) in tag.iter().take(4) {
         for (theirs, at) in tag {
             let history = [group(THEIRS, theirs, at)];

@@ -14,7 +14,7 @@ use crate::git::{Credentials, GitError, Identity};
 use crate::outcome::{Fault, StepError};
 use crate::write_back::{EditFn, Edited, Files, Landed, Message, WriteBack, WriteError};
 
-/// Adds `line`, and says so in a trailer.
+/// Adds `line`, with a trailer for it.
 fn line(n: usize) -> EditFn {
     let trailers = vec![("Image".to_owned(), format!("i{n}")), ("Workflow".to_owned(), format!("ns/w{n}"))];
     let message = Message { text: format!("Set {n}\n\nbody {n}"), trailers };
@@ -49,7 +49,7 @@ async fn a_hundred_writers_are_one_commit() {
         );
         assert_eq!(base, git(&bare, &["rev-parse", "main~1"]));
         let [file] = &files[..] else { panic!("{files:?}") };
-        // The change is this writer's own, on top of those before it.
+        // The change contains only this writer's edit, on top of those before it.
         assert_eq!(file.new, [&file.old[..], format!("{n}\n").as_bytes()].concat());
     }
     let log: Vec<_> = (0..100).filter(|n| n % 2 == 0).map(|n: usize| n.to_string()).collect();
@@ -92,7 +92,7 @@ async fn who_fails_fails_alone() {
     assert!(git_error(nowhere).to_string().contains("did you mean `log`"));
     let (one, two, same) = (one.unwrap(), two.unwrap(), same.unwrap());
     assert_eq!((one.batched, two.batched, same.changed), (2, 2, false));
-    // It found the file as it was to become: its answer is that of the commit that made it so.
+    // The file already had the wanted content, so the answer is that of the commit that made it so.
     assert!(one.commit == two.commit && same.commit == one.commit, "{same:?}");
     assert_eq!(git(&bare, &["show", "main:log"]), "start\n1\n2");
     assert_eq!(count(&bare), 2);
@@ -121,7 +121,7 @@ async fn who_leaves_during_the_edits_is_left_out() {
     let (go, held) = std::sync::mpsc::channel::<()>();
     let (reached, held) = (std::sync::Mutex::new(Some(reached)), std::sync::Mutex::new(held));
     let add = append("stays\n");
-    // The second edit waits until the first writer, whose edit was applied, has gone.
+    // The second edit waits until the first writer has left, after its edit was applied.
     let waits: EditFn = Arc::new(move |files: &Files| {
         if let Some(reached) = reached.lock().unwrap().take() {
             reached.send(()).unwrap();
@@ -187,7 +187,7 @@ async fn each_deadline_is_its_own() {
     assert_eq!(git(&bare, &["show", "main:log"]), "start\nlater");
 }
 
-/// What a write-back ends with that had time for a push, however slow the machine is, and whose deadline is over.
+/// The error of a write-back that had time for a push, however slow the machine is, and whose deadline has passed.
 async fn out_of_time(fixture: &Fixture) -> GitError {
     let mut time = Duration::from_millis(900);
     loop {
@@ -203,7 +203,7 @@ async fn out_of_time(fixture: &Fixture) -> GitError {
 async fn a_lost_race_applies_all_edits_again() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("log", "start\n"), ("other", "x")]);
-    // Somebody else's commit gets in between our first reading and our first push.
+    // Somebody else's commit lands between our first read and our first push.
     let first = AtomicU32::new(0);
     let (root, there) = (fixture.root().to_owned(), bare.clone());
     let add = append("1\n");
@@ -278,7 +278,7 @@ async fn a_lane_is_gone_when_its_work_is_done() {
     }
 }
 
-/// A tree of many directories, where somebody else's commit gets in between our reading and our push.
+/// Loses a race in a tree of many directories: somebody else's commit lands between our read and our push.
 async fn bytes_of_a_lost_race(v0: bool) -> (usize, usize) {
     let fixture = Fixture::new().await;
     let bare = fixture.bare("ops.git");

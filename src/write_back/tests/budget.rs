@@ -1,4 +1,4 @@
-//! Memory for files that are edited is shared by all requests of a client.
+//! Tests the memory budget for edited files, which all requests of a client share.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::write_back::{append, edit, git_error, request};
 use crate::outcome::Fault;
 use crate::write_back::{EditFn, Pusher, WriteBack};
 
-/// Room for one file of [`FILE`] bytes, and not for two.
+/// Memory for one file of [`FILE`] bytes, but not for two.
 const MEMORY: usize = 3 << 10;
 const FILE: usize = 400;
 
@@ -44,7 +44,7 @@ async fn an_edit_waits_until_others_have_given_their_memory_back() {
             [bytes, b"2"].concat()
         }),
     );
-    // One whose files never have room is told so at once, and waits for nobody.
+    // A request whose files can never fit fails at once and does not wait.
     let too_large = client.write_back(request(&fixture, "large.git", &["large.yaml"]), append("3")).await;
     let error = git_error(too_large);
     assert_eq!(error.fault(), Fault::User);
@@ -53,7 +53,7 @@ async fn an_edit_waits_until_others_have_given_their_memory_back() {
     lets_go.send(()).unwrap();
     assert!(first.await.unwrap().unwrap().changed);
     assert!(second.await.unwrap().unwrap().changed);
-    // All of it is given back.
+    // All memory has been given back.
     drop(client.budget.take(MEMORY).await.unwrap());
 }
 
@@ -65,10 +65,10 @@ async fn writers_whose_server_is_slow_keep_no_other_tenant_waiting() {
     fixture.repo("slow-a.git", &[("values", &content)]);
     fixture.repo("slow-b.git", &[("values", &content)]);
     let quick = fixture.repo("quick.git", &[("values", &content)]);
-    // Half of it is room for one file, so two tenants fill it.
+    // Half of the memory fits one file, so two tenants use all of it.
     let mut client = Pusher::new(fixture.git.clone(), 2 * MEMORY);
     client.hold = Duration::from_millis(50);
-    // Their server sends the branch and its files, and no history.
+    // Their server sends the branch and its files, but no history.
     *fixture.server.faults.silent.lock().unwrap() = Some(("slow-", "filter tree:0"));
     let write = |tenant: &str, repo: &str| {
         let request =

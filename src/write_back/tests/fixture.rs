@@ -1,4 +1,4 @@
-//! Repositories with a client that writes to them.
+//! Test repositories with a client that writes to them.
 
 use std::ops::Deref;
 

@@ -27,7 +27,7 @@ async fn a_glob_means_every_file_that_matches() {
         }
         write(work, "charts/api/values-prod.yaml", "v1");
         write(work, "values.yaml", "v1");
-        // Outside of the glob it may be what it wants.
+        // A link outside of the glob is allowed.
         symlink("values.yaml", work.join("link.yaml")).unwrap();
     });
     let table = [
@@ -112,7 +112,7 @@ async fn names_with_spaces_quotes_and_utf8() {
     git(&bare, &["fsck", "--strict", "--no-dangling"]);
 }
 
-/// Replaces every file by its own path, so that what was read is seen.
+/// Replaces the content of every file with its path, so that the test sees which files were read.
 fn paths_seen() -> EditFn {
     Arc::new(|files: &Files| {
         let files = files.keys().map(|path| (path.clone(), path.clone().into_bytes())).collect();
@@ -147,12 +147,12 @@ async fn a_glob_finds_what_its_spec_matches_in_any_tree() {
 }
 
 proptest! {
-    /// No text makes the parser fail badly, and what it takes can be shown and parsed again.
+    /// The parser does not panic on any text, and an accepted text can be shown and parsed again.
     #[test]
     fn specs_are_taken_or_refused(text in "[a-c*?{}\\[\\],!/. -]{0,20}", path in "[a-c/. -]{0,12}") {
         if let Ok(spec) = text.parse::<FileSpec>() {
             prop_assert_eq!(spec.to_string().parse::<FileSpec>().unwrap(), spec.clone());
-            // The directories that a glob is looked for in hold all that it matches.
+            // The directories of a glob contain all its matches.
             let inside = spec.directories().iter().map(|d| format!("{d}/")).collect::<String>();
             prop_assert!(!spec.matches(&path) || path.starts_with(&inside));
         }

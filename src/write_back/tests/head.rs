@@ -1,4 +1,4 @@
-//! A pull request's branch: made, made anew, and never at the cost of somebody else's commits.
+//! Tests a pull request's branch: it is created and recreated, and other people's commits on it are never lost.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::write_back::{EditFn, Edited, Files, Landed, Message, Source, WriteBac
 
 const HEAD: &str = "argo-buildkit/shop-api";
 
-/// Sets every file to `value`, as the place `manifest`.
+/// Sets the content of every file to `value`, with the trailer `manifest`.
 fn set(value: &str, manifest: &str) -> EditFn {
     let value = value.to_owned();
     let trailers = vec![
@@ -48,10 +48,10 @@ async fn the_branch_is_made_and_then_made_anew() {
     let landed = write(&fixture, "values", set("v2", "values:tag")).await;
     assert_eq!((&landed.commit, &landed.base, landed.changed), (&rev(&bare, HEAD), &main, true));
     assert_eq!((rev(&bare, &format!("{HEAD}~1")), rev(&bare, "main")), (main.clone(), main));
-    // The same again is no new commit, and not on a moved branch either if that is not what it is based on.
+    // The same change again makes no new commit while the target branch has not moved.
     let again = write(&fixture, "values", set("v2", "values:tag")).await;
     assert_eq!((again.commit, again.changed, again.files.len()), (landed.commit.clone(), false, 0));
-    // A newer value replaces the commit; so does a branch that moved on.
+    // A newer value replaces the commit, and so does the same value after the target branch has moved.
     let newer = write(&fixture, "values", set("v3", "values:tag")).await;
     assert!(newer.changed && graph(&bare) == "Set v3", "{}", graph(&bare));
     let moved = fixture.commit(&bare, "main", "other", "o2");
@@ -74,7 +74,7 @@ async fn only_what_is_new_is_sent() {
     let objects = || git(&bare, &["cat-file", "--batch-all-objects", "--batch-check"]).lines().count();
     let before = objects();
     write(&fixture, "d7/values", set("v2", "m")).await;
-    // A blob, two trees and the commit.
+    // The four objects are a blob, two trees and the commit.
     assert_eq!(objects() - before, 4);
 }
 
@@ -101,7 +101,7 @@ async fn what_another_step_set_on_it_is_kept() {
     write(&fixture, "other", set("o2", "other:tag")).await;
     assert_eq!(graph(&bare), "Set o2, Set v2");
     assert_eq!(git(&bare, &["show", &format!("{HEAD}:values")]), "v2");
-    // Who sets both at once makes it anew.
+    // A writer that sets both places recreates the branch.
     let both =
         |path: &'static str, value: &'static str| write(&fixture, path, set(value, &format!("{path}:tag")));
     let (one, two) = tokio::join!(both("values", "v3"), both("other", "o3"));
@@ -126,7 +126,7 @@ async fn a_branch_that_was_merged_is_used_again() {
 async fn a_race_for_the_branch_is_lost_and_then_won() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values", "v1"), ("other", "o1")]);
-    // Somebody makes the branch while our push is on its way.
+    // Somebody creates the branch while our push is in progress.
     hook(
         &bare,
         "pre-receive",
@@ -176,7 +176,7 @@ async fn a_name_that_git_cannot_have_is_refused() {
     assert_eq!(git_error(fixture.pusher.write_back(odd, replace("a", "b")).await).fault(), Fault::User);
 }
 
-/// Does to the pull request's branch what a reviewer does in a clone, and pushes it by force; its new tip.
+/// Changes the pull request's branch in a clone, as a reviewer does, and pushes it with force; returns the new tip.
 fn reviewed(fixture: &Fixture, bare: &Path, change: impl FnOnce(&Path)) -> String {
     let work = tempfile::tempdir_in(fixture.root()).unwrap();
     git(work.path(), &["clone", "-q", "-b", HEAD, bare.to_str().unwrap(), "."]);
@@ -185,7 +185,7 @@ fn reviewed(fixture: &Fixture, bare: &Path, change: impl FnOnce(&Path)) -> Strin
     rev(bare, HEAD)
 }
 
-/// Every way by which somebody makes a commit of their own that has our trailers.
+/// All the ways in which other people's commits can carry our trailers.
 #[tokio::test]
 async fn what_a_reviewer_made_of_our_commit_stays() {
     type Review = fn(&Path);
@@ -200,7 +200,7 @@ async fn what_a_reviewer_made_of_our_commit_stays() {
         }),
         ("amend under our name", |work| {
             std::fs::write(work.join("other"), "theirs").unwrap();
-            // Later than our commit, without waiting for the clock's next second.
+            // The commit time is later than ours, without waiting for the next second.
             let env = "GIT_COMMITTER_NAME=argo-buildkit GIT_COMMITTER_EMAIL=ci@example.com \
                        GIT_COMMITTER_DATE=2100000000+0000";
             let command = format!("!{env} git commit -q -a --amend --no-edit");
@@ -240,7 +240,7 @@ async fn what_a_reviewer_made_of_our_commit_stays() {
             (git(&bare, &["show", &values]), git(&bare, &["show", &other])),
             ("v3".into(), "theirs".into())
         );
-        // A batch is no way around it, and neither is the branch that moved on.
+        // The commits are also kept with a batch and after the target branch has moved.
         fixture.commit(&bare, "main", "third", "t1");
         let both =
             |path: &'static str, to: &'static str| write(&fixture, path, set(to, &format!("{path}:tag")));
@@ -262,14 +262,14 @@ async fn a_commit_that_was_reverted_or_deleted_with_its_branch_is_made_again() {
     assert_eq!((landed.base, graph(&bare).as_str()), (rev(&bare, "main"), "Set v4"));
 }
 
-/// Commits of ours from before the committer was changed are kept too: nothing tells them from a reviewer's.
+/// Our own commits from before the committer was changed are kept too, because they look like a reviewer's.
 #[tokio::test]
 async fn another_committer_builds_on_top() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values", "v1")]);
     write(&fixture, "values", set("v2", "values:tag")).await;
     let before = rev(&bare, HEAD);
-    // libgit2 leaves the spaces out, and we are who we were the next time.
+    // libgit2 removes the spaces, so the next write must compare the identity without them.
     let committer = Identity { name: " other ".into(), email: "other@example.com".into() };
     let renamed = |value| {
         let request = request(&fixture, "ops.git", &["values"]);

@@ -1,4 +1,4 @@
-//! What is kept of one commit for the next.
+//! Tests what is kept after a commit for the next one.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::fixture::{Fixture, git};
 use super::write_back::{append, request};
 use crate::write_back::WriteBack;
 
-/// Waits until so many stores are kept: a lane's task ends soon after its answer.
+/// Waits until `count` stores are kept. A lane's task ends shortly after its answer.
 async fn kept(fixture: &Fixture, count: usize) {
     let wanted = format!("Idle({count})");
     while format!("{:?}", fixture.pusher.idle) != wanted {
@@ -14,7 +14,7 @@ async fn kept(fixture: &Fixture, count: usize) {
     }
 }
 
-/// How many requests one commit for `tenant` takes.
+/// The number of requests that one commit for `tenant` takes.
 async fn requests(fixture: &Fixture, tenant: &str, branch: &str) -> usize {
     fixture.server.faults.seen.lock().unwrap().clear();
     let request = WriteBack { branch: branch.to_owned(), ..request(fixture, "ops.git", &["values.yaml"]) };
@@ -31,7 +31,7 @@ async fn a_store_serves_its_own_tenant_only_and_not_for_long() {
     kept(&fixture, 1).await;
     assert_eq!(requests(&fixture, "b", "main").await, 4);
     kept(&fixture, 2).await;
-    // By now the branch has moved on.
+    // The branch has moved on by now.
     assert_eq!(requests(&fixture, "a", "main").await, 4);
     kept(&fixture, 2).await;
     assert_eq!(requests(&fixture, "a", "main").await, 2);

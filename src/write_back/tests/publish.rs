@@ -1,4 +1,4 @@
-//! Commits made through an API: here one that is played by Git's own plumbing in the repository.
+//! Tests of commits through an API. Here Git's own plumbing commands in the repository take the API's part.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::write_back::{append, git_error, replace, request};
 use crate::git::GitError;
 use crate::write_back::{Proposal, Publish, Published, WriteBack};
 
-/// Writes as a contents API does: each file's old blob has to be the branch's, then there is one commit.
+/// Writes like a contents API: each file's old blob must be the current one; then one commit is made.
 fn commit(bare: &Path, proposal: &Proposal) -> Published {
     let target = proposal.head.as_ref().unwrap_or(&proposal.branch);
     let from = if proposal.new_head { &proposal.branch } else { target };
@@ -31,7 +31,7 @@ fn commit(bare: &Path, proposal: &Proposal) -> Published {
     Published::Landed(git(work.path(), &["rev-parse", "HEAD"]))
 }
 
-/// An API whose `n`th call ends as `answer` says, after what it did to the repository.
+/// An API whose `n`th call ends as `answer` says, after it has changed the repository.
 fn api(
     bare: PathBuf,
     answer: impl Fn(u32, &Path, &Proposal) -> Published + Send + Sync + 'static,

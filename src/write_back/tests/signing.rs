@@ -1,4 +1,4 @@
-//! Signatures, judged by Git itself.
+//! Signatures, verified by Git itself.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use super::write_back::{replace, request};
 use crate::git::{BadSigningKey, SigningKey};
 use crate::write_back::WriteBack;
 
-/// A new key's private text and public line.
+/// A new key: the private key's text and the public key's line.
 fn keygen(dir: &Path, name: &str, args: &[&str]) -> (String, String) {
     let path = dir.join(name);
     let mut command = Command::new("ssh-keygen");
@@ -28,7 +28,7 @@ async fn git_finds_the_signature_good() {
         let (private, public) = keygen(fixture.root(), "key", &[kind, &["-N", ""]].concat());
         let signers = fixture.root().join("signers");
         std::fs::write(&signers, format!("ci@example.com {public}")).unwrap();
-        // As a secret often has it: without its last line end.
+        // Secrets often lack the last line end.
         let key = SigningKey::from_openssh(&private.trim_end().into()).unwrap();
         let request = request(&fixture, "ops.git", &["values.yaml"]);
         let request = WriteBack { signing_key: Some(key), ..request };
@@ -38,7 +38,7 @@ async fn git_finds_the_signature_good() {
         assert_eq!(git(&bare, &["log", "-1", "--format=%G? %GS", "main"]), "G ci@example.com", "{kind:?}");
         git(&bare, &["verify-commit", "main"]);
         git(&bare, &["fsck", "--strict", "--no-dangling"]);
-        // Another key's owner did not sign it.
+        // The owner of another key did not sign it.
         let (_, other) = keygen(fixture.root(), "other", &["-t", "ed25519", "-N", ""]);
         std::fs::write(&signers, format!("ci@example.com {other}")).unwrap();
         assert_ne!(git(&bare, &["log", "-1", "--format=%G?", "main"]), "G");

@@ -1,4 +1,4 @@
-//! Who waits for a source that does not answer, and who does not.
+//! Tests which writers wait for a source that does not answer, and which do not.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::git::tests::server::TOKEN;
 use crate::git::{Credentials, GitError, GitOptions, RepoUrl};
 use crate::write_back::{Landed, Source, WriteBack, WriteError};
 
-/// A source that takes connections and says nothing; each connection is told of.
+/// A source that accepts connections and sends nothing. Each connection is reported on the channel.
 async fn silent(scheme: &str) -> (RepoUrl, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("{scheme}://{}/src.git", listener.local_addr().unwrap());
@@ -27,14 +27,15 @@ async fn silent(scheme: &str) -> (RepoUrl, tokio::sync::mpsc::UnboundedReceiver<
     (url.parse().unwrap(), asked)
 }
 
-/// A client that is patient enough for the others, and gives a question up before the test is over.
+/// A client that waits long enough for the other servers, and stops asking before the test ends.
 fn client(fixture: &mut Fixture, limit: u64) {
     let limits = Duration::from_secs(limit);
     let options = GitOptions { resolve_timeout: limits, connect_timeout: limits, ..GitOptions::default() };
     fixture.pusher = pusher(options);
 }
 
-/// A key that is good for any server that lets it in, and the name of a server that is not asked for its own.
+/// A client key. Its `known_hosts` lists 127.0.0.1 with that same key, because no server in these tests gets as far
+/// as showing its own.
 fn key(fixture: &Fixture) -> Credentials {
     let path = fixture.root().join("key");
     let made = Command::new("ssh-keygen").args(["-q", "-N", "", "-t", "ed25519", "-f"]).arg(&path).status();
@@ -93,7 +94,7 @@ async fn a_question_has_a_limit_and_the_branch_stays_as_it_is() {
     assert!(matches!(&error, WriteError::Git(GitError::Unavailable { .. })), "{error}");
     assert!(error.to_string().contains("which of"), "{error}");
     assert_eq!(shown(&ops), line[1]);
-    // It is asked again for the next writer.
+    // The source is asked again for the next writer.
     let next = write(&fixture, login(), Some(source(&fixture, &line[0])), &line[0], "values").await.unwrap();
     assert_eq!(next.superseded_by.as_deref(), Some(line[1].as_str()));
 }

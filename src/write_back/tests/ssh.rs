@@ -1,4 +1,4 @@
-//! Against OpenSSH's own server, where it is installed.
+//! Tests against OpenSSH's own server, where it is installed.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::write_back::request;
 use crate::git::{Credentials, Git, GitError, GitOptions, RepoUrl};
 use crate::write_back::{Edited, Files, Message, WriteBack};
 
-/// An sshd on a free port of its own, with its own keys; it ends with the test.
+/// An sshd on its own free port with its own keys. It stops when the test ends.
 struct Sshd {
     dir: tempfile::TempDir,
     child: Child,
@@ -26,7 +26,7 @@ impl Drop for Sshd {
 }
 
 impl Sshd {
-    /// `None` where OpenSSH's server is not installed.
+    /// Starts the server; `None` if OpenSSH's server is not installed.
     async fn start(accept_env: bool) -> Option<Self> {
         let program = Path::new("/usr/sbin/sshd");
         if !program.exists() {
@@ -41,7 +41,7 @@ impl Sshd {
         }
         let keys = ["user.pub", "user_rsa.pub"].map(|n| std::fs::read_to_string(dir.path().join(n)).unwrap());
         std::fs::write(dir.path().join("authorized_keys"), keys.concat()).unwrap();
-        // Its directory for privilege separation, which a service manager would make.
+        // The directory for privilege separation, which a service manager would create.
         let _ = std::fs::create_dir_all("/run/sshd");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = dir.path().display();
@@ -67,7 +67,7 @@ impl Sshd {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap()
     }
 
-    /// The server's line in `known_hosts`.
+    /// The server's line for `known_hosts`.
     fn known(&self) -> String {
         format!("[127.0.0.1]:{} {}", self.port, self.text("host.pub"))
     }
@@ -100,7 +100,7 @@ async fn site(accept_env: bool) -> Option<(Fixture, Sshd, PathBuf)> {
     Some((fixture, sshd, bare))
 }
 
-/// Reads and writes, where the server takes `GIT_PROTOCOL` and where it drops it.
+/// Reads and writes, with a server that accepts `GIT_PROTOCOL` and one that ignores it.
 async fn reads_and_writes(accept_env: bool) {
     let Some((fixture, sshd, bare)) = site(accept_env).await else { return };
     let (tip, below) = (git(&bare, &["rev-parse", "main"]), git(&bare, &["rev-parse", "main~1"]));

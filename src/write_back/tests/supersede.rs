@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::fixture::{Fixture, git, login};
 use super::write_back::request;
 use crate::git::{Credentials, GitError};
-use crate::write_back::ancestry::{Standing, standing};
+use crate::write_back::ancestry::{CommitOrder, compare_commits};
 use crate::write_back::{EditFn, Edited, Files, Landed, Message, Source, WriteBack, WriteError, trailer};
 
 pub(super) fn source(fixture: &Fixture, commit: &str) -> Source {
     Source { repo: fixture.url("src.git"), credentials: login(), commit: commit.to_owned() }
 }
 
-/// Sets every file to the id of the commit, as the place `manifest`.
+/// Sets the content of every file to the commit's id, with the trailer `manifest`.
 pub(super) fn set(commit: &str, manifest: &str) -> EditFn {
     set_as(commit, manifest, "shop/api")
 }
 
-/// As [`set`], with the source named so.
+/// Like [`set`], with this name for the source repository.
 fn set_as(commit: &str, manifest: &str, repo: &str) -> EditFn {
     let commit = commit.to_owned();
     let trailers = [
@@ -43,7 +43,7 @@ async fn write(fixture: &Fixture, commit: &str) -> Result<Landed, WriteError> {
     fixture.pusher.write_back(request, set(commit, "values:tag")).await
 }
 
-/// A source repository with a line of commits, oldest first, and a repository to write to.
+/// Makes a source repository with a line of commits, oldest first, and a repository to write to.
 pub(super) fn site(fixture: &Fixture, commits: usize) -> (PathBuf, Vec<String>) {
     let src = fixture.bare("src.git");
     let line = (0..commits).map(|n| fixture.commit(&src, "main", "file", &n.to_string())).collect();
@@ -67,7 +67,7 @@ async fn older_after_newer_is_dropped_and_newer_after_older_is_not() {
     let new = write(&fixture, &line[2]).await.unwrap();
     assert_eq!((new.changed, new.superseded_by), (true, None));
     assert_eq!(shown(&ops), line[2]);
-    // The same build again, or a place that nobody wrote to, is not held up.
+    // The same build again, or a write to a new place, is not refused.
     assert!(!write(&fixture, &line[2]).await.unwrap().changed);
     let elsewhere =
         WriteBack { source: Some(source(&fixture, &line[0])), ..request(&fixture, "ops.git", &["other"]) };
@@ -102,7 +102,7 @@ async fn in_one_commit_the_newer_wins_in_any_order() {
         assert_eq!((one.changed, two.changed), (true, !turned));
         assert_eq!(two.superseded_by, newer.filter(|_| turned));
         assert_eq!(one.commit, two.commit);
-        // The branch's history says so as well.
+        // The branch's history gives the same answer.
         let old = write(&fixture, &line[0]).await.unwrap();
         assert_eq!(old.superseded_by.as_deref(), Some(line[2].as_str()));
     }
@@ -114,7 +114,7 @@ async fn it_is_looked_up_again_after_a_lost_race() {
     let (ops, line) = site(&fixture, 2);
     let (first, there, src) = (AtomicBool::new(true), fixture.root().to_owned(), line.clone());
     let set_old = set(&line[0], "values:tag");
-    // While the older build's edit runs, the newer one's commit lands.
+    // The newer build's commit lands while the older build's edit runs.
     let slow: EditFn = Arc::new(move |files: &Files| {
         if first.swap(false, Ordering::SeqCst) {
             let ops = there.join("ops.git");
@@ -136,7 +136,7 @@ async fn it_is_looked_up_again_after_a_lost_race() {
     assert_eq!((old.attempts, shown(&ops).as_str()), (2, "none"));
 }
 
-/// Two writers of one lane have the same question, and one of them may not read the source.
+/// Two writers of one lane ask about the same commits, and one of them may not read the source.
 #[tokio::test]
 async fn what_one_login_is_not_shown_is_no_answer_to_another() {
     let fixture = Fixture::new().await;
@@ -175,7 +175,7 @@ fn commit_with(bare: &Path, parents: &[&str], time: u64, message: &str) -> Strin
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Every pair of a history with merges, against what Git itself says, times set against the history.
+/// Compares the result for every pair of commits with Git's own, in a history with merges whose times contradict it.
 async fn every_pair(v0: bool, filter: &str) {
     let fixture = Fixture::new().await;
     let src = fixture.bare("src.git");
@@ -198,13 +198,13 @@ async fn every_pair(v0: bool, filter: &str) {
     for (n, ours) in all.iter().enumerate() {
         for (m, theirs) in all.iter().enumerate().filter(|(m, _)| *m != n) {
             let want = if below(ours, theirs) {
-                Standing::Older
+                CommitOrder::Older
             } else if below(theirs, ours) || n < m {
-                Standing::Newer
+                CommitOrder::Newer
             } else {
-                Standing::Older
+                CommitOrder::Older
             };
-            let got = standing(&fixture.git, &source(&fixture, ours), theirs).await.unwrap();
+            let got = compare_commits(&fixture.git, &source(&fixture, ours), theirs).await.unwrap();
             assert_eq!(got, want, "{n} {m} v0 {v0} filter {filter}");
         }
     }
@@ -226,14 +226,14 @@ async fn what_cannot_be_told_does_not_stop_a_write() {
     let fixture = Fixture::new().await;
     let (ops, line) = site(&fixture, 2);
     let unknown = "1".repeat(40);
-    let told = |standing| matches!(standing, Ok(Standing::Unknown(_)));
-    assert!(told(standing(&fixture.git, &source(&fixture, &line[1]), &unknown).await));
-    assert!(told(standing(&fixture.git, &source(&fixture, &unknown), &line[1]).await));
+    let told = |compare_commits| matches!(compare_commits, Ok(CommitOrder::Unknown(_)));
+    assert!(told(compare_commits(&fixture.git, &source(&fixture, &line[1]), &unknown).await));
+    assert!(told(compare_commits(&fixture.git, &source(&fixture, &unknown), &line[1]).await));
     let gone = Source { repo: fixture.url("gone.git"), ..source(&fixture, &line[1]) };
-    assert!(told(standing(&fixture.git, &gone, &line[0]).await));
+    assert!(told(compare_commits(&fixture.git, &gone, &line[0]).await));
     let wrong = Source { credentials: Credentials::basic("u", &"no".into()), ..source(&fixture, &line[1]) };
-    assert!(told(standing(&fixture.git, &wrong, &line[0]).await));
-    // So it is with a commit that a force push took out of the source repository.
+    assert!(told(compare_commits(&fixture.git, &wrong, &line[0]).await));
+    // The same is true for a commit that a forced push removed from the source repository.
     write(&fixture, &line[1]).await.unwrap();
     git(&fixture.root().join("src.git"), &["update-ref", "refs/heads/main", &line[0]]);
     git(&fixture.root().join("src.git"), &["reflog", "expire", "--expire=now", "--all"]);
@@ -264,8 +264,8 @@ async fn a_comparison_is_one_small_request() {
     let fixture = Fixture::new().await;
     let (_, line) = site(&fixture, 3);
     fixture.server.faults.seen.lock().unwrap().clear();
-    let newer = standing(&fixture.git, &source(&fixture, &line[2]), &line[0]).await.unwrap();
-    assert_eq!(newer, Standing::Newer);
+    let newer = compare_commits(&fixture.git, &source(&fixture, &line[2]), &line[0]).await.unwrap();
+    assert_eq!(newer, CommitOrder::Newer);
     assert_eq!(*fixture.server.faults.seen.lock().unwrap(), ["/src.git/git-upload-pack"]);
 }
 
@@ -303,7 +303,8 @@ async fn many_writers_of_one_source_ask_it_once() {
 async fn beyond_the_bound_times_decide() {
     let fixture = Fixture::new().await;
     let src = fixture.bare("src.git");
-    // What hardly compresses, in messages of nearly the 1 MiB that a commit may have: more of it between the two commits than is read.
+    // The messages compress badly and are nearly 1 MiB each, the limit for a commit. So the history between the two
+    // commits is larger than the read limit.
     let noise = |n: u64| -> String {
         let mut random = fastrand::Rng::with_seed(n);
         (0..1_045_000).map(|_| random.char('!'..='~')).collect()
@@ -315,13 +316,13 @@ async fn beyond_the_bound_times_decide() {
         line
     });
     git(&src, &["update-ref", "refs/heads/main", &line[5]]);
-    let asked = standing(&fixture.git, &source(&fixture, &line[5]), &line[0]).await.unwrap();
-    assert_eq!(asked, Standing::Older, "by its time, for the way from one to the other was too long");
-    let near = standing(&fixture.git, &source(&fixture, &line[1]), &line[0]).await.unwrap();
-    assert_eq!(near, Standing::Newer);
-    // Below its own tip a history that is too long is no hindrance.
-    let below = standing(&fixture.git, &source(&fixture, &line[0]), &line[5]).await.unwrap();
-    assert_eq!(below, Standing::Older);
+    let asked = compare_commits(&fixture.git, &source(&fixture, &line[5]), &line[0]).await.unwrap();
+    assert_eq!(asked, CommitOrder::Older, "by its time, for the way from one to the other was too long");
+    let near = compare_commits(&fixture.git, &source(&fixture, &line[1]), &line[0]).await.unwrap();
+    assert_eq!(near, CommitOrder::Newer);
+    // A history that is too long below the tip does no harm.
+    let below = compare_commits(&fixture.git, &source(&fixture, &line[0]), &line[5]).await.unwrap();
+    assert_eq!(below, CommitOrder::Older);
 }
 
 #[tokio::test]
@@ -353,7 +354,7 @@ async fn a_source_commit_has_all_its_digits_in_either_case() {
     assert_eq!(shown(&ops), line[1].to_ascii_uppercase());
 }
 
-/// The trailer and the step name one repository each in their own way; another repository's commits are no rivals.
+/// The trailer and the step spell one repository differently; commits of another repository are not compared.
 #[tokio::test]
 async fn a_trailer_may_spell_the_source_in_any_way() {
     let host = "127.0.0.1";

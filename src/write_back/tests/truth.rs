@@ -1,4 +1,4 @@
-//! What is said at the end is what is known.
+//! Tests that the final answer states what is known.
 
 use std::sync::atomic::Ordering;
 
@@ -44,7 +44,7 @@ async fn an_order_that_a_source_in_trouble_does_not_tell_is_not_assumed() {
     let error = git_error(write(&line[0]).await);
     assert_eq!(error.fault(), Fault::Transient, "{error}");
     assert_eq!(shown(&ops), line[1], "an older build must not overwrite a newer one");
-    // Once the source answers, it is told.
+    // Once the source answers, the writer gets the true answer.
     trouble(&fixture, "src.git", 0);
     assert_eq!(write(&line[0]).await.unwrap().superseded_by.as_deref(), Some(line[1].as_str()));
 }

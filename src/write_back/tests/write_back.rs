@@ -32,7 +32,7 @@ pub(super) fn request(fixture: &Fixture, repo: &str, paths: &[&str]) -> WriteBac
     }
 }
 
-/// Makes something new of every file's bytes.
+/// An edit that applies `change` to every file's bytes.
 pub(super) fn edit(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> EditFn {
     let trailers = vec![("Image-Digest".to_owned(), "sha256:x".to_owned())];
     let message = Message { text: "Set the tag".into(), trailers };
@@ -42,7 +42,7 @@ pub(super) fn edit(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) ->
     })
 }
 
-/// Replaces `from` by `to` in every file.
+/// Replaces `from` with `to` in every file.
 pub(super) fn replace(from: &str, to: &str) -> EditFn {
     let (from, to) = (from.to_owned(), to.to_owned());
     edit(move |bytes| String::from_utf8(bytes.to_vec()).unwrap().replace(&from, &to).into_bytes())
@@ -80,7 +80,7 @@ async fn one_commit_with(v0: bool, filter: &str) {
     assert_eq!(landed.commit, git(&bare, &["rev-parse", "main"]));
     assert_eq!(git(&bare, &["rev-parse", "main~1"]), before);
     assert_eq!(git(&bare, &["diff", "--name-only", "main~1", "main"]), "apps/shop/values.yaml");
-    // Carriage return kept, no final newline added.
+    // The carriage return is kept, and no final newline is added.
     assert_eq!(git(&bare, &["cat-file", "-p", "main:apps/shop/values.yaml"]), "tag: v2\r\nx: y");
     let log = git(&bare, &["log", "-1", "--format=%an <%ae> %B", "main"]);
     assert_eq!(
@@ -137,10 +137,10 @@ async fn writers_of_many_clients_all_land_in_few_tries() {
     for n in 0..32 {
         let fixture = Arc::clone(&fixture);
         writers.spawn(async move {
-            // What is counted are tries: a machine that does ten things at once may take its time.
+            // The test counts attempts, not time: a machine with ten tasks at once may be slow.
             let deadline = Instant::now() + Duration::from_secs(600);
             let request = WriteBack { deadline, ..request(&fixture, "ops.git", &["log"]) };
-            // A client each, as pods have, so that they do race.
+            // Each writer has its own client, as pods have, so that they race.
             let client = pusher(GitOptions::default());
             client.write_back(request, append(&format!("writer {n}\n"))).await.unwrap()
         });
@@ -156,7 +156,7 @@ async fn writers_of_many_clients_all_land_in_few_tries() {
     for one in &landed {
         git(&bare, &["merge-base", "--is-ancestor", &one.commit, "main"]);
     }
-    // Without growing pauses it would be up to 32 for the last one, and hundreds for all.
+    // Without growing pauses the last writer would need up to 32 attempts, and all together hundreds.
     let tries: Vec<_> = landed.iter().map(|one| one.attempts).collect();
     assert!(tries.iter().all(|n| *n <= 24) && tries.iter().sum::<u32>() <= 320, "{tries:?}");
 }
@@ -202,7 +202,7 @@ async fn a_lost_reply_is_settled_by_the_ref() {
 async fn a_lost_reply_is_settled_by_history_when_others_pushed_on_top() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values.yaml", "v1")]);
-    // The next commit lands before the reply would have: what the client reads is not its own commit.
+    // The next commit lands before the reply could arrive, so the client reads a tip that is not its own commit.
     let script = "tree=$(git rev-parse refs/heads/main^{tree}); \
                   export GIT_AUTHOR_NAME=o GIT_AUTHOR_EMAIL=o@o GIT_COMMITTER_NAME=o GIT_COMMITTER_EMAIL=o@o; \
                   git update-ref refs/heads/main $(git commit-tree -p refs/heads/main -m other $tree)";
@@ -221,7 +221,7 @@ async fn a_lost_reply_is_settled_by_history_when_others_pushed_on_top() {
 async fn a_push_that_never_arrived_is_made_again() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values.yaml", "v1")]);
-    // The server takes the pack, moves nothing and says nothing.
+    // The server takes the pack, updates nothing and says nothing.
     hook(&bare, "pre-receive", "test -e hooks/once && exit 0; touch hooks/once; exit 1");
     fixture.server.faults.lose_push_reply.store(true, Ordering::SeqCst);
     let request = request(&fixture, "ops.git", &["values.yaml"]);
@@ -327,7 +327,7 @@ async fn a_push_in_flight_outlives_its_caller_and_is_waited_for() {
 async fn endless_conflicts_end_at_the_deadline() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values.yaml", "v1")]);
-    // Every push loses its race: the ref is locked for good.
+    // Every push loses its race, because the ref stays locked.
     std::fs::write(bare.join("refs/heads/main.lock"), "").unwrap();
     let deadline = Instant::now() + Duration::from_secs(6);
     let request = WriteBack { deadline, ..request(&fixture, "ops.git", &["values.yaml"]) };
@@ -371,9 +371,9 @@ async fn the_temporary_directory_is_left_empty() {
             tokio::task::yield_now().await;
         }
     };
-    // Its task ends soon after its answer.
+    // The lane's task ends shortly after its answer.
     tokio::time::timeout(Duration::from_secs(60), left).await.unwrap();
-    // A directory that cannot be written is passed over.
+    // A directory that is not writable is skipped.
     let options = GitOptions { temp_dir: Some("/proc/none".into()), ..GitOptions::default() };
     let client = pusher(options);
     client.write_back(request(&fixture, "ops.git", &["values.yaml"]), append("y")).await.unwrap();

@@ -1,8 +1,8 @@
-//! Memory for the files of one try, and when it is given back early.
+//! The memory for the files of one attempt.
 //!
-//! While it is held the GitOps server is asked for the branch's history, and may take as long as it likes. So memory that another
-//! tenant waits for is given back after a while, and the try is made again in its turn: a slow server keeps only its own
-//! writers waiting.
+//! While an attempt holds memory, it asks the GitOps server for the branch's history, which may take long. If another
+//! tenant waits for memory, the attempt gives its memory back after a while and starts again later. So a slow
+//! server delays only its own writers.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use tokio::time::Instant;
 
 use crate::limits::{Budget, Held, TooMuch};
 
-/// How long memory is held though others wait for it: a try takes a second or two.
+/// How long memory is held while others wait for it. An attempt takes a second or two.
 pub(in crate::write_back) const HOLD: Duration = Duration::from_secs(10);
 
-/// What a worker takes of the budget for files.
-pub(super) struct Memory {
+/// The worker's share of the memory budget for files.
+pub(super) struct FileMemory {
     budget: Budget,
     hold: Duration,
     held: Option<Held>,
     since: watch::Sender<Option<Instant>>,
 }
 
-impl Memory {
+impl FileMemory {
     pub(super) fn new(budget: Budget, hold: Duration) -> Self {
         Self { budget, hold, held: None, since: watch::Sender::new(None) }
     }
 
-    /// Bytes that may be held at a time.
+    /// The maximum number of bytes that may be held.
     pub(super) fn allowed(&self) -> usize {
         self.budget.allowed()
     }
 
-    /// Holds `bytes` instead of what is held, once there are so many. Who holds some waits for nobody.
+    /// Gives back the memory that is held, then waits for `bytes`. A worker never waits while it holds memory.
     pub(super) async fn take(&mut self, bytes: usize) -> Result<(), TooMuch> {
         self.give_back();
         self.held = Some(self.budget.take(bytes).await?);
@@ -45,13 +45,13 @@ impl Memory {
         self.held = None;
     }
 
-    /// Ends once something has been held for too long that another tenant waits for.
+    /// Completes once memory has been held for too long while another tenant waits for it.
     pub(super) fn wanted(&self) -> impl Future<Output = ()> + use<> {
         let (budget, hold, mut since) = (self.budget.clone(), self.hold, self.since.subscribe());
         async move {
             loop {
                 let Ok(held) = since.wait_for(Option::is_some).await.map(|since| *since) else {
-                    // Nothing will ever be held again.
+                    // The sender is gone, so no memory will be held again.
                     return std::future::pending().await;
                 };
                 let from = held.unwrap_or_else(Instant::now) + hold;

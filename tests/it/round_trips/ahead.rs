@@ -1,4 +1,4 @@
-//! `steps`: what `update-manifest` needs is read while the image is built.
+//! Counts the requests of `steps`, where the data for `update-manifest` is read while the image is built.
 
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::git::{Git, GitOptions};
@@ -17,7 +17,7 @@ use crate::support::turn_relay::TurnRelay;
 
 const VALUES: &str = "image:\n  tag: old\n  digest: none\n";
 
-/// A service, and its GitOps repository behind a relay; another relay is before the registry.
+/// A service, its GitOps repository behind a relay, and another relay in front of the registry.
 struct Site {
     git: TurnRelay,
     registry: TurnRelay,
@@ -25,7 +25,7 @@ struct Site {
     gitops: Repo<'static>,
     engine: Engine,
     secrets: tempfile::TempDir,
-    /// Where objects are kept.
+    /// The directory for Git objects.
     objects: tempfile::TempDir,
     image: String,
 }
@@ -54,7 +54,7 @@ impl Site {
         site
     }
 
-    /// How the image's push ends.
+    /// The request that ends the image's push.
     fn push(&self) -> String {
         format!("PUT /v2/{}/manifests/", self.image)
     }
@@ -68,7 +68,7 @@ impl Site {
         update
     }
 
-    /// Builds, then updates. The image's push waits at the registry until it is let go.
+    /// Builds, then updates. The registry's relay holds the image's push until it is released.
     async fn run(&self, update: Value) -> Result<Success, StepError> {
         let tag = json!({"ref": format!("{}/{}:1", self.registry.host(), self.image), "insecure": true});
         let context = json!({"repo": self.service.url(), "secret": "git"});
@@ -76,14 +76,15 @@ impl Site {
         run(&self.engine, "builds", &json!({"steps": [{"build": build}, {"update-manifest": update}]})).await
     }
 
-    /// What was asked of the GitOps repository before the image's push, all that could be: its last request has come.
+    /// The requests to the GitOps repository before the image's push. Waits until the request `last` has come `times`
+    /// times.
     async fn read_ahead(&self, last: &str, times: usize) -> Vec<String> {
         self.registry.came(&self.push(), 1).await;
         self.git.came(last, times).await;
         asked(&self.git, &self.gitops.full_name())
     }
 
-    /// What was asked since.
+    /// The requests since the last call.
     fn asked(&self) -> Vec<String> {
         asked(&self.git, &self.gitops.full_name())
     }
@@ -120,7 +121,8 @@ async fn what_somebody_else_writes_meanwhile_is_kept() {
     let (ended, ()) = tokio::join!(site.run(site.update(json!({}))), beside);
     site.expect(&ended.unwrap()).await;
     assert!(site.gitops.read("main", "values.yaml").await.unwrap().contains("tag: theirs"));
-    // The push that comes too late, and the same once more as if nothing had been read but what has not changed.
+    // The push comes too late. Then come the requests of a cold start, because only objects that have not changed are
+    // reused.
     assert_eq!(site.asked(), [COLD[3], COLD[0], COLD[1], COLD[2], COLD[3]]);
 }
 

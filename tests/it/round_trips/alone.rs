@@ -1,4 +1,4 @@
-//! `update-manifest` by itself.
+//! Counts the requests of `update-manifest` without a build.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ impl Site {
         let owner = gitea.user("turns").await;
         let repo = gitea.repo(&owner, "gitops").await;
         repo.push_directory(tree(&[("chart/values.yaml", VALUES)]).path(), "main", "lay out").await;
-        // Nothing here builds.
+        // The tests do not build anything.
         let plugin = Setup::new("tcp://127.0.0.1:1").start();
         for (secret, scope) in [("git", "write:repository"), ("reader", "read:repository")] {
             plugin.put(secret, "username", &owner);
@@ -44,7 +44,7 @@ impl Site {
         self.plugin.node(&update(&self.relay.through(&self.repo.url()), tag, secret)).await
     }
 
-    /// What is asked for one commit.
+    /// The requests that one commit takes.
     async fn commit(&self, tag: &str) -> Vec<String> {
         let node = self.node(tag, "git").await;
         expect_phase(&node, "Succeeded");
@@ -58,7 +58,7 @@ async fn a_commit_takes_four_requests_and_the_next_one_two() {
     let site = Site::open().await;
     assert_eq!(site.commit("first").await, COLD);
     assert_eq!(site.commit("second").await, [COLD[0], COLD[3]]);
-    // Of what somebody else has changed only that is read.
+    // Only what somebody else has changed is read.
     site.repo.commit_file("main", "elsewhere.yaml", "a: 1\n", "somebody else's").await;
     assert_eq!(site.commit("third").await, [COLD[0], COLD[1], COLD[3]]);
 }

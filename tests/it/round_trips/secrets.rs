@@ -1,4 +1,4 @@
-//! Secrets of one node: each is read once, and all at a time.
+//! Checks that a node's Secrets are read once each, and concurrently.
 
 use argo_buildkit::engine::Tenancy;
 use argo_buildkit::kube::{Cluster, Secrets};

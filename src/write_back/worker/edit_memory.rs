@@ -1,4 +1,4 @@
-//! What the files of a try take of the process's memory.
+//! Computes how much memory the files of an attempt need.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,34 @@ use crate::git::tree::Entry;
 use crate::limits::YAML_NODES;
 use crate::write_back::Files;
 
-/// How often a file's bytes are there at a time: as they were read, for their writer, in the draft, for the edit, and edited.
+/// The number of copies of a file that exist at the same time: as read, for its writer, in the draft, for the edit,
+/// and edited.
 const COPIES: usize = 5;
-/// Bytes that one node of a YAML file takes in memory: 4 MB of `1,1,…` took 528 MB.
+/// The memory in bytes that one node of a YAML file takes: 4 MB of `1,1,…` took 528 MB.
 const NODE: usize = 264;
-/// Bytes of a file that one node takes at least.
+/// The minimum number of bytes of a file for each node.
 const NODE_BYTES: usize = 2;
 
-/// Files that are edited in one try, one after another: so one is parsed at a time.
+/// The memory for the files of one attempt. They are edited one after another, so only one is parsed at a time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Room {
+pub(super) struct EditMemory {
     bytes: usize,
 }
 
-impl Room {
-    /// With these files too.
+impl EditMemory {
+    /// Adds these files.
     pub(super) fn with(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Self {
         let sizes = entries.iter().map(|entry| sizes.get(&entry.blob).copied().unwrap_or_default());
         Self { bytes: sizes.fold(self.bytes, usize::saturating_add) }
     }
 
-    /// Bytes of memory.
+    /// The memory in bytes.
     pub(super) fn cost(&self) -> usize {
         self.bytes.saturating_mul(COPIES)
     }
 }
 
-/// Bytes of memory that the nodes of one of `files` take at most while it is edited.
+/// The maximum memory in bytes for the nodes of one of `files` while it is edited.
 pub(super) fn parsed(files: &Files) -> usize {
     let largest = files.values().map(Vec::len).max().unwrap_or_default();
     (largest / NODE_BYTES).min(YAML_NODES) * NODE

@@ -1,26 +1,27 @@
-//! Where a repository's branches are.
+//! Reads the tips of a repository's branches.
 
 use crate::git::push::ReceivePack;
-use crate::git::read::{Reader, Tips};
+use crate::git::read::{BranchReader, BranchTips};
 use crate::git::{Credentials, Git, GitError};
 
-/// Reads it. Who `pushes` is told by the service that takes the push, which is one question less; it comes with the answer.
-pub(super) async fn look(
+/// Reads the tips. If the caller `pushes`, they come from `git-receive-pack`, which saves a request; its connection
+/// is returned too.
+pub(super) async fn read_tips(
     git: &Git,
-    reader: &mut Reader,
+    reader: &mut BranchReader,
     pushes: bool,
-) -> Result<(Tips, Option<ReceivePack>), GitError> {
+) -> Result<(BranchTips, Option<ReceivePack>), GitError> {
     if pushes && !matches!(reader.branches().credentials, Credentials::Anonymous) {
         let branches = reader.branches().clone();
         match ReceivePack::open(git, &branches).await {
             Ok(open) => {
                 if let Some(tips) = open.tips(&branches) {
-                    reader.forget_old_refs();
+                    reader.drop_stateful_session();
                     return Ok((tips, Some(open)));
                 }
             }
-            // A login that may only read may find that there is nothing to push. One that is refused is not tried twice:
-            // servers count.
+            // A login without the right to push may still find that nothing has to be pushed. A refused login is not
+            // tried twice, because servers count failed logins.
             Err(error) if error.is_unavailable() || matches!(error, GitError::Login { .. }) => {
                 return Err(error);
             }

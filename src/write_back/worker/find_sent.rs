@@ -1,24 +1,24 @@
-//! What became of commits that were sent: the branch alone can tell.
+//! Finds out whether commits whose push had no clear outcome are on the branch.
 
 use git2::Oid;
 
 use super::Worker;
 use crate::git::GitError;
-use crate::git::read::{Reach, Tips};
+use crate::git::read::{BranchTips, HistoryDepth};
 use crate::write_back::draft::Id;
 use crate::write_back::request::Landed;
 use crate::write_back::writer::Writer;
 
-/// What was sent without a certain answer.
+/// A commit that was sent, whose outcome is unknown.
 pub(super) struct Sent {
-    pub(super) sign: Sign,
+    pub(super) id: SentId,
     pub(super) answers: Vec<(Id, Landed)>,
 }
 
-/// How it is known again.
-pub(super) enum Sign {
+/// How the commit is recognised on the branch.
+pub(super) enum SentId {
     Commit(Oid),
-    /// The message of a commit above `base`, for the server made the commit itself.
+    /// By its message, in a commit above `base`, because the server made the commit itself.
     Message {
         text: String,
         base: String,
@@ -26,12 +26,12 @@ pub(super) enum Sign {
 }
 
 impl Worker {
-    /// Asks the branch whether a commit that was sent is on it, and answers those whose commit is.
-    pub(super) async fn settle(&mut self, tips: &Tips) -> Result<bool, GitError> {
+    /// Checks whether a sent commit is on the branch. If it is, answers its writers.
+    pub(super) async fn settle(&mut self, tips: &BranchTips) -> Result<bool, GitError> {
         if self.sent.is_empty() {
             return Ok(false);
         }
-        // A pull request's branch may be merged and gone by now.
+        // A pull request's branch may already be merged and deleted.
         let mut found = None;
         for tip in tips.head.iter().chain([&tips.base]) {
             if found.is_none() {
@@ -50,19 +50,19 @@ impl Worker {
         Ok(settled)
     }
 
-    /// Which of the commits that were sent is on the branch at `tip`, and its id.
+    /// Finds the sent commit that is on the branch at `tip`; returns its index in `sent` and its id.
     async fn find_sent(&mut self, tip: &str) -> Result<Option<(usize, String)>, GitError> {
-        let commit = |sent: &Sent| if let Sign::Commit(oid) = sent.sign { Some(oid) } else { None };
+        let commit = |sent: &Sent| if let SentId::Commit(oid) = sent.id { Some(oid) } else { None };
         let ours: Vec<_> = self.sent.iter().filter_map(commit).collect();
         let found = self.reader.holds(tip, ours).await?;
-        // Made twice in one second, a commit has one id twice: the later answers are the better.
+        // A commit that was made twice within one second has the same id twice. The later answers are better.
         let at = self.sent.iter().rposition(|sent| found.is_some() && commit(sent) == found);
         if let (Some(at), Some(oid)) = (at, found) {
             return Ok(Some((at, oid.to_string())));
         }
         for (at, sent) in self.sent.iter().enumerate().rev() {
-            let Sign::Message { text, base } = &sent.sign else { continue };
-            let (history, _) = self.reader.history(tip, Reach::Near).await?;
+            let SentId::Message { text, base } = &sent.id else { continue };
+            let (history, _) = self.reader.history(tip, HistoryDepth::Short).await?;
             let mut above = history.iter().take_while(|commit| commit.oid.to_string() != *base);
             if let Some(commit) = above.find(|commit| commit.message.trim_end() == text.trim_end()) {
                 return Ok(Some((at, commit.oid.to_string())));

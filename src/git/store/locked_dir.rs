@@ -1,7 +1,7 @@
-//! Directories for objects, and what a process that was killed left of them.
+//! Temporary directories for objects, and the removal of those that killed processes left.
 //!
-//! The owner of a directory holds a lock on it (`flock(2)`) for as long as it lives, which the kernel lets go when it dies, however it
-//! dies. A directory that can be locked belongs to nobody.
+//! The owner of a directory holds a lock on it (`flock(2)`) for its whole life. The kernel releases the lock when the
+//! process dies, however it dies. So a directory that can be locked has no owner.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,18 +10,19 @@ use std::path::{Path, PathBuf};
 use super::super::error::GitError;
 
 const PREFIX: &str = "argo-buildkit-git-";
-/// Tries in one place: another process may take a new directory for a left-over before its owner has locked it.
+/// The number of tries in each parent directory. Another process may remove a new directory before its owner has
+/// locked it.
 const TRIES: usize = 3;
 
-/// A directory of ours. It is removed, then let go.
+/// A locked temporary directory. On drop it is removed, then unlocked.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct LockedDir {
     dir: tempfile::TempDir,
     _lock: File,
 }
 
-impl Place {
-    /// Makes one in the first place that can be written.
+impl LockedDir {
+    /// Makes one in the first parent directory that is writable.
     pub(super) fn make(temp_dir: Option<&Path>) -> Result<Self, GitError> {
         let mut first_error = None;
         for place in places(temp_dir) {
@@ -65,7 +66,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes directories that no living process holds, in all places where one is made; how many these were.
+/// Removes directories without a living owner from all parent directories; returns their number.
 pub(super) fn sweep(temp_dir: Option<&Path>) -> usize {
     let entries = places(temp_dir).into_iter().filter_map(|place| fs::read_dir(place).ok()).flatten();
     let ours = entries.filter_map(Result::ok).filter(|entry| {
@@ -74,9 +75,9 @@ pub(super) fn sweep(temp_dir: Option<&Path>) -> usize {
     ours.filter(|entry| remove(&entry.path())).count()
 }
 
-/// Whether it was nobody's, and is gone.
+/// Removes the directory if no process has locked it; returns whether it did.
 fn remove(dir: &Path) -> bool {
-    // The lock is held until it is gone, so that nobody begins to use it.
+    // The lock is held until the directory is gone, so that no other process starts to use it.
     let Ok(_lock) = lock(dir) else { return false };
     let removed = fs::remove_dir_all(dir);
     if let Err(error) = &removed {
@@ -89,12 +90,12 @@ fn remove(dir: &Path) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::{Place, sweep};
+    use super::{LockedDir, sweep};
 
     #[test]
     fn what_nobody_holds_is_removed_and_nothing_else() {
         let temp = tempfile::tempdir().unwrap();
-        let held = Place::make(Some(temp.path())).unwrap();
+        let held = LockedDir::make(Some(temp.path())).unwrap();
         let left = temp.path().join("argo-buildkit-git-left");
         std::fs::create_dir_all(left.join("objects/pack")).unwrap();
         let other = temp.path().join("argo-buildkit-other");

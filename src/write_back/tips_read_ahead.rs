@@ -1,7 +1,7 @@
-//! Where the branches were before a write-back was asked for: while the image was built.
+//! The branches' tips, read while the image was built, before the write-back was requested.
 //!
-//! It may be old by then. That does no harm: a push moves the branch only from where it was read, and whoever would be answered
-//! otherwise is answered after another look.
+//! The tips may be stale by then. This does no harm: a push updates the branch only if it still has the value that
+//! was read. For every other answer the tips are read again first.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,31 +10,31 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::git::push::ReceivePack;
-use crate::git::read::Tips;
+use crate::git::read::BranchTips;
 
-/// How old the place of a branch may be for a push to be tried on it. A branch that others write has moved on by then.
+/// The maximum age of tips that are used for a push. A branch with other writers has moved on by then.
 const RECENT: Duration = Duration::from_secs(600);
-/// How long a program waits at the server for the push; it is started anew then.
+/// How long a program may wait on the server for the push; after that a new one is started.
 const WAITING: Duration = Duration::from_secs(60);
 
-/// Where the branches were, as the service said that takes pushes.
-pub(super) struct Ahead {
-    tips: Tips,
+/// The branches' tips, as the server's `git-receive-pack` listed them.
+pub(super) struct TipsReadAhead {
+    tips: BranchTips,
     open: Arc<Mutex<Option<ReceivePack>>>,
     read: Instant,
     _closing: Option<AbortOnDropHandle<()>>,
 }
 
-impl Ahead {
-    pub(super) fn new(tips: Tips, open: Option<ReceivePack>, read: Instant) -> Self {
+impl TipsReadAhead {
+    pub(super) fn new(tips: BranchTips, open: Option<ReceivePack>, read: Instant) -> Self {
         let waits = open.as_ref().is_some_and(ReceivePack::waits);
         let open = Arc::new(Mutex::new(open));
         let closing = waits.then(|| AbortOnDropHandle::new(tokio::spawn(close(Arc::downgrade(&open)))));
         Self { tips, open, read, _closing: closing }
     }
 
-    /// What a push is tried on; nothing where it is too old.
-    pub(super) fn recent(self) -> Option<(Tips, Option<ReceivePack>, Instant)> {
+    /// The tips and the connection for a push; `None` if the tips are too old.
+    pub(super) fn recent(self) -> Option<(BranchTips, Option<ReceivePack>, Instant)> {
         let open = taken(&self.open);
         (self.read.elapsed() < RECENT).then_some((self.tips, open, self.read))
     }
@@ -44,7 +44,7 @@ fn taken(open: &Mutex<Option<ReceivePack>>) -> Option<ReceivePack> {
     open.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Keeps no program waiting at the server for long.
+/// Closes the connection after [`WAITING`], so that no program waits on the server for longer.
 async fn close(open: Weak<Mutex<Option<ReceivePack>>>) {
     sleep(WAITING).await;
     drop(open.upgrade().and_then(|open| taken(&open)));

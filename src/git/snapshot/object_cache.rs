@@ -1,30 +1,31 @@
-//! Small objects that were read lately. An id says what it is for, so an object is never out of date.
+//! A cache of small objects that were read recently. An id is a hash of the content, so an entry never gets out of
+//! date.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Bytes of one object that is kept.
+/// The maximum size of a cached object in bytes.
 pub(super) const MAX_OBJECT: usize = 64 << 10;
-/// Bytes of all of them.
+/// The maximum size of the cache in bytes.
 const MAX_ALL: usize = 4 << 20;
-/// What an object takes beside its bytes.
-pub(super) const EACH: usize = 200;
+/// The overhead of an entry in bytes.
+const EACH: usize = 200;
 
-/// Clones share it.
+/// The cache. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(in crate::git) struct Objects(Arc<Mutex<Kept>>, Option<Arc<str>>);
+pub(in crate::git) struct ObjectCache(Arc<Mutex<Entries>>, Option<Arc<str>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Entries {
     objects: BTreeMap<String, Bytes>,
-    /// The oldest first.
+    /// The ids, oldest first.
     order: VecDeque<String>,
     bytes: usize,
 }
 
-impl Objects {
+impl ObjectCache {
     /// The same for `tenant`, who is given nothing that another has read: a tree may name what its owner does not have.
     pub(in crate::git) fn of(&self, tenant: Option<&str>) -> Self {
         Self(Arc::clone(&self.0), tenant.map(Arc::from))
@@ -39,7 +40,7 @@ impl Objects {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(&key).cloned()
     }
 
-    /// Keeps an object whose bytes were hashed to `id`, in place of the oldest ones.
+    /// Adds an object whose bytes were hashed to `id`, and evicts the oldest ones to make room.
     pub(super) fn put(&self, id: &str, bytes: &Bytes) {
         if bytes.len() > MAX_OBJECT {
             return;
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_given_what_it_has_read_itself() {
-        let objects = Objects::default();
+        let objects = ObjectCache::default();
         let (shop, bank) = (objects.of(Some("shop")), objects.of(Some("bank")));
         shop.put("1", &Bytes::from("one"));
         assert!(objects.of(Some("shop")).get("1").is_some());
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept_and_no_more_than_there_is_room_for() {
-        let objects = Objects::default();
+        let objects = ObjectCache::default();
         let bytes = Bytes::from(vec![0; MAX_OBJECT]);
         (0..200).for_each(|n| objects.put(&format!("{n}"), &bytes));
         objects.put("199", &bytes);

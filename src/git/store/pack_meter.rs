@@ -1,77 +1,78 @@
-//! What the objects of a pack inflate to, before libgit2 inflates them (git `gitformat-pack.txt`).
+//! Measures what the objects of a pack inflate to, before libgit2 inflates them (git `gitformat-pack.txt`).
 //!
-//! libgit2's indexer hashes a whole object piece by piece, but holds a difference, its base and its result in memory
-//! (`indexer.c`, `git_packfile_unpack`), and every tree and commit that is read later. A pack of 3.6 MB can hold 600 MiB of zeros.
+//! libgit2's indexer hashes a whole object piece by piece, but it holds a delta, its base and its result in memory
+//! (`indexer.c`, `git_packfile_unpack`). Every tree and commit that is read later is in memory too. A pack of 3.6 MB
+//! can hold 600 MiB of zeros.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// Bytes of an object that is held in memory: twice the largest file that is edited.
+/// The maximum size in bytes of an object that is held in memory: twice the largest file that can be edited.
 const MAX_OBJECT: u64 = 32 << 20;
-/// Bytes of a tree that comes whole: some 200,000 entries of one directory.
+/// The maximum size in bytes of a whole tree: some 200,000 entries of one directory.
 pub(in crate::git) const MAX_TREE: u64 = 8 << 20;
-/// Bytes of a commit or a tag: a message, mostly.
+/// The maximum size in bytes of a commit or a tag, which is mostly its message.
 const MAX_COMMIT: u64 = 1 << 20;
-/// Bytes that all objects of a pack inflate to: that is work, not memory.
+/// The maximum inflated size of all objects of a pack, in bytes. It limits computing time, not memory.
 const MAX_INFLATED: u64 = 4 << 30;
-/// Objects of a pack: the indexer keeps some hundred bytes of each.
+/// The maximum number of objects of a pack. The indexer keeps some hundred bytes for each.
 pub(super) const MAX_OBJECTS: u32 = 500_000;
-/// Bytes that are inflated at a time.
+/// How many bytes are inflated at a time.
 const PIECE: usize = 32 << 10;
-/// Bytes of a difference that hold the sizes of its base and its result.
+/// How many bytes of a delta are inflated to read the sizes of its base and its result.
 const SIZES: usize = 20;
-/// Bytes of a base's id.
+/// The length of a base's id in bytes.
 const ID: usize = 20;
 
-/// Where in the pack the next byte is.
-enum At {
-    /// In its head, so many bytes before the end of that.
+/// The parser's state: the part of the pack that the next byte belongs to.
+enum Position {
+    /// The pack's header, with the number of bytes left in it.
     Head(usize),
-    /// At an entry's beginning.
+    /// The first byte of an entry.
     Entry,
-    /// In the size of an entry of this kind.
+    /// The size field of an entry of this type.
     Size {
         kind: u8,
         size: u64,
         shift: u32,
     },
-    /// In the base's offset.
+    /// The offset of a delta's base.
     Offset(u64),
-    /// In the base's id, so many bytes before its end.
+    /// The id of a delta's base, with the number of bytes left in it.
     Base(u64, usize),
     Data(Box<Data>),
-    /// Behind the last entry.
+    /// After the last entry.
     End,
 }
 
 struct Data {
     inflater: Decompress,
     size: u64,
-    /// The beginning of a difference.
+    /// The first bytes of a delta.
     sizes: Option<Vec<u8>>,
 }
 
-/// Follows a pack as it arrives.
-pub(in crate::git) struct Gauge {
-    at: At,
-    /// Entries that follow, and while the head is read the number of them.
+/// Parses a pack as it arrives and measures its objects.
+pub(in crate::git) struct PackMeter {
+    at: Position,
+    /// The number of entries that follow. While the header is read, it collects the count.
     left: u32,
     inflated: u64,
-    /// The largest file that came whole.
+    /// The size of the largest whole file.
     pub(super) largest: u64,
-    /// The largest one of the packs before.
+    /// The size of the largest file in earlier packs.
     before: u64,
     deltas: bool,
-    /// The largest difference, base or result of one.
+    /// The size of the largest delta, base or result.
     largest_held: u64,
     piece: Vec<u8>,
 }
 
-impl Gauge {
-    /// For a pack after those whose largest file had `before` bytes.
+impl PackMeter {
+    /// Makes a meter for a pack that follows packs whose largest file had `before` bytes.
     pub(in crate::git) fn new(before: u64) -> Self {
         let piece = vec![0; PIECE];
         Self {
-            at: At::Head(12),
+            at: Position::Head(12),
             left: 0,
             inflated: 0,
             largest: 0,
@@ -82,12 +83,12 @@ impl Gauge {
         }
     }
 
-    /// Takes the next bytes of the pack, or says what is wrong with it.
+    /// Takes the next bytes of the pack. The error says why the pack is refused.
     pub(in crate::git) fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
         while let Some((&byte, rest)) = bytes.split_first() {
-            match std::mem::replace(&mut self.at, At::End) {
-                At::End => return Ok(()),
-                At::Data(data) => {
+            match std::mem::replace(&mut self.at, Position::End) {
+                Position::End => return Ok(()),
+                Position::Data(data) => {
                     bytes = self.inflate(data, bytes)?;
                     continue;
                 }
@@ -98,40 +99,40 @@ impl Gauge {
         Ok(())
     }
 
-    /// Bytes of a difference, its base and its result, which are held together at the end of the pack.
-    pub(in crate::git) fn held_at_its_end(&self) -> usize {
+    /// The bytes of a delta, its base and its result, which the indexer holds together at the end of the pack.
+    pub(in crate::git) fn held_at_end(&self) -> usize {
         usize::try_from(self.largest_held.saturating_mul(3)).unwrap_or(usize::MAX)
     }
 
-    fn step(&mut self, at: At, byte: u8) -> Result<At, &'static str> {
+    fn step(&mut self, at: Position, byte: u8) -> Result<Position, &'static str> {
         match at {
-            At::Head(left) => {
-                // Its last four bytes count the objects.
+            Position::Head(left) => {
+                // The last four bytes of the header are the object count.
                 self.left = (self.left << 8) | u32::from(byte);
                 match left {
                     1 if self.left > MAX_OBJECTS => Err("more than 500,000 objects"),
                     1 => Ok(self.following()),
-                    _ => Ok(At::Head(left - 1)),
+                    _ => Ok(Position::Head(left - 1)),
                 }
             }
-            At::Entry => {
+            Position::Entry => {
                 let (kind, size) = ((byte >> 4) & 7, u64::from(byte & 15));
-                self.sized(At::Size { kind, size, shift: 4 }, byte)
+                self.sized(Position::Size { kind, size, shift: 4 }, byte)
             }
-            At::Size { kind, size, shift } => {
+            Position::Size { kind, size, shift } => {
                 let more = u64::from(byte & 127).checked_shl(shift).unwrap_or(u64::MAX >> 1);
-                self.sized(At::Size { kind, size: size | more, shift: shift + 7 }, byte)
+                self.sized(Position::Size { kind, size: size | more, shift: shift + 7 }, byte)
             }
-            At::Offset(size) if byte & 128 != 0 => Ok(At::Offset(size)),
-            At::Base(size, left) if left > 1 => Ok(At::Base(size, left - 1)),
-            At::Offset(size) | At::Base(size, _) => Ok(data(size, true)),
-            at @ (At::Data(_) | At::End) => Ok(at),
+            Position::Offset(size) if byte & 128 != 0 => Ok(Position::Offset(size)),
+            Position::Base(size, left) if left > 1 => Ok(Position::Base(size, left - 1)),
+            Position::Offset(size) | Position::Base(size, _) => Ok(data(size, true)),
+            at @ (Position::Data(_) | Position::End) => Ok(at),
         }
     }
 
-    /// Behind a byte of an entry's size.
-    fn sized(&mut self, at: At, byte: u8) -> Result<At, &'static str> {
-        let At::Size { kind, size, .. } = at else { return Ok(at) };
+    /// Handles a byte of an entry's size field.
+    fn sized(&mut self, at: Position, byte: u8) -> Result<Position, &'static str> {
+        let Position::Size { kind, size, .. } = at else { return Ok(at) };
         if byte & 128 != 0 {
             return Ok(at);
         }
@@ -150,7 +151,7 @@ impl Gauge {
         if matches!(kind, 1 | 4) && size > MAX_COMMIT {
             return Err(LARGE_COMMIT);
         }
-        // The base of a difference that names it by its id may be in a pack that came before.
+        // A delta that names its base by id may use a base from an earlier pack.
         if kind == 7 && self.before > MAX_OBJECT {
             return Err(TOO_LARGE);
         }
@@ -159,17 +160,17 @@ impl Gauge {
             return Err(TOO_LARGE);
         }
         Ok(match kind {
-            6 => At::Offset(size),
-            7 => At::Base(size, ID),
+            6 => Position::Offset(size),
+            7 => Position::Base(size, ID),
             _ => data(size, false),
         })
     }
 
-    /// Inflates a piece of an entry; what follows it.
+    /// Inflates a piece of an entry; returns the bytes after it.
     fn inflate<'b>(&mut self, mut data: Box<Data>, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
         let (read, made) = (data.inflater.total_in(), data.inflater.total_out());
         let done = data.inflater.decompress(bytes, &mut self.piece, FlushDecompress::None);
-        // What follows could not be measured.
+        // After such an error the rest of the pack cannot be measured.
         let status = done.map_err(|_| "an object that does not inflate")?;
         let length = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
         let read = length(data.inflater.total_in(), read);
@@ -190,30 +191,30 @@ impl Gauge {
             }
             self.largest_held = self.largest_held.max(largest).max(data.size);
         }
-        self.at = if ended { self.following() } else { At::Data(data) };
+        self.at = if ended { self.following() } else { Position::Data(data) };
         Ok(if stuck && !ended { &[] } else { bytes.get(read..).unwrap_or_default() })
     }
 
-    fn following(&mut self) -> At {
+    fn following(&mut self) -> Position {
         let next = self.left.checked_sub(1);
         self.left = next.unwrap_or_default();
-        next.map_or(At::End, |_| At::Entry)
+        next.map_or(Position::End, |_| Position::Entry)
     }
 }
 
-/// What no filter leaves out.
+/// The error for a large commit, which no filter leaves out.
 pub(super) const LARGE_COMMIT: &str = "a commit or a tag of more than 1 MiB";
 
-/// What no filter leaves out either.
+/// The error for a large tree, which no filter leaves out either.
 pub(super) const LARGE_TREE: &str = "a directory of more than 8 MiB (some 200,000 entries)";
 
 const TOO_LARGE: &str = "an object of more than 32 MiB that has to be held in memory";
 
-fn data(size: u64, delta: bool) -> At {
-    At::Data(Box::new(Data { inflater: Decompress::new(true), size, sizes: delta.then(Vec::new) }))
+fn data(size: u64, delta: bool) -> Position {
+    Position::Data(Box::new(Data { inflater: Decompress::new(true), size, sizes: delta.then(Vec::new) }))
 }
 
-/// The larger one of the sizes of a difference's base and result: seven bits a byte, the lowest first.
+/// The larger size of a delta's base and result. Sizes have seven bits in a byte, the lowest first.
 fn delta_sizes(bytes: &[u8]) -> u64 {
     let (mut largest, mut size, mut shift, mut found) = (0, 0_u64, 0, 0);
     for byte in bytes {
@@ -235,7 +236,7 @@ mod tests {
 
     use std::io::Write as _;
 
-    use super::{Gauge, LARGE_COMMIT, LARGE_TREE, MAX_OBJECT, MAX_OBJECTS, TOO_LARGE};
+    use super::{LARGE_COMMIT, LARGE_TREE, MAX_OBJECT, MAX_OBJECTS, PackMeter, TOO_LARGE};
 
     fn packed(entries: &[(u8, Vec<u8>)]) -> Vec<u8> {
         let mut pack =
@@ -258,9 +259,9 @@ mod tests {
         pack
     }
 
-    fn measured(pack: &[u8], piece: usize) -> Result<Gauge, &'static str> {
-        let mut gauge = Gauge::new(0);
-        pack.chunks(piece).try_for_each(|bytes| gauge.take(bytes)).map(|()| gauge)
+    fn measured(pack: &[u8], piece: usize) -> Result<PackMeter, &'static str> {
+        let mut meter = PackMeter::new(0);
+        pack.chunks(piece).try_for_each(|bytes| meter.take(bytes)).map(|()| meter)
     }
 
     fn varint(mut size: u64) -> Vec<u8> {
@@ -278,10 +279,10 @@ mod tests {
         let delta = [varint(100), varint(200), vec![1, 2, 3]].concat();
         let pack = packed(&[(1, b"tree x".to_vec()), (2, vec![7; 300_000]), (7, delta), (3, Vec::new())]);
         for piece in [1, 7, 4096, pack.len()] {
-            let gauge = measured(&pack, piece).ok().unwrap();
-            assert!(gauge.left == 0 && gauge.deltas, "{piece}");
-            assert_eq!(gauge.inflated, 6 + 300_000 + 7 - 1, "{piece}");
-            assert_eq!(gauge.held_at_its_end(), 3 * 200, "{piece}");
+            let meter = measured(&pack, piece).ok().unwrap();
+            assert!(meter.left == 0 && meter.deltas, "{piece}");
+            assert_eq!(meter.inflated, 6 + 300_000 + 7 - 1, "{piece}");
+            assert_eq!(meter.held_at_end(), 3 * 200, "{piece}");
         }
     }
 
@@ -303,22 +304,22 @@ mod tests {
             let why = [LARGE_COMMIT, LARGE_COMMIT, LARGE_TREE].get(n).copied().unwrap_or(TOO_LARGE);
             assert_eq!(measured(&packed(entries), 5000).err(), Some(why), "{n}");
         }
-        // Its indexer passes over a file that no difference is built on; who asks for it reads its size first.
+        // The indexer skips a file that no delta is based on. Code that reads the file checks its size first.
         assert!(measured(&packed(&[(3, large)]), 5000).is_ok());
     }
 
     #[test]
     fn a_difference_to_a_huge_file_that_came_before_is_refused() {
         let pack = packed(&[(7, [varint(10), varint(10), vec![0]].concat())]);
-        assert!(Gauge::new(MAX_OBJECT).take(&pack).is_ok());
-        assert_eq!(Gauge::new(MAX_OBJECT + 1).take(&pack), Err(TOO_LARGE));
+        assert!(PackMeter::new(MAX_OBJECT).take(&pack).is_ok());
+        assert_eq!(PackMeter::new(MAX_OBJECT + 1).take(&pack), Err(TOO_LARGE));
     }
 
     #[test]
     fn what_does_not_inflate_is_not_passed_on() {
         let mut pack = packed(&[(3, vec![7; 100]), (3, vec![7; 100])]);
         pack[14..18].fill(0xff);
-        assert_eq!(Gauge::new(0).take(&pack), Err("an object that does not inflate"));
+        assert_eq!(PackMeter::new(0).take(&pack), Err("an object that does not inflate"));
     }
 
     #[test]
