@@ -10,7 +10,7 @@ use super::settings::Watched;
 use super::*;
 use crate::kube::{Request, Rights, SecretError};
 
-/// An agent of so many replicas, all ready, that is told to watch `namespaces`.
+/// An agent of so many replicas, all ready, that watches `namespaces`.
 pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> Agent {
     settings(replicas, &[("ARGO_BUILDKIT_NAMESPACES", namespaces), HOST])
 }

@@ -101,7 +101,7 @@ fn a_workflow_that_is_not_begun_names_what_stands_in_its_way() {
     assert!(said(&elsewhere).contains("it watches namespace argo alone"), "{}", said(&elsewhere));
 }
 
-/// As Argo 4.0.7 leaves it now and then.
+/// The state that Argo 4.0.7 sometimes leaves.
 #[test]
 fn a_stopped_workflow_that_got_its_turn_names_the_way_out() {
     let mut kept = running("");

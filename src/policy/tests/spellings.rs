@@ -1,4 +1,4 @@
-//! Ways to write a repository or an image: which of them are the same, and which a server reads otherwise.
+//! Spellings of a repository or an image: which of them are equal, and which a server reads differently.
 
 use super::{MentionKind, may};
 
@@ -13,7 +13,7 @@ fn no_spelling_of_a_repository_slips_past() {
         (http, "https://git.example.com./shop/api.git/", true),
         (http, "https://git.example.com/shop/a%70i", true),
         (http, "https://git.example.com/%73hop/api", true),
-        // A server may tell these apart: nothing that is not listed becomes so.
+        // A server may distinguish these: a name that is not listed must not become a listed one.
         (http, "https://git.example.com/Shop/api", false),
         (http, "https://git.example.com/SHOP/api", false),
         (http, "http://git.example.com/shop/api", false),
