@@ -48,7 +48,7 @@ impl Policy {
     /// Reads the text of the policy file `file`.
     ///
     /// # Errors
-    /// As [`Policy::read`].
+    /// Returns the errors of [`Policy::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, BadPolicy> {
         let mut entries = file::entries(file, text)?;
         entries.sort_by_cached_key(|(names, _)| names.order());

@@ -104,7 +104,7 @@ struct Parts<'a> {
     request: ImageRequest<'a>,
 }
 
-/// Where the digest is written.
+/// The key that the digest is written to.
 enum Pin {
     Nowhere,
     Tag,

@@ -97,7 +97,7 @@ pub struct Build {
     pub no_cache: NoCache,
     /// The network of `RUN`.
     pub network: Network,
-    /// What a `RUN` may ask for beyond a sandbox, each once.
+    /// The permissions of a `RUN` beyond the sandbox, each once.
     pub entitlements: Vec<Entitlement>,
     /// Lines of `/etc/hosts`: host and address.
     pub extra_hosts: Vec<(String, IpAddr)>,

@@ -69,11 +69,11 @@ pub struct UpdateManifest {
     pub skip_ci: bool,
     /// False for a dry run: the diff is computed, and nothing is written.
     pub commit: bool,
-    /// How the commit is delivered.
+    /// Whether to push or to open a pull request.
     pub mode: Mode,
     /// Whether the forge's API makes the commit, instead of a push.
     pub via_api: bool,
-    /// How the forge's API is reached.
+    /// The settings of the forge's API.
     pub forge: ForgeApi,
     /// The Argo CD Application to refresh after the commit. Only for a commit to the branch.
     pub refresh: Option<Application>,
@@ -99,7 +99,7 @@ pub struct Source {
     pub secret: Option<SecretRef>,
 }
 
-/// How the commit is delivered.
+/// The way the commit reaches the branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// The commit goes to the branch.

@@ -13,7 +13,7 @@ pub struct Cache {
     pub inline: bool,
     /// Images and cache manifests to import from, each once.
     pub from: Vec<RegistryRef>,
-    /// Where to export to.
+    /// The export, if there is one.
     pub to: Option<CacheExport>,
 }
 
@@ -22,7 +22,7 @@ pub struct Cache {
 pub struct CacheExport {
     /// Its name in a registry, with a tag and without a digest.
     pub target: RegistryRef,
-    /// How much is exported.
+    /// The layers that are exported.
     pub mode: CacheMode,
     /// Whether the build succeeds although the export failed.
     pub ignore_error: bool,
@@ -30,7 +30,7 @@ pub struct CacheExport {
     pub always: bool,
 }
 
-/// How much of a build is exported (buildkit `README.md`, "Export cache").
+/// The layers of a build that are exported (buildkit `README.md`, "Export cache").
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CacheMode {
     /// The layers of the image.
