@@ -1,6 +1,6 @@
-//! The doctor: what a step needs of its neighbours, each looked at without changing it, in one line each.
+//! The doctor: checks everything a step needs from other components, without changing it, and reports one line for each.
 //!
-//! What is read from a server and what is said of it are apart: the saying is made of plain functions.
+//! Reading from a server and judging the answer are separate: the judging functions are pure.
 
 mod accounts;
 mod controller;
@@ -21,7 +21,7 @@ mod stuck;
 mod target;
 mod templates;
 mod tenancy;
-mod written;
+mod user_objects;
 
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -31,20 +31,20 @@ use crate::kube::{Account, Cluster, ReadError, Secrets};
 use crate::redact::Redactor;
 use crate::time_limits::{calls, within};
 
-pub use finding::{Finding, Verdict};
+pub use finding::{Finding, Severity};
 pub use target::{Image, Repository, SecretName, Targets};
 
 use controller::Controller;
-use mode::{Mode, Signs};
-use plugin::{Plugin, Told};
+use mode::{Mode, ModeInputs};
+use plugin::{ContainerSettings, Plugin};
 use session::Session;
 use shared::Agent;
 
-/// What is nothing to the shared agent.
+/// The text for checks that do not apply to the shared agent.
 const NOT_SHARED: &str =
     "plugin ConfigMap, token Secrets, ARGO_EXECUTOR_PLUGINS, ARGO_AGENT_PATCH_RATE, ARGO_AGENT_CPU_LIMIT";
 
-/// Where the cluster keeps what is looked at.
+/// The names and namespaces of the objects to check.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The workflows' namespace.
@@ -57,15 +57,15 @@ pub struct Site {
     pub controller: String,
     /// The shared agent's namespace.
     pub agent_namespace: String,
-    /// Whether we run in the cluster ourselves, where Services have names.
+    /// Whether this process runs in the cluster, where the names of Services resolve.
     pub in_cluster: bool,
-    /// The Argo CD Application that is to be refreshed.
+    /// The Argo CD Application that steps refresh.
     pub application: Option<Application>,
 }
 
 #[cfg(test)]
 impl Site {
-    /// The names that docs/install.md gives, seen from outside.
+    /// The names from docs/install.md, for a process outside the cluster.
     fn example() -> Self {
         Self {
             namespace: "builds".to_owned(),
@@ -91,7 +91,7 @@ pub struct Application {
 impl std::str::FromStr for Application {
     type Err = &'static str;
 
-    /// `NAMESPACE/NAME`, or the name alone of one in `argocd`.
+    /// Parses `NAMESPACE/NAME`, or `NAME` for one in the namespace `argocd`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (namespace, name) = text.split_once('/').unwrap_or(("argocd", text));
         if namespace.is_empty() || name.is_empty() || name.contains('/') {
@@ -101,18 +101,18 @@ impl std::str::FromStr for Application {
     }
 }
 
-/// Looks at everything that steps need.
+/// Checks everything that steps need.
 pub struct Doctor {
     /// The clients, with the settings that the sidecar has.
     pub engine: Engine,
-    /// Where things are.
+    /// The names and namespaces of the objects to check.
     pub site: Site,
-    /// What steps will push to, read and commit to.
+    /// The images that steps push, and the repositories that they read and write.
     pub targets: Targets,
     redactor: Redactor,
 }
 
-/// The findings about `subject`, if its server gives them in time.
+/// The findings about `subject`, or a failure if its server does not answer in time.
 async fn timed(subject: String, found: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
     let limit = calls::CHECK_TARGET.whole();
     let found = within(limit, "its server", found).await;
@@ -124,7 +124,7 @@ async fn timed(subject: String, found: impl Future<Output = Vec<Finding>>) -> Ve
 impl Doctor {
     /// A doctor with the clients of `engine`.
     pub fn new(mut engine: Engine, site: Site, targets: Targets) -> Self {
-        // Dozens of questions are asked, and one limit is enough to know that nobody answers.
+        // The doctor makes dozens of requests. One time limit is enough to learn that the API server does not answer.
         engine.cluster = engine.cluster.given_up_once();
         if matches!(engine.secrets, Secrets::Cluster(_)) {
             engine.secrets = Secrets::Cluster(engine.cluster.clone());
@@ -132,18 +132,18 @@ impl Doctor {
         Self { engine, site, targets, redactor: Redactor::default() }
     }
 
-    /// Looks at everything; every finding is said as soon as it is known, without any secret.
+    /// Runs all checks. Every finding is reported as soon as it is known, without any secret.
     pub async fn check(&self, mut say: impl FnMut(Finding)) {
         let mut tell = |found: Vec<Finding>| found.into_iter().for_each(|f| say(f.clean(&self.redactor)));
         let session = Session::open(&self.engine.cluster).await;
         tell(vec![session.finding()]);
-        let told = match session.is_open() {
+        let settings = match session.is_open() {
             true => self.cluster(&session, &mut tell).await,
-            false => Told::default(),
+            false => ContainerSettings::default(),
         };
         let answer = self.engine.buildkit.describe().await;
-        tell(vec![self.daemon(&told, &answer)]);
-        tell(self.tenancy(&session, &told, &answer).await);
+        tell(vec![self.daemon(&settings, &answer)]);
+        tell(self.tenancy(&session, &settings, &answer).await);
         self.neighbours(&mut tell).await;
     }
 
@@ -160,21 +160,21 @@ impl Doctor {
         let writes = writes
             .iter()
             .map(|target| timed(format!("git write {}", target.repo), self.write(target)).boxed());
-        // Told in this order, and asked all at once: no one waits for another's server.
+        // The findings are reported in this order, but all requests run concurrently: no check waits for another's server.
         let mut asked: FuturesOrdered<_> = images.chain(reads).chain(writes).collect();
         while let Some(found) = asked.next().await {
             tell(found);
         }
     }
 
-    /// What lies in the cluster; gives what the sidecar, or the shared agent, is told there.
-    async fn cluster(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> Told {
+    /// Checks the objects in the cluster. Returns the settings of the sidecar, or of the shared agent.
+    async fn cluster(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> ContainerSettings {
         let controller = self.controller().await;
-        let signs = self.signs(&controller).await;
+        let signs = self.mode_inputs(&controller).await;
         let agent = self.shared_agent().await;
         tell(signs.judge(&self.site, &agent));
-        let (mode, written) = (signs.mode(), self.written().await);
-        let told = match mode {
+        let (mode, written) = (signs.mode(), self.user_objects().await);
+        let settings = match mode {
             Mode::Sidecar => {
                 self.sidecar(session, controller.as_ref().ok().and_then(Option::as_ref), tell).await
             }
@@ -183,7 +183,7 @@ impl Doctor {
         tell(self.pod_steps(&written, &signs.config).await.into_iter().collect());
         let held = match &controller {
             Ok(Some(controller)) => self.controller_rights(session, controller, mode).await,
-            _ => rights::Held::default(),
+            _ => rights::ControllerRights::default(),
         };
         tell(controller::judge(&controller, &self.site, held.status(), mode));
         tell(held.findings);
@@ -192,42 +192,42 @@ impl Doctor {
         }
         tell(written.forms());
         tell(self.bindings().await);
-        told
+        settings
     }
 
-    /// What the sidecar needs.
+    /// Checks everything that the sidecar needs.
     async fn sidecar(
         &self,
         session: &Session,
         controller: Option<&Controller>,
         tell: &mut impl FnMut(Vec<Finding>),
-    ) -> Told {
+    ) -> ContainerSettings {
         let site = &self.site;
         let plugins = self.plugins().await;
         let only = controller.and_then(|controller| controller.only(&site.argo_namespace));
         tell(plugin::judge(&plugins, site, only.as_deref()));
         let plugin = plugins.iter().flatten().flatten().find(|plugin| plugin.is_ours());
-        let told = match plugin {
-            Some(plugin) => plugin.told(self.cluster_client(), &site.namespace).await,
-            None => Told::default(),
+        let settings = match plugin {
+            Some(plugin) => plugin.settings(self.cluster_client(), &site.namespace).await,
+            None => ContainerSettings::default(),
         };
-        tell(plugin.iter().map(|_| told.judge()).collect());
-        tell(plugin.and_then(|plugin| told.misheard(plugin.port())).into_iter().collect());
+        tell(plugin.iter().map(|_| settings.judge()).collect());
+        tell(plugin.and_then(|plugin| settings.misheard(plugin.port())).into_iter().collect());
         tell(self.room(&room::Pod::new(controller, plugins.iter().flatten().flatten())).await);
         tell(self.workflow_namespace(plugin).await);
-        tell(self.daemon_namespace(&told).await);
-        self.accounts(session, plugin, &told, tell).await;
-        told
+        tell(self.daemon_namespace(&settings).await);
+        self.accounts(session, plugin, &settings, tell).await;
+        settings
     }
 
-    /// What the shared agent needs.
+    /// Checks everything that the shared agent needs.
     async fn shared(
         &self,
         session: &Session,
-        signs: &Signs,
+        signs: &ModeInputs,
         agent: Result<Option<Agent>, ReadError>,
         tell: &mut impl FnMut(Vec<Finding>),
-    ) -> Told {
+    ) -> ContainerSettings {
         let site = &self.site;
         tell(vec![Finding::skip(
             NOT_SHARED,
@@ -236,9 +236,9 @@ impl Doctor {
         tell(self.of_shared(session, &agent, &signs.config).await);
         let agent = agent.ok().flatten();
         let steps = agent.as_ref().map_or(plugin::OUR_NAME, Agent::steps_account).to_owned();
-        let told = agent.map(|agent| agent.told).unwrap_or_default();
+        let settings = agent.map(|agent| agent.settings).unwrap_or_default();
         tell(self.workflow_namespace(None).await);
-        tell(self.daemon_namespace(&told).await);
+        tell(self.daemon_namespace(&settings).await);
         let workflow = Account::new(&site.namespace, &site.service_account);
         if signs.mode().makes_agent_pods() {
             tell(vec![self.existence(&workflow).await]);
@@ -248,21 +248,21 @@ impl Doctor {
         if !needs.is_empty() {
             tell(self.rights(session, &Account::new(&site.namespace, &steps), &needs).await);
         }
-        told
+        settings
     }
 
     async fn accounts(
         &self,
         session: &Session,
         plugin: Option<&Plugin>,
-        told: &Told,
+        settings: &ContainerSettings,
         tell: &mut impl FnMut(Vec<Finding>),
     ) {
         let site = &self.site;
         let workflow = Account::new(&site.namespace, &site.service_account);
         let own = match plugin {
             Some(plugin) => plugin.mounts_token.then(|| plugin.account(&site.namespace)),
-            // Where the ConfigMap may not be read, we may be the plugin ourselves, in a Job.
+            // If the ConfigMap may not be read, this process may be the plugin itself, in a Job.
             None => session.plugin_account(&site.namespace),
         };
         for account in std::iter::once(&workflow).chain(own.as_ref()) {
@@ -271,12 +271,12 @@ impl Doctor {
         tell(self.rights(session, &workflow, &rights::of_workflow(&site.namespace)).await);
         if let Some(own) = &own {
             let mut secrets = self.targets.secrets();
-            secrets.extend(told.tls_secret().map(str::to_owned));
+            secrets.extend(settings.tls_secret().map(str::to_owned));
             tell(self.rights(session, own, &rights::of_plugin(site, &secrets)).await);
         }
     }
 
-    /// The plugins of the two namespaces that Argo looks in.
+    /// The plugins of the two namespaces in which Argo searches.
     async fn plugins(&self) -> Vec<Result<Vec<Plugin>, ReadError>> {
         let Site { namespace, argo_namespace, .. } = &self.site;
         let mut places = vec![argo_namespace];

@@ -3,8 +3,8 @@
 //! An edit finds one scalar, replaces its bytes, and proves the result: the new file is parsed again and
 //! must differ from the old one in exactly the scalars that were asked for. Comments, quotes, indentation,
 //! anchors, line endings, a BOM and a missing final newline stay as they are, because nothing else is
-//! written. Whatever cannot be proven, or would reach further than its path says, is refused.
-//!
+//! anchors, line endings, a BOM and a missing final newline stay as they are, because nothing else is
+//! written. An edit is refused when it cannot be proven, or when it would change more than its path names.
 //! ```text
 //! input → parser → stream → lookup → scalar (+ quote), create → reach → image (+ shape) → plan → splice → proof
 //! ```
@@ -43,7 +43,7 @@ mod tests;
 mod trail;
 
 pub use diff::unified_diff;
-pub use error::{EditError, FileProblem, Hint, Missing, Place, Places, Refusal};
+pub use error::{EditError, FileProblem, Hint, Missing, NamedPositions, Position, Refusal};
 pub use notes::Warning;
 pub use path::{Path, PathError};
 pub use target::{Application, KustomizeField, Object, SourceRef, Target, TargetError};
@@ -54,19 +54,19 @@ use file::File;
 use round::Rounds;
 use stream::Stream;
 
-/// One value to set in one file; read as `TARGET=VALUE`.
+/// One value to set in one file. It is parsed from `TARGET=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Where.
+    /// The scalar to set.
     pub target: Target,
-    /// The string that shall stand there; for images and setters an image reference.
+    /// The new string; for images and setters an image reference.
     pub value: String,
-    /// Whether keys that are missing on the way are added. Without it, a missing key is refused.
+    /// Whether missing keys on the path are added. Without it, a missing key is refused.
     pub create: bool,
 }
 
 impl Edit {
-    /// An edit that refuses what is missing.
+    /// An edit that does not add missing keys.
     pub fn new(target: Target, value: impl Into<String>) -> Self {
         Self { target, value: value.into(), create: false }
     }
@@ -77,14 +77,14 @@ impl Edit {
 pub struct Edited {
     /// The whole file.
     pub bytes: Vec<u8>,
-    /// Whether `bytes` differ from the input; if not, there is nothing to commit.
+    /// Whether `bytes` differ from the input. If they do not, there is nothing to commit.
     pub changed: bool,
     /// What changed, in the order of the file; edits whose value was already there are left out.
     pub changes: Vec<Change>,
-    /// The addresses of the scalars that the edits set, those that held their value already among them. Edits that
-    /// name one scalar in different ways have one address. There are none where the edits set very many.
+    /// The addresses of the scalars that the edits set, including those that already held their value. Edits that
+    /// name one scalar in different ways have one address. Empty when the edits set more than 256 scalars.
     pub addresses: BTreeSet<String>,
-    /// What the author of the edits should know: a tag beside a digest that still decides which image runs, or the
+    /// Warnings for the author of the edits: a tag beside a digest that still decides which image runs, or the
     /// places that change with an anchor.
     pub warnings: BTreeSet<Warning>,
 }
@@ -94,7 +94,7 @@ pub struct Edited {
 pub struct Change {
     /// The path, as [`Path`] displays it.
     pub path: String,
-    /// The line in the old file, from 1; for an added field the line after which it stands.
+    /// The line in the old file, from 1. For an added field, the line after which it is added.
     pub line: usize,
     /// The old value; empty when it was null or the field is new.
     pub old: String,
@@ -104,12 +104,12 @@ pub struct Change {
 
 /// Makes every edit in `input`, or none.
 ///
-/// A scalar that already holds the value as a string is left alone. One that only looks alike is not:
+/// A scalar that already holds the value as a string is not changed. A scalar that only looks the same is changed:
 /// `tag: 1.20` is a number, which Helm renders as `1.2`, so setting it to `1.20` quotes it.
 ///
 /// # Errors
 ///
-/// [`EditError`] says what was refused, where and why, in the order of `edits`; nothing is written then.
+/// [`EditError`] says what was refused, where and why, in the order of `edits`. Nothing is written then.
 pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     let text = input::check(input)?;
     let mut rounds = Rounds::of(edits);
@@ -126,7 +126,7 @@ pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     loop {
         let file = File::new(&body, stream, json);
         let splices = rounds.next(&file, edits)?;
-        edited.addresses.extend(file.reached.all());
+        edited.addresses.extend(file.addresses.all());
         let verified = match splices.as_slice() {
             [] => None,
             splices => {
@@ -144,7 +144,7 @@ pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     }
 }
 
-/// The addresses that `target` can set in `input`, as far as they are there; none where the file cannot be read.
+/// The addresses of the scalars that `target` can set and that exist in `input`. Empty when the file cannot be read.
 pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
     let parsed = || {
         let text = input::check(input).ok()?;
@@ -154,7 +154,7 @@ pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
     let json = file::is_json(&body);
     let file = File::new(&body, stream, json);
     let edit = Edit::new(target.clone(), target.example());
-    // An error ends the way to further scalars only: what was come to before it has been noted.
+    // An error only stops the search for further scalars. The scalars found before it are already recorded.
     let _ = plan::plan(&file, &edit, std::slice::from_ref(&edit));
-    file.reached.all()
+    file.addresses.all()
 }

@@ -1,8 +1,8 @@
-//! What the workflows of a namespace may name, where one process works for many namespaces.
+//! What the workflows of a namespace may name, for a process that serves many namespaces.
 //!
-//! Rights to Secrets and to other objects are the namespace's own (see [`crate::kube`]), and what may be read
-//! from a registry or a Git server their logins decide. What is left are targets: places that a step writes to, or has
-//! this process talk to. A file lists them for each namespace, and what is not listed may not be named.
+//! Rights to Secrets and to other objects are the namespace's own (see [`crate::kube`]). Registries and Git servers decide
+//! by login what may be read. The policy decides the rest: the targets that a step writes to, or makes this process
+//! connect to. A file lists them for each namespace, and a step may not name a target that is not listed.
 
 mod canonical;
 mod file;
@@ -13,9 +13,9 @@ mod refused;
 
 use std::path::Path;
 
-pub(crate) use canonical::{Odd, host_port};
+pub(crate) use canonical::{NotCanonical, host_port};
 pub use file::BadPolicy;
-pub use refused::{Refused, Unlisted};
+pub use refused::{NotInList, Refused};
 
 use crate::git::RepoUrl;
 use crate::step::{Entry, Step};
@@ -23,12 +23,12 @@ use lists::Lists;
 use named::Named;
 use pattern::Namespaces;
 
-/// Lists by namespace, read from a file.
+/// The lists of each namespace, read from a file.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// The file's name, for messages.
     file: String,
-    /// The most specific namespaces first.
+    /// The entries, the most specific namespaces first.
     entries: Vec<(Namespaces, Lists)>,
 }
 
@@ -36,7 +36,7 @@ impl Policy {
     /// Reads a policy file.
     ///
     /// # Errors
-    /// [`BadPolicy`] names the place in the file, and what to write there.
+    /// [`BadPolicy`] names the position in the file, and what to write there.
     pub fn read(path: &Path) -> Result<Self, BadPolicy> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
@@ -48,18 +48,18 @@ impl Policy {
     /// Reads the text of the policy file `file`.
     ///
     /// # Errors
-    /// As [`Policy::read`].
+    /// Returns the errors of [`Policy::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, BadPolicy> {
         let mut entries = file::entries(file, text)?;
         entries.sort_by_cached_key(|(names, _)| names.order());
         Ok(Self { file: file.to_owned(), entries })
     }
 
-    /// Whether a workflow of `namespace` may run `step`. Of the entries of `steps` this is what can be told before any
-    /// of them has run; each is to be checked again with its references resolved.
+    /// Checks whether a workflow of `namespace` may run `step`. For `steps`, this checks what is known before any entry
+    /// has run. Each entry must be checked again with its references resolved.
     ///
     /// # Errors
-    /// [`Refused`] says what was named, and which list of the file to extend.
+    /// [`Refused`] names the target, and the list of the file to extend.
     pub fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
         let (entry, lists) = self.entry(namespace)?;
         let refused = |named: Named, field: String| Refused::new(self, namespace, entry, lists, named, field);
@@ -81,10 +81,10 @@ impl Policy {
         }
     }
 
-    /// Whether a build of `namespace` may read a repository that only a commit names; `field` is what has it read.
+    /// Checks whether a build of `namespace` may read a repository that only a commit names. `field` is the field that causes the read.
     ///
     /// # Errors
-    /// As [`Policy::check`].
+    /// Returns the errors of [`Policy::check`].
     pub(crate) fn check_repository(
         &self,
         namespace: &str,
@@ -99,13 +99,13 @@ impl Policy {
         Err(Refused::new(self, namespace, entry, lists, named, field.to_owned()))
     }
 
-    /// What the workflows of `namespace` are told where no entry is for them, so that they may do nothing.
+    /// The message for workflows of `namespace` if no entry matches the namespace, so that they may not do anything.
     pub fn unserved(&self, namespace: &str) -> Option<String> {
         self.entry(namespace).err().map(|refused| refused.to_string())
     }
 
-    /// Regular expressions, one of which the whole name of each image has to match that a build of `namespace` reads: for the
-    /// daemon, since only that knows what a Dockerfile names. None where any image may be read.
+    /// Regular expressions for the images that a build of `namespace` may read. The whole name of each image must match one of them. The
+    /// daemon checks them, since only the daemon knows the images of a Dockerfile. None if any image may be read.
     pub fn images(&self, namespace: &str) -> Option<Vec<String>> {
         match self.entry(namespace) {
             Ok((_, lists)) => lists.images(),
@@ -113,7 +113,7 @@ impl Policy {
         }
     }
 
-    /// What is to be told of a file that leaves open which images are read.
+    /// The warning about a file that does not limit which images are read.
     pub fn warning(&self) -> Option<String> {
         let lacking = self.entries.iter().filter(|(_, lists)| lists.lack_images());
         let lacking: Vec<_> = lacking.map(|(names, _)| format!("`namespaces.{names}`")).collect();
@@ -138,7 +138,7 @@ impl Policy {
     }
 }
 
-/// What an entry of `steps` names that is not listed, and is no mere stand-in for an output to come.
+/// The first target of an entry of `steps` that is not listed. Placeholders for later outputs are skipped.
 fn unlisted(entry: &Entry, lists: &Lists) -> Option<Named> {
     let settled = |named: &Named| !entry.open.iter().any(|text| named.stands_in(text));
     named::of(&entry.template).into_iter().find(|named| !lists.have(named) && settled(named))

@@ -1,7 +1,7 @@
-//! What the user wrote, parsed once into valid types.
+//! The user's input, parsed once into valid types.
 //!
-//! A body is the object under `plugin.buildkit`: exactly one key, the step's kind. [`parse`] refuses everything
-//! that is wrong with it, naming the field, before anything starts. One file per kind.
+//! A body is the object under `plugin.buildkit`: exactly one key, the step's kind. [`parse`] refuses every mistake in it
+//! and names the field, before anything starts. There is one file per kind.
 
 use std::fmt;
 
@@ -31,13 +31,13 @@ pub use build::Build;
 pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};
-pub use spec::{Made, Output, Spec};
+pub use spec::{Output, OutputSource, Spec};
 pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
 pub use update_manifest::UpdateManifest;
 
 pub(crate) use kinds::kinds;
-pub(crate) use mention::{Mention, Sort};
+pub(crate) use mention::{Mention, MentionKind};
 pub(crate) use nearest::hint;
 use nearest::listed;
 use node::{Node, quoted};
@@ -45,7 +45,7 @@ use reference::Scope;
 
 /// Reads the object under `plugin.buildkit`.
 ///
-/// Errors name the field and say what to write; all of them are the user's.
+/// Errors name the field and say what to write. Every error is the user's to fix.
 pub fn parse(body: &Value) -> Result<Step, InvalidStep> {
     if let Some(excess) = limits::BODY.excess(body) {
         return Err(InvalidStep::new("", format!("the step {excess}")));

@@ -1,4 +1,4 @@
-//! ServiceAccounts, and the Secrets with their tokens: since Kubernetes 1.24 nobody makes those by itself.
+//! ServiceAccounts, and the Secrets with their tokens. Since Kubernetes 1.24 these Secrets are not made automatically.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,16 +10,16 @@ use super::session::unread;
 use super::{Doctor, Finding};
 use crate::kube::{Account, KubeError, ReadError, Secret, SecretError, Secrets};
 
-/// The type of a Secret that the cluster fills with a token.
+/// The type of Secret that the cluster fills with a token.
 const TOKEN_KIND: &str = "kubernetes.io/service-account-token";
-/// By which a ServiceAccount names its token Secret (argo-workflows `util/secrets`).
+/// The annotation with which a ServiceAccount names its token Secret (argo-workflows `util/secrets`).
 const ANNOTATION: &str = "workflows.argoproj.io/service-account-token.name";
 
-/// What a workflow without the Secret looks like.
+/// What happens to a workflow without the Secret.
 const HANGS: &str = "the agent pod cannot mount it, and workflows run for ever without a message";
 
 impl Doctor {
-    /// The account and its token.
+    /// Checks the account and its token.
     pub(super) async fn account(&self, account: &Account) -> Vec<Finding> {
         let found = self.engine.cluster.find::<ServiceAccount>(&account.namespace, &account.name).await;
         let mut findings = vec![judge_account(account, &found)];
@@ -32,7 +32,7 @@ impl Doctor {
         findings
     }
 
-    /// The account alone.
+    /// Checks only that the account exists.
     pub(super) async fn existence(&self, account: &Account) -> Finding {
         let found = self.engine.cluster.find::<ServiceAccount>(&account.namespace, &account.name).await;
         judge_account(account, &found)
@@ -101,7 +101,7 @@ fn judge_token(account: &Account, name: &str, read: &Result<Secret, SecretError>
     }
 }
 
-/// Whose a token is, if it says so.
+/// The account that owns a token, if the token names it.
 fn owner(token: &str) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;

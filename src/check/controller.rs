@@ -1,4 +1,4 @@
-//! Argo's controller: whether it runs, which version, and how it is set.
+//! Argo's controller: whether it runs, its version, and its settings.
 
 mod api_limit;
 mod config;
@@ -16,7 +16,7 @@ pub(super) use config::{Config, setting, text_of};
 
 /// Upstream's label of the controller's pods.
 const LABEL: &str = "app=workflow-controller";
-/// The name of its ConfigMap, unless it is told another.
+/// The name of the controller's ConfigMap, unless a setting changes it.
 pub(super) const CONFIG_MAP: &str = "workflow-controller-configmap";
 
 /// The controller, as its Deployment describes it.
@@ -31,7 +31,7 @@ pub(super) struct Controller {
     env: Vec<(String, Setting)>,
 }
 
-/// The controller of `site`: the Deployment of its name, else the one with upstream's label.
+/// Finds the controller of `site`: the Deployment with its name, or else the one with upstream's label.
 pub(super) async fn read(cluster: &Cluster, site: &Site) -> Result<Option<Controller>, ReadError> {
     let namespace = &site.argo_namespace;
     if let Some(found) = cluster.find::<Deployment>(namespace, &site.controller).await? {
@@ -62,7 +62,7 @@ impl Controller {
         }
     }
 
-    /// A variable's value; what an `envFrom` may set is not known.
+    /// A variable's value. Values that an `envFrom` may set are not known.
     fn setting(&self, name: &str) -> Setting {
         let named = |wanted: &str| self.env.iter().find(|(name, _)| name == wanted).map(|(_, s)| s.clone());
         match named(name) {
@@ -72,18 +72,18 @@ impl Controller {
         }
     }
 
-    /// Whether it puts what it wrote back into its informer; from 4.1 on it has no such setting.
+    /// Whether the controller writes its updates back to its informer. From 4.1 on there is no such setting.
     pub(super) fn writes_back(&self) -> bool {
         let is_old = self.release().is_none_or(|release| release < (4, 1));
         is_old && self.setting("INFORMER_WRITE_BACK") == Setting::Value("true".to_owned())
     }
 
-    /// Whether a pod of it is ready.
+    /// Whether one of its pods is ready.
     pub(super) fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Whether it loads plugins, where that is known.
+    /// Whether it loads plugins, if that is known.
     pub(super) fn loads_plugins(&self) -> Option<bool> {
         let flag = |arg: &String| arg == "--executor-plugins" || arg == "--executor-plugins=true";
         match self.setting("ARGO_EXECUTOR_PLUGINS") {
@@ -93,7 +93,7 @@ impl Controller {
         }
     }
 
-    /// The value of a flag, in either of the two ways to write it, else of its variable.
+    /// The value of a flag, in either spelling, or else of its variable.
     fn option(&self, flag: &str, variable: &str) -> Setting {
         let given = self.args.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(flag)? {
             "" => self.args.get(at + 1).map(String::as_str),
@@ -110,7 +110,7 @@ impl Controller {
         }
     }
 
-    /// The only namespace that it watches, where it is told one (argo-workflows `cmd/workflow-controller`).
+    /// The only namespace that it watches, if one is set (argo-workflows `cmd/workflow-controller`).
     pub(super) fn only(&self, own: &str) -> Option<String> {
         let flag = |word: &String| matches!(word.as_str(), "--namespaced" | "--namespaced=true");
         let is_set = self.setting("ARGO_NAMESPACED") == Setting::Value("true".to_owned());
@@ -121,7 +121,7 @@ impl Controller {
         })
     }
 
-    /// What it limits the agent's own container to, of `cpu` or `memory`.
+    /// Its limit for the agent's own container, for `cpu` or `memory`.
     pub(super) fn agent_limit(&self, what: &str) -> Option<String> {
         match self.setting(&format!("ARGO_AGENT_{}_LIMIT", what.to_uppercase())) {
             Setting::Value(limit) => Some(limit),
@@ -129,18 +129,18 @@ impl Controller {
         }
     }
 
-    /// Its image.
+    /// The controller's image.
     pub(super) fn image(&self) -> &str {
         &self.image
     }
 
-    /// Major and minor of its version, where its image's tag is one.
+    /// Major and minor of its version, if the tag of its image is a version.
     pub(super) fn release(&self) -> Option<(u32, u32)> {
         let mut parts = self.version().trim_start_matches('v').split('.').map(str::parse);
         Some((parts.next()?.ok()?, parts.next()?.ok()?))
     }
 
-    /// Its image's tag.
+    /// The tag of its image.
     pub(super) fn version(&self) -> &str {
         let image = self.image.split('@').next().unwrap_or_default();
         image
@@ -151,7 +151,7 @@ impl Controller {
     }
 }
 
-/// What is to say of the controller; `status` is whether it may patch a task set's status, if known.
+/// The findings about the controller. `status` is whether it may patch a task set's status, if known.
 pub(super) fn judge(
     read: &Result<Option<Controller>, ReadError>,
     site: &Site,

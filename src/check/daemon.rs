@@ -1,21 +1,25 @@
-//! buildkitd: whether it answers, as what, and for which platforms it builds.
+//! buildkitd: whether it answers, its version, and the platforms it builds for.
 
-use super::plugin::Told;
+use super::plugin::ContainerSettings;
 use super::security::namespace_of;
 use super::{Doctor, Finding};
 use crate::buildkit::{BuildError, Description, Kind};
 
-/// What BUILDKIT_HOST is where nobody sets it.
+/// The default of BUILDKIT_HOST.
 const DEFAULT: &str = "unix:///run/buildkit/buildkitd.sock";
 
 impl Doctor {
-    /// What is to say of the daemon's answer.
-    pub(super) fn daemon(&self, told: &Told, answer: &Result<Description, BuildError>) -> Finding {
+    /// The finding about the daemon's answer.
+    pub(super) fn daemon(
+        &self,
+        settings: &ContainerSettings,
+        answer: &Result<Description, BuildError>,
+    ) -> Finding {
         let buildkit = &self.engine.buildkit;
         let (address, host) = (buildkit.address(), buildkit.host());
         match answer {
             Err(error) if error.kind == Kind::Unreachable && !self.site.in_cluster => {
-                let away = away(&address, host, told, error);
+                let away = away(&address, host, settings, error);
                 away.unwrap_or_else(|| judge(&address, answer))
             }
             _ => judge(&address, answer),
@@ -23,16 +27,21 @@ impl Doctor {
     }
 }
 
-/// A daemon that is for the cluster alone, asked for from outside.
-fn away(address: &str, host: Option<&str>, told: &Told, error: &BuildError) -> Option<Finding> {
+/// The finding for a daemon that can only be reached in the cluster, when this process is outside.
+fn away(
+    address: &str,
+    host: Option<&str>,
+    settings: &ContainerSettings,
+    error: &BuildError,
+) -> Option<Finding> {
     let mend = "run `check` as a Job there, or forward its port and give --buildkit-host";
     let is_service = host.is_some_and(|host| namespace_of(host).is_some());
     if is_service && error.message.contains("does not resolve") {
         let text = format!("this name is known inside the cluster only; {mend}");
         return Some(Finding::skip(format!("buildkitd {address}"), text));
     }
-    let theirs = told.buildkit_host().filter(|_| address == DEFAULT)?;
-    let text = format!("the {}'s, and no --buildkit-host was given here; {mend}", told.whose());
+    let theirs = settings.buildkit_host().filter(|_| address == DEFAULT)?;
+    let text = format!("the {}'s, and no --buildkit-host was given here; {mend}", settings.whose());
     Some(Finding::skip(format!("buildkitd {theirs}"), text))
 }
 
@@ -73,7 +82,8 @@ mod tests {
     #[test]
     fn a_daemon_of_the_cluster_is_not_missed_outside_it() {
         let nowhere = unreachable("…: the name does not resolve: check the address");
-        let said = |address: &str, host: Option<&str>| away(address, host, &Told::default(), &nowhere);
+        let said =
+            |address: &str, host: Option<&str>| away(address, host, &ContainerSettings::default(), &nowhere);
         let skipped = said("tcp://buildkitd.buildkit.svc:1234", Some("buildkitd.buildkit.svc"));
         assert!(skipped.is_some_and(|f| f.text.starts_with("this name is known inside the cluster only")));
         assert_eq!(said("tcp://builder.example.com:1234", Some("builder.example.com")), None);

@@ -4,48 +4,48 @@ use std::fmt;
 
 use crate::redact::Redactor;
 
-/// What is to be done about it.
+/// What the user has to do about a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Severity {
     /// Nothing.
     Ok,
-    /// It works, and could be better.
+    /// It works, but could be better.
     Warn,
-    /// Mend it: steps fail or hang because of it.
+    /// Steps fail or hang until it is repaired.
     Fail,
-    /// It could not be looked at.
+    /// The check could not be made.
     Skip,
 }
 
-/// What was found out about one thing.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What is to be done.
-    pub verdict: Verdict,
-    /// What was looked at.
+    /// What the user has to do.
+    pub severity: Severity,
+    /// The object that was checked.
     pub subject: String,
-    /// What there is; for all but [`Verdict::Ok`], what to do.
+    /// What was found; except for [`Severity::Ok`], also what to do.
     pub text: String,
 }
 
 impl Finding {
     pub(super) fn ok(subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Ok, subject: subject.into(), text: text.into() }
+        Self { severity: Severity::Ok, subject: subject.into(), text: text.into() }
     }
 
     pub(super) fn warn(subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Warn, ..Self::ok(subject, text) }
+        Self { severity: Severity::Warn, ..Self::ok(subject, text) }
     }
 
     pub(super) fn fail(subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, ..Self::ok(subject, text) }
+        Self { severity: Severity::Fail, ..Self::ok(subject, text) }
     }
 
     pub(super) fn skip(subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Skip, ..Self::ok(subject, text) }
+        Self { severity: Severity::Skip, ..Self::ok(subject, text) }
     }
 
-    /// The same in one line, without any secret that was read.
+    /// The same finding in one line, without any secret that was read.
     pub(super) fn clean(self, redactor: &Redactor) -> Self {
         let lines = self.text.lines().map(str::trim).filter(|line| !line.is_empty());
         let text = lines.collect::<Vec<_>>().join("; ");
@@ -55,13 +55,13 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Warn => "warn",
-            Verdict::Fail => "FAIL",
-            Verdict::Skip => "skip",
+        let severity = match self.severity {
+            Severity::Ok => "ok",
+            Severity::Warn => "warn",
+            Severity::Fail => "FAIL",
+            Severity::Skip => "skip",
         };
-        write!(f, "{verdict:<4} {}: {}", self.subject, self.text)
+        write!(f, "{severity:<4} {}: {}", self.subject, self.text)
     }
 }
 

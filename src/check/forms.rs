@@ -1,5 +1,5 @@
-//! What people wrote that Argo takes ill: a `plugin:` that ends its controller, a `{{` without an end, and fields that it
-//! does not heed for plugin nodes.
+//! Mistakes in templates that Argo handles badly: a `plugin:` that crashes its controller, a `{{` without an end, and fields
+//! that it ignores for plugin nodes.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use serde_json::Value;
 use super::Finding;
 use super::session::unread;
 use super::templates::OURS;
-use super::written::{Object, Written, children};
+use super::user_objects::{Object, UserObjects, children};
 use crate::kube::ReadError;
 
-/// As many are named.
+/// The most templates that a finding names.
 const NAMED: usize = 5;
 
-/// What a parameter without an end of its braces comes to (argo-workflows `workflow/controller`, `setExecWorkflow`).
+/// The effect of a parameter whose braces are not closed (argo-workflows `workflow/controller`, `setExecWorkflow`).
 pub(super) const UNCLOSED: &str = "has a `{{` without a `}}`, which Argo takes for the beginning of a reference. Where the \
      workflow's own parameter has it, the workflow is never begun and the controller's log alone says why (`Unable to set \
      ExecWorkflow`), else its node ends with `Cannot find end tag`; close it, or leave it out";
 
-impl Written {
-    /// What is to say of it; nothing where all is well.
+impl UserObjects {
+    /// The findings about templates. Empty if there is no mistake.
     pub(super) fn forms(&self) -> Vec<Finding> {
         let every =
             |of: &dyn Fn(&Object) -> Vec<String>| self.objects.iter().flat_map(of).collect::<Vec<_>>();
@@ -53,7 +53,7 @@ impl Written {
         found
     }
 
-    /// Whose templates are ours, by object and template.
+    /// The templates with our plugin, by object and template.
     fn with_plugin(&self) -> BTreeSet<(&str, &str)> {
         let all = self.objects.iter().flat_map(|object| {
             object.templates().into_iter().map(move |(name, template)| (object.name.as_str(), name, template))
@@ -66,14 +66,14 @@ fn is_ours(template: &Value) -> bool {
     template["plugin"].as_object().is_some_and(|plugin| plugin.contains_key(OURS))
 }
 
-/// The first of them, and how many more there are.
+/// The first names, and the number of the others.
 fn named(all: Vec<String>) -> Option<String> {
     let more = all.len().saturating_sub(NAMED);
     let first = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     (!all.is_empty()).then(|| if more > 0 { format!("{first} and {more} more") } else { first })
 }
 
-/// Templates whose `plugin` is no map of one key with a value.
+/// Templates whose `plugin` is not a map of one key with a value.
 fn misshapen(object: &Object) -> Vec<String> {
     let flaw = |(name, template): (&str, &Value)| {
         let plugin = template.get("plugin").filter(|plugin| !plugin.is_null())?;
@@ -103,7 +103,7 @@ pub(super) fn unclosed(object: &Object) -> Vec<String> {
     names.into_iter().map(|name| format!("{} (parameter {name})", object.place())).collect()
 }
 
-/// Names and values, or defaults, of parameters.
+/// Names of parameters with their values or defaults.
 fn parameters(place: &Value) -> impl Iterator<Item = (&str, &str)> {
     let all = place["parameters"].as_array().into_iter().flatten();
     all.flat_map(|parameter| {
@@ -113,7 +113,7 @@ fn parameters(place: &Value) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// As Argo looks for tags (argo-workflows `util/template`, fasttemplate).
+/// Searches for tags like Argo does (argo-workflows `util/template`, fasttemplate).
 pub(super) fn is_open(mut text: &str) -> bool {
     while let Some((_, rest)) = text.split_once("{{") {
         match rest.split_once("}}") {
@@ -124,7 +124,7 @@ pub(super) fn is_open(mut text: &str) -> bool {
     false
 }
 
-/// Fields that do nothing for templates of ours.
+/// Fields that have no effect in templates with our plugin.
 fn ignored(object: &Object, ours: &BTreeSet<(&str, &str)>) -> Vec<String> {
     let mut fields = BTreeSet::new();
     let runs_ours = |template: &Value| {

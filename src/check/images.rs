@@ -1,4 +1,4 @@
-//! Registries: whether the login is taken, and may push.
+//! Registries: whether they accept the login, and whether it may push.
 
 use super::target::{Image, SecretName};
 use super::{Doctor, Finding};
@@ -12,12 +12,12 @@ use crate::outcome::StepError;
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
 
 impl Doctor {
-    /// The Secret `name` of the workflows' namespace.
+    /// Reads the Secret `name` in the workflows' namespace.
     pub(super) async fn secret(&self, name: &SecretName) -> Result<Secret, StepError> {
         Ok(self.engine.secrets.get(&self.site.namespace, &name.name).await?)
     }
 
-    /// Whether `image` may be pushed.
+    /// Checks whether `image` may be pushed.
     pub(super) async fn image(&self, target: &Image) -> Finding {
         let subject = format!("registry {}", target.image.name());
         let auth = match self.auth(target.secret.as_ref()).await {

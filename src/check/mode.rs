@@ -1,4 +1,4 @@
-//! Who executes the plugin steps of a namespace: an agent's pod for each workflow, or the shared agent.
+//! Which component executes the plugin steps of a namespace: an agent pod for each workflow, or the shared agent.
 
 mod gate;
 
@@ -11,24 +11,24 @@ use super::{Doctor, Finding, Site};
 use crate::kube::ReadError;
 use gate::Gate;
 
-/// What a namespace is labelled with where the gate keeps agent pods from starting.
+/// The label of a namespace in which the gate keeps agent pods from starting.
 const LABEL: &str = "argo-buildkit.io/agent";
 const SHARED: &str = "shared";
 
-/// The controller's setting that makes no agent pods at all.
+/// The controller's setting that turns off all agent pods.
 const FLAG: &str = "disableAgentPodCreation";
-/// Older controllers do not start with a setting that they do not know.
+/// The first version that knows the setting. Older controllers do not start with an unknown setting.
 const KNOWS_FLAG: (u32, u32) = (4, 1);
 
-/// Who executes plugin steps.
+/// The component that executes plugin steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// An agent's pod for each workflow, with our sidecar in it.
+    /// An agent pod for each workflow, with our sidecar in it.
     #[default]
     Sidecar,
-    /// The shared agent: agent pods are made, and a scheduling gate keeps them from starting.
+    /// The shared agent. Agent pods are created, and a scheduling gate keeps them from starting.
     Gate,
-    /// The shared agent: the controller makes no agent pods.
+    /// The shared agent. The controller creates no agent pods.
     Flag,
 }
 
@@ -38,35 +38,35 @@ impl Mode {
         self != Self::Sidecar
     }
 
-    /// Whether the controller makes a pod for each workflow's agent.
+    /// Whether the controller creates an agent pod for each workflow.
     pub(super) fn makes_agent_pods(self) -> bool {
         self != Self::Flag
     }
 }
 
-/// What decides the mode, as far as it could be read.
+/// The labels and settings that decide the mode, as far as they could be read.
 #[derive(Debug)]
-pub(super) struct Signs {
+pub(super) struct ModeInputs {
     /// The namespace's label.
     label: Result<Option<String>, ReadError>,
-    /// The setting in this ConfigMap of the controller's.
+    /// The setting in the ConfigMap `map` of the controller.
     flag: Result<Option<String>, ReadError>,
     map: String,
-    /// Major and minor of the controller's version, where its image's tag is one.
+    /// Major and minor of the controller's version, if the tag of its image is a version.
     release: Option<(u32, u32)>,
-    /// That tag.
+    /// The tag of the controller's image.
     version: String,
-    /// Its image.
+    /// The controller's image.
     image: String,
-    /// What the same ConfigMap says of `instanceID` and `executor`.
+    /// The settings `instanceID` and `executor` of the same ConfigMap.
     pub(super) config: Config,
-    /// What the label asks for; read only where it is there.
+    /// The gate that the label requires. Read only if the label is there.
     gate: Option<Gate>,
 }
 
 impl Doctor {
-    /// What decides the mode of the workflows' namespace.
-    pub(super) async fn signs(&self, controller: &Result<Option<Controller>, ReadError>) -> Signs {
+    /// Reads the labels and settings that decide the mode of the workflows' namespace.
+    pub(super) async fn mode_inputs(&self, controller: &Result<Option<Controller>, ReadError>) -> ModeInputs {
         let site = &self.site;
         let controller = controller.as_ref().ok().and_then(Option::as_ref);
         let map = controller.map_or_else(|| CONFIG_MAP.to_owned(), Controller::config_map);
@@ -79,7 +79,7 @@ impl Doctor {
             Some(SHARED) => Some(self.gate().await),
             _ => None,
         };
-        Signs {
+        ModeInputs {
             label,
             flag: read.map(|map| map.and_then(|map| setting(&map, FLAG)).map(|flag| text_of(&flag))),
             config,
@@ -92,8 +92,8 @@ impl Doctor {
     }
 }
 
-impl Signs {
-    /// The mode. A flag that the controller does not know is none.
+impl ModeInputs {
+    /// The mode. A setting that the controller does not know has no effect.
     pub(super) fn mode(&self) -> Mode {
         let is_on = self.flag.as_ref().is_ok_and(|flag| flag.as_deref() == Some("true"));
         match (is_on && !self.crash_loops(), &self.gate) {
@@ -108,7 +108,7 @@ impl Signs {
         is_set && self.release.is_some_and(|release| release < KNOWS_FLAG)
     }
 
-    /// What is to say of the mode; `agent` is the shared agent, if there is one.
+    /// The findings about the mode. `agent` is the shared agent, if there is one.
     pub(super) fn judge(&self, site: &Site, agent: &Result<Option<Agent>, ReadError>) -> Vec<Finding> {
         let subject = format!("mode of namespace {}", site.namespace);
         let mut found = Vec::new();

@@ -1,27 +1,27 @@
-//! The ConfigMap by which Argo knows the plugin, and the container in it.
+//! The ConfigMap with which the plugin is registered in Argo, and its container.
 
+mod settings;
 mod sidecar;
-mod told;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::session::{SUFFIX, unread};
 use super::{Finding, Site};
 use crate::kube::{Account, By, Cluster, ReadError};
+pub(super) use settings::ContainerSettings;
 pub(super) use sidecar::{ARGO_USER, Amounts, Sidecar};
-pub(super) use told::Told;
 
-/// What Argo lists plugins by (argo-workflows `workflow/common`).
+/// The label by which Argo lists plugins (argo-workflows `workflow/common`).
 const LABEL: &str = "workflows.argoproj.io/configmap-type=ExecutorPlugin";
-/// The name that the installation gives the ConfigMap.
+/// The name of the ConfigMap in our installation.
 pub(super) const OUR_NAME: &str = "buildkit-executor-plugin";
-/// One plugin that Argo runs beside its agent.
+/// A plugin that Argo runs beside its agent.
 #[derive(Debug)]
 pub(super) struct Plugin {
     /// The ConfigMap's name.
     pub(super) name: String,
     namespace: String,
-    /// Whether its ServiceAccount's token is mounted.
+    /// Whether the token of its ServiceAccount is mounted.
     pub(super) mounts_token: bool,
     container: Result<Sidecar, String>,
 }
@@ -42,7 +42,7 @@ impl Plugin {
         }
     }
 
-    /// Whether it is this program: by its name, its image or its command.
+    /// Whether the plugin is this program, by its name, its image or its command.
     pub(super) fn is_ours(&self) -> bool {
         let named = self.name == OUR_NAME || self.name.contains("argo-buildkit");
         named || self.container.as_ref().is_ok_and(Sidecar::is_ours)
@@ -53,7 +53,7 @@ impl Plugin {
         Account::new(namespace, &self.name)
     }
 
-    /// The name of its container, and what that asks for and may take.
+    /// The name of its container, and the container's requests and limits.
     pub(super) fn amounts(&self) -> Option<(String, Amounts, Amounts)> {
         let container = self.container.as_ref().ok()?;
         Some((container.name().to_owned(), container.amounts("requests"), container.amounts("limits")))
@@ -68,7 +68,7 @@ impl Plugin {
         format!("plugin ConfigMap {}/{}", self.namespace, self.name)
     }
 
-    /// What the `restricted` Pod Security standard has against its container.
+    /// The violations of the `restricted` Pod Security standard by its container.
     pub(super) fn unrestricted(&self) -> Vec<&'static str> {
         self.container.as_ref().map(Sidecar::unrestricted).unwrap_or_default()
     }
@@ -80,7 +80,7 @@ pub(super) async fn read(cluster: &Cluster, namespace: &str) -> Result<Vec<Plugi
     Ok(maps.into_iter().map(Plugin::parse).collect())
 }
 
-/// What is to say of the plugins that were read, by a controller that watches `only` one namespace.
+/// The findings about `plugins`, for a controller that watches `only` one namespace.
 pub(super) fn judge(
     read: &[Result<Vec<Plugin>, ReadError>],
     site: &Site,

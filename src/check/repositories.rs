@@ -1,4 +1,4 @@
-//! Git: whether the login may read, may write, and what the branch's rules say.
+//! Git: whether the login may read and write, and the rules of the branch.
 
 use super::target::Repository;
 use super::{Doctor, Finding};
@@ -8,7 +8,7 @@ use crate::git::{Credentials, GitError, Resolved, Writable};
 use crate::outcome::{StepError, chain};
 
 impl Doctor {
-    /// Whether `target` may be read.
+    /// Checks whether `target` may be read.
     pub(super) async fn read(&self, target: &Repository) -> Finding {
         let subject = format!("git read {}", target.repo);
         let login = match self.login(target).await {
@@ -19,7 +19,7 @@ impl Doctor {
         judge_read(subject, revision, &self.engine.git.resolve(&target.repo, &login, revision).await)
     }
 
-    /// Whether `target` may be committed to.
+    /// Checks whether `target` may be committed to.
     pub(super) async fn write(&self, target: &Repository) -> Vec<Finding> {
         let subject = format!("git write {}", target.repo);
         let login = match self.login(target).await {
@@ -44,7 +44,7 @@ impl Doctor {
         Ok(git_login(&secret, name.key.as_deref(), target.repo.is_ssh(), &self.redactor)?)
     }
 
-    /// The branch's rules, if a forge with an API is there that takes the login.
+    /// The branch's rules, if the server has a forge's API that accepts the login.
     async fn branch(&self, target: &Repository, branch: &str, login: &Credentials) -> Rules {
         let Credentials::Basic { token, .. } = login else { return Rules::Unasked };
         let Ok(repository) = forge::Repository::from_clone_url(&target.url, None, None) else {
@@ -58,10 +58,10 @@ impl Doctor {
     }
 }
 
-/// What is known of a branch's protection.
+/// The known rules of a protected branch.
 enum Rules {
     Known(Branch),
-    /// No API that we speak, or no token for it.
+    /// The server has no API that we support, or there is no token for it.
     Unasked,
     Untold(ForgeError),
 }

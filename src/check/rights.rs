@@ -1,4 +1,4 @@
-//! What the ServiceAccounts may do: access reviews, our own where we are the account, else about it.
+//! The rights of the ServiceAccounts, by access reviews. If this process has the account, it reviews itself.
 
 mod needs;
 
@@ -6,27 +6,32 @@ use super::controller::Controller;
 use super::session::{Session, unread};
 use super::{Doctor, Finding, Mode};
 use crate::kube::{Account, ReadError, Right};
-use needs::{Need, of_controller};
+use needs::{RequiredRight, of_controller};
 
 pub(super) use needs::{of_agent, of_leader, of_plugin, of_pods, of_shared, of_steps, of_workflow};
 
-/// What is known of the controller's rights.
+/// The known rights of the controller.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct ControllerRights {
     pub(super) findings: Vec<Finding>,
     missing: Option<Vec<&'static str>>,
 }
 
-impl Held {
-    /// Whether it may patch a task set's status; unknown when nobody could be asked.
+impl ControllerRights {
+    /// Whether it may patch a task set's status. None if the review was not possible.
     pub(super) fn status(&self) -> Option<bool> {
         self.missing.as_ref().map(|missing| !missing.contains(&"workflowtasksets/status"))
     }
 }
 
 impl Doctor {
-    /// Whether `account` has what it needs.
-    pub(super) async fn rights(&self, session: &Session, account: &Account, needs: &[Need]) -> Vec<Finding> {
+    /// Checks whether `account` has the rights that it needs.
+    pub(super) async fn rights(
+        &self,
+        session: &Session,
+        account: &Account,
+        needs: &[RequiredRight],
+    ) -> Vec<Finding> {
         judge(account, needs, &self.review(session, account, needs).await)
     }
 
@@ -35,7 +40,7 @@ impl Doctor {
         session: &Session,
         controller: &Controller,
         mode: Mode,
-    ) -> Held {
+    ) -> ControllerRights {
         let account = Account::new(&self.site.argo_namespace, &controller.service_account);
         let needs = of_controller(&self.site.namespace, controller.writes_back(), mode);
         let reviewed = self.review(session, &account, &needs).await;
@@ -44,21 +49,21 @@ impl Doctor {
             let pairs = needs.iter().zip(lacks);
             pairs.filter(|(_, lacks)| !lacks.is_empty()).map(|(need, _)| need.resource).collect()
         };
-        Held { findings, missing: reviewed.ok().map(lacking) }
+        ControllerRights { findings, missing: reviewed.ok().map(lacking) }
     }
 
-    /// The verbs that `account` lacks, need by need.
+    /// The verbs that `account` lacks, for each needed right.
     pub(super) async fn review(
         &self,
         session: &Session,
         account: &Account,
-        needs: &[Need],
+        needs: &[RequiredRight],
     ) -> Result<Vec<Vec<&'static str>>, ReadError> {
         let mut all = Vec::new();
         for need in needs {
             let mut lacks = Vec::new();
             for verb in need.verbs {
-                let Need { group, resource, namespace, name, .. } = need;
+                let RequiredRight { group, resource, namespace, name, .. } = need;
                 let right = Right { verb, group, resource, namespace, name: name.as_deref() };
                 let held = match session.is(account) {
                     true => self.engine.cluster.may_we(&right).await?,
@@ -72,8 +77,12 @@ impl Doctor {
     }
 }
 
-/// A line for each need that is not met; one for all where they are.
-fn judge(account: &Account, needs: &[Need], reviewed: &Result<Vec<Vec<&str>>, ReadError>) -> Vec<Finding> {
+/// One finding for each missing right, or one for all if none is missing.
+fn judge(
+    account: &Account,
+    needs: &[RequiredRight],
+    reviewed: &Result<Vec<Vec<&str>>, ReadError>,
+) -> Vec<Finding> {
     let subject = format!("rights of ServiceAccount {account}");
     let lacks = match reviewed {
         Ok(lacks) => lacks,
@@ -97,7 +106,7 @@ fn judge(account: &Account, needs: &[Need], reviewed: &Result<Vec<Vec<&str>>, Re
     vec![Finding::ok(subject, format!("may {}", held.collect::<Vec<_>>().join(", ")))]
 }
 
-fn unmet(subject: &str, account: &Account, need: &Need, lacks: &[&str]) -> Finding {
+fn unmet(subject: &str, account: &Account, need: &RequiredRight, lacks: &[&str]) -> Finding {
     let text = format!(
         "may not {} {}: {}; {}",
         lacks.join(", "),

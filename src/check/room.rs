@@ -1,5 +1,5 @@
-//! ResourceQuotas and LimitRanges of the workflows' namespace: whether an agent's pod fits. Argo takes a pod that is refused by a
-//! quota for one that may be made later, and says nothing.
+//! ResourceQuotas and LimitRanges of the workflows' namespace: whether an agent pod fits. If a quota refuses the pod, Argo assumes
+//! that it can be created later, and reports nothing.
 
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -10,15 +10,15 @@ use super::session::unread;
 use super::{Doctor, Finding};
 use crate::kube::{By, ReadError};
 
-/// What Argo gives its own container of an agent's pod (argo-workflows `workflow/controller/agent.go`).
+/// Requests and limits of Argo's own container in an agent pod (argo-workflows `workflow/controller/agent.go`).
 const AGENT: [(&str, &str, &str); 2] = [("cpu", "10m", "100m"), ("memory", "64M", "256M")];
 
-/// What the containers of one agent's pod ask for, each by its name.
+/// The requests and limits of the containers of an agent pod, by container name.
 #[derive(Debug, Default)]
 pub(super) struct Pod(Vec<(String, Amounts, Amounts)>);
 
 impl Pod {
-    /// The agent's own container beside those of the plugins.
+    /// The agent's own container and those of the plugins.
     pub(super) fn new<'a>(
         controller: Option<&Controller>,
         plugins: impl Iterator<Item = &'a Plugin>,
@@ -35,7 +35,7 @@ impl Pod {
         Self(std::iter::once(own).chain(plugins.filter_map(Plugin::amounts)).collect())
     }
 
-    /// What it takes of a quota's `resource`; nothing of one that it has no part in.
+    /// The pod's share of the quota `resource`. None if the quota does not count this pod.
     fn takes(&self, resource: &str) -> Option<f64> {
         let sum = |pick: fn(&(String, Amounts, Amounts)) -> &Amounts, what: &str| {
             Some(self.0.iter().filter_map(|container| number(pick(container).get(what)?)).sum())
@@ -52,7 +52,7 @@ impl Pod {
 }
 
 impl Doctor {
-    /// What quotas and limit ranges of the workflows' namespace are to an agent's pod. Nothing where there are none.
+    /// Checks an agent pod against the quotas and limit ranges of the workflows' namespace. Empty if there are none.
     pub(super) async fn room(&self, pod: &Pod) -> Vec<Finding> {
         let (cluster, namespace) = (&self.engine.cluster, &self.site.namespace);
         let all = By::Labels("");
@@ -149,7 +149,7 @@ fn of_ranges(namespace: &str, read: &Result<Vec<LimitRange>, ReadError>, pod: &P
     ranges.iter().map(judge).collect()
 }
 
-/// The first amount that is wrong by its bound: what, how much, the bound.
+/// The first amount beyond its bound: the resource, the amount, the bound.
 fn beyond<'a>(
     amounts: &'a Amounts,
     bounds: Option<&'a Amounts>,
@@ -161,7 +161,7 @@ fn beyond<'a>(
     })
 }
 
-/// CPUs, bytes or things, as Kubernetes writes them: `500m`, `64M`, `256Mi`, `1.5`.
+/// Parses CPUs, bytes or counts in Kubernetes' notation: `500m`, `64M`, `256Mi`, `1.5`.
 fn number(quantity: &Quantity) -> Option<f64> {
     let text = quantity.0.trim();
     let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());

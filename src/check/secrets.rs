@@ -1,11 +1,11 @@
-//! The Secrets that templates and targets name: whether their owners say what they are for, and whether one reads sources and
-//! writes the GitOps repository as well.
+//! The Secrets that templates and targets name: whether they are bound to a use by their owners, and whether one Secret both
+//! reads sources and writes the GitOps repository.
 
 mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::written::KINDS;
+use super::user_objects::KINDS;
 use super::{Doctor, Finding};
 use crate::engine::SecretRules;
 use crate::engine::binding::{Answer, UNBOUND, Use, Wanted, bind_command};
@@ -13,8 +13,8 @@ use crate::kube::Secret;
 use named::{Job, Named};
 
 impl Doctor {
-    /// What is to be said of each Secret. Without Secrets there is nothing to say, and templates that this login may not
-    /// list name none.
+    /// The findings about each Secret. Empty without Secrets. If this login may not list templates, their Secrets are not
+    /// checked.
     pub(super) async fn bindings(&self) -> Vec<Finding> {
         let mut named = named::of_targets(&self.targets);
         for (kind, is_namespaced, path) in KINDS {
@@ -43,7 +43,7 @@ impl Doctor {
                         &self.engine.secret_rules,
                     ));
                 }
-                // One that is missing is told of where it is used; rights have lines of their own.
+                // A missing Secret is reported where it is used; missing rights have findings of their own.
                 Err(error) => found.push(Finding::skip(subject, error.to_string())),
             }
         }
@@ -51,7 +51,7 @@ impl Doctor {
     }
 }
 
-/// A token that reads sources is in every build; one that writes the GitOps repository decides what runs.
+/// Warns about one token for two uses: a token that reads sources is in every build; one that writes the GitOps repository decides what runs.
 fn two_uses(subject: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> Option<Finding> {
     let does = |wanted| jobs.iter().any(|(job, _)| *job == wanted);
     (does(Job::Reads) && does(Job::Writes)).then(|| {
@@ -93,7 +93,7 @@ fn wanted(job: Job, repo: Option<&str>) -> Wanted {
     Wanted { purpose: job.purpose(), server }
 }
 
-/// What binds it to all that is done with it. Where a host is not known, the reader knows it.
+/// The command that binds the Secret to all its uses. The user fills in hosts that are not known.
 fn command(namespace: &str, name: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> String {
     let uses: BTreeSet<Use> = jobs.iter().map(|(job, _)| job.purpose()).collect();
     let hosted = jobs.iter().filter(|(job, _)| job.purpose().has_host());
@@ -144,9 +144,12 @@ mod tests {
 
     #[test]
     fn what_is_not_bound_is_told_with_the_command_that_binds_it() {
-        let told = said(Some("Opaque"), &[], false);
-        assert!(told[0].starts_with("warn Secret builds/example: one token for two uses: "), "{told:?}");
-        insta::assert_snapshot!(told[1], @"warn Secret builds/example: is bound to no host and use, so whoever may submit a workflow can send it anywhere; bind it: kubectl -n builds annotate secret example argo-buildkit.io/hosts=git.example.com argo-buildkit.io/use=git,build");
+        let findings = said(Some("Opaque"), &[], false);
+        assert!(
+            findings[0].starts_with("warn Secret builds/example: one token for two uses: "),
+            "{findings:?}"
+        );
+        insta::assert_snapshot!(findings[1], @"warn Secret builds/example: is bound to no host and use, so whoever may submit a workflow can send it anywhere; bind it: kubectl -n builds annotate secret example argo-buildkit.io/hosts=git.example.com argo-buildkit.io/use=git,build");
         assert!(said(Some("Opaque"), &[], true)[1].starts_with("FAIL"));
         assert!(said(Some("kubernetes.io/tls"), &[], false)[1].starts_with("FAIL"));
         let bound = [(HOSTS, "git.example.com"), (USE, "git, build")];

@@ -1,20 +1,20 @@
-//! Pod Security: what the namespaces enforce, and what the pods in them need.
+//! Pod Security: the level that the namespaces enforce, and the level that their pods need.
 
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::Value;
 
 use super::controller::Config;
-use super::plugin::{Plugin, Told};
+use super::plugin::{ContainerSettings, Plugin};
 use super::session::unread;
-use super::written::{Object, Written};
+use super::user_objects::{Object, UserObjects};
 use super::{Doctor, Finding};
 use crate::kube::ReadError;
 
-/// The label that refuses pods (Kubernetes: "Pod Security Admission").
+/// The label by which a namespace refuses pods (Kubernetes: "Pod Security Admission").
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 impl Doctor {
-    /// The namespace of the agent's pods.
+    /// Checks the namespace of the agent pods.
     pub(super) async fn workflow_namespace(&self, plugin: Option<&Plugin>) -> Vec<Finding> {
         let name = &self.site.namespace;
         let read = self.engine.cluster.find_global::<Namespace>(name).await;
@@ -22,8 +22,8 @@ impl Doctor {
         vec![judge(name, &read, |level| agent(level, &wrong))]
     }
 
-    /// What the workflows' namespace refuses of steps that are pods. Nothing where there are none, or it refuses nothing.
-    pub(super) async fn pod_steps(&self, written: &Written, config: &Config) -> Option<Finding> {
+    /// Checks whether the workflows' namespace refuses steps that are pods. None if there are no such steps, or nothing is refused.
+    pub(super) async fn pod_steps(&self, written: &UserObjects, config: &Config) -> Option<Finding> {
         let name = &self.site.namespace;
         let read = self.engine.cluster.find_global::<Namespace>(name).await.ok()??;
         let level = read.metadata.labels.and_then(|labels| labels.get(ENFORCE).cloned());
@@ -44,15 +44,15 @@ impl Doctor {
         })
     }
 
-    /// The namespace of buildkitd, if its address, ours or the sidecar's, names one.
-    pub(super) async fn daemon_namespace(&self, told: &Told) -> Vec<Finding> {
+    /// Checks the namespace of buildkitd, if its address, ours or the sidecar's, names one.
+    pub(super) async fn daemon_namespace(&self, settings: &ContainerSettings) -> Vec<Finding> {
         let host = self.engine.buildkit.host().and_then(namespace_of);
-        let host = host.or_else(|| told.buildkit_name().and_then(namespace_of));
+        let host = host.or_else(|| settings.buildkit_name().and_then(namespace_of));
         let Some(name) = host else { return Vec::new() };
         let read = self.engine.cluster.find_global::<Namespace>(name).await;
-        // `builder.lan` is no Service, only written like one.
+        // `builder.lan` is not a Service, it only looks like one.
         if matches!(read, Ok(None))
-            && !self.engine.buildkit.host().or(told.buildkit_name()).is_some_and(is_qualified)
+            && !self.engine.buildkit.host().or(settings.buildkit_name()).is_some_and(is_qualified)
         {
             return Vec::new();
         }
@@ -60,11 +60,11 @@ impl Doctor {
     }
 }
 
-/// What fits `restricted`, for the pods of Argo's steps.
+/// A setting that satisfies `restricted`, for the pods of Argo's steps.
 pub(super) const EXECUTOR: &str = "executor: {securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, \
      runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}}";
 
-/// The first template that is a pod.
+/// The first template that runs as a pod.
 fn pod_step(object: &Object) -> Option<String> {
     const PODS: [&str; 5] = ["container", "containerSet", "script", "resource", "data"];
     let all = object.templates();
@@ -72,7 +72,7 @@ fn pod_step(object: &Object) -> Option<String> {
     Some(format!("{} (template {name})", object.place()))
 }
 
-/// What `restricted` demands of each container, and no pod can say for it.
+/// The requirements of `restricted` for each container that the pod's own security context cannot satisfy.
 fn unrestricted(context: &Value) -> Vec<&'static str> {
     let drops = context.pointer("/capabilities/drop").and_then(Value::as_array);
     let wrong = [
@@ -86,7 +86,7 @@ fn is_qualified(host: &str) -> bool {
     host.split('.').nth(2) == Some("svc")
 }
 
-/// `buildkit` of `buildkitd.buildkit.svc` and of `buildkitd.buildkit`.
+/// The namespace in a Service's host: `buildkit` for `buildkitd.buildkit.svc` and for `buildkitd.buildkit`.
 pub(super) fn namespace_of(host: &str) -> Option<&str> {
     let mut labels = host.split('.');
     let (_, namespace, kind) = (labels.next()?, labels.next()?, labels.next());
@@ -127,7 +127,7 @@ fn agent(level: Option<&str>, wrong: &[&str]) -> Result<String, String> {
     }
 }
 
-/// buildkitd makes containers, for which it needs seccomp and AppArmor unconfined.
+/// buildkitd creates containers, so it needs seccomp and AppArmor unconfined.
 fn daemon(level: Option<&str>) -> Result<String, String> {
     match level {
         Some(level @ ("restricted" | "baseline")) => Err(format!(

@@ -1,13 +1,13 @@
-//! Who we are at the API server; without it nothing of the cluster is looked at.
+//! Our identity at the API server. Without it, the cluster is not checked.
 
-use super::{Finding, Verdict};
+use super::{Finding, Severity};
 use crate::kube::{Account, Cluster, ReadError};
 
-/// What a place without a cluster is told.
+/// The advice when there is no cluster.
 const NO_CLUSTER: &str =
     "set KUBECONFIG, or run it as a Job in the cluster; what lies in the cluster is not checked";
 
-/// How the names of the ConfigMap and of the plugin's ServiceAccount end.
+/// The suffix of the names of the ConfigMap and of the plugin's ServiceAccount.
 pub(super) const SUFFIX: &str = "-executor-plugin";
 
 /// Our login at the API server.
@@ -24,21 +24,21 @@ impl Session {
         !matches!(self.user, Err(ReadError::NoCluster(_) | ReadError::Unavailable { .. }))
     }
 
-    /// Whether we are `account` ourselves.
+    /// Whether this process has `account` itself.
     pub(super) fn is(&self, account: &Account) -> bool {
         self.user.as_ref().is_ok_and(|user| *user == account.user())
     }
 
-    /// Our own account, if it is a plugin's of `namespace`.
+    /// Our own account, if it is the account of a plugin in `namespace`.
     pub(super) fn plugin_account(&self, namespace: &str) -> Option<Account> {
         let name = self.user.as_ref().ok()?.strip_prefix(&format!("system:serviceaccount:{namespace}:"))?;
         name.ends_with(SUFFIX).then(|| Account::new(namespace, name))
     }
 
-    /// The finding of one who needs a cluster and has none.
+    /// The finding when a cluster is needed and there is none.
     pub(super) fn without(&self, why: &str) -> Finding {
         let found = self.finding();
-        Finding { verdict: Verdict::Fail, text: format!("{}; {why}", found.text), ..found }
+        Finding { severity: Severity::Fail, text: format!("{}; {why}", found.text), ..found }
     }
 
     pub(super) fn finding(&self) -> Finding {
@@ -49,7 +49,7 @@ impl Session {
             Err(error @ ReadError::Unavailable { .. }) => {
                 Finding::fail(subject, format!("{error}; the cluster is not checked"))
             }
-            // An old API server cannot say who we are; it still answers the rest.
+            // An old API server cannot tell our identity, but it still answers the other requests.
             Err(error) => {
                 Finding::warn(subject, format!("{error}; rights are asked for as an administrator"))
             }
@@ -57,7 +57,7 @@ impl Session {
     }
 }
 
-/// The finding for what this login could not read.
+/// The finding for an object that this login could not read.
 pub(super) fn unread(subject: impl Into<String>, error: &ReadError) -> Finding {
     match error {
         ReadError::Forbidden(_) => Finding::skip(

@@ -1,4 +1,4 @@
-//! The shared agent: whether it runs, leads, and may do and is told what the workflows' namespace needs.
+//! The shared agent: whether it runs and leads, and whether it has the rights and settings for the workflows' namespace.
 
 mod certificate;
 mod lease;
@@ -9,15 +9,15 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
 use super::controller::Config;
-use super::plugin::{OUR_NAME, Sidecar, Told};
+use super::plugin::{ContainerSettings, OUR_NAME, Sidecar};
 use super::session::{Session, unread};
-use super::{Doctor, Finding, Verdict, rights};
+use super::{Doctor, Finding, Severity, rights};
 use crate::kube::{Account, ReadError};
 
 /// The name of its Deployment, its ServiceAccount and its Lease.
 const NAME: &str = "buildkit-agent";
 
-/// The shared agent, as its Deployment describes it.
+/// The shared agent, as described by its Deployment.
 #[derive(Debug)]
 pub(super) struct Agent {
     /// Its ServiceAccount.
@@ -26,8 +26,8 @@ pub(super) struct Agent {
     ready: i32,
     pod: PodSpec,
     container: Sidecar,
-    /// What it is told.
-    pub(super) told: Told,
+    /// The agent's settings.
+    pub(super) settings: ContainerSettings,
 }
 
 impl Doctor {
@@ -38,11 +38,12 @@ impl Doctor {
             return Ok(None);
         };
         let mut agent = Agent::of(namespace, found);
-        agent.told = Told::of_shared(&agent.container, &self.engine.cluster, namespace).await;
+        agent.settings =
+            ContainerSettings::of_shared(&agent.container, &self.engine.cluster, namespace).await;
         Ok(Some(agent))
     }
 
-    /// Everything that is to say of it.
+    /// All findings about the shared agent.
     pub(super) async fn of_shared(
         &self,
         session: &Session,
@@ -68,11 +69,11 @@ impl Doctor {
         found
     }
 
-    /// Why it does not execute the steps of the workflows' namespace.
+    /// The reasons why it does not execute the steps of the workflows' namespace.
     pub(super) async fn shared_flaws(&self, session: &Session, config: &Config) -> Vec<Finding> {
         let read = self.shared_agent().await;
         let found = self.of_shared(session, &read, config).await;
-        found.into_iter().filter(|finding| finding.verdict == Verdict::Fail).collect()
+        found.into_iter().filter(|finding| finding.severity == Severity::Fail).collect()
     }
 }
 
@@ -96,32 +97,33 @@ impl Agent {
             ready,
             container: container(&pod).map(Sidecar::of).unwrap_or_default(),
             pod,
-            told: Told::default(),
+            settings: ContainerSettings::default(),
         }
     }
 
-    /// Its namespace and name.
+    /// The namespace and the name of its Deployment.
     pub(super) fn place(&self) -> String {
         format!("{}/{NAME}", self.account.namespace)
     }
 
     /// The name of the account that steps act as, in their own namespaces.
     pub(super) fn steps_account(&self) -> &str {
-        self.told.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME)
+        self.settings.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME)
     }
 
-    /// Whether it runs, or soon will, and watches `namespace`.
+    /// Whether it runs, or will soon, and watches `namespace`.
     pub(super) fn works_for(&self, namespace: &str) -> bool {
         self.wanted > 0 && self.watched().has(namespace)
     }
 
     /// The namespace and name of its Lease.
     fn lease(&self) -> (&str, &str) {
-        let namespace = self.told.value("ARGO_BUILDKIT_LEASE_NAMESPACE").unwrap_or(&self.account.namespace);
-        (namespace, self.told.value("ARGO_BUILDKIT_LEASE").unwrap_or(NAME))
+        let namespace =
+            self.settings.value("ARGO_BUILDKIT_LEASE_NAMESPACE").unwrap_or(&self.account.namespace);
+        (namespace, self.settings.value("ARGO_BUILDKIT_LEASE").unwrap_or(NAME))
     }
 
-    /// The volume in which a file lies, and its name there.
+    /// The volume that contains a file, and the file's name in it.
     fn mounted<'a>(&'a self, file: &'a str) -> Option<(&'a Volume, &'a str)> {
         let mounts = container(&self.pod).and_then(|container| container.volume_mounts.as_ref());
         mounts.into_iter().flatten().find_map(|mount| {
@@ -152,7 +154,7 @@ impl Agent {
     }
 }
 
-/// Our container: the one that runs `agent`, else the first.
+/// Our container: the one that runs `agent`, or else the first.
 fn container(pod: &PodSpec) -> Option<&Container> {
     let runs_agent = |c: &&Container| c.args.iter().chain(&c.command).flatten().any(|word| word == "agent");
     pod.containers.iter().find(runs_agent).or_else(|| pod.containers.first())

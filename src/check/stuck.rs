@@ -1,4 +1,4 @@
-//! Why one workflow does not move: what the cluster knows of it, and the first cause found in it.
+//! Why one workflow makes no progress: reads its state from the cluster, and reports the first cause found.
 
 mod agent;
 mod large;
@@ -13,41 +13,41 @@ use serde_json::Value;
 
 use super::controller::Config;
 use super::session::{Session, unread};
-use super::written::Object;
+use super::user_objects::Object;
 use super::{Doctor, Finding, Mode, forms, rights, room};
 use crate::kube::{Account, By, SecretError, Secrets};
 use lock::Holder;
 
-/// What the cluster knows of one workflow.
+/// The state of one workflow in the cluster.
 #[derive(Debug, Default)]
-struct Facts {
+struct WorkflowFacts {
     namespace: String,
     name: String,
     workflow: Value,
     task_set: Option<Value>,
-    /// The agent's pods; nothing if they may not be read.
+    /// The agent pods. None if they may not be read.
     pods: Option<Vec<Pod>>,
-    /// What was reported of them, the oldest first.
+    /// Events about the pods, oldest first.
     events: Vec<Event>,
-    /// Secrets that a pod of the agent mounts and that do not exist.
+    /// Secrets that an agent pod mounts and that do not exist.
     missing_secrets: Vec<String>,
-    /// Who holds the mutex that it waits for.
+    /// The holder of the mutex that the workflow waits for.
     holder: Holder,
-    /// Why the agent's pod finds no room.
+    /// The reasons why a quota or a limit range refuses the agent pod.
     room: Vec<Finding>,
-    /// LimitRanges of the namespace.
+    /// The names of the LimitRanges of the namespace.
     ranges: Vec<String>,
-    /// What the controller's ConfigMap says, and the only namespace that it watches.
+    /// The settings in the controller's ConfigMap, and the only namespace that it watches.
     config: Config,
     only: Option<String>,
-    /// What the workflow's account lacks of the agent's rights.
+    /// The agent's rights that the workflow's account lacks.
     unmet: Vec<Finding>,
-    /// Who executes plugin steps.
+    /// The component that executes plugin steps.
     mode: Mode,
-    /// Why the shared agent, of this namespace, cannot.
+    /// The reasons why the shared agent for this namespace cannot work.
     flaws: Vec<Finding>,
     agent_namespace: String,
-    /// Whether a controller runs and loads plugins, where that is known.
+    /// Whether a controller runs and loads plugins, if known.
     controller_ready: Option<bool>,
     plugins_on: Option<bool>,
     /// Whether the controller may patch a task set's status.
@@ -55,7 +55,7 @@ struct Facts {
 }
 
 impl Doctor {
-    /// Says why the workflow `name` does not move, or that it does.
+    /// Reports why the workflow `name` makes no progress, or that it does.
     pub async fn why(&self, name: &str, mut say: impl FnMut(Finding)) {
         let session = Session::open(&self.engine.cluster).await;
         let finding = match session.is_open() {
@@ -77,15 +77,16 @@ impl Doctor {
         }
     }
 
-    async fn facts(&self, session: &Session, name: &str, workflow: Value) -> Facts {
+    async fn facts(&self, session: &Session, name: &str, workflow: Value) -> WorkflowFacts {
         let (cluster, namespace) = (&self.engine.cluster, &self.site.namespace);
         let task_set = cluster.find_argo("WorkflowTaskSet", namespace, name).await.ok().flatten();
         let labels = format!("workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={name}");
         let pods = cluster.list::<Pod>(namespace, &By::Labels(&labels)).await.ok();
         let (namespace, name) = (namespace.clone(), name.to_owned());
-        let mut facts = Facts { namespace, name, workflow, task_set, pods, ..Facts::default() };
+        let mut facts =
+            WorkflowFacts { namespace, name, workflow, task_set, pods, ..WorkflowFacts::default() };
         let controller = self.controller().await;
-        let signs = self.signs(&controller).await;
+        let signs = self.mode_inputs(&controller).await;
         (facts.mode, facts.config) = (signs.mode(), signs.config);
         let controller = controller.ok().flatten();
         if facts.mode == Mode::Sidecar && facts.pods.as_ref().is_some_and(Vec::is_empty) {
@@ -110,7 +111,7 @@ impl Doctor {
         facts
     }
 
-    async fn of_pod(&self, session: &Session, pod: &Pod, facts: &mut Facts) {
+    async fn of_pod(&self, session: &Session, pod: &Pod, facts: &mut WorkflowFacts) {
         let fields = format!("involvedObject.name={}", pod.metadata.name.as_deref().unwrap_or_default());
         facts.events = self
             .engine
@@ -128,23 +129,23 @@ impl Doctor {
         let account = Account::new(&facts.namespace, pod::account(pod));
         let needs = rights::of_agent(&facts.namespace);
         let unmet = self.rights(session, &account, &needs).await;
-        facts.unmet = unmet.into_iter().filter(|finding| finding.verdict == super::Verdict::Fail).collect();
+        facts.unmet = unmet.into_iter().filter(|finding| finding.severity == super::Severity::Fail).collect();
     }
 }
 
-/// The first cause that the facts hold.
-fn judge(facts: &Facts) -> Finding {
+/// The first cause found in the facts.
+fn judge(facts: &WorkflowFacts) -> Finding {
     let executor = if facts.mode.is_shared() { shared::cause } else { agent::cause };
     let large = [large::offloaded, large::oversized];
     let first = [finished, unseen, controller_down, lock::cause, suspended];
     let causes = first.into_iter().chain(large).chain([executor, other_node]);
-    let found = causes.into_iter().find_map(|cause: fn(&Facts) -> Option<Finding>| cause(facts));
+    let found = causes.into_iter().find_map(|cause: fn(&WorkflowFacts) -> Option<Finding>| cause(facts));
     found.unwrap_or_else(|| {
         facts.warn("is Running, and nothing was found that holds it; look again, or see the controller's log")
     })
 }
 
-impl Facts {
+impl WorkflowFacts {
     fn subject(&self) -> String {
         format!("workflow {}/{}", self.namespace, self.name)
     }
@@ -161,7 +162,7 @@ impl Facts {
         Finding::fail(self.subject(), text)
     }
 
-    /// What to do about a message, if it is a known one.
+    /// The advice for a known message.
     fn mend(&self, message: &str) -> Option<String> {
         words::mend(message, &self.ranges)
     }
@@ -171,7 +172,7 @@ impl Facts {
     }
 }
 
-fn finished(facts: &Facts) -> Option<Finding> {
+fn finished(facts: &WorkflowFacts) -> Option<Finding> {
     if facts.status("finishedAt").is_empty() {
         return None;
     }
@@ -188,7 +189,7 @@ fn finished(facts: &Facts) -> Option<Finding> {
     Some(facts.fail(format!("has finished: {phase}: {said}; {mend}")))
 }
 
-fn unseen(facts: &Facts) -> Option<Finding> {
+fn unseen(facts: &WorkflowFacts) -> Option<Finding> {
     if !facts.status("phase").is_empty() {
         return None;
     }
@@ -205,8 +206,8 @@ fn unseen(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Why a controller that runs has nothing to do with it.
-fn elsewhere(facts: &Facts) -> Option<String> {
+/// The reason why a running controller does not process this workflow.
+fn elsewhere(facts: &WorkflowFacts) -> Option<String> {
     const LABEL: &str = "workflows.argoproj.io/controller-instanceid";
     if let Some(open) = forms::unclosed(&Object::of("Workflow", &facts.workflow, "/spec")).first() {
         return Some(format!("the controller does not begin it: {open} {}", forms::UNCLOSED));
@@ -229,20 +230,20 @@ fn elsewhere(facts: &Facts) -> Option<String> {
     })
 }
 
-fn controller_down(facts: &Facts) -> Option<Finding> {
+fn controller_down(facts: &WorkflowFacts) -> Option<Finding> {
     let text = "does not move: no pod of the controller is ready; see kubectl describe and logs of it";
     (facts.controller_ready == Some(false)).then(|| facts.fail(text))
 }
 
-fn suspended(facts: &Facts) -> Option<Finding> {
+fn suspended(facts: &WorkflowFacts) -> Option<Finding> {
     let spec = facts.workflow["spec"]["suspend"] == true;
     let node = node::all(facts).into_iter().find(|node| node.kind() == "Suspend" && node.is_open());
     let by = node.map(|node| format!(" by node {}", node.name())).or_else(|| spec.then(String::new))?;
     Some(facts.warn(format!("is suspended{by}; argo resume -n {} {}", facts.namespace, facts.name)))
 }
 
-/// A step that is a pod of its own: Argo says itself what holds it.
-fn other_node(facts: &Facts) -> Option<Finding> {
+/// The finding about a step that is a pod of its own: Argo itself reports why it waits.
+fn other_node(facts: &WorkflowFacts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open = || nodes.iter().filter(|node| node.is_leaf() && node.is_open());
     if let Some(held) = open().find(|node| node.phase() == "Pending" && !node.message().is_empty()) {

@@ -1,4 +1,4 @@
-//! What the user names: images to push, repositories to read and to write, and the Secrets for them.
+//! The user's targets: images to push, repositories to read and to write, and the Secrets for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 use crate::git::RepoUrl;
 use crate::oci::ImageRef;
 
-/// A Secret of the workflows' namespace, and perhaps one of its keys: `NAME` or `NAME/KEY`.
+/// A Secret of the workflows' namespace, with an optional key: `NAME` or `NAME/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretName {
     /// Its name.
     pub name: String,
-    /// The key, where it is not the usual one.
+    /// The key, if it is not the usual one.
     pub key: Option<String>,
 }
 
@@ -29,9 +29,9 @@ pub struct Image {
 /// A repository that steps read or write: `REPO[#BRANCH][=SECRET]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// Where it is.
+    /// The repository's address.
     pub repo: RepoUrl,
-    /// The same, as forges are asked.
+    /// The same address, in the form for a forge's API.
     pub url: String,
     /// The branch that is committed to.
     pub branch: Option<String>,
@@ -39,19 +39,19 @@ pub struct Repository {
     pub secret: Option<SecretName>,
 }
 
-/// Everything that was named.
+/// All targets.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
-    /// Pushed to.
+    /// The images to push.
     pub images: Vec<Image>,
-    /// Read.
+    /// The repositories to read.
     pub reads: Vec<Repository>,
-    /// Committed to.
+    /// The repositories to commit to.
     pub writes: Vec<Repository>,
 }
 
 impl Targets {
-    /// The Secrets that steps with these targets name, each once.
+    /// The Secrets that steps with these targets use, each once.
     pub(super) fn secrets(&self) -> Vec<String> {
         let images = self.images.iter().filter_map(|image| image.secret.as_ref());
         let repositories = self.reads.iter().chain(&self.writes).filter_map(|repo| repo.secret.as_ref());

@@ -1,9 +1,9 @@
-//! Templates that nobody executes where no agent pod starts: `http`, and plugins other than ours.
+//! Templates that no component executes when agent pods do not start: `http`, and plugins other than ours.
 
 use serde_json::Value;
 
 use super::session::unread;
-use super::written::{Object, Written};
+use super::user_objects::{Object, UserObjects};
 use super::{Finding, Mode};
 use crate::kube::ReadError;
 
@@ -11,11 +11,11 @@ use crate::kube::ReadError;
 pub(super) const OURS: &str = "buildkit";
 
 const SUBJECT: &str = "HTTP templates and other plugins";
-/// As many are named.
+/// The most templates that a finding names.
 const NAMED: usize = 5;
 
-impl Written {
-    /// The templates that workflows of `namespace` share.
+impl UserObjects {
+    /// Checks the templates that the workflows of `namespace` share.
     pub(super) fn foreign(&self, namespace: &str, mode: Mode) -> Finding {
         let shared = self.objects.iter().filter(|object| object.kind != "Workflow");
         let foreign: Vec<_> = shared.flat_map(foreign).collect();
@@ -49,7 +49,7 @@ fn judge(foreign: &[String], unreadable: Option<&ReadError>, namespace: &str, mo
     }
 }
 
-/// What of an object's templates is not ours.
+/// The templates of an object that are not ours.
 fn foreign(object: &Object) -> Vec<String> {
     let of_template = |(within, template): (&str, &Value)| {
         let http = template.get("http").map(|_| "http".to_owned());
@@ -81,14 +81,14 @@ mod tests {
         ])
     }
 
-    fn written(kind: &'static str, templates: &Value) -> Written {
+    fn user_objects(kind: &'static str, templates: &Value) -> UserObjects {
         let spec = json!({"templates": templates});
-        Written { objects: vec![Object { kind, name: "x".to_owned(), spec }], ..Written::default() }
+        UserObjects { objects: vec![Object { kind, name: "x".to_owned(), spec }], ..UserObjects::default() }
     }
 
     #[test]
     fn templates_of_others_are_found_where_they_stand() {
-        let mut written = written("WorkflowTemplate", &templates());
+        let mut written = user_objects("WorkflowTemplate", &templates());
         insta::assert_snapshot!(written.foreign("builds", Mode::Gate).to_string(), @r#"warn HTTP templates and other plugins: WorkflowTemplate x (http in template call), WorkflowTemplate x (plugin slack in template tell), WorkflowTemplate x (http in template all), WorkflowTemplate x (plugin hello in template dag): no agent pod runs here, so such a step stays Pending for ever and no message says so (a plugin's unless it has a shared agent too); make it a pod, or run their workflows in a namespace with agent pods"#);
         let cron = json!({"metadata": {"name": "x"}, "spec": {"workflowSpec": {"templates": templates()}}});
         written.objects.push(Object::of("CronWorkflow", &cron, "/spec/workflowSpec"));
@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn templates_of_ours_are_well() {
-        let ours = written("WorkflowTemplate", &json!([templates()[0]]));
+        let ours = user_objects("WorkflowTemplate", &json!([templates()[0]]));
         let said = ours.foreign("builds", Mode::Gate).to_string();
         assert!(said.starts_with("ok "), "{said}");
         let unread = Some(ReadError::Forbidden("list cronworkflows in namespace builds".to_owned()));
-        let said = Written { unread, ..Written::default() }.foreign("builds", Mode::Gate).to_string();
+        let said = UserObjects { unread, ..UserObjects::default() }.foreign("builds", Mode::Gate).to_string();
         assert!(said.starts_with("skip"), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the builds of several namespaces share: whether a step sees another's processes, reaches a node's credentials, or writes
+//! What the builds of several namespaces share: whether a step sees processes of another, reaches a node's credentials, or writes
 //! another's cache.
 
 mod cache;
@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ServiceAccount;
 
-use super::plugin::{OUR_NAME, Told};
+use super::plugin::{ContainerSettings, OUR_NAME};
 use super::security::namespace_of;
 use super::session::Session;
 use super::{Doctor, Finding};
 use crate::buildkit::{BuildError, Description};
 use crate::kube::{By, ReadError};
 
-/// Whose workflows build on this daemon, as far as it can be known: the namespaces that have the account of steps.
+/// The namespaces whose workflows build on this daemon, as far as known: those that have the account of steps.
 #[derive(Debug)]
 enum Tenants {
     Known(BTreeSet<String>),
@@ -26,11 +26,11 @@ enum Tenants {
 }
 
 impl Doctor {
-    /// What several namespaces would have to know of each other.
+    /// The findings about builds of several namespaces on one daemon.
     pub(super) async fn tenancy(
         &self,
         session: &Session,
-        told: &Told,
+        settings: &ContainerSettings,
         answer: &Result<Description, BuildError>,
     ) -> Vec<Finding> {
         let seen = answer.as_ref().ok().map(|daemon| daemon.shares_processes);
@@ -38,8 +38,8 @@ impl Doctor {
             let images = answer.as_ref().ok().and_then(|daemon| images::judge(daemon, &Tenants::Unknown));
             return processes::judge(seen, None, &Tenants::Unknown).into_iter().chain(images).collect();
         }
-        let tenants = self.tenants(told).await;
-        let host = self.engine.buildkit.host().or(told.buildkit_name());
+        let tenants = self.tenants(settings).await;
+        let host = self.engine.buildkit.host().or(settings.buildkit_name());
         let daemon = host.and_then(|host| Some((namespace_of(host)?, host.split('.').next()?)));
         let mut found = Vec::new();
         let deployed = match daemon {
@@ -52,15 +52,15 @@ impl Doctor {
         if let (Some((namespace, _)), true) = (daemon, deployed.is_some()) {
             found.push(self.egress(namespace).await);
         }
-        if told.is_of_shared() {
+        if settings.is_of_shared() {
             found.push(self.egress(&self.site.agent_namespace).await);
         }
         found.extend(self.cache_registry(&tenants).await);
         found
     }
 
-    async fn tenants(&self, told: &Told) -> Tenants {
-        let account = told.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME);
+    async fn tenants(&self, settings: &ContainerSettings) -> Tenants {
+        let account = settings.value("ARGO_BUILDKIT_SERVICE_ACCOUNT").unwrap_or(OUR_NAME);
         let by = format!("metadata.name={account}");
         let read = self.engine.cluster.list_everywhere::<ServiceAccount>(&By::Fields(&by)).await;
         Tenants::of(read)
@@ -75,7 +75,7 @@ impl Tenants {
         read.map_or(Self::Unknown, |accounts| Self::Known(namespaces(accounts)))
     }
 
-    /// The one namespace that builds, where nobody else does.
+    /// The only namespace that builds, if there is one.
     fn only(&self) -> Option<&str> {
         match self {
             Self::Known(names) if names.len() == 1 => names.first().map(String::as_str),
@@ -83,7 +83,7 @@ impl Tenants {
         }
     }
 
-    /// Whose builds meet.
+    /// Describes the namespaces that share the daemon.
     fn who(&self) -> String {
         match self {
             Self::Known(names) if names.len() > 1 => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::check::{Application, Doctor, Finding, Image, Repository, Site, Targets, Verdict};
+use crate::check::{Application, Doctor, Finding, Image, Repository, Severity, Site, Targets};
 use crate::config::Neighbours;
 use crate::metrics::Metrics;
 use crate::text;
@@ -85,7 +85,7 @@ impl Command {
         let doctor = Doctor::new(engine, site, targets);
         let mut code = ExitCode::SUCCESS;
         let say = |finding: Finding| {
-            if finding.verdict == Verdict::Fail {
+            if finding.severity == Severity::Fail {
                 code = ExitCode::from(MEND);
             }
             print(&finding);

@@ -15,7 +15,7 @@ use pattern::Pattern;
 pub(crate) use pattern::Server;
 
 use crate::kube::Secret;
-use crate::policy::Odd;
+use crate::policy::NotCanonical;
 
 /// Our annotations, with lists of hosts and of uses.
 pub(crate) const HOSTS: &str = "argo-buildkit.io/hosts";
@@ -210,7 +210,7 @@ fn use_of(item: &str) -> Result<Use, String> {
 
 fn host_of(item: &str) -> Result<Pattern, String> {
     Pattern::host(item).map_err(|odd| match odd {
-        Odd::Path => "it has a path; write [scheme://]host[:port]".to_owned(),
+        NotCanonical::Path => "it has a path; write [scheme://]host[:port]".to_owned(),
         odd => odd.to_string(),
     })
 }

@@ -6,15 +6,15 @@
 
 use crate::outcome::{Outputs, StepError, Success};
 use crate::redact::Redactor;
-use crate::step::{Kind, Made};
+use crate::step::{Kind, OutputSource};
 
 /// The longest message or output, in bytes. A node's status lives in etcd, and one that etcd refuses takes
 /// the results of all the agent's other nodes with it.
 pub(super) const LONGEST: usize = 32 << 10;
 
 /// Who words the output `name` of `kind`. What the kind does not list is looked at as a server's word is.
-fn made(kind: Kind, name: &str) -> Made {
-    kind.spec().output(name).map_or(Made::Foreign, |output| output.made)
+fn made(kind: Kind, name: &str) -> OutputSource {
+    kind.spec().output(name).map_or(OutputSource::Foreign, |output| output.source)
 }
 
 /// What ended, without secrets and without excess; or why it cannot leave.
@@ -39,21 +39,21 @@ pub(super) fn checked(
     }
 }
 
-fn output(made: Made, name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
+fn output(made: OutputSource, name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
     match made {
-        Made::Text => Ok(shown(&value, redactor)),
+        OutputSource::Text => Ok(shown(&value, redactor)),
         // Cut, it would be another value.
-        Made::Foreign | Made::Ours if value.len() > LONGEST => Err(StepError::user(format!(
+        OutputSource::Foreign | OutputSource::Ours if value.len() > LONGEST => Err(StepError::user(format!(
             "the work is done, but its output `{name}` is {} bytes long, and at most {LONGEST} fit a node's status; name fewer things \
              in the step (tags, targets, workflows), or split it into several",
             value.len()
         ))),
-        Made::Foreign if redactor.line(&value) != value => Err(StepError::user(format!(
+        OutputSource::Foreign if redactor.line(&value) != value => Err(StepError::user(format!(
             "the work is done, but its output `{name}`, as the server words it, holds a value of a Secret that the step has read, \
              or is no plain text, so it is not passed on; look for that value in the server's own address and in the names of the \
              repository and the branch, and change it there or in the Secret"
         ))),
-        Made::Foreign | Made::Ours => Ok(value),
+        OutputSource::Foreign | OutputSource::Ours => Ok(value),
     }
 }
 
@@ -87,15 +87,15 @@ mod tests {
         };
         for known in Kind::ALL.iter().flat_map(|kind| kind.spec().outputs) {
             let name = known.name;
-            let passed = output(known.made, name, value(name), &redactor);
-            match known.made {
-                Made::Ours => assert_eq!(passed.unwrap(), value(name), "{name}"),
-                Made::Text => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
-                Made::Foreign => assert!(passed.is_err(), "{name}"),
+            let passed = output(known.source, name, value(name), &redactor);
+            match known.source {
+                OutputSource::Ours => assert_eq!(passed.unwrap(), value(name), "{name}"),
+                OutputSource::Text => assert!(!passed.unwrap().contains("e433cc65"), "{name}"),
+                OutputSource::Foreign => assert!(passed.is_err(), "{name}"),
             }
         }
         assert_eq!(
-            output(Made::Foreign, "url", "https://git/shop/1".into(), &knowing(&["shop"])).unwrap(),
+            output(OutputSource::Foreign, "url", "https://git/shop/1".into(), &knowing(&["shop"])).unwrap(),
             "https://git/shop/1"
         );
     }

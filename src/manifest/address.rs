@@ -1,4 +1,4 @@
-//! Where a scalar stands, whatever target led to it: two edits of one scalar have one address.
+//! The address of a scalar, whatever target led to it. Two edits of one scalar have one address.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,20 +8,20 @@ use super::path::{Path, Segment};
 use super::stream::Stream;
 use super::{lookup, object, trail};
 
-/// Addresses of one file. Each takes a look at the whole file, and a line of a commit's message.
+/// The most addresses of one file. Each costs a search of the whole file, and a line of a commit's message.
 const MAX: usize = 256;
 
-/// The addresses that edits came to, whether or not they changed what is there.
+/// The addresses of the scalars that edits found, whether or not they changed them.
 #[derive(Debug, Default)]
-pub(super) struct Reached(RefCell<BTreeSet<String>>);
+pub(super) struct Addresses(RefCell<BTreeSet<String>>);
 
-impl Reached {
-    /// Notes the node `found`.
+impl Addresses {
+    /// Records the node `found`.
     pub(super) fn node(&self, stream: &Stream, found: &Found) {
         self.below(stream, found, &[]);
     }
 
-    /// Notes what `steps` lead to from `found`, which may not be there yet.
+    /// Records the node at `steps` below `found`. It need not exist yet.
     pub(super) fn below(&self, stream: &Stream, found: &Found, steps: &[Segment]) {
         if self.0.borrow().len() > MAX {
             return;
@@ -30,27 +30,27 @@ impl Reached {
         self.0.borrow_mut().insert(address(stream, &chain, steps));
     }
 
-    /// Notes addresses in the text of the scalar `found`.
+    /// Records addresses inside the text of the scalar `found`.
     pub(super) fn inside(&self, stream: &Stream, found: &Found, inner: impl IntoIterator<Item = String>) {
         let chain = [found.around.as_slice(), &[found.node]].concat();
         let outer = address(stream, &chain, &[]);
         self.0.borrow_mut().extend(inner.into_iter().map(|inner| format!("{outer}|{inner}")));
     }
 
-    /// Notes a path in a file without a document.
+    /// Records a path in a file without a document.
     pub(super) fn path(&self, path: &Path) {
         self.0.borrow_mut().insert(path.to_string());
     }
 
-    /// All of them; none where there are too many.
+    /// All recorded addresses. Empty when there are more than [`MAX`].
     pub(super) fn all(&self) -> BTreeSet<String> {
         let all = self.0.borrow();
         if all.len() > MAX { BTreeSet::new() } else { all.clone() }
     }
 }
 
-/// A path; before it the object that it begins in, or where there are several documents without a name the number of
-/// the one that it begins in. `chain` leads from the root of a document down to a node.
+/// Formats an address: a path, after the object that the path starts in. In a file of several documents without names,
+/// the number of the document replaces the object. `chain` leads from the root of a document down to a node.
 fn address(stream: &Stream, chain: &[usize], steps: &[Segment]) -> String {
     let (start, before) = beginning(stream, chain);
     let down = chain[start..].windows(2).map(|pair| trail::segment(stream, pair[0], pair[1]));
@@ -58,7 +58,7 @@ fn address(stream: &Stream, chain: &[usize], steps: &[Segment]) -> String {
     format!("{before}{path}")
 }
 
-/// From which node of `chain` the path goes, and what stands before it.
+/// The index in `chain` where the path starts, and the text before the path.
 fn beginning(stream: &Stream, chain: &[usize]) -> (usize, String) {
     let all = object::all(stream);
     let mut own = all.iter().filter_map(|object| chain.iter().position(|node| *node == object.node));

@@ -1,8 +1,8 @@
 //! Argo CD: Helm parameters and values of Applications, ApplicationSets and `.argocd-source` files.
 
-use super::error::{EditError, Place, Places, Refusal};
+use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Looked};
+use super::lookup::{self, Found, Lookup};
 use super::object;
 use super::parser::Kind;
 use super::path::{Path, Segment};
@@ -10,16 +10,16 @@ use super::splice::Splice;
 use super::stream::Stream;
 use super::{Application, Edit, FileProblem, SourceRef, Target, block, reach, scalar, trail};
 
-/// A place that may hold a `helm` mapping.
+/// A node that may hold a `helm` mapping.
 struct Source {
     found: Found,
-    /// What a list of places calls it.
+    /// The source's name in a list of positions.
     name: String,
-    /// Its number among the sources of its Application.
+    /// The source's index among the sources of its Application.
     number: usize,
 }
 
-/// Whether a source is the one that a target names.
+/// Whether `source` is the source that the target names.
 fn is_wanted(stream: &Stream, source: &Source, wanted: &SourceRef) -> bool {
     match wanted {
         SourceRef::Index(index) => source.number == *index,
@@ -27,7 +27,7 @@ fn is_wanted(stream: &Stream, source: &Source, wanted: &SourceRef) -> bool {
     }
 }
 
-/// A source's place among its Application's, and what tells it from the others.
+/// Describes a source: its index in its Application, and the field that distinguishes it from the others.
 fn described(stream: &Stream, source: &Source) -> String {
     let fields = ["chart", "ref", "path", "repoURL"];
     let field =
@@ -47,8 +47,8 @@ pub(super) fn parameter(
     let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
     let path = Path::new(vec![key("helm"), key("parameters"), item, key("value")]);
     if edit.create && application.is_none() && file.stream.events().is_empty() {
-        let wish = reach::Wish { edit, label, typed: false };
-        return reach::scalar(file, Vec::new(), &path, &wish);
+        let request = reach::ScalarRequest { edit, label, typed: false };
+        return reach::scalar(file, Vec::new(), &path, &request);
     }
     one(file, application, &[path], edit, label)
 }
@@ -72,17 +72,18 @@ pub(super) fn values(
     if sources.iter().any(has_values) {
         sources.retain(has_values);
     }
-    let places =
-        |all: &[&Source]| Places::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())));
+    let places = |all: &[&Source]| {
+        NamedPositions::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())))
+    };
     let text = Path::new(vec![key("helm"), key("values")]);
     let objects = Path::new([&[key("helm"), key("valuesObject")], path.segments()].concat());
     let mut hits: Vec<(&Source, Vec<Splice>)> = Vec::new();
     let mut missing = None;
     for source in &sources {
-        // Argo CD ignores `values` where there is a `valuesObject` (util/helm, `ValuesYAML`).
+        // Argo CD ignores `values` when there is a `valuesObject` (util/helm, `ValuesYAML`).
         let result = if with(source, "valuesObject").is_some() || with(source, "values").is_none() {
-            let wish = reach::Wish { edit, label, typed: true };
-            reach::scalar(file, vec![source.found.clone()], &objects, &wish)
+            let request = reach::ScalarRequest { edit, label, typed: true };
+            reach::scalar(file, vec![source.found.clone()], &objects, &request)
         } else {
             let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
             block::plan(file, &found, Target::Helm(path.clone()), edit, label)
@@ -102,7 +103,7 @@ pub(super) fn values(
             Err(Refusal::Several { places: places(&all) }.at(stream.place(first.found.node), label))
         }
         ([], Some(error)) => Err(error),
-        ([], None) => Err(FileProblem::Empty.at(Place::START)),
+        ([], None) => Err(FileProblem::Empty.at(Position::START)),
     }
 }
 
@@ -110,7 +111,7 @@ fn key(key: &str) -> Segment {
     Segment::Key(key.to_owned())
 }
 
-/// The splices that set the one scalar that a source has at one of `paths`.
+/// The splices that set the scalar that a source has at one of `paths`; only one of them may exist.
 fn one(
     file: &File<'_>,
     application: Option<&Application>,
@@ -125,13 +126,14 @@ fn one(
     for source in &sources {
         for path in paths {
             match lookup::look(stream, vec![source.found.clone()], path, label)? {
-                Looked::Found(found) => hits.push((source, found)),
-                Looked::Gap(gap) => gaps.push((source, gap)),
+                Lookup::Found(found) => hits.push((source, found)),
+                Lookup::MissingPath(gap) => gaps.push((source, gap)),
             }
         }
     }
-    let places =
-        |all: Vec<&Source>| Places::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())));
+    let places = |all: Vec<&Source>| {
+        NamedPositions::of(all.iter().map(|s| (stream.place(s.found.node), s.name.clone())))
+    };
     match hits.as_slice() {
         [(_, found)] => Ok(scalar::set(file, found, &edit.value, label, false)?.into_iter().collect()),
         [(first, _), ..] => {
@@ -143,7 +145,7 @@ fn one(
             gaps.retain(|(_, gap)| gap.depth == depth);
             match gaps.as_slice() {
                 [(_, gap)] if edit.create => {
-                    let path = paths.first().ok_or_else(|| FileProblem::Empty.at(Place::START))?;
+                    let path = paths.first().ok_or_else(|| FileProblem::Empty.at(Position::START))?;
                     super::create::plan(file, gap, path, &edit.value, label).map(|splice| vec![splice])
                 }
                 [(first, _), _, ..] if edit.create => {
@@ -151,13 +153,13 @@ fn one(
                     Err(Refusal::Several { places: all }.at(stream.place(first.found.node), label))
                 }
                 [(_, gap), ..] => Err(gap.refusal.clone().at(gap.place, label)),
-                [] => Err(FileProblem::Empty.at(Place::START)),
+                [] => Err(FileProblem::Empty.at(Position::START)),
             }
         }
     }
 }
 
-/// Every source of the Applications that fit, or the root of an `.argocd-source` file.
+/// Every source of the matching Applications, or the root of an `.argocd-source` file.
 fn sources(
     file: &File<'_>,
     application: Option<&Application>,
@@ -165,7 +167,7 @@ fn sources(
 ) -> Result<Vec<Source>, EditError> {
     let stream = &file.stream;
     let all = object::all(stream);
-    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Place::START)) };
+    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Position::START)) };
     let mut sources = Vec::new();
     let wanted_name = application.and_then(|application| application.name.as_deref());
     for found in &all {
@@ -194,7 +196,7 @@ fn sources(
         (application.and_then(|application| application.source.as_ref()), sources.is_empty())
     {
         let place = |source: &Source| stream.place(source.found.node);
-        let has = Places::of(sources.iter().map(|source| (place(source), described(stream, source))));
+        let has = NamedPositions::of(sources.iter().map(|source| (place(source), described(stream, source))));
         sources.retain(|source| is_wanted(stream, source, wanted));
         if sources.is_empty() {
             return Err(Refusal::NoSuch { what: "source", has }.at(stream.place(first.node), label));
@@ -202,7 +204,7 @@ fn sources(
     }
     if sources.is_empty() {
         let has = all.iter().filter_map(|f| Some((stream.place(f.node), object::name(stream, f.node)?)));
-        let refusal = Refusal::NoSuch { what: "Application with a source", has: Places::of(has) };
+        let refusal = Refusal::NoSuch { what: "Application with a source", has: NamedPositions::of(has) };
         return Err(refusal.at(stream.place(first.node), label));
     }
     Ok(sources)
@@ -223,7 +225,7 @@ pub(super) fn images(file: &File<'_>) -> Vec<Found> {
         .collect()
 }
 
-/// `source`, and the items of `sources`.
+/// Collects `source`, and the items of `sources`.
 fn of_spec(stream: &Stream, spec: &Found, name: &str, sources: &mut Vec<Source>) {
     let mut push =
         |found, path: &str, number| sources.push(Source { found, name: format!("{name} {path}"), number });

@@ -1,16 +1,16 @@
-//! YAML inside the text of a block scalar (`values: |`): edited by the same editor, written back line by line.
+//! YAML inside the text of a block scalar (`values: |`). The same editor edits it, and the result is written back line by line.
 
 use std::ops::Range;
 
-use super::error::{EditError, Place, Refusal};
+use super::error::{EditError, Position, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Looked};
+use super::lookup::{self, Found, Lookup};
 use super::parser::{Kind, Style};
 use super::path::Path;
 use super::splice::{Expect, Splice};
 use super::{Edit, Target, addresses, apply, scalar};
 
-/// The splice that makes `edit`, whose target is `inner` within it, in the text at `path`.
+/// The splice for `edit` in the text at `path`. The target of `edit` inside that text is `inner`.
 pub(super) fn at(
     file: &File<'_>,
     starts: Vec<Found>,
@@ -20,12 +20,12 @@ pub(super) fn at(
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
     match lookup::look(&file.stream, starts, path, label)? {
-        Looked::Found(found) => plan(file, &found, inner, edit, label),
-        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::Found(found) => plan(file, &found, inner, edit, label),
+        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
     }
 }
 
-/// The splice that makes `edit`, whose target is `inner` within it, in the text at `found`.
+/// The splice for `edit` in the text at `found`. The target of `edit` inside that text is `inner`.
 pub(super) fn plan(
     file: &File<'_>,
     found: &Found,
@@ -42,11 +42,11 @@ pub(super) fn plan(
         _ => return Err(Refusal::NotLiteral.at(place, label)),
     };
     let indent = lines(file, found.node).and_then(|raw| indent(file, &raw, value)).unwrap_or_default();
-    let moved = |inner: Place| Place { line: inner.line + place.line, column: inner.column + indent };
+    let moved = |inner: Position| Position { line: inner.line + place.line, column: inner.column + indent };
     let inner = Edit { target: inner, ..edit.clone() };
-    file.reached.inside(&file.stream, found, addresses(value.as_bytes(), &inner.target));
+    file.addresses.inside(&file.stream, found, addresses(value.as_bytes(), &inner.target));
     let edited = apply(value.as_bytes(), &[inner]).map_err(|error| outer(error, &moved, label))?;
-    file.reached.inside(&file.stream, found, edited.addresses.iter().cloned());
+    file.addresses.inside(&file.stream, found, edited.addresses.iter().cloned());
     for warning in &edited.warnings {
         file.notes.add(moved(warning.place), format!("in the text of `{label}`, {}", warning.text));
     }
@@ -62,8 +62,8 @@ pub(super) fn plan(
     Ok(vec![Splice { range, text, expect: Expect::Block { node: found.node, value: new }, change }])
 }
 
-/// An error of the inner text, as one of the file: its first line follows the line of the `|`.
-fn outer(error: EditError, moved: &dyn Fn(Place) -> Place, label: &str) -> EditError {
+/// Converts an error of the inner text to an error of the file. The text's first line follows the line of the `|`.
+fn outer(error: EditError, moved: &dyn Fn(Position) -> Position, label: &str) -> EditError {
     match error {
         EditError::Refused { place, refusal, .. } => refusal.moved(moved).at(moved(place), label),
         EditError::File { place, problem } => {
@@ -82,7 +82,7 @@ fn indent(file: &File<'_>, raw: &[Range<usize>], value: &str) -> Option<usize> {
     file.text[raw.get(first)?.clone()].len().checked_sub(lines[first].len())
 }
 
-/// The bytes of the block's lines that change from `old` to `new`; none if they are not where they should be.
+/// The bytes of the block's lines that change from `old` to `new`. None if the lines do not match the value.
 fn splice(file: &File<'_>, node: usize, old: &str, new: &str) -> Option<(Range<usize>, String)> {
     let raw = lines(file, node)?;
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split('\n').collect(), new.split('\n').collect());
@@ -113,7 +113,7 @@ fn splice(file: &File<'_>, node: usize, old: &str, new: &str) -> Option<(Range<u
     }
 }
 
-/// The lines of a block scalar behind its header, without their breaks; one more at its end, for the value's
+/// The lines of a block scalar after its header, without line breaks, and one empty line at the end for the value's
 /// last line break.
 fn lines(file: &File<'_>, node: usize) -> Option<Vec<Range<usize>>> {
     let span = file.stream.event(node).span.clone();

@@ -1,6 +1,6 @@
 //! The containers of Kubernetes objects.
 
-use super::error::{EditError, Place, Places, Refusal};
+use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
 use super::lookup::Found;
 use super::object::{self, is_list};
@@ -15,7 +15,7 @@ use super::{Edit, FileProblem, Object, image};
 /// Lists of containers, in pod templates and in Argo's templates.
 const LISTS: &[&str] = &["containers", "initContainers", "ephemeralContainers", "sidecars"];
 
-/// Single containers of an Argo template, which may leave their name to it.
+/// Single containers of an Argo template. Without a name of their own they have the template's name.
 const SINGLES: &[&str] = &["container", "script"];
 
 /// The splices that set the image of the container `name`.
@@ -32,8 +32,9 @@ pub(super) fn plan(
     walk(stream, &root, None, &mut found);
     let place = stream.place(root.node);
     let hits: Vec<&Container> = found.iter().filter(|c| c.name == container).collect();
-    let places =
-        |all: &[&Container]| Places::of(all.iter().map(|c| (stream.place(c.found.node), c.name.clone())));
+    let places = |all: &[&Container]| {
+        NamedPositions::of(all.iter().map(|c| (stream.place(c.found.node), c.name.clone())))
+    };
     match hits.as_slice() {
         [hit] => of(file, hit.found.clone(), edit, label),
         [] => {
@@ -57,7 +58,7 @@ pub(super) fn running(
         Some(object) => vec![object::find(stream, object, label)?],
         None => object::all(stream),
     };
-    let Some(first) = roots.first() else { return Err(FileProblem::Empty.at(Place::START)) };
+    let Some(first) = roots.first() else { return Err(FileProblem::Empty.at(Position::START)) };
     let mut all = Vec::new();
     roots.iter().for_each(|root| walk(stream, root, None, &mut all));
     let name = |container: &Container| {
@@ -70,18 +71,18 @@ pub(super) fn running(
         splices.extend(of(file, hit.found.clone(), edit, label)?);
         hits += 1;
     }
-    // The edit may have changed the very name.
+    // The edit may have changed the image name by which the container was found.
     let renamed = Reference::split(&edit.value).name;
     let is_done = |container: &Container| !renamed.is_empty() && name(container).as_deref() == Some(renamed);
     if hits == 0 && !all.iter().any(is_done) {
         let has = all.iter().filter_map(|c| Some((stream.place(c.found.node), name(c)?)));
-        let refusal = Refusal::NoSuch { what: "image of a container", has: Places::of(has) };
+        let refusal = Refusal::NoSuch { what: "image of a container", has: NamedPositions::of(has) };
         return Err(refusal.at(stream.place(first.node), label));
     }
     Ok(splices)
 }
 
-/// The splices that set the image of one container, which is always one string.
+/// The splices that set the image of one container. A container's image is always one string.
 fn of(file: &File<'_>, found: Found, edit: &Edit, label: &str) -> Result<Vec<Splice>, EditError> {
     let path = Path::new(vec![Segment::Key("image".to_owned())]);
     image::plan(file, vec![found], &path, edit, label)
@@ -92,7 +93,7 @@ struct Container {
     found: Found,
 }
 
-/// Collects the containers below `found`; `owner` is the name of the mapping around it.
+/// Collects the containers below `found`. `owner` is the name of the mapping around it.
 fn walk(stream: &Stream, found: &Found, owner: Option<&str>, all: &mut Vec<Container>) {
     let around = [found.around.as_slice(), &[found.node]].concat();
     match stream.kind(found.node) {

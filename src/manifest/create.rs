@@ -1,13 +1,13 @@
-//! Adding what a path lacks, in the style of what stands around it.
+//! Adds the missing part of a path, in the style of the nodes around it.
 
 use std::ops::Range;
 
-use super::error::{EditError, Place, Refusal};
+use super::error::{EditError, Position, Refusal};
 use super::file::File;
-use super::lookup::{self, Gap};
+use super::lookup::{self, MissingPath};
 use super::parser::{Kind, Style};
 use super::path::{Path, Segment};
-use super::splice::{Expect, Splice, Wanted};
+use super::splice::{Expect, NewEvent, Splice};
 use super::{Change, scalar};
 
 mod layout;
@@ -15,16 +15,16 @@ mod spot;
 
 use layout::Layout;
 
-/// The splice that adds the steps of `path` behind the gap, with `value` at their end.
+/// The splice that adds the missing steps of `path`, with `value` at their end.
 pub(super) fn plan(
     file: &File<'_>,
-    gap: &Gap,
+    gap: &MissingPath,
     path: &Path,
     value: &str,
     label: &str,
 ) -> Result<Splice, EditError> {
     let steps = &path.segments()[gap.depth..];
-    file.reached.below(&file.stream, &gap.nearest, steps);
+    file.addresses.below(&file.stream, &gap.nearest, steps);
     let cannot = |why| Refusal::CannotAdd { why }.at(gap.place, label);
     if gap.merged || !is_addable(file, gap, steps) {
         return Err(gap.refusal.clone().at(gap.place, label));
@@ -42,20 +42,20 @@ pub(super) fn plan(
     Ok(Splice { range, text, expect, change })
 }
 
-/// The splice that makes a document of a file that has none.
+/// The splice that adds a document to a file without one.
 pub(super) fn document(file: &File<'_>, path: &Path, value: &str, label: &str) -> Result<Splice, EditError> {
-    file.reached.path(path);
+    file.addresses.path(path);
     if !are_steps(path.segments()) || !matches!(path.segments().first(), Some(Segment::Key(_))) {
-        return Err(super::FileProblem::Empty.at(Place::START));
+        return Err(super::FileProblem::Empty.at(Position::START));
     }
     let addition = Addition { steps: path.segments(), value, layout: Layout::plain(file) };
     let at = file.text.len();
     let newline = file.newline();
     let lead = if file.text.is_empty() || file.text.ends_with(['\r', '\n']) { "" } else { newline };
     let text = format!("{lead}{}{newline}", addition.block_pair(addition.steps, 0));
-    let mut wanted = vec![Wanted::Document];
+    let mut wanted = vec![NewEvent::Document];
     wanted.extend(addition.value_events(addition.steps));
-    wanted.push(Wanted::DocumentEnd);
+    wanted.push(NewEvent::DocumentEnd);
     let change = change(file, &(at..at), label, value);
     Ok(Splice { range: at..at, text, expect: Expect::Add { at: 0, wanted }, change })
 }
@@ -69,8 +69,8 @@ fn is_mapping(file: &File<'_>, node: usize) -> bool {
     matches!(file.stream.kind(node), Kind::MappingStart { .. })
 }
 
-/// Whether the nearest node can take the first step: a key goes to a mapping, an item to a list, both to null.
-fn is_addable(file: &File<'_>, gap: &Gap, steps: &[Segment]) -> bool {
+/// Whether the nearest node can take the first missing step: a mapping takes a key, a list takes an item, null takes both.
+fn is_addable(file: &File<'_>, gap: &MissingPath, steps: &[Segment]) -> bool {
     let takes = match (file.stream.kind(gap.nearest.node), steps.first()) {
         (Kind::MappingStart { .. }, Some(Segment::Key(_)))
         | (Kind::SequenceStart { .. }, Some(Segment::Item { .. })) => true,
@@ -84,18 +84,18 @@ fn is_addable(file: &File<'_>, gap: &Gap, steps: &[Segment]) -> bool {
     takes && are_steps(steps)
 }
 
-/// Keys, and items each of which a key follows.
+/// Whether `steps` are only keys, and items that are each followed by a key.
 fn are_steps(steps: &[Segment]) -> bool {
     let follows = |pair: &[Segment]| match pair {
         [Segment::Key(_), _] => true,
-        // An item made for `[name=x]` has its name already.
+        // An item that is added for `[name=x]` already has its name.
         [Segment::Item { field, .. }, Segment::Key(key)] => field != key,
         _ => false,
     };
     matches!(steps.last(), Some(Segment::Key(_))) && steps.windows(2).all(follows)
 }
 
-/// What is added: steps, a value, and how to write them.
+/// The steps and the value to add, and how to write them.
 struct Addition<'a> {
     steps: &'a [Segment],
     value: &'a str,
@@ -103,7 +103,7 @@ struct Addition<'a> {
 }
 
 impl Addition<'_> {
-    /// `key: …` as block lines, without indentation of the first and without the last line break.
+    /// `key: …` as block lines, without the indentation of the first line and without the last line break.
     fn block_pair(&self, steps: &[Segment], indent: usize) -> String {
         let Some((Segment::Key(key), rest)) = steps.split_first() else { return String::new() };
         let key = self.layout.key(key);
@@ -120,7 +120,7 @@ impl Addition<'_> {
         }
     }
 
-    /// `- name: x` and what belongs to it.
+    /// `- name: x` and the lines of the same item.
     fn block_item(&self, steps: &[Segment], indent: usize) -> String {
         let Some((Segment::Item { field, value }, rest)) = steps.split_first() else { return String::new() };
         let (field, value) = (self.layout.key(field), self.layout.value(value));
@@ -149,26 +149,26 @@ impl Addition<'_> {
     }
 
     /// The events of `key: …`.
-    fn pair_events(&self, steps: &[Segment]) -> Vec<Wanted> {
+    fn pair_events(&self, steps: &[Segment]) -> Vec<NewEvent> {
         let Some((Segment::Key(key), rest)) = steps.split_first() else { return Vec::new() };
-        let mut events = vec![Wanted::Text(key.clone())];
+        let mut events = vec![NewEvent::Text(key.clone())];
         events.extend(self.value_events(rest));
         events
     }
 
-    fn value_events(&self, steps: &[Segment]) -> Vec<Wanted> {
+    fn value_events(&self, steps: &[Segment]) -> Vec<NewEvent> {
         match steps.first() {
-            None => vec![Wanted::Text(self.value.to_owned())],
+            None => vec![NewEvent::Text(self.value.to_owned())],
             Some(Segment::Key(_)) => {
-                [vec![Wanted::Mapping], self.pair_events(steps), vec![Wanted::MappingEnd]].concat()
+                [vec![NewEvent::Mapping], self.pair_events(steps), vec![NewEvent::MappingEnd]].concat()
             }
-            Some(_) => [vec![Wanted::List], self.item_events(steps), vec![Wanted::ListEnd]].concat(),
+            Some(_) => [vec![NewEvent::List], self.item_events(steps), vec![NewEvent::ListEnd]].concat(),
         }
     }
 
-    fn item_events(&self, steps: &[Segment]) -> Vec<Wanted> {
+    fn item_events(&self, steps: &[Segment]) -> Vec<NewEvent> {
         let Some((Segment::Item { field, value }, rest)) = steps.split_first() else { return Vec::new() };
-        let name = vec![Wanted::Mapping, Wanted::Text(field.clone()), Wanted::Text(value.clone())];
-        [name, self.pair_events(rest), vec![Wanted::MappingEnd]].concat()
+        let name = vec![NewEvent::Mapping, NewEvent::Text(field.clone()), NewEvent::Text(value.clone())];
+        [name, self.pair_events(rest), vec![NewEvent::MappingEnd]].concat()
     }
 }

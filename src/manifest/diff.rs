@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-/// How long the shortest difference is looked for: thousands of changed lines in a row take the square of their number.
-/// After it a longer one is good enough.
+/// The time limit for finding the shortest diff. The search is quadratic in the number of consecutive changed lines.
+/// After the limit, a longer diff is returned.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// The difference of two versions of the file at `path`, as `git diff` shows it; empty when they are equal.
+/// The diff of two versions of the file at `path`, in the format of `git diff`. Empty when they are equal.
 /// Bytes that are not UTF-8 appear as U+FFFD.
 pub fn unified_diff(path: &str, old: &[u8], new: &[u8]) -> String {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));

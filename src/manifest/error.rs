@@ -1,38 +1,38 @@
-//! Why an edit was not made: all refusals, and how they read.
+//! The reasons why an edit is refused, and their messages.
 
 use std::fmt;
 
 use crate::outcome::Fault;
 
-/// A place in a file, both from 1.
+/// A position in a file. Line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
+pub struct Position {
+    /// The line, from 1.
     pub line: usize,
-    /// The column, in characters.
+    /// The column, in characters, from 1.
     pub column: usize,
 }
 
-impl Place {
+impl Position {
     pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }
 }
 
-/// Why nothing was written. The file's name is the caller's to add.
+/// Why nothing was written. The caller adds the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditError {
     /// The file as a whole cannot be edited.
     #[error("{place}: the file {problem}")]
     File {
-        /// Where it shows.
-        place: Place,
-        /// What is wrong.
+        /// Where the problem is.
+        place: Position,
+        /// The problem.
         problem: FileProblem,
     },
     /// The value must not be written there.
@@ -42,17 +42,17 @@ pub enum EditError {
         path: String,
         /// The edit's value.
         value: String,
-        /// What is wrong with it, and what to write.
+        /// The problem with the value, and what to write instead.
         reason: String,
     },
-    /// The scalar is not there, not one, or not ours to change.
+    /// The scalar does not exist, is not a single value, or must not be changed.
     #[error("{place}: `{path}` {refusal}")]
     Refused {
         /// The edit's path.
         path: String,
-        /// The place to look at.
-        place: Place,
-        /// Why.
+        /// The position to look at.
+        place: Position,
+        /// The reason.
         refusal: Refusal,
     },
     /// The result did not pass the proof.
@@ -62,13 +62,13 @@ pub enum EditError {
     Unproven {
         /// The first edit's path.
         path: String,
-        /// Where old and new file part.
-        place: Place,
+        /// The first difference between the old and the new file.
+        place: Position,
     },
 }
 
 impl EditError {
-    /// Whose turn it is: the user's, unless the proof failed.
+    /// Who has to act: the user, unless the proof failed.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unproven { .. } => Fault::Ours,
@@ -81,28 +81,28 @@ impl EditError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileProblem {
-    /// No document in it.
+    /// There is no document in it.
     #[error("holds no value yet: add the key there first, or let it be added with `create`")]
     Empty,
-    /// Over 10 MiB.
+    /// It is over 10 MiB.
     #[error("has {bytes} bytes, more than the 10 MiB that are edited; is it a manifest?")]
     TooLarge {
-        /// Its size.
+        /// The file's size in bytes.
         bytes: usize,
     },
-    /// Nested too deeply.
+    /// It is nested too deeply.
     #[error("is nested more than 256 levels deep; is it a manifest? Make it flatter")]
     TooDeep,
-    /// A flood of values.
+    /// It has too many values.
     #[error("holds more than 200,000 keys and values, the most that are edited; is it a manifest?")]
     TooManyNodes,
-    /// A flood of `%TAG`.
+    /// It has too many `%TAG` directives.
     #[error("has more than 64 `%TAG` directives; remove some")]
     TooManyDirectives,
-    /// Another encoding, or binary data.
+    /// It has another encoding, or binary data.
     #[error("is not UTF-8 here; save it as UTF-8")]
     NotUtf8,
-    /// A character that YAML forbids.
+    /// It has a character that YAML forbids.
     #[error(
         "holds {character:?}, a character that YAML does not allow; remove it, or write it as an escape in double quotes"
     )]
@@ -113,88 +113,88 @@ pub enum FileProblem {
     /// libyaml refuses it.
     #[error("is not valid YAML: {problem}; {hint}")]
     NotYaml {
-        /// libyaml's words.
+        /// libyaml's message.
         problem: String,
         /// What to do.
         hint: &'static str,
     },
-    /// A bug in the parser.
+    /// The parser has a bug.
     #[error(
         "uses YAML that the parser stumbles over, such as a tag before a comma (`[!!str, x]`); write it otherwise"
     )]
     ParserFailed,
-    /// An unquoted `{{ … }}`.
+    /// It has an unquoted `{{ … }}`.
     #[error("holds an unquoted `{{{{`, so it is a Go template, not YAML: edit the values file that feeds it")]
     Template,
-    /// An alias without its anchor.
+    /// It has an alias without its anchor.
     #[error(
         "is not valid YAML: the alias `*{name}` has no anchor `&{name}` before it; add one, or write the value out"
     )]
     UnknownAlias {
-        /// The alias.
+        /// The alias's name.
         name: String,
     },
 }
 
 impl FileProblem {
-    pub(super) fn at(self, place: Place) -> EditError {
+    pub(super) fn at(self, place: Position) -> EditError {
         EditError::File { place, problem: self }
     }
 }
 
-/// Why one scalar cannot be set; reads after the path.
+/// Why one scalar cannot be set. The text follows the path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// No such key or item.
+    /// There is no such key or item.
     #[error("does not exist; {0}")]
     Missing(
-        /// What there is, and what to do.
+        /// The keys or items that exist, and what to do.
         Box<Missing>,
     ),
-    /// In several documents.
+    /// The path exists in several documents.
     #[error("exists in several documents of this file, also at {other}; it must be in one")]
     SeveralDocuments {
-        /// The second one.
-        other: Place,
+        /// The position in the second document.
+        other: Position,
     },
-    /// A selector that fits several items.
+    /// A selector matches several items.
     #[error("is ambiguous: `{selector}` fits another item at {other}; make the names unique")]
     Ambiguous {
         /// The selector.
         selector: String,
-        /// The second item.
-        other: Place,
+        /// The position of the second item.
+        other: Position,
     },
-    /// A name that fits several places.
+    /// A name matches several nodes.
     #[error("fits more than one place: {places}; name one, or make the names unique")]
     Several {
-        /// All of them.
-        places: Places,
+        /// The positions of all of them.
+        places: NamedPositions,
     },
-    /// A name that fits nothing.
+    /// A name matches nothing.
     #[error("does not exist: there is no such {what}; {}", has.found())]
     NoSuch {
-        /// What was looked for.
+        /// The sort of thing that was looked for.
         what: &'static str,
-        /// What there is of it.
-        has: Places,
+        /// The names of that sort that exist.
+        has: NamedPositions,
     },
-    /// A kind in the wrong case, as kubectl takes it.
+    /// A kind is in the wrong case; kubectl would accept it.
     #[error("does not exist: kinds are written as the file has them; write `{meant}`")]
     Misspelt {
-        /// The object as it should be named.
+        /// The correct name of the object.
         meant: String,
     },
-    /// A key that its mapping has twice.
+    /// A mapping has a key twice.
     #[error(
         "is not certain: the key `{key}` stands here again, first at {first}, and readers disagree on which counts; remove one"
     )]
     DuplicateKey {
         /// The key.
         key: String,
-        /// Its first place.
-        first: Place,
+        /// The position of its first occurrence.
+        first: Position,
     },
     /// The path ends at an alias, or leads through one.
     #[error(
@@ -204,68 +204,68 @@ pub enum Refusal {
         /// The anchor's name.
         name: String,
     },
-    /// The value, or a collection around it, is used by an alias.
+    /// An alias uses the value, or a collection around it.
     #[error(
         "is shared: it belongs to the anchor `&{name}`, and the alias at {alias} would change with it; write the value out in one of the two places"
     )]
     Shared {
         /// The anchor's name.
         name: String,
-        /// Its first alias.
-        alias: Place,
+        /// The position of its first alias.
+        alias: Position,
     },
-    /// `|` or `>`.
+    /// The scalar is written with `|` or `>`.
     #[error("is a block scalar (`|` or `>`), which is not edited; write it on one line")]
     BlockScalar,
-    /// A setter comment for a part that the value does not have.
+    /// A setter comment names a part that the value does not have.
     #[error("wants the {part} here, which the value does not have; give the whole `name:tag@digest`")]
     LacksPart {
         /// `name`, `tag` or `digest`.
         part: &'static str,
     },
-    /// Values that are text, but not behind `|`.
+    /// The values are text, but not written after `|`.
     #[error("leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`")]
     NotLiteral,
     /// A block scalar whose lines are not the lines of its value.
     #[error("leads into a block scalar whose lines cannot be told apart; set it by hand once")]
     OddBlock,
-    /// The text of a block scalar, as a file of its own, refuses the edit.
+    /// The edit is refused inside the text of a block scalar, which is parsed as a file of its own.
     #[error("cannot be set inside this text: {problem}")]
     Inside {
-        /// What is wrong there, and what to do; places in it count from the text's start.
+        /// The problem there, and what to do. Positions in it count from the start of the text.
         problem: String,
     },
-    /// A mapping or a list.
+    /// The node is a mapping or a list.
     #[error("is a {kind}, not a single value; name a path inside it")]
     Collection {
         /// `mapping` or `list`.
         kind: &'static str,
     },
-    /// A tag that gives the value another type.
+    /// A tag gives the value another type.
     #[error("has the tag `{tag}`, so that a string cannot stand there; remove the tag")]
     Tagged {
         /// The resolved tag.
         tag: String,
     },
-    /// A quoted `{{ … }}`.
+    /// The scalar has a quoted `{{ … }}`.
     #[error(
         "is computed by a Go template (`{{{{`), which the edit would destroy; set the value that it reads"
     )]
     Template,
-    /// A plain value that needs quotes, with a tab on an empty line after it.
+    /// A plain value needs quotes, and a line of white space with a tab follows it.
     #[error(
         "needs quotes for this value, and a blank line after it holds a tab, which YAML allows only after an unquoted value; remove the tab"
     )]
     TabLine,
-    /// An explicit key that has no `:`.
+    /// An explicit key has no `:`.
     #[error("has no `:` and so no place for a value; write it as `key: value`")]
     NoColon,
-    /// A tag under a digest.
+    /// The tag is set, but a digest decides which image runs.
     #[error(
         "would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)"
     )]
     PinnedByDigest,
-    /// A mapping in which no image of a known shape can be told.
+    /// The mapping does not have the shape of an image that we know.
     #[error(
         "does not exist in a known shape: of the keys {keys} it cannot be told what the chart renders; set the keys themselves with `helm:`"
     )]
@@ -273,39 +273,39 @@ pub enum Refusal {
         /// The mapping's keys.
         keys: String,
     },
-    /// An entry of `images` that nothing would read.
+    /// Nothing would read the new entry of `images`.
     #[error("cannot be added: {why}; {mend}")]
     DeadEntry {
-        /// What makes it so, and what to do.
+        /// The reason why nothing would read it.
         why: String,
         /// What to do.
         mend: String,
     },
-    /// A field that cannot be added safely.
+    /// A field cannot be added safely.
     #[error("cannot be added: {why}; add the key by hand once")]
     CannotAdd {
-        /// What stands in the way.
+        /// The obstacle.
         why: &'static str,
     },
-    /// Two edits of one scalar.
+    /// Two edits set one scalar.
     #[error("is set twice in one update; leave one of them out")]
     SetTwice,
 }
 
-/// Names and where they stand, in the order of the file; of many the first ones.
+/// Names with their positions, in the order of the file. A long list is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
-    /// Each place with its name.
-    pub places: Vec<(Place, String)>,
-    /// How many more there are.
+pub struct NamedPositions {
+    /// Each name with its position.
+    pub places: Vec<(Position, String)>,
+    /// The number of names that are not listed.
     pub more: usize,
 }
 
-impl Places {
-    /// How many are listed.
+impl NamedPositions {
+    /// The most names that are listed.
     const MAX: usize = 16;
 
-    pub(super) fn of(places: impl Iterator<Item = (Place, String)>) -> Self {
+    pub(super) fn of(places: impl Iterator<Item = (Position, String)>) -> Self {
         let mut places: Vec<_> = places.collect();
         let more = places.len().saturating_sub(Self::MAX);
         places.truncate(Self::MAX);
@@ -317,7 +317,7 @@ impl Places {
     }
 }
 
-impl fmt::Display for Places {
+impl fmt::Display for NamedPositions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (place, name)) in self.places.iter().enumerate() {
             write!(f, "{}`{name}` at {place}", if at > 0 { ", " } else { "" })?;
@@ -326,29 +326,29 @@ impl fmt::Display for Places {
     }
 }
 
-/// How far a path leads.
+/// Describes the part of a path that exists, and the part that is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// The deepest path that exists.
     pub nearest: String,
-    /// What stands there.
+    /// The content of the node at that path.
     pub has: String,
-    /// The merge key `<<` that supplies the key from elsewhere.
-    pub merge: Option<Place>,
-    /// What the file lacks.
+    /// The position of the merge key `<<` that supplies the key.
+    pub merge: Option<Position>,
+    /// The part that is missing in the file.
     pub add: String,
     /// What to do instead.
     pub hint: Hint,
 }
 
-/// What may have been meant by a path that ends early.
+/// What the user may have meant by a path that ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
-    /// Nothing else: what is missing can be added.
+    /// No suggestion: the missing part can be added.
     None,
-    /// This path, which leads further.
+    /// Write this path instead; more of it exists.
     Write(String),
-    /// What is missing cannot be added there by `create`.
+    /// `create` cannot add the missing part there.
     Never,
 }
 
@@ -372,9 +372,9 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Errors of a text within a file, with the places that they have in the file.
+/// Converts errors of a text within a file: their positions become positions in the file.
 impl Refusal {
-    pub(super) fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+    pub(super) fn moved(self, moved: &dyn Fn(Position) -> Position) -> Self {
         match self {
             Self::SeveralDocuments { other } => Self::SeveralDocuments { other: moved(other) },
             Self::Ambiguous { selector, other } => Self::Ambiguous { selector, other: moved(other) },
@@ -396,27 +396,27 @@ impl Refusal {
 }
 
 impl FileProblem {
-    /// libyaml names a second place in its words: `while parsing a block mapping from 3:1`.
-    pub(super) fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+    /// Also moves the second position in libyaml's message: `while parsing a block mapping from 3:1`.
+    pub(super) fn moved(self, moved: &dyn Fn(Position) -> Position) -> Self {
         let Self::NotYaml { problem, hint } = self else { return self };
         let place = problem.rsplit_once(" from ").and_then(|(words, place)| {
             let (line, column) = place.split_once(':')?;
-            let place = Place { line: line.parse().ok()?, column: column.parse().ok()? };
+            let place = Position { line: line.parse().ok()?, column: column.parse().ok()? };
             Some(format!("{words} from {}", moved(place)))
         });
         Self::NotYaml { problem: place.unwrap_or(problem), hint }
     }
 }
 
-impl Places {
-    fn moved(self, moved: &dyn Fn(Place) -> Place) -> Self {
+impl NamedPositions {
+    fn moved(self, moved: &dyn Fn(Position) -> Position) -> Self {
         let places = self.places.into_iter().map(|(place, name)| (moved(place), name)).collect();
         Self { places, more: self.more }
     }
 }
 
 impl Refusal {
-    pub(super) fn at(self, place: Place, path: impl fmt::Display) -> EditError {
+    pub(super) fn at(self, place: Position, path: impl fmt::Display) -> EditError {
         EditError::Refused { path: path.to_string(), place, refusal: self }
     }
 }

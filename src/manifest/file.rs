@@ -1,8 +1,8 @@
-//! A file's text with what was read from it.
+//! A file's text with its parsed events.
 
 use serde::de::IgnoredAny;
 
-use super::address::Reached;
+use super::address::Addresses;
 use super::notes::Notes;
 use super::parser::Style;
 use super::stream::Stream;
@@ -13,18 +13,18 @@ pub(super) struct File<'a> {
     pub(super) stream: Stream,
     /// Whether the text is JSON, so that every string must be in double quotes.
     pub(super) json: bool,
-    /// What edits came to in it.
-    pub(super) reached: Reached,
-    /// What is to be said of edits of it.
+    /// The addresses of the scalars that edits found in it.
+    pub(super) addresses: Addresses,
+    /// The warnings about edits of it.
     pub(super) notes: Notes,
 }
 
 impl<'a> File<'a> {
     pub(super) fn new(text: &'a str, stream: Stream, json: bool) -> Self {
-        Self { text, stream, json, reached: Reached::default(), notes: Notes::default() }
+        Self { text, stream, json, addresses: Addresses::default(), notes: Notes::default() }
     }
 
-    /// The style for a value where its neighbours have `style`.
+    /// The style for a new value whose neighbours have `style`.
     pub(super) fn style(&self, style: Style) -> Style {
         if self.json { Style::Double } else { style }
     }
@@ -34,13 +34,13 @@ impl<'a> File<'a> {
         self.text[at..].find(['\r', '\n']).map_or(self.text.len(), |length| at + length)
     }
 
-    /// What stands before the byte `at` on its line.
+    /// The text before the byte `at` on its line.
     pub(super) fn before(&self, at: usize) -> &'a str {
         let start = self.text[..at].rfind(['\r', '\n']).map_or(0, |at| at + 1);
         &self.text[start..at]
     }
 
-    /// The file's line break, as its first line has it.
+    /// The file's line break, as used by its first line.
     pub(super) fn newline(&self) -> &'static str {
         match self.text.find(['\r', '\n']).map(|at| &self.text[at..]) {
             Some(rest) if rest.starts_with("\r\n") => "\r\n",

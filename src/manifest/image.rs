@@ -1,8 +1,8 @@
-//! The image of a manifest, in whatever shape it is written.
+//! Sets the image of a manifest, whatever shape it is written in.
 
 use super::error::{EditError, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Looked};
+use super::lookup::{self, Found, Lookup};
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::quote::is_null;
@@ -11,15 +11,15 @@ use super::shape::{Keys, Shape};
 use super::splice::Splice;
 use super::{Edit, create, reach, scalar};
 
-/// What is wanted of an image, and what a refusal calls it.
+/// The image to set, and the label for error messages.
 #[derive(Clone, Copy)]
-pub(super) struct Wish<'a> {
+pub(super) struct ImageRequest<'a> {
     pub(super) edit: &'a Edit,
     pub(super) wanted: &'a Reference<'a>,
     pub(super) label: &'a str,
 }
 
-impl Wish<'_> {
+impl ImageRequest<'_> {
     fn bad(&self, reason: String) -> EditError {
         EditError::Value { path: self.label.to_owned(), value: self.edit.value.clone(), reason }
     }
@@ -38,16 +38,21 @@ pub(super) fn plan(
         return create::document(file, path, &edit.value, label).map(|splice| vec![splice]);
     }
     match lookup::look(&file.stream, starts, path, label)? {
-        Looked::Found(found) => at(file, found, path, Wish { edit, wanted: &wanted, label }),
-        Looked::Gap(gap) if edit.create && !wanted.name.is_empty() => {
+        Lookup::Found(found) => at(file, found, path, ImageRequest { edit, wanted: &wanted, label }),
+        Lookup::MissingPath(gap) if edit.create && !wanted.name.is_empty() => {
             create::plan(file, &gap, path, &edit.value, label).map(|splice| vec![splice])
         }
-        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
     }
 }
 
 /// The splices that set the image at `found`: a mapping of parts, a part of one, or one string.
-fn at(file: &File<'_>, found: Found, path: &Path, wish: Wish<'_>) -> Result<Vec<Splice>, EditError> {
+fn at(
+    file: &File<'_>,
+    found: Found,
+    path: &Path,
+    request: ImageRequest<'_>,
+) -> Result<Vec<Splice>, EditError> {
     let place = file.stream.place(found.node);
     if let Kind::MappingStart { .. } = file.stream.kind(found.node) {
         let selector = match path.segments().last() {
@@ -55,32 +60,37 @@ fn at(file: &File<'_>, found: Found, path: &Path, wish: Wish<'_>) -> Result<Vec<
             _ => None,
         };
         let keys = Keys::of(&file.stream, found.node);
-        let shape = keys.shape().map_err(|refusal| refusal.at(place, wish.label))?;
-        return Parts { file, found: &found, keys, shape, selector, wish }.plan();
+        let shape = keys.shape().map_err(|refusal| refusal.at(place, request.label))?;
+        return Parts { file, found: &found, keys, shape, selector, request }.plan();
     }
     let old = file.stream.scalar(found.node).unwrap_or_default();
     let is_whole = Reference::split(old).tag.is_some() || old.contains('@');
     let key = found.key.and_then(|key| file.stream.scalar(key));
     let (Some(key), Some((&mapping, around)), false) = (key, found.around.split_last(), is_whole) else {
-        return string(file, &found, wish);
+        return string(file, &found, request);
     };
     let keys = Keys::of(&file.stream, mapping);
-    let Some(shape) = keys.beside(key) else { return string(file, &found, wish) };
-    let shape = shape.map_err(|refusal| refusal.at(place, wish.label))?;
+    let Some(shape) = keys.beside(key) else { return string(file, &found, request) };
+    let shape = shape.map_err(|refusal| refusal.at(place, request.label))?;
     let parent = Found { node: mapping, key: None, around: around.to_vec() };
-    let label = wish.label.strip_suffix(key).map_or(wish.label, |label| label.trim_end_matches('.'));
-    Parts { file, found: &parent, keys, shape, selector: None, wish: Wish { label, ..wish } }.plan()
+    let label = request.label.strip_suffix(key).map_or(request.label, |label| label.trim_end_matches('.'));
+    Parts { file, found: &parent, keys, shape, selector: None, request: ImageRequest { label, ..request } }
+        .plan()
 }
 
-/// The splice that sets the one string at `found`, which is the whole image.
-pub(super) fn string(file: &File<'_>, found: &Found, wish: Wish<'_>) -> Result<Vec<Splice>, EditError> {
+/// The splice that sets the string at `found`, which is the whole image.
+pub(super) fn string(
+    file: &File<'_>,
+    found: &Found,
+    request: ImageRequest<'_>,
+) -> Result<Vec<Splice>, EditError> {
     let old = file.stream.scalar(found.node).unwrap_or_default();
     let place = file.stream.place(found.node);
-    let value = wish.wanted.over(old).map_err(|refusal| refusal.at(place, wish.label))?;
+    let value = request.wanted.over(old).map_err(|refusal| refusal.at(place, request.label))?;
     if file.stream.scalar(found.node).is_some() && value.starts_with([':', '@']) {
-        return Err(wish.bad("it has no name, and neither has the image there".to_owned()));
+        return Err(request.bad("it has no name, and neither has the image there".to_owned()));
     }
-    Ok(scalar::set(file, found, &value, wish.label, false)?.into_iter().collect())
+    Ok(scalar::set(file, found, &value, request.label, false)?.into_iter().collect())
 }
 
 /// An image as a mapping of parts.
@@ -89,12 +99,12 @@ struct Parts<'a> {
     found: &'a Found,
     keys: Keys<'a>,
     shape: Shape,
-    /// The key by whose value the mapping was chosen.
+    /// The key whose value selected the mapping.
     selector: Option<&'a str>,
-    wish: Wish<'a>,
+    request: ImageRequest<'a>,
 }
 
-/// Where the digest goes.
+/// The key that the digest is written to.
 enum Pin {
     Nowhere,
     Tag,
@@ -103,7 +113,7 @@ enum Pin {
 
 impl Parts<'_> {
     fn plan(&self) -> Result<Vec<Splice>, EditError> {
-        let wanted = self.wish.wanted;
+        let wanted = self.request.wanted;
         let (old, in_tag) = self.keys.version(&self.shape);
         if in_tag && self.shape.digest.as_deref().is_some_and(|key| self.keys.text(key).is_some()) {
             return Err(self.unknown());
@@ -112,7 +122,7 @@ impl Parts<'_> {
         if let Some(whole) = name.filter(|name| name.tag.is_some() || name.digest.is_some()) {
             return self.whole(whole, old);
         }
-        // A string alone is the whole image; a chart that has a key for the tag writes it apart.
+        // A string alone is the whole image. A chart that has a key for the tag writes the tag separately.
         if self.shape.name == "image" && self.shape.tag.is_none() && self.shape.digest.is_none() {
             return self.whole(name.unwrap_or(Reference { name: "", tag: None, digest: None }), old);
         }
@@ -121,16 +131,16 @@ impl Parts<'_> {
         let new = wanted.version().over(pinned).map_err(|refusal| self.refuse(refusal))?;
         if is_off && new.digest.is_some() {
             let reason = "the chart leaves the digest out while `useDigest` beside it is `false`".to_owned();
-            return Err(self.wish.bad(reason));
+            return Err(self.request.bad(reason));
         }
         let mut splices = self.name()?;
         splices.extend(self.version(old, new, in_tag)?);
         Ok(splices)
     }
 
-    /// Tag and digest, where the shape has them.
+    /// The splices for tag and digest, where the shape has keys for them.
     fn version(&self, old: Version<'_>, new: Version<'_>, in_tag: bool) -> Result<Vec<Splice>, EditError> {
-        let wanted = self.wish.wanted;
+        let wanted = self.request.wanted;
         let pin = match (&self.shape.digest, &self.shape.tag) {
             _ if wanted.digest.is_none() => {
                 if in_tag {
@@ -141,8 +151,8 @@ impl Parts<'_> {
             }
             _ if in_tag => Pin::Tag,
             (Some(_), _) => Pin::Key,
-            // Not every chart reads a `digest`, but each writes the whole tag behind a colon.
-            (None, Some(_)) if self.wish.edit.create && new.digest.is_some() => Pin::Tag,
+            // Not every chart reads a `digest`, but every chart writes the whole tag after a colon.
+            (None, Some(_)) if self.request.edit.create && new.digest.is_some() => Pin::Tag,
             (None, _) if new.digest.is_none() => Pin::Nowhere,
             (None, _) => Pin::Key,
         };
@@ -170,19 +180,19 @@ impl Parts<'_> {
         self.shape.tag.as_deref().unwrap_or(default)
     }
 
-    /// How the digest is written under `key`: `sha` holds the digits alone (kube-prometheus-stack, Grafana).
+    /// Formats the digest for `key`: `sha` holds the digits alone (kube-prometheus-stack, Grafana).
     fn digest<'b>(&self, key: &str, digest: &'b str) -> std::borrow::Cow<'b, str> {
         let is_bare = key == "sha" && !self.keys.text(key).is_some_and(|old| old.contains(':'));
         let bare = digest.strip_prefix("sha256:").filter(|_| is_bare);
         bare.unwrap_or(digest).into()
     }
 
-    /// A name that holds tag and digest itself; no key beside it may hold them too.
+    /// Sets a name that contains tag and digest. No key beside it may hold them too.
     fn whole(&self, name: Reference<'_>, beside: Version<'_>) -> Result<Vec<Splice>, EditError> {
         if beside.tag.is_some() || beside.digest.is_some() {
             return Err(self.unknown());
         }
-        let wanted = self.wish.wanted;
+        let wanted = self.request.wanted;
         let new = match wanted.name.is_empty() {
             true => wanted.version().over(name.version()).map_err(|refusal| self.refuse(refusal))?,
             false => wanted.version(),
@@ -195,29 +205,29 @@ impl Parts<'_> {
             image = rest;
         }
         if image.is_empty() {
-            return Err(self.wish.bad("it has no name, and neither has the image there".to_owned()));
+            return Err(self.request.bad("it has no name, and neither has the image there".to_owned()));
         }
         splices.extend(self.set(&self.shape.name, &new.behind(&image))?);
         Ok(splices)
     }
 
-    /// The splices for the name, none where it stays.
+    /// The splices for the name. Empty if the name does not change.
     fn name(&self) -> Result<Vec<Splice>, EditError> {
-        let wanted = self.wish.wanted.name;
+        let wanted = self.request.wanted.name;
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
         if self.joined().as_deref() == Some(wanted) {
             let parts = [self.shape.prefix.as_ref(), Some(&self.shape.name)].into_iter().flatten();
             for key in parts.filter(|key| self.keys.text(key).is_some()) {
-                self.file.reached.below(&self.file.stream, self.found, &[Segment::Key(key.clone())]);
+                self.file.addresses.below(&self.file.stream, self.found, &[Segment::Key(key.clone())]);
             }
             return Ok(Vec::new());
         }
         if self.selector == Some(self.shape.name.as_str()) {
             let reason =
                 format!("another name would change the `{}` by which the image is found", self.shape.name);
-            return Err(self.wish.bad(reason));
+            return Err(self.request.bad(reason));
         }
         if let Some(label) = self.keys.text("name").filter(|_| self.may_be_of_name()) {
             if self.joined().is_some_and(|joined| format!("{joined}/{label}") == wanted) {
@@ -245,19 +255,19 @@ impl Parts<'_> {
         }
     }
 
-    /// What stands before the name, without a slash at its end.
+    /// The prefix before the name, without a slash at its end.
     fn old_prefix(&self) -> Option<&str> {
         self.keys.text(self.shape.prefix.as_deref()?).map(|prefix| prefix.trim_end_matches('/'))
     }
 
-    /// The name that the chart renders now.
+    /// The image name that the chart renders now.
     fn joined(&self) -> Option<String> {
         let own = self.keys.text(&self.shape.name);
         let name = if self.shape.name == "newName" { own.or(self.keys.text("name")) } else { own }?;
         Some(self.old_prefix().map_or(name.to_owned(), |prefix| format!("{prefix}/{name}")))
     }
 
-    /// The wanted name as the new prefix, if it changes, and what comes behind it.
+    /// Splits the wanted name into the new prefix, if it changes, and the rest.
     fn split(&self, wanted: &str) -> Result<(Option<String>, String), EditError> {
         let Some(prefix) = self.old_prefix() else { return Ok((None, wanted.to_owned())) };
         if let Some(rest) = wanted.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) {
@@ -272,12 +282,12 @@ impl Parts<'_> {
             (Some(_), _) => self.split_deep(wanted, slash),
             (None, rest) if matches!(prefix, "docker.io" | "index.docker.io") => Ok((None, rest.to_owned())),
             (None, _) => Err(self
-                .wish
+                .request
                 .bad(format!("it names no registry, and the image there has its own, `{prefix}`"))),
         }
     }
 
-    /// A prefix of a host and more, such as `quay.io/shop`: behind it stay as many parts as there are now.
+    /// Splits for a prefix of a host and more, such as `quay.io/shop`. The rest keeps its present number of parts.
     fn split_deep(&self, wanted: &str, slash: &str) -> Result<(Option<String>, String), EditError> {
         let old = self.keys.text(&self.shape.name).unwrap_or_default();
         // `repository` may be the whole name, and `image` a label.
@@ -294,21 +304,21 @@ impl Parts<'_> {
     }
 
     fn refuse(&self, refusal: Refusal) -> EditError {
-        refusal.at(self.file.stream.place(self.found.node), self.wish.label)
+        refusal.at(self.file.stream.place(self.found.node), self.request.label)
     }
 
     fn set(&self, key: &str, value: &str) -> Result<Vec<Splice>, EditError> {
         let path = Path::new(vec![Segment::Key(key.to_owned())]);
-        let label = match self.wish.label.ends_with(':') {
-            true => format!("{}{key}", self.wish.label),
-            false => format!("{}.{key}", self.wish.label),
+        let label = match self.request.label.ends_with(':') {
+            true => format!("{}{key}", self.request.label),
+            false => format!("{}.{key}", self.request.label),
         };
-        let edit = Edit { value: value.to_owned(), ..self.wish.edit.clone() };
-        let wish = reach::Wish { edit: &edit, label: &label, typed: false };
-        // What is empty already says that nothing is there.
+        let edit = Edit { value: value.to_owned(), ..self.request.edit.clone() };
+        let request = reach::ScalarRequest { edit: &edit, label: &label, typed: false };
+        // An empty value already says that nothing is set.
         if value.is_empty() && self.keys.text(key).is_none_or(is_null) {
             return Ok(Vec::new());
         }
-        reach::scalar(self.file, vec![self.found.clone()], &path, &wish)
+        reach::scalar(self.file, vec![self.found.clone()], &path, &request)
     }
 }

@@ -1,6 +1,6 @@
-//! What must hold of the bytes before a YAML parser sees them.
+//! Checks of the bytes before the YAML parser reads them.
 
-use super::error::{EditError, FileProblem, Place};
+use super::error::{EditError, FileProblem, Position};
 
 /// Larger files are refused; values files and kustomizations have a few hundred lines.
 pub(super) const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -12,16 +12,16 @@ const BOM: &str = "\u{feff}";
 
 /// A file whose bytes are text.
 pub(super) struct Text<'a> {
-    /// The byte order mark in front, or nothing.
+    /// The byte order mark at the start, or nothing.
     pub(super) bom: &'a [u8],
-    /// Everything after it.
+    /// The text after the byte order mark.
     pub(super) body: &'a str,
 }
 
 /// Checks size, encoding and characters.
 pub(super) fn check(input: &[u8]) -> Result<Text<'_>, EditError> {
     if input.len() > MAX_BYTES {
-        return Err(FileProblem::TooLarge { bytes: input.len() }.at(Place::START));
+        return Err(FileProblem::TooLarge { bytes: input.len() }.at(Position::START));
     }
     let text = std::str::from_utf8(input).map_err(|e| not_utf8(input, e.valid_up_to()))?;
     let body = text.strip_prefix(BOM).unwrap_or(text);
@@ -29,7 +29,7 @@ pub(super) fn check(input: &[u8]) -> Result<Text<'_>, EditError> {
         return Err(FileProblem::ControlCharacter { character }.at(place_of(body, at)));
     }
     if body.lines().filter(|line| line.starts_with("%TAG")).nth(MAX_TAG_DIRECTIVES).is_some() {
-        return Err(FileProblem::TooManyDirectives.at(Place::START));
+        return Err(FileProblem::TooManyDirectives.at(Position::START));
     }
     Ok(Text { bom: &input[..text.len() - body.len()], body })
 }
@@ -45,11 +45,11 @@ fn is_yaml_character(c: char) -> bool {
         || c >= '\u{10000}'
 }
 
-/// Where the byte `at` of `text` stands.
-pub(super) fn place_of(text: &str, at: usize) -> Place {
+/// The position of the byte `at` of `text`.
+pub(super) fn place_of(text: &str, at: usize) -> Position {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Place {
+    Position {
         line: before.matches('\n').count() + 1,
         column: before[line_start..].trim_start_matches(BOM).chars().count() + 1,
     }

@@ -5,7 +5,7 @@ mod dead;
 
 use super::error::{EditError, Missing, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Looked};
+use super::lookup::{self, Found, Lookup};
 use super::path::{Path, Segment};
 use super::quote::is_null;
 use super::reference::{self, Version};
@@ -13,20 +13,20 @@ use super::splice::Splice;
 use super::trail::text;
 use super::{Edit, KustomizeField, Target, create, reach, scalar};
 
-/// What all edits of one entry set together.
+/// All edits of one entry, which are set together.
 struct Entry<'a> {
     name: &'a str,
     all: &'a [Edit],
 }
 
 impl<'a> Entry<'a> {
-    /// The value that an edit gives to `field`.
+    /// The value that an edit gives to `field`, if one does.
     fn value(&self, field: KustomizeField) -> Option<&'a str> {
         let target = Target::Kustomize { image: self.name.to_owned(), field };
         self.all.iter().find(|edit| edit.target == target).map(|edit| edit.value.as_str())
     }
 
-    /// Tag and digest, wherever they are given: a `newTag` may hold both.
+    /// Tag and digest, from any of the edits: a `newTag` may hold both.
     fn version(&self) -> Version<'a> {
         let tag = self.value(KustomizeField::NewTag).map(Version::in_tag);
         Version {
@@ -62,8 +62,8 @@ pub(super) fn plan(
                 return Err(named(file, error));
             }
             dead::check(file, name, &label)?;
-            let wish = reach::Wish { edit, label: &label, typed: false };
-            return reach::scalar(file, lookup::roots(&file.stream), &path, &wish);
+            let request = reach::ScalarRequest { edit, label: &label, typed: false };
+            return reach::scalar(file, lookup::roots(&file.stream), &path, &request);
         }
     };
     set(file, &found, field, edit, &entry, &path)
@@ -89,7 +89,7 @@ fn set(
     };
     let value = match (field, in_tag) {
         (KustomizeField::NewName, _) => edit.value.clone(),
-        // What a tag holds of a digest is changed where it stands: two digests are no reference.
+        // A digest inside a tag is changed there: two digests are not a valid reference.
         (_, Some(old)) => new.over(old).map_err(refuse)?.as_tag(),
         (KustomizeField::Digest, None) => edit.value.clone(),
         (KustomizeField::NewTag, None) if edit.value.contains('@') => {
@@ -113,17 +113,17 @@ fn set(
     let segments = [&path.segments()[..2], &[Segment::Key(field.key().to_owned())]].concat();
     let path = Path::new(segments);
     match lookup::look(stream, lookup::roots(stream), &path, &label)? {
-        Looked::Found(found) => Ok(scalar::set(file, &found, &value, &label, false)?.into_iter().collect()),
-        // Nothing is there to be taken away.
-        Looked::Gap(_) if value.is_empty() => Ok(Vec::new()),
-        Looked::Gap(gap) => Ok(vec![create::plan(file, &gap, &path, &value, &label)?]),
+        Lookup::Found(found) => Ok(scalar::set(file, &found, &value, &label, false)?.into_iter().collect()),
+        // There is nothing to remove.
+        Lookup::MissingPath(_) if value.is_empty() => Ok(Vec::new()),
+        Lookup::MissingPath(gap) => Ok(vec![create::plan(file, &gap, &path, &value, &label)?]),
     }
 }
 
 fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), EditError> {
     scalar::check_value(path, value)?;
     let fault = match field {
-        // kustomize takes an empty digest for one that is not set.
+        // kustomize treats an empty digest as not set.
         KustomizeField::Digest => Version { tag: None, digest: Some(value) }.fault(),
         _ if value.is_empty() => {
             Some("it is empty, which kustomize takes for a field that is not set; give a value")
@@ -145,7 +145,7 @@ fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), Edi
     }
 }
 
-/// The refusal of an entry that is not there, with the new names of those that are: one of them may have been meant.
+/// Adds the `newName`s of existing entries to the refusal of a missing entry, since the user may have meant one of them.
 fn named(file: &File<'_>, error: EditError) -> EditError {
     let EditError::Refused { path, place, refusal: Refusal::Missing(missing) } = error else { return error };
     let entries = dead::entries(&file.stream);

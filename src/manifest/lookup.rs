@@ -1,35 +1,35 @@
-//! From a path to the one node that it names.
+//! Finds the one node that a path names.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::error::{EditError, Hint, Missing, Place, Refusal};
+use super::error::{EditError, Hint, Missing, Position, Refusal};
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
 use super::trail;
 
-/// Names listed in a refusal.
+/// The most names that a refusal lists.
 const MAX_NAMES: usize = 8;
 
-/// A node that a path leads to.
+/// A node that a path names.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) node: usize,
-    /// Its key, if it stands in a mapping.
+    /// The node's key, if its parent is a mapping.
     pub(super) key: Option<usize>,
     /// The collections around it, outermost first.
     pub(super) around: Vec<usize>,
 }
 
-/// Why a path ended early.
-pub(super) enum Stop {
-    Missing(Box<Gap>),
-    Refused(Place, Refusal),
+/// Why a path could not be followed to its end.
+pub(super) enum LookupError {
+    Missing(Box<MissingPath>),
+    Refused(Position, Refusal),
 }
 
-impl Stop {
-    /// This stop as the refusal of the edit `label`.
+impl LookupError {
+    /// Converts this to the error of the edit `label`.
     pub(super) fn at(self, label: &str) -> EditError {
         match self {
             Self::Missing(gap) => gap.refusal.at(gap.place, label),
@@ -38,32 +38,32 @@ impl Stop {
     }
 }
 
-/// Where a path ends before its time.
-pub(super) struct Gap {
+/// Describes a path of which only the first steps exist.
+pub(super) struct MissingPath {
     /// The last node that exists.
     pub(super) nearest: Found,
-    /// The steps up to it.
+    /// The number of steps that exist.
     pub(super) depth: usize,
-    pub(super) place: Place,
+    pub(super) place: Position,
     pub(super) refusal: Refusal,
-    /// Whether a merge supplies what is missing.
+    /// Whether a merge key supplies the missing part.
     pub(super) merged: bool,
-    /// Whether another place lacks just as much.
+    /// Whether the same number of steps exists from another start.
     pub(super) tied: bool,
 }
 
-/// What a path leads to.
-pub(super) enum Looked {
+/// The result of following a path.
+pub(super) enum Lookup {
     Found(Found),
-    Gap(Box<Gap>),
+    MissingPath(Box<MissingPath>),
 }
 
-/// The node at `path`, which must be in exactly one document.
+/// Finds the node at `path`, which must exist in exactly one document.
 pub(super) fn only(stream: &Stream, path: &Path) -> Result<Found, EditError> {
     let label = path.to_string();
     match look(stream, roots(stream), path, &label)? {
-        Looked::Found(found) => Ok(found),
-        Looked::Gap(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::Found(found) => Ok(found),
+        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
     }
 }
 
@@ -72,15 +72,15 @@ pub(super) fn roots(stream: &Stream) -> Vec<Found> {
     stream.roots().map(|node| Found { node, key: None, around: Vec::new() }).collect()
 }
 
-/// What stands at `path` from exactly one of `starts`, or the gap that leads furthest.
+/// Finds the node at `path` from exactly one of `starts`, or else the start from which most of the path exists.
 pub(super) fn look(
     stream: &Stream,
     starts: Vec<Found>,
     path: &Path,
     label: &str,
-) -> Result<Looked, EditError> {
+) -> Result<Lookup, EditError> {
     let mut found: Option<Found> = None;
-    let mut nearest: Option<Box<Gap>> = None;
+    let mut nearest: Option<Box<MissingPath>> = None;
     for start in starts {
         match (walk(stream, start, path), &found) {
             (Ok(hit), None) => found = Some(hit),
@@ -88,21 +88,21 @@ pub(super) fn look(
                 let other = stream.place(hit.node);
                 return Err(Refusal::SeveralDocuments { other }.at(stream.place(first.node), label));
             }
-            (Err(Stop::Refused(place, refusal)), _) => return Err(refusal.at(place, label)),
-            (Err(Stop::Missing(gap)), _) => nearest = Some(nearer(stream, nearest, gap)),
+            (Err(LookupError::Refused(place, refusal)), _) => return Err(refusal.at(place, label)),
+            (Err(LookupError::Missing(gap)), _) => nearest = Some(nearer(stream, nearest, gap)),
         }
     }
     match (found, nearest) {
-        (Some(found), _) => Ok(Looked::Found(found)),
-        (None, Some(gap)) => Ok(Looked::Gap(gap)),
-        (None, None) => Err(super::FileProblem::Empty.at(Place::START)),
+        (Some(found), _) => Ok(Lookup::Found(found)),
+        (None, Some(gap)) => Ok(Lookup::MissingPath(gap)),
+        (None, None) => Err(super::FileProblem::Empty.at(Position::START)),
     }
 }
 
-/// The gap that leads further; of two that lead as far, the first one, unless only its document is empty.
-fn nearer(stream: &Stream, old: Option<Box<Gap>>, new: Box<Gap>) -> Box<Gap> {
+/// Chooses the candidate with more existing steps. Of two equal ones, chooses the first, unless only its document is empty.
+fn nearer(stream: &Stream, old: Option<Box<MissingPath>>, new: Box<MissingPath>) -> Box<MissingPath> {
     let Some(mut old) = old else { return new };
-    let is_empty = |gap: &Gap| stream.scalar(gap.nearest.node) == Some("");
+    let is_empty = |gap: &MissingPath| stream.scalar(gap.nearest.node) == Some("");
     match new.depth.cmp(&old.depth) {
         Ordering::Greater => new,
         Ordering::Equal if is_empty(&old) && !is_empty(&new) => new,
@@ -115,16 +115,16 @@ fn nearer(stream: &Stream, old: Option<Box<Gap>>, new: Box<Gap>) -> Box<Gap> {
     }
 }
 
-/// From `start` down the whole path.
-pub(super) fn walk(stream: &Stream, start: Found, path: &Path) -> Result<Found, Stop> {
+/// Follows the whole path from `start`.
+pub(super) fn walk(stream: &Stream, start: Found, path: &Path) -> Result<Found, LookupError> {
     (0..path.segments().len()).try_fold(start, |found, depth| step(stream, found, path, depth))
 }
 
-/// One step down from `found`, which is the node after `depth` steps of `path`.
-pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Found, Stop> {
+/// Follows one step from `found`, which is the node after `depth` steps of `path`.
+pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Found, LookupError> {
     let at = found.node;
     if let Kind::Alias(name) = stream.kind(at) {
-        return Err(Stop::Refused(stream.place(at), Refusal::Alias { name: name.to_string() }));
+        return Err(LookupError::Refused(stream.place(at), Refusal::Alias { name: name.to_string() }));
     }
     let hit = match &path.segments()[depth] {
         Segment::Key(key) => by_key(stream, at, key)?,
@@ -140,9 +140,9 @@ pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> 
     Ok(Found { node, key, around })
 }
 
-type Hit = Option<(Option<usize>, usize)>;
+type MatchedChild = Option<(Option<usize>, usize)>;
 
-fn by_key(stream: &Stream, at: usize, key: &str) -> Result<Hit, Stop> {
+fn by_key(stream: &Stream, at: usize, key: &str) -> Result<MatchedChild, LookupError> {
     if !matches!(stream.kind(at), Kind::MappingStart { .. }) {
         return Ok(None);
     }
@@ -152,12 +152,18 @@ fn by_key(stream: &Stream, at: usize, key: &str) -> Result<Hit, Stop> {
         return Err(duplicate(stream, key, k, again));
     }
     if let Kind::Alias(name) = stream.kind(k) {
-        return Err(Stop::Refused(stream.place(k), Refusal::Alias { name: name.to_string() }));
+        return Err(LookupError::Refused(stream.place(k), Refusal::Alias { name: name.to_string() }));
     }
     Ok(Some((Some(k), value)))
 }
 
-fn by_field(stream: &Stream, at: usize, field: &str, value: &str, selector: &Segment) -> Result<Hit, Stop> {
+fn by_field(
+    stream: &Stream,
+    at: usize,
+    field: &str,
+    value: &str,
+    selector: &Segment,
+) -> Result<MatchedChild, LookupError> {
     if !matches!(stream.kind(at), Kind::SequenceStart { .. }) {
         return Ok(None);
     }
@@ -165,7 +171,7 @@ fn by_field(stream: &Stream, at: usize, field: &str, value: &str, selector: &Seg
     let Some(item) = hits.next() else { return Ok(None) };
     if let Some(other) = hits.next() {
         let refusal = Refusal::Ambiguous { selector: selector.to_string(), other: stream.place(other) };
-        return Err(Stop::Refused(stream.place(item), refusal));
+        return Err(LookupError::Refused(stream.place(item), refusal));
     }
     by_key(stream, stream.resolved(item), field)?;
     Ok(Some((None, item)))
@@ -178,13 +184,13 @@ fn has(stream: &Stream, item: usize, field: &str, value: &str) -> bool {
         && stream.pairs(item).any(|(k, v)| is(k, field) && is(v, value))
 }
 
-fn by_index(stream: &Stream, at: usize, index: usize) -> Hit {
+fn by_index(stream: &Stream, at: usize, index: usize) -> MatchedChild {
     let is_list = matches!(stream.kind(at), Kind::SequenceStart { .. });
     if is_list { stream.children(at).nth(index).map(|item| (None, item)) } else { None }
 }
 
 /// Refuses a mapping that has any key twice.
-pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), Stop> {
+pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), LookupError> {
     let mut seen = HashMap::new();
     for (key, _) in stream.pairs(mapping) {
         let Some(name) = stream.scalar(stream.resolved(key)) else { continue };
@@ -195,12 +201,12 @@ pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), Stop>
     Ok(())
 }
 
-fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> Stop {
+fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> LookupError {
     let refusal = Refusal::DuplicateKey { key: key.to_owned(), first: stream.place(first) };
-    Stop::Refused(stream.place(again), refusal)
+    LookupError::Refused(stream.place(again), refusal)
 }
 
-fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
+fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> LookupError {
     let at = nearest.node;
     let segment = &path.segments()[depth];
     let name = match trail::path(stream, &nearest.around, nearest.node) {
@@ -217,10 +223,17 @@ fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> Stop {
     let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add, hint };
     let refusal = Refusal::Missing(Box::new(missing));
     let place = stream.place(at);
-    Stop::Missing(Box::new(Gap { nearest, depth, place, refusal, merged: merge.is_some(), tied: false }))
+    LookupError::Missing(Box::new(MissingPath {
+        nearest,
+        depth,
+        place,
+        refusal,
+        merged: merge.is_some(),
+        tied: false,
+    }))
 }
 
-/// What the steps from `depth` on may have meant.
+/// Suggests what the user may have meant by the steps from `depth` on.
 fn hint(stream: &Stream, nearest: &Found, path: &Path, depth: usize) -> Hint {
     let mut steps = trail::path(stream, &nearest.around, nearest.node).segments().to_vec();
     let rest = &path.segments()[depth..];
@@ -256,7 +269,7 @@ fn hint(stream: &Stream, nearest: &Found, path: &Path, depth: usize) -> Hint {
     }
 }
 
-/// What stands at the node where `segment` was looked for.
+/// Describes the content of the node in which `segment` was looked for.
 fn content(stream: &Stream, at: usize, segment: &Segment) -> String {
     match (stream.kind(at), segment) {
         (Kind::MappingStart { .. }, Segment::Key(_)) => {
@@ -291,8 +304,8 @@ fn names<'a>(what: &str, names: impl Iterator<Item = Option<&'a str>>) -> String
     format!("has {what} {}", quoted.join(", "))
 }
 
-/// The `<<` through which a mapping takes `key` from elsewhere.
-fn merged(stream: &Stream, mapping: usize, key: &str) -> Option<Place> {
+/// The position of the `<<` through which a mapping takes `key` from another mapping.
+fn merged(stream: &Stream, mapping: usize, key: &str) -> Option<Position> {
     let is_mapping = |node: usize| matches!(stream.kind(node), Kind::MappingStart { .. });
     let merge = stream
         .pairs(mapping)

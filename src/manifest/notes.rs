@@ -1,16 +1,16 @@
-//! What the author of an edit should know of it although it was made.
+//! Warnings about edits that were made.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::error::Place;
+use super::error::Position;
 
-/// A sentence on an edit that was made.
+/// A warning about an edit that was made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
-    /// The place to look at, in the file before the edit.
-    pub place: Place,
+    /// The position to look at, in the file before the edit.
+    pub place: Position,
     /// The sentence.
     pub text: String,
 }
@@ -26,7 +26,7 @@ impl fmt::Display for Warning {
 pub(super) struct Notes(RefCell<BTreeSet<Warning>>);
 
 impl Notes {
-    pub(super) fn add(&self, place: Place, text: String) {
+    pub(super) fn add(&self, place: Position, text: String) {
         self.0.borrow_mut().insert(Warning { place, text });
     }
 

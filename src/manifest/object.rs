@@ -1,6 +1,6 @@
-//! Kubernetes objects of a file.
+//! Finds the Kubernetes objects of a file.
 
-use super::error::{EditError, Place, Places, Refusal};
+use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::lookup::{self, Found};
 use super::parser::Kind;
 use super::stream::Stream;
@@ -12,7 +12,7 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
     let mut objects = Vec::new();
     for root in lookup::roots(stream) {
         let kind = text(stream, root.node, "kind").unwrap_or_default();
-        // OpenShift's Template keeps its objects as a List does.
+        // OpenShift's Template keeps its objects in a list, like `List`.
         let key = if kind == "Template" { "objects" } else { "items" };
         let items = mapping(stream, root.node).and_then(|node| stream.get(node, key));
         let holds = kind.ends_with("List") || kind == "Template";
@@ -28,10 +28,10 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
     objects
 }
 
-/// The one object of the file that `object` names.
+/// Finds the one object of the file that `object` names.
 pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Found, EditError> {
     let all = all(stream);
-    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Place::START)) };
+    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Position::START)) };
     let place = stream.place(first.node);
     let fits = |found: &&Found| is(stream, found.node, object);
     let hits: Vec<&Found> = all.iter().filter(fits).collect();
@@ -41,8 +41,9 @@ pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Foun
             if let Some(meant) = meant(stream, &all, object) {
                 return Err(Refusal::Misspelt { meant }.at(place, label));
             }
-            let has =
-                Places::of(all.iter().filter_map(|f| Some((stream.place(f.node), name(stream, f.node)?))));
+            let has = NamedPositions::of(
+                all.iter().filter_map(|f| Some((stream.place(f.node), name(stream, f.node)?))),
+            );
             Err(Refusal::NoSuch { what: "object", has }.at(place, label))
         }
         [hit, ..] => {
@@ -51,12 +52,12 @@ pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Foun
             let named =
                 |node| if twins { versioned(stream, node) } else { name(stream, node).unwrap_or_default() };
             let hits = hits.iter().map(|f| (stream.place(f.node), named(f.node)));
-            Err(Refusal::Several { places: Places::of(hits) }.at(stream.place(hit.node), label))
+            Err(Refusal::Several { places: NamedPositions::of(hits) }.at(stream.place(hit.node), label))
         }
     }
 }
 
-/// The object with its kind in the right case.
+/// The correct name of the object, if only the case of its kind was wrong.
 fn meant(stream: &Stream, all: &[Found], object: &Object) -> Option<String> {
     all.iter().find_map(|found| {
         let kind = text(stream, found.node, "kind")?;
@@ -68,7 +69,7 @@ fn meant(stream: &Stream, all: &[Found], object: &Object) -> Option<String> {
     })
 }
 
-/// An object's name, with its API group where it has one: that may be what tells it from another.
+/// An object's name, with its API group if it has one: the group may be the only difference from another object.
 fn versioned(stream: &Stream, node: usize) -> String {
     let name = name(stream, node).unwrap_or_default();
     match text(stream, node, "apiVersion") {

@@ -1,6 +1,6 @@
-//! The YAML parser, libyaml in Rust: the one file that names it, so that it could be swapped.
+//! The YAML parser: libyaml in Rust. Only this file names it, so that it could be replaced.
 //!
-//! libyaml is also the ancestor of go-yaml, so that a file means here what it means to Helm and kustomize.
+//! go-yaml is derived from libyaml, so a file means here what it means to Helm and kustomize.
 
 use std::io::{BufReader, Read};
 use std::ops::Range;
@@ -9,24 +9,24 @@ use libyaml_safer::{Encoding, EventData, MappingStyle, Mark, ScalarStyle, Sequen
 
 use crate::limits::YAML_NODES;
 
-use super::error::{EditError, FileProblem, Place};
+use super::error::{EditError, FileProblem, Position};
 
-/// libyaml's scanner looks at every open flow collection for each token, so depth is work.
+/// libyaml's scanner visits every open flow collection for each token, so the cost grows with the depth.
 pub(super) const MAX_DEPTH: usize = 256;
 
-/// libyaml decodes all that its reader has at once, at four bytes a character.
+/// libyaml decodes everything in its reader at once, at four bytes a character.
 const READ_BYTES: usize = 16 * 1024;
 
-/// One parsing event and where it stands.
+/// One parsing event and its position.
 #[derive(Debug)]
 pub(super) struct Event {
     pub(super) kind: Kind,
     /// Bytes of the text; a node's anchor and tag are part of it.
     pub(super) span: Range<usize>,
-    pub(super) place: Place,
+    pub(super) place: Position,
 }
 
-/// What an event says; equal kinds are the same YAML but for layout.
+/// The content of an event. Equal kinds are the same YAML, except for layout.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     DocumentStart { explicit: bool, directives: Vec<String> },
@@ -39,7 +39,7 @@ pub(super) enum Kind {
     MappingEnd,
 }
 
-/// A node's anchor and tag.
+/// The anchor and the tag of a node.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Properties {
     pub(super) anchor: Option<Box<str>>,
@@ -58,18 +58,18 @@ pub(super) enum Style {
     Folded,
 }
 
-/// All events of `text`, without those of the stream's start and end.
+/// Parses `text` into events, without the events of the stream's start and end.
 pub(super) fn parse(text: &str) -> Result<Vec<Event>, EditError> {
-    // libyaml-safer 0.3.0 has panics left, such as a tag before a comma (`[!!str, x]`, scanner.rs `scan_tag`).
+    // libyaml-safer 0.3.0 still panics on some input, such as a tag before a comma (`[!!str, x]`, scanner.rs `scan_tag`).
     std::panic::catch_unwind(|| events(text))
-        .unwrap_or_else(|_| Err(FileProblem::ParserFailed.at(Place::START)))
+        .unwrap_or_else(|_| Err(FileProblem::ParserFailed.at(Position::START)))
 }
 
 fn events(text: &str) -> Result<Vec<Event>, EditError> {
     let mut parser = libyaml_safer::Parser::new();
     parser.set_encoding(Encoding::Utf8);
     let line_break: &[u8] = if text.ends_with(['\n', '\r']) { b"" } else { b"\n" };
-    // The line break is for a block scalar on a last line that has none, which is one of those panics.
+    // The added line break avoids one of those panics, on a block scalar whose last line has no line break.
     parser.set_input(BufReader::with_capacity(READ_BYTES, text.as_bytes().chain(line_break)));
     let mut events = Vec::new();
     let (mut depth, mut nodes) = (0_usize, 0_usize);
@@ -96,7 +96,7 @@ fn events(text: &str) -> Result<Vec<Event>, EditError> {
     }
 }
 
-/// Whether an event begins a node. A document counts too: it takes as much.
+/// Whether an event begins a node. A document counts too, because it takes as much memory.
 fn is_node(data: &EventData) -> bool {
     !matches!(data, EventData::SequenceEnd | EventData::MappingEnd | EventData::DocumentEnd { .. })
 }
@@ -157,14 +157,14 @@ fn not_yaml(text: &str, error: &libyaml_safer::Error) -> EditError {
     FileProblem::NotYaml { problem, hint }.at(place(mark))
 }
 
-/// `at`, or the nearest character boundary before it: a mark is never trusted with a panic.
+/// `at`, or the nearest character boundary before it. A wrong mark from libyaml must not cause a panic.
 fn at_most(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
-fn place(mark: Mark) -> Place {
+fn place(mark: Mark) -> Position {
     let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_add(1);
-    Place { line: count(mark.line), column: count(mark.column) }
+    Position { line: count(mark.line), column: count(mark.column) }
 }
 
 fn offset(mark: Mark) -> usize {

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a value stands in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
+/// The path to a value in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
 /// is `x`, `[0]` for an item by number, and `"…"` (with `\"` and `\\`) around a key or a selector's value
 /// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes). A backslash before
-/// such a character does the same: `annotations.example\.com/build`, as Helm has it.
+/// such a character does the same: `annotations.example\.com/build`, as in Helm.
 ///
 /// `|` leads into the text of a block scalar: `data."values.yaml"|image.tag`.
 ///
-/// Displays as it is read.
+/// `Display` writes the form that is parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path(Vec<Segment>);
 
-/// One step down.
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Segment {
     Key(String),
@@ -23,21 +23,21 @@ pub(super) enum Segment {
         value: String,
     },
     Index(usize),
-    /// Into the text of a block scalar, which is YAML itself.
+    /// Enters the text of a block scalar, which is YAML itself.
     Text,
 }
 
-/// A path that cannot be read: where, and what belongs there.
+/// A path that cannot be parsed: the column, and what is expected there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the path `{path}` is wrong at column {column}: expected {expected}, found {found}")]
 pub struct PathError {
     /// The path as it was given.
     pub path: String,
-    /// In characters, from 1.
+    /// The column, in characters, from 1.
     pub column: usize,
-    /// What could stand there.
+    /// What is expected there.
     pub expected: &'static str,
-    /// What stands there.
+    /// What was found there.
     pub found: String,
 }
 
@@ -46,7 +46,7 @@ impl Path {
         Self(segments)
     }
 
-    /// The path to a text, and the path within it; nothing where this path leads into none.
+    /// Splits this path into the path to a text and the path within it. None if this path does not enter a text.
     pub(super) fn split_text(&self) -> Option<(Self, Self)> {
         let at = self.0.iter().position(|segment| *segment == Segment::Text)?;
         Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
@@ -86,7 +86,7 @@ impl fmt::Display for Segment {
     }
 }
 
-/// Foreign text as a message shows it: control characters are written as escapes, all others stand as they are.
+/// Formats foreign text for a message: control characters are escaped, all others are kept.
 pub(super) fn printable(text: &str) -> String {
     let shown =
         text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
@@ -104,7 +104,7 @@ fn is_bare(c: char) -> bool {
     !matches!(c, '.' | '[' | ']' | '=' | '"' | '\\' | '|') && !c.is_whitespace() && !c.is_control()
 }
 
-/// What a backslash takes as it is outside of quotes: Helm's own way to write a dot within a key
+/// Characters that a backslash escapes outside of quotes: Helm's own way to write a dot within a key
 /// (helm.sh, "Using Helm", "The Format and Limitations of --set").
 const ESCAPED: &[char] = &['.', ',', '[', ']', '=', '"', '\\', '|'];
 
@@ -131,7 +131,7 @@ impl FromStr for Path {
 
 struct Reader<'a> {
     path: &'a str,
-    /// In bytes.
+    /// The position, in bytes.
     at: usize,
 }
 

@@ -1,11 +1,11 @@
-//! Tags that are set by their own path, beside a digest that decides which image runs.
+//! Warns about tags that are set by their own path, beside a digest that decides which image runs.
 
-use super::lookup::{self, Found, Looked};
+use super::lookup::{self, Found, Lookup};
 use super::path::{Path, Segment};
 use super::shape::{DIGESTS, Keys, TAGS};
 use super::{Edit, Target, file::File, trail};
 
-/// Notes what the tag at `path`, which `edit` sets, does not decide. `with` makes the target of another path.
+/// Adds a warning if a digest beside the tag at `path`, which `edit` sets, decides which image runs. `with` makes the target of another path.
 pub(super) fn warn(
     file: &File<'_>,
     starts: Vec<Found>,
@@ -18,7 +18,7 @@ pub(super) fn warn(
     if !TAGS.contains(&key.as_str()) {
         return;
     }
-    let Ok(Looked::Found(found)) = lookup::look(&file.stream, starts, &Path::new(parent.to_vec()), "") else {
+    let Ok(Lookup::Found(found)) = lookup::look(&file.stream, starts, &Path::new(parent.to_vec()), "") else {
         return;
     };
     let place = file.stream.place(found.node);

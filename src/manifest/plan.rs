@@ -1,14 +1,14 @@
-//! From an edit to the bytes that it changes.
+//! Converts an edit to the bytes that it changes.
 
 use super::error::EditError;
 use super::file::File;
-use super::reach::{self, Wish};
+use super::reach::{self, ScalarRequest};
 use super::splice::Splice;
 use super::{
     Edit, Target, argocd, block, container, image, kustomize, lookup, object, pinned, scalar, setter,
 };
 
-/// The splices that make `edit`, none if the file already says so. `all` are the edits made with it.
+/// The splices for `edit`. Empty if the file already holds the value. `all` are the edits made together with it.
 pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Splice>, EditError> {
     match &edit.target {
         Target::Helm(path) => {
@@ -25,7 +25,12 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
                 );
             }
             pinned::warn(file, lookup::roots(&file.stream), path, edit, all, Target::Helm);
-            reach::scalar(file, lookup::roots(&file.stream), path, &Wish { edit, label: &label, typed: true })
+            reach::scalar(
+                file,
+                lookup::roots(&file.stream),
+                path,
+                &ScalarRequest { edit, label: &label, typed: true },
+            )
         }
         Target::Kustomize { image, field } => kustomize::plan(file, image, *field, edit, all),
         Target::Image(path) => {
@@ -51,7 +56,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
             }
             let with = |path| Target::Object { object: object.clone(), path };
             pinned::warn(file, vec![start.clone()], path, edit, all, with);
-            reach::scalar(file, vec![start], path, &Wish { edit, label: &label, typed: true })
+            reach::scalar(file, vec![start], path, &ScalarRequest { edit, label: &label, typed: true })
         }
         Target::Container { object, container } => {
             container::plan(file, object, container, edit, &edit.target.to_string())

@@ -1,18 +1,18 @@
-//! The proof: the new file differs from the old one in the scalars that were asked for, and in no other.
+//! Proves that the new file differs from the old one in the requested scalars, and in no other.
 
-use super::error::{EditError, Place, Refusal};
+use super::error::{EditError, Position, Refusal};
 use super::file::{self, File};
 use super::parser::{Event, Kind, Properties, Style};
 use super::quote;
-use super::splice::{Expect, Splice, Wanted};
+use super::splice::{Expect, NewEvent, Splice};
 use super::stream::Stream;
 
-/// Parses `body`, compares it with `old` event by event, and hands it over.
+/// Parses `body`, compares it with `old` event by event, and returns the parsed stream.
 pub(super) fn verify(old: &File<'_>, body: &str, splices: &[Splice]) -> Result<Stream, EditError> {
     let unproven = |place| unproven(splices, place);
     let new = Stream::parse(body).map_err(|error| unproven(place_of(&error)))?;
     if old.json && !file::is_json(body) {
-        return Err(unproven(Place::START));
+        return Err(unproven(Position::START));
     }
     match first_difference(&old.stream, new.events(), splices) {
         None => Ok(new),
@@ -20,8 +20,8 @@ pub(super) fn verify(old: &File<'_>, body: &str, splices: &[Splice]) -> Result<S
     }
 }
 
-/// An addition may not fit where lines are laid out oddly; replacing a scalar always does.
-fn unproven(splices: &[Splice], place: Place) -> EditError {
+/// The error for a failed proof. An addition may not fit an unusual layout of lines; replacing a scalar always fits.
+fn unproven(splices: &[Splice], place: Position) -> EditError {
     let addition =
         splices.iter().find(|splice| matches!(splice.expect, Expect::Add { .. } | Expect::Grow { .. }));
     match (addition, splices.first()) {
@@ -33,20 +33,20 @@ fn unproven(splices: &[Splice], place: Place) -> EditError {
     }
 }
 
-fn place_of(error: &EditError) -> Place {
+fn place_of(error: &EditError) -> Position {
     match error {
         EditError::File { place, .. } => *place,
-        _ => Place::START,
+        _ => Position::START,
     }
 }
 
-/// Where `new` is not `old` with the splices' values.
-fn first_difference(old: &Stream, new: &[Event], splices: &[Splice]) -> Option<Place> {
+/// The position of the first difference between `new` and `old` with the splices applied.
+fn first_difference(old: &Stream, new: &[Event], splices: &[Splice]) -> Option<Position> {
     let mut new = new.iter();
     let mut splices = splices.iter().peekable();
     for at in 0..=old.events().len() {
         let before = old.events().get(at);
-        let place = before.map_or(Place::START, |before| before.place);
+        let place = before.map_or(Position::START, |before| before.place);
         while let Some(splice) = splices.next_if(|s| s.expect.event() == at && is_addition(&s.expect)) {
             if !wanted(&splice.expect).iter().all(|wanted| wanted.is(new.next())) {
                 return Some(place);
@@ -65,22 +65,22 @@ fn first_difference(old: &Stream, new: &[Event], splices: &[Splice]) -> Option<P
             return Some(after.place);
         }
     }
-    new.next().map(|rest| rest.place).or_else(|| splices.next().map(|_| Place::START))
+    new.next().map(|rest| rest.place).or_else(|| splices.next().map(|_| Position::START))
 }
 
 fn is_addition(expect: &Expect) -> bool {
     matches!(expect, Expect::Add { .. })
 }
 
-fn wanted(expect: &Expect) -> &[Wanted] {
+fn wanted(expect: &Expect) -> &[NewEvent] {
     match expect {
         Expect::Add { wanted, .. } | Expect::Grow { wanted, .. } => wanted,
         Expect::Set { .. } | Expect::Block { .. } => &[],
     }
 }
 
-impl Wanted {
-    /// Whether an event is this one, with neither anchor nor tag.
+impl NewEvent {
+    /// Whether an event is this one, without anchor and tag.
     fn is(&self, event: Option<&Event>) -> bool {
         let none = Properties { anchor: None, tag: None };
         match (self, event.map(|event| &event.kind)) {
@@ -99,7 +99,7 @@ impl Wanted {
     }
 }
 
-/// Whether `after` is the scalar `before` but for its value, which is the one that the splice writes.
+/// Whether `after` is the scalar `before` with only its value changed, to the value that the splice writes.
 fn is_set(before: &Kind, after: &Kind, splice: &Splice) -> bool {
     let (
         Kind::Scalar { properties: old, style: was, .. },

@@ -1,11 +1,11 @@
-//! Writing a string so that every reader takes it for that string.
+//! Writes a string so that every reader parses it as that string.
 //!
-//! "Every reader" are YAML 1.1 and 1.2 with their common implementations: go-yaml (Helm, kustomize, Argo CD)
-//! mixes both. When in doubt, quote: a quoted string is a string everywhere.
+//! "Every reader" means YAML 1.1 and 1.2 with their common implementations: go-yaml (Helm, kustomize, Argo CD)
+//! mixes both. In doubt, the string is quoted: a quoted string is a string for every reader.
 
 use super::parser::Style;
 
-/// `value` in the style that the scalar has, or in double quotes where plain would not do.
+/// `value` in the style of the scalar, or in double quotes if the plain style is not safe.
 pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
     match style {
         Style::Single => format!("'{}'", value.replace('\'', "''")),
@@ -16,12 +16,12 @@ pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
     }
 }
 
-/// Whether quotes can hold the character as it is.
+/// Whether a quoted scalar can hold the character without an escape.
 pub(super) fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Whether `value`, unquoted, is one scalar.
+/// Whether `value` is one scalar without quotes.
 fn is_plain_syntax(value: &str, flow: bool) -> bool {
     let indicator = |c: char| "-?:,[]{}#&*!|>'\"%@`".contains(c);
     let in_flow = |c: char| ",[]{}?".contains(c);
@@ -35,7 +35,7 @@ fn is_plain_syntax(value: &str, flow: bool) -> bool {
     !splits
 }
 
-/// Whether `value`, unquoted, is a string to all readers: no null, boolean, number, time or merge key.
+/// Whether `value` without quotes is a string for every reader: not a null, boolean, number, time or merge key.
 pub(super) fn is_plain_string(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let word = matches!(
@@ -59,13 +59,13 @@ pub(super) fn is_plain_string(value: &str) -> bool {
     !word && !is_number(&lower) && !is_time(value)
 }
 
-/// Whether a plain scalar's text says that nothing is there.
+/// Whether the text of a plain scalar means null.
 pub(super) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// Whether both are numbers, or both booleans. The new one is in a spelling that all readers share, and a number is
-/// one whose digits stay: `1.20` would be read as 1.2.
+/// Whether both are numbers, or both booleans. The new value must be spelled so that all readers agree, and a number
+/// must keep its digits: `1.20` would be read as 1.2.
 pub(super) fn same_type(old: &str, new: &str) -> bool {
     let was_boolean = is_boolean(&old.to_ascii_lowercase()) && is_plain_syntax(old, true);
     let is_boolean = matches!(new, "true" | "True" | "TRUE" | "false" | "False" | "FALSE");
@@ -73,7 +73,7 @@ pub(super) fn same_type(old: &str, new: &str) -> bool {
     (was_number && (is_whole(new) || is_fraction(new))) || (was_boolean && is_boolean)
 }
 
-/// Booleans of YAML 1.1 but for `y` and `n`, which go-yaml leaves strings.
+/// Booleans of YAML 1.1 except `y` and `n`, which go-yaml reads as strings.
 fn is_boolean(lower: &str) -> bool {
     matches!(lower, "true" | "false" | "yes" | "no" | "on" | "off")
 }
@@ -84,7 +84,7 @@ fn is_whole(value: &str) -> bool {
     !leads && (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A decimal fraction that is written as the number it is read as would be.
+/// Whether `value` is a decimal fraction that is printed with the same digits after it is parsed.
 fn is_fraction(value: &str) -> bool {
     let Some((whole, fraction)) = value.split_once('.') else { return false };
     let fits = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -102,7 +102,7 @@ fn is_number(lower: &str) -> bool {
     }
     let digits: String = unsigned.chars().filter(|c| !matches!(c, '_' | ',')).collect();
     let all = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
-    // go-yaml v3 reads a sign behind the prefix as well: `0o+62` is 50.
+    // go-yaml v3 also reads a sign after the prefix: `0o+62` is 50.
     let radix = |prefix, radix| {
         let rest = digits.strip_prefix(prefix).map(|rest| rest.trim_start_matches(['+', '-']));
         rest.is_some_and(|rest| rest.is_empty() || all(rest, radix))

@@ -1,10 +1,10 @@
-//! Image references, and the one rule for pins.
+//! Image references, and the rule for tags beside digests.
 
 use super::error::{EditError, Refusal};
 use super::quote::is_null;
 use super::{Edit, scalar};
 
-/// A digest, by its length in bytes after `sha256:`.
+/// The number of hex digits after `sha256:`.
 const HEX: usize = 64;
 
 pub(super) const BAD_NAME: &str =
@@ -15,7 +15,7 @@ const BAD_DIGEST: &str = "a digest is `sha256:` and 64 lower-case hexadecimal di
 /// The longest name of an image (distribution/reference, `NameTotalLengthMax`).
 const MAX_NAME: usize = 255;
 
-/// `name[:tag][@digest]`; every part may be missing. An empty digest behind `@` takes one away.
+/// `name[:tag][@digest]`; every part may be missing. An empty digest after `@` removes the digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reference<'a> {
     pub(super) name: &'a str,
@@ -23,7 +23,7 @@ pub(super) struct Reference<'a> {
     pub(super) digest: Option<&'a str>,
 }
 
-/// What decides which image of a name runs.
+/// The tag and the digest, which decide which image of a name runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version<'a> {
     pub(super) tag: Option<&'a str>,
@@ -31,7 +31,7 @@ pub(super) struct Version<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Splits at `@`, and at the last colon behind the last slash.
+    /// Splits at `@`, and at the last colon after the last slash.
     pub(super) fn split(text: &'a str) -> Self {
         let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
         let start = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -54,7 +54,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// What is wrong with this reference, which is written as `text`.
+    /// The problem with this reference, which is written as `text`, if there is one.
     fn fault(&self, text: &str) -> Option<&'static str> {
         if text.contains(char::is_whitespace) || self.name.ends_with('/') {
             return Some("it is no image reference; write `name:tag`");
@@ -65,7 +65,7 @@ impl<'a> Reference<'a> {
         if self.tag.is_none() && self.digest.is_none() {
             return Some("it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`");
         }
-        // `:tag@` takes the digest away; `@` alone would leave nothing that says which image runs.
+        // `:tag@` removes the digest; `@` alone would leave neither tag nor digest.
         match self.digest {
             Some("") if self.tag.is_none() => Some(BAD_DIGEST),
             _ => self.version().fault(),
@@ -76,7 +76,7 @@ impl<'a> Reference<'a> {
         Version { tag: self.tag, digest: self.digest }
     }
 
-    /// This reference, in the place of the string `old`. What stands before a `=`, as in kustomize's `old=new`, stays.
+    /// Replaces the string `old` by this reference. The text before a `=`, as in kustomize's `old=new`, is kept.
     pub(super) fn over(&self, old: &str) -> Result<String, Refusal> {
         if let Some((key, old)) = old.split_once('=') {
             return Ok(format!("{key}={}", self.over(old)?));
@@ -107,8 +107,8 @@ impl<'a> Version<'a> {
         }
     }
 
-    /// This version in the place of `old`. The rule for pins, wherever a digest stands: only an edit that says
-    /// something of the digest changes the tag beside it, since the digest decides what runs.
+    /// Replaces `old` by this version. The rule for every digest: only an edit that sets or removes
+    /// the digest changes the tag beside it, since the digest decides what runs.
     pub(super) fn over(self, old: Version<'a>) -> Result<Self, Refusal> {
         match (self.digest, old.digest.filter(|digest| !is_null(digest))) {
             (None, Some(_)) if self.tag != old.tag => Err(Refusal::PinnedByDigest),
@@ -127,7 +127,7 @@ impl<'a> Version<'a> {
         format!("{name}{tag}{digest}")
     }
 
-    /// What is wrong with this version, if anything.
+    /// The problem with this version, if there is one.
     pub(super) fn fault(self) -> Option<&'static str> {
         if self.tag.is_some_and(|tag| !is_tag(tag)) {
             return Some(BAD_TAG);
@@ -136,7 +136,7 @@ impl<'a> Version<'a> {
         self.digest.is_some_and(is_bad).then_some(BAD_DIGEST)
     }
 
-    /// `tag[@digest]`, for a place that holds both.
+    /// `tag[@digest]`, for a field that holds both.
     pub(super) fn as_tag(self) -> String {
         self.behind("").trim_start_matches(':').to_owned()
     }

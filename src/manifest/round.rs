@@ -1,8 +1,8 @@
-//! Edits that do not meet are made together; an edit that meets another one waits for the next round.
+//! Makes edits in rounds. Edits that do not overlap are made together; an edit that overlaps another one waits for the next round.
 
 use std::collections::HashMap;
 
-use super::error::{EditError, Place, Refusal};
+use super::error::{EditError, Position, Refusal};
 use super::file::File;
 use super::plan;
 use super::splice::{Expect, Splice};
@@ -18,18 +18,18 @@ impl Rounds {
         Self { made: vec![false; edits.len()] }
     }
 
-    /// The splices of the next round, in the order of the file. None means that every edit says what the file
-    /// says, and so also that the file reads back as each edit wants it.
+    /// The splices of the next round, in the order of the file. Empty when the file already holds the value of every
+    /// edit, which also proves that the file reads back as each edit requires.
     pub(super) fn next(&mut self, file: &File<'_>, edits: &[Edit]) -> Result<Vec<Splice>, EditError> {
         let mut round: Vec<Splice> = Vec::new();
         let mut taken = HashMap::new();
         for (edit, made) in edits.iter().zip(&mut self.made) {
             let mut splices = match plan::plan(file, edit, edits) {
-                // It may have set the very name by which its target is found.
+                // The edit may have changed the name by which its target is found.
                 Err(_) if *made => continue,
                 planned => planned?,
             };
-            // Edits of one entry may say the same together.
+            // Several edits of one entry may produce the same splice.
             let planned = splices.len();
             splices.retain(|splice| !round.iter().any(|made| made.says(splice)));
             if splices.is_empty() && planned > 0 && !*made {
@@ -55,6 +55,6 @@ impl Rounds {
 }
 
 fn set_twice(stream: &Stream, splice: &Splice) -> EditError {
-    let place = stream.events().get(splice.expect.event()).map_or(Place::START, |event| event.place);
+    let place = stream.events().get(splice.expect.event()).map_or(Position::START, |event| event.place);
     Refusal::SetTwice.at(place, &splice.change.path)
 }

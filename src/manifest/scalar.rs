@@ -1,10 +1,10 @@
-//! Setting one scalar: whether it may be, and which bytes become which.
+//! Sets one scalar: checks that it may be set, and computes the bytes to replace.
 
 use std::ops::Range;
 
 use super::error::{EditError, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Stop};
+use super::lookup::{self, Found, LookupError};
 use super::parser::{Kind, Style};
 use super::quote;
 use super::splice::{Expect, Splice};
@@ -12,7 +12,7 @@ use super::stream::Stream;
 
 const STRING_TAG: &str = "tag:yaml.org,2002:str";
 
-/// Refuses what no quoting style writes on one line, and what Argo or Helm should have filled in before.
+/// Refuses values that no quoting style can write on one line, and placeholders that Argo or Helm should have replaced.
 pub(super) fn check_value(label: &str, value: &str) -> Result<(), EditError> {
     let reason = match value.chars().find(|c| !quote::is_printable(*c)) {
         Some(c) => format!("it contains U+{:04X}, a control character or line break", u32::from(c)),
@@ -22,7 +22,7 @@ pub(super) fn check_value(label: &str, value: &str) -> Result<(), EditError> {
     Err(EditError::Value { path: label.to_owned(), value: value.to_owned(), reason })
 }
 
-/// The splice that gives the scalar at `found` the string `value`, or if `typed` the number or boolean.
+/// The splice that sets the scalar at `found` to the string `value`, or to the number or boolean if `typed`.
 pub(super) fn set(
     file: &File<'_>,
     found: &Found,
@@ -30,7 +30,7 @@ pub(super) fn set(
     label: &str,
     typed: bool,
 ) -> Result<Option<Splice>, EditError> {
-    file.reached.node(&file.stream, found);
+    file.addresses.node(&file.stream, found);
     let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
     let typed = typed
         && !old.is_string
@@ -55,10 +55,10 @@ pub(super) fn set(
     Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node, typed }, change }))
 }
 
-/// Digits of a number that Helm renders as it is written; `1234567` becomes `1.234567e+06`.
+/// The most digits of a number that Helm renders as written; `1234567` becomes `1.234567e+06`.
 const MAX_NUMBER: usize = 6;
 
-/// Whether the key says that the value is a version, whose digits count.
+/// Whether the key says that the value is a version, so that its exact digits matter.
 fn is_version(file: &File<'_>, found: &Found) -> bool {
     let key = found.key.and_then(|key| file.stream.scalar(key)).unwrap_or_default().to_ascii_lowercase();
     ["tag", "version", "revision"].iter().any(|word| key.ends_with(word))
@@ -67,13 +67,13 @@ fn is_version(file: &File<'_>, found: &Found) -> bool {
 struct Old<'a> {
     value: &'a str,
     style: Style,
-    /// Whether every reader takes it for a string.
+    /// Whether every reader parses it as a string.
     is_string: bool,
 }
 
-fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, Stop> {
+fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, LookupError> {
     not_shared(stream, found)?;
-    let refuse = |refusal| Err(Stop::Refused(stream.place(found.node), refusal));
+    let refuse = |refusal| Err(LookupError::Refused(stream.place(found.node), refusal));
     let (properties, value, style) = match stream.kind(found.node) {
         Kind::Scalar { style: Style::Literal | Style::Folded, .. } => return refuse(Refusal::BlockScalar),
         Kind::Scalar { properties, value, style } => (properties, value, *style),
@@ -96,18 +96,18 @@ fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, Stop> {
     Ok(Old { value, style, is_string })
 }
 
-/// Refuses a node that an alias uses, by itself or as part of a collection.
-pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), Stop> {
+/// Refuses a node that an alias uses, directly or as part of a collection.
+pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), LookupError> {
     for &node in found.around.iter().chain([&found.node]) {
         if let (Some(name), Some(alias)) = (stream.anchor(node), stream.alias_of(node)) {
             let refusal = Refusal::Shared { name: name.to_owned(), alias: stream.place(alias) };
-            return Err(Stop::Refused(stream.place(node), refusal));
+            return Err(LookupError::Refused(stream.place(node), refusal));
         }
     }
     Ok(())
 }
 
-/// Which bytes of the text become which others, so that `written` stands at `found`.
+/// The bytes to replace and their replacement, so that the scalar at `found` is `written`.
 pub(super) fn bytes(
     file: &File<'_>,
     found: &Found,
@@ -124,7 +124,7 @@ pub(super) fn bytes(
         return Ok((span.end..span.end, format!(" {written}")));
     }
     let at = after_indicator(file, found).ok_or(Refusal::NoColon)?;
-    // A single space before the line's or the collection's end is the author's separator: keep it as that.
+    // A single space before the end of the line or of the collection is the author's separator, and is kept.
     let after_space = text[at..].strip_prefix(' ').map(|rest| rest.trim_start_matches(' '));
     match after_space {
         Some(rest) if rest.is_empty() || rest.starts_with(['\r', '\n', ',', '}', ']']) => {
@@ -134,7 +134,7 @@ pub(super) fn bytes(
     }
 }
 
-/// Whether a line of white space with a tab in it comes next: part of a plain scalar, an error behind quotes.
+/// Whether the next line is white space with a tab: part of a plain scalar, but an error after quotes.
 fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
     let content = after_properties(file.text, &file.stream.event(found.node).span);
     let rest = &file.text[content.end..];
@@ -151,7 +151,7 @@ pub(super) fn is_flow(stream: &Stream, node: usize) -> bool {
     )
 }
 
-/// A scalar's bytes without its anchor and tag, which a plain scalar cannot begin with.
+/// The bytes of a scalar without its anchor and tag. A plain scalar cannot begin with those characters.
 fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
     let mut rest = &text[span.clone()];
     while rest.starts_with(['&', '!', '#']) {
@@ -168,7 +168,7 @@ fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
     span.end - rest.len()..span.end
 }
 
-/// The place behind the `:` or `-` that an empty value belongs to.
+/// The position after the `:` or `-` that an empty value belongs to.
 pub(super) fn after_indicator(file: &File<'_>, found: &Found) -> Option<usize> {
     let Some(key) = found.key else {
         let at = file.stream.event(found.node).span.start;

@@ -1,11 +1,11 @@
 //! Flux's setter comments: `image: a/b:v1 # {"$imagepolicy": "NAMESPACE:POLICY"}`.
 //!
 //! A comment belongs to the scalar before it on its line, as in Flux (fluxcd.io, "Image Update Automations",
-//! "Commit and push updates"). A part behind a third colon, `tag`, `name` or `digest`, sets only that part.
+//! "Commit and push updates"). A part after a third colon, `tag`, `name` or `digest`, sets only that part.
 
 use std::collections::BTreeMap;
 
-use super::error::{EditError, Place, Places, Refusal};
+use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
 use super::lookup::Found;
 use super::parser::Kind;
@@ -17,7 +17,7 @@ use super::{Edit, FileProblem, scalar};
 const KEY: &str = "$imagepolicy";
 
 /// A scalar and the setter in its comment.
-struct Marked {
+struct SetterComment {
     node: usize,
     setter: String,
 }
@@ -32,13 +32,13 @@ pub(super) fn plan(
     let wanted = Reference::wanted(edit, label)?;
     let all = marked(file);
     let place = |node| file.stream.place(node);
-    let hits: Vec<&Marked> = all.iter().filter(|marked| fits(&marked.setter, setter)).collect();
+    let hits: Vec<&SetterComment> = all.iter().filter(|marked| fits(&marked.setter, setter)).collect();
     if hits.is_empty() {
         if file.stream.events().is_empty() {
-            return Err(FileProblem::Empty.at(Place::START));
+            return Err(FileProblem::Empty.at(Position::START));
         }
-        let has = Places::of(all.iter().map(|marked| (place(marked.node), marked.setter.clone())));
-        return Err(Refusal::NoSuch { what: "setter comment", has }.at(Place::START, label));
+        let has = NamedPositions::of(all.iter().map(|marked| (place(marked.node), marked.setter.clone())));
+        return Err(Refusal::NoSuch { what: "setter comment", has }.at(Position::START, label));
     }
     let mut splices = Vec::new();
     let nodes: Vec<usize> = hits.iter().map(|marked| marked.node).collect();
@@ -56,18 +56,18 @@ pub(super) fn plan(
     Ok(splices)
 }
 
-fn scalar_of<'a>(file: &'a File<'_>, marked: &Marked) -> Option<&'a str> {
+fn scalar_of<'a>(file: &'a File<'_>, marked: &SetterComment) -> Option<&'a str> {
     file.stream.scalar(marked.node)
 }
 
-/// Whether a digest beside the tag at `found` pins the image, and no comment makes it follow.
+/// Whether a digest beside the tag at `found` pins the image, and no setter comment updates that digest.
 fn is_pinned(file: &File<'_>, found: &Found, marked: &[usize]) -> bool {
     let Some(&mapping) = found.around.last() else { return false };
     let follows = |key: &str| file.stream.get(mapping, key).is_some_and(|node| marked.contains(&node));
     Keys::of(&file.stream, mapping).pins(DIGESTS).any(|key| !follows(key))
 }
 
-/// Whether a comment's setter is the target's, or a part of it.
+/// Whether a comment's setter is the target's setter, or a part of it.
 fn fits(comment: &str, setter: &str) -> bool {
     let part = comment.strip_prefix(setter);
     part.is_some_and(|part| matches!(part, "" | ":tag" | ":name" | ":digest"))
@@ -76,7 +76,7 @@ fn fits(comment: &str, setter: &str) -> bool {
 fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refusal> {
     let lacks = |part| Refusal::LacksPart { part };
     match setter.splitn(3, ':').nth(2) {
-        // A tag may hold a digest, which pins the image like one of its own.
+        // A tag may contain a digest, which pins the image like a digest of its own.
         Some("tag") if old.contains('@') => Ok(wanted.version().over(Version::in_tag(old))?.as_tag()),
         Some("tag") => wanted.tag.map(str::to_owned).ok_or(lacks("tag")),
         Some("digest") => wanted.digest.map(str::to_owned).ok_or(lacks("digest")),
@@ -91,10 +91,10 @@ fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refu
 }
 
 /// All scalars with a setter comment, in the order of the file.
-fn marked(file: &File<'_>) -> Vec<Marked> {
+fn marked(file: &File<'_>) -> Vec<SetterComment> {
     let events = file.stream.events();
     let mut marked = Vec::new();
-    // A scalar has one comment, however many markers are in it.
+    // A scalar has one comment, which may contain several markers.
     let mut seen = None;
     for (at, _) in file.text.match_indices(KEY) {
         let mut node = events.partition_point(|event| event.span.start <= at);
@@ -114,15 +114,15 @@ fn marked(file: &File<'_>) -> Vec<Marked> {
         let comment = &file.text[end..file.line_end(at)];
         let setter = serde_json::from_str(comment.trim_start().trim_start_matches('#'));
         let setter = setter.ok().and_then(|mut map: BTreeMap<String, String>| map.remove(KEY));
-        marked.extend(setter.map(|setter| Marked { node, setter }));
+        marked.extend(setter.map(|setter| SetterComment { node, setter }));
     }
     marked
 }
 
-/// Each of `nodes`, which are in the order of the file, with the collections around it.
+/// The given `nodes`, which are in the order of the file, each with the collections around it.
 fn found(file: &File<'_>, nodes: &[usize]) -> Vec<Found> {
     let mut nodes = nodes.iter().copied().peekable();
-    // Collections that are open: the node, its children so far, and the last child.
+    // The open collections: the node, the number of its children so far, and the last child.
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let mut all = Vec::new();
     for (at, event) in file.stream.events().iter().enumerate() {

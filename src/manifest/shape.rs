@@ -1,4 +1,4 @@
-//! The shapes in which charts write an image as parts: which key of a mapping holds which part.
+//! The shapes in which charts write an image as several parts. Each shape says which key of a mapping holds which part.
 
 use super::error::Refusal;
 use super::parser::Kind;
@@ -6,19 +6,19 @@ use super::quote::is_null;
 use super::reference::Version;
 use super::stream::Stream;
 
-/// A row of the table: how a chart puts an image's name together.
+/// A row of the table: how a chart builds an image's name.
 struct Row {
-    /// The key whose value stands before the name and a slash.
+    /// The key whose value is the part before the name and a slash.
     prefix: Option<&'static str>,
     name: &'static str,
-    /// The keys that must be there too.
+    /// The keys that must also exist.
     needs: &'static [&'static str],
     tags: &'static [&'static str],
 }
 
 pub(super) const TAGS: &[&str] = &["tag", "imageTag", "version"];
 
-/// The first row that fits a mapping wholly is its shape.
+/// The shape of a mapping is the first row that matches it completely.
 const ROWS: &[Row] = &[
     // An entry of kustomize's `images`.
     Row { prefix: None, name: "newName", needs: &["name", "newName"], tags: &["newTag"] },
@@ -40,7 +40,7 @@ const ROWS: &[Row] = &[
     Row { prefix: None, name: "name", needs: &["name", "digest"], tags: TAGS },
     Row { prefix: None, name: "name", needs: &["name", "version"], tags: TAGS },
     Row { prefix: None, name: "name", needs: &["name"], tags: TAGS },
-    // Values that override only what changes.
+    // Values that override only the fields that change.
     Row { prefix: None, name: "repository", needs: &["tag"], tags: TAGS },
     Row { prefix: None, name: "repository", needs: &["digest"], tags: TAGS },
     Row { prefix: None, name: "repository", needs: &["imageTag"], tags: TAGS },
@@ -49,8 +49,8 @@ const ROWS: &[Row] = &[
 
 pub(super) const DIGESTS: &[&str] = &["digest", "imageDigest", "sha"];
 
-/// Keys that hold a part of an image in some chart. One that holds something and has no place in a row keeps the row
-/// from fitting: what the chart renders would not be known. `name` is often only a label, and `version` the
+/// Keys that hold a part of an image in some chart. If such a key has a value and the row does not use it, the row does
+/// not match, because the rendered image would be unknown. `name` is often only a label, and `version` the
 /// application's.
 const WORDS: &[&str] = &[
     "registry",
@@ -67,7 +67,7 @@ const WORDS: &[&str] = &[
     "override",
 ];
 
-/// The keys of one mapping by what they hold.
+/// The keys of one mapping, by the part of the image that they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) prefix: Option<String>,
@@ -76,7 +76,7 @@ pub(super) struct Shape {
     pub(super) digest: Option<String>,
 }
 
-/// What stands in a mapping, key by key.
+/// The values of a mapping, by key.
 pub(super) struct Keys<'a> {
     stream: &'a Stream,
     mapping: usize,
@@ -100,7 +100,7 @@ impl<'a> Keys<'a> {
         self.stream.scalar(self.node(key)?).filter(|text| !is_null(text))
     }
 
-    /// Which of `keys` hold a digest that the chart uses.
+    /// The keys among `keys` that hold a digest that the chart uses.
     pub(super) fn pins(&self, keys: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
         let is_on = is_mapping(self.stream, self.mapping) && self.text("useDigest") != Some("false");
         keys.iter().copied().filter(move |key| is_on && self.text(key).is_some())
@@ -112,7 +112,7 @@ impl<'a> Keys<'a> {
         keys.map(|key| format!("`{key}`")).collect()
     }
 
-    /// Other digests that this mapping pins an image with, such as Cilium's `genericDigest`.
+    /// Whether another key of this mapping, such as Cilium's `genericDigest`, pins an image with a digest.
     fn other_pins(&self, digest: Option<&str>) -> bool {
         let keys = self.stream.pairs(self.mapping).filter_map(|(key, _)| self.stream.scalar(key));
         let mut pins = keys.filter(|key| {
@@ -121,13 +121,13 @@ impl<'a> Keys<'a> {
         });
         pins.any(|key| {
             let is_switch = key.starts_with("use");
-            // ingress-nginx: for another image, which `chroot: true` chooses.
+            // ingress-nginx uses this digest for another image, which `chroot: true` selects.
             let is_off = key == "digestChroot" && self.text("chroot") != Some("true");
             self.text(key).is_some() && !is_switch && !is_off
         })
     }
 
-    /// The shape of this mapping, or why no row fits.
+    /// The shape of this mapping, or the reason why no row matches.
     pub(super) fn shape(&self) -> Result<Shape, Refusal> {
         let shape = ROWS.iter().find_map(|row| self.fitting(row));
         shape.ok_or_else(|| Refusal::UnknownShape { keys: self.names().join(", ") })
@@ -157,8 +157,8 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// The shape of the string under `key` with what stands beside it, such as `image` and `tag`, or `apiImage` and
-    /// `apiImageTag`. None where that string is the whole image, or no image.
+    /// The shape of the string under `key` with the keys beside it, such as `image` and `tag`, or `apiImage` and
+    /// `apiImageTag`. None if that string is the whole image, or is not an image.
     pub(super) fn beside(&self, key: &str) -> Option<Result<Shape, Refusal>> {
         let there = |name: String| Some(name).filter(|name| self.has(name));
         let (tag, digest) = (there(format!("{key}Tag")), there(format!("{key}Digest")));
@@ -178,7 +178,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The version that the keys of `shape` hold, and whether the digest stands in the tag.
+    /// The version that the keys of `shape` hold, and whether the digest is inside the tag.
     pub(super) fn version(&self, shape: &Shape) -> (Version<'a>, bool) {
         let text = |key: &Option<String>| key.as_deref().and_then(|key| self.text(key));
         let tag = text(&shape.tag).map_or(Version { tag: None, digest: None }, Version::in_tag);

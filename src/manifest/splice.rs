@@ -1,10 +1,10 @@
-//! Replacing byte ranges.
+//! Replaces byte ranges of a text.
 
 use std::ops::Range;
 
 use super::Change;
 
-/// A range of the text, what replaces it, and what the proof shall find.
+/// A range of the text, its replacement, and the events that the proof expects.
 #[derive(Debug)]
 pub(super) struct Splice {
     pub(super) range: Range<usize>,
@@ -13,22 +13,22 @@ pub(super) struct Splice {
     pub(super) change: Change,
 }
 
-/// What a splice does to the stream of events.
+/// The effect of a splice on the stream of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expect {
-    /// The scalar `node` gets the change's new value: as a string, or unquoted if it is `typed`.
+    /// The scalar `node` gets the new value: as a string, or unquoted if it is `typed`.
     Set { node: usize, typed: bool },
     /// The block scalar `node` gets this value.
     Block { node: usize, value: String },
-    /// These events appear before the event `at`.
-    Add { at: usize, wanted: Vec<Wanted> },
-    /// These events stand where the empty scalar `node` stood.
-    Grow { node: usize, wanted: Vec<Wanted> },
+    /// These events are added before the event `at`.
+    Add { at: usize, wanted: Vec<NewEvent> },
+    /// These events replace the empty scalar `node`.
+    Grow { node: usize, wanted: Vec<NewEvent> },
 }
 
-/// An event that an addition brings, without anchor and tag.
+/// An event of an addition, without anchor and tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum NewEvent {
     /// A scalar that is this string.
     Text(String),
     Mapping,
@@ -40,14 +40,14 @@ pub(super) enum Wanted {
 }
 
 impl Splice {
-    /// Whether `other` writes the same text in the same place.
+    /// Whether `other` writes the same text at the same position.
     pub(super) fn says(&self, other: &Self) -> bool {
         self.range == other.range && self.text == other.text && matches!(self.expect, Expect::Set { .. })
     }
 }
 
 impl Expect {
-    /// The event of the old stream at which it shows.
+    /// The index of the event in the old stream that the splice affects.
     pub(super) fn event(&self) -> usize {
         match self {
             Self::Set { node, .. } | Self::Block { node, .. } | Self::Grow { node, .. } => *node,
@@ -56,7 +56,7 @@ impl Expect {
     }
 }
 
-/// `text` with every splice made, in their order; splices that overlap leave text out, which the proof then
+/// Applies every splice to `text`, in order. Overlapping splices leave out text, which the proof then
 /// refuses.
 pub(super) fn join(text: &str, splices: &[Splice]) -> String {
     let grown: usize = splices.iter().map(|splice| splice.text.len()).sum();

@@ -1,11 +1,11 @@
-//! A parsed file: events, and how to walk from node to node. A node is the index of its first event.
+//! A parsed file: its events, and functions to walk from node to node. A node is the index of its first event.
 
 use std::collections::HashMap;
 
-use super::error::{EditError, FileProblem, Place};
+use super::error::{EditError, FileProblem, Position};
 use super::parser::{self, Event, Kind, Properties};
 
-/// The events of a file, with what links them.
+/// The events of a file, and the links between them.
 pub(super) struct Stream {
     events: Vec<Event>,
     /// For each event that starts a node, the index after that node.
@@ -15,7 +15,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Parses `text` and refuses what no reader could take for YAML data. A text without a document has no
+    /// Parses `text` and refuses text that no reader would accept as YAML data. A text without a document has no
     /// events.
     pub(super) fn parse(text: &str) -> Result<Self, EditError> {
         let events = parser::parse(text)?;
@@ -38,7 +38,7 @@ impl Stream {
         &self.events[node]
     }
 
-    pub(super) fn place(&self, node: usize) -> Place {
+    pub(super) fn place(&self, node: usize) -> Position {
         self.events[node].place
     }
 
@@ -61,7 +61,7 @@ impl Stream {
         starts.filter(|(_, e)| matches!(e.kind, Kind::DocumentStart { .. })).map(|(at, _)| at + 1)
     }
 
-    /// The items of a sequence, or keys and values of a mapping in turn.
+    /// The items of a sequence, or the keys and values of a mapping in turn.
     pub(super) fn children(&self, collection: usize) -> impl Iterator<Item = usize> {
         let end = self.end(collection);
         let next = move |&node: &usize| Some(self.after[node]).filter(|&n| n < end);
@@ -74,18 +74,18 @@ impl Stream {
         keys.map(|key| (key, self.after[key]))
     }
 
-    /// The value under `key`, the first one if there are several.
+    /// The value under `key`; the first one if there are several.
     pub(super) fn get(&self, mapping: usize, key: &str) -> Option<usize> {
         self.pairs(mapping).find(|(k, _)| self.scalar(*k) == Some(key)).map(|(_, value)| value)
     }
 
-    /// What an alias stands for; any other node is itself.
+    /// The node that an alias stands for. Any other node is returned unchanged.
     pub(super) fn resolved(&self, node: usize) -> usize {
         let found = self.aliases.binary_search_by_key(&node, |(alias, _)| *alias);
         found.map_or(node, |at| self.aliases[at].1)
     }
 
-    /// The first alias of this very node.
+    /// The first alias of `node` itself.
     pub(super) fn alias_of(&self, node: usize) -> Option<usize> {
         self.aliases.iter().find(|(_, target)| *target == node).map(|(alias, _)| *alias)
     }
@@ -95,7 +95,7 @@ impl Stream {
         properties(self.kind(node))?.anchor.as_deref()
     }
 
-    /// `{{` as YAML reads it: a flow mapping whose first key is a flow mapping, with nothing between.
+    /// The position of `{{` as YAML parses it: a flow mapping whose first key is a flow mapping, with nothing between.
     fn template(&self) -> Option<usize> {
         let opens = |e: &Event| matches!(e.kind, Kind::MappingStart { flow: true, .. });
         let pairs = self.events.windows(2);

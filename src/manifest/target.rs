@@ -1,4 +1,4 @@
-//! What an edit can name, and how it is written on one line: `KIND:SELECTOR`.
+//! What an edit can set, and how that is written on one line: `KIND:SELECTOR`.
 
 mod text;
 
@@ -6,7 +6,7 @@ use super::path::Path;
 
 pub use text::TargetError;
 
-/// Where a value stands. Displays as it is read, on one line:
+/// The scalar or the scalars that an edit sets. `Display` writes the one-line form that is parsed:
 ///
 /// ```text
 /// helm:image.tag                          image:controller.image
@@ -15,7 +15,7 @@ pub use text::TargetError;
 /// values:shop:image.tag                   setter:flux-system:podinfo
 /// ```
 ///
-/// A name that holds a separator, a quote, white space or one of `= [ ]` is written in `"…"`, with `\"` and
+/// A name that contains a separator, a quote, white space or one of `= [ ]` is written in `"…"`, with `\"` and
 /// `\\` inside.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -33,11 +33,11 @@ pub enum Target {
         /// Which field of the entry.
         field: KustomizeField,
     },
-    /// A scalar of one object of the file. A number or boolean there stays one, unlike in Helm values.
+    /// A scalar of one object of the file. Unlike in Helm values, a number or boolean stays one.
     Object {
         /// The object.
         object: Object,
-        /// From the object's top level.
+        /// The path from the object's top level.
         path: Path,
     },
     /// The image of a container, init container or ephemeral container, or of an Argo template with a
@@ -45,19 +45,19 @@ pub enum Target {
     Container {
         /// The object that holds it.
         object: Object,
-        /// The container's name; of a `container` or `script` without one, the template's.
+        /// The container's name. A `container` or `script` without a name has the template's name.
         container: String,
     },
     /// The image of every container that runs it, as for [`Target::Container`].
     Running {
-        /// The one object that is looked into; none means the whole file.
+        /// The object to search; none means the whole file.
         object: Option<Object>,
         /// The image's name, without tag and digest.
         image: String,
     },
     /// A Helm parameter's `value` in an Argo CD Application, an ApplicationSet or an `.argocd-source` file.
     Parameter {
-        /// Which Application (or ApplicationSet) and source, where the file has several.
+        /// The Application (or ApplicationSet) and its source, if the file has several.
         application: Option<Application>,
         /// The parameter's `name`.
         name: String,
@@ -65,18 +65,18 @@ pub enum Target {
     /// A Helm value in an Argo CD Application: in `helm.valuesObject`, or else inside the text of
     /// `helm.values: |`.
     Values {
-        /// Which Application (or ApplicationSet) and source, where the file has several.
+        /// The Application (or ApplicationSet) and its source, if the file has several.
         application: Option<Application>,
-        /// From the values' top level.
+        /// The path from the values' top level.
         path: Path,
     },
-    /// Every scalar with the line comment `# {"$imagepolicy": "NAMESPACE:POLICY"}`, as Flux reads it: it gets
-    /// the image reference, or behind `…:tag`, `…:name`, `…:digest` that part of it. A target that ends in a
-    /// part sets only the comments that do.
+    /// Every scalar with the line comment `# {"$imagepolicy": "NAMESPACE:POLICY"}`, as in Flux. It gets
+    /// the image reference, or with `…:tag`, `…:name`, `…:digest` that part of it. A target that ends in a
+    /// part sets only the comments with that part.
     Setter(String),
 }
 
-/// What an `images[]` entry can set, in kustomize's spelling (kustomize, api/types/image.go).
+/// A field of an `images[]` entry, in kustomize's spelling (kustomize, api/types/image.go).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KustomizeField {
     /// `newTag`. Refused on an entry that keeps a `digest`: kustomize would write `name:newTag@digest`
@@ -102,30 +102,30 @@ impl KustomizeField {
     }
 }
 
-/// A Kubernetes object of a file, displayed and read as `KIND`, `KIND/NAME` or `KIND/NAME/NAMESPACE`.
+/// A Kubernetes object of a file, written and parsed as `KIND`, `KIND/NAME` or `KIND/NAME/NAMESPACE`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Object {
     /// `kind`, or `KIND.GROUP` for one of several API groups.
     pub kind: String,
-    /// `metadata.name` or `metadata.generateName`; empty for the one object of that kind.
+    /// `metadata.name` or `metadata.generateName`; empty for the only object of that kind.
     pub name: String,
-    /// `metadata.namespace`; none fits any.
+    /// `metadata.namespace`; none matches any.
     pub namespace: Option<String>,
 }
 
-/// An Application or ApplicationSet of a file, displayed and read as `NAME`, `NAME[SOURCE]` or `[SOURCE]`.
+/// An Application or ApplicationSet of a file, written and parsed as `NAME`, `NAME[SOURCE]` or `[SOURCE]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Application {
-    /// `metadata.name`; none fits any.
+    /// `metadata.name`; none matches any.
     pub name: Option<String>,
-    /// Which of its sources; none fits any.
+    /// One of its sources; none matches any.
     pub source: Option<SourceRef>,
 }
 
-/// One of several `sources`.
+/// Selects one of several `sources`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SourceRef {
-    /// By number, from 0.
+    /// By index, from 0.
     Index(usize),
     /// By a field: `chart`, `repoURL`, `ref`, `path` or `name`.
     Field {
@@ -143,7 +143,7 @@ impl From<&str> for Application {
 }
 
 impl Target {
-    /// A value that such a target takes, with every part that it can have.
+    /// An example value for such a target, with every part that the value can have.
     pub(super) fn example(&self) -> String {
         let digest = format!("sha256:{}", "0".repeat(64));
         match self {

@@ -33,12 +33,12 @@ pub(super) fn edit(text: &str) -> Edit {
     text.parse().unwrap()
 }
 
-/// `TARGET=VALUE`, adding what is missing.
+/// Parses `TARGET=VALUE` as an edit that adds missing keys.
 pub(super) fn create(text: &str) -> Edit {
     Edit { create: true, ..edit(text) }
 }
 
-/// Asserts that `edit` makes `after` of `before`, and is then idle.
+/// Asserts that `edit` changes `before` to `after`, and that a second run changes nothing.
 #[track_caller]
 pub(super) fn makes(before: &str, edit: &Edit, after: &str) {
     let edited = run(before, edit.clone()).unwrap_or_else(|e| panic!("{edit:?} on {before:?}: {e}"));
@@ -51,7 +51,7 @@ pub(super) fn run(input: &str, edit: Edit) -> Result<Edited, EditError> {
     apply(input.as_bytes(), &[edit])
 }
 
-/// Asserts that `edit` replaces the one occurrence of `before` in `input` by `after`, and is then idle.
+/// Asserts that `edit` replaces the one occurrence of `before` in `input` by `after`, and that a second run changes nothing.
 #[track_caller]
 pub(super) fn replaces(input: &str, edit: &Edit, before: &str, after: &str) {
     assert_eq!(input.matches(before).count(), 1, "the case must name one place: {before:?}");

@@ -4,13 +4,13 @@ use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
 
-/// The path to `node` with the collections `around` it, as it can be given in a target; nothing for the root.
+/// The path to `node`, through the collections `around` it, in the form of a target. Empty for the root.
 pub(super) fn path(stream: &Stream, around: &[usize], node: usize) -> Path {
     let chain = [around, &[node]].concat();
     Path::new(chain.windows(2).map(|pair| segment(stream, pair[0], pair[1])).collect())
 }
 
-/// The step from `parent` to `child`: an item's name where no other item has it, since numbers change more often.
+/// The step from `parent` to `child`. Uses an item's name if no other item has it, since indexes change more often.
 pub(super) fn segment(stream: &Stream, parent: usize, child: usize) -> Segment {
     if is_mapping(stream, parent) {
         let key = stream.pairs(parent).find(|(_, value)| *value == child);

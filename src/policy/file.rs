@@ -1,32 +1,32 @@
-//! The policy file, read strictly: a misspelt key would allow less than was meant, or nothing.
+//! The policy file, parsed strictly: a misspelt key would allow less than the author intended, or nothing.
 
 use serde_json::{Map, Value};
 
 use super::lists::Lists;
 use super::pattern::{Namespaces, Pattern};
-use crate::step::{Sort, hint};
+use crate::step::{MentionKind, hint};
 
 const NAMESPACES: &str = "namespaces";
 
 /// Why a policy file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("the policy {file} cannot be read: {reason}; correct the file, or `--policy`")]
     Unreadable {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The system's error message.
         reason: String,
     },
-    /// It says something that is not understood.
+    /// The content of the file is not valid.
     #[error("the policy {file}: {place}: {problem}")]
-    Wrong {
+    Problem {
         /// The file.
         file: String,
-        /// Where, such as `namespaces.builds.push[0]`.
+        /// The position, such as `namespaces.builds.push[0]`.
         place: String,
-        /// What is wrong, and what to write.
+        /// The problem, and what to write.
         problem: String,
     },
 }
@@ -37,21 +37,21 @@ impl BadPolicy {
     }
 }
 
-/// A place in the file, and what is wrong there.
-struct Wrong(String, String);
+/// A position in the file, and the problem there.
+struct Problem(String, String);
 
-/// The entries of the file `file`, in no order.
+/// The entries of the file `file`, in any order.
 pub(super) fn entries(file: &str, text: &str) -> Result<Vec<(Namespaces, Lists)>, BadPolicy> {
     let not_yaml = |e: serde_saphyr::Error| BadPolicy::unreadable(file, &e);
     let root: Value = serde_saphyr::from_str(text).map_err(not_yaml)?;
-    let wrong = |Wrong(place, problem)| BadPolicy::Wrong { file: file.to_owned(), place, problem };
+    let wrong = |Problem(place, problem)| BadPolicy::Problem { file: file.to_owned(), place, problem };
     read(&root).map_err(wrong)
 }
 
-fn read(root: &Value) -> Result<Vec<(Namespaces, Lists)>, Wrong> {
+fn read(root: &Value) -> Result<Vec<(Namespaces, Lists)>, Problem> {
     let root = map(root, "its top level", &[NAMESPACES])?;
     let named = root.get(NAMESPACES).ok_or_else(|| {
-        Wrong(
+        Problem(
             "its top level".to_owned(),
             "`namespaces` is missing; write a map by namespace under it".to_owned(),
         )
@@ -60,49 +60,49 @@ fn read(root: &Value) -> Result<Vec<(Namespaces, Lists)>, Wrong> {
     named.iter().map(|(name, value)| entry(name, value)).collect()
 }
 
-fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Wrong> {
+fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Problem> {
     let place = format!("{NAMESPACES}.{name}");
-    let namespaces = Namespaces::parse(name).map_err(|problem| Wrong(place.clone(), problem))?;
-    let host = Sort::HostNetwork.key();
-    let keys: Vec<_> = Sort::LISTED.iter().map(|sort| sort.key()).chain([host]).collect();
+    let namespaces = Namespaces::parse(name).map_err(|problem| Problem(place.clone(), problem))?;
+    let host = MentionKind::HostNetwork.key();
+    let keys: Vec<_> = MentionKind::LISTED.iter().map(|kind| kind.key()).chain([host]).collect();
     let fields = map(value, &place, &keys)?;
     let mut lists = Lists::default();
-    for sort in Sort::LISTED {
-        if let Some(value) = fields.get(sort.key()) {
-            lists.set(sort, patterns(sort, value, &format!("{place}.{}", sort.key()))?);
+    for kind in MentionKind::LISTED {
+        if let Some(value) = fields.get(kind.key()) {
+            lists.set(kind, patterns(kind, value, &format!("{place}.{}", kind.key()))?);
         }
     }
     if let Some(value) = fields.get(host) {
         let problem = || {
-            Wrong(format!("{place}.{host}"), "is neither `true` nor `false`; write one of them".to_owned())
+            Problem(format!("{place}.{host}"), "is neither `true` nor `false`; write one of them".to_owned())
         };
         lists.host_network = value.as_bool().ok_or_else(problem)?;
     }
     Ok((namespaces, lists))
 }
 
-fn patterns(sort: Sort, value: &Value, place: &str) -> Result<Vec<Pattern>, Wrong> {
+fn patterns(kind: MentionKind, value: &Value, place: &str) -> Result<Vec<Pattern>, Problem> {
     let items = value.as_array().ok_or_else(|| {
-        Wrong(place.to_owned(), "is not a list; write [PATTERN, …], or [\"**\"] for anything".to_owned())
+        Problem(place.to_owned(), "is not a list; write [PATTERN, …], or [\"**\"] for anything".to_owned())
     })?;
     let pattern = |(n, item): (usize, &Value)| {
-        let wrong = |problem| Wrong(format!("{place}[{n}]"), problem);
+        let wrong = |problem| Problem(format!("{place}[{n}]"), problem);
         let text =
             item.as_str().ok_or_else(|| wrong("is not a text; write a pattern in quotes".to_owned()))?;
-        let parsed = Pattern::parse(text, |text| sort.canonical(text));
+        let parsed = Pattern::parse(text, |text| kind.canonical(text));
         parsed.map_err(|problem| wrong(format!("`{}`: {problem}", text.escape_debug())))
     };
     items.iter().enumerate().map(pattern).collect()
 }
 
-fn any_map<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, Wrong> {
+fn any_map<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, Problem> {
     value
         .as_object()
-        .ok_or_else(|| Wrong(place.to_owned(), "is not a map; write `{}` for an empty one".to_owned()))
+        .ok_or_else(|| Problem(place.to_owned(), "is not a map; write `{}` for an empty one".to_owned()))
 }
 
-/// A map with no other keys than `known`.
-fn map<'a>(value: &'a Value, place: &str, known: &[&str]) -> Result<&'a Map<String, Value>, Wrong> {
+/// Reads a map that may only have the keys `known`.
+fn map<'a>(value: &'a Value, place: &str, known: &[&str]) -> Result<&'a Map<String, Value>, Problem> {
     let map = any_map(value, place)?;
     match map.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(map),
@@ -110,7 +110,7 @@ fn map<'a>(value: &'a Value, place: &str, known: &[&str]) -> Result<&'a Map<Stri
             let near = hint(key, known.iter().copied());
             let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let problem = format!("unknown key `{}`{near}; known: {known}", key.escape_debug());
-            Err(Wrong(place.to_owned(), problem))
+            Err(Problem(place.to_owned(), problem))
         }
     }
 }

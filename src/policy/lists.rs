@@ -1,16 +1,16 @@
-//! The lists of one entry, one for each sort of target.
+//! The lists of one entry, one for each kind of target.
 
-use super::canonical::{self, Odd};
+use super::canonical::{self, NotCanonical};
 use super::named::Named;
 use super::pattern::Pattern;
-use crate::step::Sort;
+use crate::step::MentionKind;
 use crate::step::build::Entitlement;
 
-/// The images of `# syntax=docker/dockerfile:1`: public, and nobody's base image. Every build may read them.
+/// The images of `# syntax=docker/dockerfile:1`. They are public and not used as base images. Every build may read them.
 const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream"];
 
-impl Sort {
-    /// Those that have a list.
+impl MentionKind {
+    /// The kinds that have a list.
     pub(super) const LISTED: [Self; 7] = [
         Self::Push,
         Self::Cache,
@@ -35,7 +35,7 @@ impl Sort {
         }
     }
 
-    /// What a step does with it.
+    /// The verb for error messages: what a step does with the target.
     pub(super) fn act(self) -> &'static str {
         match self {
             Self::Push => "push to",
@@ -49,25 +49,25 @@ impl Sort {
         }
     }
 
-    /// The one spelling of such a name or pattern.
-    pub(super) fn canonical(self, text: &str) -> Result<String, Odd> {
+    /// The canonical form of a name or pattern of this kind.
+    pub(super) fn canonical(self, text: &str) -> Result<String, NotCanonical> {
         match self {
             Self::Push | Self::Cache | Self::Images => canonical::image(text),
             Self::Repositories => canonical::repository(text),
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
-            Self::Entitlements if Entitlement::Insecure.name() != text => Err(Odd::Entitlement),
+            Self::Entitlements if Entitlement::Insecure.name() != text => Err(NotCanonical::Entitlement),
             Self::Entitlements | Self::HostNetwork => Ok(text.to_owned()),
         }
     }
 }
 
-/// What the workflows of a namespace may name.
+/// The targets that the workflows of a namespace may name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lists {
     push: Vec<Pattern>,
     cache: Vec<Pattern>,
-    /// Absent in files that are older than this list: anything.
+    /// Absent in files that are older than this list; then any image may be read.
     images: Option<Vec<Pattern>>,
     repositories: Vec<Pattern>,
     applications: Vec<Pattern>,
@@ -77,35 +77,35 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// The patterns of a sort; none of one without a list.
-    pub(super) fn of(&self, sort: Sort) -> &[Pattern] {
-        match sort {
-            Sort::Push => &self.push,
-            Sort::Cache => &self.cache,
-            Sort::Images => self.images.as_deref().unwrap_or_default(),
-            Sort::Repositories => &self.repositories,
-            Sort::Applications => &self.applications,
-            Sort::Forges => &self.forges,
-            Sort::Entitlements => &self.entitlements,
-            Sort::HostNetwork => &[],
+    /// The patterns for a kind. Empty for a kind without a list.
+    pub(super) fn of(&self, kind: MentionKind) -> &[Pattern] {
+        match kind {
+            MentionKind::Push => &self.push,
+            MentionKind::Cache => &self.cache,
+            MentionKind::Images => self.images.as_deref().unwrap_or_default(),
+            MentionKind::Repositories => &self.repositories,
+            MentionKind::Applications => &self.applications,
+            MentionKind::Forges => &self.forges,
+            MentionKind::Entitlements => &self.entitlements,
+            MentionKind::HostNetwork => &[],
         }
     }
 
-    pub(super) fn set(&mut self, sort: Sort, patterns: Vec<Pattern>) {
-        let list = match sort {
-            Sort::Push => &mut self.push,
-            Sort::Cache => &mut self.cache,
-            Sort::Images => self.images.get_or_insert_default(),
-            Sort::Repositories => &mut self.repositories,
-            Sort::Applications => &mut self.applications,
-            Sort::Forges => &mut self.forges,
-            Sort::Entitlements => &mut self.entitlements,
-            Sort::HostNetwork => return,
+    pub(super) fn set(&mut self, kind: MentionKind, patterns: Vec<Pattern>) {
+        let list = match kind {
+            MentionKind::Push => &mut self.push,
+            MentionKind::Cache => &mut self.cache,
+            MentionKind::Images => self.images.get_or_insert_default(),
+            MentionKind::Repositories => &mut self.repositories,
+            MentionKind::Applications => &mut self.applications,
+            MentionKind::Forges => &mut self.forges,
+            MentionKind::Entitlements => &mut self.entitlements,
+            MentionKind::HostNetwork => return,
         };
         *list = patterns;
     }
 
-    /// Regular expressions, one of which the whole name of an image has to match; none where any may be read.
+    /// Regular expressions, one of which the whole name of an image must match. None if any image may be read.
     pub(super) fn images(&self) -> Option<Vec<String>> {
         let listed = self.images.as_ref()?;
         let all = listed.iter().map(Pattern::regex).collect::<Option<Vec<_>>>()?;
@@ -117,12 +117,12 @@ impl Lists {
         self.images.is_none()
     }
 
-    /// Whether `named` is listed. What has no canonical form never is.
+    /// Whether `named` is listed. A name without a canonical form is never listed.
     pub(super) fn have(&self, named: &Named) -> bool {
-        match (&named.canonical, named.sort) {
-            (_, Sort::HostNetwork) => self.host_network,
-            (_, Sort::Images) if self.images.is_none() => true,
-            (Ok(name), sort) => self.of(sort).iter().any(|pattern| pattern.matches(name)),
+        match (&named.canonical, named.kind) {
+            (_, MentionKind::HostNetwork) => self.host_network,
+            (_, MentionKind::Images) if self.images.is_none() => true,
+            (Ok(name), kind) => self.of(kind).iter().any(|pattern| pattern.matches(name)),
             (Err(_), _) => false,
         }
     }

@@ -1,28 +1,28 @@
-//! Patterns: `*` within one part of a path, `**` across parts.
+//! Patterns: `*` matches within one part of a path, `**` across parts.
 
 use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::canonical::Odd;
+use super::canonical::NotCanonical;
 
-/// What matches anything.
+/// The pattern that matches everything.
 const ANYTHING: &str = "**";
 
-/// A pattern of names in their canonical form.
+/// A pattern for names in canonical form.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     written: String,
-    /// As names have it.
+    /// The pattern in the canonical form of names.
     form: String,
     glob: GlobMatcher,
 }
 
 impl Pattern {
-    /// `canonical` brings a pattern to the form that names have.
+    /// Parses a pattern. `canonical` converts it to the canonical form of names.
     pub(super) fn parse(
         written: &str,
-        canonical: impl FnOnce(&str) -> Result<String, Odd>,
+        canonical: impl FnOnce(&str) -> Result<String, NotCanonical>,
     ) -> Result<Self, String> {
         let form = match written {
             ANYTHING => ANYTHING.to_owned(),
@@ -36,8 +36,8 @@ impl Pattern {
         self.glob.is_match(name)
     }
 
-    /// The same as a regular expression of an image's name, for the daemon; none for a pattern of anything. A part of a name
-    /// has neither `:` nor `@`, with which the tag and the digest begin.
+    /// The pattern as a regular expression for image names, for the daemon. None for a pattern that matches everything. A part of a name
+    /// contains neither `:` nor `@`, which begin the tag and the digest.
     pub(super) fn regex(&self) -> Option<String> {
         if self.form == ANYTHING {
             return None;
@@ -62,7 +62,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Only `*` has a meaning; what else a glob may have stands for itself.
+/// Only `*` has a special meaning. The other special characters of globs are literal.
 fn compile(form: &str) -> Result<GlobMatcher, String> {
     if form.split('/').any(|part| part.contains(ANYTHING) && part != ANYTHING) {
         return Err("`**` stands for whole parts of a path, between slashes".into());
@@ -72,7 +72,7 @@ fn compile(form: &str) -> Result<GlobMatcher, String> {
     glob.map(|glob| glob.compile_matcher()).map_err(|e| format!("is no pattern: {e}"))
 }
 
-/// The name of a namespace, or a pattern of such.
+/// The name of a namespace, or a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Namespaces(Pattern);
 
@@ -89,7 +89,7 @@ impl Namespaces {
         self.0.matches(namespace)
     }
 
-    /// The more specific comes first: a name, then what has the longer text before its first `*`, then the longer.
+    /// The sort key, most specific first: an exact name, then the longer text before the first `*`, then the longer pattern.
     pub(super) fn order(&self) -> impl Ord + use<> {
         let written = self.0.written.clone();
         let prefix = written.find('*');

@@ -1,13 +1,13 @@
-//! Why a step may not run.
+//! The reasons why the policy refuses a step.
 
 use super::Policy;
-use super::canonical::Odd;
+use super::canonical::NotCanonical;
 use super::lists::Lists;
 use super::named::Named;
 use super::pattern::Namespaces;
-use crate::step::Sort;
+use crate::step::MentionKind;
 
-/// What was named, for which namespace, and what to change.
+/// The refused target, the namespace, and what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The file has no entry for the namespace.
@@ -21,13 +21,13 @@ pub enum Refused {
         namespace: String,
         /// The policy file.
         file: String,
-        /// The entries there are.
+        /// The entries in the file.
         entries: Vec<String>,
     },
-    /// The namespace's list does not have it.
+    /// The target is not in the namespace's list.
     #[error(transparent)]
-    Unlisted(Box<Unlisted>),
-    /// The daemon's own host is not for the namespace.
+    NotInList(Box<NotInList>),
+    /// The namespace may not use the daemon's own host.
     #[error(
         "{field}: namespace `{namespace}` may not build in the daemon's own {own}; leave `{written}` out, or have \
          `namespaces.{entry}.host-network: true` set in the policy {file}",
@@ -36,7 +36,7 @@ pub enum Refused {
     HostNetwork {
         /// The field.
         field: String,
-        /// As the step has it.
+        /// The value in the step.
         written: String,
         /// The namespace.
         namespace: String,
@@ -45,19 +45,19 @@ pub enum Refused {
         /// The namespace's entry.
         entry: String,
     },
-    /// Nothing can be said of a name that may be read in two ways.
+    /// The name can be read in two ways, so it cannot be compared with the policy.
     #[error("{field}: `{named}` cannot be compared with the policy: {why}; write it plainly")]
-    Odd {
+    NotCanonical {
         /// The field.
         field: String,
-        /// The name.
+        /// The name as written.
         named: String,
-        /// What is odd.
+        /// The reason why it has no canonical form.
         why: String,
     },
 }
 
-/// What of the daemon's host `field` is about.
+/// The resource of the daemon's host that `field` uses.
 fn own(field: &str) -> &'static str {
     if field.ends_with("network") || field.ends_with("entitlements") { "network" } else { "cgroups" }
 }
@@ -69,22 +69,22 @@ fn own(field: &str) -> &'static str {
      {}; add it there, or name another",
     listed(allowed)
 )]
-pub struct Unlisted {
+pub struct NotInList {
     /// The field.
     pub field: String,
     /// The namespace.
     pub namespace: String,
-    /// What the step would do.
+    /// The action of the step on the target.
     pub act: &'static str,
-    /// With what.
+    /// The target.
     pub named: String,
     /// The policy file.
     pub file: String,
     /// The namespace's entry.
     pub entry: String,
-    /// The list.
+    /// The key of the list.
     pub key: &'static str,
-    /// What is in it.
+    /// The content of the list.
     pub allowed: Vec<String>,
 }
 
@@ -97,22 +97,22 @@ impl Refused {
         named: Named,
         field: String,
     ) -> Self {
-        let Named { sort, written, canonical, .. } = named;
+        let Named { kind, written, canonical, .. } = named;
         let named = match canonical {
             Ok(canonical) => canonical,
             Err(why) => return Self::odd(field, written, why),
         };
         let (namespace, file, entry) = (namespace.to_owned(), policy.file.clone(), entry.to_string());
-        if sort == Sort::HostNetwork {
+        if kind == MentionKind::HostNetwork {
             return Self::HostNetwork { field, written: named, namespace, file, entry };
         }
-        let allowed = lists.of(sort).iter().map(ToString::to_string).collect();
-        let (act, key) = (sort.act(), sort.key());
-        Self::Unlisted(Box::new(Unlisted { field, namespace, act, named, file, entry, key, allowed }))
+        let allowed = lists.of(kind).iter().map(ToString::to_string).collect();
+        let (act, key) = (kind.act(), kind.key());
+        Self::NotInList(Box::new(NotInList { field, namespace, act, named, file, entry, key, allowed }))
     }
 
-    fn odd(field: String, named: String, why: Odd) -> Self {
-        Self::Odd { field, named, why: why.to_string() }
+    fn odd(field: String, named: String, why: NotCanonical) -> Self {
+        Self::NotCanonical { field, named, why: why.to_string() }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Policy;
 use super::pattern::Pattern;
-use crate::step::{self, Sort, Step};
+use crate::step::{self, MentionKind, Step};
 
 const POLICY: &str = r#"
 namespaces:
@@ -111,7 +111,7 @@ fn entries_of_steps_are_judged_but_not_the_stand_ins_of_outputs() {
     assert!(refused.starts_with("entry `build`, build.context: "), "{refused}");
     let refused = refusal("builds", &steps(ours, "registry.example.com/other/b"));
     assert!(refused.starts_with("entry `again`, build.tags: "), "{refused}");
-    // What the output then holds is judged when it is there.
+    // The value of the output is checked later, when it is known.
     let Step::Steps(steps) = steps(ours, "registry.example.com/shop/b") else { unreachable!() };
     let image = ("image".to_owned(), "registry.example.com/shop/api@sha256:".to_owned() + &"0".repeat(64));
     let outputs = [("build".to_owned(), [image].into())].into();
@@ -135,9 +135,9 @@ fn the_most_specific_entry_counts() {
     }
 }
 
-fn may(sort: Sort, pattern: &str, name: &str) -> bool {
-    let pattern = Pattern::parse(pattern, |text| sort.canonical(text)).unwrap();
-    sort.canonical(name).is_ok_and(|name| pattern.matches(&name))
+fn may(kind: MentionKind, pattern: &str, name: &str) -> bool {
+    let pattern = Pattern::parse(pattern, |text| kind.canonical(text)).unwrap();
+    kind.canonical(name).is_ok_and(|name| pattern.matches(&name))
 }
 
 #[test]
@@ -161,11 +161,11 @@ fn a_file_that_says_something_else_is_refused() {
 }
 
 proptest! {
-    /// Whatever is written, a match is the listed server, scheme and group.
+    /// Whatever the text is, a match names the listed server, scheme and group.
     #[test]
     fn a_match_is_never_another_server_or_group(text in "(https|http|ssh)?(://)?[a-z@:.%/2eEfF*~-]{0,12}git\\.example\\.com[:@/.%2eEfF~-]{0,4}(shop|%73hop)?[a-z@:.%/2eEfF*?#~-]{0,12}") {
         let Ok(repo) = text.parse::<crate::git::RepoUrl>() else { return Ok(()) };
-        if may(Sort::Repositories, "https://git.example.com/shop/*", &repo.to_string()) {
+        if may(MentionKind::Repositories, "https://git.example.com/shop/*", &repo.to_string()) {
             prop_assert_eq!(repo.scheme(), "https");
             let host = repo.host_port();
             let host = host.trim_end_matches(":443").trim_end_matches('.');
@@ -176,14 +176,14 @@ proptest! {
         }
     }
 
-    /// Bringing to one spelling is done once.
+    /// Converting to the canonical form twice gives the same result as once.
     #[test]
     fn a_canonical_form_is_its_own(text in "[a-zA-Z0-9@:./%~-]{1,40}") {
-        for sort in Sort::LISTED {
-            if let Ok(form) = sort.canonical(&text) {
-                // A final `.git` goes once more only where there were two.
+        for kind in MentionKind::LISTED {
+            if let Ok(form) = kind.canonical(&text) {
+                // A final `.git` is removed a second time only if there were two.
                 prop_assume!(!form.ends_with(".git") && !form.contains('%'));
-                prop_assert_eq!(sort.canonical(&form), Ok(form.clone()));
+                prop_assert_eq!(kind.canonical(&form), Ok(form.clone()));
             }
         }
     }
@@ -220,7 +220,7 @@ fn the_daemon_is_given_what_the_list_says() {
     ] {
         assert_eq!(allowed(pattern, name), expected, "{pattern} {name}");
         if !name.contains("docker/dockerfile") {
-            assert_eq!(may(Sort::Images, pattern, name), expected, "{pattern} {name}");
+            assert_eq!(may(MentionKind::Images, pattern, name), expected, "{pattern} {name}");
         }
     }
 }

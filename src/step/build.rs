@@ -1,4 +1,4 @@
-//! `build`: a Dockerfile build from Git on the shared buildkitd, and the push of its image.
+//! `build`: builds a Dockerfile from Git on the shared buildkitd, and pushes the image.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -63,41 +63,41 @@ pub const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
 /// A valid `build` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
-    /// The repository that is built.
+    /// The repository to build.
     pub context: GitContext,
-    /// Where the Dockerfile comes from.
+    /// The source of the Dockerfile.
     pub dockerfile: Dockerfile,
     /// The stage to build; the last one when absent.
     pub target: Option<String>,
-    /// What to build for, in order and without repetition; empty is buildkitd's own platform.
+    /// The target platforms, in order and without repetition. Empty means buildkitd's own platform.
     pub platforms: Vec<Platform>,
-    /// `ARG`s by name. BuildKit's history keeps them in clear.
+    /// `ARG`s by name. BuildKit's history stores them unencrypted.
     pub build_args: BTreeMap<String, String>,
     /// Secrets that `RUN --mount=type=secret` may ask for, each id once.
     pub secrets: Vec<BuildSecret>,
     /// Private keys that `RUN --mount=type=ssh` may sign with, each id once.
     pub ssh: Vec<BuildSecret>,
-    /// Other contexts, by the name that the Dockerfile has for them.
+    /// Other contexts, by their name in the Dockerfile.
     pub contexts: BTreeMap<String, NamedContext>,
     /// Every name of the image, each once, always with a tag and never with a digest; not empty when pushing.
     pub tags: Vec<RegistryRef>,
     /// Whether the image is pushed.
     pub push: bool,
-    /// A docker config with the logins of the registries; without it registries are asked anonymously.
+    /// A docker config with the logins of the registries. Without it, registries are accessed anonymously.
     pub registry_secret: Option<SecretKey>,
-    /// Whether the log is kept in the first tag's repository; what is not pushed has none there.
+    /// Whether the log is kept in the first tag's repository. An image that is not pushed has no log there.
     pub attach_log: bool,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the image's manifest and its index.
     pub annotations: Annotations,
-    /// What is imported into and exported from the build cache.
+    /// The build cache's imports and exports.
     pub cache: Cache,
-    /// Which stages run again although the cache has them.
+    /// The stages that run again although they are cached.
     pub no_cache: NoCache,
     /// The network of `RUN`.
     pub network: Network,
-    /// What a `RUN` may ask for beyond a sandbox, each once.
+    /// The permissions of a `RUN` beyond the sandbox, each once.
     pub entitlements: Vec<Entitlement>,
     /// Lines of `/etc/hosts`: host and address.
     pub extra_hosts: Vec<(String, IpAddr)>,
@@ -109,20 +109,20 @@ pub struct Build {
     pub cgroup_parent: Option<String>,
     /// How layers are compressed; BuildKit's default when absent.
     pub compression: Option<Compression>,
-    /// What manifests, configs and layers are called.
+    /// The media types of manifests, configs and layers.
     pub media_types: MediaTypes,
-    /// Seconds since 1970, which the image has for its time.
+    /// The creation time of the image, in seconds since 1970.
     pub source_date_epoch: Option<u32>,
-    /// Whether the files of the layers have that time too.
+    /// Whether the files of the layers also get that time.
     pub rewrite_timestamp: bool,
 }
 
-/// Where a Dockerfile comes from.
+/// The source of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dockerfile {
     /// A path relative to the context's directory.
     File(String),
-    /// The text itself.
+    /// The text of the Dockerfile itself.
     Inline(String),
 }
 
@@ -131,7 +131,7 @@ pub enum Dockerfile {
 pub struct BuildSecret {
     /// The id in `RUN --mount=type=secret,id=…` or `type=ssh,id=…`.
     pub id: String,
-    /// Where its value is.
+    /// The Secret that holds its value.
     pub secret: SecretKey,
 }
 
@@ -188,7 +188,7 @@ impl Dockerfile {
     }
 }
 
-/// What only two fields together can get wrong.
+/// Checks fields that are only wrong in combination.
 fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     if build.push && build.tags.is_empty() {
         return Err(fields.refuse("tags", "is missing; a push needs at least one (or set `push: false`)"));
@@ -203,7 +203,7 @@ fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     Ok(())
 }
 
-/// What BuildKit refuses only once all is built (`exporter/containerimage/writer.go`).
+/// Checks mistakes that BuildKit refuses only after the whole build (`exporter/containerimage/writer.go`).
 fn check_levels(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     let has = |wanted: fn(&Level) -> bool| build.annotations.keys().any(|(level, _)| wanted(level));
     if build.platforms.len() < 2 && has(|level| matches!(level, Level::Index | Level::IndexDescriptor)) {
@@ -221,7 +221,7 @@ fn check_levels(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     Ok(())
 }
 
-/// The build argument by which BuildKit knows the time.
+/// The build argument that sets BuildKit's timestamp.
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 fn check_times(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {

@@ -1,4 +1,4 @@
-//! Paths inside a repository, and names of its revisions.
+//! Paths inside a repository, and names of Git revisions.
 
 use crate::git::check_name;
 
@@ -43,13 +43,13 @@ pub(super) fn revision(name: &str) -> Result<String, String> {
     } else if name.starts_with('/') || name.ends_with(['/', '.']) || name.ends_with(".lock") {
         "must not begin with `/`, nor end with `/`, `.` or `.lock`".into()
     } else {
-        // The rule is that of the room `git`; the above says more plainly what is wrong.
+        // The room `git` has the same rule. The checks above give a clearer message.
         return check_name(name).map(|()| name.to_owned()).map_err(str::to_owned);
     };
     Err(problem)
 }
 
-/// A branch's short name; `refs/heads/main`, as webhooks have it, is `main`.
+/// A branch's short name. `refs/heads/main`, as in webhooks, becomes `main`.
 pub(super) fn branch(name: &str) -> Result<String, String> {
     let short = name.strip_prefix("refs/heads/").unwrap_or(name);
     match short {

@@ -1,19 +1,19 @@
-//! The one error of this room.
+//! The only error type of this room.
 
 use std::fmt;
 
 use crate::outcome::{Fault, StepError};
 use crate::text;
 
-/// Bytes of a field's path, and of what is wrong with it: both repeat what was written.
+/// The maximum bytes of a field's path and of the problem's text. Both repeat the user's input.
 const LONGEST: (usize, usize) = (400, 2000);
 
-/// What is wrong with a step, and where; always the user's fault.
+/// A mistake in a step, and the field that has it. It is always the user's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidStep {
     /// The field's path from the kind down, such as `build.tags[0]`; empty for the body itself.
     pub field: String,
-    /// What is wrong with it and what to write; one sentence that follows a colon.
+    /// The problem and what to write; one sentence that follows a colon.
     pub problem: String,
 }
 
@@ -23,7 +23,7 @@ impl InvalidStep {
         Self { field, problem: text::cut(text::line(text::head(&problem, 4 * LONGEST.1)), LONGEST.1) }
     }
 
-    /// Whose turn it is: a step that was written wrong stays wrong.
+    /// Who has to act: always the user, because retrying a wrong step does not help.
     pub fn fault(&self) -> Fault {
         Fault::User
     }

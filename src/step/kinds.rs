@@ -1,20 +1,20 @@
 //! The table of kinds.
 //!
-//! A new kind is one line in this table, `step/FILE.rs` and `engine/FILE.rs`, each with its `mod`. `step/FILE.rs` has
+//! A new kind needs one line in this table, `step/FILE.rs` and `engine/FILE.rs`, each with its `mod`. `step/FILE.rs` has
 //!
-//! - the type of its name, which holds what the user wrote;
-//! - `SPEC`, what the rest of the program must know of it (see [`Spec`]);
-//! - `read`, which makes the type from a [`Node`], or says what is wrong;
-//! - `mentions`, which lists what a [policy](crate::policy) judges.
+//! - the type with the kind's name, which holds the user's input;
+//! - `SPEC`, the properties of the kind that the rest of the program needs (see [`Spec`]);
+//! - `read`, which parses a [`Node`] into the type, or returns what is wrong;
+//! - `mentions`, which lists the targets that a [policy](crate::policy) checks.
 //!
-//! `engine/FILE.rs` has `run`. The compiler asks for each of these.
+//! `engine/FILE.rs` has `run`. The compiler reports any of these that is missing.
 
 use super::node::Node;
 use super::spec::Spec;
 use super::{Build, InvalidStep, Mention, Steps, Supersede, UpdateManifest};
 use super::{build, steps, supersede, update_manifest};
 
-/// Gives the table to the macro `$then`: each kind with its documentation, and the name of its two files.
+/// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
     ($then:ident) => {
         $then! {
@@ -22,9 +22,9 @@ macro_rules! kinds {
             Build in build;
             /// One commit to a GitOps repository.
             UpdateManifest in update_manifest;
-            /// The end of older workflows.
+            /// Ends older workflows.
             Supersede in supersede;
-            /// Several of the others in one node, in order.
+            /// Several other steps in one node, in order.
             Steps in steps;
         }
     };
@@ -39,21 +39,21 @@ macro_rules! step_and_kind {
             $($(#[$doc])* $kind(Box<$kind>),)*
         }
 
-        /// What a step does; the one key under `plugin.buildkit`.
+        /// The kind of a step; the only key under `plugin.buildkit`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
         }
 
         impl Step {
-            /// What the step does.
+            /// The kind of this step.
             pub fn kind(&self) -> Kind {
                 match self {
                     $(Self::$kind(_) => Kind::$kind,)*
                 }
             }
 
-            /// What it names that a policy judges; not what the entries of `steps` name, which are steps of their own.
+            /// The targets that a policy checks, without those of the entries of `steps`, which are steps of their own.
             pub(crate) fn mentions(&self) -> Vec<Mention> {
                 match self {
                     $(Self::$kind(step) => $file::mentions(step),)*
@@ -62,17 +62,17 @@ macro_rules! step_and_kind {
         }
 
         impl Kind {
-            /// Every kind there is.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// What the rest of the program must know of it.
+            /// The properties of the kind that the rest of the program needs.
             pub fn spec(self) -> &'static Spec {
                 match self {
                     $(Self::$kind => &$file::SPEC,)*
                 }
             }
 
-            /// Reads the value under its name.
+            /// Parses the value under the kind's name.
             pub(super) fn read(self, node: Node<'_>) -> Result<Step, InvalidStep> {
                 match self {
                     $(Self::$kind => $file::read(node).map(|step| Step::$kind(Box::new(step))),)*

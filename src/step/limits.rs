@@ -1,21 +1,21 @@
-//! How much a step may be. What is read here comes from anybody who may create a workflow, and one process reads it for all.
+//! The size limits of a step. Anybody who may create a workflow can send one, and one process parses the steps of all.
 
-/// Values, names and levels of a whole step.
+/// The most values, names and levels of a whole step.
 pub(super) const BODY: Body = Body { bytes: 1 << 20, values: 20_000, depth: 64 };
 
-/// Bytes of a line of text.
+/// The limit of one line of text, in bytes.
 pub(super) const LINE: usize = 64 << 10;
 
-/// Bytes of a text of several lines, such as a Dockerfile or a commit's message.
+/// The limit of a text of several lines, in bytes, such as a Dockerfile or a commit's message.
 pub(super) const LINES: usize = 256 << 10;
 
-/// Items of a list or a map.
+/// The most items of a list or a map.
 pub(super) const ITEMS: usize = 1000;
 
-/// Entries of `steps`. Each has a dozen outputs, under one or two names.
+/// The most entries of `steps`. Each has a dozen outputs, under one or two names.
 pub(super) const ENTRIES: usize = 100;
 
-/// Placeholders in one text.
+/// The most placeholders in one text.
 pub(super) const PLACEHOLDERS: usize = 200;
 
 /// The size of a whole step.
@@ -27,7 +27,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// What is too large about `body`, if anything is. Looks at no more of it than that takes.
+    /// The limit that `body` exceeds, if any. Stops reading `body` at that point.
     pub(super) fn excess(self, body: &serde_json::Value) -> Option<String> {
         let mut left = self;
         let mut open = vec![(body, 0)];
@@ -57,7 +57,7 @@ impl Body {
     }
 }
 
-/// Bytes of a text, or of a map's keys.
+/// The bytes of a text, or of a map's keys.
 fn own_bytes(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::String(text) => text.len(),

@@ -1,23 +1,23 @@
-//! What a step names that a policy judges: places that it writes to, or has this process or the daemon talk to.
+//! Targets that a step names and a policy checks: what the step writes to, or makes this process or the daemon connect to.
 
 use crate::git::RepoUrl;
 
-/// One name in a step.
+/// One target that a step names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mention {
-    /// What sort of place it is.
-    pub(crate) sort: Sort,
+    /// The kind of target.
+    pub(crate) kind: MentionKind,
     /// The field, such as `build.tags`.
     pub(crate) field: &'static str,
-    /// As it was written; no secret.
+    /// The target as the user wrote it. It is not secret.
     pub(crate) written: String,
-    /// A repository that is mentioned too. A place on the same server is talked to anyhow, and is not judged.
+    /// A repository that the step also names. A target on the same server is not checked, because the process connects there in any case.
     pub(crate) beside: Option<RepoUrl>,
 }
 
-/// A sort of place: a list in the policy's file.
+/// A kind of target. Each has a list in the policy file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
+pub(crate) enum MentionKind {
     /// Image repositories that are pushed to.
     Push,
     /// Cache manifests that are imported or exported.
@@ -28,21 +28,21 @@ pub(crate) enum Sort {
     Repositories,
     /// Argo CD Applications that are refreshed.
     Applications,
-    /// APIs of forges elsewhere than at the repository.
+    /// APIs of forges that are not on the repository's own server.
     Forges,
-    /// What a `RUN` may ask for beyond a sandbox.
+    /// The permissions of a `RUN` beyond the sandbox.
     Entitlements,
     /// The daemon's own host: its network and its cgroups.
     HostNetwork,
 }
 
 impl Mention {
-    pub(super) fn new(sort: Sort, field: &'static str, written: impl ToString) -> Self {
-        Self { sort, field, written: written.to_string(), beside: None }
+    pub(super) fn new(kind: MentionKind, field: &'static str, written: impl ToString) -> Self {
+        Self { kind, field, written: written.to_string(), beside: None }
     }
 
     /// A Git repository.
     pub(super) fn repository(field: &'static str, repo: &RepoUrl) -> Self {
-        Self::new(Sort::Repositories, field, repo)
+        Self::new(MentionKind::Repositories, field, repo)
     }
 }

@@ -7,12 +7,12 @@ use crate::oci::ImageRef;
 /// The longest name of a Secret, and the longest of its keys, in characters (Kubernetes' DNS subdomain).
 const LONGEST: usize = 253;
 
-/// A Secret in the workflow's own namespace, and perhaps one of its keys. Never a secret itself.
+/// A Secret in the workflow's own namespace, with an optional key. It never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretRef {
     /// The Secret's name, a valid DNS subdomain.
     pub name: String,
-    /// The key within it; when absent, the reader's convention (or the Secret's type) decides.
+    /// The key within it. When absent, the convention of the field (or the Secret's type) decides.
     pub key: Option<String>,
 }
 
@@ -25,17 +25,17 @@ pub struct SecretKey {
     pub key: String,
 }
 
-/// An image in a registry, and how to reach it.
+/// An image in a registry, and how to connect to the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegistryRef {
     /// The image.
     pub image: ImageRef,
-    /// Whether the registry is spoken to over plain http or with an unknown certificate.
+    /// Whether the registry is accessed over plain http or with an unknown certificate.
     pub insecure: bool,
 }
 
 impl SecretRef {
-    /// `{name, key}`, or the name alone as a string.
+    /// Reads `{name, key}`, or the name alone as a string.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
         if !is_map(&node) {
             return Ok(Self { name: node.checked(secret_name)?, key: None });
@@ -48,7 +48,7 @@ impl SecretRef {
 }
 
 impl SecretKey {
-    /// `{name, key}`, both of them.
+    /// Reads `{name, key}`; both are required.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
         let missing = node.refuse("names no key of the Secret; write {name: …, key: …}");
         let SecretRef { name, key } = SecretRef::read(node)?;
@@ -57,7 +57,7 @@ impl SecretKey {
 }
 
 impl RegistryRef {
-    /// `{ref, insecure}`, or the reference alone as a string; without a tag or a digest it is `latest`.
+    /// Reads `{ref, insecure}`, or the reference alone as a string. Without a tag or a digest the tag is `latest`.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
         if !is_map(&node) {
             return Ok(Self { image: image(node, "")?, insecure: false });
@@ -68,7 +68,7 @@ impl RegistryRef {
     }
 }
 
-/// Whether a map was written, as JSON too; anything else is the short form of the field.
+/// Whether the value is a map, or a string with a map as JSON. Any other value is the short form of the field.
 pub(super) fn is_map(node: &Node<'_>) -> bool {
     match node.value().as_str() {
         Some(text) => text.trim_start().starts_with('{') && !text.trim_start().starts_with("{{"),
@@ -76,7 +76,7 @@ pub(super) fn is_map(node: &Node<'_>) -> bool {
     }
 }
 
-/// An image reference behind `prefix`, `latest` when it has neither tag nor digest.
+/// Reads an image reference after `prefix`. The tag is `latest` if there is neither tag nor digest.
 pub(super) fn image(node: Node<'_>, prefix: &str) -> Result<ImageRef, InvalidStep> {
     node.checked(|word| {
         let word = word.strip_prefix(prefix).unwrap_or(word);
@@ -88,7 +88,7 @@ pub(super) fn image(node: Node<'_>, prefix: &str) -> Result<ImageRef, InvalidSte
     })
 }
 
-/// An image reference to write to: a digest cannot be chosen.
+/// Checks an image reference for writing: it may not have a digest, because a digest cannot be chosen.
 pub(super) fn writable(node: &Node<'_>, reference: RegistryRef) -> Result<RegistryRef, InvalidStep> {
     match reference.image.digest() {
         Some(_) => Err(node.refuse("has a digest, which follows from what is pushed; write a tag")),
@@ -96,7 +96,7 @@ pub(super) fn writable(node: &Node<'_>, reference: RegistryRef) -> Result<Regist
     }
 }
 
-/// Whether an object of Kubernetes may have this name (a DNS subdomain).
+/// Whether `name` is valid for a Kubernetes object (a DNS subdomain).
 pub(super) fn is_object_name(name: &str) -> bool {
     let label = |part: &str| {
         let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
@@ -107,7 +107,7 @@ pub(super) fn is_object_name(name: &str) -> bool {
     name.len() <= LONGEST && name.split('.').all(label)
 }
 
-/// The value is not repeated in the message: it may be a secret that was pasted in the wrong place.
+/// Checks a Secret's name. The message does not repeat the value, which may be a secret in the wrong field.
 fn secret_name(name: &str) -> Result<String, String> {
     if is_object_name(name) {
         return Ok(name.to_owned());

@@ -1,11 +1,11 @@
-//! "Did you mean": the nearest known name to a misspelt one.
+//! "Did you mean": suggests the known name that is nearest to a misspelt one.
 
 use crate::text;
 
-/// More bytes than any of the words below has.
+/// A bound in bytes that is larger than any of the names below.
 const LONGEST: usize = 64;
 
-/// What buildctl, buildx, Compose and Tekton's tasks call our fields, without separators.
+/// The names that buildctl, buildx, Compose and Tekton's tasks use for our fields, without separators.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("addhosts", "extra-hosts"),
     ("branch", "revision"),
@@ -32,7 +32,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("signkey", "signing-key"),
 ];
 
-/// ` (did you mean `x`?)`, or nothing when no known name is near.
+/// ` (did you mean `x`?)`, or nothing if no known name is similar.
 pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }

@@ -1,7 +1,7 @@
-//! One value of what the user wrote, and where it stands; the reader that the kinds are written in.
+//! One value of the user's input and its path, with the functions that parse it into the types of the kinds.
 //!
-//! Argo substitutes strings only, so a string is accepted wherever a bool, a number, a list or a map is expected
-//! and it reads as one (contracts: argo-workflows `workflow/common/util.go`).
+//! Argo substitutes strings only. So a string is accepted for a bool, a number, a list or a map, if it parses as one
+//! (contracts: argo-workflows `workflow/common/util.go`).
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -16,7 +16,7 @@ use super::nearest::{hint, listed};
 use super::reference::{Scope, refers};
 use crate::text;
 
-/// A value, its path, and what references in it mean.
+/// A value, its path, and the scope of the references in it.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'a> {
     path: String,
@@ -37,24 +37,24 @@ impl<'a> Node<'a> {
         &self.value
     }
 
-    /// The error that `problem` is, here.
+    /// The error `problem` at this value.
     pub(super) fn refuse(&self, problem: impl Display) -> InvalidStep {
         InvalidStep::new(self.path.clone(), problem)
     }
 
-    /// The same for a value that came from a string, where a reference reads as an example for now.
+    /// The error `problem`. If the value came from a string with a reference, the message shows the sample value.
     fn misfit(&self, problem: impl Display) -> InvalidStep {
         let example = matches!(self.scope, Scope::Checking(_)) && self.value.as_str().is_some_and(refers);
         let note = if example { " (checked with an example value for the reference)" } else { "" };
         self.refuse(format!("{problem}{note}"))
     }
 
-    /// Whether nothing was written: Argo's parameters default to the empty string.
+    /// Whether the value is absent: Argo's parameters default to the empty string.
     pub(super) fn is_absent(&self) -> bool {
         matches!(&self.value, Value::Null) || self.value.as_str() == Some("")
     }
 
-    /// A line of text, which may be empty.
+    /// Reads a line of text, which may be empty.
     pub(super) fn text(self) -> Result<String, InvalidStep> {
         let text = self.string()?;
         self.check_length(&text, LINE)?;
@@ -62,7 +62,7 @@ impl<'a> Node<'a> {
         Ok(text)
     }
 
-    /// Text in which line breaks and tabs are welcome.
+    /// Reads text that may have line breaks and tabs.
     pub(super) fn lines(self) -> Result<String, InvalidStep> {
         let text = self.string()?;
         self.check_length(&text, LINES)?;
@@ -70,7 +70,7 @@ impl<'a> Node<'a> {
         Ok(text)
     }
 
-    /// Text that is handed on as it is, with line breaks of any kind and tabs: a certificate, a script.
+    /// Reads text that is passed on unchanged, with tabs and any line breaks: a certificate, a script.
     pub(super) fn verbatim(self) -> Result<String, InvalidStep> {
         let text = self.string()?;
         self.check_length(&text, LINES)?;
@@ -78,26 +78,26 @@ impl<'a> Node<'a> {
         Ok(text)
     }
 
-    /// A line of text that says something.
+    /// Reads a line of text that is not empty.
     pub(super) fn word(self) -> Result<String, InvalidStep> {
         let empty = self.refuse("is empty");
         let text = self.text()?;
         if text.trim().is_empty() { Err(empty) } else { Ok(text) }
     }
 
-    /// A word that reads as a `T`.
+    /// Reads a word that parses as a `T`.
     pub(super) fn parsed<T: FromStr<Err: Display>>(self) -> Result<T, InvalidStep> {
         self.checked(|word| word.parse().map_err(|bad: T::Err| bad.to_string()))
     }
 
-    /// A word that `check` turns into a `T`, or says what is wrong with it.
+    /// Reads a word that `check` converts to a `T`, or refuses with a message.
     pub(super) fn checked<T>(self, check: impl Fn(&str) -> Result<T, String>) -> Result<T, InvalidStep> {
         let here = self.clone();
         let word = self.word()?;
         check(&word).map_err(|problem| here.misfit(problem))
     }
 
-    /// `true`, `false`, or a string that is one of them.
+    /// Reads `true`, `false`, or a string that is one of them.
     pub(super) fn bool(self) -> Result<bool, InvalidStep> {
         if let Value::Bool(value) = self.value {
             return Ok(value);
@@ -106,7 +106,7 @@ impl<'a> Node<'a> {
         text.trim().parse().map_err(|_| self.misfit(format!("expected true or false, got {}", quoted(&text))))
     }
 
-    /// A whole number within `range`.
+    /// Reads a whole number within `range`.
     pub(super) fn number(self, range: RangeInclusive<u32>) -> Result<u32, InvalidStep> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let text = match &self.value {
@@ -117,7 +117,7 @@ impl<'a> Node<'a> {
         number.ok_or_else(|| self.misfit(format!("expected {expected}, got {}", quoted(&text))))
     }
 
-    /// One of a few names.
+    /// Reads one of a few names.
     pub(super) fn one_of<T: Copy>(self, names: &[(&str, T)]) -> Result<T, InvalidStep> {
         let known = || names.iter().map(|(name, _)| *name);
         self.checked(|word| {
@@ -128,7 +128,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// A list, or a string that holds one as JSON.
+    /// Reads a list, or a string with a list as JSON.
     pub(super) fn list(self) -> Result<Vec<Node<'a>>, InvalidStep> {
         let node = self.unwrap_json('[')?;
         match node.value {
@@ -148,7 +148,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A list, as JSON too, or a string of items between commas. None of the items may hold a comma.
+    /// Reads a list, a string with a list as JSON, or a string of items separated by commas. No item may contain a comma.
     pub(super) fn words(self) -> Result<Vec<Node<'a>>, InvalidStep> {
         let list = self.clone().unwrap_json('[')?;
         let (Value::String(_), Value::String(items)) = (&list.value, &self.value) else { return list.list() };
@@ -156,7 +156,7 @@ impl<'a> Node<'a> {
         Node { value: Value::Array(items), ..self }.list()
     }
 
-    /// A map, or a string that holds one as JSON.
+    /// Reads a map, or a string with a map as JSON.
     pub(super) fn map(self) -> Result<BTreeMap<String, Node<'a>>, InvalidStep> {
         let node = self.unwrap_json('{')?;
         let Value::Object(map) = node.value else { return Err(node.wrong("a map")) };
@@ -172,12 +172,12 @@ impl<'a> Node<'a> {
         Ok(children)
     }
 
-    /// A map of texts that are handed on as they are.
+    /// Reads a map of texts that are passed on unchanged.
     pub(super) fn texts(self) -> Result<BTreeMap<String, String>, InvalidStep> {
         self.map()?.into_iter().map(|(key, node)| Ok((key, node.verbatim()?))).collect()
     }
 
-    /// A map of which every key is in `known`.
+    /// Reads a map whose keys are all in `known`.
     pub(super) fn fields(self, known: &'static [&'static str]) -> Result<Fields<'a>, InvalidStep> {
         let path = self.path.clone();
         let values = self.map()?;
@@ -189,7 +189,7 @@ impl<'a> Node<'a> {
         Ok(Fields { path, values })
     }
 
-    /// What JSON inside a string means: the value itself; other strings have their references replaced.
+    /// Parses JSON inside a string, which is used as the value. In other strings, references are replaced.
     fn unwrap_json(self, opening: char) -> Result<Self, InvalidStep> {
         let Value::String(raw) = &self.value else { return Ok(self) };
         self.check_substituted(raw)?;
@@ -223,7 +223,7 @@ impl<'a> Node<'a> {
         self.scope.expand(raw).map_err(|problem| self.refuse(problem))
     }
 
-    /// An expression that Argo left: a misspelt parameter, or one of another template.
+    /// Refuses an expression that Argo did not substitute: a misspelt parameter, or one of another template.
     fn check_substituted(&self, raw: &str) -> Result<(), InvalidStep> {
         let Some((_, tag)) = raw.split_once("{{").filter(|_| !matches!(self.scope, Scope::Literal)) else {
             return Ok(());
@@ -270,7 +270,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The fields of a map, every one of them known.
+/// The fields of a map. Every field is known.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     path: String,
@@ -289,7 +289,7 @@ impl<'a> Fields<'a> {
         if node.is_absent() { Err(node.refuse("is empty")) } else { Ok(node) }
     }
 
-    /// What `read` makes of the field, or the default when it is absent.
+    /// The field parsed by `read`, or the default if it is absent.
     pub(super) fn or_default<T: Default>(
         &mut self,
         name: &str,
@@ -298,12 +298,12 @@ impl<'a> Fields<'a> {
         self.optional(name).map_or_else(|| Ok(T::default()), read)
     }
 
-    /// A switch that is `default` when absent.
+    /// Reads a bool that is `default` when absent.
     pub(super) fn switch(&mut self, name: &str, default: bool) -> Result<bool, InvalidStep> {
         self.optional(name).map_or(Ok(default), Node::bool)
     }
 
-    /// The error that `problem` is, at the field `name`.
+    /// The error `problem` at the field `name`.
     pub(super) fn refuse(&self, name: &str, problem: impl Display) -> InvalidStep {
         InvalidStep::new(child_path(&self.path, name), problem)
     }
@@ -320,7 +320,7 @@ fn child_path(parent: &str, key: &str) -> String {
     }
 }
 
-/// How much of what was written a message repeats, in characters.
+/// The most characters of the user's input that a message repeats.
 const LONGEST: usize = 60;
 
 /// The text in quotes, escaped and short enough for a message.

@@ -1,4 +1,4 @@
-//! The outputs of each kind, and which of them a template may declare.
+//! The outputs of each kind, and the outputs that a template may declare.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::{InvalidStep, Step};
 impl Step {
     /// The names of the outputs that this step produces.
     ///
-    /// Those of `steps` are every `<entry>-<output>`, and the plain `<output>` where one entry alone produces it.
+    /// For `steps`, these are every `<entry>-<output>`, and the plain `<output>` if only one entry produces it.
     pub fn outputs(&self) -> Vec<String> {
         match self {
             Self::Steps(steps) => {
@@ -23,8 +23,8 @@ impl Step {
         }
     }
 
-    /// Whether every output that the template declares can be produced; Argo lets a workflow hang that waits for
-    /// one that never comes.
+    /// Checks that every output that the template declares can be produced. If an output never comes, Argo lets the
+    /// workflow hang.
     pub fn check_declared(&self, declared: &[String]) -> Result<(), InvalidStep> {
         let produced = self.outputs();
         let known: HashSet<&String> = produced.iter().collect();
@@ -41,7 +41,7 @@ impl Step {
         Err(InvalidStep::new(field, format!("`{kind}` has no such output{near}; it has {known}")))
     }
 
-    /// The entries of `steps` that all produce `output`, when there are several.
+    /// The entries of `steps` that all produce `output`, if there are several.
     fn rivals(&self, output: &str) -> Option<Vec<String>> {
         let Self::Steps(steps) = self else { return None };
         steps.producers().remove(output).filter(|entries| entries.len() > 1)
@@ -49,7 +49,7 @@ impl Step {
 }
 
 impl super::Steps {
-    /// The outputs of the whole node from those of its entries, under the names of [`Step::outputs`].
+    /// The outputs of the whole node, from those of its entries, with the names of [`Step::outputs`].
     pub fn join(&self, results: &BTreeMap<String, crate::outcome::Outputs>) -> crate::outcome::Outputs {
         let mut joined = crate::outcome::Outputs::new();
         let producers = self.producers();
@@ -64,7 +64,7 @@ impl super::Steps {
         joined
     }
 
-    /// Output → the entries that produce it.
+    /// The entries that produce each output.
     fn producers(&self) -> BTreeMap<String, Vec<String>> {
         let mut producers = BTreeMap::<String, Vec<String>>::new();
         for entry in &self.entries {

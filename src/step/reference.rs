@@ -1,4 +1,4 @@
-//! `$(build.digest)`: an earlier entry's output, inside any string of a later entry.
+//! `$(build.digest)`: inserts an earlier entry's output into any string of a later entry.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use super::nearest::{hint, listed};
 use super::spec::Output;
 use crate::outcome::Outputs;
 
-/// An entry of `steps` that a reference may name: its name and the outputs that its kind produces.
+/// An entry of `steps` that a reference may name, with its name and the outputs of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Earlier {
+pub(super) struct EarlierEntry {
     pub(super) name: String,
     pub(super) outputs: &'static [Output],
 }
 
-/// What a reference means where a string stands.
+/// How references in a string are replaced.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scope<'a> {
-    /// A step by itself: nothing to refer to.
+    /// The step is not in `steps`, so there is nothing to refer to.
     Alone,
-    /// Before anything starts: a reference reads as a plausible value.
-    Checking(&'a [Earlier]),
-    /// A reference reads as the output that the entry had.
+    /// Nothing has started yet. A reference is replaced by a sample value.
+    Checking(&'a [EarlierEntry]),
+    /// A reference is replaced by the entry's output.
     Running(&'a BTreeMap<String, Outputs>),
-    /// The string is itself an output: it is taken as it is.
+    /// The string is itself an output and is not changed.
     Literal,
 }
 
-/// Bytes of a text whose references are replaced: an output is repeated as often as it is named.
+/// The maximum bytes of a text after its references are replaced, since one output may be inserted many times.
 const LARGEST: usize = BODY.bytes;
 
 impl Scope<'_> {
-    /// `text` with every `$(name.output)` replaced, and `$(` for every `$$(`.
+    /// Replaces every `$(name.output)` in `text`, and `$$(` by `$(`.
     pub(super) fn expand(&self, text: &str) -> Result<String, String> {
         if matches!(self, Self::Literal) {
             return Ok(text.to_owned());
@@ -77,7 +77,7 @@ impl Scope<'_> {
     }
 }
 
-fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<&'static Output, String> {
+fn check(entry: &str, output: &str, earlier: &[EarlierEntry]) -> Result<&'static Output, String> {
     let names = || earlier.iter().map(|earlier| earlier.name.as_str());
     let Some(found) = earlier.iter().find(|earlier| earlier.name == entry) else {
         let known = if earlier.is_empty() { "there is none".into() } else { listed(names()) };
@@ -97,23 +97,23 @@ fn check(entry: &str, output: &str, earlier: &[Earlier]) -> Result<&'static Outp
     ))
 }
 
-/// The longest `name.output)`: two names, a dot and a bracket.
+/// The maximum length of `name.output)`: two names, a dot and a bracket.
 const LONGEST: usize = 63 + 1 + 63 + 1;
 
-/// `$(name.output)` at the beginning of `text`; `$(date)` and other shell text is no reference.
+/// Parses `$(name.output)` at the beginning of `text`. `$(date)` and other shell text is not a reference.
 fn reference(text: &str) -> Option<(&str, &str)> {
-    // No further: a text may hold a bracket that opens for each that is looked for.
+    // The search ends here, since a text may contain many brackets that open and never close.
     let (inside, _) = crate::text::head(text.strip_prefix("$(")?, LONGEST).split_once(')')?;
     let (entry, output) = inside.split_once('.')?;
     (is_name(entry) && is_name(output)).then_some((entry, output))
 }
 
-/// Whether `text` holds a reference (escaped ones apart).
+/// Whether `text` contains a reference that is not escaped.
 pub(super) fn refers(text: &str) -> bool {
     Scope::Alone.expand(text).is_err()
 }
 
-/// `[a-z0-9-]{1,63}`: an entry's name, or an output's.
+/// Whether `name` matches `[a-z0-9-]{1,63}`, as the names of entries and outputs must.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }

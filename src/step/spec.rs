@@ -1,15 +1,15 @@
-//! What a kind says of itself: the parser, the documentation's test, references, redaction and metrics follow it.
+//! The properties of a kind, used by the parser, the documentation's test, references, redaction and metrics.
 
-/// What the rest of the program must know of a kind.
+/// The properties of a kind that the rest of the program needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
     /// The key under `plugin.buildkit`, in kebab case; a metric's label.
     pub name: &'static str,
-    /// Its fields, in the order of docs/steps.md; none where the value is a list.
+    /// The fields, in the order of docs/steps.md. Empty if the value is a list.
     pub fields: &'static [&'static str],
     /// Its own outputs, in the order of docs/steps.md. The engine returns every one of them.
     pub outputs: &'static [Output],
-    /// Whether it may be an entry of `steps`, with a name there.
+    /// Whether the kind may be a named entry of `steps`.
     pub nests: bool,
 }
 
@@ -18,49 +18,49 @@ pub struct Spec {
 pub struct Output {
     /// Its name, `[a-z0-9-]{1,63}`.
     pub name: &'static str,
-    /// A plausible value: a field that refers to the output is checked with it before anything starts.
+    /// A sample value. A field that refers to the output is checked with it before anything starts.
     pub sample: &'static str,
-    /// Who words it.
-    pub made: Made,
+    /// The origin of the output's text.
+    pub source: OutputSource,
 }
 
-/// Who words an output, which decides how it is kept free of secrets.
+/// The origin of an output's text, which decides how it is kept free of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// What builds print and files hold, for people: secrets in it are replaced.
+pub enum OutputSource {
+    /// Text for people, from builds and files. Secrets in it are replaced.
     Text,
-    /// A server's word for a machine: the step fails where it holds a secret.
+    /// A server's value for a machine. The step fails if it contains a secret.
     Foreign,
-    /// Fields of the step, digests, commits, numbers; and lists of sentences, each cleaned where the list is made. It
-    /// cannot hold a secret, and is passed on as it is.
+    /// Fields of the step, digests, commits, numbers, and lists of sentences that are redacted when the list is made. It
+    /// cannot contain a secret and is passed on unchanged.
     Ours,
 }
 
 impl Output {
-    /// One that is made of the step's own fields, digests and numbers.
+    /// An output made of the step's own fields, digests and numbers.
     pub(super) const fn ours(name: &'static str, sample: &'static str) -> Self {
-        Self { name, sample, made: Made::Ours }
+        Self { name, sample, source: OutputSource::Ours }
     }
 
-    /// One that a server words, for a machine.
+    /// An output from a server, for a machine.
     pub(super) const fn foreign(name: &'static str, sample: &'static str) -> Self {
-        Self { name, sample, made: Made::Foreign }
+        Self { name, sample, source: OutputSource::Foreign }
     }
 
-    /// One for people to read.
+    /// An output for people to read.
     pub(super) const fn text(name: &'static str) -> Self {
-        Self { name, sample: "text", made: Made::Text }
+        Self { name, sample: "text", source: OutputSource::Text }
     }
 }
 
 impl Spec {
-    /// The output `name`, if it is one of its own.
+    /// The kind's own output `name`, if it has one.
     pub fn output(&self, name: &str) -> Option<&'static Output> {
         self.outputs.iter().find(|output| output.name == name)
     }
 }
 
-/// Samples that several kinds share.
+/// Sample values that several kinds share.
 pub(super) mod sample {
     /// The digest of an image.
     pub(in crate::step) const DIGEST: &str =

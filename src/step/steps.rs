@@ -1,4 +1,4 @@
-//! `steps`: several kinds in one node, in order; a later entry may refer to an earlier one's outputs.
+//! `steps`: several steps in one node, in order. A later entry may refer to an earlier one's outputs.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::limits::{ENTRIES, too_many};
 use super::node::Node;
-use super::reference::{Earlier, Scope, is_name, refers};
+use super::reference::{EarlierEntry, Scope, is_name, refers};
 use super::spec::Spec;
 use super::{InvalidStep, Kind, Mention, Step};
 use crate::outcome::Outputs;
@@ -16,34 +16,34 @@ pub(super) const SPEC: Spec = Spec { name: "steps", fields: &[], outputs: &[], n
 /// A valid `steps` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Steps {
-    /// What to run, in order; not empty, names unique.
+    /// The entries, in order; not empty, with unique names.
     pub entries: Vec<Entry>,
 }
 
-/// One of the steps.
+/// One entry of `steps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name, by which later entries refer to it and its outputs are called; `[a-z0-9-]{1,63}`, its kind by default.
+    /// The entry's name, for references and for its outputs; `[a-z0-9-]{1,63}`, by default its kind.
     pub name: String,
-    /// The step with a plausible value for every reference: good for its kind and outputs, not for running.
+    /// The step with a sample value for every reference. Use it for the kind and the outputs, not to run.
     pub template: Step,
-    /// Its texts that hold a reference, with the plausible value in its place.
+    /// The texts that contained a reference, with the sample value inserted.
     pub open: Vec<String>,
-    /// Where it stands, such as `steps[1]`.
+    /// The entry's path, such as `steps[1]`.
     path: String,
-    /// What the user wrote, references unresolved.
+    /// The user's input, with references that are not resolved.
     body: Value,
 }
 
 impl Entry {
-    /// The step as it is to run, with the outputs of the entries before it in place of the references.
+    /// The step to run: references are replaced by the outputs of the entries before it.
     ///
-    /// Errors when an output is missing, or does not fit where it was put (an empty digest, say).
+    /// Returns an error if an output is missing or not valid in its field (an empty digest, for example).
     pub fn resolve(&self, outputs: &BTreeMap<String, Outputs>) -> Result<Step, InvalidStep> {
         super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), &nesting())
     }
 
-    /// Whether a field of the step, such as `repo` or `targets.file`, is the same whatever the entries before it put out.
+    /// Whether a field of the step, such as `repo` or `targets.file`, does not depend on the outputs of earlier entries.
     pub fn is_settled(&self, field: &str) -> bool {
         let mut found: Vec<&Value> = self.body.get(self.template.kind().name()).into_iter().collect();
         for part in field.split('.') {
@@ -52,7 +52,7 @@ impl Entry {
         found.into_iter().all(is_settled)
     }
 
-    fn read(node: Node<'_>, earlier: &[Earlier]) -> Result<Self, InvalidStep> {
+    fn read(node: Node<'_>, earlier: &[EarlierEntry]) -> Result<Self, InvalidStep> {
         let path = node.path().to_owned();
         let mut map = node.map()?;
         if let Some(nested) = map.get(SPEC.name) {
@@ -72,17 +72,17 @@ impl Entry {
     }
 }
 
-/// What an entry may be.
+/// The kinds that an entry may have.
 fn nesting() -> Vec<Kind> {
     Kind::ALL.iter().copied().filter(|kind| kind.spec().nests).collect()
 }
 
-/// The items of a list; anything else is one by itself.
+/// The items of a list. Any other value counts as one item.
 fn items(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
 }
 
-/// Whether no text in `body` holds a reference.
+/// Whether no text in `body` contains a reference.
 fn is_settled(body: &Value) -> bool {
     match body {
         Value::String(text) => !refers(text),
@@ -92,7 +92,7 @@ fn is_settled(body: &Value) -> bool {
     }
 }
 
-/// Every text in `body` that holds a reference, expanded.
+/// Every text in `body` that contains a reference, expanded.
 fn open(body: &Value, scope: Scope<'_>) -> Vec<String> {
     match body {
         Value::String(text) if refers(text) => scope.expand(text).into_iter().collect(),
@@ -113,13 +113,14 @@ pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
     }
     for item in items {
         let entry = Entry::read(item, &earlier)?;
-        earlier.push(Earlier { name: entry.name.clone(), outputs: entry.template.kind().spec().outputs });
+        earlier
+            .push(EarlierEntry { name: entry.name.clone(), outputs: entry.template.kind().spec().outputs });
         entries.push(entry);
     }
     if entries.is_empty() { Err(empty) } else { Ok(Steps { entries }) }
 }
 
-/// None of its own: each entry is a step.
+/// Empty: each entry is a step with targets of its own.
 pub(super) fn mentions(_: &Steps) -> Vec<Mention> {
     Vec::new()
 }

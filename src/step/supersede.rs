@@ -1,4 +1,4 @@
-//! `supersede`: older workflows of the same line end, because this one is newer.
+//! `supersede`: ends older workflows of the same line, because this workflow is newer.
 
 use super::node::Node;
 use super::spec::{Output, Spec};
@@ -7,21 +7,21 @@ use super::{InvalidStep, Mention};
 pub(super) const SPEC: Spec =
     Spec { name: "supersede", fields: &["enabled", "label"], outputs: OUTPUTS, nests: true };
 
-/// A JSON list of the workflows that were told to end.
+/// A JSON list of the workflows that were stopped.
 const OUTPUTS: &[Output] = &[Output::ours("superseded", "[]")];
 
-/// The label whose value is the line, unless the step names another one.
+/// The label that holds the line, unless the step names another one.
 pub const LINE: &str = "argo-buildkit.io/line";
 
-/// The longest label key: a DNS name of 253 characters, a slash and a name of 63.
+/// The maximum length of a label key: a DNS name of 253 characters, a slash and a name of 63.
 const LONGEST: usize = 317;
 
 /// A valid `supersede` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Supersede {
-    /// False does nothing, and asks nobody: for templates with a parameter that says so.
+    /// If false, the step does nothing and sends no request. This is for templates with a parameter that turns it off.
     pub enabled: bool,
-    /// The label of workflows whose value is their line.
+    /// The label that holds the line of a workflow.
     pub label: String,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Supersede, InvalidStep> {
     Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE.into()) })
 }
 
-/// None: it is about workflows of its own namespace alone.
+/// Empty: the step only affects workflows of its own namespace.
 pub(super) fn mentions(_: &Supersede) -> Vec<Mention> {
     Vec::new()
 }

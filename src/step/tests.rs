@@ -1,4 +1,4 @@
-//! What is accepted, what is refused and how it is said, and what docs/steps.md promises.
+//! Which bodies are accepted, which are refused and with what message, and whether docs/steps.md keeps its promises.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn parsed(text: &str) -> Result<Step, InvalidStep> {
     parse(&yaml(text))
 }
 
-/// The least body of `kind`, with `fields` (a flow map without its braces) put over it; `null` takes one away.
+/// The smallest body of `kind`, with `fields` (a flow map without its braces) put over it. `null` removes a field.
 fn with(kind: &str, fields: &str) -> Value {
     let mut body = match kind {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),

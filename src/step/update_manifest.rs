@@ -1,4 +1,4 @@
-//! `update-manifest`: image names, tags and digests in a GitOps repository, by one commit.
+//! `update-manifest`: sets image names, tags and digests in a GitOps repository, with one commit.
 
 use super::node::{Fields, Node};
 use super::{InvalidStep, SecretKey, SecretRef, files};
@@ -47,39 +47,39 @@ const DEFAULT_AUTHOR: (&str, &str) = ("argo-buildkit", "argo-buildkit@localhost"
 pub struct UpdateManifest {
     /// The GitOps repository.
     pub repo: RepoUrl,
-    /// The branch that is committed to, without `refs/heads/`.
+    /// The branch to commit to, without `refs/heads/`.
     pub branch: String,
-    /// The login; without it an http server is asked anonymously. Always there for ssh.
+    /// The login. Without it an http server is accessed anonymously. Always present for ssh.
     pub secret: Option<SecretRef>,
-    /// What to change; not empty.
+    /// The changes; not empty.
     pub targets: Vec<Target>,
     /// The image that the change is about, for the commit's trailers and the templates.
     pub image: Option<ImageRef>,
-    /// What the image was built from; with it an older commit never overwrites a newer one.
+    /// The source of the image. If present, an older source commit never overwrites a newer one.
     pub source: Option<Source>,
-    /// The commit's message; the engine writes one when absent.
+    /// The commit's message. The engine writes one when absent.
     pub message: Option<Template>,
-    /// Who wrote it.
+    /// The author.
     pub author: Identity,
-    /// Who commits it.
+    /// The committer.
     pub committer: Identity,
     /// An OpenSSH private key that signs the commit.
     pub signing_key: Option<SecretKey>,
-    /// Whether the message says `[skip ci]`.
+    /// Whether `[skip ci]` is added to the message.
     pub skip_ci: bool,
-    /// False for a dry run: the diff is made, and nothing is written.
+    /// False for a dry run: the diff is computed, and nothing is written.
     pub commit: bool,
-    /// What to do with the commit.
+    /// Whether to push or to open a pull request.
     pub mode: Mode,
-    /// Whether the commit is made by the forge's API instead of a push.
+    /// Whether the forge's API makes the commit, instead of a push.
     pub via_api: bool,
-    /// How that API is reached.
+    /// The settings of the forge's API.
     pub forge: ForgeApi,
-    /// The Argo CD Application that is told of the commit; only with a commit to the branch.
+    /// The Argo CD Application to refresh after the commit. Only for a commit to the branch.
     pub refresh: Option<Application>,
 }
 
-/// The changes to one file, or to each file that a glob fits.
+/// The changes to one file, or to each file that a glob matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The file's path within the repository; relative, without `.`, `..` or `.git` parts.
@@ -95,16 +95,16 @@ pub struct Source {
     pub repo: RepoUrl,
     /// The commit's 40 or 64 hex digits, in lower case.
     pub commit: String,
-    /// The login that may read it; without it the step's own when both are on one server.
+    /// The login that may read it. Without it, the step's own login is used if both are on one server.
     pub secret: Option<SecretRef>,
 }
 
-/// What becomes of the commit.
+/// The way the commit reaches the branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    /// It goes to the branch.
+    /// The commit goes to the branch.
     Push,
-    /// It goes to a branch of its own, with a pull request.
+    /// The commit goes to a branch of its own, with a pull request.
     PullRequest(Box<PullRequest>),
 }
 
@@ -165,7 +165,7 @@ fn mode(fields: &mut Fields<'_>, texts: Reader) -> Result<Mode, InvalidStep> {
     }
 }
 
-/// What the fields say together.
+/// Checks fields that are only wrong in combination.
 fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     let calls_api = update.via_api || matches!(update.mode, Mode::PullRequest(_));
     if calls_api && update.forge.secret.is_none() && (update.repo.is_ssh() || update.secret.is_none()) {
@@ -193,7 +193,7 @@ impl Source {
     }
 }
 
-/// A whole commit id: a branch's name would mean another commit tomorrow.
+/// A whole commit id. A branch's name is refused, because it would mean another commit tomorrow.
 fn commit(word: &str) -> Result<String, String> {
     match matches!(word.len(), 40 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
         true => Ok(word.to_ascii_lowercase()),
@@ -201,7 +201,7 @@ fn commit(word: &str) -> Result<String, String> {
     }
 }
 
-/// `{name, email}`; what is left out is `default`'s.
+/// Reads `{name, email}`. Absent fields are taken from `default`.
 fn author_of(node: Node<'_>, default: Identity) -> Result<Identity, InvalidStep> {
     let mut fields = node.fields(&["name", "email"])?;
     let name = fields.optional("name").map(|node| node.checked(signature)).transpose()?;
@@ -214,7 +214,7 @@ fn default_author() -> Identity {
     Identity { name: name.into(), email: email.into() }
 }
 
-/// Git writes `name <email>` and allows neither bracket inside.
+/// Checks a name or an email. Git writes `name <email>` and allows neither bracket inside.
 fn signature(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.contains(['<', '>']) { Err("holds `<` or `>`".into()) } else { Ok(text.to_owned()) }

@@ -1,4 +1,4 @@
-//! Which room names which. The table in src/lib.rs is the order; the sources are parsed to hold it so.
+//! Checks which room uses which. The table in src/lib.rs defines the order; the test parses the sources and checks them against it.
 
 mod circles;
 mod errors;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use names::Source;
 
-/// Pairs that the table's order alone would allow.
+/// Pairs that must be kept apart although the table's order would allow them.
 const APART: &[(&str, &[&str])] = &[
     ("config", &["rpc", "agent", "check"]),
     ("rpc", &["agent", "check"]),
@@ -27,7 +27,7 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every source of the library below `path`.
+/// Collects every source file of the library below `path`.
 fn sources(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
         fs::read_dir(path).unwrap().for_each(|entry| sources(&entry.unwrap().path(), found));
@@ -86,7 +86,7 @@ fn a_room_names_only_rooms_below_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What [`the room of HTTP`](../../src/http.rs) holds for all: addresses that are not gone to, redirects, limits.
+/// [The room of HTTP](../../src/http.rs) implements these rules for all clients: refused addresses, redirects, limits.
 #[test]
 fn only_the_room_of_http_makes_clients_and_reads_answers() {
     let (mut files, mut room) = (Vec::new(), Vec::new());

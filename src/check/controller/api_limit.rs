@@ -1,15 +1,15 @@
-//! How fast the controller may call the API server.
+//! The rate limit of the controller's requests to the API server.
 
 use super::Controller;
 use super::settings::{Setting, elsewhere, shown, text};
 use crate::check::Finding;
 
-/// Requests a second to the API server: the controller's own default, and one that hides no gain.
+/// Requests per second to the API server: the controller's default, and a value above which a higher limit brings nothing.
 const DEFAULT_QPS: f64 = 20.0;
 const GOOD_QPS: f64 = 100.0;
 
 impl Controller {
-    /// What all workflows together wait for once the burst is used up: in one reconcile the controller makes two to
+    /// All workflows together wait for this limit once the burst is used up: one reconcile of the controller makes two to
     /// five requests.
     pub(super) fn api_limit(&self) -> Finding {
         let subject = "controller flag --qps";

@@ -1,16 +1,16 @@
-//! What the controller's ConfigMap says.
+//! The settings in the controller's ConfigMap.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
-/// What the controller's ConfigMap says beside the mode.
+/// The settings in the controller's ConfigMap, except the mode.
 #[derive(Debug, Default)]
 pub(in crate::check) struct Config {
-    /// Whether it was read.
+    /// Whether the ConfigMap was read.
     pub(in crate::check) is_known: bool,
     /// Its namespace and name.
     pub(in crate::check) map: String,
-    /// Of which of several controllers it is.
+    /// The instance ID, which distinguishes one of several controllers.
     pub(in crate::check) instance: Option<String>,
     /// The `securityContext` of Argo's own containers in the pods of steps.
     pub(in crate::check) executor: Value,
@@ -25,7 +25,7 @@ impl Config {
     }
 }
 
-/// A setting, as a key of its own or in the older `config` (argo-workflows `config/controller.go`).
+/// Reads a setting from a key of its own or from the older key `config` (argo-workflows `config/controller.go`).
 pub(in crate::check) fn setting(map: &ConfigMap, name: &str) -> Option<Value> {
     let data = map.data.as_ref()?;
     if let Some(value) = data.get(name) {
@@ -35,7 +35,7 @@ pub(in crate::check) fn setting(map: &ConfigMap, name: &str) -> Option<Value> {
     config.get_mut(name).map(Value::take)
 }
 
-/// A scalar as text.
+/// Formats a scalar as text.
 pub(in crate::check) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned())
 }

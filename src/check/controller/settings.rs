@@ -8,13 +8,13 @@ use crate::duration::parse_go_duration;
 
 /// The controller's own default (argo-workflows `workflow/controller/rate_limiters.go`).
 const DEFAULT_REQUEUE: Duration = Duration::from_secs(10);
-/// What each of them should be at most.
+/// The recommended maximum of each requeue time.
 const GOOD_REQUEUE: Duration = Duration::from_secs(1);
 const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
-/// In thousandths of a CPU.
+/// The recommended CPU of the agent, in thousandths of a CPU.
 const GOOD_AGENT_CPU: f64 = 500.0;
 
-/// What upstream's installation does not give the controller.
+/// The rights that upstream's installation does not give the controller.
 const RULE: &str =
     "the rule {apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch, update]}";
 
@@ -23,7 +23,7 @@ const RULE: &str =
 pub(super) enum Setting {
     Unset,
     Value(String),
-    /// Taken from another object, which is not read.
+    /// The value comes from another object, which is not read.
     Elsewhere,
 }
 
@@ -44,7 +44,7 @@ impl Controller {
         }
     }
 
-    /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`); the shared agent
+    /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`). The shared agent
     /// has committed before.
     pub(super) fn requeue(&self, mode: Mode) -> (Duration, Finding) {
         let name = "DEFAULT_REQUEUE_TIME";
@@ -90,7 +90,7 @@ impl Controller {
         Finding::warn(subject(name), format!("{shown}: {costs}; set 100ms"))
     }
 
-    /// Both containers of the agent's pod have it as their limit (argo-workflows `workflow/controller/agent.go`).
+    /// The limit of both containers of the agent's pod (argo-workflows `workflow/controller/agent.go`).
     pub(super) fn agent_cpu(&self) -> Finding {
         let name = "ARGO_AGENT_CPU_LIMIT";
         let setting = self.setting(name);
@@ -116,7 +116,7 @@ impl Controller {
             (_, Some(release)) if release >= (4, 1) => {
                 return Finding::ok(subject(name), "Argo 4.1 and newer have no such setting, and need none");
             }
-            // It became `false` by default in 4.0.
+            // The default became `false` in 4.0.
             (Setting::Unset, Some(release)) if release < (4, 0) => Setting::Value("true".to_owned()),
             (setting, _) => setting,
         };
@@ -220,7 +220,7 @@ fn read_duration(setting: &Setting, default: Duration) -> Option<Duration> {
     }
 }
 
-/// `10` or `1.5`.
+/// Formats seconds as `10` or `1.5`.
 fn seconds(duration: Duration) -> String {
     let text = format!("{:.1}", duration.as_secs_f64());
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)

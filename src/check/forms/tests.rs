@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn written(objects: Value) -> Written {
+fn user_objects(objects: Value) -> UserObjects {
     let spec = |object: &Value| object.clone();
     let objects = objects.as_array().into_iter().flatten();
     let objects = objects.map(|object| Object {
@@ -10,11 +10,11 @@ fn written(objects: Value) -> Written {
         name: object["name"].as_str().unwrap_or_default().to_owned(),
         spec: spec(&object["spec"]),
     });
-    Written { objects: objects.collect(), ..Written::default() }
+    UserObjects { objects: objects.collect(), ..UserObjects::default() }
 }
 
 fn said(spec: Value) -> String {
-    written(json!([{"name": "x", "spec": spec}]))
+    user_objects(json!([{"name": "x", "spec": spec}]))
         .forms()
         .iter()
         .map(|finding| format!("{finding}\n"))
@@ -106,7 +106,7 @@ fn a_template_of_another_object_counts_as_its_own() {
     let nightly = json!({"name": "nightly", "spec": {"templates": [{"name": "main", "parallelism": 1, "steps": [[step]]}]}});
     let called =
         json!({"name": "called", "spec": {"parallelism": 1, "workflowTemplateRef": {"name": "build-push"}}});
-    let found = written(json!([build, nightly, called])).forms();
+    let found = user_objects(json!([build, nightly, called])).forms();
     let said: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert!(
         said.len() == 1

@@ -1,4 +1,4 @@
-//! The admission policy that keeps agent pods from starting, for an Argo that cannot leave them out.
+//! The admission policy that keeps agent pods from starting, for an Argo that cannot turn them off.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use crate::check::session::unread;
 use crate::check::{Doctor, Finding, Site};
 use crate::kube::{Cluster, ReadError};
 
-/// The policy's and its binding's name.
+/// The name of the policy and of its binding.
 const NAME: &str = "buildkit-agent-gate";
 const GROUP: &str = "admissionregistration.k8s.io";
 const POLICY: &str = "MutatingAdmissionPolicy";
 const BINDING: &str = "MutatingAdmissionPolicyBinding";
-/// The newest first; v1 came with Kubernetes 1.36.
+/// API versions, newest first. v1 came with Kubernetes 1.36.
 const VERSIONS: [&str; 3] = ["v1", "v1beta1", "v1alpha1"];
-/// What gives a cluster a gate that works.
+/// The command that installs a working gate.
 const APPLY: &str = "apply deploy/components/agent-gate";
 
 /// The policy and its binding.
@@ -25,7 +25,7 @@ pub(super) struct Gate {
 }
 
 impl Doctor {
-    /// The gate, whether or not it works.
+    /// Reads the gate, whether or not it works.
     pub(super) async fn gate(&self) -> Gate {
         let cluster = &self.engine.cluster;
         Gate { policy: read(cluster, POLICY).await, binding: read(cluster, BINDING).await }
@@ -37,13 +37,13 @@ async fn read(cluster: &Cluster, kind: &str) -> Result<Option<Value>, ReadError>
 }
 
 impl Gate {
-    /// What is to say of it.
+    /// The findings about the gate.
     pub(super) fn judge(&self, subject: &str, site: &Site) -> Vec<Finding> {
         let mut wrong: Vec<_> = [(POLICY, &self.policy), (BINDING, &self.binding)]
             .iter()
             .filter_map(|(k, r)| gone(subject, k, r))
             .collect();
-        // Without the kind neither can be there; one line says so.
+        // If the cluster lacks the kind, both objects are missing. One line says so.
         wrong.dedup();
         wrong.extend(self.policy.iter().flatten().flat_map(|policy| flaws(subject, policy)));
         wrong.extend(self.binding.iter().flatten().filter_map(|binding| unbound(subject, binding)));
@@ -58,7 +58,7 @@ impl Gate {
     }
 }
 
-/// Without a gate the label alone does nothing.
+/// The finding for a missing gate: without the gate, the label alone has no effect.
 fn gone(subject: &str, kind: &str, read: &Result<Option<Value>, ReadError>) -> Option<Finding> {
     let races = "agent pods start, find no plugin, and race the shared agent";
     match read {

@@ -6,11 +6,11 @@ use super::*;
 use crate::check::shared;
 
 /// A namespace without label, under a controller without flag.
-fn signs(version: &str) -> Signs {
+fn mode_inputs(version: &str) -> ModeInputs {
     let release = version.strip_prefix('v').and_then(|v| v.split_once('.'));
     let release = release
         .map(|(major, rest)| (major.parse().unwrap(), rest.split('.').next().unwrap().parse().unwrap()));
-    Signs {
+    ModeInputs {
         label: Ok(None),
         flag: Ok(None),
         map: "argo/workflow-controller-configmap".to_owned(),
@@ -22,8 +22,8 @@ fn signs(version: &str) -> Signs {
     }
 }
 
-fn flagged(version: &str) -> Signs {
-    Signs { flag: Ok(Some("true".to_owned())), ..signs(version) }
+fn flagged(version: &str) -> ModeInputs {
+    ModeInputs { flag: Ok(Some("true".to_owned())), ..mode_inputs(version) }
 }
 
 fn gate(policy: Value) -> Gate {
@@ -35,11 +35,11 @@ fn good() -> Value {
     json!({"spec": {"failurePolicy": "Fail", "mutations": [{"patchType": "ApplyConfiguration"}]}})
 }
 
-fn gated(gate: Gate) -> Signs {
-    Signs { label: Ok(Some(SHARED.to_owned())), gate: Some(gate), ..signs("v4.0.7") }
+fn gated(gate: Gate) -> ModeInputs {
+    ModeInputs { label: Ok(Some(SHARED.to_owned())), gate: Some(gate), ..mode_inputs("v4.0.7") }
 }
 
-fn said(signs: &Signs, agent: Option<Agent>) -> String {
+fn said(signs: &ModeInputs, agent: Option<Agent>) -> String {
     let found = signs.judge(&Site::example(), &Ok(agent));
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
@@ -47,12 +47,12 @@ fn said(signs: &Signs, agent: Option<Agent>) -> String {
 #[test]
 fn each_mode_is_named_with_what_makes_it() {
     let rows = [
-        (signs("v4.0.7"), Mode::Sidecar),
+        (mode_inputs("v4.0.7"), Mode::Sidecar),
         (gated(gate(good())), Mode::Gate),
         (flagged("v4.1.2"), Mode::Flag),
-        (Signs { gate: Some(gate(good())), ..flagged("v4.1.2") }, Mode::Flag),
+        (ModeInputs { gate: Some(gate(good())), ..flagged("v4.1.2") }, Mode::Flag),
         (flagged("v4.0.7"), Mode::Sidecar),
-        (Signs { flag: Ok(Some("false".to_owned())), ..signs("v4.1.2") }, Mode::Sidecar),
+        (ModeInputs { flag: Ok(Some("false".to_owned())), ..mode_inputs("v4.1.2") }, Mode::Sidecar),
     ];
     for (signs, mode) in &rows {
         assert_eq!(signs.mode(), *mode, "{signs:?}");
@@ -72,7 +72,7 @@ fn a_flag_is_held_against_the_controller_s_version() {
     ok   mode of namespace builds: sidecar: each workflow has an agent pod with the plugin in it
     "#);
     insta::assert_snapshot!(said(&flagged("latest"), None), @r#"warn mode of namespace builds: shared agent, by disableAgentPodCreation in ConfigMap argo/workflow-controller-configmap, and the controller's version is unknown (image quay.io/argoproj/workflow-controller:latest): before 4.1 it crash-loops on that; see that it is 4.1 or newer"#);
-    let off = Signs { flag: Ok(Some("false".to_owned())), ..signs("v3.7.1") };
+    let off = ModeInputs { flag: Ok(Some("false".to_owned())), ..mode_inputs("v3.7.1") };
     assert!(said(&off, None).starts_with("FAIL"), "any value of it is unknown");
 }
 
@@ -120,14 +120,14 @@ fn a_gate_that_does_not_hold_is_said() {
 #[test]
 fn an_agent_beside_agent_pods_races_them() {
     let agent = |namespaces: &str, replicas: u32| Some(shared::tests::agent(namespaces, replicas));
-    insta::assert_snapshot!(said(&signs("v4.0.7"), agent("shop,builds", 2)), @r#"FAIL mode of namespace builds: agent pods start here, and the shared agent buildkit-agent/buildkit-agent watches this namespace too: both execute every step, and a pod without the plugin ends it with "no plugin executed the template"; keep agent pods from starting (label argo-buildkit.io/agent=shared with deploy/components/agent-gate, or with Argo 4.1 disableAgentPodCreation), or take the namespace from the agent"#);
-    assert!(said(&signs("v4.0.7"), agent("shop", 2)).starts_with("ok"), "it watches another namespace");
-    assert!(said(&signs("v4.0.7"), agent("builds", 0)).starts_with("ok"), "it does not run");
+    insta::assert_snapshot!(said(&mode_inputs("v4.0.7"), agent("shop,builds", 2)), @r#"FAIL mode of namespace builds: agent pods start here, and the shared agent buildkit-agent/buildkit-agent watches this namespace too: both execute every step, and a pod without the plugin ends it with "no plugin executed the template"; keep agent pods from starting (label argo-buildkit.io/agent=shared with deploy/components/agent-gate, or with Argo 4.1 disableAgentPodCreation), or take the namespace from the agent"#);
+    assert!(said(&mode_inputs("v4.0.7"), agent("shop", 2)).starts_with("ok"), "it watches another namespace");
+    assert!(said(&mode_inputs("v4.0.7"), agent("builds", 0)).starts_with("ok"), "it does not run");
     assert!(said(&gated(gate(good())), agent("builds", 2)).starts_with("ok"));
 }
 
 #[test]
 fn what_may_not_be_read_is_taken_for_a_sidecar_s() {
     let label = Err(ReadError::Forbidden("get namespaces builds".to_owned()));
-    insta::assert_snapshot!(said(&Signs { label, ..signs("v4.0.7") }, None), @r#"skip mode of namespace builds: this login may not get namespaces builds; run `check` as a login that may, or grant it to this one; taken for a sidecar's"#);
+    insta::assert_snapshot!(said(&ModeInputs { label, ..mode_inputs("v4.0.7") }, None), @r#"skip mode of namespace builds: this login may not get namespaces builds; run `check` as a login that may, or grant it to this one; taken for a sidecar's"#);
 }

@@ -1,4 +1,4 @@
-//! A container of ours: the plugin's, as far as Argo, its token and Pod Security care, and what any is told.
+//! One of our containers: the parts that matter to Argo, to the token and to Pod Security, and its settings.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The only user that can read the token which Argo writes for a plugin.
+/// The only user that can read the token file that Argo writes for a plugin.
 pub(in crate::check) const ARGO_USER: i64 = 8737;
-/// Where `serve` listens unless it is told otherwise.
+/// The port on which `serve` listens by default.
 const DEFAULT_PORT: i64 = 4355;
 
-/// Flags that say the same as a variable.
+/// Flags, and the variable with the same meaning.
 const FLAGS: [(&str, &str); 11] = [
     ("--buildkit-host", "BUILDKIT_HOST"),
     ("--tls-secret", "ARGO_BUILDKIT_TLS_SECRET"),
@@ -27,10 +27,10 @@ const FLAGS: [(&str, &str); 11] = [
     ("--listen", "ARGO_BUILDKIT_LISTEN"),
 ];
 
-/// How much of what, as Kubernetes writes it.
+/// Amounts by resource, as Kubernetes writes them.
 pub(in crate::check) type Amounts = BTreeMap<String, Quantity>;
 
-/// What matters here of a Kubernetes container.
+/// The fields of a Kubernetes container that are checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(in crate::check) struct Sidecar {
@@ -59,7 +59,7 @@ struct From {
     config_map_ref: Option<Source>,
 }
 
-/// A ConfigMap that variables are taken from.
+/// A ConfigMap that supplies environment variables.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::check) struct Source {
@@ -91,19 +91,19 @@ struct Capabilities {
 }
 
 impl Sidecar {
-    /// A container of a pod.
+    /// Reads a container of a pod.
     pub(in crate::check) fn of(container: &Container) -> Self {
         let known = serde_json::to_value(container).and_then(serde_json::from_value);
         known.unwrap_or_default()
     }
 
-    /// Whether it runs this program, by its image or its command.
+    /// Whether the container runs this program, by its image or its command.
     pub(super) fn is_ours(&self) -> bool {
         let words = self.command.iter().chain(&self.args).chain([&self.image]);
         words.into_iter().any(|word| word.contains("argo-buildkit"))
     }
 
-    /// Argo's own demands (argo-workflows `pkg/plugins/spec/plugin_types.go`), and those of token and agent.
+    /// Violations of Argo's requirements (argo-workflows `pkg/plugins/spec/plugin_types.go`), and those of the token and the agent.
     pub(super) fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         if self.name.is_empty() || ["main", "init"].contains(&self.name.as_str()) {
@@ -135,17 +135,17 @@ impl Sidecar {
         wrong
     }
 
-    /// Its name in the agent's pod.
+    /// Its name in the agent pod.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The port that Argo calls, the first one.
+    /// The port that Argo calls, which is the first one.
     pub(super) fn port(&self) -> Option<i64> {
         self.ports.first().map(|port| port.container_port)
     }
 
-    /// What its `requests` or `limits` are.
+    /// Its `requests` or `limits`.
     pub(super) fn amounts(&self, part: &str) -> Amounts {
         let part = self.resources.get(part).and_then(Value::as_object);
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -168,7 +168,7 @@ impl Sidecar {
         }
     }
 
-    /// The port of `--listen`, as `serve` will understand it; not known where another object may set it.
+    /// The port of `--listen`, as `serve` parses it. None if another object may set it.
     fn listens(&self) -> Option<i64> {
         match self.flag("--listen").or_else(|| self.variable("ARGO_BUILDKIT_LISTEN")) {
             Some(address) => address.rsplit_once(':')?.1.parse().ok(),
@@ -200,12 +200,12 @@ impl Sidecar {
         self.env.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
     }
 
-    /// The ConfigMaps that its environment is taken from.
+    /// The ConfigMaps that supply its environment.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.env_from.iter().filter_map(|from| from.config_map_ref.as_ref())
     }
 
-    /// The settings that stand in the container itself, and win over those of [`Self::sources`].
+    /// The settings in the container itself, which override those of [`Self::sources`].
     pub(super) fn own_settings(&self) -> Vec<(String, String)> {
         let written = self.env.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
         let flag =
@@ -213,7 +213,7 @@ impl Sidecar {
         written.chain(FLAGS.iter().filter_map(flag)).collect()
     }
 
-    /// What the `restricted` Pod Security standard has against its container.
+    /// The violations of the `restricted` Pod Security standard by the container.
     pub(super) fn unrestricted(&self) -> Vec<&'static str> {
         let none = Security::default();
         let security = self.security_context.as_ref().unwrap_or(&none);

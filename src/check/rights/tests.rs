@@ -1,6 +1,6 @@
 use super::*;
 
-fn said(needs: &[Need], lacks: &[&[&'static str]]) -> String {
+fn said(needs: &[RequiredRight], lacks: &[&[&'static str]]) -> String {
     let lacks = lacks.iter().map(|lacks| lacks.to_vec()).collect();
     let found = judge(&Account::new("builds", "buildkit-workflow"), needs, &Ok(lacks));
     found.iter().map(|finding| format!("{finding}\n")).collect()
@@ -21,14 +21,14 @@ fn each_missing_right_says_what_breaks_and_what_to_grant() {
 
 #[test]
 fn the_controller_s_missing_rule_hangs_only_with_write_back() {
-    let verdict = |writes_back| {
+    let severity = |writes_back| {
         let needs = of_controller("builds", writes_back, Mode::Sidecar);
         let lacks = vec![vec!["patch"], Vec::new(), Vec::new(), Vec::new()];
         judge(&Account::new("argo", "argo"), &needs, &Ok(lacks)).remove(0)
     };
-    assert_eq!(verdict(true).verdict, crate::check::Verdict::Fail);
-    assert!(verdict(true).text.contains("hang in Running"));
-    assert_eq!(verdict(false).verdict, crate::check::Verdict::Warn);
+    assert_eq!(severity(true).severity, crate::check::Severity::Fail);
+    assert!(severity(true).text.contains("hang in Running"));
+    assert_eq!(severity(false).severity, crate::check::Severity::Warn);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is done with which Secret: read from templates, as far as their defaults tell, and from what the user named.
+//! The uses of each Secret, from templates (as far as their parameters have defaults) and from the user's targets.
 
 use serde_json::Value;
 
@@ -8,15 +8,15 @@ use crate::engine::binding::Use;
 /// What a step does with a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Job {
-    /// It reads sources.
+    /// The Secret reads sources.
     Reads,
-    /// It writes a GitOps repository.
+    /// The Secret writes a GitOps repository.
     Writes,
-    /// It logs in to registries.
+    /// The Secret logs in to registries.
     Registry,
-    /// A `RUN` reads it, or uses it as an ssh key.
+    /// A `RUN` reads the Secret, or uses it as an ssh key.
     Build,
-    /// It signs commits.
+    /// The Secret signs commits.
     Signing,
 }
 
@@ -31,7 +31,7 @@ impl Job {
     }
 }
 
-/// A Secret and what is done with it, at which repository where that is known.
+/// A Secret and its use, with the repository if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) secret: String,
@@ -67,7 +67,7 @@ pub(super) fn of_spec(spec: &Value) -> Vec<Named> {
         .collect()
 }
 
-/// One template, whose parameters have defaults.
+/// Reads one template, with the defaults of its parameters.
 struct Reader<'a> {
     spec: &'a Value,
     template: &'a Value,
@@ -104,12 +104,12 @@ impl Reader<'_> {
         add(&update["signing-key"], Job::Signing, &nowhere);
     }
 
-    /// `{name, key}`, or the name alone.
+    /// Reads `{name, key}`, or the name alone.
     fn secret(&self, value: &Value) -> Option<String> {
         self.text(value.get("name").unwrap_or(value)).filter(|name| !name.is_empty())
     }
 
-    /// A text, or what its only parameter is by default. What is put together of several is not known before it runs.
+    /// A text, or the default of its only parameter. A text of several parts is not known before the workflow runs.
     fn text(&self, value: &Value) -> Option<String> {
         let text = value.as_str()?;
         let Some(inner) = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}")) else {

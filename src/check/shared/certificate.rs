@@ -4,10 +4,10 @@ use super::Agent;
 use crate::check::{Doctor, Finding};
 use crate::kube::{KubeError, Secret, SecretError, Secrets};
 
-/// The settings that name its files.
+/// The settings that name the files of the certificate.
 const FILES: [&str; 3] = ["ARGO_BUILDKIT_TLS_CA", "ARGO_BUILDKIT_TLS_CERT", "ARGO_BUILDKIT_TLS_KEY"];
 
-/// A Secret that is mounted, and the keys of it that settings name as files.
+/// A mounted Secret, and its keys that settings name as files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mounted {
     pub(super) secret: String,
@@ -15,7 +15,7 @@ pub(super) struct Mounted {
 }
 
 impl Doctor {
-    /// The Secret with the certificates for buildkitd, where the agent has one.
+    /// Checks the Secret with the certificates for buildkitd, if the agent has one.
     pub(super) async fn certificate(&self, agent: &Agent) -> Option<Finding> {
         let mounted = agent.certificate()?;
         let namespace = &agent.account.namespace;
@@ -26,9 +26,9 @@ impl Doctor {
 }
 
 impl Agent {
-    /// The Secret whose files the settings name.
+    /// The Secret that contains the files that the settings name.
     pub(super) fn certificate(&self) -> Option<Mounted> {
-        let files = FILES.iter().filter_map(|name| self.mounted(self.told.value(name)?));
+        let files = FILES.iter().filter_map(|name| self.mounted(self.settings.value(name)?));
         let mut found: Option<Mounted> = None;
         for (volume, key) in files {
             let Some(secret) = volume.secret.as_ref().and_then(|source| source.secret_name.clone()) else {

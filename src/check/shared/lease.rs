@@ -1,4 +1,4 @@
-//! The Lease by which one replica of the shared agent leads.
+//! The Lease that decides which replica of the shared agent leads.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,11 +9,11 @@ use crate::check::session::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::ReadError;
 
-/// What a Lease lasts that does not say so.
+/// The duration of a Lease that does not specify one, in seconds.
 const DEFAULT_SECONDS: i32 = 15;
 
 impl Doctor {
-    /// Whether a replica leads.
+    /// Checks whether a replica leads.
     pub(super) async fn lease(&self, agent: &Agent) -> Finding {
         let (namespace, name) = agent.lease();
         let read = self.engine.cluster.find::<Lease>(namespace, name).await;
@@ -57,7 +57,7 @@ pub(super) fn judge(
     }
 }
 
-/// How long ago it was renewed; no time at all where a remote clock is ahead.
+/// The time since the last renewal. Zero if the other machine's clock is ahead.
 fn age(spec: &LeaseSpec, now: SystemTime) -> Option<Duration> {
     let renewed = SystemTime::from(spec.renew_time.as_ref()?.0);
     Some(now.duration_since(renewed).unwrap_or_default())

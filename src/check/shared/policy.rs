@@ -1,4 +1,4 @@
-//! The policy that the shared agent mounts: whether it can be read, and lets the namespace's workflows do anything.
+//! The policy that the shared agent mounts: whether it can be read, and whether it has an entry for the workflows' namespace.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
@@ -9,9 +9,9 @@ use crate::kube::ReadError;
 use crate::policy::Policy;
 
 impl Doctor {
-    /// The policy, where it is in a ConfigMap.
+    /// Checks the policy, if it is in a ConfigMap.
     pub(super) async fn policy(&self, agent: &Agent) -> Option<Finding> {
-        let file = agent.told.value("ARGO_BUILDKIT_POLICY")?;
+        let file = agent.settings.value("ARGO_BUILDKIT_POLICY")?;
         let (volume, key) = agent.mounted(file)?;
         let (namespace, name) = (&agent.account.namespace, &volume.config_map.as_ref()?.name);
         let read = self.engine.cluster.find::<ConfigMap>(namespace, name).await;

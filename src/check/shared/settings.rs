@@ -1,4 +1,4 @@
-//! What the shared agent is told: the namespaces that it watches, and where buildkitd is.
+//! The shared agent's settings: the namespaces that it watches, and the address of buildkitd.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::Agent;
 use crate::check::Finding;
 use crate::check::controller::Config;
 
-/// What its settings are told of.
+/// The subject of the findings about its settings.
 const SETTINGS: &str = "shared agent settings";
 
 /// The namespaces that it watches.
@@ -17,50 +17,50 @@ pub(super) enum Watched {
 }
 
 impl Agent {
-    /// Flags win over the environment.
+    /// The watched namespaces. Flags override the environment.
     pub(super) fn watched(&self) -> Watched {
-        let all = self.told.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
+        let all = self.settings.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);
         if all || self.container.words().any(|word| word == "--all-namespaces") {
             return Watched::All;
         }
         let flags = listed(["--namespace", "-n"].into_iter().flat_map(|flag| self.container.flags(flag)));
         Watched::Only(match flags.is_empty() {
-            true => listed(self.told.value("ARGO_BUILDKIT_NAMESPACES")),
+            true => listed(self.settings.value("ARGO_BUILDKIT_NAMESPACES")),
             false => flags,
         })
     }
 
-    /// Whether it watches `namespace`, and knows where buildkitd is.
+    /// Checks whether it watches `namespace`, and has the address of buildkitd.
     pub(super) fn settings(&self, namespace: &str) -> Finding {
-        let told = &self.told;
-        if let Some(absent) = told.absent(SETTINGS) {
+        let settings = &self.settings;
+        if let Some(absent) = settings.absent(SETTINGS) {
             return absent;
         }
         let watched = self.watched();
         if !watched.has(namespace) {
-            return told.unread(SETTINGS).unwrap_or_else(|| self.unwatched(&watched, namespace));
+            return settings.unread(SETTINGS).unwrap_or_else(|| self.unwatched(&watched, namespace));
         }
-        if watched.is_several() && told.value("ARGO_BUILDKIT_POLICY").is_none() {
-            let unread = told.unread(SETTINGS);
+        if watched.is_several() && settings.value("ARGO_BUILDKIT_POLICY").is_none() {
+            let unread = settings.unread(SETTINGS);
             return unread.unwrap_or_else(|| {
                 let text = "it watches several namespaces without a policy, and does not start; set \
                             ARGO_BUILDKIT_POLICY to the file of one in ";
-                Finding::fail(SETTINGS, format!("{text}{}", told.place()))
+                Finding::fail(SETTINGS, format!("{text}{}", settings.place()))
             });
         }
-        match (told.buildkit_host(), told.unread(SETTINGS)) {
+        match (settings.buildkit_host(), settings.unread(SETTINGS)) {
             (Some(host), _) => Finding::ok(SETTINGS, format!("watches {watched}, BUILDKIT_HOST={host}")),
             (None, Some(unread)) => unread,
             (None, None) => {
                 let text = "nothing tells it where buildkitd is; set BUILDKIT_HOST in";
-                Finding::fail(SETTINGS, format!("{text} {}", told.place()))
+                Finding::fail(SETTINGS, format!("{text} {}", settings.place()))
             }
         }
     }
 
-    /// Whether it serves the workflows of this controller, and not of another.
+    /// Checks whether it serves the workflows of this controller, and not of another.
     pub(super) fn instance(&self, namespace: &str, config: &Config) -> Option<Finding> {
-        let ours = self.told.value("ARGO_BUILDKIT_INSTANCE_ID");
+        let ours = self.settings.value("ARGO_BUILDKIT_INSTANCE_ID");
         let theirs = config.instance.as_deref();
         if !config.is_known || ours == theirs {
             return None;
@@ -75,7 +75,7 @@ impl Agent {
              Pending for ever; {mend} in {}, and restart it",
             shown(theirs),
             shown(ours),
-            self.told.place()
+            self.settings.place()
         );
         Some(Finding::fail(SETTINGS, text))
     }
@@ -84,19 +84,19 @@ impl Agent {
         let text = format!(
             "it watches {watched}, and not {namespace}, whose plugin steps stay Pending for ever; add {namespace} to \
              ARGO_BUILDKIT_NAMESPACES in {}, restart it, and apply deploy/components/agent-rights there",
-            self.told.place()
+            self.settings.place()
         );
         Finding::fail(SETTINGS, text)
     }
 }
 
-/// Names with commas between.
+/// Splits names at commas.
 fn listed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let names = texts.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// As clap reads a switch from the environment.
+/// Parses a switch from the environment like clap.
 fn is_true(value: &str) -> bool {
     !["0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str())
 }

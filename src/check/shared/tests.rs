@@ -10,14 +10,14 @@ use super::settings::Watched;
 use super::*;
 use crate::kube::{Request, Rights, SecretError};
 
-/// An agent of so many replicas, all ready, that is told to watch `namespaces`.
+/// An agent of so many replicas, all ready, that watches `namespaces`.
 pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> Agent {
-    told(replicas, &[("ARGO_BUILDKIT_NAMESPACES", namespaces), HOST])
+    settings(replicas, &[("ARGO_BUILDKIT_NAMESPACES", namespaces), HOST])
 }
 
 const HOST: (&str, &str) = ("BUILDKIT_HOST", "tcp://buildkitd.buildkit.svc:1234");
 
-fn told(replicas: u32, env: &[(&str, &str)]) -> Agent {
+fn settings(replicas: u32, env: &[(&str, &str)]) -> Agent {
     let env: Vec<_> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     of(replicas, json!({"args": ["agent"], "env": env}))
 }
@@ -37,7 +37,7 @@ fn of(replicas: u32, mut container: Value) -> Agent {
         "status": {"readyReplicas": replicas},
     });
     let mut agent = Agent::of("buildkit-agent", serde_json::from_value(deployment).unwrap());
-    agent.told = Told::written(&agent.container);
+    agent.settings = ContainerSettings::of_container_alone(&agent.container);
     agent
 }
 
@@ -74,8 +74,8 @@ fn what_it_watches_is_read_as_it_reads_it() {
         (flags(&["agent", "--namespace", "a", "--namespace=b,c"]), only(&["a", "b", "c"])),
         (flags(&["agent", "-n", "a"]), only(&["a"])),
         (flags(&["agent", "--all-namespaces"]), Watched::All),
-        (told(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "true")]), Watched::All),
-        (told(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "false")]), only(&[])),
+        (settings(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "true")]), Watched::All),
+        (settings(1, &[("ARGO_BUILDKIT_ALL_NAMESPACES", "false")]), only(&[])),
     ];
     for (agent, expected) in rows {
         assert_eq!(agent.watched(), expected, "{:?}", agent.container);
@@ -89,11 +89,11 @@ fn settings_that_leave_a_namespace_out_or_keep_it_from_starting_are_said() {
     let builds = ("ARGO_BUILDKIT_NAMESPACES", "builds");
     let rows = [
         agent("builds", 1),
-        told(1, &[all, policy, HOST]),
-        told(1, &[all, HOST]),
+        settings(1, &[all, policy, HOST]),
+        settings(1, &[all, HOST]),
         agent("shop,web", 1),
         agent("", 1),
-        told(1, &[builds]),
+        settings(1, &[builds]),
     ];
     insta::assert_snapshot!(lines(rows.iter().map(|agent| agent.settings("builds"))), @r#"
     ok   shared agent settings: watches builds, BUILDKIT_HOST=tcp://buildkitd.buildkit.svc:1234
@@ -174,7 +174,7 @@ fn the_certificate_is_what_the_settings_name() {
         ("ARGO_BUILDKIT_TLS_CERT", "/etc/buildkit-tls/tls.crt"),
         ("ARGO_BUILDKIT_TLS_KEY", "/elsewhere/tls.key"),
     ];
-    let mounted = told(1, &files).certificate().unwrap();
+    let mounted = settings(1, &files).certificate().unwrap();
     let keys = ["ca.crt", "tls.crt"].map(str::to_owned).to_vec();
     assert_eq!(mounted, Mounted { secret: "buildkit-client-tls".to_owned(), keys });
     let name = "buildkit-client-tls".to_owned();

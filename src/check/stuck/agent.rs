@@ -1,11 +1,11 @@
-//! A plugin step that has not ended: its agent, then its result.
+//! A plugin step that has not ended: checks its agent, then its result.
 
 use super::node::{self, Node};
-use super::{Facts, pod};
-use crate::check::{Finding, Verdict};
+use super::{WorkflowFacts, pod};
+use crate::check::{Finding, Severity};
 
-/// What holds the first plugin step that has not ended, or what it does.
-pub(super) fn cause(facts: &Facts) -> Option<Finding> {
+/// The finding about the first plugin step that has not ended.
+pub(super) fn cause(facts: &WorkflowFacts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open = nodes.iter().find(|node| node.is_plugin() && node.is_open())?;
     let at = format!("node {} is {}", open.name(), open.phase());
@@ -25,8 +25,8 @@ pub(super) fn cause(facts: &Facts) -> Option<Finding> {
     }
 }
 
-fn no_pod(facts: &Facts) -> String {
-    let full = facts.room.iter().find(|finding| finding.verdict == Verdict::Fail);
+fn no_pod(facts: &WorkflowFacts) -> String {
+    let full = facts.room.iter().find(|finding| finding.severity == Severity::Fail);
     match (facts.plugins_on, &facts.task_set, full) {
         (Some(false), ..) => {
             "the controller loads no plugins; set ARGO_EXECUTOR_PLUGINS=true on it".to_owned()
@@ -39,17 +39,17 @@ fn no_pod(facts: &Facts) -> String {
     }
 }
 
-/// What an agent has reported of a step.
+/// An agent's report of a step.
 pub(super) struct Report<'a> {
     pub(super) phase: &'a str,
     pub(super) message: &'a str,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn of(facts: &'a Facts, node: &Node<'_>) -> Self {
+    pub(super) fn of(facts: &'a WorkflowFacts, node: &Node<'_>) -> Self {
         let reported = facts.task_set.as_ref().map(|set| &set["status"]["nodes"][node.id()]);
-        let told = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
-        Self { phase: told("phase"), message: told("message") }
+        let field = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
+        Self { phase: field("phase"), message: field("message") }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -57,8 +57,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The agent is well: what it has reported, and whether that arrived.
-fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
+/// The finding when the agent works: its report, and whether the report arrived.
+fn result(facts: &WorkflowFacts, open: &Node<'_>, at: &str) -> Finding {
     let report = Report::of(facts, open);
     if report.is_terminal() {
         return not_taken_over(facts, &format!("{at}, and {} at its agent", report.phase));
@@ -82,8 +82,8 @@ fn result(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
     }
 }
 
-/// A result that the controller does not yet know.
-pub(super) fn not_taken_over(facts: &Facts, at: &str) -> Finding {
+/// The finding for a result that the controller has not yet read.
+pub(super) fn not_taken_over(facts: &WorkflowFacts, at: &str) -> Finding {
     match facts.status_right {
         Some(false) => facts.fail(format!(
             "{at}: the controller may not patch workflowtasksets/status, and with INFORMER_WRITE_BACK=true \

@@ -1,15 +1,15 @@
-//! Workflows that are large: Argo compresses their nodes, keeps them in a database, or can no longer hand them on.
+//! Large workflows: Argo compresses their nodes, stores them in a database, or can no longer pass them on.
 
 use serde_json::Value;
 
-use super::{Facts, node};
+use super::{WorkflowFacts, node};
 use crate::check::Finding;
 use crate::kube;
 
-/// What etcd takes of one object by default (`--max-request-bytes`).
+/// The maximum size of an object in etcd by default, in bytes (`--max-request-bytes`).
 const OBJECT: usize = 1_572_864;
 
-/// The workflow with its nodes where they can be read, which Argo has compressed.
+/// The workflow with its nodes decompressed, if they can be read.
 pub(super) fn unpacked(mut workflow: Value) -> Value {
     let status = &mut workflow["status"];
     let packed = status["compressedNodes"].as_str().filter(|packed| !packed.is_empty());
@@ -20,8 +20,8 @@ pub(super) fn unpacked(mut workflow: Value) -> Value {
     workflow
 }
 
-/// Nodes that cannot be read here.
-pub(super) fn offloaded(facts: &Facts) -> Option<Finding> {
+/// The finding for nodes that cannot be read here.
+pub(super) fn offloaded(facts: &WorkflowFacts) -> Option<Finding> {
     let away = !facts.status("offloadNodeStatusVersion").is_empty() && node::all(facts).is_empty();
     away.then(|| {
         facts.warn(
@@ -32,8 +32,8 @@ pub(super) fn offloaded(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Steps whose tasks take more than an object holds.
-pub(super) fn oversized(facts: &Facts) -> Option<Finding> {
+/// The finding for steps whose tasks are larger than an object may be.
+pub(super) fn oversized(facts: &WorkflowFacts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open: Vec<_> = nodes.iter().filter(|node| node.is_plugin() && node.is_open()).collect();
     let tasks = facts.task_set.as_ref().map(|set| &set["spec"]["tasks"]);

@@ -1,35 +1,35 @@
-//! What a workflow waits for: a mutex or a semaphore (argo-workflows `SynchronizationStatus`), or the controller's own limit.
+//! Locks: a mutex or a semaphore (argo-workflows `SynchronizationStatus`), or the controller's own limit.
 
 use serde_json::Value;
 
-use super::{Facts, node};
+use super::{WorkflowFacts, node};
 use crate::check::{Doctor, Finding};
 
-/// Who holds the mutex that a workflow waits for.
+/// The holder of the mutex that a workflow waits for.
 #[derive(Debug, Default)]
 pub(super) struct Holder {
-    /// `namespace/workflow`, perhaps with a node. Empty where nobody is known.
+    /// `namespace/workflow`, in some cases with a node. Empty if the holder is not known.
     pub(super) place: String,
     pub(super) state: State,
 }
 
-/// How a holder is.
+/// The state of a holder.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// It has not ended.
     #[default]
     Open,
-    /// It was told to stop, and has not ended.
+    /// It was stopped, and has not ended.
     Stopped,
-    /// It has ended, or is gone.
+    /// It has ended, or does not exist any more.
     Ended,
-    /// Nobody holds it by what the workflows say.
+    /// According to the workflows, there is no holder.
     Nobody,
 }
 
 impl Doctor {
-    /// Who holds the mutex that the workflow waits for. What it says itself of the holder is of the time when it began to wait.
-    pub(super) async fn holder(&self, facts: &Facts) -> Holder {
+    /// Finds the holder of the mutex. The name in the waiting workflow's status dates from when it began to wait.
+    pub(super) async fn holder(&self, facts: &WorkflowFacts) -> Holder {
         let Some(waiting) = waiting(facts, "mutex") else { return Holder::default() };
         let lock = waiting["mutex"].as_str().unwrap_or_default();
         let said = waiting["holder"].as_str().unwrap_or_default();
@@ -42,7 +42,7 @@ impl Doctor {
         self.said_holder(said).await
     }
 
-    /// What has become of the holder that a waiting workflow names.
+    /// The state of the holder that a waiting workflow names.
     async fn said_holder(&self, said: &str) -> Holder {
         let mut parts = said.split('/');
         let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else { return Holder::default() };
@@ -53,7 +53,7 @@ impl Doctor {
                     false => State::Ended,
                 }
             }
-            // Of another namespace, or holding nothing any more.
+            // The lock belongs to another namespace, or the workflow holds nothing any more.
             Ok(Some(found)) if holding(&found).is_empty() => State::Nobody,
             Ok(Some(_)) | Err(_) => State::Open,
             Ok(None) => State::Ended,
@@ -62,12 +62,12 @@ impl Doctor {
     }
 }
 
-/// The first lock of this kind that it waits for.
-fn waiting<'a>(facts: &'a Facts, kind: &str) -> Option<&'a Value> {
+/// The first lock of this kind that the workflow waits for.
+fn waiting<'a>(facts: &'a WorkflowFacts, kind: &str) -> Option<&'a Value> {
     facts.workflow["status"]["synchronization"][kind]["waiting"].get(0)
 }
 
-/// The mutexes that a workflow holds, with itself or its node.
+/// The mutexes that a workflow holds, with the workflow or the node that holds each.
 fn holding(workflow: &Value) -> Vec<(&str, &str)> {
     let all = workflow["status"]["synchronization"]["mutex"]["holding"].as_array();
     all.into_iter()
@@ -83,15 +83,15 @@ fn is_stopped(workflow: &Value) -> bool {
 fn holds(workflow: &Value, lock: &str) -> Option<Holder> {
     let (_, place) = holding(workflow).into_iter().find(|(mutex, _)| *mutex == lock)?;
     let state = if is_stopped(workflow) { State::Stopped } else { State::Open };
-    // Once it was told to a workflow, a node is told by its id alone.
+    // A workflow's own status can name the holder by its node id alone, without namespace and workflow.
     let own = |key: &str| workflow["metadata"][key].as_str().unwrap_or_default();
     let place =
         if place.contains('/') { place.to_owned() } else { format!("{}/{}", own("namespace"), own("name")) };
     Some(Holder { place, state })
 }
 
-/// What is waited for where nothing else goes on.
-pub(super) fn cause(facts: &Facts) -> Option<Finding> {
+/// The finding about a lock, if no other step makes progress.
+pub(super) fn cause(facts: &WorkflowFacts) -> Option<Finding> {
     if let Some(kept) = kept(facts) {
         return Some(kept);
     }
@@ -117,7 +117,7 @@ pub(super) fn cause(facts: &Facts) -> Option<Finding> {
         .then(|| facts.warn(format!("is Pending: {message}")))
 }
 
-fn of_mutex(facts: &Facts, name: &str) -> Finding {
+fn of_mutex(facts: &WorkflowFacts, name: &str) -> Finding {
     let Holder { place, state } = &facts.holder;
     let place = if place.is_empty() { "another workflow" } else { place };
     let mut parts = place.split('/');
@@ -146,8 +146,8 @@ fn of_mutex(facts: &Facts, name: &str) -> Finding {
     }
 }
 
-/// A workflow that was stopped while it waited, got its turn, and is not looked at again.
-fn kept(facts: &Facts) -> Option<Finding> {
+/// The finding for a workflow that was stopped while it waited, got the lock, and is not reconciled again.
+fn kept(facts: &WorkflowFacts) -> Option<Finding> {
     let (mutex, _) = holding(&facts.workflow).into_iter().next().filter(|_| is_stopped(&facts.workflow))?;
     let waits = |node: &node::Node<'_>| node.is_plugin() && node.phase() == "Pending";
     let is_idle = facts.task_set.is_none() && node::all(facts).iter().any(waits);

@@ -1,15 +1,15 @@
-//! A workflow's nodes, as its status has them.
+//! The nodes in a workflow's status.
 
 use serde_json::Value;
 
-use super::Facts;
+use super::WorkflowFacts;
 
 /// One node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a>(&'a Value);
 
-/// All nodes. None of a workflow whose nodes are in Argo's database.
-pub(super) fn all(facts: &Facts) -> Vec<Node<'_>> {
+/// All nodes. Empty for a workflow whose nodes are in Argo's database.
+pub(super) fn all(facts: &WorkflowFacts) -> Vec<Node<'_>> {
     let nodes = facts.workflow["status"]["nodes"].as_object();
     nodes.into_iter().flat_map(|nodes| nodes.values()).map(Node).collect()
 }
@@ -39,22 +39,22 @@ impl<'a> Node<'a> {
         self.text("message")
     }
 
-    /// For a lock.
+    /// Whether the node waits for a lock.
     pub(super) fn waits(&self) -> bool {
         self.0["synchronizationStatus"]["waiting"].as_str().is_some_and(|lock| !lock.is_empty())
     }
 
-    /// Bytes of JSON.
+    /// The size of its inputs, in bytes of JSON.
     pub(super) fn size_of_inputs(&self) -> usize {
         self.0["inputs"].to_string().len()
     }
 
-    /// Done by the agent.
+    /// Whether an agent executes the node.
     pub(super) fn is_plugin(&self) -> bool {
         matches!(self.kind(), "Plugin" | "HTTP")
     }
 
-    /// Does something itself, as opposed to a group of others.
+    /// Whether the node does work itself, instead of grouping others.
     pub(super) fn is_leaf(&self) -> bool {
         matches!(self.kind(), "Pod" | "Plugin" | "HTTP" | "Container")
     }

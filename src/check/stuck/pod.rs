@@ -1,40 +1,40 @@
-//! The agent's pod: why it does not start, or does not stay.
+//! The agent pod: why it does not start, or does not keep running.
 
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 
-use super::Facts;
+use super::WorkflowFacts;
 use super::words::quoted_after;
 use crate::check::plugin::ARGO_USER;
 
-/// Longer than a container that cannot work takes to end, shorter than people wait.
+/// Longer than a broken container takes to end, and shorter than people wait.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// The agent's own container.
 const AGENT: &str = "main";
 
-/// When an event was last seen.
+/// The time when an event was last seen.
 pub(super) fn time_of(event: &Event) -> Option<SystemTime> {
     let last = event.last_timestamp.as_ref().map(|time| time.0);
     let at = last.or_else(|| event.event_time.as_ref().map(|time| time.0));
     at.map(SystemTime::from)
 }
 
-/// The Secrets without which the pod does not start.
+/// The Secrets that the pod needs to start.
 pub(super) fn mounted_secrets(pod: &Pod) -> Vec<String> {
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let needed = volumes.filter_map(|v| v.secret.as_ref()).filter(|secret| secret.optional != Some(true));
     needed.filter_map(|secret| secret.secret_name.clone()).collect()
 }
 
-/// The ServiceAccount that the agent works as.
+/// The ServiceAccount of the agent.
 pub(super) fn account(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default")
 }
 
-/// What is wrong with the pod, and what to do.
-pub(super) fn cause(pod: &Pod, facts: &Facts) -> Option<String> {
+/// The problem with the pod, and what to do.
+pub(super) fn cause(pod: &Pod, facts: &WorkflowFacts) -> Option<String> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let text = dead(pod).or_else(|| unscheduled(pod)).or_else(|| unmounted(pod, facts));
     let text =
@@ -70,8 +70,8 @@ fn unscheduled(pod: &Pod) -> Option<String> {
     ))
 }
 
-/// A Secret that is not there, or another volume; kubelet tries for ever and Argo says nothing.
-fn unmounted(pod: &Pod, facts: &Facts) -> Option<String> {
+/// The finding for a missing Secret or another volume. The kubelet retries for ever and Argo reports nothing.
+fn unmounted(pod: &Pod, facts: &WorkflowFacts) -> Option<String> {
     if phase(pod) != "Pending" {
         return None;
     }
@@ -104,8 +104,8 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     init.into_iter().chain(containers).flatten()
 }
 
-/// A container that has never started.
-fn waiting(pod: &Pod, facts: &Facts) -> Option<String> {
+/// The finding for a container that has never started.
+fn waiting(pod: &Pod, facts: &WorkflowFacts) -> Option<String> {
     statuses(pod).find_map(|container| {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let (name, image) = (&container.name, &container.image);
@@ -131,8 +131,8 @@ fn waiting(pod: &Pod, facts: &Facts) -> Option<String> {
     })
 }
 
-/// A container that started and ended again; the agent's own when its account has no rights.
-fn restarting(pod: &Pod, facts: &Facts) -> Option<String> {
+/// The finding for a container that started and ended again. The agent's own container does so when its account has no rights.
+fn restarting(pod: &Pod, facts: &WorkflowFacts) -> Option<String> {
     let ended = |c: &ContainerStatus| {
         let states = [c.state.as_ref(), c.last_state.as_ref()];
         states.into_iter().flatten().find_map(|state| state.terminated.clone()).filter(|t| t.exit_code != 0)
@@ -164,14 +164,14 @@ fn restarting(pod: &Pod, facts: &Facts) -> Option<String> {
     ))
 }
 
-/// Whether it has run for so long that an end before that is history.
+/// Whether a container has run so long that an earlier restart no longer matters.
 fn is_settled(container: &ContainerStatus) -> bool {
     let running = container.state.as_ref().and_then(|state| state.running.as_ref());
     let since = running.and_then(|running| running.started_at.as_ref()).map(|time| SystemTime::from(time.0));
     since.is_some_and(|since| since.elapsed().is_ok_and(|elapsed| elapsed > SETTLED))
 }
 
-/// Whether the agent's own container has run for that long.
+/// Whether the agent's own container has run that long.
 pub(super) fn is_settled_in(pod: &Pod) -> bool {
     statuses(pod).any(|container| container.name == AGENT && is_settled(container))
 }
@@ -181,8 +181,8 @@ fn run_as(pod: &Pod, container: &str) -> Option<i64> {
     containers.iter().find(|c| c.name == container)?.security_context.as_ref()?.run_as_user
 }
 
-/// A pod that has not begun for a reason that only an event tells.
-fn slow(pod: &Pod, facts: &Facts) -> Option<String> {
+/// The finding for a pod that has not started for a reason that only an event tells.
+fn slow(pod: &Pod, facts: &WorkflowFacts) -> Option<String> {
     if phase(pod) != "Pending" {
         return None;
     }

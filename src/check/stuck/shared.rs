@@ -1,16 +1,16 @@
-//! A plugin step that has not ended where the shared agent executes them.
+//! A plugin step that has not ended, executed by the shared agent.
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::Facts;
+use super::WorkflowFacts;
 use super::agent::{self, Report};
 use super::node::{self, Node};
 use crate::check::Finding;
 use crate::check::mode::Mode;
 use crate::check::templates::plugin_of;
 
-/// What holds the first plugin step that has not ended, or what it does.
-pub(super) fn cause(facts: &Facts) -> Option<Finding> {
+/// The finding about the first plugin step that has not ended.
+pub(super) fn cause(facts: &WorkflowFacts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open: Vec<_> = nodes.iter().filter(|node| node.is_plugin() && node.is_open()).collect();
     let first = open.first()?;
@@ -28,15 +28,15 @@ pub(super) fn cause(facts: &Facts) -> Option<Finding> {
     Some(racing(facts, &at).unwrap_or_else(|| executed(facts, first, &at)))
 }
 
-/// A step that is not the shared agent's.
-fn foreign(facts: &Facts, node: &Node<'_>) -> Option<Finding> {
+/// The finding for a step that the shared agent does not execute.
+fn foreign(facts: &WorkflowFacts, node: &Node<'_>) -> Option<Finding> {
     let task = facts.task_set.as_ref().map(|set| &set["spec"]["tasks"][node.id()]);
     let what = match (node.kind(), task.and_then(plugin_of)) {
         ("HTTP", _) => "is an `http` template".to_owned(),
         (_, Some(plugin)) => format!("wants the plugin `{plugin}`"),
         (_, None) => return None,
     };
-    // Its own shared agent has reported of it.
+    // The shared agent has already reported on the step.
     if !node.message().is_empty() || !Report::of(facts, node).phase.is_empty() {
         return None;
     }
@@ -50,8 +50,8 @@ fn foreign(facts: &Facts, node: &Node<'_>) -> Option<Finding> {
     )))
 }
 
-/// An agent pod from before the gate.
-fn racing(facts: &Facts, at: &str) -> Option<Finding> {
+/// The finding for an agent pod that started before the gate was installed.
+fn racing(facts: &WorkflowFacts, at: &str) -> Option<Finding> {
     let is_gated = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| spec.scheduling_gates.is_some());
     let pods = facts.pods.iter().flatten().filter(|_| facts.mode == Mode::Gate);
     let pod = pods.filter(|pod| !is_gated(pod)).find_map(|pod| pod.metadata.name.as_deref())?;
@@ -62,8 +62,8 @@ fn racing(facts: &Facts, at: &str) -> Option<Finding> {
     )))
 }
 
-/// What the shared agent has reported; where it cannot work, that first.
-fn executed(facts: &Facts, open: &Node<'_>, at: &str) -> Finding {
+/// The shared agent's report, or the reason why it cannot work.
+fn executed(facts: &WorkflowFacts, open: &Node<'_>, at: &str) -> Finding {
     let report = Report::of(facts, open);
     if report.is_terminal() {
         return agent::not_taken_over(facts, &format!("{at}, and {} at the shared agent", report.phase));

@@ -4,19 +4,19 @@ use serde_json::json;
 
 use super::lock::State;
 use super::*;
-use crate::check::Verdict;
+use crate::check::Severity;
 
-fn facts(status: Value) -> Facts {
-    Facts {
+fn facts(status: Value) -> WorkflowFacts {
+    WorkflowFacts {
         namespace: "builds".to_owned(),
         name: "wf".to_owned(),
         workflow: json!({"metadata": {"name": "wf"}, "spec": {}, "status": status}),
-        ..Facts::default()
+        ..WorkflowFacts::default()
     }
 }
 
 /// A workflow with one plugin node that has not ended.
-fn running(message: &str) -> Facts {
+fn running(message: &str) -> WorkflowFacts {
     let node = json!({"id": "wf-1", "displayName": "build", "type": "Plugin", "phase": "Running", "message": message});
     facts(json!({"phase": "Running", "nodes": {"wf-1": node}}))
 }
@@ -34,7 +34,7 @@ fn pod(status: Value) -> Option<Vec<Pod>> {
     Some(vec![serde_json::from_value(pod).unwrap()])
 }
 
-fn said(facts: &Facts) -> String {
+fn said(facts: &WorkflowFacts) -> String {
     judge(facts).to_string()
 }
 
@@ -63,7 +63,7 @@ fn a_workflow_that_nobody_looks_at_names_the_controller() {
     assert!(said(&unseen).contains("the controller has not looked at it"));
     unseen.controller_ready = Some(false);
     assert!(said(&unseen).contains("nobody has looked at it: no pod of the controller is ready"));
-    let down = Facts { controller_ready: Some(false), ..running("") };
+    let down = WorkflowFacts { controller_ready: Some(false), ..running("") };
     assert!(said(&down).contains("does not move: no pod of the controller is ready"));
 }
 
@@ -74,7 +74,7 @@ fn locks_name_their_holders() {
     let mutex = json!({"mutex": {"waiting": [{"mutex": "builds/Mutex/x", "holder": "builds/other"}]}});
     let held = |state| {
         let holder = Holder { place: "builds/other".to_owned(), state };
-        said(&Facts { holder, ..waiting(mutex.clone()) })
+        said(&WorkflowFacts { holder, ..waiting(mutex.clone()) })
     };
     insta::assert_snapshot!([State::Open, State::Stopped, State::Ended, State::Nobody].map(held).join("\n"), @r#"
     warn workflow builds/wf: waits for the mutex builds/Mutex/x, which builds/other holds; wait for that, or stop it
@@ -97,11 +97,11 @@ fn a_workflow_that_is_not_begun_names_what_stands_in_its_way() {
     let mut open = facts(json!({}));
     open.workflow["spec"]["arguments"] = json!({"parameters": [{"name": "message", "value": "fix {{ x"}]});
     assert!(said(&open).contains("(parameter message) has a `{{` without a `}}`"), "{}", said(&open));
-    let elsewhere = Facts { only: Some("argo".to_owned()), ..facts(json!({})) };
+    let elsewhere = WorkflowFacts { only: Some("argo".to_owned()), ..facts(json!({})) };
     assert!(said(&elsewhere).contains("it watches namespace argo alone"), "{}", said(&elsewhere));
 }
 
-/// As Argo 4.0.7 leaves it now and then.
+/// The state that Argo 4.0.7 sometimes leaves.
 #[test]
 fn a_stopped_workflow_that_got_its_turn_names_the_way_out() {
     let mut kept = running("");
@@ -123,8 +123,10 @@ fn a_node_that_waits_for_its_lock_is_not_said_to_work() {
     waits.workflow["status"]["nodes"]["wf-1"]["synchronizationStatus"] = json!({"waiting": "builds/Mutex/x"});
     waits.workflow["status"]["synchronization"] =
         json!({"mutex": {"waiting": [{"mutex": "builds/Mutex/x", "holder": "builds/first"}]}});
-    let waits =
-        Facts { holder: Holder { place: "builds/first/first-1".to_owned(), state: State::Open }, ..waits };
+    let waits = WorkflowFacts {
+        holder: Holder { place: "builds/first/first-1".to_owned(), state: State::Open },
+        ..waits
+    };
     assert!(said(&waits).contains("which builds/first/first-1 holds"), "{}", said(&waits));
 }
 
@@ -137,10 +139,12 @@ fn a_suspended_workflow_says_how_to_go_on() {
 
 #[test]
 fn a_missing_agent_is_explained_by_the_controller() {
-    let none = || Facts { pods: Some(Vec::new()), ..running("") };
-    assert!(said(&Facts { plugins_on: Some(false), ..none() }).contains("set ARGO_EXECUTOR_PLUGINS=true"));
+    let none = || WorkflowFacts { pods: Some(Vec::new()), ..running("") };
+    assert!(
+        said(&WorkflowFacts { plugins_on: Some(false), ..none() }).contains("set ARGO_EXECUTOR_PLUGINS=true")
+    );
     assert!(said(&none()).contains("has made no WorkflowTaskSet"));
-    assert!(said(&Facts { task_set: Some(json!({})), ..none() }).contains("there is no agent pod"));
+    assert!(said(&WorkflowFacts { task_set: Some(json!({})), ..none() }).contains("there is no agent pod"));
     let refused =
         running("create agent pod failed: pods \"x\" is forbidden: violates PodSecurity \"restricted\"");
     assert!(said(&refused).contains("securityContext"));
@@ -152,7 +156,7 @@ fn a_secret_that_is_not_there_is_the_first_cause() {
     let pods = pod(json!({"phase": "Pending"}));
     assert_eq!(pod::mounted_secrets(&pods.as_ref().unwrap()[0]), ["buildkit-workflow.service-account-token"]);
     let missing = vec!["buildkit-workflow.service-account-token".to_owned()];
-    let facts = Facts { pods, missing_secrets: missing, ..running("") };
+    let facts = WorkflowFacts { pods, missing_secrets: missing, ..running("") };
     insta::assert_snapshot!(said(&facts), @r#"FAIL workflow builds/wf: node build is Running: its agent pod wf-1340600742-agent cannot start: it mounts the Secret buildkit-workflow.service-account-token, which does not exist; create it with type kubernetes.io/service-account-token and the annotation kubernetes.io/service-account.name: buildkit-workflow"#);
 }
 
@@ -164,7 +168,7 @@ fn events_tell_what_may_not_be_read() {
         }))
         .unwrap()
     };
-    let pending = |events| Facts { pods: pod(json!({"phase": "Pending"})), events, ..running("") };
+    let pending = |events| WorkflowFacts { pods: pod(json!({"phase": "Pending"})), events, ..running("") };
     let mount = event(
         "FailedMount",
         "MountVolume.SetUp failed for volume \"t\" : secret \"wf.service-account-token\" not found",
@@ -181,7 +185,7 @@ fn a_container_that_restarts_says_why() {
         let status = json!({
             "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 4, "state": {}, "lastState": ended,
         });
-        Facts { pods: pod(json!({"phase": "Running", "containerStatuses": [status]})), ..running("") }
+        WorkflowFacts { pods: pod(json!({"phase": "Running", "containerStatuses": [status]})), ..running("") }
     };
     assert!(said(&restarts("buildkit", "Error")).contains("set runAsUser: 8737"));
     assert!(said(&restarts("buildkit", "OOMKilled")).contains("raise its memory limit"));
@@ -190,7 +194,7 @@ fn a_container_that_restarts_says_why() {
             .contains("kubectl logs -n builds wf-1340600742-agent -c main --previous")
     );
     let unmet = vec![Finding::fail("rights", "may not watch workflowtasksets: …")];
-    let agent = Facts { unmet, ..restarts("main", "Error") };
+    let agent = WorkflowFacts { unmet, ..restarts("main", "Error") };
     assert!(
         said(&agent).contains("restarts: its ServiceAccount buildkit-workflow may not watch"),
         "{}",
@@ -206,23 +210,26 @@ fn an_end_of_long_ago_is_history() {
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
     });
     let pods = pod(json!({"phase": "Running", "containerStatuses": [status]}));
-    assert_eq!(judge(&Facts { pods, ..running("[3/7] RUN npm ci") }).verdict, Verdict::Ok);
+    assert_eq!(judge(&WorkflowFacts { pods, ..running("[3/7] RUN npm ci") }).severity, Severity::Ok);
 }
 
 #[test]
 fn a_result_that_does_not_arrive_names_the_rule() {
     let task_set = Some(json!({"status": {"nodes": {"wf-1": {"phase": "Succeeded"}}}}));
-    let done =
-        || Facts { task_set: task_set.clone(), pods: pod(json!({"phase": "Running"})), ..running("pushed") };
-    let lost = Facts { status_right: Some(false), ..done() };
+    let done = || WorkflowFacts {
+        task_set: task_set.clone(),
+        pods: pod(json!({"phase": "Running"})),
+        ..running("pushed")
+    };
+    let lost = WorkflowFacts { status_right: Some(false), ..done() };
     assert!(said(&lost).starts_with("FAIL") && said(&lost).contains("may not patch workflowtasksets/status"));
     assert!(said(&done()).starts_with("warn") && said(&done()).contains("DEFAULT_REQUEUE_TIME"));
 }
 
 #[test]
 fn a_workflow_that_works_is_let_work() {
-    let works = Facts { pods: pod(json!({"phase": "Running"})), ..running("[3/7] RUN npm ci") };
-    assert_eq!(judge(&works).verdict, Verdict::Ok);
+    let works = WorkflowFacts { pods: pod(json!({"phase": "Running"})), ..running("[3/7] RUN npm ci") };
+    assert_eq!(judge(&works).severity, Severity::Ok);
     assert!(said(&works).ends_with("works: node build is Running: [3/7] RUN npm ci"));
     let held = facts(json!({"phase": "Running", "nodes": {"p": {
         "type": "Pod", "phase": "Pending", "displayName": "test", "message": "ImagePullBackOff: no such image",
@@ -232,7 +239,7 @@ fn a_workflow_that_works_is_let_work() {
 }
 
 /// A workflow of the shared agent, whose task is for `executor`, with a gated agent pod.
-fn shared(message: &str, executor: Value) -> Facts {
+fn shared(message: &str, executor: Value) -> WorkflowFacts {
     let mut pods = pod(json!({
         "phase": "Pending",
         "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
@@ -241,7 +248,7 @@ fn shared(message: &str, executor: Value) -> Facts {
     pods.as_mut().unwrap()[0].spec.as_mut().unwrap().scheduling_gates = gates;
     let task_set = Some(json!({"spec": {"tasks": {"wf-1": executor}}, "status": {}}));
     let agent_namespace = "buildkit-agent".to_owned();
-    Facts { mode: Mode::Gate, agent_namespace, task_set, pods, ..running(message) }
+    WorkflowFacts { mode: Mode::Gate, agent_namespace, task_set, pods, ..running(message) }
 }
 
 fn ours() -> Value {
@@ -254,21 +261,21 @@ fn a_gated_agent_pod_is_as_it_should_be() {
     assert_eq!(said(&works), "ok   workflow builds/wf: works: node build is Running ([3/7] RUN npm ci)");
     let silent = shared("", ours());
     insta::assert_snapshot!(said(&silent), @r#"warn workflow builds/wf: node build is Running: the shared agent leads and watches this namespace, and has reported nothing yet; look again, then see its logs: kubectl logs -n buildkit-agent deploy/buildkit-agent"#);
-    let flagged = Facts { mode: Mode::Flag, pods: Some(Vec::new()), ..works };
-    assert_eq!(judge(&flagged).verdict, Verdict::Ok, "no pod is made");
-    let ungated = Facts { pods: pod(json!({"phase": "Running"})), ..shared("", ours()) };
+    let flagged = WorkflowFacts { mode: Mode::Flag, pods: Some(Vec::new()), ..works };
+    assert_eq!(judge(&flagged).severity, Severity::Ok, "no pod is made");
+    let ungated = WorkflowFacts { pods: pod(json!({"phase": "Running"})), ..shared("", ours()) };
     insta::assert_snapshot!(said(&ungated), @r#"FAIL workflow builds/wf: node build is Running: its agent pod wf-1340600742-agent was made without the gate, and races the shared agent; kubectl delete pod -n builds wf-1340600742-agent, for which the controller makes a gated one, and see `argo-buildkit check` for the gate"#);
 }
 
 #[test]
 fn what_keeps_the_shared_agent_from_a_step_is_the_cause() {
     let flaw = Finding::fail("Lease buildkit-agent/buildkit-agent", "nobody holds it, …");
-    let away = |message: &str| Facts { flaws: vec![flaw.clone()], ..shared(message, ours()) };
+    let away = |message: &str| WorkflowFacts { flaws: vec![flaw.clone()], ..shared(message, ours()) };
     insta::assert_snapshot!(format!("{}\n{}", said(&away("")), said(&away("[3/7] RUN npm ci"))), @r#"
     FAIL workflow builds/wf: node build is Running: Lease buildkit-agent/buildkit-agent: nobody holds it, …
     FAIL workflow builds/wf: node build is Running ([3/7] RUN npm ci): Lease buildkit-agent/buildkit-agent: nobody holds it, …
     "#);
-    let unmade = Facts { task_set: None, ..shared("", ours()) };
+    let unmade = WorkflowFacts { task_set: None, ..shared("", ours()) };
     assert!(said(&unmade).contains("has made no WorkflowTaskSet"));
     let mut done = away("");
     done.task_set.as_mut().unwrap()["status"] = json!({"nodes": {"wf-1": {"phase": "Succeeded"}}});
@@ -293,10 +300,10 @@ fn a_step_of_nobody_s_is_the_cause() {
 
 #[test]
 fn compressed_nodes_are_read_and_offloaded_ones_told() {
-    let Facts { mut workflow, .. } = running("at work");
+    let WorkflowFacts { mut workflow, .. } = running("at work");
     let nodes = workflow["status"]["nodes"].take().to_string();
     workflow["status"]["compressedNodes"] = json!(crate::kube::pack_nodes(nodes.as_bytes()));
-    let large = Facts { workflow: large::unpacked(workflow), pods: pod(json!({})), ..running("") };
+    let large = WorkflowFacts { workflow: large::unpacked(workflow), pods: pod(json!({})), ..running("") };
     assert_eq!(said(&large), "ok   workflow builds/wf: works: node build is Running: at work");
     let away = facts(json!({"phase": "Running", "offloadNodeStatusVersion": "fnv:1"}));
     assert!(said(&away).contains("keeps its nodes in Argo's database"), "{}", said(&away));
@@ -323,6 +330,6 @@ fn tasks_too_large_for_one_object_are_counted() {
     );
     assert!(!said(&workflow(10)).contains("not handed on"));
     let tasks: serde_json::Map<_, _> = (0..60).map(|n| (format!("wf-{n}"), json!({}))).collect();
-    let handed = Facts { task_set: Some(json!({"spec": {"tasks": tasks}})), ..workflow(60) };
+    let handed = WorkflowFacts { task_set: Some(json!({"spec": {"tasks": tasks}})), ..workflow(60) };
     assert!(!said(&handed).contains("not handed on"));
 }

@@ -1,8 +1,8 @@
-//! Messages of Argo and Kubernetes that have one cause, and what mends it.
+//! Messages of Argo and Kubernetes that have one known cause, with advice.
 
 use crate::check::security::EXECUTOR;
 
-/// What to do about `message`, if it is a known one, in a namespace with these LimitRanges.
+/// The advice for `message`, if it is a known one, in a namespace with these LimitRanges.
 pub(super) fn mend(message: &str, ranges: &[String]) -> Option<String> {
     if message.contains("violates PodSecurity") {
         return Some(of_pod_security(message));
@@ -67,7 +67,7 @@ pub(super) fn mend(message: &str, ranges: &[String]) -> Option<String> {
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, mend)| (*mend).to_owned())
 }
 
-/// By the containers that are refused: Argo's own, the template's, or the plugin's.
+/// The advice by the refused containers: Argo's own, the template's, or the plugin's.
 fn of_pod_security(message: &str) -> String {
     let names = |container: &str| {
         message.contains(&format!("\"{container}\"")) || message.contains(&format!("\\\"{container}\\\""))
@@ -85,7 +85,7 @@ fn of_pod_security(message: &str) -> String {
     }
 }
 
-/// A call of Argo's agent to a plugin that was not answered.
+/// The advice for a call of Argo's agent that a plugin did not answer.
 fn of_call(message: &str) -> Option<String> {
     let cause = if message.contains("connection refused") {
         "nothing listens where Argo calls the plugin, the first containerPort in its ConfigMap"
@@ -100,7 +100,7 @@ fn of_call(message: &str) -> Option<String> {
     ))
 }
 
-/// The name in the quotes, plain or escaped, that follow `words`.
+/// The name in the quotes after `words`, plain or escaped.
 pub(super) fn quoted_after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
     let rest = message.split_once(words)?.1.trim_start_matches(['"', '\\']);
     let name = rest.split(['"', '\\']).next()?;

@@ -1,4 +1,4 @@
-//! Whether the cache registry asks who writes to it.
+//! Whether the cache registry requires a login for writes.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PodSpec};
@@ -9,12 +9,12 @@ use crate::check::session::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::ReadError;
 
-/// Where `deploy/` puts it.
+/// The namespace of the registry in `deploy/`.
 const NAMESPACE: &str = "buildkit-cache";
 const NAME: &str = "cache-registry";
 
 impl Doctor {
-    /// The cache registry, where there is one of `deploy/`.
+    /// Checks the cache registry, if the one of `deploy/` is installed.
     pub(super) async fn cache_registry(&self, tenants: &Tenants) -> Option<Finding> {
         let subject = format!("cache registry {NAMESPACE}/{NAME}");
         let cluster = &self.engine.cluster;
@@ -61,13 +61,13 @@ fn judge(
     Finding::warn(subject, text)
 }
 
-/// Whether a text is a configuration of distribution's registry with a part `auth`.
+/// Whether a text is a configuration of distribution's registry with a section `auth`.
 fn has_auth(text: &str) -> bool {
     let parsed = serde_saphyr::from_str::<Value>(text).ok();
     parsed.as_ref().and_then(|config| config.get("auth")).is_some_and(|auth| !auth.is_null())
 }
 
-/// Its settings can be variables as well.
+/// Whether variables set the configuration, which is also possible.
 fn is_told(pod: &PodSpec) -> bool {
     let mut variables = pod.containers.iter().flat_map(|container| container.env.iter().flatten());
     variables.any(|variable| variable.name.starts_with("REGISTRY_AUTH"))

@@ -1,4 +1,4 @@
-//! Whether pods of a namespace of ours reach what gives away a node's credentials.
+//! Whether pods in one of our namespaces can reach addresses that reveal a node's credentials.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::check::session::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::{By, ReadError};
 
-/// Addresses of which none may be reached: link-local ones, and metadata services of clouds (AWS and most others; Azure; Alibaba; AWS
+/// Addresses that must not be reachable: link-local ones, and metadata services of clouds (AWS and most others; Azure; Alibaba; AWS
 /// and Google by IPv6).
 const GUARDED: [&str; 8] = [
     "169.254.169.254",
@@ -23,7 +23,7 @@ const GUARDED: [&str; 8] = [
 ];
 
 impl Doctor {
-    /// What the NetworkPolicies of a namespace leave open, which holds nothing but pods of ours.
+    /// Checks which of them the NetworkPolicies leave open, in a namespace that contains only our pods.
     pub(super) async fn egress(&self, namespace: &str) -> Finding {
         let read = self.engine.cluster.list::<NetworkPolicy>(namespace, &By::Labels("")).await;
         judge(namespace, &read)
@@ -52,7 +52,7 @@ fn judge(namespace: &str, read: &Result<Vec<NetworkPolicy>, ReadError>) -> Findi
     }
 }
 
-/// A rule without peers is for all addresses.
+/// Whether a rule allows `address`. A rule without peers allows all addresses.
 fn reaches(rule: &NetworkPolicyEgressRule, address: &str) -> bool {
     let peers = rule.to.as_deref().unwrap_or_default();
     let mut blocks = peers.iter().filter_map(|peer| peer.ip_block.as_ref());

@@ -1,10 +1,10 @@
-//! Whether a login keeps private images apart.
+//! Whether private images are only available to builds with their login.
 
 use super::Tenants;
 use crate::buildkit::Description;
 use crate::check::Finding;
 
-/// Something to say only where the daemon does not ask, or does not say whether it does.
+/// The finding if the daemon does not ask for a login, or does not say whether it does.
 pub(super) fn judge(daemon: &Description, tenants: &Tenants) -> Option<Finding> {
     let version = match daemon.asks_about_images() {
         Some(true) => return None,

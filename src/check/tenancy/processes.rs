@@ -1,4 +1,4 @@
-//! Whether build steps have a PID namespace each.
+//! Whether each build step has a PID namespace of its own.
 
 use k8s_openapi::api::apps::v1::Deployment;
 
@@ -8,7 +8,7 @@ use crate::check::Finding;
 /// buildkitd's flag that gives steps the daemon's PID namespace and `/proc` (`cmd/buildkitd/main_oci_worker.go`).
 const FLAG: &str = "--oci-worker-no-process-sandbox";
 
-/// What the daemon says of itself (`seen`) counts before what its Deployment asks for.
+/// The daemon's own answer (`seen`) takes precedence over its Deployment.
 pub(super) fn judge(seen: Option<bool>, deployed: Option<&Deployment>, tenants: &Tenants) -> Option<Finding> {
     let subject = "process sandbox of buildkitd";
     let shares = match seen {
@@ -64,7 +64,7 @@ mod tests {
         assert!(said(None, Some(&on), &two).starts_with("ok"));
         assert_eq!(said(Some(false), None, &two), "");
         assert_eq!(said(None, None, &two), "");
-        // What runs is what counts, not what is to be rolled out.
+        // The running daemon counts, not the Deployment that is still to be rolled out.
         assert!(said(Some(true), Some(&on), &two).starts_with("warn"));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::forge;
 use crate::git::RepoUrl;
-use crate::policy::{Odd, host_port};
+use crate::policy::{NotCanonical, host_port};
 
 /// The forge whose API is on a host of its own, and that host.
 const GITHUB: (&str, &str) = ("github.com", "api.github.com");
@@ -21,14 +21,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// The server of `repo`.
-    pub(crate) fn of(repo: &RepoUrl) -> Result<Self, Odd> {
+    pub(crate) fn of(repo: &RepoUrl) -> Result<Self, NotCanonical> {
         Self::new(repo.scheme(), &repo.host_port(), &path_of(&repo.to_string()))
     }
 
     /// The API of `repository`'s forge.
-    pub(crate) fn api(repository: &forge::Repository) -> Result<Self, Odd> {
+    pub(crate) fn api(repository: &forge::Repository) -> Result<Self, NotCanonical> {
         let server = repository.server();
-        let (scheme, authority) = server.split_once("://").ok_or(Odd::Form)?;
+        let (scheme, authority) = server.split_once("://").ok_or(NotCanonical::Form)?;
         Self::new(scheme, authority, &repository.to_string())
     }
 
@@ -41,13 +41,13 @@ impl Server {
         }
     }
 
-    fn new(scheme: &str, authority: &str, path: &str) -> Result<Self, Odd> {
+    fn new(scheme: &str, authority: &str, path: &str) -> Result<Self, NotCanonical> {
         let named = host_port(authority, None)?;
         let (host, port) = split(&named);
         if host.contains('*') {
-            return Err(Odd::Host);
+            return Err(NotCanonical::Host);
         }
-        let port = port.or_else(|| own_port(scheme)).ok_or(Odd::Scheme)?;
+        let port = port.or_else(|| own_port(scheme)).ok_or(NotCanonical::Scheme)?;
         Ok(Self { scheme: scheme.to_owned(), host: host.to_owned(), port, path: path.to_owned() })
     }
 }
@@ -70,25 +70,25 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// Reads one item of the hosts' annotation.
-    pub(super) fn host(text: &str) -> Result<Self, Odd> {
+    pub(super) fn host(text: &str) -> Result<Self, NotCanonical> {
         let pattern = Self::url(text)?;
-        if pattern.path.is_empty() { Ok(pattern) } else { Err(Odd::Path) }
+        if pattern.path.is_empty() { Ok(pattern) } else { Err(NotCanonical::Path) }
     }
 
     /// Reads a value of Tekton's: a URL, or of an ssh server the host (tektoncd/pipeline `pkg/credentials/gitcreds`).
-    pub(super) fn url(text: &str) -> Result<Self, Odd> {
+    pub(super) fn url(text: &str) -> Result<Self, NotCanonical> {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
             None => (None, text),
         };
         if scheme.as_deref().is_some_and(|scheme| own_port(scheme).is_none()) {
-            return Err(Odd::Scheme);
+            return Err(NotCanonical::Scheme);
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let named = host_port(authority, None)?;
         let (host, port) = split(&named);
         if host == "*" {
-            return Err(Odd::HostGlob);
+            return Err(NotCanonical::HostGlob);
         }
         Ok(Self { scheme, host: host.to_owned(), port, path: trimmed(path) })
     }

@@ -1,10 +1,10 @@
-//! How the neighbours write: quotes and indentation.
+//! The quotes and the indentation that the neighbouring nodes use.
 
 use crate::manifest::file::File;
 use crate::manifest::parser::{Event, Kind, Style};
 use crate::manifest::quote;
 
-/// How a new key or value is written.
+/// The quotes and the indentation for a new key or value.
 pub(super) struct Layout {
     key: Style,
     value: Style,
@@ -16,13 +16,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The layout of a file without any neighbour.
+    /// The layout for a file without any neighbouring node.
     pub(super) fn plain(file: &File<'_>) -> Self {
         let style = file.style(Style::Plain);
         Self { key: style, value: style, step: 2, list_step: 2, newline: file.newline() }
     }
 
-    /// The layout that the pairs of the mapping `node` have, and the indentation that the file has.
+    /// The layout of the pairs of the mapping `node`, with the indentation of the file.
     pub(super) fn of(file: &File<'_>, node: usize) -> Self {
         let plain = Self::plain(file);
         let (step, list_step) = steps(file.stream.events());
@@ -75,7 +75,7 @@ fn style(file: &File<'_>, node: usize) -> Option<Style> {
     }
 }
 
-/// By how much the first mapping and the first list below a key are indented.
+/// The indentation of the first mapping and of the first list below a key.
 fn steps(events: &[Event]) -> (Option<usize>, Option<usize>) {
     let (mut mapping, mut list) = (None, None);
     for pair in events.windows(2) {

@@ -1,18 +1,22 @@
-//! Where an addition goes in the text.
+//! Finds the position of an addition in the text.
 
 use std::ops::Range;
 
 use super::Addition;
 use crate::manifest::file::File;
-use crate::manifest::lookup::Gap;
+use crate::manifest::lookup::MissingPath;
 use crate::manifest::parser::{Kind, Style};
 use crate::manifest::scalar;
 use crate::manifest::splice::Expect;
 
-type Written = (Range<usize>, String, Expect);
+type Insertion = (Range<usize>, String, Expect);
 
-/// The bytes and events of `addition` at the gap's nearest node, or why it does not fit there.
-pub(super) fn splice(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, &'static str> {
+/// The bytes and events of `addition` at the nearest existing node, or the reason why it does not fit there.
+pub(super) fn splice(
+    file: &File<'_>,
+    gap: &MissingPath,
+    addition: &Addition<'_>,
+) -> Result<Insertion, &'static str> {
     let node = gap.nearest.node;
     match file.stream.kind(node) {
         Kind::Scalar { .. } => grow(file, gap, addition),
@@ -51,7 +55,7 @@ fn add(file: &File<'_>, node: usize, addition: &Addition<'_>, item: bool) -> Exp
     Expect::Add { at: file.stream.end(node), wanted }
 }
 
-/// The column at which the keys of a block mapping stand.
+/// The column of the keys of a block mapping.
 fn key_indent(file: &File<'_>, mapping: usize) -> Result<usize, &'static str> {
     let (key, _) = file.stream.pairs(mapping).last().ok_or("its mapping has no key yet")?;
     if matches!(file.stream.kind(key), Kind::Scalar { style: Style::Literal | Style::Folded, .. }) {
@@ -64,7 +68,7 @@ fn key_indent(file: &File<'_>, mapping: usize) -> Result<usize, &'static str> {
     Err("the key before it does not begin its line")
 }
 
-/// The place behind the last line of a block collection, and `text` with the line breaks that it needs there.
+/// The position after the last line of a block collection, and `text` with the line breaks that it needs there.
 fn after(
     file: &File<'_>,
     collection: usize,
@@ -101,7 +105,7 @@ fn after(
     Ok((end, format!("{margin}{text}")))
 }
 
-/// The last event within a block collection that has text of its own.
+/// The last event within a block collection that has text.
 fn last_leaf(file: &File<'_>, collection: usize) -> usize {
     let mut at = file.stream.end(collection);
     while matches!(file.stream.kind(at), Kind::MappingEnd | Kind::SequenceEnd) && at > collection {
@@ -114,7 +118,7 @@ fn last_leaf(file: &File<'_>, collection: usize) -> usize {
     at
 }
 
-/// The place behind the last item of a collection in brackets, and what separates a new one from it.
+/// The position after the last item of a collection in brackets, and the separator before a new item.
 fn flow_spot(file: &File<'_>, collection: usize, bracket: char) -> Result<(usize, String), &'static str> {
     let open = file.stream.event(collection).span.clone();
     if !file.text[open.clone()].ends_with(bracket) {
@@ -137,8 +141,8 @@ fn flow_spot(file: &File<'_>, collection: usize, bracket: char) -> Result<(usize
     Ok((end, if own_line { format!(",{}{before}", file.newline()) } else { ", ".to_owned() }))
 }
 
-/// A collection in the place of null.
-fn grow(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, &'static str> {
+/// Replaces null by a collection.
+fn grow(file: &File<'_>, gap: &MissingPath, addition: &Addition<'_>) -> Result<Insertion, &'static str> {
     let found = &gap.nearest;
     let expect = Expect::Grow { node: found.node, wanted: addition.value_events(addition.steps) };
     let Some(&parent) = found.around.last() else { return root(file, found.node, addition, expect) };
@@ -171,13 +175,13 @@ fn grow(file: &File<'_>, gap: &Gap, addition: &Addition<'_>) -> Result<Written, 
     Ok((colon..end, format!("{rest}{}{lines}", addition.layout.margin(indent)), expect))
 }
 
-/// The content of a document that has none, behind its comments.
+/// Adds the content of a document that has none, after its comments.
 fn root(
     file: &File<'_>,
     node: usize,
     addition: &Addition<'_>,
     expect: Expect,
-) -> Result<Written, &'static str> {
+) -> Result<Insertion, &'static str> {
     let span = file.stream.event(node).span.clone();
     if !span.is_empty() || file.json {
         return Err("its document is null");

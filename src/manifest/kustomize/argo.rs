@@ -2,14 +2,14 @@
 //! (argo-cd, pkg/apis/application/v1alpha1, `KustomizeImage`).
 
 use super::Entry;
-use crate::manifest::error::{EditError, Place, Places, Refusal};
+use crate::manifest::error::{EditError, NamedPositions, Position, Refusal};
 use crate::manifest::file::File;
 use crate::manifest::lookup::Found;
 use crate::manifest::reference::Reference;
 use crate::manifest::splice::Splice;
 use crate::manifest::{FileProblem, KustomizeField, argocd, scalar};
 
-/// The splice that sets what `entry` wants in the one string of its name; none where the file has no such list.
+/// The splice that sets `entry` in the string for its name. None if the file has no such list.
 pub(super) fn plan(
     file: &File<'_>,
     entry: &Entry<'_>,
@@ -20,7 +20,7 @@ pub(super) fn plan(
     let first = all.first()?;
     let string = |found: &Found| stream.scalar(found.node).unwrap_or_default().to_owned();
     let place = |found: &Found| stream.place(found.node);
-    let places = |all: &[&Found]| Places::of(all.iter().map(|found| (place(found), string(found))));
+    let places = |all: &[&Found]| NamedPositions::of(all.iter().map(|found| (place(found), string(found))));
     let hits: Vec<&Found> = all.iter().filter(|found| split(&string(found)).0 == entry.name).collect();
     Some(match hits.as_slice() {
         [hit] => set(file, hit, entry, label),
@@ -34,7 +34,7 @@ pub(super) fn plan(
 
 fn set(file: &File<'_>, hit: &Found, entry: &Entry<'_>, label: &str) -> Result<Vec<Splice>, EditError> {
     let place = file.stream.place(hit.node);
-    let Some(old) = file.stream.scalar(hit.node) else { return Err(FileProblem::Empty.at(Place::START)) };
+    let Some(old) = file.stream.scalar(hit.node) else { return Err(FileProblem::Empty.at(Position::START)) };
     let (name, image) = split(old);
     let old_image = Reference::split(image);
     let new_name = entry.value(KustomizeField::NewName).unwrap_or(old_image.name);
@@ -47,7 +47,7 @@ fn set(file: &File<'_>, hit: &Found, entry: &Entry<'_>, label: &str) -> Result<V
     Ok(scalar::set(file, hit, &value, label, false)?.into_iter().collect())
 }
 
-/// The name by which an entry is found, and the image that it sets.
+/// Splits an entry into the name by which it is found, and the image that it sets.
 fn split(entry: &str) -> (&str, &str) {
     entry.split_once('=').unwrap_or((Reference::split(entry).name, entry))
 }

@@ -1,6 +1,6 @@
-//! Entries of `images` that kustomize would never read.
+//! Refuses entries of `images` that kustomize would never read.
 
-use crate::manifest::error::{EditError, Place, Refusal};
+use crate::manifest::error::{EditError, Position, Refusal};
 use crate::manifest::file::File;
 use crate::manifest::lookup;
 use crate::manifest::object::is_list;
@@ -48,7 +48,7 @@ const FIELDS: &[&str] = &[
 
 /// An entry of `images`.
 pub(super) struct Named<'a> {
-    pub(super) place: Place,
+    pub(super) place: Position,
     pub(super) name: &'a str,
     pub(super) new_name: Option<&'a str>,
 }
@@ -65,7 +65,7 @@ pub(super) fn entries(stream: &Stream) -> Vec<Named<'_>> {
         .collect()
 }
 
-/// Refuses a new entry for the image `name` where kustomize would not read it.
+/// Refuses a new entry for the image `name` if kustomize would not read it.
 pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), EditError> {
     let stream = &file.stream;
     let all = entries(stream);

@@ -1,4 +1,4 @@
-//! Targets as text, both ways.
+//! Parses and writes targets as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,28 +9,28 @@ use crate::manifest::path::{PathError, printable};
 
 const KINDS: &str = "`helm`, `image`, `kustomize`, `object`, `container`, `parameter`, `values` and `setter`";
 
-/// A target that cannot be read.
+/// A target that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// The part before the first colon is none of the kinds.
+    /// The part before the first colon is not a known kind.
     #[error("`{kind}` is no kind of target; there are {KINDS}, as in `helm:image.tag`")]
     Kind {
-        /// What stands there.
+        /// The text before the colon.
         kind: String,
     },
-    /// The path in it is wrong.
+    /// The path in the target is wrong.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// The target lacks a part or has one too many.
+    /// The target lacks a part or has one part too many.
     #[error("`{target}` is not a target of the form `{form}`")]
     Form {
         /// The target as it was given.
         target: String,
-        /// How such a target reads.
+        /// The form of such a target.
         form: &'static str,
     },
-    /// An edit without a value.
+    /// An edit has no value.
     #[error("`{edit}` sets no value; write `TARGET=VALUE`, as in `helm:image.tag=v2`")]
     NoValue {
         /// The edit as it was given.
@@ -80,7 +80,7 @@ impl FromStr for Target {
 
 struct Reader<'a> {
     target: &'a str,
-    /// Behind the kind.
+    /// The text after the kind.
     rest: &'a str,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         Ok((read_object(object).ok_or_else(|| self.error(form))?, rest))
     }
 
-    /// What comes before the first colon, if there is one, and what comes behind.
+    /// Splits off the application before the first colon, if there is one.
     fn application(&self, form: &'static str) -> Result<(Option<Application>, &'a str), TargetError> {
         let (application, rest) = match split(self.rest, ':') {
             None => return Ok((None, self.rest)),
@@ -160,7 +160,7 @@ fn read_object(object: &str) -> Option<Object> {
     Some(Object { kind: unquoted(kind)?, name: unquoted(name)?, namespace })
 }
 
-/// `TARGET=VALUE`, split at the first `=` outside of quotes and brackets; adds nothing that is missing.
+/// Parses `TARGET=VALUE`, split at the first `=` outside of quotes and brackets. The edit does not add missing keys.
 impl FromStr for Edit {
     type Err = TargetError;
 
@@ -189,7 +189,7 @@ fn split(text: &str, separator: char) -> Option<(&str, &str)> {
     None
 }
 
-/// A name as it is, or in `"…"`; never empty unless in quotes, and without control characters.
+/// Parses a name, which may be in `"…"`. A name may be empty only in quotes, and has no control characters.
 fn unquoted(word: &str) -> Option<String> {
     if word.is_empty() || word.contains(char::is_control) {
         return None;
@@ -208,10 +208,10 @@ fn unquoted(word: &str) -> Option<String> {
     }
 }
 
-/// A name, in quotes where it would not be read back without.
-struct Word<'a>(&'a str, &'static [char]);
+/// A name, written in quotes if it could not be parsed back without them.
+struct QuotedName<'a>(&'a str, &'static [char]);
 
-impl fmt::Display for Word<'_> {
+impl fmt::Display for QuotedName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(name, separators) = self;
         let odd = |c: char| {
@@ -229,27 +229,29 @@ impl fmt::Display for Target {
         match self {
             Self::Helm(path) => write!(f, "helm:{path}"),
             Self::Image(path) => write!(f, "image:{path}"),
-            Self::Kustomize { image, field } => write!(f, "kustomize:{}:{field}", Word(image, &[])),
+            Self::Kustomize { image, field } => write!(f, "kustomize:{}:{field}", QuotedName(image, &[])),
             Self::Object { object, path } => write!(f, "object:{object}:{path}"),
             Self::Container { object, container } => {
-                write!(f, "container:{object}:{}", Word(container, &[]))
+                write!(f, "container:{object}:{}", QuotedName(container, &[]))
             }
-            Self::Running { object: None, image } => write!(f, "container:[image={}]", Word(image, &[])),
+            Self::Running { object: None, image } => {
+                write!(f, "container:[image={}]", QuotedName(image, &[]))
+            }
             Self::Running { object: Some(object), image } => {
-                write!(f, "container:{object}:[image={}]", Word(image, &[]))
+                write!(f, "container:{object}:[image={}]", QuotedName(image, &[]))
             }
             Self::Parameter { application, name } => {
-                write_application(f, "parameter", application.as_ref(), &Word(name, &[':']).to_string())
+                write_application(f, "parameter", application.as_ref(), &QuotedName(name, &[':']).to_string())
             }
             Self::Values { application, path } => {
                 write_application(f, "values", application.as_ref(), &path.to_string())
             }
-            Self::Setter(setter) => write!(f, "setter:{}", Word(setter, &[])),
+            Self::Setter(setter) => write!(f, "setter:{}", QuotedName(setter, &[])),
         }
     }
 }
 
-/// `values::a:b` has no application: the path itself holds the colon.
+/// `values::a:b` has no application, because the path itself contains the colon.
 fn write_application(
     f: &mut fmt::Formatter<'_>,
     kind: &str,
@@ -272,12 +274,12 @@ impl fmt::Display for KustomizeField {
 impl fmt::Display for Application {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = &self.name {
-            write!(f, "{}", Word(name, &[':']))?;
+            write!(f, "{}", QuotedName(name, &[':']))?;
         }
         match &self.source {
             None => Ok(()),
             Some(SourceRef::Index(index)) => write!(f, "[{index}]"),
-            Some(SourceRef::Field { field, value }) => write!(f, "[{field}={}]", Word(value, &[':'])),
+            Some(SourceRef::Field { field, value }) => write!(f, "[{field}={}]", QuotedName(value, &[':'])),
         }
     }
 }
@@ -286,9 +288,11 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separators = &['/', ':'];
         if self.name.is_empty() && self.namespace.is_none() {
-            return write!(f, "{}", Word(&self.kind, separators));
+            return write!(f, "{}", QuotedName(&self.kind, separators));
         }
-        write!(f, "{}/{}", Word(&self.kind, separators), Word(&self.name, separators))?;
-        self.namespace.as_ref().map_or(Ok(()), |namespace| write!(f, "/{}", Word(namespace, separators)))
+        write!(f, "{}/{}", QuotedName(&self.kind, separators), QuotedName(&self.name, separators))?;
+        self.namespace
+            .as_ref()
+            .map_or(Ok(()), |namespace| write!(f, "/{}", QuotedName(namespace, separators)))
     }
 }

@@ -1,9 +1,9 @@
-//! However a target is named, what it sets has one address.
+//! A scalar has one address, however the target is named.
 
 use super::edit;
 use crate::manifest::{Edit, Target, addresses, apply};
 
-/// The addresses that `edit` sets, and all that its target could.
+/// The addresses that `edit` sets, and all addresses that its target could set.
 fn both(input: &str, edit: &Edit) -> (Vec<String>, Vec<String>) {
     let edited =
         apply(input.as_bytes(), std::slice::from_ref(edit)).unwrap_or_else(|e| panic!("{edit:?}: {e}"));

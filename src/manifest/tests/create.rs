@@ -1,4 +1,4 @@
-//! Missing keys, added in the style of what stands around them.
+//! Missing keys are added in the style of the nodes around them.
 
 use super::super::{Edit, apply};
 use super::{NEW, create, edit, helm, makes, refusal};

@@ -1,4 +1,4 @@
-//! Helm values: what is replaced, and that nothing else is.
+//! Helm values: the requested value is replaced, and nothing else.
 
 use super::super::{Change, apply};
 use super::{helm, replaces, run};

@@ -1,4 +1,4 @@
-//! Objects, containers and images, in whatever shape.
+//! Objects, containers and images, in every shape.
 
 use super::{NEW, OLD, create, edit, makes, refusal, replaces};
 

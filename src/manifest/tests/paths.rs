@@ -1,4 +1,4 @@
-//! Paths: what is read, how it is shown, how mistakes are named.
+//! Paths: how they are parsed and displayed, and how mistakes are reported.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The proof by itself: it must refuse every result that is not the edit, however it came about.
+//! Tests the proof alone: it must refuse every result that is not the edit, whatever produced it.
 
 use super::super::KustomizeField::Digest;
 use super::super::file::File;
@@ -8,7 +8,7 @@ use super::super::{Edit, EditError, Refusal, plan, proof};
 use super::{NEW, helm, image};
 use crate::outcome::Fault;
 
-/// Makes `edit` in `input`, and gives the proof each of `forged` instead of the result.
+/// Makes `edit` in `input`, and gives each of `forged` to the proof instead of the result.
 #[track_caller]
 fn refuses(input: &str, edit: Edit, forged: impl Fn(&str) -> Vec<String>) {
     let file = File::new(input, Stream::parse(input).unwrap(), false);

@@ -7,7 +7,7 @@ use super::super::{Edit, Path, Target, apply};
 use super::helm;
 use crate::manifest::path::Segment;
 
-/// A YAML file and the path of each of its scalars, with the value that stands there.
+/// A YAML file, and the path and the value of each of its scalars.
 #[derive(Debug, Clone)]
 struct File {
     text: String,
@@ -20,7 +20,7 @@ enum Node {
     Scalar(String, String),
     Null,
     List(Vec<Node>, bool),
-    /// Items told apart by a `name`, always written as blocks.
+    /// Items that differ by their `name`, always written as blocks.
     Named(Vec<(String, Node)>),
     Map(Vec<(String, Node, String)>, bool),
 }
@@ -106,7 +106,7 @@ impl Writer {
         }
     }
 
-    /// Writes a node behind `key:` or `-`, ending its line.
+    /// Writes a node after `key:` or `-`, and ends its line.
     fn block(&mut self, node: &Node, path: &[Segment], indent: usize, comment: &str) {
         let margin = format!("{}{}", self.newline, " ".repeat(indent));
         match node {
@@ -189,7 +189,7 @@ proptest! {
         let edited = apply(file.text.as_bytes(), std::slice::from_ref(&edit)).unwrap();
         let text = String::from_utf8(edited.bytes.clone()).unwrap();
 
-        // Independent of the room's own proof: at most one event differs, and it holds the value.
+        // Independent of the room's own proof: at most one event differs, and that event holds the value.
         let (before, after) = (kinds(&file.text), kinds(&text));
         prop_assert_eq!(before.len(), after.len());
         let differ: Vec<_> = before.iter().zip(&after).filter(|(b, a)| b != a).collect();
@@ -199,7 +199,7 @@ proptest! {
             prop_assert!(holds);
         }
 
-        // Idle the second time, so the value is now read back as that string.
+        // A second run changes nothing, so the value is read back as that string.
         let again = apply(&edited.bytes, &[edit]).unwrap();
         prop_assert!(!again.changed);
         prop_assert_eq!(again.bytes, edited.bytes);
@@ -211,7 +211,7 @@ proptest! {
         let (path, old) = pick.get(&file.scalars);
         let edited = apply(file.text.as_bytes(), &[Edit::new(Target::Helm(path.clone()), old.clone())]).unwrap();
         if edited.changed {
-            // Only a plain scalar that is no string is written anew, in quotes.
+            // Only a plain scalar that is not a string is rewritten, in quotes.
             prop_assert!(!super::super::quote::is_plain_string(old));
         } else {
             prop_assert_eq!(edited.bytes, file.text.as_bytes());
@@ -241,7 +241,7 @@ proptest! {
         let more = ["image:a=b:c", "object:a/b:a=c", "container:a/b:a=c:d", "parameter:a=b", "values:a.b=c"];
         let more = more.into_iter().flat_map(|text| [super::edit(text), super::create(text)]);
         for edit in old.into_iter().chain(new).chain(more) {
-            // A refusal is fine; a failed proof is a splice in the wrong place.
+            // A refusal is fine. A failed proof means that a splice was made at the wrong position.
             let result = apply(text.as_bytes(), std::slice::from_ref(&edit));
             let unproven = matches!(result, Err(crate::manifest::EditError::Unproven { .. }));
             prop_assert!(!unproven, "{} in {text:?}", edit.target);

@@ -1,4 +1,4 @@
-//! Which strings may stand unquoted.
+//! Which strings need no quotes.
 
 use super::super::parser::Style;
 use super::super::quote::{is_plain_string, render};

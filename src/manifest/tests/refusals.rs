@@ -1,4 +1,4 @@
-//! What is refused, and how it reads.
+//! The edits that are refused, and their messages.
 
 use super::super::input::MAX_BYTES;
 use super::super::{Edit, apply};
@@ -20,7 +20,7 @@ fn a_file_of_many_values_is_refused_by_their_count() {
         said.push(edit(items).unwrap_err().to_string());
     }
     assert!(said[0].contains("more than 200,000 keys and values"), "{said:?}");
-    // At the same place: what follows is not looked at.
+    // At the same position: the text after it is not checked.
     assert_eq!(said[0], said[1]);
 }
 

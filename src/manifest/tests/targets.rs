@@ -1,4 +1,4 @@
-//! Targets as text: what reads as what, and that it displays as it is read.
+//! Targets as text: how each text is parsed, and that `Display` writes the text that was parsed.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What the author of an edit is told although it was made.
+//! The warnings about edits that were made.
 
 use super::super::{Edit, apply};
 use super::{NEW, OLD, edit};

@@ -1,6 +1,6 @@
-//! Ways to write a repository or an image: which of them are the same, and which a server reads otherwise.
+//! Spellings of a repository or an image: which of them are equal, and which a server reads differently.
 
-use super::{Sort, may};
+use super::{MentionKind, may};
 
 #[test]
 fn no_spelling_of_a_repository_slips_past() {
@@ -13,7 +13,7 @@ fn no_spelling_of_a_repository_slips_past() {
         (http, "https://git.example.com./shop/api.git/", true),
         (http, "https://git.example.com/shop/a%70i", true),
         (http, "https://git.example.com/%73hop/api", true),
-        // A server may tell these apart: nothing that is not listed becomes so.
+        // A server may distinguish these: a name that is not listed must not become a listed one.
         (http, "https://git.example.com/Shop/api", false),
         (http, "https://git.example.com/SHOP/api", false),
         (http, "http://git.example.com/shop/api", false),
@@ -81,7 +81,7 @@ fn no_spelling_of_a_repository_slips_past() {
         ("**", "https://anywhere.example/a", true),
         ("**", "git@anywhere.example:a/../b", false),
     ] {
-        assert_eq!(may(Sort::Repositories, pattern, repo), expected, "{pattern} {repo}");
+        assert_eq!(may(MentionKind::Repositories, pattern, repo), expected, "{pattern} {repo}");
     }
 }
 
@@ -107,6 +107,6 @@ fn no_spelling_of_an_image_slips_past() {
         ("r.example:05000/x", "r.example:5000/x", true),
     ] {
         let named = image.parse::<crate::oci::ImageRef>().unwrap().name();
-        assert_eq!(may(Sort::Push, pattern, &named), expected, "{pattern} {image}");
+        assert_eq!(may(MentionKind::Push, pattern, &named), expected, "{pattern} {image}");
     }
 }

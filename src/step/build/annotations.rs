@@ -1,4 +1,4 @@
-//! Annotations of what is pushed, by the level that they are at.
+//! Annotations of the pushed image, by level.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use super::Platform;
 use crate::step::InvalidStep;
 use crate::step::node::Node;
 
-/// What of an image an annotation is about (buildkit `exporter/containerimage/exptypes/annotations.go`).
+/// The part of an image that an annotation belongs to (buildkit `exporter/containerimage/exptypes/annotations.go`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// The manifest; of one platform where it is named, or of each.
+    /// The manifest of the named platform, or of every platform.
     Manifest(Option<String>),
     /// The index of an image for several platforms.
     Index,
     /// The index's entry for a manifest.
     ManifestDescriptor(Option<String>),
-    /// The entry for the index, where an OCI layout is written.
+    /// The entry for the index, if an OCI layout is written.
     IndexDescriptor,
 }
 
-/// The words that a level begins with.
+/// The prefixes of a level.
 const KINDS: [&str; 2] = ["manifest", "index"];
 
 /// Annotations, by level and name.
 pub type Annotations = BTreeMap<(Level, String), String>;
 
 impl Level {
-    /// BuildKit's name for it, as it stands in the exporter's attribute before the annotation's own.
+    /// BuildKit's name for the level, which precedes the annotation's name in the exporter's attribute.
     pub fn attr(&self) -> String {
         let at = |kind: &str, platform: &Option<String>| {
             platform.as_ref().map_or_else(|| kind.to_owned(), |platform| format!("{kind}[{platform}]"))
@@ -40,7 +40,7 @@ impl Level {
         }
     }
 
-    /// A level as `docker buildx build --annotation` spells it.
+    /// Parses a level in the spelling of `docker buildx build --annotation`.
     fn parse(text: &str) -> Result<Self, String> {
         let (kind, platform) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
             Some((kind, platform)) => {
@@ -60,7 +60,7 @@ impl Level {
     }
 }
 
-/// A map whose names are annotations, or `LEVEL:NAME` or `LEVEL[PLATFORM]:NAME`; several levels stand between commas.
+/// Reads a map whose keys are `NAME`, `LEVEL:NAME` or `LEVEL[PLATFORM]:NAME`. Several levels are separated by commas.
 pub(super) fn read(node: Node<'_>) -> Result<Annotations, InvalidStep> {
     let mut all = Annotations::new();
     for (key, node) in node.map()? {
@@ -71,7 +71,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Annotations, InvalidStep> {
     Ok(all)
 }
 
-/// A colon may be part of an annotation's name too; what stands before one that begins a level is none.
+/// Splits a key at the colon after the levels. An annotation's name may contain a colon too, after text that is not a level.
 fn split(key: &str) -> Result<(Vec<Level>, String), String> {
     let (levels, name) = match key.split_once(':') {
         Some((levels, name)) if KINDS.iter().any(|kind| levels.starts_with(kind)) => {
@@ -79,7 +79,7 @@ fn split(key: &str) -> Result<(Vec<Level>, String), String> {
         }
         _ => (vec![Level::Manifest(None)], key),
     };
-    // BuildKit drops a name with a space without a word.
+    // BuildKit silently drops a name with a space.
     let valid = !name.is_empty() && !name.contains(char::is_whitespace);
     if valid { Ok((levels, name.to_owned())) } else { Err("the name of an annotation has no spaces".into()) }
 }

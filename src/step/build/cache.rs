@@ -1,4 +1,4 @@
-//! The build cache: what is imported, and where the result is exported to.
+//! The build cache: its imports, and its export.
 
 use std::collections::HashSet;
 
@@ -6,14 +6,14 @@ use crate::step::names::writable;
 use crate::step::node::Node;
 use crate::step::{InvalidStep, RegistryRef, names};
 
-/// The cache of a build; by default nothing beyond what buildkitd itself keeps.
+/// The cache of a build. By default only buildkitd's own cache is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cache {
     /// Whether the image carries its own cache metadata.
     pub inline: bool,
     /// Images and cache manifests to import from, each once.
     pub from: Vec<RegistryRef>,
-    /// Where to export to.
+    /// The export, if there is one.
     pub to: Option<CacheExport>,
 }
 
@@ -22,15 +22,15 @@ pub struct Cache {
 pub struct CacheExport {
     /// Its name in a registry, with a tag and without a digest.
     pub target: RegistryRef,
-    /// How much is exported.
+    /// The layers that are exported.
     pub mode: CacheMode,
-    /// Whether a failed export leaves the build green.
+    /// Whether the build succeeds although the export failed.
     pub ignore_error: bool,
-    /// Whether to export although everything was cached and the manifest is there.
+    /// Whether to export even if everything was cached and the manifest exists.
     pub always: bool,
 }
 
-/// How much of a build is exported (buildkit `README.md`, "Export cache").
+/// The layers of a build that are exported (buildkit `README.md`, "Export cache").
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CacheMode {
     /// The layers of the image.
@@ -54,7 +54,7 @@ impl Cache {
 }
 
 impl CacheExport {
-    /// `{ref, mode, …}`, or the reference alone; with an empty reference, no export.
+    /// Reads `{ref, mode, …}`, or the reference alone. An empty reference means no export.
     fn read(node: Node<'_>) -> Result<Option<Self>, InvalidStep> {
         if !names::is_map(&node) {
             let target = writable(&node, RegistryRef::read(node.clone())?)?;

@@ -1,4 +1,4 @@
-//! What is built: a revision of a Git repository, and further contexts by name.
+//! The source of a build: a revision of a Git repository, and further named contexts.
 
 use std::collections::BTreeMap;
 
@@ -24,17 +24,17 @@ pub struct GitContext {
     pub revision: String,
     /// The directory within the repository, without leading or trailing `/`; the root when absent.
     pub subdir: Option<String>,
-    /// The login; without it an http server is asked anonymously. Always there for ssh.
+    /// The login. Without it an http server is accessed anonymously. Always present for ssh.
     pub secret: Option<SecretRef>,
     /// Whether submodules are checked out.
     pub submodules: bool,
-    /// Logins for the servers of submodules, by `host[:port]` in lower case, after `http://` where it is that.
+    /// Logins for the servers of submodules, by `host[:port]` in lower case, prefixed with `http://` for plain http.
     pub submodule_secrets: BTreeMap<String, SecretRef>,
-    /// Whether `.dockerignore` counts.
+    /// Whether `.dockerignore` is applied.
     pub dockerignore: bool,
 }
 
-/// A context that the Dockerfile names (`FROM name`, `COPY --from=name`).
+/// A context that the Dockerfile uses (`FROM name`, `COPY --from=name`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedContext {
     /// An image in a registry.

@@ -14,7 +14,7 @@ pub(super) fn secrets(node: Node<'_>) -> Result<Vec<BuildSecret>, InvalidStep> {
     })
 }
 
-/// The id and the key that are meant where none is said, as with buildctl's `--ssh default`.
+/// The default id and key, as with buildctl's `--ssh default`.
 const DEFAULT_SSH: &str = "default";
 /// The key of a `kubernetes.io/ssh-auth` Secret.
 pub(crate) const SSH_PRIVATE_KEY: &str = "ssh-privatekey";

@@ -6,7 +6,7 @@ use crate::step::InvalidStep;
 use crate::step::names::is_map;
 use crate::step::node::{Node, quoted};
 
-/// Which stages run again although the cache has them.
+/// The stages that run again although they are cached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum NoCache {
     /// None of them.
@@ -14,7 +14,7 @@ pub enum NoCache {
     Off,
     /// All of them.
     All,
-    /// Those named here; not empty.
+    /// The named stages; not empty.
     Stages(Vec<String>),
 }
 
@@ -30,7 +30,7 @@ pub enum Network {
     Host,
 }
 
-/// What a `RUN` may ask for beyond a sandbox (buildkit `util/entitlements`); buildkitd must allow it too.
+/// A permission of a `RUN` beyond the sandbox (buildkit `util/entitlements`). buildkitd must allow it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entitlement {
     /// `RUN --network=host`
@@ -44,9 +44,9 @@ pub enum Entitlement {
 pub struct Compression {
     /// The algorithm.
     pub algorithm: Algorithm,
-    /// Its level; the algorithm's default when absent.
+    /// The compression level; the algorithm's default when absent.
     pub level: Option<u32>,
-    /// Whether layers that exist already, such as the base image's, are compressed anew.
+    /// Whether existing layers, such as the base image's, are compressed again.
     pub force: bool,
 }
 
@@ -63,13 +63,13 @@ pub enum Algorithm {
     Uncompressed,
 }
 
-/// What the image's parts are called in its manifest (buildkit's exporter attribute `oci-mediatypes`).
+/// The media types in the image's manifest (buildkit's exporter attribute `oci-mediatypes`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MediaTypes {
     /// `application/vnd.oci.image…`
     #[default]
     Oci,
-    /// `application/vnd.docker…`, for what knows nothing else. It has no annotations.
+    /// `application/vnd.docker…`, for clients that support nothing else. It has no annotations.
     Docker,
 }
 
@@ -106,7 +106,7 @@ impl Algorithm {
 }
 
 impl NoCache {
-    /// A bool, or the names of stages as a list or between commas.
+    /// Reads a bool, or the names of stages, as a list or separated by commas.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
         let flag = matches!(node.value().as_str().map(str::trim), Some("true" | "false"));
         if flag || node.value().is_boolean() {
@@ -140,7 +140,7 @@ impl Entitlement {
     }
 }
 
-/// A list, or a string of entitlements between commas.
+/// Reads a list, or a string of entitlements separated by commas.
 pub(super) fn entitlements(node: Node<'_>) -> Result<Vec<Entitlement>, InvalidStep> {
     let mut all = Vec::new();
     for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
@@ -171,7 +171,7 @@ impl Compression {
     }
 }
 
-/// A map of host to address, or a list of `host=address` or `host:address`.
+/// Reads a map of host to address, or a list of `host=address` or `host:address`.
 pub(super) fn extra_hosts(node: Node<'_>) -> Result<Vec<(String, IpAddr)>, InvalidStep> {
     if is_map(&node) {
         let read =
@@ -192,7 +192,7 @@ fn address(text: &str) -> Result<IpAddr, String> {
     plain.parse().map_err(|_| format!("{} is not an IP address", quoted(text)))
 }
 
-/// BuildKit separates the lines by commas and their parts by `=`.
+/// BuildKit separates the lines with commas and their parts with `=`.
 fn host_name(host: &str) -> Result<String, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let valid = !host.is_empty() && host.bytes().all(allowed);

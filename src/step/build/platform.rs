@@ -1,4 +1,4 @@
-//! What an image runs on.
+//! The platforms of an image.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -40,7 +40,7 @@ impl Platform {
     }
 }
 
-/// A list, or a string of platforms between commas; empty items and repetitions are dropped.
+/// Reads a list, or a string of platforms separated by commas. Empty items and repetitions are dropped.
 pub(super) fn read(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
     let (mut platforms, mut seen) = (Vec::new(), HashSet::new());
     for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
@@ -61,7 +61,7 @@ fn known(what: &str, word: &str, names: &[&'static str]) -> Result<&'static str,
     })
 }
 
-/// The variant as BuildKit has it, which takes two spellings for one platform (containerd `platforms/database.go`).
+/// The variant in BuildKit's spelling, since one platform can have two spellings (containerd `platforms/database.go`).
 fn normal<'a>(arch: &str, variant: Option<&'a str>) -> Option<&'a str> {
     match (arch, variant) {
         ("arm64", Some("v8" | "8")) | ("amd64", Some("v1")) => None,
@@ -73,7 +73,7 @@ fn normal<'a>(arch: &str, variant: Option<&'a str>) -> Option<&'a str> {
     }
 }
 
-/// What `uname -m` says, in Go's words (containerd `platforms/database.go`).
+/// Converts an architecture from `uname -m` to Go's name (containerd `platforms/database.go`).
 fn go_name(arch: &str) -> &str {
     match arch {
         "x86_64" => "amd64",

@@ -1,4 +1,4 @@
-//! What a `RUN` may use: shared memory, ulimits, a cgroup.
+//! Limits of a `RUN`: shared memory, ulimits, a cgroup.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::step::InvalidStep;
 use crate::step::names::is_map;
 use crate::step::node::{Node, quoted};
 
-/// The names that Linux has for limits (docker/go-units `ulimit.go`, which reads them in the daemon).
+/// Linux' names of limits (docker/go-units `ulimit.go`, which the daemon uses to parse them).
 const ULIMITS: &[&str] = &[
     "core",
     "cpu",
@@ -25,12 +25,12 @@ const ULIMITS: &[&str] = &[
     "stack",
 ];
 
-/// A soft and a hard limit; -1 is none.
+/// A soft and a hard limit. -1 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ulimit {
-    /// What a process has.
+    /// The limit of a process.
     pub soft: i64,
-    /// What it may raise it to.
+    /// The highest value to which the process may raise it.
     pub hard: i64,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn bytes(node: Node<'_>) -> Result<u64, InvalidStep> {
         .ok_or_else(|| shown.refuse(format!("{} is no size such as `64m` or `1g`", quoted(&text))))
 }
 
-/// A map of names to `soft:hard`, or a list of `name=soft:hard`; one number is both.
+/// Reads a map of names to `soft:hard`, or a list of `name=soft:hard`. A single number sets both.
 pub(super) fn ulimits(node: Node<'_>) -> Result<BTreeMap<String, Ulimit>, InvalidStep> {
     if is_map(&node) {
         let read = |(name, node): (String, Node<'_>)| {

@@ -1,8 +1,8 @@
-//! What the table of kinds says of `build`.
+//! The entry of `build` in the table of kinds.
 
 use super::{Build, Cache, Entitlement, FIELDS, NamedContext, Network};
 use crate::step::RegistryRef;
-use crate::step::mention::{Mention, Sort};
+use crate::step::mention::{Mention, MentionKind};
 use crate::step::spec::{Output, Spec, sample};
 
 pub(in crate::step) const SPEC: Spec = Spec { name: "build", fields: FIELDS, outputs: OUTPUTS, nests: true };
@@ -32,7 +32,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("metadata", "{}"),
 ];
 
-/// Taken apart whole, so that a new field is decided on before it compiles.
+/// Destructured completely, so that a new field does not compile until someone decides about it.
 pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
     let Build {
         context,
@@ -42,7 +42,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         network,
         entitlements,
         cgroup_parent,
-        // Their text is the build's own: it names no place outside it, but what its `RUN` may reach anyhow.
+        // The text of the Dockerfile belongs to the build. It names no target outside it, except what its `RUN` can reach in any case.
         dockerfile: _,
         target: _,
         platforms: _,
@@ -57,19 +57,19 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         media_types: _,
         source_date_epoch: _,
         rewrite_timestamp: _,
-        // The workflow's own namespace's, by its account's rights.
+        // Secrets of the workflow's own namespace, read with the rights of its account.
         secrets: _,
         ssh: _,
         registry_secret: _,
-        // Whether it is pushed or not, a tag may be named; the log goes where the first tag does.
+        // The policy checks the tags, whether or not the image is pushed. The log is pushed where the first tag is.
         push: _,
         attach_log: _,
     } = build;
-    let image = |sort, field| move |image: &RegistryRef| Mention::new(sort, field, image.image.name());
+    let image = |kind, field| move |image: &RegistryRef| Mention::new(kind, field, image.image.name());
     let contexts = contexts.values().map(|context| match context {
         NamedContext::Git(git) => Mention::repository("build.contexts", &git.repo),
-        // A Dockerfile's own `FROM` the daemon checks, by the same list.
-        NamedContext::Image(image) => Mention::new(Sort::Images, "build.contexts", image.name()),
+        // The daemon checks the `FROM` of a Dockerfile against the same list.
+        NamedContext::Image(image) => Mention::new(MentionKind::Images, "build.contexts", image.name()),
     });
     let Cache { from, to, inline: _ } = cache;
     let export = to.iter().map(|export| &export.target);
@@ -77,17 +77,19 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
     let host = (*network == Network::Host).then_some("network: host");
     let entitled = entitlements.iter().map(|entitlement| match entitlement {
         Entitlement::HostNetwork => {
-            Mention::new(Sort::HostNetwork, "build.entitlements", "entitlements: network.host")
+            Mention::new(MentionKind::HostNetwork, "build.entitlements", "entitlements: network.host")
         }
-        Entitlement::Insecure => Mention::new(Sort::Entitlements, "build.entitlements", entitlement.name()),
+        Entitlement::Insecure => {
+            Mention::new(MentionKind::Entitlements, "build.entitlements", entitlement.name())
+        }
     });
     std::iter::once(Mention::repository("build.context", &context.repo))
         .chain(contexts)
-        .chain(tags.iter().map(image(Sort::Push, "build.tags")))
-        .chain(from.iter().map(image(Sort::Cache, "build.cache.from")))
-        .chain(export.map(image(Sort::Cache, "build.cache.to")))
-        .chain(host.map(|host| Mention::new(Sort::HostNetwork, "build.network", host)))
+        .chain(tags.iter().map(image(MentionKind::Push, "build.tags")))
+        .chain(from.iter().map(image(MentionKind::Cache, "build.cache.from")))
+        .chain(export.map(image(MentionKind::Cache, "build.cache.to")))
+        .chain(host.map(|host| Mention::new(MentionKind::HostNetwork, "build.network", host)))
         .chain(entitled)
-        .chain(cgroup.map(|cgroup| Mention::new(Sort::HostNetwork, "build.cgroup-parent", cgroup)))
+        .chain(cgroup.map(|cgroup| Mention::new(MentionKind::HostNetwork, "build.cgroup-parent", cgroup)))
         .collect()
 }

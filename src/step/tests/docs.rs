@@ -39,7 +39,7 @@ fn every_example_is_a_valid_step() {
     }
 }
 
-/// The page's part on a kind.
+/// The section of the page about a kind.
 fn section(kind: Kind) -> &'static str {
     let (_, part) = DOCS.split_once(&format!("\n## {kind}\n")).unwrap_or_else(|| panic!("no part on {kind}"));
     part.split("\n## ").next().unwrap()

@@ -1,4 +1,4 @@
-//! Good bodies: what they mean, and that strings mean the same.
+//! Valid bodies: what they mean, and that strings mean the same.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ fn every_field_of_a_build_is_read() {
     assert_eq!((build.source_date_epoch, build.rewrite_timestamp), (Some(1_700_000_000), true));
 }
 
-/// As Argo substitutes it: every value below the kind's own map as a string.
+/// The body after Argo's substitution: every value below the kind's own map is a string.
 fn stringified(value: &Value) -> Value {
     match value {
         Value::String(text) => json!(text),
@@ -191,7 +191,7 @@ fn short_forms_mean_the_long_ones() {
     assert!(build("push: 'false', tags: ''").tags.is_empty());
 }
 
-/// The message, with nothing for its placeholders.
+/// The rendered message. Its placeholders are replaced by nothing.
 fn text(update: &UpdateManifest) -> String {
     update.message.as_ref().unwrap().render(|_| String::new())
 }

@@ -47,7 +47,7 @@ fn outputs_of_entries_are_joined_under_the_names_that_were_promised() {
     assert_eq!(joined, promised);
 }
 
-/// `a-b` of one entry must not be `b` of an entry called `a` and something else of an entry called `a-b`.
+/// The output `a-b` of one entry must not collide with `b` of an entry `a`, or with an output of an entry `a-b`.
 #[test]
 fn no_output_ends_like_another() {
     let all: Vec<_> = Kind::ALL.iter().copied().flat_map(names).collect();

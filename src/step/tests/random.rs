@@ -1,4 +1,4 @@
-//! Nothing that arrives makes the parser panic, and nothing depends on how often it is read.
+//! No input makes the parser panic, and parsing twice gives the same result.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{parse, yaml};
 use crate::step::{Kind, Step};
 
-/// Names and values that lead deep into the parser.
+/// Names and values that reach deep code paths of the parser.
 fn word() -> impl Strategy<Value = String> {
     let kinds = || Kind::ALL.iter().map(|kind| kind.spec());
     let known = kinds().flat_map(|spec| spec.fields.iter().copied().chain([spec.name]));
@@ -35,7 +35,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A good body with a few of its fields replaced.
+/// A valid body with a few of its fields replaced.
 fn body() -> impl Strategy<Value = Value> {
     let good = "{context: https://git.example/a, tags: a}";
     let fields =

@@ -1,4 +1,4 @@
-//! Bad bodies, and bad `build` and `update-manifest` fields that name things; each beside its one sentence.
+//! Invalid bodies, and invalid `build` and `update-manifest` fields that name targets, each with its error message.
 
 use super::{parse, refusals, with, yaml};
 

@@ -1,4 +1,4 @@
-//! Bad options of `build` and bad manifest updates, each beside the one sentence that refuses it.
+//! Invalid options of `build` and invalid manifest updates, each with its error message.
 
 use super::{refusals, with};
 

@@ -1,17 +1,17 @@
-//! Bad lists of steps.
+//! Invalid lists of steps.
 
 use serde_json::{Value, json};
 
 use super::{refusals, with, yaml};
 
-/// A good build, and after it the entries that `row` has (a flow list without its brackets).
+/// A valid build, followed by the entries in `row` (a flow list without its brackets).
 fn after_build(row: &str) -> Value {
     let mut entries = vec![with("build", "")];
     entries.extend(yaml(&format!("[{row}]")).as_array().unwrap().clone());
     json!({ "steps": entries })
 }
 
-/// A good build, and after it a manifest update with `value` as the image's tag.
+/// A valid build, followed by a manifest update with `value` as the image's tag.
 fn referring(value: &str) -> Value {
     let target = json!({"file": "a.yaml", "helm": {"image.tag": value}});
     let update = json!({"repo": "https://git.example/gitops", "targets": [target]});

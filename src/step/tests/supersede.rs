@@ -1,4 +1,4 @@
-//! `supersede`: what it means, and what is refused.
+//! `supersede`: its meaning, and the bodies that are refused.
 
 use super::{parsed, refusals, yaml};
 use crate::step::{Step, Supersede};

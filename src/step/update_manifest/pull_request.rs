@@ -1,35 +1,35 @@
-//! How a change is proposed instead of pushed, and how the forge's API is reached.
+//! The fields for a pull request instead of a push, and for the forge's API.
 
 use super::template::{Placeholder, Reader, Template};
 use crate::forge::{Dialect, MergeMethod};
 use crate::step::node::Node;
 use crate::step::{InvalidStep, SecretRef, files};
 
-/// A pull request: one per head branch, updated and not piled up.
+/// A pull request. There is one for each head branch; a later change updates it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PullRequest {
     /// The head branch's name; by default `argo-buildkit/BRANCH/IMAGE-NAME`.
     pub branch: Option<Template>,
-    /// The title; by default the commit's subject.
+    /// The title. By default the commit's subject.
     pub title: Option<Template>,
-    /// The body, in Markdown; the engine writes one when absent.
+    /// The body, in Markdown. The engine writes one when absent.
     pub body: Option<Template>,
     /// Labels to add, by name.
     pub labels: Vec<String>,
     /// Users to assign, by login name.
     pub assignees: Vec<String>,
-    /// Whether it merges itself once its checks pass, and how.
+    /// Whether the pull request is merged automatically once its checks pass, and how.
     pub auto_merge: Option<MergeMethod>,
 }
 
 /// The API of the repository's forge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForgeApi {
-    /// Which API it is; without it `github.com` is GitHub, everything else Gitea.
+    /// The API's dialect. By default GitHub for `github.com`, and Gitea for every other host.
     pub dialect: Option<Dialect>,
-    /// Its address, such as `https://gitea.example.com/api/v1`; without it the repository's host.
+    /// The API's address, such as `https://gitea.example.com/api/v1`. By default the repository's host.
     pub url: Option<String>,
-    /// The token; without it the step's `secret`.
+    /// The token. By default the step's `secret`.
     pub secret: Option<SecretRef>,
 }
 
@@ -39,7 +39,7 @@ const METHODS: &[(&str, MergeMethod)] =
 const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
 
 impl PullRequest {
-    /// A map, all of whose fields may be left out.
+    /// Reads a map in which every field is optional.
     pub(super) fn read(node: Node<'_>, texts: Reader) -> Result<Self, InvalidStep> {
         let mut fields = node.fields(&["branch", "title", "body", "labels", "assignees", "auto-merge"])?;
         Ok(Self {
@@ -54,7 +54,7 @@ impl PullRequest {
 }
 
 impl ForgeApi {
-    /// `{kind, url, secret}`, or the kind alone as a string.
+    /// Reads `{kind, url, secret}`, or the kind alone as a string.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
         if !crate::step::names::is_map(&node) {
             return Ok(Self { dialect: Some(node.one_of(DIALECTS)?), ..Self::default() });
@@ -68,12 +68,12 @@ impl ForgeApi {
     }
 }
 
-/// One line, so without the placeholder that is several.
+/// Reads a title. It has one line, so the placeholder with several lines is refused.
 fn title(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
     without(node.clone(), texts.line(node)?, &[Placeholder::Changes], "cannot stand in one line")
 }
 
-/// A branch's name, checked with plain words in place of its placeholders.
+/// Reads a branch's name. Its placeholders are replaced by sample words for the check.
 fn head(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
     let template = texts.line(node.clone())?;
     let example = template.render(|placeholder| placeholder.name().to_owned());
@@ -88,7 +88,7 @@ fn head(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
     without(node, template, &odd, "cannot stand in a branch's name")
 }
 
-/// `template`, unless one of `odd` is in it.
+/// Returns `template`, unless it contains a placeholder in `odd`.
 fn without(
     node: Node<'_>,
     template: Template,
@@ -106,7 +106,7 @@ fn words(node: Node<'_>) -> Result<Vec<String>, InvalidStep> {
     node.words()?.into_iter().filter(|node| !node.is_absent()).map(Node::word).collect()
 }
 
-/// `true` is what the merge button does.
+/// Reads the merge method. `true` is the method of the merge button.
 fn auto_merge(node: Node<'_>) -> Result<Option<MergeMethod>, InvalidStep> {
     if let Ok(wanted) = node.clone().bool() {
         return Ok(wanted.then_some(MergeMethod::Default));
@@ -114,7 +114,7 @@ fn auto_merge(node: Node<'_>) -> Result<Option<MergeMethod>, InvalidStep> {
     node.one_of(METHODS).map(Some)
 }
 
-/// An address without a login.
+/// Checks an address, which may not contain a login.
 fn address(word: &str) -> Result<String, String> {
     let url: url::Url = word.parse().map_err(|bad| format!("is not a URL: {bad}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

@@ -1,4 +1,4 @@
-//! The Argo CD Application that is refreshed after the commit.
+//! The Argo CD Application to refresh after the commit.
 
 use super::{Mode, UpdateManifest};
 use crate::argocd::Application;
@@ -8,7 +8,7 @@ use crate::step::node::{Fields, Node};
 
 const DEFAULT_NAMESPACE: &str = "argocd";
 
-/// `{application, namespace}`, or the application alone as a string.
+/// Reads `{application, namespace}`, or the application alone as a string.
 pub(super) fn read(node: Node<'_>) -> Result<Application, InvalidStep> {
     let default = || DEFAULT_NAMESPACE.to_owned();
     if !is_map(&node) {
@@ -20,7 +20,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Application, InvalidStep> {
     Ok(Application { name: application, namespace: namespace.unwrap_or_else(default) })
 }
 
-/// It is for a commit on the branch that Argo CD follows.
+/// Checks that the commit goes to the branch, since Argo CD follows the branch.
 pub(super) fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     let why = match (&update.refresh, &update.mode, update.commit) {
         (None, ..) => return Ok(()),

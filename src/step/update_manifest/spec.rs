@@ -1,14 +1,14 @@
-//! What the table of kinds says of `update-manifest`.
+//! The entry of `update-manifest` in the table of kinds.
 
 use super::{FIELDS, UpdateManifest};
-use crate::step::mention::{Mention, Sort};
+use crate::step::mention::{Mention, MentionKind};
 use crate::step::spec::{Output, Spec, sample};
 
 pub(in crate::step) const SPEC: Spec =
     Spec { name: "update-manifest", fields: FIELDS, outputs: OUTPUTS, nests: true };
 
-/// The commit (the branch's head when nothing changed), `true` or `false`, a unified diff, what the editor warns of, the newer source commit that was
-/// there already, what was assumed of it, the pull request's number and page, and whether Argo CD was refreshed. Those
+/// The commit (the branch's head when nothing changed), `true` or `false`, a unified diff, the editor's warnings, the newer source commit
+/// found there, the assumption made about it, the pull request's number and page, and whether Argo CD was refreshed. Outputs
 /// that do not apply are empty.
 const OUTPUTS: &[Output] = &[
     Output::ours("commit", sample::COMMIT),
@@ -22,14 +22,14 @@ const OUTPUTS: &[Output] = &[
     Output::ours("refreshed", "true"),
 ];
 
-/// Taken apart whole, so that a new field is decided on before it compiles.
+/// Destructured completely, so that a new field does not compile until someone decides about it.
 pub(in crate::step) fn mentions(update: &UpdateManifest) -> Vec<Mention> {
     let UpdateManifest {
         repo,
         source,
         forge,
         refresh,
-        // Content of that repository.
+        // The branch is content of that repository.
         branch: _,
         targets: _,
         message: _,
@@ -39,9 +39,9 @@ pub(in crate::step) fn mentions(update: &UpdateManifest) -> Vec<Mention> {
         commit: _,
         mode: _,
         via_api: _,
-        // Words for the commit: no registry is asked.
+        // Text for the commit. No registry is contacted.
         image: _,
-        // The workflow's own namespace's, by its account's rights.
+        // A Secret of the workflow's own namespace, read with the rights of its account.
         secret: _,
         signing_key: _,
     } = update;
@@ -50,11 +50,11 @@ pub(in crate::step) fn mentions(update: &UpdateManifest) -> Vec<Mention> {
         source.as_ref().map(|source| Mention::repository("update-manifest.source.repo", &source.repo));
     let forge = forge.url.as_ref().map(|url| Mention {
         beside: Some(repo.clone()),
-        ..Mention::new(Sort::Forges, "update-manifest.forge.url", url)
+        ..Mention::new(MentionKind::Forges, "update-manifest.forge.url", url)
     });
     let application = refresh.as_ref().map(|application| {
         let name = format!("{}/{}", application.namespace, application.name);
-        Mention::new(Sort::Applications, "update-manifest.refresh", name)
+        Mention::new(MentionKind::Applications, "update-manifest.refresh", name)
     });
     [Some(own), source, forge, application].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! Files of a GitOps repository, and what to change in them.
+//! Files of a GitOps repository, and the changes to them.
 
 use std::str::FromStr;
 
@@ -9,23 +9,23 @@ use crate::oci::ImageRef;
 use crate::step::node::{Fields, Node};
 use crate::step::{InvalidStep, files, nearest::listed};
 
-/// A stand-in that completes a tag, a digest or a name to an image reference, so that one grammar checks all.
+/// A sample reference that completes a tag, a digest or a name, so that one grammar checks all of them.
 const SOME_IMAGE: &str = "registry.example/image";
 
-/// What a target can change, in the order of docs/steps.md.
+/// The kinds of target, in the order of docs/steps.md.
 const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "application", "setters"];
 
-/// The fields by which one of several sources is told.
+/// The fields that can select one of several sources.
 const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// All fields of a target.
 const FIELDS: &[&str] =
     &["file", "create", "helm", "image", "kustomize", "object", "container", "application", "setters"];
 
-/// Where a value goes, and the value.
+/// The target and its new value.
 type Change = (Place, String);
 
-/// A list of targets, at least one.
+/// Reads a list of targets with at least one item.
 pub(super) fn read(node: Node<'_>) -> Result<Vec<Target>, InvalidStep> {
     let empty = node.refuse("is empty; name at least one file and what to change in it");
     let targets = node.list()?.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
@@ -53,7 +53,7 @@ fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
     Ok(Target { file, edits })
 }
 
-/// A path within the repository, or a glob over such paths.
+/// Reads a path within the repository, or a glob for such paths.
 fn spec(word: &str) -> Result<FileSpec, String> {
     files::file(word)?.parse().map_err(|bad| format!("{bad}"))
 }
@@ -75,7 +75,7 @@ fn changes(kind: &str, body: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     }
 }
 
-/// A map of dotted paths to their new values.
+/// Reads a map of dotted paths to their new values.
 fn values(node: Node<'_>, place: impl Fn(Path) -> Place) -> Result<Vec<Change>, InvalidStep> {
     each(node, "one path and its value", |path, node| {
         let path: Path = path.parse().map_err(|bad| node.refuse(bad))?;
@@ -88,7 +88,7 @@ fn values(node: Node<'_>, place: impl Fn(Path) -> Place) -> Result<Vec<Change>, 
     })
 }
 
-/// A map of places to image references.
+/// Reads a map of targets to image references.
 fn images(node: Node<'_>, place: impl Fn(&str) -> Result<Place, String>) -> Result<Vec<Change>, InvalidStep> {
     each(node, "one place and its image", |key, node| {
         let place = place(key).map_err(|bad| node.refuse(bad))?;
@@ -96,7 +96,7 @@ fn images(node: Node<'_>, place: impl Fn(&str) -> Result<Place, String>) -> Resu
     })
 }
 
-/// Every pair of a map; an empty one is a parameter that was forgotten.
+/// Reads every pair of a map. An empty map is refused, since it is probably a forgotten parameter.
 fn each(
     node: Node<'_>,
     what: &str,
@@ -108,13 +108,13 @@ fn each(
     if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
-/// `{name, newName?, newTag?, digest?}`, as in a kustomization's `images`.
+/// Reads `{name, newName?, newTag?, digest?}`, as in a kustomization's `images`.
 fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `newTag`, `newName` or `digest`");
     let mut fields = node.fields(&["name", "newName", "newTag", "digest"])?;
     let image = fields.required("name")?.word()?;
     let mut changes = Vec::new();
-    // In the order in which they are changed.
+    // The changes are made in this order.
     for field in [KustomizeField::NewName, KustomizeField::NewTag, KustomizeField::Digest] {
         let Some(node) = fields.optional(field.key()) else { continue };
         let value = node.checked(|value| kustomize_value(field, value))?;
@@ -123,15 +123,15 @@ fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
-/// `{kind, name, namespace?, set: {path: value}}`.
+/// Reads `{kind, name, namespace?, set: {path: value}}`.
 fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let mut fields = node.fields(&["kind", "name", "namespace", "set"])?;
     let object = object_ref(&mut fields)?;
     values(fields.required("set")?, |path| Place::Object { object: object.clone(), path })
 }
 
-/// `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image. With `runs` instead of
-/// the container, every one that runs that image: of the object, or of the whole file.
+/// Reads `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image. With `runs` instead of
+/// the container, it means every container that runs that image, in the object or in the whole file.
 fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let here = node.clone();
     let known = &["kind", "name", "namespace", "container", "runs", "image", "tag", "digest"];
@@ -167,7 +167,7 @@ fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     Ok(vec![(place, value)])
 }
 
-/// `{name?, source?, parameters: {name: value}, values: {path: value}}`, one of the maps or both.
+/// Reads `{name?, source?, parameters: {name: value}, values: {path: value}}`, with one of the maps or both.
 fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `parameters` or `values`");
     let mut fields = node.fields(&["name", "source", "parameters", "values"])?;
@@ -187,7 +187,7 @@ fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
-/// `{chart: NAME}` or another field of a source, or its number.
+/// Reads `{chart: NAME}`, another field of a source, or its index.
 fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
     if !node.value().is_object() {
         return node.checked(|word| {
@@ -205,7 +205,7 @@ fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
     }
 }
 
-/// The name of an image, without tag and digest.
+/// Checks the name of an image, without tag and digest.
 fn image_name(word: &str) -> Result<String, String> {
     match word.parse::<ImageRef>() {
         Ok(image) if image.tag().is_none() && image.digest().is_none() => Ok(word.to_owned()),
@@ -220,7 +220,7 @@ fn object_ref(fields: &mut Fields<'_>) -> Result<Object, InvalidStep> {
     Ok(Object { kind, name, namespace })
 }
 
-/// A kind or a name of an object, in so far as it can stand between slashes.
+/// Checks a kind or a name of an object. It may not contain a slash.
 fn kubernetes_name(word: &str) -> Result<String, String> {
     let odd = |c: char| c.is_whitespace() || matches!(c, '/' | '=');
     match word.contains(odd) {
@@ -229,9 +229,9 @@ fn kubernetes_name(word: &str) -> Result<String, String> {
     }
 }
 
-/// `name[:tag][@digest]`, or `:tag`, `@digest` and `:tag@digest`, which keep the name.
+/// Checks `name[:tag][@digest]`, or `:tag`, `@digest` and `:tag@digest`, which keep the name.
 fn image(word: &str) -> Result<String, String> {
-    // `:tag@` takes the digest away.
+    // `:tag@` removes the digest.
     let given = word.strip_suffix('@').filter(|rest| rest.contains(':')).unwrap_or(word);
     let whole = if word.starts_with([':', '@']) { format!("{SOME_IMAGE}{given}") } else { given.to_owned() };
     match ImageRef::from_str(&whole) {

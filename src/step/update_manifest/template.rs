@@ -1,4 +1,4 @@
-//! Text with places for what is known only when the commit is made: `shop/api $(tag)`.
+//! Text with placeholders for values that are known only when the commit is made: `shop/api $(tag)`.
 
 use crate::step::InvalidStep;
 use crate::step::limits::PLACEHOLDERS;
@@ -6,16 +6,16 @@ use crate::step::nearest::hint;
 use crate::step::node::Node;
 use crate::text;
 
-/// Bytes of a text with all its values: a value is repeated as often as it is named.
+/// The maximum bytes of a text after its placeholders are replaced, since one value may be inserted many times.
 const LARGEST: usize = 512 << 10;
 
-/// The longest `name)` that is looked at.
+/// The maximum length of `name)`.
 const LONGEST: usize = 64;
 
-/// What a `$(…)` in a message, a title, a body or a branch's name stands for.
+/// A placeholder `$(…)` in a message, a title, a body or a branch's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `$(image)`: the step's `image`, as it was written.
+    /// `$(image)`: the step's `image`, as the user wrote it.
     Image,
     /// `$(image-name)`: its repository without the registry, such as `shop/api`.
     ImageName,
@@ -25,9 +25,9 @@ pub enum Placeholder {
     Digest,
     /// `$(branch)`: the branch that the change is for.
     Branch,
-    /// `$(files)`: the files that change, with commas.
+    /// `$(files)`: the files that change, separated by commas.
     Files,
-    /// `$(changes)`: a line for each value: where, old and new.
+    /// `$(changes)`: one line for each value, with its path, the old and the new value.
     Changes,
     /// `$(source-repo)`: `source.repo`.
     SourceRepo,
@@ -35,7 +35,7 @@ pub enum Placeholder {
     SourceCommit,
     /// `$(workflow)`: `namespace/name` of the workflow.
     Workflow,
-    /// `$(workflow-url)`: its page in Argo's UI, or nothing where `serve` does not know the UI's address.
+    /// `$(workflow-url)`: its page in Argo's UI, or nothing if `serve` does not know the UI's address.
     WorkflowUrl,
 }
 
@@ -54,7 +54,7 @@ const NAMES: &[(&str, Placeholder)] = &[
 ];
 
 impl Placeholder {
-    /// The name between the brackets.
+    /// The name in the brackets.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, placeholder)| *placeholder == self).map_or("", |(name, _)| name)
     }
@@ -71,14 +71,14 @@ enum Piece {
 pub struct Template(Vec<Piece>);
 
 impl Template {
-    /// Reads `text`; a name that is nearly a placeholder's is refused as a slip.
+    /// Parses `text`. A name that is similar to a placeholder's is refused as a spelling mistake.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         let mut plain = String::new();
         while let Some((before, found)) = rest.split_once("$(") {
             plain.push_str(before);
-            // No further: no name is as long, and a bracket may open for each that is looked for.
+            // The search ends here: no name is longer, and a text may contain many brackets that open and never close.
             match text::head(found, LONGEST)
                 .split_once(')')
                 .map(|(name, _)| Ok::<_, String>((placeholder(name)?, &found[name.len() + 1..])))
@@ -103,7 +103,7 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The text with each placeholder's `value`.
+    /// Replaces each placeholder by its `value`.
     pub fn render(&self, value: impl Fn(Placeholder) -> String) -> String {
         let shown = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -128,7 +128,7 @@ impl Template {
     }
 }
 
-/// Reads templates of a step that has these fields.
+/// Parses templates for a step with these fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader {
     pub(super) image: bool,
@@ -136,12 +136,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Text of one line.
+    /// Reads text of one line.
     pub(super) fn line(self, node: Node<'_>) -> Result<Template, InvalidStep> {
         node.checked(|text| self.read(text))
     }
 
-    /// Text in which line breaks are welcome.
+    /// Reads text that may have line breaks.
     pub(super) fn text(self, node: Node<'_>) -> Result<Template, InvalidStep> {
         let here = node.clone();
         self.read(&node.lines()?).map_err(|problem| here.refuse(problem))
@@ -156,7 +156,7 @@ impl Reader {
         missing.map_or(Ok(template), Err)
     }
 
-    /// The field that a placeholder needs and that is not there.
+    /// The field that a placeholder needs, if the step lacks it.
     fn missing(self, placeholder: Placeholder) -> Option<&'static str> {
         use Placeholder as P;
         match placeholder {

@@ -1,16 +1,16 @@
-//! Files that need each other cannot be read, or moved, one by one.
+//! Circular dependencies between files. Files in a circle cannot be read, or moved, one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::library;
 
-/// Files by their modules, and those that each names.
+/// Each file by its module, with the files that it uses.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// Circles that are left for now. They only get fewer.
+/// Known circles that are allowed for now. Circles may only be removed from this list.
 const KNOWN: &[&[&str]] = &[];
 
-/// Which file names which. A file and those below its own are one thing, and tests stand aside.
+/// The dependencies between files. A file and those below it count as one, and tests are left out.
 fn graph() -> Graph {
     let sources: Vec<_> =
         library().into_iter().filter(|source| !source.module.contains(&"tests".into())).collect();
@@ -29,7 +29,7 @@ fn graph() -> Graph {
     edges.collect()
 }
 
-/// All files that `from` leads to.
+/// All files that `from` uses, directly or indirectly.
 fn reached<'a>(graph: &'a Graph, from: &'a str) -> BTreeSet<&'a str> {
     let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(file) = next.pop() {
@@ -40,7 +40,7 @@ fn reached<'a>(graph: &'a Graph, from: &'a str) -> BTreeSet<&'a str> {
     reached
 }
 
-/// The sets of files that each lead to all others of their set.
+/// The sets of files in which each file uses all others, directly or indirectly.
 fn circles(graph: &Graph) -> BTreeSet<Vec<&str>> {
     let reach: BTreeMap<&str, BTreeSet<&str>> =
         graph.keys().map(|file| (file.as_str(), reached(graph, file))).collect();

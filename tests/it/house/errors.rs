@@ -1,4 +1,4 @@
-//! Every error says what to do: in its own words, in a field that is for that, or in an error that it names.
+//! Checks that every error says what to do: in its own text, in a field for advice, or in an error that it contains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,13 +7,13 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Fields, ItemEnum, ItemStruct};
 
-/// Errors that say what to do nowhere, and why they need not. Only what is needed may stand here.
+/// Errors without advice, and the reason why they need none. An entry that is not needed fails the test.
 const WITHOUT: &[(&str, &str)] = &[
     ("BadBinding", "stands in `NotForThis::Unreadable`, which says whose turn it is"),
     ("BodyError", "stands in the error of the client that read the answer"),
     ("Late", "stands in the error of the client that waited"),
     ("NoCluster", "stands in `KubeError::NoCluster`, and in findings of `check`, which say what to do"),
-    ("Odd", "stands in `Refused::Odd` and in messages on the policy's file"),
+    ("NotCanonical", "stands in `Refused::NotCanonical` and in messages on the policy's file"),
     ("ReadError::Forbidden", "`check` says what to do, by what it wanted to know"),
     ("ReadError::NoSuchKind", "`check` says what to do, by what it wanted to know"),
     ("ReportError::Gone", "nobody reads it: nobody waits for the result any more"),
@@ -21,7 +21,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("TooMuch", "stands in errors that know what the memory was for"),
 ];
 
-/// How advice begins, at the beginning of a clause.
+/// Words that begin advice, at the beginning of a clause.
 const VERBS: &[&str] = &[
     "add",
     "apply",
@@ -66,27 +66,27 @@ const VERBS: &[&str] = &[
     "there are",
 ];
 
-/// Fields, and functions, that carry advice.
+/// Fields and functions that contain advice.
 const CARRIERS: &[&str] = &["mend", "hint", "found", "message", "listed"];
 
-/// What the documentation of a field says that carries advice.
+/// Phrases in the documentation of fields that contain advice.
 const CARRIED: &[&str] = &["what to do", "what to write", "what to check"];
 
-/// One text of an error.
-struct Told {
+/// The text of one error.
+struct ErrorText {
     /// `Enum::Variant`, or the name of a struct.
     name: String,
     text: String,
-    /// The words of the attribute beside the text.
+    /// The words of the attribute, except the text.
     words: BTreeSet<String>,
-    /// Fields: their types' names and their documentation.
+    /// The fields, with the names of their types and their documentation.
     fields: BTreeMap<String, (BTreeSet<String>, String)>,
 }
 
 #[derive(Default)]
 struct Errors {
-    told: Vec<Told>,
-    /// All types with such texts, and those that only pass on what another says.
+    told: Vec<ErrorText>,
+    /// All types with such texts, and those that only contain another error.
     types: BTreeSet<String>,
 }
 
@@ -116,7 +116,7 @@ impl Errors {
             idents(quoted(kind), &mut types);
             each.insert(name, (types, documented(&field.attrs)));
         }
-        self.told.push(Told { name, text: text.value(), words, fields: each });
+        self.told.push(ErrorText { name, text: text.value(), words, fields: each });
     }
 }
 
@@ -136,7 +136,7 @@ impl Visit<'_> for Errors {
     }
 }
 
-/// The path of a type as tokens: its names are all that is needed.
+/// The path of a type as tokens. Only the names in it are needed.
 fn quoted(kind: &syn::Type) -> TokenStream {
     struct Names(TokenStream);
     impl Visit<'_> for Names {
@@ -171,8 +171,8 @@ fn documented(attributes: &[Attribute]) -> String {
     text.collect::<Vec<_>>().join(" ")
 }
 
-impl Told {
-    /// The names in `{…}`.
+impl ErrorText {
+    /// The names in `{…}` in the text.
     fn placeholders(&self) -> BTreeSet<&str> {
         let text = self.text.split('{').skip(1).filter_map(|rest| rest.split(['}', ':']).next());
         text.chain(self.words.iter().map(String::as_str)).collect()
@@ -213,11 +213,11 @@ impl Told {
 fn every_error_says_what_to_do() {
     let errors = Errors::read();
     assert!(errors.told.len() > 100, "the sources have {} texts", errors.told.len());
-    let on_the_list = |told: &Told| {
+    let on_the_list = |told: &ErrorText| {
         let of = told.name.split("::").next();
         WITHOUT.iter().find(|(name, _)| *name == told.name || Some(*name) == of)
     };
-    // An error that says nothing of it is no help to one that names it.
+    // An error without advice does not count as advice for an error that contains it.
     let silent: BTreeSet<_> = WITHOUT.iter().map(|(name, _)| *name).collect();
     let types = errors.types.iter().filter(|name| !silent.contains(name.as_str())).cloned().collect();
     let (helpful, silent): (Vec<_>, Vec<_>) =
@@ -231,7 +231,7 @@ fn every_error_says_what_to_do() {
     assert!(helpful.len() > 100, "{}", helpful.len());
 }
 
-/// Names of variants that a caller tries again by itself, or is told to.
+/// Names of variants for failures that a caller retries by itself, or is told to retry.
 const PASSING: &[&str] = &["Unavailable", "Conflict", "Remote", "Unreachable"];
 
 #[test]
@@ -246,7 +246,7 @@ fn what_may_pass_says_that_and_what_to_look_at_when_it_does_not() {
     for told in told {
         let text = told.text.replace("{AGAIN}", argo_buildkit::outcome::AGAIN);
         let complete = text.contains("again") && text.contains("if it stays so");
-        // Text for `check` alone, which is run again anyway.
+        // Only `check` shows this text, and the user runs it again in any case.
         assert!(complete || told.name == "ReadError::Unavailable", "{}: {text}", told.name);
     }
 }

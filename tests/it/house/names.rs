@@ -1,4 +1,4 @@
-//! What a source names of its own crate: in `use` trees, in other paths, and in the words of macros.
+//! Collects the names that a source uses from its own crate: in `use` trees, in other paths, and in the tokens of macros.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,13 +8,13 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ItemMod, ItemUse, Macro, UseTree};
 
-/// A source and what it names.
+/// A source file and the names that it uses.
 pub(super) struct Source {
     /// Its module, such as `["git", "url"]`.
     pub(super) module: Vec<String>,
     /// Paths from the crate's root, such as `["text", "line"]`.
     pub(super) names: BTreeSet<Vec<String>>,
-    /// Those that only its inline tests name.
+    /// Paths that only its inline tests use.
     pub(super) test_names: BTreeSet<Vec<String>>,
 }
 
@@ -30,17 +30,17 @@ impl Source {
         Self { module, names: reader.names, test_names: reader.test_names }
     }
 
-    /// The room that it belongs to.
+    /// The room that the file belongs to.
     pub(super) fn room(&self) -> String {
         self.module[0].clone()
     }
 }
 
-/// Collects paths while it walks through a file.
+/// Collects paths while it visits a file.
 struct Reader {
     /// The module that is being read.
     here: Vec<String>,
-    /// Whether it is a module of tests.
+    /// Whether that module contains tests.
     in_tests: bool,
     names: BTreeSet<Vec<String>>,
     test_names: BTreeSet<Vec<String>>,
@@ -51,7 +51,7 @@ impl Reader {
         Self { here, in_tests: false, names: BTreeSet::new(), test_names: BTreeSet::new() }
     }
 
-    /// Keeps `path` if it is one of this crate, by its way from the root.
+    /// Stores `path` as a path from the crate's root, if it is in this crate.
     fn keep(&mut self, path: &[String]) {
         let above = path.iter().take_while(|part| *part == "super").count();
         let from_root = match path.first().map(String::as_str) {
@@ -75,7 +75,7 @@ impl Reader {
         }
     }
 
-    /// Every `a::b::c` among the words of a macro.
+    /// Stores every `a::b::c` among the tokens of a macro.
     fn keep_words(&mut self, words: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;

@@ -1,11 +1,11 @@
-//! What people wrote for Argo: the templates that workflows of the namespace share, and its workflows that have not ended.
+//! Objects that users wrote for Argo: the templates that workflows of the namespace share, and its workflows that have not ended.
 
 use serde_json::Value;
 
 use super::Doctor;
 use crate::kube::ReadError;
 
-/// The kinds that hold templates: whether they have namespaces, and where the templates are.
+/// The kinds that hold templates: whether they are namespaced, and the path of the templates.
 pub(super) const KINDS: [(&str, bool, &str); 3] = [
     ("WorkflowTemplate", true, "/spec"),
     ("CronWorkflow", true, "/spec/workflowSpec"),
@@ -21,26 +21,26 @@ pub(super) struct Object {
     pub(super) spec: Value,
 }
 
-/// As many as could be read.
+/// The objects that could be read.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct UserObjects {
     pub(super) objects: Vec<Object>,
-    /// Why templates could not be read, and why workflows could not.
+    /// The reason why templates or workflows could not be read.
     pub(super) unread: Option<ReadError>,
     pub(super) unread_workflows: Option<ReadError>,
 }
 
 impl Doctor {
-    /// Everything that people wrote for the workflows' namespace.
-    pub(super) async fn written(&self) -> Written {
-        let (cluster, mut written) = (&self.engine.cluster, Written::default());
+    /// Reads all objects that users wrote for the workflows' namespace.
+    pub(super) async fn user_objects(&self) -> UserObjects {
+        let (cluster, mut written) = (&self.engine.cluster, UserObjects::default());
         let namespace = &self.site.namespace;
         for (kind, is_namespaced, path) in KINDS {
             match cluster.list_argo(kind, is_namespaced.then_some(namespace)).await {
                 Ok(objects) => {
                     written.objects.extend(objects.iter().map(|object| Object::of(kind, object, path)))
                 }
-                // Argo installed for one namespace has no cluster-wide kind.
+                // An Argo that is installed for one namespace has no cluster-wide kind.
                 Err(ReadError::NoSuchKind(_)) if !is_namespaced => {}
                 Err(error) => written.unread = Some(error),
             }
@@ -56,18 +56,18 @@ impl Doctor {
 }
 
 impl Object {
-    /// The object whose workflow's spec is at `path`.
+    /// Reads the object; the workflow's spec is at `path`.
     pub(super) fn of(kind: &'static str, object: &Value, path: &str) -> Self {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         Self { kind, name, spec: object.pointer(path).cloned().unwrap_or_default() }
     }
 
-    /// What it is called in a finding.
+    /// The object's name in a finding.
     pub(super) fn place(&self) -> String {
         format!("{} {}", self.kind, self.name)
     }
 
-    /// Its templates with those inside steps and tasks, and the name of the outermost.
+    /// Its templates, including those inside steps and tasks, with the name of the outermost.
     pub(super) fn templates(&self) -> Vec<(&str, &Value)> {
         let own = self.spec["templates"].as_array().into_iter().flatten();
         let own = own.map(|template| (template["name"].as_str().unwrap_or_default(), template));
@@ -84,7 +84,7 @@ pub(super) fn children(template: &Value) -> impl Iterator<Item = &Value> {
     steps.chain(template["dag"]["tasks"].as_array().into_iter().flatten())
 }
 
-/// A template, and those inside it.
+/// A template, and the templates inside it.
 fn inner(template: &Value) -> Vec<&Value> {
     let inline = children(template).filter_map(|child| child.get("inline"));
     std::iter::once(template).chain(inline.flat_map(inner)).collect()

@@ -1,4 +1,4 @@
-//! What a container of ours is told: the environment in it, and in the ConfigMaps that this names.
+//! The settings of one of our containers: its environment, and the ConfigMaps that its environment names.
 
 use std::collections::BTreeMap;
 
@@ -11,63 +11,63 @@ use crate::kube::{Cluster, ReadError};
 
 /// A container's settings, as far as they could be read.
 #[derive(Debug, Default)]
-pub(in crate::check) struct Told {
+pub(in crate::check) struct ContainerSettings {
     values: BTreeMap<String, String>,
     /// `namespace/name` of the ConfigMaps that were read or are not there.
     places: Vec<String>,
-    /// Of those, the ones without which the sidecar does not start.
+    /// Those of them that do not exist and without which the sidecar does not start.
     missing: Vec<String>,
     unread: Option<ReadError>,
-    /// Whether they are the shared agent's, and no sidecar's.
+    /// Whether the settings are the shared agent's instead of a sidecar's.
     of_shared: bool,
 }
 
 impl Plugin {
-    /// What it is told in the agent pods of `namespace`.
-    pub(in crate::check) async fn told(&self, cluster: &Cluster, namespace: &str) -> Told {
+    /// The plugin's settings in the agent pods of `namespace`.
+    pub(in crate::check) async fn settings(&self, cluster: &Cluster, namespace: &str) -> ContainerSettings {
         match &self.container {
-            Ok(container) => Told::of(container, cluster, namespace).await,
-            Err(_) => Told::default(),
+            Ok(container) => ContainerSettings::of(container, cluster, namespace).await,
+            Err(_) => ContainerSettings::default(),
         }
     }
 }
 
-impl Told {
-    /// What `container` is told in a pod of `namespace`.
+impl ContainerSettings {
+    /// The settings of `container` in a pod of `namespace`.
     pub(in crate::check) async fn of(container: &Sidecar, cluster: &Cluster, namespace: &str) -> Self {
-        let mut told = Self::default();
+        let mut settings = Self::default();
         for source in container.sources() {
             let place = format!("{namespace}/{}", source.name);
             match cluster.find::<ConfigMap>(namespace, &source.name).await {
-                Ok(Some(map)) => told.values.extend(map.data.unwrap_or_default()),
+                Ok(Some(map)) => settings.values.extend(map.data.unwrap_or_default()),
                 Ok(None) if source.optional => {}
-                Ok(None) => told.missing.push(place.clone()),
-                Err(error) => told.unread = Some(error),
+                Ok(None) => settings.missing.push(place.clone()),
+                Err(error) => settings.unread = Some(error),
             }
-            told.places.push(place);
+            settings.places.push(place);
         }
-        told.values.extend(container.own_settings());
-        told
+        settings.values.extend(container.own_settings());
+        settings
     }
 
-    /// What the shared agent's `container` is told.
+    /// The settings of the shared agent's `container`.
     pub(in crate::check) async fn of_shared(container: &Sidecar, cluster: &Cluster, namespace: &str) -> Self {
         Self { of_shared: true, ..Self::of(container, cluster, namespace).await }
     }
 
-    /// What is to say where a ConfigMap is missing without which its container does not start.
+    /// The finding for a missing ConfigMap without which the container does not start.
     pub(in crate::check) fn absent(&self, subject: &str) -> Option<Finding> {
         let (place, whose) = (self.missing.first()?, self.whose());
         let text = format!("ConfigMap {place} does not exist, so the {whose} does not start; create it");
         Some(Finding::fail(subject, text))
     }
 
-    /// What is to say where not all of it may be read.
+    /// The finding for settings that may not be read.
     pub(in crate::check) fn unread(&self, subject: &str) -> Option<Finding> {
         self.unread.as_ref().map(|error| unread(subject, error))
     }
 
-    /// Where a setting is to be set.
+    /// Where to set a setting.
     pub(in crate::check) fn place(&self) -> String {
         match self.places.first() {
             Some(place) => format!("ConfigMap {place}"),
@@ -75,12 +75,12 @@ impl Told {
         }
     }
 
-    /// Whether they are the shared agent's.
+    /// Whether the settings are the shared agent's.
     pub(in crate::check) fn is_of_shared(&self) -> bool {
         self.of_shared
     }
 
-    /// Who is told them.
+    /// The component that has these settings.
     pub(in crate::check) fn whose(&self) -> &'static str {
         if self.of_shared { "shared agent" } else { "sidecar" }
     }
@@ -95,7 +95,7 @@ impl Told {
         self.value("BUILDKIT_HOST")
     }
 
-    /// Its host; none for a socket.
+    /// The host of buildkitd's address. None for a socket.
     pub(in crate::check) fn buildkit_name(&self) -> Option<&str> {
         self.buildkit_host()?.strip_prefix("tcp://")?.rsplit_once(':').map(|(host, _)| host)
     }
@@ -105,7 +105,7 @@ impl Told {
         self.value("ARGO_BUILDKIT_TLS_SECRET")
     }
 
-    /// What is to say where `serve` listens elsewhere than Argo calls, at `port` of `localhost`.
+    /// The finding if `serve` does not listen where Argo calls, at `port` of `localhost`.
     pub(in crate::check) fn misheard(&self, port: Option<i64>) -> Option<Finding> {
         let (address, port) = (self.value("ARGO_BUILDKIT_LISTEN")?, port?);
         let (host, listens) = address.rsplit_once(':')?;
@@ -123,7 +123,7 @@ impl Told {
         })
     }
 
-    /// What is to say of them.
+    /// The finding about the settings.
     pub(in crate::check) fn judge(&self) -> Finding {
         let subject = "plugin settings";
         if let Some(absent) = self.absent(subject) {
@@ -144,9 +144,9 @@ impl Told {
 }
 
 #[cfg(test)]
-impl Told {
-    /// What the shared agent's container says without the ConfigMaps that it names.
-    pub(in crate::check) fn written(container: &Sidecar) -> Self {
+impl ContainerSettings {
+    /// The settings in the shared agent's container itself, without the ConfigMaps that it names.
+    pub(in crate::check) fn of_container_alone(container: &Sidecar) -> Self {
         let values = container.own_settings().into_iter().collect();
         Self { values, of_shared: true, ..Self::default() }
     }
@@ -156,29 +156,38 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn told(values: &[(&str, &str)]) -> Told {
+    fn settings(values: &[(&str, &str)]) -> ContainerSettings {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Told { values, places: vec!["builds/buildkit-settings".to_owned()], ..Told::default() }
+        ContainerSettings {
+            values,
+            places: vec!["builds/buildkit-settings".to_owned()],
+            ..ContainerSettings::default()
+        }
     }
 
     #[test]
     fn a_sidecar_must_be_told_where_buildkitd_is() {
         let host = ("BUILDKIT_HOST", "tcp://buildkitd.buildkit.svc:1234");
-        assert_eq!(told(&[host]).buildkit_name(), Some("buildkitd.buildkit.svc"));
-        let with_secret = told(&[host, ("ARGO_BUILDKIT_TLS_SECRET", "buildkit-client-tls")]).judge();
+        assert_eq!(settings(&[host]).buildkit_name(), Some("buildkitd.buildkit.svc"));
+        let with_secret = settings(&[host, ("ARGO_BUILDKIT_TLS_SECRET", "buildkit-client-tls")]).judge();
         assert_eq!(
             with_secret.to_string(),
             "ok   plugin settings: BUILDKIT_HOST=tcp://buildkitd.buildkit.svc:1234, certificates of Secret \
              buildkit-client-tls"
         );
-        let none = told(&[("BUILDKIT_HOST", "")]).judge().to_string();
+        let none = settings(&[("BUILDKIT_HOST", "")]).judge().to_string();
         assert!(
             none.starts_with("FAIL")
                 && none.ends_with("set BUILDKIT_HOST in ConfigMap builds/buildkit-settings")
         );
-        let missing = Told { missing: vec!["builds/x".to_owned()], ..told(&[host]) };
+        let missing = ContainerSettings { missing: vec!["builds/x".to_owned()], ..settings(&[host]) };
         assert!(missing.judge().text.contains("builds/x does not exist"));
         let forbidden = ReadError::Forbidden("get configmaps x".to_owned());
-        assert!(Told { unread: Some(forbidden), ..told(&[]) }.judge().to_string().starts_with("skip"));
+        assert!(
+            ContainerSettings { unread: Some(forbidden), ..settings(&[]) }
+                .judge()
+                .to_string()
+                .starts_with("skip")
+        );
     }
 }
