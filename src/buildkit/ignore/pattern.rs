@@ -4,7 +4,7 @@ use std::fmt;
 
 use regex_lite::Regex;
 
-/// Paths that are left out, or, as an exception, kept.
+/// Paths that are excluded or, with an exception pattern, kept.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     text: String,
@@ -12,19 +12,19 @@ pub(super) struct Pattern {
     meaning: Meaning,
 }
 
-/// As moby has it: its `**` means other paths alone than beside a wildcard.
+/// The forms that moby distinguishes. Its `**` has another meaning beside a wildcard than alone.
 #[derive(Debug, Clone)]
 enum Meaning {
     Exact,
     Prefix(String),
     Suffix(String),
     Regex(Box<Regex>),
-    /// An expression that there is no matcher for here.
+    /// An expression that this module cannot match.
     Unknown,
 }
 
 impl Pattern {
-    /// The pattern in `line`; none in an empty one.
+    /// Parses the pattern in `line`; `None` for an empty line.
     pub(super) fn read(line: &str) -> Result<Option<Self>, &'static str> {
         let line = line.trim();
         let (exception, rest) = match line.strip_prefix('!') {
@@ -46,7 +46,7 @@ impl Pattern {
         self.exception
     }
 
-    /// Whether it means `path` itself, whatever it means of directories above.
+    /// Whether the pattern matches `path` itself. Directories above `path` do not count.
     pub(super) fn matches(&self, path: &str) -> bool {
         match &self.meaning {
             Meaning::Exact => path == self.text,
@@ -80,7 +80,7 @@ impl Meaning {
     }
 }
 
-/// The regular expression that moby makes of a pattern.
+/// The regular expression that moby builds from a pattern.
 fn expression(text: &str) -> String {
     let mut made = String::from("^");
     let mut rest = text.chars().peekable();
@@ -101,7 +101,7 @@ fn expression(text: &str) -> String {
     made
 }
 
-/// Go's `filepath.Clean`: one slash between names, no `.`, and `..` taken back where there is something to take.
+/// Go's `filepath.Clean`: one slash between names, no `.`, and each `..` removes the name before it, if there is one.
 fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut names: Vec<&str> = Vec::new();
@@ -120,7 +120,7 @@ fn clean(path: &str) -> String {
     }
 }
 
-/// What Go's `filepath.Match` calls a bad pattern.
+/// Rejects what Go's `filepath.Match` calls a bad pattern.
 fn check(text: &str) -> Result<(), &'static str> {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -136,7 +136,7 @@ fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Passes over `a-z]`, and what else may stand after a `[`.
+/// Skips the rest of a character class after its `[`, such as `a-z]`.
 fn class(rest: &mut std::str::Chars<'_>) -> Option<()> {
     let mut ahead = rest.clone();
     if ahead.next() == Some('^') {
@@ -156,7 +156,7 @@ fn class(rest: &mut std::str::Chars<'_>) -> Option<()> {
     None
 }
 
-/// One character of a class, which may be escaped.
+/// Reads one character of a class, which may be escaped.
 fn one(rest: &mut std::str::Chars<'_>) -> Option<char> {
     match rest.next()? {
         '-' | ']' => None,
