@@ -1,8 +1,8 @@
 //! BuildKit control API client: solve, session tunnel, progress, errors, history.
 //!
-//! One [`Buildkit`] names one daemon; [`Buildkit::solve`] runs one build on one connection, which also
-//! carries the session through which the daemon asks for secrets and logins. A build whose reply was
-//! lost is found again by its reference: [`Buildkit::attach`] and [`Buildkit::recall`].
+//! A [`Buildkit`] addresses one daemon. [`Buildkit::solve`] runs one build on one connection. The same connection
+//! carries the session, through which the daemon asks for secrets and logins. [`Buildkit::attach`] and
+//! [`Buildkit::recall`] find a build by its reference after its reply was lost.
 
 mod address;
 mod classify;
@@ -17,9 +17,9 @@ mod git_tree;
 mod history;
 mod ignore;
 mod kind;
+mod last_heard;
 mod llb;
 mod metadata;
-mod news;
 mod peer;
 mod policy;
 mod progress;
@@ -56,20 +56,21 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
 use crate::time_limits::{Late, calls, within};
 
-/// What is said of the daemon where its address stands already.
+/// The daemon's name in messages that already contain its address.
 const PEER: &str = "buildkitd";
 
-/// How long a daemon may take.
+/// The time limits for calls to a daemon.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// To shake hands.
+    /// The limit for the connection handshake.
     pub connect: Duration,
-    /// To tell what it is, to open a session, or to find a build in its history: one that needs longer is stuck.
+    /// The limit for reporting its version, for opening a session, and for finding a build in its history. A daemon that
+    /// needs longer is stuck.
     pub answer: Duration,
-    /// To write the record of a build that has ended.
+    /// The limit for writing the history record of a finished build.
     pub record: Duration,
-    /// Between two signs of life while a build runs. A step may say nothing for hours, but the daemon asks each session
-    /// every five seconds whether it lives (BuildKit `session/grpc.go`).
+    /// The limit for silence while a build runs. A step may print nothing for hours, but the daemon checks the health of
+    /// each session every five seconds (BuildKit `session/grpc.go`).
     pub silence: Duration,
 }
 
@@ -84,8 +85,9 @@ impl Default for Limits {
     }
 }
 
-/// A buildkitd, named by address; cheap to clone. Every call connects anew, or goes over a [`Connection`] of its caller, so
-/// that a build's session and its solve reach the same daemon behind a load balancer, and renewed certificates are picked up.
+/// A client for one buildkitd address; cheap to clone. Every call opens a new connection, which picks up renewed
+/// certificates, or uses a [`Connection`] of its caller. With the caller's connection, a build's session and its solve
+/// reach the same daemon behind a load balancer.
 #[derive(Debug, Clone)]
 pub struct Buildkit {
     inner: Arc<Daemon>,
@@ -99,19 +101,19 @@ struct Daemon {
 }
 
 impl Buildkit {
-    /// A daemon at `address`; `tls` is for `tcp://` alone. Nothing is opened yet.
+    /// Creates a client for the daemon at `address`. `tls` applies to `tcp://` only. This does not connect yet.
     pub fn new(address: Address, tls: Option<Tls>) -> Self {
         Self { inner: Arc::new(Daemon { address, tls, limits: Limits::default() }) }
     }
 
-    /// The same daemon, with other limits.
+    /// Returns a client for the same daemon with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         let (address, tls) = (self.inner.address.clone(), self.inner.tls.clone());
         Self { inner: Arc::new(Daemon { address, tls, limits }) }
     }
 
-    /// The daemon's version; an answer means that it serves builds.
+    /// Asks for the daemon's version. A successful response means that the daemon serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
         let connection = self.connect().await?;
         let mut client = connection.client();
@@ -119,15 +121,15 @@ impl Buildkit {
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
-    /// A connection for [`Self::recall_over`] and [`Self::solve_over`]. A daemon that is not there is
-    /// [`Kind::Unreachable`].
+    /// Opens a connection for [`Self::recall_over`] and [`Self::solve_over`]. The error is [`Kind::Unreachable`] if the
+    /// daemon is not there.
     pub async fn connect(&self) -> Result<Connection, BuildError> {
         let Daemon { address, tls, limits } = &*self.inner;
         let connect = dial::connect(address, tls.as_ref(), limits.connect);
         within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?
     }
 
-    /// What the daemon answers to a `call` that is no build.
+    /// Waits for the response to a `call` that is not a build.
     async fn answered<T>(
         &self,
         call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
@@ -136,17 +138,17 @@ impl Buildkit {
         answer.map_err(|status| self.unreachable_or(&status))
     }
 
-    /// A daemon that was given up before any build began.
+    /// The error for a daemon that did not respond in time, before any build began.
     fn late(&self, late: &Late) -> BuildError {
         BuildError::unreachable(&self.inner.address, self.inner.tls.is_some(), &late.to_string())
     }
 
-    /// Its name in messages.
+    /// The daemon's name in messages, with its address.
     fn peer(&self) -> String {
         format!("{PEER} at {}", self.inner.address)
     }
 
-    /// A status before any build began: a broken transport then means that the daemon is not there.
+    /// Converts a status that arrived before any build began. A broken transport then means that the daemon is not there.
     fn unreachable_or(&self, status: &tonic::Status) -> BuildError {
         let error = BuildError::from_status(status);
         match error.kind {

@@ -1,15 +1,15 @@
-//! What each step kind does: orchestration only. The work is in the clients below.
+//! Runs each kind of step. This is orchestration only; the work is in the clients below.
 
-mod ahead;
-mod aside;
+mod background;
 pub(crate) mod binding;
 mod build;
 mod certificates;
 mod context;
 mod credentials;
 mod failures;
-mod leaving;
 mod node_secrets;
+mod prefetch;
+mod sanitize;
 mod secret_rules;
 mod steps;
 mod supersede;
@@ -46,16 +46,16 @@ pub use tenancy::Tenancy;
 /// The workflow that a step belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
-    /// Its name.
+    /// The workflow's name.
     pub name: String,
-    /// Its namespace: that of the Secrets which its steps name.
+    /// The workflow's namespace, which also contains the Secrets that its steps name.
     pub namespace: String,
-    /// Its uid: its trace id.
+    /// The workflow's uid, which is also its trace id.
     pub uid: String,
 }
 
-/// What a step's builds are called at buildkitd: after a restart, the same step has the same one. A retry has it too, so a failure that
-/// buildkitd remembers is no answer, and the build is tried again.
+/// The name of a step's builds at buildkitd. It is the same after a restart. It is also the same for a retry, so a failure in
+/// buildkitd's history is not used as the result, and the build runs again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference(pub String);
 
@@ -63,17 +63,17 @@ pub struct Reference(pub String);
 pub struct StepRequest {
     /// Whose step it is.
     pub workflow: Workflow,
-    /// What its builds are called at buildkitd. Without a reference nothing is resumed.
+    /// The name of the step's builds at buildkitd. Without a reference no build is resumed.
     pub reference: Option<Reference>,
-    /// Where it says what it is doing.
+    /// Receives the step's progress.
     pub progress: watch::Sender<Progress>,
-    /// Passed before a push, and held while it is in flight.
+    /// The gate that a step enters before a push and holds until the push ends.
     pub gate: Arc<PushGate>,
-    /// When it is given up: nothing is begun that would end later.
+    /// The step's deadline. The step begins nothing that would end later.
     pub deadline: tokio::time::Instant,
 }
 
-/// The clients of one process, and what runs steps with them. None of them connects before it is asked.
+/// Runs steps with the clients of one process. No client connects before its first use.
 pub struct Engine {
     /// The build daemon.
     pub buildkit: Buildkit,
@@ -85,7 +85,7 @@ pub struct Engine {
     pub cluster: Cluster,
     /// The Secrets that steps name.
     pub secrets: Secrets,
-    /// Which of them may be used for what.
+    /// The rules for which Secret may be used for what.
     pub secret_rules: SecretRules,
     /// Registries.
     pub registry: Registry,
@@ -93,19 +93,19 @@ pub struct Engine {
     pub forge: Forge,
     /// Argo CD.
     pub argocd: ArgoCd,
-    /// What is counted.
+    /// The metrics of this process.
     pub metrics: Arc<Metrics>,
-    /// What the logs may occupy that are kept until they are in a registry.
+    /// The memory budget for logs that wait for their upload to a registry.
     pub kept_logs: Budget,
-    /// Where Argo's UI is, for links to a workflow.
+    /// The URL of Argo's UI, for links to a workflow.
     pub argo_url: Option<String>,
-    /// Whose work is done, and what it may name.
+    /// The namespaces that this process serves, and what their steps may name.
     pub tenancy: Tenancy,
 }
 
 impl Engine {
-    /// Runs `step` to its end. Dropping the future stops it: solves are cancelled, pushes that have not
-    /// started do not start. No secret that the step read is in what comes back.
+    /// Runs `step` to its end. Dropping the future stops the step: running solves are cancelled, and pending pushes
+    /// do not start. The result contains no secret that the step read.
     pub async fn run(&self, step: Step, request: StepRequest) -> Result<Success, StepError> {
         let cx = Cx::new(request);
         let mut ended = self.step(&step, &cx).await;
@@ -115,7 +115,7 @@ impl Engine {
         ended
     }
 
-    /// Runs one step in a span of its own, and counts it.
+    /// Runs one step in its own span, and counts it in the metrics.
     async fn step(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
         let kind = step.kind();
         let span = span(kind, cx);
@@ -125,8 +125,8 @@ impl Engine {
                 Ok(()) => self.work(step, cx).await,
                 Err(refused) => Err(refused),
             };
-            // Before anybody else sees it: an output may become the next step's commit message.
-            let ended = leaving::checked(ended, kind, &cx.redactor);
+            // Check the outputs before any other code uses them. An output may become the next step's commit message.
+            let ended = sanitize::checked(ended, kind, &cx.redactor);
             if cx.is_outermost() {
                 log(&ended, counted.started);
             }
@@ -153,7 +153,7 @@ impl Engine {
     }
 }
 
-/// The span of a step; the outermost one says whose it is, those inside it need not.
+/// The span of a step. Only the outermost span names the workflow.
 fn span(kind: Kind, cx: &Cx) -> Span {
     if !cx.is_outermost() {
         return info_span!("step", otel.name = %kind, step.kind = %kind);
@@ -179,7 +179,7 @@ fn log(ended: &Result<Success, StepError>, started: Instant) {
     }
 }
 
-/// Counts a step once it has ended; one whose future was dropped was cancelled.
+/// Counts a step when it has ended. A step whose future was dropped counts as cancelled.
 struct Counted<'a> {
     metrics: &'a Metrics,
     kind: Kind,

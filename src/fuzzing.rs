@@ -1,7 +1,7 @@
-//! The parsers of foreign bytes, each as a function of bytes, for the fuzz targets alone (`make fuzz`).
+//! The parsers of untrusted bytes, each as a function of bytes, for the fuzz targets only (`make fuzz`).
 //!
-//! What comes out of a parser is thrown away; a target looks for panics, endless work and endless memory, and checks
-//! what must hold of whatever was read.
+//! The parsed result is discarded. A target looks for panics, unlimited time and unlimited memory, and checks the
+//! invariants of the parsed value.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub use crate::git::fuzzing::{
     advert, file_spec, gitmodules, known_hosts, pack, pack_sizes, packets, push_report, refs, signing_key,
 };
 
-/// A policy that has something of every sort, for steps to be checked against.
+/// A policy with rules of every kind, to check steps against.
 const POLICY: &str = "\
 namespaces:
   builds:
@@ -30,7 +30,7 @@ namespaces:
     applications: [argocd/shop-*]
 ";
 
-/// A node's template, as Argo sends it: JSON. What is valid is checked against a policy too.
+/// Parses a node's template, as Argo sends it (JSON). Checks a valid one against a policy.
 pub fn template(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice(bytes) else { return };
     let template = Template(value);
@@ -41,25 +41,25 @@ pub fn template(bytes: &[u8]) {
     }
 }
 
-/// A policy file.
+/// Parses a policy file.
 pub fn policy(bytes: &[u8]) {
     if let Ok(policy) = Policy::parse("policy.yaml", &String::from_utf8_lossy(bytes)) {
         let _ = policy.unserved("builds");
     }
 }
 
-/// A registry's `WWW-Authenticate`.
+/// Parses a registry's `WWW-Authenticate` header.
 pub fn challenge(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let _ = token::challenge(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]));
 }
 
-/// A docker config.
+/// Parses a docker config.
 pub fn docker_config(bytes: &[u8]) {
     let _ = Auth::from_docker_config(bytes);
 }
 
-/// An image reference and a repository's URL: what is read says itself in a form that is read as the same.
+/// Parses an image reference and a repository's URL. Checks that the displayed form parses to the same value.
 pub fn names(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(image) = text.parse::<ImageRef>() {
@@ -70,32 +70,33 @@ pub fn names(bytes: &[u8]) {
     }
 }
 
-/// A token server's answer.
+/// Parses a token server's response.
 pub fn token_reply(bytes: &[u8]) {
     let _ = token::token(bytes);
 }
 
-/// A forge's refusal: the header that says when to come back in the first line, then its body.
+/// Parses a forge's rejection. The first line is the header with the retry time, then follows the body.
 pub fn forge_refusal(bytes: &[u8]) {
     crate::forge::refusal::fuzzed(bytes);
 }
 
-/// The annotations of a Secret.
+/// Parses the annotations of a Secret.
 pub fn bindings(bytes: &[u8]) {
     crate::engine::binding::fuzzed(bytes);
 }
 
-/// What an earlier process has left of a job.
+/// Parses the journal of a job from an earlier process.
 pub fn journal(bytes: &[u8]) {
     crate::jobs::journal::record::fuzzed(bytes);
 }
 
-/// The message of a commit on the branch.
+/// Parses the message of a commit on the branch.
 pub fn trailers(bytes: &[u8]) {
     crate::write_back::message::fuzzed(bytes);
 }
 
-/// What anybody wrote, and a secret in its first line: what leaves is plain, and plain once more, and without the secret.
+/// Redacts any text, with a secret in its first line. Checks that the result is plain, does not change when redacted again, and
+/// lacks the secret.
 pub fn foreign_text(bytes: &[u8]) {
     let all = String::from_utf8_lossy(bytes);
     let plain = text::lines(&all);

@@ -1,4 +1,4 @@
-//! Where a daemon listens.
+//! The address at which a daemon listens.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -21,7 +21,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// Why a string is no daemon address.
+/// The reason why a string is not a daemon address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a buildkitd address; write `tcp://host:port` or `unix:///path/to/buildkitd.sock`")]
 pub struct BadAddress(String);
@@ -45,7 +45,7 @@ impl FromStr for Address {
     }
 }
 
-/// The IPv6 address in `[::1]`, as it stands in a certificate.
+/// The IPv6 address in `[::1]`, in the form that a certificate uses.
 pub(super) fn bracketed(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
 }

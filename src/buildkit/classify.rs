@@ -1,7 +1,7 @@
-//! From the daemon's words to a kind, a fault and advice.
+//! Classifies the daemon's error messages: kind, fault and advice.
 //!
-//! BuildKit's codes are mostly `Unknown`, so what it says decides: [`message`] takes it apart, and a module for each of
-//! those who may have said it knows what they mean.
+//! BuildKit's gRPC codes are mostly `Unknown`, so the message text decides. [`message`] parses the text. Each other
+//! module knows the messages of one possible source: git, the network, registries, or BuildKit itself.
 
 mod advice;
 mod decision;
@@ -12,7 +12,7 @@ mod registry;
 mod rules;
 
 use decision::Decision;
-use message::{Doing, Message};
+use message::{Message, Operation};
 use tonic::Code;
 
 use super::details::Details;
@@ -21,52 +21,52 @@ use crate::outcome::Fault;
 use crate::redact::Redactor;
 use crate::text::head as cut;
 
-/// Bytes of a failed command that are shown: a heredoc can be long.
+/// The number of bytes shown of a failed command. A heredoc can be long.
 const MAX_COMMAND: usize = 500;
-/// Bytes of another message that are shown.
+/// The number of bytes shown of any other message.
 const MAX_MESSAGE: usize = 1000;
 
-/// What an error is, and how to say it.
+/// The class of an error, and the text to show for it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Classified {
     pub(super) kind: Kind,
     pub(super) fault: Fault,
-    /// The daemon's message in one line, and advice.
+    /// The daemon's message in one line, followed by advice.
     pub(super) text: String,
 }
 
-/// What an error says, and who says it.
+/// An error message, and where it came from.
 pub(super) struct Report<'a> {
     pub(super) code: Code,
     pub(super) message: &'a str,
-    /// It is our side's word for a connection that broke, not the daemon's for a build that failed.
+    /// The connection broke. The text then comes from our client, not from the daemon.
     pub(super) broken: bool,
-    /// What failed, where that is known.
+    /// The name of the vertex that failed, if known.
     pub(super) vertex: Option<&'a str>,
-    /// Whether the build ended before it ran anything, so that reading the Dockerfile and the options is what failed.
+    /// Whether the build ended before it ran any step. Reading the Dockerfile or the options then failed.
     pub(super) unbegun: bool,
 }
 
-/// What `report` means, given the error's details.
-pub(super) fn verdict(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Verdict {
+/// Classifies `report`, given the error's details.
+pub(super) fn classify(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Classified {
     let line = one_line(&redactor.lines(report.message));
-    // A frontend that exits names no process.
+    // The message of a frontend that exits does not name a process.
     let is_frontend = report.message.trim_start().starts_with("exit code: ");
     if details.exit_code.is_some() && !is_frontend && !was_cancelled(report.message) {
         let text = advised(format!("failed: {}", process(&line, details)), ending(report.message, details));
-        return Verdict { kind: Kind::Run, fault: Fault::User, text };
+        return Classified { kind: Kind::Run, fault: Fault::User, text };
     }
     let Decision { kind, fault, advice } = decide(report, details);
-    Verdict { kind, fault, text: advised(shortened(&line), advice) }
+    Classified { kind, fault, text: advised(shortened(&line), advice) }
 }
 
 fn advised(line: String, advice: &str) -> String {
     if advice.is_empty() { line } else { format!("{line}; {advice}") }
 }
 
-/// What an exit code, or the failing lines, give away of a step that failed.
+/// The advice that the exit code, or the failing lines, allow for a failed step.
 fn ending(message: &str, details: &Details) -> &'static str {
-    // The kernel's count of kills in the step's cgroup (`executor/runcexecutor`, `detectOOM`).
+    // The kernel counted out-of-memory kills in the step's cgroup (`executor/runcexecutor`, `detectOOM`).
     if message.trim_end().ends_with("cannot allocate memory") {
         return advice::MEMORY;
     }
@@ -99,25 +99,26 @@ fn decide(report: &Report<'_>, details: &Details) -> Decision {
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => {
             of(Kind::Other, Fault::Transient, "")
         }
-        // A place in the Dockerfile: what its author wrote.
+        // The error points at a line of the Dockerfile, so its author caused it.
         _ if details.excerpt.is_some() || report.unbegun => of(Kind::Dockerfile, Fault::User, ""),
         _ => of(Kind::Other, Fault::Ours, ""),
     })
 }
 
-/// Read from top to bottom: what is more telling stands first.
+/// Checks the rules from top to bottom. More specific rules come first.
 fn by_words(message: &Message<'_>, code: Code) -> Option<Decision> {
     rules::denied(message)
         .or_else(|| rules::secret(message))
         .or_else(|| ours(message, code))
-        .or_else(|| (message.doing == Doing::Git).then(|| git::decide(message)).flatten())
+        .or_else(|| (message.operation == Operation::Git).then(|| git::decide(message)).flatten())
         .or_else(|| rules::first(rules::INPUTS, message))
         .or_else(|| rules::machine(message))
         .or_else(|| registry::decide(message))
         .or_else(|| network::decide(message))
 }
 
-/// Our own words, from `oci::OciError` and from the source policy through the session, which say what to do.
+/// Recognizes our own messages, from `oci::OciError` and from the source policy through the session. They already say
+/// what to do.
 fn ours(message: &Message<'_>, code: Code) -> Option<Decision> {
     let of = |fault| Some(Decision { kind: Kind::Registry, fault, advice: "" });
     if message.says(&["no right to read image"]) {
@@ -132,31 +133,31 @@ fn ours(message: &Message<'_>, code: Code) -> Option<Decision> {
     of(if transient { Fault::Transient } else { Fault::User })
 }
 
-/// `job ID X exists` (`solver/jobs.go`).
+/// Whether the message is `job ID X exists` (`solver/jobs.go`).
 pub(super) fn is_duplicate(message: &str) -> bool {
     message.contains("job ID") && message.contains("exists")
 }
 
-/// What a step that was stopped says last, whatever it was doing: killed, it also has an exit code.
+/// Whether a step was stopped, judged by the end of its message. A killed step also has an exit code.
 fn was_cancelled(message: &str) -> bool {
     message.trim_end().ends_with("context canceled")
 }
 
-/// Whether the connection broke. tonic keeps the cause of what it says itself; a status that came over the
-/// wire has none, and its words prove nothing: the daemon's own connections break with the same ones.
+/// Whether the connection broke. tonic keeps the cause of a status that it creates itself. A status from the wire has
+/// no cause, and its text proves nothing: the daemon's own broken connections have the same text.
 pub(super) fn is_transport(status: &tonic::Status) -> bool {
-    // The one word of the generated client that loses its cause.
+    // The only error of the generated client that loses its cause.
     let not_ready = status.code() == Code::Unknown && status.message().starts_with("Service was not ready: ");
     status.details().is_empty() && (not_ready || std::error::Error::source(status).is_some())
 }
 
-/// The exit code that `message` ends with; a history record has no details.
+/// The exit code at the end of `message`. A history record has no details that contain it.
 pub(super) fn exit_code(message: &str) -> Option<i32> {
     message.contains("did not complete successfully").then_some(())?;
     message.rsplit_once("exit code: ")?.1.trim().parse().ok()
 }
 
-/// `process "/bin/sh -c npm ci" exited with 1`.
+/// Formats `process "/bin/sh -c npm ci" exited with 1`.
 fn process(line: &str, details: &Details) -> String {
     match (line.split_once(" did not complete successfully"), details.exit_code) {
         (Some((process, _)), Some(code)) => {
@@ -168,7 +169,7 @@ fn process(line: &str, details: &Details) -> String {
     }
 }
 
-/// The beginning and the end: what was done, and the innermost cause.
+/// Keeps the beginning, which names the operation, and the end, which names the innermost cause.
 fn shortened(line: &str) -> String {
     if line.len() <= MAX_MESSAGE {
         return line.to_owned();
@@ -177,13 +178,13 @@ fn shortened(line: &str) -> String {
     format!("{} … {}", cut(line, MAX_MESSAGE / 2), line.get(end..).unwrap_or_default())
 }
 
-/// What to check when there is no connection, by what TLS and TCP say about it.
+/// The advice for a failed connection, chosen by the TLS or TCP error text.
 pub(super) fn unreachable_advice(why: &str, tls: bool) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     if says(&["UnknownIssuer", "invalid peer certificate", "NotValidForName", "BadSignature", "Expired"]) {
         return "its certificate is not signed by the CA we were given, is expired, or names another server: check ca, server name and the daemon's certificate";
     }
-    // TLS 1.3 refuses a client after the handshake: the alert may be lost with the connection.
+    // With TLS 1.3 a server rejects a client after the handshake, so the alert may be lost with the connection.
     if says(&["alert"]) || tls && says(&["closed", "reset by peer", "roken pipe"]) {
         return "the daemon refused our client certificate: check cert and key, and the CA that the daemon was given";
     }
@@ -202,7 +203,7 @@ pub(super) fn unreachable_advice(why: &str, tls: bool) -> &'static str {
     "check the address and that the daemon runs; a daemon that demands TLS needs ca, cert and key"
 }
 
-/// The message in one line, without the daemon's names for its snapshots (`of ref x::y`).
+/// Puts the message in one line, without the daemon's snapshot names (`of ref x::y`).
 fn one_line(message: &str) -> String {
     let lines: Vec<_> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let line = lines.join("; ").replace("git stderr:; ", "git: ").replace("; : exit status", ": exit status");

@@ -1,7 +1,7 @@
-//! A connection to the daemon, of which nothing is left once its owner is gone.
+//! A connection to the daemon that closes completely when its owner drops it.
 //!
-//! A call that is still open holds its connection, whoever has let go of the client: a session is such a call, and so is
-//! one whose bytes the daemon does not read. So the tasks of a connection end with its [`Connection`], not with its calls.
+//! An open call keeps its connection alive, even after the client was dropped. A session is such a call, and so is a
+//! call whose bytes the daemon does not read. So the tasks of a connection end with its [`Connection`], not with its calls.
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -10,12 +10,12 @@ use tonic::transport::Channel;
 /// The daemon's own limit in both directions (`cmd/buildkitd/main.go`); tonic's default is 4 MiB.
 const MAX_MESSAGE: usize = 16 << 20;
 
-/// Bytes of header fields that a reply may have; hyper's default is 16 KiB. The details of a build's error are such a field,
-/// with the whole Dockerfile in base64 of base64. Of an error that needs more the daemon sends nothing and resets the call
-/// (grpc-go `internal/transport/http2_server.go`); its record is asked for then, see [`super::history`].
+/// The largest size of a reply's header fields, in bytes; hyper's default is 16 KiB. The details of a build's error are
+/// such a field, with the whole Dockerfile in base64 of base64. If an error needs more, the daemon sends nothing and resets
+/// the call (grpc-go `internal/transport/http2_server.go`). Then its record is read instead, see [`super::history`].
 pub(super) const MAX_HEADERS: u32 = 1 << 20;
 
-/// An open connection; dropping it closes it, and ends whatever is under way on it.
+/// An open connection. Dropping it closes it and ends every call on it.
 pub struct Connection {
     pub(super) channel: Channel,
     _open: DropGuard,
@@ -35,12 +35,12 @@ impl Connection {
     }
 }
 
-/// Runs the tasks of one connection, until its owner is gone.
+/// Runs the tasks of one connection until its owner drops it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tasks(CancellationToken);
 
 impl Tasks {
-    /// The connection whose tasks these are, once it is open.
+    /// Converts these tasks into the [`Connection`] that owns them, once `channel` is open.
     pub(super) fn connection(self, channel: Channel) -> Connection {
         Connection { channel, _open: self.0.drop_guard() }
     }

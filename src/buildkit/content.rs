@@ -1,4 +1,4 @@
-//! Blobs of the daemon's content store, which holds what is too large for a history record: the details of an error.
+//! Reads blobs of the daemon's content store. It holds what is too large for a history record: the details of an error.
 //!
 //! The store speaks containerd's API (`control/control.go`, `Register`); the generated client lacks it.
 
@@ -14,10 +14,12 @@ use super::connection::Connection;
 use super::details::Details;
 use crate::redact::Redactor;
 
-/// Bytes of an error's details that are read. A Dockerfile of 1 MiB has 1.4 MiB of them, one that is a single heredoc 2.8.
+/// The largest error details that are read, in bytes. A Dockerfile of 1 MiB has 1.4 MiB of details; if it is a single
+/// heredoc, it has 2.8 MiB.
 const MAX_DETAILS: i64 = 8 << 20;
 
-/// Details that are read at a time in the whole process: however many builds fail at once, they need the memory of one.
+/// Limits the whole process to reading one error's details at a time. However many builds fail at once, they need the
+/// memory of one.
 static READING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(1));
 
 /// `containerd.services.content.v1.ReadContentRequest`.
@@ -27,7 +29,7 @@ struct ReadRequest {
     digest: String,
     #[prost(int64, tag = "2")]
     offset: i64,
-    /// Bytes; 0 for all.
+    /// The number of bytes to read; 0 reads all.
     #[prost(int64, tag = "3")]
     size: i64,
 }
@@ -41,8 +43,8 @@ struct ReadResponse {
     data: Vec<u8>,
 }
 
-/// The details that `blob` holds, a `google.rpc.Status` (`solver/llbsolver/history`, `ImportError`). They help the reader of
-/// an error and decide nothing that its message does not: without them there are just fewer.
+/// Reads the details in `blob`, a `google.rpc.Status` (`solver/llbsolver/history`, `ImportError`). They help the reader of
+/// an error. They are optional, because the error's message alone decides its kind.
 pub(super) async fn details(
     connection: &Connection,
     blob: &Descriptor,

@@ -1,4 +1,4 @@
-//! The details of a BuildKit error: google.rpc.Status whose values are JSON, not protobuf
+//! The details of a BuildKit error: a google.rpc.Status whose values are JSON, not protobuf
 //! (`util/grpcerrors/grpcerrors.go`).
 
 use base64::Engine as _;
@@ -9,19 +9,19 @@ use serde::Deserialize;
 use crate::redact::Redactor;
 use crate::text;
 
-/// Lines shown before and after the failing ones.
+/// The number of lines shown before and after the failing ones.
 const CONTEXT: usize = 2;
-/// Failing lines shown: a heredoc can be long.
+/// The largest number of failing lines shown. A heredoc can be long.
 const MAX_FAILING: usize = 12;
-/// Bytes shown of each line.
+/// The number of bytes shown of each line.
 const MAX_LINE: usize = 200;
 
-/// What of an error's details helps its reader.
+/// The parts of an error's details that help its reader.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
     /// The failing lines with their numbers.
     pub(super) excerpt: Option<String>,
-    /// What the failing process exited with.
+    /// The exit code of the failing process.
     pub(super) exit_code: Option<i32>,
     /// Whether the failing lines end in CRLF.
     pub(super) crlf: bool,
@@ -68,7 +68,7 @@ struct VertexWire {
 }
 
 impl Details {
-    /// Reads `grpc-status-details-bin`; what is not understood is passed over. `redactor` cleans the lines.
+    /// Reads `grpc-status-details-bin` and skips unknown details. `redactor` removes secrets from the lines.
     pub(super) fn decode(bytes: &[u8], redactor: &Redactor) -> Self {
         let mut details = Self::default();
         let Ok(status) = rpc::Status::decode(bytes) else { return details };
@@ -81,7 +81,7 @@ impl Details {
     fn take(&mut self, type_url: &str, value: &[u8], redactor: &Redactor) {
         let kind = type_url.rsplit('/').next().unwrap_or(type_url);
         match kind {
-            // Outer errors repeat the position of inner ones: the first is the innermost.
+            // Outer errors repeat the position of inner ones. The first one is the innermost.
             "errdefs.Source+json" if self.excerpt.is_none() => {
                 let source = json::<SourceWire>(value);
                 self.crlf = source.as_ref().is_some_and(SourceWire::is_crlf);
@@ -91,7 +91,7 @@ impl Details {
                 self.vertex = json::<VertexWire>(value).map(|v| v.digest)
             }
             "gatewayapi.ExitMessage+json" => {
-                // The code is unsigned; a process that could not start has all bits set.
+                // The code is unsigned. A process that could not start has all bits set.
                 self.exit_code = json::<ExitWire>(value).and_then(|exit| i32::try_from(exit.code).ok());
             }
             _ => {}
@@ -124,7 +124,7 @@ impl SourceWire {
     }
 }
 
-/// The lines `first` to `last`, marked, with those around them.
+/// Formats the lines `first` to `last`, marked, with the lines around them.
 fn excerpt(filename: &str, source: &str, first: usize, last: usize, redactor: &Redactor) -> String {
     let from = first.saturating_sub(CONTEXT).max(1);
     let width = (last + CONTEXT).to_string().len();

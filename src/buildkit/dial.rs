@@ -1,4 +1,4 @@
-//! How a connection to the daemon is opened.
+//! Opens connections to the daemon.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::error::{BuildError, innermost};
 use super::tls::Tls;
 use crate::time_limits::socket;
 
-/// One connection to the daemon, or why there is none. HTTP/2 pings are no choice: buildkitd answers more than one in five
-/// minutes with GOAWAY (contracts: buildkit.md section 2), so the system looks for a daemon that is gone.
+/// Opens one connection to the daemon. HTTP/2 pings cannot be used: buildkitd answers more than one in five minutes with
+/// GOAWAY (contracts: buildkit.md section 2). The operating system detects a dead daemon instead.
 pub(super) async fn connect(
     address: &Address,
     tls: Option<&Tls>,
@@ -47,7 +47,7 @@ async fn dial(
             let endpoint = Endpoint::from_shared(format!("{scheme}://{host}:{port}")).map_err(unreachable)?;
             let endpoint = configured(endpoint, tasks);
             let endpoint = match tls {
-                // All that it still refuses is a key of another certificate.
+                // This can still fail only if the key belongs to another certificate.
                 Some(tls) => endpoint
                     .tls_config(tls.config(host).await?)
                     .map_err(|e| BuildError::certificates_refused(&innermost(&e)))?,

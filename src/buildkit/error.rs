@@ -1,4 +1,4 @@
-//! Why a build failed: whose fault, what to show.
+//! Build errors: the cause, whose fault it is, and the message to show.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use bollard_buildkit_proto::google::rpc;
 use tonic::{Code, Status};
 
-use super::classify::{self, Report, Verdict};
+use super::classify::{self, Classified, Report};
 use super::connection::MAX_HEADERS;
 use super::details::Details;
 use super::kind::Kind;
@@ -18,17 +18,17 @@ use crate::time_limits::Late;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct BuildError {
-    /// What went wrong.
+    /// The kind of failure.
     pub kind: Kind,
-    /// Whose turn it is.
+    /// Who has to act.
     pub fault: Fault,
-    /// For people: the failing Dockerfile lines, what failed and what to do, the last log lines.
+    /// The message for people: the failing Dockerfile lines, the cause, the advice, and the last log lines.
     pub message: String,
-    /// What a step's process exited with.
+    /// The exit code of the step's process.
     pub exit_code: Option<i32>,
-    /// What the failing step printed last: at most 40 lines and 8 KiB.
+    /// The last output of the failing step: at most 40 lines and 8 KiB.
     pub log_tail: String,
-    /// Every vertex that was reached.
+    /// Every vertex that the daemon reported.
     pub vertices: Vec<VertexSummary>,
 }
 
@@ -51,15 +51,14 @@ impl BuildError {
         Self::new(Kind::Unreachable, Fault::Ours, message)
     }
 
-    /// The daemon fell silent while it built, and was given up.
+    /// The error for a daemon that stopped responding during a build.
     pub(super) fn silent(late: &Late, vertices: &Vertices) -> Self {
         let text = format!("{late}, and so was given up; its machine or the network to it may be down");
-        let verdict = Verdict { kind: Kind::Lost, fault: Fault::Transient, text };
-        Self::compose(&verdict, &Details::default(), vertices)
+        let classified = Classified { kind: Kind::Lost, fault: Fault::Transient, text };
+        Self::compose(&classified, &Details::default(), vertices)
     }
 
-    /// Without certificates nothing was asked of the daemon. A `fault` other than transient is not mended by
-    /// asking again.
+    /// The error for missing certificates; the daemon was not contacted. A retry helps only if `fault` is transient.
     pub fn certificates(fault: Fault, why: &str) -> Self {
         Self::new(Kind::Unreachable, fault, format!("no certificates for buildkitd: {why}"))
     }
@@ -96,12 +95,12 @@ impl BuildError {
         let message = status.message();
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
         let report = Report { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
-        let verdict = classify::verdict(&report, &details, vertices.redactor());
-        Self::compose(&verdict, &details, vertices)
+        let classified = classify::classify(&report, &details, vertices.redactor());
+        Self::compose(&classified, &details, vertices)
     }
 
-    /// The error of a build whose answer was not seen, from its record in the daemon's history. `details` are kept beside
-    /// the record, and may be lost.
+    /// The error of a build whose reply was lost, from its record in the daemon's history. The daemon stores `details` apart
+    /// from the record, and they may be lost.
     pub(super) fn from_record(error: &rpc::Status, details: Option<Details>, vertices: &Vertices) -> Self {
         let rpc::Status { code, message, .. } = error;
         let told = || Details { exit_code: classify::exit_code(message), ..Details::default() };
@@ -109,11 +108,11 @@ impl BuildError {
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
         let unbegun = vertices.are_unbegun();
         let report = Report { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
-        let verdict = classify::verdict(&report, &details, vertices.redactor());
-        Self::compose(&verdict, &details, vertices)
+        let classified = classify::classify(&report, &details, vertices.redactor());
+        Self::compose(&classified, &details, vertices)
     }
 
-    /// The error of a call that the daemon has reset, of which it has no record either.
+    /// The error of a call that the daemon reset, if the daemon has no record of the build.
     pub(super) fn unanswered(status: &Status) -> Self {
         let message = format!(
             "buildkitd reset the call instead of answering it ({}), as it does with an error whose details are larger than {} \
@@ -124,50 +123,50 @@ impl BuildError {
         Self::new(Kind::Other, Fault::Ours, message)
     }
 
-    /// The image that the build wants to read, and that is there for other platforms alone.
+    /// The image that the build needs and that exists only for other platforms.
     pub fn image_without_platform(&self) -> Option<&str> {
-        // The daemon's own words; what stands before them is of the Dockerfile.
+        // The last line is the daemon's message. The lines before it come from the Dockerfile.
         let said = self.message.lines().last().filter(|_| self.kind == Kind::Registry)?;
         let (_, image) = said.split_once("failed to resolve source metadata for ")?;
         image.split_once(": no match for platform").map(|(image, _)| image)
     }
 
-    fn compose(verdict: &Verdict, details: &Details, vertices: &Vertices) -> Self {
+    fn compose(classified: &Classified, details: &Details, vertices: &Vertices) -> Self {
         let failed = details.vertex.as_deref().or_else(|| vertices.failed().map(|v| v.digest.as_str()));
         let log_tail = vertices.log().tail(failed);
         let mut parts: Vec<String> = details.excerpt.iter().cloned().collect();
-        parts.push(verdict.text.clone());
-        if verdict.kind == Kind::Run && !log_tail.is_empty() {
+        parts.push(classified.text.clone());
+        if classified.kind == Kind::Run && !log_tail.is_empty() {
             parts.push(format!("last log lines:\n{log_tail}"));
         }
         Self {
-            kind: verdict.kind,
-            fault: verdict.fault,
+            kind: classified.kind,
+            fault: classified.fault,
             message: parts.join("\n"),
-            exit_code: details.exit_code.filter(|_| verdict.kind == Kind::Run),
+            exit_code: details.exit_code.filter(|_| classified.kind == Kind::Run),
             log_tail,
             vertices: vertices.list().to_vec(),
         }
     }
 
-    /// The daemon has, or just had, a build of this reference (`solver/jobs.go`).
+    /// Whether the daemon has, or just had, a build with this reference (`solver/jobs.go`).
     pub(super) fn is_duplicate(status: &Status) -> bool {
         classify::is_duplicate(status.message())
     }
 
-    /// The connection broke, as opposed to the build.
+    /// Whether the connection broke; the build itself did not fail.
     pub(super) fn is_transport(status: &Status) -> bool {
         classify::is_transport(status)
     }
 
-    /// The daemon ended this one call without an answer; its connection is whole.
+    /// Whether the daemon reset this one call without a response. Its connection still works.
     pub(super) fn is_reset(status: &Status) -> bool {
         let mut causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
         causes.any(|cause| cause.downcast_ref::<h2::Error>().is_some_and(|e| e.is_reset() && e.is_remote()))
     }
 }
 
-/// The cause at the chain's end: the only layer that says something.
+/// The last cause in the chain. It is the only layer with a useful message.
 pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |e| e.source()).last().map_or_else(String::new, ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! What buildkitd sends, as functions of bytes (see [`crate::fuzzing`]).
+//! Fuzz entry points for the data that buildkitd sends (see [`crate::fuzzing`]).
 
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use prost::Message as _;
@@ -10,12 +10,12 @@ use super::vertices::Vertices;
 use crate::limits::Budget;
 use crate::redact::Redactor;
 
-/// The details of a build's error.
+/// Decodes the details of a build's error.
 pub fn error_details(bytes: &[u8]) {
     let _ = Details::decode(bytes, &Redactor::default());
 }
 
-/// A message of a build's status stream, told twice.
+/// Applies a message of a build's status stream twice.
 pub fn build_status(bytes: &[u8]) {
     let Ok(message) = StatusResponse::decode(bytes) else { return };
     let transcript = Transcript::from(Redactor::default()).kept(&Budget::new(1 << 20));
@@ -26,7 +26,7 @@ pub fn build_status(bytes: &[u8]) {
     let _ = (vertices.progress(), vertices.warnings(), transcript.log());
 }
 
-/// A `.dockerignore`.
+/// Reads a `.dockerignore`.
 pub fn ignore(bytes: &[u8]) {
     let Ok(ignore) = Ignore::read(".dockerignore", bytes) else { return };
     let _ = (ignore.patterns(), ignore.excludes("a/b.txt"));

@@ -1,34 +1,34 @@
-//! A checkout that a build reads.
+//! A Git checkout that a build reads.
 
 /// The files of a commit, or of one directory in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitTree {
     /// The clone URL, without credentials.
     pub url: String,
-    /// The commit, in full.
+    /// The full commit id.
     pub sha: String,
-    /// The directory; the root when absent.
+    /// The directory in the commit; `None` is the root.
     pub subdir: Option<String>,
     /// Whether submodules are checked out.
     pub submodules: bool,
-    /// Whether `.git` stays.
+    /// Whether `.git` is kept.
     pub keep_git_dir: bool,
-    /// The full name of the branch or tag that the kept `.git` has for the commit. Set it for a daemon alone that
-    /// [can](super::Buildkit::names_commits): another one takes it for what to fetch.
+    /// The full name of the branch or tag that points at the commit in the kept `.git`. Set it only for a daemon that
+    /// [supports it](super::Buildkit::names_commits): any other daemon would fetch this name instead.
     pub reference: Option<String>,
-    /// Whether files have the time of the commit instead of the checkout's.
+    /// Whether files get the time of the commit instead of the time of the checkout.
     pub commit_time: bool,
-    /// What the daemon asks the session for.
+    /// The login that the daemon requests from the session.
     pub login: GitLogin,
-    /// Other trees that are put into this one, those above before those below.
+    /// Other trees that are placed into this one. A parent directory comes before the directories in it.
     pub modules: Vec<Module>,
-    /// What the context lacks, as in `.dockerignore`; the Dockerfile is found all the same.
+    /// Patterns of files left out of the context, as in `.dockerignore`. The Dockerfile is found even if a pattern matches it.
     pub exclude: Vec<String>,
 }
 
 impl GitTree {
-    /// The same with `modules`, whose paths are those in the repository: those in this tree's directory are put there. If the directory is in
-    /// one of them, the tree is that one's.
+    /// Returns this tree with `modules`, whose paths are relative to the repository. Modules within this tree's directory are
+    /// placed there. If the directory is in a module, the result is that module's tree.
     #[must_use]
     pub fn with_modules(mut self, modules: &[Module]) -> Self {
         let root = self.subdir.clone().unwrap_or_default();
@@ -45,7 +45,7 @@ impl GitTree {
         self
     }
 
-    /// The same, of which `.git` stays, or whose files have the time of their commits.
+    /// Returns this tree with the given settings for keeping `.git` and for file times of the commits.
     #[must_use]
     pub fn with_options(mut self, keep_git_dir: bool, commit_time: bool) -> Self {
         (self.keep_git_dir, self.commit_time) = (keep_git_dir, commit_time);
@@ -56,7 +56,7 @@ impl GitTree {
     }
 }
 
-/// The rest of `path` in the directory `above`.
+/// `path` relative to the directory `above`.
 fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
     if above.is_empty() {
         return Some(path);
@@ -68,29 +68,29 @@ fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
 /// A submodule, as a checkout of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
-    /// Its directory, relative to the tree that it is put into.
+    /// The directory of the submodule, relative to the tree that contains it.
     pub path: String,
-    /// Its files; what is put into it, or left out of it, is said of the tree that it is put into.
+    /// The files of the submodule. Nested modules and excluded files are listed in the containing tree instead.
     pub tree: GitTree,
 }
 
-/// How a checkout logs in, by what it asks the session for. Whoever knows an id can have its secret mounted in a `RUN` of
-/// the same build, so give ids that nobody can guess.
+/// How a checkout logs in: the kind and id of the secret that it requests from the session. A `RUN` of the same build can
+/// mount any secret whose id it knows, so use ids that nobody can guess.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum GitLogin {
-    /// Not at all.
+    /// The checkout does not log in.
     #[default]
     None,
-    /// By an `Authorization` header, which is the session's secret of this id.
+    /// The checkout sends an `Authorization` header, which is the session's secret with this id.
     Header {
         /// The secret's id.
         id: String,
     },
-    /// By an ssh key of this id, from a server with one of these keys.
+    /// The checkout uses the ssh key with this id. The server must have one of these host keys.
     Ssh {
         /// The key's id.
         id: String,
-        /// Lines as in `~/.ssh/known_hosts`; without them any server is taken.
+        /// Lines as in `~/.ssh/known_hosts`. Without them any server key is accepted.
         known_hosts: Option<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! A build found again by its reference: its Status replay and the daemon's history.
+//! Finds a build by its reference: in the replay of its status stream and in the daemon's history.
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use control::{BuildHistoryEventType, BuildHistoryRecord, BuildHistoryRequest};
@@ -14,31 +14,31 @@ use super::vertices::Vertices;
 use super::{Buildkit, PEER, content, quiet, session};
 use crate::time_limits::{Pulse, calls, within};
 
-/// What became of a build.
+/// The outcome of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recalled {
-    /// The daemon knows no such build (any more): history keeps 50 builds or 48 hours.
+    /// The daemon does not know the build, or no longer knows it. Its history keeps 50 builds or 48 hours.
     NotFound,
-    /// It runs.
+    /// The build is running.
     Running,
-    /// It ended well.
+    /// The build succeeded.
     Succeeded(Box<Solved>),
-    /// It failed.
+    /// The build failed.
     Failed(Box<BuildError>),
-    /// Its client went away or cancelled it.
+    /// The build's client disconnected or cancelled it.
     Cancelled,
 }
 
 impl Buildkit {
-    /// What the daemon knows of `reference`, without its steps and log: step counts are the daemon's own,
-    /// which include `FROM` and its internal work.
-    /// A daemon that is silent about it is [`Kind::Unreachable`].
+    /// Asks the daemon for the outcome of `reference`, without steps and log. The step counts are the daemon's own, which
+    /// include `FROM` and internal work.
+    /// The error is [`Kind::Unreachable`] if the daemon does not respond.
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
         let asked = async { self.look_up(&self.connect().await?, reference).await };
         self.known(asked).await
     }
 
-    /// The same over `connection`.
+    /// Does the same as [`Self::recall`] over `connection`.
     pub async fn recall_over(
         &self,
         connection: &Connection,
@@ -63,8 +63,8 @@ impl Buildkit {
         }
     }
 
-    /// Why the daemon says that `reference`, which has reported `vertices`, failed: for a solve whose answer did not come.
-    /// None when it does not say so: it may be away, or the build may run, or have been cancelled as its client went away.
+    /// Reads from history why `reference`, which reported `vertices`, failed. Used for a solve whose reply was lost. `None` if
+    /// history has no failure: the daemon may be away, the build may still run, or it was cancelled when its client left.
     pub(super) async fn recorded_error(&self, reference: &str, vertices: &Vertices) -> Option<BuildError> {
         let asked = async {
             let connection = self.connect().await.ok()?;
@@ -90,10 +90,10 @@ impl Buildkit {
         Ok(found)
     }
 
-    /// Follows `reference` until it ends, as if it were our own solve, and tells what became of it.
-    /// The build goes on when this future is dropped, as long as its own client lives. An unknown reference
-    /// takes the daemon six seconds: ask [`Self::recall`] first where that is likely. `transcript` is told all
-    /// that the build has said so far, too. A daemon that falls silent meanwhile is [`Kind::Lost`].
+    /// Follows `reference` until it ends, as if it were our own solve, and returns its outcome. Dropping this future does not
+    /// stop the build; it runs as long as its own client lives. For an unknown reference the daemon needs six seconds, so call
+    /// [`Self::recall`] first where that is likely. `transcript` also gets the earlier output of the build. If the daemon
+    /// stops responding, the error is [`Kind::Lost`].
     pub async fn attach(
         &self,
         reference: &str,
@@ -103,7 +103,7 @@ impl Buildkit {
         let connection = self.connect().await?;
         let mut vertices = Vertices::new(transcript.clone());
         let (pulse, peer) = (Pulse::default(), self.peer());
-        // The build has a session of its own, which may be another process's. By this one the daemon shows that it lives.
+        // The build's session may belong to another process. The session opened here only shows that the daemon is alive.
         let id = session::new_id(reference);
         let tunnel = self.opened(connection.client(), session::none(), id, &pulse).await?;
         let watched = tokio::select! {
@@ -121,7 +121,7 @@ impl Buildkit {
             Err(status) if BuildError::is_transport(&status) => {
                 return Err(BuildError::from_solve(&status, &vertices));
             }
-            // `no such job`: never begun, or gone; history knows.
+            // `no such job`: the build never began or is already gone. The history has the answer.
             Err(status) => tracing::debug!(%reference, %status, "no status of build {reference}: {status}"),
         }
         match self.recall(reference).await? {
@@ -130,7 +130,7 @@ impl Buildkit {
         }
     }
 
-    /// The record of a build that has ended, or is about to.
+    /// Reads the record of a build that has ended or is about to end.
     async fn record(
         &self,
         connection: &Connection,
@@ -162,14 +162,14 @@ fn history_request(reference: &str, early_exit: bool) -> BuildHistoryRequest {
     BuildHistoryRequest { r#ref: reference.to_owned(), early_exit, ..BuildHistoryRequest::default() }
 }
 
-/// What is known of a build without waiting for it.
+/// The state of a build, as known without waiting for it.
 enum Found {
     Nothing,
     Running,
     Ended(Box<BuildHistoryRecord>),
 }
 
-/// The error that `record` tells, if it tells one.
+/// The error in `record`, if it has one.
 async fn error(
     connection: &Connection,
     record: &BuildHistoryRecord,
@@ -197,12 +197,12 @@ async fn outcome(connection: &Connection, record: BuildHistoryRecord, vertices: 
         solved.cached_steps = u32::try_from(record.num_cached_steps).unwrap_or_default();
         solved.total_steps = u32::try_from(record.num_total_steps).unwrap_or_default();
     }
-    // A record's exporter response lacks the digest; its result has it.
+    // The exporter response in a record lacks the digest. The result has it.
     solved.digest = solved.digest.or_else(|| digest(&record));
     Recalled::Succeeded(Box::new(solved))
 }
 
-/// The first result's descriptor.
+/// The digest in the descriptor of the first result.
 fn digest(record: &BuildHistoryRecord) -> Option<String> {
     let results = &record.result.as_ref()?.results;
     let first = results.keys().min()?;

@@ -1,23 +1,23 @@
 //! `.dockerignore`: which files of a context a build does not get.
 //!
-//! BuildKit reads it for contexts that a client sends, and passes it over in those that it fetches itself
-//! (`frontend/dockerui/config.go`, `MainContext`). The patterns go to the daemon, whose own matcher decides; what is matched here is
-//! for messages alone. A file is read as moby's `patternmatcher/ignorefile` reads it.
+//! BuildKit reads it for contexts that a client sends, and ignores it in contexts that it fetches itself
+//! (`frontend/dockerui/config.go`, `MainContext`). The patterns are sent to the daemon, whose own matcher decides. The matcher
+//! here serves messages only. A file is parsed as moby's `patternmatcher/ignorefile` parses it.
 
 mod pattern;
 
 use pattern::Pattern;
 
-/// Patterns of one file: each takes more of the daemon's time for each file of the context.
+/// The largest number of patterns in one file. Each pattern costs the daemon time for each file of the context.
 const MAX_PATTERNS: usize = 10_000;
 /// Bytes of patterns with wildcards that are matched here: each takes a hundred times its size, and time for each byte of a path.
 const MAX_WILD: usize = 4 << 10;
 /// Bytes of a path that is matched here.
 const MAX_PATH: usize = 1 << 10;
-/// Bytes of a line (Go `bufio.MaxScanTokenSize`).
+/// The largest line, in bytes (Go `bufio.MaxScanTokenSize`).
 const MAX_LINE: usize = 64 << 10;
 
-/// What an ignore file says.
+/// A parsed ignore file.
 #[derive(Debug, Clone)]
 pub struct Ignore {
     /// The file's path, for messages.
@@ -25,20 +25,20 @@ pub struct Ignore {
     patterns: Vec<Pattern>,
 }
 
-/// Why an ignore file cannot be read.
+/// The reason why an ignore file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadIgnore {
-    /// One of its lines.
+    /// One line is invalid.
     #[error("`{name}`, line {line}: {why}")]
     Line {
         /// The file.
         name: String,
-        /// Counted from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong, and what to do.
+        /// The problem, and what to do.
         why: &'static str,
     },
-    /// All of it.
+    /// The file has too many patterns.
     #[error("`{name}` has more than {MAX_PATTERNS} patterns; write fewer")]
     TooMany {
         /// The file.
@@ -47,10 +47,10 @@ pub enum BadIgnore {
 }
 
 impl Ignore {
-    /// Reads the file `name`.
+    /// Parses `bytes` as the file `name`.
     ///
     /// # Errors
-    /// A line that BuildKit would refuse.
+    /// Fails if BuildKit would reject a line.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, BadIgnore> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let (mut patterns, mut room) = (Vec::new(), MAX_WILD);
@@ -72,13 +72,13 @@ impl Ignore {
         Ok(Self { name: name.to_owned(), patterns })
     }
 
-    /// The patterns for the daemon, in their order, which counts.
+    /// The patterns for the daemon, in the order of the file. The order matters.
     pub fn patterns(&self) -> Vec<String> {
         self.patterns.iter().map(ToString::to_string).collect()
     }
 
-    /// Whether the build does not get `path`, relative to the context. The last pattern that matches it, or a directory above it,
-    /// decides (moby `patternmatcher`, `MatchesOrParentMatches`).
+    /// Whether the file excludes `path`, relative to the context. The last pattern that matches `path`, or a directory above
+    /// it, decides (moby `patternmatcher`, `MatchesOrParentMatches`).
     pub fn excludes(&self, path: &str) -> bool {
         let path = path.trim_matches('/');
         if path.len() > MAX_PATH {
@@ -87,7 +87,7 @@ impl Ignore {
         let slashes = path.match_indices('/').map(|(at, _)| &path[..at]);
         let above: Vec<_> = slashes.collect();
         self.patterns.iter().fold(false, |excluded, pattern| {
-            // A pattern that would change nothing is not asked.
+            // Skip a pattern that would not change the result.
             if pattern.is_exception() == excluded && pattern.matches(path, &above) {
                 !excluded
             } else {

@@ -1,4 +1,4 @@
-//! The few build definitions that we write ourselves.
+//! The few build definitions (LLB) that this crate creates itself.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(super) fn file(name: &str, data: &[u8]) -> pb::Definition {
     graph.pointing_at(file)
 }
 
-/// The files of a checkout with its submodules, but for what is excluded.
+/// The files of a checkout with its submodules, without the excluded files.
 pub(super) fn context(tree: &GitTree) -> pb::Definition {
     let mut graph = Graph::default();
     let whole = checkout(&mut graph, tree);
@@ -33,8 +33,8 @@ pub(super) fn git(tree: &GitTree) -> pb::Definition {
     graph.pointing_at(whole)
 }
 
-/// Submodules are sources of their own: the daemon would keep a checkout that it made with them by the commit above alone, and
-/// hand it to whoever may read that.
+/// Each submodule is a source of its own. The daemon would cache a checkout with submodules under the parent commit alone,
+/// and give it to every client that may read the parent.
 fn checkout(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     let root = source(graph, tree);
     if tree.modules.is_empty() {
@@ -52,7 +52,7 @@ fn checkout(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     }
     let (count, last) = (inputs.len(), copies.len() - 1);
     let actions = copies.iter().enumerate().map(|(nth, (from, to))| pb::FileAction {
-        // The tree above, or what the action before made of it (`client/llb/fileop.go`).
+        // The parent tree, or the result of the previous action (`client/llb/fileop.go`).
         input: if nth == 0 { 0 } else { number(count + nth - 1) },
         secondary_input: number(*from),
         output: if nth == last { 0 } else { -1 },
@@ -62,8 +62,8 @@ fn checkout(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     graph.add(operation, inputs, &["file.base"], "[internal] put submodules into place".to_owned())
 }
 
-/// A copy of `whole` without what `exclude` says. The daemon knows a copy by what is in it, so that what uses it stays cached while
-/// only excluded files change (`solver/llbsolver/ops/file.go`).
+/// Copies `whole` without the files that match `exclude`. The daemon identifies a copy by its content, so steps that use it
+/// stay cached while only excluded files change (`solver/llbsolver/ops/file.go`).
 fn without(graph: &mut Graph, whole: pb::Input, exclude: &[String]) -> pb::Input {
     let copy = copy("/", exclude);
     let action = pb::FileAction { input: -1, secondary_input: 0, output: 0, action: Some(copy) };
@@ -72,7 +72,7 @@ fn without(graph: &mut Graph, whole: pb::Input, exclude: &[String]) -> pb::Input
     graph.add(operation, vec![whole], &caps, "[internal] leave out what .dockerignore says".to_owned())
 }
 
-/// What is in a file system, with its modes, owners and times, into the directory `to`.
+/// Copies the content of a file system, with its modes, owners and times, into the directory `to`.
 fn copy(to: &str, exclude: &[String]) -> pb::file_action::Action {
     pb::file_action::Action::Copy(pb::FileActionCopy {
         src: "/".to_owned(),
@@ -90,9 +90,9 @@ fn number(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }
 
-/// The files of a commit, by the source operation that `context=URL#SHA:SUBDIR` becomes (`client/llb/source.go`,
-/// `solver/pb/attr.go`), but for what it asks the session for: `GIT_AUTH_HEADER.HOST` there, which any `RUN` can ask for too.
-/// How it logs in is no part of the cache's key (`source/git/source.go`).
+/// The files of a commit. This is the source operation that `context=URL#SHA:SUBDIR` becomes (`client/llb/source.go`,
+/// `solver/pb/attr.go`), except for the secret id: the frontend uses `GIT_AUTH_HEADER.HOST`, which any `RUN` can also request.
+/// The login is not part of the cache key (`source/git/source.go`).
 fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     let mut fragment = tree.reference.as_ref().unwrap_or(&tree.sha).clone();
     if let Some(subdir) = &tree.subdir {
@@ -125,7 +125,7 @@ fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     graph.add(pb::op::Op::Source(source), Vec::new(), &caps, name)
 }
 
-/// A definition that is being made.
+/// A definition under construction.
 #[derive(Default)]
 struct Graph {
     operations: Vec<Vec<u8>>,
@@ -133,7 +133,7 @@ struct Graph {
 }
 
 impl Graph {
-    /// One more operation, called `name`, on what is there; one that is there already stands once.
+    /// Adds an operation called `name`. An operation that is already in the graph is not added again.
     fn add(
         &mut self,
         operation: pb::op::Op,
@@ -141,8 +141,8 @@ impl Graph {
         caps: &[&str],
         name: String,
     ) -> pb::Input {
-        // The daemon encodes every operation anew, and loses the Dockerfile's lines when the digest changes.
-        // Go writes a oneof last and prost in order of numbers: with no field but the inputs and the oneof they agree.
+        // The daemon encodes every operation again, and loses the Dockerfile's lines if the digest changes.
+        // Go writes a oneof last, prost in order of numbers. With only the inputs and the oneof set, both orders are the same.
         let operation = pb::Op { inputs, op: Some(operation), ..Default::default() }.encode_to_vec();
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&operation)));
         let caps = caps.iter().map(|cap| ((*cap).to_owned(), true)).collect();
@@ -154,7 +154,7 @@ impl Graph {
         pb::Input { digest, index: 0 }
     }
 
-    /// The definition of `result`, which an empty operation points at.
+    /// Builds the definition whose last, empty operation points at `result`.
     fn pointing_at(mut self, result: pb::Input) -> pb::Definition {
         self.operations.push(pb::Op { inputs: vec![result], ..Default::default() }.encode_to_vec());
         pb::Definition { def: self.operations, metadata: self.metadata, source: None }
@@ -163,10 +163,10 @@ impl Graph {
 
 fn mkfile(name: &str, data: &[u8]) -> pb::FileAction {
     let path = format!("/{}", name.trim_start_matches('/'));
-    // A time of its own would change the digest, and with it the cache key, at every build.
+    // A timestamp would change the digest, and with it the cache key, at every build.
     let mkfile = pb::FileActionMkFile { path, mode: 0o644, data: data.to_vec(), owner: None, timestamp: 0 };
     pb::FileAction {
-        // On scratch: no input (`client/llb/fileop.go`).
+        // -1 means scratch, which is no input (`client/llb/fileop.go`).
         input: -1,
         secondary_input: -1,
         output: 0,

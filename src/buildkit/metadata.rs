@@ -1,17 +1,17 @@
-//! What the exporters answered, as `docker buildx build --metadata-file` has it.
+//! The exporters' response, in the form of `docker buildx build --metadata-file`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use serde_json::Value;
 
-/// Bytes of one value that are kept: the longest that is told today is a descriptor, of some hundred.
+/// The largest value kept, in bytes. Today the longest value is a descriptor of some hundred bytes.
 const MAX_VALUE: usize = 4 << 10;
-/// Values that are kept.
+/// The largest number of values kept.
 const MAX_VALUES: usize = 50;
 
-/// The answer's values by name: descriptors, which come as JSON in base64, as JSON, all else as it is
-/// (buildx `build/metadata.go`).
+/// The values of the response by name. Descriptors, which arrive as JSON in base64, become JSON. All other values stay as
+/// they are (buildx `build/metadata.go`).
 pub(super) fn of(response: &HashMap<String, String>) -> BTreeMap<String, Value> {
     let mut kept: Vec<_> = response.iter().filter(|(_, value)| value.len() <= MAX_VALUE).collect();
     kept.sort();

@@ -1,9 +1,9 @@
-//! Whom BuildKit's own work waits for, by the name that it gives that work.
+//! Finds the server that a vertex of BuildKit's own work talks to, from the vertex's name.
 
 use super::progress;
 use crate::oci::registry_of;
 
-/// The start of a vertex's name, and what the reference that follows it is read from.
+/// Prefixes of vertex names that are followed by an image reference.
 const REFERENCES: [&str; 4] = [
     "[internal] load metadata for ",
     "resolve image config for docker-image://",
@@ -11,7 +11,7 @@ const REFERENCES: [&str; 4] = [
     "importing cache manifest from ",
 ];
 
-/// The server that the vertex `name` talks to: none for a step's process. `activity` is what the vertex does now.
+/// The server that the vertex `name` talks to; `None` for a step's process. `activity` is the vertex's current activity.
 pub(super) fn of(name: &str, activity: Option<&str>) -> Option<String> {
     if let Some(reference) = REFERENCES.iter().find_map(|start| name.strip_prefix(start)) {
         return Some(registry(reference));

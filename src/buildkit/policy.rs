@@ -1,10 +1,10 @@
-//! Which Git commits a build may read.
+//! The source policy: which Git commits a build may read.
 //!
 //! A shared daemon answers a pinned commit from its cache without asking for credentials: neither the cache
 //! key nor the snapshot's names the remote, only the commit (`source/git/source.go`, `shaToCacheKey`). So
-//! `ADD https://host/anything.git#<sha>` in anybody's Dockerfile would read a commit that only somebody else
-//! may read. The source policy is evaluated for every operation, cached or not; it allows proven pairs of
-//! repository and commit, for a repository alone would let any commit through.
+//! `ADD https://host/anything.git#<sha>` in any Dockerfile would read a commit that only another user may
+//! read. The daemon evaluates the source policy for every operation, cached or not. The policy allows proven
+//! pairs of repository and commit. A repository alone would allow any commit.
 
 use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
     AttrConstraint, AttrMatch, MatchType, Policy, PolicyAction, Rule, Selector,
@@ -22,27 +22,27 @@ pub struct GitSource {
     pub sha: String,
 }
 
-/// A policy that denies every Git source but `sources`, what nobody's build reads, and with `images` every image whose name
-/// matches none of these regular expressions.
+/// A policy that denies every Git source except `sources`, and source kinds that no build reads. With `images` it also denies
+/// every image whose name matches none of these regular expressions.
 pub(super) fn only(sources: &[GitSource], images: Option<&[String]>) -> Policy {
     let mut policy = only_git(sources);
     policy.rules.extend(images.into_iter().flat_map(only_images));
-    // Last, so that no list allows it: image layouts come from sessions, and ours has none, but the daemon would look for their
-    // digests among the images of others; single blobs are read by no frontend of Docker's.
+    // This rule is last, so that no list can allow it. Image layouts come from sessions, and ours has none, but the daemon would
+    // look up their digests among other users' images. No frontend of Docker's reads single blobs.
     policy
         .rules
         .push(rule(PolicyAction::Deny, r"^(oci-layout|oci-layout\+blob|docker-image\+blob)://".to_owned()));
     policy
 }
 
-/// The attributes of a Git source that fetches the commit `sha` whatever its ref is on the server, and keeps it under the ref's
-/// name (`solver/pb/attr.go`). Without the second the daemon asks the server what the ref is, and a server may name a commit of
-/// somebody else's that the daemon has: an annotated tag passes the checksum by what it says that it points to.
+/// The attributes of a Git source that fetches the commit `sha`, whatever the ref points at on the server, and keeps it under
+/// the ref's name (`solver/pb/attr.go`). Without the second attribute the daemon asks the server for the ref's commit. A server
+/// may name another user's commit that the daemon has: an annotated tag passes the checksum by the target it claims.
 pub(super) fn pinned(sha: &str) -> [(&'static str, &str); 2] {
     [("git.checksum", sha), ("git.fetchbycommit", "true")]
 }
 
-/// Allows the proven commit of `tree` under its ref's name.
+/// A rule that allows the proven commit of `tree` under its ref's name.
 pub(super) fn named(tree: &GitTree) -> Option<Rule> {
     let id = identifier(&tree.url).filter(|_| is_commit(&tree.sha))?;
     let reference = regex_lite::escape(tree.reference.as_ref()?);
@@ -64,7 +64,7 @@ fn only_images(names: &[String]) -> Vec<Rule> {
     std::iter::once(deny).chain(names.iter().map(allow)).collect()
 }
 
-/// A policy that denies every Git source but `sources`, whole or a directory of them.
+/// A policy that denies every Git source except `sources`, as a whole or a directory of them.
 fn only_git(sources: &[GitSource]) -> Policy {
     // The last rule that matches wins (`sourcepolicy/engine.go`).
     let deny = rule(PolicyAction::Deny, "^git://".to_owned());
@@ -83,14 +83,14 @@ fn pattern(source: &GitSource) -> Option<String> {
     Some(format!("^{}#{}(:.*)?$", regex_lite::escape(&id), source.sha))
 }
 
-/// What BuildKit takes for a commit (`util/gitutil/git_commit.go`): it would look anything else up as a branch,
-/// where a `checksum` may name another commit.
+/// Whether BuildKit takes the text for a commit (`util/gitutil/git_commit.go`). It would look up any other text as
+/// a branch, where a `checksum` may name another commit.
 fn is_commit(sha: &str) -> bool {
     matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `git://host:port/path`: BuildKit drops scheme, user and query, so that one repository has one
-/// identifier whatever it is fetched over (`client/llb/source.go`, `Git`).
+/// Formats `git://host:port/path`. BuildKit drops scheme, user and query, so that one repository has one
+/// identifier for every protocol (`client/llb/source.go`, `Git`).
 pub(super) fn identifier(url: &str) -> Option<String> {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     let (host, path) = match url.split_once("://") {
@@ -101,7 +101,7 @@ pub(super) fn identifier(url: &str) -> Option<String> {
     Some(format!("git://{host}{}", joined(&path)))
 }
 
-/// Go's `path.Join("/", path)`: one slash between names, no `.`, and `..` taken back.
+/// Go's `path.Join("/", path)`: one slash between names, no `.`, and each `..` removes the name before it.
 fn joined(path: &str) -> String {
     let mut names = Vec::new();
     for name in path.split('/') {
@@ -183,7 +183,7 @@ mod tests {
             (format!("git://g.example/a.git#{other}:{SHA}"), false),
             (format!("git://gxexample/a.git#{SHA}"), false),
             (format!("git://g.example/b.git#{SHA}"), false),
-            // A `checksum` decides which commit these are.
+            // A `checksum` decides which commit these names mean.
             ("git://g.example/a.git#main".to_owned(), false),
             ("git://g.example/a.git".to_owned(), false),
         ];

@@ -1,36 +1,36 @@
-//! What to say about a running build.
+//! The progress of a running build.
 
 use std::time::Instant;
 
-/// Characters of a step that are shown.
+/// The number of characters shown of a step's name.
 const MAX_NAME: usize = 100;
 
-/// Where a running build is.
+/// The progress of a running build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What runs now: `[build 3/7] RUN npm ci`, or `pushing layers` around the steps.
+    /// The current step, such as `[build 3/7] RUN npm ci`, or BuildKit's own work around the steps, such as `pushing layers`.
     pub current: Option<String>,
-    /// Steps known so far; grows while the graph is discovered. Steps are what can be cached: `FROM` and
-    /// BuildKit's own work are none.
+    /// The number of steps known so far; it grows while the graph is discovered. A step is a vertex that can be cached, so
+    /// `FROM` and BuildKit's own work do not count.
     pub total: u32,
-    /// Steps that came from a cache.
+    /// The number of steps that came from a cache.
     pub cached: u32,
-    /// The server that [`Self::current`] talks to; none for a step's process, which may be silent as long as it likes.
+    /// The server that [`Self::current`] talks to; `None` for a step's process, which may be silent for any time.
     pub peer: Option<Peer>,
-    /// Since when nothing was heard of the daemon itself, once that is unusual.
+    /// The start of the daemon's silence, set once the silence is unusually long.
     pub unheard: Option<Instant>,
 }
 
 /// A server that the daemon talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// `registry r.example:5000`, `Git server git.example`.
+    /// The server's kind and address: `registry r.example:5000`, `Git server git.example`.
     pub name: String,
-    /// When anything came of it last.
+    /// The time of the last progress with this server.
     pub heard: Instant,
 }
 
-/// The instruction behind a step's `[stage n/m]`; none for vertices that BuildKit adds itself.
+/// The instruction after a step's `[stage n/m]`; `None` for vertices that BuildKit adds itself.
 pub(super) fn instruction(name: &str) -> Option<&str> {
     let (stage, instruction) = name.strip_prefix('[')?.split_once("] ")?;
     let numbered = stage.rsplit(' ').next()?.split_once('/')?;
@@ -38,15 +38,15 @@ pub(super) fn instruction(name: &str) -> Option<&str> {
     (digits(numbered.0) && digits(numbered.1)).then_some(instruction)
 }
 
-/// Hex digits of a digest that are shown: enough to find it.
+/// The number of hex digits shown of a digest; enough to find it.
 const DIGEST: usize = 12;
 
-/// The first line, its digests abbreviated, cut to what fits a message.
+/// The first line of a name, with short digests, cut to the length that fits a message.
 pub(super) fn shorten(name: &str) -> String {
     shorten_to(name, MAX_NAME)
 }
 
-/// As [`shorten`], to at most `length` characters.
+/// Does the same as [`shorten`], to at most `length` characters.
 pub(super) fn shorten_to(name: &str, length: usize) -> String {
     let line = &abbreviate(name.lines().next().unwrap_or_default());
     match line.char_indices().nth(length) {
@@ -55,7 +55,7 @@ pub(super) fn shorten_to(name: &str, length: usize) -> String {
     }
 }
 
-/// `sha256:` and the first digits of each digest.
+/// Shortens each digest to `sha256:` and its first digits.
 fn abbreviate(line: &str) -> String {
     let mut parts = line.split("sha256:");
     let mut short = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! A daemon that has become quiet while a build runs: said before it is given up.
+//! Reports that the daemon is silent during a build, before the build gives up on it.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use super::progress::Progress;
 use crate::time_limits::Pulse;
 
-/// How often it is looked at, and whoever shows the progress is woken: how long a peer is silent grows by itself.
+/// The interval of the check. Each check also wakes the receiver of the progress, because a peer's silence grows with time.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Twice the time after which a daemon that lives is heard again: it asks each session every five seconds.
+/// The silence after which it is reported: twice the interval of a live daemon's health check, which is five seconds.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Notes in `progress`, every second, since when `pulse` has heard nothing.
+/// Updates the start of the daemon's silence in `progress` every second, as seen by `pulse`.
 pub(super) async fn note(pulse: &Pulse, progress: &watch::Sender<Progress>) -> Infallible {
     let (mut known, mut since) = (pulse.count(), Instant::now());
     loop {

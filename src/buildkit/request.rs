@@ -1,4 +1,4 @@
-//! What to build, in BuildKit's vocabulary, and the request that says so.
+//! A build in BuildKit's terms, and its conversion to a solve request.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,23 +15,23 @@ const HOST_NETWORK: &str = "network.host";
 /// The entitlement that `RUN --security=insecure` needs.
 const INSECURE_RUNS: &str = "security.insecure";
 
-/// One build by the Dockerfile frontend.
+/// One build with the Dockerfile frontend.
 #[derive(Debug, Clone, Default)]
 pub struct Solve {
-    /// The build's name at the daemon. A name in use, or used within the last ten seconds, is refused
-    /// with [`super::Kind::AlreadyExists`]: build at most once.
+    /// The build's name at the daemon. The daemon rejects a name that is in use, or was within the last ten seconds,
+    /// with [`super::Kind::AlreadyExists`], so a build runs at most once.
     pub reference: String,
-    /// `dockerfile.v0`'s attributes: `filename`, `target`, `build-arg:K`, … The daemon keeps
-    /// them readable in its history, so no secrets.
+    /// The attributes of `dockerfile.v0`: `filename`, `target`, `build-arg:K`, … The daemon stores them in its
+    /// history in clear text, so they must not contain secrets.
     pub attrs: BTreeMap<String, String>,
     /// A Dockerfile that is not in the context.
     pub inline_dockerfile: Option<String>,
-    /// The build context, and where the Dockerfile is if it is not inline. A `context` attribute that is a URL would do
-    /// too, but the daemon then asks for its login under a name that every Dockerfile can ask for.
+    /// The build context, which also contains the Dockerfile unless that is inline. A `context` attribute with a URL would
+    /// also work, but the daemon would then request its login under an id that every Dockerfile can use.
     pub context: Option<GitTree>,
-    /// Further contexts, by the name that the Dockerfile has for them.
+    /// Further contexts, by their name in the Dockerfile.
     pub contexts: BTreeMap<String, GitTree>,
-    /// What becomes of the result; none builds without keeping an image.
+    /// The exporters for the result. Without one the build keeps no image.
     pub exporters: Vec<Exporter>,
     /// Caches to read.
     pub cache_from: Vec<CacheRef>,
@@ -41,13 +41,13 @@ pub struct Solve {
     pub allow_host_network: bool,
     /// Whether steps may run with every capability (`RUN --security=insecure`).
     pub allow_insecure_runs: bool,
-    /// The only Git commits that the build may read. A shared daemon hands out any commit that it once
-    /// fetched, so list what the caller has proven to be able to read.
+    /// The only Git commits that the build may read. A shared daemon gives any client each commit that it once
+    /// fetched, so list the commits that the caller has proven to be able to read.
     pub allowed_git: Vec<GitSource>,
-    /// Regular expressions, one of which the whole name (`host/repository`) of each image has to match that the build reads. A
-    /// shared daemon hands out by digest any image that it once pulled. None: any image.
+    /// Regular expressions for the images that the build may read. The whole name (`host/repository`) of each image must match
+    /// one. A shared daemon gives any client by digest each image that it once pulled. `None` allows any image.
     pub allowed_images: Option<Vec<String>>,
-    /// Leave no trace in the daemon's history; such a build cannot be recalled.
+    /// Whether the daemon keeps the build out of its history. Such a build cannot be recalled.
     pub internal: bool,
     /// The W3C `traceparent` of the caller's span.
     pub traceparent: Option<String>,
@@ -56,7 +56,7 @@ pub struct Solve {
 /// An exporter such as `image`, with its attributes (`name`, `push`, …).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exporter {
-    /// `image`, or another type that needs no files of ours.
+    /// The exporter's type: `image`, or another type that needs no files from this client.
     pub kind: String,
     /// Its attributes.
     pub attrs: BTreeMap<String, String>,
@@ -65,7 +65,7 @@ pub struct Exporter {
 /// A cache to read or to write, such as `registry` with `ref`, `mode`, `ignore-error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheRef {
-    /// `registry` or `inline`.
+    /// The cache's type: `registry` or `inline`.
     pub kind: String,
     /// Its attributes.
     pub attrs: BTreeMap<String, String>,
@@ -80,7 +80,7 @@ impl CacheRef {
     }
 }
 
-/// The request for `solve`, whose session is `session`.
+/// Creates the request for `solve`, with the session id `session`.
 pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
     control::SolveRequest {
         r#ref: solve.reference.clone(),
@@ -96,7 +96,7 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         entitlements: entitlements(solve),
         exporters: solve.exporters.iter().map(exporter).collect(),
         source_policy: Some(source_policy(solve)),
-        // A daemon older than v0.26 passes it over.
+        // A daemon older than v0.26 ignores this field.
         source_policy_session: session.to_owned(),
         internal: solve.internal,
         ..Default::default()
@@ -114,8 +114,8 @@ fn source_policy(solve: &Solve) -> Policy {
     policy
 }
 
-/// The Dockerfile frontend reads cache imports from an attribute alone, the solver from the request
-/// alone: both are set, as `client/solve.go` does.
+/// The Dockerfile frontend reads cache imports only from an attribute, the solver only from the request. This sets
+/// both, as `client/solve.go` does.
 fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
     let mut attrs: HashMap<_, _> = solve.attrs.clone().into_iter().collect();
     let named =
@@ -129,7 +129,7 @@ fn frontend_attrs(solve: &Solve) -> HashMap<String, String> {
     attrs
 }
 
-/// Named inputs stand in for directories that a client would otherwise send (`dockerui/config.go`).
+/// Named inputs replace the directories that a client would otherwise send (`dockerui/config.go`).
 fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb::Definition> {
     let mut inputs: HashMap<_, _> =
         solve.contexts.iter().map(|(name, tree)| (input(name), llb::context(tree))).collect();
@@ -146,7 +146,7 @@ fn frontend_inputs(solve: &Solve) -> HashMap<String, bollard_buildkit_proto::pb:
     inputs
 }
 
-/// The input of the named context `name`; `context` and `dockerfile` are the frontend's own.
+/// The input name for the named context `name`. `context` and `dockerfile` are the frontend's own names.
 fn input(name: &str) -> String {
     format!("named:{name}")
 }

@@ -1,4 +1,4 @@
-//! The session: services of ours that the daemon calls back over the client's own connection.
+//! The session: services that the daemon calls on this client, over the client's own connection.
 
 mod auth;
 mod authority;
@@ -19,27 +19,27 @@ use crate::oci::{self, PullRights};
 
 pub(super) use tunnel::{Tunnel, open};
 
-/// What one build may ask us for while it runs. Nothing of it is sent unasked.
+/// The secrets and logins that one build may request while it runs. They are sent only on request.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
-    /// Secrets of any bytes by id, for `RUN --mount=type=secret` and for Git. A `RUN` may ask for any of them.
+    /// Secrets (any bytes) by id, for `RUN --mount=type=secret` and for Git. A `RUN` may request any of them.
     pub secrets: BTreeMap<String, SecretSlice<u8>>,
     /// Registry logins.
     pub registries: Arc<oci::Auth>,
-    /// What asks token servers with those logins.
+    /// The client that requests tokens with those logins.
     pub client: oci::LazyClient,
-    /// Registries, as `host[:port]`, that a login may be sent to over plain http, and whose certificate is not looked at.
+    /// Registries (`host[:port]`) that may get a login over plain http, and whose certificate is not verified.
     pub insecure: BTreeSet<String>,
-    /// What registries have said to the same build before.
+    /// Earlier responses of registries to the same build.
     pub pulls: oci::PullAnswers,
-    /// Private keys in OpenSSH or PEM form by id, for `RUN --mount=type=ssh` and for Git over ssh. Without an id a `RUN` asks
-    /// for `default`.
+    /// Private keys in OpenSSH or PEM form by id, for `RUN --mount=type=ssh` and for Git over ssh. A `RUN` that names no id
+    /// requests `default`.
     pub ssh: BTreeMap<String, SecretString>,
-    /// Where the log goes, and what blots secrets out of it and of errors, before any of their lines is cut.
+    /// The destination of the log. Its redactor removes secrets from log lines and errors before any line is cut.
     pub transcript: Transcript,
 }
 
-/// A session's services, ready to be served, and the methods to announce.
+/// A session's services, and the method names to announce to the daemon.
 pub(super) struct Services {
     router: tonic::transport::server::Router,
     methods: Vec<&'static str>,
@@ -48,32 +48,32 @@ pub(super) struct Services {
 /// The method by which the daemon asks whether a session lives.
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
-/// Calls of the daemon at a time: it makes one for each connection that a `RUN` opens to an ssh agent.
+/// The largest number of concurrent calls of the daemon. It makes one for each connection of a `RUN` to an ssh agent.
 const CALLS: u32 = 1_000;
 
-/// The daemon asks for health every five seconds and ends sessions that do not answer (`session/grpc.go`); a fresh
-/// reporter says that the server as a whole is serving.
+/// The daemon checks health every five seconds and ends sessions that do not respond (`session/grpc.go`). A new
+/// health reporter states that the whole server is serving.
 fn alive() -> tonic::transport::server::Router {
     let (_, health) = tonic_health::server::health_reporter();
     tonic::transport::Server::builder().max_concurrent_streams(CALLS).add_service(health)
 }
 
-/// A session that has nothing to give: in it the daemon asks for health and nothing else.
+/// The services of an empty session, which responds to health checks only.
 pub(super) fn none() -> Services {
     Services { router: alive(), methods: vec![HEALTH] }
 }
 
-/// Unique among a daemon's sessions, and not to be guessed by its other clients.
+/// Creates a session id that is unique at the daemon and that its other clients cannot guess.
 pub(super) fn new_id(reference: &str) -> String {
     use ring::rand::SecureRandom as _;
     let mut random = [0; 32];
-    // Without randomness the reference alone, which the daemon accepts once, keeps ids apart.
+    // Without randomness the reference alone keeps ids apart. The daemon accepts each reference once.
     let _ = ring::rand::SystemRandom::new().fill(&mut random);
     hex::encode(Sha256::new().chain_update(random).chain_update(reference).finalize())
 }
 
 impl Session {
-    /// The services that the daemon finds in the session; an ssh key that cannot be read is an error.
+    /// Creates the services of the session. Fails if an ssh key cannot be parsed.
     pub(super) fn services(self) -> Result<Services, BuildError> {
         let mut methods = vec![
             HEALTH,

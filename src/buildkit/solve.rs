@@ -1,4 +1,4 @@
-//! One build, from request to result.
+//! Runs one build, from request to result.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::vertices::{VertexSummary, Vertices};
 use super::{Buildkit, Connection, PEER, Solve, metadata, quiet, request};
 use crate::time_limits::{Pulse, within};
 
-/// How long the status stream may outlive its solve, for the last vertices to be counted.
+/// The time that the status stream may continue after its solve ended, so that the last vertices are counted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A finished build.
@@ -29,27 +29,27 @@ pub struct Solved {
     pub digest: Option<String>,
     /// The image's descriptor, as JSON.
     pub descriptor: Option<String>,
-    /// Steps that came from a cache; `FROM` is no step.
+    /// The number of steps that came from a cache. `FROM` does not count as a step.
     pub cached_steps: u32,
-    /// Steps of the build.
+    /// The number of steps of the build.
     pub total_steps: u32,
-    /// Every vertex, BuildKit's own included.
+    /// Every vertex, including those that BuildKit adds itself.
     pub vertices: Vec<VertexSummary>,
-    /// What the steps printed last: at most 40 lines and 8 KiB.
+    /// The last output of the steps: at most 40 lines and 8 KiB.
     pub log_tail: String,
     /// Caches that could not be read or written, and Dockerfile lint.
     pub warnings: Vec<String>,
     /// Whether a registry cache was written.
     pub cache_exported: bool,
-    /// All that the exporters answered, as buildx' metadata file has it.
+    /// The whole response of the exporters, in the form of buildx' metadata file.
     pub metadata: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 impl Buildkit {
-    /// Builds. Dropping the future cancels the build at once: a running step is killed, finished ones
-    /// stay cached.
+    /// Runs a build. Dropping the future cancels the build at once: the daemon kills a running step and keeps
+    /// finished steps cached.
     ///
-    /// Errors say whose fault it is; see [`super::Kind`] for those that a caller acts on.
+    /// An error says whose fault it is. See [`super::Kind`] for the errors that a caller treats specially.
     pub async fn solve(
         &self,
         solve: &Solve,
@@ -59,7 +59,7 @@ impl Buildkit {
         self.solve_on(self.connect(), solve, session, progress).await
     }
 
-    /// The same over `connection`, which ends with the build.
+    /// Does the same as [`Self::solve`] over `connection`, which closes when the build ends.
     pub async fn solve_over(
         &self,
         connection: Connection,
@@ -90,7 +90,7 @@ impl Buildkit {
             late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
             never = quiet::note(&pulse, progress) => match never {},
         };
-        // The session ends after the solve, which may need it to its last push.
+        // The session ends after the solve, which may need it until its last push.
         drop(tunnel);
         vertices.finish();
         match reply.map_err(|late| BuildError::silent(&late, &vertices))? {
@@ -99,7 +99,7 @@ impl Buildkit {
         }
     }
 
-    /// A session on `client`'s connection, through which `pulse` hears of the daemon.
+    /// Opens a session on `client`'s connection. Each message from the daemon counts in `pulse`.
     pub(super) async fn opened(
         &self,
         client: ControlClient<Channel>,
@@ -112,7 +112,7 @@ impl Buildkit {
         opened.map_err(|status| self.unreachable_or(&status))
     }
 
-    /// What the solve of `reference` answered, or, where no answer came, what the daemon has noted of it.
+    /// The error of the solve of `reference`: its response or, if none arrived, the daemon's history record.
     async fn failure(&self, status: &tonic::Status, reference: &str, vertices: &Vertices) -> BuildError {
         if BuildError::is_transport(status) {
             if let Some(error) = self.recorded_error(reference, vertices).await {
@@ -126,7 +126,7 @@ impl Buildkit {
     }
 }
 
-/// Runs the solve while folding its status stream.
+/// Runs the solve and applies its status stream to `vertices` meanwhile.
 async fn follow(
     mut client: ControlClient<Channel>,
     request: Request<control::SolveRequest>,
@@ -144,13 +144,13 @@ async fn follow(
     };
     let over = reply.as_ref().is_err_and(|s| BuildError::is_duplicate(s) || BuildError::is_transport(s));
     if !over && !status.is_terminated() {
-        // Late or not, the reply is what counts.
+        // The solve's reply counts even if the status stream is late.
         let _ = tokio::time::timeout(LAST_WORDS, &mut status).await;
     }
     reply.map(tonic::Response::into_inner)
 }
 
-/// Folds the status stream of `reference` until it ends.
+/// Applies the status stream of `reference` to `vertices` until it ends.
 pub(super) async fn watch_status(
     mut client: ControlClient<Channel>,
     reference: &str,
@@ -169,7 +169,7 @@ pub(super) async fn watch_status(
     Ok(())
 }
 
-/// The result of a build whose exporters answered `response`.
+/// The result of a build with the exporters' `response`.
 pub(super) fn solved(response: &std::collections::HashMap<String, String>, vertices: Vertices) -> Solved {
     let progress = vertices.progress();
     Solved {
@@ -201,7 +201,7 @@ fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
 mod tests {
     use super::*;
 
-    /// Jobs spawn builds.
+    /// Jobs spawn builds, so the future must be `Send`.
     #[test]
     fn a_build_may_move_between_threads() {
         fn assert_send<T: Send>(_: &T) {}

@@ -1,4 +1,4 @@
-//! The certificates of a mutual TLS connection: in files, or with whoever keeps them. Read at every connect,
+//! The certificates of a mutual TLS connection, from files or from a callback. They are read at every connect,
 //! so that a renewed certificate is used without a restart.
 
 use std::fmt;
@@ -18,13 +18,13 @@ use super::error::BuildError;
 /// Mutual TLS with a daemon.
 #[derive(Debug, Clone)]
 pub struct Tls {
-    /// Where the certificates are.
+    /// The source of the certificates.
     pub certificates: Certificates,
-    /// The name in the daemon's certificate, where it is not the address's host.
+    /// The name in the daemon's certificate, if it differs from the address's host.
     pub server_name: Option<String>,
 }
 
-/// Where certificates are.
+/// The source of certificates.
 #[derive(Debug, Clone)]
 pub enum Certificates {
     /// PEM files.
@@ -36,25 +36,25 @@ pub enum Certificates {
         /// Our certificate's key.
         key: PathBuf,
     },
-    /// With whoever is asked.
+    /// A callback.
     Asked(Reader),
 }
 
-/// A PEM text, and where it stands, for messages.
+/// A PEM text, and its origin for messages.
 #[derive(Debug)]
 pub struct Pem {
-    /// As in `key \`tls.crt\` of secret \`buildkit-client-tls\``.
+    /// The origin, such as `key \`tls.crt\` of secret \`buildkit-client-tls\``.
     pub place: String,
     /// The text.
     pub text: SecretString,
 }
 
-/// What a mutual TLS connection is made of.
+/// The certificates and the key for a mutual TLS connection.
 #[derive(Debug)]
 pub struct Material {
     /// The authority that signed the daemon's certificate.
     pub ca: Pem,
-    /// Our certificate, and those between it and its authority.
+    /// Our certificate, and the intermediate certificates up to its authority.
     pub cert: Pem,
     /// Our certificate's key.
     pub key: Pem,
@@ -62,7 +62,7 @@ pub struct Material {
 
 type Reading = BoxFuture<'static, Result<Arc<Material>, BuildError>>;
 
-/// Reads certificates anew at every connect; connects at the same time share one reading.
+/// Reads certificates again at every connect. Concurrent connects share one read.
 #[derive(Clone)]
 pub struct Reader(Arc<Inner>);
 
@@ -72,7 +72,7 @@ struct Inner {
 }
 
 impl Reader {
-    /// Certificates that `read` gives.
+    /// Creates a reader that calls `read`.
     pub fn new<F>(read: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Material, BuildError>> + Send + 'static,
@@ -81,8 +81,8 @@ impl Reader {
         Self(Arc::new(Inner { read, under_way: Mutex::default() }))
     }
 
-    /// The reading that is under way, or a new one. Whoever waits for it drives it: one that gives up
-    /// takes nothing from the others.
+    /// Joins the read in progress or starts a new one. Each waiting caller polls it, so a caller that gives up does not
+    /// affect the others.
     fn read(&self) -> Shared<Reading> {
         let mut under_way = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let current = under_way.as_ref().and_then(WeakShared::upgrade).filter(|read| read.peek().is_none());
@@ -101,7 +101,7 @@ impl fmt::Debug for Reader {
 }
 
 impl Tls {
-    /// What a connection to `host` is configured with.
+    /// The TLS configuration for a connection to `host`.
     pub(super) async fn config(&self, host: &str) -> Result<ClientTlsConfig, BuildError> {
         let material = match &self.certificates {
             Certificates::Files { ca, cert, key } => Arc::new(files(ca, cert, key).await?),
@@ -110,14 +110,14 @@ impl Tls {
         Ok(material.config()?.domain_name(self.name(host)))
     }
 
-    /// The name that the certificate of the daemon at `host` must have. An IPv6 address stands there without its brackets.
+    /// The name that the certificate of the daemon at `host` must contain. An IPv6 address has no brackets there.
     fn name<'a>(&'a self, host: &'a str) -> &'a str {
         self.server_name.as_deref().unwrap_or_else(|| bracketed(host).unwrap_or(host))
     }
 }
 
 impl Material {
-    /// A text of another kind would be noticed later, or never: an authority's would just trust nobody.
+    /// Checks the kind of each text. A wrong text would be noticed late or never: a wrong authority would just trust nobody.
     fn config(&self) -> Result<ClientTlsConfig, BuildError> {
         let Self { ca, cert, key } = self;
         for pem in [ca, cert] {

@@ -1,4 +1,4 @@
-//! The whole of what a build says, line by line: told as it comes, and kept for who asks later.
+//! The complete output of a build, line by line: logged as it arrives, and optionally kept.
 
 mod spool;
 
@@ -12,7 +12,7 @@ use crate::redact::Redactor;
 use crate::telemetry::BUILD_TARGET;
 use crate::text;
 
-/// Where a build's lines go. Clones share it; by default they go nowhere.
+/// The destination of a build's lines. Clones share it. By default lines are discarded.
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
     redactor: Redactor,
@@ -20,57 +20,57 @@ pub struct Transcript {
     spool: Option<Arc<Mutex<Spool>>>,
 }
 
-/// Whose lines they are.
+/// The workflow, job and step that the lines belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     /// The workflow's name.
     pub workflow: String,
-    /// The job's reference, where it has one.
+    /// The job's reference, if it has one.
     pub job: Option<String>,
-    /// Which of several steps it is, where there are several.
+    /// The step's name, if the node has several steps.
     pub step: Option<String>,
 }
 
 impl From<Redactor> for Transcript {
-    /// Lines that go nowhere; the redactor is still for errors and for the log's tail.
+    /// A transcript that discards lines. Its redactor still serves errors and the log's tail.
     fn from(redactor: Redactor) -> Self {
         Self { redactor, ..Self::default() }
     }
 }
 
 impl Transcript {
-    /// Lines without the secrets that `redactor` knows, told under `caption` as they come.
+    /// A transcript that logs each line under `caption` as it arrives. `redactor` removes secrets from the lines.
     pub fn told(redactor: Redactor, caption: Caption) -> Self {
         Self { redactor, caption: Some(Arc::new(caption)), spool: None }
     }
 
-    /// And kept, in a few MiB of `budget`: of a longer log the beginning and the end.
+    /// Also keeps the lines, in a few MiB of `budget`. Of a longer log only the beginning and the end are kept.
     #[must_use]
     pub fn kept(self, budget: &Budget) -> Self {
         Self { spool: Some(Arc::new(Mutex::new(Spool::new(budget.clone())))), ..self }
     }
 
-    /// What was kept, if anything was said.
+    /// The kept log, if there is any output.
     pub fn log(&self) -> Option<BuildLog> {
         self.spooled(|spool| spool.clear().finish()).flatten()
     }
 
-    /// Forgets what was kept: it will all be said again.
+    /// Clears the kept log, because the daemon will send all output again.
     pub fn rewind(&self) {
         self.spooled(|spool| drop(spool.clear()));
     }
 
-    /// Says one line of our own.
+    /// Adds a line that does not come from the build.
     pub fn say(&self, line: &str) {
         self.line(&self.redactor.line(line));
     }
 
-    /// What cleans what the build says.
+    /// The redactor for the build's output.
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
-    /// Takes a line without its end, and without secrets.
+    /// Adds a line without line end, from which secrets were already removed.
     pub(super) fn line(&self, line: &str) {
         let line = &text::lines(line);
         if let Some(caption) = &self.caption {

@@ -1,11 +1,11 @@
-//! The Status stream, folded: every vertex's last word, the last log lines, the warnings.
+//! The state built from the Status stream: the latest report of each vertex, the last log lines, the warnings.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
-use super::news::News;
+use super::last_heard::LastHeard;
 use super::peer;
 use super::progress::{self, Peer, Progress};
 use super::transcript::Transcript;
@@ -14,41 +14,41 @@ use crate::text;
 
 mod list;
 mod log;
+mod log_writer;
 mod open;
-mod teller;
 
 use list::List;
 pub(super) use log::Log;
-use teller::Teller;
+use log_writer::LogWriter;
 
-/// More warnings than this say nothing new.
+/// The largest number of warnings reported. More would not help.
 const MAX_WARNINGS: usize = 20;
 
-/// Bytes of a vertex's name that are kept. A `RUN` of many lines has them all in its name.
+/// The number of bytes kept of a vertex's name. The name of a `RUN` contains all of its lines.
 const MAX_NAME: usize = 1 << 10;
 
-/// Bytes of a vertex's error, and of a warning, that are kept.
+/// The number of bytes kept of a vertex's error, and of a warning.
 const MAX_TEXT: usize = 4 << 10;
 
-/// One vertex of a build, as a trace span wants it.
+/// One vertex of a build, with the data for a trace span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VertexSummary {
-    /// `[build 3/7] RUN npm ci`.
+    /// The vertex's name, such as `[build 3/7] RUN npm ci`.
     pub name: String,
     /// The vertex's digest.
     pub digest: String,
     /// Whether its result came from a cache.
     pub cached: bool,
-    /// When it began, if it did.
+    /// The start time, if it began.
     pub started: Option<SystemTime>,
-    /// When it ended, if it did.
+    /// The end time, if it ended.
     pub completed: Option<SystemTime>,
-    /// Why it failed.
+    /// The error, if it failed.
     pub error: Option<String>,
 }
 
 impl VertexSummary {
-    /// A step of the Dockerfile that can be cached. `FROM` is none: it is never reported as cached.
+    /// Whether this is a step of the Dockerfile that can be cached. `FROM` is not: it is never reported as cached.
     pub(super) fn is_step(&self) -> bool {
         let Some(instruction) = progress::instruction(&self.name) else { return false };
         !instruction.starts_with("FROM ")
@@ -59,29 +59,29 @@ impl VertexSummary {
     }
 }
 
-/// What a build has reported so far.
+/// The vertices, log lines and warnings that a build has reported so far.
 #[derive(Debug, Default)]
 pub(super) struct Vertices {
     list: List,
-    /// The running sub-step of a vertex, such as `pushing layers`.
+    /// The running activity of each vertex, such as `pushing layers`.
     activity: HashMap<String, String>,
-    news: News,
+    last_heard: LastHeard,
     log: Log,
     lint: Vec<String>,
 }
 
 impl Vertices {
-    /// Nothing yet; `transcript` is told what comes, and its redactor cleans it.
+    /// Creates an empty state. All output goes to `transcript`, whose redactor removes secrets.
     pub(super) fn new(transcript: Transcript) -> Self {
-        Self { log: Log::new(Teller::new(transcript)), ..Self::default() }
+        Self { log: Log::new(LogWriter::new(transcript)), ..Self::default() }
     }
 
-    /// What cleans what the build says.
+    /// The redactor for the build's output.
     pub(super) fn redactor(&self) -> &Redactor {
-        self.log.teller.transcript.redactor()
+        self.log.writer.transcript.redactor()
     }
 
-    /// Takes one message of the stream; vertices are announced again and again, the last word counts.
+    /// Applies one message of the stream. Vertices are reported repeatedly; the latest report counts.
     pub(super) fn apply(&mut self, message: control::StatusResponse) {
         let ended: Vec<_> = message.vertexes.into_iter().filter_map(|vertex| self.upsert(vertex)).collect();
         for status in message.statuses {
@@ -90,25 +90,25 @@ impl Vertices {
         for line in message.logs {
             self.log.push(&line.vertex, &line.msg);
             if self.is_running(&line.vertex) {
-                self.news.heard(&line.vertex);
+                self.last_heard.heard(&line.vertex);
             }
         }
         for warning in message.warnings {
             self.note_warning(&warning.short);
         }
-        // Its last lines may come in the same message.
-        ended.iter().for_each(|vertex| self.log.teller.ended(vertex));
+        // The last lines of a vertex may come in the same message as its end.
+        ended.iter().for_each(|vertex| self.log.writer.ended(vertex));
     }
 
-    /// Nothing follows: lines that were not ended are told.
+    /// Ends the log: writes the lines that have no line end yet.
     pub(super) fn finish(&mut self) {
         self.log.finish();
     }
 
-    /// Takes a vertex's last word; gives it back if that says that it has ended.
+    /// Stores a vertex's latest report. Returns it if the vertex has just ended.
     fn upsert(&mut self, vertex: control::Vertex) -> Option<VertexSummary> {
         let known = self.list.find(&vertex.digest);
-        // A name is announced again with each word, and does not change.
+        // Each report repeats the name, which does not change.
         let name = known.map_or_else(|| self.kept(&vertex.name, MAX_NAME), |known| known.name.clone());
         let summary = VertexSummary {
             name,
@@ -118,23 +118,23 @@ impl Vertices {
             completed: vertex.completed.map(time),
             error: (!vertex.error.is_empty()).then(|| self.kept(&vertex.error, MAX_TEXT)),
         };
-        let (begun, ended) = news(known, &summary);
+        let (begun, ended) = changes(known, &summary);
         self.list.put(summary.clone());
         match (begun, summary.completed) {
-            (true, _) => self.news.heard(&summary.digest),
-            (false, Some(_)) => self.news.ended(&summary.digest),
+            (true, _) => self.last_heard.heard(&summary.digest),
+            (false, Some(_)) => self.last_heard.ended(&summary.digest),
             (false, None) => {}
         }
         if self.list.find(&summary.digest).is_some() {
-            self.log.teller.label(&summary);
+            self.log.writer.label(&summary);
         }
         if begun {
-            self.log.teller.begun(&summary);
+            self.log.writer.begun(&summary);
         }
         ended.then_some(summary)
     }
 
-    /// `text` without secrets, and then no longer than `most` bytes.
+    /// Removes secrets from `text`, then cuts it to `most` bytes.
     fn kept(&self, text: &str, most: usize) -> String {
         let text = self.redactor().clean(text);
         text::head(&text, most).to_owned()
@@ -142,7 +142,7 @@ impl Vertices {
 
     fn note_warning(&mut self, short: &[u8]) {
         let short = self.kept(&String::from_utf8_lossy(short), MAX_TEXT);
-        self.log.teller.warned(&short);
+        self.log.writer.warned(&short);
         if self.lint.len() < MAX_WARNINGS {
             self.lint.push(short);
         }
@@ -155,11 +155,11 @@ impl Vertices {
     fn note_activity(&mut self, status: control::VertexStatus) {
         let id = self.kept(&status.id, MAX_NAME);
         if self.is_running(&status.vertex) {
-            self.news.transferred(&status.vertex, &id, status.current);
+            self.last_heard.transferred(&status.vertex, &id, status.current);
         }
         if status.completed.is_some() {
             if !status.id.starts_with("sha256:") {
-                self.log.teller.done(&status.vertex, &status.id);
+                self.log.writer.done(&status.vertex, &status.id);
             }
             if self.activity.get(&status.vertex).is_some_and(|now| *now == id) {
                 self.activity.remove(&status.vertex);
@@ -175,7 +175,7 @@ impl Vertices {
         Progress { current, total, cached, peer: peer.flatten(), unheard: None }
     }
 
-    /// The step that began last; where none runs, what BuildKit does around them. And whom it waits for.
+    /// The running step that began last, or BuildKit's own work if no step runs; and the server that it waits for.
     fn current(&self) -> Option<(String, Option<Peer>)> {
         let running = || self.list.running();
         let latest = |v: &&VertexSummary| v.started;
@@ -185,7 +185,7 @@ impl Vertices {
         let name = if step.is_some() { &vertex.name } else { activity.unwrap_or(&vertex.name) };
         let peer =
             peer::of(&vertex.name, activity.map(String::as_str)).map(|name| self.redactor().line(&name));
-        let heard = self.news.last(&vertex.digest);
+        let heard = self.last_heard.last(&vertex.digest);
         let peer = peer.zip(heard).map(|(name, heard)| Peer { name: progress::shorten(&name), heard });
         Some((progress::shorten(&self.redactor().lines(name)), peer))
     }
@@ -198,20 +198,20 @@ impl Vertices {
         self.list.all()
     }
 
-    /// The vertex that failed, where one did.
+    /// The vertex that failed, if any.
     pub(super) fn failed(&self) -> Option<&VertexSummary> {
         let failed = |v: &&VertexSummary| v.error.as_deref().is_some_and(|e| !e.contains("context canceled"));
         self.list.all().iter().filter(|v| !is_cache(&v.name)).find(failed)
     }
 
-    /// The name of the vertex that an error is about: the one that its details name, or one that ended with the same words.
+    /// The name of the vertex that an error is about: the one in its details, or one that ended with the same error text.
     pub(super) fn blamed(&self, digest: Option<&str>, message: &str) -> Option<&str> {
         let same = |v: &&VertexSummary| v.error.as_deref().is_some_and(|error| message.contains(error));
         let named = digest.and_then(|digest| self.list.find(digest));
         named.or_else(|| self.list.all().iter().rev().find(same)).map(|v| v.name.as_str())
     }
 
-    /// Whether something began, and nothing but the frontend's own reading of the Dockerfile and its context.
+    /// Whether vertices began, but only those with which the frontend reads the Dockerfile and its context.
     pub(super) fn are_unbegun(&self) -> bool {
         let is_reading = |v: &VertexSummary| {
             v.name.starts_with("[internal] ") || v.name.starts_with("resolve image config")
@@ -220,7 +220,7 @@ impl Vertices {
         begun().next().is_some() && begun().all(is_reading)
     }
 
-    /// What went wrong without ending the build: caches that could not be used, and lint.
+    /// Problems that did not end the build: caches that could not be used, and lint.
     pub(super) fn warnings(&self) -> Vec<String> {
         let cache = self.list.all().iter().filter(|v| is_cache(&v.name));
         let cache = cache.filter_map(|v| Some(format!("{}: {}", v.name, v.error.as_deref()?)));
@@ -232,8 +232,8 @@ impl Vertices {
     }
 }
 
-/// Whether `now` says that a vertex runs, or has ended, which `before` did not say.
-fn news(before: Option<&VertexSummary>, now: &VertexSummary) -> (bool, bool) {
+/// Whether a vertex has begun, and whether it has ended, between the reports `before` and `now`.
+fn changes(before: Option<&VertexSummary>, now: &VertexSummary) -> (bool, bool) {
     let same_run = before.is_some_and(|before| before.started == now.started);
     let was_over = same_run && before.is_some_and(|before| before.completed.is_some());
     (now.is_running() && !same_run, now.completed.is_some() && !was_over)

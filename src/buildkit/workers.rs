@@ -1,45 +1,45 @@
-//! What a daemon is and can build for, for those who only look.
+//! Describes a daemon: its version, and the platforms that it can build for.
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
 use super::{BuildError, Buildkit};
 
-/// A daemon that answered.
+/// The description of a daemon that responded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// `v0.32.2`; empty for a daemon that does not tell.
+    /// The version, such as `v0.32.2`; empty if the daemon does not report it.
     pub version: String,
-    /// The platforms of each worker, as `linux/arm64/v8`: its own first, then those it emulates.
+    /// The platforms of each worker, such as `linux/arm64/v8`: its native ones first, then those it emulates.
     pub workers: Vec<Vec<String>>,
-    /// Whether build steps of a worker have no PID namespace of their own.
+    /// Whether the build steps of a worker share a PID namespace with the worker.
     pub shares_processes: bool,
 }
 
 /// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
 const ASKS: (u32, u32) = (0, 26);
-/// A version that can fetch a commit and keep it under a ref's name (`source.git.fetchbycommit` in `solver/pb/caps.go`). Those
-/// between it and v0.18, which cannot, were not looked at.
+/// The first known version that can fetch a commit and keep it under a ref's name (`source.git.fetchbycommit` in
+/// `solver/pb/caps.go`). v0.18 cannot; the versions between them were not checked.
 const NAMES_COMMITS: (u32, u32) = (0, 32);
 
 impl Description {
-    /// Whether it asks a build's session about each image that the build reads, so that a login keeps private images apart; none
-    /// where its version does not say.
+    /// Whether the daemon asks a build's session about each image that the build reads. A login then protects private images.
+    /// `None` if the version is unknown.
     pub fn asks_about_images(&self) -> Option<bool> {
         numbers(&self.version).map(|version| version >= ASKS)
     }
 }
 
-/// Major and minor of `v0.32.2`.
+/// The major and minor number of a version such as `v0.32.2`.
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// A worker's label that says so (BuildKit `worker/label/label.go`), with `sandbox` or `no-sandbox`.
+/// The worker label for the PID namespace mode (BuildKit `worker/label/label.go`): `sandbox` or `no-sandbox`.
 const PROCESS_MODE: &str = "org.mobyproject.buildkit.worker.oci.process-mode";
 
 impl Buildkit {
-    /// The daemon's version and workers.
+    /// Asks the daemon for its version and workers.
     pub async fn describe(&self) -> Result<Description, BuildError> {
         let version = self.info().await?;
         let connection = self.connect().await?;
@@ -53,13 +53,13 @@ impl Buildkit {
         Ok(Description { version, workers: records.iter().map(platforms).collect(), shares_processes })
     }
 
-    /// Whether a checkout may have a [`GitTree::reference`](super::GitTree::reference); not where the daemon does not say.
+    /// Whether a checkout may have a [`GitTree::reference`](super::GitTree::reference). False if the version is unknown.
     pub async fn names_commits(&self) -> bool {
         let version = self.info().await.ok();
         version.as_deref().and_then(numbers).is_some_and(|version| version >= NAMES_COMMITS)
     }
 
-    /// The host of its address; none for a socket on this machine.
+    /// The host of the daemon's address; `None` for a Unix socket.
     pub fn host(&self) -> Option<&str> {
         match &self.inner.address {
             super::Address::Tcp { host, .. } => Some(host),
@@ -67,12 +67,12 @@ impl Buildkit {
         }
     }
 
-    /// Its address alone.
+    /// The daemon's address.
     pub fn place(&self) -> String {
         self.inner.address.to_string()
     }
 
-    /// Its address, and whether the connection is mutual TLS.
+    /// The daemon's address, and whether the connection is mutual TLS.
     pub fn address(&self) -> String {
         let plain = self.inner.tls.is_none() && self.host().is_some();
         format!("{}{}", self.inner.address, if plain { " (no TLS)" } else { "" })

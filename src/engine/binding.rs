@@ -1,7 +1,7 @@
-//! What a Secret may be used for, and where it may be sent: its owner writes that beside it, as annotations.
+//! A Secret's binding: its permitted uses and hosts, which its owner writes into the Secret's annotations.
 //!
-//! Whoever submits a workflow names both a Secret and a server; without a binding, any Secret that the plugin's Role
-//! lists could be sent to any server, or printed by a `RUN`.
+//! The author of a workflow names both a Secret and a server. Without a binding, any Secret that the plugin's
+//! Role lists could be sent to any server, or printed by a `RUN`.
 
 mod advice;
 mod pattern;
@@ -17,34 +17,34 @@ pub(crate) use pattern::Server;
 use crate::kube::Secret;
 use crate::policy::NotCanonical;
 
-/// Our annotations, with lists of hosts and of uses.
+/// Our annotations, which list hosts and uses.
 pub(crate) const HOSTS: &str = "argo-buildkit.io/hosts";
 pub(crate) const USE: &str = "argo-buildkit.io/use";
-/// Tekton's, before a number (tektoncd/pipeline `pkg/credentials`): each has one URL.
+/// Prefixes of Tekton's annotations, followed by a number (tektoncd/pipeline `pkg/credentials`). Each has one URL.
 const TEKTON: [(&str, Use); 2] = [("tekton.dev/git-", Use::Git), ("tekton.dev/docker-", Use::Registry)];
 
-/// Docker configs: their `auths` name the hosts (Kubernetes: "Types of Secret").
+/// The Secret types of docker configs. Their `auths` name the hosts (Kubernetes: "Types of Secret").
 const DOCKER_CONFIGS: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
 
-/// What a step does with a Secret.
+/// The use that a step makes of a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
-    /// It logs in to a Git server, or to its forge's API.
+    /// A login to a Git server, or to its forge's API.
     Git,
-    /// It logs in to registries.
+    /// A login to registries.
     Registry,
-    /// A build's `RUN` may read it, or use it as an ssh key.
+    /// A build's `RUN` reads the Secret, or uses it as an ssh key.
     Build,
-    /// It signs commits.
+    /// A key that signs commits.
     Signing,
-    /// It tells somebody.
+    /// A login that sends chat messages.
     Chat,
 }
 
 impl Use {
     const ALL: [Self; 5] = [Self::Git, Self::Registry, Self::Build, Self::Signing, Self::Chat];
 
-    /// The word in the annotation.
+    /// The word for this use in the annotation.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Git => "git",
@@ -55,19 +55,19 @@ impl Use {
         }
     }
 
-    /// Whether the hosts in the annotation bound it. A docker config's hosts are its own, and what a `RUN` has read it
-    /// can send anywhere.
+    /// Whether the hosts in the annotation limit this use. A docker config names its own hosts, and a `RUN` can send
+    /// what it has read anywhere.
     pub(crate) fn has_host(self) -> bool {
         matches!(self, Self::Git | Self::Chat)
     }
 }
 
-/// What a step wants to do.
+/// The use and the server for which a step needs a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// For what.
+    /// The use.
     pub(crate) purpose: Use,
-    /// Where; nothing where the use has no host.
+    /// The server; `None` if the use has no host.
     pub(crate) server: Option<Server>,
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// An annotation that cannot be read.
+/// An annotation that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its annotation {annotation} cannot be read: `{item}`: {reason}")]
 pub(crate) struct BadBinding {
@@ -87,18 +87,18 @@ pub(crate) struct BadBinding {
     reason: String,
 }
 
-/// How a Secret and a wish go together.
+/// Whether a Secret's binding permits a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Its owner says so.
+    /// The binding permits the use.
     Bound,
-    /// Its owner says nothing of it.
+    /// The Secret has no binding for this.
     Unbound,
-    /// Its owner says otherwise.
+    /// The binding names another use or host.
     Elsewhere,
 }
 
-/// What a Secret's owner says of it.
+/// The binding of a Secret, as written by its owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Binding {
     uses: Option<Vec<Use>>,
@@ -108,7 +108,7 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// Reads the annotations and the type of `secret`.
+    /// Reads the binding from the annotations and the type of `secret`.
     pub(crate) fn of(secret: &Secret) -> Result<Self, BadBinding> {
         let list = |name: &'static str| secret.annotation(name).map(|text| (name, text));
         let uses = list(USE).map(|(name, text)| items(name, text, use_of)).transpose()?;
@@ -140,7 +140,7 @@ impl Binding {
                 _ => Answer::Elsewhere,
             },
             None if !self.tekton.is_empty() && self.hosts.is_none() => Answer::Elsewhere,
-            // A host says nothing of a `RUN`, which can send what it reads anywhere.
+            // Hosts do not limit a `RUN`, which can send what it reads anywhere.
             None if self.hosts.is_some() && !wanted.purpose.has_host() => Answer::Elsewhere,
             None => self.answer_by_host(wanted),
         }
@@ -179,7 +179,7 @@ impl fmt::Display for Binding {
     }
 }
 
-/// An owner's lists, as the annotations have them.
+/// Parses an owner's lists in the format of the annotations.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

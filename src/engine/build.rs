@@ -1,12 +1,12 @@
-//! `build`: a Git context to a pushed image.
+//! `build`: builds an image from a Git context and pushes it.
 
-mod absent;
 mod cache;
 mod ignored;
 mod imports;
 mod inputs;
 mod lfs;
 mod log;
+mod missing_files;
 mod platforms;
 mod report;
 mod request;
@@ -25,17 +25,17 @@ use super::context::Cx;
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
+use report::BuildResult;
 use report::Cache;
-use report::Facts;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
-    // The caller's right to read the commits is proven first: the daemon would hand them to anybody. It is only greeted.
+    // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
     let mut greeting = pin!(maybe_done(engine.buildkit.connect()));
     let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), greeting.as_mut()).await?;
     cx.now("starting the build");
     greeting.as_mut().await;
-    // Why there is none is found out again, with patience.
+    // If this connection failed, the solve connects again with retries, and reports the error.
     let open = greeting.take_output().and_then(Result::ok);
     let transcript = log::transcript(engine, build, cx);
     let request = request::image(build, &inputs);
@@ -46,16 +46,16 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let solved = &built.solved;
     engine.metrics.vertices(solved.cached_steps.into(), solved.total_steps.into());
     report::spans(&solved.vertices, cx);
-    let attaching = log::attach(engine, build, &inputs, &built, &transcript, cx).await;
-    let log = attaching.as_ref().map(|attaching| attaching.reference.clone()).unwrap_or_default();
-    cx.put_aside(attaching);
+    let upload = log::attach(engine, build, &inputs, &built, &transcript, cx).await;
+    let log = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
+    cx.set_log_upload(upload);
     let exported = cache::export(engine, build, &inputs, &built, cx).await;
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
-    let facts = Facts { build, inputs: &inputs, solved, cache: &cache, log, took: started.elapsed() };
-    let success = report::success(&facts, cx)?;
+    let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, log, took: started.elapsed() };
+    let success = report::success(&result, cx)?;
     match exported {
         Ok(_) => Ok(success),
-        // The image was pushed, so the step has all of its outputs.
+        // The image was pushed, so the error keeps all outputs of the step.
         Err(mut error) => {
             error.outputs = success.outputs.into_iter().chain(error.outputs).collect();
             cx.settle(&mut error.outputs).await;
@@ -64,7 +64,7 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     }
 }
 
-/// What `work` comes to, while `other` goes on beside it; neither waits for the other.
+/// Returns the result of `work`. Polls `other` meanwhile; neither waits for the other.
 async fn beside<T>(work: impl Future<Output = T>, other: impl Future<Output = ()>) -> T {
     let endless = async {
         other.await;

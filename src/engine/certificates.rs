@@ -1,10 +1,10 @@
-//! The certificates for buildkitd, from a Secret beside us: a plugin's ConfigMap can carry no volumes, but
-//! its ServiceAccount may read a Secret.
+//! Reads the certificates for buildkitd from a Secret in our own namespace. A plugin's ConfigMap cannot define
+//! volumes, but its ServiceAccount may read a Secret.
 
 use crate::buildkit::{BuildError, Certificates, Material, Pem, Reader};
 use crate::kube::{Secret, SecretError, Secrets};
 
-/// What cert-manager and the Secret type `kubernetes.io/tls` call them, then what buildctl does.
+/// The keys that cert-manager and the Secret type `kubernetes.io/tls` use, then those of buildctl.
 const CA: [&str; 2] = ["ca.crt", "ca.pem"];
 const CERT: [&str; 2] = ["tls.crt", "cert.pem"];
 const KEY: [&str; 2] = ["tls.key", "key.pem"];
@@ -35,7 +35,7 @@ fn pem(secret: &Secret, name: &str, keys: &[&'static str]) -> Result<Pem, Secret
     Ok(Pem { place: format!("key `{key}` of secret `{name}`"), text: secret.key(key)? })
 }
 
-/// A step names its Secrets, the setting this one: what to do differs.
+/// The error text. A setting names this Secret, not a step, so the advice differs.
 fn told(error: &SecretError) -> String {
     match error {
         SecretError::NotFound { name, place } => format!(

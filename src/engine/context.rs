@@ -1,4 +1,4 @@
-//! What every step is given beside its own fields.
+//! The context of a running step: everything it needs besides its own fields.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::aside::{self, Attaching};
+use super::background::{self, LogUpload};
 use super::node_secrets::NodeSecrets;
 use super::{Reference, StepRequest, Workflow};
 use crate::outcome::Outputs;
@@ -15,44 +15,44 @@ use crate::push_gate::PushGate;
 use crate::redact::Redactor;
 use crate::text;
 
-/// One step's surroundings. The steps of a `steps` node share all but the reference and the place.
+/// The context of one step. The steps of a `steps` node share all but the reference and the position.
 #[derive(Clone)]
 pub(super) struct Cx {
     pub(super) workflow: Arc<Workflow>,
-    /// What the step's builds are called at buildkitd; nothing where nobody will ask for them again.
+    /// The name of the step's builds at buildkitd; `None` if no later attempt will ask for them.
     pub(super) reference: Option<Reference>,
     pub(super) gate: Arc<PushGate>,
-    /// When the step is given up.
+    /// The step's deadline.
     pub(super) deadline: Instant,
     pub(super) redactor: Redactor,
-    /// What was read of Secrets.
+    /// The Secrets read so far.
     pub(super) secrets: NodeSecrets,
-    /// Which of several steps this is.
+    /// The step's name, if the node has several steps.
     pub(super) step: Option<String>,
     progress: watch::Sender<Progress>,
-    /// `build (1/2)`: which of several steps this is.
+    /// The step's name and position, such as `build (1/2)`.
     place: Option<String>,
-    /// What this step has begun and not waited for.
-    aside: Arc<Mutex<Option<Attaching>>>,
+    /// The log upload that this step started in the background.
+    log_upload: Arc<Mutex<Option<LogUpload>>>,
 }
 
 impl Cx {
     pub(super) fn new(request: StepRequest) -> Self {
         let StepRequest { workflow, reference, progress, gate, deadline } = request;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
-        let (secrets, step, place, aside) = (NodeSecrets::default(), None, None, Arc::default());
-        Self { workflow, reference, gate, deadline, redactor, secrets, step, progress, place, aside }
+        let (secrets, step, place, log_upload) = (NodeSecrets::default(), None, None, Arc::default());
+        Self { workflow, reference, gate, deadline, redactor, secrets, step, progress, place, log_upload }
     }
 
-    /// The surroundings of the step `name`, the `number`th of `count`.
+    /// The context of the step `name`, the `number`th of `count`.
     pub(super) fn inner(&self, name: &str, number: usize, count: usize) -> Self {
         let reference =
             self.reference.as_ref().map(|Reference(of_all)| Reference(format!("{of_all}-{name}")));
         let (step, place) = (Some(name.to_owned()), Some(format!("{name} ({number}/{count})")));
-        Self { reference, step, place, aside: Arc::default(), ..self.clone() }
+        Self { reference, step, place, log_upload: Arc::default(), ..self.clone() }
     }
 
-    /// What its builds are called at buildkitd.
+    /// The name of the step's builds at buildkitd.
     pub(super) fn job(&self) -> Option<&str> {
         self.reference.as_ref().map(|reference| reference.0.as_str())
     }
@@ -61,30 +61,30 @@ impl Cx {
         self.place.is_none()
     }
 
-    /// Leaves `attaching` to go on beside the steps that follow.
-    pub(super) fn put_aside(&self, attaching: Option<Attaching>) {
-        *self.aside.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = attaching;
+    /// Lets `upload` continue in the background while later steps run.
+    pub(super) fn set_log_upload(&self, upload: Option<LogUpload>) {
+        *self.log_upload.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = upload;
     }
 
-    /// Waits for what this step has left to go on; what became of it is in `outputs`.
+    /// Waits for the background upload of this step. A failure becomes a warning in `outputs`.
     pub(super) async fn settle(&self, outputs: &mut Outputs) {
-        let aside = self.aside.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        let Some(attaching) = aside else { return };
-        if let Err(why) = self.attached(attaching).await {
-            aside::withdraw(outputs, why);
+        let log_upload = self.log_upload.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let Some(upload) = log_upload else { return };
+        if let Err(why) = self.attached(upload).await {
+            background::withdraw(outputs, why);
         }
     }
 
-    /// Waits for a log to be attached; says why it is not there.
-    pub(super) async fn attached(&self, attaching: Attaching) -> Result<(), String> {
-        // What is to be told is known by now: a stop waits for it as for a push.
+    /// Waits for a log upload. The error is the reason why the log is missing.
+    pub(super) async fn attached(&self, upload: LogUpload) -> Result<(), String> {
+        // The step's work is done. A stop waits for this upload as for a push.
         let Some(_permit) = self.gate.enter() else {
             return Err("the step was stopped meanwhile".to_owned());
         };
-        if !attaching.is_finished() {
+        if !upload.is_finished() {
             self.now("keeping the log");
         }
-        attaching.ended().await.map_err(|why| {
+        upload.ended().await.map_err(|why| {
             let why = text::cut(self.redactor.line(&why), 1000);
             let why =
                 format!("the log was not kept in the registry: {why}; `attach-log: false` does without");
@@ -93,12 +93,12 @@ impl Cx {
         })
     }
 
-    /// Says what runs now.
+    /// Reports the current activity.
     pub(super) fn now(&self, now: impl Into<String>) {
         self.report(Progress::now(now));
     }
 
-    /// Says what runs now, without any secret that was read.
+    /// Reports the current activity, after removing every secret that was read.
     pub(super) fn report(&self, progress: Progress) {
         let now = self.redactor.line(&progress.now);
         let now = match &self.place {

@@ -1,4 +1,4 @@
-//! Credentials by reference: read from the workflow's namespace, and remembered for blotting out.
+//! Reads credentials by reference from the workflow's namespace, and registers them with the redactor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,23 +24,23 @@ use crate::time_limits::pauses;
 /// Secret").
 const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
-/// Not in a type's contract, but what everybody calls it.
+/// The usual key of a token. No Secret type defines it.
 const TOKEN: &str = "token";
 const KNOWN_HOSTS: &str = "known_hosts";
 
-/// How long the API server may be away while a step needs a Secret.
+/// How long a step that needs a Secret waits while the API server is away.
 const AWAY: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// The Secret `name`, if it may be used as `wanted`.
+    /// Reads the Secret `name`, if it may be used as `wanted`.
     async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Arc<Secret>, StepError> {
         let secret = self.secret(cx, name).await?;
         self.secret_rules.admit(&cx.workflow.namespace, &secret, wanted)?;
         Ok(secret)
     }
 
-    /// The Secret `name`, waited for while the API server is away: it is restarted now and then, and a step that has built
-    /// for an hour is not to fail for that.
+    /// Reads the Secret `name`. Retries while the API server is away: the server restarts now and then, and a step that has
+    /// built for an hour must not fail for that.
     pub(super) async fn secret(&self, cx: &Cx, name: &str) -> Result<Arc<Secret>, StepError> {
         let pauses = pauses::few().without_max_times().with_total_delay(Some(AWAY));
         let away = |error: &SecretError| {
@@ -94,7 +94,7 @@ impl Engine {
         Ok(remembered(secret.key(&reference.key)?, &cx.redactor))
     }
 
-    /// How to ask for `repo`: anonymously without a reference, else with the Secret's token, or its
+    /// The credentials for `repo`: anonymous without a reference, otherwise the Secret's token, or its
     /// user name and password, or its ssh key.
     pub(super) async fn git_credentials(
         &self,
@@ -107,7 +107,7 @@ impl Engine {
         Ok(git_login(&secret, reference.key.as_deref(), repo.is_ssh(), &cx.redactor)?)
     }
 
-    /// The token with which the API of `repository`'s forge is called.
+    /// The token for the API of `repository`'s forge.
     pub(super) async fn api_token(
         &self,
         cx: &Cx,
@@ -125,7 +125,7 @@ impl Engine {
         }
     }
 
-    /// The registry logins of a docker config; none without a reference.
+    /// The registry logins of a docker config; empty without a reference.
     pub(super) async fn registry_auth(
         &self,
         cx: &Cx,
@@ -138,13 +138,13 @@ impl Engine {
     }
 }
 
-/// What it is to log in to the server of `repo`.
+/// The use of a Secret for a login to the server of `repo`.
 pub(crate) fn wanted_of(repo: &RepoUrl) -> Result<Wanted, StepError> {
     let odd = |odd| StepError::user(format!("the address {repo} has no login sent to it: {odd}"));
     Ok(Wanted { purpose: Use::Git, server: Some(Server::of(repo).map_err(odd)?) })
 }
 
-/// How `secret` logs in at a Git server: by its token, its user name and password, or its ssh key.
+/// The login of `secret` for a Git server: its token, its user name and password, or its ssh key.
 pub(crate) fn git_login(
     secret: &Secret,
     key: Option<&str>,

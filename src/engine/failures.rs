@@ -1,6 +1,6 @@
-//! What the clients' errors are to a step: whose turn it is, and what to say.
+//! Converts the clients' errors to step errors: who has to act, and the message.
 
-use super::secret_rules::NotForThis;
+use super::secret_rules::SecretRefused;
 use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::kube::{SecretError, WorkflowsError};
@@ -34,8 +34,8 @@ impl From<SecretError> for StepError {
     }
 }
 
-impl From<NotForThis> for StepError {
-    fn from(refused: NotForThis) -> Self {
+impl From<SecretRefused> for StepError {
+    fn from(refused: SecretRefused) -> Self {
         Self::user(refused)
     }
 }

@@ -1,4 +1,4 @@
-//! The Secrets that the steps of one node have read: each is read once, however many steps and fields name it, and at a time.
+//! Caches the Secrets that the steps of one node read. Each is read once, however many steps and fields name it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use crate::kube::{Secret, SecretError};
 
-/// How long a Secret is taken to be as it was read. A build may take longer than a token is good for, and somebody may put a new one
-/// into its Secret meanwhile.
+/// The lifetime of a cached Secret. A build may take longer than a token is valid, and its owner may put a new token into the
+/// Secret meanwhile.
 const GOOD: Duration = Duration::from_secs(300);
 
 type Cell = Arc<OnceCell<(Arc<Secret>, Instant)>>;
 
-/// Those of one node. Clones share them.
+/// The cached Secrets of one node. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct NodeSecrets(Arc<Mutex<BTreeMap<String, Cell>>>);
 
 impl NodeSecrets {
-    /// The Secret `name`: as it is known, or by `read`. Who asks meanwhile waits for the same answer; an error is nobody else's.
+    /// Returns the Secret `name` from the cache, or calls `read`. Concurrent callers wait for the same read; errors are not cached.
     pub(super) async fn get<F: Future<Output = Result<Secret, SecretError>>>(
         &self,
         name: &str,

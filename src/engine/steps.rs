@@ -1,24 +1,24 @@
-//! Several steps in one node, in order; the first failure stops the rest.
+//! Runs several steps in one node, in order. The first failure stops the rest.
 
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::ahead::Readings;
 use super::context::Cx;
+use super::prefetch::Prefetch;
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Entry, Steps};
 
-/// What the steps before have made.
+/// The results of the finished steps.
 #[derive(Default)]
-struct Made {
+struct Done {
     outputs: BTreeMap<String, Outputs>,
     summaries: Vec<String>,
-    /// Of those that may have left something to go on beside the others.
+    /// The contexts of steps that may have a background log upload.
     surroundings: Vec<(String, Cx)>,
 }
 
-impl Made {
-    /// Waits for what goes on.
+impl Done {
+    /// Waits for the background uploads.
     async fn settle(&mut self) {
         for (name, cx) in self.surroundings.drain(..) {
             if let Some(outputs) = self.outputs.get_mut(&name) {
@@ -29,40 +29,40 @@ impl Made {
 }
 
 pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Success, StepError> {
-    let mut made = Made::default();
-    let mut readings = Readings::new(engine, steps, cx);
+    let mut done = Done::default();
+    let mut prefetch = Prefetch::new(engine, steps, cx);
     for (index, entry) in steps.entries.iter().enumerate() {
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
-        readings.hand_over(index).await;
-        match readings.beside(Box::pin(one(engine, entry, &made, &cx))).await {
+        prefetch.hand_over(index).await;
+        match prefetch.beside(Box::pin(one(engine, entry, &done, &cx))).await {
             Ok(success) => {
-                made.summaries.push(format!("{}: {}", entry.name, success.summary));
-                made.outputs.insert(entry.name.clone(), success.outputs);
-                made.surroundings.push((entry.name.clone(), cx));
+                done.summaries.push(format!("{}: {}", entry.name, success.summary));
+                done.outputs.insert(entry.name.clone(), success.outputs);
+                done.surroundings.push((entry.name.clone(), cx));
             }
             Err(error) => {
-                drop(readings);
-                made.settle().await;
-                return Err(failed(error, entry, index, steps, made));
+                drop(prefetch);
+                done.settle().await;
+                return Err(failed(error, entry, index, steps, done));
             }
         }
     }
-    made.settle().await;
-    Ok(Success { summary: made.summaries.join("; "), outputs: steps.join(&made.outputs) })
+    done.settle().await;
+    Ok(Success { summary: done.summaries.join("; "), outputs: steps.join(&done.outputs) })
 }
 
-async fn one(engine: &Engine, entry: &Entry, made: &Made, cx: &Cx) -> Result<Success, StepError> {
-    let step = entry.resolve(&made.outputs).map_err(StepError::user)?;
+async fn one(engine: &Engine, entry: &Entry, done: &Done, cx: &Cx) -> Result<Success, StepError> {
+    let step = entry.resolve(&done.outputs).map_err(StepError::user)?;
     engine.step(&step, cx).await
 }
 
-/// The error of the step that failed: which one, and what was done before it.
-fn failed(error: StepError, entry: &Entry, index: usize, steps: &Steps, mut made: Made) -> StepError {
+/// The error of the failed step: its name, and the results of the steps before it.
+fn failed(error: StepError, entry: &Entry, index: usize, steps: &Steps, mut done: Done) -> StepError {
     let mut message =
         format!("step {} of {} (`{}`): {}", index + 1, steps.entries.len(), entry.name, error.message);
-    if !made.summaries.is_empty() {
-        message.push_str(&format!("\ndone before it: {}", made.summaries.join("; ")));
+    if !done.summaries.is_empty() {
+        message.push_str(&format!("\ndone before it: {}", done.summaries.join("; ")));
     }
-    made.outputs.insert(entry.name.clone(), error.outputs);
-    StepError { message, outputs: steps.join(&made.outputs), ..error }
+    done.outputs.insert(entry.name.clone(), error.outputs);
+    StepError { message, outputs: steps.join(&done.outputs), ..error }
 }

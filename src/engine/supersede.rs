@@ -1,4 +1,4 @@
-//! `supersede`: older workflows of the same line are told to end.
+//! `supersede`: stops older workflows of the same line.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Engine;
 use super::context::Cx;
-use super::leaving::LONGEST;
+use super::sanitize::LONGEST;
 use crate::kube::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::Supersede;
@@ -35,12 +35,12 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
     Ok(success(summary, &ended))
 }
 
-/// How long the controller may take to write down a workflow whose task it has made. A controller with more to do than
-/// its client may ask takes seconds.
+/// The time that the controller may need to write a workflow after it created the task. A controller at its client's
+/// rate limit needs seconds.
 const WRITTEN: Duration = Duration::from_secs(30);
 
-/// Our own workflow, with `label` or as its controller has written it: what `workflowMetadata` says comes with that, and the
-/// shared agent hears of a task some milliseconds earlier.
+/// Reads our own workflow, once it has `label` or its controller has written it. That write adds the values of
+/// `workflowMetadata`, and the shared agent receives a task some milliseconds earlier.
 async fn own(workflows: &Workflows, name: &str, label: &str) -> Result<Workflow, WorkflowsError> {
     let patience = Instant::now() + WRITTEN;
     loop {
@@ -63,15 +63,15 @@ fn line<'a>(own: &'a Workflow, label: &str) -> Result<&'a str, StepError> {
     })
 }
 
-/// One that runs may have an exit handler with something to report. One that waits has begun nothing, and a
-/// mere `Stop` would leave it waiting for its lock.
+/// The shutdown strategy for an older workflow. A running one may have an exit handler with something to report. A waiting
+/// one has begun nothing, and a plain `Stop` would leave it waiting for its lock.
 fn how(older: &Workflow) -> ShutdownStrategy {
     if older.waits { ShutdownStrategy::Terminate } else { ShutdownStrategy::Stop }
 }
 
 fn success(summary: String, ended: &[String]) -> Success {
     let (mut room, mut ended) = (LONGEST, ended);
-    // Those that fit the output: the list is a machine's, so it is not cut in the middle.
+    // Keep the names that fit the output. A program reads the list, so it is not cut within a name.
     let fits = ended.iter().take_while(|name| {
         let size = name.len() + 3;
         let fits = size <= room;

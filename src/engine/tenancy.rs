@@ -1,4 +1,4 @@
-//! Whether this process works for one namespace with its own rights, or for many with theirs.
+//! Whether this process serves one namespace with its own rights, or many namespaces with theirs.
 
 use std::sync::Arc;
 
@@ -9,99 +9,99 @@ use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
 use crate::step::{self, Step};
 
-/// Whose work a process does.
+/// The namespaces that a process serves, and their limits.
 #[derive(Debug, Clone)]
 pub struct Tenancy {
-    whose: Whose,
+    mode: Mode,
     mint: Option<Arc<Mint>>,
 }
 
 #[derive(Debug, Clone)]
-enum Whose {
+enum Mode {
     Own,
     Shared(Option<Policy>),
 }
 
 impl Tenancy {
-    /// That of one namespace, or of one user at a terminal: its rights are the process's own.
+    /// The process serves one namespace, or one user at a terminal, with its own rights.
     pub fn own() -> Self {
-        Self { whose: Whose::Own, mint: None }
+        Self { mode: Mode::Own, mint: None }
     }
 
-    /// That of many namespaces, kept apart by `policy`. Without one, what a step may name is left to rights alone.
+    /// The process serves many namespaces, which `policy` isolates. Without a policy, only rights limit what a step may name.
     pub fn shared(policy: Option<Policy>) -> Self {
-        Self { whose: Whose::Shared(policy), mint: None }
+        Self { mode: Mode::Shared(policy), mint: None }
     }
 
-    /// With `mint` to sign the tokens for the cache registry.
+    /// Sets `mint`, which signs the tokens for the cache registry.
     #[must_use]
     pub fn minting(self, mint: Option<Mint>) -> Self {
         Self { mint: mint.map(Arc::new), ..self }
     }
 
-    /// What a build of `namespace` with these caches may do at the cache registry; none where its tokens are not ours to sign.
+    /// The rights of a build of `namespace` at the cache registry; `None` if we do not sign the registry's tokens.
     pub(super) fn cache_rights(&self, namespace: &str, cache: &step::build::Cache) -> Option<CacheRights> {
         let from = cache.from.iter().map(|from| &from.image);
         let to = cache.to.as_ref().map(|to| &to.target.image);
         self.mint.as_ref().map(|mint| mint.rights(namespace, from, to))
     }
 
-    /// Which images a build of `namespace` may read; none where it is any.
+    /// The images that a build of `namespace` may read; `None` allows any image.
     pub(super) fn images(&self, namespace: &str) -> Option<Vec<String>> {
-        match &self.whose {
-            Whose::Shared(Some(policy)) => policy.images(namespace),
-            Whose::Shared(None) | Whose::Own => None,
+        match &self.mode {
+            Mode::Shared(Some(policy)) => policy.images(namespace),
+            Mode::Shared(None) | Mode::Own => None,
         }
     }
 
-    /// What stands before the ids of `namespace`'s cache mounts, which the daemon would share among all who name them.
+    /// The prefix for the ids of `namespace`'s cache mounts. The daemon shares a mount among all builds that name the same id.
     pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
-        matches!(self.whose, Whose::Shared(_)).then(|| namespace.to_owned())
+        matches!(self.mode, Mode::Shared(_)).then(|| namespace.to_owned())
     }
 
-    /// What a workflow is called in the log, where others of its name may be.
+    /// The workflow's name in the log, with its namespace if the process serves several.
     pub(super) fn title(&self, workflow: &Workflow) -> String {
-        match self.whose {
-            Whose::Own => workflow.name.clone(),
-            Whose::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
+        match self.mode {
+            Mode::Own => workflow.name.clone(),
+            Mode::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
         }
     }
 
-    /// Whose share of the process's memory a workflow's steps take; none where no others need some.
+    /// The tenant whose share of memory a workflow's steps use; `None` if there is only one tenant.
     pub(super) fn tenant<'w>(&self, workflow: &'w Workflow) -> Option<&'w str> {
-        match self.whose {
-            Whose::Own => None,
-            Whose::Shared(_) => Some(&workflow.namespace),
+        match self.mode {
+            Mode::Own => None,
+            Mode::Shared(_) => Some(&workflow.namespace),
         }
     }
 
-    /// Whether a build of `namespace` may read a repository that only a commit names.
+    /// Checks whether a build of `namespace` may read a repository that only a commit names.
     pub(super) fn permits_repository(
         &self,
         namespace: &str,
         field: &'static str,
         repo: &RepoUrl,
     ) -> Result<(), Refused> {
-        match &self.whose {
-            Whose::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
-            Whose::Shared(None) | Whose::Own => Ok(()),
+        match &self.mode {
+            Mode::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
+            Mode::Shared(None) | Mode::Own => Ok(()),
         }
     }
 
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
-        match &self.whose {
-            Whose::Shared(Some(policy)) => policy.check(namespace, step),
-            Whose::Shared(None) | Whose::Own => Ok(()),
+        match &self.mode {
+            Mode::Shared(Some(policy)) => policy.check(namespace, step),
+            Mode::Shared(None) | Mode::Own => Ok(()),
         }
     }
 }
 
 impl Engine {
-    /// Whether a workflow of `namespace` may run `step`: asked when it is submitted, before anything starts. Each step is asked
-    /// about again before it runs, with what it refers to resolved.
+    /// Checks whether a workflow of `namespace` may run `step`. Called on submission, before anything starts, and for each step
+    /// again before it runs, with its references resolved.
     ///
     /// # Errors
-    /// The user's: what was named, and which list of the policy lacks it.
+    /// A user error: the name that was used, and the list of the policy that lacks it.
     pub fn permits(&self, namespace: &str, step: &Step) -> Result<(), StepError> {
         self.tenancy.check(namespace, step).map_err(StepError::user)
     }

@@ -1,4 +1,4 @@
-//! `update-manifest`: values into manifests, one commit, no clone.
+//! `update-manifest`: writes values into manifests with one commit and without a clone.
 
 mod api;
 mod intent;
@@ -24,8 +24,8 @@ use proposal::{Proposed, Unproposed};
 use refresh::Refreshed;
 use words::Words;
 
-/// How long before the step's timeout the last try may begin: an error that names the conflict says more than
-/// one that names the timeout.
+/// The last try may begin this long before the step's timeout. An error that names the conflict says more than
+/// an error that names the timeout.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// The largest diff returned, in bytes: a node's outputs live in etcd.
@@ -57,18 +57,18 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     };
     engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
     let refreshed = refresh::refresh(engine, update, &landed, cx).await;
-    let said = Said::of(&mut landed, &intent).await;
-    Ok(success(update, &landed, said, proposed, &refreshed))
+    let files = FileSummary::of(&mut landed, &intent).await;
+    Ok(success(update, &landed, files, proposed, &refreshed))
 }
 
-/// What the outputs say of the files that changed.
-struct Said {
+/// The diff and the editor's warnings for the outputs.
+struct FileSummary {
     diff: String,
     warnings: String,
 }
 
-impl Said {
-    /// Thousands of lines that all differ take a while: not on a thread that answers others.
+impl FileSummary {
+    /// Runs on a blocking thread, because a diff of thousands of changed lines takes a while.
     async fn of(landed: &mut Landed, intent: &Arc<Intent>) -> Self {
         let files = std::mem::take(&mut landed.files);
         let intent = Arc::clone(intent);
@@ -81,10 +81,10 @@ impl Said {
     }
 }
 
-/// The error of a commit that landed, and has no pull request as it should be: with what was done.
+/// The error for a commit that landed without a correct pull request. It lists what was done.
 async fn failed(mut landed: Landed, intent: &Arc<Intent>, unproposed: Unproposed) -> StepError {
     let Unproposed { error, pull } = unproposed;
-    let said = Said::of(&mut landed, intent).await;
+    let files = FileSummary::of(&mut landed, intent).await;
     let done = match &pull {
         Some(pull) => {
             format!("pull request {} is there ({}), but not as it should be", pull.number, pull.url)
@@ -96,7 +96,7 @@ async fn failed(mut landed: Landed, intent: &Arc<Intent>, unproposed: Unproposed
     };
     let pull = pull.map(|pull| (pull.number.to_string(), pull.url)).unwrap_or_default();
     let message = format!("{}; {done}: run the step again once that is mended", error.message);
-    StepError { message, outputs: outputs(&landed, said, pull, &None), ..error }
+    StepError { message, outputs: outputs(&landed, files, pull, &None), ..error }
 }
 
 /// The forge's API, for a step that calls it.
@@ -106,7 +106,7 @@ async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Option
         return Ok(None);
     }
     let api = api::api(engine, update, cx).await?;
-    // What would be wrong with the pull request is said before anything is pushed.
+    // Check the pull request's fields before anything is pushed.
     if proposes {
         engine.forge.takes_pull_requests(&api.repository, &api.token).await?;
     }
@@ -155,7 +155,7 @@ async fn signing_key(
     SigningKey::from_openssh(&key).map(Some).map_err(named)
 }
 
-/// The source, and who may read it: on the GitOps repository's own server its login will do.
+/// The source and its login. On the GitOps repository's own server, that repository's login is used.
 async fn source(
     engine: &Engine,
     update: &UpdateManifest,
@@ -183,22 +183,27 @@ fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>)
 fn success(
     update: &UpdateManifest,
     landed: &Landed,
-    said: Said,
+    files: FileSummary,
     proposed: Option<Proposed>,
     refreshed: &Refreshed,
 ) -> Success {
     let summary = summary(update, landed, proposed.as_ref()) + &refresh::summary(update, refreshed);
     let pull = proposed.map(|p| (p.number.to_string(), p.url)).unwrap_or_default();
-    Success { summary, outputs: outputs(landed, said, pull, refreshed) }
+    Success { summary, outputs: outputs(landed, files, pull, refreshed) }
 }
 
-/// The outputs; of a pull request number and page.
-fn outputs(landed: &Landed, said: Said, (number, url): (String, String), refreshed: &Refreshed) -> Outputs {
+/// The outputs. A pull request is given by number and page.
+fn outputs(
+    landed: &Landed,
+    files: FileSummary,
+    (number, url): (String, String),
+    refreshed: &Refreshed,
+) -> Outputs {
     let outputs = [
         ("commit", landed.commit.clone()),
         ("changed", landed.changed.to_string()),
-        ("diff", said.diff),
-        ("notices", said.warnings),
+        ("diff", files.diff),
+        ("notices", files.warnings),
         ("superseded-by", landed.superseded_by.clone().unwrap_or_default()),
         ("assumed", landed.assumed.join("\n")),
         ("number", number),
@@ -214,19 +219,19 @@ fn summary(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>
     if let Some(newer) = &landed.superseded_by {
         return format!("superseded: {place} already has what source commit {} brought", short(newer));
     }
-    let mut said = match (landed.changed, proposed) {
+    let mut summary = match (landed.changed, proposed) {
         (_, Some(proposed)) => proposed.summary(&place),
         (true, None) if !update.commit => format!("would change {place}; nothing was committed"),
         (true, None) => format!("committed {commit} to {place}"),
         (false, None) => format!("nothing to change: {place} is at {commit}"),
     };
     if landed.batched > 1 {
-        said.push_str(&format!(", together with {} more", landed.batched - 1));
+        summary.push_str(&format!(", together with {} more", landed.batched - 1));
     }
-    said
+    summary
 }
 
-/// The differences of the files, as many as are shown.
+/// The diff of the files, up to the limit.
 fn diff(files: &[write_back::FileChange]) -> String {
     let mut text = String::new();
     for file in files {

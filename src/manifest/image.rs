@@ -159,7 +159,7 @@ impl Parts<'_> {
         let mut splices = Vec::new();
         if matches!(pin, Pin::Tag) && new.tag.is_none_or(str::is_empty) && new.digest.is_some() && !in_tag {
             let reason = "no tag stands there, and a tag cannot hold a digest alone; write `:tag@sha256:…`";
-            return Err(self.wish.bad(reason.to_owned()));
+            return Err(self.request.bad(reason.to_owned()));
         }
         if let Pin::Tag = pin {
             splices.extend(self.set(self.tag(), &new.as_tag())?);

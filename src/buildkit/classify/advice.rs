@@ -1,4 +1,4 @@
-//! What to do. A test holds every word in backticks against the fields of a step, Dockerfiles and buildkitd.
+//! The advice texts. A test checks every word in backticks against the fields of a step, Dockerfiles and buildkitd.
 
 pub(super) const CREDENTIALS: &str = "check `registry-secret`: its host, user, token and the token's scopes";
 pub(super) const PUSH_LOGIN: &str =
@@ -90,7 +90,7 @@ pub(super) const CRLF: &str =
 
 #[cfg(test)]
 mod tests {
-    /// What is no field of a step: Dockerfile words, and settings of buildkitd and git.
+    /// Words that are not fields of a step: Dockerfile words, and settings of buildkitd and git.
     const OTHERS: &[&str] = &[
         "--allow-insecure-entitlement",
         "--checksum",
@@ -112,14 +112,14 @@ mod tests {
         "security.insecure",
     ];
 
-    /// What stands in backticks in the advice above.
+    /// All words in backticks in the advice above.
     fn named() -> Vec<&'static str> {
         let advice = include_str!("advice.rs").split("#[cfg(test)]").next().unwrap_or_default();
         let texts = advice.lines().filter(|line| !line.starts_with("//"));
         texts.flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
     }
 
-    /// Whether docs have `word`, or what stands before its value, as a name of a table.
+    /// Whether a table in the docs lists `word`, or the part of it before its value, as a name.
     fn is_documented(word: &str) -> bool {
         let steps = include_str!("../../../docs/steps.md");
         let name = word.split(": ").next().unwrap_or(word);

@@ -1,9 +1,9 @@
-//! What a message means.
+//! The meaning of a daemon's message.
 
 use crate::buildkit::kind::Kind;
 use crate::outcome::Fault;
 
-/// Who is at fault, and what to do.
+/// The kind of an error, whose fault it is, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     pub(super) kind: Kind,

@@ -1,4 +1,4 @@
-//! What buildkitd's own git says.
+//! Error messages of the git that buildkitd runs.
 
 use super::advice as a;
 use super::decision::Decision;
@@ -8,7 +8,8 @@ use crate::buildkit::kind::Kind;
 use crate::http::may_pass;
 use crate::outcome::Fault;
 
-/// Of a server that broke off, or a pack that did not arrive whole (git's `fetch-pack.c`, `index-pack.c`, `remote-curl.c`).
+/// Messages about a server that closed the connection, or a pack that did not arrive whole (git's `fetch-pack.c`,
+/// `index-pack.c`, `remote-curl.c`).
 const BROKE_OFF: &[&str] = &[
     "Empty reply from server",
     "RPC failed",
@@ -52,7 +53,7 @@ const UNTRUSTED: &[&str] = &[
     "certificate has expired",
 ];
 
-/// Read from top to bottom: what is more telling stands first.
+/// The rules are checked from top to bottom. More specific rules come first.
 const RULES: &[Rule] = &[
     rule(&["could not read Username", "into submodule path"], Kind::Git, a::SUBMODULES),
     rule(&["could not read Password", "into submodule path"], Kind::Git, a::SUBMODULES),
@@ -80,7 +81,7 @@ pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
         _ => {}
     }
     let broke_off = message.says_any(BROKE_OFF);
-    // Git says that the server hung up after each refusal by ssh too.
+    // Git also reports that the server hung up after each rejection over ssh.
     let refused = rules::first(RULES, message);
     match refused {
         Some(refused) if !broke_off || refused.advice != a::SUBMODULES => Some(refused),

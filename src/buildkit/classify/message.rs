@@ -1,12 +1,12 @@
-//! A message of the daemon, taken apart.
+//! Parses an error message of the daemon.
 //!
-//! Names, paths, URLs and commands stand in messages too, and may hold any words. So what an error is, is read from the
-//! message without them ([`Message::bare`]), from the HTTP status at the place where BuildKit writes one, and from what
-//! was being done ([`Doing`]).
+//! Messages also contain names, paths, URLs and commands, which may contain any words. So the kind of an error is read
+//! from three things: the message without those parts ([`Message::bare`]), the HTTP status at the position where BuildKit
+//! writes one, and the operation that failed ([`Operation`]).
 
-/// What the daemon was doing when it failed.
+/// The operation that the daemon was running when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum Operation {
     /// Pushing the image.
     Push,
     /// Writing `cache.to`.
@@ -21,16 +21,16 @@ pub(super) enum Doing {
     Other,
 }
 
-/// A message, and what of it was not written by the user.
+/// A message, and the parts of it that the user did not write.
 #[derive(Debug)]
 pub(super) struct Message<'a> {
-    /// As the daemon said it.
+    /// The message as the daemon sent it.
     pub(super) text: &'a str,
-    /// Without what stands in quotation marks, and without URLs, paths and image names.
+    /// The message without quoted text, URLs, paths and image names.
     pub(super) bare: String,
-    /// What the registry or server answered.
+    /// The HTTP status in the response of the registry or server.
     pub(super) status: Option<u16>,
-    pub(super) doing: Doing,
+    pub(super) operation: Operation,
 }
 
 /// Words after which BuildKit, containerd or git write the HTTP status.
@@ -44,58 +44,58 @@ const STATUS_FOLLOWS: &[&str] = &[
     "RPC failed; HTTP ",
     "the token server ",
 ];
-/// Words between those and the status: `POST request to URL: 401`.
+/// The largest number of words between those and the status: `POST request to URL: 401`.
 const STATUS_WITHIN: usize = 5;
 
 impl<'a> Message<'a> {
-    /// Takes `text` apart; `vertex` is the name of the vertex that failed, where one is known.
+    /// Parses `text`. `vertex` is the name of the vertex that failed, if known.
     pub(super) fn parse(text: &'a str, vertex: Option<&str>) -> Self {
         let unquoted = without_quotes(text);
-        let doing = doing(&unquoted, vertex.unwrap_or_default());
-        Self { text, status: status(&unquoted), bare: without_names(&unquoted), doing }
+        let operation = operation(&unquoted, vertex.unwrap_or_default());
+        Self { text, status: status(&unquoted), bare: without_names(&unquoted), operation }
     }
 
-    /// Whether all `words` stand in it, outside of names.
+    /// Whether the message contains all `words` outside of names.
     pub(super) fn says(&self, words: &[&str]) -> bool {
         words.iter().all(|word| self.bare.contains(word))
     }
 
-    /// Whether one of `words` stands in it, outside of names.
+    /// Whether the message contains one of `words` outside of names.
     pub(super) fn says_any(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.bare.contains(word))
     }
 
-    /// Whether `word` stands in it by itself.
+    /// Whether the message contains `word` as a whole word.
     pub(super) fn has_word(&self, word: &str) -> bool {
         self.bare.split_whitespace().any(|found| found.trim_end_matches([':', ';', ',', ')', '.']) == word)
     }
 }
 
-fn doing(unquoted: &str, vertex: &str) -> Doing {
+fn operation(unquoted: &str, vertex: &str) -> Operation {
     let begins = |words: &[&str]| words.iter().any(|word| unquoted.starts_with(word));
     let says = |words: &[&str]| words.iter().any(|word| unquoted.contains(word));
     if begins(&["failed to push "]) {
-        Doing::Push
+        Operation::Push
     } else if begins(&["error writing "]) || vertex.starts_with("exporting cache") {
-        Doing::ExportCache
+        Operation::ExportCache
     } else if says(&["git stderr:", "fatal: ", "failed to fetch remote "]) {
-        Doing::Git
+        Operation::Git
     } else if says(&["failed to resolve source metadata for ", "failed to copy: ", "httpReadSeeker"]) {
-        Doing::Pull
+        Operation::Pull
     } else if says(&["invalid response status ", "failed to load cache key: Get "]) || is_download(vertex) {
-        Doing::Download
+        Operation::Download
     } else {
-        Doing::Other
+        Operation::Other
     }
 }
 
-/// `[2/3] ADD https://…`, or the source that it becomes, which is called by its URL.
+/// Whether the vertex is `[2/3] ADD https://…`, or the source made from it, whose name is its URL.
 fn is_download(vertex: &str) -> bool {
     let name = vertex.split_once("] ").map_or(vertex, |(_, name)| name);
     name.strip_prefix("ADD ").is_some_and(|rest| rest.contains("://")) || name.starts_with("http")
 }
 
-/// The first status: what follows it is the server's own text.
+/// The first HTTP status in the message. The text after it comes from the server.
 fn status(unquoted: &str) -> Option<u16> {
     let first = |words: &&str| unquoted.find(*words).map(|at| at + words.len());
     let after = STATUS_FOLLOWS.iter().filter_map(first).min()?;
@@ -104,7 +104,7 @@ fn status(unquoted: &str) -> Option<u16> {
     words.filter_map(number).find(|status| (300..600).contains(status))
 }
 
-/// `text` with `""` in place of whatever stands in quotation marks.
+/// Replaces each quoted part of `text` with `""`.
 fn without_quotes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -123,7 +123,7 @@ fn without_quotes(text: &str) -> String {
     out
 }
 
-/// `text` without its words that are URLs, paths or image names; `name:` leaves `:`.
+/// Removes words that are URLs, paths or image names from `text`. `name:` becomes `:`.
 fn without_names(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     words
@@ -133,7 +133,7 @@ fn without_names(text: &str) -> String {
         .collect()
 }
 
-/// Whether a word names something. Go's network errors have slashes of their own.
+/// Whether a word is a URL, a path or an image name. Go's network errors also contain slashes.
 fn is_name(word: &str) -> bool {
     let ours = ["i/o", "net/http:", "input/output", "http/2"];
     let word = word.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '(' || c == ')');
@@ -175,16 +175,16 @@ mod tests {
     #[test]
     fn what_was_done_is_known_by_how_a_message_begins_and_by_the_vertex() {
         let rows = [
-            ("failed to push r/a:1: denied: x", "", Doing::Push),
-            ("error writing layer blob: denied", "", Doing::ExportCache),
-            ("unknown: x", "exporting cache to registry", Doing::ExportCache),
-            ("r/a: failed to resolve source metadata for r/a: EOF", "", Doing::Pull),
-            ("failed to fetch remote http://g: git stderr:\nfatal: x", "", Doing::Git),
-            ("failed to load cache key: unexpected EOF", "[2/2] ADD http://h/x /", Doing::Download),
-            ("target stage \"failed to push \" could not be found", "", Doing::Other),
+            ("failed to push r/a:1: denied: x", "", Operation::Push),
+            ("error writing layer blob: denied", "", Operation::ExportCache),
+            ("unknown: x", "exporting cache to registry", Operation::ExportCache),
+            ("r/a: failed to resolve source metadata for r/a: EOF", "", Operation::Pull),
+            ("failed to fetch remote http://g: git stderr:\nfatal: x", "", Operation::Git),
+            ("failed to load cache key: unexpected EOF", "[2/2] ADD http://h/x /", Operation::Download),
+            ("target stage \"failed to push \" could not be found", "", Operation::Other),
         ];
         for (text, vertex, expected) in rows {
-            assert_eq!(Message::parse(text, Some(vertex)).doing, expected, "{text}");
+            assert_eq!(Message::parse(text, Some(vertex)).operation, expected, "{text}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Connections of buildkitd that fail.
+//! Error messages about buildkitd's failed network connections.
 
 use super::advice as a;
 use super::decision::Decision;
-use super::message::{Doing, Message};
+use super::message::{Message, Operation};
 use crate::buildkit::kind::Kind;
 use crate::outcome::Fault;
 
-/// Go's and curl's words for a connection that cannot be made, breaks or stays silent.
+/// Messages of Go and curl about a connection that cannot be opened, breaks or stays silent.
 const BROKEN: &[&str] = &[
     "connection refused",
     "Connection refused",
@@ -40,30 +40,30 @@ const BROKEN: &[&str] = &[
     "malformed HTTP response",
     "unexpected EOF",
 ];
-/// Names that do not resolve, now or ever.
+/// Messages about host names that do not resolve, temporarily or permanently.
 const UNRESOLVED: &[&str] =
     &["no such host", "server misbehaving", "Temporary failure in name resolution", "Could not resolve host"];
 
-/// A failed connection, where `message` tells of one.
+/// Classifies `message` if it reports a failed connection.
 pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
-    let kind = match message.doing {
-        Doing::Git => Kind::Git,
+    let kind = match message.operation {
+        Operation::Git => Kind::Git,
         _ => Kind::Registry,
     };
     let unresolved = message.says_any(UNRESOLVED);
     if !unresolved && !message.says_any(BROKEN) && !message.has_word("EOF") {
         return None;
     }
-    let advice = match message.doing {
-        Doing::Pull if is_short_name(message.text) => a::SHORT_NAME,
-        Doing::ExportCache => a::CACHE_LATER,
+    let advice = match message.operation {
+        Operation::Pull if is_short_name(message.text) => a::SHORT_NAME,
+        Operation::ExportCache => a::CACHE_LATER,
         _ if unresolved => a::UNRESOLVED,
         _ => a::LATER,
     };
     Some(Decision { kind, fault: Fault::Transient, advice })
 }
 
-/// `FROM build` is docker.io's `library/build` where no stage is called so.
+/// `FROM build` means docker.io's `library/build` if no stage has that name.
 fn is_short_name(text: &str) -> bool {
     let Some((name, rest)) = text.split_once(": failed to resolve source metadata for docker.io/library/")
     else {

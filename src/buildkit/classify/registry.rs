@@ -1,12 +1,12 @@
-//! What registries and servers of files say to buildkitd.
+//! Error messages that buildkitd gets from registries and file servers.
 //!
-//! For an answer with the distribution specification's JSON, BuildKit drops the status and writes `code: message`, where
-//! `code` is one of six; any other becomes `unknown` (`util/errutil`, containerd's `core/remotes/docker/errdesc.go`). So of
-//! those the words decide.
+//! If a response has the distribution specification's JSON, BuildKit drops the HTTP status and writes `code: message`.
+//! `code` is one of six; any other code becomes `unknown` (`util/errutil`, containerd's
+//! `core/remotes/docker/errdesc.go`). For those the message text decides.
 
 use super::advice as a;
 use super::decision::Decision;
-use super::message::{Doing, Message};
+use super::message::{Message, Operation};
 use crate::buildkit::kind::Kind;
 use crate::http::may_pass;
 use crate::outcome::Fault;
@@ -14,13 +14,13 @@ use crate::outcome::Fault;
 /// The codes that containerd knows.
 const CODES: &[&str] =
     &["denied", "unauthorized", "unsupported", "unavailable", "toomanyrequests", "unknown"];
-/// A registry's words for a tag that may not be moved: ECR, Harbor, Quay, Artifact Registry, Nexus, ACR.
+/// Messages about an immutable tag: ECR, Harbor, Quay, Artifact Registry, Nexus, ACR.
 const IMMUTABLE: &[&str] = &["immutable", "cannot be overwritten", "overwrit", "does not allow updating"];
-/// A registry's words for a full quota: Harbor, Gitea, Quay, GitLab, GHCR.
+/// Messages about a full quota: Harbor, Gitea, Quay, GitLab, GHCR.
 const QUOTA: &[&str] =
     &["quota", "will exceed the configured", "storage limit", "exceeds the limit", "billing"];
 const READ_ONLY: &[&str] = &["read only", "read-only", "readonly"];
-/// Of a repository that is not there: ECR, Artifact Registry, distribution.
+/// Messages about a repository that does not exist: ECR, Artifact Registry, distribution.
 const NO_REPOSITORY: &[&str] = &[
     "does not exist",
     "not found",
@@ -29,7 +29,7 @@ const NO_REPOSITORY: &[&str] = &[
     "no such repository",
     "project",
 ];
-/// Of what the registry does not take: the media type, the manifest, the name, the operation.
+/// Messages about something that the registry does not accept: the media type, the manifest, the name, the operation.
 const FORM: &[&str] = &[
     "invalid",
     "failed to parse",
@@ -42,7 +42,7 @@ const FORM: &[&str] = &[
     "malformed",
 ];
 const TOO_LARGE: &[&str] = &["too large", "maximum size", "max size", "size limit"];
-/// Of a registry that is broken: its own failures, and uploads that it has lost.
+/// Messages about a registry failure: internal errors, and uploads that the registry lost.
 const BROKEN: &[&str] = &[
     "unknown error",
     "internal",
@@ -62,7 +62,7 @@ const BROKEN: &[&str] = &[
     "EOF",
 ];
 
-/// What a registry's answer means, where there is one.
+/// Classifies the response of a registry, if the message contains one.
 pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
     if let Some(known) = certificate(message).or_else(|| missing(message)) {
         return Some(known);
@@ -70,51 +70,51 @@ pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
     if let Some(status) = message.status {
         return Some(by_status(status, message));
     }
-    // Of the daemons before v0.19, which want the header `Docker-Content-Digest`.
+    // Daemons before v0.19 write this. They require the header `Docker-Content-Digest`.
     if message.says(&["invalid content digest in response"]) {
         return Some(user(a::NOT_A_REGISTRY));
     }
     let (code, rest) = coded(message)?;
-    // What a registry that takes no such manifest may answer without a word.
+    // A registry that does not accept such a manifest may respond without any text.
     if rest.trim_matches([':', ' ', '\n']).is_empty() && message.says(&["error writing manifest blob"]) {
         return Some(user(a::CACHE_REFUSED));
     }
-    Some(by_code(code, rest, message.doing))
+    Some(by_code(code, rest, message.operation))
 }
 
 fn user(advice: &'static str) -> Decision {
     Decision { kind: Kind::Registry, fault: Fault::User, advice }
 }
 
-fn later(doing: Doing) -> Decision {
-    let advice = if doing == Doing::ExportCache { a::CACHE_LATER } else { a::LATER };
+fn later(operation: Operation) -> Decision {
+    let advice = if operation == Operation::ExportCache { a::CACHE_LATER } else { a::LATER };
     Decision { kind: Kind::Registry, fault: Fault::Transient, advice }
 }
 
 fn certificate(message: &Message<'_>) -> Option<Decision> {
     if message.says(&["server gave HTTP response to HTTPS client"]) {
-        return Some(user(match message.doing {
-            Doing::Push => a::PLAIN_HTTP_PUSH,
-            Doing::ExportCache => a::PLAIN_HTTP_CACHE,
+        return Some(user(match message.operation {
+            Operation::Push => a::PLAIN_HTTP_PUSH,
+            Operation::ExportCache => a::PLAIN_HTTP_CACHE,
             _ => a::PLAIN_HTTP,
         }));
     }
     message.says_any(&["x509: ", "tls: failed to verify certificate"]).then(|| {
-        user(match message.doing {
-            Doing::Push => a::TRUST_PUSH,
-            Doing::ExportCache => a::TRUST_CACHE,
-            Doing::Download => a::TRUST_DOWNLOAD,
+        user(match message.operation {
+            Operation::Push => a::TRUST_PUSH,
+            Operation::ExportCache => a::TRUST_CACHE,
+            Operation::Download => a::TRUST_DOWNLOAD,
             _ => a::TRUST,
         })
     })
 }
 
-/// What BuildKit itself says of an image that is not there.
+/// Classifies BuildKit's own messages about an image that does not exist.
 fn missing(message: &Message<'_>) -> Option<Decision> {
-    if message.doing != Doing::Pull && !message.says(&["content at", "not found"]) {
+    if message.operation != Operation::Pull && !message.says(&["content at", "not found"]) {
         return None;
     }
-    // BuildKit compares the name with the stages' (`frontend/dockerfile/dockerfile2llb`).
+    // BuildKit compares the name with the names of the stages (`frontend/dockerfile/dockerfile2llb`).
     if message.says(&["failed to resolve source metadata", "(did you mean"]) {
         return Some(Decision { kind: Kind::Dockerfile, fault: Fault::User, advice: a::STAGE });
     }
@@ -129,55 +129,56 @@ fn missing(message: &Message<'_>) -> Option<Decision> {
 }
 
 fn by_status(status: u16, message: &Message<'_>) -> Decision {
-    let doing = message.doing;
+    let operation = message.operation;
     if may_pass(status) || is_lost_upload(status, message) {
-        return later(doing);
+        return later(operation);
     }
-    // What follows the status is the server's own text.
+    // The text after the status comes from the server.
     let said = message.bare.to_ascii_lowercase();
-    if let Some(advice) = told(&said, doing) {
+    if let Some(advice) = told(&said, operation) {
         return user(advice);
     }
-    user(match (status, doing) {
-        (401..=404 | 407 | 410, Doing::Download) => a::DOWNLOAD_GONE,
-        (401 | 403 | 407, _) => login(doing),
-        (404 | 410, Doing::Push) => a::PUSH_NAME,
-        (_, Doing::ExportCache) => a::CACHE_REFUSED,
+    user(match (status, operation) {
+        (401..=404 | 407 | 410, Operation::Download) => a::DOWNLOAD_GONE,
+        (401 | 403 | 407, _) => login(operation),
+        (404 | 410, Operation::Push) => a::PUSH_NAME,
+        (_, Operation::ExportCache) => a::CACHE_REFUSED,
         (404 | 410, _) => a::IMAGE_OR_REPOSITORY,
         (405, _) => a::NOT_A_REGISTRY,
-        (409 | 412, Doing::Push) => a::IMMUTABLE,
+        (409 | 412, Operation::Push) => a::IMMUTABLE,
         (413, _) => a::TOO_LARGE,
-        (_, Doing::Push) => a::REFUSED_FORM,
+        (_, Operation::Push) => a::REFUSED_FORM,
         _ => a::REFUSED_PULL,
     })
 }
 
-/// The registry began an upload and no longer knows it: it was restarted, or is several that share no storage.
+/// Whether the registry forgot an upload that it had accepted. It was restarted, or it has several replicas that share no
+/// storage.
 fn is_lost_upload(status: u16, message: &Message<'_>) -> bool {
     let parts = ["from PUT request to ", "/blobs/uploads/"];
     status == 404 && parts.iter().all(|part| message.text.contains(part))
 }
 
-fn login(doing: Doing) -> &'static str {
-    match doing {
-        Doing::Push => a::PUSH_LOGIN,
-        Doing::ExportCache => a::CACHE_LOGIN,
+fn login(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Push => a::PUSH_LOGIN,
+        Operation::ExportCache => a::CACHE_LOGIN,
         _ => a::CREDENTIALS,
     }
 }
 
-/// What a refused push says by itself, whatever its code.
-fn told(said: &str, doing: Doing) -> Option<&'static str> {
+/// The advice for a rejected push whose text is clear, whatever its code.
+fn told(said: &str, operation: Operation) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    match doing {
-        Doing::Push if says(IMMUTABLE) => Some(a::IMMUTABLE),
-        Doing::Push if says(READ_ONLY) => Some(a::NOT_A_REGISTRY),
-        Doing::Push | Doing::ExportCache if says(QUOTA) => Some(a::QUOTA),
+    match operation {
+        Operation::Push if says(IMMUTABLE) => Some(a::IMMUTABLE),
+        Operation::Push if says(READ_ONLY) => Some(a::NOT_A_REGISTRY),
+        Operation::Push | Operation::ExportCache if says(QUOTA) => Some(a::QUOTA),
         _ => None,
     }
 }
 
-/// The first of a message's parts that is a code, and what follows.
+/// The first error code in a message, and the text after it.
 fn coded<'a>(message: &'a Message<'_>) -> Option<(&'static str, &'a str)> {
     if message.says_any(&[
         "insufficient_scope",
@@ -187,7 +188,7 @@ fn coded<'a>(message: &'a Message<'_>) -> Option<(&'static str, &'a str)> {
     ]) {
         return Some(("unauthorized", ""));
     }
-    if !matches!(message.doing, Doing::Push | Doing::ExportCache | Doing::Pull) {
+    if !matches!(message.operation, Operation::Push | Operation::ExportCache | Operation::Pull) {
         return None;
     }
     let mut rest = message.bare.as_str();
@@ -200,27 +201,27 @@ fn coded<'a>(message: &'a Message<'_>) -> Option<(&'static str, &'a str)> {
     }
 }
 
-fn by_code(code: &str, rest: &str, doing: Doing) -> Decision {
+fn by_code(code: &str, rest: &str, operation: Operation) -> Decision {
     let said = rest.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(&word.to_ascii_lowercase()));
     match code {
-        "unavailable" | "toomanyrequests" => return later(doing),
+        "unavailable" | "toomanyrequests" => return later(operation),
         _ => {}
     }
-    if let Some(advice) = told(&said, doing) {
+    if let Some(advice) = told(&said, operation) {
         return user(advice);
     }
     match code {
-        "denied" | "unauthorized" => user(login(doing)),
+        "denied" | "unauthorized" => user(login(operation)),
         _ if code == "unknown" && (says(BROKEN) || said.trim_matches([':', ' ', '\n']).is_empty()) => {
-            later(doing)
+            later(operation)
         }
-        _ if doing == Doing::ExportCache => user(a::CACHE_REFUSED),
+        _ if operation == Operation::ExportCache => user(a::CACHE_REFUSED),
         _ if says(TOO_LARGE) => user(a::TOO_LARGE),
-        _ if doing == Doing::Pull && !says(NO_REPOSITORY) => user(a::REFUSED_PULL),
+        _ if operation == Operation::Pull && !says(NO_REPOSITORY) => user(a::REFUSED_PULL),
         _ if says(FORM) || code == "unsupported" => user(a::REFUSED_FORM),
         _ if says(NO_REPOSITORY) => {
-            user(if doing == Doing::Push { a::PUSH_NAME } else { a::IMAGE_OR_REPOSITORY })
+            user(if operation == Operation::Push { a::PUSH_NAME } else { a::IMAGE_OR_REPOSITORY })
         }
         _ => user(a::REFUSED),
     }

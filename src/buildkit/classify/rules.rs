@@ -1,4 +1,4 @@
-//! BuildKit's own words, and what they mean.
+//! BuildKit's own error messages, and their meaning.
 
 use super::advice as a;
 use super::decision::Decision;
@@ -6,7 +6,7 @@ use super::message::Message;
 use crate::buildkit::kind::Kind;
 use crate::outcome::Fault;
 
-/// A message that holds all of `needles` outside of names is the user's turn, and `advice` says what to do.
+/// A rule for messages that contain all of `needles` outside of names. The user must act, and `advice` says what to do.
 pub(super) struct Rule {
     needles: &'static [&'static str],
     kind: Kind,
@@ -17,13 +17,13 @@ pub(super) const fn rule(needles: &'static [&'static str], kind: Kind, advice: &
     Rule { needles, kind, advice }
 }
 
-/// The first of `rules` that fits.
+/// The decision of the first of `rules` that matches.
 pub(super) fn first(rules: &[Rule], message: &Message<'_>) -> Option<Decision> {
     let found = rules.iter().find(|rule| message.says(rule.needles))?;
     Some(Decision { kind: found.kind, fault: Fault::User, advice: found.advice })
 }
 
-/// What is said of a place in the Dockerfile or in a context, before any server is asked.
+/// Messages about the Dockerfile or a context, before any server is contacted.
 pub(super) const INPUTS: &[Rule] = &[
     rule(&["failed to calculate checksum of ref", "not found"], Kind::Dockerfile, a::NO_FILE),
     rule(&["failed to compute cache key: \"\" not found"], Kind::Dockerfile, a::NO_FILE),
@@ -70,7 +70,7 @@ pub(super) const INPUTS: &[Rule] = &[
     rule(&["did not complete successfully"], Kind::Run, ""),
 ];
 
-/// Words of a machine that has run out of something, and of a daemon that lost us.
+/// Messages about a machine that ran out of a resource, and about a daemon that lost our session.
 const MACHINE: &[(&str, Kind, &str)] = &[
     ("no space left on device", Kind::Other, a::DISK),
     ("disk quota exceeded", Kind::Other, a::DISK),
@@ -82,13 +82,13 @@ const MACHINE: &[(&str, Kind, &str)] = &[
     ("session healthcheck failed", Kind::Lost, a::SESSION),
 ];
 
-/// What is the daemon's own trouble.
+/// Classifies failures of the daemon or its machine.
 pub(super) fn machine(message: &Message<'_>) -> Option<Decision> {
     let (_, kind, advice) = *MACHINE.iter().find(|(words, ..)| message.says(&[words]))?;
     Some(Decision { kind, fault: Fault::Transient, advice })
 }
 
-/// What the source policy denied; its message quotes the source.
+/// Classifies a denial by the source policy. The message quotes the source.
 pub(super) fn denied(message: &Message<'_>) -> Option<Decision> {
     let advice = match message.text.split_once("denied by policy")?.0 {
         source if source.contains("git://") => a::DENIED,
@@ -98,7 +98,7 @@ pub(super) fn denied(message: &Message<'_>) -> Option<Decision> {
     message.says(&["denied by policy"]).then_some(Decision { kind: Kind::Denied, fault: Fault::User, advice })
 }
 
-/// `secret NAME: not found`, where NAME may be anything.
+/// Classifies `secret NAME: not found`, where NAME may be any text.
 pub(super) fn secret(message: &Message<'_>) -> Option<Decision> {
     let text = message.text.trim();
     let missing = text

@@ -5,8 +5,8 @@ fn from_daemon(message: &str) -> Report<'_> {
 }
 
 fn of(message: &str) -> (Kind, Fault, String) {
-    let verdict = verdict(&from_daemon(message), &Details::default(), &Redactor::default());
-    (verdict.kind, verdict.fault, verdict.text)
+    let classified = classify(&from_daemon(message), &Details::default(), &Redactor::default());
+    (classified.kind, classified.fault, classified.text)
 }
 
 /// Messages of buildkitd v0.32.2, shortened.
@@ -57,14 +57,14 @@ fn the_daemons_words_are_understood() {
             "check the name",
         ),
         ("error writing manifest blob: unknown", Kind::Registry, User, "ignore-error"),
-        // An upload that was begun, and that the registry no longer knows.
+        // The registry no longer knows an upload that it had accepted.
         (
             "failed to push r/a:1: failed commit on ref \"config-sha256:c\": unexpected status from PUT request to http://r/v2/a/blobs/uploads/5?digest=sha256%3Ac: 404 Not Found",
             Kind::Registry,
             Transient,
             "try again later",
         ),
-        // Of v0.18.2.
+        // BuildKit v0.18.2 writes this.
         (
             "failed to push r/a:1: failed commit on ref \"layer-sha256:c\": invalid content digest in response: invalid checksum digest format",
             Kind::Registry,
@@ -152,7 +152,7 @@ fn the_daemons_words_are_understood() {
     }
 }
 
-/// What a port, a digest, an image's name or a path says is not what the daemon says.
+/// Text within a port, a digest, an image name or a path must not be taken for the daemon's message.
 #[test]
 fn names_do_not_decide() {
     use Fault::{Transient, User};
@@ -233,13 +233,13 @@ fn a_connection_that_fails_may_work_later() {
         ];
         for message in rows {
             let details = Details { excerpt: Some("Dockerfile:1".to_owned()), ..Details::default() };
-            let verdict = verdict(&from_daemon(&message), &details, &Redactor::default());
-            assert_eq!((verdict.kind, verdict.fault), (Kind::Registry, Fault::Transient), "{message}");
+            let classified = classify(&from_daemon(&message), &details, &Redactor::default());
+            assert_eq!((classified.kind, classified.fault), (Kind::Registry, Fault::Transient), "{message}");
         }
     }
 }
 
-/// git 2.39's words, after `failed to read dockerfile` and without.
+/// Messages of git 2.39, with and without `failed to read dockerfile` before them.
 #[test]
 fn a_clone_that_breaks_off_may_work_later_and_a_refused_one_does_not() {
     use Fault::{Transient, User};
@@ -322,7 +322,7 @@ fn a_broken_connection_is_a_lost_build_and_a_daemons_word_about_one_is_not() {
         let ours = tonic::Status::from_error(std::io::Error::other(word).into());
         assert!(is_transport(&ours), "{word}");
         let report = Report { broken: true, ..from_daemon(word) };
-        assert_eq!(verdict(&report, &Details::default(), &Redactor::default()).kind, Kind::Lost);
+        assert_eq!(classify(&report, &Details::default(), &Redactor::default()).kind, Kind::Lost);
 
         let message =
             format!("failed to push r.io/a:1: failed to do request: Put \"https://r.io\": write: {word}");
@@ -339,8 +339,8 @@ fn a_step_that_was_stopped_did_not_fail() {
         "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137: context canceled";
     let details = Details { exit_code: Some(137), ..Details::default() };
     for details in [Details::default(), details] {
-        let verdict = verdict(&from_daemon(message), &details, &Redactor::default());
-        assert_eq!((verdict.kind, verdict.fault), (Kind::Cancelled, Fault::Transient));
+        let classified = classify(&from_daemon(message), &details, &Redactor::default());
+        assert_eq!((classified.kind, classified.fault), (Kind::Cancelled, Fault::Transient));
     }
     let echoes = "process \"echo context canceled\" did not complete successfully: exit code: 1";
     assert_eq!(of(echoes).0, Kind::Run);
@@ -350,17 +350,17 @@ fn a_step_that_was_stopped_did_not_fail() {
 fn an_exit_code_makes_it_the_steps_failure() {
     let message = "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 137";
     let details = Details { exit_code: Some(137), ..Details::default() };
-    let verdict = verdict(&from_daemon(message), &details, &Redactor::default());
+    let classified = classify(&from_daemon(message), &details, &Redactor::default());
     assert!(
-        verdict.text.starts_with("failed: process \"/bin/sh -c npm ci\" exited with 137; 137 is a kill"),
-        "{verdict:?}"
+        classified.text.starts_with("failed: process \"/bin/sh -c npm ci\" exited with 137; 137 is a kill"),
+        "{classified:?}"
     );
     let oom = format!("{message}: cannot allocate memory");
-    let verdict = super::verdict(&from_daemon(&oom), &details, &Redactor::default());
-    assert!(verdict.text.contains("; it ran out of memory"), "{verdict:?}");
+    let classified = super::classify(&from_daemon(&oom), &details, &Redactor::default());
+    assert!(classified.text.contains("; it ran out of memory"), "{classified:?}");
     let lines = Details { exit_code: Some(127), crlf: true, ..Details::default() };
     assert!(
-        super::verdict(&from_daemon("process \"x\""), &lines, &Redactor::default()).text.contains("CRLF")
+        super::classify(&from_daemon("process \"x\""), &lines, &Redactor::default()).text.contains("CRLF")
     );
     assert_eq!(exit_code("process \"x\" did not complete successfully: exit code: 7"), Some(7));
     assert_eq!(exit_code("exit code: 7"), None);
@@ -382,12 +382,12 @@ fn what_is_cut_was_cleaned_before() {
     let command = format!("process \"/bin/sh -c {} {secret} {}\"", "x".repeat(480), "y".repeat(2000));
     let details = Details { exit_code: Some(7), ..Details::default() };
     let message = format!("{command} did not complete successfully: exit code: 7");
-    let failed = verdict(&from_daemon(&message), &details, &redactor).text;
+    let failed = classify(&from_daemon(&message), &details, &redactor).text;
     assert!(failed.ends_with("… exited with 7") && !failed.contains("s3cret"), "{failed}");
     assert!(failed.len() < MAX_COMMAND + 40, "{failed}");
 
     let message = format!("failed to x: {}{secret}{}: the cause", "é".repeat(245), "z".repeat(2000));
-    let other = verdict(&from_daemon(&message), &Details::default(), &redactor).text;
+    let other = classify(&from_daemon(&message), &Details::default(), &redactor).text;
     assert!(other.starts_with("failed to x: é") && other.ends_with("z: the cause"), "{other}");
     assert!(!other.contains("s3cret") && other.len() <= MAX_MESSAGE + 8, "{other}");
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use regex_lite::Regex;
 
-/// Paths that are left out, or, as an exception, kept.
+/// Paths that are excluded or, with an exception pattern, kept.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     text: String,
@@ -12,14 +12,14 @@ pub(super) struct Pattern {
     meaning: Meaning,
 }
 
-/// As moby has it: its `**` means other paths alone than beside a wildcard.
+/// The forms that moby distinguishes. Its `**` has another meaning beside a wildcard than alone.
 #[derive(Debug, Clone)]
 enum Meaning {
     Exact,
     Prefix(String),
     Suffix(String),
     Regex(Box<Regex>),
-    /// An expression that there is no matcher for here.
+    /// An expression that this module cannot match.
     Unknown,
 }
 
@@ -106,7 +106,7 @@ fn expression(text: &str) -> String {
     made
 }
 
-/// Go's `filepath.Clean`: one slash between names, no `.`, and `..` taken back where there is something to take.
+/// Go's `filepath.Clean`: one slash between names, no `.`, and each `..` removes the name before it, if there is one.
 fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut names: Vec<&str> = Vec::new();
@@ -125,7 +125,7 @@ fn clean(path: &str) -> String {
     }
 }
 
-/// What Go's `filepath.Match` calls a bad pattern.
+/// Rejects what Go's `filepath.Match` calls a bad pattern.
 fn check(text: &str) -> Result<(), &'static str> {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -141,7 +141,7 @@ fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Passes over `a-z]`, and what else may stand after a `[`.
+/// Skips the rest of a character class after its `[`, such as `a-z]`.
 fn class(rest: &mut std::str::Chars<'_>) -> Option<()> {
     let mut ahead = rest.clone();
     if ahead.next() == Some('^') {
@@ -161,7 +161,7 @@ fn class(rest: &mut std::str::Chars<'_>) -> Option<()> {
     None
 }
 
-/// One character of a class, which may be escaped.
+/// Reads one character of a class, which may be escaped.
 fn one(rest: &mut std::str::Chars<'_>) -> Option<char> {
     match rest.next()? {
         '-' | ']' => None,

@@ -1,4 +1,4 @@
-//! Registry authentication: tokens are fetched here, so that passwords stay here.
+//! Registry authentication. Tokens are fetched here, so that passwords stay in this process.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ struct Served {
     logins: Arc<oci::Auth>,
     authority: Authority,
     client: LazyClient,
-    /// Registries that take any certificate, as `host[:port]`.
+    /// Registries (`host[:port]`) whose certificate is not verified.
     insecure: BTreeSet<String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn service(
 
 #[tonic::async_trait]
 impl Auth for Served {
-    /// Asked for registries that know Basic alone: those must have the password itself.
+    /// The daemon calls this for registries that support Basic only. They need the password itself.
     async fn credentials(
         &self,
         request: Request<proto::CredentialsRequest>,
@@ -43,11 +43,11 @@ impl Auth for Served {
         };
         let client = || client().map_err(|e| status(&host, &e));
         let (username, secret) = match self.logins.login(&host) {
-            // The daemon also asks on behalf of other clients that have no authority, to compare logins.
+            // The daemon also calls this for other clients without an authority, to compare logins.
             Some(Login::Password { user, password }) if !token::is_bearer(client()?, &host).await => {
                 (user.clone(), password.expose_secret().to_owned())
             }
-            // An identity token is good for token servers alone.
+            // Only token servers accept an identity token.
             _ => Default::default(),
         };
         Ok(Response::new(proto::CredentialsResponse { username, secret }))
@@ -59,7 +59,7 @@ impl Auth for Served {
     ) -> Result<Response<proto::FetchTokenResponse>, Status> {
         let request = request.into_inner();
         let refused = |e: OciError| status(&request.host, &e);
-        // The host is the server that the daemon has connected to; the rest is what that server says.
+        // The host is the server that the daemon connected to. The other fields come from that server.
         if let Some(cache) = self.logins.cache(&request.host) {
             return Ok(Response::new(answer(&cache.token(&request.scopes).map_err(refused)?)));
         }
@@ -98,7 +98,7 @@ fn answer(token: &Token) -> proto::FetchTokenResponse {
     }
 }
 
-/// The daemon passes our words on to the build's own error.
+/// Converts the error to a status. The daemon copies its message into the build's error.
 fn status(host: &str, error: &OciError) -> Status {
     let message = format!("no access to registry {host}: {error}");
     match error.fault() {

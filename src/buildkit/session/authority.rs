@@ -1,5 +1,5 @@
-//! The token authority: a key by which the daemon knows that two sessions hold the same login, so that
-//! it may use one's token for the other (`session/auth/auth.go`).
+//! The token authority: a key that tells the daemon that two sessions hold the same login, so that it may
+//! use the token of one session for the other (`session/auth/auth.go`).
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use tonic::Status;
 
 use crate::oci::{self, Login};
 
-/// Mixed into every key, so that the daemon, which knows salt and host, cannot try passwords on a key.
-/// None when the system has no randomness: then there are no keys.
+/// Random bytes mixed into every key. Without them the daemon, which knows salt and host, could guess passwords from a key.
+/// `None` if the system has no randomness; then there are no keys.
 static PROCESS: LazyLock<Option<[u8; 32]>> = LazyLock::new(|| {
     let mut secret = [0; 32];
     SystemRandom::new().fill(&mut secret).ok().map(|()| secret)
 });
 
-/// Makes this process's keys.
+/// Derives the keys of this process.
 pub(super) struct Authority {
     secret: Option<[u8; 32]>,
 }
@@ -27,14 +27,14 @@ pub(super) struct Authority {
 pub(super) struct Key(Ed25519KeyPair);
 
 impl Authority {
-    /// The authority that all sessions of this process share, for the daemon to share their tokens.
+    /// The authority that all sessions of this process share, so that the daemon can share their tokens.
     pub(super) fn of_process() -> Self {
         Self { secret: *PROCESS }
     }
 
-    /// The key of the login that `logins` has for `host`, for the daemon run that chose `salt`. Two logins have two keys:
-    /// one's token is no other's. So have the steps of two namespaces, and two steps that name other caches, where we sign
-    /// the tokens ourselves. Nobody's key is the salt's alone, as in buildctl, for all to share.
+    /// The key of the login for `host` in `logins`, for the daemon run that chose `salt`. Different logins have different keys,
+    /// so they never share a token. Where this process signs the tokens itself, steps of two namespaces, and steps that name
+    /// different caches, also have different keys. An anonymous key is never derived from the salt alone, as buildctl does.
     pub(super) fn key(&self, salt: &[u8], host: &str, logins: &oci::Auth) -> Result<Key, Status> {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, salt));
         let parts: Vec<SecretString> = match (logins.cache(host), logins.login(host)) {
@@ -51,7 +51,7 @@ impl Authority {
             (None, None) => Vec::new(),
         };
         if !parts.is_empty() {
-            // UNAVAILABLE makes the daemon do without an authority.
+            // On UNAVAILABLE the daemon works without an authority.
             let secret =
                 self.secret.ok_or_else(|| Status::unavailable("no randomness for a token authority"))?;
             mac.update(&secret);

@@ -1,4 +1,4 @@
-//! Build secrets, one by one, as the daemon asks for them.
+//! Serves build secrets one by one, when the daemon requests them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl Secrets for Served {
         request: Request<proto::GetSecretRequest>,
     ) -> Result<Response<proto::GetSecretResponse>, Status> {
         let id = request.into_inner().id;
-        // NOT_FOUND is what makes a secret optional, and git go on to the next id
+        // With NOT_FOUND a secret can be optional, and git tries the next id
         // (`session/secrets/secrets.go`).
         let secret = self.0.get(&id).ok_or_else(|| Status::not_found(format!("secret {id} not found")))?;
         Ok(Response::new(proto::GetSecretResponse { data: secret.expose_secret().to_vec() }))

@@ -1,9 +1,9 @@
-//! The daemon asks about each source that a build reads (its source-policy session, since v0.26), cached or not.
+//! Decides on each source that a build reads, cached or not (the daemon's source-policy session, since v0.26).
 //!
-//! An image that is named by its digest comes from the daemon's store without a question to its registry, once anybody
-//! has pulled it (`util/pull/pull.go`, `tryLocalResolve`). So the registry is asked here, with this build's own login.
-//! A tag needs no question: the daemon has it looked up with the same login, and pins it to a digest. Git sources are held by
-//! [`super::super::policy`], whose rules come first and older daemons know too.
+//! The daemon serves an image named by digest from its store without asking the registry, once any client has pulled it
+//! (`util/pull/pull.go`, `tryLocalResolve`). So this module asks the registry, with this build's own login. A tag needs no
+//! check: the daemon looks it up with the same login and pins it to a digest. [`super::super::policy`] restricts Git
+//! sources; its rules come first, and older daemons support them too.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,10 +17,10 @@ use tonic::{Request, Response, Status};
 
 use crate::oci::{ImageRef, NoPull, PullRights};
 
-/// The one method (`sourcepolicy/policysession/policysession.proto`).
+/// The only method (`sourcepolicy/policysession/policysession.proto`).
 pub(super) const METHOD: &str = "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy";
 
-/// `CheckPolicyRequest`, of which the source is read alone.
+/// `CheckPolicyRequest`. Only the source is read.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CheckRequest {
     #[prost(message, optional, tag = "2")]
@@ -34,7 +34,7 @@ struct Meta {
     source: Option<pb::SourceOp>,
 }
 
-/// `CheckPolicyResponse`, which is a decision or a question; ours is always a decision.
+/// `CheckPolicyResponse` is a decision or a question. Ours is always a decision.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CheckResponse {
     #[prost(message, optional, tag = "1")]
@@ -61,16 +61,16 @@ impl Sources {
         let (scheme, name) = source.identifier.split_once("://").unwrap_or_default();
         match scheme {
             "docker-image" => self.image(name, source).await,
-            // Rules of the solve hold commits; whatever else a build downloads is no other build's.
+            // The solve's policy restricts commits. All other downloads belong to this build alone.
             "git" | "http" | "https" | "local" => Ok(()),
-            // Layouts come from sessions, and this one has none; no frontend of Docker's reads single blobs.
+            // Layouts come from sessions, and this session has none. No frontend of Docker's reads single blobs.
             _ => Err(refused(&source.identifier, "this build reads no sources of this kind")),
         }
     }
 
     async fn image(&self, name: &str, source: &pb::SourceOp) -> Result<(), Status> {
         let image: ImageRef = name.parse().map_err(|e| refused(name, &format!("{e}")))?;
-        // In any other mode the daemon looks an image without a digest up at its registry.
+        // In any other mode the daemon asks the registry for an image without a digest.
         if source.attrs.get("image.resolvemode").is_some_and(|mode| mode == "local") {
             return Err(refused(name, "`image.resolvemode=local` reads what others have pulled"));
         }
@@ -78,7 +78,7 @@ impl Sources {
     }
 }
 
-/// The daemon passes our words on to the build's own error, where [`super::super::classify`] finds them.
+/// The daemon copies this message into the build's error, where [`super::super::classify`] recognizes it.
 fn status(error: &NoPull) -> Status {
     match error {
         NoPull::Refused { .. } => Status::permission_denied(error.to_string()),
@@ -110,7 +110,7 @@ impl tonic::server::NamedService for Sources {
     const NAME: &'static str = "moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier";
 }
 
-/// The one method is the whole service, so the path says nothing more.
+/// The service has a single method, so the path is not checked.
 impl tower::Service<http::Request<Body>> for Sources {
     type Response = http::Response<Body>;
     type Error = Infallible;

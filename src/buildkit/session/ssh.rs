@@ -1,6 +1,6 @@
-//! An ssh agent for each key, for the daemon's `git fetch` and for `RUN --mount=type=ssh`.
+//! Serves an ssh agent for each key, for the daemon's `git fetch` and for `RUN --mount=type=ssh`.
 //!
-//! The key stays here: the daemon's ssh sends what is to be signed, as with any forwarded agent.
+//! The key stays in this process. The daemon's ssh sends the data to sign, as with any forwarded agent.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -22,17 +22,17 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::buildkit::error::BuildError;
 
-/// Connections to agents at a time, of all keys of a session. A `RUN` may open as many as it likes, and for each the agent keeps a
-/// message of up to 256 KiB (russh `keys/agent/server.rs`). An ssh that logs in needs one for a moment, and waits for it.
+/// The largest number of concurrent agent connections of a session, over all keys. A `RUN` may open any number, and for each
+/// the agent keeps a message of up to 256 KiB (russh `keys/agent/server.rs`). An ssh login needs one briefly, and waits for it.
 const AT_ONCE: usize = 16;
 
-/// An agent message is a few KiB; several fit.
+/// The size of a connection's buffer. An agent message is a few KiB, so several fit.
 const BUFFER: usize = 64 << 10;
 
-/// The id that is meant where none is said (`session/sshforward/ssh.go`, `DefaultID`).
+/// The id used if none is given (`session/sshforward/ssh.go`, `DefaultID`).
 const DEFAULT: &str = "default";
 
-/// The header by which a forwarded connection says whose key it is for (`session/sshforward/ssh.go`, `KeySSHID`).
+/// The header in which a forwarded connection names its key (`session/sshforward/ssh.go`, `KeySSHID`).
 const ID: &str = "buildkit.ssh.id";
 
 struct Served {
@@ -42,7 +42,7 @@ struct Served {
 
 pub(super) fn service(keys: &BTreeMap<String, SecretString>) -> Result<SshServer<impl Ssh>, BuildError> {
     let keys = keys.iter().map(|(id, key)| {
-        // The key text wants its last newline, which secrets often lose.
+        // The parser needs the last newline of the key, which secrets often lack.
         let text = format!("{}\n", key.expose_secret().trim());
         let key = decode_secret_key(&text, None).map_err(|_| BuildError::ssh_key())?;
         Ok((id.clone(), Arc::new(key)))
@@ -61,7 +61,7 @@ impl Served {
     }
 }
 
-/// Whoever talks to it through the daemon may list keys and have things signed, and nothing else.
+/// An agent that only lists keys and signs. Clients come through the daemon, so it permits nothing else.
 #[derive(Clone)]
 struct SignOnly {
     loading: Arc<std::sync::atomic::AtomicBool>,
@@ -94,7 +94,7 @@ impl Ssh for Served {
     ) -> Result<Response<Self::ForwardAgentStream>, Status> {
         let id = request.metadata().get(ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
         let key = self.key(&id)?;
-        // Never closed.
+        // The semaphore is never closed.
         let turn = self.turns.clone().acquire_owned().await;
         let (stream, agent) = start_agent(key).await.map_err(|e| Status::internal(e.to_string()))?;
         let (from_agent, mut to_agent) = tokio::io::split(stream);
@@ -108,7 +108,7 @@ impl Ssh for Served {
             let _ = to_agent.shutdown().await;
         }));
         let replies = ReaderStream::new(from_agent).map(move |chunk| {
-            // Both tasks, and the turn, live as long as somebody listens.
+            // Both tasks, and the permit, live until the response stream is dropped.
             let _owned = (&pump, &agent, &turn);
             chunk.map(|data| BytesMessage { data: data.into() }).map_err(|e| Status::internal(e.to_string()))
         });
@@ -116,7 +116,7 @@ impl Ssh for Served {
     }
 }
 
-/// An agent that holds `key`, and a connection to it.
+/// Starts an agent that holds `key`, and connects to it.
 async fn start_agent(key: &PrivateKey) -> Result<(DuplexStream, AbortOnDropHandle<()>), russh::keys::Error> {
     let loading = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let (connect, connections) = mpsc::channel::<std::io::Result<DuplexStream>>(2);
@@ -130,7 +130,7 @@ async fn start_agent(key: &PrivateKey) -> Result<(DuplexStream, AbortOnDropHandl
     let task = AbortOnDropHandle::new(tokio::spawn(serve));
     let dial = async || {
         let (ours, theirs) = tokio::io::duplex(BUFFER);
-        // The receiver lives in the task above, which only the handle ends.
+        // The receiver lives in the task above, which only its handle can end.
         let _ = connect.send(Ok(theirs)).await;
         ours
     };
@@ -167,7 +167,7 @@ mod tests {
         SshClient::new(Endpoint::from_static("http://session").connect_with_connector(dial).await.unwrap())
     }
 
-    /// A connection to the agent, which has listed its keys, and what keeps it open.
+    /// A connection to the agent after it listed its keys, and the sender that keeps it open.
     async fn connected(client: &SshClient<Channel>) -> (mpsc::Sender<BytesMessage>, Streaming<BytesMessage>) {
         let (send, messages) = mpsc::channel(1);
         // SSH_AGENTC_REQUEST_IDENTITIES.
@@ -188,7 +188,7 @@ mod tests {
         let mut next = Box::pin(connected(&client));
         for _ in 0..3 {
             assert!((&mut next).now_or_never().is_none());
-            // Others are answered meanwhile.
+            // Other calls get responses meanwhile.
             let asked = proto::CheckAgentRequest { id: String::new() };
             client.clone().check_agent(asked).await.unwrap();
         }

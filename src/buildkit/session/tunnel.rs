@@ -1,4 +1,4 @@
-//! The tunnel: an HTTP/2 connection inside a gRPC stream, on which we are the server
+//! The tunnel: an HTTP/2 connection inside a gRPC stream. This client is the server on it
 //! (`session/grpc.go`, `session/grpchijack`).
 
 use bollard_buildkit_proto::moby::buildkit::v1::BytesMessage;
@@ -14,18 +14,18 @@ use tonic::{Request, Streaming};
 use super::Services;
 use crate::time_limits::Pulse;
 
-/// Bytes in flight in each direction before the other side must read.
+/// The number of bytes buffered in each direction before the other side must read.
 const BUFFER: usize = 64 << 10;
 
 /// An open session; dropping it closes it.
 #[derive(Debug)]
 pub(in crate::buildkit) struct Tunnel {
-    /// The id by which a solve names this session.
+    /// The session id, which a solve refers to.
     pub(in crate::buildkit) id: String,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
-/// Opens a session on `client`'s connection. What the daemon says in it, `pulse` hears.
+/// Opens a session on `client`'s connection. Each message from the daemon counts in `pulse`.
 pub(in crate::buildkit) async fn open(
     mut client: ControlClient<Channel>,
     services: Services,
@@ -35,7 +35,7 @@ pub(in crate::buildkit) async fn open(
     let Services { router, methods } = services;
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     let (from_server, to_server) = tokio::io::split(theirs);
-    // One connection and no other: the server must not end because no more come.
+    // The server gets exactly one connection. It must not end because no other connection arrives.
     let incoming = tokio_stream::once(Ok::<_, std::io::Error>(ours)).chain(futures_util::stream::pending());
     let serve = async move {
         if let Err(error) = router.serve_with_incoming(incoming).await {
@@ -43,7 +43,7 @@ pub(in crate::buildkit) async fn open(
         }
     };
     let serve = AbortOnDropHandle::new(tokio::spawn(serve));
-    // A read error is the end of the tunnel, as far as the daemon is concerned.
+    // For the daemon a read error is the end of the tunnel.
     let outgoing = ReaderStream::with_capacity(from_server, BUFFER)
         .filter_map(|chunk| async { Some(BytesMessage { data: chunk.ok()?.into() }) });
     let mut request = Request::new(outgoing);
@@ -65,7 +65,7 @@ fn announce(metadata: &mut MetadataMap, id: &str, methods: &[&'static str]) {
     }
 }
 
-/// The daemon's bytes, to our server; ends when either side does.
+/// Copies the daemon's bytes to our server until either side ends.
 async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>, pulse: Pulse) {
     while let Some(Ok(message)) = from.next().await {
         pulse.heard();
@@ -73,6 +73,6 @@ async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>
             return;
         }
     }
-    // The server then sees the end of its connection.
+    // This shows the server the end of its connection.
     let _ = to.shutdown().await;
 }

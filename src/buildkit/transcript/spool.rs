@@ -1,7 +1,7 @@
-//! A log in bounded memory, compressed as it comes.
+//! Keeps a log in bounded memory and compresses it as it arrives.
 //!
-//! A gzip file may be many gzip files one after another (RFC 1952, section 2.2). So each block of lines
-//! becomes one, and a log that grows too long loses whole blocks from its middle.
+//! A gzip file may consist of several gzip members (RFC 1952, section 2.2). So each block of lines becomes one
+//! member, and a log that grows too long loses whole blocks from its middle.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -11,11 +11,11 @@ use flate2::write::GzEncoder;
 
 use crate::limits::{Budget, Held};
 
-/// Bytes of lines that are compressed together.
+/// The number of bytes of lines that are compressed together.
 const BLOCK: usize = 256 << 10;
-/// Compressed bytes of the beginning that are kept whatever follows.
+/// The number of compressed bytes kept of the beginning, whatever follows.
 const HEAD: usize = 1 << 20;
-/// Compressed bytes of the end. Logs shrink to about a tenth.
+/// The number of compressed bytes kept of the end. Logs shrink to about a tenth.
 const TAIL: usize = 3 << 20;
 
 /// A whole log, or the beginning and the end of one.
@@ -23,25 +23,25 @@ const TAIL: usize = 3 << 20;
 pub struct BuildLog {
     /// The lines, as gzip.
     pub gzip: Vec<u8>,
-    /// Bytes of what was said.
+    /// The size of the whole log in bytes, before compression.
     pub size: u64,
-    /// Bytes of it that are not in `gzip`.
+    /// The number of those bytes that are not in `gzip`.
     pub left_out: u64,
-    /// What it takes of the budget for kept logs, for as long as it is there.
+    /// The log's share of the budget for kept logs, released on drop.
     pub held: Option<Held>,
 }
 
 #[derive(Debug)]
 pub(super) struct Spool {
-    /// What all kept logs of the process may occupy, compressed.
+    /// The memory budget for all kept logs of the process, compressed.
     budget: Budget,
-    /// What the head occupies of it.
+    /// The head's share of the budget.
     held: Option<Held>,
-    /// Lines that are not compressed yet.
+    /// The lines that are not compressed yet.
     open: Vec<u8>,
     head: Vec<u8>,
     tail: VecDeque<Block>,
-    /// Bytes in `tail`.
+    /// The number of bytes in `tail`.
     tail_bytes: usize,
     size: u64,
     left_out: u64,
@@ -68,13 +68,13 @@ impl Spool {
         }
     }
 
-    /// As it was at first.
+    /// Resets the spool to empty, and returns the old one.
     pub(super) fn clear(&mut self) -> Self {
         let empty = Self::new(self.budget.clone());
         std::mem::replace(self, empty)
     }
 
-    /// Takes a line without its end.
+    /// Adds a line without its line end.
     pub(super) fn push(&mut self, line: &str) {
         self.open.extend(line.as_bytes());
         self.open.push(b'\n');
@@ -101,7 +101,7 @@ impl Spool {
         while self.tail_bytes > TAIL && self.forget_first() {}
     }
 
-    /// Room for `bytes`, if need be that of the oldest blocks of the tail.
+    /// Reserves `bytes` in the budget. Drops the oldest blocks of the tail if needed.
     fn room(&mut self, bytes: usize) -> Option<Held> {
         loop {
             let held = self.budget.try_take(bytes);
@@ -111,7 +111,7 @@ impl Spool {
         }
     }
 
-    /// Leaves out the first block of the tail, if there is one.
+    /// Drops the first block of the tail. Returns whether there was one.
     fn forget_first(&mut self) -> bool {
         let Some(first) = self.tail.pop_front() else { return false };
         self.tail_bytes -= first.gzip.len();
@@ -119,7 +119,7 @@ impl Spool {
         true
     }
 
-    /// The log, if there is any.
+    /// Returns the log, if there is any.
     pub(super) fn finish(mut self) -> Option<BuildLog> {
         if self.size == 0 {
             return None;
@@ -152,7 +152,7 @@ fn mark(left_out: u64) -> String {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()
 }

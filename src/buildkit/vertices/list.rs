@@ -1,30 +1,30 @@
-//! The vertices of a build, each as its last word has it.
+//! The vertices of a build, each with its latest report.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::VertexSummary;
 
-/// Vertices that are kept. A Dockerfile of 1 MiB makes far more; what they do is told all the same.
+/// The largest number of vertices kept. A Dockerfile of 1 MiB makes far more; their output is written all the same.
 const MAX: usize = 10_000;
 
-/// Vertices in the order in which they were announced.
+/// Vertices in the order of their first report.
 #[derive(Debug, Default)]
 pub(super) struct List {
     all: Vec<VertexSummary>,
     index: HashMap<String, usize>,
-    /// Those that have begun and not ended.
+    /// The indexes of the running vertices.
     running: BTreeSet<usize>,
     steps: u32,
     cached_steps: u32,
 }
 
 impl List {
-    /// The vertex that is known by `digest`.
+    /// The vertex with `digest`.
     pub(super) fn find(&self, digest: &str) -> Option<&VertexSummary> {
         self.index.get(digest).and_then(|at| self.all.get(*at))
     }
 
-    /// Takes a vertex's last word. One more than are kept is passed over.
+    /// Stores a vertex's latest report. A new vertex is ignored if the list is full.
     pub(super) fn put(&mut self, vertex: VertexSummary) {
         let at = match self.index.get(&vertex.digest) {
             Some(at) => *at,
@@ -57,7 +57,7 @@ impl List {
         }
     }
 
-    /// Steps, and how many of them came from a cache.
+    /// The number of steps, and how many of them came from a cache.
     pub(super) fn steps(&self) -> (u32, u32) {
         (self.steps, self.cached_steps)
     }

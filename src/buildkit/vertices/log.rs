@@ -2,30 +2,30 @@
 
 use std::collections::VecDeque;
 
+use super::log_writer::LogWriter;
 use super::open::{Open, OpenLines};
-use super::teller::Teller;
 use crate::redact::Redactor;
 use crate::text;
 
-/// Lines kept over all steps: enough to find one step's last lines beside a chatty other.
+/// The number of lines kept over all steps. It suffices to keep one step's last lines while another prints a lot.
 const MAX_LINES: usize = 400;
-/// Bytes kept over all steps.
+/// The number of bytes kept over all steps.
 const MAX_BYTES: usize = 64 << 10;
-/// Lines of a tail.
+/// The number of lines in a tail.
 const TAIL_LINES: usize = 40;
-/// Bytes of a tail: what fits an output parameter and a terminal.
+/// The number of bytes in a tail. It fits an output parameter and a terminal.
 const TAIL_BYTES: usize = 8 << 10;
-/// Bytes of one line that a tail shows; the rest is dropped.
+/// The number of bytes that a tail shows of one line. The rest is dropped.
 const MAX_LINE: usize = 1 << 10;
-/// A bounded log. What is in `lines` holds no secret; what is in `open` is not shown as it is.
+/// A bounded log. `lines` contains no secrets. `open` may contain secrets and is never shown as it is.
 #[derive(Debug, Default)]
 pub(in crate::buildkit) struct Log {
-    /// Who is told of each line as it ends.
-    pub(super) teller: Teller,
+    /// Writes each line to the transcript when it ends.
+    pub(super) writer: LogWriter,
     lines: VecDeque<Line>,
-    /// Bytes in `lines`.
+    /// The number of bytes in `lines`.
     bytes: usize,
-    /// The lines that steps have not ended yet.
+    /// The lines without a line end yet.
     open: OpenLines,
 }
 
@@ -36,12 +36,12 @@ struct Line {
 }
 
 impl Log {
-    /// A log that the redactor of `teller`'s transcript cleans.
-    pub(super) fn new(teller: Teller) -> Self {
-        Self { teller, ..Self::default() }
+    /// Creates a log that removes secrets with the redactor of `writer`'s transcript.
+    pub(super) fn new(writer: LogWriter) -> Self {
+        Self { writer, ..Self::default() }
     }
 
-    /// Takes what `vertex` printed; a chunk need not end with its line.
+    /// Adds output of `vertex`. A chunk may end within a line.
     pub(in crate::buildkit) fn push(&mut self, vertex: &str, chunk: &[u8]) {
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
             for ended in self.open.push(vertex, piece) {
@@ -50,14 +50,14 @@ impl Log {
         }
     }
 
-    /// Ends the lines that steps have not.
+    /// Ends all open lines.
     pub(super) fn finish(&mut self) {
         self.open.take().into_iter().for_each(|open| self.keep(open));
     }
 
     fn keep(&mut self, open: Open) {
         let text = open.text(self.redactor());
-        self.teller.printed(&open.vertex, &text);
+        self.writer.printed(&open.vertex, &text);
         let line = Line { text: text::head(&text, MAX_LINE).to_owned(), vertex: open.vertex };
         self.bytes += line.text.len();
         self.lines.push_back(line);
@@ -68,7 +68,7 @@ impl Log {
     }
 
     fn redactor(&self) -> &Redactor {
-        self.teller.transcript.redactor()
+        self.writer.transcript.redactor()
     }
 
     /// The last lines of all steps, or of `vertex` alone.
@@ -99,7 +99,7 @@ mod tests {
     fn knowing(secret: &str) -> Log {
         let redactor = Redactor::default();
         redactor.remember(&secret.into());
-        Log::new(Teller::new(redactor.into()))
+        Log::new(LogWriter::new(redactor.into()))
     }
 
     #[test]
@@ -131,10 +131,10 @@ mod tests {
         let secret = "0123456789abcdef".repeat(256);
         let rows = [
             (format!("{secret}\n"), "***".to_owned()),
-            // Across the cut.
+            // The secret crosses the cut.
             (format!("{}{secret}\n", "x".repeat(MAX_LINE - 8)), format!("{}***", "x".repeat(MAX_LINE - 8))),
             (format!("a\r{}\x1b[31m{} end\n", &secret[..9], &secret[9..]), "*** end".to_owned()),
-            // Not ended.
+            // The line has no end.
             (format!("key {secret}"), "key ***".to_owned()),
         ];
         for (printed, shown) in rows {

@@ -1,24 +1,24 @@
-//! The lines that steps have begun and not ended, until they end.
+//! Keeps the open lines: lines that steps have begun to print and not ended.
 
 use std::collections::HashMap;
 
 use crate::redact::Redactor;
 use crate::text;
 
-/// Bytes of one line that are kept until it ends: secrets are found in whole lines alone.
+/// The largest open line, in bytes. Secrets can be found only in whole lines.
 pub(super) const MAX_OPEN: usize = 16 << 10;
-/// Bytes of all lines that are kept until they end: steps run side by side, and each may leave its last line open.
+/// The largest size of all open lines, in bytes. Steps run concurrently, and each may leave its last line open.
 const MAX_ALL_OPEN: usize = 1 << 20;
-/// Steps that may have a line open.
+/// The largest number of steps with an open line.
 const MAX_OPEN_LINES: usize = 1_000;
-/// Shown for a longer line, whose beginning might be a part of a secret.
+/// The text shown instead of a longer line, because a cut line might contain a part of a secret.
 pub(super) const TOO_LONG: &str = "(a line of more than 16 KiB)";
 
-/// At most one line for each step.
+/// The open lines, at most one for each step.
 #[derive(Debug, Default)]
 pub(super) struct OpenLines {
     lines: HashMap<String, Open>,
-    /// Bytes in `lines`.
+    /// The number of bytes in `lines`.
     bytes: usize,
     begun: u64,
 }
@@ -28,12 +28,12 @@ pub(super) struct Open {
     pub(super) vertex: String,
     raw: Vec<u8>,
     too_long: bool,
-    /// Which line it is, counted as they begin.
+    /// The line's number, in the order in which lines began.
     nth: u64,
 }
 
 impl OpenLines {
-    /// Takes a piece of what `vertex` printed; gives the lines that end by it.
+    /// Adds a piece of `vertex`'s output. Returns the lines that it ends.
     pub(super) fn push(&mut self, vertex: &str, piece: &[u8]) -> Vec<Open> {
         let mut ended = Vec::new();
         let mut open = self.lines.remove(vertex).unwrap_or_else(|| {
@@ -64,14 +64,14 @@ impl OpenLines {
         Some(oldest)
     }
 
-    /// All of them, the one that began first before the others.
+    /// All open lines, in the order in which they began.
     pub(super) fn in_order(&self) -> Vec<&Open> {
         let mut lines: Vec<_> = self.lines.values().collect();
         lines.sort_by_key(|open| open.nth);
         lines
     }
 
-    /// Ends all of them.
+    /// Ends and returns all open lines.
     pub(super) fn take(&mut self) -> Vec<Open> {
         let mut lines: Vec<_> = std::mem::take(self).lines.into_values().collect();
         lines.sort_by_key(|open| open.nth);
@@ -101,7 +101,7 @@ impl Open {
         }
     }
 
-    /// Says no more than that there was a line.
+    /// Discards the text of a line that is too long. Only [`TOO_LONG`] is shown for it.
     fn give_up(&mut self) {
         self.too_long = true;
         self.raw = Vec::new();
@@ -111,7 +111,7 @@ impl Open {
         if self.too_long {
             return TOO_LONG.to_owned();
         }
-        // Before and after: a secret may hold control characters, or have some strewn into it.
+        // Redact before and after: a secret may contain control characters, or have some inserted into it.
         let text = redactor.clean(&String::from_utf8_lossy(&self.raw));
         redactor.clean(&text::lines(text::drawn(&text)))
     }

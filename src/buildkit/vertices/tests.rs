@@ -121,7 +121,7 @@ fn a_transcript_has_each_line_once_with_its_step_and_without_secrets() {
     let run = "[2/3] RUN login hunter22";
     apply(vec![vertex("[1/3] COPY . .", 1, Some(1), true), vertex(run, 1, None, false)], vec![]);
     apply(vec![vertex(run, 1, None, false)], vec![log(run, "as hunt"), log("[1/3] COPY . .", "late\n")]);
-    // The end comes with the last lines, and is said again with what else there is.
+    // The end comes with the last lines, and is reported again with later messages.
     let ended = vertex(run, 1, Some(3), false);
     apply(vec![ended.clone()], vec![log(run, "er22\nbye\nunended")]);
     let mut failed = vertex("[3/3] RUN false", 3, Some(4), false);
@@ -147,7 +147,7 @@ fn a_transcript_has_each_line_once_with_its_step_and_without_secrets() {
     ");
 }
 
-/// As large as the daemon lets a Dockerfile be, and with as many steps.
+/// A Dockerfile of the largest size that the daemon permits, with as many steps as fit.
 #[test]
 fn what_is_kept_of_a_build_does_not_grow_with_its_dockerfile() {
     let mut folded = Vertices::default();

@@ -1,14 +1,14 @@
-//! What is said to the owner of a Secret that is not bound.
+//! Advice for the owner of a Secret that is not bound.
 
 use std::collections::BTreeSet;
 
 use super::{HOSTS, USE, Use};
 
-/// What is wrong with such a Secret, after its name.
+/// The text after the name of an unbound Secret.
 pub(crate) const UNBOUND: &str =
     "is bound to no host and use, so whoever may submit a workflow can send it anywhere";
 
-/// The command that binds `secret` to `uses`, and where these have one to `hosts`.
+/// The command that binds `secret` to `uses` and, for uses with a host, to `hosts`.
 pub(crate) fn bind_command(
     namespace: &str,
     secret: &str,

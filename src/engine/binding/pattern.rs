@@ -1,4 +1,4 @@
-//! Where a Secret is sent, and the patterns that say where it may be.
+//! The server that a Secret is sent to, and the patterns for permitted servers.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use crate::forge;
 use crate::git::RepoUrl;
 use crate::policy::{NotCanonical, host_port};
 
-/// The forge whose API is on a host of its own, and that host.
+/// The forge whose API has its own host, and that host.
 const GITHUB: (&str, &str) = ("github.com", "api.github.com");
 
-/// A server, as a step's address names it once it is parsed.
+/// A server, parsed from an address in a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     scheme: String,
     host: String,
     port: u16,
-    /// The repository there, without `/` at its ends and `.git`.
+    /// The repository's path on the server, without `/` at its ends and without `.git`.
     path: String,
 }
 
@@ -32,7 +32,7 @@ impl Server {
         Self::new(scheme, authority, &repository.to_string())
     }
 
-    /// How the hosts' annotation names it: with its scheme where a login is sent in clear.
+    /// The server's form in the hosts annotation. It includes the scheme if the login is sent in clear text.
     pub(crate) fn as_host(&self) -> String {
         match (self.scheme.as_str(), own_port(&self.scheme) == Some(self.port)) {
             ("http", true) => format!("http://{}", self.host),
@@ -59,7 +59,7 @@ impl fmt::Display for Server {
     }
 }
 
-/// `[scheme://]host[:port]`, where the host may begin with `*.`; of Tekton's annotations also with a repository's path.
+/// `[scheme://]host[:port]`; the host may begin with `*.`. A pattern from Tekton's annotations may also have a repository path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
     scheme: Option<String>,
@@ -69,13 +69,13 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Reads one item of the hosts' annotation.
+    /// Parses one item of the hosts annotation.
     pub(super) fn host(text: &str) -> Result<Self, NotCanonical> {
         let pattern = Self::url(text)?;
         if pattern.path.is_empty() { Ok(pattern) } else { Err(NotCanonical::Path) }
     }
 
-    /// Reads a value of Tekton's: a URL, or of an ssh server the host (tektoncd/pipeline `pkg/credentials/gitcreds`).
+    /// Parses a value of Tekton's: a URL or, for an ssh server, the host (tektoncd/pipeline `pkg/credentials/gitcreds`).
     pub(super) fn url(text: &str) -> Result<Self, NotCanonical> {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
@@ -93,8 +93,8 @@ impl Pattern {
         Ok(Self { scheme, host: host.to_owned(), port, path: trimmed(path) })
     }
 
-    /// Whether what is sent to `server` is sent where this says. Without a scheme and a port it is https and ssh on their own
-    /// ports, so that no address can have a password sent in clear.
+    /// Whether the pattern permits `server`. Without scheme and port it permits https and ssh on their default ports only,
+    /// so that no address can have a password sent in clear text.
     pub(super) fn fits(&self, server: &Server) -> bool {
         self.fits_host(&server.host) && self.fits_port(server) && self.fits_path(&server.path)
     }
@@ -121,7 +121,7 @@ impl Pattern {
         }
     }
 
-    /// A path is compared as it is spelt: what is spelt in another way is refused, never allowed.
+    /// Compares the path literally. A path in another spelling is rejected, never allowed.
     fn fits_path(&self, path: &str) -> bool {
         self.path.is_empty() || self.path == path
     }
@@ -145,7 +145,7 @@ fn own_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// The host, in brackets where it is an IPv6 address, and the port.
+/// Splits off the port. The host has brackets if it is an IPv6 address.
 fn split(named: &str) -> (&str, Option<u16>) {
     match named.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),

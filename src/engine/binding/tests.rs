@@ -86,7 +86,7 @@ fn a_use_is_one_that_is_listed() {
         let binding = binding(GIT, &[(USE, uses)]);
         assert_eq!(wanted.each_ref().map(|wanted| binding.answer(wanted)), expected, "{uses}");
     }
-    // Hosts say nothing of a RUN, which sends what it reads anywhere.
+    // Hosts do not limit a RUN, which can send what it reads anywhere.
     let hosts = binding(GIT, &[(HOSTS, "h")]);
     let expected = [Answer::Bound, Answer::Elsewhere, Answer::Elsewhere, Answer::Elsewhere];
     assert_eq!(wanted.each_ref().map(|wanted| hosts.answer(wanted)), expected);

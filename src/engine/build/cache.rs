@@ -1,7 +1,7 @@
-//! The registry cache: exported after the image is pushed, and only when that is of use.
+//! Exports the registry cache after the image was pushed, and only if that is useful.
 //!
-//! An export of what is already there costs a HEAD per blob and a manifest, every time. So the image is
-//! pushed first; the cache follows in a solve of its own, of which every step is cached by then.
+//! Every export costs a HEAD request per blob and a manifest, even if the cache is already there. So the image
+//! is pushed first. The cache follows in a separate solve, in which every step is already cached.
 
 use tracing::warn;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) async fn export(
     }
     cx.now(format!("exporting the cache to {}", to.target.image));
     let mut request = request::cache(build, inputs);
-    // Never the name of an export before, which the daemon may still hold.
+    // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();
     match solve::once(engine, None, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
@@ -53,8 +53,8 @@ pub(super) async fn export(
     }
 }
 
-/// Whether the registry has the cache; none of one that says nothing, for which the daemon would wait without end. One
-/// that cannot be asked is written to: that gives the better error.
+/// Whether the registry has the cache. `None` if it does not respond, because the daemon would then wait without end. For
+/// a registry that cannot be queried the export runs, because its error is better.
 async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> Option<bool> {
     let asked = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure);
     let found = within(PATIENCE, to.target.image.registry(), asked).await.ok()?;

@@ -1,4 +1,4 @@
-//! `.dockerignore` in Git contexts, which BuildKit passes over there: it is read here at the proven commit.
+//! Reads `.dockerignore` in Git contexts at the proven commit, because BuildKit ignores the file there.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use crate::git::{EntryType, Snapshot};
 use crate::outcome::StepError;
 use crate::step::build::Dockerfile;
 
-/// The file of a context, and, after a Dockerfile's name, the file that comes before it (buildkit `frontend/dockerui/config.go`).
+/// The ignore file of a context. A file with the Dockerfile's name before it has priority (buildkit `frontend/dockerui/config.go`).
 const NAME: &str = ".dockerignore";
 
-/// What the context in the directory `base` of a commit leaves out; none where nothing is said of it.
+/// Reads the ignore file of the context in the directory `base` of a commit; `None` if there is none.
 ///
 /// # Errors
-/// What cannot be read: a build without its ignore file would have files that nobody wants to have in an image.
+/// Fails if the file cannot be read. A build without its ignore file would put unwanted files into the image.
 pub(super) async fn read(
     snapshot: &mut Snapshot,
     base: &str,

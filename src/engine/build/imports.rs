@@ -1,8 +1,8 @@
-//! The caches that a build reads. Each is asked for before the daemon is told of it.
+//! The caches that a build imports. Each is checked before it is passed to the daemon.
 //!
-//! The daemon waits for a cache's registry as long as the connection lasts, and other builds that need the same registry wait
-//! with it (`util/resolver`); of a cache whose layers are gone it finds out in the middle of the build, which fails then. A
-//! cache is no more than a help, so one that would hold up the build, or break it, is left out.
+//! The daemon waits for a cache's registry as long as the connection lasts, and so do other builds that need the same registry
+//! (`util/resolver`). If a cache's layers are gone, the daemon notices in the middle of the build, which then fails. A cache is
+//! optional, so a cache that would delay or break the build is left out.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::oci::Auth;
 use crate::step::{Build, RegistryRef};
 use crate::time_limits::{calls, within};
 
-/// How long a registry may take to tell whether it has a cache.
+/// The time limit for a registry to answer whether it has a cache.
 pub(super) const PATIENCE: Duration = calls::REGISTRY_CACHE.whole();
 
-/// What is imported, and why something is not.
+/// The caches to import, and the reasons for those left out.
 #[derive(Debug, Default)]
 pub(super) struct Imports {
-    /// Those that the daemon is told of.
+    /// The caches that are passed to the daemon.
     pub(super) caches: Vec<RegistryRef>,
-    /// A line about each of the others.
+    /// One line for each cache that is left out.
     pub(super) left_out: Vec<String>,
 }
 
 impl Imports {
-    /// Asks for all caches of `build` at once.
+    /// Checks all caches of `build` concurrently.
     pub(super) async fn probe(engine: &Engine, build: &Build, auth: &Auth) -> Self {
         let probed = build.cache.from.iter().map(async |cache| (cache, why_not(engine, cache, auth).await));
         let mut imports = Self::default();
@@ -44,8 +44,8 @@ impl Imports {
     }
 }
 
-/// Why `cache` is of no use. What the daemon finds out by itself without harm, such as a cache that does not exist or that
-/// refuses the login, it says better; and it may reach a registry that we do not.
+/// The reason to leave `cache` out. Harmless problems, such as a missing cache or a rejected login, are left to the daemon: its
+/// messages are better, and it may reach a registry that this process cannot.
 async fn why_not(engine: &Engine, cache: &RegistryRef, auth: &Auth) -> Option<String> {
     let asked = engine.registry.lost_blob(&cache.image, auth, cache.insecure);
     match within(PATIENCE, "its registry", asked).await {

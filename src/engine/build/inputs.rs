@@ -1,4 +1,4 @@
-//! What a build needs from elsewhere: commits, logins, secrets.
+//! Collects the inputs of a build: commits, logins, secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,45 +23,45 @@ use crate::step::build::{GitContext, NamedContext};
 /// Contexts that are read at a time: a step may name a thousand, and each has submodules.
 const AT_A_TIME: usize = 8;
 
-/// Everything that was read for one build.
+/// All inputs that were read for one build.
 pub(super) struct Inputs {
     /// The build context's commit, which the caller may read.
     pub(super) sha: String,
-    /// Its checkout.
+    /// The checkout of the build context.
     pub(super) main: Checkout,
-    /// Those of the named contexts that are repositories.
+    /// The checkouts of the named contexts that are repositories.
     pub(super) named: BTreeMap<String, Checkout>,
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
-    /// The caches that are read.
+    /// The caches to import.
     pub(super) imports: Imports,
-    /// What stands before the ids of cache mounts, where the daemon has other namespaces' too.
+    /// The prefix for the ids of cache mounts, if the daemon also serves other namespaces.
     pub(super) cache_mounts: Option<String>,
-    /// Which images may be read; see [`crate::buildkit::Solve::allowed_images`].
+    /// The images that the build may read; see [`crate::buildkit::Solve::allowed_images`].
     pub(super) images: Option<Vec<String>>,
     secrets: BTreeMap<String, SecretSlice<u8>>,
     client: LazyClient,
     ssh: BTreeMap<String, SecretString>,
-    /// Registries that the step calls insecure.
+    /// The registries that the step marks as insecure.
     insecure: BTreeSet<String>,
-    /// What registries have said, for all solves of the build.
+    /// The registries' responses, shared by all solves of the build.
     pulls: PullAnswers,
 }
 
-/// A commit that the caller may read, how the daemon logs in for it, and what of it the build gets.
+/// A commit that the caller may read, the daemon's login for it, and the parts that the build gets.
 #[derive(Default)]
 pub(super) struct Checkout {
     pub(super) sha: String,
     pub(super) login: GitLogin,
-    /// The branch or tag that a kept `.git` has for it.
+    /// The branch or tag that points at the commit in a kept `.git`.
     pub(super) reference: Option<String>,
     pub(super) parts: Parts,
-    /// Its submodules as they are put into the repository; none where the daemon's own checkout does as well.
+    /// The submodules to place into the repository; `None` if the daemon's own checkout is sufficient.
     pub(super) modules: Option<Vec<Module>>,
 }
 
 impl Inputs {
-    /// Reads everything at once; the first thing that is missing ends the step.
+    /// Reads all inputs concurrently. The first error ends the step.
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let turns = &Semaphore::new(AT_A_TIME);
@@ -69,7 +69,7 @@ impl Inputs {
             // Never closed.
             let _turn = turns.acquire().await;
             let dockerfile = name.is_none().then_some(&build.dockerfile);
-            // On the heap: unoptimised, what is polled within would not fit a worker's stack.
+            // Boxed, because in a debug build the future would not fit a worker's stack.
             Ok::<_, StepError>((name, Box::pin(sources::read(engine, cx, context, dockerfile)).await?))
         }));
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
@@ -98,14 +98,14 @@ impl Inputs {
             inputs.admit(name, readable);
         }
         let reference = inputs.main.reference.take().filter(|name| may_be_kept(build, name));
-        // The question costs a round trip, and few builds keep `.git`.
+        // This costs a round trip, and few builds keep `.git`, so ask only if needed.
         if reference.is_some() && engine.buildkit.names_commits().await {
             inputs.main.reference = reference;
         }
         Ok(inputs)
     }
 
-    /// What the daemon may ask for during the build.
+    /// The session with everything that the daemon may request during the build.
     pub(super) fn session(&self, transcript: &Transcript) -> Session {
         Session {
             secrets: self.secrets.clone(),
@@ -118,7 +118,7 @@ impl Inputs {
         }
     }
 
-    /// Whether the step calls the registry insecure.
+    /// Whether the step marks the registry as insecure.
     pub(super) fn is_insecure(&self, registry: &str) -> bool {
         self.insecure.contains(registry)
     }
@@ -134,7 +134,7 @@ impl Inputs {
         }
     }
 
-    /// Submodules that have one login share its id: each is a secret of the session.
+    /// Submodules with the same login share its id, because each id is a secret of the session.
     fn modules(&mut self, submodules: Vec<Submodule>) -> Vec<Module> {
         let mut logins = BTreeMap::new();
         let module = |Submodule { path, snapshot, credentials }: Submodule| {
@@ -145,11 +145,11 @@ impl Inputs {
         submodules.into_iter().map(module).collect()
     }
 
-    /// Has the session know the login, by an id that no Dockerfile can name: what a session has, every `RUN` of the build may
-    /// ask for. Each checkout has an id of its own, so two of one server may have two logins.
+    /// Adds the login to the session under an id that no Dockerfile can guess, because every `RUN` of the build may request the
+    /// session's secrets. Each checkout has its own id, so two checkouts of one server may have two logins.
     fn login(&mut self, credentials: Credentials) -> GitLogin {
         let id = format!("git-{}", Uuid::new_v4().simple());
-        // The whole header: unlike a bare token it keeps the user's name.
+        // Store the whole header. Unlike a bare token it keeps the user's name.
         if let Some(header) = credentials.header() {
             self.secrets.insert(id.clone(), header.expose_secret().as_bytes().to_vec().into());
             return GitLogin::Header { id };
@@ -160,8 +160,8 @@ impl Inputs {
     }
 }
 
-/// Whether `.git` is kept, and can have the ref `name`: in a source's name `#` parts it from what stands before it. Not a tag: git
-/// refuses to fetch the commit as the tag where the daemon's own copy of the repository has it too (`source/git/source.go`, `checkout`).
+/// Whether `.git` is kept and can contain the ref `name`. A name with `#` is excluded, because `#` separates the parts of a source's
+/// name. A tag is excluded, because git rejects the fetch if the daemon's copy also has the tag (`source/git/source.go`, `checkout`).
 fn may_be_kept(build: &Build, name: &str) -> bool {
     let is_branch = name.starts_with("refs/heads/") && !name.contains('#');
     sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch
@@ -182,7 +182,7 @@ fn git_contexts(build: &Build) -> impl Iterator<Item = (Option<&str>, &GitContex
     std::iter::once((None, &build.context)).chain(named)
 }
 
-/// The logins, and which caches are found with them.
+/// Reads the registry logins, and checks the caches with them.
 async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Imports), StepError> {
     let auth = engine.registry_auth(cx, build.registry_secret.as_ref()).await?;
     let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));

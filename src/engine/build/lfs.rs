@@ -1,8 +1,8 @@
-//! Files that Git LFS keeps. BuildKit's git has no filters (`util/gitutil/git_cli.go` turns all configuration off), so a build
-//! gets a pointer for each, a text of three lines.
+//! Files in Git LFS. BuildKit's git has no filters (`util/gitutil/git_cli.go` disables all configuration), so a build
+//! gets a pointer for each file, a text of three lines.
 //!
-//! They are named, not fetched: what is fetched here would go through this process, whole images of it, for the daemon reads its
-//! sources itself, and LFS is no source of its.
+//! This module only names them in a note. Fetching them would send the data of whole images through this process, because the
+//! daemon reads its sources itself and has no LFS source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::git::{EntryType, GitError, Pointers, Snapshot};
 use crate::text;
 use crate::time_limits::within;
 
-/// How long a build waits to know of them.
+/// How long a build waits for this check.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Names that are told.
+/// The largest number of file names in the note.
 const TOLD: usize = 10;
 
-/// The word of `.gitattributes` that gives files to LFS.
+/// The attribute in `.gitattributes` that assigns files to LFS.
 const FILTER: &str = "filter=lfs";
 
-/// What is to be said of the files that a build gets pointers for; nothing where there are none. `at` is where the directory `base` of
-/// the commit stands in the context.
+/// Adds a note about the files that a build gets as pointers, if there are any. `at` is the path in the context of the
+/// commit's directory `base`.
 pub(super) async fn note(
     snapshot: &mut Snapshot,
     base: &str,
@@ -44,7 +44,7 @@ pub(super) async fn note(
     Ok(told(at, &found))
 }
 
-/// Has `look` find notes. A build does not wait long for them, and does not end for them.
+/// Runs `look` with a short time limit. Its errors do not fail the build.
 pub(super) async fn within_reason(look: impl Future<Output = Result<(), GitError>>) {
     let unknown =
         |why: &dyn std::fmt::Display| warn!("it is not known which files are kept in Git LFS: {why}");
@@ -72,7 +72,7 @@ fn told(at: &str, found: &Pointers) -> Option<String> {
     })
 }
 
-/// Whether the attributes of the directory `base`, or of one above it, give files to LFS.
+/// Whether the attributes of the directory `base`, or of a parent directory, assign files to LFS.
 async fn uses_lfs(snapshot: &mut Snapshot, base: &str) -> Result<bool, GitError> {
     let above = base.match_indices('/').map(|(at, _)| &base[..at]);
     let directories: Vec<_> = std::iter::once("").chain(above).chain([base]).collect();

@@ -1,7 +1,7 @@
-//! The whole log of a build: told while it runs, and kept in the image's own repository afterwards.
+//! The whole log of a build: logged while it runs, and then stored in the image's own repository.
 //!
-//! An agent does no artifact I/O and tells a plugin nothing of Argo's artifact repository, so the registry
-//! is where a log can go: attached to the image, or, where the build failed and there is none, under a tag.
+//! An agent does no artifact I/O and gives a plugin no access to Argo's artifact repository, so the log goes to the
+//! registry: attached to the image or, if the build failed and there is no image, under a tag.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::super::Engine;
-use super::super::aside::Attaching;
+use super::super::background::LogUpload;
 use super::super::context::Cx;
 use super::inputs::Inputs;
 use super::solve::Built;
@@ -21,10 +21,10 @@ use crate::outcome::StepError;
 use crate::step::{Build, RegistryRef};
 use crate::time_limits::{calls, within};
 
-/// How long a registry may take to tell what it has.
+/// The time limit for a registry to describe an image.
 const PATIENCE: Duration = calls::REGISTRY_DESCRIBE.whole();
 
-/// Where the lines of `build` go.
+/// The transcript for the lines of `build`.
 pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript {
     let (workflow, job) = (engine.tenancy.title(&cx.workflow), cx.job().map(str::to_owned));
     let told = Transcript::told(cx.redactor.clone(), Caption { workflow, job, step: cx.step.clone() });
@@ -32,13 +32,13 @@ pub(super) fn transcript(engine: &Engine, build: &Build, cx: &Cx) -> Transcript 
     if place(build).is_some() { told.kept(&memory) } else { told }
 }
 
-/// The repository that keeps the log, where one does.
+/// The repository that stores the log, if any.
 fn place(build: &Build) -> Option<&RegistryRef> {
     build.tags.first().filter(|_| build.push && build.attach_log)
 }
 
-/// Begins to attach the log to the image that was pushed. A build of which every step was cached has said
-/// nothing that the log of the build before has not.
+/// Starts to attach the log to the pushed image. If every step of a build was cached, its log is not stored: the
+/// earlier build's log already has the same content.
 pub(super) async fn attach(
     engine: &Engine,
     build: &Build,
@@ -46,7 +46,7 @@ pub(super) async fn attach(
     built: &Built,
     transcript: &Transcript,
     cx: &Cx,
-) -> Option<Attaching> {
+) -> Option<LogUpload> {
     let tag = place(build).filter(|_| !built.is_cached())?;
     let log = transcript.log()?;
     let subject = match subject(engine, tag, inputs, &built.solved).await {
@@ -59,8 +59,8 @@ pub(super) async fn attach(
     Some(begin(engine, inputs, tag, artifact(log, Some(subject), inputs, cx), None))
 }
 
-/// Keeps the log of a build in which a step's process failed, and says where it is; of any other failure the
-/// error says all. That the registry will not have it is no part of the error.
+/// Stores the log of a build in which a step's process failed, and adds its reference to the error. For any other failure
+/// the error itself is sufficient. A failed upload does not change the error.
 pub(super) async fn keep(
     engine: &Engine,
     build: &Build,
@@ -75,16 +75,16 @@ pub(super) async fn keep(
     let (Some(place), Some(log)) = (place(build), transcript.log()) else { return error };
     let job = cx.job().map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let kept = artifact(log, None, inputs, cx);
-    let attaching = begin(engine, inputs, place, kept, Some(format!("log-{job}")));
-    let reference = attaching.reference.clone();
-    if cx.attached(attaching).await.is_ok() {
+    let upload = begin(engine, inputs, place, kept, Some(format!("log-{job}")));
+    let reference = upload.reference.clone();
+    if cx.attached(upload).await.is_ok() {
         error.message.push_str(&format!("\nwhole log: argo-buildkit log {reference}"));
         error.outputs.insert("log".to_owned(), reference);
     }
     error
 }
 
-/// A log on its way, and what it occupies of the memory for kept logs.
+/// A log to upload, and its share of the memory for kept logs.
 struct Kept {
     artifact: LogArtifact,
     held: Option<Held>,
@@ -96,11 +96,11 @@ fn begin(
     place: &RegistryRef,
     kept: Kept,
     tag: Option<String>,
-) -> Attaching {
+) -> LogUpload {
     let Kept { artifact, held } = kept;
     let reference = format!("{}@{}", place.image.name(), artifact.digest());
     let (registry, auth, place) = (engine.registry.clone(), inputs.auth.clone(), place.clone());
-    Attaching::begin(reference, async move {
+    LogUpload::begin(reference, async move {
         let _held = held;
         registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await
     })
@@ -120,7 +120,7 @@ fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx
     Kept { artifact, held: log.held }
 }
 
-/// The descriptor of what was pushed: the daemon's, or, of a build that was found again, the registry's.
+/// The descriptor of the pushed image: from the daemon or, for a build that was found again, from the registry.
 async fn subject(
     engine: &Engine,
     tag: &RegistryRef,
@@ -133,7 +133,7 @@ async fn subject(
     }
     let Some(digest) = &solved.digest else { return Ok(None) };
     let Ok(image) = format!("{}@{digest}", tag.image.name()).parse::<ImageRef>() else { return Ok(None) };
-    // The steps that follow wait for this.
+    // Later steps wait for this request.
     let asked = engine.registry.describe(&image, &inputs.auth, tag.insecure);
     let asked = within(PATIENCE, tag.image.registry(), asked).await;
     asked.unwrap_or_else(|late| {

@@ -1,4 +1,4 @@
-//! What there is instead of an image that is missing for a platform.
+//! Names the available platforms if an image lacks the requested one.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::buildkit::BuildError;
 use crate::oci::ImageRef;
 use crate::time_limits::{calls, within};
 
-/// How long the registry may take: the build has failed already.
+/// The time limit for the registry. It is short, because the build has already failed.
 const PATIENCE: Duration = calls::REGISTRY_PLATFORMS.whole();
 
-/// The same error; where an image is missing for a platform, it names the platforms that the registry has it for. That this cannot
-/// be found out is no part of the error.
+/// Returns the same error. If an image lacks a platform, the error also names the platforms that the registry has. A failed
+/// lookup does not change the error.
 pub(super) async fn named(engine: &Engine, inputs: &Inputs, mut error: BuildError) -> BuildError {
     if let Some(image) = error.image_without_platform().and_then(|image| image.parse().ok()) {
         error.message.extend(there(engine, inputs, &image).await);

@@ -1,4 +1,4 @@
-//! What a build tells: outputs, the error, a span per vertex.
+//! The report of a build: outputs, the error, a span per vertex.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::context::Cx;
-use super::absent;
 use super::inputs::Inputs;
+use super::missing_files;
 use crate::buildkit::{BuildError, Solved, VertexSummary};
 use crate::duration::elapsed_text;
 use crate::outcome::{Fault, Outputs, StepError, Success};
@@ -15,19 +15,19 @@ use crate::step::Build;
 use crate::telemetry::{self, Past};
 use crate::text;
 
-/// Bytes of one warning.
+/// The largest warning, in bytes.
 const WARNING: usize = 1000;
 
-/// What became of the cache.
+/// The outcome of the cache export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cache {
-    /// None was asked for.
+    /// The step requested no export.
     None,
-    /// It was written.
+    /// The cache was written.
     Exported,
-    /// Nothing new was built, and the registry has it already.
+    /// Nothing new was built, and the registry already has the cache.
     Skipped,
-    /// It could not be written, and the step says to go on.
+    /// The export failed, and the step is configured to continue.
     Failed(String),
 }
 
@@ -42,20 +42,20 @@ impl fmt::Display for Cache {
     }
 }
 
-/// What is known of a build that ended well.
-pub(super) struct Facts<'a> {
+/// The data of a successful build.
+pub(super) struct BuildResult<'a> {
     pub(super) build: &'a Build,
     pub(super) inputs: &'a Inputs,
     pub(super) solved: &'a Solved,
     pub(super) cache: &'a Cache,
-    /// Where its log is, or will be; empty where it is kept nowhere.
+    /// The reference of the build's log, which may still be uploading; empty if the log is not stored.
     pub(super) log: String,
     pub(super) took: Duration,
 }
 
-/// The outputs, and a line about them.
-pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> {
-    let Facts { build, inputs, solved, cache, ref log, took } = *facts;
+/// Creates the step's outputs and summary.
+pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, StepError> {
+    let BuildResult { build, inputs, solved, cache, ref log, took } = *result;
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
             Fault::Ours,
@@ -78,7 +78,7 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
-        ("warnings", json!(warnings(facts, cx)).to_string()),
+        ("warnings", json!(warnings(result, cx)).to_string()),
         ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
     ];
@@ -86,33 +86,33 @@ pub(super) fn success(facts: &Facts<'_>, cx: &Cx) -> Result<Success, StepError> 
     Ok(Success { summary, outputs })
 }
 
-/// The digest is there too where a build was found again, whose record lacks it.
+/// The metadata output. The digest is added for a build that was found again, because its record lacks it.
 fn metadata(solved: &Solved, digest: &str, cx: &Cx) -> String {
     let mut all = solved.metadata.clone();
     all.entry("containerimage.digest".to_owned()).or_insert_with(|| json!(digest));
     cx.redactor.line(&json!(all).to_string())
 }
 
-/// Cleaned here: JSON's escapes would hide a secret from the redactor.
-fn warnings(facts: &Facts<'_>, cx: &Cx) -> Vec<String> {
-    let failed = match facts.cache {
+/// The warnings. Secrets are removed here, because JSON's escapes would hide them from a later redactor.
+fn warnings(result: &BuildResult<'_>, cx: &Cx) -> Vec<String> {
+    let failed = match result.cache {
         Cache::Failed(why) => Some(format!("cache export: {why}")),
         _ => None,
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
-    let told = facts.inputs.imports.left_out.iter().chain(&facts.solved.warnings).cloned();
-    let sources = absent::warnings(facts.build, facts.inputs);
+    let told = result.inputs.imports.left_out.iter().chain(&result.solved.warnings).cloned();
+    let sources = missing_files::warnings(result.build, result.inputs);
     told.chain(sources).chain(failed).map(shown).collect()
 }
 
-/// The build's error as the step's, its vertices as spans.
+/// Converts the build's error to the step's error, and its vertices to spans.
 pub(super) fn failure(error: BuildError, cx: &Cx) -> StepError {
     spans(&error.vertices, cx);
     let outputs = Outputs::from([("log-tail".to_owned(), error.log_tail)]);
     StepError { fault: error.fault, message: error.message, outputs, exit_code: error.exit_code }
 }
 
-/// One child span for each vertex that ran.
+/// Creates a child span for each vertex that ran.
 pub(super) fn spans(vertices: &[VertexSummary], cx: &Cx) {
     let step = tracing::Span::current();
     for vertex in vertices {

@@ -1,4 +1,4 @@
-//! A `build` step in BuildKit's vocabulary.
+//! Converts a `build` step to BuildKit's terms.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::step::build::{
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
 
-/// The build argument that stands before the id of every `RUN --mount=type=cache` (buildkit
+/// The build argument with the prefix for the id of every `RUN --mount=type=cache` (buildkit
 /// `frontend/dockerui/config.go`).
 const CACHE_MOUNTS: &str = "BUILDKIT_CACHE_MOUNT_NS";
 
-/// The build argument for reproducible builds; with it the files of the context have their commit's time.
+/// The build argument for reproducible builds. With it the files of the context get their commit's time.
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The solve that builds and pushes the image.
@@ -30,11 +30,11 @@ pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
     }
 }
 
-/// The solve that exports the cache alone. The steps are cached by now, so it runs none.
+/// The solve that exports only the cache. All steps are already cached, so it runs none.
 pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
     let to = build.cache.to.as_ref().map(|to| {
         let mode = if to.mode == CacheMode::Max { "max" } else { "min" };
-        // The forms that Gitea's registry takes; BuildKit's own defaults since 0.21.
+        // Gitea's registry requires these formats. They are BuildKit's defaults since 0.21.
         let attrs = [("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
         registry_cache(&to.target, attrs)
     });
@@ -71,7 +71,7 @@ fn registry_cache<'a>(
     CacheRef::registry(&reference.image.to_string(), attrs)
 }
 
-/// The commits that the caller was found to be able to read.
+/// The commits that the caller has proven to be able to read.
 fn git_sources(build: &Build, inputs: &Inputs) -> impl Iterator<Item = GitSource> {
     let source =
         |git: &GitContext, sha: &str| GitSource { url: git.repo.buildkit_url(), sha: sha.to_owned() };
@@ -141,8 +141,8 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
     attrs
 }
 
-/// The build context. Two build arguments change what the frontend makes of one that is a URL (buildkit
-/// `frontend/dockerui/context.go`); ours is none, so they are read here.
+/// The build context. For a context URL the frontend applies two build arguments (buildkit
+/// `frontend/dockerui/context.go`). Our context is not a URL, so they are applied here.
 fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
     let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
@@ -171,8 +171,8 @@ fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
     tree.with_modules(modules.as_deref().unwrap_or_default())
 }
 
-/// One `image` exporter for the tags of secure registries, one for those of insecure ones: the attribute
-/// counts for a whole exporter.
+/// One `image` exporter for the tags of secure registries, and one for those of insecure registries, because
+/// the attribute applies to a whole exporter.
 fn exporters(build: &Build) -> Vec<Exporter> {
     let (insecure, secure): (Vec<_>, Vec<_>) = build.tags.iter().partition(|tag| tag.insecure);
     let groups = [(secure, false), (insecure, true)].into_iter().filter(|(tags, _)| !tags.is_empty());

@@ -1,4 +1,4 @@
-//! What a build is doing, and who keeps it waiting.
+//! Reports the progress of a build, and the server that it waits for.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use super::super::context::Cx;
 use crate::buildkit;
 use crate::progress::Progress;
 
-/// Silence that is worth telling.
+/// The shortest silence that is reported.
 const WORTH_TELLING: Duration = Duration::from_secs(10);
-/// How exactly it is told: every new line is written to the workflow.
+/// The step, in seconds, of the reported time. Every new line is written to the workflow.
 const STEP: u64 = 5;
 
-/// Tells what `receiver` says of a build at the daemon `place`, and how long nothing has come of it.
+/// Reports the progress from `receiver` of a build at the daemon `place`, and how long it has been silent.
 pub(super) async fn relay(
     place: &str,
     cx: &Cx,
@@ -22,7 +22,7 @@ pub(super) async fn relay(
 ) -> Infallible {
     let mut last = None;
     loop {
-        // It changes every second while the build runs; whoever sends ends this too.
+        // The value changes every second while the build runs. The sender's owner also ends this future.
         if receiver.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -43,7 +43,7 @@ fn line(place: &str, progress: buildkit::Progress, now: Instant) -> Option<Progr
     Some(Progress { now, notes: notes.into_iter().collect() })
 }
 
-/// `registry r.io silent for 15 s`. A daemon that says nothing tells nothing of those it talks to.
+/// Formats `registry r.io silent for 15 s`. While the daemon is silent, nothing is known of its peers.
 fn silence(place: &str, progress: &buildkit::Progress, now: Instant) -> Option<String> {
     let (who, since) = match (progress.unheard, &progress.peer) {
         (Some(since), _) => (format!("buildkitd at {place}"), since),

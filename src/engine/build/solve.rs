@@ -1,8 +1,8 @@
-//! One build, one result: whatever happens to the reply, the sidecar or the daemon.
+//! Runs each build once and gets its result, even if the reply is lost, or the sidecar or the daemon restarts.
 //!
-//! The solve is named after the job. A sidecar that was killed finds, when it is asked again, the
-//! result in the daemon's history, or the running build; only a build that did not end is started anew,
-//! under the next name, with every vertex that was done still cached.
+//! The solve is named after the job. A sidecar that was killed looks up its job again and finds the result in
+//! the daemon's history, or the running build. Only a build that did not end is started again, under the next
+//! name. Its finished vertices are still cached.
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
@@ -12,29 +12,29 @@ use uuid::Uuid;
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
-use super::{absent, platforms, report, silence};
+use super::{missing_files, platforms, report, silence};
 use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 use crate::time_limits::pauses;
 
-/// How often a build whose connection broke is looked for, or started again.
+/// The number of attempts to find or restart a build whose connection broke.
 const ATTEMPTS: u32 = 3;
 
-/// How a daemon that cannot be reached is waited for: about half a minute, longer than a restart of its pod takes.
+/// The backoff for an unreachable daemon: about half a minute, longer than a restart of its pod takes.
 fn patience() -> ExponentialBuilder {
     pauses::few().with_max_times(10)
 }
 
-/// The newest attempt at a job's build, and what the daemon knows of it.
+/// The newest attempt at a job's build, and its state at the daemon.
 struct Attempt {
     number: u32,
     known: Recalled,
 }
 
-/// A build that ended well.
+/// A successful build.
 pub(super) struct Built {
     pub(super) solved: Solved,
-    /// Whether an attempt before had begun it: what that one built looks cached to this one.
+    /// Whether an earlier attempt began the build. Steps that it built look cached to this attempt.
     pub(super) resumed: bool,
 }
 
@@ -45,7 +45,7 @@ impl Built {
     }
 }
 
-/// Solves `request`, or takes over what an earlier attempt has made of it; over `open` as long as that one holds.
+/// Solves `request`, or continues an earlier attempt. Uses `open` until that connection breaks.
 pub(super) async fn resumable(
     engine: &Engine,
     mut open: Option<Connection>,
@@ -54,15 +54,15 @@ pub(super) async fn resumable(
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Built, StepError> {
-    let told = |error: BuildError| absent::explain(report::failure(error, cx), inputs);
+    let told = |error: BuildError| missing_files::explain(report::failure(error, cx), inputs);
     let name = Name::new(cx, &inputs.sha);
     let mut attempt = match &cx.reference {
         Some(_) => {
-            // Whoever had that failure was told it: this is a retry.
+            // An earlier caller already got that failure, so this is a retry.
             let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
             newest(engine, cx, &mut open, &name, 1, taken).await.map_err(told)?
         }
-        // Nobody can have begun a build whose name is new.
+        // The name is new, so no earlier attempt exists.
         None => Attempt { number: 1, known: Recalled::NotFound },
     };
     let mut broken = None;
@@ -71,7 +71,7 @@ pub(super) async fn resumable(
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let ended = match attempt.known {
             Recalled::NotFound => start(engine, open.take(), &request, inputs, transcript, cx).await,
-            // What has ended is followed too: its replay has the steps and the log that history lacks.
+            // Also follow a finished build: the replay has the steps and the log, which history lacks.
             _ => follow(engine, &request, transcript, cx).await,
         };
         match ended {
@@ -91,7 +91,7 @@ pub(super) async fn resumable(
     Err(broken.map_or_else(cut_off, told))
 }
 
-/// Asks the daemon for the newest attempt at this job's build, from the attempt `number` on, whose end may be `taken`.
+/// Finds the newest attempt at this job's build, starting at `number`. `taken` says whether an outcome may be used.
 async fn newest(
     engine: &Engine,
     cx: &Cx,
@@ -109,7 +109,7 @@ async fn newest(
     }
 }
 
-/// What the daemon knows of `name`, asked over `open`, or over connections of its own once that one is broken.
+/// Asks the daemon for the state of `name` over `open`, or over new connections once `open` is broken.
 async fn recalled(
     engine: &Engine,
     cx: &Cx,
@@ -123,7 +123,7 @@ async fn recalled(
         }
         *open = None;
     }
-    // Certificates that are missing or wrong are no daemon that is away.
+    // Missing or wrong certificates do not mean that the daemon is away.
     let away = |error: &BuildError| {
         matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
     };
@@ -131,11 +131,11 @@ async fn recalled(
     recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await
 }
 
-/// What a job's builds are called at the daemon.
+/// The base name of a job's builds at the daemon.
 struct Name(String);
 
 impl Name {
-    /// The commit is part of it: a branch that has moved is another build, and its result another result.
+    /// The name contains the commit. If a branch has moved, the build and its result are different ones.
     fn new(cx: &Cx, sha: &str) -> Self {
         let commit = sha.get(..12).unwrap_or(sha);
         Self(match &cx.reference {
@@ -144,7 +144,7 @@ impl Name {
         })
     }
 
-    /// A name that has ended is not used again.
+    /// The name of attempt `number`. The name of a finished attempt is never reused.
     fn of(&self, number: u32) -> String {
         if number == 1 { self.0.clone() } else { format!("{}.{number}", self.0) }
     }
@@ -156,7 +156,7 @@ fn cut_off() -> StepError {
     ))
 }
 
-/// Solves; where the daemon already has a build of this name, follows that one.
+/// Solves. If the daemon already has a build of this name, follows that build.
 async fn start(
     engine: &Engine,
     open: Option<Connection>,
@@ -172,7 +172,7 @@ async fn start(
     }
 }
 
-/// Solves over `open`, or a connection of its own, and says what it is doing meanwhile.
+/// Solves over `open` or a new connection, and reports progress meanwhile.
 pub(super) async fn once(
     engine: &Engine,
     open: Option<Connection>,
@@ -195,13 +195,13 @@ async fn follow(
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Recalled, BuildError> {
-    // The daemon says again what the build has said so far.
+    // The daemon sends the build's earlier output again.
     transcript.rewind();
     shown(engine, cx, async |progress| engine.buildkit.attach(&request.reference, transcript, progress).await)
         .await
 }
 
-/// Runs `solve`, and says what it is doing meanwhile.
+/// Runs `solve` and reports its progress.
 async fn shown<T>(
     engine: &Engine,
     cx: &Cx,
@@ -216,7 +216,7 @@ async fn shown<T>(
     }
 }
 
-/// An attempt that ended without a result that may be kept.
+/// Whether an attempt ended without a final result, so that a new attempt may start.
 fn may_be_redone(known: &Recalled) -> bool {
     match known {
         Recalled::Cancelled => true,

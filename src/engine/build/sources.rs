@@ -1,4 +1,4 @@
-//! A Git context of a build: the right to read it, and what of it the build gets.
+//! Git contexts of a build: proves the right to read them, and selects the files that the build gets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use crate::step::build::{Dockerfile, GitContext};
 /// The build argument that keeps `.git` in the build context.
 const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 
-/// A repository that the caller may read: at which commit, with what, and what of it.
+/// A repository that the caller may read, with its commit, its login and the selected parts.
 pub(super) struct Readable {
     pub(super) sha: String,
-    /// The full name of the ref that named it.
+    /// The full name of the ref that resolved to the commit.
     pub(super) reference: Option<String>,
     pub(super) credentials: Credentials,
-    /// Its submodules; none where the daemon's own checkout does as well.
+    /// The submodules; `None` if the daemon's own checkout is sufficient.
     pub(super) submodules: Option<Vec<Submodule>>,
     pub(super) parts: Parts,
 }
 
-/// What of a commit a build gets.
+/// The parts of a commit that a build gets.
 #[derive(Default)]
 pub(super) struct Parts {
-    /// What is left out of it.
+    /// The patterns of excluded files.
     pub(super) ignore: Option<Arc<Ignore>>,
-    /// What is to be said of it.
+    /// Notes for the user.
     pub(super) notes: Vec<String>,
 }
 
-/// Proves the right to read `context`, at the very address that BuildKit will read, and looks into it. The main context is the
-/// one with a `dockerfile`.
+/// Proves the right to read `context` at exactly the address that BuildKit will read, and inspects the commit. Only the main
+/// context has a `dockerfile`.
 pub(super) async fn read(
     engine: &Engine,
     cx: &Cx,
@@ -63,14 +63,14 @@ pub(super) async fn read(
     Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
 }
 
-/// Whether `.git` stays at the context's root.
+/// Whether `.git` is kept at the context's root.
 pub(super) fn keeps_git_dir(build: &Build) -> bool {
-    // As Go's `strconv.ParseBool` has it.
+    // Accept the same values as Go's `strconv.ParseBool`.
     let argument = build.build_args.get(KEEP_GIT_DIR).map(String::as_str).unwrap_or_default();
     ["1", "t", "T", "TRUE", "true", "True"].contains(&argument)
 }
 
-/// The files that are looked for in a directory.
+/// The files to look up in a directory.
 fn wanted(context: &GitContext) -> Vec<&'static str> {
     let wanted = [
         (context.submodules, ".gitmodules"),
@@ -80,7 +80,7 @@ fn wanted(context: &GitContext) -> Vec<&'static str> {
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, name)| name).collect()
 }
 
-/// A commit and those in it.
+/// A commit and the commits of its submodules.
 struct Roots<'a> {
     top: &'a mut Snapshot,
     submodules: &'a mut [Submodule],
@@ -111,9 +111,9 @@ impl Roots<'_> {
         Ok(parts)
     }
 
-    /// The commit that has the directory `path`, and the directory in it.
+    /// The commit that contains the directory `path`, and the directory's path in that commit.
     fn holding(&mut self, path: &str) -> (&mut Snapshot, String) {
-        // Those below stand after those above.
+        // Nested submodules come after their parents, so search from the end.
         match self.submodules.iter_mut().rev().find(|module| is_within(path, &module.path)) {
             Some(module) => {
                 let base = below(path, &module.path).to_owned();
@@ -124,7 +124,7 @@ impl Roots<'_> {
     }
 }
 
-/// `path`, relative to the directory `above` that it is in.
+/// `path` relative to its parent directory `above`.
 pub(super) fn below<'a>(path: &'a str, above: &str) -> &'a str {
     path.strip_prefix(above).unwrap_or(path).trim_start_matches('/')
 }

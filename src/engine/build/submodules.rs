@@ -1,7 +1,7 @@
-//! Submodules, each as a source of its own: proven like the repository above it, with a login for its own server.
+//! Reads submodules. Each is a source of its own: its access is proven as for the repository, with a login for its own server.
 //!
-//! BuildKit's checkout with submodules has no login for those over https, fetches them without asking whether this caller may read
-//! them once it has them, and keeps the address that a submodule had first (`source/git/source.go`). So it makes none here.
+//! BuildKit's checkout with submodules has no login for submodules over https. Once it has fetched them, it does not check
+//! whether this caller may read them, and it keeps a submodule's first address (`source/git/source.go`). So it is not used.
 
 use std::collections::VecDeque;
 
@@ -13,22 +13,22 @@ use crate::git::{Credentials, EntryType, GitError, RepoUrl, Snapshot, submodules
 use crate::outcome::StepError;
 use crate::step::build::GitContext;
 
-/// Submodules of one context. The largest repositories have some 200.
+/// The largest number of submodules of one context. The largest repositories have some 200.
 const MAX: usize = 256;
-/// Submodules within each other.
+/// The largest nesting depth of submodules.
 const MAX_DEPTH: usize = 8;
-/// Servers' answers that are waited for at a time.
+/// The largest number of concurrent requests to servers.
 const AT_A_TIME: usize = 8;
 
 /// A submodule that the caller may read.
 pub(super) struct Submodule {
-    /// Its directory, from the root of the context's repository.
+    /// The submodule's directory, relative to the root of the context's repository.
     pub(super) path: String,
     pub(super) snapshot: Snapshot,
     pub(super) credentials: Credentials,
 }
 
-/// A submodule, as the commit above it names it.
+/// A submodule, as its parent commit names it.
 struct Named {
     path: String,
     depth: usize,
@@ -37,7 +37,7 @@ struct Named {
     sha: String,
 }
 
-/// What reads the submodules of `context`.
+/// Reads the submodules of `context`.
 pub(super) struct Reader<'a> {
     pub(super) engine: &'a Engine,
     pub(super) cx: &'a Cx,
@@ -47,8 +47,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The submodules that the build needs, those above before those below; `None` where the commit names none, so that the
-    /// daemon's own checkout does as well.
+    /// Reads the submodules that the build needs, parents before nested ones. `None` if the commit names none; then the daemon's
+    /// own checkout is sufficient.
     pub(super) async fn read(&self, top: &mut Snapshot) -> Result<Option<Vec<Submodule>>, StepError> {
         let Some(first) = self.named_in(top, "", 1).await? else { return Ok(None) };
         let mut count = first.len();
@@ -80,14 +80,14 @@ impl Reader<'_> {
         ))
     }
 
-    /// Those that the commit in the directory `at` names, as far as the context's directory needs them; `None` without a `.gitmodules`.
+    /// The submodules of the commit in the directory `at` that the context needs; `None` without a `.gitmodules`.
     async fn named_in(
         &self,
         snapshot: &mut Snapshot,
         at: &str,
         depth: usize,
     ) -> Result<Option<Vec<Named>>, StepError> {
-        // Git follows no link here either.
+        // Git does not follow a symbolic link here either.
         let Some(file) =
             snapshot.find("", ".gitmodules", false).await?.filter(|f| f.entry_type == EntryType::File)
         else {
@@ -95,7 +95,7 @@ impl Reader<'_> {
         };
         let bytes = snapshot.file(&file).await?;
         let modules = submodules::read(&String::from_utf8_lossy(&bytes));
-        // Each may be in a directory of its own, which has to be read.
+        // Each submodule may need the read of another directory.
         if modules.len() > 4 * MAX {
             return Err(self.too_many());
         }
@@ -106,7 +106,7 @@ impl Reader<'_> {
             if module.skipped || again || !self.needs(&path) {
                 continue;
             }
-            // What the tree does not have is left from another commit.
+            // An entry that the tree lacks is left over from another commit.
             let found = snapshot.find("", &module.path, false).await?;
             let Some(commit) = found.filter(|found| found.entry_type == EntryType::Commit) else { continue };
             if depth > MAX_DEPTH {
@@ -126,7 +126,7 @@ impl Reader<'_> {
         Ok(Some(named))
     }
 
-    /// Whether it is in the context's directory, or has that in it.
+    /// Whether `path` is in the context's directory, or contains it.
     fn needs(&self, path: &str) -> bool {
         let subdir = self.context.subdir.as_deref().unwrap_or_default();
         subdir.is_empty() || is_within(path, subdir) || is_within(subdir, path)
@@ -156,7 +156,7 @@ impl Reader<'_> {
         Ok((Submodule { path, snapshot, credentials }, depth))
     }
 
-    /// The commit, which a public repository shows without the login, too, should the login be for others alone.
+    /// Opens the commit. A public repository is also tried without the login, which may be valid for other servers only.
     async fn opened(
         &self,
         repo: &RepoUrl,
@@ -204,7 +204,7 @@ fn advice(repo: &RepoUrl) -> String {
     )
 }
 
-/// What `submodule-secrets` calls its server.
+/// The key for the server in `submodule-secrets`.
 fn key(repo: &RepoUrl) -> String {
     let host = repo.host_port().to_lowercase();
     if repo.scheme() == "http" { format!("http://{host}") } else { host }
@@ -219,7 +219,7 @@ fn tidy(url: &str) -> String {
     crate::text::brief(shown, 200)
 }
 
-/// Whether `path` is the directory `above`, or in it.
+/// Whether `path` is the directory `above` or is in it.
 pub(super) fn is_within(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,4 +1,4 @@
-//! The forge's API: who may call it, and commits that it makes (`via: api`).
+//! The forge's API: its token, and commits that the API creates (`via: api`).
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -11,14 +11,14 @@ use crate::outcome::{StepError, chain, without_advice};
 use crate::step::UpdateManifest;
 use crate::write_back::{Proposal, ProposedFile, Publish, Published};
 
-/// The repository on its forge, and who may call it there.
+/// The repository on its forge, and the token for the API.
 pub(super) struct Api {
     pub(super) repository: Repository,
-    /// The token of `forge.secret`, or the login's own.
+    /// The token of `forge.secret`, or that of the Git login.
     pub(super) token: SecretString,
 }
 
-/// The API that the step calls.
+/// Reads the token and finds the API for the step.
 pub(super) async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Api, StepError> {
     let api = &update.forge;
     let repository = Repository::from_clone_url(&update.repo.to_string(), api.dialect, api.url.as_deref())
@@ -30,7 +30,7 @@ pub(super) async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
     Ok(Api { repository, token })
 }
 
-/// What writes a commit through the API.
+/// Creates the publisher that writes a commit through the API.
 pub(super) fn publish(forge: &Forge, api: &Api) -> Publish {
     let Api { repository, token } = api;
     let (forge, repository, token) = (forge.clone(), repository.clone(), token.clone());
@@ -40,7 +40,7 @@ pub(super) fn publish(forge: &Forge, api: &Api) -> Publish {
     })
 }
 
-/// Who is known to which API: no commit is made with another's token.
+/// A hash of API and token, so that no commit is made with another user's token.
 fn fingerprint(repository: &Repository, token: &SecretString) -> [u8; 32] {
     let place = Sha256::new().chain_update(format!("{repository:?}"));
     place.chain_update([0]).chain_update(token.expose_secret()).finalize().into()
@@ -56,7 +56,7 @@ async fn write(
     match forge.write_files(repository, token, &commit(proposal)).await {
         Ok(written) => Published::Landed(written.commit),
         Err(ForgeError::Conflict { why, .. }) => Published::Conflict(why),
-        // An answer that cannot be read may be that of a commit which was made.
+        // The commit may have been made even if the response is unreadable.
         Err(error @ (ForgeError::Unavailable { .. } | ForgeError::Unexpected { .. })) => {
             let (action, what) = ("push to", without_advice(&error));
             Published::Unknown(GitError::Unavailable { repo, action, what, cause: None })

@@ -1,4 +1,4 @@
-//! What the step wants of each file. It is applied to whatever the files hold, again after every lost race.
+//! The edits that the step wants. They are applied to the current files, and again after every lost race.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
 use crate::write_back::{Edited, Files};
 
-/// Warnings among a step's outputs, which live in etcd.
+/// The largest number of warnings in a step's outputs, which are stored in etcd.
 const MAX_WARNINGS: usize = 32;
 
-/// The targets, and the words for a commit that reaches them.
+/// The targets, and the texts for the commit that updates them.
 pub(super) struct Intent {
     targets: Vec<Target>,
     message: Option<Template>,
@@ -26,7 +26,7 @@ impl Intent {
         Self { targets, message, skip_ci: update.skip_ci, words }
     }
 
-    /// The files that change, and the message of the commit that changes them.
+    /// Applies the edits to `files`. Returns the changed files and the commit message.
     pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
         let mut changed = Files::new();
         let mut changes = Vec::new();
@@ -47,13 +47,13 @@ impl Intent {
         Ok(Edited { files: changed, message })
     }
 
-    /// The whole message that a commit of what has landed has by itself; none where nothing changed.
+    /// The whole message for a commit with exactly the landed changes; `None` if nothing changed.
     pub(super) fn message(&self, landed: &[crate::write_back::FileChange]) -> Option<String> {
         let old: Files = landed.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
         Some(self.apply(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
     }
 
-    /// The commit's message, but for marker and trailers.
+    /// The commit's message without marker and trailers.
     fn text(&self, changes: &[FileChange]) -> String {
         match &self.message {
             Some(template) => self.words.fill(template, changes),
@@ -61,18 +61,18 @@ impl Intent {
         }
     }
 
-    /// Its first line.
+    /// The first line of the message.
     pub(super) fn subject(&self, changes: &[FileChange]) -> String {
         self.text(changes).lines().next().unwrap_or_default().to_owned()
     }
 
-    /// The edits of one file, in the order in which they are written.
+    /// The edits of one file, in the order of the step.
     fn edits(&self, path: &str) -> Vec<Edit> {
         let fitting = self.targets.iter().filter(|target| target.file.matches(path));
         fitting.flat_map(|target| target.edits.iter().cloned()).collect()
     }
 
-    /// What the editor says of the edits of these files, one sentence each.
+    /// The editor's warnings about the edits of these files, one sentence each.
     pub(super) fn warnings(&self, files: &[crate::write_back::FileChange]) -> Vec<String> {
         let of = |file: &crate::write_back::FileChange| {
             let edited = manifest::apply(&file.old, &self.edits(&file.path)).ok();
@@ -82,7 +82,7 @@ impl Intent {
         files.iter().flat_map(of).take(MAX_WARNINGS).collect()
     }
 
-    /// What changes between two versions of a repository's files, for texts about a commit that has landed.
+    /// The changes between two versions of the files, for texts about a commit that has landed.
     pub(super) fn changes(&self, files: &[crate::write_back::FileChange]) -> Vec<FileChange> {
         let of = |file: &crate::write_back::FileChange| {
             let edited = manifest::apply(&file.old, &self.edits(&file.path));
@@ -96,7 +96,7 @@ impl Intent {
     }
 }
 
-/// What a trailer `FILE TARGET` of an older commit can have set in these files.
+/// The targets in these files that a trailer `FILE TARGET` of an older commit may have set.
 pub(super) fn named(files: &Files, manifest: &str) -> BTreeSet<String> {
     let of = |(path, bytes): (&String, &Vec<u8>)| {
         let target = manifest.strip_prefix(path.as_str())?.strip_prefix(' ')?;
@@ -106,8 +106,8 @@ pub(super) fn named(files: &Files, manifest: &str) -> BTreeSet<String> {
     files.iter().filter_map(of).flatten().collect()
 }
 
-/// The addresses that the edits' targets do not say themselves. Where there are too many for a list, the targets stand
-/// for them.
+/// The addresses that the edits' targets do not name themselves. If there are too many for a list, the targets are
+/// used instead.
 fn untold(edits: &[Edit], addresses: &BTreeSet<String>) -> Vec<String> {
     let targets: BTreeSet<_> = edits.iter().map(|edit| edit.target.to_string()).collect();
     match addresses.is_empty() {

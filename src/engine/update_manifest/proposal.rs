@@ -1,4 +1,4 @@
-//! `mode: pull-request`: the commit on a branch of its own, and one pull request for it.
+//! `mode: pull-request`: puts the commit on its own branch and opens one pull request for it.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Proposed {
     }
 }
 
-/// The head branch's name, without what Git does not allow in one.
+/// The head branch's name, without characters that Git does not allow.
 pub(super) fn head(pull: &PullRequest, update: &UpdateManifest, words: &Words) -> Result<String, StepError> {
     let name = match &pull.branch {
         Some(template) => words.fill(template, &[]),
@@ -49,13 +49,13 @@ pub(super) fn head(pull: &PullRequest, update: &UpdateManifest, words: &Words) -
     Ok(name)
 }
 
-/// What the change is about: the image, or the first file.
+/// The subject of the change: the image, or the first file.
 fn subject(update: &UpdateManifest) -> String {
     let file = || update.targets.first().map(|target| target.file.to_string()).unwrap_or_default();
     update.image.as_ref().map_or_else(file, |image| image.repository().to_owned())
 }
 
-/// Why the commit has no pull request as it should be, and the one that there is.
+/// The error that prevented a correct pull request, and the existing pull request, if any.
 pub(super) struct Unproposed {
     pub(super) error: StepError,
     pub(super) pull: Option<Opened>,
@@ -67,7 +67,7 @@ impl From<StepError> for Unproposed {
     }
 }
 
-/// Opens the pull request or brings it up to date; without a difference to its base there is none.
+/// Opens or updates the pull request. There is none if the branch does not differ from its base.
 pub(super) async fn propose(
     engine: &Engine,
     update: &UpdateManifest,
@@ -86,7 +86,7 @@ pub(super) async fn propose(
     }
     cx.now(format!("opening a pull request for {} of {}", update.branch, update.repo));
     let Api { repository, token } = api;
-    let Told { changes, message } = told(intent, landed).await?;
+    let LandedTexts { changes, message } = texts(intent, landed).await?;
     let words = &intent.words;
     let fill = |template| words.fill(template, &changes);
     let wanted = forge::PullRequest {
@@ -109,28 +109,28 @@ pub(super) async fn propose(
     }
 }
 
-/// What landed, for texts about it.
-struct Told {
+/// The landed changes, for texts about them.
+struct LandedTexts {
     changes: Vec<FileChange>,
-    /// The whole message of one commit with all of it; none where nothing changed.
+    /// The whole message of one commit with all changes; `None` if nothing changed.
     message: Option<String>,
 }
 
-/// Reads what landed once more, on a thread that may block: the files may be large.
-async fn told(intent: &Arc<Intent>, landed: &mut Landed) -> Result<Told, StepError> {
+/// Reads the landed changes again, on a blocking thread because the files may be large.
+async fn texts(intent: &Arc<Intent>, landed: &mut Landed) -> Result<LandedTexts, StepError> {
     let (intent, files) = (Arc::clone(intent), std::mem::take(&mut landed.files));
     let read = tokio::task::spawn_blocking(move || {
-        let told = Told { changes: intent.changes(&files), message: intent.message(&files) };
-        (told, files)
+        let texts = LandedTexts { changes: intent.changes(&files), message: intent.message(&files) };
+        (texts, files)
     });
     let broken = |e| StepError::new(Fault::Ours, format!("reading what landed broke off: {e}"));
-    let (told, files) = read.await.map_err(broken)?;
+    let (texts, files) = read.await.map_err(broken)?;
     landed.files = files;
-    Ok(told)
+    Ok(texts)
 }
 
-/// Closes the pull request for the image where the branch has what is wanted by itself. One whose branch the user
-/// named may hold more than this image, and stays.
+/// Closes the pull request for the image if the base branch already has the wanted values. A pull request on a branch
+/// that the user named stays open, because it may contain more than this image.
 async fn obsolete(
     engine: &Engine,
     update: &UpdateManifest,
@@ -157,7 +157,7 @@ fn proposed(pull: Pull) -> Proposed {
     Proposed { number, url, created, merges, warnings }
 }
 
-/// Old and new values, where the image comes from, and who asks.
+/// The pull request's text: old and new values, the image's source, and the requesting workflow.
 fn body(words: &Words, changes: &[FileChange], compare: &str) -> String {
     let mut text = String::from("| file | value | old | new |\n|---|---|---|---|\n");
     for FileChange { file, change } in changes {

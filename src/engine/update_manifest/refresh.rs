@@ -1,4 +1,4 @@
-//! `refresh`: Argo CD is told of the commit. The commit has landed, so nothing here fails the step.
+//! `refresh`: notifies Argo CD of the commit. The commit has landed, so no failure here fails the step.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::step::UpdateManifest;
 use crate::time_limits::{self, calls};
 use crate::write_back::Landed;
 
-/// How long the API server may take, all tries together. Argo CD finds the commit by itself within minutes.
+/// The time limit for the API server, over all tries. Argo CD finds the commit by itself within minutes.
 const LIMIT: Duration = calls::KUBE_REFRESH.whole();
 
-/// Whether Argo CD was told, or why not; nothing where it was not to be.
+/// The outcome of the notification; `None` if the step requested none.
 pub(super) type Refreshed = Option<Result<(), String>>;
 
-/// Refreshes the Application that the step names, if there is a commit to tell of.
+/// Refreshes the Application that the step names, if a commit was made.
 pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &Landed, cx: &Cx) -> Refreshed {
     let application = update.refresh.as_ref().filter(|_| landed.changed)?;
     cx.now(format!("committed {}; refreshing Argo CD's `{}`", landed.commit, application.name));
@@ -28,7 +28,7 @@ pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &L
     let refreshed = engine.argocd.refresh(&cx.workflow.namespace, application);
     let ended = tokio::select! {
         biased;
-        // A stop must not make a step that has committed look as if it had not.
+        // A stopped step that has committed must still report its commit.
         () = cx.gate.closed() => Err("the step was stopped".to_owned()),
         ended = time_limits::until(until, until - now, "the Kubernetes API", refreshed) => match ended {
             Ok(ended) => ended.map_err(|error| chain(&error)),
@@ -43,7 +43,7 @@ pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &L
     Some(ended)
 }
 
-/// What the step's summary says of it.
+/// The part of the step's summary about the refresh.
 pub(super) fn summary(update: &UpdateManifest, refreshed: &Refreshed) -> String {
     match (refreshed, &update.refresh) {
         (Some(Ok(())), Some(application)) => format!("; refreshed Argo CD's `{}`", application.name),

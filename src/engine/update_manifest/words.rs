@@ -1,4 +1,4 @@
-//! The texts of a commit and of a pull request, written or made from templates.
+//! The texts of a commit and of a pull request, default or from templates.
 
 use crate::engine::Workflow;
 use crate::manifest::Change;
@@ -8,28 +8,28 @@ use crate::step::update_manifest::{Placeholder, Template};
 use crate::text;
 use crate::write_back::{Message, trailer};
 
-/// More changed values than this are counted, not listed, in a commit's message.
+/// The largest number of changed values listed in a commit's message. Further ones are only counted.
 const LISTED: usize = 20;
 
-/// Bytes of a value, of its path and of its file's that a message shows.
+/// The number of bytes shown of a value, of its path and of its file's path.
 const SHOWN: usize = 500;
 
-/// A value that changes, and in which file.
+/// A changed value, and its file.
 pub(super) struct FileChange {
     pub(super) file: String,
     pub(super) change: Change,
 }
 
-/// What the templates' placeholders stand for.
+/// The values of the templates' placeholders.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     pub(super) image: Option<ImageRef>,
     pub(super) branch: String,
-    /// Repository and commit.
+    /// The source's repository and commit.
     pub(super) source: Option<(String, String)>,
-    /// `namespace/name`.
+    /// The workflow, as `namespace/name`.
     pub(super) workflow: String,
-    /// Its page in Argo's UI, where that is known.
+    /// The workflow's page in Argo's UI, if known.
     pub(super) workflow_url: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Words {
         }
     }
 
-    /// `template` with these words, and with what changes.
+    /// Fills `template` with these values and with the changes.
     pub(super) fn fill(&self, template: &Template, changes: &[FileChange]) -> String {
         template.render(|placeholder| self.value(placeholder, changes))
     }
@@ -70,7 +70,7 @@ impl Words {
         value.unwrap_or_default()
     }
 
-    /// The message where the step has none: what is updated, and each value.
+    /// The default message: the updated image, and each value.
     pub(super) fn message(&self, changes: &[FileChange]) -> String {
         format!("{}\n\n{}", self.subject(changes), listed(changes))
     }
@@ -84,7 +84,7 @@ impl Words {
         }
     }
 
-    /// Who wrote, which image of which source, and where.
+    /// The trailers: the workflow, the image and its source, and the targets.
     pub(super) fn trailers(&self, manifests: Vec<String>, places: Vec<String>) -> Vec<(String, String)> {
         let mut trailers = vec![(trailer::WORKFLOW, self.workflow.clone())];
         if let Some((repo, commit)) = &self.source {
@@ -111,14 +111,14 @@ fn version(image: &ImageRef) -> String {
     }
 }
 
-/// The files that change, each once.
+/// The changed files, each once.
 fn files(changes: &[FileChange]) -> Vec<&str> {
     let mut files: Vec<&str> = changes.iter().map(|change| change.file.as_str()).collect();
     files.dedup();
     files
 }
 
-/// A line for each value.
+/// One line for each value.
 fn listed(changes: &[FileChange]) -> String {
     let line = |FileChange { file, change }: &FileChange| {
         let shown = |value: &str| text::brief(value, SHOWN);
@@ -132,7 +132,7 @@ fn listed(changes: &[FileChange]) -> String {
     lines.join("\n")
 }
 
-/// A commit's message: `text`, the marker if wanted, and the trailers.
+/// The commit's message: `text`, the marker if requested, and the trailers.
 pub(super) fn compose(text: &str, skip_ci: bool, trailers: Vec<(String, String)>) -> Message {
     let marker = if skip_ci { "\n\n[skip ci]" } else { "" };
     Message { text: format!("{}{marker}", text.trim_end()), trailers }

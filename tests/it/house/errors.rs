@@ -9,7 +9,7 @@ use syn::{Attribute, Fields, ItemEnum, ItemStruct};
 
 /// Errors without advice, and the reason why they need none. An entry that is not needed fails the test.
 const WITHOUT: &[(&str, &str)] = &[
-    ("BadBinding", "stands in `NotForThis::Unreadable`, which says whose turn it is"),
+    ("BadBinding", "stands in `SecretRefused::Unreadable`, which says whose turn it is"),
     ("BodyError", "stands in the error of the client that read the answer"),
     ("Late", "stands in the error of the client that waited"),
     ("NoCluster", "stands in `KubeError::NoCluster`, and in findings of `check`, which say what to do"),

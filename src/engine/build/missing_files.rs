@@ -1,4 +1,4 @@
-//! What is said of files that a build misses, or gets in another form than somebody may expect.
+//! Messages about files that a build misses, or gets in an unexpected form.
 
 use super::inputs::Inputs;
 use super::sources;
@@ -6,14 +6,14 @@ use crate::buildkit::Ignore;
 use crate::outcome::{Fault, StepError};
 use crate::step::Build;
 
-/// The ignore files of a build, and the named contexts whose they are.
+/// The ignore files of a build, each with the name of its named context, if any.
 fn all(inputs: &Inputs) -> impl Iterator<Item = (Option<&str>, &Ignore)> {
     let named = inputs.named.iter().map(|(name, checkout)| (Some(name.as_str()), checkout));
     let all = std::iter::once((None, &inputs.main)).chain(named);
     all.filter_map(|(name, checkout)| Some((name, checkout.parts.ignore.as_deref()?)))
 }
 
-/// Says of a file that a build misses which ignore file leaves it out, and which files are not what they seem.
+/// Adds to the error which ignore file excludes a missing file, and notes about files in an unexpected form.
 pub(super) fn explain(mut error: StepError, inputs: &Inputs) -> StepError {
     if let Some((at, why)) = excluded(&error.message, inputs) {
         error.message.insert_str(at, &why);
@@ -24,7 +24,7 @@ pub(super) fn explain(mut error: StepError, inputs: &Inputs) -> StepError {
     error
 }
 
-/// Which ignore file leaves out what is missing, and where in the message that is to be said.
+/// The text that names the ignore file of a missing path, and its position in the message.
 fn excluded(message: &str, inputs: &Inputs) -> Option<(usize, String)> {
     let (end, path) = missing(message)?;
     let (context, ignore) = all(inputs).find(|(_, ignore)| ignore.excludes(path))?;
@@ -41,8 +41,8 @@ fn notes(inputs: &Inputs) -> impl Iterator<Item = &str> {
     checkouts.flat_map(|checkout| &checkout.parts.notes).map(String::as_str)
 }
 
-/// The path in a line such as `failed to compute cache key: failed to calculate checksum: "/PATH": not found`, and where that ends
-/// (buildkit `cache/contenthash`, `solver/llbsolver/ops/opsutils`). Lines of the Dockerfile have a number before them.
+/// The path in a line such as `failed to compute cache key: failed to calculate checksum: "/PATH": not found`, and the line's end
+/// (buildkit `cache/contenthash`, `solver/llbsolver/ops/opsutils`). Lines of the Dockerfile start with a number.
 fn missing(message: &str) -> Option<(usize, &str)> {
     let line = message.lines().rfind(|line| line.starts_with("failed to "))?;
     let (before, _) = line.split_once("\": not found")?;
@@ -51,7 +51,7 @@ fn missing(message: &str) -> Option<(usize, &str)> {
     doing.contains("failed to calculate checksum").then_some((end, path))
 }
 
-/// What somebody may not expect of an ignore file.
+/// Warnings about surprising effects of an ignore file.
 pub(super) fn warnings(build: &Build, inputs: &Inputs) -> Vec<String> {
     let ignore = inputs.main.parts.ignore.as_deref();
     let git = ignore.filter(|ignore| sources::keeps_git_dir(build) && ignore.excludes(".git"));

@@ -1,4 +1,4 @@
-//! What the Status stream says, as lines of a transcript: in buildctl's words, each line with its step.
+//! Writes the Status stream to a transcript in buildctl's format. Each line names its step.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -8,36 +8,36 @@ use crate::buildkit::progress;
 use crate::buildkit::transcript::Transcript;
 use crate::text;
 
-/// Characters of a step before each of its lines.
+/// The number of characters of a step's name before each of its lines.
 const MAX_LABEL: usize = 40;
 
-/// Parts that are told once. Where a build has more, the rest is not told: its steps' own ends are.
+/// The largest number of activities that are written. Further ones are left out; the ends of steps are still written.
 const MAX_PARTS: usize = 10_000;
 
-/// Bytes of a part's name.
+/// The number of bytes kept of an activity's name.
 const MAX_PART: usize = 1 << 10;
 
-/// Tells a transcript what became of vertices, and what they printed.
+/// Writes the start, the output and the end of vertices to a transcript.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct LogWriter {
     pub(super) transcript: Transcript,
-    /// What stands before a vertex's lines, by its digest.
+    /// The label before a vertex's lines, by the vertex's digest.
     labels: HashMap<String, String>,
-    /// Parts that were told to have ended: they are announced again and again.
+    /// The activities whose end was written. The daemon reports them repeatedly.
     parts: HashSet<(String, String)>,
 }
 
-impl Teller {
+impl LogWriter {
     pub(super) fn new(transcript: Transcript) -> Self {
         Self { transcript, ..Self::default() }
     }
 
-    /// A vertex has begun.
+    /// Writes that a vertex has begun.
     pub(super) fn begun(&self, vertex: &VertexSummary) {
         self.transcript.line(&self.name(vertex));
     }
 
-    /// A vertex has ended.
+    /// Writes that a vertex has ended.
     pub(super) fn ended(&self, vertex: &VertexSummary) {
         let how = match (&vertex.error, vertex.cached) {
             (Some(error), _) if error.contains("context canceled") => "CANCELED".to_owned(),
@@ -50,7 +50,7 @@ impl Teller {
         how.lines().for_each(|line| self.transcript.line(&format!("{name} {line}")));
     }
 
-    /// A vertex is known by this name from now on.
+    /// Sets the label of a vertex from its name, once.
     pub(super) fn label(&mut self, vertex: &VertexSummary) {
         if !self.labels.contains_key(&vertex.digest) {
             let label = progress::shorten_to(&self.transcript.redactor().lines(&vertex.name), MAX_LABEL);
@@ -58,7 +58,7 @@ impl Teller {
         }
     }
 
-    /// A vertex has printed a line, which is clean.
+    /// Writes a line that a vertex printed. The line must not contain secrets.
     pub(super) fn printed(&self, digest: &str, text: &str) {
         match self.labels.get(digest) {
             Some(label) => self.transcript.line(&format!("{label}: {text}")),
@@ -66,7 +66,7 @@ impl Teller {
         }
     }
 
-    /// A part of a vertex, such as `pushing layers`, has ended.
+    /// Writes that an activity of a vertex, such as `pushing layers`, has ended.
     pub(super) fn done(&mut self, digest: &str, part: &str) {
         let part = text::head(part, MAX_PART);
         if self.parts.len() >= MAX_PARTS || !self.parts.insert((digest.to_owned(), part.to_owned())) {
@@ -75,7 +75,7 @@ impl Teller {
         self.printed(digest, &format!("{} DONE", self.transcript.redactor().line(part)));
     }
 
-    /// BuildKit warns.
+    /// Writes a warning of BuildKit.
     pub(super) fn warned(&self, warning: &str) {
         warning.lines().for_each(|line| self.transcript.say(&format!("WARNING: {line}")));
     }

@@ -1,7 +1,7 @@
-//! What later entries of `steps` need of Secrets and Git servers is read while the entries before them run.
+//! Reads Secrets and Git data for later entries of `steps` while earlier entries run.
 //!
-//! It is read as the step itself reads it: the policy has judged the entries before the first of them began, and each login is
-//! looked at for its use. What goes wrong here fails nothing: the step asks again, and it says what is wrong.
+//! It uses the same reads as the step itself: the policy has checked the entries before the first of them began, and each
+//! login is checked for its use. A failure here fails nothing. The step reads again, and reports the error itself.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -17,41 +17,41 @@ use crate::step::update_manifest::Mode;
 use crate::step::{Entry, SecretRef, Step, Steps, UpdateManifest};
 use crate::write_back::{ReadAhead, ReadAheadRequest};
 
-/// Entries of one node that are read for.
+/// The largest number of entries of one node with prefetched data.
 const MOST: usize = 4;
 
-/// How long an entry waits for what is being read for it: all of it is its own work.
+/// The time that an entry waits for its prefetch to finish. The entry would have to do the same work itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Fields that say what is read, and as whom.
+/// The fields that determine which data is read, and with which login.
 const READ_BY: [&str; 5] = ["repo", "branch", "secret", "targets.file", "mode"];
 
-/// What is read for entries that have not begun. Dropped, the reading ends and all is forgotten.
-pub(super) struct Readings<'a>(Vec<(usize, State<'a>)>);
+/// The prefetched data of entries that have not begun. Dropping it stops the reads and discards the data.
+pub(super) struct Prefetch<'a>(Vec<(usize, State<'a>)>);
 
 enum State<'a> {
     Runs(Pin<Box<dyn Future<Output = Option<Box<ReadAhead>>> + Send + 'a>>),
     Ended(Option<Box<ReadAhead>>),
 }
 
-impl<'a> Readings<'a> {
-    /// Of each branch that is written the first entry is read for: the next one finds it as that has left it.
+impl<'a> Prefetch<'a> {
+    /// Prefetches for the first entry of each written branch. The next entry finds the branch as the first one left it.
     pub(super) fn new(engine: &'a Engine, steps: &'a Steps, cx: &Cx) -> Self {
-        let (mut readings, mut seen) = (Vec::new(), Vec::new());
+        let (mut prefetch, mut seen) = (Vec::new(), Vec::new());
         for (index, entry) in steps.entries.iter().enumerate() {
             let Step::UpdateManifest(update) = &entry.template else { continue };
             let branch = (&update.repo, &update.branch, &update.secret);
             let is_first = !seen.contains(&branch);
             seen.push(branch);
-            if index > 0 && is_first && readings.len() < MOST && is_known(entry, update) {
+            if index > 0 && is_first && prefetch.len() < MOST && is_known(entry, update) {
                 let reading = Box::pin(read(engine, entry, update, cx.clone()));
-                readings.push((index, State::Runs(reading)));
+                prefetch.push((index, State::Runs(reading)));
             }
         }
-        Self(readings)
+        Self(prefetch)
     }
 
-    /// Runs `step`, and reads meanwhile.
+    /// Runs `step` and prefetches at the same time.
     pub(super) async fn beside<T>(&mut self, step: impl Future<Output = T>) -> T {
         let mut step = pin!(step);
         poll_fn(|cx| {
@@ -74,7 +74,7 @@ impl<'a> Readings<'a> {
         }
     }
 
-    /// Gives the entry what was read for it.
+    /// Waits for the data of `entry` and gives it to the entry.
     pub(super) async fn hand_over(&mut self, entry: usize) {
         let Some(at) = self.0.iter().position(|(of, _)| *of == entry) else { return };
         let read = match self.0.swap_remove(at).1 {
@@ -88,7 +88,7 @@ impl<'a> Readings<'a> {
     }
 }
 
-/// Whether it is known before the entries before it have run what is read. Of those that only look the branch is read when they run.
+/// Whether the entry's data can be read before earlier entries have run. If a step only reads a branch, it reads it when it runs.
 fn is_known(entry: &Entry, update: &UpdateManifest) -> bool {
     update.commit && READ_BY.iter().all(|field| entry.is_settled(field))
 }
@@ -113,7 +113,7 @@ async fn read(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: Cx) -
     read.map(Box::new)
 }
 
-/// The other Secrets of the entry, which are kept for it.
+/// Reads the other Secrets of the entry and keeps them for it.
 async fn read_secrets(engine: &Engine, entry: &Entry, update: &UpdateManifest, cx: &Cx) {
     let name = |secret: &SecretRef| secret.name.clone();
     let names = [

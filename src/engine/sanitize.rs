@@ -1,8 +1,8 @@
-//! What of a step's end leaves: texts without secrets and without excess, values for machines as they are.
+//! Prepares a step's result for the workflow: removes secrets from texts, limits sizes, and checks machine-read values.
 //!
-//! A value that the next step reads, such as a digest, is never rewritten: a password `shop` would make another image of
-//! `registry/shop/api`. It cannot hold a secret either: it is made of the step's own fields, of digests and of numbers. The one that
-//! a server words is looked at, and the step fails where it holds one.
+//! A value that the next step reads, such as a digest, is never rewritten: a password `shop` would turn `registry/shop/api` into
+//! another image. Such a value cannot contain a secret, because it consists of the step's own fields, digests and numbers. A value
+//! that a server composes is checked, and the step fails if it contains a secret.
 
 use crate::outcome::{Outputs, StepError, Success};
 use crate::redact::Redactor;
@@ -12,18 +12,18 @@ use crate::step::{Kind, OutputSource};
 /// the results of all the agent's other nodes with it.
 pub(super) const LONGEST: usize = 32 << 10;
 
-/// Who words the output `name` of `kind`. What the kind does not list is looked at as a server's word is.
+/// The origin of the output `name` of `kind`. An unlisted output is checked like a server's text.
 fn made(kind: Kind, name: &str) -> OutputSource {
     kind.spec().output(name).map_or(OutputSource::Foreign, |output| output.source)
 }
 
-/// What ended, without secrets and without excess; or why it cannot leave.
+/// Returns the result without secrets and within the size limits, or the error for an output that cannot be passed on.
 pub(super) fn checked(
     ended: Result<Success, StepError>,
     kind: Kind,
     redactor: &Redactor,
 ) -> Result<Success, StepError> {
-    // The outputs of its entries have left them.
+    // The outputs of the entries were checked when each entry ended.
     let outputs = |outputs: Outputs| -> Result<Outputs, StepError> {
         match kind {
             Kind::Steps => Ok(outputs),
@@ -42,7 +42,7 @@ pub(super) fn checked(
 fn output(made: OutputSource, name: &str, value: String, redactor: &Redactor) -> Result<String, StepError> {
     match made {
         OutputSource::Text => Ok(shown(&value, redactor)),
-        // Cut, it would be another value.
+        // A cut value would be another value.
         OutputSource::Foreign | OutputSource::Ours if value.len() > LONGEST => Err(StepError::user(format!(
             "the work is done, but its output `{name}` is {} bytes long, and at most {LONGEST} fit a node's status; name fewer things \
              in the step (tags, targets, workflows), or split it into several",

@@ -1,4 +1,4 @@
-//! A log on its way to the registry: it goes there beside the steps that follow.
+//! Uploads a build's log to the registry in the background, while later steps run.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::oci::OciError;
 use crate::outcome::{Outputs, chain};
 use crate::time_limits::{calls, until};
 
-/// How long a log may take from when it is whole: nobody's result is held up by a registry that is away.
+/// The time limit for an upload, from when the log is complete. A registry that is away must not delay a result.
 const PATIENCE: Duration = calls::REGISTRY_LOG.whole();
 
-/// A log that is being attached. Dropped, it is not.
-pub(super) struct Attaching {
-    /// What the log will be known by.
+/// A log upload in progress. Dropping it stops the upload.
+pub(super) struct LogUpload {
+    /// The reference of the log in the registry.
     pub(super) reference: String,
     task: AbortOnDropHandle<Result<(), OciError>>,
     until: Instant,
 }
 
-impl Attaching {
-    /// Begins `work`, after which the log can be had by `reference`.
+impl LogUpload {
+    /// Starts `work`, which makes the log available at `reference`.
     pub(super) fn begin(
         reference: String,
         work: impl Future<Output = Result<(), OciError>> + Send + 'static,
@@ -35,17 +35,17 @@ impl Attaching {
             debug!(elapsed_ms = began.elapsed().as_millis(), "kept the log {name}");
             Ok(())
         };
-        // Not in the step's span, which ends before it.
+        // The task is not in the step's span, which ends earlier.
         let task = AbortOnDropHandle::new(tokio::spawn(timed));
         Self { reference, task, until: began + PATIENCE }
     }
 
-    /// Whether it has ended.
+    /// Whether the upload has ended.
     pub(super) fn is_finished(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// Waits for its end; says why the log is not there.
+    /// Waits for the upload to end. The error is the reason why the log is missing.
     pub(super) async fn ended(self) -> Result<(), String> {
         match until(self.until, PATIENCE, &self.reference, self.task).await {
             Ok(Ok(Ok(()))) => Ok(()),
@@ -56,7 +56,7 @@ impl Attaching {
     }
 }
 
-/// Takes the promise of a log back that is not there: it becomes a warning.
+/// Removes the `log` output of a log that was not uploaded, and adds a warning.
 pub(super) fn withdraw(outputs: &mut Outputs, why: String) {
     outputs.insert("log".to_owned(), String::new());
     let warnings = outputs.entry("warnings".to_owned()).or_default();

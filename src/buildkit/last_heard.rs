@@ -1,21 +1,21 @@
-//! When a build's vertices were heard of last.
+//! Records when the daemon last reported progress of each vertex.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Transfers that are known at a time. One more, and all are forgotten: a moment later they are known again.
+/// The largest number of transfers kept. One more clears all of them; the daemon soon reports them again.
 const MAX_TRANSFERS: usize = 10_000;
 
-/// The last sign of life of each running vertex, by digest.
+/// The time of the last progress of each running vertex, by digest.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct LastHeard {
     heard: HashMap<String, Instant>,
-    /// Bytes of each transfer, by vertex and name: the daemon repeats them whether they grow or not.
+    /// Bytes of each transfer, by vertex and name. The daemon repeats them even if they do not grow.
     transfers: HashMap<(String, String), i64>,
 }
 
-impl News {
-    /// `vertex` began, printed something, or did something new.
+impl LastHeard {
+    /// Records that `vertex` began, printed something, or did something new.
     pub(super) fn heard(&mut self, vertex: &str) {
         match self.heard.get_mut(vertex) {
             Some(last) => *last = Instant::now(),
@@ -23,7 +23,7 @@ impl News {
         }
     }
 
-    /// A transfer of `vertex` is at `bytes`.
+    /// Records that a transfer of `vertex` is at `bytes`.
     pub(super) fn transferred(&mut self, vertex: &str, name: &str, bytes: i64) {
         if self.transfers.len() >= MAX_TRANSFERS {
             self.transfers.clear();
@@ -34,13 +34,13 @@ impl News {
         }
     }
 
-    /// `vertex` has ended.
+    /// Forgets `vertex`, which has ended.
     pub(super) fn ended(&mut self, vertex: &str) {
         self.heard.remove(vertex);
         self.transfers.retain(|(of, _), _| of != vertex);
     }
 
-    /// When `vertex` was heard of last; none if it does not run.
+    /// The time of the last progress of `vertex`; `None` if it does not run.
     pub(super) fn last(&self, vertex: &str) -> Option<Instant> {
         self.heard.get(vertex).copied()
     }
@@ -52,14 +52,14 @@ mod tests {
 
     #[test]
     fn bytes_that_do_not_grow_are_no_news() {
-        let mut news = News::default();
-        news.transferred("v", "sha256:1", 10);
-        let first = news.last("v");
-        news.transferred("v", "sha256:1", 10);
-        assert_eq!(news.last("v"), first);
-        news.transferred("v", "sha256:1", 11);
-        assert!(news.last("v") > first);
-        news.ended("v");
-        assert_eq!((news.last("v"), news.transfers.len()), (None, 0));
+        let mut heard = LastHeard::default();
+        heard.transferred("v", "sha256:1", 10);
+        let first = heard.last("v");
+        heard.transferred("v", "sha256:1", 10);
+        assert_eq!(heard.last("v"), first);
+        heard.transferred("v", "sha256:1", 11);
+        assert!(heard.last("v") > first);
+        heard.ended("v");
+        assert_eq!((heard.last("v"), heard.transfers.len()), (None, 0));
     }
 }
