@@ -89,7 +89,7 @@ pub(super) async fn open(
     let id = Connections::id(&target, credentials);
     let connect =
         || connect_and_log_in(options, &target, known.clone(), private.clone(), &silence.peer, &context);
-    let (connection, is_old) = connections.get(id, options.connect_timeout, connect()).await?;
+    let (connection, is_old) = connections.get(id, connect()).await?;
     let started =
         channel::start(Arc::clone(&connection), &target.path, context.clone(), silence.clone()).await;
     match started {
@@ -97,7 +97,7 @@ pub(super) async fn open(
         Err(error) if is_old => {
             tracing::debug!(%error, "connecting to {} anew", silence.peer);
             connection.mark_broken();
-            let (connection, _) = connections.get(id, options.connect_timeout, connect()).await?;
+            let (connection, _) = connections.get(id, connect()).await?;
             channel::start(connection, &target.path, context.clone(), silence.clone()).await
         }
         started => started,

@@ -203,7 +203,7 @@ async fn a_repository_of_sha_256_is_refused() {
     git(&path, &["init", "--quiet", "--bare", "--object-format=sha256", "."], None);
     site.git(&["config", "http.receivepack", "true"]);
     site.server.commit_directory("gitops", "main", tree(&[("values.yaml", VALUES)]).path(), "lay out");
-    insta::assert_snapshot!(end(&site, "values.yaml").await, @"Failed: `REPO` cannot be used as a Git repository: it is a SHA-256 repository; only SHA-1 repositories can be committed to");
+    insta::assert_snapshot!(end(&site, "values.yaml").await, @"Failed: `REPO` cannot be used as a Git repository: it is a SHA-256 repository, and only SHA-1 repositories can be committed to; name one of those");
 }
 
 #[tokio::test]

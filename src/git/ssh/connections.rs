@@ -18,6 +18,9 @@ use crate::git::url::SshTarget;
 /// How long an unused connection is kept open.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How long a connection that another task makes is waited for. The server may be silent to that one.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
 /// How old a connection may be on which something new is asked for: a server may not look again whether its key is still good.
 const AGE: Duration = Duration::from_secs(600);
 
@@ -92,15 +95,14 @@ impl Connections {
     }
 
     /// Returns the existing connection and true, or a new one, made by `connect`, and false. If another task is
-    /// already connecting, this waits for it, but for `max_wait` at most.
+    /// already connecting, this waits for it, but for [`MAX_WAIT`] at most.
     pub(super) async fn get(
         &self,
         id: Id,
-        max_wait: Duration,
         connect: impl Future<Output = Result<Handle<HostKeyCheck>, GitError>>,
     ) -> Result<(Arc<Connection>, bool), GitError> {
         let slot = self.slot(id);
-        let Ok(mut kept) = timeout(max_wait, slot.lock()).await else {
+        let Ok(mut kept) = timeout(MAX_WAIT, slot.lock()).await else {
             return Ok((Connection::new(connect.await?), false));
         };
         if let Some(connection) = kept.as_ref().filter(|connection| connection.is_good()) {

@@ -182,7 +182,7 @@ async fn a_repository_of_many_tags_is_served_and_the_work_on_its_names_does_not_
             // Near names are looked for among the first ones only, whatever their number.
             let error = asked("mian").await;
             assert!(error.contains("did you mean `main`?"), "{error}");
-            let error = asked("v039999x").await.replace(&url.to_string(), "");
+            let error = asked("v000999x").await.replace(&url.to_string(), "");
             assert!(error.contains("did you mean"), "{error}");
             said.push(error);
         }

@@ -97,5 +97,5 @@ async fn who_asks_a_silent_source_waits_alone() {
     expect_phase(&ended, "Succeeded");
     assert_eq!((output(&ended, "changed"), output(&ended, "superseded-by")), ("false".into(), newer));
     let values = shop.gitops.read("main", "chart/values.yaml").await.unwrap();
-    assert!(values.contains("tag: \"2\"") && values.contains("replicas: \"3\""), "{values}");
+    assert!(values.contains("tag: \"2\"") && values.contains("replicas: 3\n"), "{values}");
 }
