@@ -107,9 +107,10 @@ async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none
         expect_phase(&node, "Succeeded");
         assert_eq!(output(&node, "warnings"), "[]");
         let reference = output(&node, "log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+        // The door works beside it.
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().args(["log", &reference, "--insecure"]);
-        assert!(text(&command.output().unwrap()).contains("line 500 of"), "{reference}");
+        assert!(text(&command.output().await.unwrap()).contains("line 500 of"), "{reference}");
     }
 }
 
