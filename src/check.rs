@@ -10,6 +10,7 @@ mod forms;
 mod images;
 mod mode;
 mod plugin;
+mod quantity;
 mod repositories;
 mod rights;
 mod room;

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::controller::Controller;
 use super::plugin::{Amounts, Plugin};
 use super::session::unread;
-use super::{Doctor, Finding};
+use super::{Doctor, Finding, quantity};
 use crate::kube::{By, ReadError};
 
 /// Requests and limits of Argo's own container in an agent pod (argo-workflows `workflow/controller/agent.go`).
@@ -23,13 +23,10 @@ impl Pod {
         controller: Option<&Controller>,
         plugins: impl Iterator<Item = &'a Plugin>,
     ) -> Self {
-        let [requests, limits] = [1, 2].map(|which| {
-            AGENT.map(|(what, request, limit)| {
-                let set =
-                    controller.and_then(|controller| controller.agent_limit(what)).filter(|_| which == 2);
-                let usual = if which == 1 { request } else { limit };
-                (what.to_owned(), Quantity(set.unwrap_or_else(|| usual.to_owned())))
-            })
+        let requests = AGENT.map(|(what, request, _)| (what.to_owned(), Quantity(request.to_owned())));
+        let limits = AGENT.map(|(what, _, limit)| {
+            let set = controller.and_then(|controller| controller.agent_limit(what));
+            (what.to_owned(), Quantity(set.unwrap_or_else(|| limit.to_owned())))
         });
         let own = ("main".to_owned(), Amounts::from(requests), Amounts::from(limits));
         Self(std::iter::once(own).chain(plugins.filter_map(Plugin::amounts)).collect())
@@ -62,9 +59,7 @@ impl Doctor {
         );
         [of_quotas(namespace, &quotas, pod), of_ranges(namespace, &ranges, pod)].concat()
     }
-}
 
-impl Doctor {
     /// The names of the LimitRanges of the workflows' namespace.
     pub(super) async fn limit_ranges(&self) -> Vec<String> {
         let read = self.engine.cluster.list::<LimitRange>(&self.site.namespace, &By::Labels("")).await;
@@ -161,24 +156,8 @@ fn beyond<'a>(
     })
 }
 
-/// Parses CPUs, bytes or counts in Kubernetes' notation: `500m`, `64M`, `256Mi`, `1.5`.
 fn number(quantity: &Quantity) -> Option<f64> {
-    let text = quantity.0.trim();
-    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let scale = match &text[at..] {
-        "" => 1.0,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        "Ti" => 1_099_511_627_776.0,
-        _ => return None,
-    };
-    Some(text[..at].parse::<f64>().ok()? * scale)
+    quantity::number(&quantity.0)
 }
 
 fn shown(resource: &str, amount: f64) -> String {
@@ -194,11 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_numbers() {
-        for (text, expected) in [("500m", 0.5), ("1", 1.0), ("64M", 64e6), ("2Ki", 2048.0), ("1.5", 1.5)] {
-            assert_eq!(number(&Quantity(text.to_owned())), Some(expected), "{text}");
-        }
-        assert_eq!(number(&Quantity("many".to_owned())), None);
+    fn amounts_are_shown_in_the_resources_unit() {
         assert_eq!(
             (shown("limits.cpu", 1.1), shown("requests.memory", 97e6)),
             ("1100m".to_owned(), "93Mi".to_owned())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Controller;
+use crate::check::quantity::number;
 use crate::check::{Finding, Mode};
 use crate::duration::parse_go_duration;
 
@@ -11,8 +12,8 @@ const DEFAULT_REQUEUE: Duration = Duration::from_secs(10);
 /// The recommended maximum of each requeue time.
 const GOOD_REQUEUE: Duration = Duration::from_secs(1);
 const GOOD_PATCH_RATE: Duration = Duration::from_millis(200);
-/// The recommended CPU of the agent, in thousandths of a CPU.
-const GOOD_AGENT_CPU: f64 = 500.0;
+/// The recommended number of CPUs of the agent.
+const GOOD_AGENT_CPU: f64 = 0.5;
 
 /// The rights that upstream's installation does not give the controller.
 const RULE: &str =
@@ -97,7 +98,7 @@ impl Controller {
         let shown = shown(&setting, "100m");
         match &setting {
             Setting::Elsewhere => elsewhere(name, "1"),
-            Setting::Value(value) if millicpus(value).is_none_or(|limit| limit >= GOOD_AGENT_CPU) => {
+            Setting::Value(value) if number(value).is_none_or(|limit| limit >= GOOD_AGENT_CPU) => {
                 Finding::ok(subject(name), format!("{shown}: the agent is not throttled while it starts"))
             }
             _ => Finding::warn(
@@ -166,14 +167,6 @@ fn requeue_of_shared(shown: &str, wait: Duration) -> Finding {
          step, comes after {twice} s where 1s costs 2; set 1s or less"
     );
     Finding::warn(subject(name), text)
-}
-
-/// A quantity of CPU as Kubernetes writes it: `500m`, `1`, `1.5`.
-fn millicpus(text: &str) -> Option<f64> {
-    match text.strip_suffix('m') {
-        Some(thousandths) => thousandths.parse().ok(),
-        None => text.parse::<f64>().ok().map(|whole| whole * 1000.0),
-    }
 }
 
 fn subject(name: &str) -> String {
