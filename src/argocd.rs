@@ -45,7 +45,7 @@ pub enum ArgoCdError {
 }
 
 impl ArgoCdError {
-    /// Who must act on the error.
+    /// Whether another try may help.
     fn is_transient(&self) -> bool {
         matches!(self, Self::Kube(error) if error.fault() == Fault::Transient)
     }

@@ -59,9 +59,9 @@ pub struct Workflow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference(pub String);
 
-/// What a step is given beside its own fields.
+/// The input of a step besides its own fields.
 pub struct StepRequest {
-    /// Whose step it is.
+    /// The workflow that the step belongs to.
     pub workflow: Workflow,
     /// The name of the step's builds at buildkitd. Without a reference no build is resumed.
     pub reference: Option<Reference>,

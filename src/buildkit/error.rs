@@ -20,7 +20,7 @@ use crate::time_limits::Late;
 pub struct BuildError {
     /// The kind of failure.
     pub kind: Kind,
-    /// Who has to act.
+    /// The party that must act: the user, nobody (try again), or we.
     pub fault: Fault,
     /// The message for people: the failing Dockerfile lines, the cause, the advice, and the last log lines.
     pub message: String,

@@ -112,8 +112,8 @@ impl Agent {
         }
     }
 
-    /// Whose WorkflowTaskSets are watched. Errors where a namespace is named twice: one of the two names is likely to be
-    /// a slip, and its namespace would not be served.
+    /// Returns the namespaces whose WorkflowTaskSets the agent watches, and how it lists them. Fails if a namespace is named
+    /// twice: one of the two names is probably a typing error, and the intended namespace would not be served.
     pub fn task_sets(&self) -> anyhow::Result<TaskSetsOptions> {
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.namespaces.iter().find(|name| !seen.insert(name.as_str())) {

@@ -98,7 +98,7 @@ fn because_of(cause: Option<&BoxError>) -> String {
 }
 
 impl ForgeError {
-    /// Whose turn it is.
+    /// The party that must act on the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { .. } | Self::Conflict { .. } => Fault::Transient,

@@ -60,13 +60,13 @@ pub struct Pull {
     pub url: String,
     /// Whether it was opened by this call.
     pub created: bool,
-    /// What became of the wish to merge it.
+    /// The result of the request to merge it automatically.
     pub auto_merge: AutoMerge,
     /// What was not done though asked for, such as a label for want of a scope: each one sentence for people.
     pub warnings: Vec<String>,
 }
 
-/// What became of the wish to merge a pull request by itself.
+/// The result of the request to merge a pull request automatically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AutoMerge {
     /// Auto-merge was not asked for.

@@ -235,7 +235,7 @@ fn because_of(cause: Option<&Cause>) -> String {
 }
 
 impl GitError {
-    /// Who has to act.
+    /// The party that must act on the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Remote { .. } if self.is_not_our_ref() || self.is_filter() => Fault::User,

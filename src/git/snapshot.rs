@@ -21,9 +21,9 @@ pub(super) use object_cache::ObjectCache;
 pub(crate) use path::{EntryType, PathEntry};
 pub(crate) use pointers::Pointers;
 
-/// Bytes of objects that are held of one commit; what is needed again is read again.
+/// The maximum size of the objects that are held for one commit, in bytes. Dropped objects are read again when needed.
 const MAX_HELD: usize = 8 << 20;
-/// Bytes that are held while it is not looked at.
+/// The maximum size of those that are held between uses of the snapshot, in bytes.
 const MAX_IDLE: usize = 256 << 10;
 
 /// A commit that the caller may read, and what was read of it.
@@ -82,13 +82,14 @@ impl Snapshot {
         self.hold_at_most(MAX_IDLE);
     }
 
-    /// Lets go of all that was read.
+    /// Drops all objects.
     pub(crate) fn clear(&mut self) {
         self.store = None;
         self.read.clear();
     }
 
-    /// Lets go of all objects if they have more bytes than `most`: a commit may name a directory for each of a thousand submodules.
+    /// Drops all objects if they have more than `most` bytes. A commit may name a thousand submodules, each in a directory of
+    /// its own.
     fn hold_at_most(&mut self, most: usize) {
         if self.read.values().map(Bytes::len).sum::<usize>() > most {
             self.read.clear();

@@ -11,7 +11,7 @@ pub(super) fn difference(difference: &str) {
     let plain =
         !stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let shown = match (stdout().is_terminal(), plain) {
-        // Whoever reads it from a pipe may apply it.
+        // A program that reads the difference from a pipe may apply it.
         (false, _) => difference.to_owned(),
         (true, true) => text::lines(difference),
         (true, false) => coloured(&text::lines(difference)),
