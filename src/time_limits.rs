@@ -13,41 +13,49 @@ pub(crate) mod socket;
 use std::fmt::Display;
 use std::time::Duration;
 
+use futures_util::TryFutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use late::Late;
 pub(crate) use late::find;
 pub(crate) use pulse::Pulse;
 
+// These are no `async fn`: such a function keeps its argument twice, as the argument and as what it awaits, and a call within
+// a retry within a call then takes eight times its size for each job.
+
 /// What `call` gives, if `peer` needs no longer than `limit` for the whole of it.
 ///
 /// # Errors
 /// [`Late::Whole`].
-pub async fn within<T>(
+pub fn within<T>(
     limit: Duration,
     peer: impl Display,
     call: impl Future<Output = T>,
-) -> Result<T, Late> {
-    timeout(limit, call).await.map_err(|_| Late::Whole { peer: peer.to_string(), limit })
+) -> impl Future<Output = Result<T, Late>> {
+    timeout(limit, call).map_err(move |_| Late::Whole { peer: peer.to_string(), limit })
 }
 
 /// [`within`], where `limit` began earlier and ends at `until`.
 ///
 /// # Errors
 /// [`Late::Whole`].
-pub async fn until<T>(
+pub fn until<T>(
     until: Instant,
     limit: Duration,
     peer: impl Display,
     call: impl Future<Output = T>,
-) -> Result<T, Late> {
-    timeout_at(until, call).await.map_err(|_| Late::Whole { peer: peer.to_string(), limit })
+) -> impl Future<Output = Result<T, Late>> {
+    timeout_at(until, call).map_err(move |_| Late::Whole { peer: peer.to_string(), limit })
 }
 
 /// The next word of `peer`, if it is not silent for `limit`.
 ///
 /// # Errors
 /// [`Late::Silence`].
-pub async fn heard<T>(limit: Duration, peer: impl Display, next: impl Future<Output = T>) -> Result<T, Late> {
-    timeout(limit, next).await.map_err(|_| Late::Silence { peer: peer.to_string(), limit })
+pub fn heard<T>(
+    limit: Duration,
+    peer: impl Display,
+    next: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, Late>> {
+    timeout(limit, next).map_err(move |_| Late::Silence { peer: peer.to_string(), limit })
 }

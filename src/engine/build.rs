@@ -39,17 +39,18 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let open = greeting.take_output().and_then(Result::ok);
     let transcript = log::transcript(engine, build, cx);
     let request = request::image(build, &inputs);
-    let built = match solve::resumable(engine, open, request, &inputs, &transcript, cx).await {
+    // Each phase on the heap: the step then holds the memory of one phase, not of all.
+    let built = match Box::pin(solve::resumable(engine, open, request, &inputs, &transcript, cx)).await {
         Ok(built) => built,
-        Err(error) => return Err(log::keep(engine, build, &inputs, &transcript, error, cx).await),
+        Err(error) => return Err(Box::pin(log::keep(engine, build, &inputs, &transcript, error, cx)).await),
     };
     let solved = &built.solved;
     engine.metrics.vertices(solved.cached_steps.into(), solved.total_steps.into());
     report::spans(&solved.vertices, cx);
-    let upload = log::attach(engine, build, &inputs, &built, &transcript, cx).await;
+    let upload = Box::pin(log::attach(engine, build, &inputs, &built, &transcript, cx)).await;
     let log = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
     cx.set_log_upload(upload);
-    let exported = cache::export(engine, build, &inputs, &built, cx).await;
+    let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
     let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, log, took: started.elapsed() };
     let success = report::success(&result, cx)?;

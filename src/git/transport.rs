@@ -45,8 +45,9 @@ impl GitSession {
             let reader = endpoint.advert().await?;
             (Link::Http(endpoint), reader)
         } else {
-            let (channel, reader) =
-                super::ssh::open(&git.ssh, &git.options, url, credentials, service).await?;
+            // On the heap, because it is twenty times as large as all of http.
+            let open = super::ssh::open(&git.ssh, &git.options, url, credentials, service);
+            let (channel, reader) = Box::pin(open).await?;
             (Link::Ssh(channel), reader)
         };
         let advert = Advert::read(&mut reader, wanted).await;

@@ -64,7 +64,8 @@ impl Watches {
     fn begin(&self, workflow: Workflow) -> Watch {
         let held = Arc::default();
         let watching = Watching::new(self.0.clone(), workflow, Arc::clone(&held));
-        Watch { held, _task: AbortOnDropHandle::new(tokio::spawn(watching.run())) }
+        // Boxed, because a task keeps the room of its future as long as there is a handle, and this one may end at once.
+        Watch { held, _task: AbortOnDropHandle::new(tokio::spawn(Box::pin(watching.run()))) }
     }
 }
 

@@ -70,9 +70,11 @@ pub(super) async fn resumable(
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let ended = match attempt.known {
-            Recalled::NotFound => start(engine, open.take(), &request, inputs, transcript, cx).await,
+            Recalled::NotFound => {
+                Box::pin(start(engine, open.take(), &request, inputs, transcript, cx)).await
+            }
             // Also follow a finished build: the replay has the steps and the log, which history lacks.
-            _ => follow(engine, &request, transcript, cx).await,
+            _ => Box::pin(follow(engine, &request, transcript, cx)).await,
         };
         match ended {
             Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed }),
@@ -167,7 +169,9 @@ async fn start(
 ) -> Result<Recalled, BuildError> {
     match once(engine, open, request, inputs, transcript, cx).await {
         Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
-        Err(error) if error.kind == Kind::AlreadyExists => follow(engine, request, transcript, cx).await,
+        Err(error) if error.kind == Kind::AlreadyExists => {
+            Box::pin(follow(engine, request, transcript, cx)).await
+        }
         Err(error) => Err(error),
     }
 }
