@@ -83,19 +83,34 @@ impl Buildkit {
         let client = connection.client();
         let (pulse, peer) = (Pulse::default(), self.peer());
         let id = session::new_id(&solve.reference);
-        let tunnel = self.opened(client.clone(), services, id, &pulse).await?;
-        let request = traced(request::build(solve, &tunnel.id), solve.traceparent.as_deref());
+        let request = traced(request::build(solve, &id), solve.traceparent.as_deref());
         let reply = tokio::select! {
+            // The session opens first, so poll it first. The daemon waits for the session of a solve (`session/manager.go`, `Get`),
+            // so the solve need not. The session ends after the solve, which may need it until its last push.
+            biased;
+            refused = self.session(client.clone(), services, id, &pulse) => return Err(refused),
             reply = follow(client, request, &solve.reference, &mut vertices, progress, &pulse) => Ok(reply),
             late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
             never = quiet::note(&pulse, progress) => match never {},
         };
-        // The session ends after the solve, which may need it until its last push.
-        drop(tunnel);
         vertices.finish();
         match reply.map_err(|late| BuildError::silent(&late, &vertices))? {
             Ok(reply) => Ok(solved(&reply.exporter_response, vertices)),
-            Err(status) => Err(self.failure(&status, &solve.reference, &vertices).await),
+            Err(status) => Err(Box::pin(self.failure(&status, &solve.reference, &vertices)).await),
+        }
+    }
+
+    /// Opens a session and keeps it open until the future is dropped. Returns the error of a session that does not open.
+    async fn session(
+        &self,
+        client: ControlClient<Channel>,
+        services: session::Services,
+        id: String,
+        pulse: &Pulse,
+    ) -> BuildError {
+        match self.opened(client, services, id, pulse).await {
+            Ok(_open) => std::future::pending().await,
+            Err(error) => error,
         }
     }
 

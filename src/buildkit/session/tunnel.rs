@@ -20,12 +20,10 @@ const BUFFER: usize = 64 << 10;
 /// An open session; dropping it closes it.
 #[derive(Debug)]
 pub(in crate::buildkit) struct Tunnel {
-    /// The session id, which a solve refers to.
-    pub(in crate::buildkit) id: String,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
-/// Opens a session on `client`'s connection. Each message from the daemon counts in `pulse`.
+/// Opens the session `id` on `client`'s connection. Each message from the daemon counts in `pulse`.
 pub(in crate::buildkit) async fn open(
     mut client: ControlClient<Channel>,
     services: Services,
@@ -50,7 +48,7 @@ pub(in crate::buildkit) async fn open(
     announce(request.metadata_mut(), &id, &methods);
     let stream = client.session(request).await?;
     let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server, pulse)));
-    Ok(Tunnel { id, _tasks: [serve, pump] })
+    Ok(Tunnel { _tasks: [serve, pump] })
 }
 
 fn announce(metadata: &mut MetadataMap, id: &str, methods: &[&'static str]) {
