@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::auth::normalise;
-use super::plain::PlainHosts;
+use super::plain::{PlainHosts, is_loopback};
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Network, Roots, Settings};
 use crate::time_limits::calls;
@@ -42,6 +42,7 @@ pub struct LazyClient {
     cluster: Arc<OnceLock<Client>>,
     public: Arc<OnceLock<Client>>,
     unverified: Arc<OnceLock<Client>>,
+    without_tls: Arc<OnceLock<Client>>,
     pub(super) plain: PlainHosts,
 }
 
@@ -81,7 +82,8 @@ impl LazyClient {
     /// The same, with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, cluster: Arc::default(), public: Arc::default(), unverified: Arc::default(), ..self }
+        let Self { ca_bundle, token_servers, mirrored, insecure, plain, .. } = self;
+        Self { ca_bundle, limits, token_servers, mirrored, insecure, plain, ..Self::default() }
     }
 
     pub(super) fn token_servers(&self) -> &TokenServers {
@@ -108,11 +110,36 @@ impl LazyClient {
 
     /// The client for a registry that the step calls insecure: it takes any certificate.
     pub(crate) fn unverified(&self) -> Result<&Client, OciError> {
-        if let Some(client) = self.unverified.get() {
+        self.without_roots(&self.unverified, Roots::Anyone)
+    }
+
+    /// The client for plain http. It trusts no certificate, so that none is read.
+    pub(super) fn without_tls(&self) -> Result<&Client, OciError> {
+        self.without_roots(&self.without_tls, Roots::Nobody)
+    }
+
+    fn without_roots<'a>(
+        &self,
+        cell: &'a OnceLock<Client>,
+        roots: Roots<'static>,
+    ) -> Result<&'a Client, OciError> {
+        if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let client = Client::new(self.settings(Network::Cluster), Roots::Anyone).map_err(unmade)?;
-        Ok(self.unverified.get_or_init(|| client))
+        let client = Client::new(self.settings(Network::Cluster), roots).map_err(unmade)?;
+        Ok(cell.get_or_init(|| client))
+    }
+
+    /// Makes the client for `registries` on another thread, unless it exists. The first request then need not wait until the
+    /// machine's root certificates are read.
+    pub(crate) fn prepare<'a>(&self, mut registries: impl Iterator<Item = &'a str>) {
+        if self.cluster.get().is_none() && registries.any(|registry| !is_loopback(registry)) {
+            let clients = self.clone();
+            tokio::task::spawn_blocking(move || {
+                // The request that needs the client reports the error.
+                let _ = clients.get();
+            });
+        }
     }
 
     fn make(&self, network: Network) -> Result<Client, OciError> {

@@ -31,3 +31,9 @@ impl PlainHosts {
         }
     }
 }
+
+/// BuildKit's rule for speaking plain http without being told to (containerd `MatchLocalhost`).
+pub(super) fn is_loopback(registry: &str) -> bool {
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -39,7 +39,7 @@ impl Registry {
         digest: &str,
         auth: &Auth,
     ) -> Result<(), OciError> {
-        may_pull(self.repository(image, auth, false, Access::Pull)?.plainly(), digest).await
+        may_pull(Repository::plainly(self.clients(), image, auth, Access::Pull)?, digest).await
     }
 }
 

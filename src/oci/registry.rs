@@ -53,6 +53,10 @@ impl Registry {
         }
     }
 
+    pub(super) fn clients(&self) -> &LazyClient {
+        &self.client
+    }
+
     pub(super) fn repository<'a>(
         &'a self,
         image: &'a ImageRef,

@@ -10,6 +10,7 @@ use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::lists::Writer;
+use super::plain::is_loopback;
 use super::reference::DOCKER_HUB;
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client};
@@ -49,17 +50,41 @@ impl<'a> Repository<'a> {
         insecure: bool,
         access: Access,
     ) -> Result<Self, OciError> {
-        let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
-        let client = if insecure { clients.unverified()? } else { clients.get()? };
         let registry = image.registry();
-        let plain = if insecure { clients.plain.has(registry) } else { is_loopback(registry) };
-        let plain = AtomicBool::new(plain);
-        Ok(Self { clients, client, image, login, cache, insecure, plain, access, authorization: None })
+        if insecure {
+            let plain = clients.plain.has(registry);
+            return Ok(Self {
+                insecure,
+                ..Self::over(clients, clients.unverified()?, plain, image, auth, access)
+            });
+        }
+        if is_loopback(registry) {
+            return Self::plainly(clients, image, auth, access);
+        }
+        Ok(Self::over(clients, clients.get()?, false, image, auth, access))
     }
 
-    /// The same, asked over plain http alone.
-    pub(super) fn plainly(self) -> Self {
-        Self { plain: AtomicBool::new(true), ..self }
+    /// The repository of `image`, asked over plain http alone.
+    pub(super) fn plainly(
+        clients: &'a LazyClient,
+        image: &'a ImageRef,
+        auth: &'a Auth,
+        access: Access,
+    ) -> Result<Self, OciError> {
+        Ok(Self::over(clients, clients.without_tls()?, true, image, auth, access))
+    }
+
+    fn over(
+        clients: &'a LazyClient,
+        client: &'a Client,
+        plain: bool,
+        image: &'a ImageRef,
+        auth: &'a Auth,
+        access: Access,
+    ) -> Self {
+        let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
+        let plain = AtomicBool::new(plain);
+        Self { clients, client, image, login, cache, insecure: false, plain, access, authorization: None }
     }
 
     /// A request, for [`Self::ask`].
@@ -213,12 +238,6 @@ async fn reason(response: Response) -> Option<String> {
     let error = &body["errors"][0];
     let (code, message) = (error["code"].as_str()?, error["message"].as_str().unwrap_or_default());
     Some(text::brief(&format!("{code} {message}"), text::SHOWN))
-}
-
-/// BuildKit's rule for speaking plain http without being told to (containerd `MatchLocalhost`).
-fn is_loopback(registry: &str) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

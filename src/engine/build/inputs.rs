@@ -184,6 +184,8 @@ fn git_contexts(build: &Build) -> impl Iterator<Item = (Option<&str>, &GitContex
 
 /// Reads the registry logins, and checks the caches with them.
 async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Imports), StepError> {
+    let verified = build.tags.iter().filter(|tag| !tag.insecure);
+    engine.registry.client().prepare(verified.map(|tag| tag.image.registry()));
     let auth = engine.registry_auth(cx, build.registry_secret.as_ref()).await?;
     let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
     let imports = Imports::probe(engine, build, &auth).await;
