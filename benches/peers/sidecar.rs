@@ -64,7 +64,29 @@ impl Sidecar {
 
     /// The resident set, in MiB.
     pub(crate) fn resident(&self) -> f64 {
-        mib(memory(self.child.id(), "VmRSS"))
+        self.memory("VmRSS")
+    }
+
+    /// Adds the resident set to `table`, and of what it consists: pages of files (the program and its libraries), and the
+    /// process's own (heap, stacks, and what the linker relocates).
+    fn report_resident(&self, when: &str, table: &mut Table) {
+        table.alone(&format!("sidecar: resident, {when}"), "MiB", self.resident(), Some(12.0));
+        table.alone(
+            &format!("sidecar: resident, {when}: pages of files"),
+            "MiB",
+            self.memory("RssFile"),
+            None,
+        );
+        table.alone(
+            &format!("sidecar: resident, {when}: its own pages"),
+            "MiB",
+            self.memory("RssAnon"),
+            None,
+        );
+    }
+
+    fn memory(&self, field: &str) -> f64 {
+        mib(memory(self.child.id(), field))
     }
 }
 
@@ -79,15 +101,10 @@ pub(crate) fn start_and_rest(world: &World, table: &mut Table) {
     table.alone("sidecar: exec to first answer", "ms", median(&starts), Some(30.0));
     let (sidecar, _) = Sidecar::start(world, &[]);
     std::thread::sleep(REST);
-    table.alone("sidecar: resident, idle", "MiB", sidecar.resident(), Some(12.0));
+    sidecar.report_resident("idle", table);
     (0..BUILDS).for_each(|number| build(world, &sidecar, &format!("build-{number}")));
     std::thread::sleep(REST);
-    table.alone(
-        &format!("sidecar: resident, idle after {BUILDS} builds"),
-        "MiB",
-        sidecar.resident(),
-        Some(12.0),
-    );
+    sidecar.report_resident(&format!("idle after {BUILDS} builds"), table);
 }
 
 /// Polls one build to its end, as the agent does.
