@@ -36,8 +36,8 @@ impl Command {
         let metrics = Arc::new(metrics);
         let jobs = JobTable::journaled(self.agent.limits(), metrics.clone(), Journal::open());
         let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
-        let mint = self.agent.mint()?;
-        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, mint)?);
+        let issuer = self.agent.token_issuer()?;
+        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, issuer)?);
         engine.git.remove_left_overs().await;
         let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });

@@ -13,7 +13,7 @@ use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::Limits;
 use crate::kube::{LeaderElectionConfig, Scope, TaskSetsOptions};
-use crate::oci::{ImageRef, Mint, MintOptions};
+use crate::oci::{ImageRef, IssuerOptions, TokenIssuer};
 use crate::policy::Policy;
 
 /// How long the lease holds unrenewed, and the pause between two renewals: those of Kubernetes' own controllers.
@@ -150,14 +150,14 @@ impl Agent {
     }
 
     /// What signs tokens for the cache registry, where there is one to sign for.
-    pub fn mint(&self) -> anyhow::Result<Option<Mint>> {
+    pub fn token_issuer(&self) -> anyhow::Result<Option<TokenIssuer>> {
         let named = (&self.cache_registry, &self.cache_registry_key, &self.cache_registry_cert);
         // clap refuses a part of them.
         let (Some(registry), Some(key), Some(certificate)) = named else { return Ok(None) };
         let (registry, key, certificate) = (registry.clone(), key.clone(), certificate.clone());
         let lifetime = self.cache_registry_token_lifetime;
-        let mint = Mint::new(MintOptions { registry, key, certificate, lifetime });
-        mint.map(Some).context(
+        let issuer = TokenIssuer::new(IssuerOptions { registry, key, certificate, lifetime });
+        issuer.map(Some).context(
             "--cache-registry-key and --cache-registry-cert (ARGO_BUILDKIT_CACHE_REGISTRY_KEY, …_CERT) name what signs the cache \
              registry's tokens",
         )

@@ -15,7 +15,7 @@ use crate::git::{Git, GitOptions};
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{ImageRef, LazyClient, Mint, Registry, TokenServer, TokenServers};
+use crate::oci::{ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
@@ -96,13 +96,13 @@ impl Neighbours {
     }
 
     /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
-    /// ServiceAccount `account`, and within `policy`. `mint` signs the tokens for the cache registry.
+    /// ServiceAccount `account`, and within `policy`. `issuer` signs the tokens for the cache registry.
     pub fn shared_engine(
         &self,
         metrics: Arc<Metrics>,
         account: &str,
         policy: Option<Policy>,
-        mint: Option<Mint>,
+        issuer: Option<TokenIssuer>,
     ) -> anyhow::Result<Engine> {
         if self.secrets_dir.is_some() {
             bail!(
@@ -113,7 +113,7 @@ impl Neighbours {
         let token_servers = TokenServers::new(self.token_servers.clone());
         // A policy lists what is reached, so nobody's challenge adds to it.
         let token_servers = if policy.is_some() { token_servers.only_named() } else { token_servers };
-        let tenancy = Tenancy::shared(policy).minting(mint);
+        let tenancy = Tenancy::shared(policy).issuing_tokens(issuer);
         self.engine_of(Cluster::default().acting_as(account), tenancy, token_servers, metrics)
     }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use argo_buildkit::duration::parse_timeout;
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
-use argo_buildkit::oci::{Mint, MintOptions};
+use argo_buildkit::oci::{IssuerOptions, TokenIssuer};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
 use base64::Engine as _;
@@ -63,14 +63,14 @@ impl Site {
     /// An engine for many namespaces whose tokens live for `lifetime`.
     pub(super) fn engine(&self, lifetime: &str, policy: Option<&str>) -> Engine {
         let pair = self.authority.sign(&unique("cache-registry"));
-        let mint = Mint::new(MintOptions {
+        let issuer = TokenIssuer::new(IssuerOptions {
             registry: self.door.host().to_owned(),
             key: pair.key,
             certificate: pair.cert,
             lifetime: parse_timeout(lifetime).unwrap(),
         });
         let policy = policy.map(|text| Policy::parse("policy.yaml", text).unwrap());
-        self.engine_of(Tenancy::shared(policy).minting(Some(mint.unwrap())))
+        self.engine_of(Tenancy::shared(policy).issuing_tokens(Some(issuer.unwrap())))
     }
 
     /// An engine as any other client of the daemon.
