@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
 use super::read::ReadRequest;
 use super::registry::MANIFESTS;
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
 use crate::http;
 use crate::time_limits::{Late, calls, pauses, within};
@@ -116,7 +116,7 @@ impl Registry {
     }
 }
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// A manifest and its JSON; `None` if there is no such manifest.
     pub(super) async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
         let response = self.ask_for(&ReadRequest::manifest(Method::GET, target, MANIFESTS)).await?;
@@ -168,7 +168,11 @@ fn list_tag(digest: &str) -> String {
 
 /// Adds `artifact` to the list under the tag of its subject. Another writer may overwrite our entry. So the list is
 /// read again after a pause that is as long as another's reading and writing may take.
-async fn list(repository: &mut Repository<'_>, tag: &str, artifact: &LogArtifact) -> Result<(), OciError> {
+async fn list(
+    repository: &mut ImageRepository<'_>,
+    tag: &str,
+    artifact: &LogArtifact,
+) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
         let known = match repository.manifest(tag).await?.map(|(_, index)| entries(index)) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::log::MANIFEST_READ;
 use super::read::ReadRequest;
 use super::registry::{MANIFESTS, is_digest};
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 use crate::http;
 
@@ -71,7 +71,7 @@ impl Registry {
     }
 }
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Reads the manifest `target`; `None` if there is none.
     async fn read_manifest(&mut self, target: &str) -> Result<Option<ManifestWire>, OciError> {
         let answer = self.ask_for(&ReadRequest::manifest(Method::GET, target, MANIFESTS)).await?;

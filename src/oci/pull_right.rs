@@ -6,7 +6,7 @@ use super::artifact::hashes_to;
 use super::log::MANIFEST_READ;
 use super::read::ReadRequest;
 use super::registry::{MANIFESTS, digest as told};
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {
@@ -43,14 +43,14 @@ impl Registry {
     }
 }
 
-async fn may_pull(mut repository: Repository<'_>, digest: &str) -> Result<(), OciError> {
+async fn may_pull(mut repository: ImageRepository<'_>, digest: &str) -> Result<(), OciError> {
     if repository.is_docker_hub() && repository.has_manifest(digest).await? {
         return Ok(());
     }
     repository.sends_manifest(digest).await
 }
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Whether the registry answers a `HEAD` with the manifest's digest. A server that says yes to everything does
     /// not send the digest.
     async fn has_manifest(&mut self, digest: &str) -> Result<bool, OciError> {

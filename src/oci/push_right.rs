@@ -2,7 +2,7 @@
 
 use reqwest::{Method, Response};
 
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {
@@ -20,7 +20,7 @@ impl Registry {
 }
 
 /// Cancels the upload. An error is only logged, because a registry removes abandoned uploads by itself.
-async fn give_up(repository: &mut Repository<'_>, begun: &Response) {
+async fn give_up(repository: &mut ImageRepository<'_>, begun: &Response) {
     let Ok(upload) = repository.location(begun) else { return };
     if let Err(error) = repository.ask(repository.request(Method::DELETE, upload)).await {
         tracing::debug!(%error, "an upload that was begun is kept");

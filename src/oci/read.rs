@@ -6,7 +6,7 @@ use url::Url;
 
 use super::OciError;
 use super::artifact;
-use super::repository::Repository;
+use super::repository::ImageRepository;
 use crate::http::{Client, Network};
 
 /// The number of redirects that one read follows: to a store, and on to another server of the store.
@@ -54,7 +54,7 @@ impl ReadRequest {
     }
 }
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Sends `wanted`, and follows redirects. A login is sent to the registry only.
     pub(super) async fn ask_for(&mut self, wanted: &ReadRequest) -> Result<Response, OciError> {
         let own = Url::parse(&self.url(&wanted.path)).map_err(|e| self.unexpected(e.to_string()))?;

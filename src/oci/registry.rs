@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 
 use super::lists::ListLocks;
 use super::read::ReadRequest;
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, LazyClient, OciError};
 
 /// The media types of all manifests that have a digest.
@@ -60,8 +60,8 @@ impl Registry {
         auth: &'a Auth,
         insecure: bool,
         access: Access,
-    ) -> Result<Repository<'a>, OciError> {
-        Repository::new(&self.client, image, auth, insecure, access)
+    ) -> Result<ImageRepository<'a>, OciError> {
+        ImageRepository::new(&self.client, image, auth, insecure, access)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) enum Access {
 }
 
 /// A repository, and the answer to its challenge, once there was one.
-pub(super) struct Repository<'a> {
+pub(super) struct ImageRepository<'a> {
     pub(super) clients: &'a LazyClient,
     pub(super) client: &'a Client,
     image: &'a ImageRef,
@@ -39,7 +39,7 @@ pub(super) struct Repository<'a> {
     authorization: Option<HeaderValue>,
 }
 
-impl<'a> Repository<'a> {
+impl<'a> ImageRepository<'a> {
     /// The repository of `image`. With `insecure`, any certificate is accepted, and plain http is used if the
     /// registry does not speak https. Registries on the loopback interface are always asked over plain http.
     pub(super) fn new(
@@ -190,7 +190,7 @@ mod tests {
         ];
         for (image, insecure, url) in rows {
             let image = image.parse().unwrap();
-            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
+            let repository = ImageRepository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.url("x"), url);
         }
     }
@@ -206,7 +206,7 @@ mod tests {
             ("docker.io.example/a/b", false, false),
         ] {
             let image = image.parse().unwrap();
-            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
+            let repository = ImageRepository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.is_docker_hub(), is, "{image} {insecure}");
         }
     }
@@ -215,7 +215,7 @@ mod tests {
     fn the_login_stays_with_its_server() {
         let (client, auth) = (LazyClient::default(), Auth::default());
         let image = "r.io/a:1".parse().unwrap();
-        let repository = Repository::new(&client, &image, &auth, false, Access::Push).unwrap();
+        let repository = ImageRepository::new(&client, &image, &auth, false, Access::Push).unwrap();
         for (url, ours) in [
             ("https://r.io/v2/a/blobs/uploads/1", true),
             ("https://r.io:443/x", true),

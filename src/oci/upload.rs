@@ -7,9 +7,9 @@ use url::Url;
 
 use super::OciError;
 use super::artifact::digest;
-use super::repository::Repository;
+use super::repository::ImageRepository;
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Uploads `blob`: a POST opens the upload, a PUT sends the content (distribution specification, "POST then
     /// PUT").
     pub(super) async fn put_blob(&mut self, blob: Bytes) -> Result<(), OciError> {

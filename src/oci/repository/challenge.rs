@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::token::{self, Scheme};
 use super::super::{Login, OciError};
-use super::{Access, Repository};
+use super::{Access, ImageRepository};
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Answers the challenge in the headers of a 401. False if we have nothing to answer it with.
     pub(super) async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
         let answer = match (token::challenge(headers), self.login) {

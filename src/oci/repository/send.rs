@@ -7,9 +7,9 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::super::OciError;
-use super::Repository;
+use super::ImageRepository;
 
-impl Repository<'_> {
+impl ImageRepository<'_> {
     /// Sends `request` with the login, after [`Self::ask`] was asked for one.
     pub(in crate::oci) async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
         let request = match &self.authorization {
