@@ -113,7 +113,7 @@ impl LazyClient {
         if let Some(client) = self.unverified.get() {
             return Ok(client);
         }
-        let client = Client::new(self.settings(Network::Cluster), Roots::Anyone).map_err(unmade)?;
+        let client = Client::new(self.settings(Network::Cluster), Roots::AcceptAny).map_err(unmade)?;
         Ok(self.unverified.get_or_init(|| client))
     }
 

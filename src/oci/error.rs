@@ -134,7 +134,7 @@ impl OciError {
     pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
         match status {
             401 | 403 => Self::Refused { what, status, login: whom(login) },
-            _ if http::may_pass(status) => Self::Unavailable { what, status },
+            _ if http::is_transient_status(status) => Self::Unavailable { what, status },
             _ => Self::unexpected(what, format!("status {status}")),
         }
     }
@@ -152,7 +152,7 @@ impl OciError {
     /// The error for an answer that redirects to another server. The request and its login are meant for this server
     /// only.
     pub(crate) fn redirected(what: String, answer: &reqwest::Response) -> Self {
-        if http::is_circle(answer) {
+        if http::is_redirect_loop(answer) {
             let why = "it redirects to itself again and again; check the address, and what the registry and a proxy before it \
                        take for their own";
             return Self::NotAsked { what, why: why.to_owned() };
@@ -186,7 +186,11 @@ impl OciError {
     fn lost(what: String, error: &reqwest::Error) -> Self {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
         let why = innermost.map_or_else(String::new, |cause| text::brief(&cause.to_string(), text::SHOWN));
-        if http::is_distrust(&why) { Self::Untrusted { what, why } } else { Self::Unreachable { what, why } }
+        if http::is_certificate_error(&why) {
+            Self::Untrusted { what, why }
+        } else {
+            Self::Unreachable { what, why }
+        }
     }
 }
 

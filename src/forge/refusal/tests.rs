@@ -84,13 +84,7 @@ fn githubs_refusals_say_what_to_do() {
             Fault::User,
             "check the rights of the token's owner",
         ),
-        (
-            403,
-            &[],
-            r#"{"message":"ForgeRepository was archived so is read-only."}"#,
-            Fault::User,
-            "unarchive it",
-        ),
+        (403, &[], r#"{"message":"Repository was archived so is read-only."}"#, Fault::User, "unarchive it"),
         (
             403,
             &[("retry-after", "7")],
