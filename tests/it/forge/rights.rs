@@ -110,10 +110,10 @@ async fn a_token_goes_to_no_other_host() {
     let bench = Bench::with(&["write:repository"]).await;
     let to = format!("{}/api/v1/repos/{}", bench.gitea.url(), bench.repo.full_name());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let door = format!("http://{}/o/r.git", listener.local_addr().unwrap());
+    let proxy = format!("http://{}/o/r.git", listener.local_addr().unwrap());
     let router = axum::Router::new().fallback(move || async move { Redirect::permanent(&to) });
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let repository = ForgeRepository::from_clone_url(&door, None, None).unwrap();
+    let repository = ForgeRepository::from_clone_url(&proxy, None, None).unwrap();
     let error = bench.forge.pull_request(&repository, &bench.token, &wanted()).await.unwrap_err();
     assert!(matches!(&error.error, ForgeError::Moved { to, .. } if *to == bench.gitea.url()), "{error:?}");
 }
