@@ -61,7 +61,7 @@ const PEER: &str = "buildkitd";
 
 /// The time limits for calls to a daemon.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BuildkitTimeLimits {
     /// The limit for the connection handshake.
     pub connect: Duration,
     /// The limit for reporting its version, for opening a session, and for finding a build in its history. A daemon that
@@ -74,7 +74,7 @@ pub struct Limits {
     pub silence: Duration,
 }
 
-impl Default for Limits {
+impl Default for BuildkitTimeLimits {
     fn default() -> Self {
         Self {
             connect: calls::BUILDKIT_CONNECT.whole(),
@@ -97,18 +97,18 @@ pub struct Buildkit {
 struct Daemon {
     address: Address,
     tls: Option<Tls>,
-    limits: Limits,
+    limits: BuildkitTimeLimits,
 }
 
 impl Buildkit {
     /// Creates a client for the daemon at `address`. `tls` applies to `tcp://` only. This does not connect yet.
     pub fn new(address: Address, tls: Option<Tls>) -> Self {
-        Self { inner: Arc::new(Daemon { address, tls, limits: Limits::default() }) }
+        Self { inner: Arc::new(Daemon { address, tls, limits: BuildkitTimeLimits::default() }) }
     }
 
     /// Returns a client for the same daemon with other limits.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
+    pub fn with_limits(self, limits: BuildkitTimeLimits) -> Self {
         let (address, tls) = (self.inner.address.clone(), self.inner.tls.clone());
         Self { inner: Arc::new(Daemon { address, tls, limits }) }
     }

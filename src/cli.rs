@@ -43,18 +43,18 @@ enum Command {
 }
 
 impl Command {
-    /// Two workers answer a thousand polls at once; one build needs none beside the main thread, and is
-    /// done sooner without the wake-ups between them. Blocking work has threads of its own.
+    /// The runtime. Two workers answer a thousand polls at the same time. A single build needs only the main thread,
+    /// and is faster without switches between threads. Blocking work has its own threads.
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) | Self::Agent(_) => Builder::new_multi_thread(),
             Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
         };
-        // Twice what is usual: without optimisation a build's calls within each other came near to that.
+        // Twice the default. Without optimisation, the nested calls of a build came close to the default.
         builder.worker_threads(2).thread_stack_size(4 << 20).enable_all().build()
     }
 
-    /// The standard output of the others is for their own results.
+    /// Whether standard output is for the lines of builds. The other subcommands print their results there.
     fn prints_builds(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Agent(_))
     }
@@ -68,7 +68,7 @@ impl Command {
 }
 
 impl Cli {
-    /// Runs the subcommand, inside a runtime that fits it.
+    /// Runs the subcommand in its runtime.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         self.command.runtime()?.block_on(async {
             let filter = self.log.log.as_deref().unwrap_or(self.command.default_log());

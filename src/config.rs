@@ -1,7 +1,7 @@
-//! Every setting: its flag, its environment variable, its default and its unit.
+//! All settings, each with its flag, environment variable, default and unit.
 
 mod agent;
-mod neighbours;
+mod peers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::duration::parse_timeout;
-use crate::jobs::Limits;
+use crate::jobs::JobLimits;
 use crate::telemetry::LogFormat;
 
 pub use agent::Agent;
-pub use neighbours::Neighbours;
+pub use peers::PeerOptions;
 
 /// Settings of `serve`.
 #[derive(Debug, Clone, Args)]
@@ -69,11 +69,11 @@ pub struct Log {
 }
 
 impl Serve {
-    /// The job table's limits.
-    pub fn limits(&self) -> Limits {
-        Limits {
+    /// The limits of the job table.
+    pub fn limits(&self) -> JobLimits {
+        JobLimits {
             running: self.max_running,
-            // All steps are of one workflow, so there are no groups.
+            // All steps belong to one workflow, so there are no groups.
             per_group: self.max_running,
             kept: self.keep_finished,
             kept_bytes: self.keep_finished_bytes,

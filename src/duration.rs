@@ -1,11 +1,11 @@
-//! Durations as Argo writes them, and as people read them.
+//! Parses durations as Argo writes them, and formats them for people.
 
 use std::time::Duration;
 
-/// The longest duration taken: clocks overflow far beyond it.
+/// The longest duration that is accepted. Clocks overflow far beyond it.
 pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// A `timeout` as Argo reads it: a Go duration (`90s`, `1h30m`), or a number of seconds.
+/// Parses a `timeout` as Argo does: a Go duration (`90s`, `1h30m`), or a number of seconds.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     let wrong = || format!("timeout: {text:?} is not a duration such as `90s`, `30m` or `1h30m`");
     let duration = match text.parse::<u64>() {
@@ -22,7 +22,8 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A Go duration, as Go's `time.ParseDuration` reads it: `200ms`, `1.5s`, `1m30s`. None of what is none, or is negative.
+/// Parses a Go duration as Go's `time.ParseDuration` does: `200ms`, `1.5s`, `1m30s`. `None` if it is invalid or
+/// negative.
 pub fn parse_go_duration(text: &str) -> Option<Duration> {
     if text.chars().any(char::is_whitespace) {
         return None;
@@ -30,7 +31,7 @@ pub fn parse_go_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok()
 }
 
-/// `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
+/// Formats a duration: `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
 pub fn elapsed_text(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     match seconds {
@@ -41,7 +42,7 @@ pub fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
-/// A limit, to the hundredth: `10 s`, `0.25 s`.
+/// Formats a limit, to the hundredth of a second: `10 s`, `0.25 s`.
 pub fn limit_text(limit: Duration) -> String {
     let text = format!("{:.2}", limit.as_secs_f64());
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))

@@ -28,7 +28,7 @@ use crate::forge::Forge;
 use crate::git::Git;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{Metrics, StepOutcome};
 use crate::oci::Registry;
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
@@ -134,9 +134,9 @@ impl Engine {
         };
         let ended = work.instrument(span).await;
         counted.outcome = Some(match &ended {
-            Ok(_) => Outcome::Succeeded,
-            Err(error) if error.fault == Fault::User => Outcome::Failed,
-            Err(_) => Outcome::Error,
+            Ok(_) => StepOutcome::Succeeded,
+            Err(error) if error.fault == Fault::User => StepOutcome::Failed,
+            Err(_) => StepOutcome::Error,
         });
         ended
     }
@@ -184,12 +184,12 @@ struct Counted<'a> {
     metrics: &'a Metrics,
     kind: Kind,
     started: Instant,
-    outcome: Option<Outcome>,
+    outcome: Option<StepOutcome>,
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
+        let outcome = self.outcome.unwrap_or(StepOutcome::Cancelled);
         self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed());
     }
 }

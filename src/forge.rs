@@ -1,10 +1,11 @@
-//! Code forges: pull requests, and commits through an API. One client, two dialects: Gitea and GitHub.
+//! Client for code forges: pull requests, and commits through an API. It supports Gitea and GitHub.
 //!
-//! Every call first looks the repository up, so that a renamed one is written to under its present name and an
-//! archived one is refused with a plain word. A token travels in the `Authorization` header alone, to one host only.
-//! What a call does may be done again: a step that is run twice ends in the same pull request.
+//! Every call first reads the repository. So a write to a renamed repository uses the present name, and a write to an
+//! archived one is refused with a clear message. The token is sent in the `Authorization` header only, to one host
+//! only. Every call may be repeated: a step that runs twice ends with the same pull request.
 
 mod branches;
+mod client;
 mod commit;
 mod error;
 mod files;
@@ -12,13 +13,12 @@ mod gitea;
 mod github;
 mod http;
 mod labels;
-mod place;
 mod pull;
 mod pulls;
 pub(crate) mod refusal;
 mod repository;
-mod talk;
 mod wire;
+mod writable;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,25 +27,26 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use branches::Branch;
-pub use commit::{FileWrite, FilesWrite, Written};
+pub use commit::{CreatedCommit, FileWrite, FilesWrite};
 pub use error::ForgeError;
-pub use pull::{AutoMerge, MergeMethod, Opened, Pull, PullError, PullRequest};
-pub use repository::{BadRepository, Dialect, Repository};
+pub use pull::{AutoMerge, MergeMethod, OpenPull, Pull, PullError, PullRequest};
+pub use repository::{BadRepository, Dialect, ForgeRepository};
 
 use crate::time_limits::calls;
-use place::Place;
-use talk::Talk;
+use client::ForgeClient;
+use writable::WritableRepository;
 
-/// How to talk to forges.
+/// The settings of the client.
 #[derive(Debug, Clone)]
 pub struct ForgeOptions {
-    /// PEM certificates trusted besides the system's.
+    /// PEM certificates that are trusted in addition to the system's.
     pub ca_bundle: Option<PathBuf>,
     /// The limit for TCP and TLS.
     pub connect_timeout: Duration,
     /// The limit for one request and its answer.
     pub timeout: Duration,
-    /// How long a forge may take to find out whether a pull request conflicts; what lasts longer counts as one.
+    /// How long a forge may take to decide whether a pull request conflicts. After this time, it counts as a
+    /// conflict.
     pub mergeable_wait: Duration,
 }
 
@@ -60,108 +61,103 @@ impl Default for ForgeOptions {
     }
 }
 
-/// What is attempted, for errors.
+/// The action, for error messages.
 const OPEN_PULL: &str = "open a pull request in";
 
-/// A client for any number of forges. Cheap to clone.
+/// A client for any number of forges. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Forge {
     http: Arc<http::Http>,
 }
 
 impl Forge {
-    /// A client.
+    /// Creates a client.
     ///
-    /// # Errors
-    /// [`ForgeError::Local`] when the CA bundle cannot be read or is not PEM.
+    /// # Errors [`ForgeError::Local`] if the CA bundle cannot be read or is not PEM.
     pub fn new(options: ForgeOptions) -> Result<Self, ForgeError> {
         Ok(Self { http: Arc::new(http::Http::new(options)?) })
     }
 
-    /// Opens a pull request, or brings the one that is open between the two branches up to date.
+    /// Opens a pull request, or updates the open one between the two branches.
     ///
-    /// Labels, assignees and auto-merge that cannot be had do not fail the call: see [`Pull::warnings`] and
-    /// [`AutoMerge::Refused`]. Merged by auto-merge, the head branch is deleted (on GitHub where the repository says
-    /// so, or where the merge was possible at once). On Gitea the token needs the scope `write:repository`, for
-    /// labels also `write:issue`; on GitHub `pull_requests=write` and, to merge, `contents=write`.
+    /// Labels, assignees and auto-merge that the forge refuses do not fail the call: see [`Pull::warnings`] and
+    /// [`AutoMerge::Refused`]. After an auto-merge, the head branch is deleted (on GitHub only if the repository is
+    /// set so, or if the merge was possible at once). On Gitea the token needs the scope `write:repository`, and
+    /// `write:issue` for labels. On GitHub it needs `pull_requests=write`, and `contents=write` to merge.
     ///
-    /// # Errors
-    /// See [`ForgeError::fault`]; transient ones were already retried. [`PullError::pull`] is what there is nevertheless.
+    /// # Errors See [`ForgeError::fault`]; transient errors were already retried. [`PullError::pull`] is the pull
+    /// request, if there is one all the same.
     pub async fn pull_request(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         wanted: &PullRequest,
     ) -> Result<Pull, PullError> {
-        let place = self.open(repository, token, OPEN_PULL).await?;
-        pulls::ensure(&place, wanted).await
+        let repo = self.open(repository, token, OPEN_PULL).await?;
+        pulls::ensure(&repo, wanted).await
     }
 
-    /// Whether pull requests can be opened in the repository, as far as it can be known before one is: the forge
-    /// answers, takes the token and shows the repository, which takes writes and has pull requests turned on.
+    /// Checks whether pull requests can be opened in the repository: the forge answers, accepts the token and shows
+    /// the repository, which is writable and has pull requests turned on.
     ///
-    /// # Errors
-    /// See [`ForgeError::fault`]; transient ones were already retried.
+    /// # Errors See [`ForgeError::fault`]; transient errors were already retried.
     pub async fn takes_pull_requests(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
     ) -> Result<(), ForgeError> {
-        pulls::are_on(&self.open(repository, token, OPEN_PULL).await?)
+        pulls::check_enabled(&self.open(repository, token, OPEN_PULL).await?)
     }
 
-    /// Closes the open pull request between two branches, for when they do not differ any more; its number, or
-    /// none when there is none.
+    /// Closes the open pull request between two branches that no longer differ. Returns its number, or `None` if
+    /// there is none.
     ///
-    /// # Errors
-    /// See [`ForgeError::fault`]; transient ones were already retried.
+    /// # Errors See [`ForgeError::fault`]; transient errors were already retried.
     pub async fn close_pull_request(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         head: &str,
         base: &str,
     ) -> Result<Option<u64>, ForgeError> {
-        let place = self.open(repository, token, "close a pull request of").await?;
-        pulls::close(&place, head, base).await
+        let repo = self.open(repository, token, "close a pull request of").await?;
+        pulls::close(&repo, head, base).await
     }
 
     /// Makes one commit of several files through the forge's API; Gitea only.
     ///
-    /// # Errors
-    /// [`ForgeError::Conflict`] when a file, or the new branch, is not what the request takes it for: read again and
-    /// repeat. Else see [`ForgeError::fault`]; transient ones were already retried.
+    /// # Errors [`ForgeError::Conflict`] if a file or the new branch is not in the state that the request assumes:
+    /// read again and repeat. For others see [`ForgeError::fault`]; transient errors were already retried.
     pub async fn write_files(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         write: &FilesWrite,
-    ) -> Result<Written, ForgeError> {
+    ) -> Result<CreatedCommit, ForgeError> {
         let branch = write.new_branch.as_ref().unwrap_or(&write.branch);
-        let place = self.open(repository, token, &format!("write to branch `{branch}` of")).await?;
-        files::write(&place, write).await
+        let repo = self.open(repository, token, &format!("write to branch `{branch}` of")).await?;
+        files::write(&repo, write).await
     }
 
-    /// The rules of `branch`; none if there is no such branch. The token needs the right to read the repository.
+    /// The rules of `branch`; `None` if there is no such branch. The token needs the right to read the repository.
     ///
-    /// # Errors
-    /// See [`ForgeError::fault`]; transient ones were already retried.
+    /// # Errors See [`ForgeError::fault`]; transient errors were already retried.
     pub async fn branch(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         branch: &str,
     ) -> Result<Option<Branch>, ForgeError> {
-        let place = self.open(repository, token, &format!("read branch `{branch}` of")).await?;
-        branches::read(&place.talk, branch).await
+        let repo = self.open(repository, token, &format!("read branch `{branch}` of")).await?;
+        branches::read(&repo.client, branch).await
     }
 
     async fn open(
         &self,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         action: &str,
-    ) -> Result<Place, ForgeError> {
-        Place::open(Talk::new(self.http.clone(), repository, token, action)?).await
+    ) -> Result<WritableRepository, ForgeError> {
+        WritableRepository::open(ForgeClient::new(self.http.clone(), repository, token, action)?).await
     }
 }

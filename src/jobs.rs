@@ -14,7 +14,7 @@ mod stop;
 mod table;
 
 pub use ending::Ending;
-pub use entries::Limits;
+pub use entries::JobLimits;
 pub use job::{JobContext, JobSpec, JobState, Phase, View};
 pub use journal::Journal;
 pub use key::JobKey;

@@ -39,7 +39,7 @@ pub use secrets::{Secret, SecretError, Secrets};
 pub use task_set::TaskSetId;
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsOptions};
 use timed::GivenUp;
-pub use timed::Limits;
+pub use timed::KubeTimeLimits;
 pub(crate) use timed::reason;
 pub use watch_backoff::WatchBackoff;
 pub use workflows::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
@@ -57,7 +57,7 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
 pub struct Cluster {
     connection: Arc<OnceCell<Connection>>,
     clients: Arc<OnceCell<Clients>>,
-    limits: Limits,
+    limits: KubeTimeLimits,
     given_up: Option<GivenUp>,
     /// Whether the caller supplied the client, so that we do not know what it connects to.
     given: bool,
@@ -109,7 +109,7 @@ impl Cluster {
 
     /// The same cluster with other time limits.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
+    pub fn with_limits(self, limits: KubeTimeLimits) -> Self {
         Self { limits, clients: Arc::default(), ..self }
     }
 

@@ -1,4 +1,5 @@
-//! What all jobs of a process share: bytes of memory. One job's need never ends the others, and one tenant's never keeps the others waiting.
+//! Memory that all jobs of a process share. One job's need does not end the others, and one tenant's use does not
+//! block the others.
 
 pub mod descriptors;
 mod queue;
@@ -9,33 +10,34 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use queue::Queue;
+use queue::TenantQueue;
 
-/// Nodes of a YAML file that is edited. Each takes some 260 bytes in memory, so that a file of `1,1,…` took 130 times its size.
+/// The most nodes of a YAML file that is edited. Each takes some 260 bytes in memory: a file of `1,1,…` took 130
+/// times its size.
 pub const YAML_NODES: usize = 200_000;
 
-/// How often it is looked whether others wait.
-const LOOK: Duration = Duration::from_millis(500);
+/// The interval between checks whether another tenant waits.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Bytes that may be held at a time. Clones share them.
+/// A number of bytes that may be held at the same time. Clones share them.
 ///
-/// A handle made with [`Self::of`] takes for one tenant, who may hold half of the bytes; tenants who wait take turns.
-/// A handle without a tenant may take all.
+/// A handle from [`Self::of`] is for one tenant, which may hold half of the bytes. Waiting tenants take turns. A
+/// handle without a tenant may hold all.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    shared: Arc<Shared>,
+    shared: Arc<BudgetState>,
     tenant: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct BudgetState {
     total: usize,
-    /// Bytes that one tenant may hold.
+    /// The most bytes that one tenant may hold.
     share: usize,
-    queue: Mutex<Queue>,
+    queue: Mutex<TenantQueue>,
 }
 
-/// Bytes that are held until this is dropped.
+/// Bytes that are held until this value is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Held {
@@ -43,18 +45,18 @@ pub struct Held {
     bytes: usize,
 }
 
-/// More than may ever be held at a time.
+/// A request for more bytes than are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{wanted} bytes are needed at a time, and {allowed} are allowed for all steps of {} together",
     if *.one_tenant { "one namespace" } else { "this process" }
 )]
 pub struct TooMuch {
-    /// Bytes that were asked for.
+    /// The bytes that were requested.
     pub wanted: usize,
-    /// Bytes that there are for who asked.
+    /// The bytes that the caller may hold.
     pub allowed: usize,
-    /// Whether these are one tenant's share.
+    /// Whether that is the limit of one tenant.
     pub one_tenant: bool,
 }
 
@@ -64,63 +66,62 @@ impl Budget {
         Self::shared(total, total / 2)
     }
 
-    /// A budget of `total` bytes, of which one tenant may hold all: for what nobody holds for long.
+    /// A budget of `total` bytes, of which one tenant may hold all. It is for bytes that are held for a short time.
     pub fn in_turns(total: usize) -> Self {
         Self::shared(total, total)
     }
 
     fn shared(total: usize, share: usize) -> Self {
-        let queue = Mutex::new(Queue::new(total));
-        Self { shared: Arc::new(Shared { total, share, queue }), tenant: None }
+        let queue = Mutex::new(TenantQueue::new(total));
+        Self { shared: Arc::new(BudgetState { total, share, queue }), tenant: None }
     }
 
-    /// The same bytes, taken for `tenant`, such as a namespace.
+    /// A handle to the same bytes for `tenant`, such as a namespace.
     #[must_use]
     pub fn of(&self, tenant: Option<&str>) -> Self {
         Self { tenant: tenant.map(Arc::from), ..self.clone() }
     }
 
-    /// Bytes that may be held with this handle, and with others of the same tenant.
+    /// The most bytes that this handle and others of the same tenant may hold.
     pub fn allowed(&self) -> usize {
         if self.tenant.is_some() { self.shared.share } else { self.shared.total }
     }
 
-    /// Holds `bytes`, once others have let go of as many. Tenants take turns; of one tenant it is first come, first
-    /// served. Ask once for all that is needed: two holders who ask again wait for each other.
+    /// Waits until `bytes` are free, and holds them. Tenants take turns. The requests of one tenant are served in
+    /// order. A caller must request everything at once: two holders that request more would wait for each other.
     ///
-    /// # Errors
-    /// [`TooMuch`] where so many are not [allowed](Self::allowed).
+    /// # Errors [`TooMuch`] if the bytes are more than [allowed](Self::allowed).
     pub async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
         let (allowed, one_tenant) =
             (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
         if bytes > allowed {
             return Err(TooMuch { wanted: bytes, allowed, one_tenant });
         }
-        let (given, told) = oneshot::channel();
+        let (granted, answer) = oneshot::channel();
         let number = {
             let mut queue = self.queue();
-            let number = queue.join(self.tenant(), bytes, allowed, given);
-            queue.give();
+            let number = queue.join(self.tenant(), bytes, allowed, granted);
+            queue.grant();
             number
         };
         let mut waiting = Waiting { budget: self, bytes, number: Some(number) };
-        // The sender is dropped with its answer only.
-        let _ = told.await;
+        // The sender always sends before it is dropped.
+        let _ = answer.await;
         waiting.number = None;
         Ok(Held { budget: self.clone(), bytes })
     }
 
-    /// Holds `bytes` if as many are free now, and nobody waits for them.
+    /// Holds `bytes` if they are free now and no request waits for them.
     pub fn try_take(&self, bytes: usize) -> Option<Held> {
         let taken = self.queue().take(self.tenant(), bytes, self.allowed());
         taken.then(|| Held { budget: self.clone(), bytes })
     }
 
-    /// Ends once another tenant waits for bytes, and not before `from`.
+    /// Completes when another tenant waits for bytes, but not before `from`.
     pub async fn wanted(&self, from: Instant) {
         sleep_until(from).await;
         while !self.others_wait() {
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 
@@ -132,19 +133,19 @@ impl Budget {
         self.tenant.as_deref().unwrap_or_default()
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, TenantQueue> {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, bytes: usize) {
         let mut queue = self.queue();
         queue.give_back(self.tenant(), bytes);
-        queue.give();
+        queue.grant();
     }
 }
 
 impl Held {
-    /// Holds what `other` held too, which the same tenant took.
+    /// Adds the bytes that `other` holds. Both must be of the same tenant.
     pub fn merge(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);
     }
@@ -156,7 +157,7 @@ impl Drop for Held {
     }
 }
 
-/// A waiter. It leaves the queue when it is dropped.
+/// A waiting request. It leaves the queue when it is dropped.
 struct Waiting<'b> {
     budget: &'b Budget,
     bytes: usize,
@@ -168,10 +169,10 @@ impl Drop for Waiting<'_> {
         let Some(number) = self.number else { return };
         let mut queue = self.budget.queue();
         if !queue.leave(self.budget.tenant(), number) {
-            // They were given just now, and nobody will take them.
+            // The bytes were granted, but the request is dropped.
             queue.give_back(self.budget.tenant(), self.bytes);
         }
-        queue.give();
+        queue.grant();
     }
 }
 

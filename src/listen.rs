@@ -38,14 +38,15 @@ const HEADERS: usize = 64;
 
 /// The time limits of a caller.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct CallerLimits {
     /// The time until the head of a request is complete. Argo's agent sends requests within 5 s, kubelet within 10 s.
     silence: Duration,
     /// The time for a request with its body: Argo's agent waits for 30 s (`workflow/executor/plugins/rpc/plugin.go`).
     request: Duration,
 }
 
-const LIMITS: Limits = Limits { silence: calls::OWN_PORTS.silence(), request: calls::OWN_PORTS.whole() };
+const LIMITS: CallerLimits =
+    CallerLimits { silence: calls::OWN_PORTS.silence(), request: calls::OWN_PORTS.whole() };
 
 /// The time that open connections still have after the port is closed.
 const LAST: Duration = Duration::from_secs(2);
@@ -76,12 +77,12 @@ async fn serve(
     what: &'static str,
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: CallerLimits,
     stop: CancellationToken,
 ) {
     let late = HandleErrorLayer::new(|_| async { StatusCode::REQUEST_TIMEOUT });
     let router = router.layer(ServiceBuilder::new().layer(late).layer(TimeoutLayer::new(limits.request)));
-    let mut open = Open::default();
+    let mut open = OpenConnections::default();
     let mut spare = Spare::default();
     loop {
         spare.keep();
@@ -135,14 +136,14 @@ impl Spare {
 
 /// The open connections, oldest first.
 #[derive(Default)]
-struct Open {
+struct OpenConnections {
     tasks: JoinSet<()>,
     order: VecDeque<AbortHandle>,
     graceful: GracefulShutdown,
 }
 
-impl Open {
-    fn admit(&mut self, stream: TcpStream, router: Router, limits: Limits) {
+impl OpenConnections {
+    fn admit(&mut self, stream: TcpStream, router: Router, limits: CallerLimits) {
         // Detects a caller that is gone or does not read its answer.
         socket::watch(&stream);
         let most = connections();
@@ -192,7 +193,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_secs(2);
 
-    async fn port(limits: Limits) -> SocketAddr {
+    async fn port(limits: CallerLimits) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", post(|body: String| async move { body }));
@@ -213,8 +214,8 @@ mod tests {
     async fn a_caller_who_falls_silent_in_a_request_is_hung_up_on_and_the_others_are_answered() {
         let request = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\nbody";
         let head = request.find("\r\n\r\n").unwrap();
-        let silent = port(Limits { silence: SHORT, request: HOUR }).await;
-        let late = port(Limits { silence: HOUR, request: SHORT }).await;
+        let silent = port(CallerLimits { silence: SHORT, request: HOUR }).await;
+        let late = port(CallerLimits { silence: HOUR, request: SHORT }).await;
         for (after, port) in [(1, silent), (head, silent), (head + 4, late), (request.len() - 1, late)] {
             let (cut, whole) = tokio::join!(answer(port, &request[..after]), answer(port, request));
             assert!(!cut.contains("200 OK"), "{after}: {cut}");

@@ -9,10 +9,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // The one crypto provider of every TLS client in the process; nobody else has set one yet.
+    // The crypto provider for all TLS clients of the process. No other code has set one yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
     cli.run().unwrap_or_else(|error| {
-        // It may quote a file or a server.
+        // The error may quote a file or a server.
         let said = text::lines(&format!("Error: {error:?}"));
         let _ = writeln!(std::io::stderr(), "{said}");
         ExitCode::FAILURE

@@ -16,20 +16,20 @@ use crate::limits::descriptors::Descriptors;
 
 pub use agent::{AgentMetrics, ReportOutcome, TaskCount};
 
-/// How a step ended, as a label.
+/// The outcome of a step, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what it says.
+pub enum StepOutcome {
+    /// It succeeded.
     Succeeded,
-    /// The user's fault.
+    /// The user must act.
     Failed,
-    /// Anybody else's.
+    /// Another party must act.
     Error,
-    /// It was stopped: timeout, drain, withdrawn by Argo, or nobody asks for it.
+    /// It was stopped: timeout, drain, withdrawn by Argo, or no longer polled.
     Cancelled,
 }
 
-impl Outcome {
+impl StepOutcome {
     fn label(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -40,24 +40,24 @@ impl Outcome {
     }
 }
 
-/// What became of a change to manifests, as a label.
+/// The outcome of a write-back, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// It is in a commit of its own.
+pub enum WriteBackResult {
+    /// It has a commit of its own.
     Committed,
-    /// It is in a commit together with other writers'.
+    /// It shares a commit with other writers.
     Batched,
     /// It is in a pull request.
     Proposed,
-    /// It was there already.
+    /// The files had the values already.
     Unchanged,
-    /// Something newer was there.
+    /// A newer change was there already.
     Superseded,
-    /// It was only shown.
+    /// It was only previewed.
     Previewed,
 }
 
-impl Written {
+impl WriteBackResult {
     fn label(self) -> &'static str {
         match self {
             Self::Committed => "committed",
@@ -117,7 +117,7 @@ impl Metrics {
     /// The media type of [`Metrics::encode`]'s text.
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// All metrics, at zero.
+    /// Creates all metrics, with the value zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("argo_buildkit");
         // 0.05 s to 27 min: a warm build to a cold one.
@@ -175,48 +175,48 @@ impl Metrics {
         }
     }
 
-    /// All metrics, and those of the shared agent, which no other process shows.
+    /// Creates all metrics and those of the shared agent, which other processes do not have.
     pub fn with_agent() -> (Self, AgentMetrics) {
         let mut metrics = Self::new();
         let agent = AgentMetrics::register(&mut metrics.registry);
         (metrics, agent)
     }
 
-    /// A step of the kind that is called `kind` ended.
-    pub fn step_ended(&self, kind: &'static str, outcome: Outcome, took: Duration) {
+    /// Records the end of a step of the kind named `kind`.
+    pub fn step_ended(&self, kind: &'static str, outcome: StepOutcome, took: Duration) {
         self.steps.get_or_create(&StepLabels { kind, outcome: outcome.label() }).inc();
         self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
     }
 
-    /// A job was given a slot, after so long.
+    /// Records how long a job waited for a slot.
     pub fn job_waited(&self, waited: Duration) {
         self.waited.observe(waited.as_secs_f64());
     }
 
-    /// A build's vertices, and how many of them the cache had.
+    /// Records the number of a build's vertices, and how many came from the cache.
     pub fn vertices(&self, cached: u64, total: u64) {
         self.vertices.get_or_create(&VertexLabels { cached: "true" }).inc_by(cached);
         self.vertices.get_or_create(&VertexLabels { cached: "false" }).inc_by(total.saturating_sub(cached));
     }
 
-    /// A write-back took so many pushes, and ended so.
-    pub fn written(&self, result: Written, attempts: u64) {
+    /// Records the outcome of a write-back and the number of its pushes.
+    pub fn write_back_ended(&self, result: WriteBackResult, attempts: u64) {
         self.push_attempts.inc_by(attempts);
         self.manifests.get_or_create(&ResultLabels { result: result.label() }).inc();
     }
 
-    /// Argo CD was told of a commit, or could not be.
+    /// Records whether a refresh of Argo CD succeeded.
     pub fn refreshed(&self, done: bool) {
         let result = if done { "refreshed" } else { "failed" };
         self.refreshes.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// A request was answered.
+    /// Records the status of an answer to a request.
     pub fn answered(&self, code: u16) {
         self.requests.get_or_create(&CodeLabels { code }).inc();
     }
 
-    /// Everything as OpenMetrics text, with the jobs' load at this moment.
+    /// All metrics as OpenMetrics text, with the present numbers of queued and running jobs.
     pub fn encode(&self, queued: usize, running: usize) -> Result<String, fmt::Error> {
         self.queued.set(u32::try_from(queued).unwrap_or(u32::MAX));
         self.running.set(u32::try_from(running).unwrap_or(u32::MAX));
@@ -232,7 +232,7 @@ impl Metrics {
     }
 }
 
-/// Registers a metric, and gives it back.
+/// Registers a metric, and returns it.
 fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric

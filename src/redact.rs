@@ -1,19 +1,19 @@
-//! Secret values blotted out of text before it leaves the process.
+//! Redacts secret values in text before the text leaves the process.
 //!
-//! A secret's type cannot be printed, but a `RUN` may echo one into the build log, and a server may
-//! quote one in an error. Every message, output of text and progress line passes here on its way out.
+//! The type of a secret cannot be printed. But a `RUN` may print one into the build log, and a server may quote one
+//! in an error. So every message, text output and progress line passes this room.
 //!
-//! What is looked for, and where (`parts` decides):
+//! The rules (`parts` decides):
 //!
-//! | a value, or a line of one | blotted out |
+//! | a value, or a line of a value | redacted |
 //! |---|---|
-//! | 6 bytes or more with a digit, mixed case or punctuation; a word of 12 letters or more | wherever it stands |
+//! | 6 bytes or more with a digit, mixed case or punctuation; a word of 12 letters or more | anywhere |
 //! | 4 or 5 bytes; a plain word (`shop`), a short number | as a whole word: no letter, digit, `_`, `-` or `/` beside it |
-//! | the same as a line, or a key's value, of several lines | not at all |
-//! | under 4 bytes; `true`, `null`, `main` and other words that say nothing; `-----BEGIN …`; `{`; two different characters | not at all |
+//! | the same as a line, or the value of a key, in a value of several lines | never |
+//! | under 4 bytes; `true`, `null`, `main` and other frequent words; `-----BEGIN …`; `{`; two different characters | never |
 //!
-//! What is blotted out wherever it stands is so in base64 too (both alphabets, at any offset, broken into lines), in hex, with a
-//! URL's `%` escapes and with a string literal's `\` escapes.
+//! A value that is redacted anywhere is also redacted in base64 (both alphabets, at any offset, with line breaks), in
+//! hex, with the `%` escapes of URLs and with the `\` escapes of string literals.
 
 mod encoded;
 mod finder;
@@ -32,12 +32,12 @@ use rule::Rule;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::{Digest, Sha256};
 
-/// What stands in a secret's place.
-const BLOT: &str = "***";
+/// The replacement of a secret.
+const REPLACEMENT: &str = "***";
 
-/// Bytes of values, and of their encoded forms, that are looked for exactly: each costs some 30 bytes of memory. Values beyond are
-/// found by their [beginnings](overflow), and not in their encoded forms.
-const ROOM: Room = Room { plain: 128 << 10, encoded: 256 << 10 };
+/// The most bytes of values, and of their encoded forms, in the exact search; each byte costs some 30 bytes of
+/// memory. Values beyond this are found by their [first bytes](overflow), and not in their encoded forms.
+const CAPACITY: Sizes = Sizes { plain: 128 << 10, encoded: 256 << 10 };
 
 /// The secret values that one job has read. Clones share one list.
 #[derive(Debug, Clone, Default)]
@@ -46,36 +46,36 @@ pub struct Redactor(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     needles: Vec<(SecretString, Rule)>,
-    /// Hashes of what is in `needles` or `overflow`, so that nothing is there twice.
+    /// Hashes of the entries of `needles` and `overflow`, to avoid duplicates.
     seen: HashSet<[u8; 32]>,
-    /// Values for which there was no room.
+    /// Values beyond the capacity.
     overflow: Overflow,
-    used: Room,
-    /// Made of the above when it is first asked.
+    used: Sizes,
+    /// Built from the fields above at the first search.
     finder: OnceLock<Finder>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Room {
+struct Sizes {
     plain: usize,
     encoded: usize,
 }
 
 impl Redactor {
-    /// Remembers a secret, or of one with several lines each line that could be one.
+    /// Adds a secret. If it has several lines, adds each line that could be a secret.
     pub fn remember(&self, secret: &SecretString) {
         let parts = parts::of(secret.expose_secret());
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         for (part, rule) in &parts {
-            known.take(part, *rule);
+            known.add(part, *rule);
         }
         for (part, _) in parts.iter().filter(|(_, rule)| *rule == Rule::Anywhere) {
-            known.take_encoded(part.as_bytes());
+            known.add_encoded(part.as_bytes());
         }
         known.finder = OnceLock::new();
     }
 
-    /// Remembers a secret that may be no text: in its encoded forms, and what of it a log would show as text.
+    /// Adds a secret that may not be text: its encoded forms, and the parts that a log would show as text.
     pub fn remember_bytes(&self, secret: &SecretSlice<u8>) {
         let bytes = secret.expose_secret();
         if let Ok(text) = std::str::from_utf8(bytes) {
@@ -83,37 +83,37 @@ impl Redactor {
         }
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         for (part, rule) in parts::of_bytes(bytes) {
-            known.take(&part, rule);
+            known.add(&part, rule);
         }
-        known.take_encoded(bytes);
+        known.add_encoded(bytes);
         known.finder = OnceLock::new();
     }
 
-    /// Remembers a password, alone and as HTTP Basic and docker configs carry it.
+    /// Adds a password, alone and in the forms of HTTP Basic and docker configs.
     pub fn remember_login(&self, user: &str, password: &SecretString) {
         self.remember(password);
         let pair = SecretString::from(format!("{user}:{}", password.expose_secret().trim()));
         let header = STANDARD.encode(pair.expose_secret());
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        known.take(header.trim_end_matches('='), Rule::Encoded);
-        known.take_encoded(pair.expose_secret().as_bytes());
+        known.add(header.trim_end_matches('='), Rule::Encoded);
+        known.add_encoded(pair.expose_secret().as_bytes());
         known.finder = OnceLock::new();
     }
 
-    /// `text` without any remembered secret.
+    /// `text` without any of the secrets.
     pub fn clean(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         if known.is_empty() {
             return text.to_owned();
         }
-        known.finder.get_or_init(|| Finder::new(&known.needles, &known.overflow)).blotted(text, BLOT)
+        known.finder.get_or_init(|| Finder::new(&known.needles, &known.overflow)).redacted(text, REPLACEMENT)
     }
 }
 
 impl Redactor {
-    /// `text` without any remembered secret, plain, with its line breaks.
+    /// `text` without any of the secrets and without control characters, with its line breaks.
     pub fn lines(&self, text: &str) -> String {
-        // Before and after: a secret may hold control characters, or have some strewn into it.
+        // Twice: a secret may contain control characters, and control characters may be inserted into a secret.
         self.clean(&crate::text::lines(&self.clean(text)))
     }
 
@@ -128,26 +128,26 @@ impl Known {
         self.needles.is_empty() && self.overflow.is_empty()
     }
 
-    fn take(&mut self, part: &str, rule: Rule) {
+    fn add(&mut self, part: &str, rule: Rule) {
         if !self.seen.insert(Sha256::digest(part).into()) {
             return;
         }
-        if self.used.plain + part.len() <= ROOM.plain {
+        if self.used.plain + part.len() <= CAPACITY.plain {
             self.used.plain += part.len();
             self.needles.push((part.into(), rule));
         } else {
-            self.overflow.take(part.as_bytes(), rule);
+            self.overflow.add(part.as_bytes(), rule);
         }
     }
 
-    fn take_encoded(&mut self, part: &[u8]) {
-        if self.used.encoded + encoded::LONGEST > ROOM.encoded {
+    fn add_encoded(&mut self, part: &[u8]) {
+        if self.used.encoded + encoded::LONGEST > CAPACITY.encoded {
             return;
         }
-        // Longer ones would be made for nothing.
-        let part = part.get(..ROOM.encoded).unwrap_or(part);
+        // Forms beyond the capacity would be dropped.
+        let part = part.get(..CAPACITY.encoded).unwrap_or(part);
         for form in encoded::forms(part) {
-            let fits = self.used.encoded + form.len() <= ROOM.encoded;
+            let fits = self.used.encoded + form.len() <= CAPACITY.encoded;
             if fits && self.seen.insert(Sha256::digest(&form).into()) {
                 self.used.encoded += form.len();
                 self.needles.push((form.into(), Rule::Encoded));

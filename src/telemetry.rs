@@ -1,10 +1,9 @@
 //! Logs and traces.
 //!
-//! Logs are text or JSON on standard error. What builds print is part of them: events of the target
-//! [`BUILD_TARGET`], which the sidecar prints on standard output. Traces go out over OTLP (gRPC) when
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set, and nowhere otherwise.
-//! A workflow's uid is a UUID, so it is the trace id: everyone who knows the workflow finds, and adds
-//! to, the one trace, without a header being passed.
+//! Logs are text or JSON on standard error. They include the lines of builds: events with the target
+//! [`BUILD_TARGET`], which the sidecar prints on standard output. Traces are sent over OTLP (gRPC) if
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. The uid of a workflow is a UUID and
+//! is used as the trace id. So other programs can find this trace, and add spans to it, without a header.
 
 mod authorities;
 mod exporter;
@@ -13,7 +12,7 @@ mod printer;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use lines::{Outlets, Text};
+use lines::{LogOutput, TextFormat};
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
     TraceState, Tracer, TracerProvider,
@@ -35,50 +34,50 @@ use crate::time_limits::{Late, calls};
 /// The instrumentation scope of every span.
 const SCOPE: &str = "argo-buildkit";
 
-/// The target of events that are lines of a build, with the fields `workflow`, `job` and `step`.
+/// The target of the events that are lines of a build. They have the fields `workflow`, `job` and `step`.
 pub const BUILD_TARGET: &str = "build";
 
-/// The variables of which either turns the exporter on (OpenTelemetry's specification names them).
+/// The variables that turn the exporter on (OpenTelemetry's specification).
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
-/// How long a collector may take for one batch, in milliseconds.
+/// The variables for the time limit of one batch, in milliseconds.
 const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One object per line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Telemetry at work; [`Telemetry::flush`] it before the process ends.
+/// The running telemetry. Call [`Telemetry::flush`] before the process ends.
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
-    /// The collector, for messages.
+    /// The collector's name in messages.
     collector: String,
     printer: Option<Printer>,
 }
 
-/// Starts logging, and tracing where an endpoint is set. Call it inside the runtime, once. `printing` is for
-/// a process whose standard output is the log of its builds.
+/// Starts logging, and tracing if an endpoint is set. Call it once, inside the runtime. `printing` is for a process
+/// whose standard output is the log of its builds.
 pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<Telemetry> {
     let collector = collector();
     let provider = exporter(&collector)?;
     let filter = EnvFilter::try_new(filter)?;
     let printer = printing.then(|| Printer::start(std::io::stdout())).transpose()?;
-    let fmt = tracing_subscriber::fmt::layer().with_writer(Outlets { printer: printer.clone(), format });
+    let fmt = tracing_subscriber::fmt::layer().with_writer(LogOutput { printer: printer.clone(), format });
     let fmt = match format {
         LogFormat::Text => {
             let format = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
-            fmt.with_ansi(false).event_format(Text(format)).boxed()
+            fmt.with_ansi(false).event_format(TextFormat(format)).boxed()
         }
         LogFormat::Json => fmt.json().flatten_event(true).boxed(),
     };
     let spans = provider.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE));
-        // Only our own spans: those of the HTTP stack below would drown them.
+        // The spans of the HTTP libraries are left out, because there are too many.
         layer.with_filter(
             tracing_subscriber::filter::Targets::new().with_target("argo_buildkit", tracing::Level::INFO),
         )
@@ -87,7 +86,7 @@ pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<T
     Ok(Telemetry { provider, collector, printer })
 }
 
-/// The first of the variables that says something; that of the traces comes before the other.
+/// The value of the first variable that is set and not empty. The variable for traces is the first.
 fn first_of(names: [&str; 2]) -> Option<String> {
     names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
@@ -108,14 +107,14 @@ fn exporter(collector: &str) -> anyhow::Result<Option<SdkTracerProvider>> {
         None => inner.build()?,
     };
     let resource = Resource::builder().with_service_name(SCOPE).build();
-    let exporter = exporter::Plain { inner, peer: collector.to_owned(), limit };
+    let exporter = exporter::CleaningExporter { inner, peer: collector.to_owned(), limit };
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
     opentelemetry::global::set_tracer_provider(provider.clone());
     Ok(Some(provider))
 }
 
 impl Telemetry {
-    /// Sends what has not been sent yet, if the collector takes it in time.
+    /// Sends the remaining spans, within a time limit.
     pub async fn flush(self) {
         if let Some(printer) = self.printer {
             let _ = tokio::task::spawn_blocking(move || printer.flush()).await;
@@ -124,7 +123,7 @@ impl Telemetry {
         let (limit, begun) = (calls::OTLP_LAST.whole(), Instant::now());
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(limit)).await;
         let Ok(Err(error)) = flushed else { return };
-        // The provider hides among its errors that the time is over.
+        // The provider's error does not say whether the time limit was exceeded.
         let why = match begun.elapsed() >= limit {
             true => Late::Whole { peer: self.collector, limit }.to_string(),
             false => format!("{}: {error}", self.collector),
@@ -136,11 +135,11 @@ impl Telemetry {
 /// Puts `span` into the trace of the workflow `uid`.
 pub fn join_workflow(span: &Span, uid: &str) {
     let parent = Context::new().with_remote_span_context(workflow_context(uid));
-    // Fails only where no exporter is set up, and then there is no trace to join.
+    // This fails only without an exporter, and then there is no trace.
     let _ = span.set_parent(parent);
 }
 
-/// The trace of a workflow: its uid is the trace id, and a hash of it the span that all others hang from.
+/// The trace of a workflow. The uid is the trace id. A hash of the uid is the span id of the root.
 fn workflow_context(uid: &str) -> SpanContext {
     let digest = Sha256::digest(uid.as_bytes());
     let hexadecimal: String = uid.chars().filter(|c| *c != '-').collect();
@@ -157,7 +156,7 @@ fn first<const N: usize>(digest: &[u8]) -> [u8; N] {
     bytes
 }
 
-/// The W3C `traceparent` of `span`, where spans are recorded.
+/// The W3C `traceparent` of `span`; `None` if spans are not recorded.
 pub fn traceparent(span: &Span) -> Option<String> {
     let context = span.context();
     let context = context.span().span_context().clone();
@@ -165,33 +164,33 @@ pub fn traceparent(span: &Span) -> Option<String> {
     context.is_valid().then(|| format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id()))
 }
 
-/// An event of the past, which becomes a child span.
-pub struct Past<'a> {
-    /// What it was.
+/// An event that has ended, to be recorded as a child span.
+pub struct FinishedSpan<'a> {
+    /// The name of the span.
     pub name: &'a str,
-    /// Its start and its end.
+    /// The start and the end.
     pub times: (SystemTime, SystemTime),
-    /// Whether a cache had it.
+    /// Whether the result came from a cache.
     pub cached: bool,
-    /// Why it failed, if it did.
+    /// The error, if it failed.
     pub error: Option<&'a str>,
 }
 
-/// Records `past` as a child of `span`.
-pub fn record(span: &Span, past: &Past<'_>) {
+/// Records `finished` as a child of `span`.
+pub fn record(span: &Span, finished: &FinishedSpan<'_>) {
     let context = span.context();
     if !context.span().span_context().is_valid() {
         return;
     }
-    let builder = SpanBuilder::from_name(past.name.to_owned())
+    let builder = SpanBuilder::from_name(finished.name.to_owned())
         .with_kind(SpanKind::Internal)
-        .with_start_time(past.times.0)
-        .with_attributes([KeyValue::new("buildkit.cached", past.cached)]);
+        .with_start_time(finished.times.0)
+        .with_attributes([KeyValue::new("buildkit.cached", finished.cached)]);
     let mut child = opentelemetry::global::tracer(SCOPE).build_with_context(builder, &context);
-    if let Some(error) = past.error {
+    if let Some(error) = finished.error {
         child.set_status(Status::error(error.to_owned()));
     }
-    child.end_with_timestamp(past.times.1);
+    child.end_with_timestamp(finished.times.1);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Foreign text made plain, in one place, before a person, a log or a terminal sees it.
+//! Cleans foreign text before a person, a log or a terminal sees it.
 //!
-//! What a server, a build, a file or a user wrote may hold escape sequences that a terminal obeys, a carriage return that
-//! overwrites what stands before it, and characters that reorder or hide their neighbours. None of them leaves here.
+//! Text from a server, a build, a file or a user may contain escape sequences that a terminal executes, carriage
+//! returns that overwrite earlier text, and characters that reorder or hide others. This room removes them.
 
 mod near;
 
@@ -13,22 +13,22 @@ use percent_encoding::percent_decode_str;
 
 pub(crate) use near::{near, plain as without_separators};
 
-/// Bytes of a server's own words that a message holds.
+/// The most bytes of a server's text in a message.
 pub const SHOWN: usize = 600;
 
-/// What stands where the rest was left out.
+/// Marks text that was cut.
 const MORE: char = '…';
 
-/// What of a layout is kept.
+/// What happens to line breaks and tabs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Breaks {
-    /// Breaks and tabs become spaces.
+    /// They become spaces.
     Spaces,
-    /// Line feeds and tabs stay.
+    /// Line feeds and tabs are kept.
     Kept,
 }
 
-/// `text` on one line: what breaks a line, or jumps within it, becomes a space.
+/// `text` on one line: characters that break a line or move within it become spaces.
 pub fn line(text: &str) -> String {
     plain(text, Breaks::Spaces)
 }
@@ -38,12 +38,13 @@ pub fn lines(text: &str) -> String {
     plain(text, Breaks::Kept)
 }
 
-/// The number of a port, written in digits alone: Rust reads `+5000` too, and no server does.
+/// Parses a port number, which must be digits only. Rust would also accept `+5000`.
 pub(crate) fn port(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// `text` without its percent escapes (RFC 3986, section 2.1); none for one that is broken, or where the result is not UTF-8.
+/// `text` with its percent escapes decoded (RFC 3986, section 2.1). `None` if an escape is broken, or if the result
+/// is not UTF-8.
 pub(crate) fn unescaped(text: &str) -> Option<String> {
     let digits =
         |at: usize| text.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -51,9 +52,9 @@ pub(crate) fn unescaped(text: &str) -> Option<String> {
     whole.then(|| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned))?
 }
 
-/// `text` on one line with single spaces, in at most `limit` bytes; no more of it is read than that needs.
+/// `text` on one line with single spaces, in at most `limit` bytes. Only the part of it that is needed is read.
 pub fn brief(text: &str, limit: usize) -> String {
-    // Four times: what is left out, such as colours, is rarely more than three quarters.
+    // Four times the limit: what is removed, such as colours, is rarely more than three quarters.
     let read = head(text, limit.saturating_mul(4));
     let mut words = line(read).split_whitespace().collect::<Vec<_>>().join(" ");
     if read.len() < text.len() {
@@ -62,12 +63,12 @@ pub fn brief(text: &str, limit: usize) -> String {
     cut(words, limit)
 }
 
-/// ` (the server says: …)`, or nothing when it said nothing.
+/// ` (the server says: …)`, or nothing if `said` is empty.
 pub fn quoted(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" (the server says: {said})") }
 }
 
-/// At most `limit` bytes of `text`, and `…` where that is not all.
+/// At most `limit` bytes of `text`, with `…` if it was cut.
 pub fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
         text.truncate(text.floor_char_boundary(limit));
@@ -76,18 +77,19 @@ pub fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// At most `limit` bytes of the beginning of `text`.
+/// The first `limit` bytes of `text`, or fewer to end at a character.
 pub fn head(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// What a terminal would show of a line on which progress is drawn: the text after the last carriage return.
+/// The text after the last carriage return: the part that a terminal shows of a line with progress.
 pub fn drawn(line: &str) -> &str {
     let line = line.trim_end_matches(['\n', '\r']);
     line.rsplit('\r').next().unwrap_or(line)
 }
 
-/// A log line in JSON, in which the escapes of hidden characters (`\u001b`) are left out as well: whoever decodes them shows them.
+/// Cleans a log line in JSON. The JSON escapes of hidden characters (`\u001b`) are removed too, because a reader that
+/// decodes them would show them.
 pub fn json_line(json: &str) -> String {
     let json = lines(json);
     let mut plain = String::with_capacity(json.len());
@@ -101,7 +103,7 @@ pub fn json_line(json: &str) -> String {
         };
         plain.push_str(shown);
         let (kept, after) = match length {
-            // The escaped character may be a backslash itself.
+            // The escaped character may itself be a backslash.
             0 => escape.split_at(escape.chars().next().map_or(0, char::len_utf8)),
             length => ("", &escape[length..]),
         };
@@ -116,7 +118,7 @@ fn hides(hex: &str) -> bool {
 }
 
 fn plain(text: &str, breaks: Breaks) -> String {
-    // Most text is plain: it is copied at once.
+    // Most text needs no change and is copied at once.
     if text
         .bytes()
         .all(|b| matches!(b, b' '..=b'~') || (breaks == Breaks::Kept && matches!(b, b'\n' | b'\t')))
@@ -125,7 +127,7 @@ fn plain(text: &str, breaks: Breaks) -> String {
     }
     let mut shown = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
-    // Whether a string may end on this line: the search for an end is made once.
+    // Whether a string may end on this line. The search for the end is made only once.
     let mut ends = true;
     while let Some(c) = chars.next() {
         ends |= c == '\n';
@@ -146,20 +148,20 @@ fn plain(text: &str, breaks: Breaks) -> String {
     shown
 }
 
-/// Characters without a shape of their own: marks that reorder text, have no width, or belong to no text
-/// (Unicode 17, `Bidi_Control` and `Default_Ignorable_Code_Point`, without the variation selectors that letters take).
+/// Whether a character has no visible form: it reorders text, has no width, or is no text (Unicode 17, `Bidi_Control`
+/// and `Default_Ignorable_Code_Point`, except the variation selectors that letters use).
 fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether `c` makes its neighbours appear in another order (Unicode UAX 9, overrides and isolates).
+/// Whether `c` changes the order of other characters (Unicode UAX 9, overrides and isolates).
 pub fn reorders(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What follows ESC (ECMA-48, 5.3 and 5.4).
+/// Skips the rest of an escape sequence after ESC (ECMA-48, 5.3 and 5.4).
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     if chars.next_if_eq(&'[').is_some() {
         return skip_control(chars);
@@ -168,14 +170,14 @@ fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     chars.next_if(|c| ('0'..='~').contains(c));
 }
 
-/// A control sequence: parameters, and its final byte (ECMA-48, 5.4).
+/// Skips a control sequence: parameters, and a final byte (ECMA-48, 5.4).
 fn skip_control(chars: &mut Peekable<Chars<'_>>) {
     while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
     chars.next_if(|c| ('@'..='~').contains(c));
 }
 
-/// A command string, such as a window's title: up to its end, BEL or ST. One without an end on its line hides nothing;
-/// says whether it had one.
+/// Skips a command string, such as a window's title, up to its end, BEL or ST. If its line has no end, nothing is
+/// skipped. Returns whether there was an end.
 fn skip_string(chars: &mut Peekable<Chars<'_>>) -> bool {
     let mut ahead = chars.clone();
     while let Some(c) = ahead.next_if(|c| *c != '\n') {

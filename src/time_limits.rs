@@ -1,13 +1,13 @@
-//! How long a peer may take: for the whole of a call, and between two signs of life.
+//! Time limits for peers: for a whole call, and for silence.
 //!
-//! TCP alone waits a quarter of an hour for an answer to what was sent, and for ever where nothing was. So each call over a
-//! network has a limit of this room ([`calls`]), and what is given up is a [`Late`]: it names the peer and the limit, and may be
-//! tried again. A peer that loses power is noticed below that, by `socket`.
+//! TCP alone waits a quarter of an hour for the answer to sent data, and for ever if nothing was sent. So each
+//! network call has a limit in this room ([`calls`]). A call that exceeds its limit ends with a [`Late`], which names
+//! the peer and the limit, and may be retried. Below that, `socket` detects a peer that has lost power.
 
+mod activity;
 pub mod calls;
 mod late;
 pub(crate) mod pauses;
-mod pulse;
 pub(crate) mod socket;
 
 use std::fmt::Display;
@@ -16,17 +16,16 @@ use std::time::Duration;
 use futures_util::TryFutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub(crate) use activity::PeerActivity;
 pub use late::Late;
 pub(crate) use late::find;
-pub(crate) use pulse::Pulse;
 
-// These are no `async fn`: such a function keeps its argument twice, as the argument and as what it awaits, and a call within
-// a retry within a call then takes eight times its size for each job.
+// These functions are not `async fn`: such a function stores its argument twice, as the argument and as the future that it awaits. A call
+// in a retry in a call would then take eight times its size.
 
-/// What `call` gives, if `peer` needs no longer than `limit` for the whole of it.
+/// Runs `call`, which `peer` must complete within `limit`.
 ///
-/// # Errors
-/// [`Late::Whole`].
+/// # Errors [`Late::Whole`].
 pub fn within<T>(
     limit: Duration,
     peer: impl Display,
@@ -35,10 +34,9 @@ pub fn within<T>(
     timeout(limit, call).map_err(move |_| Late::Whole { peer: peer.to_string(), limit })
 }
 
-/// [`within`], where `limit` began earlier and ends at `until`.
+/// The same as [`within`], with a limit that began earlier and ends at `until`.
 ///
-/// # Errors
-/// [`Late::Whole`].
+/// # Errors [`Late::Whole`].
 pub fn until<T>(
     until: Instant,
     limit: Duration,
@@ -48,10 +46,9 @@ pub fn until<T>(
     timeout_at(until, call).map_err(move |_| Late::Whole { peer: peer.to_string(), limit })
 }
 
-/// The next word of `peer`, if it is not silent for `limit`.
+/// Waits for the next message of `peer`, at most for `limit`.
 ///
-/// # Errors
-/// [`Late::Silence`].
+/// # Errors [`Late::Silence`].
 pub fn heard<T>(
     limit: Duration,
     peer: impl Display,

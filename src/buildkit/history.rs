@@ -12,7 +12,7 @@ use super::solve::{self, Solved};
 use super::transcript::Transcript;
 use super::vertices::Vertices;
 use super::{Buildkit, PEER, content, quiet, session};
-use crate::time_limits::{Pulse, calls, within};
+use crate::time_limits::{PeerActivity, calls, within};
 
 /// The outcome of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,17 +102,17 @@ impl Buildkit {
     ) -> Result<Recalled, BuildError> {
         let connection = self.connect().await?;
         let mut vertices = Vertices::new(transcript.clone());
-        let (pulse, peer) = (Pulse::default(), self.peer());
+        let (activity, peer) = (PeerActivity::default(), self.peer());
         // The build's session may belong to another process. The session opened here only shows that the daemon is alive.
         let id = session::new_id(reference);
-        let tunnel = self.opened(connection.client(), session::none(), id, &pulse).await?;
+        let tunnel = self.opened(connection.client(), session::none(), id, &activity).await?;
         let watched = tokio::select! {
-            watched = solve::watch_status(connection.client(), reference, &mut vertices, progress, &pulse) => watched,
-            late = pulse.stopped(self.inner.limits.silence, &peer) => {
+            watched = solve::watch_status(connection.client(), reference, &mut vertices, progress, &activity) => watched,
+            late = activity.stopped(self.inner.limits.silence, &peer) => {
                 vertices.finish();
                 return Err(BuildError::silent(&late, &vertices));
             }
-            never = quiet::note(&pulse, progress) => match never {},
+            never = quiet::note(&activity, progress) => match never {},
         };
         drop(tunnel);
         vertices.finish();

@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
 use super::{Buildkit, Connection, PEER, Solve, metadata, quiet, request};
-use crate::time_limits::{Pulse, within};
+use crate::time_limits::{PeerActivity, within};
 
 /// The time that the status stream may continue after its solve ended, so that the last vertices are counted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -81,17 +81,17 @@ impl Buildkit {
         let services = session.services()?;
         let connection = connection.await?;
         let client = connection.client();
-        let (pulse, peer) = (Pulse::default(), self.peer());
+        let (activity, peer) = (PeerActivity::default(), self.peer());
         let id = session::new_id(&solve.reference);
         let request = traced(request::build(solve, &id), solve.traceparent.as_deref());
         let reply = tokio::select! {
             // The session opens first, so poll it first. The daemon waits for the session of a solve (`session/manager.go`, `Get`),
             // so the solve need not. The session ends after the solve, which may need it until its last push.
             biased;
-            refused = self.session(client.clone(), services, id, &pulse) => return Err(refused),
-            reply = follow(client, request, &solve.reference, &mut vertices, progress, &pulse) => Ok(reply),
-            late = pulse.stopped(self.inner.limits.silence, &peer) => Err(late),
-            never = quiet::note(&pulse, progress) => match never {},
+            refused = self.session(client.clone(), services, id, &activity) => return Err(refused),
+            reply = follow(client, request, &solve.reference, &mut vertices, progress, &activity) => Ok(reply),
+            late = activity.stopped(self.inner.limits.silence, &peer) => Err(late),
+            never = quiet::note(&activity, progress) => match never {},
         };
         vertices.finish();
         match reply.map_err(|late| BuildError::silent(&late, &vertices))? {
@@ -106,23 +106,23 @@ impl Buildkit {
         client: ControlClient<Channel>,
         services: session::Services,
         id: String,
-        pulse: &Pulse,
+        activity: &PeerActivity,
     ) -> BuildError {
-        match self.opened(client, services, id, pulse).await {
+        match self.opened(client, services, id, activity).await {
             Ok(_open) => std::future::pending().await,
             Err(error) => error,
         }
     }
 
-    /// Opens a session on `client`'s connection. Each message from the daemon counts in `pulse`.
+    /// Opens a session on `client`'s connection. Each message from the daemon counts in `activity`.
     pub(super) async fn opened(
         &self,
         client: ControlClient<Channel>,
         services: session::Services,
         id: String,
-        pulse: &Pulse,
+        activity: &PeerActivity,
     ) -> Result<session::Tunnel, BuildError> {
-        let opened = session::open(client, services, id, pulse.clone());
+        let opened = session::open(client, services, id, activity.clone());
         let opened = within(self.inner.limits.answer, PEER, opened).await.map_err(|late| self.late(&late))?;
         opened.map_err(|status| self.unreachable_or(&status))
     }
@@ -148,11 +148,11 @@ async fn follow(
     reference: &str,
     vertices: &mut Vertices,
     progress: &watch::Sender<Progress>,
-    pulse: &Pulse,
+    activity: &PeerActivity,
 ) -> Result<control::SolveResponse, tonic::Status> {
     let watcher = client.clone();
     let mut solve = pin!(client.solve(request));
-    let mut status = pin!(watch_status(watcher, reference, vertices, progress, pulse).fuse());
+    let mut status = pin!(watch_status(watcher, reference, vertices, progress, activity).fuse());
     let reply = tokio::select! {
         reply = &mut solve => reply,
         _ = &mut status => solve.await,
@@ -171,12 +171,12 @@ pub(super) async fn watch_status(
     reference: &str,
     vertices: &mut Vertices,
     progress: &watch::Sender<Progress>,
-    pulse: &Pulse,
+    activity: &PeerActivity,
 ) -> Result<(), tonic::Status> {
     let request = control::StatusRequest { r#ref: reference.to_owned() };
     let mut stream: Streaming<_> = client.status(request).await?.into_inner();
     while let Some(message) = stream.message().await? {
-        pulse.heard();
+        activity.heard();
         vertices.apply(message);
         let now = vertices.progress();
         progress.send_if_modified(|last| (*last != now).then(|| *last = now).is_some());

@@ -47,7 +47,7 @@ impl Doctor {
     /// The branch's rules, if the server has a forge's API that accepts the login.
     async fn branch(&self, target: &Repository, branch: &str, login: &Credentials) -> Rules {
         let Credentials::Basic { token, .. } = login else { return Rules::Unasked };
-        let Ok(repository) = forge::Repository::from_clone_url(&target.url, None, None) else {
+        let Ok(repository) = forge::ForgeRepository::from_clone_url(&target.url, None, None) else {
             return Rules::Unasked;
         };
         match self.engine.forge.branch(&repository, token, branch).await {

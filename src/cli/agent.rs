@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::agent::{Agent, AgentOptions};
-use crate::config::{self, Neighbours};
+use crate::config::{self, PeerOptions};
 use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
 use crate::metrics::Metrics;
 use crate::rpc::{self, Ops};
 use crate::shutdown;
 
-/// How long what has ended may take to be reported, once no step runs any more.
+/// How long the last reports may take, after the last step has ended.
 const LAST_REPORTS: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) struct Command {
     #[command(flatten)]
     agent: config::Agent,
     #[command(flatten)]
-    neighbours: Neighbours,
+    peers: PeerOptions,
 }
 
 impl Command {
@@ -36,8 +36,8 @@ impl Command {
         let metrics = Arc::new(metrics);
         let jobs = JobTable::journaled(self.agent.limits(), metrics.clone(), Journal::open());
         let (account, policy) = (&self.agent.service_account, self.agent.policy()?);
-        let mint = self.agent.mint()?;
-        let engine = Arc::new(self.neighbours.shared_engine(metrics.clone(), account, policy, mint)?);
+        let issuer = self.agent.token_issuer()?;
+        let engine = Arc::new(self.peers.shared_engine(metrics.clone(), account, policy, issuer)?);
         engine.git.remove_left_overs().await;
         let (cluster, ended) = (engine.cluster.clone(), CancellationToken::new());
         let ops = rpc::ops_router(Ops { jobs: jobs.clone(), metrics });

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::check::{Application, Doctor, Finding, Image, Repository, Severity, Site, Targets};
-use crate::config::Neighbours;
+use crate::config::PeerOptions;
 use crate::metrics::Metrics;
 use crate::text;
 
-/// Exit code when there is something to mend; 0 otherwise, warnings or not; 2 is clap's for a wrong command line.
-const MEND: u8 = 1;
+/// The exit code when something must be mended. It is 0 otherwise, even with warnings. 2 is clap's for a wrong
+/// command line.
+const PROBLEM_FOUND: u8 = 1;
 
-/// What kubelet sets in every pod.
+/// A variable that kubelet sets in every pod.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
 const AFTER_HELP: &str = "\
@@ -66,12 +67,12 @@ pub(super) struct Command {
     #[arg(long = "write", value_name = "REPO[#BRANCH][=SECRET]")]
     writes: Vec<Repository>,
     #[command(flatten)]
-    neighbours: Neighbours,
+    peers: PeerOptions,
 }
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
+        let engine = self.peers.engine(Arc::new(Metrics::new()))?;
         let site = Site {
             namespace: self.namespace,
             argo_namespace: self.argo_namespace,
@@ -86,7 +87,7 @@ impl Command {
         let mut code = ExitCode::SUCCESS;
         let say = |finding: Finding| {
             if finding.severity == Severity::Fail {
-                code = ExitCode::from(MEND);
+                code = ExitCode::from(PROBLEM_FOUND);
             }
             print(&finding);
         };
@@ -98,7 +99,7 @@ impl Command {
     }
 }
 
-/// A line to a terminal or a pipe; a reader that has gone away is no reason to stop looking.
+/// Prints a line to a terminal or a pipe. A closed output must not stop the checks.
 fn print(finding: &Finding) {
     let _ = writeln!(std::io::stdout(), "{}", text::line(&finding.to_string()));
 }

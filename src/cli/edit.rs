@@ -1,4 +1,4 @@
-//! `argo-buildkit edit FILE…`: the step's editor on local files.
+//! `argo-buildkit edit FILE…`: the manifest editor for local files.
 
 mod file;
 mod show;
@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::manifest::{self, Edit, Warning};
 
-use file::Source;
+use file::LocalFile;
 
 /// Exit codes: 0 changed, 1 refused or not read, 3 unchanged; 2 is clap's for a wrong command line.
 const UNCHANGED: u8 = 3;
@@ -22,7 +22,7 @@ const USAGE: u8 = 2;
 
 const STDIN: &str = "-";
 
-/// No line is longer than a terminal of 80 columns, so that none is broken without its indentation.
+/// Each line fits a terminal of 80 columns, so its indentation is kept.
 const AFTER_HELP: &str = "\
 Targets:
   helm:PATH
@@ -76,7 +76,7 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Prints the difference of every file, in their order, and writes them if that is wanted. Of standard input it
+    /// Prints the diff of every file, in their order, and writes them if that is requested. For standard input, it
     /// prints the whole file.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let create = self.create;
@@ -138,12 +138,12 @@ fn piped(edits: &[Edit]) -> anyhow::Result<ExitCode> {
     Ok(if edited.changed { ExitCode::SUCCESS } else { ExitCode::from(UNCHANGED) })
 }
 
-/// A file, its new bytes, and what is to be said of the edits.
-type Changed = (Source, Vec<u8>, BTreeSet<Warning>);
+/// A file, its new bytes, and the warnings of the edits.
+type Changed = (LocalFile, Vec<u8>, BTreeSet<Warning>);
 
-/// The file at `path` and its new bytes; nothing if they are the old ones.
+/// Edits the file at `path`. Returns `None` if nothing changes.
 fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<Changed>> {
-    let source = Source::read(path)?;
+    let source = LocalFile::read(path)?;
     let edited = manifest::apply(&source.bytes, edits)?;
     Ok(edited.changed.then_some((source, edited.bytes, edited.warnings)))
 }

@@ -33,7 +33,7 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let auth = match self.docker_config.or_else(dockers_own) {
+        let auth = match self.docker_config.or_else(default_docker_config) {
             Some(file) => read(&file)?,
             None => Auth::default(),
         };
@@ -52,8 +52,8 @@ impl Command {
     }
 }
 
-/// Where `docker login` writes.
-fn dockers_own() -> Option<PathBuf> {
+/// The file that `docker login` writes.
+fn default_docker_config() -> Option<PathBuf> {
     let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     let directory = directory.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
     Some(directory.join("config.json")).filter(|file| file.exists())
@@ -69,7 +69,7 @@ fn print(gzip: &[u8]) -> anyhow::Result<()> {
     let log = MultiGzDecoder::new(gzip);
     let printed = if out.is_terminal() { plain(log, &mut out) } else { copy(log, &mut out) };
     match printed.and_then(|()| out.flush()) {
-        // `argo-buildkit log … | head`
+        // For example with `argo-buildkit log … | head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("printing the log"),
     }
@@ -79,7 +79,7 @@ fn copy(mut log: impl Read, out: &mut impl Write) -> io::Result<()> {
     io::copy(&mut log, out).map(drop)
 }
 
-/// For a terminal: anybody may have written what the registry has.
+/// Cleans the log for a terminal. The content of a registry may come from anybody.
 fn plain(log: impl Read, out: &mut impl Write) -> io::Result<()> {
     let mut log = BufReader::new(log);
     let mut piece = Vec::new();
@@ -90,7 +90,7 @@ fn plain(log: impl Read, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes of a line that are held at once.
+/// The most bytes of a line that are held at once.
 const LINE: u64 = 64 << 10;
 
 #[cfg(test)]

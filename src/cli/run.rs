@@ -13,10 +13,10 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::config::Neighbours;
+use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
 use crate::engine::{StepRequest, Workflow};
-use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState, JobTable, Limits};
+use crate::jobs::{Ending, JobContext, JobKey, JobLimits, JobSpec, JobState, JobTable};
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs};
 use crate::progress::Progress;
@@ -30,8 +30,8 @@ const INTERRUPTED: u8 = 130;
 /// How long an interrupted step may take to stop.
 const DRAIN: Duration = Duration::from_secs(25);
 
-/// One job, which nobody polls.
-const ONE: Limits = Limits { running: 1, per_group: 1, kept: 1, kept_bytes: 0, lease: None };
+/// The limits for one job, which nobody polls.
+const SINGLE_JOB: JobLimits = JobLimits { running: 1, per_group: 1, kept: 1, kept_bytes: 0, lease: None };
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -50,13 +50,13 @@ pub(super) struct Command {
     #[arg(long, value_name = "DIR")]
     outputs_dir: Option<PathBuf>,
     #[command(flatten)]
-    neighbours: Neighbours,
+    peers: PeerOptions,
 }
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
-        let engine = self.neighbours.engine(Arc::new(Metrics::new()))?;
+        let engine = self.peers.engine(Arc::new(Metrics::new()))?;
         let uid = uuid::Uuid::new_v4().to_string();
         let key = JobKey::derive(&uid, &Value::Null);
         let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
@@ -65,8 +65,8 @@ impl Command {
             engine.run(step, StepRequest { workflow, reference: None, progress, gate, deadline }).await
         });
         let signalled = shutdown::signalled()?;
-        // The table of one job: its timeout, and a drain that lets a push in flight finish.
-        let jobs = JobTable::new(ONE);
+        // The job table provides the timeout, and a drain that lets a running push finish.
+        let jobs = JobTable::new(SINGLE_JOB);
         jobs.poll_or_start(&key, spec)?;
         let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
         tokio::select! {
@@ -89,7 +89,7 @@ async fn end(mut state: watch::Receiver<JobState>) -> anyhow::Result<Arc<Ending>
     }
 }
 
-/// The step in `file`, wherever it stands in it.
+/// Reads the step in `file`, from either form of the file.
 fn read(file: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let value: Value =
@@ -100,7 +100,7 @@ fn read(file: &Path) -> anyhow::Result<Value> {
     })
 }
 
-/// Prints what is going on whenever that changes.
+/// Prints the progress whenever it changes.
 async fn show(mut lines: watch::Receiver<Progress>) -> Infallible {
     let started = Instant::now();
     let mut last = String::new();
@@ -139,7 +139,7 @@ fn write_all(directory: &Path, outputs: &Outputs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Plain text to a terminal or a pipe; a reader that has gone away is no reason to fail a build.
+/// Prints plain text to a terminal or a pipe. A closed output must not fail a build.
 fn say(mut to: impl Write, line: &str) {
     let _ = writeln!(to, "{}", text::lines(line));
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Neighbours, Serve};
+use crate::config::{PeerOptions, Serve};
 use crate::jobs::{JobTable, Journal};
 use crate::listen::listen;
 use crate::metrics::Metrics;
@@ -20,7 +20,7 @@ pub(super) struct Command {
     #[command(flatten)]
     serve: Serve,
     #[command(flatten)]
-    neighbours: Neighbours,
+    peers: PeerOptions,
 }
 
 impl Command {
@@ -29,7 +29,7 @@ impl Command {
         let token = self.token()?;
         let metrics = Arc::new(Metrics::new());
         let jobs = JobTable::journaled(self.serve.limits(), metrics.clone(), Journal::open());
-        let engine = Arc::new(self.neighbours.engine(metrics.clone())?);
+        let engine = Arc::new(self.peers.engine(metrics.clone())?);
         engine.git.remove_left_overs().await;
         let server = PluginServer {
             jobs: jobs.clone(),

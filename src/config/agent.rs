@@ -11,12 +11,12 @@ use clap::Args;
 use super::at_least_one;
 use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
-use crate::jobs::Limits;
+use crate::jobs::JobLimits;
 use crate::kube::{LeaderElectionConfig, Scope, TaskSetsOptions};
-use crate::oci::{ImageRef, Mint, MintOptions};
+use crate::oci::{ImageRef, IssuerOptions, TokenIssuer};
 use crate::policy::Policy;
 
-/// How long the lease holds unrenewed, and the pause between two renewals: those of Kubernetes' own controllers.
+/// The duration of the lease, and the pause between two renewals. Kubernetes' own controllers use the same.
 const LEASE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(2));
 
 /// Settings of `agent`.
@@ -101,9 +101,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// The job table's limits. What has ended is kept by whoever has to report it, and nobody polls.
-    pub fn limits(&self) -> Limits {
-        Limits {
+    /// The limits of the job table. The reporter keeps ended jobs, and nobody polls, so the table keeps none.
+    pub fn limits(&self) -> JobLimits {
+        JobLimits {
             running: self.max_running,
             per_group: self.max_running_per_namespace,
             kept: usize::MAX,
@@ -131,7 +131,7 @@ impl Agent {
         Ok(TaskSetsOptions { scope, instance_id: self.instance_id.clone(), plugin, page })
     }
 
-    /// The policy, read. Errors where one is needed and there is none: that tenants are kept apart is never left to chance.
+    /// Reads the policy. It is an error if a policy is required and missing, because tenants must be kept apart.
     pub fn policy(&self) -> anyhow::Result<Option<Policy>> {
         match &self.policy {
             Some(path) => {
@@ -149,15 +149,15 @@ impl Agent {
         }
     }
 
-    /// What signs tokens for the cache registry, where there is one to sign for.
-    pub fn mint(&self) -> anyhow::Result<Option<Mint>> {
+    /// The issuer of tokens for the cache registry, if one is set.
+    pub fn token_issuer(&self) -> anyhow::Result<Option<TokenIssuer>> {
         let named = (&self.cache_registry, &self.cache_registry_key, &self.cache_registry_cert);
-        // clap refuses a part of them.
+        // clap requires all of them together.
         let (Some(registry), Some(key), Some(certificate)) = named else { return Ok(None) };
         let (registry, key, certificate) = (registry.clone(), key.clone(), certificate.clone());
         let lifetime = self.cache_registry_token_lifetime;
-        let mint = Mint::new(MintOptions { registry, key, certificate, lifetime });
-        mint.map(Some).context(
+        let issuer = TokenIssuer::new(IssuerOptions { registry, key, certificate, lifetime });
+        issuer.map(Some).context(
             "--cache-registry-key and --cache-registry-cert (ARGO_BUILDKIT_CACHE_REGISTRY_KEY, …_CERT) name what signs the cache \
              registry's tokens",
         )
@@ -176,7 +176,7 @@ impl Agent {
     }
 }
 
-/// `HOST[:PORT]` of a registry, as image names have it.
+/// Parses `HOST[:PORT]` of a registry, as in image names.
 fn registry(text: &str) -> Result<String, String> {
     let named = format!("{text}/cache").parse::<ImageRef>();
     match named.is_ok_and(|image| image.registry() == text) {
@@ -187,7 +187,8 @@ fn registry(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a namespace (Kubernetes: "RFC 1123 Label Names"). A watch of any other would wait for ever.
+/// Checks the name of a namespace (Kubernetes: "RFC 1123 Label Names"). A watch of an invalid name would wait for
+/// ever.
 fn namespace(name: &str) -> Result<String, String> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let is_label = (1..=63).contains(&name.len()) && name.bytes().all(allowed);
@@ -200,7 +201,7 @@ fn namespace(name: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a ServiceAccount (Kubernetes: "DNS Subdomain Names").
+/// Checks the name of a ServiceAccount (Kubernetes: "DNS Subdomain Names").
 fn account(name: &str) -> Result<String, String> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
     match !name.is_empty() && name.len() <= 253 && name.bytes().all(allowed) {

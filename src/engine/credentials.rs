@@ -111,7 +111,7 @@ impl Engine {
     pub(super) async fn api_token(
         &self,
         cx: &Cx,
-        repository: &forge::Repository,
+        repository: &forge::ForgeRepository,
         reference: &SecretRef,
     ) -> Result<SecretString, StepError> {
         let server =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Engine, Workflow};
 use crate::git::RepoUrl;
-use crate::oci::{CacheRights, Mint};
+use crate::oci::{CacheRights, TokenIssuer};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
 use crate::step::{self, Step};
@@ -13,7 +13,7 @@ use crate::step::{self, Step};
 #[derive(Debug, Clone)]
 pub struct Tenancy {
     mode: Mode,
-    mint: Option<Arc<Mint>>,
+    issuer: Option<Arc<TokenIssuer>>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,25 +25,25 @@ enum Mode {
 impl Tenancy {
     /// The process serves one namespace, or one user at a terminal, with its own rights.
     pub fn own() -> Self {
-        Self { mode: Mode::Own, mint: None }
+        Self { mode: Mode::Own, issuer: None }
     }
 
     /// The process serves many namespaces, which `policy` isolates. Without a policy, only rights limit what a step may name.
     pub fn shared(policy: Option<Policy>) -> Self {
-        Self { mode: Mode::Shared(policy), mint: None }
+        Self { mode: Mode::Shared(policy), issuer: None }
     }
 
-    /// Sets `mint`, which signs the tokens for the cache registry.
+    /// Sets `issuer`, which signs the tokens for the cache registry.
     #[must_use]
-    pub fn minting(self, mint: Option<Mint>) -> Self {
-        Self { mint: mint.map(Arc::new), ..self }
+    pub fn issuing_tokens(self, issuer: Option<TokenIssuer>) -> Self {
+        Self { issuer: issuer.map(Arc::new), ..self }
     }
 
     /// The rights of a build of `namespace` at the cache registry; `None` if we do not sign the registry's tokens.
     pub(super) fn cache_rights(&self, namespace: &str, cache: &step::build::Cache) -> Option<CacheRights> {
         let from = cache.from.iter().map(|from| &from.image);
         let to = cache.to.as_ref().map(|to| &to.target.image);
-        self.mint.as_ref().map(|mint| mint.rights(namespace, from, to))
+        self.issuer.as_ref().map(|issuer| issuer.rights(namespace, from, to))
     }
 
     /// The images that a build of `namespace` may read; `None` allows any image.

@@ -13,7 +13,7 @@ use super::Engine;
 use super::context::Cx;
 use crate::git::{RepoUrl, SigningKey};
 use crate::manifest;
-use crate::metrics::Written;
+use crate::metrics::WriteBackResult;
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::Mode;
@@ -55,7 +55,7 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         }
         _ => None,
     };
-    engine.metrics.written(result(update, &landed, proposed.as_ref()), landed.attempts.into());
+    engine.metrics.write_back_ended(result(update, &landed, proposed.as_ref()), landed.attempts.into());
     let refreshed = refresh::refresh(engine, update, &landed, cx).await;
     let files = FileSummary::of(&mut landed, &intent).await;
     Ok(success(update, &landed, files, proposed, &refreshed))
@@ -169,14 +169,14 @@ async fn source(
     Ok(Some(write_back::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
 }
 
-fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> Written {
+fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> WriteBackResult {
     match (landed, proposed) {
-        _ if !update.commit => Written::Previewed,
-        (Landed { superseded_by: Some(_), .. }, _) => Written::Superseded,
-        (Landed { changed: false, .. }, _) => Written::Unchanged,
-        (_, Some(_)) => Written::Proposed,
-        (Landed { batched: 2.., .. }, _) => Written::Batched,
-        _ => Written::Committed,
+        _ if !update.commit => WriteBackResult::Previewed,
+        (Landed { superseded_by: Some(_), .. }, _) => WriteBackResult::Superseded,
+        (Landed { changed: false, .. }, _) => WriteBackResult::Unchanged,
+        (_, Some(_)) => WriteBackResult::Proposed,
+        (Landed { batched: 2.., .. }, _) => WriteBackResult::Batched,
+        _ => WriteBackResult::Committed,
     }
 }
 

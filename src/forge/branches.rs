@@ -1,24 +1,24 @@
-//! A branch's rules, as a forge's API tells them.
+//! Reads a branch's rules through a forge's API.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
+use super::client::ForgeClient;
 use super::error::ForgeError;
-use super::talk::Talk;
 
-/// What a forge says of one branch.
+/// The rules of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Branch {
-    /// Whether rules protect it.
+    /// Whether a rule protects the branch.
     pub protected: bool,
-    /// Whether the token's owner may push to it; GitHub does not tell.
+    /// Whether the token's owner may push to the branch. GitHub does not tell.
     pub user_can_push: Option<bool>,
 }
 
-/// The branch `name`; none if there is no such branch.
-pub(super) async fn read(talk: &Talk, name: &str) -> Result<Option<Branch>, ForgeError> {
+/// Reads the branch `name`; `None` if there is no such branch.
+pub(super) async fn read(client: &ForgeClient, name: &str) -> Result<Option<Branch>, ForgeError> {
     let segments: Vec<_> = std::iter::once("branches").chain(name.split('/')).collect();
-    let answer = talk.send(&talk.call(Method::GET, &segments)).await?;
+    let answer = client.send(&client.call(Method::GET, &segments)).await?;
     match answer.status {
         StatusCode::NOT_FOUND => Ok(None),
         _ => Ok(Some(answer.ok()?.json()?)),

@@ -1,13 +1,13 @@
-//! A commit that is made through a forge's API.
+//! Commits that are made through a forge's API.
 
 use crate::git::Identity;
 
 /// One commit to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilesWrite {
-    /// The branch whose head is the commit's parent. In an empty repository it is made.
+    /// The branch whose tip is the commit's parent. In an empty repository it is created.
     pub branch: String,
-    /// A branch to make for the commit, instead of moving `branch`.
+    /// A new branch for the commit. `branch` is then not moved.
     pub new_branch: Option<String>,
     /// Subject, body and trailers.
     pub message: String,
@@ -15,7 +15,7 @@ pub struct FilesWrite {
     pub author: Identity,
     /// The commit's committer.
     pub committer: Identity,
-    /// The files that differ.
+    /// The changed files.
     pub files: Vec<FileWrite>,
 }
 
@@ -24,15 +24,15 @@ pub struct FilesWrite {
 pub struct FileWrite {
     /// Relative to the repository's root.
     pub path: String,
-    /// The id of the blob that it replaces, which must still be there; none for a file that must not be there.
+    /// The id of the blob that is replaced, which must still be there. `None` if the file must not exist yet.
     pub old_sha: Option<String>,
-    /// The whole of the new file.
+    /// The complete new content.
     pub content: Vec<u8>,
 }
 
-/// A commit that landed.
+/// A commit that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct CreatedCommit {
     /// Its id.
     pub commit: String,
 }

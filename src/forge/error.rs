@@ -1,4 +1,4 @@
-//! Why a forge did not do what was asked, by what the caller does next.
+//! Errors of requests to a forge, grouped by what the caller does next.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,87 +8,88 @@ use crate::outcome::{AGAIN, Fault, because};
 /// The cause below an error of ours.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A failed talk with a forge. `at` reads `open a pull request in `owner/name` on https://host`; texts hold no token.
+/// A failed request to a forge. `at` is a text such as `open a pull request in `owner/name` on https://host`.
+/// Messages contain no token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForgeError {
     /// The token is not accepted (401), or lacks a scope or a right (403).
     #[error("cannot {at}: {why}; {mend}")]
     Login {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
-        /// What is wrong with the token, with the server's own words.
+        /// What is wrong with the token, with the text of the server.
         why: String,
         /// The scope to add, or what to check.
         mend: String,
     },
-    /// The repository, the branch or the pull request is not there, or this token may not know of it (404).
+    /// The repository, the branch or the pull request does not exist, or is hidden from this token (404).
     #[error(
         "cannot {at}: not found{said}; check the names, and that the token's owner may see the repository"
     )]
     Missing {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
-        /// The server's own words.
+        /// The text of the server.
         said: String,
     },
-    /// A rule of the repository or of the forge forbids it (403, 405, 409, 422, 423).
+    /// A rule of the repository or of the forge forbids the request (403, 405, 409, 422, 423).
     #[error("cannot {at}: {why}")]
     Refused {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
         /// The reason, and what to do.
         why: String,
     },
-    /// Somebody else was faster: read again and repeat.
+    /// Another writer was faster: read again and repeat.
     #[error(
         "cannot {at}: {why}; somebody else changed it meanwhile; run the step again; if it stays so, look at who else \
          writes to it"
     )]
     Conflict {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
-        /// The server's own words.
+        /// The text of the server.
         why: String,
     },
-    /// The address leads to another one; a token is never carried there.
+    /// The address redirects to another server. The token is never sent there.
     #[error(
         "cannot {at}: it redirects to `{to}`; give that address instead (a token is not sent on to another host)"
     )]
     Moved {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
         /// Scheme and host of the redirect.
         to: String,
     },
-    /// No connection, a cut one, a time-out, a rate limit or a 5xx answer.
+    /// No connection, a broken connection, a time-out, a rate limit, or a 5xx answer.
     #[error("cannot {at} now: {why}{}; {AGAIN}", because_of(.cause.as_ref()))]
     Unavailable {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
         /// What happened.
         why: String,
-        /// How long the server asked to be left alone.
+        /// The pause that the server asked for.
         retry_after: Option<Duration>,
-        /// The cause below, which the text names.
+        /// The cause, which the message includes.
         cause: Option<BoxError>,
     },
-    /// Something answers, but not with what this API is documented to say.
+    /// The answer does not agree with the API's documentation.
     #[error("cannot {at}: the answer is not that of {forge}: {why}; check the forge's kind and its API URL")]
     Unexpected {
-        /// What was attempted, where.
+        /// The action, the repository and the server.
         at: String,
         /// `Gitea` or `GitHub`.
         forge: &'static str,
         /// What was wrong with it.
         why: String,
     },
-    /// This side: a CA bundle, the HTTP client, a token with characters that no header takes.
+    /// An error on our side: the CA bundle, the HTTP client, or a token with characters that a header cannot hold.
     #[error("cannot {doing}{}; correct it, and run the step again", because_of(Some(.cause)))]
     Local {
-        /// What was attempted, on what.
+        /// The action and its object.
         doing: String,
-        /// The cause below, which the text names.
+        /// The cause, which the message includes.
         cause: BoxError,
     },
 }

@@ -1,16 +1,19 @@
-//! Files written through a forge's API, without Git.
+//! Writes files through a forge's API, without Git.
 
-use super::commit::{FilesWrite, Written};
+use super::commit::{CreatedCommit, FilesWrite};
 use super::error::ForgeError;
 use super::gitea;
-use super::place::Place;
 use super::repository::Dialect;
+use super::writable::WritableRepository;
 
-pub(super) async fn write(place: &Place, write: &FilesWrite) -> Result<Written, ForgeError> {
-    match place.talk.repository.dialect() {
-        Dialect::Gitea => gitea::contents::write(&place.talk, write).await,
+pub(super) async fn write(
+    repo: &WritableRepository,
+    write: &FilesWrite,
+) -> Result<CreatedCommit, ForgeError> {
+    match repo.client.repository.dialect() {
+        Dialect::Gitea => gitea::contents::write(&repo.client, write).await,
         Dialect::GitHub => Err(ForgeError::Refused {
-            at: place.talk.at(),
+            at: repo.client.at(),
             why: "GitHub's contents API writes one file per commit, without a lock on the others; push with Git \
                   instead, the same token may"
                 .to_owned(),

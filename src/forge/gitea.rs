@@ -1,4 +1,5 @@
-//! What only Gitea does, or does in its own way. Facts are of 1.26, run and read.
+//! The parts that are specific to Gitea. The facts are from version 1.26, from its sources and from tests with a
+//! server.
 
 pub(super) mod contents;
 pub(super) mod merge;

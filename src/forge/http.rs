@@ -1,4 +1,4 @@
-//! The HTTP client of forges, made when it is first used.
+//! The HTTP client for forges. It is made when it is first used.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use super::error::ForgeError;
 use crate::http::{self, Client, Network, Roots, Settings};
 use crate::time_limits::calls;
 
-/// The longest silence of a forge; its hooks and checks run before it answers.
+/// The longest silence of a forge. Its hooks and checks run before it answers.
 const SILENCE: Duration = calls::FORGE.silence();
 
-/// A client that most steps never need: making one reads and parses every root certificate of the machine.
+/// The HTTP client, made lazily: most steps do not need it, and making one parses every root certificate of the
+/// machine.
 #[derive(Debug)]
 pub(super) struct Http {
     pub(super) options: ForgeOptions,
-    /// Trusted besides the system's certificates.
+    /// These are trusted in addition to the system's certificates.
     extra: Vec<Certificate>,
     client: OnceLock<Client>,
 }
@@ -43,12 +44,12 @@ impl Http {
 
     fn settings(&self) -> Settings {
         Settings {
-            // GitHub answers nobody without a name.
+            // GitHub refuses requests without a user agent.
             user_agent: Some(concat!("argo-buildkit/", env!("CARGO_PKG_VERSION"))),
             connect: self.options.connect_timeout,
             silence: self.options.timeout.min(SILENCE),
             whole: Some(self.options.timeout),
-            // Followed by hand: a POST must not become a GET.
+            // `ForgeClient` follows redirects itself, because a POST must not become a GET.
             redirects: false,
             network: Network::Cluster,
         }

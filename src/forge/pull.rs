@@ -1,8 +1,8 @@
-//! A pull request: what is wanted, and what is there.
+//! The wanted state of a pull request, and the result.
 
 use super::error::ForgeError;
 
-/// A pull request as it should be. Head and base are branches of one repository.
+/// The wanted state of a pull request. Head and base are branches of one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
     /// The branch with the change.
@@ -13,41 +13,42 @@ pub struct PullRequest {
     pub title: String,
     /// Markdown.
     pub body: String,
-    /// Names of labels to add; those that people put there stay.
+    /// Names of labels to add. Labels that people added stay.
     pub labels: Vec<String>,
-    /// Login names of people to assign; those that are assigned already stay.
+    /// Login names of people to assign. Existing assignees stay.
     pub assignees: Vec<String>,
-    /// Whether the head has not changed: a pull request that is open stays as it is.
+    /// Whether the head has not changed. Then an open pull request is not updated.
     pub unchanged: bool,
-    /// Merge it by itself once its required checks have passed. None leaves alone what is scheduled, perhaps by hand.
+    /// Merge automatically after the required checks have passed. `None` does not touch a merge that is scheduled
+    /// already, perhaps by hand.
     pub auto_merge: Option<MergeMethod>,
-    /// The message of the commit that a squash makes, subject first. Without it the forge takes the title alone, and
-    /// the trailers of the commits are lost to the base's history. A merge that is scheduled already gets the newer
-    /// message when title or body are newer, too.
+    /// The message of a squash commit, subject first. Without it, the forge uses the title only, and the base's
+    /// history loses the trailers of the commits. A merge that is already scheduled gets the newer message if the
+    /// title or the body is newer, too.
     pub squash_message: Option<String>,
 }
 
-/// How to merge a pull request by itself.
-pub(super) struct Merge<'a> {
+/// A request to merge a pull request automatically.
+pub(super) struct AutoMergeRequest<'a> {
     pub(super) method: MergeMethod,
-    /// Subject and the rest, for a squash.
+    /// The subject and the rest of the message, for a squash.
     pub(super) message: Option<(&'a str, &'a str)>,
-    /// Whether a merge that is scheduled already would be with an outdated message.
+    /// Whether a merge that is already scheduled would have an outdated message.
     pub(super) outdated: bool,
 }
 
-/// How a pull request becomes part of its base.
+/// The way to merge a pull request into its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MergeMethod {
-    /// What the merge button does: the repository's default on Gitea; on GitHub, whose API tells no default, the first
-    /// that the repository allows of merge, squash and rebase. A merge keeps our commit, and so its trailers.
+    /// The method of the merge button: on Gitea the repository's default. GitHub's API does not tell the default, so
+    /// there it is the first allowed one of merge, squash and rebase. A merge keeps our commit, and so its trailers.
     #[default]
     Default,
     /// A merge commit.
     Merge,
     /// One new commit, whose message the forge writes.
     Squash,
-    /// The commits put on top of the base.
+    /// The commits are rebased onto the base.
     Rebase,
 }
 
@@ -62,7 +63,8 @@ pub struct Pull {
     pub created: bool,
     /// The result of the request to merge it automatically.
     pub auto_merge: AutoMerge,
-    /// What was not done though asked for, such as a label for want of a scope: each one sentence for people.
+    /// Requested things that were not done, such as a label when the token lacks the scope. Each is one sentence for
+    /// people.
     pub warnings: Vec<String>,
 }
 
@@ -71,32 +73,32 @@ pub struct Pull {
 pub enum AutoMerge {
     /// Auto-merge was not asked for.
     Off,
-    /// The forge merges it when its checks have passed.
+    /// The forge will merge it after its checks have passed.
     Scheduled,
     /// It was merged at once.
     Merged,
-    /// It stays open, and why: conflicts, a method that the repository does not allow, no right to merge.
+    /// It stays open, with the reason: conflicts, a method that the repository does not allow, no right to merge.
     Refused(String),
 }
 
-/// A pull request that is open, whatever else went wrong.
+/// A pull request that is open although a later request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
+pub struct OpenPull {
     /// Its number in the repository.
     pub number: u64,
     /// Its page.
     pub url: String,
 }
 
-/// A pull request that is not as it should be.
+/// The pull request could not be brought into the wanted state.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct PullError {
-    /// What failed.
+    /// The error.
     #[source]
     pub error: ForgeError,
-    /// The pull request, if there is one by now.
-    pub pull: Option<Opened>,
+    /// The pull request, if it exists.
+    pub pull: Option<OpenPull>,
 }
 
 impl From<ForgeError> for PullError {

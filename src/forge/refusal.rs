@@ -1,4 +1,4 @@
-//! What a forge says when it does not do what was asked, made into an error.
+//! Turns a forge's refusal into an error.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,12 +9,11 @@ use super::error::ForgeError;
 use super::repository::Dialect;
 use crate::text::{self, SHOWN, quoted};
 
-/// How long a server is left alone that limits but does not say for how long (GitHub docs, "Rate limits for the REST
-/// API").
+/// The pause for a server that limits requests without a time (GitHub docs, "Rate limits for the REST API").
 const UNTOLD: Duration = Duration::from_secs(60);
 
-/// The error of an answer that is no success. `words` are [`words`]' of its body.
-pub(super) fn read(
+/// The error for an answer without success. `words` is the result of [`words`] for the answer's body.
+pub(super) fn error_of(
     at: &str,
     dialect: Dialect,
     status: StatusCode,
@@ -41,20 +40,20 @@ pub(super) fn read(
     }
 }
 
-/// A repository that takes no writes.
+/// The text for a repository that is archived.
 pub(super) fn archived(words: &str) -> String {
     format!("the repository is archived{}; unarchive it or name another one", quoted(words))
 }
 
-/// A 403 is about a scope that the token lacks, or about a rule: both forges then say which in free words, Gitea also a
-/// hook's.
+/// The error for a 403: the token lacks a scope, or a rule forbids the request. Both forges say which in free text;
+/// on Gitea the text may be a hook's.
 fn forbidden(at: String, dialect: Dialect, headers: &HeaderMap, words: &str) -> ForgeError {
     if words.to_ascii_lowercase().contains("archived") {
         return ForgeError::Refused { at, why: archived(words) };
     }
     let scope = match dialect {
         Dialect::Gitea => between(words, "required=[", "]"),
-        // GitHub names what would have sufficed: permissions of a fine-grained token, scopes of a classic one.
+        // GitHub names the rights that would be enough: permissions of a fine-grained token, scopes of a classic one.
         Dialect::GitHub => ["x-accepted-github-permissions", "x-accepted-oauth-scopes"]
             .iter()
             .find_map(|name| headers.get(*name)?.to_str().ok())
@@ -72,15 +71,16 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
     Some(text.split_once(from)?.1.split_once(to)?.0)
 }
 
-/// GitHub's rate limits come as 403 or 429; a secondary one may tell of itself in words alone.
+/// Whether the answer is a rate limit. GitHub sends 403 or 429 for those. A secondary limit may be visible in the
+/// text only.
 fn limited(status: StatusCode, headers: &HeaderMap, words: &str) -> bool {
     let exhausted = headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
     let told = exhausted || headers.contains_key("retry-after") || words.contains("rate limit");
     status == StatusCode::TOO_MANY_REQUESTS || (status == StatusCode::FORBIDDEN && told)
 }
 
-/// How long the server wants to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), or the Unix
-/// time of the limit's renewal.
+/// The pause that the server asks for: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), or the Unix
+/// time at which the limit is renewed.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let number = |name| text(name)?.parse::<u64>().ok();
@@ -95,8 +95,8 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
     Some(renewed.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What a body says for people: `message` and `errors` of the JSON that both forges send, else its plain text.
-/// Gitea also sends empty messages; web pages of a proxy say nothing here.
+/// The text of a body for people: `message` and `errors` of the JSON that both forges send, else plain text. Gitea
+/// may send an empty message. HTML pages of a proxy are ignored.
 pub(super) fn words(body: &[u8], html: bool) -> String {
     if html {
         return String::new();
@@ -112,7 +112,7 @@ pub(super) fn words(body: &[u8], html: bool) -> String {
     text::brief(&said.join(": "), SHOWN)
 }
 
-/// The text of one of `errors`: it is a text itself, or GitHub's object with a message or with a field and its fault.
+/// The text of one of `errors`: a string, or GitHub's object with a message, or with a field and its error.
 fn detail(error: &Value) -> String {
     let field = |name: &str| error.get(name).and_then(Value::as_str);
     match (error.as_str(), field("message")) {
@@ -123,7 +123,7 @@ fn detail(error: &Value) -> String {
     }
 }
 
-/// A forge's refusal: what it says when to come back in the first line, then its body.
+/// Parses a forge's refusal: the first line is the `Retry-After` header, the rest is the body.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {
     let at = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
@@ -137,7 +137,7 @@ pub(crate) fn fuzzed(bytes: &[u8]) {
     let words = words(body, false);
     assert!(words.len() <= SHOWN + 4 && !words.contains(char::is_control), "{words:?}");
     for status in [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::CONFLICT] {
-        let _ = read("forge", Dialect::GitHub, status, &headers, &words);
+        let _ = error_of("forge", Dialect::GitHub, status, &headers, &words);
     }
 }
 

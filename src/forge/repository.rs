@@ -1,4 +1,4 @@
-//! Where a repository is on its forge, read from the URL that it is cloned by.
+//! The location of a repository on its forge, derived from its clone URL.
 
 mod clone_url;
 
@@ -8,12 +8,12 @@ use url::Url;
 
 use clone_url::CloneUrl;
 
-/// Which API a forge speaks.
+/// The API of a forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// Gitea's `/api/v1`, also Forgejo's.
+    /// Gitea's `/api/v1`, which Forgejo has too.
     Gitea,
-    /// GitHub's REST and GraphQL APIs, of github.com or an Enterprise Server.
+    /// The REST and GraphQL APIs of github.com or of a GitHub Enterprise Server.
     GitHub,
 }
 
@@ -26,9 +26,9 @@ impl Dialect {
     }
 }
 
-/// A repository of a forge. Holds no secret; `Display` is `owner/name`.
+/// A repository of a forge. It holds no secret. `Display` is `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Repository {
+pub struct ForgeRepository {
     dialect: Dialect,
     api: Url,
     web: Url,
@@ -36,35 +36,34 @@ pub struct Repository {
     name: String,
 }
 
-/// Why a URL does not name a repository of a forge. No variant repeats the URL, which may hold a password.
+/// A URL that does not name a repository of a forge. No variant repeats the URL, because it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRepository {
-    /// A login inside the URL would end in logs and links.
+    /// The URL holds a login, which would appear in logs and links.
     #[error(
         "a repository URL must not contain a user name or password: give the token as a secret reference"
     )]
     Login,
-    /// Not a URL of the forms that a forge's repository is cloned by.
+    /// The URL has none of the forms of a clone URL.
     #[error(
         "the repository URL does not name a forge's repository: expected https://host/owner/name.git, \
          ssh://git@host/owner/name.git or git@host:owner/name.git"
     )]
     Malformed,
-    /// The base of the API.
+    /// The API's base URL is not usable.
     #[error("the forge's API URL is not usable: expected something like https://gitea.example.com/api/v1")]
     Api,
 }
 
-impl Repository {
+impl ForgeRepository {
     /// The repository that is cloned from `url`.
     ///
-    /// Without `dialect`, github.com and APIs that end in `/api/v3` are GitHub's, all else is Gitea. Without `api`,
-    /// the API is where the forge has it by default: `/api/v1` below Gitea's root, `api.github.com`, and `/api/v3`
-    /// of a GitHub Enterprise Server. An SSH URL tells neither scheme nor port of the web server: https on its
-    /// default port is assumed unless `api` says otherwise.
+    /// Without `dialect`, github.com and APIs that end in `/api/v3` are GitHub's, all others are Gitea's. Without
+    /// `api`, the forge's default is used: `/api/v1` below Gitea's root, `api.github.com`, and `/api/v3` of a GitHub
+    /// Enterprise Server. An SSH URL does not contain the scheme and the port of the web server, so https on its
+    /// default port is assumed unless `api` is given.
     ///
-    /// # Errors
-    /// [`BadRepository`], which does not repeat the URL.
+    /// # Errors [`BadRepository`], which does not repeat the URL.
     pub fn from_clone_url(
         url: &str,
         dialect: Option<Dialect>,
@@ -80,7 +79,7 @@ impl Repository {
         Ok(Self { dialect, api, web, owner, name })
     }
 
-    /// Which API the forge speaks.
+    /// The API of the forge.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -95,25 +94,25 @@ impl Repository {
         &self.name
     }
 
-    /// The page that shows what lies between two commits, branches or tags; both forges spell it the same.
+    /// The page that compares two commits, branches or tags. Both forges have the same URL.
     pub fn compare_url(&self, old: &str, new: &str) -> String {
         let range = format!("{old}...{new}");
         let path = [&self.owner, &self.name, "compare"];
         below(&self.web, path.into_iter().chain(range.split('/'))).into()
     }
 
-    /// The same repository under the name that the server now has for it.
+    /// The same repository with the name that the server has for it now.
     pub(super) fn renamed(&self, full_name: &str) -> Option<Self> {
         let (owner, name) = full_name.split_once('/')?;
         Some(Self { owner: owner.to_owned(), name: name.to_owned(), ..self.clone() })
     }
 
-    /// Scheme, host and port of the API: where a token is sent.
+    /// Scheme, host and port of the API. The token is sent there.
     pub fn server(&self) -> String {
         self.api.origin().ascii_serialization()
     }
 
-    /// `repos/{owner}/{name}/…` of the API; each segment is encoded as one.
+    /// `repos/{owner}/{name}/…` of the API. Each segment is percent-encoded.
     pub(super) fn api_url(&self, segments: &[&str]) -> Url {
         let repo = ["repos", &self.owner, &self.name];
         below(&self.api, repo.into_iter().chain(segments.iter().copied()))
@@ -130,7 +129,7 @@ impl Repository {
     }
 }
 
-impl fmt::Display for Repository {
+impl fmt::Display for ForgeRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
@@ -159,7 +158,7 @@ fn default_api(dialect: Dialect, web: &Url) -> Url {
         Dialect::Gitea => below(web, ["api", "v1"]),
         Dialect::GitHub if web.host_str() == Some("github.com") => {
             let mut api = web.clone();
-            // Cannot fail: both hosts are plain names under one scheme.
+            // This cannot fail: both hosts are valid names for the same scheme.
             let _ = api.set_host(Some("api.github.com"));
             api
         }
@@ -167,7 +166,7 @@ fn default_api(dialect: Dialect, web: &Url) -> Url {
     }
 }
 
-/// The root of the web pages beside an API.
+/// The root of the web pages that belong to an API.
 fn web_of(api: &Url) -> Url {
     let mut web = api.clone();
     if web.host_str() == Some("api.github.com") {
@@ -180,7 +179,7 @@ fn web_of(api: &Url) -> Url {
     web
 }
 
-/// `base` with more segments, each encoded as one.
+/// `base` with more segments. Each is percent-encoded.
 fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {

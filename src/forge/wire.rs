@@ -1,19 +1,19 @@
-//! Pull requests as both forges write them.
+//! The JSON of pull requests on both forges.
 
 use serde::Deserialize;
 
-/// What both forges say about a pull request.
+/// A pull request, with the fields of both forges.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PullWire {
     pub(super) number: u64,
     pub(super) html_url: String,
     pub(super) title: String,
-    /// GitHub says null for none.
+    /// On GitHub null if there is none.
     pub(super) body: Option<String>,
     pub(super) state: String,
     #[serde(default)]
     pub(super) merged: bool,
-    /// GitHub says null while it finds out; lists do not say.
+    /// On GitHub null until it is known; absent in lists.
     pub(super) mergeable: Option<bool>,
     #[serde(default)]
     pub(super) labels: Option<Vec<LabelWire>>,
@@ -23,7 +23,7 @@ pub(super) struct PullWire {
     pub(super) base: BranchWire,
     /// GitHub's id for GraphQL.
     pub(super) node_id: Option<String>,
-    /// GitHub's: set once auto-merge is on.
+    /// GitHub only: set after auto-merge was turned on.
     pub(super) auto_merge: Option<serde_json::Value>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct BranchWire {
     #[serde(rename = "ref")]
     pub(super) branch: String,
     pub(super) sha: String,
-    /// None where the fork of a head was deleted.
+    /// `None` if the head's fork was deleted.
     pub(super) repo: Option<RepoWire>,
 }
 

@@ -36,7 +36,7 @@ impl Clients {
         if let Some(client) = cell.get() {
             return Ok(client.clone());
         }
-        let roots = if secure { Roots::System(&self.extra) } else { Roots::Nobody };
+        let roots = if secure { Roots::System(&self.extra) } else { Roots::None };
         let client = Client::new(self.settings(), roots);
         let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
         Ok(cell.get_or_init(|| client).clone())

@@ -108,7 +108,7 @@ impl Endpoint {
 
     fn unreachable(&self, error: reqwest::Error) -> GitError {
         let why = crate::outcome::chain(&error);
-        if http::is_distrust(&why) {
+        if http::is_certificate_error(&why) {
             let what = "argo-buildkit does not trust its server's certificate: give the CA that signed it by `--ca-bundle`";
             return GitError::Unusable { repo: self.repo.clone(), what: what.to_owned() };
         }
@@ -123,7 +123,7 @@ impl Endpoint {
     async fn refusal(&self, response: Response) -> GitError {
         let (repo, action) = (self.repo.clone(), self.service.action());
         let status = response.status();
-        let (to, circle) = (http::redirect_origin(&response), http::is_circle(&response));
+        let (to, circle) = (http::redirect_origin(&response), http::is_redirect_loop(&response));
         let said = body_text(response).await;
         match status {
             StatusCode::UNAUTHORIZED => {

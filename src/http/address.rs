@@ -1,4 +1,4 @@
-//! Addresses that no user's server has: those of the machine's own link, and of a cloud's metadata.
+//! Addresses that are never a user's server: link-local ones, and the metadata services of clouds.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 use crate::text;
 
-/// Metadata services outside of the link-local networks: Azure's and Alibaba's, and over IPv6 those of AWS (EC2, EKS)
-/// and Google. They hand a machine's credentials to whoever asks.
+/// Metadata services outside the link-local networks: Azure's and Alibaba's, and over IPv6 those of AWS (EC2, EKS)
+/// and Google. They give a machine's credentials to every client.
 const METADATA: [IpAddr; 5] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -17,22 +17,22 @@ const METADATA: [IpAddr; 5] = [
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-/// Which addresses a client goes to.
+/// The addresses that a client may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// All addresses but link-local and metadata ones: servers in the cluster have private addresses.
+    /// All addresses except link-local and metadata ones. Servers in the cluster have private addresses.
     Cluster,
-    /// Public addresses alone: for what a foreign server sends us to.
+    /// Public addresses only, for targets that a foreign server has named.
     Public,
 }
 
-/// An address that is not gone to, and why. The text reads on after `cannot …: `.
+/// An address that is not allowed. The text is written to follow `cannot …: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{host} {class}")]
 pub(crate) struct RefusedAddress {
-    /// The host as the URL has it; a name with the address that it stands for.
+    /// The host in the URL. If it is a name, its address is added.
     host: String,
-    /// Why, and what to do.
+    /// The reason, and what to do.
     class: Class,
 }
 
@@ -63,14 +63,14 @@ impl fmt::Display for Class {
 }
 
 impl RefusedAddress {
-    /// Whether only [`Network::Public`] refuses it.
+    /// Whether only [`Network::Public`] forbids it.
     pub(crate) fn is_inner(&self) -> bool {
         self.class == Class::Inner
     }
 }
 
 impl Network {
-    /// Whether `ip` may be connected to, as the address of `name` where it was looked up.
+    /// Checks whether `ip` may be connected to. `name` is the name that was resolved to it, if there is one.
     pub(crate) fn allows(self, ip: IpAddr, name: Option<&str>) -> Result<(), RefusedAddress> {
         let host = || match name {
             Some(name) => format!("{} ({ip})", text::brief(name, text::SHOWN)),
@@ -82,8 +82,7 @@ impl Network {
         }
     }
 
-    /// Whether the host of `url` may be connected to, as far as it is an address. Names are looked at once they are
-    /// looked up.
+    /// Checks the host of `url` if it is an address. Names are checked after they are resolved.
     pub(crate) fn allows_url(self, url: &Url) -> Result<(), RefusedAddress> {
         match url.host() {
             Some(Host::Ipv4(ip)) => self.allows(ip.into(), None),
@@ -94,7 +93,7 @@ impl Network {
 }
 
 fn class(ip: IpAddr, network: Network) -> Option<Class> {
-    // An IPv6 address that stands for an IPv4 one is refused as either.
+    // An IPv6 address that contains an IPv4 address is refused if either is refused.
     let within = match ip {
         IpAddr::V6(ip) => embedded(ip).map(IpAddr::V4),
         IpAddr::V4(_) => None,
@@ -114,7 +113,7 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether an address is of a network that is not the Internet (RFC 6890).
+/// Whether an address is not on the public Internet (RFC 6890).
 fn is_inner(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
@@ -124,22 +123,22 @@ fn is_inner(ip: IpAddr) -> bool {
                 || ip.is_multicast()
                 || a == 0
                 || a >= 240
-                // Shared by carriers and clouds (RFC 6598); for measurements (RFC 2544).
+                // Shared address space (RFC 6598), and benchmarking (RFC 2544).
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 198 && (b == 18 || b == 19))
         }
         IpAddr::V6(ip) => {
-            // fec0::/10 were site-local addresses (RFC 3879).
+            // fec0::/10 was the range of site-local addresses (RFC 3879).
             let site = ip.segments()[0] & 0xffc0 == 0xfec0;
-            // An embedded IPv4 address is judged by itself.
+            // The caller checks an embedded IPv4 address separately.
             let local = (ip.is_loopback() || ip.is_unspecified()) || ip.is_unique_local();
             local || site || ip.is_multicast()
         }
     }
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped, compatible (RFC 4291), translated (RFC 2765, RFC 6052, RFC
-/// 8215), or 6to4 (RFC 3056).
+/// The IPv4 address inside an IPv6 address: mapped, compatible (RFC 4291), translated (RFC 2765, RFC 6052, RFC 8215),
+/// or 6to4 (RFC 3056).
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let last = |[.., high, low]: [u16; 8]| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     let segments = ip.segments();

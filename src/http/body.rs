@@ -1,4 +1,4 @@
-//! Reading an answer's body, up to a limit.
+//! Reads the body of an answer, up to a limit.
 
 use std::pin::pin;
 
@@ -7,25 +7,26 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
-use super::clock::Clock;
+use super::timer::RequestTimer;
 use crate::text;
 use crate::time_limits::Late;
 
-/// JSON values of one answer. A short text may stand for very many of them, each of which takes tens of bytes.
+/// The most JSON values in one answer. A short text can hold very many values, and each takes tens of bytes in
+/// memory.
 const VALUES: usize = 200_000;
 
-/// Why a body was not read to its end.
+/// The body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The body is longer than its limit; the rest was not read.
     #[error("the answer is longer than {}, which is the most that is read of {what}", bytes(*.limit))]
     TooLong {
-        /// What was read, such as `a manifest`.
+        /// The name of the body, such as `a manifest`.
         what: &'static str,
         /// The limit in bytes.
         limit: usize,
     },
-    /// Its time is over.
+    /// A time limit was exceeded.
     #[error(transparent)]
     Late(#[from] Late),
     /// The connection broke.
@@ -33,17 +34,17 @@ pub(crate) enum BodyError {
     Lost(reqwest::Error),
 }
 
-/// The pieces of a body, as they arrive.
+/// The chunks of a body, as they arrive.
 pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    let clock = Clock::of(&answer);
+    let timer = RequestTimer::of(&answer);
     answer.bytes_stream().map_err(move |error| {
-        let late = clock.as_ref().and_then(|clock| clock.late(&error));
+        let late = timer.as_ref().and_then(|timer| timer.late(&error));
         late.map_or(BodyError::Lost(error), BodyError::Late)
     })
 }
 
-/// The body of `answer`, which is `what` and of at most `limit` bytes. What is longer is not read to its end: the
-/// connection is given up.
+/// Reads the body of `answer`, of at most `limit` bytes. `what` names the body in errors. If the body is longer, the
+/// connection is closed before its end.
 pub(crate) async fn read(answer: Response, what: &'static str, limit: usize) -> Result<Vec<u8>, BodyError> {
     let too_long = || BodyError::TooLong { what, limit };
     if answer.content_length().is_some_and(|told| told > limit as u64) {
@@ -61,7 +62,8 @@ pub(crate) async fn read(answer: Response, what: &'static str, limit: usize) -> 
     Ok(body)
 }
 
-/// The first `limit` bytes of a body; fewer where it is shorter or breaks off. For what a server says of its refusal.
+/// Reads the first `limit` bytes of a body. The result is shorter if the body is shorter or the connection breaks.
+/// Used for the text of a refusal.
 pub(crate) async fn read_start(answer: Response, limit: usize) -> Vec<u8> {
     let mut body = Vec::new();
     let mut stream = answer.bytes_stream();
@@ -74,7 +76,7 @@ pub(crate) async fn read_start(answer: Response, limit: usize) -> Vec<u8> {
     body
 }
 
-/// The JSON of a body; what is wrong with it otherwise, cut, for a parser may quote a value of any length.
+/// Parses the JSON of a body. The error is shortened, because a parser may quote a value of any length.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if has_too_many_values(body) {
         return Err(format!("it holds more than {VALUES} JSON values"));
@@ -82,7 +84,8 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| text::brief(&error.to_string(), text::SHOWN))
 }
 
-/// Counts values of a JSON text: each but the first follows one of four characters outside of strings.
+/// Whether a JSON text has too many values. Each value except the first follows one of four characters outside
+/// strings.
 fn has_too_many_values(body: &[u8]) -> bool {
     let (mut values, mut quoted, mut escaped) = (0, false, false);
     for byte in body {

@@ -1,4 +1,4 @@
-//! One way to make an HTTP client, and to send a request with it.
+//! Makes HTTP clients, and sends requests.
 
 use std::path::Path;
 
@@ -6,27 +6,27 @@ use http::Method;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, IntoUrl, RequestBuilder, Response};
 
-use super::clock::Clock;
 use super::error::SendError;
-use super::resolver::Guarded;
+use super::resolver::FilteringResolver;
 use super::settings::Settings;
+use super::timer::RequestTimer;
 use crate::time_limits::socket;
 
-/// Redirects of one request that are followed.
+/// The number of redirects that one request follows.
 const REDIRECTS: usize = 5;
 
-/// The certificates that it trusts.
+/// The certificate authorities that a client trusts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Roots<'a> {
     /// The machine's authorities and these.
     System(&'a [Certificate]),
-    /// Whoever answers: for servers that a user calls insecure.
-    Anyone,
-    /// None: for plain http. Reading the machine's authorities would take milliseconds.
-    Nobody,
+    /// Any certificate is accepted: for servers that a user declares insecure.
+    AcceptAny,
+    /// No authority, for plain http. Reading the machine's authorities would take milliseconds.
+    None,
 }
 
-/// A client for servers that users name. Cheap to clone.
+/// A client for servers that users name. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     client: reqwest::Client,
@@ -35,16 +35,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(settings: Settings, roots: Roots<'_>) -> reqwest::Result<Self> {
-        // Fails only when another provider is installed already, which serves as well.
+        // This fails only if another provider is installed already, which works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = match roots {
-            Roots::Anyone => {
+            Roots::AcceptAny => {
                 builder(settings).tls_certs_only([]).tls_danger_accept_invalid_certs(true).build()
             }
-            Roots::Nobody => builder(settings).tls_certs_only([]).build(),
+            Roots::None => builder(settings).tls_certs_only([]).build(),
             Roots::System(more) => {
                 builder(settings).tls_certs_merge(more.iter().cloned()).build().or_else(|error| {
-                    // An image without a CA store still has to reach the servers of the bundle's authorities.
+                    // Without the system's CA store, the CA bundle still works.
                     tracing::warn!(%error, "no system CA certificates: https works with the CA bundle only");
                     builder(settings).tls_certs_only(more.iter().cloned()).build()
                 })
@@ -53,23 +53,22 @@ impl Client {
         Ok(Self { client: client?, settings })
     }
 
-    /// A request, to be sent by [`Self::send`].
+    /// A request for [`Self::send`].
     pub(crate) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         self.client.request(method, url)
     }
 
-    /// Sends `request`, unless its host is an address that is not gone to. An answer that redirects elsewhere than
-    /// within its origin is an answer like any other.
+    /// Sends `request`, if its host is an allowed address. A redirect to another origin is returned as the answer.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let request = request.build()?;
         self.settings.network.allows_url(request.url())?;
-        let clock = Clock::start(&request, &self.settings);
+        let timer = RequestTimer::start(&request, &self.settings);
         match self.client.execute(request).await {
             Ok(mut answer) => {
-                answer.extensions_mut().insert(clock);
+                answer.extensions_mut().insert(timer);
                 Ok(answer)
             }
-            Err(error) => Err(clock.late(&error).map_or_else(|| error.into(), SendError::Late)),
+            Err(error) => Err(timer.late(&error).map_or_else(|| error.into(), SendError::Late)),
         }
     }
 }
@@ -82,12 +81,12 @@ fn builder(settings: Settings) -> ClientBuilder {
         .tcp_keepalive_interval(socket::INTERVAL)
         .tcp_keepalive_retries(socket::RETRIES)
         .tcp_user_timeout(socket::UNACKNOWLEDGED)
-        // Requests to one server share a connection: none is to be made over one that is dead.
+        // Requests to one server share a connection, so a dead connection must be detected.
         .http2_keep_alive_interval(socket::IDLE)
         .http2_keep_alive_timeout(socket::INTERVAL)
         .http2_keep_alive_while_idle(true)
         .redirect(if settings.redirects { within_one_origin() } else { Policy::none() })
-        .dns_resolver(Guarded::system(settings.network));
+        .dns_resolver(FilteringResolver::system(settings.network));
     if let Some(whole) = settings.whole {
         builder = builder.timeout(whole);
     }
@@ -97,8 +96,8 @@ fn builder(settings: Settings) -> ClientBuilder {
     }
 }
 
-/// Follows a redirect only within one scheme, host and port: a login is meant for no other, and whoever sends us
-/// elsewhere might read the answer.
+/// Follows a redirect only to the same scheme, host and port. The login is meant for this server only, and the server
+/// that redirects might read the answer of another.
 fn within_one_origin() -> Policy {
     Policy::custom(|attempt| {
         let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());

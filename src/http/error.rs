@@ -1,4 +1,4 @@
-//! Why a request got no answer.
+//! Errors of requests without an answer.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use crate::time_limits::Late;
 /// A request without an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// The address is one that no request is sent to. Another try does not help.
+    /// The address is not allowed. A repetition does not help.
     #[error(transparent)]
     Refused(#[from] RefusedAddress),
-    /// Its time is over.
+    /// A time limit was exceeded.
     #[error(transparent)]
     Late(#[from] Late),
     /// There was no answer, or the connection broke.
@@ -20,14 +20,15 @@ pub(crate) enum SendError {
 }
 
 impl SendError {
-    /// Whether no connection came about, though the address was answered in time: what a server of plain http makes of https.
+    /// Whether the connection failed within the time limit. This happens when https is tried with a server of plain
+    /// http.
     pub(crate) fn is_no_connection(&self) -> bool {
         matches!(self, Self::Lost(error) if error.is_connect())
     }
 }
 
 impl From<reqwest::Error> for SendError {
-    /// A name that stands for a refused address fails deep within the connection.
+    /// reqwest reports a refused address deep inside a connection error.
     fn from(error: reqwest::Error) -> Self {
         match refused(&error) {
             Some(refused) => Self::Refused(refused),

@@ -1,5 +1,5 @@
-//! Looking up names, without the addresses that are not gone to. Whoever answers for a name may answer differently each
-//! time, so it is the lookup of the connection itself that is filtered.
+//! Resolves names, and removes addresses that are not allowed. A name server may give a different answer each time,
+//! so the filter is in the lookup of the connection itself.
 
 use std::future::Future;
 use std::io;
@@ -15,19 +15,19 @@ use super::address::{Network, RefusedAddress};
 const PROXIES: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
-type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
+type LookupFuture = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+type Lookup = Arc<dyn Fn(String) -> LookupFuture + Send + Sync>;
 
-/// A resolver, and what may be had of its answers.
-pub(super) struct Guarded {
+/// A resolver that returns only allowed addresses.
+pub(super) struct FilteringResolver {
     network: Network,
     lookup: Lookup,
-    /// Hosts of proxies: the administrator named them, and they stand within.
+    /// The hosts of proxies. The administrator chose them, and they may be in the cluster.
     proxies: Vec<String>,
 }
 
-impl Guarded {
-    /// The machine's own resolver.
+impl FilteringResolver {
+    /// The machine's own resolver, filtered.
     pub(super) fn system(network: Network) -> Self {
         Self { proxies: proxies(), ..Self::of(network, Arc::new(|name| Box::pin(look_up(name, 0)))) }
     }
@@ -37,7 +37,7 @@ impl Guarded {
     }
 }
 
-impl Resolve for Guarded {
+impl Resolve for FilteringResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let name = name.as_str().to_owned();
         let network = if self.proxies.contains(&name) { Network::Cluster } else { self.network };
@@ -49,19 +49,18 @@ impl Resolve for Guarded {
     }
 }
 
-/// The addresses of `host`, a name or an address, without those that are not gone to: for what is no HTTP.
+/// The allowed addresses of `host`, which is a name or an address; for protocols other than HTTP.
 ///
-/// # Errors
-/// The name has no address that may be used.
+/// # Errors The name has no allowed address.
 pub(crate) async fn socket_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookupError> {
     let found = look_up(host.to_owned(), port).await?;
     Ok(allowed(Network::Cluster, host, found)?)
 }
 
-/// Why a host has no address to go to.
+/// A host without an allowed address.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookupError {
-    /// The name stands for an address that no request is sent to.
+    /// The name has only refused addresses.
     #[error(transparent)]
     Refused(#[from] RefusedAddress),
     /// The name was not found.
@@ -69,7 +68,7 @@ pub(crate) enum LookupError {
     Unknown(#[from] io::Error),
 }
 
-/// What is left of `found`. A name that stands for refused addresses alone is refused.
+/// The allowed addresses of `found`. A name with refused addresses only is refused.
 fn allowed(network: Network, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
     let name = name.parse::<IpAddr>().is_err().then_some(name);
     let (mut left, mut refused) = (Vec::new(), None);

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::address::Network;
 
-/// How a client talks.
+/// The settings of a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
-    /// Its name for itself; none sends none.
+    /// The user agent; `None` sends none.
     pub(crate) user_agent: Option<&'static str>,
     /// The limit for TCP and TLS.
     pub(crate) connect: Duration,
     /// The longest silence of a server.
     pub(crate) silence: Duration,
-    /// The limit for a request and its answer; without one the caller has it.
+    /// The limit for a request and its answer. If it is `None`, the caller sets a limit.
     pub(crate) whole: Option<Duration>,
-    /// Whether redirects within one origin are followed; others never are.
+    /// Whether redirects within one origin are followed. Other redirects never are.
     pub(crate) redirects: bool,
-    /// Which addresses it goes to.
+    /// The allowed addresses.
     pub(crate) network: Network,
 }

@@ -9,7 +9,7 @@ use reqwest::dns::Resolve as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::resolver::Guarded;
+use super::resolver::FilteringResolver;
 use super::*;
 use crate::time_limits::Late;
 
@@ -25,7 +25,7 @@ fn settings() -> Settings {
 }
 
 fn client(settings: Settings) -> Client {
-    Client::new(settings, Roots::Nobody).unwrap()
+    Client::new(settings, Roots::None).unwrap()
 }
 
 #[test]
@@ -86,10 +86,11 @@ fn addresses_are_refused_in_every_spelling() {
     }
 }
 
-/// What a resolver whose name has `addresses` hands to a connection.
+/// The addresses that the resolver returns for a name with `addresses`.
 async fn resolved(network: Network, addresses: &'static [&'static str]) -> Result<Vec<String>, String> {
     let found = || addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect();
-    let guarded = Guarded::of(network, Arc::new(move |_| Box::pin(std::future::ready(Ok(found())))));
+    let guarded =
+        FilteringResolver::of(network, Arc::new(move |_| Box::pin(std::future::ready(Ok(found())))));
     let found = guarded.resolve("r.example".parse().unwrap()).await;
     found.map(|found| found.map(|each| each.ip().to_string()).collect()).map_err(|e| e.to_string())
 }
@@ -99,7 +100,7 @@ async fn names_lead_to_no_refused_address() {
     let error = resolved(Network::Cluster, &["169.254.169.254", "fe80::1"]).await.unwrap_err();
     assert!(error.contains("r.example (fe80::1) is a link-local address"), "{error}");
     assert!(resolved(Network::Cluster, &["fd00:ec2::254"]).await.is_err());
-    // A machine that is found by several addresses is reached by the others.
+    // If a name has several addresses, the allowed ones are used.
     assert_eq!(resolved(Network::Cluster, &["fe80::1", "10.0.0.1"]).await.unwrap(), ["10.0.0.1"]);
     assert_eq!(resolved(Network::Public, &["10.0.0.1", "1.1.1.1"]).await.unwrap(), ["1.1.1.1"]);
     assert!(resolved(Network::Public, &["127.0.0.1", "::1"]).await.is_err());
@@ -122,7 +123,7 @@ async fn a_client_asks_the_guarded_resolver() {
     assert!(socket_addresses("localhost", 22).await.is_ok());
 }
 
-/// A server that answers one request with `start`, then falls silent with the connection open.
+/// A server that answers one request with `start`, and then sends nothing more on the open connection.
 async fn silent_after(start: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -131,7 +132,7 @@ async fn silent_after(start: &'static str) -> String {
         let mut request = [0; 4096];
         let _ = stream.read(&mut request).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
-        // Until the client gives up.
+        // Waits until the client closes the connection.
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     url
@@ -145,7 +146,7 @@ async fn a_silent_server_is_given_up() {
     assert!(matches!(ask("HTTP/1.1 200").await, Err(SendError::Late(late)) if silent(&late)));
     let answer = ask("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
     assert!(matches!(read(answer, "a token", 9).await, Err(BodyError::Late(late)) if silent(&late)));
-    // What was said before is all that a refusal has.
+    // For a refusal, what was received before is enough.
     let answer = ask("HTTP/1.1 404 No\r\ncontent-length: 9\r\n\r\nnot").await.unwrap();
     assert_eq!(read_start(answer, 9).await, b"not");
 }
@@ -161,7 +162,7 @@ async fn a_body_is_read_to_its_limit() {
     assert_eq!(body(4).await.unwrap(), b"four");
     let error = body(3).await.unwrap_err().to_string();
     assert_eq!(error, "the answer is longer than 3 bytes, which is the most that is read of a manifest");
-    // A length that is told is believed before a byte is read; one that is not is counted.
+    // A stated length is compared before a byte is read. Without a stated length, the bytes are counted.
     let url = silent_after("HTTP/1.1 200 OK\r\ncontent-length: 4194305\r\n\r\n").await;
     let answer = client.send(client.request(Method::GET, url)).await.unwrap();
     assert!(read(answer, "a manifest", 4 << 20).await.unwrap_err().to_string().contains("4 MiB"));
@@ -176,7 +177,7 @@ fn json_is_bounded_and_quotes_little() {
     assert!(json::<serde_json::Value>(values(1000).as_bytes()).is_ok());
     let error = json::<serde_json::Value>(values(2_000_000).as_bytes()).unwrap_err();
     assert!(error.contains("JSON values"), "{error}");
-    // Text counts once, whatever is in it.
+    // A string counts as one value, whatever it contains.
     let text = format!("\"{}\\\"{}\"", ",[".repeat(300_000), ":{".repeat(300_000));
     assert!(json::<String>(text.as_bytes()).is_ok());
     let long = format!("\"{}\"", "x".repeat(3_600_000));

@@ -12,7 +12,7 @@ use crate::outcome::Outputs;
 
 /// The limits of the table: how many jobs run, and how long ended jobs are kept.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct JobLimits {
     /// The number of jobs that run at a time; the rest are queued.
     pub running: usize,
     /// The number of jobs of one group that run at a time. Waiting groups take turns; within a group, jobs start in
@@ -56,7 +56,7 @@ impl Entries {
 
     /// Keeps an ended job, and forgets the oldest ones over the limits. It never forgets this one, because its
     /// waiting caller has not received the ending yet.
-    pub(super) fn retain(&mut self, key: JobKey, ending: &Ending, limits: &Limits) {
+    pub(super) fn retain(&mut self, key: JobKey, ending: &Ending, limits: &JobLimits) {
         let bytes = size(ending);
         self.done_bytes += bytes;
         self.done.push_back((key, bytes));

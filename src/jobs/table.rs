@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ending::{Ending, locked};
-use super::entries::{Entries, Limits};
+use super::entries::{Entries, JobLimits};
 use super::job::{Job, JobSpec, JobState, View};
 use super::journal::{Admission, Journal};
 use super::key::JobKey;
@@ -27,7 +27,7 @@ pub struct Draining;
 pub struct JobTable(Arc<Inner>);
 
 struct Inner {
-    limits: Limits,
+    limits: JobLimits,
     metrics: Arc<Metrics>,
     journal: Option<Journal>,
     entries: Mutex<Entries>,
@@ -37,17 +37,17 @@ struct Inner {
 
 impl JobTable {
     /// An empty table.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: JobLimits) -> Self {
         Self::counted(limits, Arc::default())
     }
 
     /// An empty table that records in `metrics` how long its jobs waited.
-    pub fn counted(limits: Limits, metrics: Arc<Metrics>) -> Self {
+    pub fn counted(limits: JobLimits, metrics: Arc<Metrics>) -> Self {
         Self::journaled(limits, metrics, None)
     }
 
     /// Like [`Self::counted`], with running jobs recorded in `journal`.
-    pub fn journaled(limits: Limits, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
+    pub fn journaled(limits: JobLimits, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let (lease, queue) = (limits.lease, Queue::new(limits.running, limits.per_group));
         let table = Self(Arc::new(Inner {
             limits,

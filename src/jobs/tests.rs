@@ -13,8 +13,8 @@ use crate::progress::Progress;
 
 mod tenants;
 
-fn limits() -> Limits {
-    Limits { running: 2, per_group: 2, kept: 3, kept_bytes: 1000, lease: Some(Duration::from_secs(60)) }
+fn limits() -> JobLimits {
+    JobLimits { running: 2, per_group: 2, kept: 3, kept_bytes: 1000, lease: Some(Duration::from_secs(60)) }
 }
 
 fn key(n: usize) -> JobKey {

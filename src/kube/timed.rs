@@ -18,7 +18,7 @@ use crate::time_limits::{self, Late, calls};
 
 /// The time limits for the API server.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct KubeTimeLimits {
     /// For an answer. The slowest is a list, or one page of it. A watch must start within this time.
     pub answer: Duration,
     /// For one Secret, or a report. The server itself gives up a patch after 34 s; if it is slower than that, it is
@@ -34,7 +34,7 @@ pub struct Limits {
     pub watch_silence: Duration,
 }
 
-impl Default for Limits {
+impl Default for KubeTimeLimits {
     fn default() -> Self {
         Self {
             answer: calls::KUBE_ANSWER.whole(),
@@ -46,7 +46,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl KubeTimeLimits {
     /// The requested duration of a watch.
     pub(super) fn watch_seconds(&self) -> u32 {
         u32::try_from(self.watch.as_secs()).unwrap_or(u32::MAX)

@@ -1,35 +1,35 @@
-//! File descriptors of this process: how many it may have, how many it has.
+//! The file descriptors of this process: the limit, and the number in use.
 //!
-//! Both are read from `/proc`, so elsewhere than on Linux nothing is known of them.
+//! Both are read from `/proc`, so they are known on Linux only.
 
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Descriptors without which a step cannot begin: its connections to buildkitd, Git server, registry and API server, and its log.
+/// The descriptors that one step needs: connections to buildkitd, Git server, registry and API server, and its log.
 pub const FOR_A_STEP: usize = 8;
 
-/// `EMFILE`, none left for this process, and `ENFILE`, none left in the whole system (errno(3), Linux).
+/// `EMFILE`: the process has no free descriptor. `ENFILE`: the system has none (errno(3), Linux).
 const NONE_LEFT: [i32; 2] = [24, 23];
 
-/// The limit when it was last read, which it cannot be while it is reached; 0 before.
+/// The limit as it was last read. It cannot be read when no descriptor is free. 0 if it was never read.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
-/// Descriptors that are in use.
+/// The use of descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
-    /// Open ones.
+    /// The number of open descriptors.
     pub open: usize,
-    /// How many there may be.
+    /// The limit.
     pub limit: usize,
 }
 
 impl Descriptors {
-    /// Counts them now; none where the system does not tell.
+    /// Counts the open descriptors; `None` if the system does not tell.
     pub fn count() -> Option<Self> {
         let limit = limit()?;
         let open = match fs::read_dir("/proc/self/fd") {
-            // The directory itself is one of them meanwhile.
+            // The open directory is itself one of them.
             Ok(entries) => entries.count().saturating_sub(1),
             Err(error) if none_left(&error) => limit,
             Err(_) => return None,
@@ -37,13 +37,13 @@ impl Descriptors {
         Some(Self { open, limit })
     }
 
-    /// How many more may be opened.
+    /// The number of descriptors that can still be opened.
     pub fn free(self) -> usize {
         self.limit.saturating_sub(self.open)
     }
 }
 
-/// How many descriptors this process may have; none where the system does not tell.
+/// The limit of descriptors of this process; `None` if the system does not tell.
 pub fn limit() -> Option<usize> {
     let read = fs::read_to_string("/proc/self/limits").ok();
     if let Some(limit) = read.and_then(|limits| limits.lines().find_map(soft_limit)) {
@@ -52,7 +52,7 @@ pub fn limit() -> Option<usize> {
     Some(LAST.load(Ordering::Relaxed)).filter(|last| *last > 0)
 }
 
-/// Whether `error` says that there is no descriptor left.
+/// Whether `error` means that no descriptor is free.
 pub fn none_left(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| NONE_LEFT.contains(&number))
 }
@@ -87,7 +87,7 @@ mod tests {
         let Some(before) = Descriptors::count() else { return };
         let files: Vec<_> = (0..50).map(|_| fs::File::open("/dev/null")).collect();
         let after = Descriptors::count().map_or(0, |now| now.open);
-        // Other tests open and close theirs.
+        // Other tests open and close descriptors at the same time.
         assert!(after + 25 > before.open + files.len(), "{before:?}, then {after}");
     }
 }

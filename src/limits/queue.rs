@@ -1,5 +1,5 @@
-//! How much of a budget each tenant holds, and which is next: tenants take turns, so that one that asks often waits no less
-//! than the others.
+//! Tracks how many bytes each tenant holds, and which tenant is next. Tenants take turns, so a tenant with many
+//! requests does not delay the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,52 +8,53 @@ use tokio::sync::oneshot::Sender;
 
 /// The bytes of one budget.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct TenantQueue {
     free: usize,
-    /// Numbers and turns given out.
-    given: u64,
+    /// The last number that was used for a request or a turn.
+    last_number: u64,
     tenants: HashMap<Arc<str>, Tenant>,
 }
 
-/// One tenant's bytes. It is forgotten with the last of them.
+/// One tenant's bytes. The entry is removed when the tenant holds nothing and waits for nothing.
 #[derive(Debug, Default)]
 struct Tenant {
     held: usize,
-    waiting: VecDeque<Request>,
-    /// The turn at which it began to wait or was last given something. The tenant with the lowest is next.
+    waiting: VecDeque<QueuedRequest>,
+    /// The number of the turn at which the tenant began to wait or was last granted bytes. The tenant with the lowest
+    /// number is next.
     turn: u64,
 }
 
 #[derive(Debug)]
-struct Request {
+struct QueuedRequest {
     number: u64,
     bytes: usize,
-    /// Bytes that its tenant may hold with these.
+    /// The most bytes that its tenant may hold, including these.
     allowed: usize,
-    given: Sender<()>,
+    granted: Sender<()>,
 }
 
-impl Queue {
+impl TenantQueue {
     pub(super) fn new(total: usize) -> Self {
-        Self { free: total, given: 0, tenants: HashMap::new() }
+        Self { free: total, last_number: 0, tenants: HashMap::new() }
     }
 
-    /// Puts a request at the end of its tenant's line, and returns its number.
-    pub(super) fn join(&mut self, tenant: &str, bytes: usize, allowed: usize, given: Sender<()>) -> u64 {
-        let number = self.stamp();
-        let line = self.tenants.entry(Arc::from(tenant)).or_default();
-        if line.waiting.is_empty() {
-            line.turn = number;
+    /// Appends a request to its tenant's queue. Returns its number.
+    pub(super) fn join(&mut self, tenant: &str, bytes: usize, allowed: usize, granted: Sender<()>) -> u64 {
+        let number = self.next_number();
+        let entry = self.tenants.entry(Arc::from(tenant)).or_default();
+        if entry.waiting.is_empty() {
+            entry.turn = number;
         }
-        line.waiting.push_back(Request { number, bytes, allowed, given });
+        entry.waiting.push_back(QueuedRequest { number, bytes, allowed, granted });
         number
     }
 
-    /// Gives to whoever is next for as long as there is enough. A large request is not passed over for smaller ones,
-    /// or it would wait for ever; a tenant who holds as much as it may keeps nobody waiting.
-    pub(super) fn give(&mut self) {
+    /// Grants requests in turn as long as there are enough bytes. A large request at the front blocks smaller ones,
+    /// or it would wait for ever. A tenant that holds its maximum is skipped.
+    pub(super) fn grant(&mut self) {
         loop {
-            let turn = self.stamp();
+            let turn = self.next_number();
             let able = self.tenants.values_mut().filter(|tenant| tenant.next().is_some());
             let Some(tenant) = able.min_by_key(|tenant| tenant.turn) else { return };
             let fits = tenant.next().is_some_and(|bytes| bytes <= self.free);
@@ -61,12 +62,12 @@ impl Queue {
             self.free -= request.bytes;
             tenant.held += request.bytes;
             tenant.turn = turn;
-            // A waiter that has left gives its bytes back.
-            let _ = request.given.send(());
+            // A waiter that was dropped returns its bytes.
+            let _ = request.granted.send(());
         }
     }
 
-    /// Takes `bytes` at once, if there are so many and nobody waits for them who may have them.
+    /// Takes `bytes` at once. Fails if there are not enough, or if another request could use them.
     pub(super) fn take(&mut self, tenant: &str, bytes: usize, allowed: usize) -> bool {
         let held = self.tenants.get(tenant).map_or(0, |tenant| tenant.held);
         let is_wanted = self.tenants.values().any(|tenant| tenant.next().is_some());
@@ -80,22 +81,22 @@ impl Queue {
 
     pub(super) fn give_back(&mut self, tenant: &str, bytes: usize) {
         self.free += bytes;
-        if let Some(line) = self.tenants.get_mut(tenant) {
-            line.held -= bytes;
+        if let Some(entry) = self.tenants.get_mut(tenant) {
+            entry.held -= bytes;
         }
         self.forget(tenant);
     }
 
-    /// Takes a request out. Says whether it was still waiting.
+    /// Removes a request. Returns whether it was still waiting.
     pub(super) fn leave(&mut self, tenant: &str, number: u64) -> bool {
-        let Some(line) = self.tenants.get_mut(tenant) else { return false };
-        let place = line.waiting.iter().position(|request| request.number == number);
-        let left = place.and_then(|place| line.waiting.remove(place)).is_some();
+        let Some(entry) = self.tenants.get_mut(tenant) else { return false };
+        let index = entry.waiting.iter().position(|request| request.number == number);
+        let left = index.and_then(|index| entry.waiting.remove(index)).is_some();
         self.forget(tenant);
         left
     }
 
-    /// Whether another tenant than this waits, and could be given what it waits for.
+    /// Whether another tenant waits for bytes that it may hold.
     pub(super) fn others_wait(&self, tenant: &str) -> bool {
         self.tenants.iter().any(|(name, other)| **name != *tenant && other.next().is_some())
     }
@@ -106,19 +107,19 @@ impl Queue {
     }
 
     fn forget(&mut self, tenant: &str) {
-        if self.tenants.get(tenant).is_some_and(|line| line.held == 0 && line.waiting.is_empty()) {
+        if self.tenants.get(tenant).is_some_and(|entry| entry.held == 0 && entry.waiting.is_empty()) {
             self.tenants.remove(tenant);
         }
     }
 
-    fn stamp(&mut self) -> u64 {
-        self.given += 1;
-        self.given
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 }
 
 impl Tenant {
-    /// The bytes of its first request, unless it has to give something back before.
+    /// The size of its first request; `None` if the tenant must return bytes first.
     fn next(&self) -> Option<usize> {
         let request = self.waiting.front()?;
         (self.held + request.bytes <= request.allowed).then_some(request.bytes)

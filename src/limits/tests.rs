@@ -40,7 +40,7 @@ async fn one_tenant_takes_no_more_than_half_whatever_it_asks_for() {
     assert_eq!(held.len(), 4);
     let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(greedy.take(KIB))).collect();
     assert!(waiting.iter_mut().all(|take| take.now_or_never().is_none()));
-    // Requests that wait for their own tenant keep nobody else waiting.
+    // Requests that wait for memory of their own tenant do not delay other tenants.
     let all = other.take(4 * KIB).now_or_never().unwrap().unwrap();
     assert!(!greedy.others_wait(), "nobody waits for what greedy holds");
     drop((all, held));
@@ -65,7 +65,7 @@ async fn tenants_take_turns_and_a_large_request_is_not_passed_over() {
     assert!((&mut all).now_or_never().is_none() && order.lock().unwrap().is_empty());
     assert!(budget.of(Some("a")).others_wait());
     drop(held.0);
-    // One of `many`, then `large` is next, and does not fit: what is free is kept for it.
+    // After one request of `many`, `large` is next and does not fit. The free bytes are kept for it.
     assert!((&mut all).now_or_never().is_none());
     assert_eq!(*order.lock().unwrap(), ["many"]);
     assert!(budget.of(Some("quick")).try_take(1).is_none());
@@ -83,7 +83,7 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     let mut given = Box::pin(a.take(KIB));
     assert!((&mut gone).now_or_never().is_none() && (&mut given).now_or_never().is_none());
     drop(gone);
-    // The bytes are given to it, and it is dropped before it is polled.
+    // The bytes are granted to it, and it is dropped before it is polled.
     drop(held);
     drop(given);
     let (a, b) = (a.try_take(4 * KIB), b.try_take(4 * KIB));

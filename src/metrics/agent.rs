@@ -1,4 +1,4 @@
-//! What the shared agent counts beside.
+//! The metrics of the shared agent.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use prometheus_client::registry::Registry;
 
 use super::{ResultLabels, add};
 
-/// What became of a report, as a label.
+/// The outcome of a report, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportOutcome {
-    /// The API server has it.
+    /// The API server accepted it.
     Accepted,
-    /// Nobody waited for it: nothing was written.
+    /// It was no longer wanted, so nothing was written.
     Withdrawn,
-    /// The cluster does not keep anything so large.
+    /// It is too large for the cluster.
     TooLarge,
-    /// The API server refuses its content.
+    /// The API server refused its content.
     Refused,
-    /// It is tried again.
+    /// It failed, and will be retried.
     Failed,
 }
 
@@ -48,7 +48,7 @@ pub struct AgentMetrics {
     relists: Counter,
 }
 
-/// A task that is counted until this is dropped.
+/// A task, which is counted until this is dropped.
 pub struct TaskCount(Gauge);
 
 impl AgentMetrics {
@@ -85,33 +85,33 @@ impl AgentMetrics {
         }
     }
 
-    /// Whether we lead.
+    /// Records whether this replica leads.
     pub fn leading(&self, leads: bool) {
         self.leading.set(leads.into());
     }
 
-    /// One more task.
+    /// Counts a task.
     pub fn task(&self) -> TaskCount {
         self.tasks.inc();
         TaskCount(self.tasks.clone())
     }
 
-    /// A task set was seen so long after its creation.
+    /// Records the time from a task set's creation until it was seen.
     pub fn seen_after(&self, lag: Duration) {
         self.seen.observe(lag.as_secs_f64());
     }
 
-    /// The end of a step was accepted so long after it.
+    /// Records the time from the end of a step until its report was accepted.
     pub fn report_took(&self, took: Duration) {
         self.report_seconds.observe(took.as_secs_f64());
     }
 
-    /// What became of the report of one node.
+    /// Counts the outcome of the report of one node.
     pub fn reported(&self, outcome: ReportOutcome) {
         self.reports.get_or_create(&ResultLabels { result: outcome.label() }).inc();
     }
 
-    /// All task sets are listed.
+    /// Counts a new list of all task sets.
     pub fn relisted(&self) {
         self.relists.inc();
     }

@@ -1,4 +1,4 @@
-//! A build's log as an OCI artifact: one layer, and a manifest that says whose log it is.
+//! A build's log as an OCI artifact: one layer, and a manifest whose subject is the image.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// What kind of artifact a build's log is.
+/// The artifact type of a build's log.
 pub const LOG_ARTIFACT: &str = "application/vnd.argo-buildkit.build.log.v1";
 /// The log itself: UTF-8 text, compressed with gzip.
 const LOG_LAYER: &str = "application/vnd.argo-buildkit.build.log.v1.text+gzip";
-/// What `oras pull` calls it.
+/// The name of the file that `oras pull` writes.
 const FILE: &str = "build.log.gz";
 /// The annotations of the image specification that we set.
 const TITLE: &str = "org.opencontainers.image.title";
@@ -20,23 +20,23 @@ pub(super) const CREATED: &str = "org.opencontainers.image.created";
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The config of what needs none (image specification, "guidance for an empty descriptor").
+/// The config of an artifact that needs none (image specification, "guidance for an empty descriptor").
 pub(super) const EMPTY: &[u8] = b"{}";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
-/// Content in a registry, by its digest.
+/// Content in a registry, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
-    /// `sha256:…` of its bytes.
+    /// The digest of the content: `sha256:…`.
     pub digest: String,
-    /// How many bytes.
+    /// The size of the content, in bytes.
     pub size: u64,
 }
 
-/// A log that is ready to be pushed; its digest is known before it is.
+/// A log that is ready to be pushed. Its digest is known before the push.
 #[derive(Debug, Clone)]
 pub struct LogArtifact {
     pub(super) layer: Bytes,
@@ -47,8 +47,8 @@ pub struct LogArtifact {
 }
 
 impl LogArtifact {
-    /// The log `gzip` of the build of `subject`, or of one that made no image. `created` is a time as RFC 3339
-    /// has it; `annotations` are told besides.
+    /// The log `gzip` of the build of `subject`, or of a build that made no image. `created` is a time in the form of
+    /// RFC 3339. `annotations` are added to the manifest.
     pub fn new(
         gzip: Vec<u8>,
         subject: Option<Descriptor>,
@@ -76,12 +76,12 @@ impl LogArtifact {
         Self { layer: gzip.into(), digest: digest(&manifest), manifest, subject, annotations }
     }
 
-    /// The digest of its manifest.
+    /// The digest of the manifest.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// How a list of referrers names it.
+    /// The artifact's entry in a list of referrers.
     pub(super) fn entry(&self) -> serde_json::Value {
         json!({
             "mediaType": MANIFEST,
@@ -104,7 +104,7 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
-/// Whether `named` is the digest of `bytes`, by either algorithm that a name may have.
+/// Whether `named` is the digest of `bytes`, as SHA-256 or SHA-512.
 pub(super) fn hashes_to(bytes: &[u8], named: &str) -> bool {
     match named.strip_prefix("sha512:") {
         Some(told) => hex::encode(Sha512::digest(bytes)) == told,
@@ -125,7 +125,7 @@ mod tests {
         let manifest: serde_json::Value = serde_json::from_slice(&artifact.manifest).unwrap_or_default();
         let part = |of: &str| (manifest[of]["mediaType"].clone(), manifest[of]["digest"].clone());
         assert_eq!(part("subject"), (json!(MANIFEST), json!(digest(b"image"))));
-        // The digest that the specification gives for `{}`.
+        // The digest of `{}` in the specification.
         let empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         assert_eq!(part("config"), (json!(EMPTY_TYPE), json!(empty)));
         assert_eq!(manifest["layers"][0]["digest"], digest(b"gz"));

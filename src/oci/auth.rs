@@ -31,7 +31,7 @@ pub struct Auth {
     cache: Option<CacheRights>,
 }
 
-/// Why a docker config cannot be used; never quotes it.
+/// A docker config that cannot be used. The message never quotes the config.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadDockerConfig {
     /// Not the JSON of a docker config.
@@ -71,7 +71,7 @@ struct EntryWire {
 }
 
 impl Auth {
-    /// Reads `auths` of a docker config; entries without a login are passed over.
+    /// Reads `auths` of a docker config. Entries without a login are skipped.
     pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
         let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
         let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
@@ -91,13 +91,14 @@ impl Auth {
         self
     }
 
-    /// The same logins, with what the step may do at the registry whose tokens we sign ourselves.
+    /// The same logins, with the step's rights at the registry whose tokens we sign ourselves.
     #[must_use]
     pub fn with_cache(self, cache: Option<CacheRights>) -> Self {
         Self { cache, ..self }
     }
 
-    /// The login for `host` (`host`, `host:port`, or one of Docker Hub's names). None where we sign the tokens ourselves.
+    /// The login for `host` (`host`, `host:port`, or one of Docker Hub's names). `None` for the registry whose tokens
+    /// we sign ourselves.
     pub fn login(&self, host: &str) -> Option<&Login> {
         match self.cache(host) {
             Some(_) => None,
@@ -105,12 +106,12 @@ impl Auth {
         }
     }
 
-    /// What may be done at `host`, where we sign its tokens ourselves.
+    /// The step's rights at `host`, if we sign its tokens ourselves.
     pub(crate) fn cache(&self, host: &str) -> Option<&CacheRights> {
         self.cache.as_ref().filter(|cache| cache.are_at(host))
     }
 
-    /// Every user with its password, or a token without a user, for whoever blots secrets out of text.
+    /// Every password with its user, and every token with an empty user, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &SecretString)> {
         self.logins.values().map(|login| match login {
             Login::Password { user, password } => (user.as_str(), password),
@@ -143,8 +144,8 @@ fn decode_auth(auth: &str) -> Option<Login> {
     Some(Login::Password { user: user.to_owned(), password: password.into() })
 }
 
-/// `https://index.docker.io/v1/`, `docker.io` and `registry-1.docker.io` are one registry; elsewhere
-/// the scheme and path that `docker login` may store are no part of the host.
+/// The host of a registry, in one form. `https://index.docker.io/v1/`, `docker.io` and `registry-1.docker.io` are one
+/// registry. `docker login` may store a scheme and a path, which are removed.
 pub(super) fn normalise(registry: &str) -> String {
     let host = registry.trim_start_matches("https://").trim_start_matches("http://");
     let host = host.split('/').next().unwrap_or(host).to_ascii_lowercase();

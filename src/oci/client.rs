@@ -1,4 +1,4 @@
-//! The HTTP clients of registries and token servers, each made when it is first used.
+//! The HTTP clients of registries and token servers. Each is made when it is first used.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,36 +6,36 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::auth::normalise;
-use super::plain::{PlainHosts, is_loopback};
+use super::plain_http::{PlainHttpHosts, is_loopback};
 use super::{OciError, TokenServers};
 use crate::http::{self, Client, Network, Roots, Settings};
 use crate::time_limits::calls;
 
-/// How long a registry or a token server may take.
+/// The time limits of requests to a registry or a token server.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// For TCP and TLS.
+pub struct RegistryTimeLimits {
+    /// The limit for TCP and TLS.
     pub connect: Duration,
-    /// The longest silence. A registry may think for a while about an upload that is complete.
+    /// The longest silence. A registry may need some time to process a complete upload.
     pub silence: Duration,
-    /// For a request and its answer: longer than a slow token server, shorter than BuildKit's own 60 s
-    /// (`session/auth/auth.go`).
+    /// The limit for a request and its answer: longer than a slow token server takes, and shorter than BuildKit's own
+    /// 60 s (`session/auth/auth.go`).
     pub whole: Duration,
 }
 
-impl Default for Limits {
+impl Default for RegistryTimeLimits {
     fn default() -> Self {
         let (silence, whole) = (calls::REGISTRY.silence(), calls::REGISTRY.whole());
         Self { connect: calls::REGISTRY_CONNECT.whole(), silence, whole }
     }
 }
 
-/// HTTP clients that are made when they are first used. Making one parses every root certificate of the machine, and some
-/// processes need none (a build from scratch that pushes nowhere).
+/// HTTP clients that are made when they are first used. Making one parses every root certificate of the machine, and
+/// some processes need no client (a build from scratch that pushes nothing).
 #[derive(Debug, Clone, Default)]
 pub struct LazyClient {
     ca_bundle: Option<PathBuf>,
-    limits: Limits,
+    limits: RegistryTimeLimits,
     token_servers: Arc<TokenServers>,
     mirrored: Arc<BTreeSet<String>>,
     insecure: Arc<BTreeSet<String>>,
@@ -43,29 +43,29 @@ pub struct LazyClient {
     public: Arc<OnceLock<Client>>,
     unverified: Arc<OnceLock<Client>>,
     without_tls: Arc<OnceLock<Client>>,
-    pub(super) plain: PlainHosts,
+    pub(super) plain: PlainHttpHosts,
 }
 
 impl LazyClient {
-    /// Clients that trust the certificates in the PEM file `ca_bundle` besides the machine's.
+    /// Clients that trust the certificates in the PEM file `ca_bundle` and those of the machine.
     pub fn new(ca_bundle: Option<PathBuf>) -> Self {
         Self { ca_bundle, ..Self::default() }
     }
 
-    /// The same, with `token_servers` as those that tokens are fetched from.
+    /// The same, with the token servers that tokens may be fetched from.
     #[must_use]
     pub fn with_token_servers(self, token_servers: TokenServers) -> Self {
         Self { token_servers: Arc::new(token_servers), ..self }
     }
 
-    /// The same, with `registries` (`host[:port]`) as those that the daemon reads from a mirror, so that nobody is asked
-    /// whether an image of theirs may be read.
+    /// The same, with `registries` (`host[:port]`) that the daemon reads from a mirror. They are not asked whether a
+    /// build may read their images.
     #[must_use]
     pub fn with_mirrored(self, registries: impl IntoIterator<Item = String>) -> Self {
         Self { mirrored: hosts(registries), ..self }
     }
 
-    /// The same, with `registries` (`host[:port]`) as those that a login for pulls may be sent to over plain http.
+    /// The same, with `registries` (`host[:port]`) that may get a login for pulls over plain http.
     #[must_use]
     pub fn with_insecure(self, registries: impl IntoIterator<Item = String>) -> Self {
         Self { insecure: hosts(registries), ..self }
@@ -79,9 +79,9 @@ impl LazyClient {
         &self.insecure
     }
 
-    /// The same, with other limits.
+    /// The same, with other time limits.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
+    pub fn with_limits(self, limits: RegistryTimeLimits) -> Self {
         let Self { ca_bundle, token_servers, mirrored, insecure, plain, .. } = self;
         Self { ca_bundle, limits, token_servers, mirrored, insecure, plain, ..Self::default() }
     }
@@ -90,12 +90,14 @@ impl LazyClient {
         &self.token_servers
     }
 
-    /// The client for registries; fails when the CA bundle cannot be read.
+    /// The client for registries.
+    ///
+    /// # Errors The CA bundle cannot be read.
     pub(crate) fn get(&self) -> Result<&Client, OciError> {
         self.reaching(Network::Cluster)
     }
 
-    /// The client that goes as far as `network` says.
+    /// The client for servers in `network`.
     pub(super) fn reaching(&self, network: Network) -> Result<&Client, OciError> {
         let cell = match network {
             Network::Cluster => &self.cluster,
@@ -108,14 +110,14 @@ impl LazyClient {
         Ok(cell.get_or_init(|| client))
     }
 
-    /// The client for a registry that the step calls insecure: it takes any certificate.
+    /// The client for a registry that the step declares insecure. It accepts any certificate.
     pub(crate) fn unverified(&self) -> Result<&Client, OciError> {
-        self.without_roots(&self.unverified, Roots::Anyone)
+        self.without_roots(&self.unverified, Roots::AcceptAny)
     }
 
     /// The client for plain http. It trusts no certificate, so that none is read.
     pub(super) fn without_tls(&self) -> Result<&Client, OciError> {
-        self.without_roots(&self.without_tls, Roots::Nobody)
+        self.without_roots(&self.without_tls, Roots::None)
     }
 
     fn without_roots<'a>(

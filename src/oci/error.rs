@@ -1,19 +1,19 @@
-//! Why a registry, or its token server, did not give what was asked.
+//! The errors of requests to a registry or its token server.
 
 use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
 use crate::text;
 
-/// What to do about an answer that is not a registry's.
+/// What to do if the answer does not seem to come from a registry.
 const MEND: &str = "check that the address is that of a registry, and what it and the proxies before it log";
 
-/// The name of a request without a login in messages.
+/// Stands for the user in messages about a request without a login.
 pub(super) const NOBODY: &str = "nobody";
 
 /// A failed request to a registry or its token server. Never holds a token or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {
-    /// Nobody answered: DNS, connection refused, TLS, time-out.
+    /// There was no answer: DNS, connection refused, TLS, time-out.
     #[error(
         "cannot reach {what}: {why}; try again; if it stays so, check the host name, its port and whether it speaks https, and \
          the way to it (DNS, NetworkPolicy, proxy)"
@@ -24,7 +24,7 @@ pub enum OciError {
         /// The innermost cause.
         why: String,
     },
-    /// The server's certificate is not signed by anyone we know, has expired or is for another name.
+    /// The server's certificate is not signed by a CA that we trust, has expired, or is for another name.
     #[error(
         "cannot reach {what}: {why}; argo-buildkit does not trust its certificate: name the certificate that signed its own in --ca-bundle (ARGO_BUILDKIT_CA_BUNDLE)"
     )]
@@ -34,7 +34,7 @@ pub enum OciError {
         /// The innermost cause.
         why: String,
     },
-    /// The login was refused, or lacks the right.
+    /// The server refused the login, or the login lacks the right.
     #[error(
         "{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository"
     )]
@@ -46,7 +46,7 @@ pub enum OciError {
         /// The user of the login, without the password.
         login: String,
     },
-    /// A token that we signed ourselves was refused.
+    /// The registry refused a token that we signed ourselves.
     #[error(
         "{what} refused the token that argo-buildkit signed for it ({status}); check that the registry's service name \
          (REGISTRY_AUTH_TOKEN_SERVICE) is ARGO_BUILDKIT_CACHE_REGISTRY, that its certificate bundle has the certificate of the \
@@ -58,7 +58,7 @@ pub enum OciError {
         /// The HTTP status: 401 or 403.
         status: u16,
     },
-    /// The way leads to an address, or to a server, that no request or login is sent to.
+    /// The request, or its login, would go to an address or server that is not allowed.
     #[error("{what} is not asked: {why}")]
     NotAsked {
         /// What was to be asked.
@@ -76,17 +76,17 @@ pub enum OciError {
         /// The HTTP status: 408, 429 or 5xx.
         status: u16,
     },
-    /// We sign this registry's tokens ourselves, and sign none for what was asked.
+    /// We sign this registry's tokens ourselves, and sign none for this request.
     #[error("no token for registry {registry}: {why}")]
     Withheld {
         /// The registry.
         registry: String,
         /// Why nothing is signed, and what to do.
         why: String,
-        /// Whether it is our key that is at fault.
+        /// Whether the cause is our key.
         ours: bool,
     },
-    /// The registry has no such manifest, or keeps from this login that it has.
+    /// The registry has no such manifest, or does not show it to this login.
     #[error("{what} has no such image, or not for this login (as {login}); check the image's name and tag")]
     Absent {
         /// What was asked of which server.
@@ -94,7 +94,7 @@ pub enum OciError {
         /// The user of the login, without the password.
         login: String,
     },
-    /// An answer that the distribution specification does not foresee.
+    /// An answer that violates the distribution specification.
     #[error("{what} gave an unexpected answer: {why}; {mend}")]
     Unexpected {
         /// What was asked of which server.
@@ -104,7 +104,7 @@ pub enum OciError {
         /// What to do.
         mend: &'static str,
     },
-    /// A setting of ours cannot be used.
+    /// One of our settings cannot be used.
     #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
     Setting {
         /// What was to be used.
@@ -115,7 +115,7 @@ pub enum OciError {
 }
 
 impl OciError {
-    /// Whose turn it is.
+    /// Who must act.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
@@ -130,28 +130,29 @@ impl OciError {
         }
     }
 
-    /// The error of a status that is neither success nor "not found".
+    /// The error for a status that is neither success nor "not found".
     pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
         match status {
             401 | 403 => Self::Refused { what, status, login: whom(login) },
-            _ if http::may_pass(status) => Self::Unavailable { what, status },
+            _ if http::is_transient_status(status) => Self::Unavailable { what, status },
             _ => Self::unexpected(what, format!("status {status}")),
         }
     }
 
-    /// The error of an answer that is not what the specification says.
+    /// The error for an answer that violates the specification.
     pub(super) fn unexpected(what: String, why: impl Into<String>) -> Self {
         Self::Unexpected { what, why: why.into(), mend: MEND }
     }
 
-    /// The error of a manifest that is not found.
+    /// The error for a manifest that was not found.
     pub(super) fn absent(what: String, login: Option<&super::Login>) -> Self {
         Self::Absent { what, login: whom(login) }
     }
 
-    /// The error of an answer that redirects to another server: what is asked or sent is meant for this one.
+    /// The error for an answer that redirects to another server. The request and its login are meant for this server
+    /// only.
     pub(crate) fn redirected(what: String, answer: &reqwest::Response) -> Self {
-        if http::is_circle(answer) {
+        if http::is_redirect_loop(answer) {
             let why = "it redirects to itself again and again; check the address, and what the registry and a proxy before it \
                        take for their own";
             return Self::NotAsked { what, why: why.to_owned() };
@@ -164,7 +165,7 @@ impl OciError {
         Self::NotAsked { what, why }
     }
 
-    /// The error of a request that got no answer; the URL, which may hold scopes, stays out.
+    /// The error for a request without an answer. It does not contain the URL, which may hold scopes.
     pub(crate) fn from_send(what: String, error: SendError) -> Self {
         match error {
             SendError::Refused(refused) => Self::NotAsked { what, why: refused.to_string() },
@@ -173,7 +174,7 @@ impl OciError {
         }
     }
 
-    /// The error of a body that was not read to its end.
+    /// The error for a body that was not read to its end.
     pub(crate) fn from_body(what: String, error: BodyError) -> Self {
         match error {
             BodyError::TooLong { .. } => Self::unexpected(what, error.to_string()),
@@ -185,7 +186,11 @@ impl OciError {
     fn lost(what: String, error: &reqwest::Error) -> Self {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
         let why = innermost.map_or_else(String::new, |cause| text::brief(&cause.to_string(), text::SHOWN));
-        if http::is_distrust(&why) { Self::Untrusted { what, why } } else { Self::Unreachable { what, why } }
+        if http::is_certificate_error(&why) {
+            Self::Untrusted { what, why }
+        } else {
+            Self::Unreachable { what, why }
+        }
     }
 }
 

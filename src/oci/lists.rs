@@ -1,28 +1,28 @@
-//! Taking turns at lists of referrers: registries have no compare-and-swap, so two writers of one process would
-//! overwrite each other's entries.
+//! Locks for lists of referrers. Registries have no compare-and-swap, so two tasks of this process that write one
+//! list would overwrite each other's entries.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
 use super::Login;
 
-/// The lists that are being written. One registry's silence keeps nobody waiting who writes elsewhere, or with another
-/// login; what writers with different logins overwrite of each other is written again.
+/// The lists that are being written. A task that waits for a silent registry delays no task that writes to another
+/// list or with another login. If tasks with different logins overwrite each other's entries, they write them again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lists {
+pub(super) struct ListLocks {
     /// A lock for each list that a task writes or waits for.
-    turns: Arc<Mutex<HashMap<Writer, Weak<Turn<()>>>>>,
+    locks: Arc<Mutex<HashMap<ListKey, Weak<Lock<()>>>>>,
 }
 
-/// A list, and whose login it is written with; a digest, for a password is part of it.
+/// A list and the login that writes it. It is a digest, because it includes the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Writer([u8; 32]);
+pub(super) struct ListKey([u8; 32]);
 
-impl Writer {
+impl ListKey {
     pub(super) fn new(repository: &str, tag: &str, login: Option<&Login>) -> Self {
         let (kind, user, secret) = match login {
             None => ("nobody", "", ""),
@@ -38,20 +38,20 @@ impl Writer {
     }
 }
 
-impl Lists {
-    /// Waits until nobody else of this process is at the same list.
-    pub(super) async fn turn(&self, writer: Writer) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| turn.strong_count() > 0);
-            let known = turns.get(&writer).and_then(Weak::upgrade);
+impl ListLocks {
+    /// Waits until no other task of this process writes the list.
+    pub(super) async fn lock(&self, key: ListKey) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let known = locks.get(&key).and_then(Weak::upgrade);
             known.unwrap_or_else(|| {
-                let turn = Arc::new(Turn::new(()));
-                turns.insert(writer, Arc::downgrade(&turn));
-                turn
+                let lock = Arc::new(Lock::new(()));
+                locks.insert(key, Arc::downgrade(&lock));
+                lock
             })
         };
-        turn.lock_owned().await
+        lock.lock_owned().await
     }
 }
 
@@ -63,24 +63,24 @@ mod tests {
 
     #[tokio::test]
     async fn only_writers_of_one_list_with_one_login_wait_for_each_other() {
-        let lists = Lists::default();
+        let lists = ListLocks::default();
         let login = |password: &str| Login::Password { user: "ci".into(), password: password.into() };
         let (a, b) = (login("a"), login("b"));
-        let first = lists.turn(Writer::new("r.io/shop", "sha256-1", Some(&a))).await;
+        let first = lists.lock(ListKey::new("r.io/shop", "sha256-1", Some(&a))).await;
         for other in [
-            Writer::new("r.io/shop", "sha256-1", Some(&b)),
-            Writer::new("r.io/shop", "sha256-1", None),
-            Writer::new("r.io/shop", "sha256-2", Some(&a)),
-            Writer::new("r.io/other", "sha256-1", Some(&a)),
+            ListKey::new("r.io/shop", "sha256-1", Some(&b)),
+            ListKey::new("r.io/shop", "sha256-1", None),
+            ListKey::new("r.io/shop", "sha256-2", Some(&a)),
+            ListKey::new("r.io/other", "sha256-1", Some(&a)),
         ] {
-            assert!(lists.turn(other).now_or_never().is_some());
+            assert!(lists.lock(other).now_or_never().is_some());
         }
-        let same = Writer::new("r.io/shop", "sha256-1", Some(&a));
-        assert!(lists.turn(same).now_or_never().is_none());
+        let same = ListKey::new("r.io/shop", "sha256-1", Some(&a));
+        assert!(lists.lock(same).now_or_never().is_none());
         drop(first);
-        assert!(lists.turn(same).now_or_never().is_some());
-        // What nobody is at is forgotten.
-        let _other = lists.turn(Writer::new("r.io/else", "sha256-1", None)).await;
-        assert_eq!(lists.turns.lock().map(|turns| turns.len()).ok(), Some(1));
+        assert!(lists.lock(same).now_or_never().is_some());
+        // A list without a writer is removed.
+        let _other = lists.lock(ListKey::new("r.io/else", "sha256-1", None)).await;
+        assert_eq!(lists.locks.lock().map(|locks| locks.len()).ok(), Some(1));
     }
 }

@@ -1,7 +1,7 @@
-//! Logs beside the images that they are of: attached, and found again.
+//! Attaches the logs of builds to their images, and finds them again.
 //!
-//! A registry that knows `subject` lists referrers itself, and says so (`OCI-Subject`). Of the others the
-//! distribution specification wants an index under a tag made of the subject's digest.
+//! A registry that supports `subject` lists referrers itself, and says so with the header `OCI-Subject`. For other
+//! registries, the distribution specification wants an index under a tag that is made from the subject's digest.
 
 use std::time::{Duration, Instant};
 
@@ -12,26 +12,26 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
-use super::read::Wanted;
+use super::read::ReadRequest;
 use super::registry::MANIFESTS;
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
 use crate::http;
 use crate::time_limits::{Late, calls, pauses, within};
 
-/// How often a list of referrers is written again that somebody else has overwritten.
+/// The number of attempts to write a list of referrers that others overwrite.
 const ATTEMPTS: u32 = 8;
-/// The longest that one writer of a list keeps the next one waiting.
+/// The time limit for writing a list. The next writer of this list waits meanwhile.
 const LISTING: Duration = calls::REGISTRY_LIST.whole();
-/// Bytes that are read of a manifest or an index: what registries take at most (distribution specification, "Pushing
-/// manifests").
+/// The most bytes that are read of a manifest or an index: the size that registries must accept (distribution
+/// specification, "Pushing manifests").
 pub(super) const MANIFEST_READ: usize = 4 << 20;
-/// The wait before the first of a few tries more.
+/// The pause before the second attempt.
 const AGAIN: Duration = Duration::from_millis(100);
 
 impl Registry {
-    /// Pushes `artifact` into the repository of `image`, to be found through its subject, or under `tag`.
-    /// Tried again where that may help: a registry may not find at once what another push has just put there.
+    /// Pushes `artifact` into the repository of `image`. It is found through its subject, or under `tag`. Errors that
+    /// may pass are retried: a registry may not find at once what another push has just written.
     pub async fn attach(
         &self,
         artifact: &LogArtifact,
@@ -67,7 +67,7 @@ impl Registry {
         match &artifact.subject {
             Some(subject) if !put.headers().contains_key("oci-subject") => {
                 let tag = list_tag(&subject.digest);
-                let _turn = self.lists.turn(repository.writer(&tag)).await;
+                let _lock = self.list_locks.lock(repository.list_key(&tag)).await;
                 let listed = list(&mut repository, &tag, artifact);
                 let late = |late: Late| OciError::Unreachable {
                     what: format!("registry {}", image.name()),
@@ -92,8 +92,8 @@ impl Registry {
         Ok(Some(Descriptor { media_type, digest: digest(&bytes), size: bytes.len() as u64 }))
     }
 
-    /// The newest log of the build of `image`, or the log that `image` itself is, as gzip; none where there
-    /// is none.
+    /// The newest log of the build of `image`, as gzip. `image` may also name the log itself. `None` if there is no
+    /// log.
     pub async fn log(
         &self,
         image: &ImageRef,
@@ -116,10 +116,10 @@ impl Registry {
     }
 }
 
-impl Repository<'_> {
-    /// A manifest and its JSON; none where there is no such manifest.
+impl ImageRepository<'_> {
+    /// A manifest and its JSON; `None` if there is no such manifest.
     pub(super) async fn manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
-        let response = self.ask_for(&Wanted::manifest(Method::GET, target, MANIFESTS)).await?;
+        let response = self.ask_for(&ReadRequest::manifest(Method::GET, target, MANIFESTS)).await?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => return Err(self.error(response).await),
@@ -135,12 +135,13 @@ impl Repository<'_> {
         Ok(Some((bytes, manifest)))
     }
 
-    /// Descriptors of what refers to `subject`: by the registry's own list, else by the tag's.
+    /// The descriptors of the referrers of `subject`: from the registry's own list, else from the index under the
+    /// tag.
     async fn referrers(&mut self, subject: &str) -> Result<Vec<Value>, OciError> {
         let url = self.url(&format!("referrers/{subject}"));
         let response = self.ask(self.request(Method::GET, url).header(ACCEPT, INDEX)).await?;
         if response.status().is_success() {
-            // A registry without such a list may still have a page to show.
+            // A registry without the referrers API may answer with some page.
             let index = self.read(response, "a list of referrers", MANIFEST_READ).await?;
             if let Ok(Value::Array(listed)) = http::json(&index).map(entries)
                 && !listed.is_empty()
@@ -160,14 +161,18 @@ fn entries(mut index: Value) -> Value {
     index["manifests"].take()
 }
 
-/// The tag that lists what refers to `digest` (distribution specification, "Referrers Tag Schema").
+/// The tag of the index that lists the referrers of `digest` (distribution specification, "Referrers Tag Schema").
 fn list_tag(digest: &str) -> String {
     digest.replacen(':', "-", 1)
 }
 
-/// Lists `artifact` under the tag of its subject. Who wrote the list at the same time may have overwritten
-/// ours; so it is looked at again after as long as another's reading and writing may take.
-async fn list(repository: &mut Repository<'_>, tag: &str, artifact: &LogArtifact) -> Result<(), OciError> {
+/// Adds `artifact` to the list under the tag of its subject. Another writer may overwrite our entry. So the list is
+/// read again after a pause that is as long as another's reading and writing may take.
+async fn list(
+    repository: &mut ImageRepository<'_>,
+    tag: &str,
+    artifact: &LogArtifact,
+) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
         let known = match repository.manifest(tag).await?.map(|(_, index)| entries(index)) {
@@ -186,7 +191,7 @@ async fn list(repository: &mut Repository<'_>, tag: &str, artifact: &LogArtifact
     Err(repository.unexpected(format!("tag {tag}, which lists its logs, is overwritten all the time")))
 }
 
-/// The digest of the log that was made last.
+/// The digest of the newest log.
 fn newest_log(listed: &[Value]) -> Option<String> {
     let logs = listed.iter().filter(|entry| entry["artifactType"] == LOG_ARTIFACT);
     let newest =

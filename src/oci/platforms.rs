@@ -1,11 +1,11 @@
-//! For which platforms an image is there.
+//! Lists the platforms of an image.
 
 use serde::Deserialize;
 
 use super::repository::Access;
 use super::{Auth, ImageRef, OciError, Registry};
 
-/// Platforms that are named.
+/// The most platforms that are returned.
 const MOST: usize = 32;
 
 /// An image index (image specification, "OCI Image Index").
@@ -29,10 +29,9 @@ struct Platform {
 }
 
 impl Registry {
-    /// The platforms in the index of `image`, as `os/arch[/variant]`; none where it has no index.
+    /// The platforms in the index of `image`, as `os/arch[/variant]`; empty if the image has no index.
     ///
-    /// # Errors
-    /// The registry does not answer, or with something else than an image.
+    /// # Errors The registry does not answer, or its answer is not an image.
     pub async fn platforms(
         &self,
         image: &ImageRef,
@@ -54,8 +53,8 @@ fn platforms(manifest: serde_json::Value) -> Vec<String> {
     names
 }
 
-/// Its words are the registry's. What is no platform, such as an attestation, is `unknown/unknown` (buildkit
-/// `docs/attestations/attestation-storage.md`).
+/// The platform's name, made from the registry's words, which are checked. An entry that is not a platform, such as
+/// an attestation, has `unknown/unknown` (buildkit `docs/attestations/attestation-storage.md`).
 fn name(platform: &Platform) -> Option<String> {
     let Platform { os, architecture, variant } = platform;
     let is_word = |word: &str| {

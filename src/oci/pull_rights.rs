@@ -1,4 +1,5 @@
-//! Which images one build may read: each is asked about once, of its own registry and with the build's own login.
+//! Checks which images a build may read. Each image is checked once, at its own registry and with the build's own
+//! login.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,50 +14,50 @@ use super::{Auth, ImageRef, LazyClient, OciError, Registry};
 use crate::outcome::{self, Fault};
 use crate::time_limits::{calls, pauses};
 
-/// Images that one build may name. Docker's frontend asks about those alone that the result needs.
+/// The most images of one build. Docker's frontend asks only about those that the result needs.
 const IMAGES: usize = 500;
-/// Images of one build that are asked about at a time.
+/// The number of images of one build that are checked at the same time.
 const AT_ONCE: usize = 8;
-/// For the answer about one image, all attempts and tokens included. The build waits meanwhile.
+/// The limit for the check of one image, with all attempts and tokens. The build waits meanwhile.
 const WHOLE: Duration = calls::REGISTRY_PULL_RIGHT.whole();
-/// How often a registry that is overloaded (429, 5xx) is asked again.
+/// How often the request is repeated if a registry is overloaded (429, 5xx).
 const AGAIN: usize = 2;
 
-/// What registries have said to one build, so that its further solves need not ask again. It holds allowed images alone.
+/// The images that registries have allowed one build to read. Its further solves need not ask again.
 #[derive(Debug, Clone)]
 pub struct PullAnswers {
-    /// Images by name and digest; set once their registry has allowed them.
+    /// The key is the name with the digest. The cell is set when the registry has allowed the image.
     known: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,
     turns: Arc<Semaphore>,
 }
 
-/// Asks registries for one build.
+/// Checks the images of one build.
 #[derive(Debug)]
 pub(crate) struct PullRights {
     logins: Arc<Auth>,
     registry: Registry,
-    /// Registries that a login may be sent to over plain http.
+    /// The registries that may get a login over plain http.
     insecure: BTreeSet<String>,
     answers: PullAnswers,
 }
 
-/// Why an image may not be read.
+/// An image that a build may not read, or whose registry gave no clear answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoPull {
-    /// The registry, or its name, says so.
+pub(crate) enum PullRightError {
+    /// The registry refuses the image, or the name of the image is wrong.
     #[error("no right to read image {image}: {why}")]
     Refused {
         /// The image.
         image: String,
-        /// What the registry said, and what to do.
+        /// The registry's answer, and what to do.
         why: String,
     },
-    /// The registry does not say.
+    /// The registry gave no clear answer.
     #[error("cannot tell whether image {image} may be read: {why}")]
     Unknown {
         /// The image.
         image: String,
-        /// What kept it from answering, and what to do.
+        /// The cause, and what to do.
         why: String,
     },
 }
@@ -68,7 +69,7 @@ impl Default for PullAnswers {
 }
 
 impl PullAnswers {
-    /// The place for the answer about `key`; none where there are too many.
+    /// The cell for the answer about `key`; `None` if the build has too many images.
     fn about(&self, key: String) -> Option<Arc<OnceCell<()>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let full = known.len() >= IMAGES;
@@ -81,7 +82,8 @@ impl PullAnswers {
 }
 
 impl PullRights {
-    /// Takes the logins of a build, the registries (`host[:port]`) that it calls insecure, and what registries have said to it.
+    /// Takes the logins of a build, the registries (`host[:port]`) that it declares insecure, and the earlier answers
+    /// of registries to it.
     pub(crate) fn new(
         logins: Arc<Auth>,
         client: LazyClient,
@@ -93,8 +95,8 @@ impl PullRights {
         Self { logins, registry: Registry::new(client), insecure, answers }
     }
 
-    /// Whether the build may read `image`. What has no digest is not asked about.
-    pub(crate) async fn check(&self, image: &ImageRef) -> Result<(), NoPull> {
+    /// Checks whether the build may read `image`. An image without a digest is allowed.
+    pub(crate) async fn check(&self, image: &ImageRef) -> Result<(), PullRightError> {
         let Some(digest) = image.digest() else { return Ok(()) };
         if self.registry.client().mirrored().contains(&normalise(image.registry())) {
             return Ok(());
@@ -104,14 +106,14 @@ impl PullRights {
         answer.get_or_try_init(|| self.ask(image, digest)).await.copied()
     }
 
-    async fn ask(&self, image: &ImageRef, digest: &str) -> Result<(), NoPull> {
-        // Never closed.
+    async fn ask(&self, image: &ImageRef, digest: &str) -> Result<(), PullRightError> {
+        // The semaphore is never closed.
         let _turn = self.answers.turns.acquire().await;
         let pauses = pauses::few().with_max_times(AGAIN);
         let overloaded = |error: &OciError| matches!(error, OciError::Unavailable { .. });
         let asked = (|| self.ask_once(image, digest)).retry(pauses).when(overloaded);
         match tokio::time::timeout(WHOLE, asked).await {
-            Ok(answer) => answer.map_err(|error| self.no_pull(image, &error)),
+            Ok(answer) => answer.map_err(|error| self.pull_right_error(image, &error)),
             Err(_) => {
                 Err(unknown(image, &format!("no answer within {} s; {}", WHOLE.as_secs(), outcome::AGAIN)))
             }
@@ -123,13 +125,14 @@ impl PullRights {
         if !matches!(told, Err(OciError::Unreachable { .. } | OciError::Untrusted { .. })) {
             return told;
         }
-        // The daemon's own configuration may say plain http. No login goes there unasked.
+        // The daemon's own configuration may demand plain http. A login is sent over plain http only where a setting
+        // allows it.
         let plain = match self.is_insecure(image) {
             true => self.registry.may_pull(image, digest, &self.logins, true).await,
-            false => self.registry.may_pull_plainly(image, digest, &Auth::default()).await,
+            false => self.registry.may_pull_over_plain_http(image, digest, &Auth::default()).await,
         };
         match plain {
-            // A server that speaks https alone, with a certificate that is not trusted.
+            // This server speaks only https, and its certificate is not trusted.
             Err(OciError::Unexpected { why, .. }) if why.starts_with("status 400") => told,
             Err(OciError::Unreachable { .. } | OciError::Untrusted { .. } | OciError::NotAsked { .. }) => {
                 told
@@ -142,13 +145,13 @@ impl PullRights {
         self.insecure.contains(&normalise(image.registry()))
     }
 
-    /// What to say of `error`.
-    fn no_pull(&self, image: &ImageRef, error: &OciError) -> NoPull {
+    /// The error that the build gets for `error`.
+    fn pull_right_error(&self, image: &ImageRef, error: &OciError) -> PullRightError {
         let why = format!("{error}{}", self.what_to_do(image, error));
         if error.fault() == Fault::User { refused(image, &why) } else { unknown(image, &why) }
     }
 
-    /// What the error itself cannot know.
+    /// Advice that depends on the settings and the logins, which the error does not know.
     fn what_to_do(&self, image: &ImageRef, error: &OciError) -> String {
         let registry = image.registry();
         match error {
@@ -178,12 +181,12 @@ impl PullRights {
     }
 }
 
-fn refused(image: &ImageRef, why: &str) -> NoPull {
-    NoPull::Refused { image: image.to_string(), why: why.to_owned() }
+fn refused(image: &ImageRef, why: &str) -> PullRightError {
+    PullRightError::Refused { image: image.to_string(), why: why.to_owned() }
 }
 
-fn unknown(image: &ImageRef, why: &str) -> NoPull {
-    NoPull::Unknown { image: image.to_string(), why: why.to_owned() }
+fn unknown(image: &ImageRef, why: &str) -> PullRightError {
+    PullRightError::Unknown { image: image.to_string(), why: why.to_owned() }
 }
 
 #[cfg(test)]

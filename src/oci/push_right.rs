@@ -1,12 +1,12 @@
-//! Whether a push would be let in: an upload is begun and given up, so that nothing is written.
+//! Checks whether a push would be accepted: it opens an upload and cancels it, so nothing is written.
 
 use reqwest::{Method, Response};
 
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {
-    /// Asks with `auth` to upload to `image`'s repository, and gives the upload up at once.
+    /// Opens an upload to `image`'s repository with `auth`, and cancels it at once.
     pub async fn may_push(&self, image: &ImageRef, auth: &Auth, insecure: bool) -> Result<(), OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Push)?;
         let begun =
@@ -19,8 +19,8 @@ impl Registry {
     }
 }
 
-/// A registry forgets an upload that nobody goes on with; telling it is a courtesy.
-async fn give_up(repository: &mut Repository<'_>, begun: &Response) {
+/// Cancels the upload. An error is only logged, because a registry removes abandoned uploads by itself.
+async fn give_up(repository: &mut ImageRepository<'_>, begun: &Response) {
     let Ok(upload) = repository.location(begun) else { return };
     if let Err(error) = repository.ask(repository.request(Method::DELETE, upload)).await {
         tracing::debug!(%error, "an upload that was begun is kept");

@@ -1,4 +1,4 @@
-//! Reading manifests and blobs, which registries may keep elsewhere.
+//! Reads manifests and blobs. A registry may redirect to another server for them.
 
 use ::http::header::{ACCEPT, LOCATION};
 use reqwest::{Method, RequestBuilder, Response};
@@ -6,32 +6,33 @@ use url::Url;
 
 use super::OciError;
 use super::artifact;
-use super::repository::Repository;
+use super::repository::ImageRepository;
 use crate::http::{Client, Network};
 
-/// Redirects of one read that are followed: to a store, and on to where that has it.
+/// The number of redirects that one read follows: to a store, and on to another server of the store.
 const REDIRECTS: usize = 3;
-/// Bytes that are read of a kept log, compressed: four times what is kept of a build.
+/// The most bytes that are read of a compressed log: four times what is kept of a build.
 const LOG_READ: usize = 16 << 20;
 
-/// What is read: where it is, and how.
-pub(super) struct Wanted {
+/// A read of a manifest or a blob.
+pub(super) struct ReadRequest {
     method: Method,
     path: String,
     accept: Option<&'static str>,
-    /// How far a redirect may lead. Nothing but the redirect itself is sent there.
+    /// Which addresses a redirect may lead to. No login is sent there.
     network: Network,
 }
 
-impl Wanted {
-    /// The manifest `target`, of one of the kinds `accept`. Some registries are the front of another
-    /// (registry.k8s.io); what comes by a tag from there is held to nothing, so it has to be a public server over https.
+impl ReadRequest {
+    /// The manifest `target`, of one of the media types in `accept`. Some registries redirect to another registry
+    /// (registry.k8s.io). A manifest that was asked for by tag cannot be checked, so a redirect must lead to a public
+    /// server over https.
     pub(super) fn manifest(method: Method, target: &str, accept: &'static str) -> Self {
         Self { method, path: format!("manifests/{target}"), accept: Some(accept), network: Network::Public }
     }
 
-    /// The blob `digest`. Registries redirect to object storage, which may be in the cluster too; what comes from there
-    /// is held to the digest.
+    /// The blob `digest`. Registries redirect to object storage, which may be in the cluster. The digest of the
+    /// content is checked.
     fn blob(digest: &str) -> Self {
         Self { method: Method::GET, path: format!("blobs/{digest}"), accept: None, network: Network::Cluster }
     }
@@ -45,7 +46,7 @@ impl Wanted {
     }
 
     /// The address that `answer` redirects to. A redirect from https to http is an error.
-    fn elsewhere(&self, answer: &Response) -> Option<Url> {
+    fn redirect_target(&self, answer: &Response) -> Option<Url> {
         let to = answer.headers().get(LOCATION)?.to_str().ok()?;
         let to = answer.url().join(to).ok()?;
         let plain = self.network == Network::Cluster && answer.url().scheme() == "http";
@@ -53,17 +54,16 @@ impl Wanted {
     }
 }
 
-impl Repository<'_> {
-    /// Asks for `wanted`, where the registry says that it is. Only the registry itself is answered when it asks for a
-    /// login.
-    pub(super) async fn ask_for(&mut self, wanted: &Wanted) -> Result<Response, OciError> {
+impl ImageRepository<'_> {
+    /// Sends `wanted`, and follows redirects. A login is sent to the registry only.
+    pub(super) async fn ask_for(&mut self, wanted: &ReadRequest) -> Result<Response, OciError> {
         let own = Url::parse(&self.url(&wanted.path)).map_err(|e| self.unexpected(e.to_string()))?;
         let mut answer = self.ask_once_or_twice(wanted.request(self.client, own)).await?;
         for _ in 0..=REDIRECTS {
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
-            let to = wanted.elsewhere(&answer);
+            let to = wanted.redirect_target(&answer);
             let to = to.ok_or_else(|| OciError::redirected(self.what(), &answer))?;
             let client = self.clients.reaching(wanted.network)?;
             let asked = client.send(wanted.request(client, to)).await;
@@ -72,9 +72,9 @@ impl Repository<'_> {
         Err(self.unexpected(format!("{} is redirected again and again", wanted.path)))
     }
 
-    /// The bytes of the blob `digest`, which is a log.
+    /// Reads the blob `digest`, which is a log.
     pub(super) async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, OciError> {
-        let response = self.ask_for(&Wanted::blob(digest)).await?;
+        let response = self.ask_for(&ReadRequest::blob(digest)).await?;
         if !response.status().is_success() {
             return Err(self.error(response).await);
         }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn no_redirect_leads_from_https_to_http() {
-        let manifest = Wanted::manifest(Method::GET, "1", "application/json");
+        let manifest = ReadRequest::manifest(Method::GET, "1", "application/json");
         let rows = [
             // (from, to, a blob's, a manifest's)
             ("https://r.io/v2/a/x", "https://s.io/x", true, true),
@@ -108,8 +108,12 @@ mod tests {
         for (from, to, blobs, manifests) in rows {
             let answer = ::http::Response::builder().status(307).header(LOCATION, to);
             let answer = Response::from(answer.url(from.parse().unwrap()).body("").unwrap());
-            assert_eq!(Wanted::blob("sha256:1").elsewhere(&answer).is_some(), blobs, "{from} {to}");
-            assert_eq!(manifest.elsewhere(&answer).is_some(), manifests, "{from} {to}");
+            assert_eq!(
+                ReadRequest::blob("sha256:1").redirect_target(&answer).is_some(),
+                blobs,
+                "{from} {to}"
+            );
+            assert_eq!(manifest.redirect_target(&answer).is_some(), manifests, "{from} {to}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The name of an image, parsed once.
 //!
-//! The grammar is distribution's `reference/reference.go`; short names are completed as Docker does
-//! (`nginx` is `docker.io/library/nginx`).
+//! The grammar is that of `reference/reference.go` in distribution. Short names are completed as Docker does (`nginx`
+//! is `docker.io/library/nginx`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::text;
 
-/// The registry of names that name none.
+/// The registry of names that contain no registry.
 pub(super) const DOCKER_HUB: &str = "docker.io";
 /// The longest name (registry and repository) that distribution accepts, in bytes.
 const MAX_NAME: usize = 255;
@@ -24,12 +24,12 @@ pub struct ImageRef {
     digest: Option<String>,
 }
 
-/// Why a string is no image name.
+/// A string that is not an image name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is not an image name: {why}")]
 pub struct BadImageRef {
     input: String,
-    /// Why not, and what to write.
+    /// What is wrong, and what to write instead.
     why: String,
 }
 
@@ -59,7 +59,7 @@ impl ImageRef {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// What a manifest request names: the digest, else the tag, else `latest`.
+    /// The reference in a manifest request: the digest, else the tag, else `latest`.
     pub fn target(&self) -> &str {
         self.digest().or(self.tag()).unwrap_or("latest")
     }
@@ -81,7 +81,7 @@ impl FromStr for ImageRef {
     }
 }
 
-/// The registry that `reference` names, whatever else is wrong with it.
+/// The registry in `reference`, even if the rest of `reference` is wrong.
 pub(crate) fn registry_of(reference: &str) -> String {
     split_registry(reference).0
 }
@@ -107,11 +107,11 @@ fn parse(input: &str) -> Result<ImageRef, String> {
     Ok(ImageRef { registry, repository, tag, digest })
 }
 
-/// The last colon begins a tag, unless a slash follows: then it begins a port.
+/// The last colon begins a tag. If a slash follows, it begins a port.
 fn split_tag(rest: &str) -> Result<(&str, Option<String>), String> {
     match rest.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => Ok((name, Some(check_tag(tag)?))),
-        // A port stands before the first slash.
+        // A port is before the first slash.
         Some((name, tag)) if name.contains('/') => Err(format!(
             "its tag `{tag}` must be letters, digits, `_`, `.` and `-`: a tag has no slash, unlike a branch"
         )),
@@ -202,63 +202,4 @@ fn is_component(part: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-    #[test]
-    fn names_are_completed_and_written_back() {
-        let rows = [
-            ("nginx", "docker.io/library/nginx", "latest"),
-            ("nginx:1.27", "docker.io/library/nginx:1.27", "1.27"),
-            ("index.docker.io/shop/api:1", "docker.io/shop/api:1", "1"),
-            ("localhost/a", "localhost/a", "latest"),
-            ("127.0.0.1:5000/a/b__c/d--e.f:v_1", "127.0.0.1:5000/a/b__c/d--e.f:v_1", "v_1"),
-            ("gitea.example.com/shop/api", "gitea.example.com/shop/api", "latest"),
-        ];
-        for (input, written, target) in rows {
-            let parsed: ImageRef = input.parse().unwrap();
-            assert_eq!((parsed.to_string().as_str(), parsed.target()), (written, target), "{input}");
-        }
-    }
-
-    #[test]
-    fn a_digest_wins_over_the_tag() {
-        let parsed: ImageRef = format!("r.io/a:1@{DIGEST}").parse().unwrap();
-        assert_eq!((parsed.tag(), parsed.digest(), parsed.target()), (Some("1"), Some(DIGEST), DIGEST));
-        let pinned = format!("r.io/a@{DIGEST}");
-        assert_eq!(pinned.parse::<ImageRef>().unwrap().to_string(), pinned);
-        assert!("r.io/a@sha256:beef".parse::<ImageRef>().is_err());
-    }
-
-    #[test]
-    fn bad_names_say_what_is_wrong() {
-        let rows = [
-            ("", "it is empty"),
-            ("r.io/a:", "its tag is empty"),
-            ("r.io/a:-x", "its tag must be letters"),
-            ("r.io/a:x y", "its tag must be letters"),
-            ("x/y:feature/x", "its tag `feature/x` must be letters"),
-            ("r.io/Shop/a", "lower-case"),
-            ("r.io/", "names no repository"),
-            ("r.io//a", "empty path component"),
-            ("r.io/a..b", "`a..b` must be"),
-            ("r.io:port/a", "does not end in a port"),
-            ("r.io:+5000/a", "does not end in a port"),
-            ("r.io:/a", "does not end in a port"),
-            ("r.io:65536/a", "does not end in a port"),
-            ("-x.io/a", "`-x.io` is not a registry host"),
-            ("https://r.io/a", "URL scheme"),
-            ("r.io/a@sha256:12", "its digest must be"),
-            ("r.io/a\n", "`a\n` must be"),
-        ];
-        for (input, why) in rows {
-            let message = input.parse::<ImageRef>().unwrap_err().to_string();
-            assert!(message.contains(why), "{input:?}: {message}");
-        }
-        let long = format!("r.io/{}:{}", "a", "t".repeat(129));
-        assert!(long.parse::<ImageRef>().unwrap_err().to_string().contains("longer than 128"));
-    }
-}
+mod tests;

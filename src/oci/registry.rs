@@ -1,38 +1,39 @@
-//! Asking a registry for a manifest.
+//! Asks a registry for a manifest.
 
 use http::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
-use super::lists::Lists;
-use super::read::Wanted;
-use super::repository::{Access, Repository};
+use super::lists::ListLocks;
+use super::read::ReadRequest;
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, LazyClient, OciError};
 
-/// Every kind of manifest that has a digest of its own.
+/// The media types of all manifests that have a digest.
 pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// A client of registries: one HTTP connection pool.
+/// A client of registries, with one HTTP connection pool.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     client: LazyClient,
     /// The lists of referrers that are being written.
-    pub(super) lists: Lists,
+    pub(super) list_locks: ListLocks,
 }
 
 impl Registry {
-    /// A client with the HTTP client that it shares with others.
+    /// A client that shares its HTTP client with others.
     pub fn new(client: LazyClient) -> Self {
-        Self { client, lists: Lists::default() }
+        Self { client, list_locks: ListLocks::default() }
     }
 
-    /// The HTTP client, for what else asks the same servers.
+    /// The HTTP client, for other requests to the same servers.
     pub fn client(&self) -> LazyClient {
         self.client.clone()
     }
 
-    /// The digest of the manifest that `image` names, none when there is no such manifest.
-    /// `insecure` takes any certificate, and plain http; registries on the loopback interface are always asked over plain http.
+    /// The digest of the manifest that `image` names; `None` if there is no such manifest. With `insecure`, any
+    /// certificate and plain http are accepted. Registries on the loopback interface are always asked over plain
+    /// http.
     pub async fn manifest_exists(
         &self,
         image: &ImageRef,
@@ -40,7 +41,7 @@ impl Registry {
         insecure: bool,
     ) -> Result<Option<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        let head = Wanted::manifest(Method::HEAD, image.target(), MANIFESTS);
+        let head = ReadRequest::manifest(Method::HEAD, image.target(), MANIFESTS);
         let response = repository.ask_for(&head).await?;
         match response.status() {
             status if status.is_success() => {
@@ -63,18 +64,19 @@ impl Registry {
         auth: &'a Auth,
         insecure: bool,
         access: Access,
-    ) -> Result<Repository<'a>, OciError> {
-        Repository::new(&self.client, image, auth, insecure, access)
+    ) -> Result<ImageRepository<'a>, OciError> {
+        ImageRepository::new(&self.client, image, auth, insecure, access)
     }
 }
 
-/// The digest that an answer says its manifest has. It becomes an output, so it is looked at.
+/// The digest of the manifest, from the headers of the answer. It becomes an output, so its form is checked.
 pub(super) fn digest(headers: &HeaderMap) -> Option<&str> {
     let told = headers.get("docker-content-digest").and_then(|value| value.to_str().ok());
     told.filter(|told| is_digest(told))
 }
 
-/// `sha256:` or `sha512:` and as many hexadecimal digits as that has (image specification, "Digests").
+/// Whether `text` is `sha256:` or `sha512:` and the right number of hexadecimal digits (image specification,
+/// "Digests").
 pub(super) fn is_digest(text: &str) -> bool {
     let hex =
         |digits: &str, long: usize| digits.len() == long && digits.bytes().all(|b| b.is_ascii_hexdigit());

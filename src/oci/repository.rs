@@ -1,48 +1,48 @@
-//! One repository of a registry, asked under one login.
+//! One repository of a registry, and the requests to it with one login.
 
 mod challenge;
+mod send;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::HeaderValue;
-use ::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
-use super::lists::Writer;
-use super::plain::is_loopback;
+use super::lists::ListKey;
+use super::plain_http::is_loopback;
 use super::reference::DOCKER_HUB;
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client};
 use crate::text;
 
-/// Bytes that are read of a refusal.
+/// The most bytes that are read of an error's body.
 const ERROR_READ: usize = 64 << 10;
 
-/// What is done with a repository, as token servers call it.
+/// The access to a repository, in the words of token servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Pull,
     Push,
 }
 
-/// A repository, and the answer to its challenge once there was one.
-pub(super) struct Repository<'a> {
+/// A repository, and the answer to its challenge, once there was one.
+pub(super) struct ImageRepository<'a> {
     pub(super) clients: &'a LazyClient,
     pub(super) client: &'a Client,
     image: &'a ImageRef,
     login: Option<&'a Login>,
     cache: Option<&'a CacheRights>,
     insecure: bool,
-    /// Whether it is spoken to without TLS.
+    /// Whether requests use plain http.
     plain: AtomicBool,
     access: Access,
     authorization: Option<HeaderValue>,
 }
 
-impl<'a> Repository<'a> {
-    /// The repository of `image`. `insecure` takes any certificate, and plain http where no https is spoken; registries on the
-    /// loopback interface are asked over plain http in any case.
+impl<'a> ImageRepository<'a> {
+    /// The repository of `image`. With `insecure`, any certificate is accepted, and plain http is used if the
+    /// registry does not speak https. Registries on the loopback interface are always asked over plain http.
     pub(super) fn new(
         clients: &'a LazyClient,
         image: &'a ImageRef,
@@ -59,13 +59,13 @@ impl<'a> Repository<'a> {
             });
         }
         if is_loopback(registry) {
-            return Self::plainly(clients, image, auth, access);
+            return Self::over_plain_http(clients, image, auth, access);
         }
         Ok(Self::over(clients, clients.get()?, false, image, auth, access))
     }
 
     /// The repository of `image`, asked over plain http alone.
-    pub(super) fn plainly(
+    pub(super) fn over_plain_http(
         clients: &'a LazyClient,
         image: &'a ImageRef,
         auth: &'a Auth,
@@ -92,17 +92,17 @@ impl<'a> Repository<'a> {
         self.client.request(method, url)
     }
 
-    /// What a list of referrers in this repository is written by: its name, and whose login.
-    pub(super) fn writer(&self, tag: &str) -> Writer {
-        Writer::new(&self.image.name(), tag, self.login)
+    /// The key of the lock for the list of referrers under `tag`.
+    pub(super) fn list_key(&self, tag: &str) -> ListKey {
+        ListKey::new(&self.image.name(), tag, self.login)
     }
 
-    /// Whether it is spoken to without TLS.
+    /// Whether requests use plain http.
     fn is_plain(&self) -> bool {
         self.plain.load(Ordering::Relaxed)
     }
 
-    /// Whether the answers are Docker Hub's: its certificate says so.
+    /// Whether the answers come from Docker Hub. Its certificate proves that.
     pub(super) fn is_docker_hub(&self) -> bool {
         self.image.registry() == DOCKER_HUB && !self.insecure && !self.is_plain()
     }
@@ -111,12 +111,12 @@ impl<'a> Repository<'a> {
     pub(super) fn url(&self, path: &str) -> String {
         let (image, registry) = (self.image, self.image.registry());
         let scheme = if self.is_plain() { "http" } else { "https" };
-        // Docker Hub's API answers under a name of its own.
+        // The API of Docker Hub has another host name.
         let host = if registry == DOCKER_HUB { "registry-1.docker.io" } else { registry };
         format!("{scheme}://{host}/v2/{}/{path}", image.repository())
     }
 
-    /// Sends `request`; once more with the login where the registry asks for it.
+    /// Sends `request`. If the registry asks for a login, sends it again with the login.
     pub(super) async fn ask(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
         let answer = self.ask_once_or_twice(request).await?;
         match answer.status().is_redirection() {
@@ -125,7 +125,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Asks as [`Self::ask`] does, and returns an answer that redirects elsewhere instead of an error.
+    /// Sends `request` as [`Self::ask`] does. A redirect is returned as the answer and is no error.
     pub(super) async fn ask_once_or_twice(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
         let again = request.try_clone();
         let response = self.send(request).await?;
@@ -138,7 +138,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The error that an answer is which is no success.
+    /// The error for an answer without success.
     pub(super) async fn error(&self, response: Response) -> OciError {
         let status = response.status().as_u16();
         let error = match (status, self.cache) {
@@ -153,17 +153,17 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The error of a manifest that is not found.
+    /// The error for a manifest that was not found.
     pub(super) fn absent(&self) -> OciError {
         OciError::absent(self.what(), self.login)
     }
 
-    /// An answer that is not what the specification says.
+    /// The error for an answer that violates the specification.
     pub(super) fn unexpected(&self, why: impl Into<String>) -> OciError {
         OciError::unexpected(self.what(), why)
     }
 
-    /// The body of an answer, which is `what` and of at most `limit` bytes.
+    /// Reads the body of an answer, of at most `limit` bytes. `what` names the body in errors.
     pub(super) async fn read(
         &self,
         answer: Response,
@@ -177,61 +177,13 @@ impl<'a> Repository<'a> {
         format!("registry {}", self.image.name())
     }
 
-    /// Sends `request` with the login that [`Self::ask`] was asked for, if it was.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
-        let request = match &self.authorization {
-            Some(value) => request.header(AUTHORIZATION, value.clone()),
-            None => request,
-        };
-        // What is sent again after a challenge was made before it was known that no https is spoken.
-        let plain = self.insecure.then(|| request.try_clone().and_then(plain_http)).flatten();
-        let (request, again) =
-            if self.is_plain() { (plain.unwrap_or(request), None) } else { (request, plain) };
-        let answer = match (self.client.send(request).await, again) {
-            (Err(error), Some(again)) if error.is_no_connection() => {
-                match self.client.send(again).await {
-                    // It speaks https, and was away for a moment.
-                    Ok(answer) if wants_https(&answer) => Err(error),
-                    Ok(answer) => {
-                        self.plain.store(true, Ordering::Relaxed);
-                        self.clients.plain.remember(self.image.registry());
-                        Ok(answer)
-                    }
-                    unanswered => unanswered,
-                }
-            }
-            (answer, _) => answer,
-        };
-        answer.map_err(|e| OciError::from_send(self.what(), e))
-    }
-
-    /// Whether `url` is on the registry's own server. What is sent elsewhere is nobody's business there.
+    /// Whether `url` is on the registry's own server. The login and uploads are sent to no other server.
     pub(super) fn is_ours(&self, url: &Url) -> bool {
         Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
 }
 
-/// The same request without TLS.
-fn plain_http(request: RequestBuilder) -> Option<RequestBuilder> {
-    let (client, request) = request.build_split();
-    let mut request = request.ok()?;
-    request.url_mut().set_scheme("http").ok()?;
-    Some(RequestBuilder::from_parts(client, request))
-}
-
-/// Whether a server of https answers so to plain http: Go's and nginx say 400 and no word of a registry, others redirect to https.
-fn wants_https(answer: &Response) -> bool {
-    let said = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let to = answer.headers().get(LOCATION).and_then(|to| Url::parse(to.to_str().ok()?).ok());
-    let is_own = |to: Url| to.scheme() == "https" && to.host() == answer.url().host();
-    let status = answer.status();
-    (status == StatusCode::BAD_REQUEST && !said) || (status.is_redirection() && to.is_some_and(is_own))
-}
-
-/// The registry's own words, where it says them as the specification has it.
+/// The registry's own error text, if it has the form of the specification.
 async fn reason(response: Response) -> Option<String> {
     let body = http::read(response, "an error", ERROR_READ).await.ok()?;
     let body: serde_json::Value = http::json(&body).ok()?;
@@ -257,7 +209,7 @@ mod tests {
         ];
         for (image, insecure, url) in rows {
             let image = image.parse().unwrap();
-            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
+            let repository = ImageRepository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.url("x"), url);
         }
     }
@@ -273,25 +225,8 @@ mod tests {
             ("docker.io.example/a/b", false, false),
         ] {
             let image = image.parse().unwrap();
-            let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
+            let repository = ImageRepository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.is_docker_hub(), is, "{image} {insecure}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_wants_https_speaks_no_plain_http() {
-        use reqwest::ResponseBuilderExt as _;
-        for (status, to, wants) in [
-            (400, "", true),
-            (301, "https://r.io/v2/", true),
-            (307, "https://s.io/blob", false),
-            (307, "/v2/", false),
-            (401, "", false),
-            (200, "", false),
-        ] {
-            let answer = ::http::Response::builder().status(status).header(LOCATION, to);
-            let answer = answer.url("http://r.io/v2/".parse().unwrap()).body("").unwrap();
-            assert_eq!(wants_https(&Response::from(answer)), wants, "{status} {to}");
         }
     }
 
@@ -299,7 +234,7 @@ mod tests {
     fn the_login_stays_with_its_server() {
         let (client, auth) = (LazyClient::default(), Auth::default());
         let image = "r.io/a:1".parse().unwrap();
-        let repository = Repository::new(&client, &image, &auth, false, Access::Push).unwrap();
+        let repository = ImageRepository::new(&client, &image, &auth, false, Access::Push).unwrap();
         for (url, ours) in [
             ("https://r.io/v2/a/blobs/uploads/1", true),
             ("https://r.io:443/x", true),

@@ -1,4 +1,4 @@
-//! Bearer tokens: the distribution specification's token server, asked on behalf of a login.
+//! Fetches bearer tokens from the token server of the distribution specification, with a login.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ use super::{LazyClient, Login, OciError, token_servers};
 use crate::http::{self, Client, SendError};
 use crate::time_limits::calls;
 
-/// For one answer without a login; the daemon waits meanwhile.
+/// The limit for one answer to a request without a login. The daemon waits meanwhile.
 const PROBE_TIMEOUT: Duration = calls::REGISTRY_PROBE.whole();
-/// What a token that names no lifetime lives, in seconds (distribution `token/jwt.md`).
+/// The lifetime of a token that states none, in seconds (distribution `token/jwt.md`).
 const DEFAULT_LIFETIME: u64 = 60;
-/// Bytes that are read of a token server's answer: more than any header with such a token may be long.
+/// The most bytes that are read of a token server's answer. No header can hold a token of this size.
 const TOKEN_READ: usize = 1 << 20;
 
-/// A registry's challenge: where to fetch a token, and for what.
+/// A registry's challenge: the token server, and the scopes of the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Challenge {
     /// The token server's URL.
     pub(crate) realm: String,
-    /// The registry's name for itself.
+    /// The registry's own name.
     pub(crate) service: String,
-    /// `repository:shop/api:pull,push`, none for a plain login.
+    /// For example `repository:shop/api:pull,push`; empty for a plain login.
     pub(crate) scopes: Vec<String>,
 }
 
 /// A bearer token.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
-    /// The token.
+    /// The token itself.
     pub(crate) value: SecretString,
-    /// How long it lives, in seconds.
+    /// The lifetime, in seconds.
     pub(crate) lifetime: u64,
 }
 
@@ -48,9 +48,9 @@ struct TokenWire {
     expires_in: Option<u64>,
 }
 
-/// Fetches a token for the registry `host`: GET with Basic for a password, POST with the refresh token for an identity,
-/// GET without either for nobody. Gitea serves GET alone (contracts: gitea-events.md section 2). Where the registry is `insecure`,
-/// so is a token server that is its own.
+/// Fetches a token for the registry `host`. A password is sent as Basic in a GET; a refresh token is sent in a POST;
+/// without a login, the GET has neither. Gitea serves only GET (contracts: gitea-events.md section 2). If the
+/// registry is `insecure`, its own token server is too.
 pub(crate) async fn fetch(
     clients: &LazyClient,
     host: &str,
@@ -91,7 +91,7 @@ pub(crate) async fn fetch(
     token(&body).ok_or_else(|| no_token(&what))
 }
 
-/// The token in a server's answer. What a parser says of it may quote it.
+/// The token in a server's answer. A parser's error could quote the token, so it is dropped.
 pub(crate) fn token(body: &[u8]) -> Option<Token> {
     let wire: TokenWire = http::json(body).ok()?;
     let value = wire.token.filter(|token| !token.is_empty()).or(wire.access_token)?;
@@ -125,11 +125,11 @@ fn refresh(client: &Client, realm: Url, challenge: &Challenge, token: &SecretStr
     client.request(Method::POST, realm).header(CONTENT_TYPE, kind).body(form.finish())
 }
 
-/// Whether the registry at `host` asks for bearer tokens. One that does not answer is not known to.
+/// Whether the registry at `host` asks for bearer tokens. False if it does not answer.
 pub(crate) async fn is_bearer(client: &Client, host: &str) -> bool {
     for scheme in ["https", "http"] {
         let url = format!("{scheme}://{host}/v2/");
-        // Plain http may be tried, for nothing secret is sent.
+        // The request has no secret, so plain http is allowed.
         let probe = client.request(Method::GET, url).timeout(PROBE_TIMEOUT);
         if let Ok(reply) = client.send(probe).await {
             return matches!(challenge(reply.headers()), Some(Scheme::Bearer(_)));
@@ -141,14 +141,14 @@ pub(crate) async fn is_bearer(client: &Client, host: &str) -> bool {
 /// A `WWW-Authenticate` header, parsed: `Bearer realm="…",service="…",scope="…"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// Trade the login for a token.
+    /// Exchange the login for a token.
     Bearer(Challenge),
     /// Send the login itself.
     Basic,
 }
 
-/// What is asked for in all `WWW-Authenticate` headers of an answer, of which each may hold several challenges (RFC 9110
-/// section 11.6.1): a token where one will do, else the login; none for schemes that registries do not use.
+/// The challenge in all `WWW-Authenticate` headers of an answer. Each header may hold several challenges (RFC 9110
+/// section 11.6.1). A token is preferred to the login. `None` for schemes that registries do not use.
 pub(crate) fn challenge(headers: &HeaderMap) -> Option<Scheme> {
     let texts = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let found: Vec<_> = texts.flat_map(schemes).collect();
@@ -156,7 +156,7 @@ pub(crate) fn challenge(headers: &HeaderMap) -> Option<Scheme> {
     bearer.or(found.first()).cloned()
 }
 
-/// The challenges of one header, as far as they can be read.
+/// The challenges of one header, up to the first that cannot be parsed.
 fn schemes(header: &str) -> impl Iterator<Item = Scheme> {
     ChallengeParser::new(header).map_while(Result::ok).filter_map(|challenge| scheme(&challenge))
 }

@@ -1,9 +1,9 @@
-//! Which server may hand out tokens for which registry.
+//! Rules for the servers that may issue tokens for a registry.
 //!
-//! A registry says itself where its tokens are to be fetched (`realm`), and gets what is found there. So a foreign
-//! registry could have us fetch from any server within our reach, and read the answer: each image that a Dockerfile
-//! names may be such a registry's. That is why a realm is followed to the registry's own server, and elsewhere only as
-//! far as these rules go.
+//! A registry itself says where its tokens are fetched (`realm`), and gets the answer. So a hostile registry could
+//! make us fetch from any server that we can reach, and read the answer; every image in a Dockerfile may be on such a
+//! registry. Therefore a realm is followed to the registry's own server, and to other servers only as these rules
+//! allow.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use super::OciError;
 use super::auth::normalise;
 use crate::http::{self, Network};
 
-/// Registries of the Internet whose token server has another name, as their challenges say.
+/// Well-known registries whose token server has another name, from their challenges.
 const KNOWN: [(&str, &str); 5] = [
     ("docker.io", "https://auth.docker.io"),
     ("registry.gitlab.com", "https://gitlab.com"),
@@ -29,7 +29,7 @@ pub struct TokenServers {
     only_named: bool,
 }
 
-/// A registry, and the server that hands out its tokens: `REGISTRY=https://HOST[:PORT]`.
+/// A registry and the server that issues its tokens: `REGISTRY=https://HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServer {
     registry: String,
@@ -44,18 +44,19 @@ pub struct TokenServer {
 pub struct BadTokenServer(String);
 
 impl TokenServers {
-    /// Besides a registry's own server and those of well-known registries: `named`, and any public one over https.
+    /// Allows a registry's own server, those of well-known registries, `named`, and any public server over https.
     pub fn new(named: Vec<TokenServer>) -> Self {
         Self { named, only_named: false }
     }
 
-    /// The same without any public one.
+    /// The same, without other public servers.
     #[must_use]
     pub fn only_named(self) -> Self {
         Self { only_named: true, ..self }
     }
 
-    /// The address `realm` that the registry `host` names, when it may be asked, and how far that may lead.
+    /// Checks the address `realm` that the registry `host` names. Returns it with the network that requests to it may
+    /// use.
     pub(super) fn admit(&self, host: &str, realm: &str) -> Result<(Url, Network), OciError> {
         let unusable = |why: &str| OciError::Unexpected {
             what: format!("the challenge of registry {host}"),
@@ -96,8 +97,8 @@ impl TokenServers {
     }
 }
 
-/// Whether `url` is of the registry's own server: its host and its port. The daemon does not say whether it speaks
-/// http with it, so without a port both schemes' own ones are meant.
+/// Whether `url` is on the registry's own server, with the same host and port. The daemon does not say whether it
+/// uses http with the registry. So if there is no port, the default port of either scheme is accepted.
 pub(super) fn is_own(host: &str, url: &Url) -> bool {
     let canonical = if normalise(host) == "docker.io" { "registry-1.docker.io" } else { host };
     let own = Url::parse(&format!("{}://{canonical}", url.scheme()));
@@ -108,7 +109,7 @@ pub(super) fn is_own(host: &str, url: &Url) -> bool {
 const MEND: &str =
     "name another registry, or have its operator set the realm of its token service to such a URL";
 
-/// What to do where the token server `realm` of the registry `host` is one to be asked all the same.
+/// What to do if the token server `realm` of the registry `host` is legitimate.
 pub(super) fn hint(host: &str, realm: &str) -> String {
     let to = Url::parse(realm).map_or_else(|_| "https://HOST".to_owned(), |url| http::origin(&url));
     format!(

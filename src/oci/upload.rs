@@ -1,4 +1,4 @@
-//! Putting blobs and manifests into a repository.
+//! Uploads blobs and manifests to a repository.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
@@ -7,10 +7,11 @@ use url::Url;
 
 use super::OciError;
 use super::artifact::digest;
-use super::repository::Repository;
+use super::repository::ImageRepository;
 
-impl Repository<'_> {
-    /// Uploads `blob`: a POST opens the upload, a PUT does it (distribution specification, "POST then PUT").
+impl ImageRepository<'_> {
+    /// Uploads `blob`: a POST opens the upload, a PUT sends the content (distribution specification, "POST then
+    /// PUT").
     pub(super) async fn put_blob(&mut self, blob: Bytes) -> Result<(), OciError> {
         let opened = self.ask(self.request(Method::POST, self.url("blobs/uploads/"))).await?;
         if opened.status() != StatusCode::ACCEPTED {
@@ -23,18 +24,18 @@ impl Repository<'_> {
         self.succeeded(put).await.map(drop)
     }
 
-    /// Uploads the blob as [`Self::put_blob`] does, unless the repository has it.
+    /// Uploads the blob with [`Self::put_blob`], unless the repository has it already.
     pub(super) async fn put_blob_once(&mut self, blob: Bytes) -> Result<(), OciError> {
         let head = self.request(Method::HEAD, self.url(&format!("blobs/{}", digest(&blob))));
         let told = self.ask_once_or_twice(head).await?.status();
-        // A registry that keeps blobs in a store answers with a redirect when it has the blob.
+        // A registry that keeps blobs in object storage redirects when it has the blob.
         if told.is_success() || told.is_redirection() {
             return Ok(());
         }
         self.put_blob(blob).await
     }
 
-    /// Puts `manifest` under a tag or its digest.
+    /// Uploads `manifest` under a tag or its digest.
     pub(super) async fn put_manifest(
         &mut self,
         target: &str,
@@ -50,8 +51,8 @@ impl Repository<'_> {
         if response.status().is_success() { Ok(response) } else { Err(self.error(response).await) }
     }
 
-    /// Where an upload goes on; relative to where it was opened, and on the same server: whoever answers for a
-    /// registry would else have us write to any server within our reach.
+    /// The URL for the rest of the upload, which may be relative to the URL that opened it. It must be on the same
+    /// server. Otherwise a registry could make us write to any server that we can reach.
     pub(super) fn location(&self, opened: &Response) -> Result<Url, OciError> {
         let location = opened.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let place = location.and_then(|location| opened.url().join(location).ok());

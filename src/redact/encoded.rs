@@ -1,18 +1,19 @@
-//! The forms in which a value travels, cut into pieces: one piece is enough to find the run of characters that it is in.
+//! The encoded forms of a value, cut into pieces. One piece is enough to find the run of characters around it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Characters of a piece.
+/// The length of a piece, in characters.
 const PIECE: usize = 12;
-/// The longest form.
+/// The length of the longest form.
 pub(super) const LONGEST: usize = PIECE;
-/// Characters from one piece to the next. Tools break base64 after 76, 64 or 60 characters, so each line has a whole piece.
+/// The distance between the starts of two pieces. Tools break base64 after 76, 64 or 60 characters, so each line has
+/// a complete piece.
 const STRIDE: usize = 24;
-/// Shorter pieces stand in ordinary text.
+/// Shorter pieces occur in ordinary text.
 const SHORTEST: usize = 7;
 
-/// Pieces of `value` in base64 and in hex.
+/// The pieces of `value` in base64 and in hex.
 pub(super) fn forms(value: &[u8]) -> Vec<String> {
     let hex = hex::encode(value);
     let mut forms: Vec<String> = pieces(&hex).into_iter().filter(|piece| piece.len() == PIECE).collect();
@@ -29,7 +30,7 @@ pub(super) fn forms(value: &[u8]) -> Vec<String> {
     forms
 }
 
-/// The characters of base64 that `value` alone decides, where `offset` bytes and more whole threes stand before it.
+/// The characters of base64 that depend on `value` only. The number of bytes before it, modulo three, is `offset`.
 fn at(value: &[u8], offset: usize) -> String {
     let padded: Vec<u8> = std::iter::repeat_n(0, offset).chain(value.iter().copied()).collect();
     let mut text = STANDARD_NO_PAD.encode(&padded);

@@ -1,17 +1,17 @@
-//! What of a secret is looked for, and where it counts.
+//! Splits a secret into the parts that are redacted, each with its rule.
 
 use super::rule::Rule;
 
-/// Shorter values are not blotted out: they would tear holes into ordinary words.
+/// Shorter values are not redacted, because they are parts of many ordinary words.
 pub(super) const SHORTEST: usize = 4;
-/// A value of so many bytes counts wherever it stands, unless it is a plain word or number.
+/// A value of at least this length is redacted anywhere, unless it is a plain word or number.
 const SHORT: usize = 6;
-/// A plain word of so many letters counts wherever it stands.
+/// A plain word of at least this length is redacted anywhere.
 const LONG_WORD: usize = 12;
-/// A number of so many digits counts wherever it stands.
+/// A number of at least this length is redacted anywhere.
 const LONG_NUMBER: usize = 8;
 
-/// Words that hide nothing, and that outputs, logs and messages are full of.
+/// Frequent words that are no secrets. They occur in many outputs, logs and messages.
 const WORDS: &[&str] = &[
     "true",
     "false",
@@ -42,14 +42,14 @@ const WORDS: &[&str] = &[
     "kubernetes",
 ];
 
-/// The parts of `value` that are looked for.
+/// The parts of `value` that are redacted.
 pub(super) fn of(value: &str) -> Vec<(String, Rule)> {
     let value = value.trim();
     let mut parts = Vec::new();
     if value.starts_with(['{', '['])
         && let Ok(json) = serde_json::from_str(value)
     {
-        leaves(&json, &mut parts);
+        json_strings(&json, &mut parts);
     }
     if value.contains(['\n', '\r']) {
         parts.extend(value.split(['\n', '\r']).filter_map(line));
@@ -59,24 +59,24 @@ pub(super) fn of(value: &str) -> Vec<(String, Rule)> {
     parts
 }
 
-/// The runs of printable characters in what is no text.
+/// The runs of printable characters in a value that is not text.
 pub(super) fn of_bytes(value: &[u8]) -> Vec<(String, Rule)> {
     let runs =
         value.split(|byte| !matches!(byte, b' '..=b'~')).filter_map(|run| std::str::from_utf8(run).ok());
     runs.filter_map(line).collect()
 }
 
-/// Each text of a JSON document, such as a service account's key.
-fn leaves(json: &serde_json::Value, parts: &mut Vec<(String, Rule)>) {
+/// Each string of a JSON document, such as a service account's key.
+fn json_strings(json: &serde_json::Value, parts: &mut Vec<(String, Rule)>) {
     match json {
         serde_json::Value::String(text) => parts.extend(text.split(['\n', '\r']).filter_map(line)),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| leaves(item, parts)),
-        serde_json::Value::Object(fields) => fields.values().for_each(|field| leaves(field, parts)),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| json_strings(item, parts)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|field| json_strings(field, parts)),
         _ => {}
     }
 }
 
-/// The part of one of several lines that could be a secret, if there is one.
+/// The part of one line of several that could be a secret.
 fn line(line: &str) -> Option<(String, Rule)> {
     let line = line.trim();
     let anywhere =
@@ -87,7 +87,7 @@ fn line(line: &str) -> Option<(String, Rule)> {
     }
 }
 
-/// A line of base64 that ends with padding, and no key without a value.
+/// Whether a line is base64 with padding, and not a key without a value.
 fn is_padded(line: &str) -> bool {
     let digits = line.trim_end_matches('=');
     let has = |kind: fn(&u8) -> bool| digits.bytes().any(|b| kind(&b));
@@ -107,7 +107,7 @@ fn pair(line: &str) -> Option<&str> {
     (!key.is_empty() && key.len() <= 100 && key.chars().all(is_key)).then(|| value.trim_matches(quotes))
 }
 
-/// The rule for `text`; none for a text that is not blotted out.
+/// The rule for `text`; `None` if it is not redacted.
 fn rule(text: &str) -> Option<Rule> {
     if text.len() < SHORTEST || says_nothing(text) {
         return None;
@@ -131,7 +131,7 @@ fn says_nothing(text: &str) -> bool {
     few || marker || empty || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// Letters of one case, perhaps with a capital at the beginning.
+/// Whether `text` is letters of one case, with an optional capital at the beginning.
 fn is_word(text: &str) -> bool {
     let rest = text.get(1..).unwrap_or_default();
     let lower = rest.bytes().all(|b| b.is_ascii_lowercase());

@@ -1,19 +1,19 @@
-//! Where a value counts, and how far it reaches.
+//! The rules for the matches of a value.
 
 use std::ops::Range;
 
-/// Where a value counts in a text.
+/// Which matches of a value are redacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Wherever it stands.
+    /// All.
     Anywhere,
-    /// As a whole word.
+    /// Only whole words.
     Word,
-    /// As a part of a run of characters that encode something; all of the run counts.
+    /// Inside a run of encoding characters; the whole run is redacted.
     Encoded,
 }
 
-/// Whether no word goes on beside `span`. A dot ends a sentence, or stands within a name.
+/// Whether `span` is a whole word. A dot beside it ends a sentence, or is part of a name.
 pub(super) fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
     let inside = |b: Option<&u8>| {
         b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | 0x80..))
@@ -26,7 +26,7 @@ pub(super) fn is_whole(text: &[u8], span: &Range<usize>) -> bool {
     !inside(before) && !inside(after)
 }
 
-/// `span` with all that `belongs` to it on both sides.
+/// `span`, extended on both sides by the bytes for which `belongs` is true.
 pub(super) fn run(text: &[u8], span: Range<usize>, belongs: impl Fn(u8) -> bool) -> Range<usize> {
     let before = text[..span.start].iter().rev().take_while(|b| belongs(**b)).count();
     let after = text[span.end..].iter().take_while(|b| belongs(**b)).count();

@@ -41,7 +41,7 @@ fn what_counts_and_where() {
         (&["token1", "token1-longer"], "token1-longer", "***"),
         (&["abc"], "abc stays: too short", "abc stays: too short"),
         (&[""], "nothing to hide", "nothing to hide"),
-        // A plain word is one only by itself.
+        // A plain word is redacted only as a whole word.
         (
             &["shop"],
             "pushed r.io/shop/api:1 for shopping, by shop.io",
@@ -55,7 +55,7 @@ fn what_counts_and_where() {
             "true -----BEGIN CERTIFICATE----- aaaaaaaa",
             "true -----BEGIN CERTIFICATE----- aaaaaaaa",
         ),
-        // Lines of several.
+        // Values of several lines.
         (
             &["{\n\"kind\": \"Config\",\nenabled: true\npassword: \"tops3cret\"\n}"],
             "{ kind Config true } tops3cret",
@@ -132,7 +132,7 @@ fn many_lines_take_no_more_memory_and_are_found() {
     let value: String = (0..150_000).map(|n| format!("k{n:07}-{n:x}\n")).collect();
     let redactor = knowing(&[&value]);
     let known = redactor.0.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-    assert!(known.used.plain <= ROOM.plain && known.used.encoded <= ROOM.encoded);
+    assert!(known.used.plain <= CAPACITY.plain && known.used.encoded <= CAPACITY.encoded);
     drop(known);
     assert_eq!(redactor.clean("first k0000001-1 last k0149999-249ef."), "first *** last ***");
     assert_eq!(redactor.clean("k0150000-249f0"), "k0150000-249f0");
@@ -144,7 +144,8 @@ fn short_values_are_found_beyond_the_room_for_exact_ones() {
     let lines = "a1b2c3\nd4e5f6g\nshop\nwordword\n";
     let redactor = knowing(&[&(filling + lines), "x9y8", "hunter2", "shop"]);
     assert_eq!(redactor.clean("a1b2c3,xd4e5f6gx hunter2-hunter22"), "***,x***x ***-***2");
-    // The rules are those of any other value: short ones count as whole words, a word of many lines not at all.
+    // The rules are the same as for other values: short values are redacted as whole words, a plain word in several
+    // lines is not.
     assert_eq!(redactor.clean("x9y8 shop ax9y8 shopping wordword"), "*** *** ax9y8 shopping wordword");
 }
 

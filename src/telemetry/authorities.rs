@@ -1,4 +1,4 @@
-//! The authorities that a collector of spans over https is checked against.
+//! The certificate authorities for a collector of spans that uses https.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,16 +8,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tonic::transport::{Certificate, ClientTlsConfig};
 
-/// The collector's address, the first that is set (OpenTelemetry's `exporter.md`).
+/// The variables for the collector's address. The first that is set is used (OpenTelemetry's `exporter.md`).
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
-/// A PEM file with the authorities, instead of the machine's; the first that is set. The exporter does not read it itself.
+/// The variables for a PEM file with authorities, which replace the machine's. The first that is set is used. The
+/// exporter itself does not read it.
 const AUTHORITIES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
 
-/// The authorities, where the collector is reached over https. Without any, its certificate would be refused.
+/// The TLS settings, if the collector's address is https. Without authorities, its certificate would be refused.
 ///
-/// # Errors
-/// The file cannot be read, or holds no certificate.
+/// # Errors The file cannot be read, or holds no certificate.
 pub(super) fn tls(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Option<ClientTlsConfig>> {
     let first = |names: [&'static str; 2]| {
         let set = |name| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));

@@ -1,4 +1,4 @@
-//! Spans on their way out, with plain text in their names and attributes.
+//! Exports spans, and cleans the text in their names and attributes.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use crate::time_limits::Late;
 /// The longest name or attribute, in bytes.
 const LONGEST: usize = 4 << 10;
 
-/// An exporter of plain spans, which says when they are lost.
+/// An exporter that cleans spans, and logs a warning when spans are lost.
 #[derive(Debug)]
-pub(super) struct Plain<E> {
+pub(super) struct CleaningExporter<E> {
     pub(super) inner: E,
     /// The collector, for messages.
     pub(super) peer: String,
-    /// The limit that `inner` keeps for one batch.
+    /// The time limit of `inner` for one batch.
     pub(super) limit: Duration,
 }
 
-impl<E> Plain<E> {
+impl<E> CleaningExporter<E> {
     fn lost(&self, spans: usize, took: Duration, error: &OTelSdkError) {
         let why = match took >= self.limit {
             true => Late::Whole { peer: self.peer.clone(), limit: self.limit }.to_string(),
@@ -34,7 +34,7 @@ impl<E> Plain<E> {
     }
 }
 
-impl<E: SpanExporter> SpanExporter for Plain<E> {
+impl<E: SpanExporter> SpanExporter for CleaningExporter<E> {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         batch.iter_mut().for_each(span);
         let (spans, begun) = (batch.len(), Instant::now());

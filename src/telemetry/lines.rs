@@ -1,4 +1,4 @@
-//! Builds' lines among the others: where they are written, and how they look in text.
+//! The output of log events, and the text form of the lines of builds.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,23 +14,23 @@ use super::printer::Printer;
 use super::{BUILD_TARGET, LogFormat};
 use crate::text;
 
-/// Standard error; builds' lines go to a printer where there is one. Everything passes as plain text.
-pub(super) struct Outlets {
+/// Writes events to standard error, and the lines of builds to the printer if there is one. All text is cleaned.
+pub(super) struct LogOutput {
     pub(super) printer: Option<Printer>,
     pub(super) format: LogFormat,
 }
 
-impl<'a> MakeWriter<'a> for Outlets {
+impl<'a> MakeWriter<'a> for LogOutput {
     type Writer = Box<dyn Write + 'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Box::new(Plain { to: io::stderr(), format: self.format })
+        Box::new(CleaningWriter { to: io::stderr(), format: self.format })
     }
 
     fn make_writer_for(&'a self, about: &Metadata<'_>) -> Self::Writer {
         match &self.printer {
             Some(printer) if about.target() == BUILD_TARGET => {
-                Box::new(Plain { to: printer.clone(), format: self.format })
+                Box::new(CleaningWriter { to: printer.clone(), format: self.format })
             }
             _ => self.make_writer(),
         }
@@ -40,13 +40,13 @@ impl<'a> MakeWriter<'a> for Outlets {
 /// The longest event in text, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// A writer of plain events; each comes as one write.
-struct Plain<W> {
+/// A writer that cleans events. Each event is one write.
+struct CleaningWriter<W> {
     to: W,
     format: LogFormat,
 }
 
-impl<W: Write> Write for Plain<W> {
+impl<W: Write> Write for CleaningWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         self.to.write_all(plain(&String::from_utf8_lossy(event), self.format).as_bytes())?;
         Ok(event.len())
@@ -57,7 +57,7 @@ impl<W: Write> Write for Plain<W> {
     }
 }
 
-/// The event as it may be shown. In text, what follows the first line is indented: nobody's words look like an event of ours.
+/// Cleans an event. In text, all lines after the first are indented, so foreign text cannot look like another event.
 fn plain(event: &str, format: LogFormat) -> String {
     match format {
         LogFormat::Json => text::json_line(event),
@@ -68,10 +68,11 @@ fn plain(event: &str, format: LogFormat) -> String {
     }
 }
 
-/// `2026-11-21T14:45:01.123456Z shop-x7k2p build: [3/7] RUN npm ci: added 113 packages`; other events as ever.
-pub(super) struct Text<F = Format>(pub(super) F);
+/// The format `2026-11-21T14:45:01.123456Z shop-x7k2p build: [3/7] RUN npm ci: added 113 packages` for the lines of
+/// builds. Other events keep their format.
+pub(super) struct TextFormat<F = Format>(pub(super) F);
 
-impl<S, N, F> FormatEvent<S, N> for Text<F>
+impl<S, N, F> FormatEvent<S, N> for TextFormat<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -86,30 +87,31 @@ where
         if event.metadata().target() != BUILD_TARGET {
             return self.0.format_event(context, writer, event);
         }
-        let mut line = Line::default();
+        let mut line = BuildLine::default();
         event.record(&mut line);
         SystemTime.format_time(&mut writer)?;
-        writeln!(writer, " {}: {}", line.whose(), line.text)
+        writeln!(writer, " {}: {}", line.origin(), line.text)
     }
 }
 
 #[derive(Default)]
-struct Line {
+struct BuildLine {
     workflow: String,
     job: String,
     step: String,
     text: String,
 }
 
-impl Line {
-    /// The workflow, and the step; of a node without `steps` the job, which tells it from its neighbours.
-    fn whose(&self) -> String {
+impl BuildLine {
+    /// The workflow and the step. A node without `steps` has the job's key instead of the step, to tell it from
+    /// others.
+    fn origin(&self) -> String {
         let step = if self.step.is_empty() { self.job.get(..8).unwrap_or(&self.job) } else { &self.step };
         [&self.workflow, step].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 
-impl Visit for Line {
+impl Visit for BuildLine {
     fn record_str(&mut self, field: &Field, value: &str) {
         let part = match field.name() {
             "workflow" => &mut self.workflow,

@@ -1,4 +1,4 @@
-//! Prints builds' lines on standard output without making anybody wait for its reader.
+//! Prints the lines of builds on standard output. A slow reader delays nothing.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -6,64 +6,64 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Bytes that may wait for the reader; what comes on top is not printed.
-const ROOM: usize = 8 << 20;
-/// How long the process's end may wait for the reader.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The most bytes in the queue. Lines beyond it are not printed.
+const CAPACITY: usize = 8 << 20;
+/// How long the end of the process waits for the reader.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
-/// A queue to standard output, or to another writer. Clones share it.
+/// A queue to standard output or another writer. Clones share it.
 #[derive(Clone)]
 pub(super) struct Printer {
     lines: Sender<Vec<u8>>,
-    queue: Arc<Queue>,
+    state: Arc<QueueState>,
     done: Arc<Mutex<Receiver<()>>>,
 }
 
 #[derive(Default)]
-struct Queue {
-    /// Bytes that wait.
+struct QueueState {
+    /// The bytes in the queue.
     waiting: AtomicUsize,
-    /// Lines that did not fit since the last that did.
+    /// The lines that were dropped since the last line that was queued.
     missed: AtomicU64,
 }
 
 impl Printer {
-    /// A printer to `out`, with a thread of its own.
+    /// Starts a thread that writes to `out`.
     pub(super) fn start(mut out: impl Write + Send + 'static) -> io::Result<Self> {
         let (lines, queued) = channel::<Vec<u8>>();
         let (printed, done) = channel();
-        let queue = Arc::new(Queue::default());
-        let shared = queue.clone();
+        let state = Arc::new(QueueState::default());
+        let shared = state.clone();
         std::thread::Builder::new().name("build-log".into()).spawn(move || {
             for line in queued {
-                // An empty line asks whether all before it were printed.
+                // An empty line is a request to confirm that all earlier lines were printed.
                 let asked = line.is_empty();
-                // A reader that has gone away is no reason to stop building.
+                // A closed output must not stop a build.
                 let _ = if asked { out.flush() } else { out.write_all(&line) };
                 shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
                 let _ = asked.then(|| printed.send(()));
             }
         })?;
-        Ok(Self { lines, queue, done: Arc::new(Mutex::new(done)) })
+        Ok(Self { lines, state, done: Arc::new(Mutex::new(done)) })
     }
 
-    /// Waits until what was queued is printed, but not for a reader that has stopped reading.
+    /// Waits until the queued lines are printed, up to [`FLUSH_LIMIT`].
     pub(super) fn flush(&self) {
         let _ = self.lines.send(Vec::new());
         let done = self.done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Err(RecvTimeoutError::Timeout) = done.recv_timeout(LAST_WORDS) {
+        if let Err(RecvTimeoutError::Timeout) = done.recv_timeout(FLUSH_LIMIT) {
             tracing::warn!("nobody reads standard output; the last lines of builds are not printed");
         }
     }
 
     fn queue(&self, line: &[u8]) {
-        let waiting = self.queue.waiting.fetch_add(line.len(), Ordering::Relaxed);
-        if waiting + line.len() > ROOM {
-            self.queue.waiting.fetch_sub(line.len(), Ordering::Relaxed);
-            self.queue.missed.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.state.waiting.fetch_add(line.len(), Ordering::Relaxed);
+        if waiting + line.len() > CAPACITY {
+            self.state.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+            self.state.missed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let missed = self.queue.missed.swap(0, Ordering::Relaxed);
+        let missed = self.state.missed.swap(0, Ordering::Relaxed);
         if missed > 0 {
             tracing::warn!(
                 missed,
@@ -74,7 +74,7 @@ impl Printer {
     }
 }
 
-/// A formatted line comes as one write.
+/// Each formatted line is one write.
 impl Write for Printer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if !line.is_empty() {
@@ -93,7 +93,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    /// A reader that reads when it is let to.
+    /// A reader that reads only when the test allows it.
     struct Slow(Receiver<()>, Sender<usize>);
 
     impl Write for Slow {
@@ -114,14 +114,14 @@ mod tests {
         let (written, sizes) = channel();
         let mut printer = Printer::start(Slow(gate, written)).unwrap();
         let line = vec![b'x'; 1 << 10];
-        for _ in 0..4 * ROOM / line.len() {
+        for _ in 0..4 * CAPACITY / line.len() {
             printer.write_all(&line).unwrap();
-            assert!(printer.queue.waiting.load(Ordering::Relaxed) <= ROOM);
+            assert!(printer.state.waiting.load(Ordering::Relaxed) <= CAPACITY);
         }
-        assert_eq!(printer.queue.missed.load(Ordering::Relaxed) as usize, 3 * ROOM / line.len());
+        assert_eq!(printer.state.missed.load(Ordering::Relaxed) as usize, 3 * CAPACITY / line.len());
         drop(go);
-        // Its thread ends when nobody can queue any more.
+        // The thread ends when the last sender is dropped.
         drop(printer);
-        assert_eq!(sizes.iter().sum::<usize>(), ROOM);
+        assert_eq!(sizes.iter().sum::<usize>(), CAPACITY);
     }
 }

@@ -1,9 +1,9 @@
-//! "Did you mean": known names near one that is not known.
+//! Suggestions ("did you mean"): the known names that are similar to an unknown one.
 
-/// The longest name that is compared, in bytes: the work grows with the product of both lengths.
+/// The longest name that is compared, in bytes. The work grows with the product of both lengths.
 const LONGEST: usize = 200;
 
-/// Those of `known` that are `word` but for slips of up to a third of its letters, the nearest first.
+/// The names in `known` that differ from `word` in at most a third of its letters, the most similar first.
 pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = plain(word);
     let slips = (wanted.len() / 3).max(1);
@@ -15,7 +15,7 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
     near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// Without case and separators, so that `buildArgs` and `build_args` are near `build-args`.
+/// `name` without case and separators, so `buildArgs` and `build_args` are near `build-args`.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

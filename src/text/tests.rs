@@ -1,6 +1,6 @@
 use super::*;
 
-/// Every character that no text may leave with.
+/// Every character that no text may contain when it leaves the process.
 fn hostile() -> impl Iterator<Item = char> {
     let controls = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}').filter(|c| !matches!(c, '\n' | '\t'));
     controls.chain(

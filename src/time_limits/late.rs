@@ -1,32 +1,32 @@
-//! A call that was given up for its time.
+//! A call that exceeded its time limit.
 
 use std::error::Error;
 use std::time::Duration;
 
 use crate::duration::limit_text;
 
-/// A peer that took too long. Trying again may help.
+/// A peer that took too long. A retry may help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Late {
-    /// It did not finish.
+    /// The call did not finish in time.
     #[error("no answer within {} from {peer}", limit_text(*.limit))]
     Whole {
-        /// Who.
+        /// The peer.
         peer: String,
-        /// For the whole of the call.
+        /// The limit for the whole call.
         limit: Duration,
     },
-    /// It did not say anything.
+    /// The peer was silent for too long.
     #[error("{peer} was silent for {}", limit_text(*.limit))]
     Silence {
-        /// Who.
+        /// The peer.
         peer: String,
-        /// Between two signs of life.
+        /// The limit for silence.
         limit: Duration,
     },
 }
 
-/// The [`Late`] that is `error`, or one of its causes.
+/// The [`Late`] in the chain of `error` and its causes.
 pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Late> {
     let mut cause = Some(error);
     while let Some(error) = cause {

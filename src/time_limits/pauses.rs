@@ -1,21 +1,21 @@
-//! Pauses before another try, alike for all clients.
+//! The pauses between attempts, the same for all clients.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-/// Pauses that double from `shortest` to `longest`, each up to twice as long at random, so that many callers do not come at
-/// once; three of them, unless the caller says otherwise.
+/// Pauses that double from `shortest` to `longest`. Each is randomly up to twice as long, so that many callers do not
+/// retry at the same time. There are three, unless the caller changes the number.
 pub(crate) fn growing(shortest: Duration, longest: Duration) -> ExponentialBuilder {
     ExponentialBuilder::default().with_min_delay(shortest).with_max_delay(longest).with_jitter()
 }
 
-/// For a call that changes nothing, or nothing twice: four tries within some seconds.
+/// For a call that may safely be repeated: four attempts within some seconds.
 pub(crate) fn few() -> ExponentialBuilder {
     growing(Duration::from_millis(200), Duration::from_secs(3))
 }
 
-/// [`growing`] pauses without end, for what is kept up as long as the process runs.
+/// [`growing`] pauses without end, for tasks that run as long as the process.
 pub(crate) fn endless(shortest: Duration, longest: Duration) -> ExponentialBackoff {
     growing(shortest, longest).without_max_times().build()
 }

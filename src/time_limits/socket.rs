@@ -1,5 +1,5 @@
-//! A TCP connection whose other end has lost its power or its network: nobody says so, and the system's own answer is to wait
-//! for a quarter of an hour after the last thing was sent, or for ever where nothing was.
+//! Detects a TCP connection whose other end has lost power or network. The system's default is to wait for a quarter
+//! of an hour after the last data was sent, or for ever if nothing was sent.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
-/// After so long without a byte from the peer, it is asked whether it is there.
+/// The time without a byte from the peer after which a keepalive probe is sent.
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
-/// The pause between two such questions.
+/// The pause between two probes.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
-/// Unanswered questions after which it is gone.
+/// The number of unanswered probes after which the connection is closed.
 pub(crate) const RETRIES: u32 = 3;
-/// How long what was sent may stay unacknowledged: as long as the questions take. They are not asked meanwhile.
+/// How long sent data may be unacknowledged: as long as the probes take. No probes are sent meanwhile.
 pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(50);
 
-/// Has the system look for the end of `stream`'s peer: within a minute it is noticed, whether something was sent or not.
+/// Turns on keepalive for `stream`. A dead peer is then noticed within a minute, whether data was sent or not.
 pub(crate) fn watch(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(INTERVAL).with_retries(RETRIES);
@@ -27,7 +27,7 @@ pub(crate) fn watch(stream: &TcpStream) {
     }
 }
 
-/// What opens connections that are looked after as [`watch`] does it, each within `limit`.
+/// A connector whose connections are configured like [`watch`] does, each within `limit`.
 pub(crate) fn connector(limit: Duration) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);

@@ -8,7 +8,7 @@ mod rights;
 
 use std::time::Duration;
 
-use argo_buildkit::forge::{AutoMerge, Forge, ForgeError, ForgeOptions, Pull, PullRequest, Repository};
+use argo_buildkit::forge::{AutoMerge, Forge, ForgeError, ForgeOptions, ForgeRepository, Pull, PullRequest};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ struct Bench {
     gitea: &'static Gitea,
     owner: String,
     repo: Repo<'static>,
-    repository: Repository,
+    repository: ForgeRepository,
     token: SecretString,
     forge: Forge,
 }
@@ -45,7 +45,7 @@ impl Bench {
         repo.commit_file("main", "values.yaml", "tag: 1\n", "first").await;
         repo.branch("deploy", "main").await;
         repo.commit_file("deploy", "values.yaml", "tag: 2\n", "deploy 2").await;
-        let repository = Repository::from_clone_url(&repo.url(), None, None).unwrap();
+        let repository = ForgeRepository::from_clone_url(&repo.url(), None, None).unwrap();
         let wait = Duration::from_secs(30);
         let forge = Forge::new(ForgeOptions { mergeable_wait: wait, ..ForgeOptions::default() }).unwrap();
         Self { gitea, owner, repo, repository, token, forge }

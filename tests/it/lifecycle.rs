@@ -191,7 +191,7 @@ impl SlowHook {
         until(|| "the push to begin".into(), Duration::from_secs(60), begun).await;
     }
 
-    fn let_go(&self) {
+    fn release(&self) {
         std::fs::write(self.0.path().join("go"), "").unwrap();
     }
 }
@@ -207,7 +207,7 @@ async fn a_push_in_flight_is_let_finish_when_the_process_ends() {
     shop.plugin.signal("TERM");
     let draining = async || (shop.plugin.ops("/readyz").await.0 == 503).then_some(());
     until(|| "the drain".into(), Duration::from_secs(10), draining).await;
-    hook.let_go();
+    hook.release();
     assert!(shop.plugin.exit().await.success());
     assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"2\""));
 }
@@ -225,7 +225,7 @@ async fn a_push_in_flight_at_the_timeout_is_reported_as_what_became_of_it() {
     // The gate closes at the timeout; the push goes on behind it, and the step with it.
     let late = shop.plugin.until(&workflow, &step, says(" · 12 s")).await;
     expect_phase(&late, "Running");
-    hook.let_go();
+    hook.release();
     let node = shop.plugin.drive(&workflow, &step).await;
     expect_phase(&node, "Succeeded");
     assert_eq!(shop.gitops.head("main").await, output(&node, "commit"));
@@ -243,7 +243,7 @@ async fn a_run_from_a_terminal_that_is_interrupted_lets_its_push_finish() {
     let mut run = Process::spawn("argo-buildkit run", command, &files.path().join("log"));
     hook.begun().await;
     signal(run.pid(), "INT");
-    hook.let_go();
+    hook.release();
     assert_eq!(run.wait().code(), Some(130), "{}", run.log());
     assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"3\""));
 }

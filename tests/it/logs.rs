@@ -14,7 +14,7 @@ use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output};
 use crate::support::registry::Registry;
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
-use crate::support::tls_door::TlsDoor;
+use crate::support::tls_proxy::TlsProxy;
 
 /// Prints more than the output `log-tail` holds.
 const CHATTY: &str = "FROM BASE\nRUN for n in $(seq 1 500); do echo \"line $n of OWNER\"; done\n";
@@ -99,15 +99,15 @@ async fn the_log_is_attached_to_the_image_in_a_plain_registry() {
 async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none() {
     let shop = shop(setup()).await;
     let registry = Registry::start();
-    let door = TlsDoor::start(registry.host(), &Authority::new().sign("127.1")).await;
-    let unknown = door.host().replace("127.1", "127.0.0.1");
+    let proxy = TlsProxy::start(registry.host(), &Authority::new().sign("127.1")).await;
+    let unknown = proxy.host().replace("127.1", "127.0.0.1");
     for (host, repository) in [(unknown.as_str(), "unknown"), (registry.host(), "plain")] {
         let tags = json!([{"ref": format!("{host}/{repository}:1"), "insecure": true}]);
         let node = shop.plugin.node(&template(shop.build(json!({"tags": tags, "no-cache": true})))).await;
         expect_phase(&node, "Succeeded");
         assert_eq!(output(&node, "warnings"), "[]");
         let reference = output(&node, "log");
-        // The door works beside it.
+        // The proxy works beside it.
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().args(["log", &reference, "--insecure"]);
         assert!(text(&command.output().await.unwrap()).contains("line 500 of"), "{reference}");

@@ -4,7 +4,7 @@ mod ahead;
 mod alone;
 mod secrets;
 
-use crate::support::turn_relay::TurnRelay;
+use crate::support::round_trip_relay::RoundTripRelay;
 
 /// The requests of a process without cached data for one commit. The branch's tip comes with the first message of a
 /// push.
@@ -16,6 +16,6 @@ const COLD: [&str; 4] = [
 ];
 
 /// The requests through the relay since the last call, without the repository's path.
-fn asked(relay: &TurnRelay, repo: &str) -> Vec<String> {
+fn asked(relay: &RoundTripRelay, repo: &str) -> Vec<String> {
     relay.take().iter().map(|turn| turn.replace(&format!("/{repo}.git"), "")).collect()
 }

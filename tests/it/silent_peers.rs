@@ -12,7 +12,7 @@ use crate::support::net::client;
 use crate::support::plugin::{Setup, Workflow, expect_phase};
 use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
-use crate::support::tcp_door::{Away, TcpDoor};
+use crate::support::tcp_proxy::{Outage, TcpProxy};
 
 /// Whether a node's message holds `words`.
 fn says(words: &str) -> impl Fn(&Value) -> bool {
@@ -39,14 +39,14 @@ async fn a_silent_daemon_is_named() {
     let hosts = [world.registry.host(), world.gitea.host()];
     let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n")).concat();
     let daemon = Buildkitd::start_tcp(&plain);
-    let door = TcpDoor::start(daemon.address().trim_start_matches("tcp://")).await;
-    let address = format!("tcp://{}", door.host());
+    let proxy = TcpProxy::start(daemon.address().trim_start_matches("tcp://")).await;
+    let address = format!("tcp://{}", proxy.host());
     let shop = Shop::with(Setup::new(&address).start(), "FROM BASE\nRUN sleep 600\n").await;
     let (workflow, mut step) = (Workflow::new(), template(shop.build(json!({}))));
     // Less than the silence after which a daemon is given up.
     step["timeout"] = json!("40s");
     shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
-    door.shut(Away::Silent);
+    proxy.interrupt(Outage::Silent);
     let words = format!("RUN sleep 600, buildkitd at {address} silent for");
     let node = shop.plugin.until(&workflow, &step, says(&words)).await;
     expect_phase(&node, "Running");
@@ -54,29 +54,29 @@ async fn a_silent_daemon_is_named() {
     expect_phase(&node, "Failed");
     let message = node["message"].as_str().unwrap();
     assert!(message.contains("its timeout of 40 s, during: ") && message.contains(&words), "{message}");
-    door.open();
+    proxy.restore();
 }
 
 #[tokio::test]
 async fn a_silent_registry_of_a_base_image_is_named() {
     let world = World::shared().await;
-    let door = TcpDoor::start(world.registry.host()).await;
-    door.shut(Away::Silent);
-    let shop = Shop::open(&format!("FROM {}/base/image:1\n", door.host())).await;
+    let proxy = TcpProxy::start(world.registry.host()).await;
+    proxy.interrupt(Outage::Silent);
+    let shop = Shop::open(&format!("FROM {}/base/image:1\n", proxy.host())).await;
     let step = template(shop.build(json!({})));
-    is_named_and_ended(&shop, step, &format!("registry {}", door.host())).await;
+    is_named_and_ended(&shop, step, &format!("registry {}", proxy.host())).await;
 }
 
 #[tokio::test]
 async fn a_silent_server_of_an_added_file_is_named() {
-    let door = TcpDoor::start("127.0.0.1:1").await;
-    door.shut(Away::Silent);
-    let shop = Shop::open(&format!("FROM BASE\nADD http://{}/file /\n", door.host())).await;
+    let proxy = TcpProxy::start("127.0.0.1:1").await;
+    proxy.interrupt(Outage::Silent);
+    let shop = Shop::open(&format!("FROM BASE\nADD http://{}/file /\n", proxy.host())).await;
     let step = template(shop.build(json!({})));
-    is_named_and_ended(&shop, step, &format!("server {}", door.host())).await;
+    is_named_and_ended(&shop, step, &format!("server {}", proxy.host())).await;
 }
 
-/// The address of a door before the Git server at `upstream`, which answers us and not the daemon's `git`.
+/// The address of a proxy before the Git server at `upstream`, which answers us and not the daemon's `git`.
 async fn deaf_to_git(upstream: String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -106,10 +106,10 @@ async fn answer(State(upstream): State<String>, request: Request) -> Response {
 async fn a_silent_git_server_is_named() {
     let shop = Shop::open("FROM BASE\n").await;
     let upstream = shop.world.gitea.url();
-    let door = deaf_to_git(upstream.clone()).await;
-    let repo = shop.service.url().replace(&upstream, &door);
+    let proxy = deaf_to_git(upstream.clone()).await;
+    let repo = shop.service.url().replace(&upstream, &proxy);
     let context = json!({"repo": repo, "revision": "main", "secret": {"name": "git"}});
     let step = template(shop.build(json!({"context": context})));
-    let host = door.trim_start_matches("http://");
+    let host = proxy.trim_start_matches("http://");
     is_named_and_ended(&shop, step, &format!("Git server {host}")).await;
 }

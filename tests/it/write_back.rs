@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::support::git_door::{Door, Spoil};
 use crate::support::git_http::GitHttp;
+use crate::support::git_proxy::{GitProxy, PushFault};
 use crate::support::gitea::git;
 use crate::support::net::unique;
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output, tree};
@@ -18,15 +18,15 @@ const VALUES: &str = "image:\n  tag: old\n";
 struct Site {
     server: GitHttp,
     plugin: Plugin,
-    door: Door,
+    proxy: GitProxy,
 }
 
 impl Site {
-    async fn open(spoils: &[Spoil], files: &[(&str, &str)]) -> Self {
-        Self::on(GitHttp::start("builder", "a-password"), spoils, files).await
+    async fn open(faults: &[PushFault], files: &[(&str, &str)]) -> Self {
+        Self::on(GitHttp::start("builder", "a-password"), faults, files).await
     }
 
-    async fn on(server: GitHttp, spoils: &[Spoil], files: &[(&str, &str)]) -> Self {
+    async fn on(server: GitHttp, faults: &[PushFault], files: &[(&str, &str)]) -> Self {
         git(&server.repo("gitops"), &["config", "http.receivepack", "true"], None);
         server.commit_directory("gitops", "main", tree(files).path(), "lay out");
         // The tests do not build anything.
@@ -34,13 +34,13 @@ impl Site {
         plugin.put("git", "username", "builder");
         plugin.put("git", "password", "a-password");
         let url = server.repo_url("gitops");
-        let door = Door::start(url.trim_end_matches("/gitops.git"), spoils).await;
-        Self { server, plugin, door }
+        let proxy = GitProxy::start(url.trim_end_matches("/gitops.git"), faults).await;
+        Self { server, plugin, proxy }
     }
 
     fn step(&self, file: &str) -> Value {
         let targets = [json!({"file": file, "helm": {"image.tag": "2"}})];
-        let repo = self.door.through(&self.server.repo_url("gitops"));
+        let repo = self.proxy.through(&self.server.repo_url("gitops"));
         template(json!({"update-manifest": {"repo": repo, "secret": "git", "targets": targets}}))
     }
 
@@ -59,34 +59,34 @@ impl Site {
 
 #[tokio::test]
 async fn a_push_that_is_lost_on_the_way_is_made_again() {
-    let site = Site::open(&[Spoil::LostOnTheWay], &[("values.yaml", VALUES)]).await;
+    let site = Site::open(&[PushFault::LostOnTheWay], &[("values.yaml", VALUES)]).await;
     let node = site.plugin.node(&site.step("values.yaml")).await;
     site.expect_one_commit(&node);
-    assert_eq!(site.door.pushes(), 2);
+    assert_eq!(site.proxy.pushes(), 2);
 }
 
 #[tokio::test]
 async fn a_lost_reply_to_a_push_is_settled_by_the_branch() {
-    let site = Site::open(&[Spoil::ReplyLost], &[("values.yaml", VALUES)]).await;
+    let site = Site::open(&[PushFault::ReplyLost], &[("values.yaml", VALUES)]).await;
     let node = site.plugin.node(&site.step("values.yaml")).await;
     site.expect_one_commit(&node);
-    assert_eq!(site.door.pushes(), 1);
+    assert_eq!(site.proxy.pushes(), 1);
 }
 
 #[tokio::test]
 async fn a_branch_that_was_force_pushed_meanwhile_is_read_again() {
-    let site = Site::open(&[Spoil::Held], &[("values.yaml", VALUES)]).await;
+    let site = Site::open(&[PushFault::Held], &[("values.yaml", VALUES)]).await;
     let (workflow, step) = (Workflow::new(), site.step("values.yaml"));
     site.plugin.poll(&workflow, &step).await;
-    site.door.held().await;
+    site.proxy.held().await;
     let tree = site.git(&["rev-parse", "main^{tree}"]);
     let other = site.git(&["commit-tree", &tree, "-m", "another history"]);
     site.git(&["update-ref", "refs/heads/main", &other]);
-    site.door.let_go();
+    site.proxy.release();
     let node = site.plugin.drive(&workflow, &step).await;
     site.expect_one_commit(&node);
     assert_eq!(site.git(&["rev-parse", "main^"]), other, "on top of the new history");
-    assert_eq!(site.door.pushes(), 2);
+    assert_eq!(site.proxy.pushes(), 2);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn end(site: &Site, file: &str) -> String {
     let before = site.git(&["for-each-ref"]);
     let node = site.plugin.node(&site.step(file)).await;
     assert_eq!(site.git(&["for-each-ref"]), before, "nothing was committed");
-    let url = site.door.through(&site.server.repo_url("gitops"));
+    let url = site.proxy.through(&site.server.repo_url("gitops"));
     format!("{}: {}", node["phase"].as_str().unwrap(), node["message"].as_str().unwrap())
         .replace(&url, "REPO")
 }
@@ -119,18 +119,18 @@ async fn files_without_a_value_show_the_place() {
 
 #[tokio::test]
 async fn a_push_that_a_proxy_finds_too_large_ends_with_its_status() {
-    let site = Site::open(&[Spoil::Status(413)], &[("values.yaml", VALUES)]).await;
+    let site = Site::open(&[PushFault::Status(413)], &[("values.yaml", VALUES)]).await;
     let end = end(&site, "values.yaml").await;
     assert!(end.starts_with("Failed: cannot push to ") && end.contains("client_max_body_size"), "{end}");
-    assert_eq!(site.door.pushes(), 1, "it would be as large again");
+    assert_eq!(site.proxy.pushes(), 1, "it would be as large again");
 }
 
 #[tokio::test]
 async fn a_server_that_is_full_is_not_asked_for_ever() {
-    let site = Site::open(&[Spoil::Status(507); 20], &[("values.yaml", VALUES)]).await;
+    let site = Site::open(&[PushFault::Status(507); 20], &[("values.yaml", VALUES)]).await;
     let end = end(&site, "values.yaml").await;
     assert!(end.starts_with("Error: ") && end.contains("507 Insufficient Storage"), "{end}");
-    assert!(site.door.pushes() < 20, "{} pushes", site.door.pushes());
+    assert!(site.proxy.pushes() < 20, "{} pushes", site.proxy.pushes());
 }
 
 #[tokio::test]

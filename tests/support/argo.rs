@@ -1,7 +1,7 @@
-//! The genuine Argo Workflows controller on a [`Kube`], and its agent as a process of this host.
+//! The real Argo Workflows controller on a [`Kube`], and its agent as a process of this host.
 //!
-//! There is no kubelet: the agent's pod exists as an object only, and what its containers would run,
-//! [`Agent`] and the test run themselves.
+//! There is no kubelet: the agent's pod exists as an object only. [`Agent`] and the test run the commands of its
+//! containers.
 
 mod agent;
 
@@ -28,10 +28,10 @@ pub(crate) const PLUGIN: &str = "argo-buildkit";
 
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 
-/// How long anything that Argo does may take.
+/// The time limit for anything that Argo does.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A running controller that starts agents for our plugin, as one namespace sees it.
+/// A running controller that starts agents for our plugin, limited to one namespace.
 pub(crate) struct Argo {
     controller: Arc<Controller>,
     kube: &'static Kube,
@@ -44,12 +44,12 @@ struct Controller {
     metrics: String,
 }
 
-/// A node of a workflow, as its status has it.
+/// A node of a workflow, from its status.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     /// `Pending`, `Running`, `Succeeded`, `Failed`, `Error`, ….
     pub(crate) phase: String,
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub(crate) message: String,
     /// Output parameters by name.
     pub(crate) outputs: BTreeMap<String, String>,
@@ -78,7 +78,7 @@ impl Argo {
         Self { controller, kube, namespace: BUILDS.to_owned() }
     }
 
-    /// The same controller in `namespace`, which is made fit for workflows of the ServiceAccount `wf`.
+    /// The same controller in `namespace`, which gets what workflows of the ServiceAccount `wf` need.
     pub(crate) async fn within(&self, namespace: &str) -> Self {
         self.kube.namespace(namespace).await;
         let account = OBJECTS.split("---\n").filter(|object| object.contains("namespace: builds"));
@@ -87,12 +87,12 @@ impl Argo {
         Self { controller: self.controller.clone(), kube: self.kube, namespace: namespace.to_owned() }
     }
 
-    /// What the controller has printed.
+    /// The output of the controller.
     pub(crate) fn log(&self) -> String {
         self.controller.process.log()
     }
 
-    /// Creates the Workflow of a YAML text, run by the ServiceAccount `wf`; gives its name.
+    /// Creates the Workflow of a YAML text, with the ServiceAccount `wf`. Returns its name.
     pub(crate) async fn submit(&self, yaml: &str) -> String {
         let mut object: Value = serde_saphyr::from_str(yaml).unwrap();
         object["apiVersion"] = json!(WORKFLOWS);
@@ -104,7 +104,7 @@ impl Argo {
         created.metadata.name.unwrap()
     }
 
-    /// The task that the controller hands to the agent of `workflow`: a template with every parameter in its place.
+    /// The task that the controller gives to the agent of `workflow`: a template with all parameters replaced.
     pub(crate) async fn task(&self, workflow: &str) -> Value {
         let sets = self.kube.api(WORKFLOWS, "WorkflowTaskSet", &self.namespace).await;
         let find = async || {
@@ -120,7 +120,7 @@ impl Argo {
         self.wait(&format!("a task of {workflow}"), find).await
     }
 
-    /// Creates a Workflow of one plugin template that declares `outputs`; gives its name.
+    /// Creates a Workflow of one plugin template that declares `outputs`. Returns its name.
     pub(crate) async fn submit_plugin(&self, plugin: &Value, outputs: &[&str]) -> String {
         let supplied = |name: &&str| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}});
         let parameters: Vec<_> = outputs.iter().map(supplied).collect();
@@ -129,7 +129,7 @@ impl Argo {
         self.submit(&json!({"metadata": {"generateName": "it-"}, "spec": spec}).to_string()).await
     }
 
-    /// The agent of `workflow`, once the controller has asked for one. Its token exists, it does not run yet.
+    /// Waits until the controller has created the agent of `workflow`. Its token exists, but it is not running.
     pub(crate) async fn agent(&self, workflow: &str) -> Agent {
         let pods = self.kube.api("v1", "Pod", &self.namespace).await;
         let agents = ListParams::default().labels(&format!(
@@ -157,13 +157,13 @@ impl Argo {
         plugins.map(|node| (text(&node["displayName"]), Node::read(node))).collect()
     }
 
-    /// The first plugin node that `condition` holds for.
+    /// Waits for a plugin node for which `condition` is true.
     pub(crate) async fn node_when(&self, workflow: &str, condition: impl Fn(&Node) -> bool) -> Node {
         let find = async || self.nodes(workflow).await.into_values().find(&condition);
         self.wait(&format!("a node of {workflow}"), find).await
     }
 
-    /// The controller's metrics whose line has every one of `words`, once there is one; the first of them.
+    /// Waits for a line of the controller's metrics that contains all of `words`.
     pub(crate) async fn metric(&self, words: &[&str]) -> String {
         let find = async || {
             let text = client().get(&self.controller.metrics).send().await.ok()?.text().await.ok()?;
@@ -172,7 +172,7 @@ impl Argo {
         self.wait(&format!("a metric with {words:?}"), find).await
     }
 
-    /// Waits for the workflow's end, and gives its phase and message.
+    /// Waits for the workflow's end. Returns its phase and message.
     pub(crate) async fn finished(&self, workflow: &str) -> (String, String) {
         let find = async || {
             let status = self.workflow(workflow).await["status"].take();
@@ -192,7 +192,7 @@ impl Argo {
         self.shut_down(workflow, "Terminate").await;
     }
 
-    /// Deletes the workflow, and what it owns, as the garbage collector does where there is one.
+    /// Deletes the workflow and the objects that it owns, like the garbage collector of a cluster.
     pub(crate) async fn delete(&self, workflow: &str) {
         for kind in ["Workflow", "WorkflowTaskSet"] {
             let objects = self.kube.api(WORKFLOWS, kind, &self.namespace).await;
@@ -205,7 +205,7 @@ impl Argo {
         self.workflows().await.patch(workflow, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// Polls `probe`; the controller's last words are in the panic when it gives nothing.
+    /// Polls `probe`. A panic contains the end of the controller's log.
     async fn wait<T>(&self, what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
         let failed = || {
             let log = self.log();
@@ -234,7 +234,7 @@ pub(crate) async fn install_crds(kube: &'static Kube) {
     INSTALLED.get_or_init(async || apply_crds(kube).await).await;
 }
 
-/// Installs them on a server of a test's own.
+/// Installs them on another server.
 pub(crate) async fn apply_crds(kube: &Kube) {
     let testbed = bin::testbed("workflow-controller");
     let directory = testbed.ancestors().nth(2).unwrap().join("share/argo/crds");
@@ -254,7 +254,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The settings that docs tell users to make; without them every node takes 30 s.
+/// The settings from the documentation. Without them, every node takes 30 s.
 const CONTROLLER_ENV: [(&str, &str); 5] = [
     ("ARGO_EXECUTOR_PLUGINS", "true"),
     ("LEADER_ELECTION_DISABLE", "true"),
@@ -263,7 +263,8 @@ const CONTROLLER_ENV: [(&str, &str); 5] = [
     ("INFORMER_WRITE_BACK", "true"),
 ];
 
-/// Its metrics are on a port of their own: several controllers share a host. 6060, which it also wants, may be taken.
+/// Its metrics have a separate port, because several controllers share the host. It also wants 6060, which may be in
+/// use.
 const OBJECTS: &str = include_str!("argo/objects.yaml");
 
 /// The nodes of a large workflow.

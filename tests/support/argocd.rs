@@ -1,4 +1,4 @@
-//! Argo CD's Applications on [`Kube::shared`]: the kind and its objects, without the controller.
+//! Argo CD's Applications on [`Kube::shared`]: the kind and objects, without the controller.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::kube::{Identity, Kube};
 use super::net::until;
 
-/// Where Argo CD is.
+/// Argo CD's namespace.
 pub(crate) const ARGOCD: &str = "argocd";
 
 const VERSION: &str = "argoproj.io/v1alpha1";
@@ -19,7 +19,7 @@ const REFRESH: &str = "argocd.argoproj.io/refresh";
 pub(crate) struct Applications(&'static Kube);
 
 impl Applications {
-    /// Those of the shared API server.
+    /// The Applications of the shared API server.
     pub(crate) async fn shared() -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let applications = Self(Kube::shared().await);
@@ -51,13 +51,13 @@ impl Applications {
         self.0.grant_in(ARGOCD, Identity::Plugin, &format!("refresh-{name}"), rules).await;
     }
 
-    /// What the Application's refresh annotation says.
+    /// The value of the Application's refresh annotation.
     pub(crate) async fn refresh(&self, name: &str) -> Option<String> {
         let found = self.0.api(VERSION, "Application", ARGOCD).await.get(name).await.unwrap();
         found.metadata.annotations?.remove(REFRESH)
     }
 
-    /// Removes the annotation, as Argo CD does when it has compared.
+    /// Removes the annotation, like Argo CD does after a comparison.
     pub(crate) async fn compared(&self, name: &str) {
         let patch = Patch::Merge(json!({"metadata": {"annotations": {REFRESH: Value::Null}}}));
         let objects = self.0.api(VERSION, "Application", ARGOCD).await;

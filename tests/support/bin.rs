@@ -1,10 +1,10 @@
-//! Where the test bed keeps its binaries, and how a child of ours ends.
+//! The binaries of the test bed, and the end of child processes.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// The test bed's binary `name`, or a panic that says how to get it.
+/// The test bed's binary `name`. Panics with instructions if it is missing.
 pub(crate) fn testbed(name: &str) -> PathBuf {
     let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
     let root = std::env::var("ARGO_BUILDKIT_TESTBED")
@@ -17,12 +17,12 @@ pub(crate) fn testbed(name: &str) -> PathBuf {
     path
 }
 
-/// Another buildkitd than the test bed's, such as an older one that users still run.
+/// Another buildkitd, such as an older version that is still in use.
 pub(crate) fn other_daemon() -> Option<PathBuf> {
     std::env::var_os("ARGO_BUILDKIT_TEST_BUILDKITD").map(PathBuf::from)
 }
 
-/// A binary from PATH or from `/usr/bin`, `/usr/sbin`, or a panic that names the package.
+/// A binary from PATH, `/usr/bin` or `/usr/sbin`. Panics with the package's name if it is missing.
 pub(crate) fn system(name: &str, package: &str) -> PathBuf {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/bin:/usr/sbin";
     std::env::split_paths(&path)
@@ -31,7 +31,7 @@ pub(crate) fn system(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is absent: apt-get install {package}"))
 }
 
-/// Polls `probe` until it gives something; panics with `what` after `limit`.
+/// Polls `probe` until it returns a value. Panics with `what` after `limit`.
 pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
@@ -48,7 +48,7 @@ pub(crate) fn signal(pid: u32, signal: &str) {
     let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
 }
 
-/// SIGTERM, then SIGKILL when the child is still there after `grace`.
+/// Sends SIGTERM, and SIGKILL if the child still runs after `grace`.
 pub(crate) fn stop(child: &mut Child, grace: Duration) {
     signal(child.id(), "TERM");
     let deadline = Instant::now() + grace;

@@ -1,5 +1,5 @@
-//! A relay before any server, which from some byte on forwards nothing more and closes nothing: to either side, the other has
-//! lost its power.
+//! A relay in front of any server. After some number of bytes, it forwards nothing more and closes nothing, as if the
+//! other side had lost power.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,25 +8,25 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Notify;
 
-/// Where bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Towards {
-    /// From the client.
+    /// From the client to the server.
     Server,
-    /// From the server.
+    /// From the server to the client.
     Client,
 }
 
-/// From where on a connection is silent.
+/// The point after which a connection is silent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hole {
-    /// In this direction.
+    /// The direction that becomes silent.
     pub(crate) towards: Towards,
-    /// After so many bytes of the connection.
+    /// The number of bytes of the connection before it.
     pub(crate) after: usize,
 }
 
-/// A running relay; it ends with the test's runtime.
+/// A running relay. It ends with the test's runtime.
 pub(crate) struct BlackHole {
     host: String,
     counts: Arc<Counts>,
@@ -38,17 +38,17 @@ struct Counts {
     connections: AtomicUsize,
     /// The most bytes that one connection has carried, in each direction.
     most: [AtomicUsize; 2],
-    /// A connection has come to its hole.
+    /// Signals that a connection has become silent.
     reached: Notify,
 }
 
 impl BlackHole {
-    /// A relay before `upstream`, `host:port` or `unix:///path`. Without a hole it forwards all.
+    /// Starts a relay in front of `upstream`, `host:port` or `unix:///path`. Without a hole, it forwards everything.
     pub(crate) async fn start(upstream: &str, hole: Option<Hole>) -> Self {
         Self::with(upstream, move |_| hole).await
     }
 
-    /// A relay of which the first connection has a hole, and no other.
+    /// Starts a relay whose first connection has a hole.
     pub(crate) async fn start_first(upstream: &str, hole: Hole) -> Self {
         Self::with(upstream, move |connection| (connection == 0).then_some(hole)).await
     }
@@ -73,7 +73,7 @@ impl BlackHole {
         &self.host
     }
 
-    /// How many connections there were so far.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
     }
@@ -83,7 +83,7 @@ impl BlackHole {
         self.counts.most[towards as usize].load(Ordering::SeqCst)
     }
 
-    /// Waits until a connection has come to its hole.
+    /// Waits until a connection has become silent.
     pub(crate) async fn reached(&self) {
         self.counts.reached.notified().await;
     }
@@ -121,7 +121,7 @@ async fn both(
     tokio::join!(up, down);
 }
 
-/// Forwards up to `after` bytes and then nothing more, not even an end.
+/// Forwards up to `after` bytes and then nothing more, not even the end of the stream.
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

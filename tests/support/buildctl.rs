@@ -1,4 +1,4 @@
-//! BuildKit's own client, for what ours does not do and for comparison.
+//! BuildKit's own client, for functions that ours lacks, and for comparison.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn push_directory(buildkit: &str, context: &Path, name: &str, env: &[
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Builds with the Dockerfile frontend and more `args`, and gives what was printed to stdout.
+/// Builds with the Dockerfile frontend and more `args`. Returns the standard output.
 pub(crate) fn build(buildkit: &str, args: &[&str]) -> String {
     let output = Command::new(bin::testbed("buildctl"))
         .args(["--addr", buildkit, "build", "--frontend=dockerfile.v0", "--progress=plain"])
@@ -32,7 +32,7 @@ pub(crate) fn build(buildkit: &str, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Pushes something to `host` as a client that has no token authority.
+/// Pushes something to `host` as a client without a token authority.
 pub(crate) fn push_sharing_the_password(buildkit: &str, host: &str, user: &str, password: &str) {
     let directory = tempfile::tempdir().unwrap();
     let auth = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
@@ -44,7 +44,7 @@ pub(crate) fn push_sharing_the_password(buildkit: &str, host: &str, user: &str, 
     push_directory(buildkit, directory.path(), &format!("{host}/other:1"), &env);
 }
 
-/// Everything that the daemon's history tells to whoever asks: one JSON text per build.
+/// All records of the daemon's history: one JSON text per build.
 pub(crate) fn histories(buildkit: &str) -> Vec<String> {
     let output = Command::new(bin::testbed("buildctl"))
         .args(["--addr", buildkit, "debug", "histories", "--format", "{{json .}}"])

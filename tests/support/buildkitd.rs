@@ -1,4 +1,4 @@
-//! A real buildkitd with a root directory of its own, on a unix socket or on TCP with TLS.
+//! A real buildkitd with its own root directory, on a unix socket or on TCP with TLS.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::bin;
 
-/// The certificate files that a TLS daemon serves with and checks its clients against.
+/// The certificate files of a daemon with TLS.
 pub(crate) struct ServerTls {
     /// The authority of client certificates.
     pub(crate) ca: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) struct ServerTls {
     pub(crate) key: PathBuf,
 }
 
-/// A running daemon; dropping it stops it and removes its mounts and files.
+/// A running daemon. It is stopped and its mounts and files are removed on drop.
 pub(crate) struct Buildkitd {
     child: Child,
     root: tempfile::TempDir,
@@ -33,13 +33,13 @@ impl Buildkitd {
         Self::launch(root, address, None)
     }
 
-    /// A daemon on a TCP port that demands client certificates.
+    /// A daemon on a TCP port that requires client certificates.
     pub(crate) fn start_tls(config: &str, tls: ServerTls) -> Self {
         let port = super::registry::free_port();
         Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), Some(tls))
     }
 
-    /// A daemon on a TCP port that speaks no TLS.
+    /// A daemon on a TCP port without TLS.
     pub(crate) fn start_tcp(config: &str) -> Self {
         let port = super::registry::free_port();
         Self::launch(new_root(config), format!("tcp://127.0.0.1:{port}"), None)
@@ -62,12 +62,12 @@ impl Buildkitd {
         self.child.id()
     }
 
-    /// What the daemon has logged so far (debug level).
+    /// The daemon's log so far (debug level).
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
 
-    /// Kills the daemon as a crash would.
+    /// Kills the daemon, like a crash.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -120,7 +120,7 @@ fn spawn(root: &Path, address: &str, tls: Option<&ServerTls>) -> Child {
         .args(["--debug", "--oci-worker=true", "--containerd-worker=false", "--oci-worker-gc=false"])
         .args(["--oci-worker-net=host", "--addr", address, "--root"])
         .arg(root.join("r"))
-        // By default all daemons of a machine share one path, and of two that start at once one fails.
+        // By default all daemons of a machine share one path, and if two start at the same time, one fails.
         .arg("--otel-socket-path")
         .arg(root.join("otel"))
         .arg("--config")
@@ -134,7 +134,7 @@ fn spawn(root: &Path, address: &str, tls: Option<&ServerTls>) -> Child {
     command.spawn().unwrap()
 }
 
-/// Ends what a killed daemon leaves behind: its steps' processes and its mounts.
+/// Ends the processes of the steps and the mounts that a killed daemon leaves behind.
 fn reap_orphans(root: &Path) {
     for pid in processes_under(root) {
         bin::signal(pid, "KILL");

@@ -1,9 +1,9 @@
-//! Certificates made on the spot with openssl(1).
+//! Creates certificates with openssl(1).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An authority, and the certificates that it signed.
+/// A certificate authority.
 pub(crate) struct Authority {
     directory: tempfile::TempDir,
 }

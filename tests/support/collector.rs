@@ -1,4 +1,4 @@
-//! An OTLP collector that keeps what it is sent. The protocol is OpenTelemetry's own generated code.
+//! An OTLP collector that records what it receives. The protocol is OpenTelemetry's own generated code.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1 as collector;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-/// A running collector; it ends with its test's runtime.
+/// A running collector. It ends with its test's runtime.
 pub(crate) struct Collector {
     endpoint: String,
     received: Received,
@@ -17,7 +17,7 @@ pub(crate) struct Collector {
 #[derive(Clone, Default)]
 struct Received(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
 
-/// What a test asks about a span.
+/// The parts of a span that tests check.
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) name: String,
@@ -42,12 +42,12 @@ impl Collector {
         Self { endpoint, received }
     }
 
-    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub(crate) fn endpoint(&self) -> String {
         self.endpoint.clone()
     }
 
-    /// Everything received, as text to search in.
+    /// Everything received, as text for a search.
     pub(crate) fn text(&self) -> String {
         format!("{:?}", self.received.0.lock().unwrap())
     }

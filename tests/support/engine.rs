@@ -1,4 +1,4 @@
-//! An engine without a process around it.
+//! An engine inside the test process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::net::unique;
 
-/// One that builds at `buildkitd`.
+/// An engine that uses the daemon at `buildkitd`.
 pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenancy: Tenancy) -> Engine {
     let git = Git::new(GitOptions::default()).unwrap();
     Engine {

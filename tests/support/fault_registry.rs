@@ -1,4 +1,4 @@
-//! A registry that takes every push but those into the repositories that it was told to refuse, each in its own way.
+//! A registry that accepts every push, except into the repositories that the test makes fail, each in its own way.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use axum::http::{HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use tokio::io::AsyncReadExt as _;
 
-/// The request of a push that is refused.
+/// The request of a push that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
-    /// The first one: may a blob be uploaded?
+    /// The first: it opens the upload of a blob.
     Upload,
-    /// The upload itself.
+    /// The upload of the blob.
     Blob,
-    /// The last one, which sets the tag.
+    /// The last, which sets the tag.
     Manifest,
 }
 
-/// What a registry answers to one request of a push.
+/// The fault of one request of a push.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fault {
     /// The first part of the repository's name.
@@ -30,11 +30,12 @@ pub(crate) struct Fault {
     pub(crate) body: &'static str,
 }
 
-/// A running registry; it ends with the test's runtime.
+/// A running registry. It ends with the test's runtime.
 pub(crate) struct FaultRegistry(String);
 
 impl FaultRegistry {
-    /// One that refuses as `faults` say. A repository or path that begins with a status always gets that one.
+    /// Starts a registry with `faults`. If a repository or path begins with a status, the answer always has that
+    /// status.
     pub(crate) async fn start(faults: &[Fault]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -50,7 +51,7 @@ impl FaultRegistry {
     }
 }
 
-/// Where whoever asks gets no answer: `host:port`.
+/// The `host:port` of a server that closes every connection without an answer.
 pub(crate) async fn hanging_up() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
@@ -66,7 +67,7 @@ async fn answer(State(faults): State<Arc<[Fault]>>, request: Request) -> Respons
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let digest = request.uri().query().and_then(|query| query.split_once("digest=sha256%3A"));
     let digest = digest.map(|(_, hex)| format!("sha256:{}", hex.split('&').next().unwrap_or_default()));
-    // A client that is refused before it has sent all sees a connection that breaks.
+    // If a client is refused before it has sent everything, it sees a broken connection.
     let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
     let rest = path.strip_prefix("/v2/").unwrap_or_else(|| path.trim_start_matches('/'));
     let name = rest.split('/').next().unwrap_or_default();
@@ -104,7 +105,7 @@ fn taken(method: &Method, path: &str, digest: Option<String>) -> Response {
     };
     match *method {
         Method::POST => created(StatusCode::ACCEPTED, "location", format!("{path}upload")),
-        // Daemons before v0.19 want to be told.
+        // Daemons before v0.19 need this header.
         Method::PUT if let Some(digest) = digest => {
             created(StatusCode::CREATED, "docker-content-digest", digest)
         }
@@ -114,7 +115,7 @@ fn taken(method: &Method, path: &str, digest: Option<String>) -> Response {
     }
 }
 
-/// An answer that ends before its length.
+/// An answer that ends before its stated length.
 fn cut() -> Response {
     let part = futures_util::stream::iter([Ok("part"), Err(std::io::Error::other("cut"))]);
     (StatusCode::OK, [("content-length", "1000")], Body::from_stream(part)).into_response()

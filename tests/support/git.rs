@@ -1,4 +1,4 @@
-//! A Git server over smart HTTP, behind a password if wanted.
+//! A Git server over smart HTTP, with an optional password.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::bin;
 
-/// A running server; dropping it stops it and removes its repositories.
+/// A running server. It is stopped and its repositories are removed on drop.
 pub(crate) struct GitServer {
     child: Child,
     root: tempfile::TempDir,
@@ -14,7 +14,7 @@ pub(crate) struct GitServer {
 }
 
 impl GitServer {
-    /// A server that lets `user` with `password` in and nobody else.
+    /// A server that accepts only `user` with `password`.
     pub(crate) fn start(user: &str, password: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut child = Command::new(bin::testbed("git-http"))
@@ -39,17 +39,17 @@ impl GitServer {
         format!("{}/{name}.git", self.url)
     }
 
-    /// Where a repository is on this machine.
+    /// The path of a repository on this machine.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(format!("{name}.git"))
     }
 
-    /// Creates a repository whose branch `main` holds `files`, and gives the commit's id.
+    /// Creates a repository whose branch `main` holds `files`. Returns the commit's id.
     pub(crate) fn create(&self, name: &str, files: &[(&str, &str)]) -> String {
         self.commit(name, files, &[])
     }
 
-    /// Creates a repository as [`Self::create`] does, with another's commit as the submodule at a path.
+    /// Creates a repository like [`Self::create`], with a commit of another repository as a submodule.
     pub(crate) fn create_with_submodule(
         &self,
         name: &str,

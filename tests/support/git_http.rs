@@ -1,4 +1,4 @@
-//! git's own http-backend behind Basic authentication: the Git server that is not Gitea.
+//! git's own http-backend with Basic authentication: a Git server other than Gitea.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::bin;
 use super::gitea::git;
 use super::process::{self, Process};
 
-/// A running server of bare repositories; dropping it stops it and removes them.
+/// A running server of bare repositories. It is stopped and they are removed on drop.
 pub(crate) struct GitHttp {
     _process: Process,
     root: tempfile::TempDir,
@@ -16,12 +16,12 @@ pub(crate) struct GitHttp {
 }
 
 impl GitHttp {
-    /// A server that asks for `user` and `password`; both empty: for nothing.
+    /// A server that demands `user` and `password`. If both are empty, it demands no login.
     pub(crate) fn start(user: &str, password: &str) -> Self {
         Self::spawn(user, password, &[])
     }
 
-    /// A server that serves whole commits only, as Git does unless it is told otherwise.
+    /// A server without support for filters, like Git's default.
     pub(crate) fn without_filter(user: &str, password: &str) -> Self {
         Self::spawn(user, password, &["-filter=false"])
     }
@@ -43,7 +43,7 @@ impl GitHttp {
         format!("{}/{name}.git", self.url)
     }
 
-    /// The bare repository `name` on disk, created when it is not there; its default branch is `main`.
+    /// The bare repository `name` on disk. It is created if it does not exist. Its default branch is `main`.
     pub(crate) fn repo(&self, name: &str) -> PathBuf {
         let path = self.root.path().join("repositories").join(format!("{name}.git"));
         if !path.exists() {
@@ -53,7 +53,7 @@ impl GitHttp {
         path
     }
 
-    /// Replaces `branch` of repository `name` by a commit with exactly the files of `directory`; gives its id.
+    /// Replaces `branch` of repository `name` by a commit with exactly the files of `directory`. Returns its id.
     pub(crate) fn commit_directory(
         &self,
         name: &str,
@@ -69,7 +69,7 @@ impl GitHttp {
         self.head(name, branch)
     }
 
-    /// The commit that `branch` points at.
+    /// The tip of `branch`.
     pub(crate) fn head(&self, name: &str, branch: &str) -> String {
         git(&self.repo(name), &["rev-parse", branch], None).trim().to_owned()
     }

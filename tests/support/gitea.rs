@@ -24,11 +24,11 @@ pub(crate) const ADMIN: &str = "root-admin";
 /// Every user's password.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
 
-/// A running Gitea; dropping it stops it and removes its files, if this process started it.
+/// A running Gitea. If this process started it, it is stopped and its files are removed on drop.
 pub(crate) struct Gitea {
-    /// Its process and its files; none where somebody else runs it.
+    /// Its process and its files; `None` if it was started elsewhere.
     pub(crate) ours: Option<(Process, tempfile::TempDir)>,
-    /// `127.0.0.1:port`, or where somebody else runs it.
+    /// `127.0.0.1:port`, or another host if it was started elsewhere.
     pub(crate) host: String,
     /// The port of its SSH server.
     pub(crate) ssh: Option<u16>,
@@ -42,7 +42,7 @@ impl Gitea {
         Self::start_on(free_port(), true)
     }
 
-    /// A Gitea on `port`, for those who must name it before it runs.
+    /// A Gitea on `port`, for tests that need its address before it runs.
     pub(crate) fn start_on(port: u16, ssh: bool) -> Self {
         let root = process::directory("gitea-");
         let host = format!("127.0.0.1:{port}");
@@ -54,7 +54,7 @@ impl Gitea {
         admin(root.path(), &[&create[..], &user].concat());
         let token =
             ["admin", "user", "generate-access-token", "--username", ADMIN, "--scopes", "all", "--raw"];
-        // As root, a warning comes with it, in no certain order.
+        // When run as root, it also prints a warning, in no fixed order.
         let said = admin(root.path(), &token);
         let is_token = |line: &&str| line.len() == 40 && line.bytes().all(|b| b.is_ascii_hexdigit());
         let admin_token = said
@@ -86,12 +86,12 @@ impl Gitea {
         format!("http://{}", self.host)
     }
 
-    /// The port of the SSH server; panics when started without.
+    /// The port of the SSH server. Panics if Gitea was started without it.
     pub(crate) fn ssh_port(&self) -> u16 {
         self.ssh.unwrap()
     }
 
-    /// The administrator's token, of every scope.
+    /// The administrator's token, with every scope.
     pub(crate) fn admin_token(&self) -> &str {
         &self.admin_token
     }
@@ -102,7 +102,7 @@ impl Gitea {
         answer(body.into_iter().fold(request, |request, body| request.json(&body))).await
     }
 
-    /// As [`Self::api`], for calls that must succeed.
+    /// The same as [`Self::api`], for calls that must succeed.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.api(method.clone(), path, body).await;
         assert!(status.is_success(), "{method} {path}: {status} {answer}\n{}", self.log());
@@ -135,13 +135,13 @@ impl Gitea {
         answer["sha1"].as_str().unwrap().to_owned()
     }
 
-    /// Lets the bearer of an OpenSSH public key in as `user`.
+    /// Accepts the OpenSSH public key `public` for `user`.
     pub(crate) async fn ssh_key(&self, user: &str, public: &str) {
         let body = json!({"title": unique("key"), "key": public.trim()});
         self.call(Method::POST, &format!("/admin/users/{user}/keys"), Some(body)).await;
     }
 
-    /// A new private repository of `owner` (a user or an organisation), with one commit on `main`.
+    /// Creates a private repository of `owner` (a user or an organisation), with one commit on `main`.
     pub(crate) async fn repo(&self, owner: &str, prefix: &str) -> Repo<'_> {
         self.new_repo(owner, prefix, true).await
     }
@@ -175,7 +175,7 @@ impl Gitea {
     }
 }
 
-/// The status and the JSON body, or the text where it is not JSON.
+/// The status and the JSON body; the text if it is not JSON.
 async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     let status = response.status();
@@ -190,7 +190,7 @@ fn command(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command of Gitea's to its end, and gives its standard output.
+/// Runs a command of Gitea. Returns its standard output.
 fn admin(root: &Path, arguments: &[&str]) -> String {
     let output = command(root, arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -218,7 +218,7 @@ fn config(root: &Path, port: u16, ssh: Option<u16>) -> String {
         || "DISABLE_SSH = true".to_owned(),
         |port| format!("START_SSH_SERVER = true\nSSH_LISTEN_HOST = 127.0.0.1\nSSH_DOMAIN = 127.0.0.1\nSSH_PORT = {port}\nSSH_LISTEN_PORT = {port}"),
     );
-    // The channel queue delivers webhooks at once; the default polls.
+    // The channel queue delivers webhooks at once; the default queue polls.
     format!(
         "RUN_MODE = prod\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {root}\n\
          [server]\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = http://127.0.0.1:{port}/\n\

@@ -28,13 +28,13 @@ const TOKEN: &str = "github_pat_of-the-stand-in";
 const OWNER: &str = "shop";
 const API: &str = "/api/v3";
 
-/// A running stand-in; it ends with the test's runtime.
+/// A running stand-in. It ends with the test's runtime.
 pub(crate) struct GitHub {
     host: String,
     state: Arc<Mutex<Inner>>,
 }
 
-/// What tests set up and look at.
+/// The state that tests set and read.
 pub(crate) struct Inner {
     /// The repository's present name.
     pub(crate) name: String,
@@ -44,15 +44,15 @@ pub(crate) struct Inner {
     pub(crate) branches: BTreeSet<String>,
     /// Pull requests by number, from 1.
     pub(crate) pulls: Vec<Value>,
-    /// Answers given instead of the next ones, to calls of this method: status, header, body.
+    /// Answers to the next calls of this method, instead of the normal ones: status, header, body.
     pub(crate) faults: VecDeque<(Method, u16, (&'static str, &'static str), Value)>,
-    /// How often a list of pull requests is still empty.
+    /// How many more lists of pull requests are empty.
     pub(crate) behind: u32,
-    /// How often `mergeable` is still null.
+    /// How many more times `mergeable` is null.
     pub(crate) undecided: u32,
-    /// Whether the next pull request is opened with the answer lost.
+    /// Whether the next pull request is opened and the answer is lost.
     pub(crate) lose_answer: bool,
-    /// What GraphQL refuses auto-merge with.
+    /// The message with which GraphQL refuses auto-merge.
     pub(crate) refusal: Option<&'static str>,
     /// Method and path of every call.
     pub(crate) calls: Vec<String>,
@@ -83,17 +83,17 @@ impl GitHub {
         Self { host, state }
     }
 
-    /// The URL that `shop/gitops` is cloned by.
+    /// The clone URL of `shop/gitops`.
     pub(crate) fn clone_url(&self) -> String {
         format!("http://{}/{OWNER}/gitops.git", self.host)
     }
 
-    /// The one token that is let in.
+    /// The only accepted token.
     pub(crate) fn token(&self) -> SecretString {
         TOKEN.into()
     }
 
-    /// Changes or reads what the stand-in holds.
+    /// Changes or reads the state.
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         change(&mut self.state.lock().unwrap())
     }

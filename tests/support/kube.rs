@@ -23,12 +23,12 @@ pub(crate) const BUILDS: &str = "builds";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// Who calls the API server.
+/// The user of the API server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Identity {
     /// May do everything.
     Admin,
-    /// `system:serviceaccount:builds:argo-buildkit-executor-plugin`: what it may do, the test grants.
+    /// `system:serviceaccount:builds:argo-buildkit-executor-plugin`. The test grants its rights.
     Plugin,
     /// `system:serviceaccount:builds:wf`, the agent's ServiceAccount.
     Agent,
@@ -68,7 +68,7 @@ impl Identity {
     }
 }
 
-/// A running API server; dropping it stops it and its etcd.
+/// A running API server. It and its etcd are stopped on drop.
 pub(crate) struct Kube {
     api: Process,
     _etcd: Process,
@@ -83,9 +83,9 @@ impl Kube {
         KUBE.get_or_init(Self::start).await
     }
 
-    /// A server with the namespace [`BUILDS`], RBAC on, and a kubeconfig for every [`Identity`].
+    /// A server with the namespace [`BUILDS`], RBAC, and a kubeconfig for every [`Identity`].
     pub(crate) async fn start() -> Self {
-        // Now and then one never becomes ready: another of its ports was taken meanwhile, for one.
+        // Sometimes a server never becomes ready, for example if another process took one of its ports.
         for _ in 0..2 {
             if let Ok(kube) = tokio::time::timeout(Duration::from_secs(60), Self::start_once()).await {
                 return kube;
@@ -136,33 +136,33 @@ impl Kube {
         path
     }
 
-    /// `host:port`, for a door to be put before it.
+    /// `host:port`, for a proxy in front of it.
     pub(crate) fn host(&self) -> &str {
         self.url.trim_start_matches("https://")
     }
 
-    /// The path of `identity`'s kubeconfig for the server as it is at `host:port`.
+    /// The path of `identity`'s kubeconfig for the server at `host:port`.
     pub(crate) fn kubeconfig_at(&self, identity: Identity, host: &str) -> PathBuf {
         let mut config: Value = serde_json::from_str(&self.kubeconfig_text(identity)).unwrap();
         config["clusters"][0]["cluster"]["server"] = json!(format!("https://{host}"));
-        // KUBECONFIG is a list, with colons.
+        // KUBECONFIG is a list separated by colons.
         let name = format!("{identity:?}-{}.kubeconfig", host.replace(':', "-"));
         let path = self.root.path().join(name.to_lowercase());
         fs::write(&path, config.to_string()).unwrap();
         path
     }
 
-    /// A client as `identity` of the server as it is at `host:port`.
+    /// A client with `identity` for the server at `host:port`.
     pub(crate) async fn client_at(&self, identity: Identity, host: &str) -> Client {
         client(&self.kubeconfig_at(identity, host)).await
     }
 
-    /// A client as `identity`. Make one per test: it lives on the runtime that made it.
+    /// A client with `identity`. Make one per test: it depends on the runtime that created it.
     pub(crate) async fn client(&self, identity: Identity) -> Client {
         client(&self.kubeconfig(identity)).await
     }
 
-    /// The objects of one kind, seen by the administrator; `namespace` is `""` for kinds that have none.
+    /// The objects of one kind, with the administrator's rights. `namespace` is `""` for cluster-wide kinds.
     pub(crate) async fn api(&self, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -173,7 +173,7 @@ impl Kube {
         }
     }
 
-    /// Applies one object, creating it or replacing its fields. It must name its namespace.
+    /// Applies one object: creates it or replaces its fields. It must contain its namespace.
     pub(crate) async fn apply(&self, object: Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let metadata = &object["metadata"];
@@ -256,7 +256,7 @@ impl Kube {
     }
 }
 
-/// A client as a kubeconfig says.
+/// A client for a kubeconfig.
 pub(crate) async fn client(kubeconfig: &Path) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = Kubeconfig::read_from(kubeconfig).unwrap();
@@ -290,7 +290,7 @@ fn apiserver(root: &Path, etcd: u16, port: u16) -> Process {
     Process::spawn("kube-apiserver", command, &root.join("apiserver.log"))
 }
 
-/// A P-256 key pair in PEM, for ServiceAccount tokens that nobody here uses but the server insists on.
+/// A P-256 key pair in PEM for ServiceAccount tokens. The server requires it, but the tests do not use it.
 fn write_signing_key(private: &Path, public: &Path) {
     let random = ring::rand::SystemRandom::new();
     let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
@@ -304,5 +304,5 @@ fn write_signing_key(private: &Path, public: &Path) {
     fs::write(public, pem("PUBLIC KEY", &spki)).unwrap();
 }
 
-/// What stands before the point in the DER of a P-256 public key (RFC 5480).
+/// The DER of a P-256 public key, up to the point (RFC 5480).
 const P256_SPKI: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";

@@ -1,5 +1,6 @@
-//! Real servers for tests: each starts on a free port or a socket of its own, and is gone on drop.
+//! Real servers for tests. Each starts on a free port or socket, and is stopped on drop.
 
+pub(crate) mod api_server_proxy;
 pub(crate) mod argo;
 pub(crate) mod argocd;
 pub(crate) mod bin;
@@ -8,28 +9,27 @@ pub(crate) mod buildctl;
 pub(crate) mod buildkitd;
 pub(crate) mod certificates;
 pub(crate) mod collector;
+pub(crate) mod damaged_clone;
 pub(crate) mod engine;
 pub(crate) mod fault_registry;
 pub(crate) mod git;
-pub(crate) mod git_door;
 pub(crate) mod git_http;
+pub(crate) mod git_proxy;
 pub(crate) mod gitea;
 pub(crate) mod github;
 pub(crate) mod kube;
-pub(crate) mod kube_door;
-pub(crate) mod login_taker;
+pub(crate) mod login_recorder;
 pub(crate) mod lying_git;
 pub(crate) mod net;
 pub(crate) mod plugin;
 pub(crate) mod process;
 pub(crate) mod registry;
-pub(crate) mod registry_door;
+pub(crate) mod registry_proxy;
+pub(crate) mod round_trip_relay;
 pub(crate) mod scripted;
 pub(crate) mod shared;
 pub(crate) mod shared_agent;
 pub(crate) mod shop;
-pub(crate) mod spoilt_clone;
 pub(crate) mod sshd;
-pub(crate) mod tcp_door;
-pub(crate) mod tls_door;
-pub(crate) mod turn_relay;
+pub(crate) mod tcp_proxy;
+pub(crate) mod tls_proxy;

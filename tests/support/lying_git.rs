@@ -1,4 +1,4 @@
-//! A Git server that claims whatever it is told to claim.
+//! A Git server that sends false data.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use sha1::{Digest as _, Sha1};
 
-/// What a lying server sends.
+/// The false data.
 #[derive(Clone, Default)]
 pub(crate) struct Lies {
-    /// The commit that its `main` claims to be.
+    /// The id that it sends as the tip of `main`.
     pub(crate) tip: String,
-    /// Kind and bytes of the objects in its packs.
+    /// The type and the bytes of the objects in its packs.
     pub(crate) objects: Vec<(u8, Vec<u8>)>,
-    /// Protocol v0, in which the refs come first.
+    /// Whether it uses protocol v0, which sends the refs first.
     pub(crate) v0: bool,
 }
 
-/// The kinds of objects, as packs number them.
+/// The type numbers of objects in packs.
 pub(crate) const COMMIT: u8 = 1;
 /// As [`COMMIT`].
 pub(crate) const TREE: u8 = 2;
@@ -87,7 +87,7 @@ impl Lies {
         said
     }
 
-    /// Serves the lies at `address`; gives a repository's URL.
+    /// Serves the data at `address`. Returns the URL of a repository.
     pub(crate) async fn serve(self, address: &str) -> String {
         async fn answer(
             State(lies): State<Arc<Lies>>,

@@ -4,14 +4,14 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A client without a pool: every test has a runtime of its own, and a connection dies with its runtime.
+/// A client without a connection pool. Every test has its own runtime, and a connection dies with its runtime.
 pub(crate) fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
 }
 
-/// Polls `probe` until it gives something; panics with what `what` says after `limit`. Unlike
-/// [`super::bin::wait_for`] it leaves the runtime to others meanwhile.
+/// Polls `probe` until it returns a value. Panics with the text of `what` after `limit`. Unlike
+/// [`super::bin::wait_for`], it does not block the runtime.
 pub(crate) async fn until<T>(
     what: impl Fn() -> String,
     limit: Duration,
@@ -27,13 +27,13 @@ pub(crate) async fn until<T>(
     }
 }
 
-/// `prefix` and a number that nobody else in this process has; lower case, and fit for any server's names.
+/// `prefix` and a number that is unique in this process; lower case, and valid in any server's names.
 pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A free port below the range that outgoing connections take theirs from, not given to anyone else here.
+/// A free port below the range for outgoing connections. Each call returns another one.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let offset = std::process::id().wrapping_mul(61);

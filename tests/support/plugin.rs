@@ -1,4 +1,4 @@
-//! Our binary as Argo runs it: `serve`, asked over its RPC as the agent asks.
+//! Our binary as a sidecar (`serve`). Tests call it over RPC, like Argo's agent.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -12,14 +12,14 @@ use super::bin;
 use super::net::{client, unique, until};
 use super::process::{self, Process};
 
-/// The agent's token: 32 characters, as `argoexec agent init` makes them.
+/// The agent's token: 32 characters, like those of `argoexec agent init`.
 pub(crate) const TOKEN: &str = "0123456789abcdefghijklmnopqrstuv";
-/// How long a node may take.
+/// The time limit of a node.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const SECRETS: &str = "ARGO_BUILDKIT_SECRETS_DIR";
 
-/// The plugin's files are at /mnt, the binary at /media; then every mount but /dev/shm becomes read-only.
+/// Mounts the plugin's files at /mnt and the binary at /media. Then every mount except /dev/shm becomes read-only.
 const CONFINE: &str = r#"
 mount --bind "$1" /mnt
 mount --bind "$2" /media
@@ -41,7 +41,7 @@ pub(crate) struct Plugin {
     replies: Mutex<Vec<String>>,
 }
 
-/// One workflow, as the agent names it.
+/// One workflow, with the names that the agent sends.
 #[derive(Clone)]
 pub(crate) struct Workflow {
     pub(crate) name: String,
@@ -50,12 +50,12 @@ pub(crate) struct Workflow {
 }
 
 impl Workflow {
-    /// A workflow that nobody else has.
+    /// A new workflow.
     pub(crate) fn new() -> Self {
         Self::of("builds")
     }
 
-    /// A workflow in `namespace` that nobody else has.
+    /// A new workflow in `namespace`.
     pub(crate) fn of(namespace: &str) -> Self {
         let uid = uuid::Uuid::new_v4().to_string();
         Self { name: unique("wf"), uid, namespace: namespace.to_owned() }
@@ -68,14 +68,14 @@ impl Workflow {
     }
 }
 
-/// How to start a plugin.
+/// The settings to start a plugin.
 pub(crate) struct Setup {
     root: tempfile::TempDir,
     command: Command,
 }
 
 impl Setup {
-    /// A plugin on free ports that uses the daemon at `buildkit`; its environment is empty but for PATH.
+    /// A plugin on free ports that uses the daemon at `buildkit`. Its environment contains only PATH.
     pub(crate) fn new(buildkit: &str) -> Self {
         let root = process::directory("plugin-");
         std::fs::write(root.path().join("token"), format!("{TOKEN}\n")).unwrap();
@@ -83,7 +83,7 @@ impl Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("PATH", std::env::var("PATH").unwrap()).arg("serve");
         command.env("ARGO_BUILDKIT_LISTEN", "127.0.0.1:0").env("ARGO_BUILDKIT_OPS_LISTEN", "127.0.0.1:0");
-        // A killed plugin leaves its temporary files where they go with the test.
+        // A killed plugin leaves temporary files, so they are put where the test removes them.
         command
             .env("TMPDIR", root.path())
             .env("BUILDKIT_HOST", buildkit)
@@ -92,19 +92,19 @@ impl Setup {
         Self { root, command }
     }
 
-    /// One more flag.
+    /// Adds a flag.
     pub(crate) fn arg(mut self, flag: &str, value: &str) -> Self {
         self.command.args([flag, value]);
         self
     }
 
-    /// One more variable.
+    /// Adds an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// No more than so many file descriptors.
+    /// Limits the number of file descriptors.
     pub(crate) fn descriptors(self, most: usize) -> Self {
         let mut command = Command::new(bin::system("prlimit", "util-linux"));
         command.env_clear().arg(format!("--nofile={most}:{most}")).arg(self.command.get_program());
@@ -113,7 +113,7 @@ impl Setup {
         Self { root: self.root, command }
     }
 
-    /// As in the agent's pod: uid 8737, no capability, and nothing to write to but /dev/shm.
+    /// Runs it like in the agent's pod: uid 8737, no capability, and only /dev/shm writable.
     pub(crate) fn confined(self) -> Self {
         let open = Command::new("chmod").args(["-R", "a+rX"]).arg(self.root.path()).status().unwrap();
         assert!(open.success());
@@ -128,7 +128,7 @@ impl Setup {
             .env(SECRETS, "/mnt/secrets")
     }
 
-    /// Secrets from a directory, each written with [`Plugin::put`].
+    /// Starts it with Secrets from a directory, which [`Plugin::put`] writes.
     pub(crate) fn start(mut self) -> Plugin {
         if !self.command.get_envs().any(|(name, _)| name == SECRETS) {
             self.command.env(SECRETS, self.root.path().join("secrets"));
@@ -136,11 +136,11 @@ impl Setup {
         self.start_without_secrets()
     }
 
-    /// Secrets from the API server that the environment names.
+    /// Starts it with Secrets from the API server in its environment.
     pub(crate) fn start_without_secrets(self) -> Plugin {
         let mut process = Process::spawn("argo-buildkit", self.command, &self.root.path().join("log"));
         let address = |log: &str, what: &str| {
-            // Text or JSON, once the line is whole.
+            // The line may be text or JSON. It must be complete.
             let (_, rest) = log.split_once(&format!("listening for {what} on "))?;
             let (line, _) = rest.split_once('\n')?;
             Some(line.split([' ', '"']).next()?.to_owned())
@@ -170,7 +170,7 @@ impl Plugin {
         format!("http://{}", self.ops)
     }
 
-    /// One call, with the right token.
+    /// Sends one call, with the right token.
     pub(crate) async fn poll(&self, workflow: &Workflow, template: &Value) -> (StatusCode, Value) {
         let request = client().post(format!("{}/api/v1/template.execute", self.url())).bearer_auth(TOKEN);
         let response = request.json(&workflow.request(template)).send().await.unwrap();
@@ -179,7 +179,7 @@ impl Plugin {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Asks until the node has ended, as the agent does; gives the node.
+    /// Polls until the node has ended, like the agent. Returns the node.
     pub(crate) async fn drive(&self, workflow: &Workflow, template: &Value) -> Value {
         self.until(workflow, template, |node| {
             matches!(node["phase"].as_str(), Some("Succeeded" | "Failed" | "Error"))
@@ -187,7 +187,7 @@ impl Plugin {
         .await
     }
 
-    /// Asks until the node is as wanted.
+    /// Polls until the node is as `wanted`.
     pub(crate) async fn until(
         &self,
         workflow: &Workflow,
@@ -215,22 +215,22 @@ impl Plugin {
         }
     }
 
-    /// A node of a workflow of its own.
+    /// Runs a node in a new workflow.
     pub(crate) async fn node(&self, template: &Value) -> Value {
         self.drive(&Workflow::new(), template).await
     }
 
-    /// Every reply so far, as it came.
+    /// The bytes of all replies so far.
     pub(crate) fn replies(&self) -> String {
         self.replies.lock().unwrap().join("\n")
     }
 
-    /// Everything logged so far.
+    /// The whole log so far.
     pub(crate) fn log(&self) -> String {
         self.process.lock().unwrap().log()
     }
 
-    /// What the process was started with, and its environment, as anybody on the machine may read them.
+    /// The arguments and the environment of the process, as other processes of the machine can read them.
     pub(crate) fn argv(&self) -> String {
         let read = |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid())).unwrap_or_default();
         format!(
@@ -256,12 +256,12 @@ impl Plugin {
         bin::signal(self.pid(), name);
     }
 
-    /// Kills it as the out-of-memory killer would.
+    /// Kills it, like the out-of-memory killer.
     pub(crate) fn kill(&self) {
         self.process.lock().unwrap().kill();
     }
 
-    /// Waits for its end. The runtime goes on meanwhile: a collector in it is still sent the last spans.
+    /// Waits for its end. The runtime continues, so a collector in it receives the last spans.
     pub(crate) async fn exit(&self) -> ExitStatus {
         let ended = async || self.process.lock().unwrap().ended();
         until(|| "argo-buildkit to exit".into(), Duration::from_secs(40), ended).await
@@ -280,7 +280,7 @@ pub(crate) fn output(node: &Value, name: &str) -> String {
     found.and_then(|p| p["value"].as_str()).unwrap_or_else(|| panic!("no output {name} in {node}")).to_owned()
 }
 
-/// Fails with the node's own words unless it is in `phase`.
+/// Fails with the node's message if it is not in `phase`.
 pub(crate) fn expect_phase(node: &Value, phase: &str) {
     assert_eq!(node["phase"], phase, "{}", node["message"].as_str().unwrap_or_default());
 }

@@ -1,4 +1,5 @@
-//! A server's process: output in a file, gone on drop, and gone with the test process however that ends.
+//! The process of a server. Its output goes to a file. It is killed on drop, and also when the test process ends in
+//! another way.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,7 +8,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-/// A child process of ours. Dropping it kills it.
+/// A child process. It is killed on drop.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -15,7 +16,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its output appended to the file `log`.
+    /// Starts `command`, with its output appended to the file `log`.
     pub(crate) fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
@@ -29,17 +30,17 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has printed so far.
+    /// The output so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Polls `probe` until it gives something; panics with the log when the process ends or after a minute.
+    /// Polls `probe` until it returns a value. Panics with the log when the process ends, or after a minute.
     pub(crate) fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
@@ -58,7 +59,7 @@ impl Process {
         self.child.wait().unwrap()
     }
 
-    /// Kills it as a crash would.
+    /// Kills it, like a crash.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -71,19 +72,19 @@ impl Drop for Process {
     }
 }
 
-/// A new directory. With the test process gone it is removed, even if a static owns it.
+/// A new directory. It is removed after the test process has ended, even if a static owns it.
 pub(crate) fn directory(prefix: &str) -> tempfile::TempDir {
     let directory = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
     abandon(directory.path());
     directory
 }
 
-/// Has `path` unmounted and removed when the test process is gone.
+/// Unmounts and removes `path` after the test process has ended.
 pub(crate) fn abandon(path: &Path) {
     REAPER.tell(&format!("rm {}", path.display()));
 }
 
-/// Has process `pid` ended with `signal` when the test process is gone.
+/// Ends the process `pid` with `signal` after the test process has ended.
 pub(crate) fn adopt(pid: u32, signal: &str) {
     if let Some(start) = stat_field(pid, 21) {
         REAPER.tell(&format!("kill {pid} {start} {signal}"));
@@ -101,15 +102,15 @@ pub(crate) fn children(needle: &str) -> Vec<u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(ours).collect()
 }
 
-/// A field of `/proc/PID/stat`, counted from 0. The names of our servers contain no blanks.
+/// A field of `/proc/PID/stat`, counted from 0. The names of our servers contain no spaces.
 fn stat_field(pid: u32, index: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.split(' ').nth(index).map(str::to_owned)
 }
 
-/// Statics are never dropped, and a killed test drops nothing at all. So a shell outside our process group
-/// reads what we own, and clears up when the pipe closes. PR_SET_PDEATHSIG would not do: it fires when the
-/// *thread* that spawned the child ends, which for a shared server is the first test's.
+/// Statics are never dropped, and a killed test drops nothing. So a shell outside our process group reads a list of
+/// what we own, and cleans up when the pipe closes. PR_SET_PDEATHSIG would be wrong: it applies when the *thread*
+/// that spawned the child ends, and for a shared server that is the thread of the first test.
 struct Reaper(Mutex<ChildStdin>);
 
 static REAPER: LazyLock<Reaper> = LazyLock::new(Reaper::start);
@@ -124,7 +125,7 @@ impl Reaper {
             .spawn()
             .unwrap();
         let orders = child.stdin.take().unwrap();
-        // It has forked the shell.
+        // It has started the shell in the background.
         child.wait().unwrap();
         Self(Mutex::new(orders))
     }
@@ -134,7 +135,7 @@ impl Reaper {
     }
 }
 
-/// A process is ended only if it is the one that was named: its start time tells it from a later bearer of its id.
+/// The start time identifies a process, because a later process may have the same id.
 const REAPER_SCRIPT: &str = r#"
 alive() { set -- "$2" $(cat "/proc/$1/stat" 2>/dev/null); [ "$1" = "${23}" ] && [ "$4" != Z ]; }
 orders=$(cat)

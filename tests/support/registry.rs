@@ -1,4 +1,4 @@
-//! A real docker-registry (distribution 2.8) on a loopback port, and a busybox image to put in it.
+//! A real docker-registry (distribution 2.8) on a loopback port, and a busybox image for it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::{bin, buildctl};
 
-/// A port that was free a moment ago.
+/// A free port.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A running registry; dropping it stops it and removes its files.
+/// A running registry. It is stopped and its files are removed on drop.
 pub(crate) struct Registry {
     child: Child,
     _root: tempfile::TempDir,
@@ -20,12 +20,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// An open registry; [`super::registry_door`] stands before those that want a login.
+    /// A registry without a login. For a login, use [`super::registry_proxy`].
     pub(crate) fn start() -> Self {
         Self::start_at(&format!("127.0.0.1:{}", free_port()), &[])
     }
 
-    /// A registry at `host` with what the variables `env` set in its configuration.
+    /// A registry at `host`, configured by the environment variables in `env`.
     pub(crate) fn start_at(host: &str, env: &[(&str, &str)]) -> Self {
         let (root, host) = (tempfile::tempdir().unwrap(), host.to_owned());
         let config = root.path().join("config.yml");
@@ -34,7 +34,7 @@ impl Registry {
             "storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n",
             data.display()
         );
-        // Behind a door it is not asked by its own address.
+        // Behind a proxy, requests use another address than its own.
         let http = format!("http:\n  addr: {host}\n  relativeurls: true\n");
         fs::write(&config, format!("version: 0.1\n{storage}{http}")).unwrap();
         let child = Command::new(bin::system("docker-registry", "docker-registry"))
@@ -57,7 +57,7 @@ impl Registry {
         &self.host
     }
 
-    /// Pushes a busybox image through the daemon at `buildkit` and names it.
+    /// Pushes a busybox image through the daemon at `buildkit`. Returns its name.
     pub(crate) fn push_busybox(&self, buildkit: &str) -> String {
         let name = format!("{}/base/busybox:1", self.host);
         let context = tempfile::tempdir().unwrap();

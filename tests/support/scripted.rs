@@ -1,4 +1,4 @@
-//! A server that answers as a test has it, and remembers what it was asked.
+//! A server whose answers are defined by the test. It records the requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,11 +15,11 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
-    /// The `Authorization` header, empty when there was none.
+    /// The `Authorization` header; empty if there was none.
     pub(crate) authorization: String,
 }
 
-/// A running server; it ends with the test's runtime.
+/// A running server. It ends with the test's runtime.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     host: String,
@@ -27,7 +27,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// A server that answers each request by `answer`, which is given the server's own `host:port` too.
+    /// Starts a server that answers each request with `answer`, which also gets the server's `host:port`.
     pub(crate) async fn start(answer: impl Fn(&str, &Asked) -> Response + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -41,7 +41,7 @@ impl Scripted {
                 let (method, path) = (request.method().to_string(), request.uri().to_string());
                 let one = Asked { method, path, authorization };
                 asked.lock().unwrap().push(one.clone());
-                // Read whole, as a server would that reuses its connections.
+                // The request is read completely, like a server does that reuses its connections.
                 let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
                 answer(&host, &one)
             }
@@ -67,7 +67,7 @@ impl Scripted {
     }
 }
 
-/// An answer of `status` that sends to `place`.
+/// An answer of `status` that redirects to `place`.
 pub(crate) fn redirect(status: u16, place: &str) -> Response {
     (StatusCode::from_u16(status).unwrap(), [(LOCATION, place)]).into_response()
 }

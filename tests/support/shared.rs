@@ -1,4 +1,4 @@
-//! The servers that all tests of a process share. Each is started once, by whoever asks first.
+//! The servers that all tests of a process share. Each is started once, at its first use.
 
 use std::sync::LazyLock;
 
@@ -11,21 +11,21 @@ use super::net::free_port;
 use super::process;
 use super::registry::Registry;
 
-/// What most tests need. Use repositories and images of your own in it: their names come from
+/// The servers that most tests need. Use your own repositories and images in them, with names from
 /// [`super::net::unique`].
 pub(crate) struct World {
     /// Git server and registry with logins.
     pub(crate) gitea: &'static Gitea,
-    /// An open registry.
+    /// A registry without a login.
     pub(crate) registry: &'static Registry,
-    /// A daemon that reaches both registries over plain HTTP.
+    /// A daemon that uses plain HTTP with both registries.
     pub(crate) buildkitd: &'static Buildkitd,
     /// An image of `registry` with busybox in `/bin`.
     pub(crate) busybox: String,
 }
 
 impl World {
-    /// The one world of this process; starts it, all servers at once.
+    /// The servers of this process. Starts all of them concurrently.
     pub(crate) async fn shared() -> &'static Self {
         static WORLD: OnceCell<World> = OnceCell::const_new();
         WORLD.get_or_init(Self::start).await
@@ -39,7 +39,7 @@ impl World {
     }
 }
 
-/// Chosen before either runs: the daemon's configuration names Gitea's registry.
+/// The port is chosen before both run, because the daemon's configuration names Gitea's registry.
 static GITEA_PORT: LazyLock<u16> = LazyLock::new(free_port);
 
 /// The Gitea of this process, without SSH. Blocks while it starts.

@@ -13,21 +13,21 @@ use super::net::{client, unique, until};
 use super::process::{self, Process};
 use super::shop::Shop;
 
-/// The ServiceAccount of a namespace with whose rights its steps act.
+/// The ServiceAccount whose rights the steps of a namespace use.
 const ACCOUNT: &str = "buildkit-executor-plugin";
 
-/// What a namespace gives the agent, and what its own one does.
+/// The rights in a namespace of the agent and of the namespace's own ServiceAccount.
 const RIGHTS: &str = include_str!("../../deploy/components/agent-rights/role.yaml");
 const OWN_RIGHTS: &str = include_str!("../../deploy/base/agent/account.yaml");
 
-/// A namespace with a controller, whose workflows a shared agent may serve.
+/// A namespace with a controller. A shared agent may serve its workflows.
 pub(crate) struct Tenant {
     pub(crate) argo: Argo,
     pub(crate) namespace: String,
 }
 
 impl Tenant {
-    /// A namespace of its own, with the Role that deploy/components/agent-rights has.
+    /// A new namespace, with the Role of deploy/components/agent-rights.
     pub(crate) async fn new() -> Self {
         let namespace = unique(&format!("team-{}", std::process::id()));
         let argo = Argo::shared().await.within(&namespace).await;
@@ -36,13 +36,13 @@ impl Tenant {
         Self { argo, namespace }
     }
 
-    /// Lets steps of this namespace do what `rules` say.
+    /// Grants `rules` to the steps of this namespace.
     pub(crate) async fn grant(&self, rules: Value) {
         let user = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace);
         Kube::shared().await.grant_user(&self.namespace, &user, &unique("steps"), rules).await;
     }
 
-    /// Puts the shop's Secrets `git` and `registry` here, for steps to read.
+    /// Copies the shop's Secrets `git` and `registry` to this namespace.
     pub(crate) async fn secrets(&self, shop: &Shop) {
         let (kube, namespace) = (Kube::shared().await, &self.namespace);
         let login = [("username", shop.owner.as_str()), ("password", shop.token.as_str())];
@@ -58,14 +58,15 @@ impl Tenant {
     }
 }
 
-/// How to start an agent.
+/// The settings to start an agent.
 pub(crate) struct AgentSetup {
     root: tempfile::TempDir,
     command: Command,
 }
 
 impl AgentSetup {
-    /// An agent for `tenants` that uses the daemon at `buildkit`, with a Lease of its own in the first one's namespace.
+    /// An agent for `tenants` that uses the daemon at `buildkit`. Its own Lease is in the namespace of the first
+    /// tenant.
     pub(crate) async fn new(buildkit: &str, tenants: &[&Tenant]) -> Self {
         let (kube, root) = (Kube::shared().await, process::directory("agent-"));
         let (home, lease) = (&tenants[0].namespace, unique("lease"));
@@ -88,20 +89,20 @@ impl AgentSetup {
         if tenants.len() > 1 { setup.policy(ANYTHING) } else { setup }
     }
 
-    /// One more variable.
+    /// Adds an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// With this policy file.
+    /// Adds this policy file.
     pub(crate) fn policy(self, yaml: &str) -> Self {
         let path = self.root.path().join("policy.yaml");
         std::fs::write(&path, yaml).unwrap();
         self.env("ARGO_BUILDKIT_POLICY", path.to_str().unwrap())
     }
 
-    /// One more agent as this one.
+    /// Another agent with the same settings.
     pub(crate) fn replica(&self) -> Self {
         let mut command = Command::new(self.command.get_program());
         command.env_clear().args(self.command.get_args());
@@ -121,7 +122,7 @@ impl AgentSetup {
     }
 }
 
-/// What deploy/base/agent lets the agent do with its Lease; here with any, for each test has its own.
+/// The rights to the Lease in deploy/base/agent, here for any Lease, because each test has its own.
 fn lease_rules() -> Value {
     let mut objects = serde_saphyr::from_multiple::<Value>(OWN_RIGHTS).unwrap();
     let role = objects.iter_mut().find(|object| object["kind"] == "Role").unwrap();
@@ -153,7 +154,7 @@ impl SharedAgent {
         agent
     }
 
-    /// What it has printed.
+    /// Its output.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -173,18 +174,18 @@ impl SharedAgent {
         until(|| format!("`{line}` from\n{}", self.log()), Duration::from_secs(60), there).await
     }
 
-    /// The status and body of an operator's endpoint.
+    /// The status and body of an endpoint of the operator's port.
     pub(crate) async fn ops(&self, path: &str) -> (u16, String) {
         let answer = client().get(format!("http://{}{path}", self.ops)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Kills it as the kernel does when memory is short.
+    /// Kills it, like the kernel does when memory is short.
     pub(crate) fn kill(&self) {
         self.process.lock().unwrap().kill();
     }
 
-    /// SIGTERM, and how it ended.
+    /// Sends SIGTERM. Returns the exit status.
     pub(crate) fn terminate(&self) -> ExitStatus {
         let mut process = self.process.lock().unwrap();
         let pid = process.pid().to_string();

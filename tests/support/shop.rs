@@ -7,7 +7,7 @@ use super::net::client;
 use super::plugin::{Plugin, Setup, tree};
 use super::shared::World;
 
-/// The chart's values, with comments that must survive.
+/// The chart's values, with comments that an edit must keep.
 pub(crate) const VALUES: &str = "\
 # The shop's API.
 image:
@@ -17,7 +17,7 @@ image:
 replicas: 2
 ";
 
-/// One service, one GitOps repository, one plugin that may read, write and push to them.
+/// A service, a GitOps repository, and a plugin that may read, write and push to them.
 pub(crate) struct Shop {
     pub(crate) world: &'static World,
     pub(crate) plugin: Plugin,
@@ -32,13 +32,13 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// A shop whose service has `dockerfile`, in which `BASE` stands for an image with busybox.
+    /// A shop whose service has `dockerfile`, in which `BASE` is replaced by an image with busybox.
     pub(crate) async fn open(dockerfile: &str) -> Self {
         let world = World::shared().await;
         Self::with(Setup::new(world.buildkitd.address()).start(), dockerfile).await
     }
 
-    /// A shop with a plugin of the caller's making.
+    /// A shop with the given plugin.
     pub(crate) async fn with(plugin: Plugin, dockerfile: &str) -> Self {
         let world = World::shared().await;
         let gitea: &'static Gitea = world.gitea;
@@ -62,7 +62,7 @@ impl Shop {
         self.service.image()
     }
 
-    /// The digest that the registry has under `tag` of the image.
+    /// The digest of the image under `tag` in the registry.
     pub(crate) async fn digest(&self, tag: &str) -> Option<String> {
         let url = format!("{}/v2/{}/manifests/{tag}", self.world.gitea.url(), self.service.full_name());
         let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
@@ -88,14 +88,14 @@ impl Shop {
         json!({"update-manifest": update})
     }
 
-    /// Build, then update the chart with what was built.
+    /// A `build`, then an `update-manifest` with its result.
     pub(crate) fn steps(&self) -> Value {
         let values = json!({"image.tag": "1", "image.digest": "$(build.digest)"});
         json!({"steps": [self.build(json!({})), self.update(values, json!({}))]})
     }
 }
 
-/// Sets the fields of `more` in `into`; null removes one.
+/// Sets the fields of `more` in `into`; a null removes a field.
 pub(crate) fn merge(into: &mut Value, more: Value) {
     let Value::Object(more) = more else { return };
     for (name, value) in more {
@@ -111,7 +111,7 @@ pub(crate) fn template(step: Value) -> Value {
     json!({"name": "build", "inputs": {}, "outputs": {}, "metadata": {}, "plugin": {"buildkit": step}})
 }
 
-/// As [`template`], with declared outputs.
+/// The same as [`template`], with declared outputs.
 pub(crate) fn declaring(step: Value, outputs: &[&str]) -> Value {
     let mut template = template(step);
     let parameter = |name: &&str| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}});

@@ -1,4 +1,4 @@
-//! An ssh server that lets one key in, as root.
+//! An ssh server that accepts one key, as root.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{bin, registry};
 
-/// A running server; dropping it stops it.
+/// A running server. It is stopped on drop.
 pub(crate) struct Sshd {
     child: Child,
     root: tempfile::TempDir,
@@ -16,12 +16,12 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
-    /// A server, with a key of its own and one that it lets in.
+    /// A server with a host key, and a client key that it accepts.
     pub(crate) fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         let host_key = keygen(root.path(), "host");
         keygen(root.path(), "client");
-        // Where Debian's sshd wants to drop its privileges.
+        // The directory that Debian's sshd needs for privilege separation.
         fs::create_dir_all("/run/sshd").unwrap();
         let port = registry::free_port();
         let authorized = root.path().join("client.pub");
@@ -46,17 +46,17 @@ impl Sshd {
         server
     }
 
-    /// The private key that the server lets in.
+    /// The private key that the server accepts.
     pub(crate) fn client_key(&self) -> String {
         fs::read_to_string(self.root.path().join("client")).unwrap()
     }
 
-    /// A private key that it does not let in.
+    /// A private key that the server does not accept.
     pub(crate) fn other_key(&self) -> String {
         fs::read_to_string(keygen(self.root.path(), "other")).unwrap()
     }
 
-    /// A line that knows the server's key, at any port.
+    /// A line for `known_hosts` with the server's key, for any port.
     pub(crate) fn known_hosts(&self) -> String {
         format!("127.0.0.1 {}", fs::read_to_string(self.root.path().join("host.pub")).unwrap())
     }
@@ -78,7 +78,7 @@ pub(crate) struct KeyPair {
     pub(crate) public: String,
 }
 
-/// A key that nobody else has.
+/// A new key.
 pub(crate) fn key_pair() -> KeyPair {
     let root = tempfile::tempdir().unwrap();
     let private = keygen(root.path(), "key");
@@ -87,7 +87,7 @@ pub(crate) fn key_pair() -> KeyPair {
 }
 
 impl KeyPair {
-    /// Writes both halves into `root`, and gives the private one's path.
+    /// Writes both keys into `root`. Returns the path of the private key.
     pub(crate) fn write(&self, root: &Path) -> PathBuf {
         let path = root.join("key");
         fs::write(&path, &self.private).unwrap();

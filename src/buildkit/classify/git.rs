@@ -5,7 +5,7 @@ use super::decision::Decision;
 use super::message::Message;
 use super::rules::{self, Rule, rule};
 use crate::buildkit::kind::Kind;
-use crate::http::may_pass;
+use crate::http::is_transient_status;
 use crate::outcome::Fault;
 
 /// Messages about a server that closed the connection, or a pack that did not arrive whole (git's `fetch-pack.c`,
@@ -76,7 +76,7 @@ pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
         return git(Fault::User, a::GIT_TRUST);
     }
     match message.status {
-        Some(status) if may_pass(status) => return git(Fault::Transient, a::LATER),
+        Some(status) if is_transient_status(status) => return git(Fault::Transient, a::LATER),
         Some(_) if !message.says(&["into submodule path"]) => return git(Fault::User, a::GIT_LOGIN),
         _ => {}
     }

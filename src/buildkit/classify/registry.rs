@@ -8,7 +8,7 @@ use super::advice as a;
 use super::decision::Decision;
 use super::message::{Message, Operation};
 use crate::buildkit::kind::Kind;
-use crate::http::may_pass;
+use crate::http::is_transient_status;
 use crate::outcome::Fault;
 
 /// The codes that containerd knows.
@@ -130,7 +130,7 @@ fn missing(message: &Message<'_>) -> Option<Decision> {
 
 fn by_status(status: u16, message: &Message<'_>) -> Decision {
     let operation = message.operation;
-    if may_pass(status) || is_lost_upload(status, message) {
+    if is_transient_status(status) || is_lost_upload(status, message) {
         return later(operation);
     }
     // The text after the status comes from the server.

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::{Request, Response, Status};
 
-use crate::oci::{ImageRef, NoPull, PullRights};
+use crate::oci::{ImageRef, PullRightError, PullRights};
 
 /// The only method (`sourcepolicy/policysession/policysession.proto`).
 pub(super) const METHOD: &str = "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy";
@@ -79,10 +79,10 @@ impl Sources {
 }
 
 /// The daemon copies this message into the build's error, where [`super::super::classify`] recognizes it.
-fn status(error: &NoPull) -> Status {
+fn status(error: &PullRightError) -> Status {
     match error {
-        NoPull::Refused { .. } => Status::permission_denied(error.to_string()),
-        NoPull::Unknown { .. } => Status::unavailable(error.to_string()),
+        PullRightError::Refused { .. } => Status::permission_denied(error.to_string()),
+        PullRightError::Unknown { .. } => Status::unavailable(error.to_string()),
     }
 }
 

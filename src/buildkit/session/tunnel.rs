@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
 use super::Services;
-use crate::time_limits::Pulse;
+use crate::time_limits::PeerActivity;
 
 /// The number of bytes buffered in each direction before the other side must read.
 const BUFFER: usize = 64 << 10;
@@ -23,12 +23,12 @@ pub(in crate::buildkit) struct Tunnel {
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
-/// Opens the session `id` on `client`'s connection. Each message from the daemon counts in `pulse`.
+/// Opens the session `id` on `client`'s connection. Each message from the daemon counts in `activity`.
 pub(in crate::buildkit) async fn open(
     mut client: ControlClient<Channel>,
     services: Services,
     id: String,
-    pulse: Pulse,
+    activity: PeerActivity,
 ) -> Result<Tunnel, tonic::Status> {
     let Services { router, methods } = services;
     let (ours, theirs) = tokio::io::duplex(BUFFER);
@@ -47,7 +47,7 @@ pub(in crate::buildkit) async fn open(
     let mut request = Request::new(outgoing);
     announce(request.metadata_mut(), &id, &methods);
     let stream = client.session(request).await?;
-    let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server, pulse)));
+    let pump = AbortOnDropHandle::new(tokio::spawn(pump(stream.into_inner(), to_server, activity)));
     Ok(Tunnel { _tasks: [serve, pump] })
 }
 
@@ -64,9 +64,9 @@ fn announce(metadata: &mut MetadataMap, id: &str, methods: &[&'static str]) {
 }
 
 /// Copies the daemon's bytes to our server until either side ends.
-async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>, pulse: Pulse) {
+async fn pump(mut from: Streaming<BytesMessage>, mut to: WriteHalf<DuplexStream>, activity: PeerActivity) {
     while let Some(Ok(message)) = from.next().await {
-        pulse.heard();
+        activity.heard();
         if to.write_all(&message.data).await.is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! A local file that is edited: read whole, replaced whole.
+//! A local file that is edited. It is read and replaced as a whole.
 
 use std::fs::{self, File, Metadata};
 use std::io::Write as _;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-/// A file as it was read.
-pub(super) struct Source {
+/// A file, as it was read.
+pub(super) struct LocalFile {
     path: PathBuf,
     metadata: Metadata,
     pub(super) bytes: Vec<u8>,
 }
 
-impl Source {
+impl LocalFile {
     /// Reads a regular file.
     pub(super) fn read(path: PathBuf) -> anyhow::Result<Self> {
         let metadata = fs::symlink_metadata(&path).context("cannot be read")?;
@@ -28,12 +28,13 @@ impl Source {
         Ok(Self { path, metadata, bytes })
     }
 
-    /// The path as a difference shows it.
+    /// The path in a diff.
     pub(super) fn shown(&self) -> String {
         self.path.display().to_string().trim_start_matches("./").to_owned()
     }
 
-    /// Puts `new` in the file's place at once: a reader sees the old file or the new one. Mode and owner stay.
+    /// Replaces the file's content with `new` atomically: a reader sees the old file or the new one. Mode and owner
+    /// are kept.
     pub(super) fn replace(&self, new: &[u8]) -> anyhow::Result<()> {
         self.replaced(new).with_context(|| format!("writing {}", self.path.display()))
     }
@@ -42,7 +43,7 @@ impl Source {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
         file.write_all(new)?;
-        self.dress(file.as_file())?;
+        self.copy_owner_and_mode(file.as_file())?;
         if fs::symlink_metadata(&self.path)?.is_symlink() || fs::read(&self.path)? != self.bytes {
             bail!("the file has changed since it was read; nothing was written to it");
         }
@@ -50,8 +51,8 @@ impl Source {
         Ok(())
     }
 
-    /// Gives `file` the owner and the mode that ours has. The owner first: a change of it clears mode bits.
-    fn dress(&self, file: &File) -> anyhow::Result<()> {
+    /// Copies the owner and the mode to `file`. The owner is set first, because that clears mode bits.
+    fn copy_owner_and_mode(&self, file: &File) -> anyhow::Result<()> {
         let made = file.metadata()?;
         if (made.uid(), made.gid()) != (self.metadata.uid(), self.metadata.gid()) {
             fchown(file, Some(self.metadata.uid()), Some(self.metadata.gid()))

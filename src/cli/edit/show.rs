@@ -1,4 +1,4 @@
-//! What `edit` prints.
+//! The output of `edit`.
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 
@@ -6,21 +6,21 @@ use crate::text;
 
 const RESET: &str = "\u{1b}[0m";
 
-/// A difference on standard output, coloured as git's where a terminal shows it.
+/// Prints a diff on standard output, with git's colours on a terminal.
 pub(super) fn difference(difference: &str) {
     let plain =
         !stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let shown = match (stdout().is_terminal(), plain) {
-        // A program that reads the difference from a pipe may apply it.
+        // A program that reads the diff from a pipe may apply it.
         (false, _) => difference.to_owned(),
         (true, true) => text::lines(difference),
         (true, false) => coloured(&text::lines(difference)),
     };
-    // A reader that has gone away is no reason to fail an edit.
+    // A closed output must not fail an edit.
     let _ = stdout().write_all(shown.as_bytes());
 }
 
-/// A line on standard error.
+/// Prints a line on standard error.
 pub(super) fn error(line: &str) {
     let _ = writeln!(stderr(), "{}", text::lines(line));
 }

@@ -26,7 +26,7 @@ impl Server {
     }
 
     /// The API of `repository`'s forge.
-    pub(crate) fn api(repository: &forge::Repository) -> Result<Self, NotCanonical> {
+    pub(crate) fn api(repository: &forge::ForgeRepository) -> Result<Self, NotCanonical> {
         let server = repository.server();
         let (scheme, authority) = server.split_once("://").ok_or(NotCanonical::Form)?;
         Self::new(scheme, authority, &repository.to_string())

@@ -145,7 +145,7 @@ fn tekton_s_annotations_are_understood() {
 fn a_token_of_github_is_for_its_api_too() {
     let bound = binding(GIT, &[(HOSTS, "github.com"), (USE, "git")]);
     let api = |clone: &str, api: Option<&str>| {
-        let repository = crate::forge::Repository::from_clone_url(clone, None, api).unwrap();
+        let repository = crate::forge::ForgeRepository::from_clone_url(clone, None, api).unwrap();
         Wanted { purpose: Use::Git, server: Some(Server::api(&repository).unwrap()) }
     };
     assert_eq!(bound.answer(&api("https://github.com/a/b", None)), Answer::Bound);

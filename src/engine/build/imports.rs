@@ -47,7 +47,7 @@ impl Imports {
 /// The reason to leave `cache` out. Harmless problems, such as a missing cache or a rejected login, are left to the daemon: its
 /// messages are better, and it may reach a registry that this process cannot.
 async fn why_not(engine: &Engine, cache: &RegistryRef, auth: &Auth) -> Option<String> {
-    let asked = engine.registry.lost_blob(&cache.image, auth, cache.insecure);
+    let asked = engine.registry.missing_blob(&cache.image, auth, cache.insecure);
     match within(PATIENCE, "its registry", asked).await {
         Err(_) => Some(format!("its registry did not answer within {} s", PATIENCE.as_secs())),
         Ok(Ok(Some(digest))) => {

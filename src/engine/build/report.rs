@@ -12,7 +12,7 @@ use crate::buildkit::{BuildError, Solved, VertexSummary};
 use crate::duration::elapsed_text;
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::step::Build;
-use crate::telemetry::{self, Past};
+use crate::telemetry::{self, FinishedSpan};
 use crate::text;
 
 /// The largest warning, in bytes.
@@ -119,8 +119,12 @@ pub(super) fn spans(vertices: &[VertexSummary], cx: &Cx) {
         let (Some(started), Some(completed)) = (vertex.started, vertex.completed) else { continue };
         let name = cx.redactor.line(&vertex.name);
         let error = vertex.error.as_deref().map(|error| cx.redactor.line(error));
-        let past =
-            Past { name: &name, times: (started, completed), cached: vertex.cached, error: error.as_deref() };
-        telemetry::record(&step, &past);
+        let finished = FinishedSpan {
+            name: &name,
+            times: (started, completed),
+            cached: vertex.cached,
+            error: error.as_deref(),
+        };
+        telemetry::record(&step, &finished);
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, Repository};
+use crate::forge::{FileWrite, FilesWrite, Forge, ForgeError, ForgeRepository};
 use crate::git::GitError;
 use crate::outcome::{StepError, chain, without_advice};
 use crate::step::UpdateManifest;
@@ -13,7 +13,7 @@ use crate::write_back::{Proposal, ProposedFile, Publish, Published};
 
 /// The repository on its forge, and the token for the API.
 pub(super) struct Api {
-    pub(super) repository: Repository,
+    pub(super) repository: ForgeRepository,
     /// The token of `forge.secret`, or that of the Git login.
     pub(super) token: SecretString,
 }
@@ -21,8 +21,9 @@ pub(super) struct Api {
 /// Reads the token and finds the API for the step.
 pub(super) async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Api, StepError> {
     let api = &update.forge;
-    let repository = Repository::from_clone_url(&update.repo.to_string(), api.dialect, api.url.as_deref())
-        .map_err(|bad| StepError::user(format!("update-manifest.repo: {bad}")))?;
+    let repository =
+        ForgeRepository::from_clone_url(&update.repo.to_string(), api.dialect, api.url.as_deref())
+            .map_err(|bad| StepError::user(format!("update-manifest.repo: {bad}")))?;
     let Some(secret) = api.secret.as_ref().or(update.secret.as_ref()) else {
         return Err(StepError::user("update-manifest.forge: names no secret with a token"));
     };
@@ -41,14 +42,14 @@ pub(super) fn publish(forge: &Forge, api: &Api) -> Publish {
 }
 
 /// A hash of API and token, so that no commit is made with another user's token.
-fn fingerprint(repository: &Repository, token: &SecretString) -> [u8; 32] {
+fn fingerprint(repository: &ForgeRepository, token: &SecretString) -> [u8; 32] {
     let place = Sha256::new().chain_update(format!("{repository:?}"));
     place.chain_update([0]).chain_update(token.expose_secret()).finalize().into()
 }
 
 async fn write(
     forge: &Forge,
-    repository: &Repository,
+    repository: &ForgeRepository,
     token: &SecretString,
     proposal: Proposal,
 ) -> Published {

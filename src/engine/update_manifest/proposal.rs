@@ -7,7 +7,7 @@ use super::intent::Intent;
 use super::words::{FileChange, Words};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
-use crate::forge::{self, AutoMerge, Opened, Pull, PullError};
+use crate::forge::{self, AutoMerge, OpenPull, Pull, PullError};
 use crate::outcome::{Fault, StepError};
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::PullRequest;
@@ -58,7 +58,7 @@ fn subject(update: &UpdateManifest) -> String {
 /// The error that prevented a correct pull request, and the existing pull request, if any.
 pub(super) struct Unproposed {
     pub(super) error: StepError,
-    pub(super) pull: Option<Opened>,
+    pub(super) pull: Option<OpenPull>,
 }
 
 impl From<StepError> for Unproposed {

@@ -1,4 +1,4 @@
-//! Commits through Gitea's contents API, for tokens that may not push.
+//! Makes commits through Gitea's contents API, for tokens that may not push.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forge::commit::{FileWrite, FilesWrite, Written};
+use crate::forge::client::{ApiAnswer, ApiCall, ForgeClient};
+use crate::forge::commit::{CreatedCommit, FileWrite, FilesWrite};
 use crate::forge::error::ForgeError;
-use crate::forge::talk::{Answer, Call, Talk};
 use crate::time_limits::pauses;
 
-/// How often a write is repeated that another push overtook.
+/// The number of repetitions if other pushes are faster.
 const REPEATS: usize = 6;
 
 #[derive(Deserialize)]
@@ -27,11 +27,14 @@ struct CommitWire {
     sha: String,
 }
 
-/// One commit with all files of `write`.
+/// Makes one commit with all files of `write`.
 ///
-/// Each file that exists is locked by its blob's id, so that repeating the call after a lost answer cannot do it
+/// For each existing file, the request contains the id of its blob. So a repetition after a lost answer cannot write
 /// twice: the second time the ids do not match.
-pub(in crate::forge) async fn write(talk: &Talk, write: &FilesWrite) -> Result<Written, ForgeError> {
+pub(in crate::forge) async fn write(
+    client: &ForgeClient,
+    write: &FilesWrite,
+) -> Result<CreatedCommit, ForgeError> {
     let mut body = json!({
         "branch": write.branch,
         "message": write.message,
@@ -42,33 +45,34 @@ pub(in crate::forge) async fn write(talk: &Talk, write: &FilesWrite) -> Result<W
     if let Some(branch) = &write.new_branch {
         body["new_branch"] = json!(branch);
     }
-    // The answer holds the files, in base64.
+    // The answer contains the files in base64.
     let grows = write.files.iter().map(|file| file.content.len() * 3 / 2).sum();
-    // Sent once: after a lost answer the caller finds out whether the commit is there.
-    let call = talk.call(Method::POST, &["contents"]).body(body).answer_grows(grows).once();
-    let answer = overtake(talk, &call).await?;
+    // The request is sent once. After a lost answer, the caller checks whether the commit exists.
+    let call = client.call(Method::POST, &["contents"]).body(body).answer_grows(grows).once();
+    let answer = retry_overtaken(client, &call).await?;
     if let Some(why) = conflict(&answer) {
-        return Err(ForgeError::Conflict { at: talk.at(), why });
+        return Err(ForgeError::Conflict { at: client.at(), why });
     }
     let written: FilesWire = answer.ok()?.json()?;
-    Ok(Written { commit: written.commit.sha })
+    Ok(CreatedCommit { commit: written.commit.sha })
 }
 
-/// Sends the call again while another push to the branch comes between Gitea's reading and writing it.
-async fn overtake(talk: &Talk, call: &Call) -> Result<Answer, ForgeError> {
+/// Repeats the call as long as another push to the branch comes between Gitea's read and write of it.
+async fn retry_overtaken(client: &ForgeClient, call: &ApiCall) -> Result<ApiAnswer, ForgeError> {
     let pauses = pauses::growing(Duration::from_millis(100), Duration::from_secs(2));
     for pause in pauses.with_max_times(REPEATS).build() {
-        let answer = talk.send(call).await?;
-        if !overtaken(&answer) {
+        let answer = client.send(call).await?;
+        if !was_overtaken(&answer) {
             return Ok(answer);
         }
         tokio::time::sleep(pause).await;
     }
-    talk.send(call).await
+    client.send(call).await
 }
 
-/// Gitea hands Git's own words through, with a 403: `cannot lock ref '…': is at … but expected …`.
-fn overtaken(answer: &Answer) -> bool {
+/// Whether another push was faster. Gitea then answers 403 with Git's own text: `cannot lock ref '…': is at … but
+/// expected …`.
+fn was_overtaken(answer: &ApiAnswer) -> bool {
     let words = answer.words();
     answer.status == StatusCode::FORBIDDEN
         && words.contains("cannot lock ref")
@@ -83,16 +87,16 @@ fn operation(file: &FileWrite) -> Value {
     }
 }
 
-/// The server's words when a file is not what it was read as: another blob, there now, or gone; or when the new
-/// branch is there already.
-fn conflict(answer: &Answer) -> Option<String> {
+/// The server's text if a file has changed since it was read (another blob, created, or deleted), or if the new
+/// branch already exists.
+fn conflict(answer: &ApiAnswer) -> Option<String> {
     let words = answer.words();
     let meant = match answer.status {
         StatusCode::UNPROCESSABLE_ENTITY => {
             words.contains("sha does not match") || words.contains("already exists")
         }
         StatusCode::NOT_FOUND => words.contains("rel_path"),
-        _ => overtaken(answer),
+        _ => was_overtaken(answer),
     };
     meant.then_some(words)
 }

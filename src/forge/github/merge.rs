@@ -1,4 +1,4 @@
-//! GitHub's auto-merge, which only its GraphQL API turns on.
+//! GitHub's auto-merge, which can be turned on only with the GraphQL API.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::forge::client::{ApiCall, ForgeClient};
 use crate::forge::error::ForgeError;
-use crate::forge::place::{Place, Settings};
-use crate::forge::pull::{AutoMerge, Merge, MergeMethod};
-use crate::forge::talk::{Call, Talk};
+use crate::forge::pull::{AutoMerge, AutoMergeRequest, MergeMethod};
 use crate::forge::wire::PullWire;
+use crate::forge::writable::{RepositorySettings, WritableRepository};
 
-/// Between two questions whether a pull request can be merged.
+/// The pause between two requests for the mergeable state.
 const PAUSE: Duration = Duration::from_millis(500);
 
 const ENABLE: &str = "mutation($input: EnablePullRequestAutoMergeInput!) { \
@@ -22,7 +22,7 @@ const ENABLE: &str = "mutation($input: EnablePullRequestAutoMergeInput!) { \
 const DISABLE: &str = "mutation($input: DisablePullRequestAutoMergeInput!) { \
     disablePullRequestAutoMerge(input: $input) { clientMutationId } }";
 
-/// A GraphQL answer: errors come with status 200.
+/// A GraphQL answer. Errors have the status 200.
 #[derive(Deserialize)]
 struct GraphQl {
     #[serde(default)]
@@ -36,46 +36,48 @@ struct GraphQlError {
     kind: Option<String>,
 }
 
-/// Turns auto-merge on, or merges where nothing is left to wait for: GitHub refuses auto-merge then.
+/// Turns auto-merge on. If there is nothing to wait for, GitHub refuses auto-merge, and the pull request is merged at
+/// once.
 pub(in crate::forge) async fn schedule(
-    place: &Place,
+    repo: &WritableRepository,
     pull: &PullWire,
-    merge: &Merge<'_>,
+    merge: &AutoMergeRequest<'_>,
 ) -> Result<AutoMerge, ForgeError> {
     let on = pull.auto_merge.as_ref().is_some_and(|on| !on.is_null());
     if on && !merge.outdated {
         return Ok(AutoMerge::Scheduled);
     }
-    let method = match allowed(&place.settings, merge.method) {
+    let method = match allowed(&repo.settings, merge.method) {
         Ok(method) => method,
         Err(refused) => return Ok(AutoMerge::Refused(refused)),
     };
-    let talk = place.talk.about(format!("merge pull request {} of", pull.number));
-    let pull = settled(&talk, pull.number).await?;
+    let client = repo.client.with_action(format!("merge pull request {} of", pull.number));
+    let pull = settled(&client, pull.number).await?;
     if pull.mergeable == Some(false) {
         let (head, base) = (&pull.head.branch, &pull.base.branch);
-        return Ok(AutoMerge::Refused(format!("cannot {}: `{head}` conflicts with `{base}`", talk.at())));
+        return Ok(AutoMerge::Refused(format!("cannot {}: `{head}` conflicts with `{base}`", client.at())));
     }
     let message = merge.message.filter(|_| method == "squash");
     if on {
-        // GitHub keeps the message that it was turned on with. What it says to this is said again below.
-        mutate(&talk, DISABLE, json!({"pullRequestId": id(&talk, &pull)?})).await?;
+        // GitHub keeps the message of the time when auto-merge was turned on, so it is turned off first. An error of
+        // this request occurs again below.
+        mutate(&client, DISABLE, json!({"pullRequestId": id(&client, &pull)?})).await?;
     }
-    match enable(&talk, &pull, method, message).await? {
+    match enable(&client, &pull, method, message).await? {
         None => Ok(AutoMerge::Scheduled),
         Some(error) if error.message.contains("clean status") => {
-            merge_now(place, &talk, &pull, method, message).await
+            merge_now(repo, &client, &pull, method, message).await
         }
-        Some(error) => Ok(AutoMerge::Refused(refusal(&talk, &error.message))),
+        Some(error) => Ok(AutoMerge::Refused(refusal(&client, &error.message))),
     }
 }
 
-/// The pull request once GitHub knows whether it can be merged, or as it is when the wait is over.
-async fn settled(talk: &Talk, number: u64) -> Result<PullWire, ForgeError> {
-    let deadline = Instant::now() + talk.http.options.mergeable_wait;
-    let call = talk.call(Method::GET, &["pulls", &number.to_string()]);
+/// Reads the pull request until GitHub knows whether it can be merged, or until the wait is over.
+async fn settled(client: &ForgeClient, number: u64) -> Result<PullWire, ForgeError> {
+    let deadline = Instant::now() + client.http.options.mergeable_wait;
+    let call = client.call(Method::GET, &["pulls", &number.to_string()]);
     loop {
-        let pull: PullWire = talk.ask(&call).await?.json()?;
+        let pull: PullWire = client.ask(&call).await?.json()?;
         if pull.mergeable.is_some() || Instant::now() >= deadline {
             return Ok(pull);
         }
@@ -84,38 +86,38 @@ async fn settled(talk: &Talk, number: u64) -> Result<PullWire, ForgeError> {
 }
 
 async fn enable(
-    talk: &Talk,
+    client: &ForgeClient,
     pull: &PullWire,
     method: &str,
     message: Option<(&str, &str)>,
 ) -> Result<Option<GraphQlError>, ForgeError> {
-    let mut input = json!({"pullRequestId": id(talk, pull)?, "mergeMethod": method.to_ascii_uppercase()});
+    let mut input = json!({"pullRequestId": id(client, pull)?, "mergeMethod": method.to_ascii_uppercase()});
     if let Some((subject, rest)) = message {
         input["commitHeadline"] = json!(subject);
         input["commitBody"] = json!(rest);
     }
-    mutate(talk, ENABLE, input).await
+    mutate(client, ENABLE, input).await
 }
 
-fn id<'a>(talk: &Talk, pull: &'a PullWire) -> Result<&'a str, ForgeError> {
-    pull.node_id.as_deref().ok_or_else(|| talk.unexpected("the pull request has no `node_id`"))
+fn id<'a>(client: &ForgeClient, pull: &'a PullWire) -> Result<&'a str, ForgeError> {
+    pull.node_id.as_deref().ok_or_else(|| client.unexpected("the pull request has no `node_id`"))
 }
 
-/// Why GitHub did not do it, if so.
-async fn mutate(talk: &Talk, query: &str, input: Value) -> Result<Option<GraphQlError>, ForgeError> {
-    let call = Call::new(Method::POST, talk.repository.graphql_url());
+/// Runs a mutation. Returns GitHub's error, if there is one.
+async fn mutate(client: &ForgeClient, query: &str, input: Value) -> Result<Option<GraphQlError>, ForgeError> {
+    let call = ApiCall::new(Method::POST, client.repository.graphql_url());
     let call = call.body(json!({"query": query, "variables": {"input": input}}));
-    let answer: GraphQl = talk.ask(&call).await?.json()?;
+    let answer: GraphQl = client.ask(&call).await?.json()?;
     match answer.errors.into_iter().next() {
         Some(GraphQlError { message, kind }) if kind.as_deref() == Some("RATE_LIMITED") => {
-            Err(ForgeError::Unavailable { at: talk.at(), why: message, retry_after: None, cause: None })
+            Err(ForgeError::Unavailable { at: client.at(), why: message, retry_after: None, cause: None })
         }
         error => Ok(error),
     }
 }
 
-/// What GitHub said, and what to do about those refusals that users meet first.
-fn refusal(talk: &Talk, message: &str) -> String {
+/// GitHub's refusal, with what to do about the most frequent ones.
+fn refusal(client: &ForgeClient, message: &str) -> String {
     let mend = match () {
         () if message.contains("not allowed for this repository") => {
             "; turn on \"Allow auto-merge\" in the repository's settings"
@@ -126,44 +128,44 @@ fn refusal(talk: &Talk, message: &str) -> String {
         }
         () => "",
     };
-    format!("cannot {}: GitHub says: {message}{mend}", talk.at())
+    format!("cannot {}: GitHub says: {message}{mend}", client.at())
 }
 
-/// Merges exactly the commit that was looked at, and deletes the head branch where the repository does not itself.
+/// Merges exactly the commit that was checked. Deletes the head branch if the repository does not do so itself.
 async fn merge_now(
-    place: &Place,
-    talk: &Talk,
+    repo: &WritableRepository,
+    client: &ForgeClient,
     pull: &PullWire,
     method: &str,
     message: Option<(&str, &str)>,
 ) -> Result<AutoMerge, ForgeError> {
-    let call = talk.call(Method::PUT, &["pulls", &pull.number.to_string(), "merge"]);
+    let call = client.call(Method::PUT, &["pulls", &pull.number.to_string(), "merge"]);
     let mut body = json!({"merge_method": method, "sha": pull.head.sha});
     if let Some((subject, rest)) = message {
         body["commit_title"] = json!(subject);
         body["commit_message"] = json!(rest);
     }
-    let answer = talk.send(&call.body(body)).await?;
+    let answer = client.send(&call.body(body)).await?;
     if let Some(error) = answer.error() {
-        // The answer to a first try may have been lost.
-        let call = talk.call(Method::GET, &["pulls", &pull.number.to_string()]);
-        let now: PullWire = talk.ask(&call).await?.json()?;
+        // The merge may have succeeded although the answer was lost.
+        let call = client.call(Method::GET, &["pulls", &pull.number.to_string()]);
+        let now: PullWire = client.ask(&call).await?.json()?;
         if !now.merged {
             return Ok(AutoMerge::Refused(error.to_string()));
         }
     }
-    if place.settings.delete_branch_on_merge != Some(true) {
+    if repo.settings.delete_branch_on_merge != Some(true) {
         let branch: Vec<_> =
             ["git", "refs", "heads"].into_iter().chain(pull.head.branch.split('/')).collect();
-        if let Err(error) = talk.ask(&talk.call(Method::DELETE, &branch)).await {
+        if let Err(error) = client.ask(&client.call(Method::DELETE, &branch)).await {
             tracing::warn!(%error, "the branch `{}` of a merged pull request stays", pull.head.branch);
         }
     }
     Ok(AutoMerge::Merged)
 }
 
-/// The name of `method` here, or why the repository does not merge so.
-fn allowed(settings: &Settings, method: MergeMethod) -> Result<&'static str, String> {
+/// GitHub's name of `method`, or the error that the repository does not allow it.
+fn allowed(settings: &RepositorySettings, method: MergeMethod) -> Result<&'static str, String> {
     let methods = [
         (MergeMethod::Merge, "merge", settings.allow_merge_commit),
         (MergeMethod::Squash, "squash", settings.allow_squash_merge),

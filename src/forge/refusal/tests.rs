@@ -11,10 +11,10 @@ fn error(dialect: Dialect, status: u16, headers: &[(&'static str, &'static str)]
     let pairs = headers.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)));
     let headers = HeaderMap::from_iter(pairs);
     let status = StatusCode::from_u16(status).unwrap();
-    read(AT, dialect, status, &headers, &words(body.as_bytes(), false))
+    error_of(AT, dialect, status, &headers, &words(body.as_bytes(), false))
 }
 
-/// Status, body, and what the text says.
+/// The status, the body, and parts of the expected text.
 type Row<'a> = (u16, &'a str, &'a [&'a str]);
 
 fn check(fault: Fault, rows: &[Row<'_>]) {

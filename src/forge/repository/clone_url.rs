@@ -1,4 +1,4 @@
-//! The URLs that a forge's repositories are cloned by.
+//! Parses the URLs that clone a forge's repositories.
 
 use std::str::FromStr;
 
@@ -7,11 +7,11 @@ use url::Url;
 use super::BadRepository;
 use crate::git::{BadRepoUrl, RepoUrl};
 
-/// What a clone URL tells.
+/// The parts of a clone URL.
 pub(super) struct CloneUrl {
     /// The root of the forge's web pages.
     pub(super) web: Url,
-    /// Whether that was concluded from an SSH server's name.
+    /// Whether `web` was derived from the name of an SSH server.
     pub(super) ssh: bool,
     pub(super) owner: String,
     pub(super) name: String,
@@ -38,19 +38,19 @@ fn root(text: &str) -> Result<Url, BadRepository> {
     Url::parse(text).map_err(|_| BadRepository::Malformed)
 }
 
-/// The web server beside an SSH server. `ssh.github.com` takes SSH on port 443 (GitHub docs, "Using SSH over the
-/// HTTPS port").
+/// The web server that belongs to an SSH server. `ssh.github.com` accepts SSH on port 443 (GitHub docs, "Using SSH
+/// over the HTTPS port").
 fn web_of_ssh(host: &str) -> Result<Url, BadRepository> {
     let host = if host == "ssh.github.com" { "github.com" } else { host };
     root(&format!("https://{host}/"))
 }
 
-/// What lies above the owner, the owner, and the name without `.git`.
+/// Splits a path into the part above the owner, the owner, and the name without `.git`.
 fn split(path: &str) -> Result<(String, String, String), BadRepository> {
     let mut segments: Vec<_> = path.trim_matches('/').split('/').collect();
     let (name, owner) = (segments.pop().unwrap_or_default(), segments.pop().unwrap_or_default());
     let name = name.strip_suffix(".git").unwrap_or(name);
-    // What both forges allow in names; `%` would be a name that is encoded already.
+    // The characters that both forges allow in names. A `%` would mean that the name is already encoded.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let named = |part: &str| !part.is_empty() && part.chars().all(plain) && part != "." && part != "..";
     if !named(owner) || !named(name) || segments.iter().any(|part| !named(part)) {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn read(url: &str, dialect: Option<Dialect>, api: Option<&str>) -> (Dialect, String, String, String) {
-    let repository = Repository::from_clone_url(url, dialect, api).unwrap();
+    let repository = ForgeRepository::from_clone_url(url, dialect, api).unwrap();
     let web = repository.compare_url("a", "b");
     let web = web.strip_suffix("/compare/a...b").unwrap().to_owned();
     (repository.dialect(), repository.to_string(), repository.api_url(&["pulls"]).into(), web)
@@ -35,7 +35,7 @@ proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(host in "[a-z.:@/\\-\\[\\]%é]{0,12}", path in "[a-zA-Z0-9./%~ ?#_é-]{0,24}") {
         for text in [format!("https://{host}/{path}"), format!("ssh://{host}/{path}"), format!("git@{host}:{path}")] {
-            let Ok(repository) = Repository::from_clone_url(&text, None, None) else { continue };
+            let Ok(repository) = ForgeRepository::from_clone_url(&text, None, None) else { continue };
             let url = repository.api_url(&["pulls"]);
             let tail = format!("/repos/{repository}/pulls");
             assert!(url.path().ends_with(&tail) && url.username().is_empty() && url.query().is_none(), "{text}: {url}");
@@ -69,14 +69,14 @@ fn graphql_lies_beside_rest() {
         ("https://github.com/o/r", "https://api.github.com/graphql"),
         ("https://ghe.example.com/o/r", "https://ghe.example.com/api/graphql"),
     ] {
-        let repository = Repository::from_clone_url(url, Some(Dialect::GitHub), None).unwrap();
+        let repository = ForgeRepository::from_clone_url(url, Some(Dialect::GitHub), None).unwrap();
         assert_eq!(repository.graphql_url().as_str(), want);
     }
 }
 
 #[test]
 fn links_are_encoded() {
-    let repository = Repository::from_clone_url("https://g.example.com/o/r.git", None, None).unwrap();
+    let repository = ForgeRepository::from_clone_url("https://g.example.com/o/r.git", None, None).unwrap();
     assert_eq!(
         repository.compare_url("release/1 0", "b#c"),
         "https://g.example.com/o/r/compare/release/1%200...b%23c"
@@ -109,7 +109,7 @@ fn other_urls_are_refused_and_not_repeated() {
         ("https://g.example.com/o/r", Some("https://g.example.com/api/v1?token=hunter2"), Api),
         ("https://g.example.com/o/r", Some("api"), Api),
     ] {
-        let error = Repository::from_clone_url(url, None, api).unwrap_err();
+        let error = ForgeRepository::from_clone_url(url, None, api).unwrap_err();
         assert_eq!(error, want, "{url}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }

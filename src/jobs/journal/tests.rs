@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::pending::{ABSENT, LONGEST};
 use super::*;
-use crate::jobs::{JobSpec, JobTable, Limits};
+use crate::jobs::{JobLimits, JobSpec, JobTable};
 use crate::outcome::{Fault, Success};
 
 fn key(name: &str) -> JobKey {
@@ -217,7 +217,7 @@ async fn after_four_deaths_whose_cause_is_not_known_a_job_ends_and_is_told_so() 
 async fn one_that_waits_for_its_tenants_slots_keeps_no_other_tenant_waiting() {
     let pod = Pod::new();
     pod.dies(&["a1", "a2", "b"], SOON).await;
-    let limits = Limits { running: 8, per_group: 1, kept: 8, kept_bytes: 1 << 20, lease: None };
+    let limits = JobLimits { running: 8, per_group: 1, kept: 8, kept_bytes: 1 << 20, lease: None };
     let table = JobTable::journaled(limits, Arc::default(), Some(pod.start().journal));
     let begun = Arc::<Mutex<Vec<&str>>>::default();
     for (name, tenant) in [("a1", "a"), ("a2", "a"), ("b", "b")] {

@@ -27,7 +27,7 @@ fn phase(table: &JobTable, n: usize) -> Phase {
 #[tokio::test]
 async fn a_group_at_its_cap_waits_for_itself_and_others_pass_it() {
     let metrics = Arc::new(crate::metrics::Metrics::new());
-    let table = JobTable::counted(Limits { running: 3, per_group: 1, ..limits() }, metrics.clone());
+    let table = JobTable::counted(JobLimits { running: 3, per_group: 1, ..limits() }, metrics.clone());
     let (says, mut heard) = mpsc::unbounded_channel();
     let [first, other] = [(); 2].map(|()| CancellationToken::new());
     table.poll_or_start(&key(0), held("team-a", "a0", &says, &first)).unwrap();
@@ -49,7 +49,7 @@ async fn a_group_at_its_cap_waits_for_itself_and_others_pass_it() {
 
 #[tokio::test]
 async fn a_stopped_job_leaves_the_queue_and_its_slot_goes_on() {
-    let table = JobTable::new(Limits { running: 1, ..limits() });
+    let table = JobTable::new(JobLimits { running: 1, ..limits() });
     let (says, mut heard) = mpsc::unbounded_channel();
     let never = CancellationToken::new();
     for (n, name) in ["first", "second", "third"].into_iter().enumerate() {

@@ -9,10 +9,10 @@ use crate::oci::Login;
 
 const MANIFEST: &[u8] = b"{}";
 
-/// A registry that wants a login, and speaks plain http.
+/// A registry that wants a login and speaks plain http.
 struct Private {
     port: u16,
-    /// What it was asked: with which `Authorization`, empty for none.
+    /// The `Authorization` header of each request; empty if there was none.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -32,7 +32,8 @@ impl Private {
         Self { port, asked }
     }
 
-    /// In a spelling of 127.0.0.1 that no rule for loopback addresses knows: https is tried first.
+    /// The address as a form of 127.0.0.1 that the rule for loopback addresses does not match, so https is tried
+    /// first.
     fn host(&self) -> String {
         format!("127.1:{}", self.port)
     }
@@ -69,7 +70,7 @@ async fn a_login_goes_over_plain_http_only_where_that_is_said() {
     let private = Private::start().await;
     let rights = private.rights(LazyClient::default(), &[]);
     let error = rights.check(&private.image(&pinned())).await.unwrap_err();
-    assert!(matches!(error, NoPull::Refused { .. }), "{error}");
+    assert!(matches!(error, PullRightError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("--insecure-registries"), "{error}");
     assert_eq!(private.asked(), [""]);
 
@@ -92,10 +93,10 @@ async fn an_image_is_asked_about_once_whatever_its_tag() {
     for name in [format!(":1{}", pinned()), format!(":2{}", pinned())] {
         rights.check(&private.image(&name)).await.unwrap();
     }
-    // The daemon looks these up itself, and asks again.
+    // The daemon resolves these itself, and then asks again.
     rights.check(&private.image(":1")).await.unwrap();
     assert_eq!(private.asked().len(), 2);
-    // What was refused is no answer that is kept.
+    // A refusal is not kept.
     for _ in 0..2 {
         let other = format!("@sha256:{}", "0".repeat(64));
         assert!(rights.check(&private.image(&other)).await.is_err());
@@ -114,6 +115,6 @@ async fn one_build_asks_about_so_many_images_and_no_more() {
     let error = rights.check(&private.image(&pinned())).await.unwrap_err();
     assert!(error.to_string().contains("one build reads 500 images at most"), "{error}");
     assert_eq!(private.asked(), [""; 0]);
-    // Nobody is asked about these.
+    // These are allowed without a request.
     rights.check(&format!("r.example:5000/a{}", pinned()).parse().unwrap()).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The answer to a registry's challenge: a token, or the login itself.
+//! Answers a registry's challenge with a token or with the login itself.
 
 use ::http::HeaderValue;
 use ::http::header::HeaderMap;
@@ -6,13 +6,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::token::{self, Scheme};
 use super::super::{Login, OciError};
-use super::{Access, Repository};
+use super::{Access, ImageRepository};
 
-impl Repository<'_> {
-    /// Answers the challenge in a 401's headers; false where there is nothing to answer it with.
+impl ImageRepository<'_> {
+    /// Answers the challenge in the headers of a 401. False if we have nothing to answer it with.
     pub(super) async fn authorize(&mut self, headers: &HeaderMap) -> Result<bool, OciError> {
         let answer = match (token::challenge(headers), self.login) {
-            // Whatever realm the registry names: nobody is asked.
+            // We sign this registry's tokens ourselves, so the realm in the challenge is not asked.
             (Some(Scheme::Bearer(_)), _) if let Some(cache) = self.cache => {
                 let token = cache.token(&[self.scope()])?;
                 format!("Bearer {}", token.value.expose_secret()).into()

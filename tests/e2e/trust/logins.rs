@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::rival::{OWN_SERVER, OWN_SERVER_TURN, Rival};
 use crate::cluster::{NODE, gitea, output};
-use crate::support::login_taker::LoginTaker;
+use crate::support::login_recorder::LoginRecorder;
 use crate::support::sshd::key_pair;
 
 /// Every id under which BuildKit's Git source would ask for the login of this context.
@@ -48,7 +48,7 @@ async fn a_dockerfile_gets_no_ssh_key_that_its_step_does_not_name() {
 async fn a_login_is_sent_to_no_server_that_its_secret_does_not_name() {
     let rival = Rival::shared().await;
     let _turn = OWN_SERVER_TURN.lock().await;
-    let taker = LoginTaker::start(OWN_SERVER).await;
+    let taker = LoginRecorder::start(OWN_SERVER).await;
     let login = [("username", "u"), ("password", "hunter2")];
     rival.secret("bound", &login, Some((&format!("{NODE}:3000"), "git")));
     rival.secret("unbound", &login, None);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::net::{client, unique};
 use crate::support::plugin::{expect_phase, output};
 use crate::support::shop::{Shop, template};
-use crate::support::tcp_door::{Away, TcpDoor};
+use crate::support::tcp_proxy::{Outage, TcpProxy};
 
 /// Shares no cache with another test's build.
 fn dockerfile() -> String {
@@ -21,9 +21,9 @@ async fn a_cache_whose_registry_is_silent_is_left_out_and_named() {
     let shop = Shop::open(&dockerfile()).await;
     let good = format!("{}/cache:good", shop.image());
     shop.built(json!({"cache": {"to": good}})).await;
-    let door = TcpDoor::start(shop.world.registry.host()).await;
-    door.shut(Away::Silent);
-    let silent = format!("{}/cache/{}:1", door.host(), unique("api"));
+    let proxy = TcpProxy::start(shop.world.registry.host()).await;
+    proxy.interrupt(Outage::Silent);
+    let silent = format!("{}/cache/{}:1", proxy.host(), unique("api"));
     let node = shop.built(json!({"cache": {"from": [silent, good]}})).await;
     let expected = format!("cache {silent} is left out: its registry did not answer within 5 s");
     assert_eq!(warnings(&node), [expected]);
@@ -33,9 +33,9 @@ async fn a_cache_whose_registry_is_silent_is_left_out_and_named() {
 #[tokio::test]
 async fn an_export_to_a_silent_registry_is_not_begun() {
     let shop = Shop::open(&dockerfile()).await;
-    let door = TcpDoor::start(shop.world.registry.host()).await;
-    door.shut(Away::Silent);
-    let silent = format!("{}/cache/{}:1", door.host(), unique("api"));
+    let proxy = TcpProxy::start(shop.world.registry.host()).await;
+    proxy.interrupt(Outage::Silent);
+    let silent = format!("{}/cache/{}:1", proxy.host(), unique("api"));
     let why = format!("exporting to {silent} failed: its registry did not answer within 5 s");
 
     let node = shop.built(json!({"cache": {"to": {"ref": silent, "ignore-error": true}}})).await;

@@ -8,7 +8,7 @@ use argo_buildkit::outcome::Fault;
 
 use super::*;
 use crate::support::buildctl;
-use crate::support::registry_door::{Door, Lock};
+use crate::support::registry_proxy::{AuthScheme, RegistryProxy};
 
 const PASSWORD: &str = "registry-hunter2";
 
@@ -27,16 +27,16 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let registry = Registry::start();
-    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
+    let proxy = RegistryProxy::start(AuthScheme::Bearer, "ci", PASSWORD, registry.host()).await;
 
-    let refused = run(&client, &push_to(door.host()), logged_in(door.host(), "wrong")).await.unwrap_err();
+    let refused = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "wrong")).await.unwrap_err();
     assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
-    let anonymous = run(&client, &push_to(door.host()), Session::default()).await.unwrap_err();
+    let anonymous = run(&client, &push_to(proxy.host()), Session::default()).await.unwrap_err();
     assert_eq!((anonymous.kind, anonymous.fault), (Kind::Registry, Fault::User), "{anonymous}");
 
-    let solved = run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
-    let knocks = door.knocks();
-    let (tokens, others): (Vec<_>, Vec<_>) = knocks.iter().partition(|k| k.path == "/token");
+    let solved = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
+    let requests = proxy.requests();
+    let (tokens, others): (Vec<_>, Vec<_>) = requests.iter().partition(|k| k.path == "/token");
     assert!(!tokens.is_empty());
     // The daemon names itself buildkit or Go; we give no name.
     assert!(tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
@@ -46,8 +46,8 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
     );
     assert!(!daemon.log().contains(PASSWORD));
 
-    let image = format!("{}/a:1", door.host()).parse().unwrap();
-    let auth = logged_in(door.host(), PASSWORD).registries;
+    let image = format!("{}/a:1", proxy.host()).parse().unwrap();
+    let auth = logged_in(proxy.host(), PASSWORD).registries;
     let found = Client::default().manifest_exists(&image, &auth, true).await.unwrap();
     assert_eq!(found, solved.digest);
     let nobody = Client::default().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
@@ -59,10 +59,10 @@ async fn one_sessions_token_is_no_other_logins() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let registry = Registry::start();
-    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
-    run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
+    let proxy = RegistryProxy::start(AuthScheme::Bearer, "ci", PASSWORD, registry.host()).await;
+    run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
     // The daemon still holds the first session's token.
-    let other = run(&client, &push_to(door.host()), logged_in(door.host(), "other")).await.unwrap_err();
+    let other = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "other")).await.unwrap_err();
     assert_eq!((other.kind, other.fault), (Kind::Registry, Fault::User), "{other}");
 }
 
@@ -71,14 +71,15 @@ async fn a_client_that_shares_its_password_does_not_make_us_share_ours() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let registry = Registry::start();
-    let door = Door::start(Lock::Bearer, "ci", PASSWORD, registry.host()).await;
-    let (address, host) = (daemon.address().to_owned(), door.host().to_owned());
+    let proxy = RegistryProxy::start(AuthScheme::Bearer, "ci", PASSWORD, registry.host()).await;
+    let (address, host) = (daemon.address().to_owned(), proxy.host().to_owned());
     // Leaves a login without an authority in the daemon, which then asks us for ours to compare.
     let other = move || buildctl::push_sharing_the_password(&address, &host, "ci", PASSWORD);
     tokio::task::spawn_blocking(other).await.unwrap();
-    let before = door.knocks().len();
-    run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
-    let tokens: Vec<_> = door.knocks().split_off(before).into_iter().filter(|k| k.path == "/token").collect();
+    let before = proxy.requests().len();
+    run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
+    let tokens: Vec<_> =
+        proxy.requests().split_off(before).into_iter().filter(|k| k.path == "/token").collect();
     assert!(!tokens.is_empty() && tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
 }
 
@@ -87,12 +88,12 @@ async fn a_basic_registry_gets_the_login_itself() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let registry = Registry::start();
-    let door = Door::start(Lock::Basic, "ci", PASSWORD, registry.host()).await;
-    let refused = run(&client, &push_to(door.host()), logged_in(door.host(), "wrong")).await.unwrap_err();
+    let proxy = RegistryProxy::start(AuthScheme::Basic, "ci", PASSWORD, registry.host()).await;
+    let refused = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "wrong")).await.unwrap_err();
     assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
-    let solved = run(&client, &push_to(door.host()), logged_in(door.host(), PASSWORD)).await.unwrap();
-    let image = format!("{}/a:1", door.host()).parse().unwrap();
-    let auth = logged_in(door.host(), PASSWORD).registries;
+    let solved = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
+    let image = format!("{}/a:1", proxy.host()).parse().unwrap();
+    let auth = logged_in(proxy.host(), PASSWORD).registries;
     let found = Client::default().manifest_exists(&image, &auth, true).await.unwrap();
     assert_eq!(found, solved.digest);
 }

@@ -6,11 +6,11 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::support::certificates::Authority;
+use crate::support::damaged_clone::{DamagedClone, Pack};
 use crate::support::fault_registry::{At, Fault, FaultRegistry, hanging_up};
 use crate::support::git::GitServer;
 use crate::support::shared::shared_buildkitd;
-use crate::support::spoilt_clone::{Pack, SpoiltClone};
-use crate::support::tls_door::TlsDoor;
+use crate::support::tls_proxy::TlsProxy;
 
 /// Refusals at a time: those that BuildKit tries again take seconds.
 const AT_A_TIME: usize = 8;
@@ -403,8 +403,8 @@ async fn a_pack_that_does_not_arrive_whole_is_no_fault_of_the_users() {
         // No commit that the daemon has already.
         let text: String = (0..20_000).map(|n| format!("{name} {}\n", n * 7919)).collect();
         let sha = server.create(name, &[("Dockerfile", "FROM scratch\n"), ("main.txt", &text)]);
-        let door = SpoiltClone::start(server.origin(), pack).await;
-        let error = cloned(&client, &format!("{}/{name}.git", door.url()), &sha).await;
+        let proxy = DamagedClone::start(server.origin(), pack).await;
+        let error = cloned(&client, &format!("{}/{name}.git", proxy.url()), &sha).await;
         assert_eq!((error.kind, error.fault), (Kind::Git, Turn::Transient), "{name}: {error}");
         assert!(error.message.contains("try again later"), "{name}: {error}");
     }
@@ -416,9 +416,9 @@ async fn a_git_server_that_buildkitd_does_not_trust_is_the_users_with_what_build
     let server = GitServer::start("", "");
     let sha = server.create("trust", &[("Dockerfile", "FROM scratch\n"), ("main.txt", "trust me\n")]);
     let upstream = server.origin().strip_prefix("http://").unwrap();
-    let door = TlsDoor::start(upstream, &Authority::new().sign("git")).await;
+    let proxy = TlsProxy::start(upstream, &Authority::new().sign("git")).await;
     let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
-    let error = cloned(&client, &format!("https://{}/trust.git", door.host()), &sha).await;
+    let error = cloned(&client, &format!("https://{}/trust.git", proxy.host()), &sha).await;
     assert_eq!((error.kind, error.fault), (Kind::Git, Turn::User), "{error}");
     for words in ["`GIT_SSL_CAINFO`", "`--ca-bundle` is not buildkitd's"] {
         assert!(error.message.contains(words), "{error}");

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use argo_buildkit::oci::{Auth, ImageRef, Login, Mint, MintOptions, OciError, Registry};
+use argo_buildkit::oci::{Auth, ImageRef, IssuerOptions, Login, OciError, Registry, TokenIssuer};
 use base64::Engine as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ fn set(env: &mut [(String, String)], name: &str, value: &str) -> String {
 }
 
 /// What `scripts/certificates` makes for the agent: the files of a signing key, and the authority of it.
-fn signing_key(directory: &Path) -> (MintOptions, String) {
+fn signing_key(directory: &Path) -> (IssuerOptions, String) {
     let script = Path::new(ROOT).join("scripts/certificates");
     let secrets = parse(&succeeded(Command::new(script).args(["--agent", "buildkit-agent"])));
     let value = |secret: &Value, key: &str| {
@@ -158,7 +158,7 @@ fn signing_key(directory: &Path) -> (MintOptions, String) {
     for name in ["tls.key", "tls.crt"] {
         fs::write(directory.join(name), value(key, name)).unwrap();
     }
-    let options = MintOptions {
+    let options = IssuerOptions {
         registry: String::new(),
         key: directory.join("tls.key"),
         certificate: directory.join("tls.crt"),
@@ -168,11 +168,11 @@ fn signing_key(directory: &Path) -> (MintOptions, String) {
 }
 
 /// Whether a step with `options`' key may push to its own cache, and that it may not to another's.
-async fn may_push(host: &str, options: MintOptions) -> Result<(), OciError> {
+async fn may_push(host: &str, options: IssuerOptions) -> Result<(), OciError> {
     let (registry, image) =
         (Registry::default(), |name: &str| -> ImageRef { format!("{host}/cache/{name}").parse().unwrap() });
-    let mint = Arc::new(Mint::new(MintOptions { registry: host.to_owned(), ..options }).unwrap());
-    let auth = Auth::default().with_cache(Some(mint.rights("builds", [], Some(&image("own")))));
+    let issuer = Arc::new(TokenIssuer::new(IssuerOptions { registry: host.to_owned(), ..options }).unwrap());
+    let auth = Auth::default().with_cache(Some(issuer.rights("builds", [], Some(&image("own")))));
     registry.may_push(&image("other"), &auth, true).await.unwrap_err();
     registry.may_push(&image("own"), &auth, true).await
 }

@@ -1,6 +1,6 @@
 //! Commits through the contents API.
 
-use argo_buildkit::forge::{FileWrite, FilesWrite, ForgeError, Repository, Written};
+use argo_buildkit::forge::{CreatedCommit, FileWrite, FilesWrite, ForgeError, ForgeRepository};
 use argo_buildkit::git::Identity;
 use argo_buildkit::outcome::Fault;
 use reqwest::Method;
@@ -30,7 +30,7 @@ async fn update(bench: &Bench, branch: &str, path: &str, content: &str) -> FileW
 }
 
 impl Bench {
-    async fn write(&self, write: &FilesWrite) -> Result<Written, ForgeError> {
+    async fn write(&self, write: &FilesWrite) -> Result<CreatedCommit, ForgeError> {
         self.forge.write_files(&self.repository, &self.token, write).await
     }
 }
@@ -120,7 +120,7 @@ async fn a_branch_that_is_not_there_is_missing() {
 async fn an_empty_repository_gets_its_first_commit() {
     let bench = Bench::with(&["write:repository"]).await;
     let empty = bench.gitea.empty_repo(&bench.owner, "empty").await;
-    let repository = Repository::from_clone_url(&empty.url(), None, None).unwrap();
+    let repository = ForgeRepository::from_clone_url(&empty.url(), None, None).unwrap();
     let bench = Bench { repo: empty, repository, ..bench };
     let written = bench.write(&write("main", vec![new("a.txt", "a\n")])).await.unwrap();
     assert_eq!(bench.repo.head("main").await, written.commit);

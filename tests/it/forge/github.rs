@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use argo_buildkit::forge::{
-    AutoMerge, Dialect, Forge, ForgeError, ForgeOptions, MergeMethod, Pull, PullRequest, Repository,
+    AutoMerge, Dialect, Forge, ForgeError, ForgeOptions, ForgeRepository, MergeMethod, Pull, PullRequest,
 };
 use argo_buildkit::outcome::Fault;
 use axum::http::Method;
@@ -13,7 +13,8 @@ use super::{names, refused, wanted};
 use crate::support::github::GitHub;
 
 async fn ensure(github: &GitHub, wanted: &PullRequest) -> Result<Pull, ForgeError> {
-    let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
+    let repository =
+        ForgeRepository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     forge.pull_request(&repository, &github.token(), wanted).await.map_err(|error| error.error)
 }
@@ -84,7 +85,8 @@ async fn a_race_and_a_lost_answer_end_in_the_one_that_is_there() {
 async fn it_is_closed() {
     let github = GitHub::start().await;
     ensure(&github, &wanted()).await.unwrap();
-    let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
+    let repository =
+        ForgeRepository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     for want in [Some(1), None] {
         let closed = forge.close_pull_request(&repository, &github.token(), "deploy", "main").await;
@@ -254,7 +256,8 @@ async fn a_renamed_repository_is_written_to_under_its_new_name() {
 #[tokio::test]
 async fn a_wrong_token_is_a_login_error() {
     let github = GitHub::start().await;
-    let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
+    let repository =
+        ForgeRepository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     let error = forge.pull_request(&repository, &"ghp_hunter2".into(), &wanted()).await.unwrap_err();
     assert!(matches!(error.error, ForgeError::Login { .. }), "{error:?}");
@@ -264,7 +267,8 @@ async fn a_wrong_token_is_a_login_error() {
 #[tokio::test]
 async fn files_are_not_written_through_its_api() {
     let github = GitHub::start().await;
-    let repository = Repository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
+    let repository =
+        ForgeRepository::from_clone_url(&github.clone_url(), Some(Dialect::GitHub), None).unwrap();
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     let write = super::files::write("main", Vec::new());
     let error = forge.write_files(&repository, &github.token(), &write).await.unwrap_err();

@@ -1,6 +1,6 @@
 //! Who may not, and what is not there.
 
-use argo_buildkit::forge::{FilesWrite, Forge, ForgeError, ForgeOptions, PullRequest, Repository};
+use argo_buildkit::forge::{FilesWrite, Forge, ForgeError, ForgeOptions, ForgeRepository, PullRequest};
 use argo_buildkit::outcome::{Fault, chain};
 use reqwest::Method;
 use serde_json::json;
@@ -110,10 +110,10 @@ async fn a_token_goes_to_no_other_host() {
     let bench = Bench::with(&["write:repository"]).await;
     let to = format!("{}/api/v1/repos/{}", bench.gitea.url(), bench.repo.full_name());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let door = format!("http://{}/o/r.git", listener.local_addr().unwrap());
+    let proxy = format!("http://{}/o/r.git", listener.local_addr().unwrap());
     let router = axum::Router::new().fallback(move || async move { Redirect::permanent(&to) });
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let repository = Repository::from_clone_url(&door, None, None).unwrap();
+    let repository = ForgeRepository::from_clone_url(&proxy, None, None).unwrap();
     let error = bench.forge.pull_request(&repository, &bench.token, &wanted()).await.unwrap_err();
     assert!(matches!(&error.error, ForgeError::Moved { to, .. } if *to == bench.gitea.url()), "{error:?}");
 }
@@ -138,7 +138,7 @@ async fn a_private_authority_is_trusted_when_it_is_given() {
     let mut server = Process::spawn("openssl", server, &log.path().join("log"));
     server.wait_until("for its port", |_| std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     let url = format!("https://127.0.0.1:{port}/o/r.git");
-    let repository = Repository::from_clone_url(&url, None, None).unwrap();
+    let repository = ForgeRepository::from_clone_url(&url, None, None).unwrap();
     let ask = async |ca_bundle| {
         let forge = Forge::new(ForgeOptions { ca_bundle, ..ForgeOptions::default() }).unwrap();
         forge.pull_request(&repository, &"hunter2".into(), &wanted()).await.unwrap_err()

@@ -12,15 +12,15 @@ use crate::support::engine::{engine, run};
 use crate::support::gitea::Repo;
 use crate::support::net::unique;
 use crate::support::plugin::tree;
+use crate::support::round_trip_relay::RoundTripRelay;
 use crate::support::shared::World;
-use crate::support::turn_relay::TurnRelay;
 
 const VALUES: &str = "image:\n  tag: old\n  digest: none\n";
 
 /// A service, its GitOps repository behind a relay, and another relay in front of the registry.
 struct Site {
-    git: TurnRelay,
-    registry: TurnRelay,
+    git: RoundTripRelay,
+    registry: RoundTripRelay,
     service: Repo<'static>,
     gitops: Repo<'static>,
     engine: Engine,
@@ -46,8 +46,10 @@ impl Site {
         let engine = engine(world.buildkitd.address(), Cluster::default(), from, Tenancy::own());
         let options = GitOptions { temp_dir: Some(objects.path().to_owned()), ..GitOptions::default() };
         let engine = Engine { pusher: Pusher::new(Git::new(options).unwrap(), EDIT_MEMORY), ..engine };
-        let (git, registry) =
-            (TurnRelay::start(world.gitea.host()).await, TurnRelay::start(world.registry.host()).await);
+        let (git, registry) = (
+            RoundTripRelay::start(world.gitea.host()).await,
+            RoundTripRelay::start(world.registry.host()).await,
+        );
         let site =
             Self { git, registry, service, gitops, engine, secrets, objects, image: unique("ahead/api") };
         site.registry.hold(&site.push());
@@ -101,7 +103,7 @@ async fn after_the_images_push_one_request_is_left() {
     let site = Site::open().await;
     let beside = async {
         assert_eq!(site.read_ahead("upload-pack", 2).await, COLD[..3]);
-        site.registry.let_go();
+        site.registry.release();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(json!({}))), beside);
     site.expect(&ended.unwrap()).await;
@@ -116,7 +118,7 @@ async fn what_somebody_else_writes_meanwhile_is_kept() {
         site.gitops
             .commit_file("main", "values.yaml", &VALUES.replace("old", "theirs"), "somebody else's")
             .await;
-        site.registry.let_go();
+        site.registry.release();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(json!({}))), beside);
     site.expect(&ended.unwrap()).await;
@@ -135,7 +137,7 @@ async fn that_nothing_is_to_change_is_not_said_by_what_is_old() {
         site.gitops
             .commit_file("main", "values.yaml", &VALUES.replace("old", "theirs"), "somebody else's")
             .await;
-        site.registry.let_go();
+        site.registry.release();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(set)), beside);
     assert_eq!(ended.unwrap().outputs["changed"], "true");
@@ -149,7 +151,7 @@ async fn a_file_that_comes_while_the_image_is_built_is_found() {
     let beside = async {
         site.read_ahead("upload-pack", 1).await;
         site.gitops.commit_file("main", "late.yaml", "image:\n  digest: none\n", "somebody else's").await;
-        site.registry.let_go();
+        site.registry.release();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(set)), beside);
     let ended = ended.unwrap();
@@ -165,7 +167,7 @@ async fn what_cannot_be_read_ahead_fails_the_step_itself_and_not_the_build() {
         let beside = async {
             site.registry.came(&site.push(), 1).await;
             site.git.came("info/refs", 1).await;
-            site.registry.let_go();
+            site.registry.release();
         };
         let (ended, ()) = tokio::join!(site.run(site.update(more)), beside);
         let error = ended.unwrap_err();
@@ -205,7 +207,7 @@ async fn what_the_build_is_to_name_is_not_read_before() {
     let beside = async {
         site.registry.came(&site.push(), 1).await;
         assert!(site.asked().is_empty());
-        site.registry.let_go();
+        site.registry.release();
     };
     let (ended, ()) = tokio::join!(site.run(site.update(branch)), beside);
     assert!(ended.unwrap_err().message.contains("no such branch"));

@@ -6,10 +6,10 @@ use super::{COLD, asked};
 use crate::support::git_http::GitHttp;
 use crate::support::gitea::{Repo, git};
 use crate::support::plugin::{Plugin, Setup, expect_phase, output, tree};
+use crate::support::round_trip_relay::RoundTripRelay;
 use crate::support::shared::shared_gitea;
 use crate::support::shop::template;
 use crate::support::sshd::Sshd;
-use crate::support::turn_relay::TurnRelay;
 
 const VALUES: &str = "image:\n  tag: old\n";
 
@@ -20,7 +20,7 @@ fn update(repo: &str, tag: &str, secret: &str) -> Value {
 
 /// A GitOps repository in Gitea behind a relay, and a plugin that may write to it.
 struct Site {
-    relay: TurnRelay,
+    relay: RoundTripRelay,
     repo: Repo<'static>,
     plugin: Plugin,
 }
@@ -37,7 +37,7 @@ impl Site {
             plugin.put(secret, "username", &owner);
             plugin.put(secret, "token", &gitea.token(&owner, &[scope]).await);
         }
-        Self { relay: TurnRelay::start(gitea.host()).await, repo, plugin }
+        Self { relay: RoundTripRelay::start(gitea.host()).await, repo, plugin }
     }
 
     async fn node(&self, tag: &str, secret: &str) -> Value {
@@ -88,7 +88,7 @@ async fn what_a_login_may_no_longer_read_is_not_shown_from_what_is_kept() {
 async fn over_ssh_one_connection_serves_all() {
     let (server, sshd) = (GitHttp::start("", ""), Sshd::start());
     server.commit_directory("gitops", "main", tree(&[("chart/values.yaml", VALUES)]).path(), "lay out");
-    let relay = TurnRelay::start(&sshd.host()).await;
+    let relay = RoundTripRelay::start(&sshd.host()).await;
     let plugin = Setup::new("tcp://127.0.0.1:1").start();
     plugin.put("key", "ssh-privatekey", &sshd.client_key());
     plugin.put("key", "known_hosts", &sshd.known_hosts());

@@ -5,14 +5,14 @@ use argo_buildkit::kube::{Cluster, Secrets};
 use kube::{Client, Config};
 use serde_json::json;
 
+use crate::support::api_server_proxy::ApiServerProxy;
 use crate::support::engine::{engine, run};
 use crate::support::kube::{BUILDS, Identity, Kube};
-use crate::support::kube_door::Door;
 use crate::support::net::unique;
 use crate::support::plugin::tree;
+use crate::support::round_trip_relay::RoundTripRelay;
 use crate::support::shared::shared_gitea;
 use crate::support::sshd::key_pair;
-use crate::support::turn_relay::TurnRelay;
 
 #[tokio::test]
 async fn a_node_reads_each_secret_once_and_waits_for_none_before_the_next() {
@@ -27,8 +27,8 @@ async fn a_node_reads_each_secret_once_and_waits_for_none_before_the_next() {
     kube.secret(&login, "Opaque", &[("username", &owner), ("token", &token)]).await;
     kube.secret(&signer, "Opaque", &[("key", &key_pair().private)]).await;
 
-    let door = Door::start(kube.client(Identity::Admin).await).await;
-    let relay = TurnRelay::start(door.host()).await;
+    let proxy = ApiServerProxy::start(kube.client(Identity::Admin).await).await;
+    let relay = RoundTripRelay::start(proxy.host()).await;
     let client = Client::try_from(Config::new(format!("http://{}", relay.host()).parse().unwrap())).unwrap();
     let cluster = Cluster::from(client);
     let engine = engine("tcp://127.0.0.1:1", cluster.clone(), Secrets::Cluster(cluster), Tenancy::own());
@@ -42,7 +42,7 @@ async fn a_node_reads_each_secret_once_and_waits_for_none_before_the_next() {
     let beside = async {
         relay.came(&login, 1).await;
         relay.came(&signer, 1).await;
-        relay.let_go();
+        relay.release();
     };
     let body = json!({"steps": [update("one", "1"), update("two", "2")]});
     let (ended, ()) = tokio::join!(run(&engine, BUILDS, &body), beside);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use argo_buildkit::buildkit::{
-    BuildError, Buildkit, Kind, Limits, Progress, Recalled, Session, Solve, Transcript,
+    BuildError, Buildkit, BuildkitTimeLimits, Kind, Progress, Recalled, Session, Solve, Transcript,
 };
 use argo_buildkit::outcome::Fault;
 use tokio::sync::watch;
@@ -16,11 +16,11 @@ use crate::support::shared::{World, shared_buildkitd};
 const SILENCE: Duration = Duration::from_secs(8);
 const SILENCE_TEXT: &str = "8 s";
 
-fn limits() -> Limits {
-    Limits { connect: LIMIT, answer: LIMIT, record: LIMIT, silence: SILENCE }
+fn limits() -> BuildkitTimeLimits {
+    BuildkitTimeLimits { connect: LIMIT, answer: LIMIT, record: LIMIT, silence: SILENCE }
 }
 
-fn client(host: &str, limits: Limits) -> Buildkit {
+fn client(host: &str, limits: BuildkitTimeLimits) -> Buildkit {
     Buildkit::new(format!("tcp://{host}").parse().unwrap(), None).with_limits(limits)
 }
 
@@ -104,7 +104,7 @@ async fn a_daemon_that_falls_silent_while_a_build_is_followed_is_given_up() {
 #[tokio::test]
 async fn others_build_while_one_waits_for_a_silent_daemon() {
     let world = World::shared().await;
-    let patient = Limits { connect: HOUR, answer: HOUR, record: HOUR, silence: HOUR };
+    let patient = BuildkitTimeLimits { connect: HOUR, answer: HOUR, record: HOUR, silence: HOUR };
     let (one, two) = (sleeping(&world.busybox, 0), sleeping(&world.busybox, 0));
     let make = async |host: String| client(&host, patient);
     let daemon = world.buildkitd.address();

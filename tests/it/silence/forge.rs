@@ -1,6 +1,6 @@
 //! The forges' client: a pull request, and a branch's rules.
 
-use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, PullRequest, Repository};
+use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, ForgeRepository, PullRequest};
 use argo_buildkit::outcome::Fault;
 use secrecy::SecretString;
 use tokio::task::spawn_blocking;
@@ -36,8 +36,8 @@ impl Bench {
         Self { host: gitea.host(), full_name: repo.full_name(), token }
     }
 
-    fn at(&self, host: &str) -> Repository {
-        Repository::from_clone_url(&format!("http://{host}/{}.git", self.full_name), None, None).unwrap()
+    fn at(&self, host: &str) -> ForgeRepository {
+        ForgeRepository::from_clone_url(&format!("http://{host}/{}.git", self.full_name), None, None).unwrap()
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_forge_that_does_not_open_a_pull_request_is_given_up() {
 async fn others_ask_a_forge_while_one_waits_for_it() {
     let bench = Bench::start().await;
     let make = async |host: String| (forge(HOUR), bench.at(&host));
-    let ask = async |(forge, repository): &(Forge, Repository)| {
+    let ask = async |(forge, repository): &(Forge, ForgeRepository)| {
         forge.branch(repository, &bench.token, "main").await
     };
     beside(bench.host, make, ask, ask).await.unwrap();

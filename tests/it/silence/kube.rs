@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use argo_buildkit::argocd::{Application, ArgoCd, ArgoCdError};
 use argo_buildkit::kube::{
-    Cluster, KubeError, Limits, ReportError, Scope, Secrets, ShutdownStrategy, TaskResult, TaskSetEvent,
-    TaskSetsOptions,
+    Cluster, KubeError, KubeTimeLimits, ReportError, Scope, Secrets, ShutdownStrategy, TaskResult,
+    TaskSetEvent, TaskSetsOptions,
 };
 use argo_buildkit::outcome::Fault;
 use futures_util::StreamExt as _;
@@ -23,10 +23,10 @@ const WATCH: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(2730);
 const SILENCE_TEXT: &str = "2.73 s";
 
-const LIMITS: Limits =
-    Limits { answer: LIMIT, object: LIMIT, own_secret: LIMIT, watch: WATCH, watch_silence: SILENCE };
+const LIMITS: KubeTimeLimits =
+    KubeTimeLimits { answer: LIMIT, object: LIMIT, own_secret: LIMIT, watch: WATCH, watch_silence: SILENCE };
 
-async fn cluster(host: &str, limits: Limits) -> Cluster {
+async fn cluster(host: &str, limits: KubeTimeLimits) -> Cluster {
     let file = Kube::shared().await.kubeconfig_at(Identity::Admin, host);
     let file = Kubeconfig::read_from(file).unwrap();
     let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
@@ -97,7 +97,7 @@ async fn an_api_server_that_does_not_say_what_supersede_asks_is_given_up() {
     given_up(async |cluster| cluster.workflows(BUILDS).await?.get(&name).await, transient).await;
     given_up(async |cluster| cluster.workflows(BUILDS).await?.unfinished("line", &name).await, transient)
         .await;
-    let known = cluster(Kube::shared().await.host(), Limits::default()).await;
+    let known = cluster(Kube::shared().await.host(), KubeTimeLimits::default()).await;
     let known = known.workflows(BUILDS).await.unwrap().get(&name).await.unwrap();
     let end = async |cluster: Cluster| {
         cluster.workflows(BUILDS).await?.shut_down(&known, ShutdownStrategy::Stop).await
@@ -134,7 +134,8 @@ async fn an_api_server_that_does_not_take_a_report_is_given_up() {
         "apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskSet", "metadata": metadata, "spec": {"tasks": tasks},
     }))
     .await;
-    let mut watch = cluster(kube.host(), Limits::default()).await.watch_task_sets(&options(&namespace));
+    let mut watch =
+        cluster(kube.host(), KubeTimeLimits::default()).await.watch_task_sets(&options(&namespace));
     let set = loop {
         match ended(watch.next()).await.unwrap().unwrap() {
             TaskSetEvent::Seen(set) => break set,
@@ -192,7 +193,8 @@ async fn a_watch_of_task_sets_tells_that_the_server_is_silent_and_begins_again()
 #[tokio::test]
 async fn others_ask_the_api_server_while_one_waits_for_it() {
     let kube = Kube::shared().await;
-    let patient = Limits { answer: HOUR, object: HOUR, own_secret: HOUR, watch: WATCH, watch_silence: HOUR };
+    let patient =
+        KubeTimeLimits { answer: HOUR, object: HOUR, own_secret: HOUR, watch: WATCH, watch_silence: HOUR };
     let make = async |host: String| cluster(&host, patient).await;
     beside(kube.host(), make, async |c| c.whoami().await, async |c| c.whoami().await).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! The registries' client: may a login push, what is an image, its log; and token servers.
 
-use argo_buildkit::oci::{Auth, ImageRef, LazyClient, Limits, LogArtifact, OciError, Registry};
+use argo_buildkit::oci::{Auth, ImageRef, LazyClient, LogArtifact, OciError, Registry, RegistryTimeLimits};
 use argo_buildkit::outcome::Fault;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -14,9 +14,9 @@ use super::{
 use crate::support::net::unique;
 use crate::support::shared::{World, shared_registry};
 
-const LIMITS: Limits = Limits { connect: LIMIT, silence: LIMIT, whole: HOUR };
+const LIMITS: RegistryTimeLimits = RegistryTimeLimits { connect: LIMIT, silence: LIMIT, whole: HOUR };
 
-fn registry(limits: Limits) -> Registry {
+fn registry(limits: RegistryTimeLimits) -> Registry {
     Registry::new(LazyClient::default().with_limits(limits))
 }
 
@@ -43,7 +43,7 @@ async fn a_registry_that_does_not_describe_an_image_is_given_up() {
 async fn a_request_that_takes_too_long_on_the_whole_is_given_up() {
     let world = World::shared().await;
     let name = world.busybox.split_once('/').unwrap().1;
-    let limits = Limits { connect: HOUR, silence: HOUR, whole: LIMIT };
+    let limits = RegistryTimeLimits { connect: HOUR, silence: HOUR, whole: LIMIT };
     let describe =
         async |host: String| registry(limits).describe(&image(&host, name), &Auth::default(), true).await;
     through_holes_to_the_last(world.registry.host(), describe, given_up).await;
@@ -111,7 +111,7 @@ async fn with_tokens() -> String {
 async fn others_ask_a_registry_while_one_waits_for_it() {
     let world = World::shared().await;
     let name = world.busybox.split_once('/').unwrap().1;
-    let patient = Limits { connect: HOUR, silence: HOUR, whole: HOUR };
+    let patient = RegistryTimeLimits { connect: HOUR, silence: HOUR, whole: HOUR };
     let make = async |host: String| (registry(patient), image(&host, name));
     let ask = async |(registry, image): &(Registry, ImageRef)| {
         registry.describe(image, &Auth::default(), true).await

@@ -36,9 +36,9 @@ async fn what_a_policy_does_not_list_is_refused_before_anything_is_read() {
     run(&engine, "builds", built.clone()).await.unwrap();
 
     let other = json!({"build": {"context": format!("{host}/other"), "push": false}});
-    let door = engine.permits("builds", &step::parse(&other).unwrap()).unwrap_err();
+    let submitted = engine.permits("builds", &step::parse(&other).unwrap()).unwrap_err();
     let ran = run(&engine, "builds", other).await.unwrap_err();
-    assert_eq!(door, ran);
+    assert_eq!(submitted, ran);
     insta::assert_snapshot!(ran.message.replace(&host, "HOST"), @r#"build.context: namespace `builds` may not use the Git repository `HOST/other`; the policy policy.yaml allows under `namespaces.builds.repositories`: `HOST/api`; add it there, or name another"#);
     let nobody = run(&engine, "elsewhere", built.clone()).await.unwrap_err();
     insta::assert_snapshot!(nobody.message, @r#"namespace `elsewhere` has no entry in the policy policy.yaml (it has `builds`), so its workflows may do nothing; add `elsewhere`, or a pattern that fits it, under `namespaces`"#);

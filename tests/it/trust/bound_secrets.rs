@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::git::GitServer;
 use crate::support::kube::{Identity, Kube};
-use crate::support::login_taker::LoginTaker;
+use crate::support::login_recorder::LoginRecorder;
 use crate::support::net::{unique, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::shared_buildkitd;
@@ -23,12 +23,12 @@ struct Site {
     git: GitServer,
     /// Whoever has the login may read here.
     locked: GitServer,
-    attacker: LoginTaker,
+    attacker: LoginRecorder,
 }
 
 impl Site {
     async fn new() -> Self {
-        let (kube, attacker) = (Kube::shared().await, LoginTaker::start("127.0.0.1:0").await);
+        let (kube, attacker) = (Kube::shared().await, LoginRecorder::start("127.0.0.1:0").await);
         let git = GitServer::start("", "");
         let locked = GitServer::start("u", "hunter2");
         for server in [&git, &locked] {

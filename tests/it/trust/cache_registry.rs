@@ -1,6 +1,6 @@
 //! A build step cannot write another's cache.
 //!
-//! Against a real buildkitd and a real registry that wants tokens. Before it stands a door that sees who comes with which token.
+//! Against a real buildkitd and a real registry that wants tokens. Before it stands a proxy that sees who comes with which token.
 
 mod evil;
 mod site;
@@ -81,17 +81,18 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
     }
 
     // A token of one's own, taken out of the daemon by whatever means, is good for one's own cache alone.
-    let knocks = site.door.knocks();
-    let own = knocks.iter().rfind(|knock| {
-        knock.path.starts_with("/v2/cache/attacker/manifests/") && knock.authorization.starts_with("Bearer ")
+    let requests = site.proxy.requests();
+    let own = requests.iter().rfind(|request| {
+        request.path.starts_with("/v2/cache/attacker/manifests/")
+            && request.authorization.starts_with("Bearer ")
     });
     let token = &own.unwrap().authorization;
     assert_eq!(bearer(token)["sub"], "attacker");
     assert_eq!(put_index(&site, "cache/attacker", token).await, 201);
     assert_eq!(put_index(&site, "cache/victim", token).await, 401);
-    let read = client().get(format!("http://{}/v2/cache/victim/manifests/latest", site.door.host()));
+    let read = client().get(format!("http://{}/v2/cache/victim/manifests/latest", site.proxy.host()));
     assert_eq!(read.header("authorization", token).send().await.unwrap().status(), 401);
-    let catalog = client().get(format!("http://{}/v2/_catalog", site.door.host()));
+    let catalog = client().get(format!("http://{}/v2/_catalog", site.proxy.host()));
     assert_eq!(catalog.header("authorization", token).send().await.unwrap().status(), 401);
 }
 
@@ -99,7 +100,7 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
 async fn a_policy_keeps_a_step_from_naming_another_s_cache() {
     let site = Site::start().await;
     let list = |name: &str| {
-        format!("{name}: {{cache: [{}/cache/{name}/**], repositories: ['**']}}", site.door.host())
+        format!("{name}: {{cache: [{}/cache/{name}/**], repositories: ['**']}}", site.proxy.host())
     };
     let policy = format!("namespaces: {{{}, {}}}", list("victim"), list("attacker"));
     let engine = site.engine("5m", Some(&policy));
@@ -119,16 +120,16 @@ async fn a_registry_that_speaks_for_ours_gets_no_token() {
     let own = json!({"to": site.cache("attacker"), "from": site.cache("attacker")});
     let victim = site.build("victim", &dockerfile(), json!({"to": site.cache("victim")}));
     site.run(&engine, "victim", &victim).await.unwrap();
-    for evil in [Evil::challenging(site.door.host()).await, Evil::redirecting(site.door.host()).await] {
-        let before = site.door.knocks().len();
+    for evil in [Evil::challenging(site.proxy.host()).await, Evil::redirecting(site.proxy.host()).await] {
+        let before = site.proxy.requests().len();
         let build = site.build(&unique("attacker"), &format!("FROM {}/base\n", evil.host()), own.clone());
         site.run(&engine, "attacker", &build).await.unwrap_err();
         let seen = evil.seen();
         assert!(seen.iter().any(|request| request.path.starts_with("/v2/base/manifests/")), "{seen:?}");
         assert!(seen.iter().all(|request| request.authorization.is_empty()), "{seen:?}");
-        let led_to = site.door.knocks().split_off(before);
-        let victims = led_to.iter().filter(|knock| knock.path.starts_with("/v2/cache/victim/"));
-        assert!(victims.into_iter().all(|knock| knock.authorization.is_empty()), "{led_to:?}");
+        let led_to = site.proxy.requests().split_off(before);
+        let victims = led_to.iter().filter(|request| request.path.starts_with("/v2/cache/victim/"));
+        assert!(victims.into_iter().all(|request| request.authorization.is_empty()), "{led_to:?}");
     }
 }
 
@@ -142,7 +143,7 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     let first = site.build("slow", &text, caches.clone());
     assert_eq!(site.run(&engine, "slow", &first).await.unwrap().outputs["cache"], "exported");
     site.prune();
-    let before = site.door.knocks().len();
+    let before = site.proxy.requests().len();
     // The cache is read at the start, and again for the export, once the last step has run. buildkitd rounds a token's two seconds up.
     let longer = format!(
         "FROM BASE AS slow\nRUN : {} && sleep 6 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
@@ -151,12 +152,14 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     let second = site.build("slow", &longer, caches);
     assert_eq!(site.run(&engine, "slow", &second).await.unwrap().outputs["cache"], "exported");
     let tokens: std::collections::BTreeSet<String> = site
-        .door
-        .knocks()
+        .proxy
+        .requests()
         .iter()
         .skip(before)
-        .filter(|knock| knock.authorization.starts_with("Bearer ") && knock.agent.starts_with("buildkit/"))
-        .map(|knock| bearer(&knock.authorization))
+        .filter(|request| {
+            request.authorization.starts_with("Bearer ") && request.agent.starts_with("buildkit/")
+        })
+        .map(|request| bearer(&request.authorization))
         .filter(|claims| {
             claims["access"] == json!([{"type": "repository", "name": "cache/slow", "actions": ["pull"]}])
         })

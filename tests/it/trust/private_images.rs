@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::engine::{engine, run};
 use crate::support::git::GitServer;
 use crate::support::net::{client, unique};
-use crate::support::registry_door::{Door, Knock, Lock};
+use crate::support::registry_proxy::{AuthScheme, ProxiedRequest, RegistryProxy};
 use crate::support::shared::World;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
@@ -28,25 +28,25 @@ struct Site {
     /// The private image, by digest.
     private: String,
     /// Its registry, which wants a login.
-    door: Door,
+    proxy: RegistryProxy,
 }
 
 impl Site {
     async fn start() -> Self {
         let world = World::shared().await;
-        let door = Door::start(Lock::Basic, "one", "pass-word", world.registry.host()).await;
+        let proxy = RegistryProxy::start(AuthScheme::Basic, "one", "pass-word", world.registry.host()).await;
         let manifest = client().head(format!("http://{}/v2/base/busybox/manifests/1", world.registry.host()));
         let answer = manifest.header("accept", MANIFEST).send().await.unwrap();
         let digest = answer.headers()["docker-content-digest"].to_str().unwrap().to_owned();
         let secrets = tempfile::tempdir().unwrap();
-        let auth = json!({"auths": {door.host(): {"auth": STANDARD.encode("one:pass-word")}}});
-        let stale = json!({"auths": {door.host(): {"auth": STANDARD.encode("one:last-years")}}});
+        let auth = json!({"auths": {proxy.host(): {"auth": STANDARD.encode("one:pass-word")}}});
+        let stale = json!({"auths": {proxy.host(): {"auth": STANDARD.encode("one:last-years")}}});
         for (name, config) in [("login", auth), ("stale", stale)] {
             std::fs::create_dir(secrets.path().join(name)).unwrap();
             std::fs::write(secrets.path().join(name).join(".dockerconfigjson"), config.to_string()).unwrap();
         }
-        let private = format!("{}/base/busybox@{digest}", door.host());
-        Self { world, git: GitServer::start("", ""), secrets, private, door }
+        let private = format!("{}/base/busybox@{digest}", proxy.host());
+        Self { world, git: GitServer::start("", ""), secrets, private, proxy }
     }
 
     fn engine(&self, tenancy: Tenancy, client: LazyClient) -> Engine {
@@ -58,8 +58,8 @@ impl Site {
     /// How often we have asked for a manifest; the daemon says its name.
     fn questions(&self) -> usize {
         let ours =
-            |knock: &&Knock| knock.path.contains("/manifests/") && !knock.agent.starts_with("buildkit");
-        self.door.knocks().iter().filter(ours).count()
+            |seen: &&ProxiedRequest| seen.path.contains("/manifests/") && !seen.agent.starts_with("buildkit");
+        self.proxy.requests().iter().filter(ours).count()
     }
 
     fn build(&self, dockerfile: &str, more: Value) -> Value {
@@ -110,7 +110,7 @@ async fn a_digest_that_somebody_has_pulled_is_no_right_to_read_it() {
         assert!(refused.message.contains("no right to read image"), "{refused:?}");
     }
     // What the daemon does where nobody is asked, so that the test can fail.
-    let mirrored = LazyClient::default().with_mirrored([site.door.host().to_owned()]);
+    let mirrored = LazyClient::default().with_mirrored([site.proxy.host().to_owned()]);
     let engine = site.engine(Tenancy::own(), mirrored);
     for dockerfile in forms(private, public) {
         run(&engine, "two", &site.build(&dockerfile, json!({}))).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_digest_that_somebody_has_pulled_is_no_right_to_read_it() {
 async fn the_policys_list_counts_whoever_logs_in() {
     let site = Site::start().await;
     let (private, public) = (&site.private, &site.world.busybox);
-    let (open, own) = (site.world.registry.host(), site.door.host());
+    let (open, own) = (site.world.registry.host(), site.proxy.host());
     let lists = format!(
         "namespaces:\n  one: {{repositories: ['**'], images: ['{own}/base/*', '{open}/**']}}\n  \
          two: {{repositories: ['**'], images: ['{open}/base/*']}}\n"
@@ -144,7 +144,7 @@ async fn the_policys_list_counts_whoever_logs_in() {
 async fn one_build_asks_once_for_each_image() {
     let site = Site::start().await;
     let engine = site.engine(Tenancy::own(), LazyClient::default());
-    let tagged = format!("{}/base/busybox:1", site.door.host());
+    let tagged = format!("{}/base/busybox:1", site.proxy.host());
     for image in [&tagged, &site.private] {
         let from = format!(
             "FROM {image} AS one\nFROM {image}\nCOPY --from=one /bin/busybox /one\nCOPY --from={image} /bin/busybox /{}\n",
@@ -159,6 +159,6 @@ async fn one_build_asks_once_for_each_image() {
         let built = run(&engine, "one", &site.build(&from, more)).await.unwrap();
         assert_eq!(built.outputs["cache"], "exported", "there was a second solve");
         // One without the login, which is told to log in, and one with it.
-        assert_eq!(site.questions() - before, 2, "{:?}", site.door.knocks());
+        assert_eq!(site.questions() - before, 2, "{:?}", site.proxy.requests());
     }
 }

@@ -18,9 +18,9 @@ const BUFFERS: usize = 24 << 20;
 
 /// What a server could write, in bytes.
 #[derive(Clone, Default)]
-struct Written(Arc<AtomicUsize>);
+struct BytesWritten(Arc<AtomicUsize>);
 
-impl Written {
+impl BytesWritten {
     /// An answer of `status` whose body begins like JSON and does not end, or after [`FLOOD`] bytes as it says.
     fn flood(&self, status: u16, tells_length: bool) -> Response {
         let (written, chunk) = (self.0.clone(), Bytes::from(vec![b' '; 64 << 10]));

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::support::plugin::{Workflow, expect_phase, output};
 use crate::support::shop::{Shop, template};
 
-/// A server that takes connections and says nothing; once it is told to, it is the door to a real one.
+/// A server that takes connections and says nothing; once it is told to, it is the proxy to a real one.
 struct Silent {
     address: SocketAddr,
     asked: watch::Receiver<usize>,
@@ -49,7 +49,7 @@ impl Silent {
         self.asked.clone().wait_for(|asked| *asked > 0).await.unwrap();
     }
 
-    /// A repository's address through this door.
+    /// A repository's address through this proxy.
     fn through(&self, shop: &Shop, url: &str) -> String {
         url.replace(shop.world.gitea.host(), &self.address.to_string())
     }

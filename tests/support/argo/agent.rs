@@ -1,4 +1,4 @@
-//! The genuine agent (`argoexec agent`) with a `/var/run/argo` of its own.
+//! Argo's real agent (`argoexec agent`), with its own `/var/run/argo`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::support::bin;
 use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::process::{self, Process};
 
-/// One workflow's agent. Dropping it kills it.
+/// The agent of one workflow. It is killed on drop.
 pub(crate) struct Agent {
     root: tempfile::TempDir,
     kubeconfig: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// The agent that `pod` describes, its `init` container done.
+    /// The agent for `pod`, after its `init` container has run.
     pub(super) fn of_pod(kube: &Kube, pod: &Value) -> Self {
         let root = process::directory("agent-");
         fs::create_dir(root.path().join("run")).unwrap();
@@ -33,7 +33,7 @@ impl Agent {
         agent
     }
 
-    /// Where `init` has put the plugin's bearer token; the sidecar's `/var/run/argo/token`.
+    /// The file into which `init` writes the plugin's bearer token; the sidecar's `/var/run/argo/token`.
     pub(crate) fn token_file(&self) -> PathBuf {
         self.root.path().join("run").join(PLUGIN).join("token")
     }
@@ -50,12 +50,12 @@ impl Agent {
         self.main = Some(Process::spawn("argoexec agent main", command, &self.log_file()));
     }
 
-    /// The main process; panics when it was never run.
+    /// The main process. Panics if it was never started.
     pub(crate) fn process(&mut self) -> &mut Process {
         self.main.as_mut().unwrap()
     }
 
-    /// What `init` and `main` have printed, over all restarts.
+    /// The output of `init` and `main`, over all restarts.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
@@ -64,7 +64,7 @@ impl Agent {
         self.root.path().join("log")
     }
 
-    /// `argoexec agent VERB` in a mount namespace where our directory is /var/run/argo.
+    /// `argoexec agent VERB` in a mount namespace in which our directory is /var/run/argo.
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(bin::system("unshare", "util-linux"));
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", self.root.path());
@@ -78,7 +78,7 @@ impl Agent {
     }
 }
 
-/// The host keeps no trace: /run is covered too, inside the namespace only.
+/// /run is covered inside the namespace only, so the host is not changed.
 const MOUNT: &str = r#"
 run=$(readlink -f /var/run)
 mount -t tmpfs tmpfs "$run"

@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 
 use super::{ADMIN, Gitea};
 
-/// A repository; it stays until [`Repo::delete`].
+/// A repository. It exists until [`Repo::delete`].
 pub(crate) struct Repo<'a> {
     gitea: &'a Gitea,
     owner: String,
     name: String,
 }
 
-/// A commit as Gitea lists it.
+/// A commit from Gitea's list.
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
     /// 40 hex digits.
     pub(crate) sha: String,
-    /// Subject and body, with the final newline where the commit has one.
+    /// The subject and the body, with the final newline if the commit has one.
     pub(crate) message: String,
     /// The author's name.
     pub(crate) author: String,
@@ -35,7 +35,7 @@ pub(crate) struct Commit {
 }
 
 impl<'a> Repo<'a> {
-    /// One that there is.
+    /// A repository that exists.
     pub(crate) fn new(gitea: &'a Gitea, owner: &str, name: String) -> Self {
         Self { gitea, owner: owner.to_owned(), name }
     }
@@ -50,7 +50,7 @@ impl<'a> Repo<'a> {
         format!("{}/{}.git", self.gitea.url(), self.full_name())
     }
 
-    /// The clone URL over SSH; panics when Gitea was started without it.
+    /// The clone URL over SSH. Panics if Gitea was started without SSH.
     pub(crate) fn ssh_url(&self) -> String {
         format!("ssh://root@127.0.0.1:{}/{}.git", self.gitea.ssh_port(), self.full_name())
     }
@@ -60,12 +60,12 @@ impl<'a> Repo<'a> {
         format!("{}/{}", self.gitea.host(), self.full_name())
     }
 
-    /// Creates or replaces one file in one commit on `branch`, and gives the commit's id.
+    /// Creates or replaces one file in one commit on `branch`. Returns the commit's id.
     pub(crate) async fn commit_file(&self, branch: &str, path: &str, content: &str, message: &str) -> String {
         self.write(branch, path, content, json!({"message": message})).await
     }
 
-    /// As [`Self::commit_file`], as if at the RFC 3339 time `at`.
+    /// The same as [`Self::commit_file`], with the RFC 3339 time `at`.
     pub(crate) async fn commit_file_at(&self, branch: &str, path: &str, content: &str, at: &str) -> String {
         let dates = json!({"author": at, "committer": at});
         self.write(branch, path, content, json!({"message": content, "dates": dates})).await
@@ -83,12 +83,12 @@ impl<'a> Repo<'a> {
         text(&answer["commit"]["sha"])
     }
 
-    /// Replaces `branch` by one commit with exactly the files of `directory`, and gives its id.
+    /// Replaces `branch` by one commit with exactly the files of `directory`. Returns its id.
     pub(crate) async fn push_directory(&self, directory: &Path, branch: &str, message: &str) -> String {
         self.push_staged(directory, branch, message, &[]).await
     }
 
-    /// The same, with what `git` does when it is given `stage` besides, where that is something.
+    /// The same. `stage` is a git command that runs before the commit, if it is not empty.
     pub(crate) async fn push_staged(
         &self,
         directory: &Path,
@@ -109,27 +109,27 @@ impl<'a> Repo<'a> {
         run(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
-    /// A new branch at the head of `from`.
+    /// Creates a branch at the tip of `from`.
     pub(crate) async fn branch(&self, name: &str, from: &str) {
         let body = json!({"new_branch_name": name, "old_ref_name": from});
         self.gitea.call(Method::POST, &self.path("/branches"), Some(body)).await;
     }
 
-    /// A new lightweight tag at `target`, a commit or a branch.
+    /// Creates a lightweight tag at `target`, a commit or a branch.
     pub(crate) async fn tag(&self, name: &str, target: &str) {
         self.gitea
             .call(Method::POST, &self.path("/tags"), Some(json!({"tag_name": name, "target": target})))
             .await;
     }
 
-    /// The text of a file at a branch, tag or commit; `None` when it is not there.
+    /// The text of a file at a branch, tag or commit; `None` if it does not exist.
     pub(crate) async fn read(&self, reference: &str, path: &str) -> Option<String> {
         let (status, answer) = self.get(&format!("/contents/{path}?ref={reference}")).await;
         let content = BASE64_STANDARD.decode(answer["content"].as_str()?).unwrap();
         (status == StatusCode::OK).then(|| String::from_utf8(content).unwrap())
     }
 
-    /// The commit that `branch` points at.
+    /// The tip of `branch`.
     pub(crate) async fn head(&self, branch: &str) -> String {
         let answer = self.gitea.call(Method::GET, &self.path(&format!("/branches/{branch}")), None).await;
         text(&answer["commit"]["id"])
@@ -148,7 +148,7 @@ impl<'a> Repo<'a> {
         answer.as_array().unwrap().iter().map(commit).collect()
     }
 
-    /// Makes `branch` refuse every push; contents of the administrator too.
+    /// Makes `branch` refuse every push, including the administrator's changes over the API.
     pub(crate) async fn protect(&self, branch: &str) {
         let body = json!({"rule_name": branch, "enable_push": false, "block_admin_merge_override": true});
         self.gitea.call(Method::POST, &self.path("/branch_protections"), Some(body)).await;
@@ -170,7 +170,7 @@ impl<'a> Repo<'a> {
         self.gitea.call(Method::DELETE, &self.path(""), None).await;
     }
 
-    /// Installs `script` as a pre-receive hook on the server's disk, which runs it before every push lands.
+    /// Installs `script` as a pre-receive hook on the server's disk. The server runs it before it accepts a push.
     pub(crate) fn pre_receive(&self, script: &str) {
         let hooks = self.disk().join("hooks/pre-receive.d");
         fs::create_dir_all(&hooks).unwrap();
@@ -209,13 +209,13 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned()
 }
 
-/// Runs git in `directory` with no configuration but ours, and gives its output; panics when it fails.
+/// Runs git in `directory` without other configuration. Returns its output; panics if it fails.
 pub(crate) fn git(directory: &Path, arguments: &[&str], token: Option<&str>) -> String {
     let output = try_git(directory, arguments, token);
     output.unwrap_or_else(|error| panic!("git {arguments:?}: {error}"))
 }
 
-/// Runs git in `directory`; its standard error where it fails.
+/// Runs git in `directory`. The error is its standard error.
 pub(crate) fn try_git(directory: &Path, arguments: &[&str], token: Option<&str>) -> Result<String, String> {
     let mut command = Command::new("git");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A user's signing key, proven to Gitea as its settings page asks: without that it verifies no signature of the key.
+//! A user's signing key, verified by Gitea like on its settings page. Gitea only accepts signatures of verified keys.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::support::bin;
 use crate::support::sshd::{KeyPair, key_pair};
 
 impl Gitea {
-    /// A new key of `user`'s, whose signatures Gitea verifies: the private half.
+    /// Creates a key of `user` whose signatures Gitea accepts. Returns the private key.
     pub(crate) async fn signing_key(&self, user: &str) -> String {
         let pair = key_pair();
         self.ssh_key(user, &pair.public).await;
@@ -20,7 +20,7 @@ impl Gitea {
         let login = client.post(format!("{}/user/login", self.url()));
         let answer = login.form(&[("user_name", user), ("password", PASSWORD)]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        // The session comes twice: the last one counts.
+        // The session cookie is sent twice. The last one is valid.
         let cookies = answer.headers().get_all(header::SET_COOKIE).iter();
         let pairs = cookies.map(|c| c.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap());
         let cookies: BTreeMap<_, _> = pairs.collect();
@@ -47,7 +47,7 @@ impl Gitea {
     }
 }
 
-/// The token signed as Gitea's page says.
+/// Signs the token as Gitea's page describes.
 fn sign(pair: &KeyPair, token: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     let key = pair.write(root.path());

@@ -1,4 +1,4 @@
-//! The two mutations of GitHub's GraphQL API that are served.
+//! The two supported mutations of GitHub's GraphQL API.
 
 use serde_json::{Map, Value, json};
 

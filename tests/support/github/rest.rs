@@ -1,4 +1,4 @@
-//! The calls of GitHub's REST API that are served.
+//! The supported calls of GitHub's REST API.
 
 use axum::http::Method;
 use serde_json::{Map, Value, json};
@@ -39,13 +39,13 @@ impl Inner {
         }
     }
 
-    /// A call or a field that is not documented.
+    /// A call or a field that is not in the documentation.
     pub(super) fn violated(&mut self, what: &str) -> Reply {
         self.violations.push(what.to_owned());
         failed(422, what)
     }
 
-    /// Another name: the old one of this repository, or nobody's.
+    /// A path of another repository: the old name of this one, or an unknown one.
     fn elsewhere(&self, method: &Method, path: &str) -> Reply {
         if !path.starts_with("/repos/shop/gitops") {
             return failed(404, "Not Found");
@@ -64,7 +64,7 @@ impl Inner {
         repository
     }
 
-    /// The fields of a body, if it holds `required` and nothing beyond `optional`.
+    /// The fields of a body. It must contain `required`, and nothing besides `optional`.
     pub(super) fn fields(
         &mut self,
         body: &Value,
@@ -192,13 +192,13 @@ impl Inner {
         )
     }
 
-    /// A label that the repository does not have is made.
+    /// Adds labels. A missing label is created.
     fn label(&mut self, at: usize, body: &Value) -> Reply {
         let fields = match self.fields(body, &["labels"], &[]) {
             Ok(fields) => fields,
             Err(reply) => return reply,
         };
-        // An empty list takes all labels away.
+        // An empty list removes all labels.
         let names: Vec<_> = fields["labels"].as_array().into_iter().flatten().cloned().collect();
         if names.is_empty() || !names.iter().all(Value::is_string) {
             return self.violated(&format!("labels {names:?}"));
@@ -212,7 +212,7 @@ impl Inner {
         reply(200, Value::Array(labels.clone()))
     }
 
-    /// People whose name begins with `x` have no access, and are passed over.
+    /// Adds assignees. People whose name begins with `x` have no access, and are ignored.
     fn assign(&mut self, at: usize, body: &Value) -> Reply {
         let fields = match self.fields(body, &["assignees"], &[]) {
             Ok(fields) => fields,

@@ -5,7 +5,7 @@ use std::process::Command;
 use argo_buildkit::duration::parse_timeout;
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
-use argo_buildkit::oci::{Mint, MintOptions};
+use argo_buildkit::oci::{IssuerOptions, TokenIssuer};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::policy::Policy;
 use base64::Engine as _;
@@ -17,7 +17,7 @@ use crate::support::certificates::Authority;
 use crate::support::git::GitServer;
 use crate::support::net::{client, free_port, unique};
 use crate::support::registry;
-use crate::support::registry_door::{Door, Lock};
+use crate::support::registry_proxy::{AuthScheme, RegistryProxy};
 use crate::support::shared::World;
 use crate::support::{self, bin};
 
@@ -29,11 +29,11 @@ const EMPTY: &str =
 pub(super) struct Site {
     pub(super) world: &'static World,
     /// The cache registry, as everybody calls it.
-    pub(super) door: Door,
+    pub(super) proxy: RegistryProxy,
     daemon: Buildkitd,
     git: GitServer,
     authority: Authority,
-    /// What is behind the door.
+    /// What is behind the proxy.
     pub(super) registry: registry::Registry,
 }
 
@@ -41,36 +41,36 @@ impl Site {
     pub(super) async fn start() -> Self {
         let (world, authority) = (World::shared().await, Authority::new());
         let behind = format!("127.0.0.1:{}", free_port());
-        let door = Door::start(Lock::Registrys, "", "", &behind).await;
+        let proxy = RegistryProxy::start(AuthScheme::Upstream, "", "", &behind).await;
         let trusted = authority.ca().display().to_string();
         let env = [
             ("REGISTRY_AUTH", "token"),
             ("REGISTRY_AUTH_TOKEN_REALM", "https://argo-buildkit.invalid/token"),
-            ("REGISTRY_AUTH_TOKEN_SERVICE", door.host()),
+            ("REGISTRY_AUTH_TOKEN_SERVICE", proxy.host()),
             ("REGISTRY_AUTH_TOKEN_ISSUER", "argo-buildkit"),
             ("REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE", &trusted),
         ];
         let registry = registry::Registry::start_at(&behind, &env);
         let (daemon, git) = (Buildkitd::start(""), GitServer::start("", ""));
-        Self { world, door, daemon, git, authority, registry }
+        Self { world, proxy, daemon, git, authority, registry }
     }
 
     /// The cache `name` in the cache registry.
     pub(super) fn cache(&self, name: &str) -> String {
-        format!("{}/cache/{name}", self.door.host())
+        format!("{}/cache/{name}", self.proxy.host())
     }
 
     /// An engine for many namespaces whose tokens live for `lifetime`.
     pub(super) fn engine(&self, lifetime: &str, policy: Option<&str>) -> Engine {
         let pair = self.authority.sign(&unique("cache-registry"));
-        let mint = Mint::new(MintOptions {
-            registry: self.door.host().to_owned(),
+        let issuer = TokenIssuer::new(IssuerOptions {
+            registry: self.proxy.host().to_owned(),
             key: pair.key,
             certificate: pair.cert,
             lifetime: parse_timeout(lifetime).unwrap(),
         });
         let policy = policy.map(|text| Policy::parse("policy.yaml", text).unwrap());
-        self.engine_of(Tenancy::shared(policy).minting(Some(mint.unwrap())))
+        self.engine_of(Tenancy::shared(policy).issuing_tokens(Some(issuer.unwrap())))
     }
 
     /// An engine as any other client of the daemon.
@@ -115,7 +115,7 @@ pub(super) fn bearer(authorization: &str) -> Value {
 
 /// The status of a PUT over the cache `repository`, with a token.
 pub(super) async fn put_index(site: &Site, repository: &str, authorization: &str) -> u16 {
-    let url = format!("http://{}/v2/{repository}/manifests/latest", site.door.host());
+    let url = format!("http://{}/v2/{repository}/manifests/latest", site.proxy.host());
     let put = client().put(url).header("content-type", INDEX).header("authorization", authorization);
     put.body(EMPTY).send().await.unwrap().status().as_u16()
 }

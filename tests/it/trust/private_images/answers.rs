@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use crate::support::certificates::Authority;
 use crate::support::registry::free_port;
 use crate::support::scripted::{Asked, Scripted};
-use crate::support::tls_door::TlsDoor;
+use crate::support::tls_proxy::TlsProxy;
 
 type Answer = fn(&Asked) -> Response;
 
@@ -107,9 +107,9 @@ async fn secure(
 ) -> (Result<(), OciError>, Vec<String>) {
     let authority = Authority::new();
     let server = Scripted::start(move |_, asked| answer(asked)).await;
-    let door = TlsDoor::start(server.host(), &authority.sign("registry.example")).await;
+    let proxy = TlsProxy::start(server.host(), &authority.sign("registry.example")).await;
     let registry = Registry::new(LazyClient::new(Some(authority.ca())));
-    let told = asked(registry, &door.host()).await;
+    let told = asked(registry, &proxy.host()).await;
     (told, methods(&server))
 }
 
@@ -130,8 +130,8 @@ async fn over_https_too_the_manifest_itself_has_to_come() {
 async fn a_certificate_that_is_not_trusted_is_no_answer() {
     let authority = Authority::new();
     let server = Scripted::start(|_, _| manifest(MANIFEST, Some(digest()))).await;
-    let door = TlsDoor::start(server.host(), &authority.sign("registry.example")).await;
-    let told = asked(Registry::default(), &door.host()).await;
+    let proxy = TlsProxy::start(server.host(), &authority.sign("registry.example")).await;
+    let told = asked(Registry::default(), &proxy.host()).await;
     assert!(matches!(told, Err(OciError::Untrusted { .. })), "{told:?}");
     assert_eq!(server.asked(), []);
 }

@@ -107,7 +107,7 @@ async fn a_redirect_within_one_server_is_followed_with_the_login() {
 #[derive(clap::Parser)]
 struct Settings {
     #[command(flatten)]
-    neighbours: argo_buildkit::config::Neighbours,
+    peers: argo_buildkit::config::PeerOptions,
 }
 
 #[tokio::test]
@@ -118,8 +118,8 @@ async fn where_a_policy_is_set_no_public_token_server_is_asked_unless_it_is_name
     let metrics = || Arc::new(argo_buildkit::metrics::Metrics::new());
     let policy = || Some(argo_buildkit::policy::Policy::parse("p", "namespaces: {}").unwrap());
     let session = |named: &str, policy| {
-        let Settings { neighbours } = Settings::parse_from(["x", "--token-servers", named]);
-        let client = neighbours.shared_engine(metrics(), "sa", policy, None).unwrap().registry.client();
+        let Settings { peers } = Settings::parse_from(["x", "--token-servers", named]);
+        let client = peers.shared_engine(metrics(), "sa", policy, None).unwrap().registry.client();
         Session { client, ..Session::default() }
     };
     let named = format!("{}=https://tokens.invalid", attacker.host());

@@ -1,6 +1,6 @@
 //! Git servers and forges, over http and ssh.
 
-use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, Repository};
+use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, ForgeRepository};
 use argo_buildkit::git::{Credentials, Git, GitError, GitOptions, SshKey};
 use argo_buildkit::outcome::Fault;
 
@@ -54,7 +54,7 @@ async fn no_git_server_is_at_a_metadata_address() {
 async fn a_forge_sends_no_token_elsewhere_or_to_a_metadata_address() {
     let (inner, forge) = (inner().await, Forge::new(ForgeOptions::default()).unwrap());
     let ask = async |url: &str| {
-        let repository = Repository::from_clone_url(url, None, None).unwrap();
+        let repository = ForgeRepository::from_clone_url(url, None, None).unwrap();
         forge.branch(&repository, &"hunter2".into(), "main").await.unwrap_err()
     };
     for status in [301, 302, 307, 308] {

@@ -1,7 +1,7 @@
 //! Answers that are too long, or do not end.
 
 use argo_buildkit::buildkit::{Buildkit, Progress, Session, Solve};
-use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, Repository};
+use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, ForgeRepository};
 use argo_buildkit::git::{Credentials, Git, GitError, GitOptions};
 use argo_buildkit::oci::{Auth, ImageRef, LOG_ARTIFACT, Registry};
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::Written;
+use super::BytesWritten;
 use crate::support::net::unique;
 use crate::support::scripted::{Scripted, challenge, ok};
 use crate::support::shared::shared_buildkitd;
@@ -21,7 +21,7 @@ fn image(registry: &Scripted) -> ImageRef {
 }
 
 /// A registry whose token server answers with a flood.
-async fn flooding_with_tokens(written: &Written, tells_length: bool) -> Scripted {
+async fn flooding_with_tokens(written: &BytesWritten, tells_length: bool) -> Scripted {
     let written = written.clone();
     Scripted::start(move |host, asked| match asked.path.starts_with("/token") {
         true => written.flood(200, tells_length),
@@ -33,7 +33,7 @@ async fn flooding_with_tokens(written: &Written, tells_length: bool) -> Scripted
 #[tokio::test]
 async fn a_token_is_no_longer_than_a_mebibyte() {
     for tells_length in [true, false] {
-        let written = Written::default();
+        let written = BytesWritten::default();
         let registry = flooding_with_tokens(&written, tells_length).await;
         let asked = Registry::default().manifest_exists(&image(&registry), &Auth::default(), false).await;
         let error = asked.unwrap_err().to_string();
@@ -48,7 +48,7 @@ async fn a_token_is_no_longer_than_a_mebibyte() {
 
 #[tokio::test]
 async fn an_images_registry_does_not_flood_us_through_the_daemon() {
-    let written = Written::default();
+    let written = BytesWritten::default();
     let registry = flooding_with_tokens(&written, false).await;
     let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
     let solve = Solve {
@@ -66,7 +66,7 @@ async fn an_images_registry_does_not_flood_us_through_the_daemon() {
 
 #[tokio::test]
 async fn manifests_and_lists_of_referrers_are_no_longer_than_registries_take_them() {
-    let written = Written::default();
+    let written = BytesWritten::default();
     for (tells_length, referrers) in [(true, false), (false, false), (true, true), (false, true)] {
         let written = written.clone();
         let flood = written.clone();
@@ -86,7 +86,7 @@ async fn manifests_and_lists_of_referrers_are_no_longer_than_registries_take_the
 
 #[tokio::test]
 async fn a_log_is_no_longer_than_any_that_is_kept() {
-    let written = Written::default();
+    let written = BytesWritten::default();
     let flood = written.clone();
     let registry = Scripted::start(move |_, asked| match asked.path.contains("/blobs/") {
         true => flood.flood(200, false),
@@ -104,7 +104,7 @@ async fn a_log_is_no_longer_than_any_that_is_kept() {
 #[tokio::test]
 async fn refusals_are_read_in_part() {
     for status in [400, 403, 404, 429, 500] {
-        let written = Written::default();
+        let written = BytesWritten::default();
         let flood = written.clone();
         let server = Scripted::start(move |_, _| flood.flood(status, false)).await;
         let (client, auth) = (Registry::default(), Auth::default());
@@ -125,11 +125,11 @@ async fn refusals_are_read_in_part() {
 async fn a_forges_answer_is_bounded_and_its_values_are_not_quoted_whole() {
     let forge = Forge::new(ForgeOptions::default()).unwrap();
     let ask = async |server: &Scripted| {
-        let repository = Repository::from_clone_url(&server.url("/o/r.git"), None, None).unwrap();
+        let repository = ForgeRepository::from_clone_url(&server.url("/o/r.git"), None, None).unwrap();
         forge.branch(&repository, &"hunter2".into(), "main").await.unwrap_err()
     };
     for (status, tells_length) in [(200, true), (200, false), (404, false)] {
-        let written = Written::default();
+        let written = BytesWritten::default();
         let flood = written.clone();
         let server = Scripted::start(move |_, _| flood.flood(status, tells_length)).await;
         let error = ask(&server).await;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What may be done with a repository.
+/// A right at a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Right {
     Pull,
@@ -35,7 +35,7 @@ pub(super) struct Grant {
     pub(super) actions: Vec<&'static str>,
 }
 
-/// The repository and the actions of a scope; none of a scope of another kind (`registry:catalog:*`).
+/// The repository and the actions of a scope; `None` for a scope of another type (`registry:catalog:*`).
 pub(super) fn parse(scope: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
     Some((name, actions.split(',')))

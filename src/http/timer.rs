@@ -1,4 +1,4 @@
-//! How long a request and its answer may take, and which limit was passed where they took longer: reqwest does not say.
+//! Measures the time of a request, to find out which limit was exceeded. reqwest does not tell.
 
 use reqwest::{Error, Response};
 use tokio::time::Instant;
@@ -6,29 +6,29 @@ use tokio::time::Instant;
 use super::settings::Settings;
 use crate::time_limits::Late;
 
-/// The limits of one request, from when it was sent.
+/// The time limits of one request, and the time when it was sent.
 #[derive(Debug, Clone)]
-pub(super) struct Clock {
+pub(super) struct RequestTimer {
     sent: Instant,
     /// The server, for messages.
     peer: String,
     settings: Settings,
 }
 
-impl Clock {
-    /// Begins to count.
+impl RequestTimer {
+    /// Starts the timer.
     pub(super) fn start(request: &reqwest::Request, settings: &Settings) -> Self {
         let whole = request.timeout().copied().or(settings.whole);
         let settings = Settings { whole, ..*settings };
         Self { sent: Instant::now(), peer: super::origin(request.url()), settings }
     }
 
-    /// The clock of the request that `answer` is for.
+    /// The timer of the request that `answer` belongs to.
     pub(super) fn of(answer: &Response) -> Option<Self> {
         answer.extensions().get::<Self>().cloned()
     }
 
-    /// The limit that was passed, if that is what ended the request.
+    /// The limit that was exceeded, if `error` is a time-out.
     pub(super) fn late(&self, error: &Error) -> Option<Late> {
         let (peer, elapsed) = (self.peer.clone(), self.sent.elapsed());
         let Settings { connect, silence, whole, .. } = self.settings;

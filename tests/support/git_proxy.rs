@@ -1,4 +1,4 @@
-//! A door before a Git server, which lets all through but the pushes that it was told to spoil.
+//! A proxy in front of a Git server. It forwards everything except the pushes that the test makes fail.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,38 +12,39 @@ use tokio::sync::Notify;
 
 use super::net::client;
 
-/// What becomes of one push.
+/// The fault of one push.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Spoil {
-    /// The server never sees it, and the reply breaks off.
+pub(crate) enum PushFault {
+    /// The server does not receive it, and the reply breaks.
     LostOnTheWay,
-    /// The server takes it, and the reply breaks off.
+    /// The server accepts it, and the reply breaks.
     ReplyLost,
-    /// The server never sees it, and the reply has this status.
+    /// The server does not receive it, and the reply has this status.
     Status(u16),
-    /// It waits at the door until [`Door::let_go`].
+    /// It waits at the proxy until [`GitProxy::release`].
     Held,
 }
 
-/// A running door; it ends with the test's runtime.
-pub(crate) struct Door(Arc<Inner>, String);
+/// A running proxy. It ends with the test's runtime.
+pub(crate) struct GitProxy(Arc<Inner>, String);
 
 struct Inner {
     upstream: String,
-    spoils: Mutex<VecDeque<Spoil>>,
+    faults: Mutex<VecDeque<PushFault>>,
     pushes: Mutex<usize>,
     came: Notify,
     go: Notify,
 }
 
-impl Door {
-    /// A door before `upstream`, `http://host:port`, which spoils the first pushes, one after the other.
-    pub(crate) async fn start(upstream: &str, spoils: &[Spoil]) -> Self {
+impl GitProxy {
+    /// Starts a proxy in front of `upstream`, `http://host:port`, with the faults of the first pushes, in their
+    /// order.
+    pub(crate) async fn start(upstream: &str, faults: &[PushFault]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let inner = Arc::new(Inner {
             upstream: upstream.to_owned(),
-            spoils: Mutex::new(spoils.iter().copied().collect()),
+            faults: Mutex::new(faults.iter().copied().collect()),
             pushes: Mutex::default(),
             came: Notify::new(),
             go: Notify::new(),
@@ -53,12 +54,12 @@ impl Door {
         Self(inner, url)
     }
 
-    /// `upstream`'s `url` as it is through this door.
+    /// The URL `url` of `upstream`, through this proxy.
     pub(crate) fn through(&self, url: &str) -> String {
         url.replace(&self.0.upstream, &self.1)
     }
 
-    /// How many pushes came.
+    /// The number of pushes so far.
     pub(crate) fn pushes(&self) -> usize {
         *self.0.pushes.lock().unwrap()
     }
@@ -68,42 +69,42 @@ impl Door {
         self.0.came.notified().await;
     }
 
-    /// Lets the push that is held through.
-    pub(crate) fn let_go(&self) {
+    /// Forwards the push that is held.
+    pub(crate) fn release(&self) {
         self.0.go.notify_one();
     }
 }
 
-async fn answer(State(door): State<Arc<Inner>>, request: Request) -> Response {
+async fn answer(State(proxy): State<Arc<Inner>>, request: Request) -> Response {
     let push = request.method() == Method::POST && request.uri().path().ends_with("/git-receive-pack");
     if !push {
-        return forward(&door, request).await;
+        return forward(&proxy, request).await;
     }
-    *door.pushes.lock().unwrap() += 1;
-    let spoil = door.spoils.lock().unwrap().pop_front();
-    match spoil {
-        None => forward(&door, request).await,
-        Some(Spoil::LostOnTheWay) => broken(),
-        Some(Spoil::ReplyLost) => {
-            forward(&door, request).await;
+    *proxy.pushes.lock().unwrap() += 1;
+    let fault = proxy.faults.lock().unwrap().pop_front();
+    match fault {
+        None => forward(&proxy, request).await,
+        Some(PushFault::LostOnTheWay) => broken(),
+        Some(PushFault::ReplyLost) => {
+            forward(&proxy, request).await;
             broken()
         }
-        Some(Spoil::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
-        Some(Spoil::Held) => {
-            door.came.notify_one();
-            door.go.notified().await;
-            forward(&door, request).await
+        Some(PushFault::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(PushFault::Held) => {
+            proxy.came.notify_one();
+            proxy.go.notified().await;
+            forward(&proxy, request).await
         }
     }
 }
 
-/// A reply that breaks off before its first byte of content.
+/// A reply that breaks before the first byte of its content.
 fn broken() -> Response {
     let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     Body::from_stream(futures_util::stream::iter([Err::<Vec<u8>, _>(cut)])).into_response()
 }
 
-async fn forward(door: &Inner, request: Request) -> Response {
+async fn forward(proxy: &Inner, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut headers = parts.headers;
@@ -111,7 +112,7 @@ async fn forward(door: &Inner, request: Request) -> Response {
         headers.remove(own);
     }
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let request = client().request(parts.method, format!("{}{path}", door.upstream));
+    let request = client().request(parts.method, format!("{}{path}", proxy.upstream));
     let reply = request.headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (reply.status(), reply.headers().clone());
     headers.remove(TRANSFER_ENCODING);

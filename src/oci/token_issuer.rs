@@ -1,8 +1,9 @@
-//! Tokens for the cache registry, signed here.
+//! Signs tokens for the cache registry.
 //!
-//! Distribution's token authentication verifies a signature and asks nobody (`registry/auth/token` of distribution), and buildkitd
-//! has its client fetch tokens. So the client itself signs them, for what one step may do there and for some minutes, and no
-//! server hands out tokens. The realm in the registry's configuration is a name that nobody serves.
+//! Distribution's token authentication verifies a signature and makes no request (`registry/auth/token` of
+//! distribution). buildkitd asks its client for tokens. So the client itself signs them, for the rights of one step
+//! and for some minutes; there is no token server. The realm in the registry's configuration is a name that no server
+//! has.
 
 mod rights;
 mod scope;
@@ -24,29 +25,29 @@ use scope::Grant;
 pub use signer::BadSigningKey;
 use signer::Signer;
 
-/// The name of the signer in tokens (`REGISTRY_AUTH_TOKEN_ISSUER`).
+/// The issuer in the tokens (`REGISTRY_AUTH_TOKEN_ISSUER`).
 const ISSUER: &str = "argo-buildkit";
 
-/// The shortest life of a token, in seconds. buildkitd uses one of a second for ever: nine tenths of it, in whole seconds, are none
-/// (`util/resolver/authorizer.go`).
+/// The shortest lifetime of a token, in seconds. buildkitd renews a token after nine tenths of its lifetime, in whole
+/// seconds. For one second that is zero, and buildkitd then uses the token for ever (`util/resolver/authorizer.go`).
 const SHORTEST: u64 = 2;
 
-/// The registry whose tokens are signed here, and what they are signed with.
+/// The registry whose tokens we sign, and the key.
 #[derive(Debug, Clone)]
-pub struct MintOptions {
+pub struct IssuerOptions {
     /// `HOST[:PORT]`, as steps name it. It is also the registry's `service`.
     pub registry: String,
     /// The private key: a PEM file with an ECDSA P-256 key in PKCS#8.
     pub key: PathBuf,
-    /// The key's certificate, with those between it and one that the registry trusts (PEM file).
+    /// The key's certificate, with the intermediate certificates up to one that the registry trusts (PEM file).
     pub certificate: PathBuf,
-    /// How long a token lives: in whole seconds, two at least.
+    /// The lifetime of a token, in whole seconds, at least two.
     pub lifetime: Duration,
 }
 
-/// What signs tokens for one registry.
+/// Signs tokens for one registry.
 #[derive(Debug)]
-pub struct Mint {
+pub struct TokenIssuer {
     registry: String,
     service: String,
     signer: Signer,
@@ -66,20 +67,20 @@ struct Claims<'a> {
     access: Vec<Grant>,
 }
 
-impl Mint {
-    /// Reads the key once, so that a wrong one is told at the start. It is read again for each token, so that a renewed
-    /// one is used.
+impl TokenIssuer {
+    /// Reads the key, so that a wrong key is an error at startup. The key is read again for each token, so a renewed
+    /// key is used without a restart.
     ///
-    /// # Errors
-    /// [`BadSigningKey`] names the file, and what is wrong with it.
-    pub fn new(options: MintOptions) -> Result<Self, BadSigningKey> {
+    /// # Errors [`BadSigningKey`] names the file and says what is wrong with it.
+    pub fn new(options: IssuerOptions) -> Result<Self, BadSigningKey> {
         let signer = Signer { key: options.key, certificate: options.certificate };
         signer.pair()?;
         let registry = normalise(&options.registry);
         Ok(Self { registry, service: options.registry, signer, lifetime: options.lifetime })
     }
 
-    /// What a step of `namespace` may do at this registry that imports its cache from `from` and exports it to `to`.
+    /// The rights at this registry of a step of `namespace` that imports its cache from `from` and exports it to
+    /// `to`.
     pub fn rights<'a>(
         self: &Arc<Self>,
         namespace: &str,
@@ -98,7 +99,7 @@ impl Mint {
             sub: subject,
             aud: &self.service,
             exp: now.saturating_add_unsigned(seconds),
-            // The registry allows for a clock that is a minute off.
+            // The registry allows a clock difference of a minute.
             nbf: now,
             iat: now,
             jti: Uuid::new_v4().to_string(),

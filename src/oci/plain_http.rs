@@ -1,23 +1,23 @@
-//! Which insecure registries were found to speak plain http.
+//! Remembers which insecure registries speak plain http.
 //!
-//! `insecure: true` means plain http or a certificate that nobody vouches for. Which of both, buildkitd finds out by trying https
-//! first (`util/resolver/resolver.go`, `httpFallback`), and so do we.
+//! `insecure: true` means either plain http or an untrusted certificate. buildkitd tries https first to find out
+//! which of the two (`util/resolver/resolver.go`, `httpFallback`), and so do we.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long it is believed that a registry speaks plain http: it may be given a certificate.
+/// How long the observation is valid. A registry may get a certificate later.
 const BELIEVED: Duration = Duration::from_secs(60);
-/// Registries that are remembered. Users name them.
+/// The most registries that are remembered, because users choose the names.
 const MOST: usize = 1000;
 
-/// Registries by `host[:port]`, and when they were found to.
+/// Registries by `host[:port]`, each with the time of the observation.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PlainHosts(Arc<Mutex<HashMap<String, Instant>>>);
+pub(super) struct PlainHttpHosts(Arc<Mutex<HashMap<String, Instant>>>);
 
-impl PlainHosts {
-    /// Whether `host` was found to speak plain http a moment ago.
+impl PlainHttpHosts {
+    /// Whether `host` was seen to speak plain http within the last [`BELIEVED`].
     pub(super) fn has(&self, host: &str) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(host).is_some_and(|since| since.elapsed() < BELIEVED)

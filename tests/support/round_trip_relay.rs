@@ -1,5 +1,5 @@
-//! A relay before any server, which counts how often a client asks and then waits for an answer. A count is no time, so a test may
-//! assert it.
+//! A relay in front of any server. It counts the round trips of a client: one begins when the client sends after it
+//! has received. Tests may assert a count, unlike a time.
 
 use std::sync::Arc;
 
@@ -7,26 +7,26 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A running relay; it ends with the test's runtime.
-pub(crate) struct TurnRelay {
+/// A running relay. It ends with the test's runtime.
+pub(crate) struct RoundTripRelay {
     host: String,
     upstream: String,
     seen: Arc<watch::Sender<Seen>>,
 }
 
-/// What came so far.
+/// The round trips so far.
 #[derive(Debug, Default)]
 struct Seen {
     connections: usize,
     turns: Vec<String>,
-    /// Turns that say this are not passed on.
+    /// Round trips whose request contains this text are not forwarded.
     held: Option<String>,
-    /// How often all connections were cut.
+    /// How often all connections were closed.
     cuts: usize,
 }
 
-impl TurnRelay {
-    /// A relay before `upstream`, `host:port`.
+impl RoundTripRelay {
+    /// Starts a relay in front of `upstream`, `host:port`.
     pub(crate) async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -46,40 +46,40 @@ impl TurnRelay {
         &self.host
     }
 
-    /// The server's `url` as it is through this relay.
+    /// The server's `url` through this relay.
     pub(crate) fn through(&self, url: &str) -> String {
         url.replace(&self.upstream, &self.host)
     }
 
-    /// The turns since the last time. Of one over http the request's first line, without the version; over ssh there is nothing to
-    /// read.
+    /// The round trips since the last call. Over http, each is the request's first line without the version. Over ssh
+    /// it is unreadable.
     pub(crate) fn take(&self) -> Vec<String> {
         let mut turns = Vec::new();
         self.seen.send_modify(|seen| turns = std::mem::take(&mut seen.turns));
         turns
     }
 
-    /// How many connections were made.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.seen.borrow().connections
     }
 
-    /// From now on turns that say `what` wait at the relay.
+    /// From now on, requests that contain `what` wait at the relay.
     pub(crate) fn hold(&self, what: &str) {
         self.seen.send_modify(|seen| seen.held = Some(what.to_owned()));
     }
 
-    /// Passes on what waits, and all that comes.
-    pub(crate) fn let_go(&self) {
+    /// Forwards the waiting requests, and all later ones.
+    pub(crate) fn release(&self) {
         self.seen.send_modify(|seen| seen.held = None);
     }
 
-    /// Cuts the connections that there are.
+    /// Closes the present connections.
     pub(crate) fn cut(&self) {
         self.seen.send_modify(|seen| seen.cuts += 1);
     }
 
-    /// Waits until so many turns have said `what`.
+    /// Waits until `times` requests have contained `what`.
     pub(crate) async fn came(&self, what: &str, times: usize) {
         let mut seen = self.seen.subscribe();
         let said = |seen: &Seen| seen.turns.iter().filter(|turn| turn.contains(what)).count() >= times;
@@ -87,7 +87,7 @@ impl TurnRelay {
     }
 }
 
-/// One task for both directions: what comes first is seen first.
+/// One task forwards both directions, to keep the order of the bytes.
 async fn pass(mut client: TcpStream, upstream: String, seen: Arc<watch::Sender<Seen>>) {
     let Ok(mut server) = TcpStream::connect(&upstream).await else { return };
     client.set_nodelay(true).unwrap();

@@ -1,4 +1,4 @@
-//! Where the neighbours are, and the engine that works with them.
+//! The settings of the servers that steps use (the peers), and the engine for them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::git::{Git, GitOptions};
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{ImageRef, LazyClient, Mint, Registry, TokenServer, TokenServers};
+use crate::oci::{ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
-/// Where the neighbours are, and how they are spoken to. Shared by every subcommand that runs steps.
+/// The addresses of the peers, and how to connect to them. All subcommands that run steps have these options.
 #[derive(Debug, Clone, Args)]
-pub struct Neighbours {
+pub struct PeerOptions {
     /// buildkitd: tcp://HOST:PORT or unix:///PATH, as buildctl takes it.
     #[arg(long, env = "BUILDKIT_HOST", default_value = "unix:///run/buildkit/buildkitd.sock")]
     pub buildkit_host: Address,
@@ -85,24 +85,25 @@ pub struct Neighbours {
     pub require_bound_secrets: bool,
 }
 
-/// Bytes that the kept logs of all builds may occupy, compressed: an eighth of the shared agent's memory (deploy/base/agent).
+/// The most bytes of the kept logs of all builds, compressed: an eighth of the shared agent's memory
+/// (deploy/base/agent).
 const KEPT_LOGS: usize = 64 << 20;
 
-impl Neighbours {
-    /// The engine that works with these neighbours, and with the rights of this process.
+impl PeerOptions {
+    /// The engine for these peers, with the rights of this process.
     pub fn engine(&self, metrics: Arc<Metrics>) -> anyhow::Result<Engine> {
         let token_servers = TokenServers::new(self.token_servers.clone());
         self.engine_of(Cluster::default(), Tenancy::own(), token_servers, metrics)
     }
 
-    /// The engine that works with these neighbours for many namespaces: for each with the rights of its own
-    /// ServiceAccount `account`, and within `policy`. `mint` signs the tokens for the cache registry.
+    /// The engine for these peers for many namespaces. It uses the rights of each namespace's ServiceAccount
+    /// `account`, and enforces `policy`. `issuer` signs the tokens for the cache registry.
     pub fn shared_engine(
         &self,
         metrics: Arc<Metrics>,
         account: &str,
         policy: Option<Policy>,
-        mint: Option<Mint>,
+        issuer: Option<TokenIssuer>,
     ) -> anyhow::Result<Engine> {
         if self.secrets_dir.is_some() {
             bail!(
@@ -111,9 +112,9 @@ impl Neighbours {
             );
         }
         let token_servers = TokenServers::new(self.token_servers.clone());
-        // A policy lists what is reached, so nobody's challenge adds to it.
+        // A policy lists all hosts that may be used, so a challenge cannot add another.
         let token_servers = if policy.is_some() { token_servers.only_named() } else { token_servers };
-        let tenancy = Tenancy::shared(policy).minting(mint);
+        let tenancy = Tenancy::shared(policy).issuing_tokens(issuer);
         self.engine_of(Cluster::default().acting_as(account), tenancy, token_servers, metrics)
     }
 
@@ -160,7 +161,7 @@ impl Neighbours {
         let certificates = match (&self.tls_secret, files) {
             (Some(name), _) => engine::certificates_in(secrets, name),
             (None, (Some(ca), Some(cert), Some(key))) => Certificates::Files { ca, cert, key },
-            // clap refuses a part of them.
+            // clap requires all of them together.
             _ => return None,
         };
         Some(Tls { certificates, server_name: self.tls_server_name.clone() })
@@ -169,7 +170,7 @@ impl Neighbours {
 
 fn registry_host(text: &str) -> Result<String, String> {
     let host = text.trim();
-    // What is no host would be the beginning of a repository at Docker Hub.
+    // Another text would be the beginning of a repository at Docker Hub.
     let is_host = host.contains(['.', ':']) || host == "localhost";
     match is_host && !host.contains('/') && format!("{host}/x").parse::<ImageRef>().is_ok() {
         true => Ok(host.to_owned()),

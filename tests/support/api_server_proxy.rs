@@ -1,4 +1,4 @@
-//! A door before an API server, which lets all through but what it was told to spoil.
+//! A proxy in front of an API server. It forwards everything except the requests that the test makes fail.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,42 +14,42 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// What becomes of one request for a watch.
+/// The fault of one watch request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spoil {
-    /// The server is asked for changes since its very first version.
+pub(crate) enum WatchFault {
+    /// The request asks for changes since the very first version.
     Old,
-    /// It is answered with this status.
+    /// The answer has this status.
     Status(u16),
-    /// It is never answered.
+    /// There is no answer.
     Held,
 }
 
-/// A running door; it ends with the test's runtime.
-pub(crate) struct Door {
+/// A running proxy. It ends with the test's runtime.
+pub(crate) struct ApiServerProxy {
     inner: Arc<Inner>,
     url: String,
 }
 
 struct Inner {
     upstream: Client,
-    spoil: Mutex<Option<Spoil>>,
+    fault: Mutex<Option<WatchFault>>,
     shut: AtomicBool,
     lists: AtomicUsize,
     cut: Mutex<CancellationToken>,
-    /// Whether answers to reports are kept, and how many are.
+    /// Whether answers to reports are held back.
     keep: watch::Sender<bool>,
     kept: AtomicUsize,
 }
 
-impl Door {
-    /// A door before the server of `upstream`, by whose rights all is done.
+impl ApiServerProxy {
+    /// Starts a proxy in front of the server of `upstream`. All requests have the rights of `upstream`.
     pub(crate) async fn start(upstream: Client) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let inner = Arc::new(Inner {
             upstream,
-            spoil: Mutex::default(),
+            fault: Mutex::default(),
             shut: AtomicBool::new(false),
             lists: AtomicUsize::new(0),
             cut: Mutex::default(),
@@ -61,87 +61,87 @@ impl Door {
         Self { inner, url }
     }
 
-    /// A client of the server, through the door.
+    /// A client for the server, through the proxy.
     pub(crate) fn client(&self) -> Client {
         Client::try_from(Config::new(self.url.parse().unwrap())).unwrap()
     }
 
-    /// `host:port` of the door.
+    /// `host:port` of the proxy.
     pub(crate) fn host(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 
-    /// Spoils the next request for a watch.
-    pub(crate) fn spoil(&self, spoil: Spoil) {
-        *self.inner.spoil.lock().unwrap() = Some(spoil);
+    /// Makes the next watch request fail.
+    pub(crate) fn fail_next_watch(&self, fault: WatchFault) {
+        *self.inner.fault.lock().unwrap() = Some(fault);
     }
 
-    /// A kubeconfig of the server, through the door.
+    /// A kubeconfig for the server, through the proxy.
     pub(crate) fn kubeconfig(&self) -> String {
         json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "door",
-            "clusters": [{"name": "door", "cluster": {"server": self.url}}],
-            "users": [{"name": "door", "user": {}}],
-            "contexts": [{"name": "door", "context": {"cluster": "door", "user": "door"}}],
+            "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
+            "clusters": [{"name": "proxy", "cluster": {"server": self.url}}],
+            "users": [{"name": "proxy", "user": {}}],
+            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "proxy"}}],
         })
         .to_string()
     }
 
-    /// Keeps the answers to reports that the server takes, or gives them out.
+    /// Holds back the answers to accepted reports, or sends them.
     pub(crate) fn keep_answers(&self, keep: bool) {
         self.inner.keep.send_replace(keep);
     }
 
-    /// How many it has kept so far.
+    /// The number of answers that were held back so far.
     pub(crate) fn kept(&self) -> usize {
         self.inner.kept.load(Ordering::SeqCst)
     }
 
-    /// Breaks off every answer under way, in the midst of it.
+    /// Breaks all answers in progress.
     pub(crate) fn cut(&self) {
         std::mem::take(&mut *self.inner.cut.lock().unwrap()).cancel();
     }
 
-    /// Whether nobody is let through: each is told that the server is unavailable.
-    pub(crate) fn shut(&self, shut: bool) {
+    /// Sets whether every request is answered with "unavailable".
+    pub(crate) fn refuse_all(&self, shut: bool) {
         self.inner.shut.store(shut, Ordering::SeqCst);
     }
 
-    /// How many lists were asked for so far, or pages of them.
+    /// The number of list requests so far, including further pages.
     pub(crate) fn lists(&self) -> usize {
         self.inner.lists.load(Ordering::SeqCst)
     }
 }
 
-async fn answer(State(door): State<Arc<Inner>>, mut request: Request) -> Response {
-    if door.shut.load(Ordering::SeqCst) {
+async fn answer(State(proxy): State<Arc<Inner>>, mut request: Request) -> Response {
+    if proxy.shut.load(Ordering::SeqCst) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let cut = door.cut.lock().unwrap().clone();
+    let cut = proxy.cut.lock().unwrap().clone();
     let watches = request.uri().query().is_some_and(|query| query.contains("watch=true"));
     if watches {
-        let spoil = door.spoil.lock().unwrap().take();
-        match spoil {
-            Some(Spoil::Old) => *request.uri_mut() = since_first(request.uri()),
-            Some(Spoil::Status(code)) => return StatusCode::from_u16(code).unwrap().into_response(),
-            Some(Spoil::Held) => return held(cut).await,
+        let fault = proxy.fault.lock().unwrap().take();
+        match fault {
+            Some(WatchFault::Old) => *request.uri_mut() = since_first(request.uri()),
+            Some(WatchFault::Status(code)) => return StatusCode::from_u16(code).unwrap().into_response(),
+            Some(WatchFault::Held) => return held(cut).await,
             None => {}
         }
     } else if request.method() == Method::GET {
-        door.lists.fetch_add(1, Ordering::SeqCst);
+        proxy.lists.fetch_add(1, Ordering::SeqCst);
     }
     let reports = request.method() == Method::PATCH && request.uri().path().ends_with("/status");
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
-    let reply = door.upstream.send(Request::from_parts(parts, body.into())).await;
-    if reports && *door.keep.borrow() {
-        door.kept.fetch_add(1, Ordering::SeqCst);
-        // The door is there for as long as this.
-        let _ = door.keep.subscribe().wait_for(|keep| !keep).await;
+    let reply = proxy.upstream.send(Request::from_parts(parts, body.into())).await;
+    if reports && *proxy.keep.borrow() {
+        proxy.kept.fetch_add(1, Ordering::SeqCst);
+        // The proxy exists as long as this task.
+        let _ = proxy.keep.subscribe().wait_for(|keep| !keep).await;
     }
     let (parts, body) = reply.unwrap().into_parts();
     let body = Body::new(body).into_data_stream().take_until(cut.clone().cancelled_owned());
-    // Only an error breaks the connection; the end of a stream would end the answer in good order.
+    // Only an error breaks the connection. The end of the stream would be a regular end of the answer.
     let broken = stream::once(cut.cancelled_owned()).map(|()| Err(axum::Error::new("cut")));
     let body = match watches {
         true => Body::from_stream(body.chain(broken)),

@@ -1,4 +1,4 @@
-//! A door that speaks TLS before a server that does not.
+//! A proxy with TLS in front of a server without it.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificates::Pair;
 
-/// A running door; it ends with the test's runtime.
-pub(crate) struct TlsDoor {
+/// A running proxy. It ends with the test's runtime.
+pub(crate) struct TlsProxy {
     port: u16,
 }
 
-impl TlsDoor {
-    /// A door before `upstream`, `host:port`, with the certificate `pair`.
+impl TlsProxy {
+    /// Starts a proxy in front of `upstream`, `host:port`, with the certificate `pair`.
     pub(crate) async fn start(upstream: &str, pair: &Pair) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let chain = vec![CertificateDer::from_pem_file(&pair.cert).unwrap()];
@@ -34,7 +34,7 @@ impl TlsDoor {
         Self { port }
     }
 
-    /// `host:port`, in a spelling of 127.0.0.1 that no rule for loopback addresses knows, so that https is spoken.
+    /// `host:port`, in a form of 127.0.0.1 that the rule for loopback addresses does not match, so https is used.
     pub(crate) fn host(&self) -> String {
         format!("127.1:{}", self.port)
     }

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::*;
-use crate::oci::MintOptions;
+use crate::oci::IssuerOptions;
 
 fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-/// Writes a key, and what has its public point and so passes for its certificate; gives the point.
+/// Writes a key, and a file that contains its public point and so passes for its certificate. Returns the point.
 fn pair(directory: &Path, name: &str) -> Vec<u8> {
     let random = SystemRandom::new();
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
@@ -31,9 +31,9 @@ fn pair(directory: &Path, name: &str) -> Vec<u8> {
     point
 }
 
-fn options(directory: &Path, key: &str, certificate: &str) -> MintOptions {
+fn options(directory: &Path, key: &str, certificate: &str) -> IssuerOptions {
     let (key, certificate) = (directory.join(key), directory.join(certificate));
-    MintOptions { registry: "Cache.svc:5000".into(), key, certificate, lifetime: Duration::from_secs(300) }
+    IssuerOptions { registry: "Cache.svc:5000".into(), key, certificate, lifetime: Duration::from_secs(300) }
 }
 
 fn images(names: &[&str]) -> Vec<ImageRef> {
@@ -54,10 +54,10 @@ fn verified(token: &str, point: &[u8]) -> (Value, Value) {
 fn a_token_is_for_what_was_asked_as_far_as_the_step_may() {
     let room = tempfile::tempdir().unwrap();
     let point = pair(room.path(), "a");
-    let mint = Arc::new(Mint::new(options(room.path(), "a.key", "a.crt")).unwrap());
+    let issuer = Arc::new(TokenIssuer::new(options(room.path(), "a.key", "a.crt")).unwrap());
     let from = images(&["cache.svc:5000/cache/base:x", "cache.svc:5000/cache/own", "r.io/cache/foreign"]);
     let to = images(&["cache.svc:5000/cache/own:main"]);
-    let rights = mint.rights("builds", &from, to.first());
+    let rights = issuer.rights("builds", &from, to.first());
     let entry =
         |name: &str, actions: &[&str]| json!({"type": "repository", "name": name, "actions": actions});
     let rows = [
@@ -96,9 +96,9 @@ fn a_token_is_for_what_was_asked_as_far_as_the_step_may() {
 fn a_token_says_who_whose_and_for_how_long() {
     let room = tempfile::tempdir().unwrap();
     let point = pair(room.path(), "a");
-    let mint = Arc::new(Mint::new(options(room.path(), "a.key", "a.crt")).unwrap());
+    let issuer = Arc::new(TokenIssuer::new(options(room.path(), "a.key", "a.crt")).unwrap());
     let to = images(&["cache.svc:5000/a"]);
-    let sign = || mint.rights("builds", [], to.first()).token(&["repository:a:push".to_owned()]).unwrap();
+    let sign = || issuer.rights("builds", [], to.first()).token(&["repository:a:push".to_owned()]).unwrap();
     let (token, other) = (sign(), sign());
     assert_eq!(token.lifetime, 300);
     let (header, claims) = verified(token.value.expose_secret(), &point);
@@ -120,10 +120,10 @@ fn a_token_says_who_whose_and_for_how_long() {
 fn a_login_is_not_for_the_registry_whose_tokens_are_signed_here() {
     let room = tempfile::tempdir().unwrap();
     pair(room.path(), "a");
-    let mint = Arc::new(Mint::new(options(room.path(), "a.key", "a.crt")).unwrap());
+    let issuer = Arc::new(TokenIssuer::new(options(room.path(), "a.key", "a.crt")).unwrap());
     let login = || Login::Password { user: "u".into(), password: "p".into() };
     let auth = Auth::default().with("cache.svc:5000", login()).with("cache.svc", login());
-    let auth = auth.with_cache(Some(mint.rights("builds", [], None)));
+    let auth = auth.with_cache(Some(issuer.rights("builds", [], None)));
     for (host, ours) in [("cache.svc:5000", true), ("CACHE.svc:5000", true), ("cache.svc", false)] {
         assert_eq!((auth.cache(host).is_some(), auth.login(host).is_some()), (ours, !ours), "{host}");
     }
@@ -138,7 +138,7 @@ fn a_key_that_cannot_sign_is_told_at_the_start() {
     std::fs::write(room.path().join("sec1.key"), pem("EC PRIVATE KEY", b"x")).unwrap();
     std::fs::write(room.path().join("rsa.key"), pem("PRIVATE KEY", b"x")).unwrap();
     let told = |key: &str, certificate: &str| {
-        let error = Mint::new(options(room.path(), key, certificate)).unwrap_err().to_string();
+        let error = TokenIssuer::new(options(room.path(), key, certificate)).unwrap_err().to_string();
         error.replace(&room.path().display().to_string(), "ROOM")
     };
     let rows = [

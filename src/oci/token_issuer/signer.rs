@@ -1,6 +1,7 @@
 //! Signs JSON web tokens with ECDSA P-256 (JWS `ES256`, RFC 7515 and RFC 7518).
 //!
-//! ring signs; the crates that make whole tokens want another cryptography library beside it. Only signing is needed, in one algorithm.
+//! ring makes the signatures. The crates for whole tokens need another cryptography library, and we only sign, with
+//! one algorithm.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde::Serialize;
 
-/// Why nothing can be signed.
+/// The key or its certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot sign tokens for the cache registry with {}: {why}; make the pair anew (docs/agent.md)", path.display())]
 pub struct BadSigningKey {
@@ -27,8 +28,8 @@ pub(super) struct Signer {
     pub(super) certificate: PathBuf,
 }
 
-/// What a registry finds the key by: `x5c`, the certificates of which it trusts the last or its issuer. distribution 2 and 3
-/// name keys themselves (`kid`) in different ways.
+/// The header of a token. The registry finds the key by `x5c`: the certificates, of which it trusts the last or its
+/// issuer. `kid` is not used, because distribution 2 and 3 compute it differently.
 #[derive(Serialize)]
 struct Header {
     typ: &'static str,
@@ -37,7 +38,7 @@ struct Header {
 }
 
 impl Signer {
-    /// Key and certificates as they are now.
+    /// Reads the key and the certificates from their files.
     pub(super) fn pair(&self) -> Result<(EcdsaKeyPair, Vec<String>), BadSigningKey> {
         let bad =
             |path: &Path, why: &dyn ToString| BadSigningKey { path: path.to_owned(), why: why.to_string() };
@@ -62,7 +63,7 @@ impl Signer {
         }
     }
 
-    /// `claims` as a signed token.
+    /// Signs `claims`, and returns the token.
     pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, BadSigningKey> {
         let (pair, x5c) = self.pair()?;
         let bad = |why: String| BadSigningKey { path: self.key.clone(), why };
@@ -78,7 +79,7 @@ impl Signer {
     }
 }
 
-/// Whether `certificate` is of the key with the public point `key`, which stands in it as it is.
+/// Whether `certificate` belongs to the key with the public point `key`: a certificate contains this point as it is.
 fn holds(certificate: &[u8], key: &[u8]) -> bool {
     certificate.windows(key.len()).any(|window| window == key)
 }

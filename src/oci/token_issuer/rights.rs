@@ -1,4 +1,4 @@
-//! What one step may do at the cache registry, and the tokens for it.
+//! The rights of one step at the cache registry, and the tokens for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::sync::Arc;
 use super::super::auth::normalise;
 use super::super::token::Token;
 use super::super::{ImageRef, OciError};
-use super::Mint;
+use super::TokenIssuer;
 use super::scope::{self, Grant, Right};
 
-/// The repositories of the cache registry that one step names, and what it may do with each.
+/// The repositories of the cache registry that one step names, each with the step's right.
 ///
-/// What a request for a token says (realm, service, scopes) comes from whichever registry answered the daemon. So it is not
-/// trusted: it may ask for less than the step's rights, and never adds to them.
+/// The request for a token (realm, service, scopes) comes from the registry that answered the daemon, so it is not
+/// trusted. It may ask for less than the step's rights. It never adds to them.
 #[derive(Debug, Clone)]
 pub struct CacheRights {
-    mint: Arc<Mint>,
+    issuer: Arc<TokenIssuer>,
     namespace: String,
     repositories: BTreeMap<String, Right>,
 }
 
 impl CacheRights {
     pub(super) fn new<'a>(
-        mint: Arc<Mint>,
+        issuer: Arc<TokenIssuer>,
         namespace: &str,
         from: impl IntoIterator<Item = &'a ImageRef>,
         to: Option<&'a ImageRef>,
@@ -30,38 +30,38 @@ impl CacheRights {
         let rights = from.into_iter().map(|image| (image, Right::Pull));
         let rights = rights.chain(to.map(|image| (image, Right::PullAndPush)));
         let mut repositories = BTreeMap::new();
-        for (image, right) in rights.filter(|(image, _)| normalise(image.registry()) == mint.registry) {
+        for (image, right) in rights.filter(|(image, _)| normalise(image.registry()) == issuer.registry) {
             let known = repositories.entry(image.repository().to_owned()).or_insert(right);
             *known = right.max(*known);
         }
-        Self { mint, namespace: namespace.to_owned(), repositories }
+        Self { issuer, namespace: namespace.to_owned(), repositories }
     }
 
-    /// Whether tokens of the registry `host` are signed here. `host` is the server that the daemon, or our own client, has
+    /// Whether we sign the tokens of the registry `host`. `host` is the server that the daemon, or our own client, is
     /// connected to.
     pub(crate) fn are_at(&self, host: &str) -> bool {
-        normalise(host) == self.mint.registry
+        normalise(host) == self.issuer.registry
     }
 
-    /// A token for what `scopes` ask for, as far as the step may do it.
+    /// A token for those of `scopes` that the step has a right to.
     ///
-    /// # Errors
-    /// [`OciError::Withheld`] where the step may do nothing of it.
+    /// # Errors [`OciError::Withheld`] if the step has a right to none of them.
     pub(crate) fn token(&self, scopes: &[String]) -> Result<Token, OciError> {
         let asked = scopes.iter().flat_map(|scopes| scopes.split(' '));
         let access: Vec<_> = asked.filter_map(|scope| self.grant(scope)).collect();
         if access.is_empty() {
             return Err(OciError::Withheld {
-                registry: self.mint.registry.clone(),
+                registry: self.issuer.registry.clone(),
                 why: self.refusal(scopes),
                 ours: false,
             });
         }
         tracing::debug!(namespace = self.namespace, ?access, "signed a token for the cache registry");
-        self.mint.token(&self.namespace, access)
+        self.issuer.token(&self.namespace, access)
     }
 
-    /// What tells these rights from another step's, so that the daemon does not use a token of one for the other.
+    /// Strings that differ between the rights of different steps. They keep the daemon from using one step's token
+    /// for another step.
     pub(crate) fn identity(&self) -> impl Iterator<Item = String> {
         let repositories = self.repositories.iter().map(|(name, right)| format!("{name}:{right}"));
         std::iter::once(self.namespace.clone()).chain(repositories)

@@ -1,77 +1,80 @@
-//! Whether all that a manifest names is still there: a registry may have collected layers that it needs.
+//! Checks whether a registry still has everything that a manifest names. Its garbage collection may have removed
+//! layers that are still needed.
 
 use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::log::MANIFEST_READ;
-use super::read::Wanted;
+use super::read::ReadRequest;
 use super::registry::{MANIFESTS, is_digest};
-use super::repository::{Access, Repository};
+use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 use crate::http;
 
-/// Manifests of one index that are read. A manifest of many platforms has one for each.
+/// The most manifests of an index that are read. An index has one for each platform.
 const PLATFORMS: usize = 32;
-/// Blobs that are asked for: an image has 127 layers at most, a cache of all stages some hundred.
+/// The most blobs that are asked for: an image has at most 127 layers, a cache of all stages some hundred.
 const BLOBS: usize = 1_000;
-/// Blobs that are asked for at a time.
+/// The number of blobs that are asked for at the same time.
 const AT_A_TIME: usize = 8;
 
-/// A manifest, or an index of manifests; BuildKit's older caches are an index of layers (`cache/remotecache/export.go`).
+/// A manifest, or an index of manifests. BuildKit's older caches are an index of layers
+/// (`cache/remotecache/export.go`).
 #[derive(Deserialize)]
-struct Manifest {
-    config: Option<Named>,
+struct ManifestWire {
+    config: Option<DescriptorWire>,
     #[serde(default)]
-    layers: Vec<Named>,
+    layers: Vec<DescriptorWire>,
     #[serde(default)]
-    manifests: Vec<Named>,
+    manifests: Vec<DescriptorWire>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct DescriptorWire {
     #[serde(default, rename = "mediaType")]
     media_type: String,
     digest: String,
-    /// Where else it is; the registry need not have it then.
+    /// Other places that have the content. If there are any, the registry need not have it.
     #[serde(default)]
     urls: Vec<String>,
 }
 
-impl Named {
+impl DescriptorWire {
     fn is_manifest(&self) -> bool {
         !self.media_type.is_empty() && MANIFESTS.split(", ").any(|kind| kind == self.media_type)
     }
 }
 
 impl Registry {
-    /// The digest of a blob that `image` names and the registry does not have; none when it has all, or has no such image.
-    /// `insecure` takes any certificate, and plain http; registries on the loopback interface are always asked over plain http.
-    pub async fn lost_blob(
+    /// The digest of a blob that `image` names and that the registry does not have; `None` if it has all blobs, or no
+    /// such image. With `insecure`, any certificate and plain http are accepted. Registries on the loopback interface
+    /// are always asked over plain http.
+    pub async fn missing_blob(
         &self,
         image: &ImageRef,
         auth: &Auth,
         insecure: bool,
     ) -> Result<Option<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        let Some(top) = repository.named(image.target()).await? else { return Ok(None) };
+        let Some(top) = repository.read_manifest(image.target()).await? else { return Ok(None) };
         let (platforms, mut blobs): (Vec<_>, Vec<_>) =
-            top.manifests.into_iter().partition(Named::is_manifest);
+            top.manifests.into_iter().partition(DescriptorWire::is_manifest);
         blobs.extend(top.config.into_iter().chain(top.layers));
-        for platform in platforms.into_iter().filter(|named| is_digest(&named.digest)).take(PLATFORMS) {
-            match repository.named(&platform.digest).await? {
+        for platform in platforms.into_iter().filter(|entry| is_digest(&entry.digest)).take(PLATFORMS) {
+            match repository.read_manifest(&platform.digest).await? {
                 Some(manifest) => blobs.extend(manifest.config.into_iter().chain(manifest.layers)),
                 None => return Ok(Some(platform.digest)),
             }
         }
-        Ok(repository.lost(blobs).await)
+        Ok(repository.first_missing(blobs).await)
     }
 }
 
-impl Repository<'_> {
-    /// What the manifest `target` names, none if there is none.
-    async fn named(&mut self, target: &str) -> Result<Option<Manifest>, OciError> {
-        let answer = self.ask_for(&Wanted::manifest(Method::GET, target, MANIFESTS)).await?;
+impl ImageRepository<'_> {
+    /// Reads the manifest `target`; `None` if there is none.
+    async fn read_manifest(&mut self, target: &str) -> Result<Option<ManifestWire>, OciError> {
+        let answer = self.ask_for(&ReadRequest::manifest(Method::GET, target, MANIFESTS)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => {
@@ -83,9 +86,9 @@ impl Repository<'_> {
         }
     }
 
-    /// The first of `blobs` that is found to be missing. Whatever else a registry answers is no proof of that: it may
-    /// redirect to where the blob is.
-    async fn lost(&self, blobs: Vec<Named>) -> Option<String> {
+    /// The first of `blobs` for which the registry answers 404. Other answers do not prove that a blob is missing: a
+    /// registry may redirect to the blob's location.
+    async fn first_missing(&self, blobs: Vec<DescriptorWire>) -> Option<String> {
         let kept = blobs.into_iter().filter(|blob| blob.urls.is_empty() && is_digest(&blob.digest));
         let asked = kept.take(BLOBS).map(|blob| async move {
             let request = self.request(Method::HEAD, self.url(&format!("blobs/{}", blob.digest)));

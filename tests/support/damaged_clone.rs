@@ -1,4 +1,4 @@
-//! A door before a Git server, which lets all through but the packs of clones.
+//! A proxy in front of a Git server. It damages the packs of clones and forwards everything else.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::net::client;
 
-/// What becomes of a pack.
+/// The fault of a pack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pack {
-    /// The answer ends in its middle, as if that were all.
+    /// The answer ends in the middle of the pack, with a regular end.
     Short,
-    /// The connection breaks in its middle.
+    /// The connection breaks in the middle of the pack.
     Cut,
-    /// A byte of it is another one.
+    /// One byte is changed.
     Damaged,
 }
 
-/// A running door; it ends with the test's runtime.
-pub(crate) struct SpoiltClone(String);
+/// A running proxy. It ends with the test's runtime.
+pub(crate) struct DamagedClone(String);
 
-impl SpoiltClone {
-    /// A door before `upstream`, `http://host:port`.
+impl DamagedClone {
+    /// Starts a proxy in front of `upstream`, `http://host:port`.
     pub(crate) async fn start(upstream: &str, pack: Pack) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -55,11 +55,11 @@ async fn answer(State((upstream, pack)): State<(Arc<str>, Pack)>, request: Reque
     }
     let bytes = reply.bytes().await.unwrap();
     let begin = bytes.windows(4).position(|four| four == b"PACK");
-    let body = begin.map_or_else(|| Body::from(bytes.clone()), |begin| spoilt(&bytes, begin, pack));
+    let body = begin.map_or_else(|| Body::from(bytes.clone()), |begin| damaged(&bytes, begin, pack));
     (status, headers, body).into_response()
 }
 
-fn spoilt(bytes: &Bytes, begin: usize, pack: Pack) -> Body {
+fn damaged(bytes: &Bytes, begin: usize, pack: Pack) -> Body {
     let middle = begin + (bytes.len() - begin) / 2;
     match pack {
         Pack::Short => Body::from(bytes.slice(..middle)),

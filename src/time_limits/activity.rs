@@ -1,4 +1,4 @@
-//! Signs of life of a peer that several tasks listen to.
+//! Counts what a peer sends, so that several tasks can detect its silence.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use super::Late;
 
-/// In so many steps the silence is measured. A process that was itself stopped for long takes one step for it, and so does
-/// not blame the peer.
+/// The number of intervals in which the silence is measured. If this process itself was stopped for long, that counts
+/// as one interval, so the peer is not blamed.
 const STEPS: u32 = 4;
 
-/// Counts what is heard of a peer. Clones count together.
+/// Counts the messages of a peer. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pulse(Arc<AtomicU64>);
+pub(crate) struct PeerActivity(Arc<AtomicU64>);
 
-impl Pulse {
-    /// The peer said something.
+impl PeerActivity {
+    /// Records that the peer sent something.
     pub(crate) fn heard(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends once `peer` has been silent for `limit`.
+    /// Completes when `peer` has been silent for `limit`.
     pub(crate) async fn stopped(&self, limit: Duration, peer: &str) -> Late {
         let (mut known, mut silent) = (self.count(), 0);
         while silent < STEPS {
@@ -32,7 +32,7 @@ impl Pulse {
         Late::Silence { peer: peer.to_owned(), limit }
     }
 
-    /// How often the peer was heard.
+    /// The number of messages so far.
     pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -48,15 +48,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_is_heard_is_not_given_up() {
-        let (pulse, begun) = (Pulse::default(), Instant::now());
+        let (activity, begun) = (PeerActivity::default(), Instant::now());
         let speaks = async {
             for _ in 0..20 {
                 sleep(LIMIT / 2).await;
-                pulse.heard();
+                activity.heard();
             }
             begun.elapsed()
         };
-        let (spoke, late) = tokio::join!(speaks, pulse.stopped(LIMIT, "a peer"));
+        let (spoke, late) = tokio::join!(speaks, activity.stopped(LIMIT, "a peer"));
         let silent = begun.elapsed() - spoke;
         assert!(silent >= LIMIT && silent <= LIMIT + LIMIT / STEPS, "{silent:?}");
         assert_eq!(late.to_string(), "a peer was silent for 40 s");
@@ -64,8 +64,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_process_that_was_stopped_itself_listens_again_first() {
-        let pulse = Pulse::default();
-        let mut stopped = std::pin::pin!(pulse.stopped(LIMIT, "a peer"));
+        let activity = PeerActivity::default();
+        let mut stopped = std::pin::pin!(activity.stopped(LIMIT, "a peer"));
         assert!(futures_util::poll!(&mut stopped).is_pending());
         tokio::time::advance(LIMIT * 10).await;
         assert!(futures_util::poll!(&mut stopped).is_pending());

@@ -1,17 +1,17 @@
-//! A server that asks whoever calls for a login, and keeps what it is given.
+//! A server that demands a login, and records the logins that it receives.
 
 use std::sync::{Arc, Mutex};
 
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 
-/// A running server of an attacker's.
-pub(crate) struct LoginTaker {
+/// A running server of an attacker.
+pub(crate) struct LoginRecorder {
     pub(crate) host: String,
     given: Arc<Mutex<Vec<String>>>,
 }
 
-impl LoginTaker {
+impl LoginRecorder {
     /// Listens at `address`.
     pub(crate) async fn start(address: &str) -> Self {
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
@@ -28,12 +28,12 @@ impl LoginTaker {
         Self { host, given }
     }
 
-    /// The URL of `path` there.
+    /// The URL of `path` on this server.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.host)
     }
 
-    /// What came in `Authorization`.
+    /// The values of `Authorization` that were received.
     pub(crate) fn given(&self) -> Vec<String> {
         self.given.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! One caller's requests about one repository: sent, repeated where that is safe, answered.
+//! Sends one caller's requests about one repository, and repeats those that are safe to repeat.
 
 mod answer;
 
@@ -13,35 +13,36 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
-pub(super) use answer::Answer;
+pub(super) use answer::ApiAnswer;
 
 use super::error::ForgeError;
 use super::http::Http;
-use super::repository::{Dialect, Repository};
+use super::repository::{Dialect, ForgeRepository};
 use crate::http::{self, BodyError, SendError};
 use crate::time_limits::{Late, pauses};
 
-/// Bytes of an answer that are read unless a call says otherwise: a page of 50 pull requests is below 2 MiB.
+/// The most bytes that are read of an answer, unless a call sets another limit. A page of 50 pull requests is below 2
+/// MiB.
 const ANSWER_READ: usize = 8 << 20;
-/// Redirects of one request that are followed.
+/// The number of redirects that one request follows.
 const REDIRECTS: usize = 4;
-/// A server that asks to be left alone for longer than this gets no second try.
+/// If a server asks for a longer pause than this, the request is not repeated.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The version of GitHub's REST API that this client was written against.
+/// The version of GitHub's REST API that this client uses.
 const GITHUB_VERSION: &str = "2022-11-28";
 
-/// Which repository is talked about, with which login, and what for.
+/// The client for one repository, with one login and one action.
 #[derive(Clone)]
-pub(super) struct Talk {
+pub(super) struct ForgeClient {
     pub(super) http: Arc<Http>,
-    pub(super) repository: Repository,
+    pub(super) repository: ForgeRepository,
     authorization: HeaderValue,
-    /// `open a pull request in`.
+    /// The action in messages, such as `open a pull request in`.
     action: String,
 }
 
-/// One request.
-pub(super) struct Call {
+/// One request to the API.
+pub(super) struct ApiCall {
     method: Method,
     url: Url,
     body: Option<Value>,
@@ -49,7 +50,7 @@ pub(super) struct Call {
     repeat: bool,
 }
 
-impl Call {
+impl ApiCall {
     pub(super) fn new(method: Method, url: Url) -> Self {
         Self { method, url, body: None, answer_read: ANSWER_READ, repeat: true }
     }
@@ -64,23 +65,23 @@ impl Call {
         self
     }
 
-    /// Takes an answer that is larger by `bytes`.
+    /// Raises the limit of the answer by `bytes`.
     pub(super) fn answer_grows(mut self, bytes: usize) -> Self {
         self.answer_read += bytes;
         self
     }
 
-    /// For a request whose repetition would do its work twice.
+    /// Forbids to repeat the request, because a repetition would do its work twice.
     pub(super) fn once(mut self) -> Self {
         self.repeat = false;
         self
     }
 }
 
-impl Talk {
+impl ForgeClient {
     pub(super) fn new(
         http: Arc<Http>,
-        repository: &Repository,
+        repository: &ForgeRepository,
         token: &SecretString,
         action: &str,
     ) -> Result<Self, ForgeError> {
@@ -96,23 +97,23 @@ impl Talk {
         Ok(Self { http, repository: repository.clone(), authorization, action: action.to_owned() })
     }
 
-    /// The same talk with another action in its messages.
-    pub(super) fn about(&self, action: impl Into<String>) -> Self {
+    /// The same client, with another action in its messages.
+    pub(super) fn with_action(&self, action: impl Into<String>) -> Self {
         Self { action: action.into(), ..self.clone() }
     }
 
-    /// What is attempted where, for messages.
+    /// The action, the repository and the server, for messages.
     pub(super) fn at(&self) -> String {
         format!("{} `{}` on {}", self.action, self.repository, self.repository.server())
     }
 
-    /// A call about the repository: `segments` below `repos/{owner}/{name}`.
-    pub(super) fn call(&self, method: Method, segments: &[&str]) -> Call {
-        Call::new(method, self.repository.api_url(segments))
+    /// A call about the repository. `segments` are below `repos/{owner}/{name}`.
+    pub(super) fn call(&self, method: Method, segments: &[&str]) -> ApiCall {
+        ApiCall::new(method, self.repository.api_url(segments))
     }
 
-    /// The answer to a call, tried up to four times while the server is away.
-    pub(super) async fn send(&self, call: &Call) -> Result<Answer, ForgeError> {
+    /// Sends the call, up to four times while the server is unavailable.
+    pub(super) async fn send(&self, call: &ApiCall) -> Result<ApiAnswer, ForgeError> {
         (|| self.once(call))
             .retry(pauses::few())
             .when(|error| call.repeat && error.is_unavailable())
@@ -126,12 +127,12 @@ impl Talk {
             .await
     }
 
-    /// Sends the call as [`Self::send`] does, and takes every status but success for an error.
-    pub(super) async fn ask(&self, call: &Call) -> Result<Answer, ForgeError> {
+    /// Sends the call as [`Self::send`] does. Every status except success is an error.
+    pub(super) async fn ask(&self, call: &ApiCall) -> Result<ApiAnswer, ForgeError> {
         self.send(call).await?.ok()
     }
 
-    async fn once(&self, call: &Call) -> Result<Answer, ForgeError> {
+    async fn once(&self, call: &ApiCall) -> Result<ApiAnswer, ForgeError> {
         let mut url = call.url.clone();
         for _ in 0..=REDIRECTS {
             let sent = self.http.client()?.send(self.request(call, &url)?).await;
@@ -144,7 +145,7 @@ impl Talk {
         Err(self.unexpected("it redirects to itself again and again"))
     }
 
-    fn request(&self, call: &Call, url: &Url) -> Result<RequestBuilder, ForgeError> {
+    fn request(&self, call: &ApiCall, url: &Url) -> Result<RequestBuilder, ForgeError> {
         let mut request = self.http.client()?.request(call.method.clone(), url.clone());
         request = request.header(AUTHORIZATION, self.authorization.clone());
         request = match self.repository.dialect() {
@@ -159,20 +160,20 @@ impl Talk {
         })
     }
 
-    /// The address that a redirect leads to. Only a GET follows one, and only to the same server.
-    fn redirected(&self, call: &Call, from: &Url, response: &Response) -> Result<Url, ForgeError> {
+    /// The address that a redirect leads to. Only a GET follows a redirect, and only to the same server.
+    fn redirected(&self, call: &ApiCall, from: &Url, response: &Response) -> Result<Url, ForgeError> {
         let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
         let to = location.and_then(|to| from.join(to).ok());
         let moved = |to: String| ForgeError::Moved { at: self.at(), to };
         match to {
             None => Err(moved("an unreadable address".to_owned())),
             Some(to) if to.origin() == from.origin() && call.method == Method::GET => Ok(to),
-            // Its path and query may hold more than is fit to log.
+            // The path and query may hold secrets, so they are not logged.
             Some(to) => Err(moved(http::origin(&to))),
         }
     }
 
-    async fn answer(&self, call: &Call, response: Response) -> Result<Answer, ForgeError> {
+    async fn answer(&self, call: &ApiCall, response: Response) -> Result<ApiAnswer, ForgeError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = http::read(response, "a forge's answer", call.answer_read).await;
         let body = body.map_err(|error| match error {
@@ -180,7 +181,7 @@ impl Talk {
             BodyError::Late(late) => self.late(&late),
             BodyError::Lost(error) => self.unreachable(error),
         })?;
-        let answer = Answer { status, headers, body, at: self.at(), dialect: self.repository.dialect() };
+        let answer = ApiAnswer { status, headers, body, at: self.at(), dialect: self.repository.dialect() };
         match answer.error() {
             Some(error) if error.is_unavailable() => Err(error),
             _ => Ok(answer),
