@@ -84,6 +84,11 @@ impl Snapshot {
         self.hold_at_most(MAX_IDLE);
     }
 
+    /// The size in bytes of the objects that are held.
+    pub(crate) fn held(&self) -> usize {
+        self.read.values().map(Bytes::len).sum()
+    }
+
     /// Drops all objects.
     pub(crate) fn clear(&mut self) {
         self.store = None;
@@ -93,7 +98,7 @@ impl Snapshot {
     /// Drops all objects if they have more than `most` bytes. A commit may name a thousand submodules, each in a directory of
     /// its own.
     fn hold_at_most(&mut self, most: usize) {
-        if self.read.values().map(Bytes::len).sum::<usize>() > most {
+        if self.held() > most {
             self.read.clear();
         }
     }

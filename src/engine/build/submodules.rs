@@ -19,6 +19,9 @@ const MAX: usize = 256;
 const MAX_DEPTH: usize = 8;
 /// The largest number of concurrent requests to servers.
 const AT_A_TIME: usize = 8;
+/// The maximum size in bytes of the objects that are held of all submodules of a context. Those of further submodules are dropped,
+/// and read again when they are needed.
+const MAX_HELD: usize = 4 << 20;
 
 /// A submodule that the caller may read.
 pub(super) struct Submodule {
@@ -55,10 +58,10 @@ impl Reader<'_> {
         if count > MAX {
             return Err(self.too_many());
         }
-        let (mut waiting, mut all) = (VecDeque::from([first]), Vec::<Submodule>::new());
+        let (mut waiting, mut all, mut held) = (VecDeque::from([first]), Vec::<Submodule>::new(), 0);
         while let Some(level) = waiting.pop_front() {
-            let opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
-            for (mut submodule, depth) in opened.try_collect::<Vec<_>>().await? {
+            let mut opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
+            while let Some((mut submodule, depth)) = opened.try_next().await? {
                 let path = submodule.path.clone();
                 let below = self.named_in(&mut submodule.snapshot, &path, depth + 1).await?;
                 count += below.as_ref().map_or(0, Vec::len);
@@ -67,6 +70,10 @@ impl Reader<'_> {
                 }
                 waiting.extend(below);
                 submodule.snapshot.shrink();
+                held += submodule.snapshot.held();
+                if held > MAX_HELD {
+                    submodule.snapshot.clear();
+                }
                 all.push(submodule);
             }
         }

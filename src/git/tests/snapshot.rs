@@ -116,6 +116,17 @@ async fn pointers_are_found_and_a_file_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn what_was_dropped_is_read_again() {
+    let fixture = tree().await;
+    let mut snapshot = fixture.git.open(&fixture.url("shop.git"), &login(), "main").await.unwrap();
+    assert!(text(&mut snapshot, "", "a/b/first").await.is_some());
+    assert!(snapshot.held() > "one line of many\n".len() * 200);
+    snapshot.clear();
+    assert_eq!(snapshot.held(), 0);
+    assert!(text(&mut snapshot, "", "a/b/second").await.is_some());
+}
+
+#[tokio::test]
 async fn several_files_are_read_in_one_request() {
     let fixture = tree().await;
     let requests = || fixture.server.faults.seen.lock().unwrap().len();
