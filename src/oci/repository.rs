@@ -159,7 +159,8 @@ impl<'a> Repository<'a> {
             None => request,
         };
         // What is sent again after a challenge was made before it was known that no https is spoken.
-        let plain = self.insecure.then(|| request.try_clone().and_then(plain_http)).flatten();
+        let registry = self.image.registry();
+        let plain = self.insecure.then(|| plain_http(request.try_clone()?, registry)).flatten();
         let (request, again) =
             if self.is_plain() { (plain.unwrap_or(request), None) } else { (request, plain) };
         let answer = match (self.client.send(request).await, again) {
@@ -186,11 +187,15 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// The same request without TLS.
-fn plain_http(request: RequestBuilder) -> Option<RequestBuilder> {
+/// The same request to `registry` without TLS. A URL does not hold its scheme's own port, which the registry's name may have.
+fn plain_http(request: RequestBuilder, registry: &str) -> Option<RequestBuilder> {
     let (client, request) = request.build_split();
     let mut request = request.ok()?;
+    let has_port = request.url().port().is_some() || !registry.ends_with(":443");
     request.url_mut().set_scheme("http").ok()?;
+    if !has_port {
+        request.url_mut().set_port(Some(443)).ok()?;
+    }
     Some(RequestBuilder::from_parts(client, request))
 }
 
@@ -240,6 +245,21 @@ mod tests {
             let image = image.parse().unwrap();
             let repository = Repository::new(&client, &image, &auth, insecure, Access::Pull).unwrap();
             assert_eq!(repository.url("x"), url);
+        }
+    }
+
+    #[test]
+    fn plain_http_goes_to_the_same_port() {
+        let client = LazyClient::default();
+        for (url, registry, plain) in [
+            ("https://r.io/v2/", "r.io", "http://r.io/v2/"),
+            ("https://r.io:443/v2/", "r.io:443", "http://r.io:443/v2/"),
+            ("https://r.io:5000/v2/", "r.io:5000", "http://r.io:5000/v2/"),
+            ("http://r.io/v2/", "r.io", "http://r.io/v2/"),
+        ] {
+            let request = client.get().unwrap().request(Method::GET, url);
+            let plainly = plain_http(request, registry).unwrap().build().unwrap();
+            assert_eq!(plainly.url().as_str(), plain);
         }
     }
 
