@@ -85,21 +85,27 @@ impl Budget {
         if self.tenant.is_some() { self.shared.share } else { self.shared.total }
     }
 
+    /// Whether `bytes` may be held once others have let go of theirs.
+    ///
+    /// # Errors
+    /// [`TooMuch`] where so many are not [allowed](Self::allowed).
+    pub fn could_take(&self, bytes: usize) -> Result<(), TooMuch> {
+        let (allowed, one_tenant) =
+            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
+        if bytes > allowed { Err(TooMuch { wanted: bytes, allowed, one_tenant }) } else { Ok(()) }
+    }
+
     /// Holds `bytes`, once others have let go of as many. Tenants take turns; of one tenant it is first come, first
     /// served. Ask once for all that is needed: two holders who ask again wait for each other.
     ///
     /// # Errors
     /// [`TooMuch`] where so many are not [allowed](Self::allowed).
     pub async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
-        let (allowed, one_tenant) =
-            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
-        if bytes > allowed {
-            return Err(TooMuch { wanted: bytes, allowed, one_tenant });
-        }
+        self.could_take(bytes)?;
         let (given, told) = oneshot::channel();
         let number = {
             let mut queue = self.queue();
-            let number = queue.join(self.tenant(), bytes, allowed, given);
+            let number = queue.join(self.tenant(), bytes, self.allowed(), given);
             queue.give();
             number
         };
