@@ -87,20 +87,25 @@ impl Budget {
         if self.tenant.is_some() { self.shared.share } else { self.shared.total }
     }
 
+    /// Checks whether `bytes` may be held, once others have released theirs.
+    ///
+    /// # Errors [`TooMuch`] if the bytes are more than [allowed](Self::allowed).
+    pub fn could_take(&self, bytes: usize) -> Result<(), TooMuch> {
+        let (allowed, one_tenant) =
+            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
+        if bytes > allowed { Err(TooMuch { wanted: bytes, allowed, one_tenant }) } else { Ok(()) }
+    }
+
     /// Waits until `bytes` are free, and holds them. Tenants take turns. The requests of one tenant are served in
     /// order. A caller must request everything at once: two holders that request more would wait for each other.
     ///
     /// # Errors [`TooMuch`] if the bytes are more than [allowed](Self::allowed).
     pub async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
-        let (allowed, one_tenant) =
-            (self.allowed(), self.tenant.is_some() && self.shared.share < self.shared.total);
-        if bytes > allowed {
-            return Err(TooMuch { wanted: bytes, allowed, one_tenant });
-        }
+        self.could_take(bytes)?;
         let (granted, answer) = oneshot::channel();
         let number = {
             let mut queue = self.queue();
-            let number = queue.join(self.tenant(), bytes, allowed, granted);
+            let number = queue.join(self.tenant(), bytes, self.allowed(), granted);
             queue.grant();
             number
         };

@@ -13,9 +13,8 @@ pub struct GitTree {
     pub submodules: bool,
     /// Whether `.git` is kept.
     pub keep_git_dir: bool,
-    /// The full name of the branch or tag that points at the commit in the kept `.git`. Set it only for a daemon that
-    /// [supports it](super::Buildkit::names_commits): any other daemon would fetch this name instead.
-    pub reference: Option<String>,
+    /// The paths and contents of files that are added to the kept `.git`.
+    pub git_files: Vec<(String, Vec<u8>)>,
     /// Whether files get the time of the commit instead of the time of the checkout.
     pub commit_time: bool,
     /// The login that the daemon requests from the session.

@@ -37,6 +37,7 @@ pub(super) fn git(tree: &GitTree) -> pb::Definition {
 /// and give it to every client that may read the parent.
 fn checkout(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     let root = source(graph, tree);
+    let root = if tree.git_files.is_empty() { root } else { with_git_files(graph, root, &tree.git_files) };
     if tree.modules.is_empty() {
         return root;
     }
@@ -60,6 +61,25 @@ fn checkout(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     });
     let operation = pb::op::Op::File(pb::FileOp { actions: actions.collect() });
     graph.add(operation, inputs, &["file.base"], "[internal] put submodules into place".to_owned())
+}
+
+/// Adds files to `.git`. A ref is added this way because the daemon cannot check out a proven commit under a tag's name: it either
+/// asks the server for the tag's commit, or git rejects the fetch because the daemon's copy has the tag (`source/git/source.go`).
+fn with_git_files(graph: &mut Graph, whole: pb::Input, files: &[(String, Vec<u8>)]) -> pb::Input {
+    let each = files.iter().flat_map(|(path, data)| {
+        let path = format!(".git/{path}");
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        [mkdir(directory), mkfile(&path, data)]
+    });
+    let mut actions: Vec<_> = each.collect();
+    let last = actions.len() - 1;
+    for (nth, action) in actions.iter_mut().enumerate() {
+        // The checkout, or the result of the previous action.
+        action.input = number(nth);
+        action.output = if nth == last { 0 } else { -1 };
+    }
+    let operation = pb::op::Op::File(pb::FileOp { actions });
+    graph.add(operation, vec![whole], &["file.base"], "[internal] name the commit in .git".to_owned())
 }
 
 /// Copies `whole` without the files that match `exclude`. The daemon identifies a copy by its content, so steps that use it
@@ -94,7 +114,7 @@ fn number(index: usize) -> i64 {
 /// `solver/pb/attr.go`), except for the secret id: the frontend uses `GIT_AUTH_HEADER.HOST`, which any `RUN` can also request.
 /// The login is not part of the cache key (`source/git/source.go`).
 fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
-    let mut fragment = tree.reference.as_ref().unwrap_or(&tree.sha).clone();
+    let mut fragment = tree.sha.clone();
     if let Some(subdir) = &tree.subdir {
         fragment.extend([":", subdir]);
     }
@@ -105,11 +125,6 @@ fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
         ("git.mtime", tree.commit_time, "commit"),
     ];
     let mut attrs = vec![("git.fullurl", tree.url.as_str())];
-    let mut caps = vec!["source.git", "source.git.fullurl"];
-    if tree.reference.is_some() {
-        attrs.extend(policy::pinned(&tree.sha));
-        caps.extend(["source.git.checksum", "source.git.fetchbycommit"]);
-    }
     attrs.extend(flags.into_iter().filter(|(_, set, _)| *set).map(|(name, _, value)| (name, value)));
     match &tree.login {
         GitLogin::None => {}
@@ -122,7 +137,7 @@ fn source(graph: &mut Graph, tree: &GitTree) -> pb::Input {
     let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let source = pb::SourceOp { identifier: format!("{id}#{fragment}"), attrs };
     let name = format!("[internal] load git source {}#{fragment}", tree.url);
-    graph.add(pb::op::Op::Source(source), Vec::new(), &caps, name)
+    graph.add(pb::op::Op::Source(source), Vec::new(), &["source.git", "source.git.fullurl"], name)
 }
 
 /// A definition under construction.
@@ -158,6 +173,17 @@ impl Graph {
     fn pointing_at(mut self, result: pb::Input) -> pb::Definition {
         self.operations.push(pb::Op { inputs: vec![result], ..Default::default() }.encode_to_vec());
         pb::Definition { def: self.operations, metadata: self.metadata, source: None }
+    }
+}
+
+fn mkdir(path: &str) -> pb::FileAction {
+    let path = format!("/{path}");
+    let mkdir = pb::FileActionMkDir { path, mode: 0o755, make_parents: true, owner: None, timestamp: 0 };
+    pb::FileAction {
+        input: -1,
+        secondary_input: -1,
+        output: 0,
+        action: Some(pb::file_action::Action::Mkdir(mkdir)),
     }
 }
 

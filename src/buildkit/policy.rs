@@ -7,10 +7,9 @@
 //! pairs of repository and commit. A repository alone would allow any commit.
 
 use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
-    AttrConstraint, AttrMatch, MatchType, Policy, PolicyAction, Rule, Selector,
+    MatchType, Policy, PolicyAction, Rule, Selector,
 };
 
-use super::git_tree::GitTree;
 use crate::text::unescaped;
 
 /// A commit that the caller has proven to be able to read.
@@ -33,27 +32,6 @@ pub(super) fn only(sources: &[GitSource], images: Option<&[String]>) -> Policy {
         .rules
         .push(rule(PolicyAction::Deny, r"^(oci-layout|oci-layout\+blob|docker-image\+blob)://".to_owned()));
     policy
-}
-
-/// The attributes of a Git source that fetches the commit `sha`, whatever the ref points at on the server, and keeps it under
-/// the ref's name (`solver/pb/attr.go`). Without the second attribute the daemon asks the server for the ref's commit. A server
-/// may name another user's commit that the daemon has: an annotated tag passes the checksum by the target it claims.
-pub(super) fn pinned(sha: &str) -> [(&'static str, &str); 2] {
-    [("git.checksum", sha), ("git.fetchbycommit", "true")]
-}
-
-/// A rule that allows the proven commit of `tree` under its ref's name.
-pub(super) fn named(tree: &GitTree) -> Option<Rule> {
-    let id = identifier(&tree.url).filter(|_| is_commit(&tree.sha))?;
-    let reference = regex_lite::escape(tree.reference.as_ref()?);
-    let mut rule = rule(PolicyAction::Allow, format!("^{}#{reference}(:.*)?$", regex_lite::escape(&id)));
-    let equal = |(key, value): (&str, &str)| AttrConstraint {
-        key: key.to_owned(),
-        value: value.to_owned(),
-        condition: AttrMatch::Equal.into(),
-    };
-    rule.selector.as_mut()?.constraints = pinned(&tree.sha).map(equal).into();
-    Some(rule)
 }
 
 /// An image's source is `docker-image://docker.io/library/busybox:1@sha256:…`, completed by BuildKit (`client/llb/source.go`,
@@ -146,25 +124,6 @@ mod tests {
             ["https://g.example/%", "https://g.example/%2", "https://g.example/%zz", "https://g.example/%ff"]
         {
             assert_eq!(identifier(url), None, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_commit_goes_by_its_refs_name_only_where_the_server_is_not_asked_what_that_is() {
-        let tree = GitTree {
-            url: "https://g.example/a.git".to_owned(),
-            sha: SHA.to_owned(),
-            reference: Some("refs/tags/v1.0".to_owned()),
-            ..GitTree::default()
-        };
-        let selector = named(&tree).and_then(|rule| rule.selector).unwrap_or_default();
-        assert_eq!(selector.identifier, r"^git://g\.example/a\.git#refs/tags/v1\.0(:.*)?$");
-        let wanted: Vec<_> = selector.constraints.iter().map(|c| (&*c.key, &*c.value, c.condition)).collect();
-        let equal = AttrMatch::Equal as i32;
-        assert_eq!(wanted, [("git.checksum", SHA, equal), ("git.fetchbycommit", "true", equal)]);
-        for tree in [GitTree { reference: None, ..tree.clone() }, GitTree { sha: "main".to_owned(), ..tree }]
-        {
-            assert_eq!(named(&tree), None, "{tree:?}");
         }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
-use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::Policy;
 use serde_json::json;
 
 use super::git_tree::GitTree;
@@ -95,7 +94,7 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
         }),
         entitlements: entitlements(solve),
         exporters: solve.exporters.iter().map(exporter).collect(),
-        source_policy: Some(source_policy(solve)),
+        source_policy: Some(policy::only(&solve.allowed_git, solve.allowed_images.as_deref())),
         // A daemon older than v0.26 ignores this field.
         source_policy_session: session.to_owned(),
         internal: solve.internal,
@@ -106,12 +105,6 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
 fn entitlements(solve: &Solve) -> Vec<String> {
     let all = [(solve.allow_host_network, HOST_NETWORK), (solve.allow_insecure_runs, INSECURE_RUNS)];
     all.into_iter().filter(|(asked, _)| *asked).map(|(_, name)| name.to_owned()).collect()
-}
-
-fn source_policy(solve: &Solve) -> Policy {
-    let mut policy = policy::only(&solve.allowed_git, solve.allowed_images.as_deref());
-    policy.rules.extend(solve.context.as_ref().and_then(policy::named));
-    policy
 }
 
 /// The Dockerfile frontend reads cache imports only from an attribute, the solver only from the request. This sets

@@ -17,9 +17,6 @@ pub struct Description {
 
 /// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
 const ASKS: (u32, u32) = (0, 26);
-/// The first known version that can fetch a commit and keep it under a ref's name (`source.git.fetchbycommit` in
-/// `solver/pb/caps.go`). v0.18 cannot; the versions between them were not checked.
-const NAMES_COMMITS: (u32, u32) = (0, 32);
 
 impl Description {
     /// Whether the daemon asks a build's session about each image that the build reads. A login then protects private images.
@@ -51,12 +48,6 @@ impl Buildkit {
         };
         let shares_processes = records.iter().any(shares);
         Ok(Description { version, workers: records.iter().map(platforms).collect(), shares_processes })
-    }
-
-    /// Whether a checkout may have a [`GitTree::reference`](super::GitTree::reference). False if the version is unknown.
-    pub async fn names_commits(&self) -> bool {
-        let version = self.info().await.ok();
-        version.as_deref().and_then(numbers).is_some_and(|version| version >= NAMES_COMMITS)
     }
 
     /// The host of the daemon's address; `None` for a Unix socket.

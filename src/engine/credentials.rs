@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::Retryable;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::Engine;
@@ -18,7 +19,7 @@ use crate::outcome::{Fault, StepError};
 use crate::redact::Redactor;
 use crate::step::build::{DOCKER_CONFIG_KEY, SSH_PRIVATE_KEY};
 use crate::step::{SecretKey, SecretRef};
-use crate::time_limits::pauses;
+use crate::time_limits::{calls, pauses};
 
 /// Keys of the Secret types `kubernetes.io/basic-auth` and `kubernetes.io/ssh-auth` (Kubernetes: "Types of
 /// Secret").
@@ -28,8 +29,10 @@ const PASSWORD: &str = "password";
 const TOKEN: &str = "token";
 const KNOWN_HOSTS: &str = "known_hosts";
 
-/// How long a step that needs a Secret waits while the API server is away.
+/// How long a step that needs a Secret waits while the API server is away, with the last try.
 const AWAY: Duration = Duration::from_secs(60);
+/// The longest pause before a try.
+const PAUSE: Duration = Duration::from_secs(6);
 
 impl Engine {
     /// Reads the Secret `name`, if it may be used as `wanted`.
@@ -42,15 +45,11 @@ impl Engine {
     /// Reads the Secret `name`. Retries while the API server is away: the server restarts now and then, and a step that has
     /// built for an hour must not fail for that.
     pub(super) async fn secret(&self, cx: &Cx, name: &str) -> Result<Arc<Secret>, StepError> {
-        let pauses = pauses::few().without_max_times().with_total_delay(Some(AWAY));
         let away = |error: &SecretError| {
             matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
         };
         let read = || self.secrets.get(&cx.workflow.namespace, name);
-        let told = |error: &SecretError, pause: Duration| {
-            warn!(pause_ms = pause.as_millis(), "{error}; trying again");
-        };
-        Ok(cx.secrets.get(name, async || read.retry(pauses).when(away).notify(told).await).await?)
+        Ok(cx.secrets.get(name, async || while_away(read, away).await).await?)
     }
 
     /// The text that `reference` names, for a build to read.
@@ -138,6 +137,21 @@ impl Engine {
     }
 }
 
+/// Retries `read` on errors that are `away`, while another try would end within [`AWAY`]. The tries count too: a silent server
+/// is given up by each only after a while.
+async fn while_away<T, F: Future<Output = Result<T, SecretError>>>(
+    read: impl FnMut() -> F,
+    away: impl Fn(&SecretError) -> bool,
+) -> Result<T, SecretError> {
+    let begun = Instant::now();
+    let last = AWAY - calls::KUBE_OBJECT.whole() - PAUSE;
+    let told = |error: &SecretError, pause: Duration| {
+        warn!(pause_ms = pause.as_millis(), "{error}; trying again");
+    };
+    let again = |error: &SecretError| away(error) && begun.elapsed() <= last;
+    read.retry(pauses::few().without_max_times()).when(again).notify(told).await
+}
+
 /// The use of a Secret for a login to the server of `repo`.
 pub(crate) fn wanted_of(repo: &RepoUrl) -> Result<Wanted, StepError> {
     let odd = |odd| StepError::user(format!("the address {repo} has no login sent to it: {odd}"));
@@ -189,4 +203,23 @@ fn login(secret: &Secret, key: &str, redactor: &Redactor) -> Result<Credentials,
 fn remembered(value: SecretString, redactor: &Redactor) -> SecretString {
     redactor.remember(&value);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_api_server_is_waited_for_a_minute_in_all() {
+        for each in [Duration::ZERO, calls::KUBE_OBJECT.whole()] {
+            let begun = Instant::now();
+            let read = || async {
+                tokio::time::sleep(each).await;
+                Err::<(), _>(SecretError::Unreadable { name: "git".into(), reason: "away".into() })
+            };
+            assert!(while_away(read, |_| true).await.is_err());
+            let took = begun.elapsed();
+            assert!(AWAY / 2 < took && took <= AWAY, "{each:?}: {took:?}");
+        }
+    }
 }

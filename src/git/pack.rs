@@ -9,8 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::error::GitError;
 use super::fetch::PackStream;
 
-/// How many bytes of a commit or a tag are kept. The first line is shorter than 100 bytes.
+/// How many bytes of a commit are kept. The first line is shorter than 100 bytes.
 const HEAD: usize = 128;
+
+/// How many bytes of a tag are kept. A tag may contain release notes.
+const HEAD_OF_TAG: usize = 64 << 10;
 
 /// How many bytes are inflated at a time.
 const PIECE: usize = 32 << 10;
@@ -57,7 +60,8 @@ impl Limits {
         match kind {
             ObjectType::Tree => self.of_tree,
             ObjectType::Blob => self.of_blob,
-            ObjectType::Commit | ObjectType::Tag => HEAD,
+            ObjectType::Commit => HEAD,
+            ObjectType::Tag => HEAD_OF_TAG,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::GitError;
 use super::fetch::Fetch;
+use super::kept_ref::Tag;
 use super::pack::{self, Object, ObjectType, Pack};
 use super::transport::GitSession;
 
@@ -71,6 +72,8 @@ pub(super) struct Commit {
     pub(super) tree: String,
     /// The tree's bytes; `None` if it is too large or arrived before the commit that names it.
     pub(super) root: Option<Vec<u8>>,
+    /// The tag objects from the requested id to the commit; `None` if one is too large.
+    pub(super) tags: Option<Vec<Tag>>,
 }
 
 /// Fetches the object `id` and follows it to a commit.
@@ -99,7 +102,8 @@ pub(super) async fn prove(
         if let Some(sha) = contents.commit_of(id).filter(|_| contents.has_tree(id)) {
             let tree = contents.names.get(&sha).map(|(_, tree)| tree.clone()).unwrap_or_default();
             let root = contents.root.take().filter(|(id, _)| *id == tree).map(|(_, bytes)| bytes);
-            return Ok(ProofResult::Commit(Commit { sha, tree, root }));
+            let tags = contents.take_tags(id);
+            return Ok(ProofResult::Commit(Commit { sha, tree, root, tags }));
         }
     }
     Ok(ProofResult::NotProven(contents.why_not(id)))
@@ -114,6 +118,8 @@ struct PackContents {
     /// The id and bytes of the last complete tree that an earlier commit of the pack names.
     root: Option<(String, Vec<u8>)>,
     others: BTreeSet<String>,
+    /// The bytes of the first few tags.
+    tags: BTreeMap<String, Vec<u8>>,
     deltas: usize,
 }
 
@@ -131,9 +137,13 @@ impl PackContents {
                 self.trees.insert(id);
             }
             Object::Whole { kind: ObjectType::Blob, id, .. } => drop(self.others.insert(id)),
-            Object::Whole { kind, id, head, .. } => {
+            Object::Whole { kind, id, head, size } => {
                 if let Some(named) = named(kind, &head, id.len()) {
-                    self.names.insert(id, (kind, named));
+                    self.names.insert(id.clone(), (kind, named));
+                }
+                let is_whole = u64::try_from(head.len()) == Ok(size);
+                if kind == ObjectType::Tag && is_whole && self.tags.len() <= MAX_TAGS {
+                    self.tags.insert(id, head);
                 }
             }
         }
@@ -150,6 +160,18 @@ impl PackContents {
             }
         }
         None
+    }
+
+    /// The tags between `id` and its commit.
+    fn take_tags(&mut self, id: &str) -> Option<Vec<Tag>> {
+        let mut tags = Vec::new();
+        let mut id = id.to_owned();
+        while let Some((ObjectType::Tag, object)) = self.names.get(&id) {
+            let bytes = self.tags.remove(&id)?;
+            tags.push(Tag { id, bytes });
+            id = object.clone();
+        }
+        Some(tags)
     }
 
     fn has_tree(&self, id: &str) -> bool {

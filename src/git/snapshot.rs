@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::error::GitError;
+use super::kept_ref::KeptRef;
 use super::proof::Commit;
 use super::resolve::Proven;
 use super::store::Store;
@@ -32,8 +33,8 @@ pub(crate) struct Snapshot {
     repo: RepoUrl,
     credentials: Credentials,
     pub(crate) sha: String,
-    /// The full name of the ref that the revision named; `None` if the revision was a SHA.
-    pub(crate) reference: Option<String>,
+    /// The ref that the revision named; `None` if the revision was a SHA, or names a tag that is too large.
+    pub(crate) reference: Option<KeptRef>,
     root: String,
     read: BTreeMap<String, Bytes>,
     /// All trees of the commit; `None` until they are needed.
@@ -42,7 +43,8 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn new(git: &Git, repo: &RepoUrl, credentials: &Credentials, proven: Proven) -> Self {
-        let Proven { commit: Commit { sha, tree, root }, reference } = proven;
+        let Proven { commit: Commit { sha, tree, root, tags }, reference } = proven;
+        let reference = reference.zip(tags).and_then(|(name, tags)| KeptRef::new(&name, &sha, tags));
         let read = root.map(|root| (tree.clone(), Bytes::from(root))).into_iter().collect();
         let (git, repo, credentials) = (git.clone(), repo.clone(), credentials.clone());
         Self { git, repo, credentials, sha, reference, root: tree, read, store: None }
@@ -82,6 +84,11 @@ impl Snapshot {
         self.hold_at_most(MAX_IDLE);
     }
 
+    /// The size in bytes of the objects that are held.
+    pub(crate) fn held(&self) -> usize {
+        self.read.values().map(Bytes::len).sum()
+    }
+
     /// Drops all objects.
     pub(crate) fn clear(&mut self) {
         self.store = None;
@@ -91,7 +98,7 @@ impl Snapshot {
     /// Drops all objects if they have more than `most` bytes. A commit may name a thousand submodules, each in a directory of
     /// its own.
     fn hold_at_most(&mut self, most: usize) {
-        if self.read.values().map(Bytes::len).sum::<usize>() > most {
+        if self.held() > most {
             self.read.clear();
         }
     }

@@ -16,7 +16,7 @@ use crate::limits::{Budget, Held};
 
 /// How long an unused store is kept.
 const KEEP: Duration = Duration::from_secs(180);
-/// The maximum number of stores; one tenant may have half. Each has a directory and some open files.
+/// The maximum number of stores; one tenant of several may have half. Each has a directory and some open files.
 const MAX_STORES: usize = 32;
 /// The maximum size in bytes of the objects in all stores; one tenant may have half. The directory may be on
 /// `/dev/shm`, which is memory.
@@ -160,8 +160,9 @@ impl Idle {
         let (owner, until) = (Owner::of(contents.reader.branches()), Instant::now() + KEEP);
         let mut stores = lock(&self.stores);
         let own = stores.kept.iter().filter(|kept| kept.tenant == self.tenant).count();
-        let goes = |kept: &IdleStore| kept.tenant == self.tenant || own < MAX_STORES / 2;
-        if (stores.kept.len() >= MAX_STORES || own >= MAX_STORES / 2)
+        let most = if self.tenant.is_some() { MAX_STORES / 2 } else { MAX_STORES };
+        let goes = |kept: &IdleStore| kept.tenant == self.tenant || own < most;
+        if (stores.kept.len() >= MAX_STORES || own >= most)
             && let Some(oldest) = stores.kept.iter().position(goes)
         {
             stores.kept.remove(oldest);

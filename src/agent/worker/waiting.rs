@@ -13,9 +13,14 @@ pub(super) async fn argo_waits(agent: &Agent, workflow: &Workflow, node: &str) -
     let Some(found) = found.filter(|found| found.uid.as_ref() == Some(&workflow.uid)) else {
         return Some(false);
     };
-    let goes_on = !found.ended && !found.stops(node);
-    let ended = found.nodes.get(node).is_some_and(|node| NodePhase::is_end(&node.phase));
-    Some(goes_on && !ended)
+    if found.ended || found.stops(node) {
+        return Some(false);
+    }
+    // The nodes are unknown where Argo keeps them in a database, or has written none yet.
+    if found.nodes.is_empty() {
+        return None;
+    }
+    Some(!found.nodes.get(node).is_some_and(|node| NodePhase::is_end(&node.phase)))
 }
 
 /// Whether Argo has stopped waiting for `node`; false if that cannot be determined.

@@ -61,7 +61,7 @@ impl Sources {
         let (scheme, name) = source.identifier.split_once("://").unwrap_or_default();
         match scheme {
             "docker-image" => self.image(name, source).await,
-            // The solve's policy restricts commits. All other downloads belong to this build alone.
+            // The solve's policy restricts commits. Downloads send no login of ours; those with a checksum are shared like all equal steps.
             "git" | "http" | "https" | "local" => Ok(()),
             // Layouts come from sessions, and this session has none. No frontend of Docker's reads single blobs.
             _ => Err(refused(&source.identifier, "this build reads no sources of this kind")),

@@ -14,7 +14,7 @@ use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
-use crate::git::Credentials;
+use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
@@ -53,8 +53,8 @@ pub(super) struct Inputs {
 pub(super) struct Checkout {
     pub(super) sha: String,
     pub(super) login: GitLogin,
-    /// The branch or tag that points at the commit in a kept `.git`.
-    pub(super) reference: Option<String>,
+    /// The branch or tag that the step names, for a kept `.git`.
+    pub(super) reference: Option<KeptRef>,
     pub(super) parts: Parts,
     /// The submodules to place into the repository; `None` if the daemon's own checkout is sufficient.
     pub(super) modules: Option<Vec<Module>>,
@@ -96,11 +96,6 @@ impl Inputs {
         };
         for (name, readable) in contexts {
             inputs.admit(name, readable);
-        }
-        let reference = inputs.main.reference.take().filter(|name| may_be_kept(build, name));
-        // This costs a round trip, and few builds keep `.git`, so ask only if needed.
-        if reference.is_some() && engine.buildkit.names_commits().await {
-            inputs.main.reference = reference;
         }
         Ok(inputs)
     }
@@ -158,13 +153,6 @@ impl Inputs {
         self.ssh.insert(id.clone(), key.private_key);
         GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
-}
-
-/// Whether `.git` is kept and can contain the ref `name`. A name with `#` is excluded, because `#` separates the parts of a source's
-/// name. A tag is excluded, because git rejects the fetch if the daemon's copy also has the tag (`source/git/source.go`, `checkout`).
-fn may_be_kept(build: &Build, name: &str) -> bool {
-    let is_branch = name.starts_with("refs/heads/") && !name.contains('#');
-    sources::keeps_git_dir(build) && build.context.subdir.is_none() && is_branch
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {

@@ -7,6 +7,7 @@ use tracing::Span;
 use super::inputs::{Checkout, Inputs};
 use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
+use crate::git::KeptRef;
 use crate::step::build::{
     CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
 };
@@ -147,7 +148,10 @@ fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
     let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
     let tree = git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time);
-    GitTree { reference: inputs.main.reference.clone(), ..tree }
+    // A directory of the commit has no `.git`, or that of a submodule.
+    let is_whole = tree.keep_git_dir && build.context.subdir.is_none();
+    let reference = inputs.main.reference.as_ref().filter(|_| is_whole);
+    GitTree { git_files: reference.map(KeptRef::files).unwrap_or_default(), ..tree }
 }
 
 fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (String, GitTree)> {

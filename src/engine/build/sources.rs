@@ -8,7 +8,7 @@ use super::super::context::Cx;
 use super::submodules::{self, Submodule, is_within};
 use super::{ignored, lfs};
 use crate::buildkit::Ignore;
-use crate::git::{Credentials, Snapshot};
+use crate::git::{Credentials, KeptRef, Snapshot};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::{Dockerfile, GitContext};
@@ -19,8 +19,8 @@ const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 /// A repository that the caller may read, with its commit, its login and the selected parts.
 pub(super) struct Readable {
     pub(super) sha: String,
-    /// The full name of the ref that resolved to the commit.
-    pub(super) reference: Option<String>,
+    /// The ref that resolved to the commit.
+    pub(super) reference: Option<KeptRef>,
     pub(super) credentials: Credentials,
     /// The submodules; `None` if the daemon's own checkout is sufficient.
     pub(super) submodules: Option<Vec<Submodule>>,

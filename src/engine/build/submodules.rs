@@ -19,6 +19,9 @@ const MAX: usize = 256;
 const MAX_DEPTH: usize = 8;
 /// The largest number of concurrent requests to servers.
 const AT_A_TIME: usize = 8;
+/// The maximum size in bytes of the objects that are held of all submodules of a context. Those of further submodules are dropped,
+/// and read again when they are needed.
+const MAX_HELD: usize = 4 << 20;
 
 /// A submodule that the caller may read.
 pub(super) struct Submodule {
@@ -55,10 +58,10 @@ impl Reader<'_> {
         if count > MAX {
             return Err(self.too_many());
         }
-        let (mut waiting, mut all) = (VecDeque::from([first]), Vec::<Submodule>::new());
+        let (mut waiting, mut all, mut held) = (VecDeque::from([first]), Vec::<Submodule>::new(), 0);
         while let Some(level) = waiting.pop_front() {
-            let opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
-            for (mut submodule, depth) in opened.try_collect::<Vec<_>>().await? {
+            let mut opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
+            while let Some((mut submodule, depth)) = opened.try_next().await? {
                 let path = submodule.path.clone();
                 let below = self.named_in(&mut submodule.snapshot, &path, depth + 1).await?;
                 count += below.as_ref().map_or(0, Vec::len);
@@ -67,6 +70,10 @@ impl Reader<'_> {
                 }
                 waiting.extend(below);
                 submodule.snapshot.shrink();
+                held += submodule.snapshot.held();
+                if held > MAX_HELD {
+                    submodule.snapshot.clear();
+                }
                 all.push(submodule);
             }
         }
@@ -178,7 +185,8 @@ impl Reader<'_> {
     /// The login for the server of `repo`, which goes over plain http only where that was said: the one that is named for it, else the context's own where it is the same server, or
     /// an ssh key, whose `known_hosts` say for which servers it is.
     async fn login(&self, repo: &RepoUrl) -> Result<Credentials, StepError> {
-        if let Some(secret) = self.context.submodule_secrets.get(&key(repo)) {
+        let named = [Some(key(repo)), key_with_port(repo)];
+        if let Some(secret) = named.iter().flatten().find_map(|key| self.context.submodule_secrets.get(key)) {
             return self.engine.git_credentials(self.cx, repo, Some(secret)).await;
         }
         let own = &self.context.repo;
@@ -210,6 +218,20 @@ fn key(repo: &RepoUrl) -> String {
     if repo.scheme() == "http" { format!("http://{host}") } else { host }
 }
 
+/// The same with the scheme's own port, which [`RepoUrl`] leaves out.
+fn key_with_port(repo: &RepoUrl) -> Option<String> {
+    let port = match repo.scheme() {
+        "http" => 80,
+        "https" => 443,
+        _ => 22,
+    };
+    let key = key(repo);
+    let host = key.strip_prefix("http://").unwrap_or(&key);
+    // An IPv6 address ends in a bracket.
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    (!has_port).then(|| format!("{key}:{port}"))
+}
+
 /// The address without what may be a login: some write one into `.gitmodules`.
 fn tidy(url: &str) -> String {
     let shown = match url.rsplit_once('@') {
@@ -226,7 +248,27 @@ pub(super) fn is_within(path: &str, above: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::tidy;
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{key, key_with_port, tidy};
+
+    #[test]
+    fn a_server_may_be_named_with_its_schemes_own_port() {
+        let rows = [
+            ("https://h/a.git", "h", Some("h:443")),
+            ("https://h:443/a.git", "h", Some("h:443")),
+            ("https://h:3000/a.git", "h:3000", None),
+            ("http://H:80/a.git", "http://h", Some("http://h:80")),
+            ("http://h:443/a.git", "http://h:443", None),
+            ("git@h:a.git", "h", Some("h:22")),
+            ("ssh://git@h:443/a.git", "h:443", None),
+            ("https://[::1]/a.git", "[::1]", Some("[::1]:443")),
+        ];
+        for (url, short, long) in rows {
+            let repo = url.parse().unwrap();
+            assert_eq!((key(&repo).as_str(), key_with_port(&repo).as_deref()), (short, long), "{url}");
+        }
+    }
 
     #[test]
     fn a_login_in_an_address_is_not_told() {

@@ -7,6 +7,11 @@ use crate::git::error::GitError;
 
 /// The maximum number of symbolic links in one path; more are taken for a cycle.
 const MAX_LINKS: usize = 16;
+/// The maximum size in bytes of a symbolic link's target (Linux `PATH_MAX`).
+const MAX_TARGET: usize = 4096;
+/// The maximum number of names in one path, with those of links. Each costs a search through a directory, and `a/../a/..` has as
+/// many as its author likes.
+const MAX_NAMES: usize = 256;
 
 /// The type of a tree entry (git `object.h`, `tree-walk.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +55,16 @@ impl Snapshot {
     ) -> Result<Option<PathEntry>, GitError> {
         let mut above = vec![base];
         let mut names: Vec<String> = names(path).collect();
-        let mut followed = 0;
+        let (mut followed, mut seen) = (0, 0);
         while let Some(name) = names.pop() {
+            seen += 1;
+            if seen > MAX_NAMES {
+                return Err(self.unusable(&format!(
+                    "a path in it leads through more than {MAX_NAMES} names; shorten its links"
+                )));
+            }
+            // A search in a large directory takes a millisecond.
+            tokio::task::yield_now().await;
             if name == ".." {
                 above.truncate((above.len() - 1).max(1));
                 continue;
@@ -67,7 +80,8 @@ impl Snapshot {
             }
             followed += 1;
             let target = self.object(&found.id).await?;
-            let Some(target) = std::str::from_utf8(&target).ok().filter(|_| followed <= MAX_LINKS) else {
+            let is_path = followed <= MAX_LINKS && target.len() <= MAX_TARGET;
+            let Some(target) = std::str::from_utf8(&target).ok().filter(|_| is_path) else {
                 return Ok(None);
             };
             if target.starts_with('/') {

@@ -52,6 +52,22 @@ async fn files_of_a_commit_are_read_one_by_one() {
     files_are_read(&tree().await).await;
 }
 
+/// A link may have a thousand names, each of which is a search through a directory.
+#[tokio::test]
+async fn a_path_has_a_limit_of_names() {
+    let fixture = tree().await;
+    let bare = fixture.root().join("shop.git");
+    for (name, times) in [("long", 100), ("endless", 200)] {
+        fixture.work(&bare, "main", |work| {
+            symlink("a/../".repeat(times) + ".dockerignore", work.join(name)).unwrap()
+        });
+    }
+    let mut snapshot = fixture.git.open(&fixture.url("shop.git"), &login(), "main").await.unwrap();
+    assert_eq!(text(&mut snapshot, "", "long").await.as_deref(), Some("x\n"));
+    let error = snapshot.find("", "endless", true).await.unwrap_err();
+    assert!(error.to_string().contains("more than 256 names"), "{error}");
+}
+
 #[tokio::test]
 async fn files_are_read_from_a_server_that_serves_whole_commits_only() {
     let fixture = tree().await;
@@ -97,6 +113,17 @@ async fn pointers_are_found_and_a_file_that_is_too_large_is_refused() {
     let error = snapshot.file(&large).await.unwrap_err();
     assert!(matches!(error, GitError::Unusable { .. }), "{error}");
     assert!(error.to_string().contains("more than the 1 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_dropped_is_read_again() {
+    let fixture = tree().await;
+    let mut snapshot = fixture.git.open(&fixture.url("shop.git"), &login(), "main").await.unwrap();
+    assert!(text(&mut snapshot, "", "a/b/first").await.is_some());
+    assert!(snapshot.held() > "one line of many\n".len() * 200);
+    snapshot.clear();
+    assert_eq!(snapshot.held(), 0);
+    assert!(text(&mut snapshot, "", "a/b/second").await.is_some());
 }
 
 #[tokio::test]

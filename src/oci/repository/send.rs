@@ -17,7 +17,8 @@ impl ImageRepository<'_> {
             None => request,
         };
         // This request may have been built before we knew that the registry speaks plain http.
-        let plain = self.insecure.then(|| request.try_clone().and_then(plain_http)).flatten();
+        let registry = self.image.registry();
+        let plain = self.insecure.then(|| plain_http(request.try_clone()?, registry)).flatten();
         let (request, again) =
             if self.is_plain() { (plain.unwrap_or(request), None) } else { (request, plain) };
         let answer = match (self.client.send(request).await, again) {
@@ -39,11 +40,15 @@ impl ImageRepository<'_> {
     }
 }
 
-/// The same request over plain http.
-fn plain_http(request: RequestBuilder) -> Option<RequestBuilder> {
+/// The same request to `registry` over plain http. A URL leaves out the port of its scheme, which the registry's name may contain.
+fn plain_http(request: RequestBuilder, registry: &str) -> Option<RequestBuilder> {
     let (client, request) = request.build_split();
     let mut request = request.ok()?;
+    let has_port = request.url().port().is_some() || !registry.ends_with(":443");
     request.url_mut().set_scheme("http").ok()?;
+    if !has_port {
+        request.url_mut().set_port(Some(443)).ok()?;
+    }
     Some(RequestBuilder::from_parts(client, request))
 }
 
@@ -63,7 +68,10 @@ fn wants_https(answer: &Response) -> bool {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use reqwest::Method;
+
     use super::*;
+    use crate::oci::LazyClient;
 
     #[test]
     fn a_server_that_wants_https_speaks_no_plain_http() {
@@ -79,6 +87,21 @@ mod tests {
             let answer = ::http::Response::builder().status(status).header(LOCATION, to);
             let answer = answer.url("http://r.io/v2/".parse().unwrap()).body("").unwrap();
             assert_eq!(wants_https(&Response::from(answer)), wants, "{status} {to}");
+        }
+    }
+
+    #[test]
+    fn plain_http_goes_to_the_same_port() {
+        let client = LazyClient::default();
+        for (url, registry, plain) in [
+            ("https://r.io/v2/", "r.io", "http://r.io/v2/"),
+            ("https://r.io:443/v2/", "r.io:443", "http://r.io:443/v2/"),
+            ("https://r.io:5000/v2/", "r.io:5000", "http://r.io:5000/v2/"),
+            ("http://r.io/v2/", "r.io", "http://r.io/v2/"),
+        ] {
+            let request = client.get().unwrap().request(Method::GET, url);
+            let plainly = plain_http(request, registry).unwrap().build().unwrap();
+            assert_eq!(plainly.url().as_str(), plain);
         }
     }
 }

@@ -88,3 +88,29 @@ impl fmt::Display for Platform {
         self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// BuildKit would build each spelling, and put both images into the index.
+    #[test]
+    fn a_platform_has_one_spelling() {
+        let rows = [
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm64/8", "linux/arm64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("linux/amd64/v2", "linux/amd64/v2"),
+        ];
+        for (text, name) in rows {
+            let platform = Platform::parse(text).unwrap();
+            assert_eq!((platform.to_string().as_str(), &platform), (name, &Platform::parse(name).unwrap()));
+        }
+    }
+}

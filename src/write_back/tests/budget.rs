@@ -87,3 +87,16 @@ async fn writers_whose_server_is_slow_keep_no_other_tenant_waiting() {
     assert_eq!(git(&quick, &["show", "main:values"]), line[0]);
     assert!(slow.iter().all(|writer| !writer.is_finished()), "they try again for as long as they may");
 }
+
+#[tokio::test]
+async fn a_writer_whose_files_are_too_large_fails_alone() {
+    let fixture = Fixture::new().await;
+    let content = "x".repeat(FILE);
+    fixture.repo("ops.git", &[("values", &content), ("large", &content.repeat(4)), ("other", &content)]);
+    let client = Pusher::new(fixture.git.clone(), MEMORY);
+    let write = |path: &str| client.write_back(request(&fixture, "ops.git", &[path]), append("1"));
+    let (large, small, other) = tokio::join!(write("large"), write("values"), write("other"));
+    let error = git_error(large);
+    assert!(error.to_string().contains("are allowed for all steps"), "{error}");
+    assert!(small.unwrap().changed && other.unwrap().changed);
+}

@@ -42,6 +42,19 @@ async fn a_store_serves_its_own_tenant_only_and_not_for_long() {
 }
 
 #[tokio::test]
+async fn a_process_without_tenants_keeps_them_all() {
+    let fixture = Fixture::new().await;
+    let bare = fixture.repo("ops.git", &[("values.yaml", "v1")]);
+    for n in 0..17 {
+        let branch = format!("b{n}");
+        git(&bare, &["branch", &branch, "main"]);
+        let request = WriteBack { branch, ..request(&fixture, "ops.git", &["values.yaml"]) };
+        fixture.pusher.write_back(request, append("x")).await.unwrap();
+        kept(&fixture, n + 1).await;
+    }
+}
+
+#[tokio::test]
 async fn one_tenant_has_half_of_what_is_kept() {
     let fixture = Fixture::new().await;
     let bare = fixture.repo("ops.git", &[("values.yaml", "v1")]);

@@ -106,8 +106,13 @@ impl Worker {
         let (mut edit_memory, mut that_fit) = (EditMemory::default(), Vec::new());
         for (id, found) in selected {
             let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));
+            let alone = found.as_deref().map_or(0, |found| EditMemory::default().with(found, sizes).cost());
+            if let Err(error) = self.memory.could_take(alone) {
+                self.answer_read(id, Err(too_large(error).into()));
+                continue;
+            }
             let more = found.as_deref().map_or(edit_memory.clone(), |found| edit_memory.with(found, sizes));
-            if more.cost() > self.memory.allowed() && !that_fit.is_empty() {
+            if more.cost() > self.memory.allowed() {
                 break;
             }
             edit_memory = more;

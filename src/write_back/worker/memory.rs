@@ -32,6 +32,11 @@ impl FileMemory {
         self.budget.allowed()
     }
 
+    /// Whether there is memory for `bytes` at all.
+    pub(super) fn could_take(&self, bytes: usize) -> Result<(), TooMuch> {
+        self.budget.could_take(bytes)
+    }
+
     /// Gives back the memory that is held, then waits for `bytes`. A worker never waits while it holds memory.
     pub(super) async fn take(&mut self, bytes: usize) -> Result<(), TooMuch> {
         self.give_back();

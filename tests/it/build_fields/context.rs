@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::git_http::GitHttp;
+use crate::support::gitea::git;
 use crate::support::plugin::{expect_phase, output, tree};
 use crate::support::shop::{Shop, merge, template};
 
@@ -127,38 +128,72 @@ async fn two_contexts_of_one_git_server_may_have_two_logins() {
     assert_eq!(shop.image_of(json!({"contexts": contexts})).await.file("main.txt").await, "theirs");
 }
 
-/// As with `buildctl build --opt context=URL#REF`, whose checkout has that branch.
+/// As with `buildctl build --opt context=URL#REF`, whose checkout has that branch or tag.
 #[tokio::test]
-async fn a_kept_git_directory_has_the_branch_that_was_named() {
-    let list = "FROM BASE AS git\nCOPY . /src\nRUN cd /src/.git && (cat packed-refs; find refs -type f | sort; cat HEAD) >/refs 2>/dev/null\n\
-        FROM scratch\nCOPY --from=git /refs /\n";
-    let shop = Shop::open(list).await;
-    shop.service.tag("v1.0", &shop.sha).await;
-    shop.service.branch("feature/x", "main").await;
-    let second = shop.service.commit_file("main", "main.txt", "second", "second").await;
+async fn a_kept_git_directory_has_the_branch_or_tag_that_was_named() {
+    let shop = Shop::open("FROM scratch\nCOPY .git /.git\n").await;
+    let tags = format!("/repos/{}/tags", shop.service.full_name());
+    for name in ["light", "release/1.0"] {
+        shop.service.tag(name, &shop.sha).await;
+    }
+    let notes = "what is new\n".repeat(1000);
+    let annotated = json!({"tag_name": "v1.0", "target": shop.sha, "message": notes});
+    shop.world.gitea.call(Method::POST, &tags, Some(annotated)).await;
+    let branches = ["feature/x", "fix/#42"];
+    for name in branches {
+        shop.service.branch(name, "main").await;
+    }
     let kept = async |revision: &str| {
         let fields = with(
             context(&shop, json!({"revision": revision})),
             "build-args",
             json!({"BUILDKIT_CONTEXT_KEEP_GIT_DIR": "1"}),
         );
-        shop.image_of(fields).await.file("refs").await
+        shop.image_of(fields).await.unpacked().await
     };
-    for (revision, name, sha) in
-        [("feature/x", "refs/heads/feature/x", &shop.sha), ("main", "refs/heads/main", &second)]
-    {
-        let refs = kept(revision).await;
-        assert!(refs.contains(name) && refs.ends_with(sha.as_str()), "{revision} {sha}: {refs}");
+    // With the commit the daemon fetches all tags into its own copy of the repository.
+    let bare = kept(&shop.sha).await;
+    assert_eq!(git(bare.path(), &["for-each-ref"], None), "");
+    for tag in ["light", "release/1.0", "v1.0", "refs/tags/v1.0"] {
+        let name = tag.trim_start_matches("refs/tags/");
+        let kept = kept(tag).await;
+        let run = |arguments: &[&str]| git(kept.path(), arguments, None).trim().to_owned();
+        assert_eq!(run(&["tag", "--points-at", "HEAD"]), name);
+        assert_eq!(run(&["describe", "--tags"]), name);
+        assert_eq!(run(&["rev-parse", "HEAD"]), shop.sha);
+        if name == "v1.0" {
+            assert_eq!(run(&["describe"]), name, "an annotated tag");
+            assert_eq!(run(&["tag", "--list", "--format=%(contents)"]), notes.trim());
+        }
+        run(&["fsck", "--strict"]);
     }
-    // The name alone is no way to what the server says that it is.
+    for branch in branches {
+        let kept = kept(branch).await;
+        let refs = git(kept.path(), &["for-each-ref", "--format=%(refname) %(objectname)"], None);
+        assert_eq!(refs.trim(), format!("refs/heads/{branch} {}", shop.sha));
+    }
+}
+
+#[tokio::test]
+async fn a_directory_without_git_gets_no_ref() {
+    let shop = Shop::open("FROM scratch\nCOPY . /\n").await;
+    let files = tree(&[("api/Dockerfile", "FROM scratch\nCOPY . /\n")]);
+    shop.service.push_directory(files.path(), "main", "lay out").await;
+    for (more, kept) in [(json!({"subdir": "api"}), "1"), (json!({}), "0")] {
+        let fields = with(context(&shop, more), "build-args", json!({"BUILDKIT_CONTEXT_KEEP_GIT_DIR": kept}));
+        let fields = with(fields, "dockerfile-inline", json!("FROM scratch\nCOPY . /\n"));
+        assert!(!shop.image_of(fields).await.unpacked().await.path().join(".git").exists());
+    }
+}
+
+/// What the server says that a name means is no proof.
+#[tokio::test]
+async fn a_dockerfile_reads_no_commit_by_the_contexts_branch() {
+    let shop = Shop::open("FROM scratch\n").await;
     let add = format!("FROM scratch\nADD {}#refs/heads/main /x\n", shop.service.url());
     let fields = with(context(&shop, json!({"revision": "main"})), "dockerfile-inline", json!(add));
     let fields = with(fields, "build-args", json!({"BUILDKIT_CONTEXT_KEEP_GIT_DIR": "1"}));
     let node = shop.plugin.node(&template(shop.build(fields))).await;
     expect_phase(&node, "Failed");
     assert!(node["message"].as_str().unwrap().contains("the build may read the commits"), "{node}");
-    for revision in ["v1.0", &shop.sha] {
-        let refs = kept(revision).await;
-        assert!(refs.ends_with(shop.sha.as_str()), "{revision}: {refs}");
-    }
 }

@@ -80,6 +80,20 @@ impl Image {
         found.unwrap_or_else(|| panic!("no layer has {path}: {}", self.manifest)).trim().to_owned()
     }
 
+    /// All files, in a directory.
+    pub(super) async fn unpacked(&self) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for layer in self.manifest["layers"].as_array().unwrap() {
+            let archive = directory.path().join("layer");
+            std::fs::write(&archive, self.blob(layer).await).unwrap();
+            let status =
+                Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(directory.path()).status();
+            assert!(status.unwrap().success());
+            std::fs::remove_file(archive).unwrap();
+        }
+        directory
+    }
+
     async fn blob(&self, descriptor: &Value) -> Vec<u8> {
         let digest = descriptor["digest"].as_str().unwrap();
         let (status, body) = self.get(&format!("blobs/{digest}")).await;
