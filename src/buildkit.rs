@@ -33,7 +33,7 @@ mod vertices;
 mod workers;
 
 pub use address::{Address, BadAddress};
-pub use connection::Connection;
+pub use connection::{Connection, EarlyConnection};
 pub use error::BuildError;
 pub use git_tree::{GitLogin, GitTree, Module};
 pub use history::Recalled;
@@ -53,11 +53,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
+use tokio::sync::Semaphore;
 
 use crate::time_limits::{Late, calls, within};
 
 /// The daemon's name in messages that already contain its address.
 const PEER: &str = "buildkitd";
+
+/// The number of connections that are open before their builds need them. Such a build waits for another server, and a
+/// connection takes 30 KB here and as much at the daemon.
+const EARLY: usize = 16;
 
 /// The time limits for calls to a daemon.
 #[derive(Debug, Clone, Copy)]
@@ -98,19 +103,26 @@ struct Daemon {
     address: Address,
     tls: Option<Tls>,
     limits: BuildkitTimeLimits,
+    /// A permit for each connection that is open before its build needs it.
+    early: Arc<Semaphore>,
 }
 
 impl Buildkit {
     /// Creates a client for the daemon at `address`. `tls` applies to `tcp://` only. This does not connect yet.
     pub fn new(address: Address, tls: Option<Tls>) -> Self {
-        Self { inner: Arc::new(Daemon { address, tls, limits: BuildkitTimeLimits::default() }) }
+        Self::of(address, tls, BuildkitTimeLimits::default())
     }
 
     /// Returns a client for the same daemon with other limits.
     #[must_use]
     pub fn with_limits(self, limits: BuildkitTimeLimits) -> Self {
         let (address, tls) = (self.inner.address.clone(), self.inner.tls.clone());
-        Self { inner: Arc::new(Daemon { address, tls, limits }) }
+        Self::of(address, tls, limits)
+    }
+
+    fn of(address: Address, tls: Option<Tls>, limits: BuildkitTimeLimits) -> Self {
+        let early = Arc::new(Semaphore::new(EARLY));
+        Self { inner: Arc::new(Daemon { address, tls, limits, early }) }
     }
 
     /// Asks for the daemon's version. A successful response means that the daemon serves builds.
@@ -124,9 +136,17 @@ impl Buildkit {
     /// Opens a connection for [`Self::recall_over`] and [`Self::solve_over`]. The error is [`Kind::Unreachable`] if the
     /// daemon is not there.
     pub async fn connect(&self) -> Result<Connection, BuildError> {
-        let Daemon { address, tls, limits } = &*self.inner;
+        let Daemon { address, tls, limits, .. } = &*self.inner;
         let connect = dial::connect(address, tls.as_ref(), limits.connect);
         within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?
+    }
+
+    /// Opens a connection for a build that does not need it yet. `None` if [`EARLY`] such connections are open, or if the daemon
+    /// is not there: then the build connects when it begins.
+    pub async fn connect_early(&self) -> Option<EarlyConnection> {
+        let permit = self.inner.early.clone().try_acquire_owned().ok()?;
+        let connection = self.connect().await.ok()?;
+        Some(EarlyConnection { connection, _permit: permit })
     }
 
     /// Waits for the response to a `call` that is not a build.

@@ -4,6 +4,7 @@
 //! call whose bytes the daemon does not read. So the tasks of a connection end with its [`Connection`], not with its calls.
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Channel;
 
@@ -19,6 +20,20 @@ pub(super) const MAX_HEADERS: u32 = 1 << 20;
 pub struct Connection {
     pub(super) channel: Channel,
     _open: DropGuard,
+}
+
+/// A connection that was opened before its build needs it, see [`super::Buildkit::connect_early`].
+#[derive(Debug)]
+pub struct EarlyConnection {
+    pub(super) connection: Connection,
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+impl EarlyConnection {
+    /// The connection, which the build needs now.
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
 }
 
 impl std::fmt::Debug for Connection {

@@ -22,6 +22,7 @@ use futures_util::future::{maybe_done, pending};
 
 use super::Engine;
 use super::context::Cx;
+use crate::buildkit::EarlyConnection;
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
@@ -31,12 +32,12 @@ use report::Cache;
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
     // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
-    let mut greeting = pin!(maybe_done(engine.buildkit.connect()));
-    let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), greeting.as_mut()).await?;
+    let mut connecting = pin!(maybe_done(engine.buildkit.connect_early()));
+    let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), connecting.as_mut()).await?;
     cx.now("starting the build");
-    greeting.as_mut().await;
-    // If this connection failed, the solve connects again with retries, and reports the error.
-    let open = greeting.take_output().and_then(Result::ok);
+    connecting.as_mut().await;
+    // Without this connection, the solve connects with retries, and reports the error.
+    let open = connecting.take_output().flatten().map(EarlyConnection::into_connection);
     let transcript = log::transcript(engine, build, cx);
     let request = request::image(build, &inputs);
     // Each phase on the heap: the step then holds the memory of one phase, not of all.

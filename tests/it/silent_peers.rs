@@ -6,11 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
+use crate::support::black_hole::BlackHole;
 use crate::support::buildkitd::Buildkitd;
 use crate::support::net::client;
 use crate::support::plugin::{Setup, Workflow, expect_phase};
-use crate::support::shared::World;
+use crate::support::shared::{World, shared_buildkitd};
 use crate::support::shop::{Shop, template};
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
@@ -31,6 +33,28 @@ async fn is_named_and_ended(shop: &Shop, mut step: Value, peer: &str) {
     let message = node["message"].as_str().unwrap();
     assert!(message.contains("took longer than its timeout of 25 s, during: "), "{message}");
     assert!(message.contains(&words), "{message}");
+}
+
+/// Each waits for its Git server, so it needs no daemon yet.
+#[tokio::test]
+async fn builds_before_a_silent_git_server_hold_few_connections_to_the_daemon() {
+    const BUILDS: usize = 40;
+    let daemon = BlackHole::start(shared_buildkitd().address(), None).await;
+    let git = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let setup = Setup::new(&format!("tcp://{}", daemon.host()));
+    let plugin = setup.arg("--max-running", &BUILDS.to_string()).start();
+    let context =
+        json!({"repo": format!("http://{}/shop.git", git.local_addr().unwrap()), "revision": "main"});
+    let step = template(json!({"build": {"context": context, "tags": ["registry.invalid/shop:1"]}}));
+    for _ in 0..BUILDS {
+        assert!(plugin.poll(&Workflow::new(), &step).await.0.is_success());
+    }
+    let mut silent = Vec::new();
+    while silent.len() < BUILDS {
+        silent.push(git.accept().await.unwrap());
+    }
+    let early = daemon.connections();
+    assert!((1..=16).contains(&early), "{early}");
 }
 
 #[tokio::test]
@@ -78,7 +102,7 @@ async fn a_silent_server_of_an_added_file_is_named() {
 
 /// The address of a proxy before the Git server at `upstream`, which answers us and not the daemon's `git`.
 async fn deaf_to_git(upstream: String) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = axum::Router::new().fallback(answer).with_state(upstream);
     tokio::spawn(async move { axum::serve(listener, router).await });
