@@ -47,6 +47,22 @@ impl Snapshot {
         self.walk(base, path, links).await
     }
 
+    /// The first part of the directory `path` that is a symbolic link.
+    pub(crate) async fn link_in(&mut self, path: &str) -> Result<Option<String>, GitError> {
+        let mut here = PathEntry { entry_type: EntryType::Directory, id: self.root.clone() };
+        let mut walked = Vec::new();
+        for name in path.split('/').take(MAX_NAMES) {
+            if here.entry_type != EntryType::Directory {
+                break;
+            }
+            let tree = self.object(&here.id).await?;
+            let Some(found) = entry(&tree, name, here.id.len() / 2) else { return Ok(None) };
+            walked.push(name);
+            here = found;
+        }
+        Ok((here.entry_type == EntryType::Link).then(|| walked.join("/")))
+    }
+
     async fn walk(
         &mut self,
         base: PathEntry,
