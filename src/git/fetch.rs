@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::bounds::{BEFORE_PACK, BESIDE_PACK, Usage};
 use super::error::GitError;
 use super::pkt::{FLUSH, Pkt, PktReader, PktWriter, text};
-use super::transport::{AGENT, GitSession};
+use super::transport::{AGENT, GitSession, Link};
 
 /// A request for objects.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +34,7 @@ impl Fetch<'_> {
 pub(crate) struct PackStream<'a> {
     repo: String,
     reader: &'a mut PktReader,
+    link: Option<&'a Link>,
     /// The packets that came in addition to the pack.
     beside: Usage,
 }
@@ -43,13 +44,14 @@ impl GitSession {
     pub(crate) async fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<PackStream<'_>, GitError> {
         let (repo, v2, deepens) = (self.repo.clone(), self.advert.v2, fetch.depth.is_some());
         let body = if v2 { self.fetch_v2(fetch) } else { self.fetch_v0(fetch)? };
-        let reader = self.ask(body).await?;
+        self.ask(body).await?;
+        let Self { reader, link, .. } = self;
         if v2 {
             skip_to_pack_v2(reader).await?
         } else {
             skip_to_pack_v0(reader, deepens).await?
         }
-        Ok(PackStream { repo, reader, beside: Usage::new(BESIDE_PACK) })
+        Ok(PackStream { repo, reader, link: Some(link), beside: Usage::new(BESIDE_PACK) })
     }
 
     fn fetch_v2(&self, fetch: &Fetch<'_>) -> Bytes {
@@ -139,7 +141,7 @@ impl<'a> PackStream<'a> {
     /// A stream of the rest of `reader`.
     pub(super) fn of(reader: &'a mut PktReader) -> Self {
         let repo = "https://git.example.com/a.git".to_owned();
-        Self { repo, reader, beside: Usage::new(BESIDE_PACK) }
+        Self { repo, reader, link: None, beside: Usage::new(BESIDE_PACK) }
     }
 }
 
@@ -160,6 +162,14 @@ impl PackStream<'_> {
                 // Band 2 is progress for people; an empty packet keeps the connection alive.
                 _ => self.beside.add(&self.repo, data.len() + 4)?,
             }
+        }
+    }
+
+    /// Keeps new requests off the pack's connection, because the pack will not be read for a while. An ssh connection stops as a
+    /// whole while one of its channels is not read (russh `client/encrypted.rs`).
+    pub(crate) fn set_apart(&self) {
+        if let Some(Link::Ssh(channel)) = self.link {
+            channel.mark_broken();
         }
     }
 

@@ -53,10 +53,15 @@ impl GitMemory {
         Self { packs: self.packs.of(tenant), work: self.work.of(tenant), hold: self.hold }
     }
 
+    /// Takes memory for a pack of `objects` objects, if there is some now.
+    pub(super) fn pack_now(&self, objects: u32) -> Option<PackMemory> {
+        self.packs.try_take(needed(objects)).map(|held| self.held(held))
+    }
+
     /// Waits for memory for a pack of `objects` objects from `repo`.
     pub(super) async fn pack(&self, repo: &str, objects: u32) -> Result<PackMemory, GitError> {
-        let bytes = usize::try_from(objects).unwrap_or(usize::MAX).saturating_mul(OBJECT);
-        let held = self.packs.take(bytes).await.map_err(|TooMuch { allowed, .. }| {
+        let taken = self.packs.take(needed(objects)).await;
+        let held = taken.map_err(|TooMuch { allowed, .. }| {
             let most = allowed / OBJECT;
             let what = format!(
                 "its server sends {objects} objects at once, and there is memory for {most}; turn on partial clone there \
@@ -64,13 +69,31 @@ impl GitMemory {
             );
             GitError::Unusable { repo: repo.to_owned(), what }
         })?;
-        Ok(PackMemory { held, budget: self.packs.clone(), until: Instant::now() + self.hold })
+        Ok(self.held(held))
+    }
+
+    fn held(&self, held: Held) -> PackMemory {
+        PackMemory { held, budget: self.packs.clone(), until: Instant::now() + self.hold }
+    }
+
+    /// Holds the memory for packs as two tenants; the future ends once another one waits for some.
+    #[cfg(test)]
+    pub(crate) async fn without_packs(&self) -> ([Held; 2], impl Future<Output = ()> + use<>) {
+        let [one, two] = ["one", "two"].map(|tenant| self.packs.of(Some(tenant)));
+        let (half, from) = (one.allowed(), Instant::now());
+        let held = [one.take(half).await.ok(), two.take(half).await.ok()].map(Option::unwrap);
+        (held, async move { one.wanted(from).await })
     }
 
     /// Waits for `bytes` of memory for work that does not wait for a server.
     pub(crate) async fn work(&self, bytes: usize) -> Result<Held, TooMuch> {
         self.work.take(bytes).await
     }
+}
+
+/// The bytes for a pack of `objects` objects.
+fn needed(objects: u32) -> usize {
+    usize::try_from(objects).unwrap_or(usize::MAX).saturating_mul(OBJECT)
 }
 
 impl PackMemory {

@@ -8,7 +8,7 @@ pub(super) mod pack_meter;
 use std::cell::Cell;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -130,8 +130,17 @@ impl Store {
         }
         let (sender, receiver) = mpsc::channel(32);
         let repo = pack.repo().to_owned();
-        let memory = self.memory.pack(&repo, objects.min(MAX_OBJECTS)).await?;
+        let counted = objects.min(MAX_OBJECTS);
+        let memory = match self.memory.pack_now(counted) {
+            Some(memory) => memory,
+            None => {
+                pack.set_apart();
+                self.memory.pack(&repo, counted).await?
+            }
+        };
         let bytes = Arc::clone(&self.bytes);
+        let is_whole = Arc::new(AtomicBool::new(false));
+        let fed = Arc::clone(&is_whole);
         let feed = async move {
             let (mut size, mut chunk) = (0, Some(Bytes::from(head)));
             while let Some(next) = chunk {
@@ -146,10 +155,11 @@ impl Store {
                 }
                 chunk = pack.next().await?;
             }
+            is_whole.store(true, Ordering::Release);
             Ok(Received::Objects(objects))
         };
         let (work, from) = (self.memory.clone(), repo.clone());
-        let indexed = self.blocking(move |inner| inner.index(receiver, &from, &work));
+        let indexed = self.blocking(move |inner| inner.index(receiver, &fed, &from, &work));
         let both = async {
             let (fed, written) = tokio::join!(feed, indexed);
             match fed? {
@@ -189,13 +199,24 @@ fn libgit(doing: &'static str) -> impl Fn(git2::Error) -> GitError {
 }
 
 impl Inner {
-    fn index(&self, mut chunks: Receiver<Bytes>, repo: &str, memory: &GitMemory) -> Result<(), GitError> {
+    /// Indexes the pack that `chunks` gives. `is_whole` is set once its last byte was given.
+    fn index(
+        &self,
+        mut chunks: Receiver<Bytes>,
+        is_whole: &AtomicBool,
+        repo: &str,
+        memory: &GitMemory,
+    ) -> Result<(), GitError> {
         let mut meter = PackMeter::new(self.largest.get());
         let odb = self.repo.odb().map_err(libgit("open the object store"))?;
         let mut writer = odb.packwriter().map_err(libgit("write a pack"))?;
         while let Some(chunk) = chunks.blocking_recv() {
             meter.take(&chunk).map_err(|what| too_large(repo.to_owned(), what))?;
             writer.write_all(&chunk).map_err(|e| GitError::local("write a pack", e))?;
+        }
+        // Nobody waits for what was cut off, and it needs no memory.
+        if !is_whole.load(Ordering::Acquire) {
+            return Err(GitError::local("index the fetched pack", "the pack is not whole"));
         }
         // At this point deltas are resolved. This thread may block, because only its own step waits for it.
         let held = tokio::runtime::Handle::current().block_on(memory.work(meter.held_at_end()));
@@ -228,5 +249,27 @@ impl Inner {
     /// A blob's bytes. Check its [size](Self::size) first.
     pub(crate) fn blob(&self, oid: Oid) -> Result<Vec<u8>, GitError> {
         Ok(self.repo.find_blob(oid).map_err(libgit("read a fetched file"))?.content().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::git::GitOptions;
+
+    #[tokio::test]
+    async fn a_pack_that_was_cut_off_is_not_indexed() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let git = Git::new(GitOptions::default()).unwrap();
+        let store = Store::create(&git).await.unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        sender.send(Bytes::from_static(b"PACK\0\0\0\x02\0\0\0\x01")).await.unwrap();
+        drop(sender);
+        let (is_whole, memory) = (AtomicBool::new(false), store.memory.clone());
+        let indexed = store.blocking(move |inner| inner.index(receiver, &is_whole, "r", &memory)).await;
+        let error = crate::outcome::chain(&indexed.unwrap_err());
+        assert!(error.contains("the pack is not whole"), "{error}");
     }
 }

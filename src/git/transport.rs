@@ -19,11 +19,11 @@ pub(crate) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_P
 pub(crate) struct GitSession {
     pub(crate) repo: String,
     pub(super) advert: Advert,
-    link: Link,
-    reader: PktReader,
+    pub(super) link: Link,
+    pub(super) reader: PktReader,
 }
 
-enum Link {
+pub(super) enum Link {
     Http(Endpoint),
     Ssh(super::ssh::Channel),
 }

@@ -208,7 +208,8 @@ fn refused(record: &Record) -> StepError {
              been begun again and has not done it"
         }
     };
-    StepError::transient(format!(
+    // Argo would begin a transient error again under another name, and each time the process would be killed twice more.
+    StepError::user(format!(
         "this step has ended argo-buildkit {times} times: {why}, so it is not begun again. Look at what the step reads (the size \
          of the repository's files, of the manifests, of a server's answers), raise the container's memory limit if it is \
          right, and then run the step again"

@@ -5,6 +5,7 @@ use tracing::debug;
 use crate::agent::Agent;
 use crate::argo::NodePhase;
 use crate::engine::Workflow;
+use crate::kube::WorkflowState;
 
 /// Whether Argo waits for `node`; `None` if that cannot be determined.
 pub(super) async fn argo_waits(agent: &Agent, workflow: &Workflow, node: &str) -> Option<bool> {
@@ -13,6 +14,10 @@ pub(super) async fn argo_waits(agent: &Agent, workflow: &Workflow, node: &str) -
     let Some(found) = found.filter(|found| found.uid.as_ref() == Some(&workflow.uid)) else {
         return Some(false);
     };
+    waits(&found, node)
+}
+
+fn waits(found: &WorkflowState, node: &str) -> Option<bool> {
     if found.ended || found.stops(node) {
         return Some(false);
     }
@@ -26,4 +31,29 @@ pub(super) async fn argo_waits(agent: &Agent, workflow: &Workflow, node: &str) -
 /// Whether Argo has stopped waiting for `node`; false if that cannot be determined.
 pub(super) async fn argo_stopped_waiting(agent: &Agent, workflow: &Workflow, node: &str) -> bool {
     argo_waits(agent, workflow, node).await == Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::WorkflowNode;
+
+    #[test]
+    fn it_is_not_known_what_argo_waits_for_where_it_shows_no_nodes() {
+        let node =
+            |phase: &str| ("n".to_owned(), WorkflowNode { phase: phase.to_owned(), ..Default::default() });
+        let rows = [
+            (Vec::new(), false, None),
+            (Vec::new(), true, Some(false)),
+            (vec![node("Pending")], false, Some(true)),
+            (vec![node("Succeeded")], false, Some(false)),
+            (vec![node("Pending")], true, Some(false)),
+        ];
+        for (nodes, ended, known) in rows {
+            let found = WorkflowState { ended, nodes: nodes.into_iter().collect(), ..Default::default() };
+            assert_eq!(waits(&found, "n"), known, "{found:?}");
+        }
+        let other = WorkflowState { nodes: [node("Pending")].into(), ..Default::default() };
+        assert_eq!(waits(&other, "another"), Some(true));
+    }
 }

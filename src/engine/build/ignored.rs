@@ -29,6 +29,10 @@ pub(super) async fn read(
             continue;
         }
         let bytes = snapshot.file(&found).await?;
+        // An empty file counts as absent, as for `docker build .`: the frontend gets no bytes of it (`dt == nil`).
+        if bytes.is_empty() {
+            continue;
+        }
         let bad = |error| StepError::user(format!("{}: {error}", snapshot.repo()));
         let ignore = Ignore::read(&name, &bytes).map_err(bad)?;
         return Ok(Some(Arc::new(ignore)).filter(|ignore| !ignore.patterns().is_empty()));

@@ -58,6 +58,7 @@ pub(super) async fn read(
         submodules = Box::pin(reader.read(&mut top)).await?;
     }
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };
+    roots.refuse_link(context).await?;
     let parts = Box::pin(roots.parts(context, dockerfile)).await?;
     submodules.iter_mut().flatten().for_each(|module| module.snapshot.clear());
     Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
@@ -109,6 +110,18 @@ impl Roots<'_> {
         })
         .await;
         Ok(parts)
+    }
+
+    /// A daemon before v0.19 follows a link in the context's directory, so the build would get files of another directory, with
+    /// this one's `.dockerignore`. Later ones refuse it (buildkit `source/git/source.go`, `validateDirsOnly`).
+    async fn refuse_link(&mut self, context: &GitContext) -> Result<(), StepError> {
+        let Some(subdir) = &context.subdir else { return Ok(()) };
+        let (root, base) = self.holding(subdir);
+        let Some(link) = root.link_in(&base).await? else { return Ok(()) };
+        let (repo, sha) = (root.repo(), &root.sha);
+        Err(StepError::user(format!(
+            "subdir `{subdir}` of {repo}: `{link}` is a symbolic link in {sha}; write the directory that it leads to"
+        )))
     }
 
     /// The commit that contains the directory `path`, and the directory's path in that commit.

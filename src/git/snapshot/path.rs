@@ -47,6 +47,22 @@ impl Snapshot {
         self.walk(base, path, links).await
     }
 
+    /// The first part of the directory `path` that is a symbolic link.
+    pub(crate) async fn link_in(&mut self, path: &str) -> Result<Option<String>, GitError> {
+        let mut here = PathEntry { entry_type: EntryType::Directory, id: self.root.clone() };
+        let mut walked = Vec::new();
+        for name in path.split('/').take(MAX_NAMES) {
+            if here.entry_type != EntryType::Directory {
+                break;
+            }
+            let tree = self.object(&here.id).await?;
+            let Some(found) = entry(&tree, name, here.id.len() / 2) else { return Ok(None) };
+            walked.push(name);
+            here = found;
+        }
+        Ok((here.entry_type == EntryType::Link).then(|| walked.join("/")))
+    }
+
     async fn walk(
         &mut self,
         base: PathEntry,
@@ -104,20 +120,53 @@ fn entry(tree: &Bytes, name: &str, width: usize) -> Option<PathEntry> {
     entries(tree, width).find(|(found, _)| *found == name.as_bytes()).map(|(_, found)| found)
 }
 
+/// The type that Git reads from a mode: octal digits, which old or hostile trees begin with zeros (git `tree-walk.c`,
+/// `cache.h`: `canon_mode`).
+fn entry_type(mode: &[u8]) -> Option<EntryType> {
+    let mode = u32::from_str_radix(std::str::from_utf8(mode).ok()?, 8).ok()?;
+    Some(match mode & 0o170_000 {
+        0o040_000 => EntryType::Directory,
+        0o100_000 => EntryType::File,
+        0o120_000 => EntryType::Link,
+        _ => EntryType::Commit,
+    })
+}
+
 /// The names and entries of a tree whose ids have `width` bytes. The iterator ends at the first malformed entry.
 pub(super) fn entries(tree: &[u8], width: usize) -> impl Iterator<Item = (&[u8], PathEntry)> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         let space = rest.iter().position(|byte| *byte == b' ')?;
         let end = space + rest.get(space..)?.iter().position(|byte| *byte == 0)?;
-        let entry_type = match rest.get(..space)? {
-            b"40000" => EntryType::Directory,
-            b"120000" => EntryType::Link,
-            b"160000" => EntryType::Commit,
-            _ => EntryType::File,
-        };
+        let entry_type = entry_type(rest.get(..space)?)?;
         let (name, id) = (rest.get(space + 1..end)?, rest.get(end + 1..end + 1 + width)?);
         rest = rest.get(end + 1 + width..)?;
         Some((name, PathEntry { entry_type, id: hex::encode(id) }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_read_as_git_reads_it() {
+        let rows = [
+            ("40000", Some(EntryType::Directory)),
+            ("040000", Some(EntryType::Directory)),
+            ("100644", Some(EntryType::File)),
+            ("100755", Some(EntryType::File)),
+            ("100664", Some(EntryType::File)),
+            ("0100644", Some(EntryType::File)),
+            ("120000", Some(EntryType::Link)),
+            ("0120000", Some(EntryType::Link)),
+            ("160000", Some(EntryType::Commit)),
+            ("644", Some(EntryType::Commit)),
+            ("", None),
+            ("9", None),
+        ];
+        for (mode, entry_type) in rows {
+            assert_eq!(super::entry_type(mode.as_bytes()), entry_type, "{mode}");
+        }
+    }
 }

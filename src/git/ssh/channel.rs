@@ -44,8 +44,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Marks the connection as unusable, because the program has ended or is silent. Later requests use another
-    /// connection.
+    /// Marks the connection as unusable: the program has ended or is silent, or its output will not be read for a while, which
+    /// stops all channels of the connection. Later requests use another connection.
     pub(in crate::git) fn mark_broken(&self) {
         self.connection.mark_broken();
     }
@@ -72,20 +72,26 @@ pub(super) async fn start(
     silence: SilenceLimit,
 ) -> Result<(Channel, PktReader), GitError> {
     let broke = |e: russh::Error| context.unavailable("the SSH server opened no channel", Some(Arc::new(e)));
-    let channel =
+    let opened =
         silence.wait_for(&context, connection.handle.channel_open_session()).await?.map_err(broke)?;
-    if context.service == Service::UploadPack {
-        // A server that does not accept the variable answers in protocol v0, which is supported too.
-        let set = channel.set_env(false, "GIT_PROTOCOL", "version=2");
-        silence.wait_for(&context, set).await?.map_err(broke)?;
+    let (read, write) = opened.split();
+    // Dropping this closes the channel, also while the program is started.
+    let channel =
+        Channel { write: Some(write), connection, context: context.clone(), silence: silence.clone() };
+    if let Some(write) = &channel.write {
+        if context.service == Service::UploadPack {
+            // A server that does not accept the variable answers in protocol v0, which is supported too.
+            let set = write.set_env(false, "GIT_PROTOCOL", "version=2");
+            silence.wait_for(&context, set).await?.map_err(broke)?;
+        }
+        let program = write.exec(false, command(context.service, path));
+        silence.wait_for(&context, program).await?.map_err(broke)?;
     }
-    silence.wait_for(&context, channel.exec(false, command(context.service, path))).await?.map_err(broke)?;
-    let (read, write) = channel.split();
     let output =
         Output { read, context: context.clone(), silence: silence.clone(), stderr: Vec::new(), exit: None };
     let bytes: ByteStream = Box::pin(stream::try_unfold(output, Output::next));
     let reader = PktReader::new(context.repo.clone(), context.service.action(), bytes);
-    Ok((Channel { write: Some(write), connection, context, silence }, reader))
+    Ok((channel, reader))
 }
 
 /// `git-upload-pack '/owner/repo.git'`, quoted as Git does (`quote.c`).

@@ -192,3 +192,53 @@ async fn a_server_that_is_away_is_transient() {
     let error = fixture.git.resolve(&url, &login(), "main").await.unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("no connection"), "{error}");
 }
+
+/// Writes the files of the ref that `revision` names into an empty repository, and asks git about it.
+async fn kept(fixture: &Fixture, revision: &str, ask: &[&str]) -> String {
+    let snapshot = fixture.git.open(&fixture.url("shop.git"), &login(), revision).await.unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    git(empty.path(), &["init", "-q", "--bare", "."]);
+    for (path, bytes) in snapshot.reference.unwrap().files() {
+        let path = empty.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    git(empty.path(), ask)
+}
+
+#[tokio::test]
+async fn a_ref_is_files_of_a_git_directory_with_all_its_tag_objects() {
+    let (fixture, [tip, below]) = shop().await;
+    let bare = fixture.root().join("shop.git");
+    let notes = "what is new\n".repeat(2000);
+    git(&bare, &["tag", "-a", "-m", &notes, "notes/v2", "main"]);
+    git(&bare, &["tag", "-a", "-m", "twice", "twice", "notes/v2"]);
+    for only_v0 in [false, true] {
+        fixture.server.faults.only_v0.store(only_v0, Ordering::SeqCst);
+        for (revision, name, id) in [
+            ("light", "refs/tags/light", &below),
+            ("main", "refs/heads/main", &tip),
+            ("HEAD", "refs/heads/main", &tip),
+        ] {
+            assert_eq!(kept(&fixture, revision, &["rev-parse", name]).await, *id, "{revision}");
+        }
+        for tag in ["v1", "notes/v2", "twice"] {
+            let object = git(&bare, &["cat-file", "-p", tag]);
+            assert_eq!(kept(&fixture, tag, &["cat-file", "-p", tag]).await, object);
+        }
+        let inner = git(&bare, &["rev-parse", "notes/v2"]);
+        assert_eq!(kept(&fixture, "twice", &["cat-file", "-t", &inner]).await, "tag");
+    }
+}
+
+/// The commit is proven, and the build has it without the tag.
+#[tokio::test]
+async fn a_tag_object_that_is_too_large_is_no_ref() {
+    let (fixture, [tip, _]) = shop().await;
+    let bare = fixture.root().join("shop.git");
+    let path = fixture.root().join("message");
+    std::fs::write(&path, "what is new\n".repeat(10_000)).unwrap();
+    git(&bare, &["tag", "-a", "-F", path.to_str().unwrap(), "large", "main"]);
+    let snapshot = fixture.git.open(&fixture.url("shop.git"), &login(), "large").await.unwrap();
+    assert_eq!((snapshot.sha, snapshot.reference), (tip, None));
+}

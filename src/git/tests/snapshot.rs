@@ -45,6 +45,12 @@ async fn files_are_read(fixture: &Fixture) {
     }
     // The directory of a build context must not be a symbolic link (buildkit `source/git`, `validateDirsOnly`).
     assert_eq!(text(&mut snapshot, "dir", "first").await, None);
+    for (path, link) in [("dir", Some("dir")), ("dir/x", Some("dir")), ("a/link/x", Some("a/link"))] {
+        assert_eq!(snapshot.link_in(path).await.unwrap().as_deref(), link, "{path}");
+    }
+    for path in ["", "a", "a/b", "a/none/x", "a/b/first/x"] {
+        assert_eq!(snapshot.link_in(path).await.unwrap(), None, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn a_job_that_kills_alone_is_begun_twice() {
     assert_eq!(pod.dies(&["a"], SOON).await, ["a"]);
     let process = pod.start();
     let ended = process.run("a").await.unwrap_err();
-    assert_eq!(ended.fault, Fault::Transient);
+    assert_eq!(ended.fault, Fault::User);
     assert!(ended.message.starts_with("this step has ended argo-buildkit 2 times"), "{}", ended.message);
     // The job is refused only once.
     process.run("a").await.unwrap();

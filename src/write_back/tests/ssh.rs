@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::{Fixture, git};
-use super::write_back::request;
+use super::write_back::{append, request};
 use crate::git::{Credentials, Git, GitError, GitOptions, RepoUrl};
 use crate::write_back::{Edited, Files, Message, WriteBack};
 
@@ -169,4 +169,35 @@ async fn a_missing_repository_or_commit_is_said_clearly() {
     let unknown = "1".repeat(40);
     let error = fixture.git.resolve(&sshd.url(&bare), &sshd.key("user"), &unknown).await.unwrap_err();
     assert!(matches!(error, GitError::Revision { .. }), "{error}");
+}
+
+/// An ssh connection stands still while one of its channels is not read.
+#[tokio::test]
+async fn a_pack_that_waits_for_memory_keeps_no_other_request_waiting() {
+    let Some((fixture, sshd, bare)) = site(true).await else { return };
+    git(&bare, &["config", "uploadpack.allowFilter", "false"]);
+    fixture.work(&bare, "main", |work| {
+        let random: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(16 << 20).collect();
+        std::fs::write(work.join("large"), random).unwrap();
+    });
+    let over_ssh = WriteBack {
+        repo: sshd.url(&bare),
+        credentials: sshd.key("user"),
+        ..request(&fixture, "ops.git", &["values.yaml"])
+    };
+    let (held, waits) = fixture.git.memory().without_packs().await;
+    let write = fixture.pusher.write_back(over_ssh, append("x"));
+    tokio::pin!(write);
+    tokio::select! {
+        landed = &mut write => panic!("{landed:?}"),
+        () = waits => {}
+    }
+    let other = async {
+        // The server sends until the connection holds no more.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        fixture.git.resolve(&sshd.url(&bare), &sshd.key("user"), "main").await.unwrap();
+        drop(held);
+    };
+    let (landed, ()) = tokio::join!(write, other);
+    assert!(landed.unwrap().changed);
 }

@@ -197,3 +197,22 @@ async fn a_dockerfile_reads_no_commit_by_the_contexts_branch() {
     expect_phase(&node, "Failed");
     assert!(node["message"].as_str().unwrap().contains("the build may read the commits"), "{node}");
 }
+
+/// A daemon before v0.19 would follow the link.
+#[tokio::test]
+async fn a_directory_behind_a_link_is_no_context() {
+    let shop = Shop::open("FROM scratch\n").await;
+    let files = tree(&[("api/Dockerfile", "FROM scratch\nCOPY . /\n"), ("api/deep/main.txt", "x")]);
+    std::os::unix::fs::symlink("api", files.path().join("linked")).unwrap();
+    shop.service.push_directory(files.path(), "main", "lay out").await;
+    for subdir in ["linked", "linked/deep"] {
+        let fields = context(&shop, json!({"subdir": subdir}));
+        let named = json!({"contexts": {"other": fields["context"]}});
+        for fields in [fields, named] {
+            let node = shop.plugin.node(&template(shop.build(fields))).await;
+            expect_phase(&node, "Failed");
+            let message = node["message"].as_str().unwrap();
+            assert!(message.contains("`linked` is a symbolic link"), "{message}");
+        }
+    }
+}

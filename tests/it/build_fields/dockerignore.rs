@@ -38,6 +38,19 @@ async fn has<'n>(image: &Image, names: &[&'n str]) -> Vec<&'n str> {
 
 const ALL: &str = "FROM scratch\nCOPY . /\n";
 
+/// As with `docker build .`: an empty file of the Dockerfile's own does not stand for "nothing is left out".
+#[tokio::test]
+async fn an_empty_ignore_file_of_the_dockerfile_leaves_the_contexts_own_in_force() {
+    let files =
+        [("Dockerfile", ALL), ("Dockerfile.dockerignore", ""), (".dockerignore", "a.key\n"), ("a.key", "x")];
+    let shop = shop(&files).await;
+    assert_eq!(shop.image_of(json!({})).await.try_file("a.key").await, None);
+    let comment: Vec<_> =
+        files.map(|(name, text)| (name, if text.is_empty() { "# nothing\n" } else { text })).into();
+    push(&shop, &comment).await;
+    assert!(shop.image_of(json!({})).await.try_file("a.key").await.is_some(), "a comment stands for nothing");
+}
+
 #[tokio::test]
 async fn what_an_ignore_file_says_is_not_in_the_context() {
     let ignore = "\u{feff}# secrets\r\n*.key\r\n**/*.env\r\n docs/ \r\n!docs/keep.md\r\n/Dockerfile\r\n";

@@ -1,4 +1,4 @@
-//! A step that ends the process is not begun for ever: after its second death it is an error that says so.
+//! A step that ends the process is not begun for ever: after its second death it fails, and says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,7 +71,7 @@ async fn a_step_that_ended_the_agent_twice_is_not_begun_a_third_time() {
     }
     let (before, agent) = (server.asked(), next());
     let (phase, message) = tenant.argo.finished(&workflow).await;
-    assert_eq!(phase, "Error", "{message}\n{}", agent.log());
+    assert_eq!(phase, "Failed", "{message}\n{}", agent.log());
     let nodes = tenant.argo.nodes(&workflow).await;
     let node = nodes.into_values().next().unwrap();
     assert!(node.message.contains(SAID) || message.contains(SAID), "{} {message}", node.message);
@@ -106,7 +106,7 @@ async fn a_step_beside_the_one_that_ends_the_agent_is_not_taken_for_it() {
     agent.kill();
     let agent = next();
     let (phase, message) = tenants[first].argo.finished(&workflows[first]).await;
-    assert_eq!(phase, "Error", "{message}\n{}", agent.log());
+    assert_eq!(phase, "Failed", "{message}\n{}", agent.log());
     servers[other].asked_more_than(before[other], || agent.log()).await;
     assert_eq!(servers[first].asked(), before[first] + 1, "it was begun a third time");
 }
@@ -133,7 +133,7 @@ async fn a_sidecar_counts_too_and_a_drain_is_no_death() {
     }
     let before = server.asked();
     let node = plugin.drive(&workflow, &template).await;
-    expect_phase(&node, "Error");
+    expect_phase(&node, "Failed");
     assert!(node["message"].as_str().unwrap().starts_with(SAID), "{node}");
     assert_eq!(server.asked(), before, "it was not begun");
 }
