@@ -18,6 +18,7 @@ mod secrets;
 mod security;
 mod session;
 mod shared;
+mod site;
 mod stuck;
 mod target;
 mod templates;
@@ -33,6 +34,7 @@ use crate::redact::Redactor;
 use crate::time_limits::{calls, within};
 
 pub use finding::{Finding, Severity};
+pub use site::{Application, Site};
 pub use target::{Image, Repository, SecretName, Targets};
 
 use controller::Controller;
@@ -44,63 +46,6 @@ use shared::Agent;
 /// The text for checks that do not apply to the shared agent.
 const NOT_SHARED: &str =
     "plugin ConfigMap, token Secrets, ARGO_EXECUTOR_PLUGINS, ARGO_AGENT_PATCH_RATE, ARGO_AGENT_CPU_LIMIT";
-
-/// The names and namespaces of the objects to check.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// The workflows' namespace.
-    pub namespace: String,
-    /// The controller's namespace.
-    pub argo_namespace: String,
-    /// The workflows' ServiceAccount.
-    pub service_account: String,
-    /// The controller's Deployment.
-    pub controller: String,
-    /// The shared agent's namespace.
-    pub agent_namespace: String,
-    /// Whether this process runs in the cluster, where the names of Services resolve.
-    pub in_cluster: bool,
-    /// The Argo CD Application that steps refresh.
-    pub application: Option<Application>,
-}
-
-#[cfg(test)]
-impl Site {
-    /// The names from docs/install.md, for a process outside the cluster.
-    fn example() -> Self {
-        Self {
-            namespace: "builds".to_owned(),
-            argo_namespace: "argo".to_owned(),
-            service_account: "buildkit-workflow".to_owned(),
-            controller: "workflow-controller".to_owned(),
-            agent_namespace: "buildkit-agent".to_owned(),
-            in_cluster: false,
-            application: None,
-        }
-    }
-}
-
-/// An Argo CD Application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Application {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl std::str::FromStr for Application {
-    type Err = &'static str;
-
-    /// Parses `NAMESPACE/NAME`, or `NAME` for one in the namespace `argocd`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (namespace, name) = text.split_once('/').unwrap_or(("argocd", text));
-        if namespace.is_empty() || name.is_empty() || name.contains('/') {
-            return Err("expected NAMESPACE/NAME, or the NAME of one in `argocd`");
-        }
-        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
-    }
-}
 
 /// Checks everything that steps need.
 pub struct Doctor {
