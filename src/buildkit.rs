@@ -44,7 +44,7 @@ pub use progress::{Peer, Progress};
 pub use request::{CacheRef, Exporter, Solve};
 pub use session::Session;
 pub use solve::Solved;
-pub use tls::{Certificates, Material, Pem, Reader, Tls};
+pub use tls::{CertificateReader, Certificates, Material, Pem, Tls};
 pub use transcript::{BuildLog, Caption, Transcript};
 pub use vertices::VertexSummary;
 pub use workers::Description;

@@ -36,7 +36,7 @@ pub(super) struct Classified {
 }
 
 /// An error message, and where it came from.
-pub(super) struct Report<'a> {
+pub(super) struct ErrorReport<'a> {
     pub(super) code: Code,
     pub(super) message: &'a str,
     /// The connection broke. The text then comes from our client, not from the daemon.
@@ -48,7 +48,7 @@ pub(super) struct Report<'a> {
 }
 
 /// Classifies `report`, given the error's details.
-pub(super) fn classify(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Classified {
+pub(super) fn classify(report: &ErrorReport<'_>, details: &Details, redactor: &Redactor) -> Classified {
     let line = one_line(&redactor.lines(report.message));
     // The message of a frontend that exits does not name a process.
     let is_frontend = report.message.trim_start().starts_with("exit code: ");
@@ -77,8 +77,8 @@ fn ending(message: &str, details: &Details) -> &'static str {
     }
 }
 
-fn decide(report: &Report<'_>, details: &Details) -> Decision {
-    let Report { code, message, broken, .. } = *report;
+fn decide(report: &ErrorReport<'_>, details: &Details) -> Decision {
+    let ErrorReport { code, message, broken, .. } = *report;
     let of = |kind, fault, advice| Decision { kind, fault, advice };
     if is_duplicate(message) {
         return of(Kind::AlreadyExists, Fault::Transient, "this build is running already");

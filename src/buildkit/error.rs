@@ -6,7 +6,7 @@ use std::path::Path;
 use bollard_buildkit_proto::google::rpc;
 use tonic::{Code, Status};
 
-use super::classify::{self, Classified, Report};
+use super::classify::{self, Classified, ErrorReport};
 use super::connection::MAX_HEADERS;
 use super::details::Details;
 use super::kind::Kind;
@@ -94,7 +94,8 @@ impl BuildError {
         let broken = classify::is_transport(status);
         let message = status.message();
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
-        let report = Report { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
+        let report =
+            ErrorReport { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
         let classified = classify::classify(&report, &details, vertices.redactor());
         Self::compose(&classified, &details, vertices)
     }
@@ -107,7 +108,7 @@ impl BuildError {
         let details = details.unwrap_or_else(told);
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
         let unbegun = vertices.are_unbegun();
-        let report = Report { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
+        let report = ErrorReport { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
         let classified = classify::classify(&report, &details, vertices.redactor());
         Self::compose(&classified, &details, vertices)
     }

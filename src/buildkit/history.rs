@@ -57,9 +57,9 @@ impl Buildkit {
 
     async fn look_up(&self, connection: &Connection, reference: &str) -> Result<Recalled, BuildError> {
         match self.find(connection, reference).await? {
-            Found::Nothing => Ok(Recalled::NotFound),
-            Found::Running => Ok(Recalled::Running),
-            Found::Ended(record) => Ok(outcome(connection, *record, Vertices::default()).await),
+            KnownBuild::Nothing => Ok(Recalled::NotFound),
+            KnownBuild::Running => Ok(Recalled::Running),
+            KnownBuild::Ended(record) => Ok(outcome(connection, *record, Vertices::default()).await),
         }
     }
 
@@ -68,22 +68,26 @@ impl Buildkit {
     pub(super) async fn recorded_error(&self, reference: &str, vertices: &Vertices) -> Option<BuildError> {
         let asked = async {
             let connection = self.connect().await.ok()?;
-            let Found::Ended(record) = self.find(&connection, reference).await.ok()? else { return None };
+            let KnownBuild::Ended(record) = self.find(&connection, reference).await.ok()? else {
+                return None;
+            };
             error(&connection, &record, vertices).await
         };
         let error = within(self.inner.limits.answer, PEER, asked).await.ok()?;
         error.filter(|error| error.kind != Kind::Cancelled)
     }
 
-    async fn find(&self, connection: &Connection, reference: &str) -> Result<Found, BuildError> {
+    async fn find(&self, connection: &Connection, reference: &str) -> Result<KnownBuild, BuildError> {
         let request = history_request(reference, true);
         let lost = |s: tonic::Status| self.unreachable_or(&s);
         let mut events = connection.client().listen_build_history(request).await.map_err(lost)?.into_inner();
-        let mut found = Found::Nothing;
+        let mut found = KnownBuild::Nothing;
         while let Some(event) = events.message().await.map_err(lost)? {
             match (event.r#type(), event.record) {
-                (BuildHistoryEventType::Complete, Some(record)) => return Ok(Found::Ended(Box::new(record))),
-                (BuildHistoryEventType::Started, _) => found = Found::Running,
+                (BuildHistoryEventType::Complete, Some(record)) => {
+                    return Ok(KnownBuild::Ended(Box::new(record)));
+                }
+                (BuildHistoryEventType::Started, _) => found = KnownBuild::Running,
                 _ => {}
             }
         }
@@ -163,7 +167,7 @@ fn history_request(reference: &str, early_exit: bool) -> BuildHistoryRequest {
 }
 
 /// The state of a build, as known without waiting for it.
-enum Found {
+enum KnownBuild {
     Nothing,
     Running,
     Ended(Box<BuildHistoryRecord>),

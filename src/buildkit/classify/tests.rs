@@ -1,7 +1,7 @@
 use super::*;
 
-fn from_daemon(message: &str) -> Report<'_> {
-    Report { code: Code::Unknown, message, broken: false, vertex: None, unbegun: false }
+fn from_daemon(message: &str) -> ErrorReport<'_> {
+    ErrorReport { code: Code::Unknown, message, broken: false, vertex: None, unbegun: false }
 }
 
 fn of(message: &str) -> (Kind, Fault, String) {
@@ -321,7 +321,7 @@ fn a_broken_connection_is_a_lost_build_and_a_daemons_word_about_one_is_not() {
     for word in words {
         let ours = tonic::Status::from_error(std::io::Error::other(word).into());
         assert!(is_transport(&ours), "{word}");
-        let report = Report { broken: true, ..from_daemon(word) };
+        let report = ErrorReport { broken: true, ..from_daemon(word) };
         assert_eq!(classify(&report, &Details::default(), &Redactor::default()).kind, Kind::Lost);
 
         let message =
