@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::connection::Connection;
 use super::error::BuildError;
-use super::kind::Kind;
+use super::kind::BuildErrorKind;
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
@@ -32,7 +32,7 @@ pub enum Recalled {
 impl Buildkit {
     /// Asks the daemon for the outcome of `reference`, without steps and log. The step counts are the daemon's own, which
     /// include `FROM` and internal work.
-    /// The error is [`Kind::Unreachable`] if the daemon does not respond.
+    /// The error is [`BuildErrorKind::Unreachable`] if the daemon does not respond.
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
         let asked = async { self.look_up(&self.connect().await?, reference).await };
         self.known(asked).await
@@ -74,7 +74,7 @@ impl Buildkit {
             error(&connection, &record, vertices).await
         };
         let error = within(self.inner.limits.answer, PEER, asked).await.ok()?;
-        error.filter(|error| error.kind != Kind::Cancelled)
+        error.filter(|error| error.kind != BuildErrorKind::Cancelled)
     }
 
     async fn find(&self, connection: &Connection, reference: &str) -> Result<KnownBuild, BuildError> {
@@ -97,7 +97,7 @@ impl Buildkit {
     /// Follows `reference` until it ends, as if it were our own solve, and returns its outcome. Dropping this future does not
     /// stop the build; it runs as long as its own client lives. For an unknown reference the daemon needs six seconds, so call
     /// [`Self::recall`] first where that is likely. `transcript` also gets the earlier output of the build. If the daemon
-    /// stops responding, the error is [`Kind::Lost`].
+    /// stops responding, the error is [`BuildErrorKind::Lost`].
     pub async fn attach(
         &self,
         reference: &str,
@@ -191,7 +191,7 @@ async fn error(
 async fn outcome(connection: &Connection, record: BuildHistoryRecord, vertices: Vertices) -> Recalled {
     if let Some(error) = error(connection, &record, &vertices).await {
         return match error.kind {
-            Kind::Cancelled => Recalled::Cancelled,
+            BuildErrorKind::Cancelled => Recalled::Cancelled,
             _ => Recalled::Failed(Box::new(error)),
         };
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_buildkit::buildkit::{CertificateReader, Certificates, Kind, Material, Pem, Tls};
+use argo_buildkit::buildkit::{BuildErrorKind, CertificateReader, Certificates, Material, Pem, Tls};
 use argo_buildkit::outcome::Fault;
 use futures_util::future::join_all;
 
@@ -66,6 +66,6 @@ async fn whoever_gives_up_takes_nothing_from_the_others() {
     drop(first);
     sender.send(true).unwrap();
     let error = second.await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Unreachable, Fault::User));
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Unreachable, Fault::User));
     assert_eq!(error.message, "no certificates for buildkitd: there are none");
 }
