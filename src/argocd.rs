@@ -7,7 +7,7 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::kube::{Cluster, KubeError, Request, argo};
+use crate::kube::{ApiRequest, Cluster, KubeError, argo};
 use crate::outcome::Fault;
 use crate::time_limits::pauses;
 
@@ -65,7 +65,7 @@ impl ArgoCd {
             application.name
         );
         let request =
-            Request::new(format!("patching the {application}"), self.0.rights_for(namespace), right);
+            ApiRequest::new(format!("patching the {application}"), self.0.rights_for(namespace), right);
         let client = self.0.client_for(namespace).await.map_err(|reason| request.no_cluster(reason))?;
         (|| annotate(client.clone(), &request, application))
             .retry(pauses::few())
@@ -77,7 +77,11 @@ impl ArgoCd {
     }
 }
 
-async fn annotate(client: Client, request: &Request, application: &Application) -> Result<(), ArgoCdError> {
+async fn annotate(
+    client: Client,
+    request: &ApiRequest,
+    application: &Application,
+) -> Result<(), ArgoCdError> {
     let kind = argo("Application");
     let api: Api<DynamicObject> = Api::namespaced_with(client, &application.namespace, &kind);
     let (annotation, value) = REFRESH;

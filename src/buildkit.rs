@@ -38,13 +38,13 @@ pub use error::BuildError;
 pub use git_tree::{GitLogin, GitTree, Module};
 pub use history::Recalled;
 pub use ignore::{BadIgnore, Ignore};
-pub use kind::Kind;
+pub use kind::BuildErrorKind;
 pub use policy::GitSource;
 pub use progress::{Peer, Progress};
 pub use request::{CacheRef, Exporter, Solve};
 pub use session::Session;
 pub use solve::Solved;
-pub use tls::{Certificates, Material, Pem, Reader, Tls};
+pub use tls::{CertificateReader, Certificates, Material, Pem, Tls};
 pub use transcript::{BuildLog, Caption, Transcript};
 pub use vertices::VertexSummary;
 pub use workers::Description;
@@ -133,7 +133,7 @@ impl Buildkit {
         Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
-    /// Opens a connection for [`Self::recall_over`] and [`Self::solve_over`]. The error is [`Kind::Unreachable`] if the
+    /// Opens a connection for [`Self::recall_over`] and [`Self::solve_over`]. The error is [`BuildErrorKind::Unreachable`] if the
     /// daemon is not there.
     pub async fn connect(&self) -> Result<Connection, BuildError> {
         let Daemon { address, tls, limits, .. } = &*self.inner;
@@ -172,7 +172,7 @@ impl Buildkit {
     fn unreachable_or(&self, status: &tonic::Status) -> BuildError {
         let error = BuildError::from_status(status);
         match error.kind {
-            Kind::Lost => {
+            BuildErrorKind::Lost => {
                 let tls = self.inner.tls.is_some();
                 BuildError::unreachable(&self.inner.address, tls, &error::innermost(status))
             }

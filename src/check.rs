@@ -3,6 +3,7 @@
 //! Reading from a server and judging the answer are separate: the judging functions are pure.
 
 mod accounts;
+mod api_login;
 mod controller;
 mod daemon;
 mod finding;
@@ -16,8 +17,8 @@ mod rights;
 mod room;
 mod secrets;
 mod security;
-mod session;
 mod shared;
+mod site;
 mod stuck;
 mod target;
 mod templates;
@@ -33,74 +34,18 @@ use crate::redact::Redactor;
 use crate::time_limits::{calls, within};
 
 pub use finding::{Finding, Severity};
+pub use site::{Application, Site};
 pub use target::{Image, Repository, SecretName, Targets};
 
+use api_login::ApiLogin;
 use controller::Controller;
-use mode::{Mode, ModeInputs};
+use mode::{ExecutionMode, ModeInputs};
 use plugin::{ContainerSettings, Plugin};
-use session::Session;
-use shared::Agent;
+use shared::AgentDeployment;
 
 /// The text for checks that do not apply to the shared agent.
 const NOT_SHARED: &str =
     "plugin ConfigMap, token Secrets, ARGO_EXECUTOR_PLUGINS, ARGO_AGENT_PATCH_RATE, ARGO_AGENT_CPU_LIMIT";
-
-/// The names and namespaces of the objects to check.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// The workflows' namespace.
-    pub namespace: String,
-    /// The controller's namespace.
-    pub argo_namespace: String,
-    /// The workflows' ServiceAccount.
-    pub service_account: String,
-    /// The controller's Deployment.
-    pub controller: String,
-    /// The shared agent's namespace.
-    pub agent_namespace: String,
-    /// Whether this process runs in the cluster, where the names of Services resolve.
-    pub in_cluster: bool,
-    /// The Argo CD Application that steps refresh.
-    pub application: Option<Application>,
-}
-
-#[cfg(test)]
-impl Site {
-    /// The names from docs/install.md, for a process outside the cluster.
-    fn example() -> Self {
-        Self {
-            namespace: "builds".to_owned(),
-            argo_namespace: "argo".to_owned(),
-            service_account: "buildkit-workflow".to_owned(),
-            controller: "workflow-controller".to_owned(),
-            agent_namespace: "buildkit-agent".to_owned(),
-            in_cluster: false,
-            application: None,
-        }
-    }
-}
-
-/// An Argo CD Application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Application {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl std::str::FromStr for Application {
-    type Err = &'static str;
-
-    /// Parses `NAMESPACE/NAME`, or `NAME` for one in the namespace `argocd`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (namespace, name) = text.split_once('/').unwrap_or(("argocd", text));
-        if namespace.is_empty() || name.is_empty() || name.contains('/') {
-            return Err("expected NAMESPACE/NAME, or the NAME of one in `argocd`");
-        }
-        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
-    }
-}
 
 /// Checks everything that steps need.
 pub struct Doctor {
@@ -136,15 +81,15 @@ impl Doctor {
     /// Runs all checks. Every finding is reported as soon as it is known, without any secret.
     pub async fn check(&self, mut say: impl FnMut(Finding)) {
         let mut tell = |found: Vec<Finding>| found.into_iter().for_each(|f| say(f.clean(&self.redactor)));
-        let session = Session::open(&self.engine.cluster).await;
-        tell(vec![session.finding()]);
-        let settings = match session.is_open() {
-            true => self.cluster(&session, &mut tell).await,
+        let api_login = ApiLogin::open(&self.engine.cluster).await;
+        tell(vec![api_login.finding()]);
+        let settings = match api_login.is_open() {
+            true => self.cluster(&api_login, &mut tell).await,
             false => ContainerSettings::default(),
         };
         let answer = self.engine.buildkit.describe().await;
         tell(vec![self.daemon(&settings, &answer)]);
-        tell(self.tenancy(&session, &settings, &answer).await);
+        tell(self.tenancy(&api_login, &settings, &answer).await);
         self.neighbours(&mut tell).await;
     }
 
@@ -169,21 +114,21 @@ impl Doctor {
     }
 
     /// Checks the objects in the cluster. Returns the settings of the sidecar, or of the shared agent.
-    async fn cluster(&self, session: &Session, tell: &mut impl FnMut(Vec<Finding>)) -> ContainerSettings {
+    async fn cluster(&self, api_login: &ApiLogin, tell: &mut impl FnMut(Vec<Finding>)) -> ContainerSettings {
         let controller = self.controller().await;
         let signs = self.mode_inputs(&controller).await;
         let agent = self.shared_agent().await;
         tell(signs.judge(&self.site, &agent));
         let (mode, written) = (signs.mode(), self.user_objects().await);
         let settings = match mode {
-            Mode::Sidecar => {
-                self.sidecar(session, controller.as_ref().ok().and_then(Option::as_ref), tell).await
+            ExecutionMode::Sidecar => {
+                self.sidecar(api_login, controller.as_ref().ok().and_then(Option::as_ref), tell).await
             }
-            Mode::Gate | Mode::Flag => self.shared(session, &signs, agent, tell).await,
+            ExecutionMode::Gate | ExecutionMode::Flag => self.shared(api_login, &signs, agent, tell).await,
         };
         tell(self.pod_steps(&written, &signs.config).await.into_iter().collect());
         let held = match &controller {
-            Ok(Some(controller)) => self.controller_rights(session, controller, mode).await,
+            Ok(Some(controller)) => self.controller_rights(api_login, controller, mode).await,
             _ => rights::ControllerRights::default(),
         };
         tell(controller::judge(&controller, &self.site, held.status(), mode));
@@ -199,7 +144,7 @@ impl Doctor {
     /// Checks everything that the sidecar needs.
     async fn sidecar(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         controller: Option<&Controller>,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> ContainerSettings {
@@ -217,16 +162,16 @@ impl Doctor {
         tell(self.room(&room::Pod::new(controller, plugins.iter().flatten().flatten())).await);
         tell(self.workflow_namespace(plugin).await);
         tell(self.daemon_namespace(&settings).await);
-        self.accounts(session, plugin, &settings, tell).await;
+        self.accounts(api_login, plugin, &settings, tell).await;
         settings
     }
 
     /// Checks everything that the shared agent needs.
     async fn shared(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         signs: &ModeInputs,
-        agent: Result<Option<Agent>, ReadError>,
+        agent: Result<Option<AgentDeployment>, ReadError>,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> ContainerSettings {
         let site = &self.site;
@@ -234,9 +179,9 @@ impl Doctor {
             NOT_SHARED,
             "not looked at: only agent pods need them, and none starts here",
         )]);
-        tell(self.of_shared(session, &agent, &signs.config).await);
+        tell(self.of_shared(api_login, &agent, &signs.config).await);
         let agent = agent.ok().flatten();
-        let steps = agent.as_ref().map_or(plugin::OUR_NAME, Agent::steps_account).to_owned();
+        let steps = agent.as_ref().map_or(plugin::OUR_NAME, AgentDeployment::steps_account).to_owned();
         let settings = agent.map(|agent| agent.settings).unwrap_or_default();
         tell(self.workflow_namespace(None).await);
         tell(self.daemon_namespace(&settings).await);
@@ -244,17 +189,17 @@ impl Doctor {
         if signs.mode().makes_agent_pods() {
             tell(vec![self.existence(&workflow).await]);
         }
-        tell(self.rights(session, &workflow, &rights::of_pods(&site.namespace)).await);
+        tell(self.rights(api_login, &workflow, &rights::of_pods(&site.namespace)).await);
         let needs = rights::of_steps(site, &self.targets.secrets());
         if !needs.is_empty() {
-            tell(self.rights(session, &Account::new(&site.namespace, &steps), &needs).await);
+            tell(self.rights(api_login, &Account::new(&site.namespace, &steps), &needs).await);
         }
         settings
     }
 
     async fn accounts(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         plugin: Option<&Plugin>,
         settings: &ContainerSettings,
         tell: &mut impl FnMut(Vec<Finding>),
@@ -264,16 +209,16 @@ impl Doctor {
         let own = match plugin {
             Some(plugin) => plugin.mounts_token.then(|| plugin.account(&site.namespace)),
             // If the ConfigMap may not be read, this process may be the plugin itself, in a Job.
-            None => session.plugin_account(&site.namespace),
+            None => api_login.plugin_account(&site.namespace),
         };
         for account in std::iter::once(&workflow).chain(own.as_ref()) {
             tell(self.account(account).await);
         }
-        tell(self.rights(session, &workflow, &rights::of_workflow(&site.namespace)).await);
+        tell(self.rights(api_login, &workflow, &rights::of_workflow(&site.namespace)).await);
         if let Some(own) = &own {
             let mut secrets = self.targets.secrets();
             secrets.extend(settings.tls_secret().map(str::to_owned));
-            tell(self.rights(session, own, &rights::of_plugin(site, &secrets)).await);
+            tell(self.rights(api_login, own, &rights::of_plugin(site, &secrets)).await);
         }
     }
 

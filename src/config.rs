@@ -13,7 +13,7 @@ use crate::duration::parse_timeout;
 use crate::jobs::JobLimits;
 use crate::telemetry::LogFormat;
 
-pub use agent::Agent;
+pub use agent::AgentSettings;
 pub use peers::PeerOptions;
 
 /// Settings of `serve`.

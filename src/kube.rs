@@ -26,8 +26,8 @@ use tokio::sync::OnceCell;
 
 pub use access::{Account, Right};
 pub use acting::{MayNotAct, Rights};
+pub(crate) use error::ApiRequest;
 pub use error::KubeError;
-pub(crate) use error::Request;
 pub use follow::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
 pub use lease::{LeaderElection, LeaderElectionConfig, Leadership};
 pub use objects::{By, ReadError};
@@ -55,7 +55,7 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
 /// The cluster from the environment. Clones share one connection.
 #[derive(Clone, Default)]
 pub struct Cluster {
-    connection: Arc<OnceCell<Connection>>,
+    connection: Arc<OnceCell<NamedClient>>,
     clients: Arc<OnceCell<Clients>>,
     limits: KubeTimeLimits,
     given_up: Option<GivenUp>,
@@ -67,7 +67,7 @@ pub struct Cluster {
 
 /// A client without time limits, and the name of its server in messages.
 #[derive(Clone)]
-struct Connection(Client, Arc<str>);
+struct NamedClient(Client, Arc<str>);
 
 /// Clients with time limits, over one connection.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ pub struct NoCluster(String);
 /// Uses a client that the caller supplies.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {
-        let connection = Connection(client, PEER.into());
+        let connection = NamedClient(client, PEER.into());
         Self { connection: Arc::new(OnceCell::from(connection)), given: true, ..Self::default() }
     }
 }
@@ -122,7 +122,7 @@ impl Cluster {
 
     /// The name of the server in messages.
     fn peer(&self) -> Arc<str> {
-        self.connection.get().map_or_else(|| PEER.into(), |Connection(_, peer)| peer.clone())
+        self.connection.get().map_or_else(|| PEER.into(), |NamedClient(_, peer)| peer.clone())
     }
 
     /// A client for the API server, with the rights of this process.
@@ -137,7 +137,7 @@ impl Cluster {
 
     async fn clients(&self) -> Result<&Clients, NoCluster> {
         let make = || async {
-            let Connection(client, peer) = self.connection.get_or_try_init(infer).await?;
+            let NamedClient(client, peer) = self.connection.get_or_try_init(infer).await?;
             let timed = |answer| {
                 let (client, peer, given_up) = (client.clone(), peer.clone(), self.given_up.clone());
                 timed::timed(client, peer, answer, self.limits.watch_silence, given_up)
@@ -148,12 +148,12 @@ impl Cluster {
     }
 }
 
-async fn infer() -> Result<Connection, NoCluster> {
+async fn infer() -> Result<NamedClient, NoCluster> {
     connected(Config::infer().await.map_err(|e| NoCluster(e.to_string()))?)
 }
 
-fn connected(config: Config) -> Result<Connection, NoCluster> {
+fn connected(config: Config) -> Result<NamedClient, NoCluster> {
     let peer = format!("{PEER} at {}", config.cluster_url).trim_end_matches('/').into();
     let client = connect::connect(config).map_err(|e| NoCluster(e.to_string()))?;
-    Ok(Connection(client, peer))
+    Ok(NamedClient(client, peer))
 }

@@ -20,7 +20,7 @@ pub use refused::{NotInList, Refused};
 use crate::git::RepoUrl;
 use crate::step::{Entry, Step};
 use lists::Lists;
-use named::Named;
+use named::NamedTarget;
 use pattern::Namespaces;
 
 /// The lists of each namespace, read from a file.
@@ -62,7 +62,8 @@ impl Policy {
     /// [`Refused`] names the target, and the list of the file to extend.
     pub fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
         let (entry, lists) = self.entry(namespace)?;
-        let refused = |named: Named, field: String| Refused::new(self, namespace, entry, lists, named, field);
+        let refused =
+            |named: NamedTarget, field: String| Refused::new(self, namespace, entry, lists, named, field);
         match step {
             Step::Steps(steps) => steps.entries.iter().try_for_each(|each| match unlisted(each, lists) {
                 Some(named) => {
@@ -92,7 +93,7 @@ impl Policy {
         repo: &RepoUrl,
     ) -> Result<(), Refused> {
         let (entry, lists) = self.entry(namespace)?;
-        let named = Named::of_repository(field, repo);
+        let named = NamedTarget::of_repository(field, repo);
         if lists.have(&named) {
             return Ok(());
         }
@@ -139,8 +140,8 @@ impl Policy {
 }
 
 /// The first target of an entry of `steps` that is not listed. Placeholders for later outputs are skipped.
-fn unlisted(entry: &Entry, lists: &Lists) -> Option<Named> {
-    let settled = |named: &Named| !entry.open.iter().any(|text| named.stands_in(text));
+fn unlisted(entry: &Entry, lists: &Lists) -> Option<NamedTarget> {
+    let settled = |named: &NamedTarget| !entry.open.iter().any(|text| named.stands_in(text));
     named::of(&entry.template).into_iter().find(|named| !lists.have(named) && settled(named))
 }
 

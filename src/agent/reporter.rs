@@ -33,7 +33,7 @@ pub(super) struct Report {
 }
 
 /// The reports of one request, and its outcome.
-pub(super) struct Answer {
+pub(super) struct RequestOutcome {
     pub(super) reports: Vec<Report>,
     pub(super) outcome: Result<Reported, ReportError>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Answer {
 pub(super) struct StatusReporter {
     set: TaskSetId,
     basis: ReportBasis,
-    in_flight: Option<BoxFuture<'static, Answer>>,
+    in_flight: Option<BoxFuture<'static, RequestOutcome>>,
     /// The earliest time of the next request.
     not_before: Instant,
     pauses: ExponentialBackoff,
@@ -98,13 +98,13 @@ impl StatusReporter {
             };
             let results: Vec<_> = reports.iter().map(Report::to_result).collect();
             let outcome = cluster.report(&set, &basis, &results).await;
-            Answer { reports, outcome }
+            RequestOutcome { reports, outcome }
         };
         self.in_flight = Some(in_flight.boxed());
     }
 
     /// Waits for the answer to the request in flight.
-    pub(super) async fn answer(&mut self) -> Answer {
+    pub(super) async fn answer(&mut self) -> RequestOutcome {
         let Some(in_flight) = &mut self.in_flight else { return std::future::pending().await };
         let answer = in_flight.await;
         self.in_flight = None;
@@ -113,7 +113,7 @@ impl StatusReporter {
 
     /// Handles an answer: stores the set's new version, or the time of the next try. Returns the outcome of the
     /// reports.
-    pub(super) fn handle_answer(&mut self, answer: &Answer) -> ReportOutcome {
+    pub(super) fn handle_answer(&mut self, answer: &RequestOutcome) -> ReportOutcome {
         match &answer.outcome {
             Ok(reported) => {
                 self.basis = reported.basis.clone();
@@ -137,7 +137,7 @@ impl StatusReporter {
 
     /// Sends each report alone from now on, because one of several was refused. A report that is refused alone is
     /// retried after a pause.
-    fn one_by_one(&mut self, answer: &Answer, outcome: ReportOutcome) -> ReportOutcome {
+    fn one_by_one(&mut self, answer: &RequestOutcome, outcome: ReportOutcome) -> ReportOutcome {
         if answer.reports.len() == 1 {
             self.wait();
         }

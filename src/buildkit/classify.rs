@@ -16,7 +16,7 @@ use message::{Message, Operation};
 use tonic::Code;
 
 use super::details::Details;
-use super::kind::Kind;
+use super::kind::BuildErrorKind;
 use crate::outcome::Fault;
 use crate::redact::Redactor;
 use crate::text::head as cut;
@@ -29,14 +29,14 @@ const MAX_MESSAGE: usize = 1000;
 /// The class of an error, and the text to show for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Classified {
-    pub(super) kind: Kind,
+    pub(super) kind: BuildErrorKind,
     pub(super) fault: Fault,
     /// The daemon's message in one line, followed by advice.
     pub(super) text: String,
 }
 
 /// An error message, and where it came from.
-pub(super) struct Report<'a> {
+pub(super) struct ErrorReport<'a> {
     pub(super) code: Code,
     pub(super) message: &'a str,
     /// The connection broke. The text then comes from our client, not from the daemon.
@@ -48,13 +48,13 @@ pub(super) struct Report<'a> {
 }
 
 /// Classifies `report`, given the error's details.
-pub(super) fn classify(report: &Report<'_>, details: &Details, redactor: &Redactor) -> Classified {
+pub(super) fn classify(report: &ErrorReport<'_>, details: &Details, redactor: &Redactor) -> Classified {
     let line = one_line(&redactor.lines(report.message));
     // The message of a frontend that exits does not name a process.
     let is_frontend = report.message.trim_start().starts_with("exit code: ");
     if details.exit_code.is_some() && !is_frontend && !was_cancelled(report.message) {
         let text = advised(format!("failed: {}", process(&line, details)), ending(report.message, details));
-        return Classified { kind: Kind::Run, fault: Fault::User, text };
+        return Classified { kind: BuildErrorKind::Run, fault: Fault::User, text };
     }
     let Decision { kind, fault, advice } = decide(report, details);
     Classified { kind, fault, text: advised(shortened(&line), advice) }
@@ -77,31 +77,35 @@ fn ending(message: &str, details: &Details) -> &'static str {
     }
 }
 
-fn decide(report: &Report<'_>, details: &Details) -> Decision {
-    let Report { code, message, broken, .. } = *report;
+fn decide(report: &ErrorReport<'_>, details: &Details) -> Decision {
+    let ErrorReport { code, message, broken, .. } = *report;
     let of = |kind, fault, advice| Decision { kind, fault, advice };
     if is_duplicate(message) {
-        return of(Kind::AlreadyExists, Fault::Transient, "this build is running already");
+        return of(BuildErrorKind::AlreadyExists, Fault::Transient, "this build is running already");
     }
     if broken {
-        return of(Kind::Lost, Fault::Transient, "the connection to buildkitd broke; it may be restarting");
+        return of(
+            BuildErrorKind::Lost,
+            Fault::Transient,
+            "the connection to buildkitd broke; it may be restarting",
+        );
     }
     if was_cancelled(message) {
-        return of(Kind::Cancelled, Fault::Transient, "");
+        return of(BuildErrorKind::Cancelled, Fault::Transient, "");
     }
     if message.trim_start().starts_with("exit code: ") {
-        return of(Kind::Dockerfile, Fault::User, advice::NOT_A_FRONTEND);
+        return of(BuildErrorKind::Dockerfile, Fault::User, advice::NOT_A_FRONTEND);
     }
     let message = Message::parse(message, report.vertex);
     by_words(&message, code).unwrap_or_else(|| match code {
-        Code::Cancelled => of(Kind::Cancelled, Fault::Transient, ""),
-        _ if message.says(&["context canceled"]) => of(Kind::Cancelled, Fault::Transient, ""),
+        Code::Cancelled => of(BuildErrorKind::Cancelled, Fault::Transient, ""),
+        _ if message.says(&["context canceled"]) => of(BuildErrorKind::Cancelled, Fault::Transient, ""),
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => {
-            of(Kind::Other, Fault::Transient, "")
+            of(BuildErrorKind::Other, Fault::Transient, "")
         }
         // The error points at a line of the Dockerfile, so its author caused it.
-        _ if details.excerpt.is_some() || report.unbegun => of(Kind::Dockerfile, Fault::User, ""),
-        _ => of(Kind::Other, Fault::Ours, ""),
+        _ if details.excerpt.is_some() || report.unbegun => of(BuildErrorKind::Dockerfile, Fault::User, ""),
+        _ => of(BuildErrorKind::Other, Fault::Ours, ""),
     })
 }
 
@@ -120,7 +124,7 @@ fn by_words(message: &Message<'_>, code: Code) -> Option<Decision> {
 /// Recognizes our own messages, from `oci::OciError` and from the source policy through the session. They already say
 /// what to do.
 fn ours(message: &Message<'_>, code: Code) -> Option<Decision> {
-    let of = |fault| Some(Decision { kind: Kind::Registry, fault, advice: "" });
+    let of = |fault| Some(Decision { kind: BuildErrorKind::Registry, fault, advice: "" });
     if message.says(&["no right to read image"]) {
         return of(Fault::User);
     }

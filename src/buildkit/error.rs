@@ -6,10 +6,10 @@ use std::path::Path;
 use bollard_buildkit_proto::google::rpc;
 use tonic::{Code, Status};
 
-use super::classify::{self, Classified, Report};
+use super::classify::{self, Classified, ErrorReport};
 use super::connection::MAX_HEADERS;
 use super::details::Details;
-use super::kind::Kind;
+use super::kind::BuildErrorKind;
 use super::vertices::{VertexSummary, Vertices};
 use crate::outcome::Fault;
 use crate::time_limits::Late;
@@ -19,7 +19,7 @@ use crate::time_limits::Late;
 #[error("{message}")]
 pub struct BuildError {
     /// The kind of failure.
-    pub kind: Kind,
+    pub kind: BuildErrorKind,
     /// The party that must act: the user, nobody (try again), or we.
     pub fault: Fault,
     /// The message for people: the failing Dockerfile lines, the cause, the advice, and the last log lines.
@@ -33,14 +33,14 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    pub(super) fn new(kind: Kind, fault: Fault, message: String) -> Self {
+    pub(super) fn new(kind: BuildErrorKind, fault: Fault, message: String) -> Self {
         Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }
 
     pub(super) fn unreachable(address: impl Display, tls: bool, why: &str) -> Self {
         let advice = classify::unreachable_advice(why, tls);
         let message = format!("cannot reach buildkitd at {address}: {why}; {advice}");
-        Self::new(Kind::Unreachable, Fault::Transient, message)
+        Self::new(BuildErrorKind::Unreachable, Fault::Transient, message)
     }
 
     pub(super) fn certificate_file(path: &Path, why: &std::io::Error) -> Self {
@@ -48,19 +48,19 @@ impl BuildError {
         let message = format!(
             "cannot read {path} for the TLS connection to buildkitd: {why}; check the mounted secret"
         );
-        Self::new(Kind::Unreachable, Fault::Ours, message)
+        Self::new(BuildErrorKind::Unreachable, Fault::Ours, message)
     }
 
     /// The error for a daemon that stopped responding during a build.
     pub(super) fn silent(late: &Late, vertices: &Vertices) -> Self {
         let text = format!("{late}, and so was given up; its machine or the network to it may be down");
-        let classified = Classified { kind: Kind::Lost, fault: Fault::Transient, text };
+        let classified = Classified { kind: BuildErrorKind::Lost, fault: Fault::Transient, text };
         Self::compose(&classified, &Details::default(), vertices)
     }
 
     /// The error for missing certificates; the daemon was not contacted. A retry helps only if `fault` is transient.
     pub fn certificates(fault: Fault, why: &str) -> Self {
-        Self::new(Kind::Unreachable, fault, format!("no certificates for buildkitd: {why}"))
+        Self::new(BuildErrorKind::Unreachable, fault, format!("no certificates for buildkitd: {why}"))
     }
 
     pub(super) fn not_pem(place: &str, wanted: &str) -> Self {
@@ -80,7 +80,7 @@ impl BuildError {
             "the ssh key is no private key in OpenSSH, PKCS#8 or PKCS#1 form without a passphrase; \
             check which key of the secret is named"
                 .to_owned();
-        Self::new(Kind::Secret, Fault::User, message)
+        Self::new(BuildErrorKind::Secret, Fault::User, message)
     }
 
     /// The error of a call other than a solve.
@@ -94,7 +94,8 @@ impl BuildError {
         let broken = classify::is_transport(status);
         let message = status.message();
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
-        let report = Report { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
+        let report =
+            ErrorReport { code: status.code(), message, broken, vertex, unbegun: vertices.are_unbegun() };
         let classified = classify::classify(&report, &details, vertices.redactor());
         Self::compose(&classified, &details, vertices)
     }
@@ -107,7 +108,7 @@ impl BuildError {
         let details = details.unwrap_or_else(told);
         let vertex = vertices.blamed(details.vertex.as_deref(), message);
         let unbegun = vertices.are_unbegun();
-        let report = Report { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
+        let report = ErrorReport { code: Code::from_i32(*code), message, broken: false, vertex, unbegun };
         let classified = classify::classify(&report, &details, vertices.redactor());
         Self::compose(&classified, &details, vertices)
     }
@@ -120,13 +121,13 @@ impl BuildError {
             innermost(status),
             MAX_HEADERS >> 10
         );
-        Self::new(Kind::Other, Fault::Ours, message)
+        Self::new(BuildErrorKind::Other, Fault::Ours, message)
     }
 
     /// The image that the build needs and that exists only for other platforms.
     pub fn image_without_platform(&self) -> Option<&str> {
         // The last line is the daemon's message. The lines before it come from the Dockerfile.
-        let said = self.message.lines().last().filter(|_| self.kind == Kind::Registry)?;
+        let said = self.message.lines().last().filter(|_| self.kind == BuildErrorKind::Registry)?;
         let (_, image) = said.split_once("failed to resolve source metadata for ")?;
         image.split_once(": no match for platform").map(|(image, _)| image)
     }
@@ -136,14 +137,14 @@ impl BuildError {
         let log_tail = vertices.log().tail(failed);
         let mut parts: Vec<String> = details.excerpt.iter().cloned().collect();
         parts.push(classified.text.clone());
-        if classified.kind == Kind::Run && !log_tail.is_empty() {
+        if classified.kind == BuildErrorKind::Run && !log_tail.is_empty() {
             parts.push(format!("last log lines:\n{log_tail}"));
         }
         Self {
             kind: classified.kind,
             fault: classified.fault,
             message: parts.join("\n"),
-            exit_code: details.exit_code.filter(|_| classified.kind == Kind::Run),
+            exit_code: details.exit_code.filter(|_| classified.kind == BuildErrorKind::Run),
             log_tail,
             vertices: vertices.list().to_vec(),
         }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::connection::Connection;
 use super::error::BuildError;
-use super::kind::Kind;
+use super::kind::BuildErrorKind;
 use super::progress::Progress;
 use super::solve::{self, Solved};
 use super::transcript::Transcript;
@@ -32,7 +32,7 @@ pub enum Recalled {
 impl Buildkit {
     /// Asks the daemon for the outcome of `reference`, without steps and log. The step counts are the daemon's own, which
     /// include `FROM` and internal work.
-    /// The error is [`Kind::Unreachable`] if the daemon does not respond.
+    /// The error is [`BuildErrorKind::Unreachable`] if the daemon does not respond.
     pub async fn recall(&self, reference: &str) -> Result<Recalled, BuildError> {
         let asked = async { self.look_up(&self.connect().await?, reference).await };
         self.known(asked).await
@@ -57,9 +57,9 @@ impl Buildkit {
 
     async fn look_up(&self, connection: &Connection, reference: &str) -> Result<Recalled, BuildError> {
         match self.find(connection, reference).await? {
-            Found::Nothing => Ok(Recalled::NotFound),
-            Found::Running => Ok(Recalled::Running),
-            Found::Ended(record) => Ok(outcome(connection, *record, Vertices::default()).await),
+            KnownBuild::Nothing => Ok(Recalled::NotFound),
+            KnownBuild::Running => Ok(Recalled::Running),
+            KnownBuild::Ended(record) => Ok(outcome(connection, *record, Vertices::default()).await),
         }
     }
 
@@ -68,22 +68,26 @@ impl Buildkit {
     pub(super) async fn recorded_error(&self, reference: &str, vertices: &Vertices) -> Option<BuildError> {
         let asked = async {
             let connection = self.connect().await.ok()?;
-            let Found::Ended(record) = self.find(&connection, reference).await.ok()? else { return None };
+            let KnownBuild::Ended(record) = self.find(&connection, reference).await.ok()? else {
+                return None;
+            };
             error(&connection, &record, vertices).await
         };
         let error = within(self.inner.limits.answer, PEER, asked).await.ok()?;
-        error.filter(|error| error.kind != Kind::Cancelled)
+        error.filter(|error| error.kind != BuildErrorKind::Cancelled)
     }
 
-    async fn find(&self, connection: &Connection, reference: &str) -> Result<Found, BuildError> {
+    async fn find(&self, connection: &Connection, reference: &str) -> Result<KnownBuild, BuildError> {
         let request = history_request(reference, true);
         let lost = |s: tonic::Status| self.unreachable_or(&s);
         let mut events = connection.client().listen_build_history(request).await.map_err(lost)?.into_inner();
-        let mut found = Found::Nothing;
+        let mut found = KnownBuild::Nothing;
         while let Some(event) = events.message().await.map_err(lost)? {
             match (event.r#type(), event.record) {
-                (BuildHistoryEventType::Complete, Some(record)) => return Ok(Found::Ended(Box::new(record))),
-                (BuildHistoryEventType::Started, _) => found = Found::Running,
+                (BuildHistoryEventType::Complete, Some(record)) => {
+                    return Ok(KnownBuild::Ended(Box::new(record)));
+                }
+                (BuildHistoryEventType::Started, _) => found = KnownBuild::Running,
                 _ => {}
             }
         }
@@ -93,7 +97,7 @@ impl Buildkit {
     /// Follows `reference` until it ends, as if it were our own solve, and returns its outcome. Dropping this future does not
     /// stop the build; it runs as long as its own client lives. For an unknown reference the daemon needs six seconds, so call
     /// [`Self::recall`] first where that is likely. `transcript` also gets the earlier output of the build. If the daemon
-    /// stops responding, the error is [`Kind::Lost`].
+    /// stops responding, the error is [`BuildErrorKind::Lost`].
     pub async fn attach(
         &self,
         reference: &str,
@@ -163,7 +167,7 @@ fn history_request(reference: &str, early_exit: bool) -> BuildHistoryRequest {
 }
 
 /// The state of a build, as known without waiting for it.
-enum Found {
+enum KnownBuild {
     Nothing,
     Running,
     Ended(Box<BuildHistoryRecord>),
@@ -187,7 +191,7 @@ async fn error(
 async fn outcome(connection: &Connection, record: BuildHistoryRecord, vertices: Vertices) -> Recalled {
     if let Some(error) = error(connection, &record, &vertices).await {
         return match error.kind {
-            Kind::Cancelled => Recalled::Cancelled,
+            BuildErrorKind::Cancelled => Recalled::Cancelled,
             _ => Recalled::Failed(Box::new(error)),
         };
     }

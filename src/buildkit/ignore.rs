@@ -6,7 +6,7 @@
 
 mod pattern;
 
-use pattern::Pattern;
+use pattern::IgnorePattern;
 
 /// The largest number of patterns in one file. Each pattern costs the daemon time for each file of the context.
 const MAX_PATTERNS: usize = 10_000;
@@ -22,7 +22,7 @@ const MAX_LINE: usize = 64 << 10;
 pub struct Ignore {
     /// The file's path, for messages.
     pub name: String,
-    patterns: Vec<Pattern>,
+    patterns: Vec<IgnorePattern>,
 }
 
 /// The reason why an ignore file cannot be read.
@@ -64,7 +64,7 @@ impl Ignore {
             }
             let line =
                 std::str::from_utf8(line).map_err(|_| bad("it is not UTF-8; save the file as UTF-8"))?;
-            patterns.extend(Pattern::read(line, &mut room).map_err(bad)?);
+            patterns.extend(IgnorePattern::read(line, &mut room).map_err(bad)?);
             if patterns.len() > MAX_PATTERNS {
                 return Err(BadIgnore::TooMany { name: name.to_owned() });
             }

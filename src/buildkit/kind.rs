@@ -2,7 +2,7 @@
 
 /// The kind of a build failure, as far as callers treat it differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BuildErrorKind {
     /// The Dockerfile: syntax, an unknown target or stage, a missing file or directory.
     Dockerfile,
     /// A step's process failed; see [`super::BuildError::exit_code`].

@@ -18,7 +18,7 @@ const INSECURE_RUNS: &str = "security.insecure";
 #[derive(Debug, Clone, Default)]
 pub struct Solve {
     /// The build's name at the daemon. The daemon rejects a name that is in use, or was within the last ten seconds,
-    /// with [`super::Kind::AlreadyExists`], so a build runs at most once.
+    /// with [`super::BuildErrorKind::AlreadyExists`], so a build runs at most once.
     pub reference: String,
     /// The attributes of `dockerfile.v0`: `filename`, `target`, `build-arg:K`, … The daemon stores them in its
     /// history in clear text, so they must not contain secrets.

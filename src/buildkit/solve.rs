@@ -49,7 +49,7 @@ impl Buildkit {
     /// Runs a build. Dropping the future cancels the build at once: the daemon kills a running step and keeps
     /// finished steps cached.
     ///
-    /// An error says whose fault it is. See [`super::Kind`] for the errors that a caller treats specially.
+    /// An error says whose fault it is. See [`super::BuildErrorKind`] for the errors that a caller treats specially.
     pub async fn solve(
         &self,
         solve: &Solve,

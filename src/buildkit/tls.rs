@@ -37,7 +37,7 @@ pub enum Certificates {
         key: PathBuf,
     },
     /// A callback.
-    Asked(Reader),
+    Asked(CertificateReader),
 }
 
 /// A PEM text, and its origin for messages.
@@ -64,14 +64,14 @@ type Reading = BoxFuture<'static, Result<Arc<Material>, BuildError>>;
 
 /// Reads certificates again at every connect. Concurrent connects share one read.
 #[derive(Clone)]
-pub struct Reader(Arc<Inner>);
+pub struct CertificateReader(Arc<Inner>);
 
 struct Inner {
     read: Box<dyn Fn() -> Reading + Send + Sync>,
     under_way: Mutex<Option<WeakShared<Reading>>>,
 }
 
-impl Reader {
+impl CertificateReader {
     /// Creates a reader that calls `read`.
     pub fn new<F>(read: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
@@ -94,7 +94,7 @@ impl Reader {
     }
 }
 
-impl fmt::Debug for Reader {
+impl fmt::Debug for CertificateReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reader")
     }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::session::unread;
+use super::api_login::unread;
 use super::{Doctor, Finding};
 use crate::kube::{Account, KubeError, ReadError, Secret, SecretError, Secrets};
 

@@ -7,8 +7,8 @@ mod settings;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
-use super::session::unread;
-use super::{Finding, Mode, Site};
+use super::api_login::unread;
+use super::{ExecutionMode, Finding, Site};
 use crate::kube::{By, Cluster, ReadError};
 use settings::Setting;
 
@@ -156,7 +156,7 @@ pub(super) fn judge(
     read: &Result<Option<Controller>, ReadError>,
     site: &Site,
     status: Option<bool>,
-    mode: Mode,
+    mode: ExecutionMode,
 ) -> Vec<Finding> {
     let subject = format!("controller {}/{}", site.argo_namespace, site.controller);
     match read {
@@ -171,7 +171,7 @@ pub(super) fn judge(
 }
 
 impl Controller {
-    fn findings(&self, site: &Site, status: Option<bool>, mode: Mode) -> Vec<Finding> {
+    fn findings(&self, site: &Site, status: Option<bool>, mode: ExecutionMode) -> Vec<Finding> {
         let subject = format!("controller {}/{}", site.argo_namespace, self.name);
         let mut found = vec![match self.ready {
             true => Finding::ok(subject, format!("Argo Workflows {}", self.version())),

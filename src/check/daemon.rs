@@ -3,7 +3,7 @@
 use super::plugin::ContainerSettings;
 use super::security::namespace_of;
 use super::{Doctor, Finding};
-use crate::buildkit::{BuildError, Description, Kind};
+use crate::buildkit::{BuildError, BuildErrorKind, Description};
 
 /// The default of BUILDKIT_HOST.
 const DEFAULT: &str = "unix:///run/buildkit/buildkitd.sock";
@@ -18,7 +18,7 @@ impl Doctor {
         let buildkit = &self.engine.buildkit;
         let (address, host) = (buildkit.address(), buildkit.host());
         match answer {
-            Err(error) if error.kind == Kind::Unreachable && !self.site.in_cluster => {
+            Err(error) if error.kind == BuildErrorKind::Unreachable && !self.site.in_cluster => {
                 let away = away(&address, host, settings, error);
                 away.unwrap_or_else(|| judge(&address, answer))
             }
@@ -75,7 +75,7 @@ mod tests {
 
     fn unreachable(message: &str) -> BuildError {
         let message = message.to_owned();
-        let (kind, fault) = (Kind::Unreachable, Fault::Transient);
+        let (kind, fault) = (BuildErrorKind::Unreachable, Fault::Transient);
         BuildError { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }
 

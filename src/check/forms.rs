@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Finding;
-use super::session::unread;
+use super::api_login::unread;
 use super::templates::OURS;
-use super::user_objects::{Object, UserObjects, children};
+use super::user_objects::{UserObject, UserObjects, children};
 use crate::kube::ReadError;
 
 /// The most templates that a finding names.
@@ -23,7 +23,7 @@ impl UserObjects {
     /// The findings about templates. Empty if there is no mistake.
     pub(super) fn forms(&self) -> Vec<Finding> {
         let every =
-            |of: &dyn Fn(&Object) -> Vec<String>| self.objects.iter().flat_map(of).collect::<Vec<_>>();
+            |of: &dyn Fn(&UserObject) -> Vec<String>| self.objects.iter().flat_map(of).collect::<Vec<_>>();
         let mut found = Vec::new();
         let mut unreadable = self.unread.iter().chain(&self.unread_workflows);
         let forbidden = unreadable.find(|error| matches!(error, ReadError::Forbidden(_)));
@@ -74,7 +74,7 @@ fn named(all: Vec<String>) -> Option<String> {
 }
 
 /// Templates whose `plugin` is not a map of one key with a value.
-fn misshapen(object: &Object) -> Vec<String> {
+fn misshapen(object: &UserObject) -> Vec<String> {
     let flaw = |(name, template): (&str, &Value)| {
         let plugin = template.get("plugin").filter(|plugin| !plugin.is_null())?;
         let keys = plugin.as_object().map(|map| {
@@ -92,7 +92,7 @@ fn misshapen(object: &Object) -> Vec<String> {
 }
 
 /// Parameters with a `{{` that has no `}}`.
-pub(super) fn unclosed(object: &Object) -> Vec<String> {
+pub(super) fn unclosed(object: &UserObject) -> Vec<String> {
     let arguments = parameters(&object.spec["arguments"]);
     let within = object.templates().into_iter().flat_map(|(_, template)| {
         let passed = children(template).flat_map(|child| parameters(&child["arguments"]));
@@ -125,7 +125,7 @@ pub(super) fn is_open(mut text: &str) -> bool {
 }
 
 /// Fields that have no effect in templates with our plugin.
-fn ignored(object: &Object, ours: &BTreeSet<(&str, &str)>) -> Vec<String> {
+fn ignored(object: &UserObject, ours: &BTreeSet<(&str, &str)>) -> Vec<String> {
     let mut fields = BTreeSet::new();
     let runs_ours = |template: &Value| {
         is_ours(template)

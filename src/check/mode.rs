@@ -4,9 +4,9 @@ mod gate;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 
+use super::api_login::unread;
 use super::controller::{CONFIG_MAP, Config, Controller, setting, text_of};
-use super::session::unread;
-use super::shared::Agent;
+use super::shared::AgentDeployment;
 use super::{Doctor, Finding, Site};
 use crate::kube::ReadError;
 use gate::Gate;
@@ -22,7 +22,7 @@ const KNOWS_FLAG: (u32, u32) = (4, 1);
 
 /// The component that executes plugin steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum ExecutionMode {
     /// An agent pod for each workflow, with our sidecar in it.
     #[default]
     Sidecar,
@@ -32,7 +32,7 @@ pub(super) enum Mode {
     Flag,
 }
 
-impl Mode {
+impl ExecutionMode {
     /// Whether the shared agent executes them.
     pub(super) fn is_shared(self) -> bool {
         self != Self::Sidecar
@@ -94,12 +94,12 @@ impl Doctor {
 
 impl ModeInputs {
     /// The mode. A setting that the controller does not know has no effect.
-    pub(super) fn mode(&self) -> Mode {
+    pub(super) fn mode(&self) -> ExecutionMode {
         let is_on = self.flag.as_ref().is_ok_and(|flag| flag.as_deref() == Some("true"));
         match (is_on && !self.crash_loops(), &self.gate) {
-            (true, _) => Mode::Flag,
-            (false, Some(_)) => Mode::Gate,
-            (false, None) => Mode::Sidecar,
+            (true, _) => ExecutionMode::Flag,
+            (false, Some(_)) => ExecutionMode::Gate,
+            (false, None) => ExecutionMode::Sidecar,
         }
     }
 
@@ -109,7 +109,11 @@ impl ModeInputs {
     }
 
     /// The findings about the mode. `agent` is the shared agent, if there is one.
-    pub(super) fn judge(&self, site: &Site, agent: &Result<Option<Agent>, ReadError>) -> Vec<Finding> {
+    pub(super) fn judge(
+        &self,
+        site: &Site,
+        agent: &Result<Option<AgentDeployment>, ReadError>,
+    ) -> Vec<Finding> {
         let subject = format!("mode of namespace {}", site.namespace);
         let mut found = Vec::new();
         if self.crash_loops() {
@@ -122,7 +126,7 @@ impl ModeInputs {
             found.push(Finding::fail(&subject, text));
         }
         match (self.mode(), &self.gate) {
-            (Mode::Flag, _) => found.push(self.flagged(&subject)),
+            (ExecutionMode::Flag, _) => found.push(self.flagged(&subject)),
             (_, Some(gate)) => found.extend(gate.judge(&subject, site)),
             (_, None) => found.push(self.sidecar(&subject, site, agent)),
         }
@@ -142,7 +146,12 @@ impl ModeInputs {
         Finding::warn(subject, text)
     }
 
-    fn sidecar(&self, subject: &str, site: &Site, agent: &Result<Option<Agent>, ReadError>) -> Finding {
+    fn sidecar(
+        &self,
+        subject: &str,
+        site: &Site,
+        agent: &Result<Option<AgentDeployment>, ReadError>,
+    ) -> Finding {
         let errors = [self.label.as_ref().err(), self.flag.as_ref().err(), agent.as_ref().err()];
         if let Some(error) = errors.into_iter().flatten().next() {
             let finding = unread(subject, error);

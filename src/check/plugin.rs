@@ -5,7 +5,7 @@ mod sidecar;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::session::{SUFFIX, unread};
+use super::api_login::{SUFFIX, unread};
 use super::{Finding, Site};
 use crate::kube::{Account, By, Cluster, ReadError};
 pub(super) use settings::ContainerSettings;

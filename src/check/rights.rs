@@ -2,9 +2,9 @@
 
 mod needs;
 
+use super::api_login::{ApiLogin, unread};
 use super::controller::Controller;
-use super::session::{Session, unread};
-use super::{Doctor, Finding, Mode};
+use super::{Doctor, ExecutionMode, Finding};
 use crate::kube::{Account, ReadError, Right};
 use needs::{RequiredRight, of_controller};
 
@@ -28,22 +28,22 @@ impl Doctor {
     /// Checks whether `account` has the rights that it needs.
     pub(super) async fn rights(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         account: &Account,
         needs: &[RequiredRight],
     ) -> Vec<Finding> {
-        judge(account, needs, &self.review(session, account, needs).await)
+        judge(account, needs, &self.review(api_login, account, needs).await)
     }
 
     pub(super) async fn controller_rights(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         controller: &Controller,
-        mode: Mode,
+        mode: ExecutionMode,
     ) -> ControllerRights {
         let account = Account::new(&self.site.argo_namespace, &controller.service_account);
         let needs = of_controller(&self.site.namespace, controller.writes_back(), mode);
-        let reviewed = self.review(session, &account, &needs).await;
+        let reviewed = self.review(api_login, &account, &needs).await;
         let findings = judge(&account, &needs, &reviewed);
         let lacking = |lacks: Vec<Vec<&str>>| {
             let pairs = needs.iter().zip(lacks);
@@ -55,7 +55,7 @@ impl Doctor {
     /// The verbs that `account` lacks, for each needed right.
     pub(super) async fn review(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         account: &Account,
         needs: &[RequiredRight],
     ) -> Result<Vec<Vec<&'static str>>, ReadError> {
@@ -65,7 +65,7 @@ impl Doctor {
             for verb in need.verbs {
                 let RequiredRight { group, resource, namespace, name, .. } = need;
                 let right = Right { verb, group, resource, namespace, name: name.as_deref() };
-                let held = match session.is(account) {
+                let held = match api_login.is(account) {
                     true => self.engine.cluster.may_we(&right).await?,
                     false => self.engine.cluster.may(account, &right).await?,
                 };

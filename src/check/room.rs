@@ -4,9 +4,9 @@
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::api_login::unread;
 use super::controller::Controller;
 use super::plugin::{Amounts, Plugin};
-use super::session::unread;
 use super::{Doctor, Finding, quantity};
 use crate::kube::{By, ReadError};
 

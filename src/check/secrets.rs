@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::user_objects::KINDS;
 use super::{Doctor, Finding};
 use crate::engine::SecretRules;
-use crate::engine::binding::{Answer, UNBOUND, Use, Wanted, bind_command};
+use crate::engine::binding::{BindingDecision, UNBOUND, Use, Wanted, bind_command};
 use crate::kube::Secret;
-use named::{Job, Named};
+use named::{Job, SecretUse};
 
 impl Doctor {
     /// The findings about each Secret. Empty without Secrets. If this login may not list templates, their Secrets are not
@@ -26,7 +26,7 @@ impl Doctor {
             }
         }
         let mut by_name: BTreeMap<String, BTreeSet<(Job, Option<String>)>> = BTreeMap::new();
-        for Named { secret, job, repo } in named {
+        for SecretUse { secret, job, repo } in named {
             by_name.entry(secret).or_default().insert((job, repo));
         }
         let mut found = Vec::new();
@@ -73,7 +73,7 @@ fn judge(
     let mut unbound = false;
     for (job, repo) in jobs {
         match rules.answer(namespace, secret, &wanted(*job, repo.as_deref())) {
-            Ok(Answer::Unbound) => unbound = true,
+            Ok(BindingDecision::Unbound) => unbound = true,
             Ok(_) => {}
             Err(refused) => return Some(Finding::fail(subject, refused.to_string())),
         }

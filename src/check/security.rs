@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::Value;
 
+use super::api_login::unread;
 use super::controller::Config;
 use super::plugin::{ContainerSettings, Plugin};
-use super::session::unread;
-use super::user_objects::{Object, UserObjects};
+use super::user_objects::{UserObject, UserObjects};
 use super::{Doctor, Finding};
 use crate::kube::ReadError;
 
@@ -65,7 +65,7 @@ pub(super) const EXECUTOR: &str = "executor: {securityContext: {allowPrivilegeEs
      runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}}";
 
 /// The first template that runs as a pod.
-fn pod_step(object: &Object) -> Option<String> {
+fn pod_step(object: &UserObject) -> Option<String> {
     const PODS: [&str; 5] = ["container", "containerSet", "script", "resource", "data"];
     let all = object.templates();
     let (name, _) = all.iter().find(|(_, template)| PODS.iter().any(|key| template.get(key).is_some()))?;

@@ -8,9 +8,9 @@ mod settings;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
+use super::api_login::{ApiLogin, unread};
 use super::controller::Config;
 use super::plugin::{ContainerSettings, OUR_NAME, Sidecar};
-use super::session::{Session, unread};
 use super::{Doctor, Finding, Severity, rights};
 use crate::kube::{Account, ReadError};
 
@@ -19,7 +19,7 @@ const NAME: &str = "buildkit-agent";
 
 /// The shared agent, as described by its Deployment.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub(super) struct AgentDeployment {
     /// Its ServiceAccount.
     pub(super) account: Account,
     wanted: i32,
@@ -32,12 +32,12 @@ pub(super) struct Agent {
 
 impl Doctor {
     /// The shared agent, if there is one.
-    pub(super) async fn shared_agent(&self) -> Result<Option<Agent>, ReadError> {
+    pub(super) async fn shared_agent(&self) -> Result<Option<AgentDeployment>, ReadError> {
         let namespace = &self.site.agent_namespace;
         let Some(found) = self.engine.cluster.find::<Deployment>(namespace, NAME).await? else {
             return Ok(None);
         };
-        let mut agent = Agent::of(namespace, found);
+        let mut agent = AgentDeployment::of(namespace, found);
         agent.settings =
             ContainerSettings::of_shared(&agent.container, &self.engine.cluster, namespace).await;
         Ok(Some(agent))
@@ -46,8 +46,8 @@ impl Doctor {
     /// All findings about the shared agent.
     pub(super) async fn of_shared(
         &self,
-        session: &Session,
-        read: &Result<Option<Agent>, ReadError>,
+        api_login: &ApiLogin,
+        read: &Result<Option<AgentDeployment>, ReadError>,
         config: &Config,
     ) -> Vec<Finding> {
         let site = &self.site;
@@ -65,14 +65,14 @@ impl Doctor {
         let mut needs = rights::of_shared(&site.namespace, agent.steps_account());
         let (namespace, name) = agent.lease();
         needs.extend(rights::of_leader(namespace, name));
-        found.extend(self.rights(session, &agent.account, &needs).await);
+        found.extend(self.rights(api_login, &agent.account, &needs).await);
         found
     }
 
     /// The reasons why it does not execute the steps of the workflows' namespace.
-    pub(super) async fn shared_flaws(&self, session: &Session, config: &Config) -> Vec<Finding> {
+    pub(super) async fn shared_flaws(&self, api_login: &ApiLogin, config: &Config) -> Vec<Finding> {
         let read = self.shared_agent().await;
-        let found = self.of_shared(session, &read, config).await;
+        let found = self.of_shared(api_login, &read, config).await;
         found.into_iter().filter(|finding| finding.severity == Severity::Fail).collect()
     }
 }
@@ -85,7 +85,7 @@ fn absent(subject: String, namespace: &str) -> Finding {
     Finding::fail(subject, text)
 }
 
-impl Agent {
+impl AgentDeployment {
     fn of(namespace: &str, deployment: Deployment) -> Self {
         let ready = deployment.status.and_then(|status| status.ready_replicas).unwrap_or_default();
         let spec = deployment.spec.unwrap_or_default();

@@ -11,10 +11,10 @@ mod words;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde_json::Value;
 
+use super::api_login::{ApiLogin, unread};
 use super::controller::Config;
-use super::session::{Session, unread};
-use super::user_objects::Object;
-use super::{Doctor, Finding, Mode, forms, rights, room};
+use super::user_objects::UserObject;
+use super::{Doctor, ExecutionMode, Finding, forms, rights, room};
 use crate::kube::{Account, By, SecretError, Secrets};
 use lock::Holder;
 
@@ -43,7 +43,7 @@ struct WorkflowFacts {
     /// The agent's rights that the workflow's account lacks.
     unmet: Vec<Finding>,
     /// The component that executes plugin steps.
-    mode: Mode,
+    mode: ExecutionMode,
     /// The reasons why the shared agent for this namespace cannot work.
     flaws: Vec<Finding>,
     agent_namespace: String,
@@ -57,15 +57,15 @@ struct WorkflowFacts {
 impl Doctor {
     /// Reports why the workflow `name` makes no progress, or that it does.
     pub async fn why(&self, name: &str, mut say: impl FnMut(Finding)) {
-        let session = Session::open(&self.engine.cluster).await;
-        let finding = match session.is_open() {
-            true => self.cause(&session, name).await,
-            false => session.without("a workflow can only be looked at in its cluster"),
+        let api_login = ApiLogin::open(&self.engine.cluster).await;
+        let finding = match api_login.is_open() {
+            true => self.cause(&api_login, name).await,
+            false => api_login.without("a workflow can only be looked at in its cluster"),
         };
         say(finding.clean(&self.redactor));
     }
 
-    async fn cause(&self, session: &Session, name: &str) -> Finding {
+    async fn cause(&self, api_login: &ApiLogin, name: &str) -> Finding {
         let namespace = &self.site.namespace;
         let subject = format!("workflow {namespace}/{name}");
         match self.engine.cluster.find_argo("Workflow", namespace, name).await {
@@ -73,11 +73,11 @@ impl Doctor {
             Ok(None) => {
                 Finding::fail(subject, "does not exist; check the name, and the namespace (--namespace)")
             }
-            Ok(Some(workflow)) => judge(&self.facts(session, name, large::unpacked(workflow)).await),
+            Ok(Some(workflow)) => judge(&self.facts(api_login, name, large::unpacked(workflow)).await),
         }
     }
 
-    async fn facts(&self, session: &Session, name: &str, workflow: Value) -> WorkflowFacts {
+    async fn facts(&self, api_login: &ApiLogin, name: &str, workflow: Value) -> WorkflowFacts {
         let (cluster, namespace) = (&self.engine.cluster, &self.site.namespace);
         let task_set = cluster.find_argo("WorkflowTaskSet", namespace, name).await.ok().flatten();
         let labels = format!("workflows.argoproj.io/component=agent,workflows.argoproj.io/workflow={name}");
@@ -89,7 +89,7 @@ impl Doctor {
         let signs = self.mode_inputs(&controller).await;
         (facts.mode, facts.config) = (signs.mode(), signs.config);
         let controller = controller.ok().flatten();
-        if facts.mode == Mode::Sidecar && facts.pods.as_ref().is_some_and(Vec::is_empty) {
+        if facts.mode == ExecutionMode::Sidecar && facts.pods.as_ref().is_some_and(Vec::is_empty) {
             let plugins = self.plugins().await;
             let pod = room::Pod::new(controller.as_ref(), plugins.iter().flatten().flatten());
             facts.room = self.room(&pod).await;
@@ -98,20 +98,20 @@ impl Doctor {
             facts.only = controller.only(&self.site.argo_namespace);
             facts.controller_ready = Some(controller.is_ready());
             facts.plugins_on = controller.loads_plugins();
-            facts.status_right = self.controller_rights(session, &controller, facts.mode).await.status();
+            facts.status_right = self.controller_rights(api_login, &controller, facts.mode).await.status();
         }
         facts.holder = self.holder(&facts).await;
         if facts.mode.is_shared() {
             facts.agent_namespace = self.site.agent_namespace.clone();
-            facts.flaws = self.shared_flaws(session, &facts.config).await;
+            facts.flaws = self.shared_flaws(api_login, &facts.config).await;
         } else if let Some(pod) = facts.pods.iter().flatten().next().cloned() {
-            self.of_pod(session, &pod, &mut facts).await;
+            self.of_pod(api_login, &pod, &mut facts).await;
         }
         facts.ranges = self.limit_ranges().await;
         facts
     }
 
-    async fn of_pod(&self, session: &Session, pod: &Pod, facts: &mut WorkflowFacts) {
+    async fn of_pod(&self, api_login: &ApiLogin, pod: &Pod, facts: &mut WorkflowFacts) {
         let fields = format!("involvedObject.name={}", pod.metadata.name.as_deref().unwrap_or_default());
         facts.events = self
             .engine
@@ -128,7 +128,7 @@ impl Doctor {
         }
         let account = Account::new(&facts.namespace, pod::account(pod));
         let needs = rights::of_agent(&facts.namespace);
-        let unmet = self.rights(session, &account, &needs).await;
+        let unmet = self.rights(api_login, &account, &needs).await;
         facts.unmet = unmet.into_iter().filter(|finding| finding.severity == super::Severity::Fail).collect();
     }
 }
@@ -209,7 +209,7 @@ fn unseen(facts: &WorkflowFacts) -> Option<Finding> {
 /// The reason why a running controller does not process this workflow.
 fn elsewhere(facts: &WorkflowFacts) -> Option<String> {
     const LABEL: &str = "workflows.argoproj.io/controller-instanceid";
-    if let Some(open) = forms::unclosed(&Object::of("Workflow", &facts.workflow, "/spec")).first() {
+    if let Some(open) = forms::unclosed(&UserObject::of("Workflow", &facts.workflow, "/spec")).first() {
         return Some(format!("the controller does not begin it: {open} {}", forms::UNCLOSED));
     }
     if let Some(only) = facts.only.as_ref().filter(|only| **only != facts.namespace) {

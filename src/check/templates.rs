@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::session::unread;
-use super::user_objects::{Object, UserObjects};
-use super::{Finding, Mode};
+use super::api_login::unread;
+use super::user_objects::{UserObject, UserObjects};
+use super::{ExecutionMode, Finding};
 use crate::kube::ReadError;
 
 /// Our key under `plugin`.
@@ -16,14 +16,19 @@ const NAMED: usize = 5;
 
 impl UserObjects {
     /// Checks the templates that the workflows of `namespace` share.
-    pub(super) fn foreign(&self, namespace: &str, mode: Mode) -> Finding {
+    pub(super) fn foreign(&self, namespace: &str, mode: ExecutionMode) -> Finding {
         let shared = self.objects.iter().filter(|object| object.kind != "Workflow");
         let foreign: Vec<_> = shared.flat_map(foreign).collect();
         judge(&foreign, self.unread.as_ref(), namespace, mode)
     }
 }
 
-fn judge(foreign: &[String], unreadable: Option<&ReadError>, namespace: &str, mode: Mode) -> Finding {
+fn judge(
+    foreign: &[String],
+    unreadable: Option<&ReadError>,
+    namespace: &str,
+    mode: ExecutionMode,
+) -> Finding {
     match (foreign, unreadable) {
         ([], Some(error)) => unread(SUBJECT, error),
         ([], None) => {
@@ -35,8 +40,10 @@ fn judge(foreign: &[String], unreadable: Option<&ReadError>, namespace: &str, mo
                 named.push_str(&format!(" and {} more", all.len() - NAMED));
             }
             let elsewhere = match mode {
-                Mode::Flag => "",
-                Mode::Gate | Mode::Sidecar => ", or run their workflows in a namespace with agent pods",
+                ExecutionMode::Flag => "",
+                ExecutionMode::Gate | ExecutionMode::Sidecar => {
+                    ", or run their workflows in a namespace with agent pods"
+                }
             };
             Finding::warn(
                 SUBJECT,
@@ -50,7 +57,7 @@ fn judge(foreign: &[String], unreadable: Option<&ReadError>, namespace: &str, mo
 }
 
 /// The templates of an object that are not ours.
-fn foreign(object: &Object) -> Vec<String> {
+fn foreign(object: &UserObject) -> Vec<String> {
     let of_template = |(within, template): (&str, &Value)| {
         let http = template.get("http").map(|_| "http".to_owned());
         let what = http.into_iter().chain(plugin_of(template).map(|plugin| format!("plugin {plugin}")));
@@ -83,26 +90,31 @@ mod tests {
 
     fn user_objects(kind: &'static str, templates: &Value) -> UserObjects {
         let spec = json!({"templates": templates});
-        UserObjects { objects: vec![Object { kind, name: "x".to_owned(), spec }], ..UserObjects::default() }
+        UserObjects {
+            objects: vec![UserObject { kind, name: "x".to_owned(), spec }],
+            ..UserObjects::default()
+        }
     }
 
     #[test]
     fn templates_of_others_are_found_where_they_stand() {
         let mut written = user_objects("WorkflowTemplate", &templates());
-        insta::assert_snapshot!(written.foreign("builds", Mode::Gate).to_string(), @r#"warn HTTP templates and other plugins: WorkflowTemplate x (http in template call), WorkflowTemplate x (plugin slack in template tell), WorkflowTemplate x (http in template all), WorkflowTemplate x (plugin hello in template dag): no agent pod runs here, so such a step stays Pending for ever and no message says so (a plugin's unless it has a shared agent too); make it a pod, or run their workflows in a namespace with agent pods"#);
+        insta::assert_snapshot!(written.foreign("builds", ExecutionMode::Gate).to_string(), @r#"warn HTTP templates and other plugins: WorkflowTemplate x (http in template call), WorkflowTemplate x (plugin slack in template tell), WorkflowTemplate x (http in template all), WorkflowTemplate x (plugin hello in template dag): no agent pod runs here, so such a step stays Pending for ever and no message says so (a plugin's unless it has a shared agent too); make it a pod, or run their workflows in a namespace with agent pods"#);
         let cron = json!({"metadata": {"name": "x"}, "spec": {"workflowSpec": {"templates": templates()}}});
-        written.objects.push(Object::of("CronWorkflow", &cron, "/spec/workflowSpec"));
-        let said = written.foreign("builds", Mode::Flag).to_string();
+        written.objects.push(UserObject::of("CronWorkflow", &cron, "/spec/workflowSpec"));
+        let said = written.foreign("builds", ExecutionMode::Flag).to_string();
         assert!(said.contains(" and 3 more: ") && said.ends_with("make it a pod"), "{said}");
     }
 
     #[test]
     fn templates_of_ours_are_well() {
         let ours = user_objects("WorkflowTemplate", &json!([templates()[0]]));
-        let said = ours.foreign("builds", Mode::Gate).to_string();
+        let said = ours.foreign("builds", ExecutionMode::Gate).to_string();
         assert!(said.starts_with("ok "), "{said}");
         let unread = Some(ReadError::Forbidden("list cronworkflows in namespace builds".to_owned()));
-        let said = UserObjects { unread, ..UserObjects::default() }.foreign("builds", Mode::Gate).to_string();
+        let said = UserObjects { unread, ..UserObjects::default() }
+            .foreign("builds", ExecutionMode::Gate)
+            .to_string();
         assert!(said.starts_with("skip"), "{said}");
     }
 }

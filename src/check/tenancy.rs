@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ServiceAccount;
 
+use super::api_login::ApiLogin;
 use super::plugin::{ContainerSettings, OUR_NAME};
 use super::security::namespace_of;
-use super::session::Session;
 use super::{Doctor, Finding};
 use crate::buildkit::{BuildError, Description};
 use crate::kube::{By, ReadError};
@@ -29,12 +29,12 @@ impl Doctor {
     /// The findings about builds of several namespaces on one daemon.
     pub(super) async fn tenancy(
         &self,
-        session: &Session,
+        api_login: &ApiLogin,
         settings: &ContainerSettings,
         answer: &Result<Description, BuildError>,
     ) -> Vec<Finding> {
         let seen = answer.as_ref().ok().map(|daemon| daemon.shares_processes);
-        if !session.is_open() {
+        if !api_login.is_open() {
             let images = answer.as_ref().ok().and_then(|daemon| images::judge(daemon, &Tenants::Unknown));
             return processes::judge(seen, None, &Tenants::Unknown).into_iter().chain(images).collect();
         }

@@ -14,7 +14,7 @@ pub(super) const KINDS: [(&str, bool, &str); 3] = [
 
 /// An object with templates.
 #[derive(Debug)]
-pub(super) struct Object {
+pub(super) struct UserObject {
     pub(super) kind: &'static str,
     pub(super) name: String,
     /// A workflow's spec.
@@ -24,7 +24,7 @@ pub(super) struct Object {
 /// The objects that could be read.
 #[derive(Debug, Default)]
 pub(super) struct UserObjects {
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<UserObject>,
     /// The reason why templates or workflows could not be read.
     pub(super) unread: Option<ReadError>,
     pub(super) unread_workflows: Option<ReadError>,
@@ -38,7 +38,7 @@ impl Doctor {
         for (kind, is_namespaced, path) in KINDS {
             match cluster.list_argo(kind, is_namespaced.then_some(namespace)).await {
                 Ok(objects) => {
-                    written.objects.extend(objects.iter().map(|object| Object::of(kind, object, path)))
+                    written.objects.extend(objects.iter().map(|object| UserObject::of(kind, object, path)))
                 }
                 // An Argo that is installed for one namespace has no cluster-wide kind.
                 Err(ReadError::NoSuchKind(_)) if !is_namespaced => {}
@@ -46,16 +46,16 @@ impl Doctor {
             }
         }
         match cluster.unfinished_workflows(namespace).await {
-            Ok(objects) => {
-                written.objects.extend(objects.iter().map(|object| Object::of("Workflow", object, "/spec")))
-            }
+            Ok(objects) => written
+                .objects
+                .extend(objects.iter().map(|object| UserObject::of("Workflow", object, "/spec"))),
             Err(error) => written.unread_workflows = Some(error),
         }
         written
     }
 }
 
-impl Object {
+impl UserObject {
     /// Reads the object; the workflow's spec is at `path`.
     pub(super) fn of(kind: &'static str, object: &Value, path: &str) -> Self {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

@@ -23,7 +23,7 @@ const LAST_REPORTS: Duration = Duration::from_secs(3);
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(flatten)]
-    agent: config::Agent,
+    agent: config::AgentSettings,
     #[command(flatten)]
     peers: PeerOptions,
 }

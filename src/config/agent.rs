@@ -21,7 +21,7 @@ const LEASE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_sec
 
 /// Settings of `agent`.
 #[derive(Debug, Clone, Args)]
-pub struct Agent {
+pub struct AgentSettings {
     /// A namespace whose workflows are served; may be given several times, each name once.
     #[arg(
         long = "namespace",
@@ -100,7 +100,7 @@ pub struct Agent {
     pub drain_grace: Duration,
 }
 
-impl Agent {
+impl AgentSettings {
     /// The limits of the job table. The reporter keeps ended jobs, and nobody polls, so the table keeps none.
     pub fn limits(&self) -> JobLimits {
         JobLimits {

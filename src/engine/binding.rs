@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 
 pub(crate) use advice::{UNBOUND, bind_command};
-use pattern::Pattern;
+use pattern::HostPattern;
 pub(crate) use pattern::Server;
 
 use crate::kube::Secret;
@@ -89,7 +89,7 @@ pub(crate) struct BadBinding {
 
 /// Whether a Secret's binding permits a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum BindingDecision {
     /// The binding permits the use.
     Bound,
     /// The Secret has no binding for this.
@@ -102,8 +102,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Binding {
     uses: Option<Vec<Use>>,
-    hosts: Option<Vec<Pattern>>,
-    tekton: Vec<(Use, Pattern)>,
+    hosts: Option<Vec<HostPattern>>,
+    tekton: Vec<(Use, HostPattern)>,
     is_docker_config: bool,
 }
 
@@ -116,7 +116,7 @@ impl Binding {
         let mut tekton = Vec::new();
         for (prefix, purpose) in TEKTON {
             for (name, text) in secret.annotations().filter(|(name, _)| name.starts_with(prefix)) {
-                let pattern = Pattern::url(text.trim()).map_err(|odd| bad(name, text, &odd))?;
+                let pattern = HostPattern::url(text.trim()).map_err(|odd| bad(name, text, &odd))?;
                 tekton.push((purpose, pattern));
             }
         }
@@ -125,37 +125,39 @@ impl Binding {
     }
 
     /// Whether the Secret may be used as `wanted`.
-    pub(crate) fn answer(&self, wanted: &Wanted) -> Answer {
-        let of_tekton = |(purpose, pattern): &(Use, Pattern)| {
+    pub(crate) fn answer(&self, wanted: &Wanted) -> BindingDecision {
+        let of_tekton = |(purpose, pattern): &(Use, HostPattern)| {
             *purpose == wanted.purpose && wanted.server.as_ref().is_none_or(|server| pattern.fits(server))
         };
         if self.tekton.iter().any(of_tekton) {
-            return Answer::Bound;
+            return BindingDecision::Bound;
         }
         match &self.uses {
-            Some(uses) if !uses.contains(&wanted.purpose) => Answer::Elsewhere,
+            Some(uses) if !uses.contains(&wanted.purpose) => BindingDecision::Elsewhere,
             Some(_) => self.answer_by_host(wanted),
             None if self.is_docker_config => match wanted.purpose {
-                Use::Registry => Answer::Bound,
-                _ => Answer::Elsewhere,
+                Use::Registry => BindingDecision::Bound,
+                _ => BindingDecision::Elsewhere,
             },
-            None if !self.tekton.is_empty() && self.hosts.is_none() => Answer::Elsewhere,
+            None if !self.tekton.is_empty() && self.hosts.is_none() => BindingDecision::Elsewhere,
             // Hosts do not limit a `RUN`, which can send what it reads anywhere.
-            None if self.hosts.is_some() && !wanted.purpose.has_host() => Answer::Elsewhere,
+            None if self.hosts.is_some() && !wanted.purpose.has_host() => BindingDecision::Elsewhere,
             None => self.answer_by_host(wanted),
         }
     }
 
-    fn answer_by_host(&self, wanted: &Wanted) -> Answer {
+    fn answer_by_host(&self, wanted: &Wanted) -> BindingDecision {
         let Some(server) = wanted.server.as_ref().filter(|_| wanted.purpose.has_host()) else {
             let is_said = if wanted.purpose.has_host() { self.hosts.is_some() } else { self.uses.is_some() };
-            return if is_said { Answer::Bound } else { Answer::Unbound };
+            return if is_said { BindingDecision::Bound } else { BindingDecision::Unbound };
         };
         match &self.hosts {
-            Some(hosts) if hosts.iter().any(|host| host.fits(server)) => Answer::Bound,
-            Some(_) => Answer::Elsewhere,
-            None if self.tekton.iter().any(|(purpose, _)| *purpose == wanted.purpose) => Answer::Elsewhere,
-            None => Answer::Unbound,
+            Some(hosts) if hosts.iter().any(|host| host.fits(server)) => BindingDecision::Bound,
+            Some(_) => BindingDecision::Elsewhere,
+            None if self.tekton.iter().any(|(purpose, _)| *purpose == wanted.purpose) => {
+                BindingDecision::Elsewhere
+            }
+            None => BindingDecision::Unbound,
         }
     }
 }
@@ -186,7 +188,7 @@ pub(crate) fn fuzzed(bytes: &[u8]) {
     let server =
         "https://git.example.com:8443/shop/api.git".parse().ok().and_then(|repo| Server::of(&repo).ok());
     let hosts = items(HOSTS, &text, host_of).unwrap_or_default();
-    let patterns = hosts.into_iter().chain(Pattern::url(&text).ok());
+    let patterns = hosts.into_iter().chain(HostPattern::url(&text).ok());
     for pattern in patterns {
         let _ = (pattern.to_string(), server.as_ref().map(|server| pattern.fits(server)));
     }
@@ -208,8 +210,8 @@ fn use_of(item: &str) -> Result<Use, String> {
     found.ok_or_else(|| format!("it is none of {}", listed(Use::ALL.map(Use::word))))
 }
 
-fn host_of(item: &str) -> Result<Pattern, String> {
-    Pattern::host(item).map_err(|odd| match odd {
+fn host_of(item: &str) -> Result<HostPattern, String> {
+    HostPattern::host(item).map_err(|odd| match odd {
         NotCanonical::Path => "it has a path; write [scheme://]host[:port]".to_owned(),
         odd => odd.to_string(),
     })

@@ -1,7 +1,7 @@
 //! Reads the certificates for buildkitd from a Secret in our own namespace. A plugin's ConfigMap cannot define
 //! volumes, but its ServiceAccount may read a Secret.
 
-use crate::buildkit::{BuildError, Certificates, Material, Pem, Reader};
+use crate::buildkit::{BuildError, CertificateReader, Certificates, Material, Pem};
 use crate::kube::{Secret, SecretError, Secrets};
 
 /// The keys that cert-manager and the Secret type `kubernetes.io/tls` use, then those of buildctl.
@@ -12,7 +12,7 @@ const KEY: [&str; 2] = ["tls.key", "key.pem"];
 /// The certificates in the Secret `name` of our own namespace, read at every connect.
 pub fn certificates_in(secrets: &Secrets, name: &str) -> Certificates {
     let (secrets, name) = (secrets.clone(), name.to_owned());
-    Certificates::Asked(Reader::new(move || {
+    Certificates::Asked(CertificateReader::new(move || {
         let (secrets, name) = (secrets.clone(), name.clone());
         async move {
             let found = read(&secrets, &name).await;

@@ -27,9 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const READ_BY: [&str; 5] = ["repo", "branch", "secret", "targets.file", "mode"];
 
 /// The prefetched data of entries that have not begun. Dropping it stops the reads and discards the data.
-pub(super) struct Prefetch<'a>(Vec<(usize, State<'a>)>);
+pub(super) struct Prefetch<'a>(Vec<(usize, PrefetchState<'a>)>);
 
-enum State<'a> {
+enum PrefetchState<'a> {
     Runs(Pin<Box<dyn Future<Output = Option<Box<ReadAhead>>> + Send + 'a>>),
     Ended(Option<Box<ReadAhead>>),
 }
@@ -45,7 +45,7 @@ impl<'a> Prefetch<'a> {
             seen.push(branch);
             if index > 0 && is_first && prefetch.len() < MOST && is_known(entry, update) {
                 let reading = Box::pin(read(engine, entry, update, cx.clone()));
-                prefetch.push((index, State::Runs(reading)));
+                prefetch.push((index, PrefetchState::Runs(reading)));
             }
         }
         Self(prefetch)
@@ -66,10 +66,10 @@ impl<'a> Prefetch<'a> {
 
     fn go_on(&mut self, cx: &mut Context<'_>) {
         for (_, state) in &mut self.0 {
-            if let State::Runs(reading) = state
+            if let PrefetchState::Runs(reading) = state
                 && let Poll::Ready(read) = reading.as_mut().poll(cx)
             {
-                *state = State::Ended(read);
+                *state = PrefetchState::Ended(read);
             }
         }
     }
@@ -78,9 +78,9 @@ impl<'a> Prefetch<'a> {
     pub(super) async fn hand_over(&mut self, entry: usize) {
         let Some(at) = self.0.iter().position(|(of, _)| *of == entry) else { return };
         let read = match self.0.swap_remove(at).1 {
-            State::Ended(read) => read,
+            PrefetchState::Ended(read) => read,
             // The others go on: what it waits for may be theirs.
-            State::Runs(reading) => timeout(PATIENCE, self.beside(reading)).await.ok().flatten(),
+            PrefetchState::Runs(reading) => timeout(PATIENCE, self.beside(reading)).await.ok().flatten(),
         };
         if let Some(read) = read {
             read.hand_over();

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use tracing::warn;
 
-use super::binding::{Answer, BadBinding, Binding, HOSTS, UNBOUND, USE, Wanted, bind_command};
+use super::binding::{BadBinding, Binding, BindingDecision, HOSTS, UNBOUND, USE, Wanted, bind_command};
 use crate::kube::Secret;
 
 /// Secret types that are logins of the cluster itself. No step may use them (Kubernetes: "Types of Secret").
@@ -68,7 +68,7 @@ impl SecretRules {
         wanted: &Wanted,
     ) -> Result<(), SecretRefused> {
         match self.answer(namespace, secret, wanted)? {
-            Answer::Unbound if self.is_new(namespace, secret) => warn!(
+            BindingDecision::Unbound if self.is_new(namespace, secret) => warn!(
                 secret = secret.name(),
                 namespace,
                 "secret `{}` {UNBOUND}; bind it: {}",
@@ -86,7 +86,7 @@ impl SecretRules {
         namespace: &str,
         secret: &Secret,
         wanted: &Wanted,
-    ) -> Result<Answer, SecretRefused> {
+    ) -> Result<BindingDecision, SecretRefused> {
         let name = secret.name().to_owned();
         if self.own.as_deref() == Some(secret.name()) {
             return Err(SecretRefused::Own { name });
@@ -97,12 +97,12 @@ impl SecretRules {
         let binding =
             Binding::of(secret).map_err(|bad| SecretRefused::Unreadable { name: name.clone(), bad })?;
         match binding.answer(wanted) {
-            Answer::Elsewhere => Err(SecretRefused::Elsewhere {
+            BindingDecision::Elsewhere => Err(SecretRefused::Elsewhere {
                 name,
                 binding: binding.to_string(),
                 wanted: wanted.to_string(),
             }),
-            Answer::Unbound if self.require_bound => Err(SecretRefused::Unbound {
+            BindingDecision::Unbound if self.require_bound => Err(SecretRefused::Unbound {
                 command: command(namespace, &name, wanted),
                 wanted: wanted.to_string(),
                 name,

@@ -12,12 +12,12 @@ use crate::step::{self, Step};
 /// The namespaces that a process serves, and their limits.
 #[derive(Debug, Clone)]
 pub struct Tenancy {
-    mode: Mode,
+    mode: TenancyMode,
     issuer: Option<Arc<TokenIssuer>>,
 }
 
 #[derive(Debug, Clone)]
-enum Mode {
+enum TenancyMode {
     Own,
     Shared(Option<Policy>),
 }
@@ -25,12 +25,12 @@ enum Mode {
 impl Tenancy {
     /// The process serves one namespace, or one user at a terminal, with its own rights.
     pub fn own() -> Self {
-        Self { mode: Mode::Own, issuer: None }
+        Self { mode: TenancyMode::Own, issuer: None }
     }
 
     /// The process serves many namespaces, which `policy` isolates. Without a policy, only rights limit what a step may name.
     pub fn shared(policy: Option<Policy>) -> Self {
-        Self { mode: Mode::Shared(policy), issuer: None }
+        Self { mode: TenancyMode::Shared(policy), issuer: None }
     }
 
     /// Sets `issuer`, which signs the tokens for the cache registry.
@@ -49,29 +49,29 @@ impl Tenancy {
     /// The images that a build of `namespace` may read; `None` allows any image.
     pub(super) fn images(&self, namespace: &str) -> Option<Vec<String>> {
         match &self.mode {
-            Mode::Shared(Some(policy)) => policy.images(namespace),
-            Mode::Shared(None) | Mode::Own => None,
+            TenancyMode::Shared(Some(policy)) => policy.images(namespace),
+            TenancyMode::Shared(None) | TenancyMode::Own => None,
         }
     }
 
     /// The prefix for the ids of `namespace`'s cache mounts. The daemon shares a mount among all builds that name the same id.
     pub(super) fn cache_mounts(&self, namespace: &str) -> Option<String> {
-        matches!(self.mode, Mode::Shared(_)).then(|| namespace.to_owned())
+        matches!(self.mode, TenancyMode::Shared(_)).then(|| namespace.to_owned())
     }
 
     /// The workflow's name in the log, with its namespace if the process serves several.
     pub(super) fn title(&self, workflow: &Workflow) -> String {
         match self.mode {
-            Mode::Own => workflow.name.clone(),
-            Mode::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
+            TenancyMode::Own => workflow.name.clone(),
+            TenancyMode::Shared(_) => format!("{}/{}", workflow.namespace, workflow.name),
         }
     }
 
     /// The tenant whose share of memory a workflow's steps use; `None` if there is only one tenant.
     pub(super) fn tenant<'w>(&self, workflow: &'w Workflow) -> Option<&'w str> {
         match self.mode {
-            Mode::Own => None,
-            Mode::Shared(_) => Some(&workflow.namespace),
+            TenancyMode::Own => None,
+            TenancyMode::Shared(_) => Some(&workflow.namespace),
         }
     }
 
@@ -83,15 +83,15 @@ impl Tenancy {
         repo: &RepoUrl,
     ) -> Result<(), Refused> {
         match &self.mode {
-            Mode::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
-            Mode::Shared(None) | Mode::Own => Ok(()),
+            TenancyMode::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
+            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
         }
     }
 
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
         match &self.mode {
-            Mode::Shared(Some(policy)) => policy.check(namespace, step),
-            Mode::Shared(None) | Mode::Own => Ok(()),
+            TenancyMode::Shared(Some(policy)) => policy.check(namespace, step),
+            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
         }
     }
 }

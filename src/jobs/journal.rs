@@ -29,7 +29,7 @@ use super::ending::{Ending, locked};
 use super::key::JobKey;
 use crate::outcome::StepError;
 use pending::{Arrived, Pending};
-use record::{Entry, Record, State};
+use record::{Record, RecordFile, RecordedState};
 
 /// The directory, and the file in it whose lock shows that its process is alive.
 const DIRECTORY: &str = "argo-buildkit-jobs";
@@ -105,7 +105,8 @@ impl Journal {
             );
         }
         let waits = |key: &JobKey| found.records.get(key).filter(|record| !record.is_refused());
-        let pending = last.iter().filter_map(|key| Some((key.clone(), waits(key)?.state == State::First)));
+        let pending =
+            last.iter().filter_map(|key| Some((key.clone(), waits(key)?.state == RecordedState::First)));
         let pending = Pending::new(pending);
         let interrupted = Mutex::new(found.records);
         Ok(Self(Arc::new(Inner { directory, interrupted, pending, turns: Arc::default(), _lock: lock })))
@@ -131,7 +132,7 @@ impl Journal {
             }
             Some(record) => {
                 let arrived = self.0.pending.arrived(key.clone());
-                if record.state != State::First {
+                if record.state != RecordedState::First {
                     self.0.pending.over(|job| job.is_first).await;
                 }
                 let turn = Some(self.turn().await);
@@ -146,7 +147,7 @@ impl Journal {
 
     fn forget(&self, key: &JobKey) {
         locked(&self.0.interrupted).remove(key);
-        drop(Entry::of(&self.0.directory, key));
+        drop(RecordFile::of(&self.0.directory, key));
     }
 }
 
@@ -165,15 +166,15 @@ impl Admission {
             Self::Unrecorded => work.await,
             Self::Refused(error) => Err(error),
             Self::New(journal, key) => {
-                let _entry = Entry::begin(&journal.0.directory, &key, &Record::default());
+                let _entry = RecordFile::begin(&journal.0.directory, &key, &Record::default());
                 work.await
             }
             Self::Again(journal, key, mut turn) => {
                 if turn.turn.is_none() {
                     turn.turn = Some(journal.turn().await);
                 }
-                let record = Record { state: State::Working, ..turn.record.clone() };
-                let entry = Entry::begin(&journal.0.directory, &key, &record);
+                let record = Record { state: RecordedState::Working, ..turn.record.clone() };
+                let entry = RecordFile::begin(&journal.0.directory, &key, &record);
                 tokio::pin!(work);
                 let ending = tokio::select! {
                     biased;
@@ -192,7 +193,7 @@ impl Admission {
 }
 
 /// Returns when the job has run long enough, so that the next one may start.
-async fn watched(entry: &Entry, record: Record, turn: Turn) {
+async fn watched(entry: &RecordFile, record: Record, turn: Turn) {
     let times = record.deaths().saturating_sub(1).min(16);
     tokio::time::sleep(WATCHED.saturating_mul(1 << times).min(MOST_WATCHED)).await;
     entry.rewrite(&record.passed());
@@ -202,7 +203,7 @@ async fn watched(entry: &Entry, record: Record, turn: Turn) {
 fn refused(record: &Record) -> StepError {
     let times = record.deaths();
     let why = match record.state {
-        State::Cause => "the process was killed while it ran, most likely for want of memory",
+        RecordedState::Cause => "the process was killed while it ran, most likely for want of memory",
         _ => {
             "the process was killed while it ran, most likely for want of memory; each of the other steps that ran then has \
              been begun again and has not done it"

@@ -58,7 +58,7 @@ impl KubeError {
 
 /// A request to the API server, as its error messages describe it.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub(crate) struct ApiRequest {
     attempt: String,
     who: String,
     /// The rights that the request is made with.
@@ -66,7 +66,7 @@ pub(crate) struct Request {
     mend: String,
 }
 
-impl Request {
+impl ApiRequest {
     /// Describes a request: `attempt` (``reading secret `x` in namespace `y` ``) with `rights`, which must include
     /// `right`.
     pub(crate) fn new(attempt: impl Into<String>, rights: Rights, right: impl AsRef<str>) -> Self {

@@ -7,16 +7,16 @@ use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use serde::de::DeserializeOwned;
 
-use super::{Cluster, KubeError, Request, Rights};
+use super::{ApiRequest, Cluster, KubeError, Rights};
 use state::{FromObject, Read, WorkflowSpec};
 
 pub use state::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
 
 /// Describes a watch of `resource` for error messages.
-fn request(resource: &str, namespace: &str) -> Request {
+fn request(resource: &str, namespace: &str) -> ApiRequest {
     let attempt = format!("watching `{resource}` in namespace `{namespace}`");
     let right = "get, list and watch on `workflowtasksets` and `workflows` of API group argoproj.io (a Role in that namespace)";
-    Request::new(attempt, Rights::Own, right).by("this process's ServiceAccount")
+    ApiRequest::new(attempt, Rights::Own, right).by("this process's ServiceAccount")
 }
 
 impl Cluster {

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::task_set::{TaskSetId, TaskSetObject};
-use super::{Cluster, KubeError, Request, Rights, argo};
+use super::{ApiRequest, Cluster, KubeError, Rights, argo};
 
 pub use basis::ReportBasis;
 
@@ -91,7 +91,7 @@ impl Cluster {
     ) -> Result<Reported, ReportError> {
         let attempt = format!("reporting to WorkflowTaskSet `{}` in namespace `{}`", set.name, set.namespace);
         let right = "patch on `workflowtasksets/status` of API group argoproj.io (a Role in that namespace, or a ClusterRole)";
-        let request = Request::new(attempt, Rights::Own, right).by("the agent's ServiceAccount");
+        let request = ApiRequest::new(attempt, Rights::Own, right).by("the agent's ServiceAccount");
         let client = self.quick_client().await.map_err(|e| request.no_cluster(e))?;
         let api = Api::namespaced_with(client, &set.namespace, &argo("WorkflowTaskSet"));
         Reporting { api, set, request }.deliver(basis.clone(), results).await
@@ -101,7 +101,7 @@ impl Cluster {
 struct Reporting<'a> {
     api: Api<TaskSetObject>,
     set: &'a TaskSetId,
-    request: Request,
+    request: ApiRequest,
 }
 
 impl Reporting<'_> {

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 use kube::{Api, Client};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::{Cluster, KubeError, Request, Rights};
+use super::{ApiRequest, Cluster, KubeError, Rights};
 use crate::outcome::Fault;
 use crate::time_limits::within;
 
@@ -192,7 +192,7 @@ impl Secrets {
         match self {
             Self::Cluster(cluster) => {
                 let nowhere =
-                    |e| Request::new(format!("reading secret `{name}`"), Rights::Own, "").no_cluster(e);
+                    |e| ApiRequest::new(format!("reading secret `{name}`"), Rights::Own, "").no_cluster(e);
                 let client = cluster.quick_client().await.map_err(nowhere)?;
                 let namespace = client.default_namespace().to_owned();
                 let request = request(name, &namespace, Rights::Own);
@@ -205,14 +205,14 @@ impl Secrets {
     }
 }
 
-fn request(name: &str, namespace: &str, rights: Rights) -> Request {
+fn request(name: &str, namespace: &str, rights: Rights) -> ApiRequest {
     let right = format!("`get` on that secret (a Role with resourceNames: [{name}])");
-    Request::new(format!("reading secret `{name}` in namespace `{namespace}`"), rights, right)
+    ApiRequest::new(format!("reading secret `{name}` in namespace `{namespace}`"), rights, right)
 }
 
 async fn from_cluster(
     client: Client,
-    request: &Request,
+    request: &ApiRequest,
     namespace: &str,
     name: &str,
 ) -> Result<Secret, SecretError> {

@@ -42,12 +42,12 @@ pub(super) struct Spec {
 #[serde(default)]
 pub(super) struct Status {
     #[serde(deserialize_with = "lenient")]
-    pub(super) nodes: Option<BTreeMap<String, Node>>,
+    pub(super) nodes: Option<BTreeMap<String, TaskSetNode>>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Node {
+pub(super) struct TaskSetNode {
     pub(super) phase: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::ReportBasis;
 use super::task_set::{TaskSetId, TaskSetObject, completed, owner};
-use super::{Cluster, KubeError, Request, Rights};
+use super::{ApiRequest, Cluster, KubeError, Rights};
 use part::Watching;
 
 /// The namespaces whose WorkflowTaskSets are watched.
@@ -145,14 +145,14 @@ impl Part {
     }
 
     /// Describes the watch of this part for error messages.
-    fn request(&self) -> Request {
+    fn request(&self) -> ApiRequest {
         let role = match self {
             Self::All => "a ClusterRole",
             Self::Namespace(_) => "a Role in that namespace",
         };
         let right = format!("list and watch on `workflowtasksets` of API group argoproj.io ({role})");
         let attempt = format!("watching `workflowtasksets` {self}");
-        Request::new(attempt, Rights::Own, right).by("the agent's ServiceAccount")
+        ApiRequest::new(attempt, Rights::Own, right).by("the agent's ServiceAccount")
     }
 }
 

@@ -7,7 +7,7 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::task_set::COMPLETED;
-use super::{Cluster, KubeError, Request, Rights};
+use super::{ApiRequest, Cluster, KubeError, Rights};
 use crate::outcome::Fault;
 
 /// The Workflows of a namespace.
@@ -82,9 +82,9 @@ impl Cluster {
     }
 }
 
-fn request(attempt: &str, namespace: &str, rights: &Rights) -> Request {
+fn request(attempt: &str, namespace: &str, rights: &Rights) -> ApiRequest {
     let right = "`get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue";
-    Request::new(format!("{attempt} in namespace `{namespace}`"), rights.clone(), right)
+    ApiRequest::new(format!("{attempt} in namespace `{namespace}`"), rights.clone(), right)
 }
 
 impl Workflows {

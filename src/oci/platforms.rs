@@ -12,11 +12,11 @@ const MOST: usize = 32;
 #[derive(Deserialize)]
 struct Index {
     #[serde(default)]
-    manifests: Vec<Entry>,
+    manifests: Vec<IndexEntry>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct IndexEntry {
     platform: Option<Platform>,
 }
 

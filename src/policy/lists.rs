@@ -1,7 +1,7 @@
 //! The lists of one entry, one for each kind of target.
 
 use super::canonical::{self, NotCanonical};
-use super::named::Named;
+use super::named::NamedTarget;
 use super::pattern::Pattern;
 use crate::step::MentionKind;
 use crate::step::build::Entitlement;
@@ -118,7 +118,7 @@ impl Lists {
     }
 
     /// Whether `named` is listed. A name without a canonical form is never listed.
-    pub(super) fn have(&self, named: &Named) -> bool {
+    pub(super) fn have(&self, named: &NamedTarget) -> bool {
         match (&named.canonical, named.kind) {
             (_, MentionKind::HostNetwork) => self.host_network,
             (_, MentionKind::Images) if self.images.is_none() => true,

@@ -7,7 +7,7 @@ use crate::step::{Mention, MentionKind, Step};
 
 /// A target that a step names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedTarget {
     pub(super) kind: MentionKind,
     /// The field, such as `build.tags`.
     pub(super) field: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Named {
     pub(super) canonical: Result<String, NotCanonical>,
 }
 
-impl Named {
+impl NamedTarget {
     fn new(mention: Mention) -> Self {
         let Mention { kind, field, written, beside: _ } = mention;
         let canonical = kind.canonical(&written);
@@ -34,10 +34,10 @@ impl Named {
 }
 
 /// Every target of `step`, except those of the entries of `steps`, which are steps of their own.
-pub(super) fn of(step: &Step) -> Vec<Named> {
+pub(super) fn of(step: &Step) -> Vec<NamedTarget> {
     let judged =
         |mention: &Mention| !mention.beside.as_ref().is_some_and(|repo| is_at(&mention.written, repo));
-    step.mentions().into_iter().filter(judged).map(Named::new).collect()
+    step.mentions().into_iter().filter(judged).map(NamedTarget::new).collect()
 }
 
 /// Whether the API is on the repository's own server, to which the process connects in any case.

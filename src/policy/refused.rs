@@ -3,7 +3,7 @@
 use super::Policy;
 use super::canonical::NotCanonical;
 use super::lists::Lists;
-use super::named::Named;
+use super::named::NamedTarget;
 use super::pattern::Namespaces;
 use crate::step::MentionKind;
 
@@ -94,10 +94,10 @@ impl Refused {
         namespace: &str,
         entry: &Namespaces,
         lists: &Lists,
-        named: Named,
+        named: NamedTarget,
         field: String,
     ) -> Self {
-        let Named { kind, written, canonical, .. } = named;
+        let NamedTarget { kind, written, canonical, .. } = named;
         let named = match canonical {
             Ok(canonical) => canonical,
             Err(why) => return Self::odd(field, written, why),

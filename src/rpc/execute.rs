@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::PluginServer;
-use super::wire::{Reply, Request};
+use super::wire::{ExecuteRequest, Reply};
 use crate::argo::NodeResult;
 use crate::engine::{Reference, StepRequest, Workflow};
 use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
@@ -38,7 +38,7 @@ pub(super) async fn execute(State(server): State<PluginServer>, body: Bytes) -> 
 }
 
 fn answer(server: &PluginServer, body: &[u8]) -> Response {
-    let request: Request = match serde_json::from_slice(body) {
+    let request: ExecuteRequest = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return not_a_request(&error),
     };
@@ -81,7 +81,7 @@ fn not_a_request(error: &serde_json::Error) -> Response {
 /// Makes the job of the request, or returns what is wrong with the request.
 fn spec(
     server: &PluginServer,
-    request: &Request,
+    request: &ExecuteRequest,
     body: &serde_json::Value,
     key: &JobKey,
 ) -> Result<JobSpec, String> {
@@ -103,7 +103,7 @@ fn spec(
 }
 
 /// Converts the view of a job to Argo's reply.
-fn reply(view: &View, request: &Request) -> Reply {
+fn reply(view: &View, request: &ExecuteRequest) -> Reply {
     let node = NodeResult::of(view, &request.template.declared());
     match &view.phase {
         Phase::Held | Phase::Queued(_) | Phase::Running(_) => Reply::ongoing(node, requeue(view.elapsed)),

@@ -8,13 +8,13 @@ use crate::argo::{NodeResult, Template};
 
 /// `ExecuteTemplateArgs` (argo-workflows `pkg/plugins/executor/template_executor_plugin.go`).
 #[derive(Debug, Deserialize)]
-pub(super) struct Request {
-    pub(super) workflow: Workflow,
+pub(super) struct ExecuteRequest {
+    pub(super) workflow: WorkflowWire,
     pub(super) template: Template,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Workflow {
+pub(super) struct WorkflowWire {
     pub(super) metadata: Metadata,
 }
 

@@ -3,6 +3,9 @@
 //! Argo substitutes strings only. So a string is accepted for a bool, a number, a list or a map, if it parses as one
 //! (contracts: argo-workflows `workflow/common/util.go`).
 
+mod checks;
+mod fields;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -11,9 +14,11 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::InvalidStep;
-use super::limits::{ITEMS, LINE, LINES, too_long, too_many};
+use super::limits::{ITEMS, LINE, LINES, too_many};
 use super::nearest::{hint, listed};
 use super::reference::{Scope, refers};
+pub(super) use fields::Fields;
+
 use crate::text;
 
 /// A value, its path, and the scope of the references in it.
@@ -223,38 +228,6 @@ impl<'a> Node<'a> {
         self.scope.expand(raw).map_err(|problem| self.refuse(problem))
     }
 
-    /// Refuses an expression that Argo did not substitute: a misspelt parameter, or one of another template.
-    fn check_substituted(&self, raw: &str) -> Result<(), InvalidStep> {
-        let Some((_, tag)) = raw.split_once("{{").filter(|_| !matches!(self.scope, Scope::Literal)) else {
-            return Ok(());
-        };
-        let tag = tag.split("}}").next().unwrap_or(tag);
-        let problem =
-            format!("Argo did not substitute {}: no such parameter here", quoted(&format!("{{{{{tag}}}}}")));
-        Err(self.refuse(problem))
-    }
-
-    fn check_characters(&self, text: &str, welcome: impl Fn(char) -> bool) -> Result<(), InvalidStep> {
-        let Some(found) = text.chars().find(|&c| c.is_control() && !welcome(c) || text::reorders(c)) else {
-            return Ok(());
-        };
-        let code = found as u32;
-        Err(self.refuse(format!("holds a control character (U+{code:04X}), which is not allowed here")))
-    }
-
-    fn check_length(&self, text: &str, limit: usize) -> Result<(), InvalidStep> {
-        if text.len() > limit { Err(self.refuse(too_long(text.len(), limit))) } else { Ok(()) }
-    }
-
-    fn check_key(&self, key: &str) -> Result<(), InvalidStep> {
-        self.check_substituted(key)?;
-        self.check_characters(key, |_| false)?;
-        if refers(key) {
-            return Err(self.refuse("a reference can stand in a value only, not in a key"));
-        }
-        if key.is_empty() { Err(self.refuse("a key is empty")) } else { Ok(()) }
-    }
-
     fn wrong(&self, expected: &str) -> InvalidStep {
         let quote =
             if expected == "a string" && self.value.is_number() { "; write it in quotes" } else { "" };
@@ -267,45 +240,6 @@ impl<'a> Node<'a> {
             Value::Object(_) => "a map".to_owned(),
         };
         self.refuse(format!("expected {expected}, got {got}{quote}"))
-    }
-}
-
-/// The fields of a map. Every field is known.
-#[derive(Debug)]
-pub(super) struct Fields<'a> {
-    path: String,
-    values: BTreeMap<String, Node<'a>>,
-}
-
-impl<'a> Fields<'a> {
-    /// The field, unless it is absent, null or an empty string.
-    pub(super) fn optional(&mut self, name: &str) -> Option<Node<'a>> {
-        self.values.remove(name).filter(|node| !node.is_absent())
-    }
-
-    /// The field, which must be there and not empty.
-    pub(super) fn required(&mut self, name: &str) -> Result<Node<'a>, InvalidStep> {
-        let node = self.values.remove(name).ok_or_else(|| self.refuse(name, "is missing"))?;
-        if node.is_absent() { Err(node.refuse("is empty")) } else { Ok(node) }
-    }
-
-    /// The field parsed by `read`, or the default if it is absent.
-    pub(super) fn or_default<T: Default>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Node<'a>) -> Result<T, InvalidStep>,
-    ) -> Result<T, InvalidStep> {
-        self.optional(name).map_or_else(|| Ok(T::default()), read)
-    }
-
-    /// Reads a bool that is `default` when absent.
-    pub(super) fn switch(&mut self, name: &str, default: bool) -> Result<bool, InvalidStep> {
-        self.optional(name).map_or(Ok(default), Node::bool)
-    }
-
-    /// The error `problem` at the field `name`.
-    pub(super) fn refuse(&self, name: &str, problem: impl Display) -> InvalidStep {
-        InvalidStep::new(child_path(&self.path, name), problem)
     }
 }
 

@@ -15,7 +15,7 @@ mod template;
 
 pub use pull_request::{ForgeApi, PullRequest};
 pub(super) use spec::{SPEC, mentions};
-use template::Reader;
+use template::TemplateReader;
 pub use template::{Placeholder, Template};
 
 /// The fields of `update-manifest`, in the order of docs/steps.md.
@@ -118,7 +118,7 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     let committer = fields.optional("committer").map(|node| author_of(node, author.clone())).transpose()?;
     let image: Option<ImageRef> = fields.optional("image").map(Node::parsed).transpose()?;
     let source = fields.optional("source").map(Source::read).transpose()?;
-    let texts = Reader { image: image.is_some(), source: source.is_some() };
+    let texts = TemplateReader { image: image.is_some(), source: source.is_some() };
     let update = UpdateManifest {
         repo,
         branch: branch.unwrap_or_else(|| DEFAULT_BRANCH.into()),
@@ -153,7 +153,7 @@ fn login(fields: &mut Fields<'_>) -> Result<(RepoUrl, Option<SecretRef>), Invali
     }
 }
 
-fn mode(fields: &mut Fields<'_>, texts: Reader) -> Result<Mode, InvalidStep> {
+fn mode(fields: &mut Fields<'_>, texts: TemplateReader) -> Result<Mode, InvalidStep> {
     let proposes = [("push", false), ("pull-request", true)];
     let proposes = fields.optional("mode").map(|node| node.one_of(&proposes)).transpose()?.unwrap_or(false);
     match (proposes, fields.optional("pull-request")) {

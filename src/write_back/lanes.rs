@@ -40,10 +40,10 @@ impl Key {
 }
 
 /// The queues by lane. An entry exists while the lane's task runs.
-type Queues = HashMap<Key, Queue>;
+type Queues = HashMap<Key, WriterQueue>;
 
 /// The writers that wait for a lane's task, and the signal that wakes it.
-struct Queue {
+struct WriterQueue {
     writers: Vec<Writer>,
     woken: Arc<Notify>,
 }
@@ -80,7 +80,7 @@ impl Lanes {
             return waiting;
         }
         let woken = Arc::new(Notify::new());
-        queues.insert(key.clone(), Queue { writers: vec![writer], woken: Arc::clone(&woken) });
+        queues.insert(key.clone(), WriterQueue { writers: vec![writer], woken: Arc::clone(&woken) });
         let lane = Lane { lanes: self.clone(), key: Some(key), woken };
         drop(queues);
         work(request, lane);

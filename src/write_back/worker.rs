@@ -4,6 +4,7 @@
 //! on the push says whether a commit landed. If the report was lost, the ref says it.
 
 mod apply_edits;
+mod attempt;
 mod base_commit;
 mod edit_memory;
 mod find_sent;
@@ -11,12 +12,13 @@ pub(super) mod memory;
 mod our_commits;
 mod push;
 mod source_waits;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Pusher;
@@ -26,14 +28,13 @@ use super::lanes::Lane;
 use super::request::WriteBack;
 use super::supersede::Orders;
 use super::tips_read_ahead::TipsReadAhead;
-use super::writer::{LeaveReason, Outcome, Writer};
-use crate::git::GitError;
+use super::writer::Writer;
 use crate::git::branch::full_name;
 use crate::git::read::{BranchReader, HistoryDepth};
 use apply_edits::BranchTrailers;
+use attempt::AttemptResult;
 use find_sent::Sent;
 use memory::FileMemory;
-use push::Prepared;
 use source_waits::SourceWaits;
 
 /// The maximum number of outages in a row that are retried.
@@ -105,16 +106,6 @@ struct Worker {
     commits: u32,
     /// The memory for the files of this attempt.
     memory: FileMemory,
-}
-
-/// The result of an attempt that did not fail.
-enum AttemptResult {
-    Done,
-    /// Source servers were asked; the next attempt uses their answers.
-    AskedSources,
-    /// The branch has moved since its tip was read ahead.
-    StaleTips,
-    Again(String),
 }
 
 impl Worker {
@@ -208,118 +199,9 @@ impl Worker {
         }
     }
 
-    /// Takes the queued writers.
-    fn join(&mut self) {
-        for writer in self.lane.take() {
-            self.writers.insert(self.next_id, writer);
-            self.next_id += 1;
-        }
-    }
-
-    /// Drops writers that were cancelled, whose deadline has passed, or that a shutdown stops.
-    fn remove_departed(&mut self) {
-        if self.confirm_by.is_some_and(|limit| Instant::now() >= limit) {
-            self.reopen();
-        }
-        let leaving: Vec<_> =
-            self.writers.iter().filter_map(|(id, w)| Some((*id, w.leave_reason()?))).collect();
-        for (id, leave_reason) in leaving {
-            match leave_reason {
-                LeaveReason::Cancelled => drop(self.writers.remove(&id)),
-                LeaveReason::Failed(error) => self.answer(id, Err(error.into())),
-            }
-        }
-        if self.writers.is_empty() {
-            self.sent.clear();
-        }
-    }
-
-    /// Answers a writer from what was read. If the tips were read ahead, they may be stale, so the branch is read
-    /// again instead.
-    fn answer_read(&mut self, id: Id, outcome: Outcome) {
-        match self.read_ahead_at {
-            Some(_) => self.answer_withheld = true,
-            None => self.answer(id, outcome),
-        }
-    }
-
-    fn answer(&mut self, id: Id, outcome: Outcome) {
-        if let Some(writer) = self.writers.remove(&id) {
-            writer.answer(outcome);
-        }
-    }
-
-    fn fail(&mut self, error: &GitError) {
-        self.reader.reset();
-        self.sent.clear();
-        self.confirm_by = None;
-        for (_, writer) in std::mem::take(&mut self.writers) {
-            writer.fail(error.clone());
-        }
-        self.permits.clear();
-    }
-
-    /// Marks that no push is in progress, so that writers may leave.
-    fn reopen(&mut self) {
-        self.confirm_by = None;
-        self.permits.clear();
-        self.writers.values().for_each(|writer| writer.reopen(None));
-    }
-
-    fn note(&self, why: &str, pause: Duration) {
-        self.writers.values().filter(|_| self.confirm_by.is_none()).for_each(|w| w.reopen(Some(why)));
-        let (writers, pause_ms) = (self.writers.len(), pause.as_millis());
-        tracing::info!(writers, pause_ms, "commit did not land: {why}");
-    }
-
     /// The full name of the branch that is pushed to.
     fn target(&self) -> String {
         full_name(self.request.head.as_ref().unwrap_or(&self.request.branch))
-    }
-
-    async fn once(&mut self) -> Result<AttemptResult, GitError> {
-        let limit = self.writers.values().map(|w| w.request.deadline).chain(self.confirm_by).max();
-        let Some(limit) = limit else { return Ok(AttemptResult::Done) };
-        let (branch_locks, repo) = (self.pusher.branch_locks.clone(), self.request.repo.address_key());
-        let lock_deadline = limit.min(Instant::now() + LOCK_WAIT);
-        let lock = timeout_at(lock_deadline, branch_locks.lock(&repo, &self.target())).await.ok();
-        if lock.is_none() && lock_deadline == limit {
-            return Ok(AttemptResult::Again(
-                "commits of others to the branch were still under way".to_owned(),
-            ));
-        }
-        let wanted = self.memory.wanted();
-        let prepared = tokio::select! {
-            biased;
-            prepared = timeout_at(limit, self.prepare()) => prepared,
-            () = wanted => {
-                self.reader.reset();
-                return Ok(AttemptResult::Again("the server was slow, and other steps waited for the memory".to_owned()));
-            }
-        };
-        let base = match prepared {
-            Ok(Ok(Prepared::Ready(ready))) => {
-                // The server may be slow to take the push, and others wait for the memory.
-                self.memory.give_back();
-                return self.send(*ready).await;
-            }
-            Ok(Ok(Prepared::Done)) => return Ok(AttemptResult::Done),
-            Ok(Ok(Prepared::Again(why))) => return Ok(AttemptResult::Again(why)),
-            Ok(Err(error)) => return Err(error),
-            Ok(Ok(Prepared::Ask(base))) => base,
-            Err(_) => return Ok(self.cut_off()),
-        };
-        drop(lock);
-        match timeout_at(limit, self.ask(&base)).await {
-            Ok(asked) => asked,
-            Err(_) => Ok(self.cut_off()),
-        }
-    }
-
-    /// Drops the connection after a read that was stopped in the middle of an answer.
-    fn cut_off(&mut self) -> AttemptResult {
-        self.reader.reset();
-        AttemptResult::Again("the branch was not read in time".to_owned())
     }
 }
 

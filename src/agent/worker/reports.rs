@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Task, TaskSetWorker};
-use crate::agent::reporter::{Answer, Report};
+use crate::agent::reporter::{Report, RequestOutcome};
 use crate::kube::ReportError;
 use crate::metrics::ReportOutcome;
 
@@ -27,7 +27,7 @@ impl TaskSetWorker {
     }
 
     /// Handles the answer to a request.
-    pub(super) fn report_answered(&mut self, answer: Answer) {
+    pub(super) fn report_answered(&mut self, answer: RequestOutcome) {
         let outcome = self.reporter.handle_answer(&answer);
         let others = self.tasks.values().any(Task::is_reported);
         let alone = answer.reports.len() == 1;

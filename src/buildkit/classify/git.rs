@@ -4,7 +4,7 @@ use super::advice as a;
 use super::decision::Decision;
 use super::message::Message;
 use super::rules::{self, Rule, rule};
-use crate::buildkit::kind::Kind;
+use crate::buildkit::kind::BuildErrorKind;
 use crate::http::is_transient_status;
 use crate::outcome::Fault;
 
@@ -55,23 +55,23 @@ const UNTRUSTED: &[&str] = &[
 
 /// The rules are checked from top to bottom. More specific rules come first.
 const RULES: &[Rule] = &[
-    rule(&["could not read Username", "into submodule path"], Kind::Git, a::SUBMODULES),
-    rule(&["could not read Password", "into submodule path"], Kind::Git, a::SUBMODULES),
-    rule(&["could not read Username"], Kind::Git, a::GIT_LOGIN),
-    rule(&["could not read Password"], Kind::Git, a::GIT_LOGIN),
-    rule(&["Authentication failed for"], Kind::Git, a::GIT_LOGIN),
-    rule(&["Permission denied (publickey"], Kind::Git, a::SSH_KEY),
-    rule(&["Host key verification failed"], Kind::Git, a::HOST_KEY),
-    rule(&["remote: Repository not found"], Kind::Git, a::GIT_LOGIN),
-    rule(&["fatal: repository", "not found"], Kind::Git, a::GIT_LOGIN),
-    rule(&["reference is not a tree"], Kind::Git, a::NO_COMMIT),
-    rule(&["not our ref"], Kind::Git, a::NO_COMMIT),
-    rule(&["couldn't find remote ref"], Kind::Git, a::NO_COMMIT),
-    rule(&["into submodule path"], Kind::Git, a::SUBMODULES),
+    rule(&["could not read Username", "into submodule path"], BuildErrorKind::Git, a::SUBMODULES),
+    rule(&["could not read Password", "into submodule path"], BuildErrorKind::Git, a::SUBMODULES),
+    rule(&["could not read Username"], BuildErrorKind::Git, a::GIT_LOGIN),
+    rule(&["could not read Password"], BuildErrorKind::Git, a::GIT_LOGIN),
+    rule(&["Authentication failed for"], BuildErrorKind::Git, a::GIT_LOGIN),
+    rule(&["Permission denied (publickey"], BuildErrorKind::Git, a::SSH_KEY),
+    rule(&["Host key verification failed"], BuildErrorKind::Git, a::HOST_KEY),
+    rule(&["remote: Repository not found"], BuildErrorKind::Git, a::GIT_LOGIN),
+    rule(&["fatal: repository", "not found"], BuildErrorKind::Git, a::GIT_LOGIN),
+    rule(&["reference is not a tree"], BuildErrorKind::Git, a::NO_COMMIT),
+    rule(&["not our ref"], BuildErrorKind::Git, a::NO_COMMIT),
+    rule(&["couldn't find remote ref"], BuildErrorKind::Git, a::NO_COMMIT),
+    rule(&["into submodule path"], BuildErrorKind::Git, a::SUBMODULES),
 ];
 
 pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
-    let git = |fault, advice| Some(Decision { kind: Kind::Git, fault, advice });
+    let git = |fault, advice| Some(Decision { kind: BuildErrorKind::Git, fault, advice });
     if message.says_any(UNTRUSTED) {
         return git(Fault::User, a::GIT_TRUST);
     }

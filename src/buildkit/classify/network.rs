@@ -3,7 +3,7 @@
 use super::advice as a;
 use super::decision::Decision;
 use super::message::{Message, Operation};
-use crate::buildkit::kind::Kind;
+use crate::buildkit::kind::BuildErrorKind;
 use crate::outcome::Fault;
 
 /// Messages of Go and curl about a connection that cannot be opened, breaks or stays silent.
@@ -47,8 +47,8 @@ const UNRESOLVED: &[&str] =
 /// Classifies `message` if it reports a failed connection.
 pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
     let kind = match message.operation {
-        Operation::Git => Kind::Git,
-        _ => Kind::Registry,
+        Operation::Git => BuildErrorKind::Git,
+        _ => BuildErrorKind::Registry,
     };
     let unresolved = message.says_any(UNRESOLVED);
     if !unresolved && !message.says_any(BROKEN) && !message.has_word("EOF") {

@@ -7,7 +7,7 @@
 use super::advice as a;
 use super::decision::Decision;
 use super::message::{Message, Operation};
-use crate::buildkit::kind::Kind;
+use crate::buildkit::kind::BuildErrorKind;
 use crate::http::is_transient_status;
 use crate::outcome::Fault;
 
@@ -83,12 +83,12 @@ pub(super) fn decide(message: &Message<'_>) -> Option<Decision> {
 }
 
 fn user(advice: &'static str) -> Decision {
-    Decision { kind: Kind::Registry, fault: Fault::User, advice }
+    Decision { kind: BuildErrorKind::Registry, fault: Fault::User, advice }
 }
 
 fn later(operation: Operation) -> Decision {
     let advice = if operation == Operation::ExportCache { a::CACHE_LATER } else { a::LATER };
-    Decision { kind: Kind::Registry, fault: Fault::Transient, advice }
+    Decision { kind: BuildErrorKind::Registry, fault: Fault::Transient, advice }
 }
 
 fn certificate(message: &Message<'_>) -> Option<Decision> {
@@ -116,7 +116,7 @@ fn missing(message: &Message<'_>) -> Option<Decision> {
     }
     // BuildKit compares the name with the names of the stages (`frontend/dockerfile/dockerfile2llb`).
     if message.says(&["failed to resolve source metadata", "(did you mean"]) {
-        return Some(Decision { kind: Kind::Dockerfile, fault: Fault::User, advice: a::STAGE });
+        return Some(Decision { kind: BuildErrorKind::Dockerfile, fault: Fault::User, advice: a::STAGE });
     }
     if message.says_any(&["no match for platform", "no matching manifest"]) {
         return Some(user(a::PLATFORM));

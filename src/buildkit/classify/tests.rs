@@ -1,10 +1,10 @@
 use super::*;
 
-fn from_daemon(message: &str) -> Report<'_> {
-    Report { code: Code::Unknown, message, broken: false, vertex: None, unbegun: false }
+fn from_daemon(message: &str) -> ErrorReport<'_> {
+    ErrorReport { code: Code::Unknown, message, broken: false, vertex: None, unbegun: false }
 }
 
-fn of(message: &str) -> (Kind, Fault, String) {
+fn of(message: &str) -> (BuildErrorKind, Fault, String) {
     let classified = classify(&from_daemon(message), &Details::default(), &Redactor::default());
     (classified.kind, classified.fault, classified.text)
 }
@@ -16,134 +16,144 @@ fn the_daemons_words_are_understood() {
     let rows = [
         (
             "failed to push r:5000/a:1: failed to do request: Head \"https://r:5000/v2/a/blobs/x\": http: server gave HTTP response to HTTPS client",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "insecure: true",
         ),
         (
             "failed to push r/a:1: failed to do request: Head \"https://r/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "add its CA",
         ),
         (
             "failed to push r/a:1: unexpected status from HEAD request to http://r/v2/a/blobs/sha256:c: 401 Unauthorized",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "check `registry-secret`",
         ),
         (
             "failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 403 Forbidden",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "check `registry-secret`",
         ),
         (
             "failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 500 Internal Server Error",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
             "try again",
         ),
         (
             "failed to push r/a:1: unexpected status from PUT request to http://r/v2/a/manifests/1: 503 Service Unavailable",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
             "try again",
         ),
         (
             "failed to push r/a:1: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 404 Not Found",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "check the name",
         ),
-        ("error writing manifest blob: unknown", Kind::Registry, User, "ignore-error"),
+        ("error writing manifest blob: unknown", BuildErrorKind::Registry, User, "ignore-error"),
         // The registry no longer knows an upload that it had accepted.
         (
             "failed to push r/a:1: failed commit on ref \"config-sha256:c\": unexpected status from PUT request to http://r/v2/a/blobs/uploads/5?digest=sha256%3Ac: 404 Not Found",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
             "try again later",
         ),
         // BuildKit v0.18.2 writes this.
         (
             "failed to push r/a:1: failed commit on ref \"layer-sha256:c\": invalid content digest in response: invalid checksum digest format",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "takes no pushes",
         ),
         (
             "failed to read dockerfile: failed to open subdir nosub: open /tmp/r/nosub: no such file or directory",
-            Kind::Dockerfile,
+            BuildErrorKind::Dockerfile,
             User,
             "check `subdir`",
         ),
         (
             "r/a:1: failed to resolve source metadata for r/a:1: r/a:1: not found",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
             "name and tag",
         ),
         (
             "failed to do request: Head \"https://r.example/v2/a\": dial tcp: lookup r.example: no such host",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
             "cannot resolve",
         ),
         (
             "no access to registry r: the token server http://r answered 503; the registry is overloaded or broken, try again later",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
             "503",
         ),
         (
             "failed to fetch remote http://g/a.git: git stderr:\nfatal: could not read Username for 'http://g': terminal prompts disabled\n: exit status 128",
-            Kind::Git,
+            BuildErrorKind::Git,
             User,
             "check the Git secret",
         ),
         (
             "fatal: could not read Username for 'http://g': terminal prompts disabled\nfatal: clone of 'http://g/lib.git' into submodule path '/x/lib' failed",
-            Kind::Git,
+            BuildErrorKind::Git,
             User,
             "submodules: false",
         ),
-        ("repository does not contain ref 5e8e821a10, output: \"\"", Kind::Git, User, "short commit id"),
+        (
+            "repository does not contain ref 5e8e821a10, output: \"\"",
+            BuildErrorKind::Git,
+            User,
+            "short commit id",
+        ),
         (
             "fatal: unable to access 'http://g/a.git/': The requested URL returned error: 502",
-            Kind::Git,
+            BuildErrorKind::Git,
             Transient,
             "try again",
         ),
         (
             "source \"git://g/a.git#x\" denied by policy: source denied by policy",
-            Kind::Denied,
+            BuildErrorKind::Denied,
             User,
             "under `contexts`",
         ),
-        ("job ID wf-1 exists", Kind::AlreadyExists, Transient, "running already"),
-        ("target stage \"nope\" could not be found", Kind::Dockerfile, User, "check `target`"),
-        ("write /var/lib/buildkit/x: no space left on device", Kind::Other, Transient, "disk is full"),
+        ("job ID wf-1 exists", BuildErrorKind::AlreadyExists, Transient, "running already"),
+        ("target stage \"nope\" could not be found", BuildErrorKind::Dockerfile, User, "check `target`"),
+        (
+            "write /var/lib/buildkit/x: no space left on device",
+            BuildErrorKind::Other,
+            Transient,
+            "disk is full",
+        ),
         (
             "granting entitlement network.host is not allowed by build daemon configuration",
-            Kind::Other,
+            BuildErrorKind::Other,
             User,
             "entitlement",
         ),
         (
             "failed to calculate checksum of ref a::b: \"/secret/x509.pem\": not found",
-            Kind::Dockerfile,
+            BuildErrorKind::Dockerfile,
             User,
             "no such file",
         ),
         (
             "failed to compute cache key: \"/secrets.txt\" not found: not found",
-            Kind::Dockerfile,
+            BuildErrorKind::Dockerfile,
             User,
             "no such file",
         ),
-        ("no active session for abc: context deadline exceeded", Kind::Lost, Transient, "session"),
-        ("context canceled", Kind::Cancelled, Transient, ""),
-        ("something new", Kind::Other, Ours, "something new"),
+        ("no active session for abc: context deadline exceeded", BuildErrorKind::Lost, Transient, "session"),
+        ("context canceled", BuildErrorKind::Cancelled, Transient, ""),
+        ("something new", BuildErrorKind::Other, Ours, "something new"),
     ];
     for (message, kind, fault, words) in rows {
         let (found, whose, text) = of(message);
@@ -159,42 +169,42 @@ fn names_do_not_decide() {
     let rows = [
         (
             "failed to push r:5000/a:1: unexpected status from PUT request to http://r:5000/v2/a/manifests/1: 400 Bad Request",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
         ),
         (
             "error writing manifest blob: failed commit on ref \"sha256:5000\": unexpected status from PUT request to http://r:5000/v2/c/manifests/500: 400 Bad Request",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
         ),
         (
             "r/my-secret:1: failed to resolve source metadata for r/my-secret:1: r/my-secret:1: not found",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
         ),
         (
             "secret: failed to resolve source metadata for docker.io/library/secret:latest: docker.io/library/secret:latest: not found",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             User,
         ),
         (
             "r/x509:1: failed to resolve source metadata for r/x509:1: failed to do request: Head \"https://r/v2/\": EOF",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
         ),
         (
             "failed to load cache key: Get \"http://h:404/401\": dial tcp 127.0.0.1:404: connect: no route to host",
-            Kind::Registry,
+            BuildErrorKind::Registry,
             Transient,
         ),
         (
             "failed to compute cache key: failed to calculate checksum of ref a::b: \"/503 Service Unavailable\": not found",
-            Kind::Dockerfile,
+            BuildErrorKind::Dockerfile,
             User,
         ),
-        ("target stage \"EOF\" could not be found", Kind::Dockerfile, User),
-        ("secret no such host: not found", Kind::Secret, User),
-        ("dockerfile parse error on line 2: unknown instruction: EOF", Kind::Dockerfile, User),
+        ("target stage \"EOF\" could not be found", BuildErrorKind::Dockerfile, User),
+        ("secret no such host: not found", BuildErrorKind::Secret, User),
+        ("dockerfile parse error on line 2: unknown instruction: EOF", BuildErrorKind::Dockerfile, User),
     ];
     for (message, kind, fault) in rows {
         let (found, whose, text) = of(message);
@@ -234,7 +244,11 @@ fn a_connection_that_fails_may_work_later() {
         for message in rows {
             let details = Details { excerpt: Some("Dockerfile:1".to_owned()), ..Details::default() };
             let classified = classify(&from_daemon(&message), &details, &Redactor::default());
-            assert_eq!((classified.kind, classified.fault), (Kind::Registry, Fault::Transient), "{message}");
+            assert_eq!(
+                (classified.kind, classified.fault),
+                (BuildErrorKind::Registry, Fault::Transient),
+                "{message}"
+            );
         }
     }
 }
@@ -309,7 +323,7 @@ fn a_clone_that_breaks_off_may_work_later_and_a_refused_one_does_not() {
                 "{before}failed to fetch remote http://g/a.git: git stderr:\n{said}\n: exit status 128"
             );
             let (kind, whose, text) = of(&message);
-            assert_eq!((kind, whose), (Kind::Git, fault), "{text}");
+            assert_eq!((kind, whose), (BuildErrorKind::Git, fault), "{text}");
             assert!(text.contains(words), "{text}");
         }
     }
@@ -321,14 +335,14 @@ fn a_broken_connection_is_a_lost_build_and_a_daemons_word_about_one_is_not() {
     for word in words {
         let ours = tonic::Status::from_error(std::io::Error::other(word).into());
         assert!(is_transport(&ours), "{word}");
-        let report = Report { broken: true, ..from_daemon(word) };
-        assert_eq!(classify(&report, &Details::default(), &Redactor::default()).kind, Kind::Lost);
+        let report = ErrorReport { broken: true, ..from_daemon(word) };
+        assert_eq!(classify(&report, &Details::default(), &Redactor::default()).kind, BuildErrorKind::Lost);
 
         let message =
             format!("failed to push r.io/a:1: failed to do request: Put \"https://r.io\": write: {word}");
         let theirs = tonic::Status::unknown(message.clone());
         assert!(!is_transport(&theirs), "{word}");
-        assert_ne!(of(&message).0, Kind::Lost, "{word}");
+        assert_ne!(of(&message).0, BuildErrorKind::Lost, "{word}");
     }
     assert!(is_transport(&tonic::Status::unknown("Service was not ready: transport error")));
 }
@@ -340,10 +354,10 @@ fn a_step_that_was_stopped_did_not_fail() {
     let details = Details { exit_code: Some(137), ..Details::default() };
     for details in [Details::default(), details] {
         let classified = classify(&from_daemon(message), &details, &Redactor::default());
-        assert_eq!((classified.kind, classified.fault), (Kind::Cancelled, Fault::Transient));
+        assert_eq!((classified.kind, classified.fault), (BuildErrorKind::Cancelled, Fault::Transient));
     }
     let echoes = "process \"echo context canceled\" did not complete successfully: exit code: 1";
-    assert_eq!(of(echoes).0, Kind::Run);
+    assert_eq!(of(echoes).0, BuildErrorKind::Run);
 }
 
 #[test]

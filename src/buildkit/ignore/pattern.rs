@@ -6,7 +6,7 @@ use regex_lite::Regex;
 
 /// Paths that are excluded or, with an exception pattern, kept.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct IgnorePattern {
     text: String,
     exception: bool,
     meaning: Meaning,
@@ -23,7 +23,7 @@ enum Meaning {
     Unknown,
 }
 
-impl Pattern {
+impl IgnorePattern {
     /// The pattern in `line`; none in an empty one. A wildcard is matched only while there is `room`, in bytes.
     pub(super) fn read(line: &str, room: &mut usize) -> Result<Option<Self>, &'static str> {
         let line = line.trim();
@@ -61,7 +61,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for IgnorePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.exception { "!" } else { "" }, self.text)
     }

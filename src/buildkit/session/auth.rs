@@ -13,7 +13,7 @@ use crate::oci::token::{self, Challenge, Token};
 use crate::oci::{self, LazyClient, Login, OciError};
 use crate::outcome::Fault;
 
-struct Served {
+struct ServedLogins {
     logins: Arc<oci::Auth>,
     authority: Authority,
     client: LazyClient,
@@ -26,11 +26,11 @@ pub(super) fn service(
     client: LazyClient,
     insecure: BTreeSet<String>,
 ) -> AuthServer<impl Auth> {
-    AuthServer::new(Served { logins, authority: Authority::of_process(), client, insecure })
+    AuthServer::new(ServedLogins { logins, authority: Authority::of_process(), client, insecure })
 }
 
 #[tonic::async_trait]
-impl Auth for Served {
+impl Auth for ServedLogins {
     /// The daemon calls this for registries that support Basic only. They need the password itself.
     async fn credentials(
         &self,

@@ -7,14 +7,14 @@ use proto::secrets_server::{Secrets, SecretsServer};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use tonic::{Request, Response, Status};
 
-struct Served(BTreeMap<String, SecretSlice<u8>>);
+struct ServedSecrets(BTreeMap<String, SecretSlice<u8>>);
 
 pub(super) fn service(secrets: BTreeMap<String, SecretSlice<u8>>) -> SecretsServer<impl Secrets> {
-    SecretsServer::new(Served(secrets))
+    SecretsServer::new(ServedSecrets(secrets))
 }
 
 #[tonic::async_trait]
-impl Secrets for Served {
+impl Secrets for ServedSecrets {
     async fn get_secret(
         &self,
         request: Request<proto::GetSecretRequest>,

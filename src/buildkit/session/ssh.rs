@@ -35,7 +35,7 @@ const DEFAULT: &str = "default";
 /// The header in which a forwarded connection names its key (`session/sshforward/ssh.go`, `KeySSHID`).
 const ID: &str = "buildkit.ssh.id";
 
-struct Served {
+struct ServedKeys {
     keys: BTreeMap<String, Arc<PrivateKey>>,
     turns: Arc<Semaphore>,
 }
@@ -48,10 +48,10 @@ pub(super) fn service(keys: &BTreeMap<String, SecretString>) -> Result<SshServer
         Ok((id.clone(), Arc::new(key)))
     });
     let (keys, turns) = (keys.collect::<Result<_, BuildError>>()?, Arc::new(Semaphore::new(AT_ONCE)));
-    Ok(SshServer::new(Served { keys, turns }))
+    Ok(SshServer::new(ServedKeys { keys, turns }))
 }
 
-impl Served {
+impl ServedKeys {
     fn key(&self, id: &str) -> Result<&PrivateKey, Status> {
         let id = if id.is_empty() { DEFAULT } else { id };
         let unset = || {
@@ -78,7 +78,7 @@ impl Agent for SignOnly {
 }
 
 #[tonic::async_trait]
-impl Ssh for Served {
+impl Ssh for ServedKeys {
     async fn check_agent(
         &self,
         request: Request<proto::CheckAgentRequest>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Controller;
 use crate::check::quantity::number;
-use crate::check::{Finding, Mode};
+use crate::check::{ExecutionMode, Finding};
 use crate::duration::parse_go_duration;
 
 /// The controller's own default (argo-workflows `workflow/controller/rate_limiters.go`).
@@ -47,7 +47,7 @@ impl Controller {
 
     /// Every plugin node waits for two of these (argo-workflows `workflow/controller/taskset.go`). The shared agent
     /// has committed before.
-    pub(super) fn requeue(&self, mode: Mode) -> (Duration, Finding) {
+    pub(super) fn requeue(&self, mode: ExecutionMode) -> (Duration, Finding) {
         let name = "DEFAULT_REQUEUE_TIME";
         let setting = self.setting(name);
         if setting == Setting::Elsewhere {
@@ -111,7 +111,7 @@ impl Controller {
         }
     }
 
-    pub(super) fn write_back(&self, status: Option<bool>, mode: Mode) -> Finding {
+    pub(super) fn write_back(&self, status: Option<bool>, mode: ExecutionMode) -> Finding {
         let name = "INFORMER_WRITE_BACK";
         let setting = match (self.setting(name), self.release()) {
             (_, Some(release)) if release >= (4, 1) => {

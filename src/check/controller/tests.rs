@@ -19,10 +19,10 @@ fn controller(env: &[(&str, &str)]) -> Controller {
 }
 
 fn said(controller: Controller, status: Option<bool>) -> String {
-    said_in(Mode::Sidecar, controller, status)
+    said_in(ExecutionMode::Sidecar, controller, status)
 }
 
-fn said_in(mode: Mode, controller: Controller, status: Option<bool>) -> String {
+fn said_in(mode: ExecutionMode, controller: Controller, status: Option<bool>) -> String {
     let found = judge(&Ok(Some(controller)), &Site::example(), status, mode);
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
@@ -102,7 +102,11 @@ fn what_another_object_sets_is_not_guessed() {
 
 #[test]
 fn a_controller_that_is_not_there_or_not_ready_is_said() {
-    assert!(judge(&Ok(None), &Site::example(), None, Mode::Sidecar)[0].text.contains("no such Deployment"));
+    assert!(
+        judge(&Ok(None), &Site::example(), None, ExecutionMode::Sidecar)[0]
+            .text
+            .contains("no such Deployment")
+    );
     let mut down = controller(&[]);
     down.ready = false;
     assert!(said(down, None).starts_with("FAIL controller argo/workflow-controller: no pod of it is ready"));
@@ -110,14 +114,14 @@ fn a_controller_that_is_not_there_or_not_ready_is_said() {
 
 #[test]
 fn the_shared_agent_takes_other_settings_of_it() {
-    let slow = said_in(Mode::Gate, controller(&[]), Some(false));
+    let slow = said_in(ExecutionMode::Gate, controller(&[]), Some(false));
     let fast = [
         ("DEFAULT_REQUEUE_TIME", "200ms"),
         ("ARGO_QPS", "200"),
         ("ARGO_BURST", "400"),
         ("INFORMER_WRITE_BACK", "true"),
     ];
-    let fast = said_in(Mode::Flag, controller(&fast), Some(true));
+    let fast = said_in(ExecutionMode::Flag, controller(&fast), Some(true));
     insta::assert_snapshot!(format!("{slow}{fast}"), @r#"
     ok   controller argo/workflow-controller: Argo Workflows v4.0.7
     warn controller setting DEFAULT_REQUEUE_TIME: unset (10 s): a step's commit is out at once, but its node ends after 10 s and its workflow, or the next step, comes after 20 s where 1s costs 2; set 1s or less

@@ -5,7 +5,7 @@ use super::*;
 fn user_objects(objects: Value) -> UserObjects {
     let spec = |object: &Value| object.clone();
     let objects = objects.as_array().into_iter().flatten();
-    let objects = objects.map(|object| Object {
+    let objects = objects.map(|object| UserObject {
         kind: "WorkflowTemplate",
         name: object["name"].as_str().unwrap_or_default().to_owned(),
         spec: spec(&object["spec"]),

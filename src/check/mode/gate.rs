@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{LABEL, SHARED};
-use crate::check::session::unread;
+use crate::check::api_login::unread;
 use crate::check::{Doctor, Finding, Site};
 use crate::kube::{Cluster, ReadError};
 

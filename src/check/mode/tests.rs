@@ -39,7 +39,7 @@ fn gated(gate: Gate) -> ModeInputs {
     ModeInputs { label: Ok(Some(SHARED.to_owned())), gate: Some(gate), ..mode_inputs("v4.0.7") }
 }
 
-fn said(signs: &ModeInputs, agent: Option<Agent>) -> String {
+fn said(signs: &ModeInputs, agent: Option<AgentDeployment>) -> String {
     let found = signs.judge(&Site::example(), &Ok(agent));
     found.iter().map(|finding| format!("{finding}\n")).collect()
 }
@@ -47,12 +47,12 @@ fn said(signs: &ModeInputs, agent: Option<Agent>) -> String {
 #[test]
 fn each_mode_is_named_with_what_makes_it() {
     let rows = [
-        (mode_inputs("v4.0.7"), Mode::Sidecar),
-        (gated(gate(good())), Mode::Gate),
-        (flagged("v4.1.2"), Mode::Flag),
-        (ModeInputs { gate: Some(gate(good())), ..flagged("v4.1.2") }, Mode::Flag),
-        (flagged("v4.0.7"), Mode::Sidecar),
-        (ModeInputs { flag: Ok(Some("false".to_owned())), ..mode_inputs("v4.1.2") }, Mode::Sidecar),
+        (mode_inputs("v4.0.7"), ExecutionMode::Sidecar),
+        (gated(gate(good())), ExecutionMode::Gate),
+        (flagged("v4.1.2"), ExecutionMode::Flag),
+        (ModeInputs { gate: Some(gate(good())), ..flagged("v4.1.2") }, ExecutionMode::Flag),
+        (flagged("v4.0.7"), ExecutionMode::Sidecar),
+        (ModeInputs { flag: Ok(Some("false".to_owned())), ..mode_inputs("v4.1.2") }, ExecutionMode::Sidecar),
     ];
     for (signs, mode) in &rows {
         assert_eq!(signs.mode(), *mode, "{signs:?}");

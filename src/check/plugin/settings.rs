@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::{Plugin, Sidecar};
 use crate::check::Finding;
-use crate::check::session::unread;
+use crate::check::api_login::unread;
 use crate::kube::{Cluster, ReadError};
 
 /// A container's settings, as far as they could be read.

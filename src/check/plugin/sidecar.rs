@@ -56,13 +56,13 @@ struct Variable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct From {
-    config_map_ref: Option<Source>,
+    config_map_ref: Option<ConfigMapSource>,
 }
 
 /// A ConfigMap that supplies environment variables.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::check) struct Source {
+pub(in crate::check) struct ConfigMapSource {
     /// Its name.
     pub(super) name: String,
     /// Whether the container starts without it.
@@ -201,7 +201,7 @@ impl Sidecar {
     }
 
     /// The ConfigMaps that supply its environment.
-    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &ConfigMapSource> {
         self.env_from.iter().filter_map(|from| from.config_map_ref.as_ref())
     }
 

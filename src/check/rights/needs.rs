@@ -1,6 +1,6 @@
 //! The tables of rights: which account uses which Kubernetes API, and what happens without the right.
 
-use crate::check::{Mode, Site};
+use crate::check::{ExecutionMode, Site};
 use crate::kube::Account;
 
 const ARGO: &str = "argoproj.io";
@@ -150,7 +150,7 @@ pub(in crate::check) fn of_leader(namespace: &str, lease: &str) -> Vec<RequiredR
 const AGENT_CA: &str = "argo-workflows-agent-ca-certificates";
 
 /// The rights that the controller needs in the workflows' namespace. Upstream's own roles lack the first.
-pub(super) fn of_controller(namespace: &str, writes_back: bool, mode: Mode) -> Vec<RequiredRight> {
+pub(super) fn of_controller(namespace: &str, writes_back: bool, mode: ExecutionMode) -> Vec<RequiredRight> {
     let without = match (writes_back, mode.is_shared()) {
         (true, _) => "and INFORMER_WRITE_BACK=true, so workflows with plugin steps hang in Running",
         (false, true) => {

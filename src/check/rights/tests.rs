@@ -22,7 +22,7 @@ fn each_missing_right_says_what_breaks_and_what_to_grant() {
 #[test]
 fn the_controller_s_missing_rule_hangs_only_with_write_back() {
     let severity = |writes_back| {
-        let needs = of_controller("builds", writes_back, Mode::Sidecar);
+        let needs = of_controller("builds", writes_back, ExecutionMode::Sidecar);
         let lacks = vec![vec!["patch"], Vec::new(), Vec::new(), Vec::new()];
         judge(&Account::new("argo", "argo"), &needs, &Ok(lacks)).remove(0)
     };
@@ -33,7 +33,7 @@ fn the_controller_s_missing_rule_hangs_only_with_write_back() {
 
 #[test]
 fn the_shared_agent_needs_the_controller_s_rule_and_no_pod() {
-    let needs = of_controller("builds", false, Mode::Flag);
+    let needs = of_controller("builds", false, ExecutionMode::Flag);
     let found = judge(&Account::new("argo", "argo"), &needs, &Ok(vec![vec!["patch", "update"]]));
     insta::assert_snapshot!(found[0].to_string(), @r#"FAIL rights of ServiceAccount argo/argo: may not patch, update workflowtasksets/status: so the shared agent hears of no stopped or timed-out step, and finds finished tasks again at each restart; bind ServiceAccount argo/argo to a Role in builds with the rule {apiGroups: ["argoproj.io"], resources: [workflowtasksets/status], verbs: [patch, update]}"#);
     assert_eq!(found.len(), 1);

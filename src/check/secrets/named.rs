@@ -33,21 +33,21 @@ impl Job {
 
 /// A Secret and its use, with the repository if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct SecretUse {
     pub(super) secret: String,
     pub(super) job: Job,
     pub(super) repo: Option<String>,
 }
 
 /// The Secrets that the user named.
-pub(super) fn of_targets(targets: &Targets) -> Vec<Named> {
+pub(super) fn of_targets(targets: &Targets) -> Vec<SecretUse> {
     let registries = targets.images.iter().filter_map(|image| image.secret.as_ref());
     let registries =
-        registries.map(|secret| Named { secret: secret.name.clone(), job: Job::Registry, repo: None });
+        registries.map(|secret| SecretUse { secret: secret.name.clone(), job: Job::Registry, repo: None });
     let of = |job, repositories: &[super::super::Repository]| {
         let named = |repository: &super::super::Repository| {
             let secret = repository.secret.as_ref()?.name.clone();
-            Some(Named { secret, job, repo: Some(repository.repo.to_string()) })
+            Some(SecretUse { secret, job, repo: Some(repository.repo.to_string()) })
         };
         repositories.iter().filter_map(named).collect::<Vec<_>>()
     };
@@ -55,12 +55,12 @@ pub(super) fn of_targets(targets: &Targets) -> Vec<Named> {
 }
 
 /// The Secrets that the templates of a workflow's spec name.
-pub(super) fn of_spec(spec: &Value) -> Vec<Named> {
+pub(super) fn of_spec(spec: &Value) -> Vec<SecretUse> {
     let templates = spec["templates"].as_array().into_iter().flatten();
     templates
         .flat_map(|template| {
             let mut found = Vec::new();
-            let reader = Reader { spec, template };
+            let reader = SpecReader { spec, template };
             reader.step(&template["plugin"][super::super::templates::OURS], &mut found);
             found
         })
@@ -68,20 +68,20 @@ pub(super) fn of_spec(spec: &Value) -> Vec<Named> {
 }
 
 /// Reads one template, with the defaults of its parameters.
-struct Reader<'a> {
+struct SpecReader<'a> {
     spec: &'a Value,
     template: &'a Value,
 }
 
-impl Reader<'_> {
-    fn step(&self, step: &Value, found: &mut Vec<Named>) {
+impl SpecReader<'_> {
+    fn step(&self, step: &Value, found: &mut Vec<SecretUse>) {
         for inner in step["steps"].as_array().into_iter().flatten() {
             self.step(inner, found);
         }
         let (build, update) = (&step["build"], &step["update-manifest"]);
         let mut add = |secret: &Value, job, repo: &Value| {
             if let Some(secret) = self.secret(secret) {
-                found.push(Named { secret, job, repo: self.text(repo) });
+                found.push(SecretUse { secret, job, repo: self.text(repo) });
             }
         };
         let nowhere = Value::Null;

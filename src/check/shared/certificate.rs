@@ -1,6 +1,6 @@
 //! The client certificate that the shared agent mounts.
 
-use super::Agent;
+use super::AgentDeployment;
 use crate::check::{Doctor, Finding};
 use crate::kube::{KubeError, Secret, SecretError, Secrets};
 
@@ -16,7 +16,7 @@ pub(super) struct Mounted {
 
 impl Doctor {
     /// Checks the Secret with the certificates for buildkitd, if the agent has one.
-    pub(super) async fn certificate(&self, agent: &Agent) -> Option<Finding> {
+    pub(super) async fn certificate(&self, agent: &AgentDeployment) -> Option<Finding> {
         let mounted = agent.certificate()?;
         let namespace = &agent.account.namespace;
         let secrets = Secrets::Cluster(self.engine.cluster.clone());
@@ -25,7 +25,7 @@ impl Doctor {
     }
 }
 
-impl Agent {
+impl AgentDeployment {
     /// The Secret that contains the files that the settings name.
     pub(super) fn certificate(&self) -> Option<Mounted> {
         let files = FILES.iter().filter_map(|name| self.mounted(self.settings.value(name)?));

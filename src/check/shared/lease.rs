@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 
-use super::Agent;
-use crate::check::session::unread;
+use super::AgentDeployment;
+use crate::check::api_login::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::ReadError;
 
@@ -14,7 +14,7 @@ const DEFAULT_SECONDS: i32 = 15;
 
 impl Doctor {
     /// Checks whether a replica leads.
-    pub(super) async fn lease(&self, agent: &Agent) -> Finding {
+    pub(super) async fn lease(&self, agent: &AgentDeployment) -> Finding {
         let (namespace, name) = agent.lease();
         let read = self.engine.cluster.find::<Lease>(namespace, name).await;
         judge(&format!("Lease {namespace}/{name}"), &read, &agent.place(), SystemTime::now())

@@ -2,15 +2,15 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::Agent;
-use crate::check::session::unread;
+use super::AgentDeployment;
+use crate::check::api_login::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::ReadError;
 use crate::policy::Policy;
 
 impl Doctor {
     /// Checks the policy, if it is in a ConfigMap.
-    pub(super) async fn policy(&self, agent: &Agent) -> Option<Finding> {
+    pub(super) async fn policy(&self, agent: &AgentDeployment) -> Option<Finding> {
         let file = agent.settings.value("ARGO_BUILDKIT_POLICY")?;
         let (volume, key) = agent.mounted(file)?;
         let (namespace, name) = (&agent.account.namespace, &volume.config_map.as_ref()?.name);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Agent;
+use super::AgentDeployment;
 use crate::check::Finding;
 use crate::check::controller::Config;
 
@@ -16,7 +16,7 @@ pub(super) enum Watched {
     Only(Vec<String>),
 }
 
-impl Agent {
+impl AgentDeployment {
     /// The watched namespaces. Flags override the environment.
     pub(super) fn watched(&self) -> Watched {
         let all = self.settings.value("ARGO_BUILDKIT_ALL_NAMESPACES").is_some_and(is_true);

@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use super::certificate::{self, Mounted};
 use super::settings::Watched;
 use super::*;
-use crate::kube::{Request, Rights, SecretError};
+use crate::kube::{ApiRequest, Rights, SecretError};
 
 /// An agent of so many replicas, all ready, that watches `namespaces`.
-pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> Agent {
+pub(in crate::check) fn agent(namespaces: &str, replicas: u32) -> AgentDeployment {
     settings(replicas, &[("ARGO_BUILDKIT_NAMESPACES", namespaces), HOST])
 }
 
 const HOST: (&str, &str) = ("BUILDKIT_HOST", "tcp://buildkitd.buildkit.svc:1234");
 
-fn settings(replicas: u32, env: &[(&str, &str)]) -> Agent {
+fn settings(replicas: u32, env: &[(&str, &str)]) -> AgentDeployment {
     let env: Vec<_> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     of(replicas, json!({"args": ["agent"], "env": env}))
 }
 
-fn of(replicas: u32, mut container: Value) -> Agent {
+fn of(replicas: u32, mut container: Value) -> AgentDeployment {
     container["name"] = json!("agent");
     container["image"] = json!("registry.example.com/argo-buildkit:0.1.0");
     container["volumeMounts"] = json!([{"name": "tls", "mountPath": "/etc/buildkit-tls"}]);
@@ -36,7 +36,7 @@ fn of(replicas: u32, mut container: Value) -> Agent {
         "spec": {"replicas": replicas, "selector": {}, "template": {"spec": pod}},
         "status": {"readyReplicas": replicas},
     });
-    let mut agent = Agent::of("buildkit-agent", serde_json::from_value(deployment).unwrap());
+    let mut agent = AgentDeployment::of("buildkit-agent", serde_json::from_value(deployment).unwrap());
     agent.settings = ContainerSettings::of_container_alone(&agent.container);
     agent
 }
@@ -47,10 +47,11 @@ fn lines(found: impl IntoIterator<Item = Finding>) -> String {
 
 #[test]
 fn an_agent_that_does_not_run_leaves_steps_pending() {
-    let running =
-        |agent: Agent| agent.running("shared agent buildkit-agent/buildkit-agent".to_owned(), "builds");
-    let one = Agent { ready: 1, ..agent("builds", 2) };
-    let none = Agent { ready: 0, ..agent("builds", 2) };
+    let running = |agent: AgentDeployment| {
+        agent.running("shared agent buildkit-agent/buildkit-agent".to_owned(), "builds")
+    };
+    let one = AgentDeployment { ready: 1, ..agent("builds", 2) };
+    let none = AgentDeployment { ready: 0, ..agent("builds", 2) };
     let found = [running(agent("builds", 2)), running(one), running(none), running(agent("builds", 0))];
     let gone = absent("shared agent buildkit-agent/buildkit-agent".to_owned(), "builds");
     insta::assert_snapshot!(lines(found.into_iter().chain([gone])), @r#"
@@ -179,8 +180,9 @@ fn the_certificate_is_what_the_settings_name() {
     assert_eq!(mounted, Mounted { secret: "buildkit-client-tls".to_owned(), keys });
     let name = "buildkit-client-tls".to_owned();
     let missing = SecretError::NotFound { name: name.clone(), place: "namespace `x`".to_owned() };
-    let forbidden =
-        SecretError::Kube(Request::new(format!("reading secret `{name}`"), Rights::Own, "get").forbidden());
+    let forbidden = SecretError::Kube(
+        ApiRequest::new(format!("reading secret `{name}`"), Rights::Own, "get").forbidden(),
+    );
     let judged = [missing, forbidden].map(|e| certificate::judge("buildkit-agent", &mounted, &Err(e)));
     insta::assert_snapshot!(lines(judged), @r#"
     FAIL client certificate Secret buildkit-agent/buildkit-client-tls: does not exist, so the shared agent's pods do not start; make it with the keys ca.crt, tls.crt (docs/agent.md)

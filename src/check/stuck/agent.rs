@@ -1,6 +1,6 @@
 //! A plugin step that has not ended: checks its agent, then its result.
 
-use super::node::{self, Node};
+use super::node::{self, StatusNode};
 use super::{WorkflowFacts, pod};
 use crate::check::{Finding, Severity};
 
@@ -40,13 +40,13 @@ fn no_pod(facts: &WorkflowFacts) -> String {
 }
 
 /// An agent's report of a step.
-pub(super) struct Report<'a> {
+pub(super) struct AgentReport<'a> {
     pub(super) phase: &'a str,
     pub(super) message: &'a str,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn of(facts: &'a WorkflowFacts, node: &Node<'_>) -> Self {
+impl<'a> AgentReport<'a> {
+    pub(super) fn of(facts: &'a WorkflowFacts, node: &StatusNode<'_>) -> Self {
         let reported = facts.task_set.as_ref().map(|set| &set["status"]["nodes"][node.id()]);
         let field = |key: &str| reported.and_then(|node| node[key].as_str()).unwrap_or_default();
         Self { phase: field("phase"), message: field("message") }
@@ -58,8 +58,8 @@ impl<'a> Report<'a> {
 }
 
 /// The finding when the agent works: its report, and whether the report arrived.
-fn result(facts: &WorkflowFacts, open: &Node<'_>, at: &str) -> Finding {
-    let report = Report::of(facts, open);
+fn result(facts: &WorkflowFacts, open: &StatusNode<'_>, at: &str) -> Finding {
+    let report = AgentReport::of(facts, open);
     if report.is_terminal() {
         return not_taken_over(facts, &format!("{at}, and {} at its agent", report.phase));
     }

@@ -37,7 +37,7 @@ pub(super) fn oversized(facts: &WorkflowFacts) -> Option<Finding> {
     let nodes = node::all(facts);
     let open: Vec<_> = nodes.iter().filter(|node| node.is_plugin() && node.is_open()).collect();
     let tasks = facts.task_set.as_ref().map(|set| &set["spec"]["tasks"]);
-    let lacks = |node: &&&node::Node<'_>| tasks.is_none_or(|tasks| tasks[node.id()].is_null());
+    let lacks = |node: &&&node::StatusNode<'_>| tasks.is_none_or(|tasks| tasks[node.id()].is_null());
     let (waiting, size) =
         (open.iter().filter(lacks).count(), open.iter().map(|node| node.size_of_inputs()).sum::<usize>());
     (waiting > 0 && size > OBJECT).then(|| {

@@ -10,12 +10,12 @@ use crate::check::{Doctor, Finding};
 pub(super) struct Holder {
     /// `namespace/workflow`, in some cases with a node. Empty if the holder is not known.
     pub(super) place: String,
-    pub(super) state: State,
+    pub(super) state: HolderState,
 }
 
 /// The state of a holder.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum HolderState {
     /// It has not ended.
     #[default]
     Open,
@@ -34,7 +34,7 @@ impl Doctor {
         let lock = waiting["mutex"].as_str().unwrap_or_default();
         let said = waiting["holder"].as_str().unwrap_or_default();
         let Ok(open) = self.engine.cluster.unfinished_workflows(&facts.namespace).await else {
-            return Holder { place: said.to_owned(), state: State::Open };
+            return Holder { place: said.to_owned(), state: HolderState::Open };
         };
         if let Some(holder) = open.iter().find_map(|workflow| holds(workflow, lock)) {
             return holder;
@@ -49,14 +49,14 @@ impl Doctor {
         let state = match self.engine.cluster.find_argo("Workflow", namespace, name).await {
             Ok(Some(found)) if found["status"]["finishedAt"].is_string() => {
                 match holding(&found).is_empty() {
-                    true => State::Nobody,
-                    false => State::Ended,
+                    true => HolderState::Nobody,
+                    false => HolderState::Ended,
                 }
             }
             // The lock belongs to another namespace, or the workflow holds nothing any more.
-            Ok(Some(found)) if holding(&found).is_empty() => State::Nobody,
-            Ok(Some(_)) | Err(_) => State::Open,
-            Ok(None) => State::Ended,
+            Ok(Some(found)) if holding(&found).is_empty() => HolderState::Nobody,
+            Ok(Some(_)) | Err(_) => HolderState::Open,
+            Ok(None) => HolderState::Ended,
         };
         Holder { place: said.to_owned(), state }
     }
@@ -82,7 +82,7 @@ fn is_stopped(workflow: &Value) -> bool {
 
 fn holds(workflow: &Value, lock: &str) -> Option<Holder> {
     let (_, place) = holding(workflow).into_iter().find(|(mutex, _)| *mutex == lock)?;
-    let state = if is_stopped(workflow) { State::Stopped } else { State::Open };
+    let state = if is_stopped(workflow) { HolderState::Stopped } else { HolderState::Open };
     // A workflow's own status can name the holder by its node id alone, without namespace and workflow.
     let own = |key: &str| workflow["metadata"][key].as_str().unwrap_or_default();
     let place =
@@ -130,16 +130,16 @@ fn of_mutex(facts: &WorkflowFacts, name: &str) -> Finding {
         ));
     }
     match state {
-        State::Open => facts.warn(format!("{waits}, which {place} holds; wait for that, or stop it")),
-        State::Stopped => facts.fail(format!(
+        HolderState::Open => facts.warn(format!("{waits}, which {place} holds; wait for that, or stop it")),
+        HolderState::Stopped => facts.fail(format!(
             "{waits}, which {place} holds: that was stopped and has not ended; unless its exit handler still runs, \
              argo terminate -n {namespace} {holder}"
         )),
-        State::Ended => facts.fail(format!(
+        HolderState::Ended => facts.fail(format!(
             "{waits}, which {place} still holds though it has ended; where that lasts, restart the controller, which then \
              counts anew"
         )),
-        State::Nobody => facts.warn(format!(
+        HolderState::Nobody => facts.warn(format!(
             "{waits}, which no workflow holds by now ({place} has let it go): it is about to get its turn; where that lasts, \
              restart the controller, which then counts anew"
         )),
@@ -149,7 +149,7 @@ fn of_mutex(facts: &WorkflowFacts, name: &str) -> Finding {
 /// The finding for a workflow that was stopped while it waited, got the lock, and is not reconciled again.
 fn kept(facts: &WorkflowFacts) -> Option<Finding> {
     let (mutex, _) = holding(&facts.workflow).into_iter().next().filter(|_| is_stopped(&facts.workflow))?;
-    let waits = |node: &node::Node<'_>| node.is_plugin() && node.phase() == "Pending";
+    let waits = |node: &node::StatusNode<'_>| node.is_plugin() && node.phase() == "Pending";
     let is_idle = facts.task_set.is_none() && node::all(facts).iter().any(waits);
     is_idle.then(|| {
         facts.fail(format!(

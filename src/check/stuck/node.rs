@@ -6,15 +6,15 @@ use super::WorkflowFacts;
 
 /// One node.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node<'a>(&'a Value);
+pub(super) struct StatusNode<'a>(&'a Value);
 
 /// All nodes. Empty for a workflow whose nodes are in Argo's database.
-pub(super) fn all(facts: &WorkflowFacts) -> Vec<Node<'_>> {
+pub(super) fn all(facts: &WorkflowFacts) -> Vec<StatusNode<'_>> {
     let nodes = facts.workflow["status"]["nodes"].as_object();
-    nodes.into_iter().flat_map(|nodes| nodes.values()).map(Node).collect()
+    nodes.into_iter().flat_map(|nodes| nodes.values()).map(StatusNode).collect()
 }
 
-impl<'a> Node<'a> {
+impl<'a> StatusNode<'a> {
     fn text(&self, key: &str) -> &'a str {
         self.0[key].as_str().unwrap_or_default()
     }

@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::WorkflowFacts;
-use super::agent::{self, Report};
-use super::node::{self, Node};
+use super::agent::{self, AgentReport};
+use super::node::{self, StatusNode};
 use crate::check::Finding;
-use crate::check::mode::Mode;
+use crate::check::mode::ExecutionMode;
 use crate::check::templates::plugin_of;
 
 /// The finding about the first plugin step that has not ended.
@@ -29,7 +29,7 @@ pub(super) fn cause(facts: &WorkflowFacts) -> Option<Finding> {
 }
 
 /// The finding for a step that the shared agent does not execute.
-fn foreign(facts: &WorkflowFacts, node: &Node<'_>) -> Option<Finding> {
+fn foreign(facts: &WorkflowFacts, node: &StatusNode<'_>) -> Option<Finding> {
     let task = facts.task_set.as_ref().map(|set| &set["spec"]["tasks"][node.id()]);
     let what = match (node.kind(), task.and_then(plugin_of)) {
         ("HTTP", _) => "is an `http` template".to_owned(),
@@ -37,7 +37,7 @@ fn foreign(facts: &WorkflowFacts, node: &Node<'_>) -> Option<Finding> {
         (_, None) => return None,
     };
     // The shared agent has already reported on the step.
-    if !node.message().is_empty() || !Report::of(facts, node).phase.is_empty() {
+    if !node.message().is_empty() || !AgentReport::of(facts, node).phase.is_empty() {
         return None;
     }
     Some(facts.fail(format!(
@@ -53,7 +53,7 @@ fn foreign(facts: &WorkflowFacts, node: &Node<'_>) -> Option<Finding> {
 /// The finding for an agent pod that started before the gate was installed.
 fn racing(facts: &WorkflowFacts, at: &str) -> Option<Finding> {
     let is_gated = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| spec.scheduling_gates.is_some());
-    let pods = facts.pods.iter().flatten().filter(|_| facts.mode == Mode::Gate);
+    let pods = facts.pods.iter().flatten().filter(|_| facts.mode == ExecutionMode::Gate);
     let pod = pods.filter(|pod| !is_gated(pod)).find_map(|pod| pod.metadata.name.as_deref())?;
     Some(facts.fail(format!(
         "{at}: its agent pod {pod} was made without the gate, and races the shared agent; kubectl delete pod -n {} \
@@ -63,8 +63,8 @@ fn racing(facts: &WorkflowFacts, at: &str) -> Option<Finding> {
 }
 
 /// The shared agent's report, or the reason why it cannot work.
-fn executed(facts: &WorkflowFacts, open: &Node<'_>, at: &str) -> Finding {
-    let report = Report::of(facts, open);
+fn executed(facts: &WorkflowFacts, open: &StatusNode<'_>, at: &str) -> Finding {
+    let report = AgentReport::of(facts, open);
     if report.is_terminal() {
         return agent::not_taken_over(facts, &format!("{at}, and {} at the shared agent", report.phase));
     }

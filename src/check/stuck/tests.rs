@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::lock::State;
+use super::lock::HolderState;
 use super::*;
 use crate::check::Severity;
 
@@ -76,7 +76,7 @@ fn locks_name_their_holders() {
         let holder = Holder { place: "builds/other".to_owned(), state };
         said(&WorkflowFacts { holder, ..waiting(mutex.clone()) })
     };
-    insta::assert_snapshot!([State::Open, State::Stopped, State::Ended, State::Nobody].map(held).join("\n"), @r#"
+    insta::assert_snapshot!([HolderState::Open, HolderState::Stopped, HolderState::Ended, HolderState::Nobody].map(held).join("\n"), @r#"
     warn workflow builds/wf: waits for the mutex builds/Mutex/x, which builds/other holds; wait for that, or stop it
     FAIL workflow builds/wf: waits for the mutex builds/Mutex/x, which builds/other holds: that was stopped and has not ended; unless its exit handler still runs, argo terminate -n builds other
     FAIL workflow builds/wf: waits for the mutex builds/Mutex/x, which builds/other still holds though it has ended; where that lasts, restart the controller, which then counts anew
@@ -124,7 +124,7 @@ fn a_node_that_waits_for_its_lock_is_not_said_to_work() {
     waits.workflow["status"]["synchronization"] =
         json!({"mutex": {"waiting": [{"mutex": "builds/Mutex/x", "holder": "builds/first"}]}});
     let waits = WorkflowFacts {
-        holder: Holder { place: "builds/first/first-1".to_owned(), state: State::Open },
+        holder: Holder { place: "builds/first/first-1".to_owned(), state: HolderState::Open },
         ..waits
     };
     assert!(said(&waits).contains("which builds/first/first-1 holds"), "{}", said(&waits));
@@ -248,7 +248,7 @@ fn shared(message: &str, executor: Value) -> WorkflowFacts {
     pods.as_mut().unwrap()[0].spec.as_mut().unwrap().scheduling_gates = gates;
     let task_set = Some(json!({"spec": {"tasks": {"wf-1": executor}}, "status": {}}));
     let agent_namespace = "buildkit-agent".to_owned();
-    WorkflowFacts { mode: Mode::Gate, agent_namespace, task_set, pods, ..running(message) }
+    WorkflowFacts { mode: ExecutionMode::Gate, agent_namespace, task_set, pods, ..running(message) }
 }
 
 fn ours() -> Value {
@@ -261,7 +261,7 @@ fn a_gated_agent_pod_is_as_it_should_be() {
     assert_eq!(said(&works), "ok   workflow builds/wf: works: node build is Running ([3/7] RUN npm ci)");
     let silent = shared("", ours());
     insta::assert_snapshot!(said(&silent), @r#"warn workflow builds/wf: node build is Running: the shared agent leads and watches this namespace, and has reported nothing yet; look again, then see its logs: kubectl logs -n buildkit-agent deploy/buildkit-agent"#);
-    let flagged = WorkflowFacts { mode: Mode::Flag, pods: Some(Vec::new()), ..works };
+    let flagged = WorkflowFacts { mode: ExecutionMode::Flag, pods: Some(Vec::new()), ..works };
     assert_eq!(judge(&flagged).severity, Severity::Ok, "no pod is made");
     let ungated = WorkflowFacts { pods: pod(json!({"phase": "Running"})), ..shared("", ours()) };
     insta::assert_snapshot!(said(&ungated), @r#"FAIL workflow builds/wf: node build is Running: its agent pod wf-1340600742-agent was made without the gate, and races the shared agent; kubectl delete pod -n builds wf-1340600742-agent, for which the controller makes a gated one, and see `argo-buildkit check` for the gate"#);

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PodSpec};
 use serde_json::Value;
 
 use super::Tenants;
-use crate::check::session::unread;
+use crate::check::api_login::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::ReadError;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use k8s_openapi::api::networking::v1::{IPBlock, NetworkPolicy, NetworkPolicyEgressRule};
 
-use crate::check::session::unread;
+use crate::check::api_login::unread;
 use crate::check::{Doctor, Finding};
 use crate::kube::{By, ReadError};
 

@@ -61,14 +61,14 @@ impl fmt::Display for Server {
 
 /// `[scheme://]host[:port]`; the host may begin with `*.`. A pattern from Tekton's annotations may also have a repository path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern {
+pub(crate) struct HostPattern {
     scheme: Option<String>,
     host: String,
     port: Option<u16>,
     path: String,
 }
 
-impl Pattern {
+impl HostPattern {
     /// Parses one item of the hosts annotation.
     pub(super) fn host(text: &str) -> Result<Self, NotCanonical> {
         let pattern = Self::url(text)?;
@@ -127,7 +127,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.scheme.iter().try_for_each(|scheme| write!(f, "{scheme}://"))?;
         f.write_str(&self.host)?;

@@ -60,7 +60,7 @@ fn a_host_is_the_host_and_the_port_that_are_talked_to() {
         ("https://git.exαmple.com/a/b", false),
     ];
     for (url, fits) in rows {
-        let expected = if fits { Answer::Bound } else { Answer::Elsewhere };
+        let expected = if fits { BindingDecision::Bound } else { BindingDecision::Elsewhere };
         assert_eq!(binding.answer(&git(url)), expected, "{url}");
     }
 }
@@ -76,10 +76,34 @@ fn an_address_that_no_host_can_have_is_nowhere() {
 #[test]
 fn a_use_is_one_that_is_listed() {
     let rows = [
-        ("git", [Answer::Unbound, Answer::Elsewhere, Answer::Elsewhere, Answer::Elsewhere]),
-        ("build", [Answer::Elsewhere, Answer::Elsewhere, Answer::Bound, Answer::Elsewhere]),
-        ("registry, signing", [Answer::Elsewhere, Answer::Bound, Answer::Elsewhere, Answer::Bound]),
-        ("", [Answer::Elsewhere; 4]),
+        (
+            "git",
+            [
+                BindingDecision::Unbound,
+                BindingDecision::Elsewhere,
+                BindingDecision::Elsewhere,
+                BindingDecision::Elsewhere,
+            ],
+        ),
+        (
+            "build",
+            [
+                BindingDecision::Elsewhere,
+                BindingDecision::Elsewhere,
+                BindingDecision::Bound,
+                BindingDecision::Elsewhere,
+            ],
+        ),
+        (
+            "registry, signing",
+            [
+                BindingDecision::Elsewhere,
+                BindingDecision::Bound,
+                BindingDecision::Elsewhere,
+                BindingDecision::Bound,
+            ],
+        ),
+        ("", [BindingDecision::Elsewhere; 4]),
     ];
     let wanted = [git("https://h/a/b"), plain(Use::Registry), plain(Use::Build), plain(Use::Signing)];
     for (uses, expected) in rows {
@@ -88,11 +112,16 @@ fn a_use_is_one_that_is_listed() {
     }
     // Hosts do not limit a RUN, which can send what it reads anywhere.
     let hosts = binding(GIT, &[(HOSTS, "h")]);
-    let expected = [Answer::Bound, Answer::Elsewhere, Answer::Elsewhere, Answer::Elsewhere];
+    let expected = [
+        BindingDecision::Bound,
+        BindingDecision::Elsewhere,
+        BindingDecision::Elsewhere,
+        BindingDecision::Elsewhere,
+    ];
     assert_eq!(wanted.each_ref().map(|wanted| hosts.answer(wanted)), expected);
     let none = binding(GIT, &[(HOSTS, ""), (USE, "git")]);
-    assert_eq!(none.answer(&wanted[0]), Answer::Elsewhere);
-    assert_eq!(wanted.map(|wanted| binding(GIT, &[]).answer(&wanted)), [Answer::Unbound; 4]);
+    assert_eq!(none.answer(&wanted[0]), BindingDecision::Elsewhere);
+    assert_eq!(wanted.map(|wanted| binding(GIT, &[]).answer(&wanted)), [BindingDecision::Unbound; 4]);
 }
 
 #[test]
@@ -103,10 +132,13 @@ fn a_docker_config_is_for_registries_unless_its_owner_says_otherwise() {
         let binding = binding(kind, annotations);
         wanted.each_ref().map(|wanted| binding.answer(wanted))
     };
-    let own = [Answer::Elsewhere, Answer::Bound, Answer::Elsewhere];
+    let own = [BindingDecision::Elsewhere, BindingDecision::Bound, BindingDecision::Elsewhere];
     assert_eq!(answers(&[]), own);
     assert_eq!(answers(&[(HOSTS, "h")]), own);
-    assert_eq!(answers(&[(USE, "registry, build")]), [Answer::Elsewhere, Answer::Bound, Answer::Bound]);
+    assert_eq!(
+        answers(&[(USE, "registry, build")]),
+        [BindingDecision::Elsewhere, BindingDecision::Bound, BindingDecision::Bound]
+    );
 }
 
 #[test]
@@ -127,18 +159,18 @@ fn tekton_s_annotations_are_understood() {
         ("https://git.example.com/shop/api/../other.git", false),
     ];
     for (url, fits) in rows {
-        let expected = if fits { Answer::Bound } else { Answer::Elsewhere };
+        let expected = if fits { BindingDecision::Bound } else { BindingDecision::Elsewhere };
         assert_eq!(one.answer(&git(url)), expected, "{url}");
     }
-    assert_eq!(one.answer(&plain(Use::Build)), Answer::Elsewhere);
+    assert_eq!(one.answer(&plain(Use::Build)), BindingDecision::Elsewhere);
     let ssh = binding(Some("kubernetes.io/ssh-auth"), &[("tekton.dev/git-0", "github.com")]);
-    assert_eq!(ssh.answer(&git("git@github.com:a/b.git")), Answer::Bound);
+    assert_eq!(ssh.answer(&git("git@github.com:a/b.git")), BindingDecision::Bound);
     let registry = binding(GIT, &[("tekton.dev/docker-0", "https://index.docker.io/v1/")]);
-    assert_eq!(registry.answer(&plain(Use::Registry)), Answer::Bound);
-    assert_eq!(registry.answer(&git("https://index.docker.io/v1")), Answer::Elsewhere);
+    assert_eq!(registry.answer(&plain(Use::Registry)), BindingDecision::Bound);
+    assert_eq!(registry.answer(&git("https://index.docker.io/v1")), BindingDecision::Elsewhere);
     let both = binding(GIT, &[("tekton.dev/git-0", "https://github.com"), (USE, "git, build")]);
-    assert_eq!(both.answer(&git("https://evil.org/a/b")), Answer::Elsewhere);
-    assert_eq!(both.answer(&plain(Use::Build)), Answer::Bound);
+    assert_eq!(both.answer(&git("https://evil.org/a/b")), BindingDecision::Elsewhere);
+    assert_eq!(both.answer(&plain(Use::Build)), BindingDecision::Bound);
 }
 
 #[test]
@@ -148,10 +180,10 @@ fn a_token_of_github_is_for_its_api_too() {
         let repository = crate::forge::ForgeRepository::from_clone_url(clone, None, api).unwrap();
         Wanted { purpose: Use::Git, server: Some(Server::api(&repository).unwrap()) }
     };
-    assert_eq!(bound.answer(&api("https://github.com/a/b", None)), Answer::Bound);
+    assert_eq!(bound.answer(&api("https://github.com/a/b", None)), BindingDecision::Bound);
     let elsewhere = api("https://github.com/a/b", Some("https://evil.org/api/v3"));
-    assert_eq!(bound.answer(&elsewhere), Answer::Elsewhere);
-    assert_eq!(bound.answer(&api("https://git.example.com/a/b", None)), Answer::Elsewhere);
+    assert_eq!(bound.answer(&elsewhere), BindingDecision::Elsewhere);
+    assert_eq!(bound.answer(&api("https://git.example.com/a/b", None)), BindingDecision::Elsewhere);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::super::context::Cx;
 use super::super::{Engine, Reference};
 use super::inputs::Inputs;
 use super::{missing_files, platforms, report, silence};
-use crate::buildkit::{self, BuildError, Connection, Kind, Recalled, Solve, Solved, Transcript};
+use crate::buildkit::{self, BuildError, BuildErrorKind, Connection, Recalled, Solve, Solved, Transcript};
 use crate::outcome::{Fault, StepError};
 use crate::time_limits::pauses;
 
@@ -83,7 +83,9 @@ pub(super) async fn resumable(
             }
             Ok(Recalled::Failed(error)) => broken = Some(*error),
             Ok(_) => {}
-            Err(error) if matches!(error.kind, Kind::Lost | Kind::Unreachable) => broken = Some(error),
+            Err(error) if matches!(error.kind, BuildErrorKind::Lost | BuildErrorKind::Unreachable) => {
+                broken = Some(error)
+            }
             Err(error) => return Err(told(platforms::named(engine, inputs, error).await)),
         }
         transcript.say("the build was cut off; looking for what became of it");
@@ -127,7 +129,8 @@ async fn recalled(
     }
     // Missing or wrong certificates do not mean that the daemon is away.
     let away = |error: &BuildError| {
-        matches!(error.kind, Kind::Unreachable | Kind::Lost) && error.fault == Fault::Transient
+        matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost)
+            && error.fault == Fault::Transient
     };
     let recall = || engine.buildkit.recall(name);
     recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await
@@ -169,7 +172,7 @@ async fn start(
 ) -> Result<Recalled, BuildError> {
     match once(engine, open, request, inputs, transcript, cx).await {
         Ok(solved) => Ok(Recalled::Succeeded(Box::new(solved))),
-        Err(error) if error.kind == Kind::AlreadyExists => {
+        Err(error) if error.kind == BuildErrorKind::AlreadyExists => {
             Box::pin(follow(engine, request, transcript, cx)).await
         }
         Err(error) => Err(error),

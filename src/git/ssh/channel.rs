@@ -8,7 +8,7 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::time::timeout;
 
-use super::connections::Connection;
+use super::connections::SshConnection;
 use super::{RequestContext, SilenceLimit};
 use crate::git::error::GitError;
 use crate::git::pkt::{ByteStream, PktReader};
@@ -26,7 +26,7 @@ const PIECE: usize = 32 << 10;
 pub(in crate::git) struct Channel {
     /// `None` only while it is being dropped.
     write: Option<ChannelWriteHalf<Msg>>,
-    connection: Arc<Connection>,
+    connection: Arc<SshConnection>,
     context: RequestContext,
     silence: SilenceLimit,
 }
@@ -66,7 +66,7 @@ impl Drop for Channel {
 
 /// Runs the service's program on `path`.
 pub(super) async fn start(
-    connection: Arc<Connection>,
+    connection: Arc<SshConnection>,
     path: &str,
     context: RequestContext,
     silence: SilenceLimit,

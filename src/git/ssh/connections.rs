@@ -28,7 +28,7 @@ const AGE: Duration = Duration::from_secs(600);
 type Id = [u8; 32];
 
 /// Holds at most one connection. It is locked while the connection is made.
-type Slot = Arc<tokio::sync::Mutex<Option<Arc<Connection>>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Arc<SshConnection>>>>;
 
 /// The connections of one client. Clones share them.
 #[derive(Clone, Default)]
@@ -41,14 +41,14 @@ impl std::fmt::Debug for Connections {
 }
 
 /// A connection that has logged in. It is closed when the last reference is dropped.
-pub(super) struct Connection {
+pub(super) struct SshConnection {
     pub(super) handle: Handle<HostKeyCheck>,
     broken: AtomicBool,
     made: Instant,
     used: Mutex<Instant>,
 }
 
-impl Connection {
+impl SshConnection {
     fn new(handle: Handle<HostKeyCheck>) -> Arc<Self> {
         let made = Instant::now();
         Arc::new(Self { handle, broken: AtomicBool::new(false), made, used: Mutex::new(made) })
@@ -100,17 +100,17 @@ impl Connections {
         &self,
         id: Id,
         connect: impl Future<Output = Result<Handle<HostKeyCheck>, GitError>>,
-    ) -> Result<(Arc<Connection>, bool), GitError> {
+    ) -> Result<(Arc<SshConnection>, bool), GitError> {
         let slot = self.slot(id);
         let Ok(mut kept) = timeout(MAX_WAIT, slot.lock()).await else {
-            return Ok((Connection::new(connect.await?), false));
+            return Ok((SshConnection::new(connect.await?), false));
         };
         if let Some(connection) = kept.as_ref().filter(|connection| connection.is_good()) {
             connection.touch();
             return Ok((Arc::clone(connection), true));
         }
         *kept = None;
-        let connection = Connection::new(connect.await?);
+        let connection = SshConnection::new(connect.await?);
         *kept = Some(Arc::clone(&connection));
         tokio::spawn(close(Arc::downgrade(&self.0), id, Arc::downgrade(&connection)));
         Ok((connection, false))
@@ -118,7 +118,7 @@ impl Connections {
 }
 
 /// Closes a connection that has not been used for [`IDLE`].
-async fn close(slots: Weak<Mutex<HashMap<Id, Slot>>>, id: Id, connection: Weak<Connection>) {
+async fn close(slots: Weak<Mutex<HashMap<Id, Slot>>>, id: Id, connection: Weak<SshConnection>) {
     loop {
         sleep(IDLE).await;
         let (Some(slots), Some(connection)) = (slots.upgrade(), connection.upgrade()) else { return };
@@ -129,7 +129,7 @@ async fn close(slots: Weak<Mutex<HashMap<Id, Slot>>>, id: Id, connection: Weak<C
             return;
         }
         drop(connection);
-        if kept.as_ref().is_some_and(Connection::is_idle) {
+        if kept.as_ref().is_some_and(SshConnection::is_idle) {
             *kept = None;
             return;
         }

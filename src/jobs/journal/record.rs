@@ -15,7 +15,7 @@ const MOST_SHARED: usize = 3;
 /// The record of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    pub(super) state: State,
+    pub(super) state: RecordedState,
     /// The deaths that this job may have caused. Deaths are numbered within one pod.
     pub(super) own: Vec<u64>,
     /// The deaths at which this job was running and had been watched for long enough, and earlier deaths: most likely
@@ -25,7 +25,7 @@ pub(super) struct Record {
 
 /// The state of a job at the time of its record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum RecordedState {
     /// The job is running for the first time, or is being watched.
     #[default]
     Working,
@@ -42,7 +42,7 @@ pub(super) enum State {
     Shared,
 }
 
-impl State {
+impl RecordedState {
     const NAMES: [(Self, &str); 6] = [
         (Self::Working, "working"),
         (Self::Passed, "passed"),
@@ -59,7 +59,7 @@ impl State {
 
 impl Record {
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.state, State::Cause | State::Shared)
+        matches!(self.state, RecordedState::Cause | RecordedState::Shared)
     }
 
     /// The number of deaths at which the job was running.
@@ -69,11 +69,12 @@ impl Record {
 
     /// The record after the job was watched for long enough.
     pub(super) fn passed(self) -> Self {
-        Self { state: State::Passed, own: Vec::new(), beside: [self.beside, self.own].concat() }
+        Self { state: RecordedState::Passed, own: Vec::new(), beside: [self.beside, self.own].concat() }
     }
 
     fn text(&self) -> String {
-        let name = State::NAMES.iter().find(|(state, _)| *state == self.state).map_or("", |(_, name)| name);
+        let name =
+            RecordedState::NAMES.iter().find(|(state, _)| *state == self.state).map_or("", |(_, name)| name);
         let numbers = |deaths: &[u64]| deaths.iter().map(|death| format!(" {death}")).collect::<String>();
         format!("{name}{} beside{}", numbers(&self.own), numbers(&self.beside))
     }
@@ -82,10 +83,10 @@ impl Record {
     fn read(text: &str) -> Self {
         let mut words = text.split(' ');
         let name = words.next().unwrap_or_default();
-        let state = State::NAMES.iter().find(|(_, known)| *known == name);
+        let state = RecordedState::NAMES.iter().find(|(_, known)| *known == name);
         let own = words.by_ref().map_while(|word| word.parse().ok()).collect();
         let beside = words.filter_map(|word| word.parse().ok()).collect();
-        Self { state: state.map_or(State::Working, |(state, _)| *state), own, beside }
+        Self { state: state.map_or(RecordedState::Working, |(state, _)| *state), own, beside }
     }
 }
 
@@ -97,9 +98,9 @@ pub(crate) fn fuzzed(bytes: &[u8]) {
 }
 
 /// The file of a job. Dropping this deletes the file.
-pub(super) struct Entry(PathBuf);
+pub(super) struct RecordFile(PathBuf);
 
-impl Entry {
+impl RecordFile {
     pub(super) fn of(directory: &Path, key: &JobKey) -> Self {
         Self(directory.join(key.to_string()))
     }
@@ -122,14 +123,14 @@ fn write(path: &Path, record: &Record) {
     }
 }
 
-impl Drop for Entry {
+impl Drop for RecordFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
 }
 
 /// The records that earlier processes left.
-pub(super) struct Found {
+pub(super) struct EarlierRecords {
     /// The jobs that were interrupted by any death and have not ended since.
     pub(super) records: HashMap<JobKey, Record>,
     /// The jobs that were running at the last death.
@@ -137,7 +138,7 @@ pub(super) struct Found {
 }
 
 /// Reads the files in `directory`, and records the last death in those of the jobs that were running.
-pub(super) fn after_death(directory: &Path) -> io::Result<Found> {
+pub(super) fn after_death(directory: &Path) -> io::Result<EarlierRecords> {
     let mut records = read_all(directory)?;
     let at_work: Vec<JobKey> =
         records.iter().filter(|(_, record)| record.state.is_at_work()).map(|(key, _)| key.clone()).collect();
@@ -152,8 +153,8 @@ pub(super) fn after_death(directory: &Path) -> io::Result<Found> {
         write(&directory.join(key.to_string()), record);
     }
     let cleared = records.extract_if(|_, record| record.deaths() == 0);
-    cleared.for_each(|(key, _)| drop(Entry::of(directory, &key)));
-    Ok(Found { records, at_work })
+    cleared.for_each(|(key, _)| drop(RecordFile::of(directory, &key)));
+    Ok(EarlierRecords { records, at_work })
 }
 
 fn read_all(directory: &Path) -> io::Result<HashMap<JobKey, Record>> {
@@ -174,10 +175,10 @@ fn add_death(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
     let death = all.max().map_or(1, |last| last + 1);
     for key in at_work {
         let Some(record) = records.get_mut(key) else { continue };
-        let was_watched = record.state == State::Working && record.deaths() > 0;
-        let deaths = if record.state == State::Passed { &mut record.beside } else { &mut record.own };
+        let was_watched = record.state == RecordedState::Working && record.deaths() > 0;
+        let deaths = if record.state == RecordedState::Passed { &mut record.beside } else { &mut record.own };
         deaths.push(death);
-        record.state = if was_watched { State::First } else { State::Waiting };
+        record.state = if was_watched { RecordedState::First } else { RecordedState::Waiting };
     }
 }
 
@@ -185,7 +186,7 @@ fn add_death(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
 /// cause of that one too.
 fn judge(records: &mut HashMap<JobKey, Record>, alone: &JobKey) {
     let Some(record) = records.get_mut(alone).filter(|record| record.deaths() > 1) else { return };
-    record.state = State::Cause;
+    record.state = RecordedState::Cause;
     let its = [record.own.as_slice(), &record.beside].concat();
     for (_, record) in records.iter_mut().filter(|(key, _)| *key != alone) {
         record.own.retain(|death| !its.contains(death));
@@ -200,7 +201,7 @@ fn refuse_shared(records: &mut HashMap<JobKey, Record>, at_work: &[JobKey]) {
     for key in at_work {
         let Some(record) = records.get_mut(key) else { continue };
         if record.beside.iter().filter(|death| !open.contains(death)).count() > MOST_SHARED {
-            record.state = State::Shared;
+            record.state = RecordedState::Shared;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why the lease cannot be read, taken, renewed or watched now.
 
-use crate::kube::{KubeError, Request, Rights};
+use crate::kube::{ApiRequest, KubeError, Rights};
 
 /// An error of a request for the lease. Each is temporary, or an administrator can fix it meanwhile, so the election
 /// never stops because of one.
@@ -17,7 +17,7 @@ pub(super) enum Problem {
 /// An operation on a Lease, for error messages.
 pub(super) struct LeaseOperation {
     attempt: String,
-    request: Request,
+    request: ApiRequest,
 }
 
 impl LeaseOperation {
@@ -25,12 +25,13 @@ impl LeaseOperation {
     pub(super) fn new(doing: &str, lease: &impl ToString) -> Self {
         let attempt = format!("{doing} {}", lease.to_string());
         let right = "get, create, update and watch on `leases` of API group coordination.k8s.io (a Role in that namespace)";
-        let request = Request::new(attempt.clone(), Rights::Own, right).by("this process's ServiceAccount");
+        let request =
+            ApiRequest::new(attempt.clone(), Rights::Own, right).by("this process's ServiceAccount");
         Self { attempt, request }
     }
 
     /// The description of the request.
-    pub(super) fn request(&self) -> &Request {
+    pub(super) fn request(&self) -> &ApiRequest {
         &self.request
     }
 

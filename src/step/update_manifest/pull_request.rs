@@ -1,6 +1,6 @@
 //! The fields for a pull request instead of a push, and for the forge's API.
 
-use super::template::{Placeholder, Reader, Template};
+use super::template::{Placeholder, Template, TemplateReader};
 use crate::forge::{Dialect, MergeMethod};
 use crate::step::node::Node;
 use crate::step::{InvalidStep, SecretRef, files};
@@ -40,7 +40,7 @@ const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dia
 
 impl PullRequest {
     /// Reads a map in which every field is optional.
-    pub(super) fn read(node: Node<'_>, texts: Reader) -> Result<Self, InvalidStep> {
+    pub(super) fn read(node: Node<'_>, texts: TemplateReader) -> Result<Self, InvalidStep> {
         let mut fields = node.fields(&["branch", "title", "body", "labels", "assignees", "auto-merge"])?;
         Ok(Self {
             branch: fields.optional("branch").map(|node| head(node, texts)).transpose()?,
@@ -69,12 +69,12 @@ impl ForgeApi {
 }
 
 /// Reads a title. It has one line, so the placeholder with several lines is refused.
-fn title(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
+fn title(node: Node<'_>, texts: TemplateReader) -> Result<Template, InvalidStep> {
     without(node.clone(), texts.line(node)?, &[Placeholder::Changes], "cannot stand in one line")
 }
 
 /// Reads a branch's name. Its placeholders are replaced by sample words for the check.
-fn head(node: Node<'_>, texts: Reader) -> Result<Template, InvalidStep> {
+fn head(node: Node<'_>, texts: TemplateReader) -> Result<Template, InvalidStep> {
     let template = texts.line(node.clone())?;
     let example = template.render(|placeholder| placeholder.name().to_owned());
     files::branch(&example).map_err(|problem| node.refuse(problem))?;

@@ -130,12 +130,12 @@ impl Template {
 
 /// Parses templates for a step with these fields.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader {
+pub(super) struct TemplateReader {
     pub(super) image: bool,
     pub(super) source: bool,
 }
 
-impl Reader {
+impl TemplateReader {
     /// Reads text of one line.
     pub(super) fn line(self, node: Node<'_>) -> Result<Template, InvalidStep> {
         node.checked(|text| self.read(text))

@@ -42,7 +42,7 @@ pub(in crate::write_back) enum Order {
 
 /// The answer to one question: whether our commit is older or newer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+enum OrderAnswer {
     Older,
     Newer,
     /// The order is unknown. Ours counts as newer, and the text says so.
@@ -53,10 +53,10 @@ enum Answer {
 /// requests.
 #[derive(Debug, Default)]
 pub(in crate::write_back) struct Orders {
-    known: BTreeMap<Question, Answer>,
+    known: BTreeMap<Question, OrderAnswer>,
     failed: BTreeMap<Question, GitError>,
     open: BTreeSet<Question>,
-    asking: JoinSet<(Question, Result<Answer, GitError>)>,
+    asking: JoinSet<(Question, Result<OrderAnswer, GitError>)>,
     /// Sources that exceeded a wait and have not answered since.
     slow: BTreeSet<SourceId>,
     limits: BTreeMap<SourceId, Arc<Semaphore>>,
@@ -79,9 +79,9 @@ impl Orders {
                 return Order::Failed(error.clone());
             }
             match self.known.get(&question) {
-                Some(Answer::Older) => newer = newer.or_else(|| Some(commit.clone())),
-                Some(Answer::Newer) => {}
-                Some(Answer::Assumed(what)) => assumed.push(what.clone()),
+                Some(OrderAnswer::Older) => newer = newer.or_else(|| Some(commit.clone())),
+                Some(OrderAnswer::Newer) => {}
+                Some(OrderAnswer::Assumed(what)) => assumed.push(what.clone()),
                 None => {
                     self.ask(git, source, &question);
                     open.push(question);
@@ -145,7 +145,7 @@ impl Orders {
         }
     }
 
-    fn take(&mut self, question: Question, answer: Result<Answer, GitError>) {
+    fn take(&mut self, question: Question, answer: Result<OrderAnswer, GitError>) {
         self.open.remove(&question);
         match answer {
             Ok(known) => {
@@ -169,7 +169,12 @@ impl Orders {
 }
 
 /// Asks one question, within the time limit for it.
-async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> Result<Answer, GitError> {
+async fn answer(
+    git: &Git,
+    source: &Source,
+    theirs: &str,
+    limit: &Semaphore,
+) -> Result<OrderAnswer, GitError> {
     let limit_of_question = git.options().resolve_timeout;
     let asked = async {
         let _permit = limit.acquire().await;
@@ -184,16 +189,16 @@ async fn answer(git: &Git, source: &Source, theirs: &str, limit: &Semaphore) -> 
     }
 }
 
-fn known(compare_commits: CommitOrder, source: &Source, theirs: &str) -> Answer {
+fn known(compare_commits: CommitOrder, source: &Source, theirs: &str) -> OrderAnswer {
     match compare_commits {
-        CommitOrder::Newer => Answer::Newer,
-        CommitOrder::Older => Answer::Older,
+        CommitOrder::Newer => OrderAnswer::Newer,
+        CommitOrder::Older => OrderAnswer::Older,
         CommitOrder::Unknown(why) => {
             let (repo, ours) = (&source.repo, &source.commit);
             let what =
                 format!("commit {ours} of {repo} was taken for newer than {theirs}, which was there: {why}");
             tracing::warn!("{what}");
-            Answer::Assumed(what)
+            OrderAnswer::Assumed(what)
         }
     }
 }

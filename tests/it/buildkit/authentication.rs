@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_buildkit::buildkit::Kind;
+use argo_buildkit::buildkit::BuildErrorKind;
 use argo_buildkit::oci::{Auth, Login, Registry as Client};
 use argo_buildkit::outcome::Fault;
 
@@ -30,9 +30,9 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
     let proxy = RegistryProxy::start(AuthScheme::Bearer, "ci", PASSWORD, registry.host()).await;
 
     let refused = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "wrong")).await.unwrap_err();
-    assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
+    assert_eq!((refused.kind, refused.fault), (BuildErrorKind::Registry, Fault::User), "{refused}");
     let anonymous = run(&client, &push_to(proxy.host()), Session::default()).await.unwrap_err();
-    assert_eq!((anonymous.kind, anonymous.fault), (Kind::Registry, Fault::User), "{anonymous}");
+    assert_eq!((anonymous.kind, anonymous.fault), (BuildErrorKind::Registry, Fault::User), "{anonymous}");
 
     let solved = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
     let requests = proxy.requests();
@@ -63,7 +63,7 @@ async fn one_sessions_token_is_no_other_logins() {
     run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
     // The daemon still holds the first session's token.
     let other = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "other")).await.unwrap_err();
-    assert_eq!((other.kind, other.fault), (Kind::Registry, Fault::User), "{other}");
+    assert_eq!((other.kind, other.fault), (BuildErrorKind::Registry, Fault::User), "{other}");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_basic_registry_gets_the_login_itself() {
     let registry = Registry::start();
     let proxy = RegistryProxy::start(AuthScheme::Basic, "ci", PASSWORD, registry.host()).await;
     let refused = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), "wrong")).await.unwrap_err();
-    assert_eq!((refused.kind, refused.fault), (Kind::Registry, Fault::User), "{refused}");
+    assert_eq!((refused.kind, refused.fault), (BuildErrorKind::Registry, Fault::User), "{refused}");
     let solved = run(&client, &push_to(proxy.host()), logged_in(proxy.host(), PASSWORD)).await.unwrap();
     let image = format!("{}/a:1", proxy.host()).parse().unwrap();
     let auth = logged_in(proxy.host(), PASSWORD).registries;
@@ -103,7 +103,7 @@ async fn an_absent_registry_may_come_back() {
     let daemon = Buildkitd::start("");
     let client = Buildkit::new(daemon.address().parse().unwrap(), None);
     let error = run(&client, &push_to("127.0.0.1:1"), Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::Transient), "{error}");
     let image = "127.0.0.1:1/a:1".parse().unwrap();
     let error = Client::default().manifest_exists(&image, &Auth::default(), true).await.unwrap_err();
     assert_eq!(error.fault(), Fault::Transient, "{error}");

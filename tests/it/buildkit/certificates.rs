@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_buildkit::buildkit::{Certificates, Kind, Material, Pem, Reader, Tls};
+use argo_buildkit::buildkit::{BuildErrorKind, CertificateReader, Certificates, Material, Pem, Tls};
 use argo_buildkit::outcome::Fault;
 use futures_util::future::join_all;
 
@@ -27,7 +27,7 @@ async fn connects_at_the_same_time_share_one_reading_and_later_ones_do_not() {
     let (open, opened) = watch::channel(false);
     let readings = Arc::new(AtomicU32::new(0));
     let counted = readings.clone();
-    let reader = Reader::new(move || {
+    let reader = CertificateReader::new(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         let (authority, client, mut opened) = (authority.clone(), client.clone(), opened.clone());
         async move {
@@ -50,7 +50,7 @@ async fn connects_at_the_same_time_share_one_reading_and_later_ones_do_not() {
 #[tokio::test]
 async fn whoever_gives_up_takes_nothing_from_the_others() {
     let (sender, receiver) = watch::channel(false);
-    let reader = Reader::new(move || {
+    let reader = CertificateReader::new(move || {
         let mut receiver = receiver.clone();
         async move {
             receiver.wait_for(|open| *open).await.unwrap();
@@ -66,6 +66,6 @@ async fn whoever_gives_up_takes_nothing_from_the_others() {
     drop(first);
     sender.send(true).unwrap();
     let error = second.await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Unreachable, Fault::User));
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Unreachable, Fault::User));
     assert_eq!(error.message, "no certificates for buildkitd: there are none");
 }

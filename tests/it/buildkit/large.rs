@@ -3,18 +3,18 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use argo_buildkit::buildkit::{Kind, Recalled};
+use argo_buildkit::buildkit::{BuildErrorKind, Recalled};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
 
 /// What is wrong, by instruction, what it is called, and a word of its error.
-const MISTAKES: [(&str, Kind, &str); 5] = [
-    ("FROM one two", Kind::Dockerfile, "FROM requires"),
-    ("ENV A", Kind::Dockerfile, "ENV must have two arguments"),
-    ("COPY absent.txt /", Kind::Dockerfile, "not found"),
-    ("USER nobody-here\nRUN true", Kind::Other, "unable to find user nobody-here"),
-    ("RUN exit 7", Kind::Run, "exited with 7"),
+const MISTAKES: [(&str, BuildErrorKind, &str); 5] = [
+    ("FROM one two", BuildErrorKind::Dockerfile, "FROM requires"),
+    ("ENV A", BuildErrorKind::Dockerfile, "ENV must have two arguments"),
+    ("COPY absent.txt /", BuildErrorKind::Dockerfile, "not found"),
+    ("USER nobody-here\nRUN true", BuildErrorKind::Other, "unable to find user nobody-here"),
+    ("RUN exit 7", BuildErrorKind::Run, "exited with 7"),
 ];
 
 /// Lines of 100 bytes, `bytes` of them.
@@ -43,7 +43,7 @@ async fn a_mistake_is_shown_wherever_it_is_in_a_dockerfile_of_any_size() {
                 assert!(error.message.starts_with(&format!("Dockerfile:{line}\n")), "{case}");
                 assert!(error.message.contains(&format!(">> {line} | {failing}\n")), "{case}");
                 assert!(error.message.contains(words) && error.message.len() < 4 << 10, "{case}");
-                if kind != Kind::Other {
+                if kind != BuildErrorKind::Other {
                     assert_eq!((error.kind, error.fault), (kind, Fault::User), "{case}");
                 }
                 let Recalled::Failed(recalled) = client.recall(&solve.reference).await.unwrap() else {
@@ -63,7 +63,11 @@ async fn a_script_of_a_mebibyte_fails_as_a_short_one_does() {
     let script =
         bench.on_busybox(&format!("RUN <<end\n#!/bin/sh\n{}echo oops\nexit 7\nend", comments(1 << 20)));
     let error = run(&bench.client(), &script, Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault, error.exit_code), (Kind::Run, Fault::User, Some(7)), "{error}");
+    assert_eq!(
+        (error.kind, error.fault, error.exit_code),
+        (BuildErrorKind::Run, Fault::User, Some(7)),
+        "{error}"
+    );
     assert!(error.message.starts_with("Dockerfile:2\n"), "{error}");
     assert!(error.message.contains(">>  2 | RUN <<end\n"), "{error}");
     assert!(error.message.ends_with("last log lines:\noops"), "{error}");
@@ -98,7 +102,7 @@ async fn a_daemon_that_sends_headers_without_end_is_hung_up_on() {
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     let daemon = tokio::task::spawn_blocking(move || send_headers_for_ever(&listener));
     let error = Buildkit::new(address.parse().unwrap(), None).info().await.unwrap_err();
-    assert_eq!(error.kind, Kind::Unreachable, "{error}");
+    assert_eq!(error.kind, BuildErrorKind::Unreachable, "{error}");
     let taken = daemon.await.unwrap();
     assert!(taken < 16 << 20, "{taken} bytes of headers were taken");
 }

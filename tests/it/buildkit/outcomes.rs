@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argo_buildkit::buildkit::{CacheRef, Kind, Recalled, Transcript};
+use argo_buildkit::buildkit::{BuildErrorKind, CacheRef, Recalled, Transcript};
 use argo_buildkit::oci::{Auth, Registry as Client};
 use argo_buildkit::outcome::Fault;
 use argo_buildkit::redact::Redactor;
@@ -52,7 +52,11 @@ async fn a_failing_step_gives_its_lines_its_code_and_its_last_words() {
     let bench = Bench::start();
     let solve = bench.on_busybox("COPY .dockerignore /x\nRUN echo before && echo oops && exit 7");
     let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault, error.exit_code), (Kind::Run, Fault::User, Some(7)), "{error}");
+    assert_eq!(
+        (error.kind, error.fault, error.exit_code),
+        (BuildErrorKind::Run, Fault::User, Some(7)),
+        "{error}"
+    );
     let message = error.message.replace(&bench.busybox, "BUSYBOX");
     insta::assert_snapshot!(message, @r#"
     Dockerfile:3
@@ -70,7 +74,7 @@ async fn a_failing_step_gives_its_lines_its_code_and_its_last_words() {
     let Recalled::Failed(recalled) = bench.client().recall(&solve.reference).await.unwrap() else {
         panic!("not failed")
     };
-    assert_eq!((recalled.kind, recalled.exit_code), (Kind::Run, Some(7)));
+    assert_eq!((recalled.kind, recalled.exit_code), (BuildErrorKind::Run, Some(7)));
 }
 
 #[tokio::test]
@@ -80,15 +84,19 @@ async fn a_wrong_dockerfile_is_the_users() {
     let from = format!("FROM {}", bench.busybox);
     let host = bench.registry.host();
     let rows = [
-        (format!("{from}\nRUNN x"), "unknown instruction: RUNN", Kind::Dockerfile),
-        ("FROM".to_owned(), "FROM requires", Kind::Dockerfile),
-        (String::new(), "", Kind::Dockerfile),
-        (format!("{from}\nCOPY absent.txt /"), "no such file: the path is relative", Kind::Dockerfile),
-        (format!("FROM {host}/base/absent:1"), "check the image's name and tag", Kind::Registry),
+        (format!("{from}\nRUNN x"), "unknown instruction: RUNN", BuildErrorKind::Dockerfile),
+        ("FROM".to_owned(), "FROM requires", BuildErrorKind::Dockerfile),
+        (String::new(), "", BuildErrorKind::Dockerfile),
+        (
+            format!("{from}\nCOPY absent.txt /"),
+            "no such file: the path is relative",
+            BuildErrorKind::Dockerfile,
+        ),
+        (format!("FROM {host}/base/absent:1"), "check the image's name and tag", BuildErrorKind::Registry),
         (
             format!("{from}\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token"),
             "name it under `secrets`",
-            Kind::Secret,
+            BuildErrorKind::Secret,
         ),
     ];
     for (dockerfile, words, kind) in rows {
@@ -98,7 +106,7 @@ async fn a_wrong_dockerfile_is_the_users() {
     }
     let target = Solve { attrs: attrs(&[("target", "nope")]), ..inline(&from) };
     let error = run(&client, &target, Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Dockerfile, Fault::User), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Dockerfile, Fault::User), "{error}");
     assert!(error.message.contains("check `target`"), "{error}");
 }
 
@@ -170,7 +178,11 @@ async fn a_second_build_of_one_reference_finds_the_first() {
     let second = async {
         until_running(&mut watcher, "echo slowly").await;
         let refused = run(&client, &solve, Session::default()).await.unwrap_err();
-        assert_eq!((refused.kind, refused.fault), (Kind::AlreadyExists, Fault::Transient), "{refused}");
+        assert_eq!(
+            (refused.kind, refused.fault),
+            (BuildErrorKind::AlreadyExists, Fault::Transient),
+            "{refused}"
+        );
         assert_eq!(client.recall(&solve.reference).await.unwrap(), Recalled::Running);
         let (again, watcher) = watch::channel(Progress::default());
         let outcome = client.attach(&solve.reference, &Transcript::default(), &again).await.unwrap();
@@ -183,7 +195,7 @@ async fn a_second_build_of_one_reference_finds_the_first() {
     assert_eq!((second.total_steps, second.log_tail.as_str()), (1, "slowly"));
     // The daemon remembers the name for ten seconds more.
     let late = run(&client, &solve, Session::default()).await.unwrap_err();
-    assert_eq!(late.kind, Kind::AlreadyExists);
+    assert_eq!(late.kind, BuildErrorKind::AlreadyExists);
 }
 
 #[tokio::test]
@@ -230,7 +242,7 @@ async fn the_hosts_network_wants_an_entitlement_on_both_sides() {
     let asked = Solve { allow_host_network: true, ..host() };
     for solve in [host(), asked] {
         let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
-        assert_eq!((error.kind, error.fault), (Kind::Other, Fault::User), "{error}");
+        assert_eq!((error.kind, error.fault), (BuildErrorKind::Other, Fault::User), "{error}");
         assert!(error.message.contains("network.host"), "{error}");
     }
 }
@@ -243,7 +255,7 @@ async fn a_refused_cache_fails_the_build_unless_errors_are_ignored() {
         ..bench.on_busybox("RUN echo hi")
     };
     let error = run(&bench.client(), &absent(&[]), Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::Transient), "{error}");
     let solved =
         run(&bench.client(), &absent(&[("ignore-error", "true")]), Session::default()).await.unwrap();
     assert!(!solved.cache_exported);
@@ -255,7 +267,7 @@ async fn a_registry_without_an_address_may_get_one() {
     let bench = Bench::start();
     let solve = Solve { exporters: vec![image(&["r.invalid/a:1"], true)], ..bench.on_busybox("RUN echo hi") };
     let error = run(&bench.client(), &solve, Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::Transient), "{error}");
 }
 
 #[tokio::test]

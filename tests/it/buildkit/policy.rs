@@ -1,6 +1,6 @@
 //! Git contexts, and which commits a build may read.
 
-use argo_buildkit::buildkit::{GitSource, Kind};
+use argo_buildkit::buildkit::{BuildErrorKind, GitSource};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
@@ -52,7 +52,7 @@ async fn a_private_repository_is_built_and_kept_from_others() {
     };
 
     let unauthorised = run(&client, &solve(&[&may_ours, &may_lib]), Session::default()).await.unwrap_err();
-    assert_eq!((unauthorised.kind, unauthorised.fault), (Kind::Git, Fault::User), "{unauthorised}");
+    assert_eq!((unauthorised.kind, unauthorised.fault), (BuildErrorKind::Git, Fault::User), "{unauthorised}");
     run(&client, &solve(&[&may_ours, &may_lib]), with_token(&git)).await.unwrap();
 
     // What the daemon has once fetched, it gives to anyone whom the policy lets through.
@@ -76,7 +76,11 @@ async fn a_private_repository_is_built_and_kept_from_others() {
         of_context(&format!("{ours}#{lib_sha}"), vec![may_ours.clone()]),
     ] {
         let denied = run(&client, &stolen, Session::default()).await.unwrap_err();
-        assert_eq!((denied.kind, denied.fault), (Kind::Denied, Fault::User), "{stolen:?}: {denied}");
+        assert_eq!(
+            (denied.kind, denied.fault),
+            (BuildErrorKind::Denied, Fault::User),
+            "{stolen:?}: {denied}"
+        );
         assert!(denied.message.contains(".git") && denied.message.contains("`contexts`"), "{denied}");
     }
     // A checksum beside an allowed commit cannot name another one.
@@ -109,7 +113,7 @@ async fn every_form_of_an_allowed_context_passes() {
             let built = run(&client, &of_context(&context, vec![source(url, &sha)]), session.clone()).await;
             assert!(built.is_ok(), "{context}: {built:?}");
             let denied = run(&client, &of_context(&context, Vec::new()), session.clone()).await.unwrap_err();
-            assert_eq!(denied.kind, Kind::Denied, "{context}: {denied}");
+            assert_eq!(denied.kind, BuildErrorKind::Denied, "{context}: {denied}");
         }
     }
 }
@@ -123,13 +127,18 @@ async fn what_git_lacks_is_the_users() {
     let (url, absent) = (git.url("shop/ours"), git.url("shop/absent"));
     let missing = "0123456789012345678901234567890123456789";
     let rows = [
-        (format!("{url}#{missing}"), vec![], Kind::Git, "check `revision`"),
-        (format!("{url}#{sha}:nosub"), vec![], Kind::Dockerfile, "check `subdir`"),
-        (format!("{url}#{sha}:sub"), vec![], Kind::Dockerfile, "check `dockerfile`"),
-        (format!("{url}#{sha}"), vec![("filename", "Other")], Kind::Dockerfile, "check `dockerfile`"),
-        (format!("{absent}#{missing}"), vec![], Kind::Git, "check the Git secret"),
-        (url.trim_end_matches(".git").to_owned(), vec![], Kind::Git, "must end in `.git`"),
-        (format!("http://127.0.0.1:1/a.git#{missing}"), vec![], Kind::Git, "try again later"),
+        (format!("{url}#{missing}"), vec![], BuildErrorKind::Git, "check `revision`"),
+        (format!("{url}#{sha}:nosub"), vec![], BuildErrorKind::Dockerfile, "check `subdir`"),
+        (format!("{url}#{sha}:sub"), vec![], BuildErrorKind::Dockerfile, "check `dockerfile`"),
+        (
+            format!("{url}#{sha}"),
+            vec![("filename", "Other")],
+            BuildErrorKind::Dockerfile,
+            "check `dockerfile`",
+        ),
+        (format!("{absent}#{missing}"), vec![], BuildErrorKind::Git, "check the Git secret"),
+        (url.trim_end_matches(".git").to_owned(), vec![], BuildErrorKind::Git, "must end in `.git`"),
+        (format!("http://127.0.0.1:1/a.git#{missing}"), vec![], BuildErrorKind::Git, "try again later"),
     ];
     for (context, mut extra, kind, words) in rows {
         extra.push(("context", &context));
@@ -155,7 +164,7 @@ async fn a_private_submodule_gets_an_error_that_says_so() {
     let sha = git.create_with_submodule("shop/ours", &files, ("lib", &lib));
     let solve = |form: String| of_context(&format!("{url}{form}"), vec![source(&url, &sha)]);
     let error = run(&client, &solve(format!("#{sha}")), with_token(&git)).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Git, Fault::User), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Git, Fault::User), "{error}");
     assert!(error.message.contains("set `submodules: false`"), "{error}");
     run(&client, &solve(format!("?ref={sha}&submodules=false")), with_token(&git)).await.unwrap();
 }

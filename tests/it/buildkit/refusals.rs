@@ -1,6 +1,6 @@
 //! Pushes that a registry refuses, with the bodies that GHCR, ECR, Harbor, Quay, Gitea, Docker Hub and Artifact Registry send.
 
-use argo_buildkit::buildkit::{CacheRef, Kind};
+use argo_buildkit::buildkit::{BuildErrorKind, CacheRef};
 use argo_buildkit::outcome::Fault as Turn;
 use futures_util::StreamExt as _;
 
@@ -339,7 +339,8 @@ async fn a_refused_push_is_the_users_and_a_broken_registry_is_not() {
         let name = format!("{}/{}/app:1", registry.host(), fault.name);
         let solve = Solve { exporters: vec![image(&[&name], true)], ..something() };
         let error = run(&client, &solve, Session::default()).await.unwrap_err();
-        let is_right = (error.kind, error.fault) == (Kind::Registry, *turn) && error.message.contains(words);
+        let is_right =
+            (error.kind, error.fault) == (BuildErrorKind::Registry, *turn) && error.message.contains(words);
         (!is_right).then(|| format!("{}: {:?} {:?} {error}", fault.name, error.kind, error.fault))
     };
     let wrong: Vec<_> =
@@ -365,7 +366,7 @@ async fn a_cache_that_cannot_be_written_names_the_field_that_lets_the_build_go_o
         let cache = CacheRef::registry(&format!("{}/{}/cache:1", registry.host(), fault.name), []);
         let solve = Solve { cache_to: vec![cache], ..something() };
         let error = run(&client, &solve, Session::default()).await.unwrap_err();
-        assert_eq!((error.kind, error.fault), (Kind::Registry, turn), "{}: {error}", fault.name);
+        assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, turn), "{}: {error}", fault.name);
         assert!(error.message.contains("`ignore-error: true`"), "{error}");
     }
 }
@@ -389,7 +390,7 @@ async fn a_clone_of_buildkitds_that_breaks_off_is_tried_again_and_a_refused_one_
     for (number, (url, turn)) in rows.into_iter().enumerate() {
         let sha = format!("{number:040}");
         let error = cloned(&client, &url, &sha).await;
-        assert_eq!((error.kind, error.fault), (Kind::Git, turn), "{url}: {error}");
+        assert_eq!((error.kind, error.fault), (BuildErrorKind::Git, turn), "{url}: {error}");
         assert!(!error.message.contains("`dockerfile`"), "{error}");
     }
 }
@@ -405,7 +406,7 @@ async fn a_pack_that_does_not_arrive_whole_is_no_fault_of_the_users() {
         let sha = server.create(name, &[("Dockerfile", "FROM scratch\n"), ("main.txt", &text)]);
         let proxy = DamagedClone::start(server.origin(), pack).await;
         let error = cloned(&client, &format!("{}/{name}.git", proxy.url()), &sha).await;
-        assert_eq!((error.kind, error.fault), (Kind::Git, Turn::Transient), "{name}: {error}");
+        assert_eq!((error.kind, error.fault), (BuildErrorKind::Git, Turn::Transient), "{name}: {error}");
         assert!(error.message.contains("try again later"), "{name}: {error}");
     }
 }
@@ -419,7 +420,7 @@ async fn a_git_server_that_buildkitd_does_not_trust_is_the_users_with_what_build
     let proxy = TlsProxy::start(upstream, &Authority::new().sign("git")).await;
     let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
     let error = cloned(&client, &format!("https://{}/trust.git", proxy.host()), &sha).await;
-    assert_eq!((error.kind, error.fault), (Kind::Git, Turn::User), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Git, Turn::User), "{error}");
     for words in ["`GIT_SSL_CAINFO`", "`--ca-bundle` is not buildkitd's"] {
         assert!(error.message.contains(words), "{error}");
     }
@@ -439,5 +440,5 @@ async fn a_registry_that_hangs_up_is_asked_again() {
     let name = format!("{}/shop/app:1", hanging_up().await);
     let solve = Solve { exporters: vec![image(&[&name], true)], ..something() };
     let error = run(&client, &solve, Session::default()).await.unwrap_err();
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Turn::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Turn::Transient), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Git over ssh, with the key in our hands.
 
-use argo_buildkit::buildkit::Kind;
+use argo_buildkit::buildkit::BuildErrorKind;
 use argo_buildkit::outcome::Fault;
 
 use super::*;
@@ -27,11 +27,11 @@ async fn a_repository_is_fetched_with_the_forwarded_key_alone() {
     };
 
     let wrong = run(&client, &solve(), with_key(&sshd.other_key())).await.unwrap_err();
-    assert_eq!((wrong.kind, wrong.fault), (Kind::Git, Fault::User), "{wrong}");
+    assert_eq!((wrong.kind, wrong.fault), (BuildErrorKind::Git, Fault::User), "{wrong}");
     let missing = run(&client, &solve(), Session::default()).await.unwrap_err();
-    assert_eq!((missing.kind, missing.fault), (Kind::Secret, Fault::User), "{missing}");
+    assert_eq!((missing.kind, missing.fault), (BuildErrorKind::Secret, Fault::User), "{missing}");
     let rubbish = run(&client, &solve(), with_key("hunter2")).await.unwrap_err();
-    assert_eq!((rubbish.kind, rubbish.fault), (Kind::Secret, Fault::User), "{rubbish}");
+    assert_eq!((rubbish.kind, rubbish.fault), (BuildErrorKind::Secret, Fault::User), "{rubbish}");
     assert!(!rubbish.message.contains("hunter2"), "{rubbish}");
     let solved = run(&client, &solve(), with_key(sshd.client_key().trim())).await.unwrap();
     assert_eq!(solved.total_steps, 1);

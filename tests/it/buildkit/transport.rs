@@ -1,6 +1,6 @@
 //! Daemons that are away, restart, or speak TLS.
 
-use argo_buildkit::buildkit::{Certificates, Kind, Tls};
+use argo_buildkit::buildkit::{BuildErrorKind, Certificates, Tls};
 use argo_buildkit::outcome::Fault;
 
 use super::*;
@@ -35,7 +35,7 @@ async fn a_tls_daemon_serves_those_with_its_certificates() {
         let info = daemon.info().await.unwrap_err();
         let solve = run(&daemon, &inline("FROM scratch"), Session::default()).await.unwrap_err();
         for error in [info, solve] {
-            assert_eq!(error.kind, Kind::Unreachable, "{words}: {error}");
+            assert_eq!(error.kind, BuildErrorKind::Unreachable, "{words}: {error}");
             assert!(error.message.contains(words), "{words}: {error}");
         }
     }
@@ -53,7 +53,7 @@ async fn a_daemon_that_is_not_there_says_where_it_was_sought() {
     ];
     for (address, tls, words) in rows {
         let error = Buildkit::new(address.parse().unwrap(), tls).info().await.unwrap_err();
-        assert_eq!(error.kind, Kind::Unreachable, "{error}");
+        assert_eq!(error.kind, BuildErrorKind::Unreachable, "{error}");
         assert!(error.message.contains(address) && error.message.contains(words), "{error}");
     }
     assert!(Buildkit::new(plain.address().parse().unwrap(), None).info().await.is_ok());
@@ -71,7 +71,7 @@ async fn a_daemon_that_dies_loses_the_build_and_serves_again() {
     };
     let (lost, ()) = tokio::join!(client.solve(&solve, Session::default(), &progress), killed);
     let lost = lost.unwrap_err();
-    assert_eq!((lost.kind, lost.fault), (Kind::Lost, Fault::Transient), "{lost}");
+    assert_eq!((lost.kind, lost.fault), (BuildErrorKind::Lost, Fault::Transient), "{lost}");
     bench.daemon.restart();
     let again = bench.on_busybox("RUN echo again");
     run(&client, &again, Session::default()).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_daemon_that_says_nothing_is_not_waited_for() {
     let client = Buildkit::new(address.parse().unwrap(), None);
     let (info, recall) = tokio::join!(client.info(), client.recall("any"));
     for error in [info.unwrap_err(), recall.unwrap_err()] {
-        assert_eq!(error.kind, Kind::Unreachable, "{error}");
+        assert_eq!(error.kind, BuildErrorKind::Unreachable, "{error}");
         assert!(error.message.contains("no answer within 10 s"), "{error}");
     }
 }

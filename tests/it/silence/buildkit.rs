@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use argo_buildkit::buildkit::{
-    BuildError, Buildkit, BuildkitTimeLimits, Kind, Progress, Recalled, Session, Solve, Transcript,
+    BuildError, BuildErrorKind, Buildkit, BuildkitTimeLimits, Progress, Recalled, Session, Solve, Transcript,
 };
 use argo_buildkit::outcome::Fault;
 use tokio::sync::watch;
@@ -39,8 +39,8 @@ async fn build(client: &Buildkit, solve: &Solve) -> Result<(), BuildError> {
 fn given_up(error: &BuildError, host: &str) {
     assert_eq!(error.fault, Fault::Transient, "{error}");
     match error.kind {
-        Kind::Unreachable => names(&error.message, host, LIMIT_TEXT),
-        Kind::Lost => names(&error.message, host, SILENCE_TEXT),
+        BuildErrorKind::Unreachable => names(&error.message, host, LIMIT_TEXT),
+        BuildErrorKind::Lost => names(&error.message, host, SILENCE_TEXT),
         other => panic!("{other:?}: {error}"),
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use argo_buildkit::buildkit::{BuildError, Buildkit, Exporter, Kind, Progress, Session, Solve, Solved};
+use argo_buildkit::buildkit::{
+    BuildError, BuildErrorKind, Buildkit, Exporter, Progress, Session, Solve, Solved,
+};
 use argo_buildkit::oci::{Auth, LazyClient, Login};
 use argo_buildkit::outcome::Fault;
 use axum::http::StatusCode;
@@ -114,7 +116,7 @@ fn ways(image: &str, busybox: &str) -> Vec<Solve> {
 fn expect_refused(ended: Result<Solved, BuildError>, what: &str) {
     let Err(error) = ended else { panic!("{what}: it was built") };
     assert!(error.to_string().contains("no right to read image"), "{what}: {error}");
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::User), "{what}: {error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::User), "{what}: {error}");
 }
 
 #[tokio::test]
@@ -139,7 +141,7 @@ async fn what_no_registry_is_asked_for_is_not_read() {
     let error = build(&solve(&from), Session::default()).await.unwrap_err();
     assert_eq!(
         (error.kind, error.fault),
-        (Kind::Registry, Fault::User),
+        (BuildErrorKind::Registry, Fault::User),
         "the daemon asks about a tag: {error}"
     );
     let local = with(&from, "image-resolve-mode", "local".to_owned());
@@ -148,7 +150,7 @@ async fn what_no_registry_is_asked_for_is_not_read() {
     let layout = with("FROM theirs\nRUN test -s /theirs\n", "context:theirs", layout);
     let error = build(&layout, private.owner()).await.unwrap_err();
     assert!(error.to_string().contains("denied by policy"), "{error}");
-    assert_eq!((error.kind, error.fault), (Kind::Denied, Fault::User), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Denied, Fault::User), "{error}");
 }
 
 /// Without the question the daemon hands it out: what the switch is for, and what it costs.
@@ -202,11 +204,11 @@ async fn a_registry_that_does_not_answer_ends_the_build_for_now() {
     let nobody = format!("127.0.0.1:{}", free_port());
     let error = build(&from(&nobody), Session::default()).await.unwrap_err();
     assert!(error.to_string().contains("--mirrored-registries"), "{error}");
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::Transient), "{error}");
 
     let overloaded = Scripted::start(|_, _| StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
     let error = build(&from(overloaded.host()), Session::default()).await.unwrap_err();
     assert!(error.to_string().contains("answered 503"), "{error}");
-    assert_eq!((error.kind, error.fault), (Kind::Registry, Fault::Transient), "{error}");
+    assert_eq!((error.kind, error.fault), (BuildErrorKind::Registry, Fault::Transient), "{error}");
     assert_eq!(overloaded.asked().len(), 3, "{:?}", overloaded.asked());
 }

@@ -11,11 +11,11 @@ const NO_CLUSTER: &str =
 pub(super) const SUFFIX: &str = "-executor-plugin";
 
 /// Our login at the API server.
-pub(super) struct Session {
+pub(super) struct ApiLogin {
     user: Result<String, ReadError>,
 }
 
-impl Session {
+impl ApiLogin {
     pub(super) async fn open(cluster: &Cluster) -> Self {
         Self { user: cluster.whoami().await }
     }
