@@ -46,6 +46,12 @@ impl DescriptorWire {
     }
 }
 
+/// The digests of blobs that the registry must have. The rest of a manifest, which may have 4 MiB of anything, is dropped.
+fn blobs(descriptors: impl Iterator<Item = DescriptorWire>) -> Vec<String> {
+    let kept = descriptors.filter(|blob| blob.urls.is_empty() && is_digest(&blob.digest));
+    kept.map(|blob| blob.digest).take(BLOBS).collect()
+}
+
 impl Registry {
     /// The digest of a blob that `image` names and that the registry does not have; `None` if it has all blobs, or no
     /// such image. With `insecure`, any certificate and plain http are accepted. Registries on the loopback interface
@@ -58,13 +64,16 @@ impl Registry {
     ) -> Result<Option<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
         let Some(top) = repository.read_manifest(image.target()).await? else { return Ok(None) };
-        let (platforms, mut blobs): (Vec<_>, Vec<_>) =
+        let (platforms, others): (Vec<_>, Vec<_>) =
             top.manifests.into_iter().partition(DescriptorWire::is_manifest);
-        blobs.extend(top.config.into_iter().chain(top.layers));
-        for platform in platforms.into_iter().filter(|entry| is_digest(&entry.digest)).take(PLATFORMS) {
-            match repository.read_manifest(&platform.digest).await? {
-                Some(manifest) => blobs.extend(manifest.config.into_iter().chain(manifest.layers)),
-                None => return Ok(Some(platform.digest)),
+        let mut blobs = blobs(others.into_iter().chain(top.config).chain(top.layers));
+        let platforms = platforms.into_iter().filter(|entry| is_digest(&entry.digest)).take(PLATFORMS);
+        for platform in platforms.map(|entry| entry.digest).collect::<Vec<_>>() {
+            match repository.read_manifest(&platform).await? {
+                Some(manifest) => {
+                    blobs.extend(self::blobs(manifest.config.into_iter().chain(manifest.layers)))
+                }
+                None => return Ok(Some(platform)),
             }
         }
         Ok(repository.first_missing(blobs).await)
@@ -88,12 +97,11 @@ impl ImageRepository<'_> {
 
     /// The first of `blobs` for which the registry answers 404. Other answers do not prove that a blob is missing: a
     /// registry may redirect to the blob's location.
-    async fn first_missing(&self, blobs: Vec<DescriptorWire>) -> Option<String> {
-        let kept = blobs.into_iter().filter(|blob| blob.urls.is_empty() && is_digest(&blob.digest));
-        let asked = kept.take(BLOBS).map(|blob| async move {
-            let request = self.request(Method::HEAD, self.url(&format!("blobs/{}", blob.digest)));
+    async fn first_missing(&self, blobs: Vec<String>) -> Option<String> {
+        let asked = blobs.into_iter().take(BLOBS).map(|digest| async move {
+            let request = self.request(Method::HEAD, self.url(&format!("blobs/{digest}")));
             let answer = self.send(request).await;
-            answer.is_ok_and(|answer| answer.status() == StatusCode::NOT_FOUND).then_some(blob.digest)
+            answer.is_ok_and(|answer| answer.status() == StatusCode::NOT_FOUND).then_some(digest)
         });
         let mut answers = futures_util::stream::iter(asked).buffer_unordered(AT_A_TIME);
         while let Some(answer) = answers.next().await {
@@ -102,5 +110,24 @@ impl ImageRepository<'_> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn little_is_kept_of_a_manifest() {
+        let digest = |n: usize| format!("sha256:{n:064}");
+        let odd = serde_json::json!({"digest": "x".repeat(1 << 20)});
+        let elsewhere = serde_json::json!({"digest": digest(0), "urls": ["https://h/x"]});
+        let good = (0..2 * BLOBS).map(|n| serde_json::json!({"digest": digest(n)}));
+        let layers: Vec<_> = [odd, elsewhere].into_iter().chain(good).collect();
+        let all = serde_json::json!({"layers": layers});
+        let manifest: ManifestWire = serde_json::from_value(all).unwrap();
+        let kept = blobs(manifest.layers.into_iter());
+        assert_eq!((kept.len(), &kept[0], &kept[BLOBS - 1]), (BLOBS, &digest(0), &digest(BLOBS - 1)));
     }
 }

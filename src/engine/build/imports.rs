@@ -7,15 +7,22 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Engine;
 use crate::oci::Auth;
 use crate::step::{Build, RegistryRef};
-use crate::time_limits::{calls, within};
+use crate::time_limits::{calls, until, within};
 
 /// The time limit for a registry to answer whether it has a cache.
 pub(super) const PATIENCE: Duration = calls::REGISTRY_CACHE.whole();
+
+/// The time limit for all caches of a build.
+const ALL: Duration = PATIENCE.saturating_mul(6);
+/// The number of caches that are checked at a time. A manifest has up to 4 MiB, and a step may name a thousand caches.
+const AT_A_TIME: usize = 4;
 
 /// The caches to import, and the reasons for those left out.
 #[derive(Debug, Default)]
@@ -27,9 +34,19 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    /// Checks all caches of `build` concurrently.
+    /// Checks the caches of `build`, several at a time.
     pub(super) async fn probe(engine: &Engine, build: &Build, auth: &Auth) -> Self {
-        let probed = build.cache.from.iter().map(async |cache| (cache, why_not(engine, cache, auth).await));
+        let (end, turns) = (Instant::now() + ALL, &Semaphore::new(AT_A_TIME));
+        let probed = build.cache.from.iter().map(|cache| async move {
+            let asked = async {
+                // Never closed.
+                let _turn = turns.acquire().await;
+                why_not(engine, cache, auth).await
+            };
+            let late =
+                |_| Some(format!("the caches of this build were not checked within {} s", ALL.as_secs()));
+            (cache, until(end, ALL, "their registries", asked).await.unwrap_or_else(late))
+        });
         let mut imports = Self::default();
         for (cache, why_not) in join_all(probed).await {
             match why_not {

@@ -1,5 +1,10 @@
 //! Caches that would hold up a build, or break it: they are left out, and said to be.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::net::{client, unique};
@@ -77,4 +82,31 @@ async fn a_cache_that_has_lost_a_layer_is_left_out_and_named() {
         "{told}"
     );
     assert_eq!(output(&first, "cache"), "exported");
+}
+
+/// A manifest may have 4 MiB, and a step may name a thousand caches.
+#[tokio::test]
+async fn few_caches_are_checked_at_a_time() {
+    let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let most_seen = Arc::clone(&most);
+    let answer = move |headers: HeaderMap| {
+        let (at_work, most) = (at_work.clone(), most.clone());
+        async move {
+            // The daemon names itself.
+            if !headers.contains_key("user-agent") {
+                most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                at_work.fetch_sub(1, Ordering::SeqCst);
+            }
+            StatusCode::NOT_FOUND
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap();
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    let caches: Vec<_> = (0..40).map(|n| format!("{host}/cache/x:{n}")).collect();
+    shop.built(json!({"cache": {"from": caches}})).await;
+    assert_eq!(most_seen.load(Ordering::SeqCst), 4);
 }
