@@ -77,6 +77,11 @@ impl Ignore {
         self.patterns.iter().map(ToString::to_string).collect()
     }
 
+    /// The memory in bytes that the patterns take. Most of many short ones is not their text.
+    pub fn size(&self) -> usize {
+        self.patterns.iter().map(IgnorePattern::size).sum()
+    }
+
     /// Whether the file excludes `path`, relative to the context. The last pattern that matches `path`, or a directory above
     /// it, decides (moby `patternmatcher`, `MatchesOrParentMatches`).
     pub fn excludes(&self, path: &str) -> bool {

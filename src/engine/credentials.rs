@@ -34,6 +34,11 @@ const AWAY: Duration = Duration::from_secs(60);
 /// The longest pause before a try.
 const PAUSE: Duration = Duration::from_secs(6);
 
+/// The maximum size in bytes of a token, a password or a private key. Each submodule has a copy of its login.
+const MAX_LOGIN: usize = 16 << 10;
+/// The maximum size in bytes of `known_hosts`.
+const MAX_KNOWN_HOSTS: usize = 64 << 10;
+
 impl Engine {
     /// Reads the Secret `name`, if it may be used as `wanted`.
     async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Arc<Secret>, StepError> {
@@ -49,7 +54,7 @@ impl Engine {
             matches!(self.secrets, Secrets::Cluster(_)) && error.fault() == Fault::Transient
         };
         let read = || self.secrets.get(&cx.workflow.namespace, name);
-        Ok(cx.secrets.get(name, async || while_away(read, away).await).await?)
+        cx.secrets.get(name, async || while_away(read, away).await).await
     }
 
     /// The text that `reference` names, for a build to read.
@@ -171,8 +176,11 @@ pub(crate) fn git_login(
         (None, false) => secret.first_of(&[PASSWORD, TOKEN])?,
     };
     if ssh {
-        let value = remembered(secret.key(key)?, redactor);
-        let known_hosts = secret.key(KNOWN_HOSTS).ok().map(|known| known.expose_secret().to_owned());
+        let value = remembered(secret.short_key(key, MAX_LOGIN)?, redactor);
+        let known_hosts = match secret.short_key(KNOWN_HOSTS, MAX_KNOWN_HOSTS) {
+            Err(error @ SecretError::TooLarge { .. }) => return Err(error),
+            known => known.ok().map(|known| known.expose_secret().to_owned()),
+        };
         return Ok(Credentials::ssh(&value, known_hosts));
     }
     login(secret, key, redactor)
@@ -192,8 +200,9 @@ pub(crate) fn registry_logins(secret: &Secret, key: &str, redactor: &Redactor) -
 
 /// A token or a password, with the user name beside it.
 fn login(secret: &Secret, key: &str, redactor: &Redactor) -> Result<Credentials, SecretError> {
-    let user = secret.key(USERNAME).unwrap_or_default();
-    let credentials = Credentials::basic(user.expose_secret(), &remembered(secret.key(key)?, redactor));
+    let user = secret.short_key(USERNAME, MAX_LOGIN).unwrap_or_default();
+    let token = secret.short_key(key, MAX_LOGIN)?;
+    let credentials = Credentials::basic(user.expose_secret(), &remembered(token, redactor));
     if let Credentials::Basic { user, token } = &credentials {
         redactor.remember_login(user, token);
     }
@@ -207,7 +216,24 @@ fn remembered(value: SecretString, redactor: &Redactor) -> SecretString {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+
+    #[test]
+    fn a_login_has_the_size_of_a_login() {
+        for (size, ssh, is_good) in [
+            (MAX_LOGIN, false, true),
+            (MAX_LOGIN, true, true),
+            (MAX_LOGIN + 1, false, false),
+            (MAX_LOGIN + 1, true, false),
+        ] {
+            let found = git_login(&Secret::of_size(size), Some("key"), ssh, &Redactor::default());
+            assert_eq!(found.is_ok(), is_good, "{size} {ssh}");
+            let error = found.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(is_good || error.contains("more than 16 KiB"), "{error}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_api_server_is_waited_for_a_minute_in_all() {

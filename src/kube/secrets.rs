@@ -33,6 +33,11 @@ impl Secret {
         &self.name
     }
 
+    /// The size in bytes of all values.
+    pub fn size(&self) -> usize {
+        self.data.values().map(|value| value.expose_secret().len()).sum()
+    }
+
     /// The type; `None` if the Secret comes from a directory.
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
@@ -55,6 +60,22 @@ impl Secret {
         let annotations = annotations.iter().map(owned).collect();
         let (name, kind) = ("example".to_owned(), kind.map(str::to_owned));
         Self { name, kind, annotations, data: BTreeMap::new() }
+    }
+
+    /// The value of `key` as text of at most `most` bytes.
+    pub fn short_key(&self, key: &str, most: usize) -> Result<SecretString, SecretError> {
+        let value = self.key(key)?;
+        if value.expose_secret().len() > most {
+            return Err(SecretError::TooLarge { name: self.name.clone(), key: key.to_owned(), most });
+        }
+        Ok(value)
+    }
+
+    /// A Secret with one value of `size` bytes.
+    #[cfg(test)]
+    pub(crate) fn of_size(size: usize) -> Self {
+        let data = BTreeMap::from([("key".to_owned(), vec![b'x'; size].into())]);
+        Self { data, ..Self::example(None, &[]) }
     }
 
     /// The value of `key` as text. The error lists the keys that exist. Other keys may have any bytes.
@@ -129,6 +150,20 @@ pub enum SecretError {
         kind: String,
         /// The type needed.
         wanted: &'static str,
+    },
+    /// A login is larger than any login.
+    #[error(
+        "secret `{name}`: the value of key `{key}` has more than {} KiB, too much for a login; put the token, the key or the \
+         host keys alone into it",
+        most >> 10
+    )]
+    TooLarge {
+        /// The Secret's name.
+        name: String,
+        /// The key.
+        key: String,
+        /// The maximum size in bytes.
+        most: usize,
     },
     /// A value is not text.
     #[error(

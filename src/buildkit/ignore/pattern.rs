@@ -61,6 +61,13 @@ impl IgnorePattern {
     }
 }
 
+impl IgnorePattern {
+    /// The memory in bytes that the pattern takes: itself, and its text twice.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + 2 * self.text.len()
+    }
+}
+
 impl fmt::Display for IgnorePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.exception { "!" } else { "" }, self.text)

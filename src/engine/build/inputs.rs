@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
@@ -22,6 +23,13 @@ use crate::step::build::{GitContext, NamedContext};
 
 /// Contexts that are read at a time: a step may name a thousand, and each has submodules.
 const AT_A_TIME: usize = 8;
+
+/// The maximum memory in bytes for the patterns of the `.dockerignore` files of all contexts.
+const MAX_IGNORED: usize = 8 << 20;
+/// The maximum number of submodules of all contexts.
+const MAX_MODULES: usize = 1000;
+/// The maximum size in bytes of the values that a build may mount. Several entries may name one Secret, and each solve has a copy.
+const MAX_VALUES: usize = 8 << 20;
 
 /// All inputs that were read for one build.
 pub(super) struct Inputs {
@@ -65,18 +73,33 @@ impl Inputs {
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let turns = &Semaphore::new(AT_A_TIME);
+        let (ignored, modules) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
             // Never closed.
             let _turn = turns.acquire().await;
             let dockerfile = name.is_none().then_some(&build.dockerfile);
             // Boxed, because in a debug build the future would not fit a worker's stack.
-            Ok::<_, StepError>((name, Box::pin(sources::read(engine, cx, context, dockerfile)).await?))
+            let readable = Box::pin(sources::read(engine, cx, context, dockerfile)).await?;
+            let size = readable.parts.ignore.as_ref().map_or(0, |ignore| ignore.size());
+            count(ignored, size, MAX_IGNORED, || {
+                format!("the patterns in the `.dockerignore` files of the contexts take more than {} MiB together", MAX_IGNORED >> 20)
+            })?;
+            let number = readable.submodules.as_ref().map_or(0, Vec::len);
+            count(modules, number, MAX_MODULES, || {
+                format!("the contexts have more than {MAX_MODULES} submodules together")
+            })?;
+            Ok::<_, StepError>((name, readable))
         }));
+        let size = &AtomicUsize::new(0);
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
-            Ok::<_, StepError>((secret.id.clone(), engine.secret_bytes(cx, &secret.secret).await?))
+            let value = engine.secret_bytes(cx, &secret.secret).await?;
+            count(size, value.expose_secret().len(), MAX_VALUES, too_many_values)?;
+            Ok::<_, StepError>((secret.id.clone(), value))
         }));
         let ssh = try_join_all(build.ssh.iter().map(|key| async move {
-            Ok::<_, StepError>((key.id.clone(), engine.secret_value(cx, &key.secret).await?))
+            let value = engine.secret_value(cx, &key.secret).await?;
+            count(size, value.expose_secret().len(), MAX_VALUES, too_many_values)?;
+            Ok::<_, StepError>((key.id.clone(), value))
         }));
         let registries = registries(engine, build, cx);
         let (contexts, secrets, ssh, (auth, imports)) = tokio::try_join!(contexts, secrets, ssh, registries)?;
@@ -153,6 +176,18 @@ impl Inputs {
         self.ssh.insert(id.clone(), key.private_key);
         GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
+}
+
+/// Adds `more` to what all entries of a build have `so_far`, unless that is more than `most`.
+fn count(so_far: &AtomicUsize, more: usize, most: usize, what: impl Fn() -> String) -> Result<(), StepError> {
+    if so_far.fetch_add(more, Ordering::Relaxed) + more <= most {
+        return Ok(());
+    }
+    Err(StepError::user(format!("{}; give the step fewer, or smaller ones", what())))
+}
+
+fn too_many_values() -> String {
+    format!("the values under `secrets` and `ssh` have more than {} MiB together", MAX_VALUES >> 20)
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {

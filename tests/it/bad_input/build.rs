@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::net::unique;
-use crate::support::plugin::expect_phase;
+use crate::support::plugin::{expect_phase, tree};
 use crate::support::registry::Registry;
 use crate::support::shop::{Shop, merge, template};
 
@@ -281,4 +281,43 @@ async fn a_registry_that_is_broken_or_away_is_an_error_and_not_the_users_failure
     127.0.0.1:PORT/a:1: failed to resolve source metadata for 127.0.0.1:PORT/a:1: failed to do request: Head "http://127.0.0.1:PORT/v2/a/manifests/1": dial tcp 127.0.0.1:PORT: connect: connection refused; the server is away or overloaded, try again later
     "#);
     assert_eq!(shop.digest("bad").await, None);
+}
+
+/// Several entries may name one Secret, and each solve has a copy of every value.
+#[tokio::test]
+async fn the_values_of_a_step_have_a_limit_together() {
+    let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
+    shop.plugin.put("large", "key", &"0123456789abcdef".repeat(1 << 16));
+    let entries = |count: usize| -> Value {
+        (0..count)
+            .map(|n| json!({"id": format!("s{n}"), "secret": {"name": "large", "key": "key"}}))
+            .collect()
+    };
+    for (fields, is_refused) in [
+        (json!({"secrets": entries(9)}), true),
+        (json!({"secrets": entries(5), "ssh": entries(4)}), true),
+        (json!({"secrets": entries(8)}), false),
+    ] {
+        let node = shop.plugin.node(&template(shop.build(fields))).await;
+        let message = node["message"].as_str().unwrap_or_default();
+        assert_eq!(message.contains("more than 8 MiB together"), is_refused, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn the_ignore_files_of_a_step_have_a_limit_together() {
+    let shop = Shop::open("FROM scratch\n").await;
+    let lines: String = (0..9_000).map(|n| format!("{n:0100}\n")).collect();
+    let files = tree(&[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"), (".dockerignore", &lines)]);
+    shop.service.push_directory(files.path(), "main", "ignore much").await;
+    let contexts = |count: usize| -> Value {
+        let named =
+            (0..count).map(|n| (format!("c{n}"), json!({"repo": shop.service.url(), "secret": "git"})));
+        json!({"contexts": named.collect::<serde_json::Map<_, _>>()})
+    };
+    let node = shop.plugin.node(&template(shop.build(contexts(4)))).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.contains("`.dockerignore` files of the contexts take more than 8 MiB"), "{message}");
+    expect_phase(&shop.plugin.node(&template(shop.build(contexts(1)))).await, "Succeeded");
 }
