@@ -216,8 +216,6 @@ fn remembered(value: SecretString, redactor: &Redactor) -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]
