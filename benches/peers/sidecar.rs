@@ -26,9 +26,9 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     /// Starts one beside the world's servers.
     pub(crate) fn start(world: &World, options: &[&str]) -> (Self, Duration) {
-        let neighbours = world.neighbours();
+        let servers = world.servers();
         let options: Vec<&str> =
-            neighbours.iter().map(String::as_str).chain(options.iter().copied()).collect();
+            servers.iter().map(String::as_str).chain(options.iter().copied()).collect();
         Self::serve(&world.file("token"), &options)
     }
 

@@ -2,9 +2,9 @@
 
 mod cluster;
 mod daemon;
-mod neighbours;
 mod provoked;
 mod refused;
+mod servers;
 mod shared;
 mod stuck;
 mod warnings;

@@ -60,8 +60,8 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
     shop.plugin.signal("TERM");
     assert!(shop.plugin.exit().await.success(), "the exit flushes the spans");
     let printed = shop.plugin.log();
-    let blotted = |line: &str| line.contains(" RUN --mount=type=secret") && line.ends_with(": ***");
-    assert!(printed.lines().any(blotted), "lines of builds are printed, without the secret: {printed}");
+    let redacted = |line: &str| line.contains(" RUN --mount=type=secret") && line.ends_with(": ***");
+    assert!(printed.lines().any(redacted), "lines of builds are printed, without the secret: {printed}");
     let spans = collector.text();
     assert!(spans.contains("RUN --mount=type=secret"), "{spans}");
     let places = [
