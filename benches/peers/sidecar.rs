@@ -27,8 +27,7 @@ impl Sidecar {
     /// Starts one beside the world's servers.
     pub(crate) fn start(world: &World, options: &[&str]) -> (Self, Duration) {
         let servers = world.servers();
-        let options: Vec<&str> =
-            servers.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        let options: Vec<&str> = servers.iter().map(String::as_str).chain(options.iter().copied()).collect();
         Self::serve(&world.file("token"), &options)
     }
 
