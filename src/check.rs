@@ -90,10 +90,10 @@ impl Doctor {
         let answer = self.engine.buildkit.describe().await;
         tell(vec![self.daemon(&settings, &answer)]);
         tell(self.tenancy(&api_login, &settings, &answer).await);
-        self.neighbours(&mut tell).await;
+        self.servers(&mut tell).await;
     }
 
-    async fn neighbours(&self, tell: &mut impl FnMut(Vec<Finding>)) {
+    async fn servers(&self, tell: &mut impl FnMut(Vec<Finding>)) {
         let Targets { images, reads, writes } = &self.targets;
         let images = images.iter().map(|image| {
             let subject = format!("registry {}", image.image.name());

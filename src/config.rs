@@ -19,10 +19,10 @@ pub use peers::PeerOptions;
 /// Settings of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Where Argo's agent calls. It calls localhost, so nothing else needs to reach it.
+    /// The address that Argo's agent calls. It calls localhost, so nothing else needs to reach it.
     #[arg(long, env = "ARGO_BUILDKIT_LISTEN", default_value = "127.0.0.1:4355")]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz and /metrics are.
+    /// The address of /healthz, /readyz and /metrics.
     #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
     pub ops_listen: SocketAddr,
     /// The agent's bearer token.
@@ -59,7 +59,7 @@ pub struct Serve {
 /// Settings of the log.
 #[derive(Debug, Clone, Args)]
 pub struct Log {
-    /// How log lines look.
+    /// The format of log lines.
     #[arg(long, env = "ARGO_BUILDKIT_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     pub log_format: LogFormat,
     /// Which log lines are written: off, error, warn, info, debug, or per module, as in RUST_LOG. By default

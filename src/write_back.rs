@@ -9,6 +9,7 @@ mod branch_locks;
 mod draft;
 mod files;
 mod idle;
+mod lane_task;
 mod lanes;
 pub(crate) mod message;
 mod places;
@@ -19,7 +20,6 @@ mod request;
 mod supersede;
 mod tips_read_ahead;
 pub mod trailer;
-mod worker;
 mod writer;
 
 pub use files::Files;
@@ -35,7 +35,7 @@ use tracing::Instrument as _;
 
 use crate::git::Git;
 use crate::limits::Budget;
-use worker::memory::HOLD;
+use lane_task::memory::HOLD;
 
 /// The default number of bytes of memory for files that are edited at the same time.
 pub const EDIT_MEMORY: usize = 128 << 20;
@@ -86,7 +86,7 @@ impl Pusher {
     pub async fn write_back(&self, request: WriteBack, edit: EditFn) -> Result<Landed, WriteError> {
         request.check()?;
         let work = |request, lane| {
-            tokio::spawn(worker::work(self.clone(), request, lane).in_current_span());
+            tokio::spawn(lane_task::work(self.clone(), request, lane).in_current_span());
         };
         self.lanes.join(request, edit, work).outcome().await
     }

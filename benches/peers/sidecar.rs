@@ -26,9 +26,8 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     /// Starts one beside the world's servers.
     pub(crate) fn start(world: &World, options: &[&str]) -> (Self, Duration) {
-        let neighbours = world.neighbours();
-        let options: Vec<&str> =
-            neighbours.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        let servers = world.servers();
+        let options: Vec<&str> = servers.iter().map(String::as_str).chain(options.iter().copied()).collect();
         Self::serve(&world.file("token"), &options)
     }
 

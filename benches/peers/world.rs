@@ -85,7 +85,7 @@ impl World {
     }
 
     /// Options that every run of ours needs.
-    pub(crate) fn neighbours(&self) -> Vec<String> {
+    pub(crate) fn servers(&self) -> Vec<String> {
         let secrets = self.file("secrets").display().to_string();
         ["--buildkit-host", self.buildkitd.address(), "--secrets-dir", &secrets].map(str::to_owned).to_vec()
     }
@@ -93,7 +93,7 @@ impl World {
     /// Our build.
     pub(crate) fn ours(&self, revision: Revision) -> Command {
         let mut command = Command::new(binary());
-        command.arg("run").arg(self.file(&format!("{revision:?}.yaml"))).args(self.neighbours());
+        command.arg("run").arg(self.file(&format!("{revision:?}.yaml"))).args(self.servers());
         command
     }
 

@@ -37,7 +37,7 @@ const SINGLE_JOB: JobLimits = JobLimits { running: 1, per_group: 1, kept: 1, kep
 pub(super) struct Command {
     /// A YAML file with one step: what a template has under `plugin.buildkit`, or such a template.
     file: PathBuf,
-    /// Whose step it is, for the commits that it makes.
+    /// The name of the workflow in the commits that the step makes.
     #[arg(long, env = "ARGO_BUILDKIT_WORKFLOW", value_name = "NAME", default_value = "terminal")]
     workflow: String,
     /// The namespace of the Secrets that the step names.

@@ -83,7 +83,7 @@ pub struct AgentSettings {
     /// The Lease's namespace, where it is not our own.
     #[arg(long, env = "ARGO_BUILDKIT_LEASE_NAMESPACE", value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
-    /// Where /healthz, /readyz and /metrics are.
+    /// The address of /healthz, /readyz and /metrics.
     #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
     pub ops_listen: SocketAddr,
     /// Steps that work at a time; the rest queue, and the namespaces take turns.

@@ -174,7 +174,7 @@ fn json(object: DynamicObject, what: impl Fn() -> String) -> Result<Value, ReadE
         .map_err(|error| ReadError::Unavailable { what: what(), why: error.to_string() })
 }
 
-/// What a list is narrowed by, as `kubectl` takes it.
+/// The selectors that narrow a list, in the form of `kubectl`.
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
     /// `a=b,c=d`.

@@ -39,7 +39,7 @@ pub enum OciError {
         "{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository"
     )]
     Refused {
-        /// What was asked of which server.
+        /// The request and its server.
         what: String,
         /// The HTTP status: 401 or 403.
         status: u16,
@@ -53,7 +53,7 @@ pub enum OciError {
          key in the Secret `cache-registry-key`, and that both clocks are right"
     )]
     RefusedToken {
-        /// What was asked of which server.
+        /// The request and its server.
         what: String,
         /// The HTTP status: 401 or 403.
         status: u16,
@@ -61,7 +61,7 @@ pub enum OciError {
     /// The request, or its login, would go to an address or server that is not allowed.
     #[error("{what} is not asked: {why}")]
     NotAsked {
-        /// What was to be asked.
+        /// The request.
         what: String,
         /// Why not, and what to do.
         why: String,
@@ -71,7 +71,7 @@ pub enum OciError {
         "{what} answered {status}; the registry is overloaded or broken, try again later; if it stays so, look at it or ask whoever runs it"
     )]
     Unavailable {
-        /// What was asked of which server.
+        /// The request and its server.
         what: String,
         /// The HTTP status: 408, 429 or 5xx.
         status: u16,
@@ -89,7 +89,7 @@ pub enum OciError {
     /// The registry has no such manifest, or does not show it to this login.
     #[error("{what} has no such image, or not for this login (as {login}); check the image's name and tag")]
     Absent {
-        /// What was asked of which server.
+        /// The request and its server.
         what: String,
         /// The user of the login, without the password.
         login: String,
@@ -97,7 +97,7 @@ pub enum OciError {
     /// An answer that violates the distribution specification.
     #[error("{what} gave an unexpected answer: {why}; {mend}")]
     Unexpected {
-        /// What was asked of which server.
+        /// The request and its server.
         what: String,
         /// The status or what is missing in the answer.
         why: String,
@@ -107,7 +107,7 @@ pub enum OciError {
     /// One of our settings cannot be used.
     #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
     Setting {
-        /// What was to be used.
+        /// The setting.
         what: String,
         /// Why it cannot be.
         why: String,

@@ -13,14 +13,14 @@ fn cleaned(secrets: &[&str], text: &str) -> String {
 }
 
 #[test]
-fn a_login_is_blotted_out_in_every_form_it_travels_in() {
+fn a_login_is_redacted_in_every_form_it_travels_in() {
     let redactor = Redactor::default();
     redactor.remember_login("shop", &"hunter22\n".into());
     assert_eq!(redactor.clean("Basic c2hvcDpodW50ZXIyMg== is hunter22"), "Basic *** is ***");
 }
 
 #[test]
-fn a_secret_that_is_no_text_is_blotted_out_in_what_shows_it() {
+fn a_secret_that_is_no_text_is_redacted_in_what_shows_it() {
     let keystore = b"\xfe\xed\xfe\xed\x00\x02 k3y-of-the-shop \xff\x80\x9cQ1\x00\x01\x02\x03\x04\x05\x06\xc3";
     let redactor = Redactor::default();
     redactor.remember_bytes(&keystore.to_vec().into());
@@ -73,14 +73,14 @@ fn what_counts_and_where() {
 }
 
 #[test]
-fn values_that_overlap_are_blotted_out_whole() {
+fn values_that_overlap_are_redacted_whole() {
     let chain = ["abcdef1234", "1234xyz789", "789-uvw-000"];
     assert_eq!(cleaned(&chain, "it is abcdef1234xyz789-uvw-000."), "it is ***.");
     assert_eq!(cleaned(&chain, "it is abcdef1234 and 1234xyz789."), "it is *** and ***.");
 }
 
 #[test]
-fn a_text_in_which_too_many_values_end_is_blotted_out_whole() {
+fn a_text_in_which_too_many_values_end_is_redacted_whole() {
     let nested: Vec<_> = (5..65).map(|count| "abc".repeat(count)).collect();
     let nested: Vec<_> = nested.iter().map(String::as_str).collect();
     assert_eq!(cleaned(&nested, &format!("{} is it", "abc".repeat(30))), "*** is it");

@@ -1,4 +1,4 @@
-//! Locks for branches: within this process only one worker pushes to a branch at a time, so that workers do not race
+//! Locks for branches: within this process only one lane task pushes to a branch at a time, so that lane tasks do not race
 //! each other.
 
 use std::collections::HashMap;

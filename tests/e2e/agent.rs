@@ -1,5 +1,5 @@
-//! What is asked of the shared agent alone: that no pod runs for a workflow, whom it serves and whom it does not, what it
-//! tells a tenant, and the way back to sidecars. In the other mode these tests have nothing to look at.
+//! Requirements for the shared agent only: no pod runs for a workflow, it serves some namespaces and not others, its
+//! messages to a tenant, and the way back to sidecars. In the other mode these tests check nothing.
 
 use serde_json::Value;
 
@@ -66,7 +66,8 @@ async fn a_tenant_is_told_what_it_may_not() {
     told(&curious(&shop).replace("push: false", &push), "namespace `tenant` may not push to");
 }
 
-/// Argo keeps the task of a stopped node while an exit handler runs, and a result that came then would wake the node.
+/// Argo keeps the task of a stopped node while an exit handler runs. A result that came then would change the ended
+/// node.
 #[tokio::test]
 async fn a_stopped_node_stays_failed_while_an_exit_handler_runs() {
     let shop = Shop::open("FROM BASE\nRUN sleep 8\n").await;
@@ -106,7 +107,7 @@ spec:
     )
 }
 
-/// Nobody runs such a template where no agent pod does: docs/agent.md says so.
+/// Nothing runs such a template without agent pods: docs/agent.md says so.
 #[tokio::test]
 async fn an_http_template_stays_pending_which_check_explains() {
     install::site().await;

@@ -1,5 +1,5 @@
-//! What others would feel: servers that are killed, parts of the installation that are taken away. So these tests run one after the other,
-//! before all others.
+//! Tests that would disturb others: servers are killed, parts of the installation are removed. So they run one after
+//! the other, before all others.
 
 mod cache;
 pub(crate) mod doctor;

@@ -1,4 +1,4 @@
-//! The cluster that `tests/cluster/up` started: its command-line tools, its Gitea, and how its objects are waited for.
+//! The cluster that `tests/cluster/up` started: its command-line tools, its Gitea, and waiting for its objects.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,7 +13,7 @@ use crate::support::net::client;
 /// The address of the node, of Gitea and of the registry of images.
 pub(crate) const NODE: &str = "10.244.0.1";
 
-/// How long anything may take that is not under test.
+/// The time limit for operations that are not under test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The project's root.
@@ -36,12 +36,12 @@ pub(crate) fn gitea() -> &'static Gitea {
     &GITEA
 }
 
-/// Runs a program of the test bed or the system, and gives what it did.
+/// Runs a program of the test bed or of the system. Returns its result.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).current_dir(tree()).output().unwrap()
 }
 
-/// Its standard output; its standard error where it failed.
+/// Its standard output; its standard error if it failed.
 pub(crate) fn attempt(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = output(program, arguments);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -62,13 +62,13 @@ pub(crate) fn apply(yaml: &str) {
 
 /// `kubectl apply --server-side -k` of a kustomization, which names folders of the tree as `../../FOLDER`.
 pub(crate) fn apply_folder(kustomization: &str) {
-    // Within the tree: kustomize takes no absolute path.
+    // Within the tree, because kustomize accepts no absolute path.
     let room = tempfile::Builder::new().prefix("folder-").tempdir_in(tree().join("target")).unwrap();
     std::fs::write(room.path().join("kustomization.yaml"), kustomization).unwrap();
     kubectl(&["apply", "--server-side", "-k", room.path().to_str().unwrap()]);
 }
 
-/// An object as the API server has it, or null.
+/// An object from the API server, or null.
 pub(crate) fn get(namespace: &str, kind: &str, name: &str) -> Value {
     let found = kubectl(&["get", "-n", namespace, kind, name, "--ignore-not-found", "-o", "json"]);
     serde_json::from_str(&found).unwrap_or_default()
@@ -81,7 +81,7 @@ pub(crate) fn list(namespace: &str, kind: &str, labels: &str) -> Vec<Value> {
     found["items"].as_array().unwrap().clone()
 }
 
-/// Polls until `probe` gives something; panics with what `what` says after `limit`.
+/// Polls until `probe` returns a value. Panics with the text of `what` after `limit`.
 pub(crate) fn eventually<T>(
     what: impl Fn() -> String,
     limit: Duration,

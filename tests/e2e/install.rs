@@ -1,5 +1,5 @@
-//! The installation, once per cluster: the commands of docs/install.md as they stand, with other values in its first block. The run with
-//! the shared agent switches the cluster that it finds, by the commands of docs/agent.md.
+//! The installation, once for each cluster: the commands of docs/install.md unchanged, with other values in the first
+//! block. The run with the shared agent switches the existing cluster with the commands of docs/agent.md.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ use crate::mode::{Mode, mode};
 use crate::support::gitea::Repo;
 use crate::support::plugin;
 
-/// What the installation made.
+/// The results of the installation.
 pub(crate) struct Site {
-    /// The user who has the sources and the images, and whose tokens read the one and push the other.
+    /// The user who owns the sources and the images, with one token that reads and one that pushes.
     pub(crate) owner: String,
-    /// The user who has the GitOps repositories, and whose token writes to them.
+    /// The user who owns the GitOps repositories, with a token that writes to them.
     pub(crate) ops: String,
-    /// What the commands printed.
+    /// The output of the commands.
     pub(crate) said: String,
     /// The repositories of the doc's first build.
     pub(crate) service: Repo<'static>,
@@ -29,7 +29,7 @@ pub(crate) struct Site {
     shared_agent: bool,
 }
 
-/// The installed cluster. It is installed once: where that failed, all tests fail.
+/// The installed cluster. It is installed once. If that fails, all tests fail.
 pub(crate) async fn site() -> &'static Site {
     static SITE: OnceCell<Result<Site, String>> = OnceCell::const_new();
     SITE.get_or_init(install).await.as_ref().unwrap()
@@ -74,7 +74,7 @@ impl Site {
         Ok(Self { owner, ops, said, service, gitops, shared_agent: false })
     }
 
-    /// Those of docs/agent.md after them.
+    /// The commands of docs/agent.md after them.
     async fn take_the_agent(&mut self) -> Result<(), String> {
         let values = BTreeMap::from([
             ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
@@ -86,7 +86,7 @@ impl Site {
         Ok(())
     }
 
-    /// What an earlier run on this cluster has installed.
+    /// The installation of an earlier run on this cluster.
     fn kept() -> Option<Self> {
         let kept: Value = serde_json::from_slice(&fs::read(state(KEPT)).ok()?).unwrap();
         let text = |key: &str| kept[key].as_str().unwrap().to_owned();
@@ -107,7 +107,7 @@ impl Site {
     }
 }
 
-/// The file of the cluster that tells what is installed; `tests/cluster/down` removes it.
+/// The file of the cluster that records the installation. `tests/cluster/down` removes it.
 const KEPT: &str = "site.json";
 
 fn values_of_the_first_block(
@@ -137,7 +137,7 @@ fn values_of_the_first_block(
     ])
 }
 
-/// The binary under test, with the libraries that it is linked to: what the Dockerfile's stage `build` would have made.
+/// The binary under test, with its shared libraries: the result of the Dockerfile's stage `build`.
 fn pack_binary(built: &Path) {
     let binary = env!("CARGO_BIN_EXE_argo-buildkit");
     let put = |from: &str, to: &str| {
@@ -162,11 +162,11 @@ pub(crate) fn blocks(page: &str, heading: &str) -> Vec<String> {
     blocks.collect()
 }
 
-/// Runs the shell blocks of a page, but for the first one, which is the values.
+/// Runs the shell blocks of a page, except the first one, which has the values.
 async fn run_commands(blocks: Vec<String>, values: BTreeMap<&'static str, String>) -> Result<String, String> {
     let (first, commands) = blocks.split_first().unwrap();
     assert!(first.lines().all(|line| line.starts_with("export ")), "the first block is the values: {first}");
-    // A command that fails must not leave a forwarded port behind, nor wait for one for ever.
+    // After a failed command, the forwarded port must be closed, and the script must not wait for one for ever.
     let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{}", commands.concat());
     tokio::task::spawn_blocking(move || run(&script, &values)).await.unwrap()
 }
@@ -181,7 +181,7 @@ fn run(script: &str, values: &BTreeMap<&'static str, String>) -> Result<String, 
         .unwrap();
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    // Printed as it is, unlike what an `unwrap` shows.
+    // Printed without the escapes of `unwrap`.
     println!("{said}");
     if output.status.success() {
         Ok(said)

@@ -1,4 +1,4 @@
-//! Where a build's log is: while it runs where Argo's users look, afterwards in the registry.
+//! The log of a build: in Argo's tools while it runs, and in the registry afterwards.
 
 use std::fs;
 

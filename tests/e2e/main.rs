@@ -1,6 +1,6 @@
-//! The whole product on a real cluster: genuine Kubernetes, Argo Workflows, Argo CD and Gitea, what `deploy/` and
-//! `workflow-templates/` ship, and the commands of docs/install.md and docs/agent.md. `make e2e` starts all of it and runs this,
-//! in both [modes](mode::Mode): first what is [alone], then the rest at once.
+//! The whole product on a real cluster: real Kubernetes, Argo Workflows, Argo CD and Gitea, everything in `deploy/`
+//! and `workflow-templates/`, and the commands of docs/install.md and docs/agent.md. `make e2e` starts all of it and
+//! runs this in both [modes](mode::Mode): first what must run [alone], then the rest concurrently.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 

@@ -1,10 +1,10 @@
-//! The two modes of the one suite: a sidecar in a pod per workflow, or the shared agent. `make e2e` runs it in both.
+//! The two modes of the suite: a sidecar in a pod for each workflow, or the shared agent. `make e2e` runs it in both.
 
 use serde_json::Value;
 
 use crate::cluster::{PATIENCE, attempt, eventually, get, list};
 
-/// Who does the steps.
+/// The component that runs the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Sidecar,
@@ -14,7 +14,7 @@ pub(crate) enum Mode {
 /// The namespace of the shared agent, and the name of most things in it.
 pub(crate) const AGENT: &str = "buildkit-agent";
 
-/// What marks the agent's pods.
+/// The label of the agent's pods.
 pub(crate) const AGENT_PODS: &str = "app.kubernetes.io/name=buildkit-agent";
 
 /// The mode that `ARGO_BUILDKIT_E2E_MODE` names.
@@ -27,7 +27,7 @@ pub(crate) fn mode() -> Mode {
 }
 
 impl Mode {
-    /// The kustomization that is applied in the end.
+    /// The kustomization that is applied last.
     pub(crate) fn overlay(self) -> &'static str {
         match self {
             Self::Sidecar => "tests/cluster/overlay",
@@ -36,7 +36,7 @@ impl Mode {
     }
 }
 
-/// The pod of the replica that works, once there is one.
+/// Waits for the pod of the leading replica.
 pub(crate) fn leader() -> Value {
     let found = || {
         let lease = get(AGENT, "lease", AGENT);
@@ -47,7 +47,7 @@ pub(crate) fn leader() -> Value {
     eventually(|| format!("a leader: {}", get(AGENT, "lease", AGENT)), PATIENCE, found)
 }
 
-/// What both replicas have printed.
+/// The logs of both replicas.
 pub(crate) fn agent_log() -> String {
     let arguments = ["logs", "-n", AGENT, "-l", AGENT_PODS, "--tail=-1", "--prefix"];
     attempt("kubectl", &arguments).unwrap_or_else(|error| error)

@@ -1,4 +1,4 @@
-//! The way of a commit: workflow, image, manifest commit, Argo CD, a pod that runs the new digest.
+//! The path of a commit: workflow, image, manifest commit, Argo CD, a pod that runs the new digest.
 
 use crate::cluster::{PATIENCE, apply, eventually, get, kubectl, list, pushed_digest};
 use crate::install;
@@ -41,7 +41,7 @@ async fn a_commit_becomes_a_pod_that_runs_the_new_digest() {
     }
 }
 
-/// A pod of the application's that is ready, and whose container has `digest`.
+/// A ready pod of the application, whose container has `digest`.
 fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
     let ready = |pod: &serde_json::Value| {
         let status = &pod["status"]["containerStatuses"][0];
@@ -51,7 +51,7 @@ fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
     list("shops", "pod", &format!("app={app}")).into_iter().find(ready)
 }
 
-/// The shop's Application, which syncs by itself.
+/// The shop's Application, which syncs automatically.
 async fn application(shop: &Shop) {
     let (name, url, owner) = (shop.name(), shop.gitops.url(), &install::site().await.ops);
     let token = crate::cluster::gitea().token(owner, &["read:repository"]).await;
@@ -74,7 +74,7 @@ spec:
     syncOptions: [CreateNamespace=true]
 "
     ));
-    // What a user writes into an overlay; the name is known only now.
+    // A user writes this into an overlay. The name is known only now.
     let rule = ["--verb=patch", "--resource=applications.argoproj.io", &format!("--resource-name={name}")];
     kubectl(&[&["create", "role", &name, "-n", "argocd"], &rule[..]].concat());
     let (role, account) = (format!("--role={name}"), "--serviceaccount=builds:buildkit-executor-plugin");

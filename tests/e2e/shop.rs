@@ -1,5 +1,5 @@
-//! A service and its GitOps repository in the cluster's Gitea, owned by the users whose logins `docs/install.md` made
-//! Secrets of.
+//! A service and its GitOps repository in the cluster's Gitea. The users whose logins are in the Secrets of
+//! `docs/install.md` own them.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::gitea::Repo;
 use crate::support::plugin::tree;
 use crate::workflow::Workflow;
 
-/// What a test builds and deploys.
+/// The service that a test builds and deploys.
 pub(crate) struct Shop {
     pub(crate) service: Repo<'static>,
     pub(crate) gitops: Repo<'static>,
@@ -33,7 +33,8 @@ spec:
 ";
 
 impl Shop {
-    /// A shop on an installed cluster, whose service has `dockerfile`, in which `BASE` stands for busybox, and what nobody else has built.
+    /// A shop on an installed cluster. Its service has `dockerfile`, in which `BASE` is replaced by busybox, and a
+    /// text that was not built before.
     pub(crate) async fn open(dockerfile: &str) -> Self {
         let site = install::site().await;
         let service = gitea().repo(&site.owner, &format!("api-{}", std::process::id())).await;
@@ -61,7 +62,7 @@ impl Shop {
         self.service.image()
     }
 
-    /// What `ci-cd-buildkit-deploy` needs to be told to build it and to write the manifest of [`DEPLOYMENT`].
+    /// The parameters with which `ci-cd-buildkit-deploy` builds it and writes the manifest of [`DEPLOYMENT`].
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         let container = json!({"kind": "Deployment", "name": self.name(), "container": "app", "image": format!("{}@$(build.digest)", self.image())});
         let targets = json!([{"file": "app/deployment.yaml", "container": container}]);
@@ -74,7 +75,7 @@ impl Shop {
         ]
     }
 
-    /// `ci-cd-buildkit-deploy`, or another template that takes the same parameters.
+    /// Submits `ci-cd-buildkit-deploy`, or another template with the same parameters.
     pub(crate) fn submit(&self, template: &str, more: &[(&str, &str)]) -> Workflow {
         let own = self.parameters();
         let own = own.iter().map(|(name, value)| (*name, value.as_str()));

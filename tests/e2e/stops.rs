@@ -1,4 +1,4 @@
-//! How a build ends before its end: the workflow is stopped, terminated, deleted, or runs into its timeout.
+//! Early ends of a build: the workflow is stopped, terminated, deleted, or reaches its timeout.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ impl Endless {
         Self::with("FROM BASE\nRUN echo one > /one\nRUN sleep NUMBER\n").await
     }
 
-    /// Of a Dockerfile that runs `sleep NUMBER`.
+    /// A build of a Dockerfile that runs `sleep NUMBER`.
     pub(crate) async fn with(dockerfile: &str) -> Self {
         let number = unique("7").replace('-', "") + &std::process::id().to_string();
         let shop = Shop::open(&dockerfile.replace("NUMBER", &number)).await;
@@ -41,7 +41,7 @@ impl Endless {
         std::fs::read_dir("/proc").unwrap().flatten().any(|entry| line(arguments(entry)) == self.marker)
     }
 
-    /// Waits until its process is gone, and says how long that took.
+    /// Waits until its process is gone. Returns the time.
     pub(crate) fn gone(&self, after: &str) {
         let began = Instant::now();
         let limit = Duration::from_secs(60);
@@ -85,7 +85,7 @@ async fn a_newer_push_supersedes_an_older_ones_build() {
     assert_eq!(older.end(), "Failed", "{}", older.report());
 }
 
-/// A mutex of the whole workflow would be taken by the one that was stopped, and now and then kept for good.
+/// With a mutex of the whole workflow, the stopped workflow would get it, and sometimes keep it for ever.
 #[tokio::test]
 async fn a_build_that_is_stopped_in_the_queue_holds_nobody_up() {
     let endless = Endless::open().await;

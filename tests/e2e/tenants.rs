@@ -1,4 +1,4 @@
-//! Several workflows at once, several namespaces, and logins that are wrong.
+//! Several workflows at the same time, several namespaces, and wrong logins.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn eight_workflows_at_once_all_build_and_commit() {
     for number in 1..=8 {
         let text = format!("{number}\n");
         let commit = shop.service.commit_file("main", "main.txt", &text, &format!("change {number}")).await;
-        // Each is a line of its own: they are not to wait for each other.
+        // Each has its own line, so that they do not wait for each other.
         let branch = format!("b{number}");
         shop.service.branch(&branch, "main").await;
         workflows.push(shop.submit("ci-cd-buildkit-deploy", &[("revision", &commit), ("git-ref", &branch)]));
@@ -44,7 +44,7 @@ async fn a_wrong_registry_password_is_told_by_the_node() {
     kubectl(&["-n", BUILDS, "delete", "secret", "registry-wrong"]);
 }
 
-/// A namespace like `builds`, made of the same folder.
+/// A namespace like `builds`, made from the same folder.
 const NAMESPACE: &str = r#"
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -78,7 +78,7 @@ async fn another_namespace_reaches_neither_secrets_nor_buildkitd() {
         assert!(message.contains(wanted), "{message}");
     };
     says(&format!("secret `gitea-credentials` does not exist in namespace `{namespace}`"));
-    // With a login of its own it still has no client certificate, so it cannot ask buildkitd for what others built.
+    // It has a login, but no client certificate, so it cannot ask buildkitd for the results of others.
     let token = gitea().token(&install::site().await.owner, &["read:repository"]).await;
     let login = ["--from-literal=username=x", &format!("--from-literal=password={token}")];
     kubectl(&[&["-n", &namespace, "create", "secret", "generic", "gitea-credentials"], &login[..]].concat());
@@ -134,7 +134,7 @@ spec:
           push: false
 ";
 
-/// One key without a value ends Argo's controller, at every start again: the policy of `argo-settings` refuses it.
+/// One key without a value would crash Argo's controller at every start. The policy of `argo-settings` refuses it.
 #[tokio::test]
 async fn a_plugin_without_a_value_is_refused_wherever_it_stands() {
     install::site().await;

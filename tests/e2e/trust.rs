@@ -1,5 +1,5 @@
-//! A second tenant of the same buildkitd as the attacker: in another namespace, with a certificate or served by the same shared agent, with
-//! a login and a repository of its own, and with Dockerfiles and workflows as it likes.
+//! The attacker is a second tenant of the same buildkitd: in another namespace, with a certificate or with the same
+//! shared agent, with its own login and repository, and with any Dockerfiles and workflows.
 
 mod cache;
 mod logins;

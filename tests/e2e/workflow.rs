@@ -1,4 +1,4 @@
-//! Workflows as a user submits and watches them.
+//! Submits and watches workflows like a user.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cluster::{PATIENCE, attempt, eventually, get, kubectl, list};
 use crate::mode::{Mode, agent_log, mode};
 
-/// The namespace of workflows, as `deploy/` has it.
+/// The namespace of workflows in `deploy/`.
 pub(crate) const BUILDS: &str = "builds";
 
 /// One submitted workflow.
@@ -30,7 +30,7 @@ impl Workflow {
         Self { namespace: BUILDS.to_owned(), name: name.trim().to_owned(), began }
     }
 
-    /// A workflow of the caller's making.
+    /// A workflow that the caller defines.
     pub(crate) fn create(namespace: &str, yaml: &str) -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), yaml).unwrap();
@@ -70,7 +70,7 @@ impl Workflow {
         plugin_nodes(&self.object()).into_iter().next().unwrap_or_default()
     }
 
-    /// Waits until a plugin's node says `text`.
+    /// Waits until a plugin node's message contains `text`.
     pub(crate) fn says(&self, wanted: &str) -> Value {
         let node = || plugin_nodes(&self.object());
         let says = |node: &Value| text(&node["message"]).contains(wanted);
@@ -81,7 +81,7 @@ impl Workflow {
         )
     }
 
-    /// Waits for its end, and gives its phase.
+    /// Waits for its end. Returns its phase.
     pub(crate) fn end(&self) -> String {
         let ended = || {
             let object = self.object();
@@ -91,13 +91,13 @@ impl Workflow {
         eventually(|| format!("the end of {}", self.report()), PATIENCE, ended)
     }
 
-    /// Waits for its end, which must be no success, and gives its node's message.
+    /// Waits for its end, which must be a failure. Returns its node's message.
     pub(crate) fn refused(&self) -> String {
         assert_ne!(self.end(), "Succeeded", "{}", self.report());
         text(&self.node()["message"])
     }
 
-    /// Waits for its end, which must be success, and gives its plugin nodes' outputs as `name=value`.
+    /// Waits for its end, which must be a success. Returns its plugin nodes' outputs as `name=value`.
     pub(crate) fn succeeds(&self) -> Outputs {
         let phase = self.end();
         assert_eq!(phase, "Succeeded", "{}", self.report());
@@ -106,14 +106,14 @@ impl Workflow {
         Outputs(all.into_iter().map(|p| (text(&p["name"]), text(&p["value"]))).collect())
     }
 
-    /// Its agent's pod, once there is one.
+    /// Waits for its agent's pod.
     pub(crate) fn agent(&self) -> Option<Value> {
         let labels =
             format!("workflows.argoproj.io/workflow={},workflows.argoproj.io/component=agent", self.name);
         list(&self.namespace, "pod", &labels).into_iter().next()
     }
 
-    /// What is known of it, for a failed test.
+    /// The known data about it, for a failed test.
     pub(crate) fn report(&self) -> String {
         let nodes: Vec<_> = plugin_nodes(&self.object())
             .iter()
@@ -143,7 +143,7 @@ impl Workflow {
 pub(crate) struct Outputs(Vec<(String, String)>);
 
 impl Outputs {
-    /// One that there must be.
+    /// An output that must exist.
     pub(crate) fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no output {name} in {self:?}"))

@@ -1,4 +1,4 @@
-//! The genuine Argo controller and agent drive `serve`; Secrets come from a real API server.
+//! The real Argo controller and agent call `serve`. Secrets come from a real API server.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::support::shop::Shop;
 
 const DOCKER_CONFIG: &str = "kubernetes.io/dockerconfigjson";
 
-/// A sidecar beside `agent`, on the port that the agent calls: its token, the plugin's ServiceAccount.
+/// A sidecar beside `agent`, on the port that the agent calls, with its token and the plugin's ServiceAccount.
 pub(super) async fn sidecar(agent: &Agent, port: u16) -> Plugin {
     let kube = Kube::shared().await;
     let plugin = Setup::new(shared_buildkitd().address())
@@ -23,7 +23,7 @@ pub(super) async fn sidecar(agent: &Agent, port: u16) -> Plugin {
     plugin.start_without_secrets()
 }
 
-/// Puts the shop's two Secrets into the cluster under names of its own, and lets the plugin read `readable`.
+/// Copies the shop's two Secrets into the cluster with new names, and allows the plugin to read those in `readable`.
 pub(crate) async fn secrets(shop: &Shop, readable: &[&str]) -> (String, String) {
     let kube = Kube::shared().await;
     let (git, registry) = (unique("git"), unique("registry"));
@@ -122,7 +122,7 @@ async fn a_dependent_task_gets_the_output_and_a_failed_one_its_retry() {
     assert!(values.contains(&shop.digest("1").await.unwrap()), "{values}");
 }
 
-/// What was built is the same commit, and the template has no number of the attempt in it.
+/// The commit is the same, and the template does not contain the number of the attempt.
 #[tokio::test]
 async fn a_retry_builds_again_be_it_argos_own_or_by_hand() {
     let (argo, kube) = (Argo::shared().await, Kube::shared().await);
@@ -161,7 +161,7 @@ pub(crate) fn retry(workflow: &str, namespace: &str, kubeconfig: &std::path::Pat
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The message with which the pipeline fails when its Secrets are as `readable` and `names` say.
+/// The message with which the pipeline fails for these `readable` and `names`.
 async fn refused(shop: &Shop, git: &str, registry: &str) -> String {
     let argo = Argo::shared().await;
     let name = argo.submit_plugin(&pipeline(shop, git, registry), &[]).await;

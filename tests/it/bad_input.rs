@@ -1,4 +1,4 @@
-//! Bad input: each a `Failed` node with a message that says what to do, and nothing lost.
+//! Bad input: each ends as a `Failed` node with a message that says what to do, and nothing is lost.
 
 mod build;
 mod gitops;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::plugin::Plugin;
 use crate::support::shop::{Shop, template};
 
-/// The messages of `rows`, each of which must end as `Failed`, below their names.
+/// The messages for `rows`, below their names. Each must end as `Failed`.
 async fn refusals(plugin: &Plugin, rows: Vec<(&str, Value)>) -> String {
     let run = async |(name, step): (&str, Value)| {
         let node = plugin.node(&template(step)).await;
@@ -23,12 +23,12 @@ async fn refusals(plugin: &Plugin, rows: Vec<(&str, Value)>) -> String {
 }
 
 impl Shop {
-    /// As [`refusals`], without what differs from run to run.
+    /// The same as [`refusals`], without the parts that differ between runs.
     pub(crate) async fn refusals(&self, rows: Vec<(&str, Value)>) -> String {
         self.steady(&refusals(&self.plugin, rows).await)
     }
 
-    /// `text` with names for this shop's hosts, repositories and commits.
+    /// `text`, with names instead of this shop's hosts, repositories and commits.
     fn steady(&self, text: &str) -> String {
         let names = [
             (self.service.full_name(), "OWNER/api"),
@@ -40,7 +40,7 @@ impl Shop {
             (self.sha[..10].to_owned(), "SHORT"),
             (self.owner.clone(), "OWNER"),
         ];
-        // Whole names only: `shop-1` begins `shop-16` too.
+        // Only whole names: `shop-1` is also the beginning of `shop-16`.
         let whole = |text: String, (from, to): &(String, &str)| {
             let name = Regex::new(&format!(r"{}\b", regex_lite::escape(from))).unwrap();
             name.replace_all(&text, *to).into_owned()

@@ -27,17 +27,17 @@ impl Shop {
         node
     }
 
-    /// What the node pushed to Gitea, by its digest.
+    /// The image that the node pushed to Gitea, by its digest.
     async fn pushed(&self, node: &Value) -> Image {
         Image::pull(&output(node, "image"), Some((&self.owner, &self.token))).await
     }
 
-    /// Builds with `more` fields, and reads what was pushed.
+    /// Builds with `more` fields, and reads the pushed image.
     async fn image_of(&self, more: Value) -> Image {
         self.pushed(&self.built(more).await).await
     }
 
-    /// `text` with the name of an image that has busybox for `BASE`.
+    /// `text`, in which `BASE` is replaced by the name of an image with busybox.
     pub(crate) fn based(&self, text: &str) -> String {
         text.replace("BASE", &self.world.busybox)
     }

@@ -47,7 +47,7 @@ impl Bench {
     }
 }
 
-/// A reference that no other build of this run has.
+/// An image reference that no other build of this run uses.
 fn reference(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     static RUN: LazyLock<u128> =
@@ -73,7 +73,7 @@ fn attrs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Runs a build whose progress nobody watches.
+/// Runs a build without watching its progress.
 async fn run(client: &Buildkit, solve: &Solve, session: Session) -> Result<Solved, BuildError> {
     let (progress, _) = watch::channel(Progress::default());
     client.solve(solve, session, &progress).await

@@ -1,5 +1,5 @@
-//! A workflow that is stopped, terminated or deleted takes its running steps with it: the genuine controller
-//! withdraws them, the genuine agent goes on asking.
+//! When a workflow is stopped, terminated or deleted, its running steps end too. The real controller withdraws them,
+//! and the real agent continues to poll.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::support::shop::{Shop, template};
 /// Two images whose RUN lasts until it is killed.
 const ENDLESS: &str = "FROM BASE AS main\nRUN sleep 600\nFROM BASE AS exit\nRUN sleep 700\n";
 
-/// Far more than it takes: a loaded machine is no failure.
+/// Much longer than needed, so that a loaded machine does not fail the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A workflow with an endless RUN and an exit handler with another, its agent, and the sidecar that both ask.
+/// A workflow with an endless RUN and an exit handler with another, its agent, and the sidecar that both use.
 struct Scene {
     argo: &'static Argo,
     workflow: String,
@@ -31,7 +31,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// As it is while the workflow's own RUN runs.
+    /// The state while the workflow's own RUN runs.
     async fn set() -> Self {
         Self::with(json!({})).await
     }
@@ -74,7 +74,7 @@ impl Scene {
         until(what, PATIENCE, async || (!self.runs(command)).then_some(())).await;
     }
 
-    /// Waits until so many steps are counted as cancelled, and none as anything else.
+    /// Waits until so many steps are counted as cancelled, and no other outcome is counted.
     async fn counted(&self, cancelled: usize) {
         let all = format!("kind=\"build\",outcome=\"cancelled\"}} {cancelled}");
         let metrics = async || Some(self.plugin.ops("/metrics").await.1).filter(|text| text.contains(&all));
@@ -101,7 +101,7 @@ async fn a_stopped_workflow_stops_its_build_while_its_exit_handler_runs_and_a_te
     scene.ends("sleep 600").await;
     scene.begins("sleep 700").await;
     assert!(scene.plugin.log().contains("its workflow was stopped"), "{}", scene.plugin.log());
-    // The agent, which lives on for the exit handler, still asks for the stopped step, and hears of its end.
+    // The agent, which continues for the exit handler, still polls the stopped step, and gets its end.
     let node = scene.argo.node_when(&scene.workflow, |node| node.message.contains("cancelled during")).await;
     assert_eq!(node.phase, "Failed", "{}", node.message);
     scene.counted(1).await;
@@ -111,7 +111,7 @@ async fn a_stopped_workflow_stops_its_build_while_its_exit_handler_runs_and_a_te
     assert_eq!(scene.argo.finished(&scene.workflow).await.0, "Failed");
 }
 
-/// Argo ends pods at the workflow's deadline, and leaves a plugin's node that runs.
+/// Argo ends pods at the workflow's deadline, but not a running plugin node.
 #[tokio::test]
 async fn a_workflow_whose_time_is_up_stops_its_build_and_runs_its_exit_handler() {
     let scene = Scene::with(json!({"activeDeadlineSeconds": 30})).await;

@@ -1,10 +1,10 @@
-//! `argo-buildkit check` against real servers: what is there is ok, and what is left out is named.
+//! `argo-buildkit check` with real servers: existing objects are `ok`, and missing ones are named.
 
 mod cluster;
 mod daemon;
-mod neighbours;
 mod provoked;
 mod refused;
+mod servers;
 mod shared;
 mod stuck;
 mod warnings;
@@ -14,14 +14,14 @@ use std::process::Command;
 
 use crate::support::shared::shared_buildkitd;
 
-/// What one run of `check` printed, and its exit code.
+/// The output of one run of `check`, and its exit code.
 #[derive(Debug)]
 struct Report {
     text: String,
     code: Option<i32>,
 }
 
-/// A run of `check` that knows no cluster and no buildkitd but those it is given.
+/// A run of `check` that only has the given cluster and buildkitd.
 struct Run {
     command: Command,
     _home: tempfile::TempDir,
@@ -56,13 +56,13 @@ impl Run {
 }
 
 impl Report {
-    /// The lines with this verdict, without it.
+    /// The lines with this result, without it.
     fn lines(&self, verdict: &str) -> Vec<&str> {
         let lines = self.text.lines().filter_map(|line| line.strip_prefix(verdict));
         lines.map(str::trim_start).collect()
     }
 
-    /// The only line, of a run that looks at one thing.
+    /// The only line of a run that checks one thing.
     fn only(&self) -> &str {
         let lines: Vec<_> = self.text.lines().collect();
         assert_eq!(lines.len(), 1, "{}", self.text);
@@ -93,13 +93,13 @@ fn the_job_in_the_docs_is_one_that_kubernetes_and_check_take() {
     let container = typed.spec.unwrap().template.spec.unwrap().containers.remove(0);
     let arguments = container.args.unwrap();
     assert!(arguments.len() > 3, "{arguments:?}");
-    // Help is printed once all arguments before it were understood.
+    // Help is printed only if all arguments before it are valid.
     let help =
         Command::new(env!("CARGO_BIN_EXE_argo-buildkit")).args(&arguments).arg("--help").output().unwrap();
     assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
 }
 
-/// What is not the same from run to run is given a name.
+/// `text` with fixed names instead of the parts that differ between runs.
 fn named(text: &str, names: &[(&str, &str)]) -> String {
     names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }

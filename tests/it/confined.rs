@@ -1,4 +1,4 @@
-//! As in the agent's pod: uid 8737, a read-only root file system, no capability.
+//! Runs like in the agent's pod: uid 8737, a read-only root file system, no capability.
 
 use crate::support::buildkitd::Buildkitd;
 use crate::support::plugin::{Setup, expect_phase, output};

@@ -1,4 +1,4 @@
-//! tests/corpus: every case of it, byte for byte. tests/corpus/README.md says how a case is written.
+//! Runs every case of tests/corpus, byte for byte. tests/corpus/README.md describes the form of a case.
 
 mod case;
 mod leaf;
@@ -10,7 +10,7 @@ use argo_buildkit::outcome::Fault;
 
 use case::{Case, Expected, File};
 
-/// What the corpus promises.
+/// The sizes of the corpus.
 const LEAST: usize = 400;
 
 #[test]
@@ -32,7 +32,7 @@ fn count(files: &[File]) -> usize {
     files.iter().map(|file| file.cases.len()).sum()
 }
 
-/// Why the editor does not do what the case says.
+/// The difference between the editor's result and the expected result.
 fn check(file: &File, case: &Case) -> Result<(), String> {
     let wrong = |what: String| Err(format!("{}: {what}", case.name));
     match (apply(&file.input, &case.edits()), &case.expected) {
@@ -56,7 +56,7 @@ fn check(file: &File, case: &Case) -> Result<(), String> {
     }
 }
 
-/// The second run of the same edits finds nothing to do.
+/// A second run of the same edits changes nothing.
 fn idle(bytes: &[u8], case: &Case) -> Result<(), String> {
     match apply(bytes, &case.edits()) {
         Ok(again) if !again.changed && again.bytes == bytes && again.changes.is_empty() => Ok(()),
@@ -68,7 +68,7 @@ fn difference(expected: &[u8], got: &[u8]) -> String {
     argo_buildkit::manifest::unified_diff("expected", expected, got).replace('\r', "␍")
 }
 
-/// Too large and too deep, whatever is asked for.
+/// Files that are too large or too deep, with any edit.
 #[test]
 fn what_is_no_manifest_is_refused_for_every_kind() {
     let large = format!("kind: A\n{}", "# a line of a comment, and no data\n".repeat(400_000));

@@ -1,4 +1,4 @@
-//! deploy/: it renders, an API server takes every object of it, and what it says of rights is so.
+//! deploy/ can be rendered, a real API server accepts every object of it, and its rights are as documented.
 
 mod agent;
 pub(crate) mod buildkitd;
@@ -21,7 +21,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 pub(crate) const OVERLAYS: [&str; 2] = ["local", "production"];
 
-/// A copy of deploy/, with an overlay of a user's own.
+/// A copy of deploy/ with a user's own overlay.
 pub(crate) struct Site(tempfile::TempDir);
 
 impl Site {
@@ -43,7 +43,7 @@ impl Site {
     }
 }
 
-/// What `kustomize build` prints.
+/// The output of `kustomize build`.
 fn kustomize(directory: &Path) -> String {
     succeeded(Command::new(bin::testbed("kustomize")).arg("build").arg(directory))
 }

@@ -1,4 +1,4 @@
-//! The examples of docs/steps.md run as they stand, with the hosts and owners of the test's own servers.
+//! The examples of docs/steps.md run unchanged, except for the hosts and owners of the test's own servers.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ spec:
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
-    // That of `supersede` needs a workflow to run in: templates::supersede has it.
+    // The example of `supersede` needs a workflow: see templates::supersede.
     blocks.filter(|block| block.contains("plugin:") && !block.contains("supersede:")).collect()
 }
 
@@ -91,7 +91,7 @@ async fn every_example_of_the_documentation_runs() {
             .replace("5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d", &revision);
         let mut template: Value = serde_saphyr::from_str(&here).unwrap();
         if template["retryStrategy"].is_object() {
-            // The shortest example is of a public repository and an open registry.
+            // The shortest example uses a public repository and an open registry.
             template["plugin"]["buildkit"]["build"]["context"] =
                 json!({"repo": api.url(), "secret": "gitea-credentials"});
             template["plugin"]["buildkit"]["build"]["registry-secret"] = json!("registry-credentials");
@@ -117,7 +117,7 @@ async fn every_example_of_the_documentation_runs() {
     );
 }
 
-/// The options of `docker buildx build --help` (buildx v0.30), but for `--help`.
+/// The options of `docker buildx build --help` (buildx v0.30), except `--help`.
 const BUILDX: &[&str] = &[
     "add-host",
     "allow",

@@ -152,7 +152,7 @@ fn a_tag_that_a_digest_outweighs_is_warned_of() {
     assert!(said.starts_with("c.yaml:2:3: `image.tag` is set, but `image.digest` still decides"), "{said}");
 }
 
-/// What the help says of targets keeps its indentation in 80 columns.
+/// The help for targets keeps its indentation within 80 columns.
 #[test]
 fn help_fits_a_terminal() {
     let (code, shown, _) = edit(room().path(), &["--help"]);
@@ -160,7 +160,7 @@ fn help_fits_a_terminal() {
     assert_eq!((code, targets.lines().find(|line| line.chars().count() > 80)), (0, None));
 }
 
-/// docs/edit.md shows what its commands print.
+/// The commands in docs/edit.md print what the page shows.
 #[test]
 fn the_examples_of_the_documentation_are_so() {
     let docs = include_str!("../../docs/edit.md");
@@ -193,7 +193,7 @@ fn example(command: &str, input: &str, difference: &str) {
     assert_eq!(edit(room.path(), &arguments), (CHANGED, difference.to_owned(), String::new()), "{command}");
 }
 
-/// The file before, where the difference shows all of it.
+/// The file before the edit, if the difference shows all of it.
 fn old_side(difference: &str) -> String {
     let lines = difference.lines().skip(2).filter(|line| !line.starts_with('+'));
     let (head, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("@@"));

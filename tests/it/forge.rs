@@ -1,4 +1,5 @@
-//! Pull requests and commits through a forge's API: Gitea for real, GitHub by a fake that holds its documentation.
+//! Pull requests and commits through a forge's API, on a real Gitea and on a stand-in for GitHub that follows its
+//! documentation.
 
 mod files;
 mod github;
@@ -18,7 +19,7 @@ use crate::support::gitea::{Gitea, Repo};
 use crate::support::net::until;
 use crate::support::shared::shared_gitea;
 
-/// Longer than anything here takes.
+/// Longer than any operation in these tests.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A repository of a Gitea, a token for it, and a branch `deploy` that is one commit before `main`.
@@ -32,7 +33,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// With a token of the owner's that has `scopes`.
+    /// The same, with a token of the owner that has `scopes`.
     async fn with(scopes: &[&str]) -> Self {
         let gitea = spawn_blocking(shared_gitea).await.unwrap();
         let owner = gitea.user("owner").await;

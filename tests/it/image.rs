@@ -1,7 +1,7 @@
-//! deploy/Dockerfile: what is in the sidecar's image, and that it runs as a pod runs it.
+//! deploy/Dockerfile: the content of the sidecar's image, and that it runs like in a pod.
 //!
-//! The stage that compiles is replaced by this build's own binary, with the libraries that the static one does
-//! not need: no base image can be pulled here.
+//! This build's own binary replaces the stage that compiles, with the libraries that a static binary does not need,
+//! because no base image can be pulled here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_argo-buildkit");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// As root, mounts the image read-only and becomes its user: USER ROOT COMMAND….
+/// Runs as root: mounts the image read-only and becomes its user: USER ROOT COMMAND….
 const CONTAIN: &str = r#"
 user=$1 root=$2; shift 2
 mount --bind "$root" "$root"
@@ -36,7 +36,7 @@ struct Image {
 impl Image {
     fn build() -> Self {
         let (built, layout) = (stage_build(), tempfile::tempdir().unwrap());
-        // Uncompressed: this binary has its symbols, and gzip takes long over them.
+        // Uncompressed, because this binary has its symbols and gzip would take long.
         let output = format!("type=oci,tar=false,compression=uncompressed,dest={}", layout.path().display());
         dockerfile(&[
             "--opt=context:build=local:built",
@@ -68,7 +68,7 @@ impl Image {
         found
     }
 
-    /// What a container of it runs when it is given `arguments`; without any, the image's own.
+    /// The output of a container of the image with `arguments`; without any, the image's own are used.
     fn run(&self, arguments: &[&str]) -> Command {
         let words = |field: &str| {
             let words = self.config[field].as_array().unwrap();
@@ -87,13 +87,13 @@ impl Image {
     }
 }
 
-/// Runs deploy/Dockerfile, and gives what it printed.
+/// Runs deploy/Dockerfile. Returns its output.
 fn dockerfile(args: &[&str]) -> String {
     let (context, file) = (format!("--local=context={ROOT}"), format!("--local=dockerfile={ROOT}/deploy"));
     buildctl::build(shared_buildkitd().address(), &[&[context.as_str(), &file], args].concat())
 }
 
-/// What the stage `build` would make.
+/// The result of the stage `build`.
 fn stage_build() -> tempfile::TempDir {
     let built = tempfile::tempdir().unwrap();
     let put = |from: &str, to: &str| {
@@ -168,7 +168,7 @@ fn buildkits_linter_finds_nothing() {
     assert_eq!(said, "");
 }
 
-/// `.dockerignore` lets through what cargo reads, and no more.
+/// `.dockerignore` includes only the files that cargo reads.
 #[test]
 fn the_context_is_what_is_compiled() {
     let work = tempfile::tempdir().unwrap();

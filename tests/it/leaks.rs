@@ -1,4 +1,4 @@
-//! What a build opens is closed when it has ended, however it ended: counted in our process and in the daemon.
+//! Everything that a build opens is closed after its end, however it ended. Counted in our process and in the daemon.
 
 mod agent;
 
@@ -15,16 +15,17 @@ use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
 
-/// Far more than it takes: a loaded machine is no failure.
+/// Much longer than needed, so that a loaded machine does not fail the test.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Builds at a time, as many as there are before anything is counted.
+/// The number of builds at a time, which also run before anything is counted.
 const AT_A_TIME: usize = 8;
 
-/// What may be open more than before: connections kept for the next request, and a step's last words.
+/// The number of additional things that may stay open: connections that are kept for the next request, and the last
+/// messages of a step.
 const KEPT: i64 = 12;
 
-/// Lasts until it is killed, or fails, or does nothing, by its target.
+/// The targets of the Dockerfile: one runs until it is killed, one fails, one does nothing.
 const DOCKERFILE: &str = "\
 FROM BASE AS endless
 RUN sleep 600
@@ -33,7 +34,7 @@ RUN exit 3
 FROM BASE
 ";
 
-/// What is open in our process and in the daemon.
+/// The numbers of open things in our process and in the daemon.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     files: i64,
@@ -47,14 +48,14 @@ impl Open {
         let pairs = [
             (self.files, before.files),
             (self.tasks, before.tasks),
-            // Some for each connection.
+            // Some goroutines for each connection.
             (self.goroutines, before.goroutines + 4 * KEPT),
         ];
         self.sessions == 0 && pairs.iter().all(|(now, before)| *now <= before + KEPT)
     }
 }
 
-/// A process of ours that says what it has open.
+/// A process of ours that reports what it has open.
 trait Counted {
     async fn metrics(&self) -> String;
 }
@@ -101,7 +102,7 @@ impl Debugged {
         Open { files, tasks, sessions: many("(*Controller).Session("), goroutines }
     }
 
-    /// Waits until no more is open than `before`.
+    /// Waits until the numbers are no higher than `before`.
     async fn settles(&self, process: &impl Counted, before: Option<Open>, after: &str) -> Open {
         let fine = |open: &Open| before.map_or(open.sessions == 0, |before| open.is_no_more_than(before));
         let last = std::cell::RefCell::new(String::new());
@@ -115,7 +116,7 @@ impl Debugged {
     }
 }
 
-/// Who began most of the goroutines that there are.
+/// The origins of most goroutines.
 fn creators(stacks: &str) -> Vec<(usize, &str)> {
     let mut all = std::collections::BTreeMap::<_, usize>::new();
     let creators = stacks.lines().filter_map(|line| line.strip_prefix("created by ")?.split(' ').next());
@@ -125,7 +126,7 @@ fn creators(stacks: &str) -> Vec<(usize, &str)> {
     most.into_iter().rev().take(8).collect()
 }
 
-/// Builds `target` so many times, a few at a time, each in a workflow of its own.
+/// Builds `target` several times, a few at a time, each in its own workflow.
 async fn build(shop: &Shop, target: Value, timeout: &str, times: usize, phase: &str) {
     let mut step = template(shop.build(json!({"target": target})));
     step["timeout"] = json!(timeout);
@@ -135,14 +136,14 @@ async fn build(shop: &Shop, target: Value, timeout: &str, times: usize, phase: &
     }
 }
 
-/// Begins endless builds, and never asks for them again.
+/// Begins endless builds, and never polls them again.
 async fn abandon(shop: &Shop) {
     let step = template(shop.build(json!({"target": "endless"})));
     let begun = |node: &Value| node["message"].as_str().is_some_and(|message| message.contains("sleep 600"));
     join_all((0..AT_A_TIME).map(async |_| shop.plugin.until(&Workflow::new(), &step, begun).await)).await;
 }
 
-/// As many builds as CI has time for, and then some of each other end.
+/// As many builds as CI has time for, and then some for each other kind of end.
 async fn nothing_stays_open(times: usize) {
     let daemon = Debugged::start().await;
     let plugin = Setup::new(daemon.daemon.address()).arg("--poll-lease", "20s").start();
@@ -170,7 +171,7 @@ async fn what_a_thousand_builds_open_is_closed() {
     nothing_stays_open(1000).await;
 }
 
-/// Connections that ask nothing, until there is no descriptor left.
+/// Opens idle connections until no descriptor is left.
 fn hold(plugin: &Plugin, many: usize) -> Vec<std::net::TcpStream> {
     let addresses = [plugin.url(), plugin.ops_url()].map(|url| url.trim_start_matches("http://").to_owned());
     (0..many).map(|n| std::net::TcpStream::connect(&addresses[n % 2]).unwrap()).collect()
@@ -191,7 +192,7 @@ async fn readiness_tells_of_exhausted_descriptors_and_of_their_return() {
     let world = World::shared().await;
     let plugin = Setup::new(world.buildkitd.address()).descriptors(64).start();
     assert_eq!(plugin.ops("/readyz").await.0, StatusCode::OK);
-    // As few as its files, its ports and its connections need: any step is too much.
+    // As few descriptors as its files, ports and connections need, so there are too few for a step.
     let few = format!("--nofile={}:64", open_files(&plugin) + 2);
     limit(&plugin, &few);
     let unready = async || {
@@ -206,14 +207,14 @@ async fn readiness_tells_of_exhausted_descriptors_and_of_their_return() {
     until(|| format!("/readyz to say yes\n{}", plugin.log()), PATIENCE, ready).await;
 }
 
-/// One port alone is asked: the other's spare descriptor is none of its own.
+/// Only one port is called, because each port has its own spare descriptor.
 #[tokio::test]
 async fn a_caller_is_answered_when_no_descriptor_is_left() {
     let world = World::shared().await;
     let plugin = Setup::new(world.buildkitd.address()).descriptors(64).start();
     let taken =
         |number: &usize| std::fs::symlink_metadata(format!("/proc/{}/fd/{number}", plugin.pid())).is_ok();
-    // No number below the limit is free, nor becomes so, as when a connection was just closed.
+    // No descriptor below the limit is free, and none becomes free, unlike after a connection was closed.
     let last = std::cell::Cell::new(0);
     let full = async || {
         let free = (0..64).find(|number| !taken(number)).unwrap();

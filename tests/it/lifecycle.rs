@@ -1,4 +1,4 @@
-//! How a step ends before its end: timeout, cancellation, shutdown, a killed sidecar, a killed daemon.
+//! Early ends of a step: timeout, cancellation, shutdown, a killed sidecar, a killed daemon.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn says(what: &'static str) -> impl Fn(&Value) -> bool {
     move |node| node["message"].as_str().is_some_and(|message| message.contains(what))
 }
 
-/// Waits until the step that is announced has a process.
+/// Waits until the announced step has a process.
 fn a_step_runs(daemon: &Buildkitd) {
     wait_for("the RUN to begin", Duration::from_secs(30), || (!daemon.steps().is_empty()).then_some(()));
 }
@@ -30,7 +30,7 @@ fn no_step_runs(daemon: &Buildkitd) {
     wait_for("the RUN to be gone", Duration::from_secs(10), || daemon.steps().is_empty().then_some(()));
 }
 
-/// A daemon of the test's own, which reaches the registries of the shared world.
+/// The test's own daemon, which can reach the shared registries.
 pub(crate) async fn own_daemon() -> Buildkitd {
     let world = World::shared().await;
     let plain = |host: &str| format!("[registry.\"{host}\"]\nhttp = true\n");
@@ -43,7 +43,7 @@ async fn a_timed_out_step_fails_and_kills_its_run_and_a_retry_has_time_of_its_ow
     let shop = Shop::with(Setup::new(daemon.address()).start(), ENDLESS).await;
     let workflow = Workflow::new();
     let mut step = template(shop.build(json!({})));
-    // Long enough for the RUN to begin on a busy machine: it is the one thing that lasts.
+    // Long enough for the RUN to begin on a busy machine. Nothing else takes long.
     step["timeout"] = json!("20s");
     let running = shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
     expect_phase(&running, "Running");
@@ -88,7 +88,7 @@ async fn a_step_that_nobody_asks_for_any_more_is_cancelled() {
     assert!(says("did not ask for")(&reply["node"]), "{reply}");
 }
 
-/// A second sidecar of the same pod: same token, same Secrets.
+/// A second sidecar of the same pod, with the same token and Secrets.
 pub(crate) fn successor(shop: &Shop, daemon: &str) -> Plugin {
     let plugin = Setup::new(daemon).start();
     for (secret, key) in [("git", "username"), ("git", "token"), ("registry", ".dockerconfigjson")] {
@@ -101,7 +101,7 @@ pub(crate) fn successor(shop: &Shop, daemon: &str) -> Plugin {
 #[tokio::test]
 async fn a_sidecar_killed_mid_build_is_resumed_with_one_result() {
     let daemon = own_daemon().await;
-    // The slow step ends as soon as the gate file is there; what was done before it is not done again.
+    // The slow step ends when the gate file exists. Earlier steps are not repeated.
     let gate = tempfile::tempdir().unwrap();
     let dockerfile = "FROM BASE\nRUN cat /proc/sys/kernel/random/uuid > /once\n\
         RUN until wget -q -O /dev/null http://GATE/; do sleep 0.2; done\n";
@@ -119,11 +119,11 @@ async fn a_sidecar_killed_mid_build_is_resumed_with_one_result() {
     let node = next.drive(&workflow, &step).await;
     expect_phase(&node, "Succeeded");
     assert_eq!(shop.digest("1").await.unwrap(), output(&node, "digest"));
-    // The slow step is cached too if it ended before the daemon saw that its first client is gone.
+    // The slow step is also cached if it ended before the daemon noticed that its first client was gone.
     let cached = output(&node, "cached-steps");
     assert!(["1", "2"].contains(&cached.as_str()), "the finished step was run again: {cached} cached");
 
-    // And once more, after the end: the result is in the daemon's history, and nothing is built.
+    // Again after the end: the result is in the daemon's history, and nothing is built.
     let builds = histories(daemon.address()).len();
     let third = successor(&shop, daemon.address());
     let again = third.drive(&workflow, &step).await;
@@ -166,7 +166,7 @@ async fn an_agent_that_restarts_finds_the_same_job() {
     let (workflow, step) = (Workflow::new(), template(shop.build(json!({}))));
     let (_, first) = shop.plugin.poll(&workflow, &step).await;
     assert_eq!(first["node"]["phase"], "Running");
-    // A restarted agent re-sends every task at once, byte for byte.
+    // A restarted agent sends every task again at once, byte for byte.
     let node = shop.plugin.drive(&workflow, &step).await;
     expect_phase(&node, "Succeeded");
     let image = shop.image();
@@ -174,7 +174,7 @@ async fn an_agent_that_restarts_finds_the_same_job() {
     assert_eq!(builds.count(), 1);
 }
 
-/// A pre-receive hook that says when it has begun, and ends when it may.
+/// A pre-receive hook that shows when it has begun, and ends when the test allows it.
 struct SlowHook(tempfile::TempDir);
 
 impl SlowHook {
@@ -222,7 +222,7 @@ async fn a_push_in_flight_at_the_timeout_is_reported_as_what_became_of_it() {
     let (_, first) = shop.plugin.poll(&workflow, &step).await;
     expect_phase(&first["node"], "Running");
     hook.begun().await;
-    // The gate closes at the timeout; the push goes on behind it, and the step with it.
+    // The gate closes at the timeout. The push continues, and so does the step.
     let late = shop.plugin.until(&workflow, &step, says(" · 12 s")).await;
     expect_phase(&late, "Running");
     hook.release();

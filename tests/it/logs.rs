@@ -1,4 +1,4 @@
-//! A build's whole log: printed while it runs, and kept beside the image for when the pod is gone.
+//! The whole log of a build: it is printed while it runs, and kept beside the image after the pod is deleted.
 
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
 use crate::support::tls_proxy::TlsProxy;
 
-/// Prints more than the output `log-tail` holds.
+/// Prints more than the output `log-tail` can hold.
 const CHATTY: &str = "FROM BASE\nRUN for n in $(seq 1 500); do echo \"line $n of OWNER\"; done\n";
 
 /// The log that `reference` names, as `argo-buildkit log` prints it.
@@ -37,7 +37,7 @@ fn text(output: &Output) -> String {
     printed.into_owned()
 }
 
-/// A shop whose image nobody else has built.
+/// A shop whose image was not built before.
 async fn shop(setup: Setup) -> Shop {
     let shop = Shop::with(setup.start(), "FROM scratch\n").await;
     let chatty = shop.based(CHATTY).replace("OWNER", &shop.owner);
@@ -94,7 +94,8 @@ async fn the_log_is_attached_to_the_image_in_a_plain_registry() {
     assert_eq!(kept(&shop, &output(&node, "image")), kept(&shop, &reference));
 }
 
-/// buildkitd tries https without looking at the certificate, then plain http; so does who keeps the log.
+/// buildkitd tries https without checking the certificate, and then plain http. So does the client that stores the
+/// log.
 #[tokio::test]
 async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none() {
     let shop = shop(setup()).await;
@@ -107,7 +108,7 @@ async fn the_log_is_attached_where_insecure_means_an_unknown_certificate_or_none
         expect_phase(&node, "Succeeded");
         assert_eq!(output(&node, "warnings"), "[]");
         let reference = output(&node, "log");
-        // The proxy works beside it.
+        // The proxy runs beside it.
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().args(["log", &reference, "--insecure"]);
         assert!(text(&command.output().await.unwrap()).contains("line 500 of"), "{reference}");
@@ -134,7 +135,7 @@ async fn a_failed_build_says_where_its_log_is() {
 async fn nothing_is_attached_where_nothing_ran_nothing_is_pushed_or_nobody_wants_it() {
     let shop = shop(setup()).await;
     for fields in [json!({"attach-log": "false"}), json!({"push": false}), json!({})] {
-        // Of the last, every step is cached.
+        // In the last build, every step is cached.
         let node = shop.plugin.node(&template(shop.build(fields.clone()))).await;
         expect_phase(&node, "Succeeded");
         assert_eq!(output(&node, "log"), "", "{fields}");
@@ -145,7 +146,7 @@ async fn nothing_is_attached_where_nothing_ran_nothing_is_pushed_or_nobody_wants
     assert!(said.contains("has no log of") && said.contains("attach-log"), "{said}");
 }
 
-/// A registry that the daemon reaches, and we do not: it is told of plain http, and we are not.
+/// A registry that the daemon can use and we cannot: only the daemon is configured for plain http.
 async fn one_sided(dockerfile: &str) -> (Buildkitd, Registry, Shop, Value) {
     let registry = Registry::start();
     let elsewhere = registry.host().replace("127.0.0.1", "0.0.0.0");
@@ -203,7 +204,7 @@ async fn logs_of_one_image_are_all_listed() {
     assert_eq!(listed, digests);
 }
 
-/// A registry before the one at `upstream` that knows `subject`, and lists referrers itself.
+/// A registry in front of the one at `upstream`. It supports `subject`, and lists referrers itself.
 async fn modern(upstream: &str) -> String {
     use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
     let (upstream, listed) = (upstream.to_owned(), Arc::new(Mutex::new(Vec::<Value>::new())));
@@ -243,7 +244,7 @@ async fn a_registry_that_lists_referrers_needs_no_tag_for_it() {
     let log = |text: &[u8], subject, created: &str| {
         LogArtifact::new(text.to_vec(), subject, created.to_owned(), [].into())
     };
-    // Anything may be a subject; another log is the nearest.
+    // Any manifest may be a subject; another log is at hand.
     client.attach(&log(b"image", None, ""), &image, Some("1"), &auth, false).await.unwrap();
     let subject = client.describe(&image, &auth, false).await.unwrap().unwrap();
     for (text, created) in

@@ -1,4 +1,5 @@
-//! The main job, over the wire: a private Gitea repository in, a pushed image and a manifest commit out.
+//! The main job, over the wire: an image from a private Gitea repository is pushed, and its digest is committed to a
+//! manifest.
 
 use serde_json::json;
 
@@ -57,7 +58,7 @@ async fn the_same_content_again_is_cached_and_makes_no_commit() {
     assert_eq!(shop.gitops.commits("main").await.len(), 2);
 }
 
-/// Also where the daemon is asked first what it knows of the build.
+/// Also with a daemon that is first asked what it knows about the build.
 #[tokio::test]
 async fn a_build_opens_one_connection_to_the_daemon() {
     let relay = BlackHole::start(shared_buildkitd().address(), None).await;

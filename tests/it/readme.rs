@@ -1,4 +1,4 @@
-//! README.md: what it shows runs, and what it says of the settings is so.
+//! README.md: its examples work, and its settings are those of the binary.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +28,7 @@ fn template() -> &'static str {
     blocks("yaml").into_iter().find(|block| block.contains("plugin:")).unwrap()
 }
 
-/// What Argo makes of the template.
+/// The template after Argo's substitution.
 fn substituted() -> String {
     template()
         .replace("{{inputs.parameters.revision}}", "main")
@@ -54,7 +54,7 @@ fn every_command_is_one_that_a_test_runs() {
     let (installed, others): (Vec<_>, Vec<_>) =
         commands.iter().partition(|command| install.contains(**command));
     assert_eq!((others, installed.len()), (known.iter().collect(), 4));
-    // `make test` is what runs this test; `make -n` tells that it is the one meant.
+    // `make test` runs this test; `make -n` shows that it is the right target.
     let plan = succeeded(&Command::new("make").args(["-n", "test"]).current_dir(ROOT).output().unwrap());
     assert!(plan.contains("cargo test --locked"), "{plan}");
 }
@@ -119,7 +119,7 @@ fn the_plugin_listens_where_the_binary_does_and_knows_its_settings() {
     }
 }
 
-/// Flag → variable and default, as the table of a page has them.
+/// Flag → variable and default, from the table of a page.
 pub(crate) fn settings(page: &str) -> BTreeMap<String, (String, String)> {
     let rows = page.lines().filter(|line| line.starts_with("| `--"));
     rows.map(|row| {
@@ -129,7 +129,7 @@ pub(crate) fn settings(page: &str) -> BTreeMap<String, (String, String)> {
     .collect()
 }
 
-/// The same, as a subcommand has them.
+/// The same, from the help of a subcommand.
 pub(crate) fn flags(subcommand: &str) -> BTreeMap<String, (String, String)> {
     let help = succeeded(&Command::new(BINARY).args([subcommand, "--help"]).env_clear().output().unwrap());
     let between = |text: &str, from: &str, to: char| {

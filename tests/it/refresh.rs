@@ -1,5 +1,5 @@
-//! `refresh` of `update-manifest`: Argo CD's Application is annotated after the commit, and the commit counts
-//! whatever becomes of that.
+//! `refresh` of `update-manifest`: Argo CD's Application is annotated after the commit. If that fails, the step still
+//! succeeds.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ async fn commit(shop: &Shop, tag: &str, refresh: Value) -> Value {
     node
 }
 
-/// The message of a commit that Argo CD was not told of.
+/// The message of a step whose refresh failed.
 async fn not_refreshed(shop: &Shop, application: &str) -> String {
     let node = commit(shop, &unique("v"), json!(application)).await;
     assert_eq!((output(&node, "changed"), output(&node, "refreshed")), ("true".into(), "false".into()));

@@ -1,5 +1,5 @@
-//! What a chart or a kustomization renders after an edit is the image that was asked for, or nothing was written:
-//! judged by `helm template` and `kustomize build`.
+//! After an edit, a chart or a kustomization must render the requested image, or nothing was written. `helm template`
+//! and `kustomize build` decide.
 
 mod helm;
 mod kustomize;

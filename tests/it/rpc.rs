@@ -1,4 +1,4 @@
-//! The RPC itself: who may call, what is answered to what, and that an answer is the last one.
+//! The RPC itself: which callers are accepted, the answers, and that a final answer is final.
 
 use argo_buildkit::step::Kind;
 use reqwest::StatusCode;
@@ -11,7 +11,7 @@ use crate::support::plugin::{Plugin, Setup, TOKEN, Workflow, expect_phase, outpu
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, declaring, template};
 
-/// A plugin whose neighbours are not needed.
+/// A plugin whose servers are not needed.
 fn plugin() -> Plugin {
     Setup::new("unix:///nowhere").start()
 }
@@ -56,7 +56,7 @@ async fn what_is_not_ours_is_answered_with_an_empty_object() {
     ] {
         assert_eq!(post(&plugin, EXECUTE, Some(TOKEN), body).await, (StatusCode::OK, "{}".into()));
     }
-    // 404 would switch the method off for the agent's whole life.
+    // After a 404, the agent would never call the method again.
     for path in ["/", "/api/v1/template.preOperate", "/metrics", "/healthz", "/api/v1/template.execute/"] {
         assert_eq!(post(&plugin, path, Some(TOKEN), "{}").await, (StatusCode::OK, "{}".into()), "{path}");
     }
@@ -142,7 +142,7 @@ async fn a_failure_is_told_once_and_the_next_who_asks_has_it_built_again() {
         metrics.contains("argo_buildkit_steps_total{kind=\"build\",outcome=\"failed\"} 2\n"),
         "{metrics}"
     );
-    // Nor is one that the daemon remembers an answer, as a new pod finds it after `argo retry`.
+    // The daemon's remembered failure is no answer either. A new pod would find it after `argo retry`.
     let _server = httpd(port, room.path());
     shop.plugin.kill();
     let next = successor(&shop, shop.world.buildkitd.address());

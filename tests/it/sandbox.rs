@@ -1,4 +1,4 @@
-//! The servers that the tests stand on do what their helpers promise.
+//! Checks that the helpers for the tests' servers work as documented.
 
 mod argo;
 mod gitea;

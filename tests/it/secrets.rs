@@ -1,4 +1,4 @@
-//! No secret leaves: every output, log, span, error, argv and history is searched for every secret used.
+//! No secret leaves the process: every output, log, span, error, argument and history is searched for every secret.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +14,7 @@ use crate::support::sshd::key_pair;
 const NPM_TOKEN: &str = "npm_pRv8sQ2xLwZk71Yb";
 const MULTI_LINE: &str = "-----BEGIN KEY-----\nqJ5rT0pXvB9wLk2m\n-----END KEY-----";
 
-/// Echoes its secrets, fails, and quotes one in the error.
+/// Prints its secrets, fails, and quotes one in the error.
 const LEAKY: &str = "FROM BASE\n\
     RUN --mount=type=secret,id=npm --mount=type=secret,id=key cat /run/secrets/npm /run/secrets/key; echo; exit 3\n";
 
@@ -60,8 +60,8 @@ async fn no_secret_is_in_any_output_log_span_error_argv_or_history() {
     shop.plugin.signal("TERM");
     assert!(shop.plugin.exit().await.success(), "the exit flushes the spans");
     let printed = shop.plugin.log();
-    let blotted = |line: &str| line.contains(" RUN --mount=type=secret") && line.ends_with(": ***");
-    assert!(printed.lines().any(blotted), "lines of builds are printed, without the secret: {printed}");
+    let redacted = |line: &str| line.contains(" RUN --mount=type=secret") && line.ends_with(": ***");
+    assert!(printed.lines().any(redacted), "lines of builds are printed, without the secret: {printed}");
     let spans = collector.text();
     assert!(spans.contains("RUN --mount=type=secret"), "{spans}");
     let places = [

@@ -1,5 +1,5 @@
-//! A peer that falls silent and closes nothing: every call ends at its limit, as a fault that may pass, and says of whom it was
-//! tired and after how long. Nothing else waits for it.
+//! A peer that falls silent and closes nothing. Every call ends at its limit with a transient error, which names the
+//! peer and the time. Nothing else waits for it.
 
 mod buildkit;
 mod check;
@@ -15,15 +15,15 @@ use argo_buildkit::time_limits::calls::ALL;
 
 use crate::support::black_hole::{BlackHole, Hole, Towards};
 
-/// A limit that no call which ends at another's would name.
+/// A limit that differs from all others, so that the error shows which one ended the call.
 const LIMIT: Duration = Duration::from_millis(1370);
-/// How a message has it.
+/// The limit as messages show it.
 const LIMIT_TEXT: &str = "1.37 s";
 
-/// For calls that are to be under way while others are made.
+/// A limit for calls that must stay in progress while others are made.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// After so long a call is taken to last for ever.
+/// After this time, a call counts as endless.
 const FOR_EVER: Duration = Duration::from_secs(180);
 
 /// The table of docs/operate.md.
@@ -47,15 +47,16 @@ fn every_call_has_a_limit() {
     assert!(ALL.iter().all(|call| call.whole.is_some() || call.silence.is_some()));
 }
 
-/// What a call ended with through a hole in the relay at this address.
+/// The result of a call through a relay at this address, with a hole.
 struct Through<T, E> {
     hole: Hole,
     host: String,
     ended: Result<T, E>,
 }
 
-/// Makes `call` with the address of a relay before `upstream`: once as it is meant, and then with holes at several bytes in both
-/// directions. No call ends well; what each ends with, `given_up` accepts.
+/// Makes `call` with the address of a relay in front of `upstream`: first without a hole, and then with holes after
+/// several numbers of bytes in both directions. With a hole, every call must fail, and `given_up` must accept the
+/// error.
 async fn through_holes<T, E: std::fmt::Debug>(
     upstream: &str,
     call: impl AsyncFn(String) -> Result<T, E>,
@@ -66,7 +67,7 @@ async fn through_holes<T, E: std::fmt::Debug>(
     }
 }
 
-/// The same for calls that end with the server's last byte: that one is withheld too.
+/// The same for calls that end with the server's last byte, which is also withheld.
 async fn through_holes_to_the_last<T, E: std::fmt::Debug>(
     upstream: &str,
     call: impl AsyncFn(String) -> Result<T, E>,
@@ -77,7 +78,7 @@ async fn through_holes_to_the_last<T, E: std::fmt::Debug>(
     }
 }
 
-/// The same for calls that may do without the end of what is sent, or have done their work when it is missing.
+/// The same for calls that do not need the end of the data, or have finished their work when it is missing.
 async fn through_first_holes<T, E: std::fmt::Debug>(
     upstream: &str,
     call: impl AsyncFn(String) -> Result<T, E>,
@@ -106,9 +107,9 @@ async fn some_holes<T, E: std::fmt::Debug>(
     ended(call(relay.host().to_owned())).await.unwrap();
     let carried = |towards| (towards, relay.carried(towards));
     let holes = [Towards::Server, Towards::Client].map(carried).into_iter();
-    // At half of it something that is needed is always missing.
+    // At half of the bytes, something that is needed is always missing.
     let holes = holes.flat_map(|(towards, all)| {
-        // Two signatures of one key may differ by some bytes.
+        // Two signatures with one key may differ by some bytes.
         let last = to_the_last.contains(&towards).then(|| all - 8);
         [0, 1, all / 2].into_iter().chain(last).map(move |after| Hole { towards, after })
     });
@@ -120,13 +121,13 @@ async fn some_holes<T, E: std::fmt::Debug>(
     futures_util::future::join_all(calls).await
 }
 
-/// What `call` ends with; it does end.
+/// The result of `call`, which must end.
 async fn ended<T>(call: impl Future<Output = T>) -> T {
     tokio::time::timeout(FOR_EVER, call).await.unwrap()
 }
 
-/// Makes `beside` while `stuck` waits, both with the client that `make` makes for a relay before `upstream`, of which the first
-/// connection lets no answer through.
+/// Makes `beside` while `stuck` waits. Both use the client that `make` makes for a relay in front of `upstream`; the
+/// relay forwards no answer on its first connection.
 async fn beside<C, T, B>(
     upstream: &str,
     make: impl AsyncFnOnce(String) -> C,
@@ -145,7 +146,7 @@ async fn beside<C, T, B>(
     }
 }
 
-/// The message names the peer and the limit that was set.
+/// Checks that the message names the peer and the limit.
 fn names(message: &str, peer: &str, limit: &str) {
     assert!(message.contains(peer) && message.contains(limit), "{message} (of {peer}, {limit})");
 }

@@ -1,4 +1,4 @@
-//! A daemon, a registry or a Git server that says nothing while buildkitd works: the progress names it, and the step's own
+//! A daemon, a registry or a Git server is silent while buildkitd works. The progress names it, and the step's own
 //! limit ends the wait.
 
 use axum::body::Body;
@@ -21,9 +21,9 @@ fn says(words: &str) -> impl Fn(&Value) -> bool {
     move |node| node["message"].as_str().is_some_and(|message| message.contains(words))
 }
 
-/// Drives `step` until it names `peer`, and until its limit ends it.
+/// Polls `step` until it names `peer`, and until its limit ends it.
 async fn is_named_and_ended(shop: &Shop, mut step: Value, peer: &str) {
-    // Longer than it takes to be sure of a silence.
+    // Longer than the time after which a silence is reported.
     step["timeout"] = json!("25s");
     let (workflow, words) = (Workflow::new(), format!("{peer} silent for"));
     let node = shop.plugin.until(&workflow, &step, says(&words)).await;
@@ -67,7 +67,7 @@ async fn a_silent_daemon_is_named() {
     let address = format!("tcp://{}", proxy.host());
     let shop = Shop::with(Setup::new(&address).start(), "FROM BASE\nRUN sleep 600\n").await;
     let (workflow, mut step) = (Workflow::new(), template(shop.build(json!({}))));
-    // Less than the silence after which a daemon is given up.
+    // Less than the silence after which a daemon counts as lost.
     step["timeout"] = json!("40s");
     shop.plugin.until(&workflow, &step, says("RUN sleep 600")).await;
     proxy.interrupt(Outage::Silent);
@@ -100,7 +100,7 @@ async fn a_silent_server_of_an_added_file_is_named() {
     is_named_and_ended(&shop, step, &format!("server {}", proxy.host())).await;
 }
 
-/// The address of a proxy before the Git server at `upstream`, which answers us and not the daemon's `git`.
+/// The address of a proxy in front of the Git server at `upstream`. It answers us, but not the daemon's `git`.
 async fn deaf_to_git(upstream: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! A private repository over ssh, with a key from a Secret; the server's key is checked first.
+//! A private repository over ssh, with a key from a Secret. The server's host key is checked first.
 
 use std::process::Command;
 

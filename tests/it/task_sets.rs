@@ -1,4 +1,4 @@
-//! Many workflows' WorkflowTaskSets on a real API server: what the watch tells of them, and what reports do to them.
+//! WorkflowTaskSets of many workflows on a real API server: the events of the watch, and the effects of reports.
 
 mod interrupted;
 mod races;
@@ -23,7 +23,7 @@ use crate::support::net::unique;
 
 const COMPLETED: &str = "workflows.argoproj.io/completed";
 
-/// How long anything may take on a loaded machine.
+/// The time limit for anything on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A namespace of WorkflowTaskSets.
@@ -43,12 +43,12 @@ impl Sets {
         Self { kube, namespace, api }
     }
 
-    /// The cluster as the administrator sees it.
+    /// The cluster with the administrator's rights.
     async fn cluster(&self) -> Cluster {
         Cluster::from(self.kube.client(Identity::Admin).await)
     }
 
-    /// A set of one of our tasks, called as the set is.
+    /// A set with one task of ours, which has the set's name.
     async fn one(&self, name: &str) -> TaskSetState {
         self.create(name, json!({name: task(name)})).await;
         self.state(name).await
@@ -66,12 +66,12 @@ impl Sets {
         self.api.create(&PostParams::default(), &object).await.unwrap();
     }
 
-    /// A merge patch of all but the status.
+    /// A merge patch of everything except the status.
     async fn change(&self, name: &str, patch: Value) {
         self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
-    /// A merge patch of the status, as other agents and Argo's controller make them.
+    /// A merge patch of the status, like those of other agents and of Argo's controller.
     async fn change_status(&self, name: &str, status: Value) {
         let patch = Patch::Merge(json!({"status": status}));
         self.api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
@@ -85,7 +85,7 @@ impl Sets {
         self.api.delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// `status` as it is stored.
+    /// The stored `status`.
     async fn status(&self, name: &str) -> Value {
         self.api.get(name).await.unwrap().data["status"].take()
     }
@@ -99,7 +99,7 @@ impl Sets {
         Watch::of(&self.cluster().await, &self.options())
     }
 
-    /// What an agent sees of the set.
+    /// The set as an agent sees it.
     async fn state(&self, name: &str) -> TaskSetState {
         let listed = self.watch().await.listed().await;
         listed.into_iter().find(|state| state.id.name == name).unwrap()
@@ -110,7 +110,7 @@ impl Sets {
     }
 }
 
-/// A watch in which something always happens within [`PATIENCE`].
+/// A watch in which an event must come within [`PATIENCE`].
 struct Watch(BoxStream<'static, Result<TaskSetEvent, KubeError>>);
 
 impl Watch {
@@ -150,7 +150,7 @@ impl Watch {
         }
     }
 
-    /// What a whole list tells.
+    /// The events of a complete list.
     async fn listed(&mut self) -> Vec<TaskSetState> {
         assert!(matches!(self.next().await, TaskSetEvent::Relisting(_)));
         let mut all = Vec::new();
@@ -164,7 +164,7 @@ impl Watch {
     }
 }
 
-/// A template of ours.
+/// A template for this plugin.
 fn task(name: &str) -> Value {
     json!({"name": name, "plugin": {"buildkit": {"build": {"image": name}}}})
 }

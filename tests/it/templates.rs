@@ -1,4 +1,4 @@
-//! workflow-templates/ with the genuine tools: `argo lint`, the full CRDs, the controller, its agent.
+//! workflow-templates/ with the real tools: `argo lint`, the full CRDs, the controller, its agent.
 
 mod docs;
 mod files;
@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::support::argo::Argo;
 use crate::support::kube::{BUILDS, Kube};
 
-/// How long the controller may take to hear of a template.
+/// The time limit until the controller knows a template.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn directory() -> PathBuf {
@@ -38,7 +38,7 @@ fn templates() -> Vec<(String, Value)> {
     found
 }
 
-/// The shared controller, once it knows the templates.
+/// Waits until the shared controller knows the templates.
 async fn installed() -> &'static Argo {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let argo = Argo::shared().await;
@@ -51,7 +51,7 @@ async fn install(argo: &Argo) {
         template["metadata"]["namespace"] = json!(BUILDS);
         Kube::shared().await.apply(template.clone()).await;
         let name = template["metadata"]["name"].as_str().unwrap().to_owned();
-        // It is known when what is refused is no longer the reference to it, but that nothing was passed.
+        // The template is known when the error is no longer about the reference, but about a missing parameter.
         let started = std::time::Instant::now();
         loop {
             let workflow = submit(argo, &name, &[]).await;
@@ -64,7 +64,7 @@ async fn install(argo: &Argo) {
     }
 }
 
-/// Creates a Workflow of the template; gives its name.
+/// Creates a Workflow of the template. Returns its name.
 async fn submit(argo: &Argo, template: &str, parameters: &[(&str, &str)]) -> String {
     let parameters: Vec<_> =
         parameters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();

@@ -1,4 +1,4 @@
-//! One process for many namespaces: each has its own rights and its own targets, and no more.
+//! One process serves many namespaces. Each has only its own rights and its own targets.
 
 mod engine;
 mod rights;
@@ -15,14 +15,14 @@ use crate::support::net::{unique, until};
 /// The account that workflows' steps have in every namespace.
 const ACCOUNT: &str = "buildkit-executor-plugin";
 
-/// A namespace with an account, for which the agent may act.
+/// A namespace with an account that the agent may use.
 struct Tenant {
     kube: &'static Kube,
     namespace: String,
 }
 
 impl Tenant {
-    /// A namespace for which the agent may not act.
+    /// A namespace whose account the agent may not use.
     async fn stranger() -> Self {
         let (kube, namespace) = (Kube::shared().await, unique("tenant"));
         kube.namespace(&namespace).await;
@@ -42,7 +42,7 @@ impl Tenant {
         json!({"kind": "ServiceAccount", "namespace": self.namespace, "name": ACCOUNT})
     }
 
-    /// Gives its own account the rule.
+    /// Grants the rule to its own account.
     async fn allow(&self, name: &str, rule: Value) {
         self.kube.grant_to(&self.namespace, self.account(), name, json!([rule])).await;
     }
@@ -57,12 +57,12 @@ fn secret_rule(secret: &str) -> Value {
     json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]})
 }
 
-/// The cluster as the agent sees it.
+/// The cluster with the agent's rights.
 async fn agent() -> Cluster {
     Cluster::from(Kube::shared().await.client(Identity::Shared).await)
 }
 
-/// What `asked` gives, once roles are in force.
+/// The result of `asked`, after the Roles are effective.
 async fn in_force<T>(asked: impl AsyncFnMut() -> Option<T>) -> T {
     until(|| "the Roles to be in force".to_owned(), Duration::from_secs(30), asked).await
 }

@@ -24,7 +24,7 @@ struct Site {
     git: GitServer,
 }
 
-/// What a Secret holds: key and text.
+/// The content of a Secret: key and text.
 type Values = Vec<(&'static str, String)>;
 
 impl Site {
@@ -51,7 +51,8 @@ impl Site {
     }
 }
 
-/// A client certificate by `signer`, for a daemon that `ca` signed, as cert-manager writes it.
+/// A client certificate signed by `signer`, for a daemon whose certificate `ca` signed, in the form that cert-manager
+/// writes.
 fn certificate(ca: &Authority, signer: &Authority) -> Values {
     let pair = signer.sign("client");
     vec![("ca.crt", read(&ca.ca())), ("tls.crt", read(&pair.cert)), ("tls.key", read(&pair.key))]
@@ -61,7 +62,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// `values` with `key`'s replaced.
+/// `values`, with the value of `key` replaced.
 fn with(values: &Values, key: &str, text: &str) -> Values {
     values.iter().map(|(name, old)| (*name, if *name == key { text.into() } else { old.clone() })).collect()
 }

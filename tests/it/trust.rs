@@ -1,4 +1,4 @@
-//! Attacks of one tenant on another, and of one input on the process; most against real servers.
+//! Attacks of one tenant on another, and of one input on the process, mostly with real servers.
 
 mod amended;
 mod bound_secrets;

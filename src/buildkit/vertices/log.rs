@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_blotted_out_before_its_line_is_cut() {
+    fn a_secret_is_redacted_before_its_line_is_cut() {
         let secret = "0123456789abcdef".repeat(256);
         let rows = [
             (format!("{secret}\n"), "***".to_owned()),

@@ -21,7 +21,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long a connection that another task makes is waited for. The server may be silent to that one.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// How old a connection may be on which something new is asked for: a server may not look again whether its key is still good.
+/// The age after which a connection gets no new requests. A server may not check again whether the connection's key
+/// is still valid.
 const AGE: Duration = Duration::from_secs(600);
 
 /// A hash of the server's address, the login, and the trusted host keys.

@@ -1,6 +1,6 @@
 //! Finds out and remembers which of two commits is newer. The source's server is asked in a background task.
 //!
-//! A source's server may take minutes to answer, or never answer. So a worker does not wait for it while it holds the
+//! A source's server may take minutes to answer, or never answer. So a lane task does not wait for it while it holds the
 //! branch's lock, and the other writers of the lane wait only for a moment.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,7 +161,7 @@ impl Orders {
         self.failed.clear();
     }
 
-    /// Forgets old answers, because a busy branch's worker may run all day.
+    /// Forgets old answers, because a busy branch's lane task may run all day.
     pub(in crate::write_back) fn forget(&mut self) {
         self.known.clear();
         self.limits.retain(|_, limit| Arc::strong_count(limit) > 1);

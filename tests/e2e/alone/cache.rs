@@ -1,4 +1,4 @@
-//! The cache registry keeps what it was given.
+//! The cache registry keeps its content.
 
 use crate::cluster::{PATIENCE, attempt, eventually, gitea, kubectl, list};
 use crate::shop::Shop;
@@ -17,7 +17,8 @@ async fn the_cache_survives_its_pod() {
     eventually(|| format!("the cache {name} after a restart"), PATIENCE, there);
 }
 
-/// Whether the cache registry has a cache, by its files: beside the shared agent it shows nobody anything without a token.
+/// Whether the cache registry has a cache. The test looks at its files, because with the shared agent it answers
+/// nobody without a token.
 fn keeps(name: &str) -> bool {
     let tag =
         format!("/var/lib/registry/docker/registry/v2/repositories/cache/{name}/_manifests/tags/latest");
@@ -25,7 +26,7 @@ fn keeps(name: &str) -> bool {
         .is_ok()
 }
 
-/// The pod that is ready.
+/// The ready pod.
 fn registry_pod() -> Option<String> {
     let ready = |pod: &serde_json::Value| pod["status"]["containerStatuses"][0]["ready"] == true;
     let pod =

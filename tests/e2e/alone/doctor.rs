@@ -1,4 +1,4 @@
-//! `argo-buildkit check`: as a Job, with things left out, and for a workflow that does not move.
+//! `argo-buildkit check`: as a Job, with missing objects, and for a workflow that does not progress.
 
 use crate::cluster::{NODE, PATIENCE, apply, attempt, eventually, get, kubectl, tree};
 use crate::install;
@@ -6,7 +6,7 @@ use crate::mode::{AGENT, Mode, mode};
 use crate::shop::Shop;
 use crate::workflow::BUILDS;
 
-/// What `check` says, on standard output, whatever its exit code.
+/// The standard output of `check`, with any exit code.
 pub(crate) fn check(arguments: &[&str]) -> String {
     let binary = env!("CARGO_BIN_EXE_argo-buildkit");
     let output = crate::cluster::output(binary, &[&["check"], arguments].concat());
@@ -22,7 +22,7 @@ fn complaints() -> Vec<String> {
         .collect()
 }
 
-/// What is left out of the installation with sidecars, and what `check` must then name.
+/// The objects that are removed from the installation with sidecars, and the findings that `check` must then report.
 const SIDECARS: &[(&str, &str, &str)] = &[
     ("builds", "secret/buildkit-workflow.service-account-token", "buildkit-workflow.service-account-token"),
     (
@@ -68,8 +68,8 @@ async fn each_object_left_out_is_named() {
         kubectl(&["delete", "-n", namespace, object]);
         let said = complaints();
         assert!(said.iter().any(|line| line.contains(named)), "without {object}: {said:#?}");
-        // More than once: Kubernetes deletes an account's token Secret some time after the account, and fills a new one
-        // some time after it is made.
+        // Repeated, because Kubernetes deletes an account's token Secret some time after the account, and fills a new
+        // one some time after its creation.
         let restored = || {
             kubectl(&["apply", "--server-side", "-k", mode().overlay()]);
             complaints().is_empty().then_some(())

@@ -1,4 +1,4 @@
-//! What is killed under a running build: the agent's pod, buildkitd's, the controller.
+//! The agent's pod, buildkitd's pod or the controller is killed during a build.
 
 use crate::cluster::{NODE, PATIENCE, attempt, eventually, kubectl, list};
 use crate::mode::{AGENT, Mode, leader, mode};
@@ -7,7 +7,7 @@ use crate::support::net::free_port;
 use crate::support::process::Process;
 use crate::workflow::{BUILDS, Workflow};
 
-/// A build whose last step ends when the test says so.
+/// A build whose last step ends when the test allows it.
 struct Gated {
     shop: Shop,
     port: u16,
@@ -40,7 +40,7 @@ impl Gated {
         Process::spawn("httpd", command, &self.room.path().join("log"))
     }
 
-    /// The workflow's image is in the registry and in the manifest, in one commit.
+    /// Checks that the workflow's image is in the registry and, with one commit, in the manifest.
     async fn deployed(&self, workflow: &Workflow) {
         let outputs = workflow.succeeds();
         let manifest = self.shop.gitops.read("main", "app/deployment.yaml").await.unwrap();
@@ -62,7 +62,7 @@ fn kill_sidecar(workflow: &Workflow) {
     eventually(|| format!("another agent of {}", workflow.report()), PATIENCE, other);
 }
 
-/// Kills the replica of the shared agent that works, and waits until another does.
+/// Kills the leading replica of the shared agent, and waits until another leads.
 fn kill_leader() {
     let name = |pod: &serde_json::Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
     let old = name(&leader());
@@ -106,11 +106,11 @@ async fn a_restarted_controller_finds_the_build_as_it_was() {
     gated.deployed(&workflow).await;
 }
 
-/// What there is with the shared agent alone: `make e2e` leaves it out with sidecars.
+/// Only for the shared agent: `make e2e` skips it with sidecars.
 mod agent {
     use super::*;
 
-    /// No watch can go on where it was: etcd forgets the past meanwhile.
+    /// No watch can continue at its position, because etcd deletes the history meanwhile.
     #[tokio::test]
     async fn an_api_server_that_was_away_costs_a_build_nothing_but_time() {
         let gated = Gated::open().await;
@@ -118,7 +118,7 @@ mod agent {
         attempt("tests/cluster/restart-api", &["10"]).unwrap();
         let _gate = gated.release();
         gated.deployed(&workflow).await;
-        // What comes afterwards is seen.
+        // Later events are seen.
         gated.shop.submit("build-push", &[]).succeeds();
     }
 }

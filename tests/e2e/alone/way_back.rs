@@ -6,11 +6,11 @@ use crate::mode::{AGENT, AGENT_PODS, leader};
 use crate::shop::Shop;
 use crate::workflow::BUILDS;
 
-/// What there is with the shared agent alone: `make e2e` leaves it out with sidecars.
+/// Only for the shared agent: `make e2e` skips it with sidecars.
 mod agent {
     use super::*;
 
-    /// The commands of docs/agent.md, under a build that runs; then the way forth again.
+    /// Runs the commands of docs/agent.md during a build, then installs the agent again.
     #[tokio::test]
     async fn the_way_back_gives_a_running_workflow_its_sidecar() {
         let shop = Shop::open("FROM BASE\nRUN sleep 10\n").await;

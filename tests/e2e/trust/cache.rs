@@ -1,10 +1,10 @@
-//! The cache registry takes nothing from a build step.
+//! The cache registry accepts nothing from a build step.
 
 use super::rival::Rival;
 use crate::cluster::{NODE, apply_folder, kubectl};
 use crate::mode::{Mode, mode};
 
-/// A `RUN` that sends a request to the registry `host`, and fails where the answer has another status.
+/// A `RUN` that sends a request to the registry `host`, and fails if the answer has another status.
 fn asks(host: &str, request: &str, header: &str, status: &str) -> String {
     format!(
         "RUN printf '{request} HTTP/1.1\\r\\nHost: {host}:5000\\r\\n{header}Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n' \
@@ -28,11 +28,11 @@ patches:
     spec: {template: {spec: {volumes: [{name: data, persistentVolumeClaim: null, emptyDir: {}}]}}}
 ";
 
-/// `htpasswd -nB team`, of the password `cache-pw`; and what a client with it sends.
+/// `htpasswd -nB team` with the password `cache-pw`, and the header of a client with it.
 const LOGIN: &str = "team:$2b$05$abcdefghijklmnopqrstuu2LpsBnoawX9hxvjqNw.PWmZ.abJbLHC";
 const SENT: &str = "Authorization: Basic dGVhbTpjYWNoZS1wdw==\\r\\n";
 
-/// Of the shared agent's tenants, or with sidecars of one namespace.
+/// For the shared agent's tenants, or with sidecars for one namespace.
 fn registry() -> &'static str {
     if mode() == Mode::Agent {
         return "cache-registry.buildkit-cache.svc";
@@ -44,7 +44,7 @@ fn registry() -> &'static str {
     "cache-registry.cache-team.svc"
 }
 
-/// From where buildkitd's own exports come.
+/// Requests come from the same address as buildkitd's own exports.
 #[tokio::test]
 async fn a_step_writes_nothing_to_the_cache_registry() {
     let rival = Rival::shared().await;
@@ -53,7 +53,7 @@ async fn a_step_writes_nothing_to_the_cache_registry() {
     let upload = "POST /v2/cache/victim/blobs/uploads/";
     rival.builds(&format!("FROM BASE\n{put}{}", asks(host, upload, "", "401"))).succeeds();
     if mode() == Mode::Sidecar {
-        // Whoever has the login writes, so the registry is there and takes what it is given.
+        // A client with the login can write, so the registry works.
         rival.builds(&format!("FROM BASE\n{}", asks(host, upload, SENT, "202"))).succeeds();
         kubectl(&["delete", "namespace", "cache-team", "--wait=false"]);
     }

@@ -1,4 +1,4 @@
-//! Logins: that no Dockerfile finds one that its step did not give to it, and that none is sent to where it does not belong.
+//! Logins: no Dockerfile finds a login that its step did not give to it, and no login is sent to a wrong server.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ async fn a_dockerfile_finds_no_login_of_its_own_context() {
     rival.builds(&LOGINS.replace("MOUNTS", &mounts.join(" "))).succeeds();
 }
 
-/// No key where the step names none, not even the one with which its context is fetched.
+/// No key, if the step names none. The key of the context is not available either.
 #[tokio::test]
 async fn a_dockerfile_gets_no_ssh_key_that_its_step_does_not_name() {
     let rival = Rival::shared().await;
@@ -38,7 +38,7 @@ async fn a_dockerfile_gets_no_ssh_key_that_its_step_does_not_name() {
     let mounts = "FROM BASE\nRUN --mount=type=ssh --mount=type=ssh,id=git --mount=type=ssh,id=deploy-key";
     let none = format!("{mounts} ! ls /run/buildkit/ssh_agent.* && [ ! -S \"$SSH_AUTH_SOCK\" ]\n");
     rival.submit(&none, json!({"context": context}), json!({})).succeeds();
-    // The same finds the one that is named.
+    // The same command finds a key that is named.
     let named = json!({"context": context, "ssh": [{"id": "git", "secret": "build-key"}]});
     let message = rival.submit(&none, named, json!({})).refused();
     assert!(message.contains("exited with 1"), "{message}");
@@ -65,7 +65,7 @@ async fn a_login_is_sent_to_no_server_that_its_secret_does_not_name() {
         assert!(message.contains(why) && message.contains("nothing was sent"), "{message}");
     }
     assert_eq!(taker.given(), [""; 0], "nobody has logged in there");
-    // What is bound to the server gets there, so the others could have.
+    // A Secret that is bound to the server is sent there, so the others could have been sent too.
     rival.submit("FROM BASE\n", json!({"context": context("his-own")}), json!({})).refused();
     assert!(!taker.given().is_empty());
 }

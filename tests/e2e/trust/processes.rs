@@ -1,14 +1,15 @@
-//! What a build step sees of others, and as what it may run.
+//! What a build step can see of other steps, and with which rights it may run.
 
 use super::rival::Rival;
 use crate::cluster::{NODE, apply_folder, attempt, kubectl};
 use crate::install;
 use crate::stops::Endless;
 
-/// Holds what it was told in its environment and in a file.
+/// Keeps its secrets in its environment and in a file.
 const VICTIM: &str = "FROM BASE\nCOPY main.txt /told.txt\nRUN export TOLD=secret-of-tenant-a; echo $TOLD > /told; sleep NUMBER\n";
 
-/// Fails where it sees more processes than its own, or what the victim holds. What it looks for is not in its own command line.
+/// Fails if it sees other processes than its own, or the victim's secrets. Its own command line does not contain the
+/// searched text.
 const WALK: &str = "FROM BASE\nRUN echo ROUND; for p in /proc/[0-9]*; do cat $p/environ $p/cmdline $p/root/told 2>/dev/null; done \
     | tr '\\0' '\\n' > /seen; cat /seen; [ -s /seen ] && ! grep 'of-[t]enant-a' /seen && ! grep 'sleep NUMBER' /seen\n";
 
@@ -18,7 +19,7 @@ async fn a_step_that_walks_proc_sees_nothing_of_a_neighbours_running_step() {
     let victim = Endless::with(VICTIM).await;
     let building = victim.start(&[]);
     let number = victim.marker.strip_prefix("sleep ").unwrap();
-    // The pattern must not find the attacker itself.
+    // The pattern must not match the attacker itself.
     let pattern = format!("[{}]{}", &number[..1], &number[1..]);
     let walk = WALK.replace("ROUND", number).replace("sleep NUMBER", &format!("sleep {pattern}"));
     rival.builds(&walk).succeeds();
@@ -35,7 +36,7 @@ async fn a_frontend_of_the_attackers_own_is_refused() {
     assert!(message.contains("is not an allowed gateway source"), "{message}");
 }
 
-/// The component for one team, as a second daemon of that team's own (deploy/README.md).
+/// The component for one team, as a second daemon for that team (deploy/README.md).
 const FOR_ONE_TEAM: &str = "
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -50,11 +51,11 @@ patches:
     - {op: replace, path: /spec/template/spec/volumes/2, value: {name: state, emptyDir: {}}}
 ";
 
-/// What there is with sidecars alone: `make e2e` leaves it out with the shared agent.
+/// Only for sidecars: `make e2e` skips it with the shared agent.
 mod sidecar {
     use super::*;
 
-    /// That it starts, and tells `check` what it is.
+    /// Checks that it starts, and that `check` recognizes it.
     #[tokio::test]
     async fn the_daemon_for_one_team_runs_and_says_that_its_steps_share_processes() {
         install::site().await;

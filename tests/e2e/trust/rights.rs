@@ -1,4 +1,4 @@
-//! What the attacker's accounts and workflows may do in the cluster.
+//! The rights of the attacker's accounts and workflows in the cluster.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ async fn no_account_of_workflows_writes_another_namespaces_tasks() {
         attempt("kubectl", &question).is_ok()
     };
     for namespace in ["builds", rival.namespace] {
-        // Argo's agent pod needs it in its own namespace; with the shared agent none runs.
+        // Argo's agent pod needs this right in its own namespace. With the shared agent, no agent pod runs.
         let own = namespace == rival.namespace && mode() == Mode::Sidecar;
         assert_eq!(may("patch workflowtasksets --subresource=status", namespace), own, "{namespace}");
         assert!(!may("get secrets/git-write-back", namespace), "{namespace}");
@@ -25,11 +25,11 @@ async fn no_account_of_workflows_writes_another_namespaces_tasks() {
     }
 }
 
-/// What there is with the shared agent alone: `make e2e` leaves it out with sidecars.
+/// Only for the shared agent: `make e2e` skips it with sidecars.
 mod agent {
     use super::*;
 
-    /// `podMetadata` is put over the labels of all pods of a workflow, its agent's too.
+    /// `podMetadata` replaces labels of all pods of a workflow, including its agent pod.
     #[tokio::test]
     async fn a_workflow_does_not_pass_the_gate_by_labels() {
         let rival = Rival::shared().await;

@@ -12,10 +12,10 @@ use crate::support::plugin::tree;
 use crate::tenants::{copy_secrets, may_use, namespace_of_workflows};
 use crate::workflow::Workflow;
 
-/// Where a server of his listens. With the shared agent, his section of the policy lists it.
+/// The address of his server. With the shared agent, his section of the policy lists it.
 pub(super) const OWN_SERVER: &str = "10.244.0.1:3666";
 
-/// Held by the test whose server it is.
+/// A lock for the test that uses this address.
 pub(super) static OWN_SERVER_TURN: Mutex<()> = Mutex::const_new(());
 
 /// The attacker.
@@ -26,7 +26,7 @@ pub(super) struct Rival {
 }
 
 impl Rival {
-    /// In agent mode it is the tenant that the agent serves beside the installation's namespace.
+    /// In agent mode, the agent serves this tenant in addition to the installation's namespace.
     pub(super) async fn shared() -> &'static Self {
         static RIVAL: OnceCell<Rival> = OnceCell::const_new();
         RIVAL.get_or_init(Self::make).await
@@ -68,14 +68,14 @@ impl Rival {
         may_use(self.namespace, name);
     }
 
-    /// A workflow that builds `dockerfile`, in which `BASE` stands for busybox.
+    /// A workflow that builds `dockerfile`, in which `BASE` is replaced by busybox.
     pub(super) fn builds(&self, dockerfile: &str) -> Workflow {
         self.submit(dockerfile, json!({}), json!({}))
     }
 
-    /// The same with more fields of the build, and more of the workflow's spec.
+    /// The same, with more fields of the build and of the workflow's spec.
     pub(super) fn submit(&self, dockerfile: &str, fields: Value, spec: Value) -> Workflow {
-        // Nobody else has built it, so it runs.
+        // It was not built before, so it runs.
         let base = format!("FROM {NODE}:5000/busybox:1\nENV ROUND={}", unique("round"));
         let mut build = json!({
             "context": {"repo": self.repository.url(), "revision": "main", "secret": "login"},

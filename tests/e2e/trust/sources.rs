@@ -1,4 +1,4 @@
-//! What the daemon has of a victim is read by nobody who only knows its name: a commit, an image.
+//! A tenant who knows only the name of a victim's commit or image cannot read it from the daemon.
 
 use reqwest::Method;
 use serde_json::json;
@@ -12,7 +12,8 @@ use crate::support::lying_git::{COMMIT, Lies, commit_of, id};
 use crate::support::net::unique;
 use crate::workflow::{BUILDS, Workflow};
 
-/// The attacker's server names the victim's commit, whose checkout the daemon has, and gives a commit of its own for it.
+/// The attacker's server claims to have the victim's commit, whose checkout the daemon has, and sends its own commit
+/// instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_only_names_a_victims_commit_gives_nobody_its_files() {
     let rival = Rival::shared().await;
@@ -31,7 +32,7 @@ async fn a_server_that_only_names_a_victims_commit_gives_nobody_its_files() {
     }
 }
 
-/// An image of an organization whose packages are nobody else's, which the daemon has since a victim built from it.
+/// An image of an organization with private packages. The daemon has it since a victim's build.
 async fn private_image() -> String {
     let owner = &install::site().await.owner;
     let org = unique("private");
@@ -62,7 +63,7 @@ async fn a_digest_that_a_victim_has_pulled_is_no_right_to_read_it() {
         format!("FROM BASE\nCOPY --from={private} /private /\n"),
     ] {
         let message = rival.builds(&dockerfile).refused();
-        // With the shared agent either its policy or the registry may be the first to refuse.
+        // With the shared agent, either its policy or the registry may refuse first.
         let why = message.contains("no right to read image")
             || mode() == Mode::Agent && message.contains("have it added under `images`");
         assert!(why && message.contains(&private), "{message}");

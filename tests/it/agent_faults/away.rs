@@ -22,7 +22,7 @@ async fn what_ends_while_the_api_server_is_away_is_reported_when_it_is_back() {
     proxy.interrupt(Outage::Refused);
     said(&agent, "could not renew Lease").await;
     let _open = work.open();
-    // All that the steps need of the API server was read before.
+    // The steps have already read everything that they need from the API server.
     let committed = async || (work.shop.gitops.commits("main").await.len() == 2).then_some(());
     until(|| format!("the commit\n{}", agent.log()), PATIENCE, committed).await;
     proxy.restore();

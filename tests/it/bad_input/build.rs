@@ -1,4 +1,4 @@
-//! What a repository, a Dockerfile or a registry has against a build.
+//! Errors of a build that come from a repository, a Dockerfile or a registry.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

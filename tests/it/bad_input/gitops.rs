@@ -1,4 +1,4 @@
-//! What a GitOps repository has against a commit. In each case nothing is committed.
+//! Errors of a commit that come from a GitOps repository. In each case nothing is committed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A buildkitd that is away, restarts, or does not accept us: `Error`, which Argo may retry.
+//! A buildkitd that is unavailable, restarts, or refuses us ends the node as `Error`, which Argo may retry.
 
 use serde_json::json;
 
@@ -49,7 +49,8 @@ async fn a_daemon_that_refuses_our_certificate_or_we_its_is_named() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = ours.sign("buildkitd");
     let daemon = Buildkitd::start_tls("", ServerTls { ca: ours.ca(), cert: server.cert, key: server.key });
-    // TLS 1.3 tells of a refused client certificate late, by an alert or a cut: the words before ours vary.
+    // TLS 1.3 reports a refused client certificate late, with an alert or a broken connection. So the text before
+    // ours varies.
     let rows = [
         ("the daemon refused our client certificate", &ours, &theirs),
         ("its certificate is not signed by the CA we were given", &theirs, &ours),

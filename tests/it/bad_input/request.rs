@@ -1,4 +1,4 @@
-//! What is refused before anything is asked of anybody: no neighbour of this plugin exists.
+//! Requests that are refused before any server is called. This plugin has no servers.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The caches: in the image, in a registry, and what is said when one does not work.
+//! Caches in the image and in a registry, and the messages if one does not work.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::support::net::unique;
 use crate::support::plugin::{Setup, expect_phase, output};
 use crate::support::shop::{Shop, template};
 
-/// The numbers tell which `RUN` ran again.
+/// The random numbers show which `RUN` ran again.
 const RANDOM: &str = "\
 FROM BASE AS one
 RUN cat /proc/sys/kernel/random/uuid >/one
@@ -21,12 +21,12 @@ COPY --from=one /one /
 RUN cat /proc/sys/kernel/random/uuid >/last
 ";
 
-/// [`RANDOM`] that shares no cache with another test's.
+/// [`RANDOM`] with a text that no other test's cache has.
 fn random() -> String {
     RANDOM.replace("RUN ", &format!("RUN : {} && ", unique("cache")))
 }
 
-/// A shop on a daemon of its own, whose cache it may throw away.
+/// A shop with its own daemon, whose cache the test may delete.
 pub(super) struct Own {
     daemon: Buildkitd,
     pub(super) shop: Shop,
@@ -43,7 +43,7 @@ impl Own {
         Self { daemon, shop }
     }
 
-    /// Throws away all that the daemon has built.
+    /// Deletes everything that the daemon has built.
     pub(super) fn prune(&self) {
         let mut prune = Command::new(bin::testbed("buildctl"));
         prune.args(["--addr", self.daemon.address(), "prune", "--all"]);
@@ -78,7 +78,7 @@ async fn a_registry_cache_of_mode_max_has_every_stage_and_of_min_the_last() {
         let cache = own.cache();
         let node = own.shop.built(json!({"cache": {"to": {"ref": cache, "mode": mode}}})).await;
         assert_eq!(output(&node, "cache"), "exported");
-        // Gitea forgets a manifest that has lost its last tag, so it is read now.
+        // Gitea deletes a manifest when it loses its last tag, so it is read now.
         let one = own.shop.pushed(&node).await.file("one").await;
         own.prune();
         let again = own.shop.built(json!({"cache": {"from": cache}})).await;

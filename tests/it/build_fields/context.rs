@@ -1,4 +1,4 @@
-//! What is built: revision, subdir, Dockerfile, named contexts.
+//! The source of a build: revision, subdir, Dockerfile, named contexts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -128,7 +128,7 @@ async fn two_contexts_of_one_git_server_may_have_two_logins() {
     assert_eq!(shop.image_of(json!({"contexts": contexts})).await.file("main.txt").await, "theirs");
 }
 
-/// As with `buildctl build --opt context=URL#REF`, whose checkout has that branch or tag.
+/// The same as `buildctl build --opt context=URL#REF`, whose checkout has that branch or tag.
 #[tokio::test]
 async fn a_kept_git_directory_has_the_branch_or_tag_that_was_named() {
     let shop = Shop::open("FROM scratch\nCOPY .git /.git\n").await;
@@ -151,7 +151,7 @@ async fn a_kept_git_directory_has_the_branch_or_tag_that_was_named() {
         );
         shop.image_of(fields).await.unpacked().await
     };
-    // With the commit the daemon fetches all tags into its own copy of the repository.
+    // The daemon fetches all tags with the commit into its own copy of the repository.
     let bare = kept(&shop.sha).await;
     assert_eq!(git(bare.path(), &["for-each-ref"], None), "");
     for tag in ["light", "release/1.0", "v1.0", "refs/tags/v1.0"] {
@@ -186,7 +186,7 @@ async fn a_directory_without_git_gets_no_ref() {
     }
 }
 
-/// What the server says that a name means is no proof.
+/// The server's statement about what a name means is no proof.
 #[tokio::test]
 async fn a_dockerfile_reads_no_commit_by_the_contexts_branch() {
     let shop = Shop::open("FROM scratch\n").await;

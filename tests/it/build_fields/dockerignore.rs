@@ -1,4 +1,4 @@
-//! `.dockerignore` counts in Git contexts as in those that a client sends.
+//! `.dockerignore` is used in Git contexts, as in contexts that a client sends.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn context(shop: &Shop, more: Value) -> Value {
     json!({"context": context})
 }
 
-/// Which of `names` the image has.
+/// Those of `names` that the image contains.
 async fn has<'n>(image: &Image, names: &[&'n str]) -> Vec<&'n str> {
     let mut there = Vec::new();
     for name in names {

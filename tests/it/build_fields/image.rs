@@ -1,4 +1,4 @@
-//! An image as a registry hands it out.
+//! Reads an image from a registry.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::support::net::client;
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// A manifest or an index, and where it came from.
+/// A manifest or an index, and its repository.
 pub(super) struct Image {
     repository: String,
     login: Option<(String, String)>,
@@ -20,13 +20,13 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// `host/name:tag` or `host/name@digest`, which must be there.
+    /// Reads `host/name:tag` or `host/name@digest`, which must exist.
     pub(super) async fn pull(reference: &str, login: Option<(&str, &str)>) -> Self {
         let found = Self::find(reference, login).await;
         found.unwrap_or_else(|| panic!("{reference} is not in its registry"))
     }
 
-    /// As [`Self::pull`]; `None` where the registry has no such manifest.
+    /// The same as [`Self::pull`]; `None` if the registry has no such manifest.
     pub(super) async fn find(reference: &str, login: Option<(&str, &str)>) -> Option<Self> {
         let (host, rest) = reference.split_once('/').unwrap();
         let (name, version) = rest.split_once('@').or_else(|| rest.rsplit_once(':')).unwrap();
@@ -40,7 +40,7 @@ impl Image {
         }
     }
 
-    /// The image of an index for `architecture`.
+    /// The image for `architecture` in an index.
     pub(super) async fn platform(&self, architecture: &str) -> Self {
         let entries = self.manifest["manifests"].as_array().unwrap();
         let entry = entries.iter().find(|entry| entry["platform"]["architecture"] == architecture).unwrap();
@@ -64,7 +64,7 @@ impl Image {
         layers.iter().map(short).collect()
     }
 
-    /// The text of the file at `path`, in whichever layer has it; `None` where none has.
+    /// The text of the file at `path`, from the layer that has it; `None` if no layer has it.
     pub(super) async fn try_file(&self, path: &str) -> Option<String> {
         let mut found = None;
         for layer in self.manifest["layers"].as_array().unwrap() {
@@ -74,7 +74,7 @@ impl Image {
         found
     }
 
-    /// As [`Self::try_file`], of a file that must be there; without blanks around it.
+    /// The same as [`Self::try_file`], for a file that must exist; without blanks around the text.
     pub(super) async fn file(&self, path: &str) -> String {
         let found = self.try_file(path).await;
         found.unwrap_or_else(|| panic!("no layer has {path}: {}", self.manifest)).trim().to_owned()
@@ -118,7 +118,7 @@ fn untar(layer: Vec<u8>, path: &str) -> Option<String> {
     command.args(["-xzO", path]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // tar may be done before it has read all.
+    // tar may end before it has read everything.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&layer)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();

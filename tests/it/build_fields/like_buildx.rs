@@ -1,4 +1,5 @@
-//! What users of `docker buildx build` have flags for: what a RUN may use, times, media types, levels of annotations.
+//! Fields that correspond to flags of `docker buildx build`: limits of a RUN, times, media types, levels of
+//! annotations.
 
 use serde_json::{Value, json};
 
@@ -33,7 +34,7 @@ async fn a_run_is_below_the_cgroup_of_the_step() {
     assert!(cgroups.contains(&parent), "{cgroups}");
 }
 
-/// Two layers: one of a file of the context, one that a RUN makes.
+/// Two layers: a file of the context, and the output of a RUN.
 const DATED: &str = "FROM scratch\nCOPY main.txt /\nCOPY --from=busybox /bin /bin\nRUN [\"/bin/busybox\", \"touch\", \"/made\"]\n";
 
 #[tokio::test]

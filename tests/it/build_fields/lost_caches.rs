@@ -1,4 +1,4 @@
-//! Caches that would hold up a build, or break it: they are left out, and said to be.
+//! Caches that would delay or break a build are left out, with a warning.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::support::plugin::{expect_phase, output};
 use crate::support::shop::{Shop, template};
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
-/// Shares no cache with another test's build.
+/// The text is in no other test's cache.
 fn dockerfile() -> String {
     format!("FROM BASE AS one\nRUN : {} && echo 1 >/one\nFROM BASE\nCOPY --from=one /one /\n", unique("lost"))
 }
@@ -53,7 +53,7 @@ async fn an_export_to_a_silent_registry_is_not_begun() {
     assert!(message.contains(&why) && message.contains("set cache.to.ignore-error"), "{message}");
 }
 
-/// Deletes a layer of `name` (`host/repository:tag`) behind its manifest's back; gives its digest.
+/// Deletes a layer of `name` (`host/repository:tag`), but not its manifest. Returns the layer's digest.
 async fn lose_a_layer(name: &str) -> String {
     let (host, rest) = name.split_once('/').unwrap();
     let (repository, tag) = rest.split_once(':').unwrap();

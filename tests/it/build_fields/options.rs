@@ -1,4 +1,4 @@
-//! How it is built: target, arguments, secrets, labels, cache off, network, hosts.
+//! Options of a build: target, arguments, secrets, labels, cache off, network, hosts.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use crate::support::plugin::{Setup, expect_phase, output};
 use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
 
-/// A random number per run of its `RUN`: equal numbers come from the cache.
+/// A random number for each run of its `RUN`. Equal numbers come from the cache.
 const STAGES: &str = "\
 FROM BASE AS one
 ARG WHO=nobody
@@ -110,7 +110,7 @@ async fn network_none_leaves_a_run_the_loopback_alone() {
     }
 }
 
-/// The daemon has to allow it, the step has to ask for it, and a `RUN` has to want it.
+/// The daemon must allow it, the step must request it, and a `RUN` must use it.
 #[tokio::test]
 async fn a_run_has_every_capability_where_daemon_and_step_say_so() {
     let world = World::shared().await;

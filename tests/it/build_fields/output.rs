@@ -1,4 +1,4 @@
-//! What becomes of the image: platforms, compression, tags, push.
+//! Fields that affect the image: platforms, compression, tags, push.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn layers_are_compressed_as_the_step_says() {
         (json!({"type": "gzip", "level": "9", "force": "true"}), "tar+gzip"),
     ];
     for (number, (compression, expected)) in rows.into_iter().enumerate() {
-        // A layer of its own: one that exists keeps its compression, unless forced.
+        // A new layer, because an existing layer keeps its compression unless `force` is set.
         let dockerfile = shop.based(&format!("FROM BASE\nCOPY main.txt /{number}-{}\n", shop.owner));
         let image = shop.image_of(json!({"dockerfile-inline": dockerfile, "compression": compression})).await;
         let layers = image.compressions();
@@ -63,7 +63,7 @@ async fn layers_are_compressed_as_the_step_says() {
 #[tokio::test]
 async fn tags_go_to_all_their_registries_in_one_push() {
     let shop = Shop::open(COPY).await;
-    // Unlike 127.0.0.1, this is no address that BuildKit takes for a plain registry unasked.
+    // BuildKit uses plain http for 127.0.0.1 by default, but not for this address.
     let open = Registry::start();
     let port = open.host().rsplit_once(':').unwrap().1;
     let elsewhere = format!("0.0.0.0:{port}/mirror/{}", unique("api"));

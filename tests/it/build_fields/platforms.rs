@@ -1,11 +1,11 @@
-//! An image that is not there for a platform.
+//! An image that does not exist for a platform.
 
 use serde_json::json;
 
 use crate::support::plugin::{expect_phase, output};
 use crate::support::shop::{Shop, template};
 
-/// The base is private: the registry is asked with the step's own login.
+/// The base image is private, so the registry gets the step's own login.
 #[tokio::test]
 async fn who_asks_for_a_missing_platform_is_told_those_that_there_are() {
     let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;

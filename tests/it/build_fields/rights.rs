@@ -1,4 +1,4 @@
-//! The caller's right to read a commit: the daemon would hand it to anybody who names it.
+//! The caller's right to read a commit. The daemon itself gives a commit to anybody who names it.
 
 use argo_buildkit::jobs::JobKey;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::buildkitd::Buildkitd;
 use crate::support::plugin::{Setup, Workflow, expect_phase};
 use crate::support::shop::{Shop, template};
 
-/// Whether the daemon was ever asked for a step's build.
+/// Whether the daemon received a build for a step.
 fn reached(daemon: &Buildkitd, workflow: &Workflow, step: &Value) -> bool {
     let key = JobKey::derive(&workflow.uid, step).to_string();
     histories(daemon.address()).iter().any(|build| build.contains(&key))
@@ -55,7 +55,7 @@ async fn a_dockerfile_may_not_add_a_repository_that_the_step_does_not_name() {
     shop.built(json!({})).await;
     let other = Shop::open("FROM scratch\n").await;
     let add = |url: &str| json!(format!("FROM scratch\nADD {url}#{} /stolen\n", shop.sha));
-    // BuildKit finds a checkout by its commit alone: the caller's own URL would do as well as the other's.
+    // BuildKit finds a checkout by its commit alone, so the caller's own URL would also work.
     let disguised =
         format!("FROM scratch\nADD {}?ref=main&checksum={} /stolen\n", other.service.url(), shop.sha);
     for dockerfile in [add(&shop.service.url()), add(&other.service.url()), json!(disguised)] {
@@ -66,7 +66,7 @@ async fn a_dockerfile_may_not_add_a_repository_that_the_step_does_not_name() {
     }
     assert_eq!(other.digest("1").await, None);
 
-    // Named, it is checked, and then may be added as its URL too.
+    // If the step names it as a context, it is checked, and its URL may also be used in `ADD`.
     let contexts = json!({"lib": {"repo": shop.service.url(), "secret": "git"}});
     let named = json!({"dockerfile-inline": add(&shop.service.url()), "contexts": contexts});
     let refused = other.plugin.node(&template(other.build(named.clone()))).await;

@@ -1,4 +1,4 @@
-//! Argo substitutes strings only: they hold bools, numbers, lists and maps.
+//! Argo substitutes strings only, so a string may contain a bool, a number, a list or a map.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn strings_that_hold_values_do_what_the_values_do() {
     assert_eq!(image.file("length").await, "3");
 }
 
-/// A certificate in a build argument, a label of several lines, as `docker buildx build` takes them.
+/// Values of several lines: a certificate in a build argument, and a label, as `docker buildx build` accepts them.
 #[tokio::test]
 async fn values_of_several_lines_arrive_byte_for_byte() {
     let shop = Shop::open(
@@ -57,7 +57,7 @@ async fn values_of_several_lines_arrive_byte_for_byte() {
     assert_eq!(image.manifest["annotations"]["org.example/notes"], text);
 }
 
-/// A Java keystore, a DER certificate: a Secret need not be text.
+/// A Secret need not be text, for example a Java keystore or a DER certificate.
 #[tokio::test]
 async fn a_secret_of_any_bytes_arrives_byte_for_byte_and_in_no_log() {
     let shop = Shop::open(

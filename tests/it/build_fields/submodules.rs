@@ -1,4 +1,4 @@
-//! Submodules: each with a login for its own server, proven like the repository that names it.
+//! Submodules: each uses a login for its own server, and is proven like the repository that names it.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ async fn submodules_within_each_other_are_put_where_the_contexts_directory_has_t
     let modules = [
         ("libs/outer", name(&outer), outer_sha),
         ("libs/inner", name(&inner), inner_sha.clone()),
-        // Nobody has this one, and nobody needs it who builds in `libs`.
+        // This commit does not exist, and a build in `libs` does not need it.
         ("absent", "../absent.git".to_owned(), inner_sha),
     ];
     let modules: Vec<_> =

@@ -1,4 +1,4 @@
-//! Registries that want a login.
+//! Registries that demand a login.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ async fn a_bearer_registrys_password_never_reaches_the_daemon() {
     let requests = proxy.requests();
     let (tokens, others): (Vec<_>, Vec<_>) = requests.iter().partition(|k| k.path == "/token");
     assert!(!tokens.is_empty());
-    // The daemon names itself buildkit or Go; we give no name.
+    // The daemon's user agent is buildkit or Go; ours is empty.
     assert!(tokens.iter().all(|k| k.agent.is_empty()), "{tokens:?}");
     assert!(
         others.iter().all(|k| k.authorization.is_empty() || k.authorization.starts_with("Bearer ")),
@@ -73,7 +73,7 @@ async fn a_client_that_shares_its_password_does_not_make_us_share_ours() {
     let registry = Registry::start();
     let proxy = RegistryProxy::start(AuthScheme::Bearer, "ci", PASSWORD, registry.host()).await;
     let (address, host) = (daemon.address().to_owned(), proxy.host().to_owned());
-    // Leaves a login without an authority in the daemon, which then asks us for ours to compare.
+    // This leaves a login without an authority in the daemon, which then requests ours to compare it.
     let other = move || buildctl::push_sharing_the_password(&address, &host, "ci", PASSWORD);
     tokio::task::spawn_blocking(other).await.unwrap();
     let before = proxy.requests().len();

@@ -1,4 +1,4 @@
-//! Certificates that are asked for at every connect.
+//! Certificates that are read at every connect.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn connects_at_the_same_time_share_one_reading_and_later_ones_do_not() {
     });
     let tls = Tls { certificates: Certificates::Asked(reader), server_name: None };
     let daemon = Buildkit::new(daemon.address().parse().unwrap(), Some(tls));
-    // All have asked before the first is answered.
+    // All have requested before the first gets an answer.
     let (answers, ()) = tokio::join!(biased; join_all((0..8).map(|_| daemon.info())), async {
         open.send(true).unwrap();
     });
@@ -58,7 +58,7 @@ async fn whoever_gives_up_takes_nothing_from_the_others() {
         }
     });
     let tls = Tls { certificates: Certificates::Asked(reader), server_name: None };
-    // Nobody listens there, and nobody gets as far as asking.
+    // No server listens at this address, and the certificates are never requested.
     let daemon = Buildkit::new("tcp://127.0.0.1:1".parse().unwrap(), Some(tls));
     let mut first = Box::pin(daemon.info());
     let mut second = Box::pin(daemon.info());

@@ -1,4 +1,5 @@
-//! tests/corpus/dockerfiles: every mistake in its class. tests/corpus/dockerfiles/README.md says how a case is written.
+//! tests/corpus/dockerfiles: each mistake gets its expected class. tests/corpus/dockerfiles/README.md describes the
+//! form of a case.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,9 +15,9 @@ use crate::support::fault_registry::{FaultRegistry, hanging_up};
 use crate::support::git::GitServer;
 use crate::support::shared::{shared_buildkitd, shared_registry};
 
-/// What the corpus promises.
+/// The sizes of the corpus.
 const LEAST: usize = 240;
-/// Builds at a time.
+/// The number of builds at a time.
 const AT_A_TIME: usize = 8;
 /// The build context.
 const FILES: &[(&str, &str)] =
@@ -48,7 +49,7 @@ impl Case {
         Self { path, dockerfile, expected }
     }
 
-    /// What the lines `KEY: VALUE` at its head say.
+    /// The lines `KEY: VALUE` at its head.
     fn head(&self, key: &str) -> impl Iterator<Item = &str> {
         self.expected
             .lines()
@@ -98,7 +99,7 @@ impl Servers {
         self.names.iter().fold(text.to_owned(), |text, (name, host)| text.replace(name, host))
     }
 
-    /// `text` as it is on every machine.
+    /// `text` without the parts that depend on the machine.
     fn steady(&self, text: &str) -> String {
         let text = self.names.iter().fold(text.to_owned(), |text, (name, host)| text.replace(host, name));
         let patterns = [
@@ -122,7 +123,7 @@ impl Servers {
     }
 }
 
-/// The class, and what is said.
+/// The class and the message.
 async fn ours(servers: &Servers, client: &Buildkit, case: &Case) -> (&'static str, String) {
     let ended = run(client, &servers.solve(case), Session::default()).await;
     match ended {
@@ -138,7 +139,7 @@ async fn ours(servers: &Servers, client: &Buildkit, case: &Case) -> (&'static st
     }
 }
 
-/// What names are resolved by is another machine's own.
+/// The address of the name server depends on the machine.
 fn is_of_this_network(said: &str) -> bool {
     said.contains("docker.io") || said.contains(".invalid")
 }
@@ -154,7 +155,7 @@ async fn check(servers: &Servers, client: &Buildkit, case: &Case) -> Option<Stri
         return Some(format!("{name}: it is {class}: {said}"));
     }
     let expected = case.section("we say").unwrap_or_default();
-    // Another daemon has other words.
+    // Another version of the daemon has other texts.
     let any = bin::other_daemon().is_some() || std::env::var_os("RECORD_DOCKERFILES").is_some();
     let same = any || is_of_this_network(&expected) || said == expected;
     (!same).then(|| format!("{name}: other words:\n{said}\nexpected:\n{expected}"))
@@ -172,7 +173,7 @@ async fn every_mistake_in_a_dockerfile_is_in_its_class() {
     assert!(wrong.is_empty(), "{} of {} are wrong:\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
 }
 
-/// Writes down what buildctl and we say; the class stays what a person has written.
+/// Records the texts of buildctl and of our error. The class stays as a person has written it.
 async fn record(servers: &Servers, case: &Case, said: &str) {
     let mut text: String = ["field", "class", "older daemons"].iter().fold(String::new(), |mut text, key| {
         case.head(key).for_each(|value| writeln!(text, "{key}: {value}").unwrap());

@@ -1,4 +1,4 @@
-//! Dockerfiles of any size: their mistakes are shown.
+//! Mistakes in Dockerfiles of any size are shown.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use argo_buildkit::outcome::Fault;
 
 use super::*;
 
-/// What is wrong, by instruction, what it is called, and a word of its error.
+/// Mistakes by instruction, with a name and a word of the error.
 const MISTAKES: [(&str, BuildErrorKind, &str); 5] = [
     ("FROM one two", BuildErrorKind::Dockerfile, "FROM requires"),
     ("ENV A", BuildErrorKind::Dockerfile, "ENV must have two arguments"),
@@ -17,7 +17,7 @@ const MISTAKES: [(&str, BuildErrorKind, &str); 5] = [
     ("RUN exit 7", BuildErrorKind::Run, "exited with 7"),
 ];
 
-/// Lines of 100 bytes, `bytes` of them.
+/// `bytes` of comment lines, each of 100 bytes.
 fn comments(bytes: usize) -> String {
     (0..bytes / 100).map(|n| format!("# {n:096}.\n")).collect()
 }
@@ -74,7 +74,7 @@ async fn a_script_of_a_mebibyte_fails_as_a_short_one_does() {
     assert!(error.message.len() < 8 << 10, "{error}");
 }
 
-/// Says HTTP/2, and then header fields without end; gives how many bytes were taken.
+/// Speaks HTTP/2 and sends header fields without end. Returns how many bytes were accepted.
 fn send_headers_for_ever(listener: &TcpListener) -> usize {
     let (mut stream, _) = listener.accept().unwrap();
     let mut preface = [0; 24];

@@ -1,4 +1,4 @@
-//! How builds end.
+//! The outcomes of builds.
 
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ async fn a_secret_longer_than_a_log_line_does_not_leak_its_beginning() {
     let error = run(&bench.client(), &solve, session).await.unwrap_err();
     assert_eq!((error.log_tail.as_str(), error.exit_code), ("***", Some(3)), "{error}");
     assert!(!error.message.contains("s3cret"), "{error}");
-    // The replay too.
+    // The repeated status too.
     let (progress, _) = watch::channel(Progress::default());
     let Recalled::Failed(again) =
         bench.client().attach(&solve.reference, &redactor.into(), &progress).await.unwrap()
@@ -170,7 +170,7 @@ async fn a_second_build_of_one_reference_finds_the_first() {
     let name = format!("{}/shop/slow:1", bench.registry.host());
     let solve = Solve {
         exporters: vec![image(&[&name], true)],
-        // Ends when the second build has been refused.
+        // It ends when the second build has been refused.
         ..bench.on_busybox("RUN echo slowly; for i in $(seq 30); do sleep 0.1; done")
     };
     let (progress, mut watcher) = watch::channel(Progress::default());
@@ -193,7 +193,7 @@ async fn a_second_build_of_one_reference_finds_the_first() {
     let (Ok(first), Recalled::Succeeded(second)) = (first, second) else { panic!("one failed") };
     assert_eq!(first.digest, second.digest);
     assert_eq!((second.total_steps, second.log_tail.as_str()), (1, "slowly"));
-    // The daemon remembers the name for ten seconds more.
+    // The daemon remembers the name for another ten seconds.
     let late = run(&client, &solve, Session::default()).await.unwrap_err();
     assert_eq!(late.kind, BuildErrorKind::AlreadyExists);
 }
@@ -226,7 +226,7 @@ async fn a_cache_is_exported_and_a_missing_one_is_a_warning() {
         first.warnings
     );
 
-    // Another daemon has nothing but the exported cache.
+    // Another daemon has only the exported cache.
     let other = Buildkitd::start("");
     let client = Buildkit::new(other.address().parse().unwrap(), None);
     let again = Solve { reference: reference("it"), cache_to: Vec::new(), ..solve };

@@ -1,4 +1,4 @@
-//! Git contexts, and which commits a build may read.
+//! Git contexts, and the commits that a build may read.
 
 use argo_buildkit::buildkit::{BuildErrorKind, GitSource};
 use argo_buildkit::outcome::Fault;
@@ -55,7 +55,7 @@ async fn a_private_repository_is_built_and_kept_from_others() {
     assert_eq!((unauthorised.kind, unauthorised.fault), (BuildErrorKind::Git, Fault::User), "{unauthorised}");
     run(&client, &solve(&[&may_ours, &may_lib]), with_token(&git)).await.unwrap();
 
-    // What the daemon has once fetched, it gives to anyone whom the policy lets through.
+    // The daemon gives a fetched commit to every build that the policy allows.
     let add = |source: &str, allowed: &[&GitSource]| Solve {
         allowed_git: allowed.iter().copied().cloned().collect(),
         ..inline(&format!("FROM scratch\nADD {source} /\n"))
@@ -66,7 +66,7 @@ async fn a_private_repository_is_built_and_kept_from_others() {
         add(&theirs, &[&may_ours]),
         add(&theirs, &[]),
         solve(&[&may_ours]),
-        // The daemon's cache asks for the commit alone: a URL of one's own reads it just as well.
+        // The daemon's cache is keyed by the commit alone, so any URL can read it.
         add(&format!("{ours}#{lib_sha}"), &[&may_ours]),
         add(&format!("{ours}#{lib_sha}:."), &[&may_ours]),
         add(&format!("{ours}?ref={lib_sha}"), &[&may_ours]),
@@ -83,14 +83,14 @@ async fn a_private_repository_is_built_and_kept_from_others() {
         );
         assert!(denied.message.contains(".git") && denied.message.contains("`contexts`"), "{denied}");
     }
-    // A checksum beside an allowed commit cannot name another one.
+    // A checksum beside an allowed commit cannot select another one.
     let both = add(&format!("{ours}?ref={ours_sha}&checksum={lib_sha}&fetch-by-commit=true"), &[&may_ours]);
     let refused = run(&client, &both, with_token(&git)).await.unwrap_err();
     assert_eq!(refused.fault, Fault::User, "{refused}");
     assert!(!daemon.log().contains(PASSWORD));
 }
 
-/// Both forms of `engine/build/request.rs`, over everything that a repository is fetched with.
+/// Both forms of `engine/build/request.rs`, with every protocol that fetches a repository.
 #[tokio::test]
 async fn every_form_of_an_allowed_context_passes() {
     let daemon = Buildkitd::start("");
@@ -100,7 +100,7 @@ async fn every_form_of_an_allowed_context_passes() {
     let sha = git.create("shop/o u+rs", &files);
     let http = git.url("shop/o u+rs").replace(' ', "%20");
     let ssh = sshd.url(&git.path("shop/o u+rs")).replace(' ', "%20");
-    // Nobody listens where these lead; the daemon has the commit by then.
+    // No server listens at these addresses. The daemon has the commit by then.
     let (bare, rooted) = ("git@127.0.0.1:shop/ours.git", "git@127.0.0.1:/srv//shop/ours.git");
     let doubled = http.replace("/shop/", "//shop/./x/../");
     for url in [http.as_str(), &doubled, &ssh, bare, rooted] {

@@ -12,14 +12,14 @@ use crate::support::git::GitServer;
 use crate::support::shared::shared_buildkitd;
 use crate::support::tls_proxy::TlsProxy;
 
-/// Refusals at a time: those that BuildKit tries again take seconds.
+/// The number of refusals at a time. BuildKit retries some of them, which takes seconds.
 const AT_A_TIME: usize = 8;
 
 const fn fault(name: &'static str, at: At, status: u16, body: &'static str) -> Fault {
     Fault { name, at, status, body }
 }
 
-/// A refusal, whose turn it is then, and words of the advice.
+/// A refusal, who must act then, and words of the advice.
 const TABLE: &[(Fault, Turn, &str)] = {
     use At::{Blob, Manifest, Upload};
     use Turn::{Transient, User};
@@ -371,7 +371,7 @@ async fn a_cache_that_cannot_be_written_names_the_field_that_lets_the_build_go_o
     }
 }
 
-/// buildkitd's own clone: the commit was proven before, and the server fails now.
+/// buildkitd's own clone fails now, after the commit was proven.
 #[tokio::test]
 async fn a_clone_of_buildkitds_that_breaks_off_is_tried_again_and_a_refused_one_is_the_users() {
     let server = FaultRegistry::start(&[]).await;
@@ -395,13 +395,13 @@ async fn a_clone_of_buildkitds_that_breaks_off_is_tried_again_and_a_refused_one_
     }
 }
 
-/// The server's answers are good but for the pack.
+/// The server's answers are good except for the pack.
 #[tokio::test]
 async fn a_pack_that_does_not_arrive_whole_is_no_fault_of_the_users() {
     let server = GitServer::start("", "");
     let client = Buildkit::new(shared_buildkitd().address().parse().unwrap(), None);
     for (name, pack) in [("short", Pack::Short), ("cut", Pack::Cut), ("damaged", Pack::Damaged)] {
-        // No commit that the daemon has already.
+        // A commit that the daemon does not have yet.
         let text: String = (0..20_000).map(|n| format!("{name} {}\n", n * 7919)).collect();
         let sha = server.create(name, &[("Dockerfile", "FROM scratch\n"), ("main.txt", &text)]);
         let proxy = DamagedClone::start(server.origin(), pack).await;
@@ -411,7 +411,7 @@ async fn a_pack_that_does_not_arrive_whole_is_no_fault_of_the_users() {
     }
 }
 
-/// argo-buildkit may trust it, by `--ca-bundle`; buildkitd's git does not.
+/// argo-buildkit trusts the CA with `--ca-bundle`, but buildkitd's git does not.
 #[tokio::test]
 async fn a_git_server_that_buildkitd_does_not_trust_is_the_users_with_what_buildkitd_needs() {
     let server = GitServer::start("", "");

@@ -1,4 +1,4 @@
-//! Git over ssh, with the key in our hands.
+//! Git over ssh; our process holds the key.
 
 use argo_buildkit::buildkit::BuildErrorKind;
 use argo_buildkit::outcome::Fault;

@@ -1,4 +1,4 @@
-//! Daemons that are away, restart, or speak TLS.
+//! Daemons that are unavailable, restart, or use TLS.
 
 use argo_buildkit::buildkit::{BuildErrorKind, Certificates, Tls};
 use argo_buildkit::outcome::Fault;
@@ -79,7 +79,7 @@ async fn a_daemon_that_dies_loses_the_build_and_serves_again() {
 
 #[tokio::test]
 async fn a_daemon_that_says_nothing_is_not_waited_for() {
-    // Accepts, as a stuck daemon's listener does, and never reads.
+    // Accepts connections like a stuck daemon, and never reads.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     let client = Buildkit::new(address.parse().unwrap(), None);

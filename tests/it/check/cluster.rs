@@ -1,4 +1,4 @@
-//! The objects of an installation, each left out in turn.
+//! The objects of an installation, each removed in turn.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ struct Site {
 }
 
 impl Site {
-    /// Everything that an installation has.
+    /// All objects of an installation.
     async fn new() -> Self {
         let kube = Kube::shared().await;
         let site = Self { kube, builds: unique("builds"), argo: unique("argo"), daemon: unique("daemon") };
@@ -107,7 +107,7 @@ impl Site {
         self.object("apps/v1", "Deployment", &self.argo, "workflow-controller", spec)
     }
 
-    /// A token Secret, filled as the cluster's own controller fills it.
+    /// A token Secret, filled like by the cluster's own controller.
     fn token(&self, account: &str) -> Value {
         let claims = json!({"sub": format!("system:serviceaccount:{}:{account}", self.builds)}).to_string();
         let token = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
@@ -141,7 +141,7 @@ impl Site {
         }
     }
 
-    /// Says how many of the controller's pods are ready, as the cluster's own controller would.
+    /// Writes the number of the controller's ready pods, like the cluster's own controller.
     async fn ready(&self, count: u32) {
         let deployments = self.kube.api("apps/v1", "Deployment", &self.argo).await;
         let status = json!({"status": {"replicas": count, "readyReplicas": count}});
@@ -164,7 +164,7 @@ impl Site {
         Run::new(&[&site[..], arguments].concat()).kubeconfig(&self.kube.kubeconfig(Identity::Admin))
     }
 
-    /// The first report that `fits`: the server's RBAC learns of a change a moment later.
+    /// Waits for a report that `fits`, because the server's RBAC learns a change a moment later.
     async fn report_when(&self, fits: impl Fn(&Report) -> bool) -> Report {
         let last = std::cell::RefCell::new(String::new());
         let what = || format!("a report that fits; the last one:\n{}", last.borrow());
@@ -177,7 +177,7 @@ impl Site {
     }
 
     fn named(&self, text: &str) -> String {
-        // What a daemon builds for depends on the machine's processor.
+        // The platforms of a daemon depend on the machine's processor.
         let lines = text.lines().map(|line| match line.split_once(" worker, ") {
             Some((known, _)) => format!("{known} worker, PLATFORMS"),
             None => line.to_owned(),
@@ -268,7 +268,7 @@ async fn each_object_left_out_is_named_with_what_to_do() {
     }
 }
 
-/// What is said without an object; nothing for a namespace, whose loss would take the rest with it.
+/// The finding without an object; none for a namespace, because the other objects would be missing too.
 fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let fail = |text| Some(("FAIL", text));
     match (kind, name) {
@@ -296,7 +296,7 @@ fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What is shipped and what is looked for are the same.
+/// The shipped objects are those that `check` expects.
 #[tokio::test]
 async fn the_objects_of_deploy_are_ok() {
     let site = Site::new().await;
@@ -315,7 +315,7 @@ async fn the_objects_of_deploy_are_ok() {
             for subject in subjects.into_iter().flatten() {
                 subject["namespace"] = json!(namespace);
             }
-            // The cluster fills those; here the filled ones stay.
+            // The cluster fills those Secrets. The test keeps its own, which are filled.
             if object["kind"] != "Secret" {
                 site.apply(object).await;
             }
@@ -357,7 +357,7 @@ async fn a_secret_s_flaws_are_told_apart() {
 async fn the_plugin_needs_each_secret_that_is_named() {
     let site = Site::new().await;
     site.report_when(is_good).await;
-    // Nothing listens there; what is asked of the cluster is what counts.
+    // No server listens there. Only the requests to the cluster matter.
     let reads = ["--read", "http://127.0.0.1:1/a.git=git", "--read", "http://127.0.0.1:1/b.git=npm"];
     let report = site.run(&reads).report().await;
     let refused = "may not get secrets `npm`: steps that name this Secret fail";
@@ -387,7 +387,7 @@ async fn a_namespace_that_refuses_the_pod_is_named() {
     let report = site.run(&[]).report().await;
     let line = report.about(&format!("Pod Security of namespace {}", site.builds));
     assert!(line.starts_with("FAIL") && line.contains("set capabilities: {drop: [ALL]}"), "{line}");
-    // The daemon's namespace is the one in its address.
+    // The daemon's namespace is in its address.
     let host = format!("tcp://buildkitd.{}.svc:1234", site.builds);
     let report = site.run(&[]).env("BUILDKIT_HOST", host).report().await;
     assert!(report.text.contains("enforces restricted, which refuses buildkitd"), "{}", report.text);

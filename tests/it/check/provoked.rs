@@ -1,4 +1,4 @@
-//! What stops steps without a word, each provoked, named with its mend, and no more said of once that is done.
+//! Causes that stop steps without a message: each is provoked, named with its mend, and not reported after the mend.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::kube::{Identity, Kube};
 const ARGO: &str = "argoproj.io/v1alpha1";
 const PLUGIN: &str = include_str!("../../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
 
-/// An API server of its own: some of this would end the controller that other tests share.
+/// A separate API server, because some of this would end the controller that other tests share.
 struct World(Kube);
 
 impl World {
@@ -40,7 +40,7 @@ impl World {
         Run::new(&[]).kubeconfig(&self.0.kubeconfig(Identity::Admin)).report().await
     }
 
-    /// Says `words` about `subject` for as long as the object is there.
+    /// Checks that `words` are reported about `subject` as long as the object exists.
     async fn names(&self, wrong: Value, subject: &str, verdict: &str, words: &[&str]) {
         self.0.apply(wrong.clone()).await;
         self.expect(subject, verdict, words).await;

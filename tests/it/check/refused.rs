@@ -1,4 +1,4 @@
-//! `check WORKFLOW` of what the genuine API server, controller and agent refuse.
+//! `check WORKFLOW` for objects that the real API server, controller or agent refuses.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::argo::Argo;
 use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::net::{free_port, unique, until};
 
-/// A namespace of its own under the shared controller.
+/// A new namespace under the shared controller.
 struct World {
     argo: Argo,
     kube: &'static Kube,
@@ -41,7 +41,7 @@ impl World {
         self.argo.submit(&json!({"metadata": {"generateName": "refused-"}, "spec": spec}).to_string()).await
     }
 
-    /// The line about the workflow once it has all of `words`.
+    /// Waits for the line about the workflow with all of `words`.
     async fn why(&self, name: &str, words: &[&str]) {
         let last = std::cell::RefCell::new(String::new());
         let what = || format!("{words:?}; the last report:\n{}", last.borrow());
@@ -82,7 +82,7 @@ async fn a_limit_range_or_a_quota_that_refuses_the_agent_s_pod_is_named() {
     let quotas = world.kube.api("v1", "ResourceQuota", &world.namespace).await;
     quotas.patch_status("team", &PatchParams::default(), &Patch::Merge(counted)).await.unwrap();
     let name = world.submit(plugin(json!({}))).await;
-    // The server refuses, the controller says nothing, and tries again.
+    // The server refuses, and the controller tries again without a message.
     world.why(&name, &["there is no agent pod: ResourceQuota", "/team: pods: 0 of 0 are used"]).await;
 }
 
@@ -121,7 +121,7 @@ async fn an_unclosed_brace_in_a_parameter_is_named() {
 
 #[tokio::test]
 async fn a_plugin_that_nobody_hears_is_named() {
-    // The one in which the agent has its rights.
+    // The instance of the namespace in which the agent has its rights.
     let world = World::within(BUILDS.to_owned()).await;
     let name = world.submit(plugin(json!({}))).await;
     let mut agent = world.argo.agent(&name).await;
@@ -134,7 +134,7 @@ async fn a_plugin_that_nobody_hears_is_named() {
         .await;
 }
 
-/// What a waiting workflow says of the holder is of the time when it began to wait.
+/// A waiting workflow's message about the holder is from the time when it began to wait.
 #[tokio::test]
 async fn the_holder_of_a_mutex_is_the_one_that_holds_it_now() {
     let world = World::open().await;

@@ -1,4 +1,4 @@
-//! The shared agent: each object of an installation left out in turn, what contradicts it, and steps that it leaves.
+//! The shared agent: each object of an installation is removed in turn; contradictions; steps that it does not run.
 
 mod site;
 
@@ -101,7 +101,7 @@ async fn an_instance_id_that_the_agent_lacks_is_named() {
     site.report_when(&[], is_good).await;
 }
 
-/// What is said without an object; nothing for a namespace, whose loss would take the rest with it.
+/// The finding without an object; none for a namespace, because the other objects would be missing too.
 fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let fail = |text| Some(("FAIL", text));
     match (kind, name) {
@@ -126,7 +126,7 @@ fn left_out(kind: &str, name: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What is shipped and what is looked for are the same.
+/// The shipped objects are those that `check` expects.
 #[tokio::test]
 async fn the_rights_of_deploy_are_those_that_the_shared_agent_needs() {
     Argo::shared().await;
@@ -151,7 +151,7 @@ async fn the_rights_of_deploy_are_those_that_the_shared_agent_needs() {
     site.report_when(&[], is_good).await;
 }
 
-/// A server of its own, for the gate has no namespace.
+/// A separate server, because the gate belongs to no namespace.
 #[tokio::test]
 async fn a_gate_that_does_not_hold_is_named() {
     let kube = Kube::start().await;
@@ -269,13 +269,13 @@ fn gate() -> [Value; 2] {
     serde_saphyr::from_multiple::<Value>(GATE).unwrap().try_into().unwrap()
 }
 
-/// What panics the server where it is evaluated; here nothing does.
+/// A policy that makes the server panic if it is evaluated, which nothing does here.
 fn json_patch() -> Value {
     let expression = r#"[JSONPatch{op: "add", path: "/spec/priority", value: 1}]"#;
     json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}])
 }
 
-/// Makes it an installation under Argo 4.0, whose agent pods are made and gated.
+/// Changes it to an installation under Argo 4.0, whose agent pods are made and gated.
 async fn gated(site: &Site<'_>) {
     site.delete(&site.object("ConfigMap", "workflow-controller-configmap")).await;
     let mut controller = site.object("Deployment", "workflow-controller");

@@ -1,4 +1,5 @@
-//! `check WORKFLOW`: the genuine controller makes the workflow and its agent's pod; kubelet's part is written by hand.
+//! `check WORKFLOW`: the real controller makes the workflow and its agent's pod. The test writes what kubelet would
+//! write.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl World {
         run.kubeconfig(&self.kube.kubeconfig(Identity::Admin)).report().await
     }
 
-    /// The line about `name` once it has `words` in it.
+    /// Waits for a line about `name` that contains `words`.
     async fn why_when(&self, name: &str, words: &str) -> String {
         let last = std::cell::RefCell::new(String::new());
         let what = || format!("`{words}`; the last report:\n{}", last.borrow());
@@ -60,7 +61,7 @@ impl World {
         created.metadata.name.unwrap()
     }
 
-    /// A ServiceAccount with a name of its own.
+    /// A new ServiceAccount.
     async fn account(&self) -> String {
         let name = unique("stuck-account");
         let metadata = json!({"name": name, "namespace": BUILDS});
@@ -96,7 +97,7 @@ impl World {
     }
 }
 
-/// The status of a container `name` that waits, or that has ended before.
+/// The status of a container `name` that is waiting, or that has ended before.
 fn waits(name: &str, reason: &str, message: &str) -> Value {
     json!([{
         "name": name, "image": "registry.example.com/x:1", "imageID": "", "ready": false, "restartCount": 0,
@@ -119,12 +120,12 @@ async fn what_is_left_out_of_the_cluster_is_the_cause() {
     assert!(report.only().contains("does not exist; check the name"), "{}", report.text);
     assert_eq!(report.code, Some(1));
 
-    // No ServiceAccount: the controller itself says so.
+    // Without a ServiceAccount, the controller itself reports the cause.
     let name = world.submit("nobody-made-this", json!({})).await;
     let line = world.why_when(&name, "has finished: Error").await;
     assert!(line.contains("create the ServiceAccount nobody-made-this"), "{line}");
 
-    // No token Secret: kubelet says so, in an event, and the Secret is not there.
+    // Without the token Secret, kubelet reports it in an event, and the Secret is missing.
     let account = world.account().await;
     let name = world.submit(&account, json!({})).await;
     let pod = world.pod(&name).await;
@@ -133,7 +134,7 @@ async fn what_is_left_out_of_the_cluster_is_the_cause() {
     assert!(line.contains(&format!("it mounts the Secret {secret}, which does not exist")), "{line}");
     assert!(line.contains(&format!("kubernetes.io/service-account.name: {account}")), "{line}");
 
-    // No Role: the agent restarts.
+    // Without the Role, the agent restarts.
     world.kube.secret(&secret, "Opaque", &[("token", "unused")]).await;
     world
         .status(

@@ -1,4 +1,4 @@
-//! What several teams have to know of each other is said, each flaw by a warning of its own, and no more once it is mended.
+//! Warnings for installations with several teams: each flaw has its own warning, which disappears when it is mended.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use super::{Report, Run};
 use crate::support::kube::{Identity, Kube};
 
 const FLAG: &str = "--oci-worker-no-process-sandbox";
-/// What a Secret's owner says of it.
+/// The annotations of a Secret's owner.
 const BOUND: [(&str, &str); 2] = [("argo-buildkit.io/hosts", "127.0.0.1:1"), ("argo-buildkit.io/use", "git")];
 
-/// An API server of its own: the cache registry has one name in a cluster, and all namespaces are counted.
+/// A separate API server, because the cache registry has one name in a cluster, and all namespaces are counted.
 async fn two_teams() -> Kube {
     let kube = Kube::start().await;
     for namespace in ["builds", "team-b", "buildkit", "buildkit-cache"] {

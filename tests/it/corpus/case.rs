@@ -1,17 +1,17 @@
-//! Reading tests/corpus.
+//! Reads tests/corpus.
 
 use std::fs;
 use std::path::Path;
 
 use argo_buildkit::manifest::Edit;
 
-/// One directory: an input and what is done to it.
+/// One directory: an input, and the edits that are applied to it.
 pub(crate) struct File {
     pub(crate) input: Vec<u8>,
     pub(crate) cases: Vec<Case>,
 }
 
-/// Edits that are made together, and what becomes of the input.
+/// Edits that are applied together, and the expected result.
 pub(crate) struct Case {
     /// `DIRECTORY/cases:LINE`.
     pub(crate) name: String,
@@ -29,7 +29,7 @@ pub(crate) struct Set {
 pub(crate) enum Expected {
     /// The whole file.
     Bytes(Vec<u8>),
-    /// An error that begins with `place`, if it has one, and contains `words`.
+    /// An error that contains `words`, and begins with `place` if there is one.
     Refused { place: Option<String>, words: String },
 }
 
@@ -110,7 +110,7 @@ fn set(name: &str, rest: &str, create: bool) -> Set {
     Set { target: target.to_owned(), value: value.strip_prefix(' ').unwrap_or(value).to_owned(), create }
 }
 
-/// `3:5 words`, or words alone.
+/// `3:5 words`, or only words.
 fn refused(rest: &str) -> Expected {
     let (first, words) = rest.split_once(' ').unwrap_or((rest, ""));
     let is_place =
@@ -121,10 +121,10 @@ fn refused(rest: &str) -> Expected {
     }
 }
 
-/// Old lines and the new ones in their place; the line endings are the file's.
+/// Old lines, and the new lines that replace them. The line endings are the file's.
 #[derive(Default)]
 struct Hunk<'a> {
-    /// The first old line's number, where the old lines alone would not tell.
+    /// The number of the first old line, if the old lines occur more than once.
     at: Option<usize>,
     old: Vec<&'a str>,
     new: Vec<&'a str>,
@@ -171,7 +171,7 @@ fn place(name: &str, lines: &[String], hunk: &Hunk) -> usize {
     }
 }
 
-/// A line without its ending; the first without a byte order mark too would hide it, so that stays.
+/// A line without its ending. The first line keeps its byte order mark, because removing it would hide an error.
 fn bare(line: &str) -> &str {
     let line = line.strip_suffix('\n').unwrap_or(line);
     line.strip_suffix('\r').unwrap_or(line)

@@ -1,8 +1,8 @@
-//! What an edit may leave behind in the data.
+//! The values that an edit may write into the data.
 
 use serde_json::Value;
 
-/// The keys under which charts keep parts of an image.
+/// The keys in which charts keep parts of an image.
 const IMAGE: &[&str] = &[
     "registry",
     "hub",
@@ -18,7 +18,7 @@ const IMAGE: &[&str] = &[
     "newTag",
 ];
 
-/// Whether `leaf` can be what the edit `target = value` writes: the value; of an image, what it gives of it.
+/// Whether the edit `target = value` may write `leaf`: the value itself, or a part of an image.
 pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
     let kind = target.split(':').next().unwrap_or_default();
     match (kind, leaf) {
@@ -32,13 +32,13 @@ pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
     }
 }
 
-/// The keys that may hold `target`'s leaf; any where a comment marks it.
+/// The keys that may hold `target`'s leaf; any key if a comment marks it.
 pub(crate) fn is_at(target: &str, place: &str) -> bool {
     let step = place.rsplit('/').next().unwrap_or_default();
     let last = |target: &str| target.trim_end_matches([']', '"']).ends_with(step);
     match target.split(':').next().unwrap_or_default() {
         "image" => IMAGE.contains(&step) || step.ends_with("Tag") || last(target),
-        // One string in Argo CD; a digest may stand in the tag.
+        // In Argo CD it is one string. A digest may be in the tag.
         "kustomize" => last(target) || place.contains("/images/"),
         "container" => step == "image",
         "parameter" => step == "name" || step == "value",
@@ -47,7 +47,7 @@ pub(crate) fn is_at(target: &str, place: &str) -> bool {
     }
 }
 
-/// `OLD=NAME:TAG@DIGEST`, or a tag with its digest, after one of the parts was set.
+/// `OLD=NAME:TAG@DIGEST`, or a tag with its digest, after one part was set.
 fn is_entry(value: &str, text: &str) -> bool {
     let part = |sign: &str| text.contains(&format!("{sign}{value}"));
     match value {
@@ -56,9 +56,9 @@ fn is_entry(value: &str, text: &str) -> bool {
     }
 }
 
-/// One string keeps at most its name; a part of a mapping stands in the reference.
+/// A single string keeps at most its name. A part of a mapping is in the reference.
 fn is_image(value: &str, text: &str) -> bool {
-    // An empty digest takes one away.
+    // An empty digest removes the digest.
     let (value, is_removal) = value.strip_suffix('@').map_or((value, false), |value| (value, true));
     let part = |sign: &str| value.contains(&format!("{sign}{text}"));
     (is_removal || !text.is_empty())

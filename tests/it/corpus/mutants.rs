@@ -1,6 +1,4 @@
-//! Damaged inputs of the corpus: the editor never panics, and what it does is what it was asked to do.
-//!
-//! The fuzz target in fuzz/ looks further; this is the part of it that runs everywhere, the same each time.
+//! Damaged inputs of the corpus. The editor must not panic, and must do only what was requested.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +9,7 @@ use super::case::{File, corpus};
 use super::leaf;
 
 const ROUNDS: u64 = 8;
-/// What a mutation puts somewhere.
+/// The texts that a mutation inserts.
 const PIECES: &[&str] =
     &["\n", "\t", ": ", "- ", "\"", "'", "{", "}", "[", "&a ", "*a", "#", "|", "---\n", "\r", "é", "  "];
 
@@ -23,7 +21,7 @@ fn damaged_files_are_edited_rightly_or_refused() {
             let mut dice = Dice(number as u64 * ROUNDS + round + 1);
             let text = mutant(file, &mut dice);
             for edit in file.cases.iter().flat_map(|case| case.edits()) {
-                // What the damage took away is added where that is wanted.
+                // If missing keys may be added, those that the damage removed are added.
                 for create in [false, true] {
                     let edit = Edit { create, ..edit.clone() };
                     *made.entry(kind(&edit)).or_insert(0) += usize::from(holds(&text, &edit));
@@ -34,13 +32,13 @@ fn damaged_files_are_edited_rightly_or_refused() {
     assert!(made.len() == 16 && made.values().all(|made| *made > 20), "made of each kind: {made:?}");
 }
 
-/// The target's kind, and whether what is missing is added.
+/// The target's kind, and whether missing keys are added.
 fn kind(edit: &Edit) -> (String, bool) {
     let target = edit.target.to_string();
     (target.split(':').next().unwrap_or_default().to_owned(), edit.create)
 }
 
-/// Whether `edit` was made; panics where it was made wrongly.
+/// Whether `edit` was applied. Panics if it was applied wrongly.
 fn holds(text: &[u8], edit: &Edit) -> bool {
     match apply(text, std::slice::from_ref(edit)) {
         Ok(edited) => {
@@ -56,7 +54,7 @@ fn holds(text: &[u8], edit: &Edit) -> bool {
     }
 }
 
-/// Whether another parser, where it reads the file at all, finds a leaf that is of `edit`.
+/// Whether another parser, if it accepts the file, finds a leaf that `edit` may have written.
 fn found(bytes: &[u8], edit: &Edit) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple(text);
@@ -66,7 +64,7 @@ fn found(bytes: &[u8], edit: &Edit) -> bool {
 
 fn contains(node: &Value, target: &str, value: &str) -> bool {
     match node {
-        // The values in an Argo CD Application, and other YAML within YAML.
+        // The values in an Argo CD Application, and other YAML inside YAML.
         Value::String(text)
             if text.contains('\n') && (target.starts_with("values:") || target.contains('|')) =>
         {
@@ -78,7 +76,7 @@ fn contains(node: &Value, target: &str, value: &str) -> bool {
     }
 }
 
-/// The input with one or two pieces put in, taken out or doubled.
+/// The input with one or two pieces inserted, removed or doubled.
 fn mutant(file: &File, dice: &mut Dice) -> Vec<u8> {
     let mut text = String::from_utf8(file.input.clone()).unwrap();
     for _ in 0..=dice.below(2) {
@@ -93,7 +91,7 @@ fn mutant(file: &File, dice: &mut Dice) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A small generator: the same mutants in every run.
+/// A small random generator, which makes the same mutants in every run.
 struct Dice(u64);
 
 impl Dice {

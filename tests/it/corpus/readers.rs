@@ -1,4 +1,5 @@
-//! What other YAML readers make of an edit: the value at its place, and the same data elsewhere.
+//! Reads the results of edits with other YAML readers: the value must be at its place, and the other data must be the
+//! same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -11,14 +12,14 @@ use super::case::{Case, Expected, File, Set, corpus};
 use super::leaf;
 use crate::support::bin::testbed;
 
-/// What one reader makes of a text.
+/// The result of one reader for a text.
 #[derive(Deserialize)]
 struct Answer {
     documents: Option<Vec<Value>>,
     error: Option<String>,
 }
 
-/// Files that a reader is known not to read, with the reason. Nothing else is passed over.
+/// Files that a reader is known to reject, with the reason. No other file is skipped.
 const LIMITS: &[(&str, &str, &str)] = &[
     ("kustomize", "bad-duplicate", "refuses a file with a key twice"),
     ("goccy", "bad-duplicate", "refuses a file with a key twice"),
@@ -39,7 +40,7 @@ fn other_readers_see_the_edit_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The cases whose bytes the editor is held to.
+/// The cases whose result is compared byte for byte.
 fn edited(file: &File) -> impl Iterator<Item = (&File, &Case, &[u8])> {
     file.cases.iter().filter_map(move |case| match &case.expected {
         Expected::Bytes(bytes) if *bytes != file.input => Some((file, case, &bytes[..])),
@@ -90,7 +91,7 @@ fn one(case: &Case, old: &Answer, new: &Answer) -> Result<(), String> {
     if asked && made && as_many { Ok(()) } else { Err(format!("differs in {differ:?}")) }
 }
 
-/// Every place where `new` is not `old`, with the value there; what is new as a whole, by its leaves.
+/// Every place where `new` differs from `old`, with its value. For a new mapping or list, the leaves.
 fn compare(place: &str, old: &Value, new: &Value, differ: &mut Vec<(String, Value)>) {
     let null = &Value::Null;
     let mut below = |step: &str, [old, new]: [Option<&Value>; 2]| {

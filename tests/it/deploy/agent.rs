@@ -1,5 +1,5 @@
-//! The shared agent's components: what they add, what the agent's account may do, and that the gate keeps agent pods,
-//! and no other pod, from starting.
+//! The shared agent's components: the objects that they add, the rights of the agent's account, and the gate, which
+//! keeps agent pods and no other pod from starting.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::support::net::{unique, until};
 
 const DOCS: &str = include_str!("../../../docs/agent.md");
 
-/// The overlay that the docs have a user write.
+/// The overlay that a user writes according to the docs.
 fn overlay_of_the_docs() -> &'static str {
     DOCS.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap()
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The user that the agent's pods are for the API server.
+/// The user name of the agent's pods at the API server.
 const AGENT: &str = "system:serviceaccount:buildkit-agent:buildkit-agent";
 
 #[test]
@@ -98,7 +98,7 @@ async fn its_pod_runs_under_restricted_and_outlives_its_drain() {
     assert!(grace > drain, "{grace} s for a drain of {drain} s");
 }
 
-/// What the API server makes of the Roles, in a second namespace that is made as components/agent-rights says.
+/// The effect of the Roles in a real API server, in a second namespace that is made as components/agent-rights says.
 #[tokio::test]
 async fn its_account_may_do_what_it_must_and_no_more() {
     let kube = Kube::shared().await;
@@ -122,7 +122,7 @@ async fn its_account_may_do_what_it_must_and_no_more() {
         let granted = async || may(place, act).await.then_some(());
         until(|| format!("{act} in {place}"), PATIENCE, granted).await;
     }
-    // All Roles are in force by now.
+    // All Roles are effective by now.
     for (place, act) in [
         (&*namespace, "get secrets/git-write-back"),
         (&namespace, "patch workflowtasksets/any"),
@@ -155,7 +155,7 @@ async fn apply(kube: &Kube, site: &Site) {
     }
 }
 
-/// The scheduling gates of a workflow's pod with this name, once the API server has taken it.
+/// The scheduling gates of a workflow's pod with this name, after the API server has accepted it.
 async fn gates(kube: &Kube, namespace: &str, name: &str) -> Value {
     let pods = kube.api("v1", "Pod", namespace).await;
     let context = json!({
@@ -172,7 +172,7 @@ async fn gates(kube: &Kube, namespace: &str, name: &str) -> Value {
     made.data["spec"]["schedulingGates"].clone()
 }
 
-/// What a workflow may try against it is in `trust::gate`.
+/// `trust::gate` tests what a workflow may try against it.
 #[tokio::test]
 async fn the_gate_keeps_agent_pods_of_labelled_namespaces_from_starting_and_nothing_else() {
     let kube = Kube::shared().await;

@@ -1,4 +1,4 @@
-//! buildkitd takes the configuration and the certificates that are deployed.
+//! buildkitd accepts the deployed configuration and certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::support::bin;
 use crate::support::net::{client, free_port};
 use crate::support::process::{self, Process};
 
-/// A daemon with the deployed buildkitd.toml; its paths and ports are this machine's.
+/// A daemon with the deployed buildkitd.toml, with this machine's paths and ports.
 pub(crate) struct Daemon {
     process: Process,
     root: tempfile::TempDir,
@@ -84,7 +84,7 @@ fn write_secret(secret: &Value, directory: &Path) {
     }
 }
 
-/// Nothing refuses a misspelt key of buildkitd.toml, so the daemon is asked what it understood.
+/// buildkitd ignores a misspelt key of buildkitd.toml, so the test asks the daemon for its settings.
 #[tokio::test]
 async fn buildkitd_serves_with_the_deployed_configuration_and_certificates() {
     let daemon = Daemon::start();
@@ -123,7 +123,7 @@ async fn buildkitd_serves_with_the_deployed_configuration_and_certificates() {
     assert!(daemon.process.log().contains(r#""level":"info""#), "its log is JSON");
 }
 
-/// The two ways to a certificate name the same server, and it is the one that sidecars are told to call.
+/// Both ways to make a certificate name the same server, which is the one in the settings of sidecars.
 #[test]
 fn the_certificates_name_the_server_that_is_called() {
     let secrets = parse(&succeeded(&mut Command::new(Path::new(ROOT).join("scripts/certificates"))));
@@ -147,7 +147,7 @@ fn the_certificates_name_the_server_that_is_called() {
     assert_eq!(host, format!("{}.{}.svc", of("name"), of("namespace")));
 }
 
-/// Shares of the disk are another number on every machine.
+/// A share of the disk is a different number on every machine.
 fn without_share(line: &str) -> String {
     match line.split_once("space:") {
         Some((what, size)) if size.ends_with("GB") => format!("{what}space:\t…"),

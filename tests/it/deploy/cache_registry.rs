@@ -1,4 +1,4 @@
-//! The cache registry's start script and configuration, with a genuine registry.
+//! The cache registry's start script and configuration, with a real registry.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,7 +18,8 @@ use crate::support::bin;
 use crate::support::net::{client, free_port};
 use crate::support::process::{self, Process};
 
-/// What the registry at `host` answers to somebody without a login (distribution specification, "Determining Support").
+/// The answer of the registry at `host` to a client without a login (distribution specification, "Determining
+/// Support").
 async fn without_login(host: &str) -> StatusCode {
     client().get(format!("http://{host}/v2/")).send().await.unwrap().status()
 }
@@ -44,7 +45,7 @@ impl Cache {
         fs::create_dir(root.path().join("bin")).unwrap();
         let registry = bin::system("docker-registry", "docker-registry");
         symlink(registry, root.path().join("bin/registry")).unwrap();
-        // The image is Alpine's.
+        // The container's image is Alpine's.
         for applet in ["date", "sh", "timeout"] {
             let busybox = bin::system("busybox", "busybox-static");
             symlink(busybox, root.path().join("bin").join(applet)).unwrap();
@@ -52,12 +53,12 @@ impl Cache {
         Self { root, port }
     }
 
-    /// What the container does at its start.
+    /// The container's start command.
     fn start(&self) -> Process {
         self.start_with(&[])
     }
 
-    /// The same, with more variables.
+    /// The same, with additional variables.
     fn start_with(&self, env: &[(String, String)]) -> Process {
         let bin = self.root.path().join("bin");
         let mut command = Command::new(bin.join("sh"));
@@ -74,7 +75,7 @@ impl Cache {
         format!("http://127.0.0.1:{}/v2/cache/api/{path}", self.port)
     }
 
-    /// Pushes a manifest of one layer as `main`; gives both digests.
+    /// Pushes a manifest of one layer as `main`. Returns both digests.
     async fn push(&self, content: &str) -> (String, String) {
         let layer = self.blob(content).await;
         let descriptor = |digest: &str, kind: &str, size: usize| json!({"mediaType": format!("application/vnd.{kind}"), "digest": digest, "size": size});
@@ -115,7 +116,7 @@ async fn a_restart_keeps_the_cache_and_clears_what_was_replaced() {
     let (old_layer, old) = cache.push("old").await;
     let (layer, new) = cache.push("new").await;
     assert_eq!(cache.status(&format!("manifests/{old}")).await, StatusCode::OK);
-    // As kubelet ends it; the container's process is the registry itself, so it hears this.
+    // Ends it like kubelet. The container's process is the registry itself, so it receives the signal.
     bin::signal(first.pid(), "TERM");
     first.wait();
 
@@ -126,7 +127,7 @@ async fn a_restart_keeps_the_cache_and_clears_what_was_replaced() {
     assert_eq!(cache.status(&format!("blobs/{old_layer}")).await, StatusCode::NOT_FOUND);
 }
 
-/// The variables that a component's patch gives the registry.
+/// The variables that a component's patch sets for the registry.
 fn variables(patch: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(Path::new(ROOT).join("deploy/components").join(patch)).unwrap();
     let deployment: Value = serde_saphyr::from_str(&text).unwrap();
@@ -140,7 +141,7 @@ fn set(env: &mut [(String, String)], name: &str, value: &str) -> String {
     std::mem::replace(&mut found.1, value.to_owned())
 }
 
-/// What `scripts/certificates` makes for the agent: the files of a signing key, and the authority of it.
+/// The files that `scripts/certificates` makes for the agent: a signing key and its authority.
 fn signing_key(directory: &Path) -> (IssuerOptions, String) {
     let script = Path::new(ROOT).join("scripts/certificates");
     let secrets = parse(&succeeded(Command::new(script).args(["--agent", "buildkit-agent"])));
@@ -167,7 +168,7 @@ fn signing_key(directory: &Path) -> (IssuerOptions, String) {
     (options, value(trust, "ca.crt"))
 }
 
-/// Whether a step with `options`' key may push to its own cache, and that it may not to another's.
+/// Whether a step with the key of `options` may push to its own cache. Checks that it may not push to another's.
 async fn may_push(host: &str, options: IssuerOptions) -> Result<(), OciError> {
     let (registry, image) =
         (Registry::default(), |name: &str| -> ImageRef { format!("{host}/cache/{name}").parse().unwrap() });
@@ -203,7 +204,7 @@ async fn with_the_agent_it_takes_the_agents_tokens_and_nothing_else() {
     bin::signal(first.pid(), "TERM");
     first.wait();
 
-    // While the key is renewed it trusts both.
+    // During the renewal of the key, the registry trusts both.
     fs::write(&trust, format!("{old_authority}{new_authority}")).unwrap();
     let _second = cache.start_with(&env);
     may_push(&host, old).await.unwrap();
@@ -214,7 +215,7 @@ async fn with_the_agent_it_takes_the_agents_tokens_and_nothing_else() {
 async fn with_a_login_it_takes_that_and_nothing_else() {
     let cache = Cache::new();
     let (host, file) = (format!("127.0.0.1:{}", cache.port), cache.root.path().join("htpasswd"));
-    // `htpasswd -nB team-b`, of the password `cache-pw`.
+    // `htpasswd -nB team-b` with the password `cache-pw`.
     fs::write(&file, "team-b:$2b$05$abcdefghijklmnopqrstuu2LpsBnoawX9hxvjqNw.PWmZ.abJbLHC\n").unwrap();
     let mut env = variables("cache-registry-login/login.yaml");
     set(&mut env, "REGISTRY_AUTH_HTPASSWD_PATH", file.to_str().unwrap());

@@ -1,4 +1,5 @@
-//! NetworkPolicies: nothing trusts a label that a workflow can give its pods, and nothing lets a build reach a node's credentials.
+//! NetworkPolicies: they do not rely on labels that a workflow can give its pods, and no build can reach a node's
+//! credentials.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 use super::rights::EVERYTHING;
 use super::{OVERLAYS, ROOT, Site, object, overlay, parse, succeeded};
 
-/// Where link-local services and the metadata of clouds are: AWS and most others, Azure, Alibaba.
+/// The addresses of link-local services and of the metadata of clouds: AWS and most others, Azure, Alibaba.
 const METADATA: &[&str] = &["169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32"];
 
-/// The same by IPv6: link-local, AWS, Google.
+/// The same for IPv6: link-local, AWS, Google.
 const METADATA6: &[&str] = &["fe80::/10", "fd00:ec2::23/128", "fd00:ec2::254/128", "fd20:ce::254/128"];
 
-/// The namespaces in which nobody but an administrator makes pods.
+/// The namespaces in which only an administrator makes pods.
 const OURS: [&str; 3] = ["buildkit", "buildkit-agent", "buildkit-cache"];
 
 fn policies() -> Vec<Value> {
@@ -79,7 +80,7 @@ fn every_namespace_of_ours_denies_first() {
 
 const README: &str = include_str!("../../../deploy/README.md");
 
-/// What the page says of a daemon for another trust domain.
+/// The part of the page about a daemon for another trust domain.
 #[test]
 fn a_second_daemon_lets_its_own_namespaces_in_and_has_its_own_authority() {
     let section = README.split("### A daemon for each trust domain\n").nth(1).unwrap();

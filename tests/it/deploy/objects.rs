@@ -1,4 +1,4 @@
-//! What is rendered: as it is kept, with one's own image, with every component.
+//! The rendered objects: unchanged, with the user's own image, and with every component.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{OVERLAYS, ROOT, Site, kustomize, object, overlay, parse, sidecar, succeeded};
 use crate::support::bin;
 
-/// What changes in an overlay shows in a review: `cargo insta review` takes the change over.
+/// A review shows each change of an overlay: `cargo insta review` accepts it.
 #[test]
 fn the_overlays_render_as_they_are_kept() {
     for name in OVERLAYS {
@@ -36,7 +36,7 @@ fn an_overlay_names_the_sidecars_image_and_changes_nothing_else_of_it() {
     assert_eq!(changed["image"], "argo-buildkit:local");
     changed["image"] = sidecar(&production)["image"].clone();
     assert_eq!(changed, sidecar(&production));
-    // Also on top of an overlay that has named one.
+    // Also in an overlay on top of one that has set an image.
     let site = Site::new(
         r#"
 resources: [../production]
@@ -71,7 +71,7 @@ fn every_image_has_a_version() {
     }
 }
 
-/// Where Argo is installed by the same kustomization, its controller gets the settings.
+/// If the same kustomization installs Argo, its controller gets the settings.
 #[test]
 fn argos_controller_is_set_where_it_is_at_hand() {
     let settings = |overlay: &str| {
@@ -107,7 +107,7 @@ fn argos_controller_is_set_where_it_is_at_hand() {
     ");
 }
 
-/// The part of upstream's Deployment that the patch meets.
+/// The part of Argo's own Deployment that the patch changes.
 pub(super) const ARGO: &str = "
 apiVersion: apps/v1
 kind: Deployment

@@ -1,4 +1,4 @@
-//! Pod Security: everything runs under `restricted` but buildkitd, and that for two reasons.
+//! Pod Security: everything runs under `restricted` except buildkitd, which has two reasons.
 
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::argo::{Argo, PLUGIN};
 use crate::support::kube::{BUILDS, Kube};
 use crate::support::net::unique;
 
-/// What the admission of a namespace with the given level says to a Pod of `spec`.
+/// The answer of the admission of a namespace with the given level to a Pod of `spec`.
 pub(super) async fn admission(kube: &Kube, level: &str, spec: &Value) -> Result<(), String> {
     let namespace = unique(level);
     let labels = json!({"pod-security.kubernetes.io/enforce": level});
@@ -29,7 +29,7 @@ fn pods(objects: &[Value]) -> Vec<(String, Value)> {
     templates.map(named).collect()
 }
 
-/// The Pod that Argo makes for a workflow, with `sidecar` in the place of the test bed's.
+/// The Pod that Argo makes for a workflow, with `sidecar` instead of the test bed's.
 async fn agent(kube: &Kube, sidecar: Value) -> Value {
     let argo = Argo::shared().await;
     let workflow = argo.submit_plugin(&json!({"buildkit": {}}), &[]).await;
@@ -98,7 +98,7 @@ async fn buildkitds_exceptions_are_those_that_are_named() {
     }
 }
 
-/// Why a Pod of `spec` is refused, a reason per line.
+/// The reasons why a Pod of `spec` is refused, one per line.
 async fn refusal(kube: &Kube, level: &str, spec: &Value) -> String {
     let error = admission(kube, level, spec).await.unwrap_err();
     error.split_once("violates ").unwrap().1.split(": Forbidden").next().unwrap().replace("), ", ")\n")

@@ -1,4 +1,4 @@
-//! What the accounts may do, and which Secrets there are.
+//! The rights of the accounts, and the shipped Secrets.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{OVERLAYS, ROOT, Site, object, overlay, parse};
 use crate::support::kube::Kube;
 use crate::support::net::{unique, until};
 
-/// A kustomization with everything in it.
+/// A kustomization with all components.
 pub(super) const EVERYTHING: &str = "
 resources: [../production]
 components:
@@ -72,7 +72,8 @@ fn every_binding_has_its_role_and_its_account() {
     }
 }
 
-/// What the API server makes of the Roles, in a second namespace of workflows as deploy/README.md has it made.
+/// The effect of the Roles in a real API server, in a second namespace of workflows that is made as in
+/// deploy/README.md.
 #[tokio::test]
 async fn the_accounts_may_do_what_they_must_and_no_more() {
     let kube = Kube::shared().await;
@@ -100,7 +101,7 @@ async fn the_accounts_may_do_what_they_must_and_no_more() {
         let granted = async || may(account, act).await.then_some(());
         until(|| format!("{account} to {act}"), Duration::from_secs(60), granted).await;
     }
-    // All Roles are in force by now.
+    // All Roles are effective by now.
     for (account, act) in [
         (plugin, "get secrets/buildkit-workflow.service-account-token"),
         (plugin, "list secrets"),
@@ -140,7 +141,7 @@ pub(crate) async fn allowed(kube: &Kube, user: &str, namespace: &str, act: &str)
     answer.data["status"]["allowed"] == true
 }
 
-/// Argo's rule, on Kubernetes 1.24 and later: `NAME.service-account-token` is what an agent's pod mounts.
+/// Argo's rule for Kubernetes 1.24 and later: an agent's pod mounts `NAME.service-account-token`.
 #[test]
 fn every_account_has_the_token_that_argo_mounts() {
     for name in OVERLAYS {
@@ -158,7 +159,7 @@ fn every_account_has_the_token_that_argo_mounts() {
     }
 }
 
-/// Applying an overlay again must not put `CHANGE-ME` over a password.
+/// Applying an overlay again must not replace a password by `CHANGE-ME`.
 #[test]
 fn templates_of_secrets_are_in_no_overlay_and_are_those_that_the_plugin_may_read() {
     let templates = templates();

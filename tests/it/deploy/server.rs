@@ -1,4 +1,4 @@
-//! A real API server takes every object: nothing misspelt, nothing missing, nothing of a wrong type.
+//! A real API server accepts every object: no field is misspelt, missing or of a wrong type.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::net::{unique, until};
 const NAMESPACES: [&str; 6] =
     ["argo", "argocd", "buildkit", "buildkit-agent", "buildkit-cache", "cert-manager"];
 
-/// Applies `object` on trial.
+/// Applies `object` as a dry run.
 async fn try_out(kube: &Kube, object: &Value) -> Result<(), kube::Error> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &object["metadata"];
@@ -36,7 +36,7 @@ async fn the_api_server_takes_every_object() {
         kube.namespace(name).await;
     }
     let objects = [overlay("local"), Site::new(EVERYTHING).objects(), templates()].concat();
-    // cert-manager's kinds are no part of an API server, and its CRDs no part of the test bed.
+    // An API server does not have cert-manager's kinds, and the test bed does not have its CRDs.
     let (foreign, ours): (Vec<_>, Vec<_>) =
         objects.iter().partition(|o| o["apiVersion"] == "cert-manager.io/v1");
     assert_eq!(foreign.len(), 10);
@@ -53,7 +53,7 @@ async fn a_misspelt_field_would_be_noticed() {
     let objects = overlay("local");
     let mut service = super::object(&objects, "Service", "buildkitd").clone();
     service["metadata"]["namespace"] = "default".into();
-    // The server makes `default` in its own time.
+    // The server creates `default` some time later.
     let ready = async || try_out(kube, &service).await.ok();
     until(|| "the namespace default".to_owned(), Duration::from_secs(60), ready).await;
     service["spec"]["selectors"] = service["spec"]["selector"].take();
@@ -61,7 +61,7 @@ async fn a_misspelt_field_would_be_noticed() {
     assert!(error.contains("selectors"), "{error}");
 }
 
-/// As `kubectl patch --patch-file` does it; deploy/README.md tells people to.
+/// The same as `kubectl patch --patch-file`, which deploy/README.md tells users to run.
 #[tokio::test]
 async fn the_controllers_settings_patch_an_installed_deployment() {
     let kube = Kube::shared().await;

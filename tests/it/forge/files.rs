@@ -130,7 +130,7 @@ async fn an_empty_repository_gets_its_first_commit() {
 #[tokio::test]
 async fn writers_at_once_lose_nothing() {
     let bench = Bench::with(&["write:repository"]).await;
-    // An answer of 5xx leaves open whether the commit is there, so the branch is asked, as the engine does.
+    // After an answer of 5xx it is unknown whether the commit exists, so the branch is read, as the engine does.
     let one = async |n: usize| {
         let file = format!("f{n}");
         let write = write("main", vec![new(&file, "x\n")]);

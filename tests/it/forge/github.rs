@@ -1,4 +1,4 @@
-//! GitHub's dialect, against a stand-in that holds its documentation.
+//! GitHub's API, on a stand-in that follows its documentation.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Merging by itself once the checks have passed.
+//! Automatic merges after the checks have passed.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ async fn a_conflicting_one_stays_open_and_says_so() {
     assert!(pull.created && why.contains("`deploy` conflicts with `main`"), "{why}");
     assert_eq!(bench.pull(pull.number).await["mergeable"], false);
 
-    // Resolved by a push, it merges the next time.
+    // A push resolves the conflict, and the next call merges.
     bench.repo.commit_file("main", "values.yaml", "tag: 1\n", "back").await;
     let bench = Bench { forge: Forge::new(ForgeOptions::default()).unwrap(), ..bench };
     let again = bench.ensure(&merged_by(MergeMethod::Merge)).await.unwrap();

@@ -49,7 +49,7 @@ async fn a_branch_that_served_before_serves_again() {
         bench.forge.close_pull_request(&bench.repository, &bench.token, &wanted.head, &wanted.base).await;
     assert_eq!(none.unwrap(), None);
 
-    // A fork's branch of the same name is another's.
+    // A branch of the same name in a fork is another branch.
     bench.repo.grant(&other, "read").await;
     let fork = format!("/repos/{}/forks", bench.repo.full_name());
     let theirs = bench.gitea.token(&other, &["all"]).await;

@@ -1,4 +1,4 @@
-//! Who may not, and what is not there.
+//! Missing rights, and repositories that do not exist.
 
 use argo_buildkit::forge::{FilesWrite, Forge, ForgeError, ForgeOptions, ForgeRepository, PullRequest};
 use argo_buildkit::outcome::{Fault, chain};
@@ -131,7 +131,7 @@ async fn a_branch_is_not_asked_into_itself() {
 async fn a_private_authority_is_trusted_when_it_is_given() {
     let (authority, port) = (Authority::new(), free_port());
     let (pair, log) = (authority.sign("forge"), tempfile::tempdir().unwrap());
-    // It answers every request with a web page, as a portal before a forge might.
+    // The server answers every request with a web page, like a portal in front of a forge.
     let mut server = std::process::Command::new("openssl");
     server.args(["s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
     server.arg("-cert").arg(&pair.cert).arg("-key").arg(&pair.key);

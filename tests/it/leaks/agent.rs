@@ -1,4 +1,4 @@
-//! The same of the shared agent: what it opens for builds is closed when they have ended, however they ended.
+//! The same for the shared agent: everything that it opens for builds is closed after their end, however they ended.
 
 use super::*;
 use crate::agent::Scene;

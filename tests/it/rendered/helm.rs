@@ -1,4 +1,4 @@
-//! Charts, by `helm template`: one chart has a template for each shape, and all edits are rendered at once.
+//! Renders charts with `helm template`. One chart has a template for each shape, and all edits are rendered together.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::process::Command;
 use super::references::{OLD, edited, is_asked_for, references};
 use crate::support::bin::testbed;
 
-/// A shape: its name, the values, the path below them where the image is, and what a chart makes of it.
+/// A shape: its name, the values, the path of the image in them, and the expression with which a chart uses it.
 struct Shape {
     name: &'static str,
     values: &'static str,
@@ -25,7 +25,7 @@ const fn shape(
     Shape { name, values, path, template }
 }
 
-/// `OLD` stands for a digest, `HEX` for its digits.
+/// `OLD` is replaced by a digest, `HEX` by its digits.
 const SHAPES: &[Shape] = &[
     shape("string", "i: r.example/shop/api:v1", ".i", "{{ .i }}"),
     shape("pinned-string", "i: r.example/shop/api:v1@OLD", ".i", "{{ .i }}"),
@@ -177,7 +177,7 @@ fn a_chart_renders_the_image_that_was_asked_for() {
     assert_eq!(never.map(|shape| shape.name).collect::<Vec<_>>(), ["cilium-operator"], "{made:?}");
 }
 
-/// What runs is what the digest says, where a chart leaves the tag out beside it or reads it as a number.
+/// The digest decides what runs, if a chart omits the tag beside it or reads the tag as a number.
 fn is_right(case: &Case, image: &str, old: &str) -> bool {
     let by_digest =
         ["registry-repository-tag", "number"].contains(&case.shape.name) && case.wanted.contains("@s");
@@ -199,7 +199,7 @@ fn values(shape: &Shape) -> String {
     format!("at:\n  {}\n", values.replace('\n', "\n  "))
 }
 
-/// What the chart makes of each of these values, by one run of Helm.
+/// The rendered image for each of these values, with one run of Helm.
 fn render(all: impl Iterator<Item = (&'static Shape, String)>) -> Vec<String> {
     let room = tempfile::tempdir().unwrap();
     let path = |name: &str| room.path().join(name);

@@ -1,4 +1,4 @@
-//! References to ask for, and what a rendered image must be.
+//! Image references for edits, and the expected rendered images.
 
 use argo_buildkit::manifest::{Edit, apply};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 
 pub(super) const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
-/// Every form of a reference, with names of every depth; the same in each run.
+/// Every form of a reference, with names of every depth. It is the same in each run.
 pub(super) fn references(count: usize) -> Vec<String> {
     let part = "[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?";
     let host = prop_oneof![
@@ -32,20 +32,20 @@ pub(super) fn references(count: usize) -> Vec<String> {
     (0..count).map(|_| reference.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// The file after `TARGET=VALUE`, or nothing where it was refused.
+/// The file after `TARGET=VALUE`; `None` if the edit was refused.
 pub(super) fn edited(file: &str, target: &str, value: &str, create: bool) -> Option<String> {
     let edit = Edit { target: target.parse().unwrap(), value: value.to_owned(), create };
     let edited = apply(file.as_bytes(), &[edit]).ok()?;
     Some(String::from_utf8(edited.bytes).unwrap())
 }
 
-/// Whether `image` is what `wanted` asks of an image that was `old`.
+/// Whether `image` is the result of setting `wanted` on the image `old`.
 pub(super) fn is_asked_for(image: &str, wanted: &str, old: &str) -> bool {
     let ([name, tag, digest], [old_name, old_tag, old_digest]) = (parts(wanted), parts(old));
     let is_removal = wanted.ends_with('@');
     let name = if name.is_empty() { old_name } else { name };
     let tag = if tag.is_empty() { old_tag.clone() } else { tag };
-    // A whole reference says all of a string that was one.
+    // A whole reference replaces a string completely.
     let digest = if digest.is_empty() && !is_removal && tag == old_tag { old_digest } else { digest };
     let exactly = [plain(&name), tag, digest];
     let [is_name, is_tag, is_digest] = parts(image);
@@ -53,7 +53,7 @@ pub(super) fn is_asked_for(image: &str, wanted: &str, old: &str) -> bool {
     [plain(&is_name), is_tag.clone(), is_digest.clone()] == exactly || [is_name, is_tag, is_digest] == whole
 }
 
-/// Name, tag and digest, each empty where it is missing.
+/// Name, tag and digest; a missing part is empty.
 fn parts(reference: &str) -> [String; 3] {
     let (rest, digest) = reference.split_once('@').unwrap_or((reference, ""));
     let slash = rest.rfind('/').map_or(0, |at| at + 1);
@@ -62,7 +62,7 @@ fn parts(reference: &str) -> [String; 3] {
     [name.to_owned(), tag.to_owned(), digest.to_owned()]
 }
 
-/// Docker's own registry need not be named.
+/// The name of Docker's own registry is optional.
 fn plain(name: &str) -> String {
     name.strip_prefix("docker.io/").unwrap_or(name).to_owned()
 }

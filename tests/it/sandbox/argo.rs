@@ -1,4 +1,4 @@
-//! The genuine controller and agent, with a plugin that says what the test tells it to.
+//! The real controller and agent, with a plugin whose answers the test defines.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::support::argo::{Agent, Argo};
 use crate::support::net::until;
 
-/// A plugin that answers Running, as often as told, then Succeeded.
+/// A plugin that answers Running a given number of times, and then Succeeded.
 struct Toy {
     port: u16,
     calls: Arc<Mutex<Vec<Value>>>,
@@ -45,7 +45,7 @@ impl Toy {
     }
 }
 
-/// A workflow of one plugin step, its agent at work, and the plugin that the agent calls.
+/// A workflow of one plugin step, its running agent, and the plugin that the agent calls.
 async fn workflow(argo: &Argo, running: usize, requeue: &'static str) -> (String, Agent, Toy) {
     let name = argo.submit_plugin(&json!({"buildkit": {"build": {"push": true}}}), &["digest"]).await;
     let mut agent = argo.agent(&name).await;
@@ -108,7 +108,7 @@ async fn stopping_runs_the_exit_handler() {
     argo.node_when(&name, |node| node.phase == "Running").await;
     argo.stop(&name).await;
     assert_eq!(argo.finished(&name).await.0, "Failed");
-    // The stopped node itself proves nothing: 4.0.7 copies the agent's last report, Running, back over Failed.
+    // The stopped node alone proves nothing: Argo 4.0.7 replaces Failed by the agent's last report, Running.
     argo.node_when(&name, |node| node.phase == "Succeeded").await;
     assert_eq!(toy.calls()[1]["template"]["name"], "bye");
 }

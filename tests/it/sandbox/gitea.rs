@@ -1,4 +1,4 @@
-//! Gitea: who gets in, and what its rules refuse.
+//! Gitea: which logins it accepts, and what its rules refuse.
 
 use std::fs;
 use std::process::Command;
@@ -120,7 +120,7 @@ async fn ssh_lets_a_registered_key_in() {
     assert!(list().unwrap().contains(&repo.head("main").await));
 }
 
-/// Pushes one more commit as the administrator.
+/// Pushes another commit as the administrator.
 fn push(gitea: &Gitea, repo: &Repo<'_>, branch: &str) -> Result<String, String> {
     let (work, token) = (tempfile::tempdir().unwrap(), Some(gitea.admin_token()));
     git(work.path(), &["clone", "--quiet", "--branch", branch, &repo.url(), "."], token);

@@ -12,7 +12,7 @@ use super::{HOUR, LIMIT, LIMIT_TEXT, beside, names, through_holes};
 use crate::support::net::unique;
 use crate::support::shared::{World, shared_buildkitd};
 
-/// Longer than the five seconds between two questions of the daemon about a session.
+/// Longer than the five seconds between two health checks of a session by the daemon.
 const SILENCE: Duration = Duration::from_secs(8);
 const SILENCE_TEXT: &str = "8 s";
 
@@ -35,7 +35,7 @@ async fn build(client: &Buildkit, solve: &Solve) -> Result<(), BuildError> {
     client.solve(solve, Session::default(), &progress).await.map(drop)
 }
 
-/// Whether the daemon was given up before or while it built, by one of the limits.
+/// Whether the call ended at one of the limits, before or during the build.
 fn given_up(error: &BuildError, host: &str) {
     assert_eq!(error.fault, Fault::Transient, "{error}");
     match error.kind {

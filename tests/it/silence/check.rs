@@ -1,4 +1,4 @@
-//! `check` before servers that are silent: each is named, and no other finding waits for it for ever.
+//! `check` with silent servers: each is named, and no other finding waits for it for ever.
 
 use std::process::Output;
 
@@ -50,7 +50,7 @@ async fn a_silent_registry_is_told_beside_one_that_answers() {
     let report = check(&["--image", &silent, "--image", &good], None).await;
     let line = about(&report, relay.host());
     assert!(line.starts_with("FAIL"), "{report}");
-    // https is tried before plain http, and has a limit for its handshake.
+    // https is tried before plain http, and its handshake has a limit.
     names(line, relay.host(), "10 s");
     assert!(about(&report, &format!("registry {}", world.registry.host())).starts_with("ok"), "{report}");
 }

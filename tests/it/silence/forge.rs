@@ -67,7 +67,7 @@ async fn a_forge_that_does_not_open_a_pull_request_is_given_up() {
         let opened = forge.pull_request(&bench.at(&host), &bench.token, &wanted).await;
         opened.map_err(|error| error.error)
     };
-    // At half of it the pull request may be there already.
+    // After half of the bytes, the pull request may exist already.
     through_first_holes(bench.host, open, given_up).await;
 }
 

@@ -1,4 +1,4 @@
-//! Git's client, over http and over ssh: which commit a revision is, whether a login may push, and a commit.
+//! The Git client, over http and ssh: the commit of a revision, the right to push, and a commit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::support::net::unique;
 use crate::support::plugin::tree;
 use crate::support::sshd::Sshd;
 
-/// A repository that one server shows over http and another over ssh.
+/// A repository that one server offers over http and another over ssh.
 struct Bench {
     http: GitHttp,
     sshd: Sshd,
@@ -59,7 +59,7 @@ impl Bench {
         }
     }
 
-    /// The repository as it is at `host`.
+    /// The repository with the address `host`.
     fn at(&self, by: By, host: &str) -> RepoUrl {
         let (url, server) = self.url(by);
         url.replace(&server, host).parse().unwrap()
@@ -117,7 +117,7 @@ async fn a_question_ends_at_its_own_limit_whatever_is_tried_for_it() {
     }
 }
 
-/// A commit of a tag that nobody else writes.
+/// A commit that sets a tag, which no other test writes.
 async fn commit(git: Git, repo: RepoUrl, credentials: Credentials) -> Result<Landed, WriteError> {
     let identity = Identity { name: "t".to_owned(), email: "t@example.com".to_owned() };
     let request = WriteBack {
@@ -151,7 +151,7 @@ async fn a_server_that_does_not_take_a_commit_is_given_up() {
     for by in [By::Http, By::Ssh] {
         let call =
             async |host: String| commit(client(LIMIT, HOUR), bench.at(by, &host), bench.login(by)).await;
-        // Of a push whose answer was lost, another connection may show that it landed.
+        // If the answer to a push was lost, another connection may show that the push succeeded.
         let given_up = |error: &WriteError, host: &str| match error {
             WriteError::Git(error) => given_up(error, host),
             WriteError::Edit(error) => panic!("{error:?}"),
@@ -160,7 +160,7 @@ async fn a_server_that_does_not_take_a_commit_is_given_up() {
     }
 }
 
-/// git's own http server takes pushes of nobody unless it is told to.
+/// git's own http server accepts anonymous pushes only if it is configured to.
 fn allow_pushes(repo: &Path) {
     crate::support::gitea::git(repo, &["config", "http.receivepack", "true"], None);
 }

@@ -18,7 +18,7 @@ use crate::support::black_hole::{BlackHole, Hole, Towards};
 use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::net::unique;
 
-/// As short as a watch can be asked for, and a limit beyond it that no other is.
+/// The shortest possible watch, and a longer limit that differs from all others.
 const WATCH: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(2730);
 const SILENCE_TEXT: &str = "2.73 s";
@@ -33,7 +33,7 @@ async fn cluster(host: &str, limits: KubeTimeLimits) -> Cluster {
     Cluster::at(config).unwrap().with_limits(limits)
 }
 
-/// Makes `call` through holes; what it ends with, `text` says, and is transient.
+/// Makes `call` through holes. The error must be transient and contain `text`.
 async fn given_up<T, E: std::fmt::Debug + std::fmt::Display>(
     call: impl AsyncFn(Cluster) -> Result<T, E>,
     transient: impl Fn(&E) -> bool,
@@ -112,7 +112,7 @@ async fn an_api_server_that_does_not_take_a_refresh_is_given_up() {
     applications.create(&name).await;
     let application = Application { namespace: "argocd".to_owned(), name };
     let refresh = async |cluster| ArgoCd::new(cluster).refresh(BUILDS, &application).await;
-    // Each answer is as long as what has become of the object, so the last byte is not known.
+    // The length of each answer depends on the object, so the last byte is not known.
     through_holes(
         Kube::shared().await.host(),
         async |host: String| refresh(cluster(&host, LIMITS).await).await,

@@ -1,4 +1,4 @@
-//! The registries' client: may a login push, what is an image, its log; and token servers.
+//! The client of registries: the right to push, the description of an image, its log; and token servers.
 
 use argo_buildkit::oci::{Auth, ImageRef, LazyClient, LogArtifact, OciError, Registry, RegistryTimeLimits};
 use argo_buildkit::outcome::Fault;
@@ -54,7 +54,7 @@ async fn a_registry_that_does_not_say_who_may_push_is_given_up() {
     let name = unique("silent");
     let ask =
         async |host: String| registry(LIMITS).may_push(&image(&host, &name), &Auth::default(), true).await;
-    // What was begun is given up, if that works.
+    // A begun upload is cancelled, if that works.
     through_first_holes(shared_registry().host(), ask, given_up).await;
 }
 
@@ -87,7 +87,7 @@ async fn a_token_server_that_is_silent_is_given_up() {
     through_holes(&registry_host, describe, given_up).await;
 }
 
-/// The address of a registry that has nothing, and is its own token server by whatever name it is called.
+/// The address of a registry that has nothing, and is its own token server under any name.
 async fn with_tokens() -> String {
     let answer = |request: Request| async move {
         let host = request.headers()[HOST].to_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! A collector of traces that is silent: steps do not wait for it, and the process ends.
+//! A silent collector of traces: steps do not wait for it, and the process ends.
 
 use serde_json::json;
 

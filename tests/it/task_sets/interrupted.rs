@@ -1,18 +1,19 @@
-//! A watch that breaks: nothing is lost, and all is listed anew where the server has forgotten what was missed.
+//! A watch that breaks: no event is lost, and if the server has forgotten the missed events, everything is listed
+//! again.
 
 use argo_buildkit::kube::{KubeError, ReportError};
 
 use super::*;
 use crate::support::api_server_proxy::{ApiServerProxy, WatchFault};
 
-/// A watch through a proxy that has told all there is, one set.
+/// A watch through a proxy. It has reported everything, which is one set.
 async fn world() -> (Sets, ApiServerProxy, Watch) {
     let sets = Sets::new().await;
     sets.one("before").await;
     let proxy = ApiServerProxy::start(sets.kube.client(Identity::Admin).await).await;
     let mut watch = Watch::of(&Cluster::from(proxy.client()), &sets.options());
     assert_eq!(watch.listed().await.len(), 1);
-    // What is told now comes from the watch.
+    // Later events come from the watch.
     sets.label("before", json!("false")).await;
     watch.seen().await;
     (sets, proxy, watch)

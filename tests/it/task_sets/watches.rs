@@ -1,4 +1,4 @@
-//! What the watch tells.
+//! The events of the watch.
 
 use super::*;
 

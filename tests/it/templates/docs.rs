@@ -1,4 +1,4 @@
-//! docs/workflow-templates.md: every parameter is there, every example is accepted as it stands.
+//! docs/workflow-templates.md: it describes every parameter, and every example is accepted unchanged.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -52,7 +52,7 @@ async fn every_workflow_starts_as_it_stands() {
     }
 }
 
-/// Runs a command of `argo`; gives the name of the workflow that it created.
+/// Runs a command of `argo`. Returns the name of the workflow that it created.
 async fn typed(command: &str) -> String {
     let argo = bin::testbed("argo");
     let path = format!("{}:{}", argo.parent().unwrap().display(), std::env::var("PATH").unwrap());

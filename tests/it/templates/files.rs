@@ -1,4 +1,4 @@
-//! The files as they stand.
+//! The files themselves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ fn argo_lints_them_in_strict_mode() {
     let mut command = Command::new(bin::testbed("argo"));
     let output = command.args(["lint", "--offline", "--strict"]).arg(directory()).output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    // A file that is no YAML is an error in its log only.
+    // Only the log shows an error for a file that is not YAML.
     assert!(output.status.success() && !said.contains("level=ERROR"), "{said}");
     assert!(said.contains("no linting errors found"), "{said}");
 }
@@ -69,7 +69,7 @@ async fn the_full_crds_accept_every_field() {
     }
 }
 
-/// What is a default for `argo submit` is one for a templateRef too.
+/// A default for `argo submit` is also a default for a templateRef.
 #[test]
 fn a_template_has_the_same_defaults_either_way() {
     let of_workflow = "app-name";
@@ -92,7 +92,7 @@ fn a_template_has_the_same_defaults_either_way() {
     }
 }
 
-/// One body is written twice, for want of a way to share it.
+/// One body is written twice, because it cannot be shared.
 #[test]
 fn the_one_node_pipeline_builds_as_build_push_does() {
     let all: BTreeMap<_, _> = templates().into_iter().collect();

@@ -8,7 +8,7 @@ use super::{installed, submit};
 
 const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
 
-/// What the controller asks the plugin to do, and that it is valid.
+/// The task that the controller gives to the plugin. It must be valid.
 async fn body(template: &str, parameters: &[(&str, &str)]) -> Value {
     let argo = installed().await;
     let workflow = submit(argo, template, parameters).await;

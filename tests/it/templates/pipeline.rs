@@ -1,4 +1,4 @@
-//! Whole runs: the genuine controller and agent, a real Gitea, registry and buildkitd.
+//! Complete runs with the real controller and agent, a real Gitea, registry and buildkitd.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::shop::Shop;
 
 const DOCKERFILE: &str = "FROM BASE\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt >/out.txt\n";
 
-/// A shop whose Secrets the plugin may read, and what it is called by the templates' parameters.
+/// A shop whose Secrets the plugin may read, with its names as the templates' parameters.
 pub(super) struct Site {
     shop: Shop,
     parameters: Vec<(&'static str, String)>,
@@ -39,13 +39,13 @@ impl Site {
         self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
-    /// Those of `names`, as a task's arguments.
+    /// The parameters in `names`, as a task's arguments.
     fn arguments(&self, names: &[&str]) -> Vec<Value> {
         let parameters = self.parameters.iter().filter(|(name, _)| names.contains(name));
         parameters.map(|(name, value)| json!({"name": name, "value": value})).collect()
     }
 
-    /// The image is there, and the chart says so.
+    /// Checks that the image exists and that the chart names it.
     pub(super) async fn expect_deployed(&self) {
         let digest = self.shop.digest(&self.shop.sha).await.unwrap();
         let values = self.shop.gitops.read("main", "chart/values.yaml").await.unwrap();
@@ -65,7 +65,7 @@ async fn expect_metrics(argo: &Argo, template: &str, image: &str) {
     assert!(cached.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{cached}");
 }
 
-/// Lets the workflow run to its end, which must be a good one.
+/// Runs the workflow to its end, which must be successful.
 pub(super) async fn finish(argo: &Argo, workflow: &str) {
     let mut agent = argo.agent(workflow).await;
     let port = free_port();
@@ -128,7 +128,7 @@ async fn each_template_is_of_use_to_another_workflow() {
     site.expect_deployed().await;
 }
 
-/// Two of one line: the second begins when the first has ended.
+/// Two workflows of one line: the second begins after the first has ended.
 #[tokio::test]
 async fn a_second_build_of_one_branch_queues() {
     let argo = installed().await;

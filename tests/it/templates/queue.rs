@@ -1,4 +1,4 @@
-//! A line of builds: who is stopped while waiting leaves it, and what waits is not timed.
+//! Builds of one line: a stopped waiting build leaves the queue, and the wait does not count for the timeout.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{PATIENCE, installed, submit};
 use crate::support::argo::Argo;
 use crate::support::net::{unique, until};
 
-/// Those whose builds queue.
+/// The templates whose builds queue.
 const QUEUEING: [&str; 3] = ["build-push", "ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"];
 
-/// A repository that nobody asks: no agent runs here.
+/// A repository that is never read, because no agent runs here.
 struct Line(String);
 
 impl Line {
@@ -26,7 +26,7 @@ impl Line {
     }
 }
 
-/// The workflow's status once it says that it waits for a mutex.
+/// Waits until the workflow's status says that it waits for a mutex.
 async fn waits(argo: &Argo, workflow: &str) -> String {
     let status = async || {
         let status = argo.workflow(workflow).await["status"].to_string();
@@ -51,7 +51,8 @@ async fn the_next_one_begins(argo: &Argo, template: &str) {
     argo.terminate(&next).await;
 }
 
-/// With a mutex of the whole workflow the stopped one took its turn, in three of seven tries for good.
+/// With a mutex of the whole workflow, a stopped workflow got the mutex, and in three of seven tries kept it for
+/// ever.
 #[tokio::test]
 async fn a_build_that_is_stopped_in_the_queue_leaves_it() {
     let argo = installed().await;

@@ -1,4 +1,4 @@
-//! A newer build ends an older one of the same line, and nobody else.
+//! A newer build ends an older one of the same line, and no other workflow.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use crate::support::kube::{Identity, Kube};
 use crate::support::net::{free_port, unique};
 use crate::support::plugin::{Setup, Workflow};
 
-/// Creates a Workflow of the pipeline. Within a second the name decides who is older: give names in their order.
+/// Creates a Workflow of the pipeline. Within a second, the name decides which one is older, so use names in their
+/// order.
 async fn submit(argo: &Argo, site: &Site, name: &str, more: &[(&str, &str)]) -> String {
     let mut parameters = site.parameters();
     parameters.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
@@ -46,7 +47,7 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     submit(argo, &site, &elsewhere, &[("git-ref", "refs/heads/dev")]).await;
     argo.task(&elsewhere).await;
 
-    // Other tests let the account read workflows: what it lacks is `patch`.
+    // Other tests allow the account to read workflows. It lacks only `patch`.
     may(&["get", "list"]).await;
     submit(argo, &site, &refused, &[("concurrency", "supersede")]).await;
     let message = forbidden(argo, &refused).await;
@@ -64,7 +65,7 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     assert_eq!(node.outputs["superseded"], json!([running, waiting]).to_string());
     assert_eq!(shutdown(argo, &running).await, "Stop");
     assert_eq!(argo.finished(&running).await.0, "Failed");
-    // Its node waits, so a stop ends it.
+    // Its node is waiting, so a stop ends it.
     assert_eq!(shutdown(argo, &waiting).await, "Stop");
     assert_eq!(argo.finished(&waiting).await.0, "Failed");
     let example = documented(argo).await;
@@ -75,7 +76,7 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     }
 }
 
-/// The node of the example in docs/steps.md, in a workflow of a line of its own.
+/// The node of the example in docs/steps.md, in a workflow with its own line.
 async fn documented(argo: &Argo) -> Node {
     let blocks = include_str!("../../../docs/steps.md").split("```yaml\n").skip(1);
     let mut examples = blocks.filter_map(|block| block.split("```").next());
@@ -99,7 +100,7 @@ async fn forbidden(argo: &Argo, workflow: &str) -> String {
     argo.node_when(workflow, |node| node.phase == "Failed").await.message
 }
 
-/// The shared agent hears of a step some milliseconds before its workflow's labels are written.
+/// The shared agent sees a step some milliseconds before its workflow's labels are written.
 #[tokio::test]
 async fn labels_that_the_controller_has_not_written_yet_are_waited_for() {
     installed().await;
@@ -107,7 +108,7 @@ async fn labels_that_the_controller_has_not_written_yet_are_waited_for() {
     let (kube, workflow) = (Kube::shared().await, Workflow::new());
     let write = async |labels: Value, phase: &str| {
         let mut metadata = json!({"name": workflow.name, "namespace": workflow.namespace, "labels": labels});
-        // Of a controller that is not there.
+        // It belongs to a controller that does not exist.
         metadata["labels"]["workflows.argoproj.io/controller-instanceid"] = json!("nobody");
         let object = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata,

@@ -1,4 +1,4 @@
-//! What one engine does for two namespaces, and what it refuses.
+//! One engine serves two namespaces, and refuses what is not allowed.
 
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::Secrets;
@@ -43,7 +43,7 @@ async fn what_a_policy_does_not_list_is_refused_before_anything_is_read() {
     let nobody = run(&engine, "elsewhere", built.clone()).await.unwrap_err();
     insta::assert_snapshot!(nobody.message, @r#"namespace `elsewhere` has no entry in the policy policy.yaml (it has `builds`), so its workflows may do nothing; add `elsewhere`, or a pattern that fits it, under `namespaces`"#);
 
-    // An output is what it is only once it is there.
+    // The value of an output is known only after it was produced.
     let mut first = built;
     first["build"]["tags"] = json!(["r.example/a:1"]);
     let then =
@@ -94,14 +94,14 @@ async fn a_cache_mount_is_the_namespace_s_own() {
     run(&engine, "one", mark).await.unwrap();
     run(&engine, "one", marked).await.unwrap();
     run(&engine, "two", clean.clone()).await.unwrap();
-    // Neither does an id of one's own making lead there.
+    // An id of one's own does not lead there either.
     let mut other = clean;
     other["build"]["build-args"] = json!({"BUILDKIT_CACHE_MOUNT_NS": "../one"});
     run(&engine, "two", other).await.unwrap();
 }
 
-/// Six steps of each of two namespaces to one branch at the same time: the messages of their commits, and whose
-/// steps they name.
+/// Six steps of each of two namespaces write to one branch at the same time. Returns the messages of their commits,
+/// and whose steps they name.
 async fn written(tokens: [&str; 2], owner: &str, prefix: &str) -> Vec<[bool; 2]> {
     let world = World::shared().await;
     let gitops = world.gitea.repo(owner, prefix).await;

@@ -1,4 +1,4 @@
-//! Rights by impersonation: those of a namespace's own account, and only where the agent may act as it.
+//! Rights by impersonation: those of a namespace's own account, if the agent may use it.
 
 use argo_buildkit::argocd::{Application, ArgoCd};
 use argo_buildkit::kube::{Cluster, Secrets, Workflows};
@@ -15,7 +15,7 @@ async fn acting() -> Cluster {
     agent().await.acting_as(ACCOUNT)
 }
 
-/// The text of a refusal, with plain words for the names that are made up.
+/// The text of a refusal, with fixed words instead of generated names.
 fn told(error: impl ToString, tenant: &Tenant) -> String {
     error.to_string().replace(&tenant.namespace, "NAMESPACE")
 }
@@ -43,7 +43,7 @@ async fn a_secret_is_read_with_the_rights_of_its_namespace_alone() {
     }
     other.kube.secret_in(&other.namespace, "git", "Opaque", &[("token", "xyz")]).await;
     tenant.allow_secret("git").await;
-    // The other's account may read it: it is the agent that may not act as that account.
+    // The other account may read it, but the agent may not use that account.
     other.allow_secret("git").await;
     let everybody = json!({"kind": "Group", "name": format!("system:serviceaccounts:{}", tenant.namespace)});
     let rules = json!([secret_rule("grouped")]);
@@ -83,7 +83,7 @@ async fn workflows_are_ended_with_the_rights_of_their_namespace() {
             json!({"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get"]}),
         )
         .await;
-    // What is missing now is the workflow alone.
+    // Now only the workflow is missing.
     let allowed = async || {
         let refused = refused(cluster.workflows(&tenant.namespace).await.unwrap()).await.to_string();
         (!refused.contains("forbidden")).then_some(())

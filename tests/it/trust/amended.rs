@@ -20,7 +20,7 @@ async fn propose(shop: &Shop, version: &str) -> Value {
     ended
 }
 
-/// Amends the pull request's commit in a clone, and pushes it by force as `git push --force-with-lease` does.
+/// Amends the pull request's commit in a clone, and pushes it like `git push --force-with-lease`.
 fn amend(shop: &Shop, arguments: &[&str]) -> String {
     let work = tempfile::tempdir().unwrap();
     let token = shop.world.gitea.admin_token();
@@ -34,7 +34,7 @@ fn amend(shop: &Shop, arguments: &[&str]) -> String {
     git(&clone, &["rev-parse", "HEAD"], None).trim().to_owned()
 }
 
-/// Whether the branch's history holds `commit`, and its file what `commit` changed in it.
+/// Whether the branch's history contains `commit`, and its file contains the change of `commit`.
 async fn keeps(shop: &Shop, commit: &str) {
     let commits = shop.gitops.commits(HEAD).await;
     assert!(commits.iter().any(|held| held.sha == commit), "{commit} is lost");
@@ -60,7 +60,7 @@ async fn a_reviewers_amended_commit_is_built_upon() {
     }
 }
 
-/// Gitea's button `Update branch by rebase` makes the commit anew, with the trailers that it had.
+/// Gitea's button `Update branch by rebase` makes the commit again, with its trailers.
 #[tokio::test]
 async fn a_branch_that_the_forge_rebased_is_built_upon() {
     let shop = Shop::open("FROM scratch\n").await;

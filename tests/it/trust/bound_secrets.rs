@@ -1,4 +1,4 @@
-//! A workflow's parameters name a Secret and a server: what is bound elsewhere never gets there.
+//! A workflow's parameters name a Secret and a server. A Secret that is bound to another server is not sent there.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::support::shared::shared_buildkitd;
 use crate::support::shop::template;
 use crate::support::sshd::key_pair;
 
-/// A namespace's Secrets, and the plugin that may read them all.
+/// A namespace's Secrets, and a plugin that may read them all.
 struct Site {
     kube: &'static Kube,
     namespace: String,
-    /// Anybody may read here.
+    /// A repository that anybody may read.
     git: GitServer,
-    /// Whoever has the login may read here.
+    /// A repository that needs the login.
     locked: GitServer,
     attacker: LoginRecorder,
 }
@@ -44,7 +44,7 @@ impl Site {
         Self { kube, namespace, git, locked, attacker }
     }
 
-    /// A Secret with annotations; gives its name.
+    /// A Secret with annotations. Returns its name.
     async fn secret(&self, kind: &str, values: &[(&str, &str)], annotations: Value) -> String {
         let name = unique("bound");
         let values: serde_json::Map<_, _> =
@@ -69,14 +69,14 @@ impl Site {
         self.locked.url("").split('/').nth(2).unwrap().to_owned()
     }
 
-    /// A build that anybody may do, with `more` fields.
+    /// A build without a login, with `more` fields.
     fn build(&self, more: Value) -> Value {
         let mut build = json!({"context": self.git.url("shop/api"), "push": false});
         build.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"build": build})
     }
 
-    /// The ways in which a workflow can have the attacker's server asked with the Secret `name`.
+    /// The ways in which a workflow can make us call the attacker's server with the Secret `name`.
     fn ways_out(&self, name: &str) -> Vec<Value> {
         let (theirs, ours) = (self.attacker.url("a/b.git"), self.git.url("shop/api"));
         let targets = json!([{"file": "values.yaml", "helm": {"image.tag": "1"}}]);
@@ -97,14 +97,14 @@ impl Site {
         ]
     }
 
-    /// The message with which a step was refused.
+    /// The message of a refused step.
     async fn refused(&self, plugin: &Plugin, body: &Value) -> String {
         let node = self.node(plugin, body).await;
         expect_phase(&node, "Failed");
         node["message"].as_str().unwrap().to_owned()
     }
 
-    /// What became of a step of a workflow in the namespace.
+    /// The result of a step of a workflow in the namespace.
     async fn node(&self, plugin: &Plugin, body: &Value) -> Value {
         plugin.drive(&Workflow::of(&self.namespace), &template(body.clone())).await
     }
@@ -133,7 +133,7 @@ async fn a_bound_login_is_not_sent_to_another_server() {
     let told = first.unwrap().replace(&name, "NAME").replace(&site.attacker.host, "ATTACKER");
     insta::assert_snapshot!(told.replace(&site.host(), "HOST"), @"secret `NAME` is bound to git at HOST, and the step wants it for git at http://ATTACKER; nothing was sent. Name a Secret that is bound to that; or, if that server or use may have this one, its owner extends its annotations argo-buildkit.io/hosts and argo-buildkit.io/use");
 
-    // Tekton's annotation says the same, and at its own server the login is used.
+    // Tekton's annotation means the same. At its own server, the login is used.
     let tekton = json!({"tekton.dev/git-0": format!("http://{}", site.host())});
     let tekton = site.token(tekton).await;
     for body in site.ways_out(&tekton) {
@@ -154,7 +154,7 @@ async fn an_unbound_login_is_told_of_once_and_refused_where_that_is_wanted() {
     for body in site.ways_out(&name) {
         site.refused(&plugin, &body).await;
     }
-    // This is what a binding prevents.
+    // A binding prevents this.
     assert!(!site.attacker.given().is_empty());
     let told = format!(
         "kubectl -n {} annotate secret {name} argo-buildkit.io/hosts=HOST argo-buildkit.io/use=git",
@@ -180,7 +180,7 @@ async fn a_secret_of_the_cluster_is_for_no_step() {
     let config = r#"{"auths": {}}"#;
     let pem = key_pair().private;
     let values = [("tls.key", pem.as_str()), ("tls.crt", "c"), ("token", "t"), ("config.json", config)];
-    // Whatever its owner writes beside it.
+    // With any annotation of its owner.
     let anything =
         bound(&format!("{}, {}", site.host(), site.attacker.host), "git, registry, build, signing");
     let tls = site.secret("kubernetes.io/tls", &values, anything.clone()).await;
@@ -225,7 +225,7 @@ async fn a_run_gets_only_what_is_bound_to_builds() {
         assert!(message.contains("wants it for build"), "{message}");
     }
     site.succeeds(&plugin, build(&ours, "token")).await;
-    // Its own use is that of a docker config, also as a login.
+    // Its own use is that of a docker config, even if it is used as a login.
     let logins = site.build(json!({"registry-secret": &docker}));
     site.succeeds(&plugin, logins).await;
     let login =

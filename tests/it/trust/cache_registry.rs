@@ -1,6 +1,7 @@
-//! A build step cannot write another's cache.
+//! A build step cannot write another step's cache.
 //!
-//! Against a real buildkitd and a real registry that wants tokens. Before it stands a proxy that sees who comes with which token.
+//! The tests use a real buildkitd and a real registry that demands tokens. A proxy in front of it records which
+//! client comes with which token.
 
 mod evil;
 mod site;
@@ -11,7 +12,7 @@ use crate::support::net::{client, unique};
 use evil::Evil;
 use site::{Site, bearer, put_index};
 
-/// Numbers tell which `RUN` ran again, and the name makes it nobody else's.
+/// The numbers show which `RUN` ran again, and the name makes the text unique.
 fn dockerfile() -> String {
     format!("FROM BASE\nRUN : {} && cat /proc/sys/kernel/random/uuid >/one\n", unique("cache"))
 }
@@ -26,7 +27,7 @@ async fn a_cache_is_written_and_read_with_tokens_that_we_sign() {
     let first = site.run(&engine, "shop", &build).await.unwrap();
     assert_eq!(first.outputs["cache"], "exported");
     site.prune();
-    // `skipped` since our own client found it there, with a token of its own.
+    // `skipped`, because our own client found it there, with its own token.
     let second = site.run(&engine, "shop", &build).await.unwrap();
     assert_eq!((second.outputs["cache"].as_str(), second.outputs["warnings"].as_str()), ("skipped", "[]"));
     assert_eq!(second.outputs["cached-steps"], second.outputs["total-steps"]);
@@ -43,7 +44,7 @@ async fn a_run_step_writes_no_cache_not_even_its_own() {
     let attempts = [
         (site.registry.host(), "cache/victim", "401 Unauthorized"),
         (site.registry.host(), "cache/attacker", "401 Unauthorized"),
-        // What a registry that asks for nothing says, so that the test can fail.
+        // The answer of a registry without a login, to show that the test can fail.
         (site.world.registry.host(), "cache/victim", "201 Created"),
     ];
     for (host, repository, status) in attempts {
@@ -60,7 +61,7 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
     let engine = site.engine("5m", None);
     let text = dockerfile();
     let victims = site.cache("victim");
-    // The same files and steps: the daemon has these layers already, as pushed to the victim's cache.
+    // The files and steps are the same, so the daemon has these layers already, from the victim's cache.
     let victim = site.build("victim", &text, json!({"from": victims, "to": victims}));
     let attacker = site.build("attacker", &text, json!({"to": site.cache("attacker")}));
     site.run(&engine, "victim", &victim).await.unwrap();
@@ -68,7 +69,7 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
     site.run(&engine, "victim", &victim).await.unwrap();
     assert_eq!(site.run(&engine, "attacker", &attacker).await.unwrap().outputs["cache"], "exported");
 
-    // The victim's token is in the daemon, for the same repository, and not for this session.
+    // The daemon has the victim's token for the same repository, but not for this session.
     for from in [victims.clone(), format!("{victims}:latest")] {
         let dockerfile = format!("FROM {from} AS theirs\nFROM BASE\nCOPY --from=theirs / /theirs\n");
         let build = site.build(&unique("attacker"), &dockerfile, json!({"to": site.cache("attacker")}));
@@ -80,7 +81,7 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
         );
     }
 
-    // A token of one's own, taken out of the daemon by whatever means, is good for one's own cache alone.
+    // A step's own token, if it were stolen from the daemon, is valid only for the step's own cache.
     let requests = site.proxy.requests();
     let own = requests.iter().rfind(|request| {
         request.path.starts_with("/v2/cache/attacker/manifests/")
@@ -144,7 +145,8 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     assert_eq!(site.run(&engine, "slow", &first).await.unwrap().outputs["cache"], "exported");
     site.prune();
     let before = site.proxy.requests().len();
-    // The cache is read at the start, and again for the export, once the last step has run. buildkitd rounds a token's two seconds up.
+    // The cache is read at the start, and again for the export, after the last step. buildkitd rounds up a token's
+    // two seconds.
     let longer = format!(
         "FROM BASE AS slow\nRUN : {} && sleep 6 && touch /slow\n{text}COPY --from=slow /slow /\nRUN cat /one\n",
         unique("slow")

@@ -1,4 +1,4 @@
-//! A step that ends the process is not begun for ever: after its second death it fails, and says so.
+//! A step that ends the process does not begin again for ever. After the second time, it fails and says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::support::shop::template;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A Git server that never answers, so that a step which asks it is at work until the process dies.
+/// A Git server that never answers, so a step that calls it runs until the process ends.
 struct Silent {
     url: String,
     asked: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ impl Silent {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// Waits until a step of the process that was just started asks.
+    /// Waits until a step of the new process calls.
     async fn asked_more_than(&self, before: usize, log: impl Fn() -> String) {
         let more = async || (self.asked() > before).then_some(());
         until(|| format!("the step to be at work\n{}", log()), PATIENCE, more).await;
@@ -57,7 +57,8 @@ const SAID: &str = "this step has ended argo-buildkit 2 times";
 async fn a_step_that_ended_the_agent_twice_is_not_begun_a_third_time() {
     let (server, tenant, pod) = (Silent::start().await, Tenant::new().await, process::directory("pod-"));
     let setup = AgentSetup::new(shared_buildkitd().address(), &[&tenant]).await;
-    // What was killed cannot give up its lease, and need not be waited for; its container's directory stays.
+    // A killed agent cannot release its lease. Each agent has its own, so the next need not wait for it. The
+    // container's directory stays.
     let next = || {
         let pod = pod.path().to_str().unwrap();
         setup.replica().env("ARGO_BUILDKIT_LEASE", &unique("lease")).env("TMPDIR", pod).start()
@@ -97,7 +98,7 @@ async fn a_step_beside_the_one_that_ends_the_agent_is_not_taken_for_it() {
         server.asked_more_than(0, || agent.log()).await;
     }
     agent.kill();
-    // One of them begins again, the other waits until it has passed. It is alone when the process dies again.
+    // One of them begins again, and the other waits. So it is alone when the process is killed again.
     let (before, agent) = (servers.each_ref().map(Silent::asked), next());
     let begun = || (0..2).find(|n| servers[*n].asked() > before[*n]);
     let first = until(|| format!("a step to begin again\n{}", agent.log()), PATIENCE, async || begun()).await;

@@ -12,10 +12,11 @@ use crate::support::plugin::{Setup, expect_phase, output};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
 
-/// What each hostile text holds: a title, a cursor, a carriage return, a mark that turns text round, one without width.
+/// The parts of each hostile text: a title, a cursor movement, a carriage return, a direction mark, a character
+/// without width.
 const HOSTILE: &str = "begin\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\rover\u{202e}txet\u{2066}\u{200b}\u{8}end";
 
-/// The first character of `text` that a terminal would obey, or that hides or reorders others.
+/// The first character of `text` that a terminal would execute, or that hides or reorders others.
 fn obeyed(text: &str) -> Option<char> {
     let kept = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
     let marks = "\u{61c}\u{200b}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2028}\u{2029}\u{2066}\u{2067}\u{2068}\u{2069}";
@@ -37,7 +38,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Prints what is hostile, names its step so, warns of it, and fails.
+/// A step that prints hostile text, has it in its name and in a warning, and fails.
 fn dockerfile() -> String {
     format!(
         "FROM BASE\nRUN echo '{HOSTILE}'; printf 'a\\033[31mb\\033]0;t\\007c\\rEVIL\\342\\200\\256x\\n'; exit 3 # {HOSTILE}\n"

@@ -1,4 +1,4 @@
-//! A server that claims a commit it does not have is no proof of the right to read it.
+//! A server that claims to have a commit, without having it, does not prove the right to read it.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::plugin::{Plugin, Setup, expect_phase, output, tree};
 use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
 
-/// What a step that builds `revision` of the lying repository says.
+/// The message of a step that builds `revision` of the false repository.
 async fn refusal(plugin: &Plugin, repo: &str, revision: &str) -> String {
     let build = json!({"build": {"context": {"repo": repo, "revision": revision}, "push": false}});
     let node = plugin.node(&template(build)).await;
@@ -18,7 +18,7 @@ async fn refusal(plugin: &Plugin, repo: &str, revision: &str) -> String {
 #[tokio::test]
 async fn a_commit_that_others_built_is_not_read_through_a_server_that_only_names_it() {
     let shop = Shop::open("FROM scratch\nCOPY main.txt /\n").await;
-    // From now on the daemon has the victim's checkout, and hands it to whoever names the commit.
+    // From now on, the daemon has the victim's checkout, and gives it to every build that names the commit.
     expect_phase(&shop.plugin.node(&template(shop.build(json!({})))).await, "Succeeded");
     let attacker = Setup::new(shop.world.buildkitd.address()).start();
     let victim = shop.sha.clone();
@@ -63,7 +63,7 @@ async fn a_commit_object_without_its_tree_is_no_proof() {
             assert!(message.contains("without its files"), "{revision}: {message}");
         }
     }
-    // With both it is theirs to give; that the file is missing, the daemon finds.
+    // With both objects, the attacker can serve the commit. The daemon finds that the file is missing.
     let whole = told(vec![(COMMIT, commit), (TREE, entry)]).serve("127.0.0.1:0").await;
     let message = refusal(&attacker, &whole, "main").await;
     assert!(!message.contains("does not show that it has it"), "{tree}: {message}");

@@ -1,4 +1,4 @@
-//! Only what Argo itself sets opens the gate.
+//! The gate checks only data that Argo itself sets.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn owner(kind: &str, name: &str) -> Value {
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "name": name, "uid": "u", "controller": true})
 }
 
-/// Whether the API server puts the gate on a pod with this metadata.
+/// Whether the API server adds the gate to a pod with this metadata.
 async fn is_gated(kube: &Kube, namespace: &str, metadata: Value) -> bool {
     let pods = kube.api("v1", "Pod", namespace).await;
     let spec = json!({"containers": [{"name": "main", "image": "none"}]});
@@ -65,7 +65,7 @@ async fn a_workflow_cannot_take_its_agent_out_of_the_gate_by_labels() {
     assert!(is_gated(kube, &namespace, unlabelled).await);
 }
 
-/// Else it would wait for ever.
+/// Otherwise it would wait for ever.
 #[tokio::test]
 async fn a_step_in_a_pod_runs_whatever_it_is_called_and_labelled() {
     let kube = Kube::shared().await;
@@ -73,12 +73,12 @@ async fn a_step_in_a_pod_runs_whatever_it_is_called_and_labelled() {
     let label = json!({"workflows.argoproj.io/component": "agent", "workflows.argoproj.io/workflow": "w"});
     let pod = |name: &str, owner: Value| json!({"name": name, "labels": label, "ownerReferences": [owner]});
     for metadata in [
-        // Pod names as Argo makes them of a workflow, of its templates, and of a workflow called `ask-agent`.
+        // Pod names that Argo makes for a workflow, for its templates, and for a workflow with the name `ask-agent`.
         pod("w", owner("Workflow", "w")),
         pod("w-build-2349871", owner("Workflow", "w")),
         pod("ask-agent", owner("Workflow", "ask-agent")),
         pod("ask-agent-my-agent-88123", owner("Workflow", "ask-agent")),
-        // Of others.
+        // Names of other pods.
         pod("w-88123-agent", owner("Job", "w")),
         json!({"name": "w-88123-agent", "labels": label}),
         json!({"generateName": "w-", "labels": label}),
@@ -87,7 +87,8 @@ async fn a_step_in_a_pod_runs_whatever_it_is_called_and_labelled() {
     }
 }
 
-/// Argo's agent pod needs it in a namespace with sidecars; with the shared agent any pod with the workflows' token could report for all.
+/// In a namespace with sidecars, Argo's agent pod needs this right. With the shared agent, any pod with the
+/// workflows' token could report for all workflows.
 #[tokio::test]
 async fn with_the_shared_agent_the_account_of_workflows_writes_no_task_set() {
     let kube = Kube::shared().await;

@@ -1,4 +1,4 @@
-//! No Dockerfile reads the Git login, or an ssh key that the step did not name for it.
+//! No Dockerfile can read the Git login, or an ssh key that the step did not name for it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::plugin::{expect_phase, tree};
 use crate::support::shop::{Shop, merge, template};
 use crate::support::sshd::key_pair;
 
-/// Every id that BuildKit's sources ask for by themselves (`source/git/source.go`, `source/http/source.go`), for this host.
+/// Every id for this host that BuildKit's sources ask for (`source/git/source.go`, `source/http/source.go`).
 fn ids(gitea: &Gitea) -> Vec<String> {
     let (host, port) = gitea.host().split_once(':').unwrap();
     let hosts = [gitea.host().to_owned(), host.to_owned(), format!("{host}_{port}"), "github.com".to_owned()];
@@ -21,7 +21,7 @@ fn ids(gitea: &Gitea) -> Vec<String> {
     named.chain(bare).chain(ours).collect()
 }
 
-/// A `RUN` that mounts all of them, and fails if one is there, or an agent.
+/// A `RUN` that mounts all of them, and fails if one exists, or an ssh agent.
 fn thief(base: &str, ids: &[String]) -> String {
     let mounts: String = ids
         .iter()
@@ -62,7 +62,7 @@ async fn no_id_that_can_be_guessed_is_a_login() {
         let node = shop.plugin.node(&template(shop.build(fields.clone()))).await;
         assert_eq!(node["phase"], "Succeeded", "{fields}: {}", node["message"]);
     }
-    // The same would find a login that is there: this one the step itself names.
+    // The same `RUN` finds a login that exists: the step names this one.
     let secrets = json!([{"id": ids[0], "secret": {"name": "git", "key": "token"}}]);
     let node = shop.plugin.node(&template(shop.build(json!({"secrets": secrets, "no-cache": true})))).await;
     expect_phase(&node, "Failed");

@@ -1,4 +1,4 @@
-//! What a Git server sends is bounded before it is kept.
+//! The data of a Git server is limited before it is stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,14 +16,14 @@ mod files;
 mod left_overs;
 
 const ID: &str = "0123456789012345678901234567890123456789";
-/// What the buffers of both ends may hold of an answer that nobody reads on, in bytes.
+/// The bytes that the buffers of both ends may hold of an answer that is no longer read.
 const BUFFERS: usize = 24 << 20;
 
 fn packet(data: &[u8]) -> Vec<u8> {
     [format!("{:04x}", data.len() + 4).as_bytes(), data].concat()
 }
 
-/// What the server says without end.
+/// The endless answer of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flood {
     Capabilities,
@@ -48,7 +48,7 @@ impl Site {
         (listen(router).await, site)
     }
 
-    /// `head`, then `line` again and again.
+    /// `head`, then `line` repeatedly.
     fn endless(self: Arc<Self>, head: Vec<u8>, line: &[u8]) -> Body {
         let chunk = Bytes::from(packet(line).repeat((64 << 10) / (line.len() + 4)));
         let next = move |chunk: Bytes| {
@@ -97,7 +97,7 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let main = packet(format!("{ID} refs/heads/main\n").as_bytes());
     let lists = String::from_utf8_lossy(&asked).contains("command=ls-refs");
     let body = match flood {
-        // All of them have the prefix that was asked for.
+        // All of them have the requested prefix.
         Flood::LsRefs => site.endless(main, format!("{ID} refs/heads/main-1\n").as_bytes()),
         _ if lists => Body::from([main, b"0000".to_vec()].concat()),
         Flood::BeforePack => site.endless(packet(b"shallow-info\n"), format!("shallow {ID}\n").as_bytes()),
@@ -130,7 +130,7 @@ async fn a_list_that_does_not_end_is_hung_up_on() {
         let (url, site) = Site::serve(flood).await;
         let error = git.resolve(&url, &Credentials::Anonymous, "main").await.unwrap_err();
         is_flood(&error, &url, what);
-        // It is read once, and not tried again.
+        // It is read once, without a retry.
         let written = site.written.load(Ordering::Relaxed);
         assert!(written > 0 && written < limit + BUFFERS, "{flood:?}: {} MiB", written >> 20);
     }
@@ -179,7 +179,7 @@ async fn a_repository_of_many_tags_is_served_and_the_work_on_its_names_does_not_
                 let (git, url) = (&git, &url);
                 async move { git.resolve(url, &Credentials::Anonymous, revision).await.unwrap_err().to_string() }
             };
-            // Near names are looked for among the first ones only, whatever their number.
+            // Similar names are only searched among the first ones.
             let error = asked("mian").await;
             assert!(error.contains("did you mean `main`?"), "{error}");
             let error = asked("v000999x").await.replace(&url.to_string(), "");

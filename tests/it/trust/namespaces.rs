@@ -1,9 +1,8 @@
-//! A list of namespaces in which one stands twice, or whose names are none, ends the start with an error.
+//! A list of namespaces with a duplicate or an invalid name ends the start with an error.
 
 use std::process::Command;
 
-/// What the agent says that is told to serve `names`, by variable or by flags. It names no cluster, so it could not
-/// get any further either.
+/// The error of an agent with `names`, given by variable or by flags. There is no cluster, so it always fails.
 fn said(names: &str, flags: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
     command.env_clear().arg("agent").args(flags).env("BUILDKIT_HOST", "tcp://127.0.0.1:1");
@@ -50,10 +49,10 @@ fn what_is_no_namespace_is_refused_before_anything_starts() {
         let said = said(odd, &[]);
         assert!(said.contains("is not the name of a namespace"), "{odd:?}: {said}");
     }
-    // Names that are fine are passed: the next thing to be missed is the policy.
+    // Valid names are accepted: the next error is about the missing policy.
     let fine = said("builds,team-2", &[]);
     assert!(fine.contains("nothing says what the workflows of each may name"), "{fine}");
-    // The flag goes before the variable: the two are no list.
+    // The flag replaces the variable; the two lists are not joined.
     let flag = said("builds", &["--namespace", "builds", "--policy", "absent.yaml"]);
     assert!(flag.contains("absent.yaml") && !flag.contains("twice"), "{flag}");
 }

@@ -1,4 +1,4 @@
-//! The order of commits depends neither on how a URL is spelt nor on how a place is named.
+//! The order of commits does not depend on the spelling of a URL or on the name of a place.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn however_the_source_is_spelt_the_older_build_is_dropped() {
     shop.gitops.commit_file("main", "spelt.yaml", &values, "lay out").await;
     let place = |n: usize, to: &str| json!([{"file": "spelt.yaml", "helm": {format!("v{n}"): to}}]);
     for (n, odd) in spelt.iter().chain(&never_asked).enumerate() {
-        // No place was written before, so this asks nothing.
+        // No place was written before, so this sends no request.
         set(&shop, place(2 * n, "newer"), odd, &newer).await;
         superseded(&set(&shop, place(2 * n, "older"), &url, &older).await, &newer, odd);
     }
@@ -52,7 +52,7 @@ async fn however_the_source_is_spelt_the_older_build_is_dropped() {
     assert!(!shop.gitops.read("main", "spelt.yaml").await.unwrap().contains("older"));
 }
 
-/// The values that each step of this test begins with.
+/// The first values in each test.
 const CHART: &str = "\
 image:
   repository: r.example/api
@@ -78,20 +78,20 @@ async fn however_the_place_is_named_the_older_build_is_dropped() {
     for n in 0..4 {
         chain.push(shop.service.commit_file("main", "main.txt", &n.to_string(), "next").await);
     }
-    // Nothing else is a chart here that the glob would meet.
+    // The glob matches no other chart here.
     let lone = "other/none.yaml";
     shop.gitops.commit_file("main", lone, "a: b\n", "lay out").await;
     shop.gitops.commit_file("main", "place/values.yaml", CHART, "lay out").await;
     let plain = json!([{"file": "place/values.yaml", "helm": {"image.repository": "r.example/api2"}}]);
     for (n, (by, newer)) in ways("new").into_iter().enumerate() {
-        // Each way is the last writer once; the glob fits the shop's own chart as well.
+        // Each way is the last writer once. The glob also matches the shop's own chart.
         let commit = &chain[n + 1];
         let written = set(&shop, json!([newer]), &url, commit).await;
         assert_eq!(output(&written, "superseded-by"), "", "{by}");
         for (way, late) in ways("old") {
             superseded(&set(&shop, json!([late]), &url, &older).await, commit, &format!("{way} after {by}"));
         }
-        // So that there is something to write again.
+        // This makes a new write necessary.
         shop.gitops.commit_file("main", "place/values.yaml", CHART, "lay out again").await;
     }
     // Another value of the same image is another place, unless a target set it too.
@@ -103,7 +103,7 @@ async fn however_the_place_is_named_the_older_build_is_dropped() {
     assert_eq!(output(&set(&shop, beside, &url, &older).await, "changed"), "true");
 }
 
-/// Commits from before there were places in the trailers name targets only.
+/// Older commits, whose trailers have no places, name only targets.
 #[tokio::test]
 async fn what_older_versions_wrote_is_understood() {
     let shop = Shop::open("FROM scratch\n").await;

@@ -1,5 +1,5 @@
-//! A private image that somebody has pulled is read by nobody whose login its registry refuses, and by nobody whose policy does not
-//! list it.
+//! A private image in the daemon's store cannot be read with a login that its registry refuses, or in a namespace
+//! whose policy does not list it.
 
 mod answers;
 mod forms;
@@ -27,7 +27,7 @@ struct Site {
     secrets: tempfile::TempDir,
     /// The private image, by digest.
     private: String,
-    /// Its registry, which wants a login.
+    /// Its registry, which demands a login.
     proxy: RegistryProxy,
 }
 
@@ -55,7 +55,7 @@ impl Site {
         Engine { registry: Registry::new(client), ..plain }
     }
 
-    /// How often we have asked for a manifest; the daemon says its name.
+    /// The number of our requests for a manifest. The daemon's requests have its user agent.
     fn questions(&self) -> usize {
         let ours =
             |seen: &&ProxiedRequest| seen.path.contains("/manifests/") && !seen.agent.starts_with("buildkit");
@@ -109,7 +109,7 @@ async fn a_digest_that_somebody_has_pulled_is_no_right_to_read_it() {
         let refused = run(&engine, "two", &site.build("FROM base\n", named)).await.unwrap_err();
         assert!(refused.message.contains("no right to read image"), "{refused:?}");
     }
-    // What the daemon does where nobody is asked, so that the test can fail.
+    // The daemon's behaviour when nobody is asked, to show that the test can fail.
     let mirrored = LazyClient::default().with_mirrored([site.proxy.host().to_owned()]);
     let engine = site.engine(Tenancy::own(), mirrored);
     for dockerfile in forms(private, public) {
@@ -158,7 +158,7 @@ async fn one_build_asks_once_for_each_image() {
         });
         let built = run(&engine, "one", &site.build(&from, more)).await.unwrap();
         assert_eq!(built.outputs["cache"], "exported", "there was a second solve");
-        // One without the login, which is told to log in, and one with it.
+        // One request without the login, which is refused, and one with it.
         assert_eq!(site.questions() - before, 2, "{:?}", site.proxy.requests());
     }
 }

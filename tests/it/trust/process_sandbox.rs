@@ -1,5 +1,5 @@
-//! A build step sees no other step's processes, in every set-up that is for several tenants; and no frontend but Docker's sees a
-//! build's inputs.
+//! A build step cannot see another step's processes, in every set-up for several tenants. Only Docker's frontends see
+//! a build's inputs.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn the_set_up_for_one_tenant_says_so_by_its_name() {
     assert_eq!(container["securityContext"]["procMount"], Value::Null);
 }
 
-/// A context with busybox in it and `instructions` after it.
+/// A context with busybox and `instructions`.
 fn context(instructions: &str) -> tempfile::TempDir {
     let context = tempfile::tempdir().unwrap();
     fs::copy(bin::system("busybox", "busybox-static"), context.path().join("busybox")).unwrap();
@@ -62,11 +62,12 @@ fn text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
-/// Holds its secret in its environment until the other has looked.
+/// Keeps its secret in its environment until the other step has looked.
 const VICTIM: &str = "RUN --mount=type=cache,id=meeting,target=/meet --mount=type=secret,id=pw \
     export PW=$(cat /run/secrets/pw); touch /meet/victim; until [ -e /meet/done ]; do sleep 0.1; done\n";
 
-/// Looks at all processes and their files while the victim's step runs. What it looks for does not stand in its own command line.
+/// Looks at all processes and their files while the victim's step runs. Its own command line does not contain the
+/// searched text.
 const ATTACKER: &str = "RUN --mount=type=cache,id=meeting,target=/meet \
     until [ -e /meet/victim ]; do sleep 0.1; done; \
     for p in /proc/[0-9]*; do echo process $p; cat $p/environ $p/cmdline $p/root/run/secrets/pw 2>/dev/null | tr '\\0' '\\n' | grep 'of-[t]enant-a'; done; \
@@ -110,7 +111,7 @@ fn a_frontend_that_is_not_dockers_is_refused_however_it_is_named() {
         let said = refused(options, head);
         assert!(said.contains("is not an allowed gateway source"), "{options:?} {head}: {said}");
     }
-    // Docker's own is asked for; no registry is reached from here.
+    // Docker's own frontend is requested. No registry can be reached from here.
     for head in ["# syntax=docker/dockerfile:1\n", "# syntax=docker.io/docker/dockerfile:1.7-labs\n"] {
         let said = refused(&[], head);
         assert!(!said.contains("is not an allowed gateway source"), "{head}: {said}");

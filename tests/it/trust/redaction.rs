@@ -1,4 +1,4 @@
-//! Outputs for machines are whole, or the step fails; secrets are blotted in every spelling.
+//! Outputs for machines are unchanged, or the step fails. Secrets are redacted in every encoding.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::support::plugin::{Setup, expect_phase, output};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
 
-/// A key of several lines, as PEM has them.
+/// A key of several lines, like PEM.
 fn key() -> String {
     let line = |n: u64| {
         format!(
@@ -42,7 +42,7 @@ async fn a_password_that_is_a_word_changes_no_output_and_no_commit() {
     assert_eq!(output(&node, "commit"), shop.gitops.head("main").await);
     let committed = shop.gitops.read("main", "chart/values.yaml").await.unwrap();
     assert!(committed.contains(&image), "{committed}");
-    // In text for people it is blotted out.
+    // In text for people it is redacted.
     assert!(!output(&node, "diff").contains(&shop.owner), "{}", output(&node, "diff"));
 }
 
@@ -66,7 +66,7 @@ async fn a_run_cannot_print_a_secret_in_another_spelling() {
     let printed: Vec<_> = tail.lines().filter(|line| !line.contains("RUN ")).collect();
     assert!(printed.len() > 20, "{tail}");
     for line in &printed {
-        // Less than a line's end, and the key's markers, may be left.
+        // The end of a line and the key's markers may remain.
         let rest = line.replace("***", "");
         let marker = ["LS0tLS1", "eC0tLS0t", "eHktLS0t"].iter().any(|start| line.starts_with(start));
         assert!(rest.len() < 12 || marker && rest.len() < 40, "{line}\nof\n{tail}");

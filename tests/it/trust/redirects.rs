@@ -1,4 +1,4 @@
-//! No login follows a redirect to another origin, and no server sends us to an address of the machine's own.
+//! No login follows a redirect to another origin, and no server can make us connect to an address of this machine.
 
 mod builds;
 mod clients;
@@ -8,15 +8,15 @@ use axum::response::Response;
 
 use crate::support::scripted::{Asked, Scripted, ok};
 
-/// What a server within holds, under the name that a token server gives its tokens.
+/// The secret of an inner server, under the name of a token in a token server's answer.
 const INNER_SECRET: &str = "inner-hunter2";
 
-/// A server that only those within reach; it hands its secret to whoever asks.
+/// A server that only inner clients can reach. It gives its secret to every client.
 async fn inner() -> Scripted {
     Scripted::start(|_, _| ok("application/json", format!(r#"{{"access_token": "{INNER_SECRET}"}}"#))).await
 }
 
-/// Asserts that `inner` was never asked, and that nobody who did not have it was shown its secret.
+/// Asserts that `inner` was never called, and that its secret was sent to nobody.
 fn unseen(inner: &Scripted, attacker: &Scripted) {
     assert_eq!(inner.asked(), []);
     let shown =
@@ -24,7 +24,8 @@ fn unseen(inner: &Scripted, attacker: &Scripted) {
     assert!(!attacker.asked().iter().any(shown), "{:?}", attacker.asked());
 }
 
-/// A registry that has its tokens fetched at `realm`, a path of its own or a URL, and answers all else by `answer`.
+/// A registry whose tokens are fetched at `realm`, which is a path of its own or a URL. It answers all other requests
+/// with `answer`.
 async fn registry(
     realm: &str,
     answer: impl Fn(&str, &Asked) -> Response + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What a registry, a token server or a forge answers is bounded before it is kept.
+//! The answers of registries, token servers and forges are limited before they are stored.
 
 mod floods;
 mod lists;
@@ -11,17 +11,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 
-/// More than anything here reads, in bytes.
+/// More bytes than any answer may have.
 const FLOOD: usize = 100 << 20;
-/// What the buffers of both ends may hold of an answer that nobody reads on, in bytes.
+/// The bytes that the buffers of both ends may hold of an answer that is no longer read.
 const BUFFERS: usize = 24 << 20;
 
-/// What a server could write, in bytes.
+/// The number of bytes that a server could write.
 #[derive(Clone, Default)]
 struct BytesWritten(Arc<AtomicUsize>);
 
 impl BytesWritten {
-    /// An answer of `status` whose body begins like JSON and does not end, or after [`FLOOD`] bytes as it says.
+    /// An answer of `status` whose body begins like JSON and has no end. If it states its length, it ends after
+    /// [`FLOOD`] bytes.
     fn flood(&self, status: u16, tells_length: bool) -> Response {
         let (written, chunk) = (self.0.clone(), Bytes::from(vec![b' '; 64 << 10]));
         let chunks = if tells_length { FLOOD / chunk.len() } else { usize::MAX };
@@ -38,7 +39,7 @@ impl BytesWritten {
         answer
     }
 
-    /// Asserts that something was written, and little more than `limit` bytes.
+    /// Asserts that some bytes were written, and not many more than `limit`.
     fn is_within(&self, limit: usize) {
         let written = self.0.swap(0, Ordering::Relaxed);
         assert!(written > 0 && written < limit + BUFFERS, "{} MiB were written", written >> 20);

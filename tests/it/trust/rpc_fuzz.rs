@@ -1,7 +1,7 @@
-//! Whatever is sent to the RPC, the process lives and answers.
+//! The process survives and answers every request to the RPC.
 //!
-//! The bodies are those of the documentation with some of their parts changed, so that most get past the first check of a
-//! parser. `ARGO_BUILDKIT_FUZZ_SEED` and `ARGO_BUILDKIT_FUZZ_BODIES` choose which and how many.
+//! The bodies are those of the documentation with some changed parts, so most pass the first check of a parser.
+//! `ARGO_BUILDKIT_FUZZ_SEED` and `ARGO_BUILDKIT_FUZZ_BODIES` set the seed and the number.
 
 use fastrand::Rng;
 use futures_util::StreamExt as _;
@@ -12,11 +12,11 @@ use crate::support::net::client;
 use crate::support::plugin::{Plugin, Setup, TOKEN, Workflow};
 
 const DOCS: &str = include_str!("../../../docs/steps.md");
-/// Bodies that are sent where nobody asks for more.
+/// The number of bodies by default.
 const BODIES: usize = 1_000;
-/// Bodies under way at a time.
+/// The number of bodies at a time.
 const AT_ONCE: usize = 8;
-/// A port of this machine that nobody listens on stands for every host of the documentation.
+/// A port of this machine without a server replaces every host of the documentation.
 const NOWHERE: &str = "127.0.0.1:1";
 
 #[tokio::test]
@@ -68,7 +68,7 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(2_000)]
 }
 
-/// The documentation's templates, with hosts at which nobody is.
+/// The documentation's templates, with hosts that have no server.
 fn examples() -> Vec<Value> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
     let hosts = regex_lite::Regex::new(r"[a-z]+\.example\.com").unwrap();

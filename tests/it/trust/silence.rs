@@ -1,4 +1,4 @@
-//! A server that falls silent keeps its own writer waiting, and nobody else.
+//! A silent server delays only its own writer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use crate::support::plugin::{Workflow, expect_phase, output};
 use crate::support::shop::{Shop, template};
 
-/// A server that takes connections and says nothing; once it is told to, it is the proxy to a real one.
+/// A server that accepts connections and sends nothing. When the test allows it, it becomes a proxy for a real
+/// server.
 struct Silent {
     address: SocketAddr,
     asked: watch::Receiver<usize>,
@@ -30,7 +31,7 @@ impl Silent {
                 let (upstream, count, mut told) = (upstream.clone(), Arc::clone(&count), told.clone());
                 tokio::spawn(async move {
                     let mut byte = [0];
-                    // Somebody has really asked.
+                    // A request has arrived.
                     if client.peek(&mut byte).await.is_ok_and(|read| read == 1) {
                         count.send_modify(|count| *count += 1);
                     }
@@ -44,7 +45,7 @@ impl Silent {
         Self { address, asked, speaks }
     }
 
-    /// Waits until somebody has asked and got no answer.
+    /// Waits until a request has arrived and got no answer.
     async fn is_asked(&self) {
         self.asked.clone().wait_for(|asked| *asked > 0).await.unwrap();
     }
@@ -77,7 +78,7 @@ async fn who_asks_a_silent_source_waits_alone() {
     let workflow = Workflow::new();
     shop.plugin.poll(&workflow, &late).await;
     silent.is_asked().await;
-    // Another login, the same one, and the same one with a source of its own that answers.
+    // Another login, the same login, and the same login with another source that answers.
     let writers = [
         set(&shop, json!({"image.digest": "d1"}), "other", None),
         set(&shop, json!({"replicas": "3"}), "git", None),
@@ -91,7 +92,7 @@ async fn who_asks_a_silent_source_waits_alone() {
         let (_, waiting) = shop.plugin.poll(&workflow, &late).await;
         assert_eq!(waiting["node"]["phase"], "Running", "its own writer waits: {waiting}");
     }
-    // Once it speaks, its answer counts.
+    // When the server answers, its answer is used.
     silent.speaks.send_replace(true);
     let ended = shop.plugin.drive(&workflow, &late).await;
     expect_phase(&ended, "Succeeded");

@@ -1,4 +1,4 @@
-//! A submodule is no way to a commit that the daemon has from others' builds.
+//! A submodule cannot be used to read a commit that the daemon has from another build.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ async fn login(gitea: &Gitea, prefix: &str) -> (String, Plugin) {
     (user, plugin)
 }
 
-/// Pushes `files` with the commit `sha` of `url` as the submodule `lib`.
+/// Pushes `files`, with the commit `sha` of `url` as the submodule `lib`.
 async fn push_with_submodule(repo: &Repo<'_>, dockerfile: &str, url: &str, sha: &str) -> String {
     let modules = format!("[submodule \"lib\"]\n\tpath = lib\n\turl = {url}\n");
     let files = tree(&[("Dockerfile", dockerfile), (".gitmodules", &modules)]);
@@ -81,7 +81,7 @@ async fn who_may_not_read_a_submodule_gets_none_of_it_though_the_daemon_has_it()
     let revision = push_with_submodule(&service, &dockerfile, &lib.ssh_url(), &hidden).await;
     service.grant(&thief, "read").await;
     let build = build(&service.ssh_url(), &revision, json!({}));
-    // The key of the context is for submodules of other addresses too.
+    // The context's key may also be used for submodules with other addresses.
     expect_phase(&owner.node(&build).await, "Succeeded");
     let node = reader.node(&build).await;
     expect_phase(&node, "Failed");

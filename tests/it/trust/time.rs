@@ -1,4 +1,4 @@
-//! The work for a field grows with its size, and no faster; what is too large is refused.
+//! The work for a field grows linearly with its size. A field that is too large is refused.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::net::unique;
 use crate::support::plugin::{Setup, expect_phase};
 use crate::support::shop::template;
 
-/// The processor's time that `work` takes, at best: what else runs on the machine does not count.
+/// The least processor time of `work` in several runs. Other load on the machine does not count.
 fn cost(mut work: impl FnMut()) -> Duration {
     let used = || {
         let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
@@ -32,11 +32,11 @@ fn cost(mut work: impl FnMut()) -> Duration {
     (0..5).map(|_| once(&mut work)).min().unwrap_or_default()
 }
 
-/// Four times the input is to cost about four times as much; the square would be sixteen.
+/// Four times the input should cost about four times as much; quadratic work would cost sixteen times.
 #[track_caller]
 fn linear(what: &str, size: usize, work: impl Fn(usize) -> Box<dyn FnMut()>) {
     let (small, large) = (cost(work(size)), cost(work(4 * size)));
-    // Below some milliseconds the clock's own steps show.
+    // Below some milliseconds, the clock is too coarse.
     let grain = Duration::from_millis(4);
     assert!(large < 9 * small.max(grain), "{what}: {small:?} for {size}, {large:?} for four times as much");
 }
@@ -61,7 +61,7 @@ fn update(field: &str, value: Value) -> Value {
     json!({"update-manifest": update})
 }
 
-/// Each sort of list and map with `count` different items.
+/// Each type of list and map, with `count` different items.
 fn lists(count: usize) -> Vec<(&'static str, Value)> {
     let many = |item: &dyn Fn(usize) -> Value| (0..count).map(item).collect::<Vec<_>>();
     let map = |value: &dyn Fn(usize) -> Value| {
@@ -145,7 +145,8 @@ fn a_secrets_lines_cost_what_they_are_many() {
     }
 }
 
-/// Over the wire: the cap is taken, ten times that is refused with the field, the limit and what was given.
+/// Over the wire: a field at the limit is accepted. Ten times that is refused, with the field, the limit and the
+/// actual size.
 #[tokio::test]
 async fn each_field_has_a_cap_that_its_message_names() {
     let plugin = Setup::new("unix:///nowhere/buildkitd.sock").start();
@@ -189,11 +190,11 @@ async fn each_field_has_a_cap_that_its_message_names() {
     }
 }
 
-/// The lease's renewals go on while every thread of the runtime is held.
+/// The lease is renewed while every thread of the runtime is blocked.
 #[tokio::test]
 async fn the_lease_is_renewed_while_the_runtime_is_held() {
     let (name, (tell, told)) = (unique("held"), std::sync::mpsc::channel());
-    // Elsewhere: what this runtime would serve, it cannot while it is held.
+    // It runs elsewhere, because this runtime serves nothing while it is blocked.
     let (give, client) = std::sync::mpsc::channel();
     let watched = name.clone();
     std::thread::spawn(move || {
@@ -222,7 +223,7 @@ async fn the_lease_is_renewed_while_the_runtime_is_held() {
         duration: Duration::from_secs(15),
         retry: Duration::from_millis(200),
     });
-    // Nothing of this runtime runs until the sixth renewal.
+    // Nothing runs on this runtime until the sixth renewal.
     while told.recv_timeout(Duration::from_secs(60)).unwrap() < 6 {}
     assert_eq!(*election.leadership().borrow(), argo_buildkit::kube::Leadership::Leader);
     election.release().await;

@@ -1,4 +1,4 @@
-//! The install uses a token that reads sources and another that writes the GitOps repository.
+//! The installation uses one token that reads sources and another that writes to the GitOps repository.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const INSTALL: &str = include_str!("../../../docs/install.md");
 
-/// The Secrets that the page's commands make, each with the variables that go into it.
+/// The Secrets that the page's commands make, each with the variables of its content.
 fn secrets() -> BTreeMap<String, Vec<String>> {
     let commands = INSTALL.replace("\\\n", " ");
     let made = commands.lines().collect::<Vec<_>>().join("\n");
@@ -55,7 +55,7 @@ fn each_secret_of_the_install_and_of_the_templates_is_bound_to_hosts_and_a_use()
     for template in crate::deploy::rights::templates() {
         let annotations = &template["metadata"]["annotations"];
         let name = template["metadata"]["name"].as_str().unwrap();
-        // A key that signs goes to no host.
+        // A signing key is sent to no host.
         let bound = annotations["argo-buildkit.io/hosts"].is_string()
             && annotations["argo-buildkit.io/use"].is_string();
         assert_eq!(bound, name != "git-signing", "{name}: {annotations}");

@@ -13,7 +13,7 @@ async fn steps_at_the_same_time_land_together_and_are_all_named() {
     let contents: Vec<_> = files.iter().map(|file| (file.as_str(), "image:\n  tag: old\n")).collect();
     let laid_out = crate::support::plugin::tree(&contents);
     shop.gitops.push_directory(laid_out.path(), "main", "lay out").await;
-    // One of them fails by itself.
+    // One of them fails alone.
     let step = |n: usize, file: &str| {
         let path = if n == 5 { "image.tga" } else { "image.tag" };
         let targets = json!([{"file": file, "helm": {path: format!("v{n}")}}]);

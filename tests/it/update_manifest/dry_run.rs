@@ -1,4 +1,4 @@
-//! `commit: false`: the diff, and nothing else.
+//! `commit: false`: only a diff.
 
 use serde_json::json;
 

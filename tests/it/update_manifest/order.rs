@@ -62,10 +62,10 @@ async fn without_a_source_and_after_others_commits_the_last_one_wins() {
     let shop = shop().await;
     let newer = commit(&shop.service, "main", "second").await;
     expect_phase(&node(&shop, from(&shop, "2", &newer)).await, "Succeeded");
-    // A rollback on purpose.
+    // An intended rollback.
     expect_phase(&node(&shop, tag(&shop, "1", json!({}))).await, "Succeeded");
     assert_eq!(tag_on(&shop, "main").await, "1");
-    // The same commit once more is no older one.
+    // The same commit again is not an older one.
     let again = node(&shop, from(&shop, "2", &newer)).await;
     assert_eq!(output(&again, "changed"), "true", "{again}");
 }
@@ -76,7 +76,7 @@ async fn of_two_branches_the_later_commit_is_newer() {
     shop.service.branch("fix", "main").await;
     let on_main = commit(&shop.service, "main", "on main").await;
     expect_phase(&node(&shop, from(&shop, "main", &on_main)).await, "Succeeded");
-    // Gitea writes whole seconds: the branch's commit must be of a later one.
+    // Gitea records whole seconds, so the branch's commit must have a later one.
     let later = "2038-01-01T00:00:00Z";
     let on_fix = shop.service.commit_file_at("fix", "main.txt", "on fix", later).await;
     let ended = node(&shop, from(&shop, "fix", &on_fix)).await;
@@ -96,7 +96,7 @@ async fn a_source_that_cannot_be_read_is_named() {
     let said = shop.refusals(rows).await;
     assert!(said.contains("is not a commit's 40 hex digits"), "{said}");
     assert_eq!(shop.gitops.head("main").await, head);
-    // What the source's server does not have any more has no order: the later write wins.
+    // A commit that the source's server no longer has cannot be ordered, so the later write wins.
     let ended = node(&shop, from(&shop, "1", "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d")).await;
     assert_eq!(output(&ended, "changed"), "true", "{ended}");
     assert!(shop.plugin.log().contains("5e8e821a10"), "and the log says so");

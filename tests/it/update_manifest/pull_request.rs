@@ -68,7 +68,7 @@ async fn one_pull_request_is_opened_and_then_updated() {
     let kept = &open(&shop).await[0];
     assert_eq!((&kept["title"], &kept["body"]), (&pulls[0]["title"], &pulls[0]["body"]));
 
-    // What the branch has by itself needs no pull request any more.
+    // If the base branch has the change, the pull request is no longer needed.
     expect_phase(&node(&shop, tag(&shop, "1.5.0", json!({}))).await, "Succeeded");
     let needless = node(&shop, propose(&shop, "1.5.0", json!({}))).await;
     assert_eq!(output(&needless, "number"), "");
@@ -129,7 +129,7 @@ async fn it_merges_itself_when_its_checks_pass() {
     gitea.call(Method::POST, &path, Some(status)).await;
     let merged = async || (tag_on(&shop, "main").await == "1.4.0").then_some(());
     until(|| "the merge".to_owned(), Duration::from_secs(60), merged).await;
-    // What is there already needs no pull request.
+    // If the change is there already, no pull request is needed.
     let again = node(&shop, propose(&shop, "1.4.0", json!({}))).await;
     assert_eq!((output(&again, "changed"), output(&again, "number")), ("false".into(), String::new()));
 }
@@ -188,7 +188,7 @@ async fn nothing_is_pushed_where_no_pull_request_can_be_opened() {
 #[tokio::test]
 async fn what_was_done_stands_in_the_outputs_of_a_failure() {
     let shop = shop().await;
-    // It may see the repository, and open nothing.
+    // The token may read the repository, but may not open a pull request.
     shop.plugin.put("reader", "token", &shop.world.gitea.token(&shop.owner, &["read:repository"]).await);
     let reader = json!({"forge": {"kind": "gitea", "secret": "reader"}});
     let ended = node(&shop, propose(&shop, "1.4.0", reader)).await;

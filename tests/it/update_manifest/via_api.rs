@@ -26,7 +26,7 @@ async fn writers_of_one_file_all_land() {
     let paths = ["image.tag", "image.digest", "image.repository"];
     let step = |path: &str| {
         let values = json!({path: format!("by-api-{path}")});
-        // Different messages, and different authors, so that nobody shares a commit.
+        // The messages and the authors differ, so that no two steps share a commit.
         shop.update(values, json!({"via": "api", "author": {"name": path}}))
     };
     let nodes = futures_util::future::join_all(paths.iter().map(|path| node(&shop, step(path)))).await;

@@ -20,10 +20,10 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// Everything that it has, for the workflows of `builds`.
+    /// All objects of an installation, for the workflows of `builds`.
     pub(super) async fn new(kube: &'a Kube, builds: String) -> Self {
         let site = Self { kube, builds, argo: unique("argo"), agent: unique("agent") };
-        // The shared one is of other tests too.
+        // Other tests use the shared one too.
         let is_shared = |object: &Value| object["metadata"]["name"] == BUILDS;
         for object in site.objects().into_iter().filter(|object| !is_shared(object)) {
             site.apply(object).await;
@@ -51,7 +51,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Says how many pods are ready, as the cluster's own controller would.
+    /// Writes the number of ready pods, like the cluster's own controller.
     pub(super) async fn ready(&self, namespace: &str, name: &str, count: u32) {
         let deployments = self.kube.api("apps/v1", "Deployment", namespace).await;
         let status = Patch::Merge(json!({"status": {"replicas": count, "readyReplicas": count}}));
@@ -70,7 +70,7 @@ impl<'a> Site<'a> {
         Run::new(&[&places[..], arguments].concat()).kubeconfig(&self.kube.kubeconfig(Identity::Admin))
     }
 
-    /// The first report that `fits`: the server's RBAC learns of a change a moment later.
+    /// Waits for a report that `fits`, because the server's RBAC learns a change a moment later.
     pub(super) async fn report_when(&self, arguments: &[&str], fits: impl Fn(&Report) -> bool) -> Report {
         let last = std::cell::RefCell::new(String::new());
         let what = || format!("a report that fits; the last one:\n{}", last.borrow());
@@ -82,14 +82,14 @@ impl<'a> Site<'a> {
         .await
     }
 
-    /// The report that has `words` in a line of `verdict`.
+    /// Waits for a report with `words` in a line of `verdict`.
     pub(super) async fn says(&self, verdict: &str, words: &str) -> Report {
         let fits = |report: &Report| report.lines(verdict).iter().any(|line| line.contains(words));
         self.report_when(&[], fits).await
     }
 
     pub(super) fn named(&self, text: &str) -> String {
-        // What a daemon builds for depends on the machine's processor.
+        // The platforms of a daemon depend on the machine's processor.
         let lines = text.lines().map(|line| match line.split_once(" worker, ") {
             Some((known, _)) => format!("{known} worker, PLATFORMS"),
             None => line.to_owned(),

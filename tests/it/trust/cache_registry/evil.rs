@@ -1,4 +1,4 @@
-//! A registry of an attacker's own.
+//! An attacker's registry.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +7,14 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse as _, Response};
 
-/// One request that it saw.
+/// A request that it received.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) path: String,
     pub(super) authorization: String,
 }
 
-/// A running one; it ends with the test's runtime.
+/// A running registry. It ends with the test's runtime.
 pub(super) struct Evil {
     host: String,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -29,12 +29,12 @@ struct Inner {
 }
 
 impl Evil {
-    /// One whose challenge is that of the registry `victim`.
+    /// A registry whose challenge is that of the registry `victim`.
     pub(super) async fn challenging(victim: &str) -> Self {
         Self::start(victim, false).await
     }
 
-    /// One that sends all who ask for a manifest to the victim's cache.
+    /// A registry that redirects every request for a manifest to the victim's cache.
     pub(super) async fn redirecting(victim: &str) -> Self {
         Self::start(victim, true).await
     }

@@ -22,18 +22,18 @@ use crate::support::shared::World;
 use crate::support::{self, bin};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// The smallest manifest that a registry takes: an index of nothing.
+/// The smallest manifest that a registry accepts: an index of nothing.
 const EMPTY: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 pub(super) struct Site {
     pub(super) world: &'static World,
-    /// The cache registry, as everybody calls it.
+    /// The cache registry, through the proxy.
     pub(super) proxy: RegistryProxy,
     daemon: Buildkitd,
     git: GitServer,
     authority: Authority,
-    /// What is behind the proxy.
+    /// The registry behind the proxy.
     pub(super) registry: registry::Registry,
 }
 
@@ -73,7 +73,7 @@ impl Site {
         self.engine_of(Tenancy::shared(policy).issuing_tokens(Some(issuer.unwrap())))
     }
 
-    /// An engine as any other client of the daemon.
+    /// An engine like any other client of the daemon.
     pub(super) fn engine_without_key(&self) -> Engine {
         self.engine_of(Tenancy::shared(None))
     }
@@ -99,7 +99,7 @@ impl Site {
         support::engine::run(engine, namespace, body).await
     }
 
-    /// Throws away all that the daemon has built.
+    /// Deletes everything that the daemon has built.
     pub(super) fn prune(&self) {
         let mut prune = Command::new(bin::testbed("buildctl"));
         let output = prune.args(["--addr", self.daemon.address(), "prune", "--all"]).output().unwrap();
@@ -113,14 +113,14 @@ pub(super) fn bearer(authorization: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
-/// The status of a PUT over the cache `repository`, with a token.
+/// The status of a PUT to the cache `repository`, with a token.
 pub(super) async fn put_index(site: &Site, repository: &str, authorization: &str) -> u16 {
     let url = format!("http://{}/v2/{repository}/manifests/latest", site.proxy.host());
     let put = client().put(url).header("content-type", INDEX).header("authorization", authorization);
     put.body(EMPTY).send().await.unwrap().status().as_u16()
 }
 
-/// A `RUN` that puts a manifest over the cache `repository`, and succeeds if the answer is `status`.
+/// A `RUN` that writes a manifest to the cache `repository`, and succeeds if the answer is `status`.
 pub(super) fn put_in_run(host: &str, repository: &str, status: &str) -> String {
     let address = host.replace(':', " ");
     let lines = [

@@ -1,4 +1,4 @@
-//! A file's size is read before its content, whatever the file was packed to.
+//! The size of a file is read before its content, however well it was packed.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,9 @@ use crate::support::git_http::GitHttp;
 use crate::support::plugin::{Plugin, Setup, expect_phase};
 use crate::support::shop::template;
 
-/// Much more than any file that is edited, in bytes. Zeros pack to a thousandth of it.
+/// Many more bytes than an edited file may have. Zeros are packed to a thousandth of them.
 const BOMB: u64 = 300 << 20;
-/// What refusing it may cost: a pack's pieces, and what libgit2 keeps.
+/// The memory that a refusal may cost: the chunks of a pack, and libgit2's caches.
 const BOUND: u64 = 100 << 20;
 
 fn plugin() -> Plugin {
@@ -23,7 +23,7 @@ fn update(repo: &str, file: &str) -> Value {
     template(json!({"update-manifest": {"repo": repo, "secret": "git", "targets": targets}}))
 }
 
-/// What a step says that edits `file` of a repository with `files`, and that it cost little to find out.
+/// The message of a step that edits `file` of a repository with `files`. Checks that it needed little memory.
 async fn refusal(server: &GitHttp, files: &[(&str, u64)], file: &str) -> String {
     let tree = tempfile::tempdir().unwrap();
     for (name, size) in files {

@@ -1,4 +1,4 @@
-//! Directories of objects that a killed process left go at the next start; those of a living one stay.
+//! The object directories of a killed process are deleted at the next start. Those of a living process stay.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn directories(temp: &Path) -> usize {
 #[tokio::test]
 async fn only_what_no_living_process_holds_is_removed_at_the_start() {
     let temp = tempfile::tempdir().unwrap();
-    // A server that takes connections and says nothing holds a write-back where it is.
+    // A server that accepts connections and sends nothing stops a write-back at this point.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let repo = format!("http://{}/a.git", silent.local_addr().unwrap());
     let targets = json!([{"file": "values.yaml", "helm": {"image.tag": "1"}}]);

@@ -1,4 +1,4 @@
-//! What counts as a registry's yes, and whose turn it is after anything else.
+//! Answers of a registry that count as a permission, and who must act after the others.
 
 use argo_buildkit::oci::{Auth, ImageRef, LazyClient, OciError, Registry};
 use argo_buildkit::outcome::Fault;
@@ -24,7 +24,7 @@ async fn asked(registry: Registry, host: &str) -> Result<(), OciError> {
     registry.may_pull(&image, &digest(), &Auth::default(), false).await
 }
 
-/// The manifest, with `said` for its digest.
+/// The manifest, with `said` as its digest.
 fn manifest(body: impl Into<axum::body::Body>, said: Option<String>) -> Response {
     let mut answer = body.into().into_response();
     if let Some(said) = said {
@@ -92,7 +92,7 @@ async fn each_refusal_and_each_failure_has_its_turn() {
     assert_eq!(error.fault(), Fault::Transient, "{error}");
 }
 
-/// The clock stands still until nothing else is left to wait for.
+/// The clock stands still until there is nothing else to wait for.
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_says_nothing_is_given_up() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -101,7 +101,7 @@ async fn a_registry_that_says_nothing_is_given_up() {
     assert_eq!(error.fault(), Fault::Transient, "{error}");
 }
 
-/// What is asked over https, and what comes of it.
+/// The requests over https, and their results.
 async fn secure(
     answer: impl Fn(&Asked) -> Response + Send + Sync + 'static,
 ) -> (Result<(), OciError>, Vec<String>) {
@@ -113,7 +113,7 @@ async fn secure(
     (told, methods(&server))
 }
 
-/// A certificate says whose word it is, and not that it is true: anybody has one for a host of his own.
+/// A certificate proves only the host. An attacker can have one for a host of his own.
 #[tokio::test]
 async fn over_https_too_the_manifest_itself_has_to_come() {
     let (told, asked) = secure(|_| manifest(MANIFEST, None)).await;

@@ -1,4 +1,4 @@
-//! Every form in which a build names an image, asked of a registry with a login.
+//! Every form in which a build names an image, with a registry that demands a login.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::support::registry::{Registry, free_port};
 use crate::support::scripted::{Asked, Scripted};
 use crate::support::shared::World;
 
-/// `htpasswd -nB team-b`, of the password `cache-pw`.
+/// `htpasswd -nB team-b` with the password `cache-pw`.
 const HTPASSWD: &str = "team-b:$2b$05$abcdefghijklmnopqrstuu2LpsBnoawX9hxvjqNw.PWmZ.abJbLHC\n";
 
-/// A registry with a login, and an image of its owner, which the owner's build has pulled.
+/// A registry with a login, and a private image, which its owner's build has pulled.
 struct Private {
     registry: Registry,
     _htpasswd: tempfile::NamedTempFile,
@@ -79,7 +79,7 @@ fn solve(dockerfile: &str) -> Solve {
     Solve { reference, inline_dockerfile: Some(dockerfile.to_owned()), ..Solve::default() }
 }
 
-/// `dockerfile` with one more attribute.
+/// `dockerfile` with another attribute.
 fn with(dockerfile: &str, key: &str, value: String) -> Solve {
     Solve { attrs: BTreeMap::from([(key.to_owned(), value)]), ..solve(dockerfile) }
 }
@@ -91,7 +91,7 @@ async fn build(solve: &Solve, session: Session) -> Result<Solved, BuildError> {
     client.solve(solve, session, &progress).await
 }
 
-/// Every way in which a build names an image.
+/// Every way in which a build can name an image.
 fn ways(image: &str, busybox: &str) -> Vec<Solve> {
     let (name, _) = image.split_once('@').unwrap();
     let texts = [
@@ -153,7 +153,7 @@ async fn what_no_registry_is_asked_for_is_not_read() {
     assert_eq!((error.kind, error.fault), (BuildErrorKind::Denied, Fault::User), "{error}");
 }
 
-/// Without the question the daemon hands it out: what the switch is for, and what it costs.
+/// Without the question, the daemon gives the image to any build. This shows the effect and the cost of the switch.
 #[tokio::test]
 async fn a_registry_that_is_mirrored_is_not_asked() {
     let private = Private::start().await;
@@ -162,7 +162,8 @@ async fn a_registry_that_is_mirrored_is_not_asked() {
     build(&solve(&format!("FROM {}\nRUN test -s /theirs\n", private.image())), session).await.unwrap();
 }
 
-/// The daemon compares hosts without their ports (`util/contentutil/source.go`), so any server of the host might speak for it.
+/// The daemon compares hosts without their ports (`util/contentutil/source.go`), so any server on the host could
+/// answer for it.
 #[tokio::test]
 async fn a_server_on_another_port_gives_no_right_by_saying_yes() {
     let private = Private::start().await;
@@ -175,7 +176,7 @@ async fn a_server_on_another_port_gives_no_right_by_saying_yes() {
     assert_eq!(error.fault, Fault::User, "{error}");
 }
 
-/// Nor by a name of its own: what the daemon has it does not fetch again, wherever it is said to be.
+/// Another name does not help either: the daemon does not fetch content again that it has, whatever its name.
 #[tokio::test]
 async fn a_server_of_another_name_gives_no_right_by_saying_yes() {
     let private = Private::start().await;
@@ -190,13 +191,13 @@ async fn a_server_of_another_name_gives_no_right_by_saying_yes() {
     let host = polite.host().replace("127.0.0.1", "localhost");
     let from = || solve(&format!("FROM {}\nRUN test -s /theirs\n", private.image_at(&host)));
     expect_refused(build(&from(), Session::default()).await, "a yes without a manifest");
-    // What the daemon does where nobody is asked, so that the test can fail.
+    // The daemon's behaviour when nobody is asked, to show that the test can fail.
     let session =
         Session { client: LazyClient::default().with_mirrored([host.clone()]), ..Session::default() };
     build(&from(), session).await.unwrap();
 }
 
-/// An image that the daemon has is no exception: the name might be another spelling of a private one's.
+/// An image in the daemon's store is no exception: the name may be another spelling of a private image.
 #[tokio::test]
 async fn a_registry_that_does_not_answer_ends_the_build_for_now() {
     let private = Private::start().await;

@@ -1,4 +1,4 @@
-//! Any image that a Dockerfile names may be an attacker's registry's; the daemon then has us fetch its tokens.
+//! Any image in a Dockerfile may be on an attacker's registry, and the daemon makes us fetch its tokens.
 
 use std::sync::Arc;
 
@@ -34,7 +34,8 @@ fn with(token_servers: TokenServers) -> Session {
 async fn an_images_registry_does_not_have_us_fetch_from_within() {
     let inner = inner().await;
     let policy = || TokenServers::default().only_named();
-    // Another server; its own server, which sends on to another; the same with a status that keeps the method.
+    // Another server; the registry's own server, which redirects to another; the same with a status that keeps the
+    // method.
     for (realm, status) in [(inner.url("/latest/secret"), 0), ("/token".into(), 302), ("/token".into(), 307)]
     {
         for token_servers in [TokenServers::default(), policy()] {

@@ -1,4 +1,4 @@
-//! What this client itself asks of registries: manifests, blobs, uploads.
+//! Our own client's requests to registries: manifests, blobs, uploads.
 
 use argo_buildkit::oci::{Auth, ImageRef, LOG_ARTIFACT, LogArtifact, Login, OciError, Registry};
 use argo_buildkit::outcome::Fault;
@@ -63,7 +63,7 @@ async fn a_manifest_is_read_elsewhere_from_public_servers_alone() {
             assert!(error.to_string().contains("is a private or loopback address"), "{error}");
         }
     }
-    // It is followed there, and not known here.
+    // The redirect is followed, and the other registry does not have the image.
     let registry = Scripted::start(move |_, _| redirect(307, "https://registry.invalid/x")).await;
     let asked = Registry::default().manifest_exists(&image(&registry), &Auth::default(), false).await;
     assert!(matches!(asked, Err(OciError::Unreachable { .. })), "{asked:?}");
@@ -82,7 +82,7 @@ async fn no_upload_is_sent_to_another_server() {
     let (client, auth) = (Registry::default(), login(&attacker));
     let error = client.attach(&log, &image(&attacker), Some("1"), &auth, false).await.unwrap_err();
     assert!(error.to_string().contains("is not asked: it redirects to"), "{error}");
-    // What is begun is given up there as well.
+    // The upload is cancelled there as well.
     client.may_push(&image(&attacker), &auth, false).await.unwrap();
     unseen(&inner, &attacker);
 }
@@ -103,7 +103,7 @@ async fn a_log_is_pushed_to_a_registry_that_keeps_its_blobs_in_a_store() {
     assert_eq!(store.asked(), []);
 }
 
-/// A registry that keeps its blobs in a store; `blob` is where it says that they are.
+/// A registry that keeps its blobs in a store. `blob` is the address of the redirect.
 async fn with_store(log: &'static [u8], blob: impl Fn() -> String + Send + Sync + 'static) -> Scripted {
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(log)));
     registry("/token", move |_, asked| match asked.path.as_str() {
@@ -132,7 +132,7 @@ async fn a_blob_is_read_from_a_store_without_the_login() {
     );
     assert!(registry.asked().iter().any(|asked| asked.authorization == "Bearer own"));
 
-    // What the store has is what the manifest says, or nothing.
+    // The content of the store must have the manifest's digest.
     let other = Scripted::start(|_, _| ok("application/json", "its secret")).await;
     let at = other.url("/");
     let registry = with_store(b"log", move || at.clone()).await;
@@ -145,7 +145,7 @@ async fn a_blob_is_read_from_a_store_without_the_login() {
 
 #[tokio::test]
 async fn a_store_has_no_login_to_ask_for_and_no_address_of_the_machines_own() {
-    // It answers as a registry would that wants a login, and names another token server.
+    // It answers like a registry that demands a login, and names another token server.
     let inner = inner().await;
     let realm = inner.url("/token");
     let store = Scripted::start(move |_, _| crate::support::scripted::challenge(&realm)).await;

@@ -1,4 +1,4 @@
-//! Answers that are too long, or do not end.
+//! Answers that are too long, or have no end.
 
 use argo_buildkit::buildkit::{Buildkit, Progress, Session, Solve};
 use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, ForgeRepository};
@@ -20,7 +20,7 @@ fn image(registry: &Scripted) -> ImageRef {
     format!("{}/a:1", registry.host()).parse().unwrap()
 }
 
-/// A registry whose token server answers with a flood.
+/// A registry whose token server sends an endless answer.
 async fn flooding_with_tokens(written: &BytesWritten, tells_length: bool) -> Scripted {
     let written = written.clone();
     Scripted::start(move |host, asked| match asked.path.starts_with("/token") {
@@ -114,7 +114,7 @@ async fn refusals_are_read_in_part() {
         }
         let git = Git::new(GitOptions::default()).unwrap();
         let url = server.url("/o/r.git").parse().unwrap();
-        // What may pass is tried again.
+        // A transient error is retried.
         let tries = if status >= 429 { 4 } else { 1 };
         git.resolve(&url, &Credentials::Anonymous, "main").await.unwrap_err();
         written.is_within(2 * tries * (MIB + super::BUFFERS));

@@ -1,4 +1,4 @@
-//! Writers of lists of referrers wait for those of the same list alone.
+//! Writers of lists of referrers wait only for writers of the same list.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::net::until;
 use crate::support::registry::Registry;
 use crate::support::scripted::{Asked, Scripted};
 
-/// A registry that takes everything, and is silent about its lists until `speaks`.
+/// A registry that accepts everything, and does not answer about its lists until `speaks`.
 async fn silent(speaks: watch::Receiver<bool>) -> Scripted {
     Scripted::start(move |_, asked| match (asked.method.as_str(), is_of_a_list(asked)) {
         ("GET", true) => list(speaks.clone()),
@@ -29,7 +29,7 @@ fn is_of_a_list(asked: &Asked) -> bool {
     asked.path.contains("/manifests/sha256-")
 }
 
-/// A list that has the log already, once it is told.
+/// The answer for a list that has the log already.
 fn list(mut speaks: watch::Receiver<bool>) -> Response {
     let index = json!({"manifests": [{"digest": log().digest()}]}).to_string();
     let told = async move {
@@ -58,7 +58,7 @@ async fn a_silent_registry_keeps_nobody_waiting_who_writes_elsewhere() {
     until(|| "the silent registry to be asked for its list".to_owned(), Duration::from_secs(60), asked).await;
 
     client.attach(&log(), &image(other.host()), None, &Auth::default(), false).await.unwrap();
-    // It was not waited for: it is still at its first question, which it now gets an answer to.
+    // Nobody waited for it: it is still at its first request, which is now answered.
     speaks.send_replace(true);
     first.await.unwrap().unwrap();
     assert_eq!(lists(), 1);

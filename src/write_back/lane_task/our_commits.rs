@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use git2::Oid;
 
-use super::Worker;
+use super::LaneTask;
 use crate::git::read::{HistoryDepth, oid};
 use crate::git::store::LogEntry;
 use crate::git::{GitError, Identity};
 use crate::write_back::message::{Group, groups};
 
-impl Worker {
+impl LaneTask {
     /// The trailers of the commits from `head` down to the first one that `base` also contains; `None` if one of them
     /// is not ours. Somebody who amends, rebases or squashes our commit keeps its trailers, but becomes its
     /// committer.

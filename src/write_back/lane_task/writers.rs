@@ -1,4 +1,4 @@
-//! The writers of a worker: how they join, leave and get their answers.
+//! The writers of a lane task: how they join, leave and get their answers.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::super::draft::Id;
 use super::super::writer::{LeaveReason, Outcome};
-use super::Worker;
+use super::LaneTask;
 use crate::git::GitError;
 
-impl Worker {
+impl LaneTask {
     /// Takes the queued writers.
     pub(super) fn join(&mut self) {
         for writer in self.lane.take() {

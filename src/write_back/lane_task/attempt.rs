@@ -1,9 +1,9 @@
-//! One attempt of a worker: it locks the branch, reads, edits and pushes.
+//! One attempt of a lane task: it locks the branch, reads, edits and pushes.
 
 use tokio::time::{Instant, timeout_at};
 
 use super::push::Prepared;
-use super::{LOCK_WAIT, Worker};
+use super::{LOCK_WAIT, LaneTask};
 use crate::git::GitError;
 
 /// The result of an attempt that did not fail.
@@ -16,7 +16,7 @@ pub(super) enum AttemptResult {
     Again(String),
 }
 
-impl Worker {
+impl LaneTask {
     pub(super) async fn once(&mut self) -> Result<AttemptResult, GitError> {
         let limit = self.writers.values().map(|w| w.request.deadline).chain(self.confirm_by).max();
         let Some(limit) = limit else { return Ok(AttemptResult::Done) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use git2::Oid;
 
-use super::Worker;
+use super::LaneTask;
 use super::base_commit::BaseCommit;
 use super::edit_memory::{EditMemory, parsed};
 use crate::git::GitError;
@@ -50,7 +50,7 @@ fn too_large(error: TooMuch) -> GitError {
     GitError::Input { what: format!("the files of this step are too large: {error}") }
 }
 
-impl Worker {
+impl LaneTask {
     /// Applies the edits of all writers in turn. A writer that fails, or has nothing to change, gets its answer at
     /// once.
     pub(super) async fn draft(&mut self, base: &BaseCommit) -> Result<Draft, GitError> {

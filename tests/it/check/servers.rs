@@ -33,7 +33,7 @@ impl Shop {
         fs::write(directory.join(key), value).unwrap();
     }
 
-    /// A Secret `name` with a token of these scopes, which is given back.
+    /// A Secret `name` with a token of these scopes. Returns the token.
     async fn token(&self, name: &str, user: &str, scopes: &[&str]) -> String {
         let token = self.gitea.token(user, scopes).await;
         self.put(name, "username", user);

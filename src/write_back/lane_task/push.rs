@@ -6,7 +6,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::base_commit::BaseCommit;
 use super::find_sent::{Sent, SentId};
-use super::{AttemptResult, CONFIRM, Worker};
+use super::{AttemptResult, CONFIRM, LaneTask};
 use crate::git::GitError;
 use crate::git::branch::short_name;
 use crate::git::push::{PushOutcome, ReceivePack, RefUpdate, ZERO};
@@ -22,7 +22,7 @@ use crate::write_back::tips_read_ahead::TipsReadAhead;
 pub(super) struct ReadyCommit {
     draft: Draft,
     delivery: Delivery,
-    /// See [`Worker::permits`].
+    /// See [`LaneTask::permits`].
     permits: Vec<TaskTrackerToken>,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Prepared {
     Ready(Box<ReadyCommit>),
 }
 
-impl Worker {
+impl LaneTask {
     pub(super) async fn prepare(&mut self) -> Result<Prepared, GitError> {
         self.answer_withheld = false;
         let prepared = self.read_and_draft().await;

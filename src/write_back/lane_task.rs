@@ -1,6 +1,6 @@
 //! A lane's task: read the tip, apply the edits of all writers, and push one commit if the tip has not moved.
 //!
-//! After a lost race the worker reads again and applies the *edits* again; it never merges text. The server's report
+//! After a lost race the lane task reads again and applies the *edits* again; it never merges text. The server's report
 //! on the push says whether a commit landed. If the report was lost, the ref says it.
 
 mod apply_edits;
@@ -48,7 +48,7 @@ const LONG_TRY: Duration = Duration::from_secs(1);
 const MAX_COMMITS: u32 = 200;
 /// How long the ref is read after a push of unknown outcome, whatever the writers' deadlines.
 const CONFIRM: Duration = Duration::from_secs(30);
-/// How long the worker waits for the branch's lock. The lock only avoids lost races, so a worker whose server, API or
+/// How long the lane task waits for the branch's lock. The lock only avoids lost races, so a lane task whose server, API or
 /// edit is slow may not hold up the others for longer.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 
@@ -60,7 +60,7 @@ pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane
         None => BranchReader::new(&pusher.git, branches).await.map(StoreContents::new),
     };
     match contents {
-        Ok(contents) => Worker::new(pusher, request, lane, contents).run().await,
+        Ok(contents) => LaneTask::new(pusher, request, lane, contents).run().await,
         Err(error) => loop {
             for writer in lane.take() {
                 writer.answer(Err(error.clone().into()));
@@ -72,7 +72,7 @@ pub(super) async fn work(pusher: Pusher, request: Arc<WriteBack>, mut lane: Lane
     }
 }
 
-struct Worker {
+struct LaneTask {
     pusher: Pusher,
     /// The request of the lane's first writer. The other writers have its repository, branch, login, author and
     /// signing key.
@@ -93,7 +93,7 @@ struct Worker {
     adds_only: bool,
     /// Pushed commits of unknown outcome, with the answers for the case that they landed.
     sent: Vec<Sent>,
-    /// When the worker stops reading the ref for the outcome of the last push.
+    /// When the lane task stops reading the ref for the outcome of the last push.
     confirm_by: Option<Instant>,
     /// Permits of the push gates. They delay a shutdown until the outcome of the last push is known, or cannot be
     /// known.
@@ -108,7 +108,7 @@ struct Worker {
     memory: FileMemory,
 }
 
-impl Worker {
+impl LaneTask {
     fn new(pusher: Pusher, request: Arc<WriteBack>, lane: Lane, contents: StoreContents) -> Self {
         let memory = FileMemory::new(pusher.budget.clone(), pusher.hold);
         let StoreContents { reader, commits, ahead } = contents;
@@ -182,7 +182,7 @@ impl Worker {
         }
     }
 
-    /// Replaces the store now and then, because a busy branch's worker may run all day.
+    /// Replaces the store now and then, because a busy branch's lane task may run all day.
     async fn renew(&mut self) {
         self.source_waits.done();
         self.trailers.clear();
@@ -205,9 +205,9 @@ impl Worker {
     }
 }
 
-/// A random pause before the next attempt, so that workers that collided do not collide again. The window is as long
-/// as the last attempt, because other workers' attempts take as long. It doubles with each lost race, because many
-/// lost races mean many competing workers.
+/// A random pause before the next attempt, so that lane tasks that collided do not collide again. The window is as long
+/// as the last attempt, because other lane tasks' attempts take as long. It doubles with each lost race, because many
+/// lost races mean many competing lane tasks.
 fn pause(lost: u32, took: Duration) -> Duration {
     let took = took.clamp(FIRST_WINDOW, LONG_TRY);
     let window = took.saturating_mul(1 << lost.min(16));

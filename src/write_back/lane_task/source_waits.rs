@@ -1,6 +1,6 @@
 //! Asks servers about the order of source commits without holding the branch's lock.
 //!
-//! If a draft needs an answer that has not arrived, the draft and the lock are given up. The worker drafts again on
+//! If a draft needs an answer that has not arrived, the draft and the lock are given up. The lane task drafts again on
 //! the same commit and waits a short time for the answers; then it takes the lock again. A writer whose source is
 //! silent for longer is set aside until there is an answer, and its lane continues without it.
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::base_commit::BaseCommit;
-use super::{AttemptResult, Worker};
+use super::{AttemptResult, LaneTask};
 use crate::git::GitError;
 use crate::write_back::draft::Id;
 use crate::write_back::supersede::{Order, PlannedWrite, Question};
@@ -49,7 +49,7 @@ impl SourceWaits {
     }
 }
 
-impl Worker {
+impl LaneTask {
     /// The order of the writer's commit and `theirs`. Waits for answers only while the branch's lock is not held.
     pub(super) async fn order_of(&mut self, planned: &PlannedWrite, theirs: &[String]) -> Order {
         let order = self.orders.newer(&self.pusher.git, planned, theirs);

@@ -2,7 +2,7 @@
 
 use git2::Oid;
 
-use super::Worker;
+use super::LaneTask;
 use crate::git::GitError;
 use crate::git::read::{BranchTips, HistoryDepth};
 use crate::write_back::draft::Id;
@@ -25,7 +25,7 @@ pub(super) enum SentId {
     },
 }
 
-impl Worker {
+impl LaneTask {
     /// Checks whether a sent commit is on the branch. If it is, answers its writers.
     pub(super) async fn settle(&mut self, tips: &BranchTips) -> Result<bool, GitError> {
         if self.sent.is_empty() {

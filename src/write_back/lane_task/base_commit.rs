@@ -1,7 +1,7 @@
 //! The parent of the new commit, and the ref that is updated: the branch itself, or a pull request's branch based on
 //! it.
 
-use super::Worker;
+use super::LaneTask;
 use crate::git::GitError;
 use crate::git::push::ZERO;
 use crate::git::read::BranchTips;
@@ -47,7 +47,7 @@ impl BaseCommit {
     }
 }
 
-impl Worker {
+impl LaneTask {
     /// Chooses the base. A pull request's branch is created anew on the branch's tip while it contains only our
     /// commits. Otherwise the new commit is put on top.
     pub(super) async fn base(&mut self, tips: &BranchTips) -> Result<BaseCommit, GitError> {

@@ -14,7 +14,7 @@ use crate::limits::{Budget, Held, TooMuch};
 /// How long memory is held while others wait for it. An attempt takes a second or two.
 pub(in crate::write_back) const HOLD: Duration = Duration::from_secs(10);
 
-/// The worker's share of the memory budget for files.
+/// The lane task's share of the memory budget for files.
 pub(super) struct FileMemory {
     budget: Budget,
     hold: Duration,
@@ -37,7 +37,7 @@ impl FileMemory {
         self.budget.could_take(bytes)
     }
 
-    /// Gives back the memory that is held, then waits for `bytes`. A worker never waits while it holds memory.
+    /// Gives back the memory that is held, then waits for `bytes`. A lane task never waits while it holds memory.
     pub(super) async fn take(&mut self, bytes: usize) -> Result<(), TooMuch> {
         self.give_back();
         self.held = Some(self.budget.take(bytes).await?);
