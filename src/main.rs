@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     cli.run().unwrap_or_else(|error| {
         // The error may quote a file or a server.
-        let said = text::lines(&format!("Error: {error:?}"));
+        let said = text::lines(&format!("Error: {error:#}"));
         let _ = writeln!(std::io::stderr(), "{said}");
         ExitCode::FAILURE
     })

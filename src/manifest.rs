@@ -3,13 +3,14 @@
 //! An edit finds one scalar, replaces its bytes, and proves the result: the new file is parsed again and
 //! must differ from the old one in exactly the scalars that were asked for. Comments, quotes, indentation,
 //! anchors, line endings, a BOM and a missing final newline stay as they are, because nothing else is
-//! anchors, line endings, a BOM and a missing final newline stay as they are, because nothing else is
 //! written. An edit is refused when it cannot be proven, or when it would change more than its path names.
 //! ```text
-//! input → parser → stream → lookup → scalar (+ quote), create → reach → image (+ shape) → plan → splice → proof
+//! input → parser → stream → lookup → scalar (+ quote, lines), create → reach → image (+ shape) → plan → splice → proof
 //! ```
 
+mod addable;
 mod address;
+mod append;
 mod argocd;
 mod block;
 mod container;
@@ -20,11 +21,16 @@ mod file;
 mod image;
 mod input;
 mod kustomize;
+mod lines;
+mod located;
 mod lookup;
+mod merge;
+mod missing;
 mod notes;
 mod object;
 mod parser;
 mod path;
+mod pattern;
 mod pinned;
 mod plan;
 mod proof;
@@ -35,6 +41,7 @@ mod round;
 mod scalar;
 mod setter;
 mod shape;
+mod shared;
 mod splice;
 mod stream;
 mod target;
@@ -63,12 +70,14 @@ pub struct Edit {
     pub value: String,
     /// Whether missing keys on the path are added. Without it, a missing key is refused.
     pub create: bool,
+    /// Whether a value that aliases use is changed for all of them. Without it, such an edit is refused.
+    pub shared: bool,
 }
 
 impl Edit {
-    /// An edit that does not add missing keys.
+    /// An edit that neither adds missing keys nor changes what aliases use.
     pub fn new(target: Target, value: impl Into<String>) -> Self {
-        Self { target, value: value.into(), create: false }
+        Self { target, value: value.into(), create: false, shared: false }
     }
 }
 
@@ -144,6 +153,18 @@ pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     }
 }
 
+/// Whether `target` concerns this file among several: a setter concerns the files with its comment, and any other target
+/// every file. So does every target a file that cannot be read but has such a comment.
+pub fn concerns(input: &[u8], target: &Target) -> bool {
+    let Target::Setter(setter) = target else { return true };
+    if !input.windows(setter::KEY.len()).any(|bytes| bytes == setter::KEY.as_bytes()) {
+        return false;
+    }
+    let Ok(text) = input::check(input) else { return true };
+    let Ok(stream) = Stream::parse(text.body) else { return true };
+    setter::is_in(&File::new(text.body, stream, false), setter)
+}
+
 /// The addresses of the scalars that `target` can set and that exist in `input`. Empty when the file cannot be read.
 pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
     let parsed = || {
@@ -153,7 +174,7 @@ pub fn addresses(input: &[u8], target: &Target) -> BTreeSet<String> {
     let Some((body, stream)) = parsed() else { return BTreeSet::new() };
     let json = file::is_json(&body);
     let file = File::new(&body, stream, json);
-    let edit = Edit::new(target.clone(), target.example());
+    let edit = Edit { shared: true, ..Edit::new(target.clone(), target.example()) };
     // An error only stops the search for further scalars. The scalars found before it are already recorded.
     let _ = plan::plan(&file, &edit, std::slice::from_ref(&edit));
     file.addresses.all()

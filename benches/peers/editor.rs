@@ -86,7 +86,7 @@ fn filled(head: &str, bytes: usize, one: impl Fn(usize) -> String, edited: &str)
 /// The median time of one edit, in ms.
 fn in_process(text: &str) -> f64 {
     let target = "helm:services.edited.image.tag".parse().unwrap();
-    let edits = [Edit { target, value: "v2".to_owned(), create: false }];
+    let edits = [Edit::new(target, "v2")];
     let one = || {
         let started = Instant::now();
         let edited = apply(text.as_bytes(), &edits).unwrap();

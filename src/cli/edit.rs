@@ -3,7 +3,7 @@
 mod file;
 mod show;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::manifest::{self, Edit, Warning};
+use crate::manifest::{self, Edit};
 
 use file::LocalFile;
 
@@ -45,8 +45,10 @@ Targets:
       every value with that Flux setter comment
 
   A path is keys and items: a.b, a[0].b, a[name=x].b, \"a.b\".c. PATH|PATH
-  leads into YAML that is the text of a block scalar. APPLICATION is a name,
-  and [0] or [chart=NAME] behind it, or alone, is one of several sources.
+  leads into YAML that is a text. PATH[+] adds an item to a list that does not
+  have it. PATH~\"REGEX\" is the part of a text that the one group matches:
+  url~\"[?]ref=(.+)\". APPLICATION is a name, and [0] or [chart=NAME] behind
+  it, or alone, is one of several sources.
 
 Exit codes:
   0  a file is changed, or would be without --write
@@ -55,7 +57,8 @@ Exit codes:
   2  the command line is wrong
   3  every file already says so
 
-The same edits are made in each FILE; when one refuses, none is written.
+The same edits are made in each FILE; when one refuses, none is written. Of
+several FILEs, a setter concerns those with its comment.
 Where writing itself fails, the files before it are written.";
 
 #[derive(Debug, Args)]
@@ -70,6 +73,9 @@ pub(super) struct Command {
     /// Add a key that does not exist yet, in its neighbours' style.
     #[arg(long)]
     create: bool,
+    /// Change a value that aliases use, for all of them; they are named on standard error.
+    #[arg(long)]
+    shared: bool,
     /// Write the files. Without it, nothing but the difference is shown.
     #[arg(long, short)]
     write: bool,
@@ -79,8 +85,8 @@ impl Command {
     /// Prints the diff of every file, in their order, and writes them if that is requested. For standard input, it
     /// prints the whole file.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let create = self.create;
-        let edits: Vec<Edit> = self.edits.into_iter().map(|edit| Edit { create, ..edit }).collect();
+        let (create, shared) = (self.create, self.shared);
+        let edits: Vec<Edit> = self.edits.into_iter().map(|edit| Edit { create, shared, ..edit }).collect();
         if let [path] = self.files.as_slice()
             && path.as_os_str() == STDIN
         {
@@ -90,17 +96,19 @@ impl Command {
             show::error("error: `-` is standard input, whose result goes to standard output; name it alone");
             return Ok(ExitCode::from(USAGE));
         }
+        let Some(sources) = read(&self.files) else { return Ok(ExitCode::from(REFUSED)) };
         let mut changed = Vec::new();
         let mut refused = false;
-        let mut seen = HashSet::new();
-        let unseen =
-            |path: &&PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
-        for path in self.files.iter().filter(unseen) {
-            match edited(path.clone(), &edits) {
-                Ok(Some(file)) => changed.push(file),
-                Ok(None) => {}
+        for (at, source) in sources.iter().enumerate() {
+            let edits = concerning(&edits, &sources, at);
+            if edits.is_empty() {
+                continue;
+            }
+            match manifest::apply(&source.bytes, &edits) {
+                Ok(edited) if edited.changed => changed.push((source, edited.bytes, edited.warnings)),
+                Ok(_) => {}
                 Err(error) => {
-                    show::error(&format!("{}: {error:#}", path.display()));
+                    show::error(&format!("{}: {error:#}", source.shown()));
                     refused = true;
                 }
             }
@@ -138,12 +146,22 @@ fn piped(edits: &[Edit]) -> anyhow::Result<ExitCode> {
     Ok(if edited.changed { ExitCode::SUCCESS } else { ExitCode::from(UNCHANGED) })
 }
 
-/// A file, its new bytes, and the warnings of the edits.
-type Changed = (LocalFile, Vec<u8>, BTreeSet<Warning>);
+/// Reads each file once. None if one cannot be read; then standard error says why.
+fn read(paths: &[PathBuf]) -> Option<Vec<LocalFile>> {
+    let mut seen = HashSet::new();
+    let unseen = |path: &&PathBuf| seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
+    let read = |path: &PathBuf| {
+        let say = |error: &anyhow::Error| show::error(&format!("{}: {error:#}", path.display()));
+        LocalFile::read(path.clone()).inspect_err(say).ok()
+    };
+    let all: Vec<_> = paths.iter().filter(unseen).map(read).collect();
+    all.into_iter().collect()
+}
 
-/// Edits the file at `path`. Returns `None` if nothing changes.
-fn edited(path: PathBuf, edits: &[Edit]) -> anyhow::Result<Option<Changed>> {
-    let source = LocalFile::read(path)?;
-    let edited = manifest::apply(&source.bytes, edits)?;
-    Ok(edited.changed.then_some((source, edited.bytes, edited.warnings)))
+/// The edits of one of several files: those that concern it, and those that concern none.
+fn concerning(edits: &[Edit], sources: &[LocalFile], at: usize) -> Vec<Edit> {
+    let concerns = |edit: &Edit, source: &LocalFile| manifest::concerns(&source.bytes, &edit.target);
+    let is_of =
+        |edit: &&Edit| concerns(edit, &sources[at]) || !sources.iter().any(|source| concerns(edit, source));
+    edits.iter().filter(is_of).cloned().collect()
 }

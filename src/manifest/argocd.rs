@@ -1,5 +1,6 @@
 //! Argo CD: Helm parameters and values of Applications, ApplicationSets and `.argocd-source` files.
 
+use super::block::TextRequest;
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, Lookup};
@@ -8,7 +9,7 @@ use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::splice::Splice;
 use super::stream::Stream;
-use super::{Application, Edit, FileProblem, SourceRef, Target, block, reach, scalar, trail};
+use super::{Application, Edit, FileProblem, SourceRef, Target, block, create, reach, scalar, trail};
 
 /// A node that may hold a `helm` mapping.
 struct Source {
@@ -46,7 +47,7 @@ pub(super) fn parameter(
     scalar::check_value(label, &edit.value)?;
     let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
     let path = Path::new(vec![key("helm"), key("parameters"), item, key("value")]);
-    if edit.create && application.is_none() && file.stream.events().is_empty() {
+    if application.is_none() && file.stream.events().is_empty() {
         let request = reach::ScalarRequest { edit, label, typed: false };
         return reach::scalar(file, Vec::new(), &path, &request);
     }
@@ -82,11 +83,11 @@ pub(super) fn values(
     for source in &sources {
         // Argo CD ignores `values` when there is a `valuesObject` (util/helm, `ValuesYAML`).
         let result = if with(source, "valuesObject").is_some() || with(source, "values").is_none() {
-            let request = reach::ScalarRequest { edit, label, typed: true };
-            reach::scalar(file, vec![source.found.clone()], &objects, &request)
+            block::scalar(file, vec![source.found.clone()], &objects, edit, label)
         } else {
             let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
-            block::plan(file, &found, Target::Helm(path.clone()), edit, label)
+            let inner = Target::Helm(path.clone());
+            block::plan(file, &found, &TextRequest { edit, inner, written: "", label })
         };
         match result {
             Ok(splices) => hits.push((source, splices)),
@@ -146,7 +147,8 @@ fn one(
             match gaps.as_slice() {
                 [(_, gap)] if edit.create => {
                     let path = paths.first().ok_or_else(|| FileProblem::Empty.at(Position::START))?;
-                    super::create::plan(file, gap, path, &edit.value, label).map(|splice| vec![splice])
+                    create::plan(file, gap, path, create::Value::string(&edit.value), label)
+                        .map(|splice| vec![splice])
                 }
                 [(first, _), _, ..] if edit.create => {
                     let all = places(gaps.iter().map(|(source, _)| *source).collect());
@@ -167,7 +169,7 @@ fn sources(
 ) -> Result<Vec<Source>, EditError> {
     let stream = &file.stream;
     let all = object::all(stream);
-    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Position::START)) };
+    let Some(first) = all.first() else { return Err(FileProblem::Blank.at(Position::START)) };
     let mut sources = Vec::new();
     let wanted_name = application.and_then(|application| application.name.as_deref());
     for found in &all {

@@ -58,12 +58,12 @@ pub(super) fn running(
         Some(object) => vec![object::find(stream, object, label)?],
         None => object::all(stream),
     };
-    let Some(first) = roots.first() else { return Err(FileProblem::Empty.at(Position::START)) };
+    let Some(first) = roots.first() else { return Err(FileProblem::Blank.at(Position::START)) };
     let mut all = Vec::new();
     roots.iter().for_each(|root| walk(stream, root, None, &mut all));
     let name = |container: &Container| {
         let image = text(stream, stream.resolved(container.found.node), "image")?;
-        Some(Reference::split(image).name.to_owned())
+        Some(Reference::split(image.trim_end_matches('\n')).name.to_owned())
     };
     let mut splices = Vec::new();
     let mut hits = 0;

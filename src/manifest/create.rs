@@ -8,47 +8,69 @@ use super::lookup::{self, MissingPath};
 use super::parser::{Kind, Style};
 use super::path::{Path, Segment};
 use super::splice::{Expect, NewEvent, Splice};
-use super::{Change, scalar};
+use super::stream::Stream;
+use super::{Change, addable, quote, shared};
 
 mod layout;
 mod spot;
 
 use layout::Layout;
 
+/// The value to add, and whether it is a number or a boolean where others are.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub(super) text: &'a str,
+    pub(super) typed: bool,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn string(text: &'a str) -> Self {
+        Self { text, typed: false }
+    }
+}
+
 /// The splice that adds the missing steps of `path`, with `value` at their end.
 pub(super) fn plan(
     file: &File<'_>,
     gap: &MissingPath,
     path: &Path,
-    value: &str,
+    value: Value<'_>,
     label: &str,
 ) -> Result<Splice, EditError> {
     let steps = &path.segments()[gap.depth..];
     file.addresses.below(&file.stream, &gap.nearest, steps);
     let cannot = |why| Refusal::CannotAdd { why }.at(gap.place, label);
-    if gap.merged || !is_addable(file, gap, steps) {
+    let merged = gap.merged.filter(|merged| !merged.is_overridable(&file.stream, path, gap.depth));
+    if merged.is_some() || addable::obstacle(&file.stream, gap.nearest.node, steps).is_some() {
         return Err(gap.refusal.clone().at(gap.place, label));
     }
     if gap.tied {
         return Err(cannot("several documents of this file could take it"));
     }
-    scalar::not_shared(&file.stream, &gap.nearest).map_err(|stop| stop.at(label))?;
+    shared::check(&file.stream, &gap.nearest).map_err(|stop| stop.at(label))?;
     if is_mapping(file, gap.nearest.node) {
         lookup::no_duplicates(&file.stream, gap.nearest.node).map_err(|stop| stop.at(label))?;
     }
-    let addition = Addition { steps, value, layout: Layout::of(file, gap.nearest.node) };
+    let typed = match gap.merged {
+        Some(merged) => value.typed && is_like(&file.stream, merged.value, value.text),
+        None => value.typed && matches!(steps, [Segment::Append]),
+    };
+    let addition = Addition { steps, value: value.text, typed, layout: Layout::of(file, gap.nearest.node) };
     let (range, text, expect) = spot::splice(file, gap, &addition).map_err(cannot)?;
-    let change = change(file, &range, label, value);
+    shared::note(file, &gap.nearest, label);
+    let change = change(file, &range, label, value.text);
     Ok(Splice { range, text, expect, change })
 }
 
 /// The splice that adds a document to a file without one.
 pub(super) fn document(file: &File<'_>, path: &Path, value: &str, label: &str) -> Result<Splice, EditError> {
     file.addresses.path(path);
-    if !are_steps(path.segments()) || !matches!(path.segments().first(), Some(Segment::Key(_))) {
-        return Err(super::FileProblem::Empty.at(Position::START));
+    let steps = path.segments();
+    if addable::steps_obstacle(steps).is_some() || !matches!(steps.first(), Some(Segment::Key(_))) {
+        let why = "an empty file takes a path of keys, and of items by a field";
+        return Err(Refusal::CannotAdd { why }.at(Position::START, label));
     }
-    let addition = Addition { steps: path.segments(), value, layout: Layout::plain(file) };
+    let addition = Addition { steps: path.segments(), value, typed: false, layout: Layout::plain(file) };
     let at = file.text.len();
     let newline = file.newline();
     let lead = if file.text.is_empty() || file.text.ends_with(['\r', '\n']) { "" } else { newline };
@@ -69,46 +91,50 @@ fn is_mapping(file: &File<'_>, node: usize) -> bool {
     matches!(file.stream.kind(node), Kind::MappingStart { .. })
 }
 
-/// Whether the nearest node can take the first missing step: a mapping takes a key, a list takes an item, null takes both.
-fn is_addable(file: &File<'_>, gap: &MissingPath, steps: &[Segment]) -> bool {
-    let takes = match (file.stream.kind(gap.nearest.node), steps.first()) {
-        (Kind::MappingStart { .. }, Some(Segment::Key(_)))
-        | (Kind::SequenceStart { .. }, Some(Segment::Item { .. })) => true,
-        (Kind::Scalar { properties, value, style: Style::Plain }, _) => {
-            properties.anchor.is_none()
-                && properties.tag.is_none()
-                && matches!(&**value, "" | "~" | "null" | "Null" | "NULL")
-        }
-        _ => false,
-    };
-    takes && are_steps(steps)
+/// Whether a step is an item of a list.
+fn is_item(step: Option<&Segment>) -> bool {
+    matches!(step, Some(Segment::Item { .. } | Segment::Append))
 }
 
-/// Whether `steps` are only keys, and items that are each followed by a key.
-fn are_steps(steps: &[Segment]) -> bool {
-    let follows = |pair: &[Segment]| match pair {
-        [Segment::Key(_), _] => true,
-        // An item that is added for `[name=x]` already has its name.
-        [Segment::Item { field, .. }, Segment::Key(key)] => field != key,
+/// Whether `node` is a number or a boolean, and `value` one like it.
+pub(super) fn is_like(stream: &Stream, node: usize, value: &str) -> bool {
+    match stream.kind(stream.resolved(node)) {
+        Kind::Scalar { value: old, style: Style::Plain, properties } => {
+            properties.tag.is_none() && !quote::is_plain_string(old) && quote::same_type(old, value)
+        }
         _ => false,
-    };
-    matches!(steps.last(), Some(Segment::Key(_))) && steps.windows(2).all(follows)
+    }
 }
 
 /// The steps and the value to add, and how to write them.
 struct Addition<'a> {
     steps: &'a [Segment],
     value: &'a str,
+    /// Whether the value is a number or a boolean.
+    typed: bool,
     layout: Layout,
 }
 
 impl Addition<'_> {
+    fn written(&self, flow: bool) -> String {
+        match (self.typed, flow) {
+            (true, _) => self.value.to_owned(),
+            (false, true) => self.layout.flow_value(self.value),
+            (false, false) => self.layout.value(self.value),
+        }
+    }
+
+    fn event(&self) -> NewEvent {
+        let value = self.value.to_owned();
+        if self.typed { NewEvent::Typed(value) } else { NewEvent::Text(value) }
+    }
+
     /// `key: …` as block lines, without the indentation of the first line and without the last line break.
     fn block_pair(&self, steps: &[Segment], indent: usize) -> String {
         let Some((Segment::Key(key), rest)) = steps.split_first() else { return String::new() };
         let key = self.layout.key(key);
         match rest.first() {
-            None => format!("{key}: {}", self.layout.value(self.value)),
+            None => format!("{key}: {}", self.written(false)),
             Some(Segment::Key(_)) => {
                 let inner = indent + self.layout.step;
                 format!("{key}:{}{}", self.layout.margin(inner), self.block_pair(rest, inner))
@@ -120,8 +146,11 @@ impl Addition<'_> {
         }
     }
 
-    /// `- name: x` and the lines of the same item.
+    /// `- value`, or `- name: x` and the lines of the same item.
     fn block_item(&self, steps: &[Segment], indent: usize) -> String {
+        if let [Segment::Append] = steps {
+            return format!("- {}", self.written(false));
+        }
         let Some((Segment::Item { field, value }, rest)) = steps.split_first() else { return String::new() };
         let (field, value) = (self.layout.key(field), self.layout.value(value));
         let inner = indent + 2;
@@ -136,13 +165,16 @@ impl Addition<'_> {
 
     fn flow_value(&self, steps: &[Segment]) -> String {
         match steps.first() {
-            None => self.layout.flow_value(self.value),
+            None => self.written(true),
             Some(Segment::Key(_)) => format!("{{{}}}", self.flow_pair(steps)),
             Some(_) => format!("[{}]", self.flow_item(steps)),
         }
     }
 
     fn flow_item(&self, steps: &[Segment]) -> String {
+        if let [Segment::Append] = steps {
+            return self.written(true);
+        }
         let Some((Segment::Item { field, value }, rest)) = steps.split_first() else { return String::new() };
         let (field, value) = (self.layout.flow_key(field), self.layout.flow_value(value));
         format!("{{{field}: {value}, {}}}", self.flow_pair(rest))
@@ -158,7 +190,7 @@ impl Addition<'_> {
 
     fn value_events(&self, steps: &[Segment]) -> Vec<NewEvent> {
         match steps.first() {
-            None => vec![NewEvent::Text(self.value.to_owned())],
+            None => vec![self.event()],
             Some(Segment::Key(_)) => {
                 [vec![NewEvent::Mapping], self.pair_events(steps), vec![NewEvent::MappingEnd]].concat()
             }
@@ -167,6 +199,9 @@ impl Addition<'_> {
     }
 
     fn item_events(&self, steps: &[Segment]) -> Vec<NewEvent> {
+        if let [Segment::Append] = steps {
+            return vec![self.event()];
+        }
         let Some((Segment::Item { field, value }, rest)) = steps.split_first() else { return Vec::new() };
         let name = vec![NewEvent::Mapping, NewEvent::Text(field.clone()), NewEvent::Text(value.clone())];
         [name, self.pair_events(rest), vec![NewEvent::MappingEnd]].concat()

@@ -9,7 +9,7 @@ use super::quote::is_null;
 use super::reference::{Reference, Version};
 use super::shape::{Keys, Shape};
 use super::splice::Splice;
-use super::{Edit, create, reach, scalar};
+use super::{Edit, Target, block, create, reach, scalar};
 
 /// The image to set, and the label for error messages.
 #[derive(Clone, Copy)]
@@ -34,13 +34,29 @@ pub(super) fn plan(
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
     let wanted = Reference::wanted(edit, label)?;
+    if let Some((text, inner)) = path.split_text() {
+        return block::at(file, starts, &text, Target::Image(inner), edit, label);
+    }
+    if let Some((text, Segment::Pattern(pattern))) = path.split_end(reach::is_pattern) {
+        return reach::part(file, starts, &text, pattern, label, |old| wanted.over(old));
+    }
+    if let Some(Segment::Append) = path.segments().last() {
+        let request = ImageRequest { edit, wanted: &wanted, label };
+        return match wanted.name.is_empty() {
+            true => Err(request.bad("it has no name, and a new item needs one".to_owned())),
+            false => reach::scalar(file, starts, path, &reach::ScalarRequest { edit, label, typed: false }),
+        };
+    }
     if edit.create && file.stream.events().is_empty() {
         return create::document(file, path, &edit.value, label).map(|splice| vec![splice]);
     }
     match lookup::look(&file.stream, starts, path, label)? {
         Lookup::Found(found) => at(file, found, path, ImageRequest { edit, wanted: &wanted, label }),
-        Lookup::MissingPath(gap) if edit.create && !wanted.name.is_empty() => {
-            create::plan(file, &gap, path, &edit.value, label).map(|splice| vec![splice])
+        Lookup::MissingPath(gap) if edit.create && (!wanted.name.is_empty() || gap.merged.is_some()) => {
+            let old = gap.merged.and_then(|merged| file.stream.scalar(file.stream.resolved(merged.value)));
+            let value =
+                wanted.over(old.unwrap_or_default()).map_err(|refusal| refusal.at(gap.place, label))?;
+            create::plan(file, &gap, path, create::Value::string(&value), label).map(|splice| vec![splice])
         }
         Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
     }
@@ -63,7 +79,7 @@ fn at(
         let shape = keys.shape().map_err(|refusal| refusal.at(place, request.label))?;
         return Parts { file, found: &found, keys, shape, selector, request }.plan();
     }
-    let old = file.stream.scalar(found.node).unwrap_or_default();
+    let old = file.stream.scalar(found.node).unwrap_or_default().trim_end_matches('\n');
     let is_whole = Reference::split(old).tag.is_some() || old.contains('@');
     let key = found.key.and_then(|key| file.stream.scalar(key));
     let (Some(key), Some((&mapping, around)), false) = (key, found.around.split_last(), is_whole) else {
@@ -84,7 +100,7 @@ pub(super) fn string(
     found: &Found,
     request: ImageRequest<'_>,
 ) -> Result<Vec<Splice>, EditError> {
-    let old = file.stream.scalar(found.node).unwrap_or_default();
+    let old = file.stream.scalar(found.node).unwrap_or_default().trim_end_matches('\n');
     let place = file.stream.place(found.node);
     let value = request.wanted.over(old).map_err(|refusal| refusal.at(place, request.label))?;
     if file.stream.scalar(found.node).is_some() && value.starts_with([':', '@']) {

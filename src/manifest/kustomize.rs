@@ -3,7 +3,7 @@
 mod argo;
 mod dead;
 
-use super::error::{EditError, Missing, Refusal};
+use super::error::{EditError, Hint, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, Lookup};
 use super::path::{Path, Segment};
@@ -44,6 +44,9 @@ pub(super) fn plan(
     edit: &Edit,
     all: &[Edit],
 ) -> Result<Vec<Splice>, EditError> {
+    if let (KustomizeField::NewTag, Some(tag)) = (field, edit.value.strip_suffix('@')) {
+        return unpin(file, name, tag, edit);
+    }
     let item = Segment::Item { field: "name".to_owned(), value: name.to_owned() };
     let segments = vec![Segment::Key("images".to_owned()), item];
     let path = Path::new([segments.as_slice(), &[Segment::Key(field.key().to_owned())]].concat());
@@ -58,15 +61,39 @@ pub(super) fn plan(
             if let Some(planned) = argo::plan(file, &entry, &edit.target.to_string()) {
                 return planned;
             }
-            if !edit.create {
-                return Err(named(file, error));
+            if !matches!(error, EditError::Refused { refusal: Refusal::Missing(_), .. }) {
+                return Err(error);
             }
-            dead::check(file, name, &label)?;
+            dead::check_file(file, &label)?;
+            if !edit.create {
+                let error = lookup::only(&file.stream, &path).map(|_| error);
+                return Err(named(file, name, field, error.unwrap_or_else(|whole| whole)));
+            }
+            dead::check_name(file, name, &label)?;
             let request = reach::ScalarRequest { edit, label: &label, typed: false };
             return reach::scalar(file, lookup::roots(&file.stream), &path, &request);
         }
     };
     set(file, &found, field, edit, &entry, &path)
+}
+
+/// The splices that set the `newTag` of an entry and remove its digest.
+fn unpin(file: &File<'_>, name: &str, tag: &str, edit: &Edit) -> Result<Vec<Splice>, EditError> {
+    let of = |field, value: &str| Edit {
+        target: Target::Kustomize { image: name.to_owned(), field },
+        value: value.to_owned(),
+        ..edit.clone()
+    };
+    let both = [of(KustomizeField::NewTag, tag), of(KustomizeField::Digest, "")];
+    let mut splices = plan(file, name, KustomizeField::NewTag, &both[0], &both)?;
+    let digest = plan(file, name, KustomizeField::Digest, &both[1], &both)?;
+    splices.extend(
+        digest
+            .into_iter()
+            .filter(|splice| !splices.iter().any(|other| other.says(splice)))
+            .collect::<Vec<_>>(),
+    );
+    Ok(splices)
 }
 
 /// The splice that sets `field` of the entry at `found`.
@@ -116,7 +143,9 @@ fn set(
         Lookup::Found(found) => Ok(scalar::set(file, &found, &value, &label, false)?.into_iter().collect()),
         // There is nothing to remove.
         Lookup::MissingPath(_) if value.is_empty() => Ok(Vec::new()),
-        Lookup::MissingPath(gap) => Ok(vec![create::plan(file, &gap, &path, &value, &label)?]),
+        Lookup::MissingPath(gap) => {
+            Ok(vec![create::plan(file, &gap, &path, create::Value::string(&value), &label)?])
+        }
     }
 }
 
@@ -146,17 +175,18 @@ fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), Edi
 }
 
 /// Adds the `newName`s of existing entries to the refusal of a missing entry, since the user may have meant one of them.
-fn named(file: &File<'_>, error: EditError) -> EditError {
-    let EditError::Refused { path, place, refusal: Refusal::Missing(missing) } = error else { return error };
+fn named(file: &File<'_>, name: &str, field: KustomizeField, error: EditError) -> EditError {
+    let EditError::Refused { path, place, refusal: Refusal::Missing(mut missing) } = error else {
+        return error;
+    };
     let entries = dead::entries(&file.stream);
     let renamed: Vec<String> =
         entries.iter().filter_map(|entry| entry.new_name.map(|name| format!("`{name}`"))).collect();
-    let missing = match renamed.is_empty() || missing.nearest != "`images`" {
-        true => missing,
-        false => Box::new(Missing {
-            has: format!("{}, renamed with `newName` to {}", missing.has, renamed.join(", ")),
-            ..*missing
-        }),
-    };
+    if !renamed.is_empty() && missing.nearest == "`images`" {
+        missing.has = format!("{}, renamed with `newName` to {}", missing.has, renamed.join(", "));
+    }
+    if let Some(meant) = entries.iter().find(|entry| entry.new_name == Some(name)) {
+        missing.hint = Hint::Write(Target::Kustomize { image: meant.name.to_owned(), field }.to_string());
+    }
     EditError::Refused { path, place, refusal: Refusal::Missing(missing) }
 }

@@ -3,24 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::error::{EditError, Hint, Missing, Position, Refusal};
+use super::error::{EditError, Position, Refusal};
+use super::merge::{self, Supplied};
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
-use super::trail;
+use super::{located, missing};
 
-/// The most names that a refusal lists.
-const MAX_NAMES: usize = 8;
-
-/// A node that a path names.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) node: usize,
-    /// The node's key, if its parent is a mapping.
-    pub(super) key: Option<usize>,
-    /// The collections around it, outermost first.
-    pub(super) around: Vec<usize>,
-}
+pub(super) use super::located::Found;
 
 /// Why a path could not be followed to its end.
 pub(super) enum LookupError {
@@ -46,8 +36,8 @@ pub(super) struct MissingPath {
     pub(super) depth: usize,
     pub(super) place: Position,
     pub(super) refusal: Refusal,
-    /// Whether a merge key supplies the missing part.
-    pub(super) merged: bool,
+    /// The merge key that supplies the missing part, if one does.
+    pub(super) merged: Option<Supplied>,
     /// Whether the same number of steps exists from another start.
     pub(super) tied: bool,
 }
@@ -117,27 +107,60 @@ fn nearer(stream: &Stream, old: Option<Box<MissingPath>>, new: Box<MissingPath>)
 
 /// Follows the whole path from `start`.
 pub(super) fn walk(stream: &Stream, start: Found, path: &Path) -> Result<Found, LookupError> {
-    (0..path.segments().len()).try_fold(start, |found, depth| step(stream, found, path, depth))
+    let end = (0..path.segments().len()).try_fold(start, |found, depth| step(stream, found, path, depth))?;
+    if stream.is_shared() { followed(stream, end) } else { Ok(end) }
+}
+
+/// The node that an alias stands for, if the edit may change an anchor for all its aliases.
+pub(super) fn followed(stream: &Stream, found: Found) -> Result<Found, LookupError> {
+    match stream.kind(found.node) {
+        Kind::Alias(name) if !stream.is_shared() => {
+            let refusal = Refusal::Alias { name: name.to_string() };
+            Err(LookupError::Refused(stream.place(found.node), refusal))
+        }
+        Kind::Alias(_) => Ok(located::one(stream, stream.resolved(found.node)).unwrap_or(found)),
+        _ => Ok(found),
+    }
 }
 
 /// Follows one step from `found`, which is the node after `depth` steps of `path`.
 pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Found, LookupError> {
+    let found = followed(stream, found)?;
     let at = found.node;
-    if let Kind::Alias(name) = stream.kind(at) {
-        return Err(LookupError::Refused(stream.place(at), Refusal::Alias { name: name.to_string() }));
-    }
     let hit = match &path.segments()[depth] {
         Segment::Key(key) => by_key(stream, at, key)?,
         Segment::Item { field, value } => by_field(stream, at, field, value, &path.segments()[depth])?,
         Segment::Index(index) => by_index(stream, at, *index),
-        Segment::Text => None,
+        Segment::Text | Segment::Append | Segment::Pattern(_) => None,
     };
     let Some((key, node)) = hit else {
-        return Err(missing(stream, found, path, depth));
+        return beyond(stream, found, path, depth);
     };
     let mut around = found.around;
     around.push(at);
     Ok(Found { node, key, around })
+}
+
+/// The value that a merge key supplies, if the edit may change it for all its aliases, or the error that it is missing.
+fn beyond(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Found, LookupError> {
+    let merged = match &path.segments()[depth] {
+        Segment::Key(key) => merge::supplied(stream, found.node, key),
+        _ => None,
+    };
+    let shared = merged.filter(|_| stream.is_shared()).and_then(|m| located::one(stream, m.value));
+    if let Some(shared) = shared {
+        return Ok(shared);
+    }
+    let refusal = Refusal::Missing(Box::new(missing::described(stream, &found, path, depth, merged)));
+    let place = stream.place(found.node);
+    Err(LookupError::Missing(Box::new(MissingPath {
+        nearest: found,
+        depth,
+        place,
+        refusal,
+        merged,
+        tied: false,
+    })))
 }
 
 type MatchedChild = Option<(Option<usize>, usize)>;
@@ -151,7 +174,7 @@ fn by_key(stream: &Stream, at: usize, key: &str) -> Result<MatchedChild, LookupE
     if let Some((again, _)) = hits.next() {
         return Err(duplicate(stream, key, k, again));
     }
-    if let Kind::Alias(name) = stream.kind(k) {
+    if let (Kind::Alias(name), false) = (stream.kind(k), stream.is_shared()) {
         return Err(LookupError::Refused(stream.place(k), Refusal::Alias { name: name.to_string() }));
     }
     Ok(Some((Some(k), value)))
@@ -204,127 +227,4 @@ pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), Looku
 fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> LookupError {
     let refusal = Refusal::DuplicateKey { key: key.to_owned(), first: stream.place(first) };
     LookupError::Refused(stream.place(again), refusal)
-}
-
-fn missing(stream: &Stream, nearest: Found, path: &Path, depth: usize) -> LookupError {
-    let at = nearest.node;
-    let segment = &path.segments()[depth];
-    let name = match trail::path(stream, &nearest.around, nearest.node) {
-        root if root.segments().is_empty() => "the top level".to_owned(),
-        path => format!("`{path}`"),
-    };
-    let (add, merge) = match segment {
-        Segment::Key(key) => (format!("the key `{segment}`"), merged(stream, at, key)),
-        Segment::Item { .. } => (format!("an item that fits `{segment}`"), None),
-        Segment::Index(_) => (format!("an item `{segment}`"), None),
-        Segment::Text => ("a text".to_owned(), None),
-    };
-    let hint = hint(stream, &nearest, path, depth);
-    let missing = Missing { nearest: name, has: content(stream, at, segment), merge, add, hint };
-    let refusal = Refusal::Missing(Box::new(missing));
-    let place = stream.place(at);
-    LookupError::Missing(Box::new(MissingPath {
-        nearest,
-        depth,
-        place,
-        refusal,
-        merged: merge.is_some(),
-        tied: false,
-    }))
-}
-
-/// Suggests what the user may have meant by the steps from `depth` on.
-fn hint(stream: &Stream, nearest: &Found, path: &Path, depth: usize) -> Hint {
-    let mut steps = trail::path(stream, &nearest.around, nearest.node).segments().to_vec();
-    let rest = &path.segments()[depth..];
-    match (stream.kind(nearest.node), rest) {
-        (Kind::MappingStart { .. }, [Segment::Key(_), ..]) => {
-            let keys =
-                rest.iter().map_while(|step| if let Segment::Key(key) = step { Some(&**key) } else { None });
-            let keys: Vec<&str> = keys.collect();
-            let joined = (2..=keys.len()).map(|count| (count, keys[..count].join(".")));
-            match joined.into_iter().find(|(_, key)| stream.get(nearest.node, key).is_some()) {
-                Some((count, key)) => {
-                    steps.push(Segment::Key(key));
-                    steps.extend_from_slice(&rest[count..]);
-                    Hint::Write(Path::new(steps).to_string())
-                }
-                None => Hint::None,
-            }
-        }
-        (Kind::SequenceStart { .. }, [Segment::Key(key), rest @ ..]) => match key.parse() {
-            Ok(index) => {
-                steps.push(Segment::Index(index));
-                steps.extend_from_slice(rest);
-                Hint::Write(Path::new(steps).to_string())
-            }
-            Err(_) => Hint::Never,
-        },
-        (Kind::MappingStart { .. } | Kind::SequenceStart { .. }, _) => match rest.first() {
-            Some(Segment::Index(_)) => Hint::Never,
-            _ => Hint::None,
-        },
-        (_, _) if stream.scalar(nearest.node).is_some_and(super::quote::is_null) => Hint::None,
-        _ => Hint::Never,
-    }
-}
-
-/// Describes the content of the node in which `segment` was looked for.
-fn content(stream: &Stream, at: usize, segment: &Segment) -> String {
-    match (stream.kind(at), segment) {
-        (Kind::MappingStart { .. }, Segment::Key(_)) => {
-            names("the keys", stream.pairs(at).map(|(key, _)| stream.scalar(key)))
-        }
-        (Kind::MappingStart { .. }, _) => "is a mapping, not a list".to_owned(),
-        (Kind::SequenceStart { .. }, Segment::Item { field, .. }) => {
-            let values = stream.children(at).map(|item| {
-                let item = stream.resolved(item);
-                let is_mapping = matches!(stream.kind(item), Kind::MappingStart { .. });
-                stream.scalar(stream.resolved(stream.get(item, field).filter(|_| is_mapping)?))
-            });
-            names(&format!("items with the `{field}`"), values)
-        }
-        (Kind::SequenceStart { .. }, Segment::Index(_)) => {
-            format!("has {} items, counted from 0", stream.children(at).count())
-        }
-        (Kind::SequenceStart { .. }, Segment::Key(_)) => "is a list, not a mapping".to_owned(),
-        _ if stream.scalar(at) == Some("") => "is empty".to_owned(),
-        _ => "is a single value".to_owned(),
-    }
-}
-
-fn names<'a>(what: &str, names: impl Iterator<Item = Option<&'a str>>) -> String {
-    let mut quoted: Vec<String> = names.flatten().take(MAX_NAMES + 1).map(|n| format!("`{n}`")).collect();
-    if quoted.is_empty() {
-        return "is empty".to_owned();
-    }
-    if quoted.len() > MAX_NAMES {
-        quoted[MAX_NAMES] = "…".to_owned();
-    }
-    format!("has {what} {}", quoted.join(", "))
-}
-
-/// The position of the `<<` through which a mapping takes `key` from another mapping.
-fn merged(stream: &Stream, mapping: usize, key: &str) -> Option<Position> {
-    let is_mapping = |node: usize| matches!(stream.kind(node), Kind::MappingStart { .. });
-    let merge = stream
-        .pairs(mapping)
-        .filter(|_| is_mapping(mapping))
-        .find(|(k, _)| stream.scalar(*k) == Some("<<"))?;
-    let mut open = vec![merge.1];
-    let mut seen = std::collections::HashSet::new();
-    while let Some(node) = open.pop().map(|node| stream.resolved(node)) {
-        if !seen.insert(node) {
-            continue;
-        }
-        match stream.kind(node) {
-            Kind::SequenceStart { .. } => open.extend(stream.children(node)),
-            Kind::MappingStart { .. } if stream.get(node, key).is_some() => {
-                return Some(stream.place(merge.0));
-            }
-            Kind::MappingStart { .. } => open.extend(stream.get(node, "<<")),
-            _ => {}
-        }
-    }
-    None
 }

@@ -31,7 +31,7 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
 /// Finds the one object of the file that `object` names.
 pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Found, EditError> {
     let all = all(stream);
-    let Some(first) = all.first() else { return Err(FileProblem::Empty.at(Position::START)) };
+    let Some(first) = all.first() else { return Err(FileProblem::Blank.at(Position::START)) };
     let place = stream.place(first.node);
     let fits = |found: &&Found| is(stream, found.node, object);
     let hits: Vec<&Found> = all.iter().filter(fits).collect();

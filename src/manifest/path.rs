@@ -3,12 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::pattern;
+
 /// The path to a value in a document: keys joined by dots, `[name=x]` for the item of a list whose `name`
 /// is `x`, `[0]` for an item by number, and `"…"` (with `\"` and `\\`) around a key or a selector's value
 /// that holds one of `. [ ] = "` or white space (a selector's value may hold dots without quotes). A backslash before
 /// such a character does the same: `annotations.example\.com/build`, as in Helm.
 ///
-/// `|` leads into the text of a block scalar: `data."values.yaml"|image.tag`.
+/// `|` leads into YAML that is a text: `data."values.yaml"|image.tag`. `[+]` at the end is the item with the edit's value,
+/// which is added to the list unless the list has it. `~"…"` at the end is the part of a text that the one group of a regular
+/// expression matches: `url~"[?]ref=(.+)"`; there only a quote is escaped, by `\"`, and every other backslash belongs to the
+/// expression.
 ///
 /// `Display` writes the form that is parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,8 +28,12 @@ pub(super) enum Segment {
         value: String,
     },
     Index(usize),
-    /// Enters the text of a block scalar, which is YAML itself.
+    /// Enters a text, which is YAML itself.
     Text,
+    /// The item that an edit adds to a list.
+    Append,
+    /// The part of a text that the group of this regular expression matches.
+    Pattern(String),
 }
 
 /// A path that cannot be parsed: the column, and what is expected there.
@@ -52,6 +61,12 @@ impl Path {
         Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
     }
 
+    /// Splits off the last step if `is_it`.
+    pub(super) fn split_end(&self, is_it: impl Fn(&Segment) -> bool) -> Option<(Self, &Segment)> {
+        let (last, rest) = self.0.split_last().filter(|(last, _)| is_it(last))?;
+        Some((Self(rest.to_vec()), last))
+    }
+
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
     }
@@ -75,6 +90,8 @@ impl fmt::Display for Segment {
             Self::Key(key) => write_name(f, key, is_bare),
             Self::Index(index) => write!(f, "[{index}]"),
             Self::Text => f.write_str("|"),
+            Self::Append => f.write_str("[+]"),
+            Self::Pattern(pattern) => write!(f, "~\"{}\"", pattern::quoted(pattern)),
             Self::Item { field, value } => {
                 f.write_str("[")?;
                 write_name(f, field, is_bare)?;
@@ -125,9 +142,17 @@ impl FromStr for Path {
             if reader.rest().is_empty() {
                 return Ok(Self(segments));
             }
+            match segments.last() {
+                Some(Segment::Append) => return Err(reader.error("the end after `[+]`")),
+                Some(Segment::Pattern(_)) => return Err(reader.error("the end after the pattern")),
+                _ => {}
+            }
         }
     }
 }
+
+const APPEND: &str = "[+]";
+const PATTERN: &str = "~\"";
 
 struct Reader<'a> {
     path: &'a str,
@@ -147,8 +172,16 @@ impl<'a> Reader<'a> {
     }
 
     fn segment(&mut self, first: bool) -> Result<Segment, PathError> {
+        if self.rest().starts_with(APPEND) {
+            self.at += APPEND.len();
+            return Ok(Segment::Append);
+        }
         if self.eat('[') {
             return self.selector();
+        }
+        if !first && self.rest().starts_with(PATTERN) {
+            self.at += PATTERN.len();
+            return self.pattern();
         }
         if !first && self.eat('|') {
             if self.rest().is_empty() {
@@ -181,12 +214,28 @@ impl<'a> Reader<'a> {
         if self.eat(']') { Ok(segment) } else { Err(self.error("`]`")) }
     }
 
+    /// The regular expression up to the next quote without a backslash.
+    fn pattern(&mut self) -> Result<Segment, PathError> {
+        let start = self.at;
+        let Some((pattern, length)) = pattern::unquoted(self.rest()) else {
+            self.at = self.path.len();
+            return Err(self.error("a closing `\"`"));
+        };
+        pattern::check(&pattern)
+            .map_err(|expected| PathError { column: self.column(start), ..self.error(expected) })?;
+        self.at += length;
+        Ok(Segment::Pattern(pattern))
+    }
+
     fn name(&mut self, bare: fn(char) -> bool, expected: &'static str) -> Result<String, PathError> {
         if self.eat('"') {
             return self.quoted();
         }
         let mut name = String::new();
         while let Some(c) = self.rest().chars().next() {
+            if self.rest().starts_with(PATTERN) {
+                break;
+            }
             let escaped = self.rest().strip_prefix('\\').and_then(|rest| rest.chars().next());
             match escaped.filter(|c| ESCAPED.contains(c)) {
                 Some(escaped) => {
@@ -227,7 +276,10 @@ impl<'a> Reader<'a> {
             .chars()
             .next()
             .map_or("the end".to_owned(), |c| format!("`{}`", printable(c.encode_utf8(&mut [0; 4]))));
-        let column = self.path[..self.at].chars().count() + 1;
-        PathError { path: printable(self.path), column, expected, found }
+        PathError { path: printable(self.path), column: self.column(self.at), expected, found }
+    }
+
+    fn column(&self, at: usize) -> usize {
+        self.path[..at].chars().count() + 1
     }
 }

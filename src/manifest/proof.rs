@@ -87,6 +87,9 @@ impl NewEvent {
             (Self::Text(text), Some(Kind::Scalar { properties, value, style })) => {
                 *properties == none && **value == **text && reads_as_string(text, *style, None)
             }
+            (Self::Typed(text), Some(Kind::Scalar { properties, value, style })) => {
+                *properties == none && **value == **text && *style == Style::Plain
+            }
             (Self::Mapping, Some(Kind::MappingStart { properties, .. }))
             | (Self::List, Some(Kind::SequenceStart { properties, .. })) => *properties == none,
             (Self::Document, Some(Kind::DocumentStart { explicit, directives })) => {

@@ -16,6 +16,16 @@ pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
     }
 }
 
+/// The text `value` in quotes on one line, with no more escapes than it needs. None for other styles, and for characters
+/// that such quotes cannot hold.
+pub(super) fn text(value: &str, style: Style) -> Option<String> {
+    let fits = |c: char| is_printable(c) || (matches!(c, '\n' | '\t') && style == Style::Double);
+    if !matches!(style, Style::Single | Style::Double) || !value.chars().all(fits) {
+        return None;
+    }
+    Some(render(value, style, false).replace('\n', "\\n").replace('\t', "\\t"))
+}
+
 /// Whether a quoted scalar can hold the character without an escape.
 pub(super) fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')

@@ -6,9 +6,9 @@ use super::error::{EditError, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, LookupError};
 use super::parser::{Kind, Style};
-use super::quote;
 use super::splice::{Expect, Splice};
 use super::stream::Stream;
+use super::{lines, quote, shared};
 
 const STRING_TAG: &str = "tag:yaml.org,2002:str";
 
@@ -30,8 +30,12 @@ pub(super) fn set(
     label: &str,
     typed: bool,
 ) -> Result<Option<Splice>, EditError> {
+    let found = &lookup::followed(&file.stream, found.clone()).map_err(|stop| stop.at(label))?;
     file.addresses.node(&file.stream, found);
     let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
+    if matches!(old.style, Style::Literal | Style::Folded) {
+        return block(file, found, old.value, value, label);
+    }
     let typed = typed
         && !old.is_string
         && quote::same_type(old.value, value)
@@ -52,7 +56,74 @@ pub(super) fn set(
         old: old.value.to_owned(),
         new: value.to_owned(),
     };
+    shared::note(file, found, label);
     Ok(Some(Splice { range, text, expect: Expect::Set { node: found.node, typed }, change }))
+}
+
+/// The splice that sets the text at `found` to the text `new`, of which only a part is new.
+pub(super) fn set_part(
+    file: &File<'_>,
+    found: &Found,
+    new: &str,
+    label: &str,
+) -> Result<Option<Splice>, EditError> {
+    match file.stream.kind(found.node) {
+        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => {
+            let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
+            file.addresses.node(&file.stream, found);
+            block_text(file, found, old.value, new, label)
+        }
+        _ => set(file, found, new, label, false),
+    }
+}
+
+/// The splice that sets a block scalar of one word. A longer one is a script or a file, which a value would destroy.
+fn block(
+    file: &File<'_>,
+    found: &Found,
+    old: &str,
+    value: &str,
+    label: &str,
+) -> Result<Option<Splice>, EditError> {
+    let refuse = |refusal: Refusal| Err(refusal.at(file.stream.place(found.node), label));
+    if old.trim_end_matches('\n').contains(char::is_whitespace) {
+        return refuse(Refusal::BlockScalar);
+    }
+    if old.contains("{{") {
+        return refuse(Refusal::Template);
+    }
+    block_text(file, found, old, value, label)
+}
+
+/// The splice that sets a block scalar, which keeps the line breaks at its end.
+fn block_text(
+    file: &File<'_>,
+    found: &Found,
+    old: &str,
+    value: &str,
+    label: &str,
+) -> Result<Option<Splice>, EditError> {
+    let place = file.stream.place(found.node);
+    let content = old.trim_end_matches('\n');
+    if content == value {
+        return Ok(None);
+    }
+    let is_folded = matches!(file.stream.kind(found.node), Kind::Scalar { style: Style::Folded, .. });
+    // The lines of a folded text are not those of its value.
+    if is_folded && lines::count(file, found.node) != 1 {
+        return Err(Refusal::OddBlock.at(place, label));
+    }
+    let spaces: &[char] = &[' ', '\t', '\n'];
+    if value.is_empty() || value.starts_with(spaces) || value.ends_with(spaces) {
+        return Err(Refusal::BlockValue.at(place, label));
+    }
+    let line = place.line + 1;
+    let change =
+        super::Change { path: label.to_owned(), line, old: content.to_owned(), new: value.to_owned() };
+    let new = format!("{value}{}", &old[content.len()..]);
+    let splice = lines::set(file, found.node, old, new, change);
+    shared::note(file, found, label);
+    splice.map(Some).ok_or_else(|| Refusal::OddBlock.at(place, label))
 }
 
 /// The most digits of a number that Helm renders as written; `1234567` becomes `1.234567e+06`.
@@ -72,10 +143,9 @@ struct Old<'a> {
 }
 
 fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, LookupError> {
-    not_shared(stream, found)?;
+    shared::check(stream, found)?;
     let refuse = |refusal| Err(LookupError::Refused(stream.place(found.node), refusal));
     let (properties, value, style) = match stream.kind(found.node) {
-        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => return refuse(Refusal::BlockScalar),
         Kind::Scalar { properties, value, style } => (properties, value, *style),
         Kind::Alias(name) => return refuse(Refusal::Alias { name: name.to_string() }),
         Kind::SequenceStart { .. } => return refuse(Refusal::Collection { kind: "list" }),
@@ -86,7 +156,7 @@ fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, LookupErro
         None | Some("!" | STRING_TAG) => {}
         Some(tag) => return refuse(Refusal::Tagged { tag: tag.to_owned() }),
     }
-    if value.contains("{{") {
+    if value.contains("{{") && !matches!(style, Style::Literal | Style::Folded) {
         return refuse(Refusal::Template);
     }
     if let (Some(_), Some(&mapping)) = (found.key, found.around.last()) {
@@ -94,17 +164,6 @@ fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, LookupErro
     }
     let is_string = style != Style::Plain || tag.is_some() || quote::is_plain_string(value);
     Ok(Old { value, style, is_string })
-}
-
-/// Refuses a node that an alias uses, directly or as part of a collection.
-pub(super) fn not_shared(stream: &Stream, found: &Found) -> Result<(), LookupError> {
-    for &node in found.around.iter().chain([&found.node]) {
-        if let (Some(name), Some(alias)) = (stream.anchor(node), stream.alias_of(node)) {
-            let refusal = Refusal::Shared { name: name.to_owned(), alias: stream.place(alias) };
-            return Err(LookupError::Refused(stream.place(node), refusal));
-        }
-    }
-    Ok(())
 }
 
 /// The bytes to replace and their replacement, so that the scalar at `found` is `written`.

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
-use super::lookup::Found;
+use super::located::{self, Found};
 use super::parser::Kind;
 use super::reference::{Reference, Version};
 use super::shape::{DIGESTS, Keys};
 use super::splice::Splice;
 use super::{Edit, FileProblem, scalar};
 
-const KEY: &str = "$imagepolicy";
+pub(super) const KEY: &str = "$imagepolicy";
 
 /// A scalar and the setter in its comment.
 struct SetterComment {
@@ -35,14 +35,14 @@ pub(super) fn plan(
     let hits: Vec<&SetterComment> = all.iter().filter(|marked| fits(&marked.setter, setter)).collect();
     if hits.is_empty() {
         if file.stream.events().is_empty() {
-            return Err(FileProblem::Empty.at(Position::START));
+            return Err(FileProblem::Blank.at(Position::START));
         }
         let has = NamedPositions::of(all.iter().map(|marked| (place(marked.node), marked.setter.clone())));
         return Err(Refusal::NoSuch { what: "setter comment", has }.at(Position::START, label));
     }
     let mut splices = Vec::new();
     let nodes: Vec<usize> = hits.iter().map(|marked| marked.node).collect();
-    for (marked, found) in hits.iter().zip(found(file, &nodes)) {
+    for (marked, found) in hits.iter().zip(located::all(&file.stream, &nodes)) {
         if marked.setter.ends_with(":tag")
             && is_pinned(file, &found, &nodes)
             && wanted.tag != scalar_of(file, marked)
@@ -65,6 +65,11 @@ fn is_pinned(file: &File<'_>, found: &Found, marked: &[usize]) -> bool {
     let Some(&mapping) = found.around.last() else { return false };
     let follows = |key: &str| file.stream.get(mapping, key).is_some_and(|node| marked.contains(&node));
     Keys::of(&file.stream, mapping).pins(DIGESTS).any(|key| !follows(key))
+}
+
+/// Whether a comment of the file names `setter`.
+pub(super) fn is_in(file: &File<'_>, setter: &str) -> bool {
+    marked(file).iter().any(|marked| fits(&marked.setter, setter))
 }
 
 /// Whether a comment's setter is the target's setter, or a part of it.
@@ -117,33 +122,4 @@ fn marked(file: &File<'_>) -> Vec<SetterComment> {
         marked.extend(setter.map(|setter| SetterComment { node, setter }));
     }
     marked
-}
-
-/// The given `nodes`, which are in the order of the file, each with the collections around it.
-fn found(file: &File<'_>, nodes: &[usize]) -> Vec<Found> {
-    let mut nodes = nodes.iter().copied().peekable();
-    // The open collections: the node, the number of its children so far, and the last child.
-    let mut open: Vec<(usize, usize, usize)> = Vec::new();
-    let mut all = Vec::new();
-    for (at, event) in file.stream.events().iter().enumerate() {
-        if matches!(event.kind, Kind::MappingEnd | Kind::SequenceEnd) {
-            open.pop();
-            continue;
-        }
-        let parent = open.last().copied();
-        if nodes.next_if_eq(&at).is_some() {
-            let is_value = |(node, count, _): &(usize, usize, usize)| {
-                count % 2 == 1 && matches!(file.stream.kind(*node), Kind::MappingStart { .. })
-            };
-            let key = parent.filter(is_value).map(|(_, _, key)| key);
-            all.push(Found { node: at, key, around: open.iter().map(|(node, ..)| *node).collect() });
-        }
-        if let Some((_, count, last)) = open.last_mut() {
-            (*count, *last) = (*count + 1, at);
-        }
-        if matches!(event.kind, Kind::MappingStart { .. } | Kind::SequenceStart { .. }) {
-            open.push((at, 0, at));
-        }
-    }
-    all
 }

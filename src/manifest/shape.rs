@@ -1,6 +1,7 @@
 //! The shapes in which charts write an image as several parts. Each shape says which key of a mapping holds which part.
 
 use super::error::Refusal;
+use super::merge;
 use super::parser::Kind;
 use super::quote::is_null;
 use super::reference::Version;
@@ -92,12 +93,14 @@ impl<'a> Keys<'a> {
     }
 
     fn node(&self, key: &str) -> Option<usize> {
-        self.stream.get(self.mapping, key).map(|node| self.stream.resolved(node))
+        let merged = || Some(merge::supplied(self.stream, self.mapping, key)?.value);
+        self.stream.get(self.mapping, key).or_else(merged).map(|node| self.stream.resolved(node))
     }
 
     /// The text under `key`, unless it is null or empty.
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
-        self.stream.scalar(self.node(key)?).filter(|text| !is_null(text))
+        let text = self.stream.scalar(self.node(key)?)?.trim_end_matches('\n');
+        Some(text).filter(|text| !is_null(text))
     }
 
     /// The keys among `keys` that hold a digest that the chart uses.

@@ -31,6 +31,8 @@ pub(super) enum Expect {
 pub(super) enum NewEvent {
     /// A scalar that is this string.
     Text(String),
+    /// A scalar without quotes that is a number or a boolean.
+    Typed(String),
     Mapping,
     MappingEnd,
     List,

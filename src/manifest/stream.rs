@@ -1,5 +1,6 @@
 //! A parsed file: its events, and functions to walk from node to node. A node is the index of its first event.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::error::{EditError, FileProblem, Position};
@@ -12,6 +13,8 @@ pub(super) struct Stream {
     after: Vec<usize>,
     /// (alias, the node it stands for), in the order of the file.
     aliases: Vec<(usize, usize)>,
+    /// Whether the current edit may change an anchor for all its aliases.
+    shared: Cell<bool>,
 }
 
 impl Stream {
@@ -19,11 +22,21 @@ impl Stream {
     /// events.
     pub(super) fn parse(text: &str) -> Result<Self, EditError> {
         let events = parser::parse(text)?;
-        let stream = Self { after: link(&events), aliases: resolve(&events)?, events };
+        let stream =
+            Self { after: link(&events), aliases: resolve(&events)?, events, shared: Cell::default() };
         match stream.template() {
             Some(node) => Err(FileProblem::Template.at(stream.place(node))),
             None => Ok(stream),
         }
+    }
+
+    /// Says whether the next edit may change an anchor for all its aliases.
+    pub(super) fn share(&self, shared: bool) {
+        self.shared.set(shared);
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.get()
     }
 
     pub(super) fn events(&self) -> &[Event] {
@@ -85,9 +98,9 @@ impl Stream {
         found.map_or(node, |at| self.aliases[at].1)
     }
 
-    /// The first alias of `node` itself.
-    pub(super) fn alias_of(&self, node: usize) -> Option<usize> {
-        self.aliases.iter().find(|(_, target)| *target == node).map(|(alias, _)| *alias)
+    /// The aliases of `node` itself.
+    pub(super) fn aliases_of(&self, node: usize) -> impl Iterator<Item = usize> {
+        self.aliases.iter().filter(move |(_, target)| *target == node).map(|(alias, _)| *alias)
     }
 
     /// The name of a node's anchor.

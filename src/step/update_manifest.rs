@@ -12,6 +12,7 @@ mod refresh;
 mod spec;
 mod target;
 mod template;
+mod word;
 
 pub use pull_request::{ForgeApi, PullRequest};
 pub(super) use spec::{SPEC, mentions};

@@ -84,7 +84,7 @@ fn what_is_no_manifest_is_refused_for_every_kind() {
             "values:image.tag",
             "setter:flux-system:shop",
         ] {
-            let edit = Edit { target: target.parse().unwrap(), value: "shop/api:1".to_owned(), create: true };
+            let edit = Edit { create: true, ..Edit::new(target.parse().unwrap(), "shop/api:1") };
             let error = apply(input.as_bytes(), &[edit]).unwrap_err();
             assert!(error.fault() == Fault::User && error.to_string().contains(words), "{target}: {error}");
         }

@@ -33,6 +33,21 @@ spec:
           tag: old
 ";
 
+const SOURCES: &str = "\
+kind: Application
+metadata: {name: shop}
+spec:
+  sources:
+  - {chart: web, helm: {valuesObject: {image: {tag: web}}}}
+  - {chart: api, helm: {valuesObject: {image: {tag: old}}}}
+";
+
+const INSTALL: &str = "\
+kind: Deployment
+metadata: {name: server}
+spec: {template: {spec: {containers: [{name: server, image: 'quay.io/argoproj/argocd:v2.9.0'}]}}}
+";
+
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
@@ -54,7 +69,10 @@ async fn every_example_of_the_documentation_runs() {
         ("services/api/main.txt", "hello"),
     ]);
     let revision = api.push_directory(source.path(), "main", "first").await;
-    let kustomization = format!("images:\n- name: {}\n  newTag: old\n", api.full_name());
+    let kustomization = format!(
+        "resources: ['https://git.example.com/ops/base?ref=old']\nimages:\n- name: {}\n  newTag: old\n",
+        api.full_name()
+    );
     let manifests = tree(&[
         ("charts/api/values.yaml", "image:\n  tag: old\n"),
         ("overlays/prod/kustomization.yaml", &kustomization),
@@ -62,6 +80,10 @@ async fn every_example_of_the_documentation_runs() {
         ("charts/umbrella/values.yaml", "image: {tag: old}\napi:\n  image: shop/api:old\n"),
         ("apps/api.yaml", OBJECTS),
         ("argocd/api.yaml", APPLICATION),
+        ("argocd/shop.yaml", SOURCES),
+        ("environments/prod.yaml", "image: &image {tag: old}\napi: {image: *image, args: []}\n"),
+        ("flux/other.yaml", "image: shop/web:v1\n"),
+        ("argocd/install.yaml", INSTALL),
         ("flux/api.yaml", "image: shop/api:old # {\"$imagepolicy\": \"flux-system:api\"}\n"),
     ]);
     gitops.push_directory(manifests.path(), "main", "lay out").await;
@@ -105,7 +127,14 @@ async fn every_example_of_the_documentation_runs() {
     let values = gitops.read("main", "charts/api/values.yaml").await.unwrap();
     assert!(values.contains("1.6.1"), "{values}");
     assert_eq!(applications.refresh("api").await.as_deref(), Some("normal"));
-    for file in ["apps/api.yaml", "argocd/api.yaml", "flux/api.yaml", "charts/umbrella/values.yaml"] {
+    for file in [
+        "apps/api.yaml",
+        "argocd/api.yaml",
+        "argocd/shop.yaml",
+        "environments/prod.yaml",
+        "flux/api.yaml",
+        "charts/umbrella/values.yaml",
+    ] {
         let text = gitops.read("main", file).await.unwrap();
         assert!(text.contains("1.5.0") && !text.contains("old"), "{text}");
     }

@@ -152,6 +152,47 @@ fn a_tag_that_a_digest_outweighs_is_warned_of() {
     assert!(said.starts_with("c.yaml:2:3: `image.tag` is set, but `image.digest` still decides"), "{said}");
 }
 
+/// Of several files, those without the comment are left alone; of one, it is named as missing.
+#[test]
+fn a_setter_concerns_the_files_that_have_it() {
+    let room = room();
+    let marked = "image: shop/api:v1 # {\"$imagepolicy\": \"flux-system:api\"}\n";
+    fs::write(room.path().join("c.yaml"), marked).unwrap();
+    let set = |files: &[&str], policy: &str| {
+        let target = format!("setter:flux-system:{policy}=:v2");
+        edit(room.path(), &[files, &["-t", &target]].concat())
+    };
+    let (code, shown, said) = set(&["a.yaml", "c.yaml", "b.yaml"], "api");
+    assert_eq!((code, shown.matches("+++ b/c.yaml").count(), &*said), (CHANGED, 1, ""));
+    let (code, _, said) = set(&["a.yaml", "c.yaml"], "web");
+    assert_eq!((code, said.lines().count()), (REFUSED, 2), "{said}");
+    let (code, _, said) = set(&["a.yaml"], "api");
+    assert_eq!(code, REFUSED);
+    assert!(
+        said.starts_with(
+            "a.yaml: 1:1: `setter:flux-system:api` does not exist: there is no such setter comment"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_moves_with_an_anchor_is_named() {
+    let room = room();
+    fs::write(room.path().join("c.yaml"), "t: &t v1\na: *t\nb: {x: *t}\n").unwrap();
+    let (code, shown, said) = edit(room.path(), &["c.yaml", "-t", "helm:a=v2", "--shared"]);
+    assert_eq!((code, shown.contains("-t: &t v1\n+t: &t v2\n")), (CHANGED, true), "{shown}");
+    assert!(
+        said.starts_with(
+            "c.yaml:1:4: `a` belongs to the anchor `&t`: what its aliases at 2:4, 3:8 stand for"
+        ),
+        "{said}"
+    );
+    let (code, _, said) = edit(room.path(), &["c.yaml", "-t", "helm:a=v2"]);
+    assert_eq!(code, REFUSED);
+    assert!(said.ends_with("or set it for all of them with `shared: true` (`--shared`)\n"), "{said}");
+}
+
 /// The help for targets keeps its indentation within 80 columns.
 #[test]
 fn help_fits_a_terminal() {
@@ -167,14 +208,20 @@ fn the_examples_of_the_documentation_are_so() {
     let mut given = None;
     let mut command = "";
     let mut targets = String::new();
-    for block in docs.split("```").skip(1).step_by(2) {
-        match block.split_once('\n').unwrap() {
+    let blocks: Vec<_> =
+        docs.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect();
+    for (at, block) in blocks.iter().enumerate() {
+        match *block {
             ("yaml", text) => given = Some(text.to_owned()),
             ("sh", text) => command = text.strip_prefix("argo-buildkit edit ").unwrap(),
             ("diff", text) => {
-                example(command, &given.take().unwrap_or_else(|| old_side(text)), text);
+                let said =
+                    blocks.get(at + 1).filter(|(kind, _)| *kind == "text").map_or("", |(_, said)| said);
+                example(command, &given.take().unwrap_or_else(|| old_side(text)), text, said);
                 targets.push_str(command);
             }
+            // What standard error says of the example before.
+            ("text", _) => {}
             (other, _) => panic!("what is a block of {other:?}?"),
         }
     }
@@ -186,11 +233,11 @@ fn the_examples_of_the_documentation_are_so() {
     }
 }
 
-fn example(command: &str, input: &str, difference: &str) {
+fn example(command: &str, input: &str, difference: &str, said: &str) {
     let arguments: Vec<_> = command.split_whitespace().map(|word| word.trim_matches('\'')).collect();
     let room = tempfile::tempdir().unwrap();
     fs::write(room.path().join(arguments[0]), input).unwrap();
-    assert_eq!(edit(room.path(), &arguments), (CHANGED, difference.to_owned(), String::new()), "{command}");
+    assert_eq!(edit(room.path(), &arguments), (CHANGED, difference.to_owned(), said.to_owned()), "{command}");
 }
 
 /// The file before the edit, if the difference shows all of it.

@@ -5,6 +5,7 @@ mod commit;
 mod dry_run;
 mod order;
 mod pull_request;
+mod targets;
 mod via_api;
 
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::words::{FileChange, Words, compose};
-use crate::manifest::{self, Edit};
+use crate::manifest::{self, Edit, EditError};
 use crate::outcome::StepError;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
@@ -28,13 +28,16 @@ impl Intent {
 
     /// Applies the edits to `files`. Returns the changed files and the commit message.
     pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
+        self.some_file_has_each(files)?;
         let mut changed = Files::new();
         let mut changes = Vec::new();
         let (mut manifests, mut places) = (Vec::new(), Vec::new());
         for (path, bytes) in files {
-            let edits = self.edits(path);
-            let edited = manifest::apply(bytes, &edits)
-                .map_err(|e| StepError::new(e.fault(), format!("{path}:{e}")))?;
+            let edits = self.edits(path, bytes);
+            if edits.is_empty() {
+                continue;
+            }
+            let edited = manifest::apply(bytes, &edits).map_err(|e| refused(path, &e))?;
             places.extend(untold(&edits, &edited.addresses).into_iter().map(|at| format!("{path} {at}")));
             manifests.extend(edits.iter().map(|edit| format!("{path} {}", edit.target)));
             changes
@@ -66,16 +69,36 @@ impl Intent {
         self.text(changes).lines().next().unwrap_or_default().to_owned()
     }
 
-    /// The edits of one file, in the order of the step.
-    fn edits(&self, path: &str) -> Vec<Edit> {
+    /// The edits of one file, in the order of the step. Of the files of a glob, a setter concerns those with its comment.
+    fn edits(&self, path: &str, bytes: &[u8]) -> Vec<Edit> {
         let fitting = self.targets.iter().filter(|target| target.file.matches(path));
-        fitting.flat_map(|target| target.edits.iter().cloned()).collect()
+        let concerning = |target: &Target| {
+            let is_glob = target.file.is_glob();
+            let concerns = move |edit: &&Edit| !is_glob || manifest::concerns(bytes, &edit.target);
+            target.edits.iter().filter(concerns).cloned().collect::<Vec<_>>()
+        };
+        fitting.flat_map(concerning).collect()
+    }
+
+    /// Refuses an edit of a glob that concerns none of its files.
+    fn some_file_has_each(&self, files: &Files) -> Result<(), StepError> {
+        for target in self.targets.iter().filter(|target| target.file.is_glob()) {
+            let mut fitting = files.iter().filter(|(path, _)| target.file.matches(path));
+            let Some((path, first)) = fitting.next() else { continue };
+            let concerns = |bytes: &[u8], edit: &Edit| manifest::concerns(bytes, &edit.target);
+            for edit in &target.edits {
+                if !concerns(first, edit) && !fitting.clone().any(|(_, bytes)| concerns(bytes, edit)) {
+                    manifest::apply(first, std::slice::from_ref(edit)).map_err(|e| refused(path, &e))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The editor's warnings about the edits of these files, one sentence each.
     pub(super) fn warnings(&self, files: &[crate::write_back::FileChange]) -> Vec<String> {
         let of = |file: &crate::write_back::FileChange| {
-            let edited = manifest::apply(&file.old, &self.edits(&file.path)).ok();
+            let edited = manifest::apply(&file.old, &self.edits(&file.path, &file.old)).ok();
             let warnings = edited.map(|edited| edited.warnings).unwrap_or_default();
             warnings.into_iter().map(|warning| format!("{}:{warning}", file.path)).collect::<Vec<_>>()
         };
@@ -85,7 +108,7 @@ impl Intent {
     /// The changes between two versions of the files, for texts about a commit that has landed.
     pub(super) fn changes(&self, files: &[crate::write_back::FileChange]) -> Vec<FileChange> {
         let of = |file: &crate::write_back::FileChange| {
-            let edited = manifest::apply(&file.old, &self.edits(&file.path));
+            let edited = manifest::apply(&file.old, &self.edits(&file.path, &file.old));
             let changes = edited.map(|edited| edited.changes).unwrap_or_default();
             changes
                 .into_iter()
@@ -94,6 +117,10 @@ impl Intent {
         };
         files.iter().flat_map(of).collect()
     }
+}
+
+fn refused(path: &str, error: &EditError) -> StepError {
+    StepError::new(error.fault(), format!("{path}:{error}"))
 }
 
 /// The targets in these files that a trailer `FILE TARGET` of an older commit may have set.

@@ -22,7 +22,7 @@ impl Layout {
         Self { key: style, value: style, step: 2, list_step: 2, newline: file.newline() }
     }
 
-    /// The layout of the pairs of the mapping `node`, with the indentation of the file.
+    /// The layout of the pairs or items of the collection `node`, with the indentation of the file.
     pub(super) fn of(file: &File<'_>, node: usize) -> Self {
         let plain = Self::plain(file);
         let (step, list_step) = steps(file.stream.events());
@@ -31,11 +31,18 @@ impl Layout {
             list_step: list_step.unwrap_or(plain.list_step),
             ..plain
         };
-        if let Kind::MappingStart { .. } = file.stream.kind(node) {
-            for (key, value) in file.stream.pairs(node) {
-                layout.key = style(file, key).unwrap_or(layout.key);
-                layout.value = style(file, value).unwrap_or(layout.value);
+        match file.stream.kind(node) {
+            Kind::MappingStart { .. } => {
+                for (key, value) in file.stream.pairs(node) {
+                    layout.key = style(file, key).unwrap_or(layout.key);
+                    layout.value = style(file, value).unwrap_or(layout.value);
+                }
             }
+            Kind::SequenceStart { .. } => {
+                let last = file.stream.children(node).last();
+                layout.value = last.and_then(|item| style(file, item)).unwrap_or(layout.value);
+            }
+            _ => {}
         }
         layout
     }

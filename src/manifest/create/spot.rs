@@ -166,7 +166,7 @@ fn grow(file: &File<'_>, gap: &MissingPath, addition: &Addition<'_>) -> Result<I
     if file.text[colon..content].contains(['\r', '\n', '#']) {
         return Err("its value does not stand on the line of its key");
     }
-    let is_list = matches!(addition.steps.first(), Some(crate::manifest::path::Segment::Item { .. }));
+    let is_list = super::is_item(addition.steps.first());
     let indent = before.len() + if is_list { addition.layout.list_step } else { addition.layout.step };
     let lines = match is_list {
         true => addition.block_item(addition.steps, indent),
@@ -186,7 +186,7 @@ fn root(
     if !span.is_empty() || file.json {
         return Err("its document is null");
     }
-    let is_list = matches!(addition.steps.first(), Some(crate::manifest::path::Segment::Item { .. }));
+    let is_list = super::is_item(addition.steps.first());
     let lines =
         if is_list { addition.block_item(addition.steps, 0) } else { addition.block_pair(addition.steps, 0) };
     let newline = addition.layout.newline();

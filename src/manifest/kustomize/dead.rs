@@ -65,10 +65,9 @@ pub(super) fn entries(stream: &Stream) -> Vec<Named<'_>> {
         .collect()
 }
 
-/// Refuses a new entry for the image `name` if kustomize would not read it.
-pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), EditError> {
-    let stream = &file.stream;
-    let all = entries(stream);
+/// Refuses a new entry for the image `name` if kustomize finds that image by another name.
+pub(super) fn check_name(file: &File<'_>, name: &str, label: &str) -> Result<(), EditError> {
+    let all = entries(&file.stream);
     if let Some(entry) = all.iter().find(|entry| entry.new_name == Some(name)) {
         let why = format!(
             "`{name}` is the `newName` of the entry `{}`, and kustomize finds images by their `name`",
@@ -77,6 +76,12 @@ pub(super) fn check(file: &File<'_>, name: &str, label: &str) -> Result<(), Edit
         let mend = format!("write `kustomize:{}:…`", entry.name);
         return Err(Refusal::DeadEntry { why, mend }.at(entry.place, label));
     }
+    Ok(())
+}
+
+/// Refuses a file whose `images` nothing would read.
+pub(super) fn check_file(file: &File<'_>, label: &str) -> Result<(), EditError> {
+    let stream = &file.stream;
     for root in lookup::roots(stream) {
         let odd = match text(stream, root.node, "kind") {
             Some("Kustomization" | "Component") => None,

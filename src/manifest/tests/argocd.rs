@@ -114,7 +114,8 @@ fn refusals() {
         refusal(APP, "values:shop:image=v2"),
         refusal(&app("      values: |\n        a: b\n        c: [\n"), "values:a=v2"),
         refusal(&app("      values: |\n        a: {{ .x }}\n"), "values:a=v2"),
-        refusal(&app("      values: \"a: b\"\n"), "values:a=v2"),
+        refusal(&app("      values: \"a: b\\x20\"\n"), "values:a=v2"),
+        refusal(&app("      values: \"a: b\"\n"), "values:c=v2"),
         refusal(&app("      values: >\n        a: b\n"), "values:a=v2"),
         refusal(&app("      values: |\n"), "values:a=v2"),
         refusal(&app("      chart: x\n"), "values:a=v2"),
@@ -124,13 +125,14 @@ fn refusals() {
 1:1: `parameter:web:image.tag` does not exist: there is no such Application with a source; the file has `Application/shop` at 1:1, `ApplicationSet/all` at 23:1
 5:5: `parameter:t` fits more than one place: `Application/a sources[0]` at 5:5, `Application/a sources[1]` at 6:5; name one, or make the names unique
 1:1: `parameter:t` does not exist: there is no such Application with a source; the file has `Deployment/x` at 1:1
-16:11: `values:shop:image.none` does not exist; the nearest is `image`, which has the keys `repository`, `tag`. Add the key `none` there first, or let it be added with `create: true` (`--create`)
+16:11: `values:shop:image.none` does not exist; the nearest is `spec.source.helm.values|image`, which has the keys `repository`, `tag`. Add the key `none` there first, or let it be added with `create: true` (`--create`)
 16:11: `values:shop:image` is a mapping, not a single value; name a path inside it
 9:9: `values:a` cannot be set inside this text: the text is not valid YAML: did not find expected node content, while parsing a flow node from 9:9; correct it first
 7:12: `values:a` cannot be set inside this text: the text holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
-6:15: `values:a` leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`
-6:15: `values:a` leads into text that is not written behind `|`; write it as `values: |`, or as `valuesObject`
-7:1: `values:a` cannot be set inside this text: the text holds no value yet: add the key there first, or let it be added with `create`
+6:15: `values:a` leads into a text that is written over several lines or with escapes, so that its lines cannot be told apart; write it behind `|`
+6:16: `values:c` does not exist; the nearest is the top level of the text `spec.source.helm.values`, which has the keys `a`. Add the key `c` there first, or let it be added with `create: true` (`--create`)
+6:15: `values:a` leads into a text that is written over several lines or with escapes, so that its lines cannot be told apart; write it behind `|`
+7:1: `values:a` cannot be set inside this text: the text holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
 6:7: `values:a` does not exist; the nearest is `spec.source.helm`, which has the keys `chart`. Add the key `valuesObject` there first, or let it be added with `create: true` (`--create`)
 "#);
 }

@@ -161,7 +161,7 @@ fn what_cannot_be_added() {
         create("image: nginx\n", "helm:image.tag=v2"),
         create("image: [a]\n", "helm:image.tag=v2"),
         create("image: {}\n", "helm:image[0].tag=v2"),
-        create("base: &b {tag: v1}\nimage:\n  <<: *b\n", "helm:image.tag=v2"),
+        create("base: &b {image: {tag: v1}}\nweb:\n  <<: *b\n", "helm:web.image.tag=v2"),
         create("image: &i\n  a: b\nc: *i\n", "helm:image.tag=v2"),
         create("image:\n  a: b\n  a: c\n", "helm:image.tag=v2"),
         create("image: !x\n", "helm:image.tag=v2"),
@@ -171,20 +171,20 @@ fn what_cannot_be_added() {
         create("image:\n  {a: b} \n", "helm:image.a.b=v2"),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
+1:1: `[name=a].b` cannot be added: an empty file takes a path of keys, and of items by a field; add the key by hand once
 1:1: `image.tag` cannot be added: several documents of this file could take it; add the key by hand once
-1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not add it there
-1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` does not add it there
-1:8: `image[0].tag` does not exist; the nearest is `image`, which is a mapping, not a list. Add an item `[0]` there first; `create` does not add it there
-3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first; `create` does not add it there
-1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:4 would change with it; write the value out in one of the two places
+1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not replace a value
+1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` adds no key to a list
+1:8: `image[0].tag` does not exist; the nearest is `image`, which is a mapping, not a list. Add an item `[0]` there first; `create` adds no item by its number; name it by a field, as in `[name=x]`
+3:3: `web.image.tag` does not exist; the nearest is `web`, which has the keys `<<`, and takes that key through the merge `<<` at 3:3. It is not overridden here: a key of its own would hide what that mapping has beside it; set it for all that use it with `shared: true` (`--shared`), or write the mapping out here
+1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:4 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
 3:3: `image.tag` is not certain: the key `a` stands here again, first at 2:3, and readers disagree on which counts; remove one
-1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
+1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first; `create` does not replace a null that has an anchor or a tag
 1:1: `c` cannot be added: the key before it does not begin its line; add the key by hand once
 1:1: `b` cannot be added: the text before it has no final line break; add the key by hand once
 2:2: `[1].b` cannot be added: its list item is empty; add the key by hand once
-2:7: `image.a.b` does not exist; the nearest is `image.a`, which is a single value. Add the key `b` there first; `create` does not add it there
+2:7: `image.a.b` does not exist; the nearest is `image.a`, which is a single value. Add the key `b` there first; `create` does not replace a value
 "#);
 }
 

@@ -123,11 +123,11 @@ fn refusals() {
         refusal("images:\n- name: app\n  x: 1\n  x: 2\n", image("app", Digest, NEW)),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-3:11: `images[name=app].newTag` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
-8:3: `images[name=shop/ap]` does not exist; the nearest is `images`, which has items with the `name` `shop/api`, `shop/web`, `shop/cron`, `shop/db`, renamed with `newName` to `gitea.example.com/shop/api`. Add an item that fits `[name=shop/ap]` there first, or let it be added with `create: true` (`--create`)
-1:1: `images[name=app]` does not exist; the nearest is the top level, which has the keys `resources`. Add the key `images` there first, or let it be added with `create: true` (`--create`)
-1:8: `images[name=app]` does not exist; the nearest is `images`, which is empty. Add an item that fits `[name=app]` there first, or let it be added with `create: true` (`--create`)
-1:9: `images[name=app]` does not exist; the nearest is `images`, which is a mapping, not a list. Add an item that fits `[name=app]` there first, or let it be added with `create: true` (`--create`)
+3:11: `images[name=app].newTag` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
+8:3: `images[name=shop/ap].newTag` does not exist; the nearest is `images`, which has items with the `name` `shop/api`, `shop/web`, `shop/cron`, `shop/db`, renamed with `newName` to `gitea.example.com/shop/api`. Add an item that fits `[name=shop/ap]` there first, or let it be added with `create: true` (`--create`)
+1:1: `images[name=app].newTag` does not exist; the nearest is the top level, which has the keys `resources`. Add the key `images` there first, or let it be added with `create: true` (`--create`)
+1:8: `images[name=app].newTag` does not exist; the nearest is `images`, which is empty. Add an item that fits `[name=app]` there first, or let it be added with `create: true` (`--create`)
+1:9: `images[name=app].newTag` does not exist; the nearest is `images`, which is a mapping, not a list. Add an item that fits `[name=app]` there first; `create` adds no item to a mapping
 2:3: `images[name=app]` is ambiguous: `[name=app]` fits another item at 4:3; make the names unique
 2:3: `images[name=app]` exists in several documents of this file, also at 5:3; it must be in one
 `images[name=shop/web].digest` cannot be set to "v2": a digest is `sha256:` and 64 lower-case hexadecimal digits
@@ -137,8 +137,8 @@ fn refusals() {
 2:3: `images[name=app].digest` cannot be added: the key before it does not begin its line; add the key by hand once
 1:10: `images[name=app].digest` cannot be added: its mapping is a pair without braces; add the key by hand once
 1:10: `images[name=app].digest` cannot be added: the value before it is empty; add the key by hand once
-2:3: `images[name=app].digest` is shared: it belongs to the anchor `&a`, and the alias at 4:8 would change with it; write the value out in one of the two places
-2:10: `images[name=app].digest` leads to the alias `*a`, so setting it would change everything that uses `&a`; write the value out here, or name the path of the anchor's own value
+2:3: `images[name=app].digest` is shared: it belongs to the anchor `&a`, and the alias at 4:8 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
+2:10: `images[name=app].digest` leads to the alias `*a`, so setting it would change everything that uses `&a`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
 3:3: `images[name=app]` is not certain: the key `name` stands here again, first at 2:3, and readers disagree on which counts; remove one
 4:3: `images[name=app].digest` is not certain: the key `x` stands here again, first at 3:3, and readers disagree on which counts; remove one
 "#);

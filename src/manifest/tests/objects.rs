@@ -209,16 +209,16 @@ fn refusals() {
 2:1: `object:Deployment/api:spec.replicas` fits more than one place: `Deployment/api/shop` at 2:1, `Deployment/api/test` at 22:1; name one, or make the names unique
 2:1: `object:Deployment/web:spec.replicas` does not exist: there is no such object; the file has `Deployment/api/shop` at 2:1, `Deployment/api/test` at 22:1, `CronWorkflow/nightly` at 27:1, `Pod/one` at 51:3
 1:1: `object:Deployment/web:spec.replicas` does not exist: there is no such object; the file has none
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value, so nothing in it can be named; is it the right file?
 8:3: `object:Deployment/api/shop:spec.replica` does not exist; the nearest is `spec`, which has the keys `replicas`, `paused`, `template`. Add the key `replica` there first, or let it be added with `create: true` (`--create`)
 2:1: `container:Deployment/api/shop:api` does not exist: there is no such container; the file has `migrate` at 13:9, `web` at 16:9, `side` at 19:9
-19:16: `container:Deployment/api/shop:side` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
+19:16: `container:Deployment/api/shop:side` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
 5:5: `container:A/a:c` fits more than one place: `c` at 5:5, `c` at 7:5; name one, or make the names unique
 `container:Pod/one:x` cannot be set to "y": it names neither a tag nor a digest; write `name:tag`, `:tag` or `@sha256:…`
 `container:Pod/one:x` cannot be set to ":a b": it is no image reference; write `name:tag`
 `container:Pod/one:x` cannot be set to "@sha256:12": a digest is `sha256:` and 64 lower-case hexadecimal digits
-1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
-1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or take it away with an empty one (`:TAG@`, `digest=`)
+1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
+1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
 `image:image` cannot be set to "c/d:v2": it names no registry, and the image there has its own, `reg.example`
 1:8: `image:image.digest` does not exist; the nearest is `image`, which has the keys `registry`, `repository`, `tag`. Add the key `digest` there first, or let it be added with `create: true` (`--create`)
 `image:image` cannot be set to ":v2": it has no name, and neither has the image there

@@ -50,19 +50,19 @@ fn missing() {
 1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `images`. Add the key `image` there first, or let it be added with `create: true` (`--create`)
 1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
 1:7: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
-1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not add it there
-1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` does not add it there
-1:1: `image.tag` does not exist; the nearest is the top level, which is a list, not a mapping. Add the key `image` there first; `create` does not add it there
+1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not replace a value
+1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` adds no key to a list
+1:1: `image.tag` does not exist; the nearest is the top level, which is a list, not a mapping. Add the key `image` there first; `create` adds no key to a list
 3:8: `image.tag` does not exist; the nearest is `image`, which has the keys `name`. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
-3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, `name`, and takes that key only through the merge `<<` at 3:3, which is not edited. Add the key `tag` there first; `create` does not add it there
-4:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key only through the merge `<<` at 4:3, which is not edited. Add the key `tag` there first; `create` does not add it there
+3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, `name`, and takes that key through the merge `<<` at 3:3. Override it here with `create: true` (`--create`), or set it for all that use it with `shared: true` (`--shared`)
+4:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`, and takes that key through the merge `<<` at 4:3. Override it here with `create: true` (`--create`), or set it for all that use it with `shared: true` (`--shared`)
 3:3: `image.tag` does not exist; the nearest is `image`, which has the keys `<<`. Add the key `tag` there first, or let it be added with `create: true` (`--create`)
 1:1: `image.tag` does not exist; the nearest is the top level, which has the keys `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, …. Add the key `image` there first, or let it be added with `create: true` (`--create`)
 2:1: `c[name=z].image` does not exist; the nearest is `c`, which has items with the `name` `a`, `b`. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
 1:4: `c[name=z].image` does not exist; the nearest is `c`, which is empty. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
-1:4: `c[name=z].image` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item that fits `[name=z]` there first, or let it be added with `create: true` (`--create`)
-1:4: `c[2]` does not exist; the nearest is `c`, which has 2 items, counted from 0. Add an item `[2]` there first; `create` does not add it there
-1:4: `c[0]` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item `[0]` there first; `create` does not add it there
+1:4: `c[name=z].image` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item that fits `[name=z]` there first; `create` adds no item to a mapping
+1:4: `c[2]` does not exist; the nearest is `c`, which has 2 items, counted from 0. Add an item `[2]` there first; `create` adds no item by its number; name it by a field, as in `[name=x]`
+1:4: `c[0]` does not exist; the nearest is `c`, which is a mapping, not a list. Add an item `[0]` there first; `create` adds no item by its number; name it by a field, as in `[name=x]`
 "#);
 }
 
@@ -100,21 +100,23 @@ fn shared() {
         refusal("a: &a {name: x, v: 1}\nc: [*a]\n", helm("c[name=x].v", "v2")),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-3:8: `image.tag` leads to the alias `*t`, so setting it would change everything that uses `&t`; write the value out here, or name the path of the anchor's own value
-3:8: `image.tag` leads to the alias `*b`, so setting it would change everything that uses `&b`; write the value out here, or name the path of the anchor's own value
-2:8: `image.tag` is shared: it belongs to the anchor `&t`, and the alias at 3:8 would change with it; write the value out in one of the two places
-1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:8 would change with it; write the value out in one of the two places
-1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 4:7 would change with it; write the value out in one of the two places
-2:1: `image.tag` leads to the alias `*k`, so setting it would change everything that uses `&k`; write the value out here, or name the path of the anchor's own value
-2:5: `c[name=x].v` leads to the alias `*a`, so setting it would change everything that uses `&a`; write the value out here, or name the path of the anchor's own value
+3:8: `image.tag` leads to the alias `*t`, so setting it would change everything that uses `&t`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
+3:8: `image.tag` leads to the alias `*b`, so setting it would change everything that uses `&b`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
+2:8: `image.tag` is shared: it belongs to the anchor `&t`, and the alias at 3:8 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
+1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:8 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
+1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 4:7 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
+2:1: `image.tag` leads to the alias `*k`, so setting it would change everything that uses `&k`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
+2:5: `c[name=x].v` leads to the alias `*a`, so setting it would change everything that uses `&a`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
 "#);
 }
 
 #[test]
 fn not_a_plain_value() {
     let messages = [
-        tag("image:\n  tag: |\n    v1\n"),
-        tag("image:\n  tag: >-\n    v1\n"),
+        tag("image:\n  tag: |\n    v1 v2\n"),
+        tag("image:\n  tag: >-\n    v1\n    v2\n"),
+        tag("image:\n  tag: |-\n    {{x}}\n"),
+        refusal("image:\n  tag: |-\n    v1\n", helm("image.tag", "")),
         tag("image:\n  tag: {a: b}\n"),
         tag("image:\n  tag:\n  - a\n"),
         tag("image:\n  tag: !!int 5\n"),
@@ -125,8 +127,10 @@ fn not_a_plain_value() {
         refusal("tag: v1\n  \t\nx: 1\n", helm("tag", "1.20")),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-2:8: `image.tag` is a block scalar (`|` or `>`), which is not edited; write it on one line
-2:8: `image.tag` is a block scalar (`|` or `>`), which is not edited; write it on one line
+2:8: `image.tag` is a block scalar (`|` or `>`) of more than one word, which is not replaced as a whole; set a part of it by a pattern (`PATH~"…(…)…"`), or a value in it by `PATH|…` if it is YAML
+2:8: `image.tag` is a block scalar (`|` or `>`) of more than one word, which is not replaced as a whole; set a part of it by a pattern (`PATH~"…(…)…"`), or a value in it by `PATH|…` if it is YAML
+2:8: `image.tag` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads
+2:8: `image.tag` is a block scalar (`|` or `>`), which can hold neither an empty value nor spaces at the beginning or the end; write it on one line, in quotes
 2:8: `image.tag` is a mapping, not a single value; name a path inside it
 3:3: `image.tag` is a list, not a single value; name a path inside it
 2:8: `image.tag` has the tag `tag:yaml.org,2002:int`, so that a string cannot stand there; remove the tag
@@ -162,9 +166,9 @@ fn files_that_are_not_yaml() {
         apply(&vec![b'#'; MAX_BYTES + 1], &[helm("a", "c")]).unwrap_err().to_string(),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
+1:1: the file holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
+1:1: the file holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
 2:8: the file holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
 1:3: the file is not valid YAML: did not find expected node content, while parsing a flow node from 1:3; it looks like a Go template: edit the values file that feeds it
 2:1: the file is not valid YAML: found character that cannot start any token, while scanning for the next token from 2:1; a tab stands where only spaces are allowed

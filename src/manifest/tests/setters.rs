@@ -41,6 +41,6 @@ fn refusals() {
 1:1: `setter:ns:none` does not exist: there is no such setter comment; the file has `ns:app` at 2:10, `ns:app:tag` at 3:8, `ns:app:name` at 4:9, `ns:app2` at 5:10, `ns:app` at 9:5
 3:8: `setter:ns:app` wants the tag here, which the value does not have; give the whole `name:tag@digest`
 1:1: `setter:ns:app` does not exist: there is no such setter comment; the file has none
-1:1: the file holds no value yet: add the key there first, or let it be added with `create`
+1:1: the file holds no value, so nothing in it can be named; is it the right file?
 "#);
 }

@@ -197,7 +197,7 @@ fn text(update: &UpdateManifest) -> String {
 }
 
 fn edit(target: Target, value: &str) -> Edit {
-    Edit { target, value: value.into(), create: false }
+    Edit::new(target, value)
 }
 
 #[test]

@@ -1,16 +1,11 @@
 //! Files of a GitOps repository, and the changes to them.
 
-use std::str::FromStr;
-
 use super::Target;
+use super::word::{image, image_name, image_part, kubernetes_name, kustomize_value};
 use crate::git::FileSpec;
 use crate::manifest::{Application, Edit, KustomizeField, Object, Path, SourceRef, Target as Place};
-use crate::oci::ImageRef;
 use crate::step::node::{Fields, Node};
 use crate::step::{InvalidStep, files, nearest::listed};
-
-/// A sample reference that completes a tag, a digest or a name, so that one grammar checks all of them.
-const SOME_IMAGE: &str = "registry.example/image";
 
 /// The kinds of target, in the order of docs/steps.md.
 const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "application", "setters"];
@@ -19,8 +14,18 @@ const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "a
 const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// All fields of a target.
-const FIELDS: &[&str] =
-    &["file", "create", "helm", "image", "kustomize", "object", "container", "application", "setters"];
+const FIELDS: &[&str] = &[
+    "file",
+    "create",
+    "shared",
+    "helm",
+    "image",
+    "kustomize",
+    "object",
+    "container",
+    "application",
+    "setters",
+];
 
 /// The target and its new value.
 type Change = (Place, String);
@@ -37,6 +42,7 @@ fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
     let mut fields = node.fields(FIELDS)?;
     let file = fields.required("file")?.checked(spec)?;
     let create = fields.switch("create", false)?;
+    let shared = fields.switch("shared", false)?;
     let found: Vec<_> = KINDS.iter().filter_map(|kind| Some((*kind, fields.optional(kind)?))).collect();
     let changes = match <[_; 1]>::try_from(found) {
         Ok([(kind, body)]) => changes(kind, body)?,
@@ -49,7 +55,7 @@ fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
             return Err(here.refuse(format!("has {names}; write one target for each")));
         }
     };
-    let edits = changes.into_iter().map(|(target, value)| Edit { target, value, create }).collect();
+    let edits = changes.into_iter().map(|(target, value)| Edit { target, value, create, shared }).collect();
     Ok(Target { file, edits })
 }
 
@@ -123,14 +129,14 @@ fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     if changes.is_empty() { Err(empty) } else { Ok(changes) }
 }
 
-/// Reads `{kind, name, namespace?, set: {path: value}}`.
+/// Reads `{kind, name?, namespace?, set: {path: value}}`.
 fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let mut fields = node.fields(&["kind", "name", "namespace", "set"])?;
     let object = object_ref(&mut fields)?;
     values(fields.required("set")?, |path| Place::Object { object: object.clone(), path })
 }
 
-/// Reads `{kind, name, namespace?, container, image}`, or a `tag` or a `digest` instead of the image. With `runs` instead of
+/// Reads `{kind, name?, namespace?, container, image}`, or a `tag` or a `digest` instead of the image. With `runs` instead of
 /// the container, it means every container that runs that image, in the object or in the whole file.
 fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let here = node.clone();
@@ -189,6 +195,10 @@ fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
 
 /// Reads `{chart: NAME}`, another field of a source, or its index.
 fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
+    // An index is no tag, so a number may stand without quotes.
+    if let Some(index) = node.value().as_u64().and_then(|index| usize::try_from(index).ok()) {
+        return Ok(SourceRef::Index(index));
+    }
     if !node.value().is_object() {
         return node.checked(|word| {
             word.parse().map(SourceRef::Index).map_err(|_| "is not a number, nor `{chart: NAME}`".to_owned())
@@ -205,61 +215,10 @@ fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
     }
 }
 
-/// Checks the name of an image, without tag and digest.
-fn image_name(word: &str) -> Result<String, String> {
-    match word.parse::<ImageRef>() {
-        Ok(image) if image.tag().is_none() && image.digest().is_none() => Ok(word.to_owned()),
-        _ => Err("is not the name of an image without tag and digest".into()),
-    }
-}
-
+/// Reads `{kind, name?, namespace?}`. Without a name it is the only object of that kind.
 fn object_ref(fields: &mut Fields<'_>) -> Result<Object, InvalidStep> {
-    let mut name = |field| fields.required(field).and_then(|node| node.checked(kubernetes_name));
-    let (kind, name) = (name("kind")?, name("name")?);
-    let namespace = fields.optional("namespace").map(|node| node.checked(kubernetes_name)).transpose()?;
-    Ok(Object { kind, name, namespace })
-}
-
-/// Checks a kind or a name of an object. It may not contain a slash.
-fn kubernetes_name(word: &str) -> Result<String, String> {
-    let odd = |c: char| c.is_whitespace() || matches!(c, '/' | '=');
-    match word.contains(odd) {
-        true => Err("is not a kind or a name of an object".into()),
-        false => Ok(word.to_owned()),
-    }
-}
-
-/// Checks `name[:tag][@digest]`, or `:tag`, `@digest` and `:tag@digest`, which keep the name.
-fn image(word: &str) -> Result<String, String> {
-    // `:tag@` removes the digest.
-    let given = word.strip_suffix('@').filter(|rest| rest.contains(':')).unwrap_or(word);
-    let whole = if word.starts_with([':', '@']) { format!("{SOME_IMAGE}{given}") } else { given.to_owned() };
-    match ImageRef::from_str(&whole) {
-        Ok(image) if image.tag().is_none() && image.digest().is_none() => {
-            Err("names no tag and no digest; add one, such as `:1.4.0`".into())
-        }
-        Ok(_) => Ok(word.to_owned()),
-        Err(bad) => Err(bad.to_string()),
-    }
-}
-
-fn image_part(what: &str, prefix: char, value: &str) -> Result<String, String> {
-    let part = format!("{prefix}{value}");
-    let image: ImageRef = format!("{SOME_IMAGE}{part}").parse().map_err(|_| format!("is not {what}"))?;
-    match prefix {
-        ':' if image.tag() == Some(value) => Ok(part),
-        '@' if image.digest() == Some(value) => Ok(part),
-        _ => Err(format!("is not {what}")),
-    }
-}
-
-fn kustomize_value(field: KustomizeField, value: &str) -> Result<String, String> {
-    match field {
-        KustomizeField::NewTag => image_part("a tag", ':', value).map(|_| value.to_owned()),
-        KustomizeField::Digest => image_part("a digest, sha256:…", '@', value).map(|_| value.to_owned()),
-        KustomizeField::NewName => match value.parse::<ImageRef>() {
-            Ok(image) if image.tag().is_none() && image.digest().is_none() => Ok(value.to_owned()),
-            _ => Err("is not the name of an image without tag and digest".into()),
-        },
-    }
+    let kind = fields.required("kind")?.checked(kubernetes_name)?;
+    let mut name = |field| fields.optional(field).map(|node| node.checked(kubernetes_name)).transpose();
+    let (name, namespace) = (name("name")?, name("namespace")?);
+    Ok(Object { kind, name: name.unwrap_or_default(), namespace })
 }

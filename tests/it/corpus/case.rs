@@ -19,11 +19,12 @@ pub(crate) struct Case {
     pub(crate) expected: Expected,
 }
 
-/// A line `set TARGET = VALUE` or `create TARGET = VALUE`.
+/// A line `set TARGET = VALUE`, with `create` or `shared` instead of `set` for edits that may do more.
 pub(crate) struct Set {
     pub(crate) target: String,
     pub(crate) value: String,
     pub(crate) create: bool,
+    pub(crate) shared: bool,
 }
 
 pub(crate) enum Expected {
@@ -42,7 +43,7 @@ impl Case {
 impl Set {
     fn edit(&self, name: &str) -> Edit {
         let target = self.target.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
-        Edit { target, value: self.value.clone(), create: self.create }
+        Edit { create: self.create, shared: self.shared, ..Edit::new(target, &self.value) }
     }
 }
 
@@ -88,8 +89,7 @@ fn parse(name: String, block: &[&str], input: &[u8]) -> Case {
     for line in block {
         match line.split_at(line.find(' ').unwrap_or(line.len())) {
             _ if line.starts_with('#') => {}
-            ("set", rest) => sets.push(set(&name, rest, false)),
-            ("create", rest) => sets.push(set(&name, rest, true)),
+            (verb @ ("set" | "create" | "shared"), rest) => sets.push(set(&name, rest, verb)),
             ("at", line) => hunks.push(Hunk { at: line.trim().parse().ok(), ..Hunk::default() }),
             ("same", "") => expected = Some(Expected::Bytes(input.to_vec())),
             ("becomes", "") => expected = Some(Expected::Bytes(Vec::new())),
@@ -105,9 +105,10 @@ fn parse(name: String, block: &[&str], input: &[u8]) -> Case {
     Case { name, sets, expected }
 }
 
-fn set(name: &str, rest: &str, create: bool) -> Set {
+fn set(name: &str, rest: &str, verb: &str) -> Set {
     let (target, value) = rest.trim_start().split_once(" =").unwrap_or_else(|| panic!("{name}: no ` =`"));
-    Set { target: target.to_owned(), value: value.strip_prefix(' ').unwrap_or(value).to_owned(), create }
+    let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
+    Set { target: target.to_owned(), value, create: verb == "create", shared: verb == "shared" }
 }
 
 /// `3:5 words`, or only words.

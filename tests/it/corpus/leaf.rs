@@ -21,7 +21,15 @@ const IMAGE: &[&str] = &[
 /// Whether the edit `target = value` may write `leaf`: the value itself, or a part of an image.
 pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
     let kind = target.split(':').next().unwrap_or_default();
+    let is_part = target.contains("~\"") || target.contains('|');
     match (kind, leaf) {
+        (_, Value::String(text)) if is_part && text.contains(value.trim_start_matches(':')) => true,
+        // The text of `values`, where no reader looks into it.
+        ("values", Value::String(text)) if text.contains(&format!(": {value}")) => true,
+        // A block scalar keeps the line breaks at its end.
+        (kind, Value::String(text)) if text.ends_with('\n') => {
+            is_of(&format!("{kind}:"), value, &Value::String(text.trim_end_matches('\n').to_owned()))
+        }
         ("image" | "container" | "setter", Value::String(text)) => is_image(value, text),
         ("parameter", Value::String(text)) => text == value || target.ends_with(&format!(":{text}")),
         ("kustomize", Value::String(text)) => text == value || is_entry(value, text),
@@ -34,6 +42,16 @@ pub(crate) fn is_of(target: &str, value: &str, leaf: &Value) -> bool {
 
 /// The keys that may hold `target`'s leaf; any key if a comment marks it.
 pub(crate) fn is_at(target: &str, place: &str) -> bool {
+    // A pattern names a part of its text, and `[+]` an item of its list.
+    if let Some((text, _)) = target.split_once("~\"") {
+        return is_at(&format!("helm:{text}"), place);
+    }
+    if let Some(list) = target.strip_suffix("[+]") {
+        return place.rsplit_once('/').is_some_and(|(place, _)| is_at(&format!("helm:{list}"), place));
+    }
+    if target.split_once('|').is_some_and(|(text, _)| is_at(&format!("helm:{text}"), place)) {
+        return true;
+    }
     let step = place.rsplit('/').next().unwrap_or_default();
     let last = |target: &str| target.trim_end_matches([']', '"']).ends_with(step);
     match target.split(':').next().unwrap_or_default() {
@@ -43,6 +61,7 @@ pub(crate) fn is_at(target: &str, place: &str) -> bool {
         "container" => step == "image",
         "parameter" => step == "name" || step == "value",
         "setter" => true,
+        "values" => last(target) || step == "values",
         _ => last(target),
     }
 }

@@ -78,7 +78,8 @@ fn one(case: &Case, old: &Answer, new: &Answer) -> Result<(), String> {
     let mut differ = Vec::new();
     compare("", &data(old)?, &data(new)?, &mut differ);
     let is_of = |set: &Set, (place, leaf): &(String, Value)| {
-        leaf::is_at(&set.target, place) && leaf::is_of(&set.target, &set.value, leaf)
+        // Aliases may stand anywhere.
+        (set.shared || leaf::is_at(&set.target, place)) && leaf::is_of(&set.target, &set.value, leaf)
     };
     let asked = differ.iter().all(|leaf| case.sets.iter().any(|set| is_of(set, leaf)));
     let made = case.sets.iter().all(|set| differ.iter().any(|leaf| is_of(set, leaf)));
@@ -86,6 +87,7 @@ fn one(case: &Case, old: &Answer, new: &Answer) -> Result<(), String> {
         let kind = set.target.split(':').next();
         ["image", "setter", "parameter", "kustomize"].map(Some).contains(&kind)
             || set.target.contains("[image=")
+            || set.shared
     };
     let as_many = differ.len() == case.sets.len() || case.sets.iter().any(several);
     if asked && made && as_many { Ok(()) } else { Err(format!("differs in {differ:?}")) }

@@ -34,7 +34,7 @@ pub(super) fn references(count: usize) -> Vec<String> {
 
 /// The file after `TARGET=VALUE`; `None` if the edit was refused.
 pub(super) fn edited(file: &str, target: &str, value: &str, create: bool) -> Option<String> {
-    let edit = Edit { target: target.parse().unwrap(), value: value.to_owned(), create };
+    let edit = Edit { create, ..Edit::new(target.parse().unwrap(), value) };
     let edited = apply(file.as_bytes(), &[edit]).ok()?;
     Some(String::from_utf8(edited.bytes).unwrap())
 }

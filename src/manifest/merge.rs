@@ -1,0 +1,52 @@
+//! Merge keys (`<<`), through which a mapping takes keys from other mappings.
+
+use super::parser::Kind;
+use super::path::Path;
+use super::stream::Stream;
+
+/// The most mappings that are searched for one key. A file may nest aliases so that their number doubles with each line.
+const MAX: usize = 1000;
+
+/// A value that a mapping takes through a merge key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Supplied {
+    /// The `<<`.
+    pub(super) merge: usize,
+    /// The value in the mapping that has it.
+    pub(super) value: usize,
+}
+
+impl Supplied {
+    /// Whether a key of its own can replace this value as the end of `path`, of which `depth` steps exist. A key of its
+    /// own replaces a mapping with all its keys.
+    pub(super) fn is_overridable(&self, stream: &Stream, path: &Path, depth: usize) -> bool {
+        path.segments().len() == depth + 1 && stream.scalar(stream.resolved(self.value)).is_some()
+    }
+}
+
+/// The value that `mapping` takes through its `<<` for `key`: from the first mapping that has it, and there its own key
+/// before those of further merges (yaml.org/type/merge.html).
+pub(super) fn supplied(stream: &Stream, mapping: usize, key: &str) -> Option<Supplied> {
+    if !is_mapping(stream, mapping) {
+        return None;
+    }
+    let (merge, sources) = stream.pairs(mapping).find(|(k, _)| stream.scalar(*k) == Some("<<"))?;
+    let mut budget = MAX;
+    value(stream, sources, key, &mut budget).map(|value| Supplied { merge, value })
+}
+
+fn value(stream: &Stream, sources: usize, key: &str, budget: &mut usize) -> Option<usize> {
+    *budget = budget.checked_sub(1)?;
+    let node = stream.resolved(sources);
+    match stream.kind(node) {
+        Kind::SequenceStart { .. } => stream.children(node).find_map(|item| value(stream, item, key, budget)),
+        Kind::MappingStart { .. } => {
+            stream.get(node, key).or_else(|| value(stream, stream.get(node, "<<")?, key, budget))
+        }
+        _ => None,
+    }
+}
+
+fn is_mapping(stream: &Stream, node: usize) -> bool {
+    matches!(stream.kind(node), Kind::MappingStart { .. })
+}
