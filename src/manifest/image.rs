@@ -1,6 +1,6 @@
 //! Sets the image of a manifest, whatever shape it is written in.
 
-use super::error::{EditError, Refusal};
+use super::error::{EditError, Hint, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, Lookup};
 use super::parser::Kind;
@@ -57,6 +57,10 @@ pub(super) fn plan(
             let value =
                 wanted.over(old.unwrap_or_default()).map_err(|refusal| refusal.at(gap.place, label))?;
             create::plan(file, &gap, path, create::Value::string(&value), label).map(|splice| vec![splice])
+        }
+        Lookup::MissingPath(_) if edit.create => {
+            let request = ImageRequest { edit, wanted: &wanted, label };
+            Err(request.bad("no image stands there yet, and a new one needs a name".to_owned()))
         }
         Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
     }
@@ -120,6 +124,15 @@ struct Parts<'a> {
     request: ImageRequest<'a>,
 }
 
+/// Says that `create` writes a digest into the tag, if the digest's key is missing.
+fn into_tag(error: EditError) -> EditError {
+    let EditError::Refused { path, place, refusal: Refusal::Missing(mut missing) } = error else {
+        return error;
+    };
+    missing.hint = Hint::IntoTag;
+    EditError::Refused { path, place, refusal: Refusal::Missing(missing) }
+}
+
 /// The key that the digest is written to.
 enum Pin {
     Nowhere,
@@ -157,21 +170,7 @@ impl Parts<'_> {
     /// The splices for tag and digest, where the shape has keys for them.
     fn version(&self, old: Version<'_>, new: Version<'_>, in_tag: bool) -> Result<Vec<Splice>, EditError> {
         let wanted = self.request.wanted;
-        let pin = match (&self.shape.digest, &self.shape.tag) {
-            _ if wanted.digest.is_none() => {
-                if in_tag {
-                    Pin::Tag
-                } else {
-                    Pin::Nowhere
-                }
-            }
-            _ if in_tag => Pin::Tag,
-            (Some(_), _) => Pin::Key,
-            // Not every chart reads a `digest`, but every chart writes the whole tag after a colon.
-            (None, Some(_)) if self.request.edit.create && new.digest.is_some() => Pin::Tag,
-            (None, _) if new.digest.is_none() => Pin::Nowhere,
-            (None, _) => Pin::Key,
-        };
+        let pin = self.pin(new, in_tag);
         let mut splices = Vec::new();
         if matches!(pin, Pin::Tag) && new.tag.is_none_or(str::is_empty) && new.digest.is_some() && !in_tag {
             let reason = "no tag stands there, and a tag cannot hold a digest alone; write `:tag@sha256:…`";
@@ -186,9 +185,23 @@ impl Parts<'_> {
         }
         if let Pin::Key = pin {
             let key = self.shape.digest.as_deref().unwrap_or("digest");
-            splices.extend(self.set(key, &self.digest(key, new.digest.unwrap_or_default()))?);
+            let set = self.set(key, &self.digest(key, new.digest.unwrap_or_default()));
+            splices.extend(set.map_err(into_tag)?);
         }
         Ok(splices)
+    }
+
+    /// Where the digest is written.
+    fn pin(&self, new: Version<'_>, in_tag: bool) -> Pin {
+        match self.request.wanted.digest {
+            _ if in_tag => Pin::Tag,
+            None => Pin::Nowhere,
+            Some(_) if self.shape.digest.is_some() || self.shape.name == "newName" => Pin::Key,
+            Some(_) if new.digest.is_none() => Pin::Nowhere,
+            // Not every chart reads a `digest`, but every chart writes the whole tag after a colon.
+            Some(_) if self.request.edit.create => Pin::Tag,
+            Some(_) => Pin::Key,
+        }
     }
 
     fn tag(&self) -> &str {

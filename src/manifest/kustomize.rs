@@ -58,7 +58,7 @@ pub(super) fn plan(
     let found = match lookup::only(&file.stream, &Path::new(segments)) {
         Ok(found) => found,
         Err(error) => {
-            if let Some(planned) = argo::plan(file, &entry, &edit.target.to_string()) {
+            if let Some(planned) = argo::plan(file, &entry, edit, &edit.target.to_string()) {
                 return planned;
             }
             if !matches!(error, EditError::Refused { refusal: Refusal::Missing(_), .. }) {

@@ -30,9 +30,13 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
 
 /// Finds the one object of the file that `object` names.
 pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Found, EditError> {
-    let all = all(stream);
+    let mut all = all(stream);
     let Some(first) = all.first() else { return Err(FileProblem::Blank.at(Position::START)) };
     let place = stream.place(first.node);
+    // A Template has parameters of its own.
+    all.extend(
+        lookup::roots(stream).into_iter().filter(|root| text(stream, root.node, "kind") == Some("Template")),
+    );
     let fits = |found: &&Found| is(stream, found.node, object);
     let hits: Vec<&Found> = all.iter().filter(fits).collect();
     match hits.as_slice() {
@@ -51,8 +55,12 @@ pub(super) fn find(stream: &Stream, object: &Object, label: &str) -> Result<Foun
             let twins = hits.iter().all(|hit| name(stream, hit.node) == first);
             let named =
                 |node| if twins { versioned(stream, node) } else { name(stream, node).unwrap_or_default() };
-            let hits = hits.iter().map(|f| (stream.place(f.node), named(f.node)));
-            Err(Refusal::Several { places: NamedPositions::of(hits) }.at(stream.place(hit.node), label))
+            let places = NamedPositions::of(hits.iter().map(|f| (stream.place(f.node), named(f.node))));
+            let refusal = match grouped(stream, &hits).filter(|_| twins) {
+                Some(example) => Refusal::SeveralNamed { places, example },
+                None => Refusal::Several { places },
+            };
+            Err(refusal.at(stream.place(hit.node), label))
         }
     }
 }
@@ -69,7 +77,7 @@ fn meant(stream: &Stream, all: &[Found], object: &Object) -> Option<String> {
     })
 }
 
-/// An object's name, with its API group if it has one: the group may be the only difference from another object.
+/// An object's name and its `apiVersion`, which may be the only difference from another object.
 fn versioned(stream: &Stream, node: usize) -> String {
     let name = name(stream, node).unwrap_or_default();
     match text(stream, node, "apiVersion") {
@@ -78,14 +86,27 @@ fn versioned(stream: &Stream, node: usize) -> String {
     }
 }
 
+/// The part of `apiVersion` before the slash; none for the core group.
+fn group(stream: &Stream, node: usize) -> Option<&str> {
+    text(stream, node, "apiVersion")?.split_once('/').map(|(group, _)| group)
+}
+
+/// `KIND.GROUP/NAME` of one of several objects that differ by their API group alone.
+fn grouped(stream: &Stream, hits: &[&Found]) -> Option<String> {
+    let hit = hits.iter().find(|hit| group(stream, hit.node).is_some())?;
+    let own = group(stream, hit.node)?;
+    let same = hits.iter().filter(|other| group(stream, other.node) == Some(own)).count();
+    let kind = text(stream, hit.node, "kind")?;
+    let rest = name(stream, hit.node)?.strip_prefix(kind)?.to_owned();
+    (same == 1).then(|| format!("{kind}.{own}{rest}"))
+}
+
 fn is(stream: &Stream, node: usize, object: &Object) -> bool {
     let meta = child(stream, node, "metadata");
     let meta = |key| meta.and_then(|meta| text(stream, meta, key));
-    let (kind, group) = object.kind.split_once('.').map_or((&*object.kind, None), |(k, g)| (k, Some(g)));
-    let own_group =
-        || text(stream, node, "apiVersion").and_then(|version| version.split_once('/')).map(|(g, _)| g);
+    let (kind, wanted) = object.kind.split_once('.').map_or((&*object.kind, None), |(k, g)| (k, Some(g)));
     text(stream, node, "kind") == Some(kind)
-        && group.is_none_or(|group| own_group() == Some(group))
+        && wanted.is_none_or(|wanted| group(stream, node) == Some(wanted))
         && (object.name.is_empty() || meta("name").or(meta("generateName")) == Some(&object.name))
         && object.namespace.as_deref().is_none_or(|namespace| meta("namespace") == Some(namespace))
 }

@@ -4,3 +4,4 @@
 mod helm;
 mod kustomize;
 mod references;
+mod shapes;

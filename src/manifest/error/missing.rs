@@ -26,6 +26,8 @@ pub enum Hint {
     None,
     /// Write this path instead; more of it exists.
     Write(String),
+    /// The missing part is the key of a digest, which `create` writes into the tag.
+    IntoTag,
     /// `create` cannot add the missing part there, for this reason.
     Never(&'static str),
 }
@@ -42,6 +44,11 @@ impl fmt::Display for Missing {
                     self.add
                 )
             }
+            (Hint::IntoTag, None) => write!(
+                f,
+                ". Add {} there first if the chart reads it, or let the digest be written into the tag with `create: true` (`--create`)",
+                self.add
+            ),
             (Hint::Never(why), None) => write!(f, ". Add {} there first; {why}", self.add),
             (hint, Some(merge)) => self.merged(f, hint, merge),
         }

@@ -35,12 +35,29 @@ pub enum Refusal {
         /// The positions of all of them.
         places: NamedPositions,
     },
+    /// A name matches several nodes that a longer name tells apart.
+    #[error("fits more than one place: {places}; name one, as in `{example}`")]
+    SeveralNamed {
+        /// The positions of all of them.
+        places: NamedPositions,
+        /// The longer name of one of them.
+        example: String,
+    },
     /// A name matches nothing.
     #[error("does not exist: there is no such {what}; {}", has.found())]
     NoSuch {
         /// The sort of thing that was looked for.
         what: &'static str,
         /// The names of that sort that exist.
+        has: NamedPositions,
+    },
+    /// Argo CD's `kustomize.images` has no string for an image.
+    #[error(
+        "does not exist: there is no such entry of `kustomize.images`; {}; let it be added with `create: true` (`--create`)",
+        has.found()
+    )]
+    NoImage {
+        /// The strings that exist.
         has: NamedPositions,
     },
     /// A kind is in the wrong case; kubectl would accept it.
@@ -207,6 +224,10 @@ impl Refusal {
             Self::SeveralDocuments { other } => Self::SeveralDocuments { other: moved(other) },
             Self::Ambiguous { selector, other } => Self::Ambiguous { selector, other: moved(other) },
             Self::Several { places } => Self::Several { places: places.moved(moved) },
+            Self::SeveralNamed { places, example } => {
+                Self::SeveralNamed { places: places.moved(moved), example }
+            }
+            Self::NoImage { has } => Self::NoImage { has: has.moved(moved) },
             Self::NoSuch { what, has } => Self::NoSuch { what, has: has.moved(moved) },
             Self::DuplicateKey { key, first } => Self::DuplicateKey { key, first: moved(first) },
             Self::Shared { name, alias } => Self::Shared { name, alias: moved(alias) },

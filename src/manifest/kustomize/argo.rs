@@ -7,29 +7,45 @@ use crate::manifest::file::File;
 use crate::manifest::lookup::Found;
 use crate::manifest::reference::Reference;
 use crate::manifest::splice::Splice;
-use crate::manifest::{FileProblem, KustomizeField, argocd, scalar};
+use crate::manifest::{Edit, FileProblem, KustomizeField, argocd, scalar};
 
-/// The splice that sets `entry` in the string for its name. None if the file has no such list.
+/// The splice that sets `entry` in the string for its name, or adds that string. None if the file is not one of Argo CD,
+/// or has no such list and gets none.
 pub(super) fn plan(
     file: &File<'_>,
     entry: &Entry<'_>,
+    edit: &Edit,
     label: &str,
 ) -> Option<Result<Vec<Splice>, EditError>> {
     let stream = &file.stream;
     let all = argocd::images(file);
-    let first = all.first()?;
+    if all.is_empty() && !argocd::has_kustomize(file) {
+        return None;
+    }
     let string = |found: &Found| stream.scalar(found.node).unwrap_or_default().to_owned();
     let place = |found: &Found| stream.place(found.node);
     let places = |all: &[&Found]| NamedPositions::of(all.iter().map(|found| (place(found), string(found))));
     let hits: Vec<&Found> = all.iter().filter(|found| split(&string(found)).0 == entry.name).collect();
     Some(match hits.as_slice() {
         [hit] => set(file, hit, entry, label),
+        [] if edit.create => add(file, entry, edit, label),
         [] => {
             let has = places(&all.iter().collect::<Vec<_>>());
-            Err(Refusal::NoSuch { what: "entry of `kustomize.images`", has }.at(place(first), label))
+            let at = all.first().map_or(Position::START, place);
+            Err(Refusal::NoImage { has }.at(at, label))
         }
         [hit, ..] => Err(Refusal::Several { places: places(&hits) }.at(place(hit), label)),
     })
+}
+
+/// The splice that adds the string of `entry`.
+fn add(file: &File<'_>, entry: &Entry<'_>, edit: &Edit, label: &str) -> Result<Vec<Splice>, EditError> {
+    let image = match entry.value(KustomizeField::NewName) {
+        Some(new_name) => format!("{}={new_name}", entry.name),
+        None => entry.name.to_owned(),
+    };
+    let edit = Edit { value: entry.version().behind(&image), ..edit.clone() };
+    argocd::add_image(file, &edit, label)
 }
 
 fn set(file: &File<'_>, hit: &Found, entry: &Entry<'_>, label: &str) -> Result<Vec<Splice>, EditError> {

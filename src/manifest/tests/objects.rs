@@ -171,7 +171,7 @@ fn image_strings_and_mappings() {
         (
             "image:\n  repository: a/b\n",
             new.as_str(),
-            format!("image:\n  repository: a/b\n  tag: v2\n  digest: {NEW}\n"),
+            format!("image:\n  repository: a/b\n  tag: v2@{NEW}\n"),
         ),
     ] {
         makes(before, &create(target), &after);
@@ -220,7 +220,7 @@ fn refusals() {
 1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
 1:8: `image:image` would not take effect: a digest pins this image and decides which one runs; set the digest too, or remove it with the value `:TAG@` (`TAG@` for a `newTag` or a `tag`)
 `image:image` cannot be set to "c/d:v2": it names no registry, and the image there has its own, `reg.example`
-1:8: `image:image.digest` does not exist; the nearest is `image`, which has the keys `registry`, `repository`, `tag`. Add the key `digest` there first, or let it be added with `create: true` (`--create`)
+1:8: `image:image.digest` does not exist; the nearest is `image`, which has the keys `registry`, `repository`, `tag`. Add the key `digest` there first if the chart reads it, or let the digest be written into the tag with `create: true` (`--create`)
 `image:image` cannot be set to ":v2": it has no name, and neither has the image there
 1:8: `image:image` is a list, not a single value; name a path inside it
 1:8: `image:image` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads

@@ -5,141 +5,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
-use super::references::{OLD, edited, is_asked_for, references};
+use super::references::{MODES, Mode, OLD, edited, is_asked_for, references};
+use super::shapes::{SHAPES, Shape};
 use crate::support::bin::testbed;
-
-/// A shape: its name, the values, the path of the image in them, and the expression with which a chart uses it.
-struct Shape {
-    name: &'static str,
-    values: &'static str,
-    path: &'static str,
-    template: &'static str,
-}
-
-const fn shape(
-    name: &'static str,
-    values: &'static str,
-    path: &'static str,
-    template: &'static str,
-) -> Shape {
-    Shape { name, values, path, template }
-}
-
-/// `OLD` is replaced by a digest, `HEX` by its digits.
-const SHAPES: &[Shape] = &[
-    shape("string", "i: r.example/shop/api:v1", ".i", "{{ .i }}"),
-    shape("pinned-string", "i: r.example/shop/api:v1@OLD", ".i", "{{ .i }}"),
-    shape("repository-tag", "repository: r.example/shop/api\ntag: v1", "", "{{ .repository }}:{{ .tag }}"),
-    shape("tag-pinned", "repository: r.example/shop/api\ntag: v1@OLD", "", "{{ .repository }}:{{ .tag }}"),
-    shape(
-        "repository-tag-digest",
-        "repository: r.example/shop/api\ntag: v1\ndigest: ''",
-        "",
-        "{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
-    ),
-    shape(
-        "repository-tag-digest-pinned",
-        "repository: r.example/shop/api\ntag: v1\ndigest: OLD",
-        "",
-        "{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
-    ),
-    shape(
-        "repository-digest",
-        "repository: r.example/shop/api\ndigest: OLD",
-        "",
-        "{{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}",
-    ),
-    shape(
-        "repository-tag-sha",
-        "repository: shop/api\ntag: v1\nsha: ''",
-        "",
-        "{{ .repository }}:{{ .tag }}{{ with .sha }}@sha256:{{ . }}{{ end }}",
-    ),
-    shape(
-        "registry-repository-tag-sha",
-        "registry: quay.io\nrepository: shop/api\ntag: v1\nsha: HEX",
-        "",
-        "{{ .registry }}/{{ .repository }}:{{ .tag }}{{ with .sha }}@sha256:{{ . }}{{ end }}",
-    ),
-    shape("repository-version", "repository: shop/api\nversion: v1", "", "{{ .repository }}:{{ .version }}"),
-    shape(
-        "registry-image-tag-digest",
-        "registry: registry.k8s.io\nimage: shop/api\ntag: v1\ndigest: OLD\ndigestChroot: OLD\nchroot: false",
-        "",
-        "{{ .registry }}/{{ .image }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}",
-    ),
-    shape(
-        "host-path",
-        "repository: quay.io\nimage: shop/api\ntag: v1",
-        "",
-        "{{ .repository }}/{{ .image }}:{{ .tag }}",
-    ),
-    shape(
-        "prefix-image",
-        "repository: quay.io/shop\nimage: api\ntag: v1",
-        "",
-        "{{ .repository }}/{{ .image }}:{{ .tag }}",
-    ),
-    shape(
-        "registry-repository-tag",
-        "registry: docker.io\nrepository: bitnami/nginx\ntag: v1\ndigest: ''",
-        "",
-        "{{ .registry }}/{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag }}{{ end }}",
-    ),
-    shape(
-        "registry-slash",
-        "registry: ghcr.io/\nrepository: shop/api\ntag: v1",
-        "",
-        "{{ .registry }}{{ .repository }}:{{ .tag }}",
-    ),
-    shape(
-        "hub-image-tag",
-        "hub: docker.io/istio\nimage: proxyv2\ntag: v1",
-        "",
-        "{{ .hub }}/{{ .image }}:{{ .tag }}",
-    ),
-    shape("image-tag", "image: shop/api\ntag: v1", ".image", "{{ .image }}:{{ .tag }}"),
-    shape("image-tag-whole", "image: shop/api\ntag: v1", "", "{{ .image }}:{{ .tag }}"),
-    shape(
-        "image-imageTag",
-        "image: r.example/shop/api\nimageTag: v1",
-        ".image",
-        "{{ .image }}:{{ .imageTag }}",
-    ),
-    shape(
-        "key-Tag",
-        "apiImage: r.example/shop/api\napiImageTag: v1",
-        ".apiImage",
-        "{{ .apiImage }}:{{ .apiImageTag }}",
-    ),
-    shape("name-tag", "name: shop/api\ntag: v1", "", "{{ .name }}:{{ .tag }}"),
-    shape("label", "name: web\nimage: shop/api\ntag: v1", "", "{{ .image }}:{{ .tag }}"),
-    shape(
-        "strimzi",
-        "registry: quay.io\nrepository: strimzi\nname: operator\ntag: v1",
-        "",
-        "{{ .registry }}/{{ .repository }}/{{ .name }}:{{ .tag }}",
-    ),
-    shape(
-        "cilium-operator",
-        "repository: quay.io/cilium/operator\ntag: v1\ngenericDigest: OLD",
-        "",
-        "{{ .repository }}-generic:{{ .tag }}@{{ .genericDigest }}",
-    ),
-    shape(
-        "use-digest",
-        "repository: quay.io/cilium/cilium\ntag: v1\ndigest: OLD\nuseDigest: false",
-        "",
-        "{{ .repository }}:{{ .tag }}{{ if .useDigest }}@{{ .digest }}{{ end }}",
-    ),
-    shape("number", "repository: shop/api\ntag: 1.20", "", "{{ .repository }}:{{ .tag }}"),
-];
 
 /// One edit, before it is rendered.
 struct Case {
     shape: &'static Shape,
     wanted: String,
-    create: bool,
+    mode: Mode,
 }
 
 #[test]
@@ -148,12 +22,13 @@ fn a_chart_renders_the_image_that_was_asked_for() {
     let wanted = references(48);
     let mut cases = Vec::new();
     let mut files = Vec::new();
-    for (shape, wanted, create) in SHAPES.iter().flat_map(|shape| {
-        wanted.iter().flat_map(move |wanted| [false, true].map(|create| (shape, wanted, create)))
-    }) {
+    for (shape, wanted, mode) in SHAPES
+        .iter()
+        .flat_map(|shape| wanted.iter().flat_map(move |wanted| MODES.map(|mode| (shape, wanted, mode))))
+    {
         let target = format!("image:at{}", shape.path);
-        let Some(file) = edited(&values(shape), &target, wanted, create) else { continue };
-        cases.push(Case { shape, wanted: wanted.clone(), create });
+        let Some(file) = edited(&values(shape), &target, wanted, mode) else { continue };
+        cases.push(Case { shape, wanted: wanted.clone(), mode });
         files.push((shape, file));
     }
     let images = render(files.into_iter());
@@ -164,8 +39,8 @@ fn a_chart_renders_the_image_that_was_asked_for() {
             let at = SHAPES.iter().position(|shape| shape.name == case.shape.name).unwrap();
             (!is_right(case, image, &old[at])).then(|| {
                 format!(
-                    "{}: {} (create: {}) renders {image}, once {}",
-                    case.shape.name, case.wanted, case.create, old[at]
+                    "{}: {} ({:?}) renders {image}, once {}",
+                    case.shape.name, case.wanted, case.mode, old[at]
                 )
             })
         })

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
-use super::references::{OLD, edited, is_asked_for, references};
+use super::references::{Mode, OLD, edited, is_asked_for, references};
 use crate::support::bin::testbed;
 
 /// Entries of `images` for the image `shop/api:v0`.
@@ -24,11 +24,11 @@ fn a_kustomization_renders_the_image_that_was_asked_for() {
     for (at, file) in files.iter().enumerate() {
         for wanted in references(24) {
             let target = "image:images[name=shop/api]";
-            let image = edited(file, target, &wanted, true).map(|file| (at, wanted.clone(), file));
+            let image = edited(file, target, &wanted, Mode::Create).map(|file| (at, wanted.clone(), file));
             let (version, tag) = (wanted.rsplit_once(':'), wanted.contains('@'));
             let by_field = version.filter(|(name, _)| name.is_empty() && !tag);
             let by_field =
-                by_field.and_then(|(_, tag)| edited(file, "kustomize:shop/api:newTag", tag, false));
+                by_field.and_then(|(_, tag)| edited(file, "kustomize:shop/api:newTag", tag, Mode::Set));
             cases.extend(image.into_iter().chain(by_field.map(|file| (at, wanted, file))));
         }
     }

@@ -32,9 +32,20 @@ pub(super) fn references(count: usize) -> Vec<String> {
     (0..count).map(|_| reference.new_tree(&mut runner).unwrap().current()).collect()
 }
 
+/// What an edit may do beside setting a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Set,
+    Create,
+    Shared,
+}
+
+pub(super) const MODES: [Mode; 3] = [Mode::Set, Mode::Create, Mode::Shared];
+
 /// The file after `TARGET=VALUE`; `None` if the edit was refused.
-pub(super) fn edited(file: &str, target: &str, value: &str, create: bool) -> Option<String> {
-    let edit = Edit { create, ..Edit::new(target.parse().unwrap(), value) };
+pub(super) fn edited(file: &str, target: &str, value: &str, mode: Mode) -> Option<String> {
+    let edit = Edit::new(target.parse().unwrap(), value);
+    let edit = Edit { create: mode == Mode::Create, shared: mode == Mode::Shared, ..edit };
     let edited = apply(file.as_bytes(), &[edit]).ok()?;
     Some(String::from_utf8(edited.bytes).unwrap())
 }
