@@ -20,7 +20,8 @@ fuzz_target!(init: {
     if let Ok(target) = path.parse::<Target>() {
         assert_eq!(target.to_string().parse(), Ok(target.clone()), "a target is read as it displays");
         check(file, Edit::new(target.clone(), value));
-        check(file, Edit { create: true, ..Edit::new(target, value) });
+        check(file, Edit { create: true, ..Edit::new(target.clone(), value) });
+        check(file, Edit { shared: true, ..Edit::new(target, value) });
     }
     let kustomize = |field, value: &str| Edit::new(Target::Kustomize { image: path.to_owned(), field }, value);
     check(file, kustomize(KustomizeField::NewTag, value));

@@ -33,7 +33,7 @@ pub(super) fn described(
     };
     let hint = match merged {
         Some(merged) if !merged.is_overridable(stream, path, depth) => {
-            Hint::Never("a key of its own would hide what that mapping has beside it")
+            Hint::Never("a key of its own would replace the whole mapping that `<<` supplies")
         }
         _ => hint(stream, nearest, path, depth),
     };

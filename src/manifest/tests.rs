@@ -5,6 +5,7 @@ mod argocd;
 mod create;
 mod edits;
 mod kustomize;
+mod messages;
 mod objects;
 mod paths;
 mod proof;

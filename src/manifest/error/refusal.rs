@@ -126,7 +126,7 @@ pub enum Refusal {
     },
     /// The text is written neither after `|` nor on one line.
     #[error(
-        "leads into a text that is written over several lines or with escapes, so that its lines cannot be told apart; write it behind `|`"
+        "leads into a text that is written neither behind `|` nor in quotes on one line without escapes; write it behind `|`"
     )]
     NotLiteral,
     /// A block scalar whose lines are not the lines of its value.

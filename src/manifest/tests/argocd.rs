@@ -129,9 +129,9 @@ fn refusals() {
 16:11: `values:shop:image` is a mapping, not a single value; name a path inside it
 9:9: `values:a` cannot be set inside this text: the text is not valid YAML: did not find expected node content, while parsing a flow node from 9:9; correct it first
 7:12: `values:a` cannot be set inside this text: the text holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
-6:15: `values:a` leads into a text that is written over several lines or with escapes, so that its lines cannot be told apart; write it behind `|`
+6:15: `values:a` leads into a text that is written neither behind `|` nor in quotes on one line without escapes; write it behind `|`
 6:16: `values:c` does not exist; the nearest is the top level of the text `spec.source.helm.values`, which has the keys `a`. Add the key `c` there first, or let it be added with `create: true` (`--create`)
-6:15: `values:a` leads into a text that is written over several lines or with escapes, so that its lines cannot be told apart; write it behind `|`
+6:15: `values:a` leads into a text that is written neither behind `|` nor in quotes on one line without escapes; write it behind `|`
 7:1: `values:a` cannot be set inside this text: the text holds no value yet: add the key there first, or let it be added with `create: true` (`--create`)
 6:7: `values:a` does not exist; the nearest is `spec.source.helm`, which has the keys `chart`. Add the key `valuesObject` there first, or let it be added with `create: true` (`--create`)
 "#);

@@ -240,11 +240,18 @@ proptest! {
         let old = ["a", "a.b", "[0]", "a[0]", "b[a=b].a"].map(|path| helm(path, "c d"));
         let more = ["image:a=b:c", "object:a/b:a=c", "container:a/b:a=c:d", "parameter:a=b", "values:a.b=c"];
         let more = more.into_iter().flat_map(|text| [super::edit(text), super::create(text)]);
-        for edit in old.into_iter().chain(new).chain(more) {
+        let parts = ["a[+]", "[+]", "a.b[+]", "a~\"(.+)\"", "a.b~\"([a-z])\"", "a|b", "a|b[+]"];
+        let parts = parts.map(|path| Edit { create: true, ..helm(path, "c d") });
+        let shared = ["a", "a.b", "b.a", "a[0]", "a[+]", "a|b"].map(|path| Edit { shared: true, ..helm(path, "c") });
+        for edit in old.into_iter().chain(new).chain(more).chain(parts).chain(shared) {
             // A refusal is fine. A failed proof means that a splice was made at the wrong position.
             let result = apply(text.as_bytes(), std::slice::from_ref(&edit));
             let unproven = matches!(result, Err(crate::manifest::EditError::Unproven { .. }));
             prop_assert!(!unproven, "{} in {text:?}", edit.target);
+            if let Ok(edited) = result {
+                let again = apply(&edited.bytes, &[edit.clone()]).map(|again| again.changed);
+                prop_assert_eq!(again, Ok(false), "{} in {:?}", edit.target, text);
+            }
         }
     }
 
