@@ -10,6 +10,7 @@ use super::path::{Path, Segment};
 use super::quote::is_null;
 use super::reference::{self, Version};
 use super::splice::Splice;
+use super::stream::Stream;
 use super::trail::text;
 use super::{Edit, KustomizeField, Target, create, reach, scalar};
 
@@ -107,36 +108,7 @@ fn set(
 ) -> Result<Vec<Splice>, EditError> {
     let stream = &file.stream;
     let label = path.to_string();
-    let value = |key| text(stream, found.node, key).filter(|value| !is_null(value));
-    let (digest, new) = (value("digest"), entry.version());
-    let in_tag = value("newTag").map(Version::in_tag).filter(|version| version.digest.is_some());
-    let refuse = |refusal: Refusal| {
-        let at = stream.get(found.node, "digest").or_else(|| stream.get(found.node, "newTag"));
-        refusal.at(stream.place(at.unwrap_or(found.node)), &label)
-    };
-    let value = match (field, in_tag) {
-        (KustomizeField::NewName, _) => edit.value.clone(),
-        // A digest inside a tag is changed there: two digests are not a valid reference.
-        (_, Some(old)) => new.over(old).map_err(refuse)?.as_tag(),
-        (KustomizeField::Digest, None) => edit.value.clone(),
-        (KustomizeField::NewTag, None) if edit.value.contains('@') => {
-            if digest.is_some() || entry.value(KustomizeField::Digest).is_some() {
-                let reason = format!(
-                    "the entry's digest stands in its `digest`; set it with `kustomize:{}:digest`",
-                    entry.name
-                );
-                return Err(EditError::Value { path: label, value: edit.value.clone(), reason });
-            }
-            edit.value.clone()
-        }
-        (KustomizeField::NewTag, None) => {
-            let old = Version { tag: value("newTag"), digest };
-            new.over(old).map_err(refuse)?;
-            edit.value.clone()
-        }
-    };
-    let field =
-        if in_tag.is_some() && field == KustomizeField::Digest { KustomizeField::NewTag } else { field };
+    let (value, field) = written(stream, found, field, edit, entry, &label)?;
     let segments = [&path.segments()[..2], &[Segment::Key(field.key().to_owned())]].concat();
     let path = Path::new(segments);
     match lookup::look(stream, lookup::roots(stream), &path, &label)? {
@@ -147,6 +119,43 @@ fn set(
             Ok(vec![create::plan(file, &gap, &path, create::Value::string(&value), &label)?])
         }
     }
+}
+
+/// The value to write, and the field to write it to: a digest inside a tag stays there.
+fn written(
+    stream: &Stream,
+    found: &Found,
+    field: KustomizeField,
+    edit: &Edit,
+    entry: &Entry<'_>,
+    label: &str,
+) -> Result<(String, KustomizeField), EditError> {
+    let value = |key| text(stream, found.node, key).filter(|value| !is_null(value));
+    let (tag, digest, new) = (value("newTag"), value("digest"), entry.version());
+    let refuse = |refusal: Refusal| {
+        let at = stream.get(found.node, "digest").or_else(|| stream.get(found.node, "newTag"));
+        refusal.at(stream.place(at.unwrap_or(found.node)), label)
+    };
+    let in_tag = tag.map(Version::in_tag).filter(|version| version.digest.is_some());
+    match (field, in_tag) {
+        (KustomizeField::NewName, _) | (KustomizeField::Digest, None) => {}
+        // Two digests are not a valid reference.
+        (_, Some(old)) => {
+            let value = new.over(old).map_err(refuse)?.as_tag();
+            return Ok((value, KustomizeField::NewTag));
+        }
+        (KustomizeField::NewTag, None) if !edit.value.contains('@') => {
+            new.over(Version { tag, digest }).map_err(refuse)?;
+        }
+        (KustomizeField::NewTag, None) => {
+            if digest.is_some() || entry.value(KustomizeField::Digest).is_some() {
+                let field = format!("kustomize:{}:digest", entry.name);
+                let reason = format!("the entry's digest stands in its `digest`; set it with `{field}`");
+                return Err(EditError::Value { path: label.to_owned(), value: edit.value.clone(), reason });
+            }
+        }
+    }
+    Ok((edit.value.clone(), field))
 }
 
 fn check_value(path: &str, field: KustomizeField, value: &str) -> Result<(), EditError> {

@@ -33,7 +33,7 @@ pub(super) fn described(
     };
     let hint = match merged {
         Some(merged) if !merged.is_overridable(stream, path, depth) => {
-            Hint::Never("a key of its own would replace the whole mapping that `<<` supplies")
+            Hint::Never("a key of its own would replace all that `<<` supplies there")
         }
         _ => hint(stream, nearest, path, depth),
     };

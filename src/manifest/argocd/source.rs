@@ -65,61 +65,55 @@ fn described(stream: &Stream, source: &Source) -> String {
         .map_or(source.name.clone(), |(field, value)| format!("{} [{field}={value}]", source.name))
 }
 
-/// Every source of the matching Applications, or the root of an `.argocd-source` file.
+/// Every source that `application` names, or the root of an `.argocd-source` file.
 pub(super) fn all(
     file: &File<'_>,
     application: Option<&Application>,
     label: &str,
 ) -> Result<Vec<Source>, EditError> {
     let stream = &file.stream;
-    let all = object::all(stream);
-    let Some(first) = all.first() else { return Err(FileProblem::Blank.at(Position::START)) };
+    let objects = object::all(stream);
+    let Some(first) = objects.first() else { return Err(FileProblem::Blank.at(Position::START)) };
+    let name = application.and_then(|application| application.name.as_deref());
+    let mut sources: Vec<Source> =
+        objects.iter().flat_map(|object| of_object(stream, object, name)).collect();
+    let place = |found: &Found| stream.place(found.node);
+    let missing = |what, has| Err(Refusal::NoSuch { what, has }.at(place(first), label));
+    if sources.is_empty() {
+        let has = objects.iter().filter_map(|found| Some((place(found), object::name(stream, found.node)?)));
+        return missing("Application with a source", NamedPositions::of(has));
+    }
+    let Some(wanted) = application.and_then(|application| application.source.as_ref()) else {
+        return Ok(sources);
+    };
+    let has = sources.iter().map(|source| (place(&source.found), described(stream, source)));
+    let has = NamedPositions::of(has);
+    sources.retain(|source| is_wanted(stream, source, wanted));
+    if sources.is_empty() { missing("source", has) } else { Ok(sources) }
+}
+
+/// The sources of one object, if its name is `wanted`.
+fn of_object(stream: &Stream, found: &Found, wanted: Option<&str>) -> Vec<Source> {
+    let name =
+        trail::child(stream, found.node, "metadata").and_then(|meta| trail::text(stream, meta, "name"));
     let mut sources = Vec::new();
-    let wanted_name = application.and_then(|application| application.name.as_deref());
-    for found in &all {
-        let kind = trail::text(stream, found.node, "kind");
-        let meta = trail::child(stream, found.node, "metadata");
-        let name = meta.and_then(|meta| trail::text(stream, meta, "name"));
-        let path: &[&str] = match kind {
-            Some("Application") => &["spec"],
-            Some("ApplicationSet") => &["spec", "template", "spec"],
-            None if wanted_name.is_none() => {
-                sources.push(Source {
-                    found: found.clone(),
-                    name: "the top level".to_owned(),
-                    application: String::new(),
-                    number: 0,
-                });
-                continue;
-            }
-            _ => continue,
-        };
-        if wanted_name.is_some_and(|wanted| name != Some(wanted)) {
-            continue;
+    let path: &[&str] = match trail::text(stream, found.node, "kind") {
+        Some("Application") => &["spec"],
+        Some("ApplicationSet") => &["spec", "template", "spec"],
+        None if wanted.is_none() => {
+            let (name, application) = ("the top level".to_owned(), String::new());
+            return vec![Source { found: found.clone(), name, application, number: 0 }];
         }
+        _ => return sources,
+    };
+    if wanted.is_none_or(|wanted| name == Some(wanted)) {
         let path = Path::new(path.iter().map(|step| key(step)).collect());
         if let Ok(spec) = lookup::walk(stream, found.clone(), &path) {
-            let application = name.unwrap_or_default();
-            let name = object::name(stream, found.node).unwrap_or_default();
-            of_spec(stream, &spec, &name, application, &mut sources);
+            let full = object::name(stream, found.node).unwrap_or_default();
+            of_spec(stream, &spec, &full, name.unwrap_or_default(), &mut sources);
         }
     }
-    if let (Some(wanted), false) =
-        (application.and_then(|application| application.source.as_ref()), sources.is_empty())
-    {
-        let place = |source: &Source| stream.place(source.found.node);
-        let has = NamedPositions::of(sources.iter().map(|source| (place(source), described(stream, source))));
-        sources.retain(|source| is_wanted(stream, source, wanted));
-        if sources.is_empty() {
-            return Err(Refusal::NoSuch { what: "source", has }.at(stream.place(first.node), label));
-        }
-    }
-    if sources.is_empty() {
-        let has = all.iter().filter_map(|f| Some((stream.place(f.node), object::name(stream, f.node)?)));
-        let refusal = Refusal::NoSuch { what: "Application with a source", has: NamedPositions::of(has) };
-        return Err(refusal.at(stream.place(first.node), label));
-    }
-    Ok(sources)
+    sources
 }
 
 /// Collects `source`, and the items of `sources`.

@@ -31,10 +31,7 @@ pub(super) fn splice(
             Ok((at..at, text, add(file, node, addition, true)))
         }
         Kind::SequenceStart { .. } => {
-            let start = file.stream.event(node).span.start;
-            if !file.text[start..].starts_with('-') {
-                return Err("its list does not begin with `-`");
-            }
+            let start = first_dash(file, node).ok_or("its list does not begin with `-`")?;
             let indent = file.before(start).chars().count();
             let (at, text) =
                 after(file, node, indent, &addition.block_item(addition.steps, indent), addition)?;
@@ -47,6 +44,13 @@ pub(super) fn splice(
             Ok((at..at, text, add(file, node, addition, false)))
         }
     }
+}
+
+/// The first `-` of a list, which may have an anchor before it.
+fn first_dash(file: &File<'_>, list: usize) -> Option<usize> {
+    let first = file.stream.children(list).next()?;
+    let before = file.text[..file.stream.event(first).span.start].trim_end();
+    before.ends_with('-').then(|| before.len() - 1)
 }
 
 fn add(file: &File<'_>, node: usize, addition: &Addition<'_>, item: bool) -> Expect {

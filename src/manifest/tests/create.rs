@@ -177,7 +177,7 @@ fn what_cannot_be_added() {
 1:8: `image.tag` does not exist; the nearest is `image`, which is a single value. Add the key `tag` there first; `create` does not replace a value
 1:8: `image.tag` does not exist; the nearest is `image`, which is a list, not a mapping. Add the key `tag` there first; `create` adds no key to a list
 1:8: `image[0].tag` does not exist; the nearest is `image`, which is a mapping, not a list. Add an item `[0]` there first; `create` adds no item by its number; name it by a field, as in `[name=x]`
-3:3: `web.image.tag` does not exist; the nearest is `web`, which has the keys `<<`, and takes that key through the merge `<<` at 3:3. It is not overridden here: a key of its own would replace the whole mapping that `<<` supplies; set it for all that use it with `shared: true` (`--shared`), or write the mapping out here
+3:3: `web.image.tag` does not exist; the nearest is `web`, which has the keys `<<`, and takes that key through the merge `<<` at 3:3. It is not overridden here: a key of its own would replace all that `<<` supplies there; set it for all that use it with `shared: true` (`--shared`), or write the mapping out here
 1:8: `image.tag` is shared: it belongs to the anchor `&i`, and the alias at 3:4 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
 3:3: `image.tag` is not certain: the key `a` stands here again, first at 2:3, and readers disagree on which counts; remove one
 1:8: `image.tag` does not exist; the nearest is `image`, which is empty. Add the key `tag` there first; `create` does not replace a null that has an anchor or a tag

@@ -249,7 +249,7 @@ proptest! {
             let unproven = matches!(result, Err(crate::manifest::EditError::Unproven { .. }));
             prop_assert!(!unproven, "{} in {text:?}", edit.target);
             if let Ok(edited) = result {
-                let again = apply(&edited.bytes, &[edit.clone()]).map(|again| again.changed);
+                let again = apply(&edited.bytes, std::slice::from_ref(&edit)).map(|again| again.changed);
                 prop_assert_eq!(again, Ok(false), "{} in {:?}", edit.target, text);
             }
         }
