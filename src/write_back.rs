@@ -27,7 +27,7 @@ pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
 pub use read_ahead::{ReadAhead, ReadAheadRequest};
-pub use request::{EditFn, Edited, FileChange, Landed, Source, WriteBack, WriteError};
+pub use request::{EditFn, Edited, FileChange, Landed, SourceCommit, WriteBack, WriteError};
 
 use std::time::Duration;
 

@@ -160,13 +160,17 @@ async fn source(
     engine: &Engine,
     update: &UpdateManifest,
     cx: &Cx,
-) -> Result<Option<write_back::Source>, StepError> {
+) -> Result<Option<write_back::SourceCommit>, StepError> {
     let Some(source) = &update.source else { return Ok(None) };
     let server = |repo: &RepoUrl| (repo.scheme().to_owned(), repo.host_port());
     let own = update.secret.as_ref().filter(|_| server(&source.repo) == server(&update.repo));
     let secret = source.secret.as_ref().or(own);
     let credentials = engine.git_credentials(cx, &source.repo, secret).await?;
-    Ok(Some(write_back::Source { repo: source.repo.clone(), credentials, commit: source.commit.clone() }))
+    Ok(Some(write_back::SourceCommit {
+        repo: source.repo.clone(),
+        credentials,
+        commit: source.commit.clone(),
+    }))
 }
 
 fn result(update: &UpdateManifest, landed: &Landed, proposed: Option<&Proposed>) -> WriteBackResult {

@@ -35,7 +35,7 @@ pub(super) enum ObjectType {
 
 /// One entry of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Object {
+pub(super) enum PackObject {
     /// A whole object: its id, computed from its bytes, and the first bytes.
     Whole { kind: ObjectType, id: String, head: Vec<u8>, size: u64 },
     /// A delta against another object.
@@ -109,7 +109,7 @@ impl<'a> Pack<'a> {
     }
 
     /// The next entry; `None` after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Object>, GitError> {
+    pub(super) async fn next(&mut self) -> Result<Option<PackObject>, GitError> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl<'a> Pack<'a> {
             6 | 7 => {
                 self.base(kind).await?;
                 self.inflate(size, |_| {}).await?;
-                return Ok(Some(Object::Delta));
+                return Ok(Some(PackObject::Delta));
             }
             _ => return Err(self.unusable("its pack has an entry of no known kind")),
         };
@@ -134,7 +134,7 @@ impl<'a> Pack<'a> {
             head.extend_from_slice(&bytes[..bytes.len().min(kept - head.len())]);
         })
         .await?;
-        Ok(Some(Object::Whole { kind, id: hash.hex(), head, size }))
+        Ok(Some(PackObject::Whole { kind, id: hash.hex(), head, size }))
     }
 
     /// Reads the type and inflated size of an entry: four bits of size in the first byte, then seven bits in each

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::GitError;
 use super::fetch::Fetch;
 use super::kept_ref::Tag;
-use super::pack::{self, Object, ObjectType, Pack};
+use super::pack::{self, ObjectType, Pack, PackObject};
 use super::transport::GitSession;
 
 /// The trees that are fetched with the commit (git `rev-list-options.txt`, `--filter`).
@@ -125,10 +125,10 @@ struct PackContents {
 
 impl PackContents {
     /// Records an object; returns false if there are too many.
-    fn take(&mut self, object: Object) -> bool {
+    fn take(&mut self, object: PackObject) -> bool {
         match object {
-            Object::Delta => self.deltas += 1,
-            Object::Whole { kind: ObjectType::Tree, id, head, size } => {
+            PackObject::Delta => self.deltas += 1,
+            PackObject::Whole { kind: ObjectType::Tree, id, head, size } => {
                 let is_root =
                     self.names.values().any(|(kind, tree)| *kind == ObjectType::Commit && *tree == id);
                 if is_root && u64::try_from(head.len()) == Ok(size) {
@@ -136,8 +136,8 @@ impl PackContents {
                 }
                 self.trees.insert(id);
             }
-            Object::Whole { kind: ObjectType::Blob, id, .. } => drop(self.others.insert(id)),
-            Object::Whole { kind, id, head, size } => {
+            PackObject::Whole { kind: ObjectType::Blob, id, .. } => drop(self.others.insert(id)),
+            PackObject::Whole { kind, id, head, size } => {
                 if let Some(named) = named(kind, &head, id.len()) {
                     self.names.insert(id.clone(), (kind, named));
                 }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use super::error::GitError;
 use super::fetch::PackStream;
 use super::{Git, GitMemory};
-pub(crate) use commit::Change;
+pub(crate) use commit::TreeChange;
 use locked_dir::LockedDir;
 pub(crate) use log::LogEntry;
 use pack_meter::{LARGE_COMMIT, LARGE_TREE, MAX_OBJECTS, PackMeter};

@@ -7,7 +7,7 @@ use super::file_spec::FileSpec;
 
 /// A plain file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct FileEntry {
     pub(crate) path: String,
     pub(crate) blob: Oid,
     pub(crate) mode: FileMode,
@@ -16,7 +16,7 @@ pub(crate) struct Entry {
 /// A file on the branch, with its content.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainFile {
-    pub(crate) entry: Entry,
+    pub(crate) entry: FileEntry,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn directory(repo: &Repository, id: Oid, open: usize) -> Result<(Tree
 }
 
 /// Finds the files that `spec` matches.
-pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
+pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<FileEntry>, BadFile> {
     let path = spec.as_str();
     if spec.is_glob() {
         return glob(repo, root, spec);
@@ -103,7 +103,7 @@ pub(crate) fn select(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Res
 
 /// Finds every file that matches. A match that is not a plain file is an error, because the edit was meant for it
 /// too.
-fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry>, BadFile> {
+fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<FileEntry>, BadFile> {
     let bad = |path: &str, why: String| BadFile { path: path.to_owned(), why };
     let mut walk = Walk { spec, found: Vec::new(), names: Vec::new(), looked_at: 0, open: 0 };
     walk.directory(repo, root, "", spec.directories())?;
@@ -116,7 +116,7 @@ fn glob(repo: &Repository, root: &Tree<'_>, spec: &FileSpec) -> Result<Vec<Entry
 
 struct Walk<'a> {
     spec: &'a FileSpec,
-    found: Vec<Entry>,
+    found: Vec<FileEntry>,
     /// Some file names that do not match, for suggestions.
     names: Vec<String>,
     looked_at: usize,
@@ -179,7 +179,7 @@ impl Walk<'_> {
 }
 
 /// The entry at `path`, which is not a directory; fails if it is not a plain file.
-fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
+fn plain(path: String, blob: Oid, mode: i32) -> Result<FileEntry, BadFile> {
     let mode = match mode {
         0o120_000 => {
             let why = "it is a symbolic link; name the file that it leads to".to_owned();
@@ -192,11 +192,11 @@ fn plain(path: String, blob: Oid, mode: i32) -> Result<Entry, BadFile> {
         0o100_755 => FileMode::BlobExecutable,
         _ => FileMode::Blob,
     };
-    Ok(Entry { path, blob, mode })
+    Ok(FileEntry { path, blob, mode })
 }
 
 /// Finds the file at `path`, which [`check_path`](super::path::check_path) must have accepted.
-fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<Entry, String> {
+fn find(repo: &Repository, root: &Tree<'_>, path: &str) -> Result<FileEntry, String> {
     let mut tree = root.clone();
     let mut walked: Vec<&str> = Vec::new();
     for part in path.split('/') {

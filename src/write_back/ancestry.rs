@@ -8,7 +8,7 @@
 
 use git2::Oid;
 
-use super::request::Source;
+use super::request::SourceCommit;
 use crate::git::fetch::Fetch;
 use crate::git::read::oid;
 use crate::git::service::Service;
@@ -47,7 +47,7 @@ enum Ancestry {
 /// the order is unknown. Transient errors have already been retried.
 pub(super) async fn compare_commits(
     git: &Git,
-    source: &Source,
+    source: &SourceCommit,
     theirs: &str,
 ) -> Result<CommitOrder, GitError> {
     let asked = retried(|| ask(git, source, theirs)).await;
@@ -57,7 +57,7 @@ pub(super) async fn compare_commits(
     }
 }
 
-async fn ask(git: &Git, source: &Source, theirs: &str) -> Result<CommitOrder, GitError> {
+async fn ask(git: &Git, source: &SourceCommit, theirs: &str) -> Result<CommitOrder, GitError> {
     let store = Store::create(git).await?;
     let repo = Repo { git, source, store };
     let why = match repo.ancestry_to(theirs).await? {
@@ -74,14 +74,14 @@ async fn ask(git: &Git, source: &Source, theirs: &str) -> Result<CommitOrder, Gi
 
 struct Repo<'a> {
     git: &'a Git,
-    source: &'a Source,
+    source: &'a SourceCommit,
     store: Store,
 }
 
 impl Repo<'_> {
     /// Fetches into the store. Over http this takes one request if the server's first message is the usual one.
     async fn fetch(&self, fetch: &Fetch<'_>) -> Result<Received, GitError> {
-        let Source { repo, credentials, .. } = self.source;
+        let SourceCommit { repo, credentials, .. } = self.source;
         if let Some(mut session) = GitSession::open_without_advert(self.git, repo, credentials)? {
             match self.receive(&mut session, fetch).await {
                 ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,

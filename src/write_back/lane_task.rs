@@ -11,6 +11,7 @@ mod find_sent;
 pub(super) mod memory;
 mod our_commits;
 mod push;
+mod send;
 mod source_waits;
 mod writers;
 

@@ -34,7 +34,7 @@ pub struct WriteBack {
     /// The key that signs the commit; `None` means no signature.
     pub signing_key: Option<SigningKey>,
     /// The commit that the change was built from. An older source commit never overwrites a newer one.
-    pub source: Option<Source>,
+    pub source: Option<SourceCommit>,
     /// Resolves the trailers of older commits to places.
     pub places: Option<Places>,
     /// A pull request's branch to push to; its commit is based on [`branch`](Self::branch). It need not exist.
@@ -71,7 +71,7 @@ impl WriteBack {
 
 /// A commit of the repository that an image was built from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct SourceCommit {
     /// The repository's address.
     pub repo: RepoUrl,
     /// A login that may read the repository.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::files::Files;
 use super::message::{Group, Message, line, values};
 use super::places::Places;
-use super::request::Source;
+use super::request::SourceCommit;
 use super::trailer::{MANIFEST, PLACE, SOURCE_COMMIT, SOURCE_REPO};
 use crate::git::RepoUrl;
 use crate::git::advert::is_oid;
@@ -24,7 +24,7 @@ const MAX_NAMES: usize = 64;
 /// The places that a writer wants to set, and its source.
 #[derive(Debug, Clone)]
 pub(super) struct PlannedWrite {
-    source: Source,
+    source: SourceCommit,
     /// The source's repository in a form that does not depend on spelling.
     repo: String,
     /// The places whose last writer has not been found.
@@ -40,7 +40,7 @@ impl PlannedWrite {
     /// `None` if there is nothing to compare: no source, or no place. `resolver` resolves the targets of older commits
     /// in the current files.
     pub(super) fn new(
-        source: Option<&Source>,
+        source: Option<&SourceCommit>,
         message: &Message,
         resolver: Option<(Places, Arc<Files>)>,
     ) -> Option<Self> {
@@ -56,7 +56,7 @@ impl PlannedWrite {
     }
 
     /// The source repository and our commit in it.
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &SourceCommit {
         &self.source
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn read(
     }
     let mut submodules = None;
     if context.submodules {
-        let reader = submodules::Reader { engine, cx, context, credentials: &credentials };
+        let reader = submodules::SubmoduleReader { engine, cx, context, credentials: &credentials };
         submodules = Box::pin(reader.read(&mut top)).await?;
     }
     let mut roots = Roots { top: &mut top, submodules: submodules.as_deref_mut().unwrap_or_default() };

@@ -32,7 +32,7 @@ pub(super) struct Submodule {
 }
 
 /// A submodule, as its parent commit names it.
-struct Named {
+struct SubmoduleLink {
     path: String,
     depth: usize,
     url: String,
@@ -41,7 +41,7 @@ struct Named {
 }
 
 /// Reads the submodules of `context`.
-pub(super) struct Reader<'a> {
+pub(super) struct SubmoduleReader<'a> {
     pub(super) engine: &'a Engine,
     pub(super) cx: &'a Cx,
     pub(super) context: &'a GitContext,
@@ -49,7 +49,7 @@ pub(super) struct Reader<'a> {
     pub(super) credentials: &'a Credentials,
 }
 
-impl Reader<'_> {
+impl SubmoduleReader<'_> {
     /// Reads the submodules that the build needs, parents before nested ones. `None` if the commit names none; then the daemon's
     /// own checkout is sufficient.
     pub(super) async fn read(&self, top: &mut Snapshot) -> Result<Option<Vec<Submodule>>, StepError> {
@@ -93,7 +93,7 @@ impl Reader<'_> {
         snapshot: &mut Snapshot,
         at: &str,
         depth: usize,
-    ) -> Result<Option<Vec<Named>>, StepError> {
+    ) -> Result<Option<Vec<SubmoduleLink>>, StepError> {
         // Git does not follow a symbolic link here either.
         let Some(file) =
             snapshot.find("", ".gitmodules", false).await?.filter(|f| f.entry_type == EntryType::File)
@@ -109,7 +109,7 @@ impl Reader<'_> {
         let mut named = Vec::new();
         for module in modules {
             let path = if at.is_empty() { module.path.clone() } else { format!("{at}/{}", module.path) };
-            let again = named.iter().any(|named: &Named| named.path == path);
+            let again = named.iter().any(|named: &SubmoduleLink| named.path == path);
             if module.skipped || again || !self.needs(&path) {
                 continue;
             }
@@ -122,7 +122,7 @@ impl Reader<'_> {
                     self.context.repo
                 )));
             }
-            named.push(Named {
+            named.push(SubmoduleLink {
                 path,
                 depth,
                 url: module.url,
@@ -139,8 +139,8 @@ impl Reader<'_> {
         subdir.is_empty() || is_within(path, subdir) || is_within(subdir, path)
     }
 
-    async fn open(&self, named: Named) -> Result<(Submodule, usize), StepError> {
-        let Named { path, depth, url, above, sha } = named;
+    async fn open(&self, named: SubmoduleLink) -> Result<(Submodule, usize), StepError> {
+        let SubmoduleLink { path, depth, url, above, sha } = named;
         let context = |why: &str| format!("submodule `{path}` of {above} ({}): {why}", tidy(&url));
         let repo = submodules::address(&above, &url).map_err(|error| {
             StepError::user(context(&format!(

@@ -9,7 +9,7 @@ use super::super::error::GitError;
 use super::super::fetch::Fetch;
 use super::super::file_spec::FileSpec;
 use super::super::store::{MAX_FILTERED, MAX_PACK};
-use super::super::tree::{Entry, PlainFile, check_content, check_size, directory, select};
+use super::super::tree::{FileEntry, PlainFile, check_content, check_size, directory, select};
 use super::{BranchReader, oid};
 
 impl BranchReader {
@@ -18,7 +18,7 @@ impl BranchReader {
         &mut self,
         tip: &str,
         wanted: Vec<Vec<FileSpec>>,
-    ) -> Result<Vec<Result<Vec<Entry>, GitError>>, GitError> {
+    ) -> Result<Vec<Result<Vec<FileEntry>, GitError>>, GitError> {
         let (tip, repo) = (oid(tip)?, self.branches.repo.to_string());
         let found = self.store.run(move |inner| {
             let read = |e: git2::Error| GitError::local("read the fetched commit", e);
@@ -40,7 +40,7 @@ impl BranchReader {
     pub(crate) async fn sizes(
         &mut self,
         tip: &str,
-        entries: &[Entry],
+        entries: &[FileEntry],
     ) -> Result<BTreeMap<Oid, usize>, GitError> {
         let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
         let missing = move |inner: &super::super::store::Inner| {
@@ -61,7 +61,7 @@ impl BranchReader {
     }
 
     /// Checks that files of these sizes can be edited in one request.
-    pub(crate) fn fit(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
+    pub(crate) fn fit(&self, entries: &[FileEntry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
         let mut sum = 0;
         for entry in entries {
             sum += sizes.get(&entry.blob).copied().unwrap_or_default();
@@ -74,10 +74,10 @@ impl BranchReader {
     /// The bytes of files whose [sizes](Self::sizes) were checked. Fails if a file cannot be edited.
     pub(crate) async fn contents(
         &mut self,
-        entries: Vec<Entry>,
+        entries: Vec<FileEntry>,
     ) -> Result<BTreeMap<String, Result<PlainFile, GitError>>, GitError> {
         let read = self.store.run(move |inner| {
-            let read = |entry: Entry| inner.blob(entry.blob).map(|bytes| PlainFile { entry, bytes });
+            let read = |entry: FileEntry| inner.blob(entry.blob).map(|bytes| PlainFile { entry, bytes });
             entries.into_iter().map(read).collect::<Result<Vec<_>, _>>()
         });
         let read = read.await?;

@@ -8,7 +8,7 @@ use git2::Oid;
 use super::Snapshot;
 use crate::git::error::GitError;
 use crate::git::fetch::Fetch;
-use crate::git::pack::{self, Object, ObjectType, Pack};
+use crate::git::pack::{self, ObjectType, Pack, PackObject};
 use crate::git::service::Service;
 use crate::git::store::{Inner, MAX_FILTERED, MAX_PACK, Store};
 use crate::git::transport::GitSession;
@@ -137,7 +137,7 @@ async fn receive(
     let mut pack = Pack::open(session.fetch(&fetch).await?, limits, digits).await?;
     let mut found = Objects::new();
     while let Some(object) = pack.next().await? {
-        let Object::Whole { kind, id, head, size } = object else { continue };
+        let PackObject::Whole { kind, id, head, size } = object else { continue };
         if !ids.contains(&id) {
             continue;
         }

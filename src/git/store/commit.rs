@@ -11,7 +11,7 @@ use super::super::signing::SigningKey;
 use super::{Inner, libgit};
 
 /// The content of a new commit.
-pub(crate) struct Change {
+pub(crate) struct TreeChange {
     /// The parent commit.
     pub(crate) parent: Oid,
     /// The path, file mode and new content of each file.
@@ -24,7 +24,7 @@ pub(crate) struct Change {
 
 impl Inner {
     /// Makes the commit; returns its id and a pack of the objects that the server does not have.
-    pub(crate) fn commit(&self, change: &Change) -> Result<(Oid, Bytes), GitError> {
+    pub(crate) fn commit(&self, change: &TreeChange) -> Result<(Oid, Bytes), GitError> {
         let repo = &self.repo;
         let failed = libgit("make the commit");
         let parent = repo.find_commit(change.parent).map_err(&failed)?;

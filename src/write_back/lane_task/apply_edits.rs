@@ -10,7 +10,7 @@ use super::base_commit::BaseCommit;
 use super::edit_memory::{EditMemory, parsed};
 use crate::git::GitError;
 use crate::git::read::HistoryDepth;
-use crate::git::tree::{Entry, PlainFile};
+use crate::git::tree::{FileEntry, PlainFile};
 use crate::limits::TooMuch;
 use crate::write_back::draft::{Draft, Id, WriterEdit, apply};
 use crate::write_back::message::{Group, groups};
@@ -79,7 +79,7 @@ impl LaneTask {
         let ready = self.writers.iter().filter(|(id, _)| !self.source_waits.has(**id)).take(self.at_most);
         let (ids, wanted): (Vec<Id>, Vec<_>) = ready.map(|(id, w)| (*id, w.request.files.clone())).unzip();
         let selected: Vec<_> = ids.into_iter().zip(self.reader.select(tip, wanted).await?).collect();
-        let entries: Vec<Entry> =
+        let entries: Vec<FileEntry> =
             selected.iter().filter_map(|(_, found)| found.as_ref().ok()).flatten().cloned().collect();
         let sizes = self.reader.sizes(tip, &entries).await?;
         let selected = self.that_fit(selected, &sizes).await?;
@@ -87,7 +87,7 @@ impl LaneTask {
         let contents = self.reader.contents(entries.collect()).await?;
         let mut files = BTreeMap::new();
         for (id, found) in selected {
-            let read = |entry: &Entry| contents.get(&entry.path).cloned();
+            let read = |entry: &FileEntry| contents.get(&entry.path).cloned();
             let found = found.and_then(|found| found.iter().filter_map(read).collect::<Result<Vec<_>, _>>());
             match found {
                 Ok(found) => drop(files.insert(id, found)),
@@ -100,9 +100,9 @@ impl LaneTask {
     /// The first writers whose files fit into memory together. The others are in the next commit.
     async fn that_fit(
         &mut self,
-        selected: Vec<(Id, Result<Vec<Entry>, GitError>)>,
+        selected: Vec<(Id, Result<Vec<FileEntry>, GitError>)>,
         sizes: &BTreeMap<Oid, usize>,
-    ) -> Result<Vec<(Id, Result<Vec<Entry>, GitError>)>, GitError> {
+    ) -> Result<Vec<(Id, Result<Vec<FileEntry>, GitError>)>, GitError> {
         let (mut edit_memory, mut that_fit) = (EditMemory::default(), Vec::new());
         for (id, found) in selected {
             let found = found.and_then(|found| self.reader.fit(&found, sizes).map(|()| found));

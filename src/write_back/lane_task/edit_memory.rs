@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use git2::Oid;
 
-use crate::git::tree::Entry;
+use crate::git::tree::FileEntry;
 use crate::limits::YAML_NODES;
 use crate::write_back::Files;
 
@@ -24,7 +24,7 @@ pub(super) struct EditMemory {
 
 impl EditMemory {
     /// Adds these files.
-    pub(super) fn with(&self, entries: &[Entry], sizes: &BTreeMap<Oid, usize>) -> Self {
+    pub(super) fn with(&self, entries: &[FileEntry], sizes: &BTreeMap<Oid, usize>) -> Self {
         let sizes = entries.iter().map(|entry| sizes.get(&entry.blob).copied().unwrap_or_default());
         Self { bytes: sizes.fold(self.bytes, usize::saturating_add) }
     }

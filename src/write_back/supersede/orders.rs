@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::super::ancestry::{CommitOrder, compare_commits};
-use super::super::request::Source;
+use super::super::request::SourceCommit;
 use super::PlannedWrite;
 use crate::git::{Git, GitError};
 use crate::time_limits::within;
@@ -95,7 +95,7 @@ impl Orders {
         }
     }
 
-    fn ask(&mut self, git: &Git, source: &Source, question: &Question) {
+    fn ask(&mut self, git: &Git, source: &SourceCommit, question: &Question) {
         if !self.open.insert(question.clone()) {
             return;
         }
@@ -171,7 +171,7 @@ impl Orders {
 /// Asks one question, within the time limit for it.
 async fn answer(
     git: &Git,
-    source: &Source,
+    source: &SourceCommit,
     theirs: &str,
     limit: &Semaphore,
 ) -> Result<OrderAnswer, GitError> {
@@ -189,7 +189,7 @@ async fn answer(
     }
 }
 
-fn known(compare_commits: CommitOrder, source: &Source, theirs: &str) -> OrderAnswer {
+fn known(compare_commits: CommitOrder, source: &SourceCommit, theirs: &str) -> OrderAnswer {
     match compare_commits {
         CommitOrder::Newer => OrderAnswer::Newer,
         CommitOrder::Older => OrderAnswer::Older,

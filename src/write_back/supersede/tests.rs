@@ -24,7 +24,7 @@ fn means(files: &Files, text: &str) -> BTreeSet<String> {
 /// The last writers that are found in `history` for a writer with these trailers, newest first.
 async fn found(manifests: &[&str], places: &[&str], history: &[Group]) -> Vec<String> {
     let repo: RepoUrl = "https://g.example/a.git/".parse().unwrap();
-    let source = Source { repo, credentials: Credentials::Anonymous, commit: OURS.to_owned() };
+    let source = SourceCommit { repo, credentials: Credentials::Anonymous, commit: OURS.to_owned() };
     let message = Message { text: "x".to_owned(), trailers: group(OURS, manifests, places) };
     let files = Files::from([("v.yaml".to_owned(), VALUES.as_bytes().to_vec())]);
     let means = Some((Places::new(means), Arc::new(files)));

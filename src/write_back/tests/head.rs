@@ -7,7 +7,7 @@ use super::fixture::{Fixture, git};
 use super::write_back::{append, git_error, hook, replace, request};
 use crate::git::Identity;
 use crate::outcome::Fault;
-use crate::write_back::{EditFn, Edited, Files, Landed, Message, Source, WriteBack, trailer};
+use crate::write_back::{EditFn, Edited, Files, Landed, Message, SourceCommit, WriteBack, trailer};
 
 const HEAD: &str = "argo-buildkit/shop-api";
 
@@ -145,7 +145,7 @@ async fn a_newer_build_on_the_pull_request_is_not_replaced_by_an_older_one() {
     let src = fixture.bare("src.git");
     let line: Vec<_> = (0..2).map(|n| fixture.commit(&src, "main", "f", &n.to_string())).collect();
     let write = |commit: &String| {
-        let source = Source {
+        let source = SourceCommit {
             repo: fixture.url("src.git"),
             credentials: super::fixture::login(),
             commit: commit.clone(),

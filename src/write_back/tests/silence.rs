@@ -10,7 +10,7 @@ use super::supersede::{set, shown, site, source};
 use super::write_back::request;
 use crate::git::tests::server::TOKEN;
 use crate::git::{Credentials, GitError, GitOptions, RepoUrl};
-use crate::write_back::{Landed, Source, WriteBack, WriteError};
+use crate::write_back::{Landed, SourceCommit, WriteBack, WriteError};
 
 /// A source that accepts connections and sends nothing. Each connection is reported on the channel.
 async fn silent(scheme: &str) -> (RepoUrl, tokio::sync::mpsc::UnboundedReceiver<()>) {
@@ -47,7 +47,7 @@ fn key(fixture: &Fixture) -> Credentials {
 async fn write(
     fixture: &Fixture,
     credentials: Credentials,
-    source: Option<Source>,
+    source: Option<SourceCommit>,
     commit: &str,
     file: &str,
 ) -> Result<Landed, WriteError> {
@@ -64,7 +64,7 @@ async fn others_commits_land_while_one_waits_for_its_source() {
         write(&fixture, login(), Some(source(&fixture, &line[1])), &line[1], "values").await.unwrap();
         let (repo, mut asked) = silent(scheme).await;
         let credentials = if scheme == "ssh" { key(&fixture) } else { login() };
-        let away = Source { repo, credentials, ..source(&fixture, &line[0]) };
+        let away = SourceCommit { repo, credentials, ..source(&fixture, &line[0]) };
         let waits = write(&fixture, login(), Some(away), &line[0], "values");
         let others = async {
             asked.recv().await.unwrap();
@@ -89,7 +89,7 @@ async fn a_question_has_a_limit_and_the_branch_stays_as_it_is() {
     client(&mut fixture, 1);
     let (ops, line) = site(&fixture, 2);
     write(&fixture, login(), Some(source(&fixture, &line[1])), &line[1], "values").await.unwrap();
-    let away = Source { repo: silent("http").await.0, ..source(&fixture, &line[0]) };
+    let away = SourceCommit { repo: silent("http").await.0, ..source(&fixture, &line[0]) };
     let error = write(&fixture, login(), Some(away), &line[0], "values").await.unwrap_err();
     assert!(matches!(&error, WriteError::Git(GitError::Unavailable { .. })), "{error}");
     assert!(error.to_string().contains("which of"), "{error}");
@@ -106,7 +106,7 @@ async fn who_gives_up_leaves_nothing_behind() {
     let (ops, line) = site(&fixture, 2);
     write(&fixture, login(), Some(source(&fixture, &line[1])), &line[1], "values").await.unwrap();
     let (repo, mut asked) = silent("http").await;
-    let away = Source { repo, ..source(&fixture, &line[0]) };
+    let away = SourceCommit { repo, ..source(&fixture, &line[0]) };
     {
         let waits = write(&fixture, login(), Some(away), &line[0], "values");
         tokio::select! {

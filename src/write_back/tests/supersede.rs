@@ -9,10 +9,12 @@ use super::fixture::{Fixture, git, login};
 use super::write_back::request;
 use crate::git::{Credentials, GitError};
 use crate::write_back::ancestry::{CommitOrder, compare_commits};
-use crate::write_back::{EditFn, Edited, Files, Landed, Message, Source, WriteBack, WriteError, trailer};
+use crate::write_back::{
+    EditFn, Edited, Files, Landed, Message, SourceCommit, WriteBack, WriteError, trailer,
+};
 
-pub(super) fn source(fixture: &Fixture, commit: &str) -> Source {
-    Source { repo: fixture.url("src.git"), credentials: login(), commit: commit.to_owned() }
+pub(super) fn source(fixture: &Fixture, commit: &str) -> SourceCommit {
+    SourceCommit { repo: fixture.url("src.git"), credentials: login(), commit: commit.to_owned() }
 }
 
 /// Sets the content of every file to the commit's id, with the trailer `manifest`.
@@ -142,7 +144,7 @@ async fn what_one_login_is_not_shown_is_no_answer_to_another() {
     let fixture = Fixture::new().await;
     let (_, line) = site(&fixture, 2);
     let set_in = |file: &'static str, commit: &str, credentials| {
-        let source = Source { credentials, ..source(&fixture, commit) };
+        let source = SourceCommit { credentials, ..source(&fixture, commit) };
         let request = WriteBack { source: Some(source), ..request(&fixture, "ops.git", &[file]) };
         fixture.pusher.write_back(request, set(commit, &format!("{file}:tag")))
     };
@@ -229,9 +231,10 @@ async fn what_cannot_be_told_does_not_stop_a_write() {
     let told = |compare_commits| matches!(compare_commits, Ok(CommitOrder::Unknown(_)));
     assert!(told(compare_commits(&fixture.git, &source(&fixture, &line[1]), &unknown).await));
     assert!(told(compare_commits(&fixture.git, &source(&fixture, &unknown), &line[1]).await));
-    let gone = Source { repo: fixture.url("gone.git"), ..source(&fixture, &line[1]) };
+    let gone = SourceCommit { repo: fixture.url("gone.git"), ..source(&fixture, &line[1]) };
     assert!(told(compare_commits(&fixture.git, &gone, &line[0]).await));
-    let wrong = Source { credentials: Credentials::basic("u", &"no".into()), ..source(&fixture, &line[1]) };
+    let wrong =
+        SourceCommit { credentials: Credentials::basic("u", &"no".into()), ..source(&fixture, &line[1]) };
     assert!(told(compare_commits(&fixture.git, &wrong, &line[0]).await));
     // The same is true for a commit that a forced push removed from the source repository.
     write(&fixture, &line[1]).await.unwrap();
@@ -251,8 +254,10 @@ async fn a_source_that_is_away_is_waited_for_and_then_said() {
     let (ops, line) = site(&fixture, 2);
     write(&fixture, &line[1]).await.unwrap();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away =
-        Source { repo: format!("http://{nobody}/src.git").parse().unwrap(), ..source(&fixture, &line[0]) };
+    let away = SourceCommit {
+        repo: format!("http://{nobody}/src.git").parse().unwrap(),
+        ..source(&fixture, &line[0])
+    };
     let away = WriteBack { source: Some(away), ..request(&fixture, "ops.git", &["values"]) };
     let error = fixture.pusher.write_back(away, set(&line[0], "values:tag")).await.unwrap_err();
     assert!(matches!(&error, WriteError::Git(GitError::Unavailable { .. })), "{error}");
@@ -373,7 +378,7 @@ async fn a_trailer_may_spell_the_source_in_any_way() {
         let line: Vec<_> = (0..2).map(|n| fixture.commit(&src, "main", "file", &n.to_string())).collect();
         fixture.repo("ops.git", &[("values", "none")]);
         let write = |commit: &str, named: &str| {
-            let source = Source { repo: fixture.url("srcx"), ..source(&fixture, commit) };
+            let source = SourceCommit { repo: fixture.url("srcx"), ..source(&fixture, commit) };
             let request = WriteBack { source: Some(source), ..request(&fixture, "ops.git", &["values"]) };
             fixture.pusher.write_back(request, set_as(commit, "values:tag", named))
         };

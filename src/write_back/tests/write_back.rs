@@ -10,7 +10,9 @@ use super::fixture::{Fixture, git, login, pusher};
 use crate::git::{Credentials, GitError, GitOptions, Identity};
 use crate::outcome::{Fault, StepError};
 use crate::push_gate::PushGate;
-use crate::write_back::{EditFn, Edited, Files, Landed, Message, Pusher, Source, WriteBack, WriteError};
+use crate::write_back::{
+    EditFn, Edited, Files, Landed, Message, Pusher, SourceCommit, WriteBack, WriteError,
+};
 
 pub(super) fn request(fixture: &Fixture, repo: &str, paths: &[&str]) -> WriteBack {
     let who = Identity { name: "argo-buildkit".into(), email: "ci@example.com".into() };
@@ -414,7 +416,8 @@ async fn a_renamed_repository_is_followed_on_its_own_server() {
             let tip = git(&bare, &["rev-parse", "main"]);
             let found = fixture.git.resolve(&fixture.url("old.git"), &login(), "main").await.unwrap();
             assert_eq!(found.sha, tip, "{status}");
-            let source = Source { repo: fixture.url("old.git"), credentials: login(), commit: tip.clone() };
+            let source =
+                SourceCommit { repo: fixture.url("old.git"), credentials: login(), commit: tip.clone() };
             let request =
                 WriteBack { source: Some(source), ..request(&fixture, "old.git", &["values.yaml"]) };
             let landed = fixture.pusher.write_back(request, replace("v1", "v2")).await.unwrap();
