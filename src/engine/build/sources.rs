@@ -96,8 +96,8 @@ impl Roots<'_> {
         let subdir = context.subdir.as_deref().unwrap_or_default();
         let mut parts = Parts::default();
         if context.dockerignore {
-            let (root, base) = self.holding(subdir);
-            parts.ignore = ignored::read(root, &base, dockerfile).await?;
+            let ignore = self.ignored(subdir, ignored::own(dockerfile)).await?;
+            parts.ignore = ignore.filter(|ignore| !ignore.patterns().is_empty()).map(Arc::new);
         }
         let (notes, ignore) = (&mut parts.notes, parts.ignore.as_ref());
         lfs::within_reason(async {
@@ -110,6 +110,30 @@ impl Roots<'_> {
         })
         .await;
         Ok(parts)
+    }
+
+    /// The ignore file `own`, which has priority, or that of the context. `own` may be in a submodule, as the Dockerfile may.
+    async fn ignored(&mut self, subdir: &str, own: Option<String>) -> Result<Option<Ignore>, StepError> {
+        if let Some(own) = own {
+            let path = if subdir.is_empty() { own.clone() } else { format!("{subdir}/{own}") };
+            let inside =
+                |module: &&mut Submodule| is_within(&path, &module.path) && !is_within(subdir, &module.path);
+            let module = self.submodules.iter_mut().rev().find(inside);
+            let found = match module {
+                Some(module) => {
+                    ignored::read(&mut module.snapshot, "", below(&path, &module.path), &own).await?
+                }
+                None => {
+                    let (root, base) = self.holding(subdir);
+                    ignored::read(root, &base, &own, &own).await?
+                }
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let (root, base) = self.holding(subdir);
+        ignored::read(root, &base, ignored::NAME, ignored::NAME).await
     }
 
     /// A daemon before v0.19 follows a link in the context's directory, so the build would get files of another directory, with

@@ -62,6 +62,26 @@ async fn a_submodule_of_another_server_has_a_login_by_its_host() {
 }
 
 #[tokio::test]
+async fn a_dockerfile_in_a_submodule_has_its_ignore_file_there() {
+    let shop = Shop::open("FROM scratch\n").await;
+    let lib = shop.world.gitea.repo(&shop.owner, "lib").await;
+    let files = [
+        ("docker/Dockerfile", "FROM scratch\nCOPY . /\n"),
+        ("docker/Dockerfile.dockerignore", "**/*.key\n"),
+        ("a.key", "x"),
+        ("a.txt", "x"),
+    ];
+    let sha = lib.push_directory(tree(&files).path(), "main", "lib").await;
+    let files = [("app/b.key", "x"), ("app/b.txt", "x"), ("app/.dockerignore", "*.txt\n")];
+    push(&shop.service, &files, &[("app/lib", &lib.url(), &sha)]).await;
+    let context = json!({"repo": shop.service.url(), "secret": "git", "subdir": "app"});
+    let image = shop.image_of(json!({"context": context, "dockerfile": "lib/docker/Dockerfile"})).await;
+    for (path, is_there) in [("b.key", false), ("lib/a.key", false), ("b.txt", true), ("lib/a.txt", true)] {
+        assert_eq!(image.try_file(path).await.is_some(), is_there, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn submodules_within_each_other_are_put_where_the_contexts_directory_has_them() {
     let shop = Shop::open("FROM scratch\n").await;
     let gitea = shop.world.gitea;
