@@ -141,7 +141,7 @@ impl Buildkit {
         within(limits.connect, PEER, connect).await.map_err(|late| self.late(&late))?
     }
 
-    /// Opens a connection for a build that does not need it yet. `None` if [`EARLY`] such connections are open, or if the daemon
+    /// Opens a connection for a build that does not need it yet. `None` if 16 such connections are open, or if the daemon
     /// is not there: then the build connects when it begins.
     pub async fn connect_early(&self) -> Option<EarlyConnection> {
         let permit = self.inner.early.clone().try_acquire_owned().ok()?;
