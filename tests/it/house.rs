@@ -1,6 +1,7 @@
 //! Checks which room uses which. The table in src/lib.rs defines the order; the test parses the sources and checks them against it.
 
 mod circles;
+mod editor_messages;
 mod errors;
 mod names;
 

@@ -166,3 +166,25 @@ fn several_and_none() {
 1:1: the file holds no value, so nothing in it can be named; is it the right file?
 "#);
 }
+
+#[test]
+fn shapes_and_sizes() {
+    let deep = format!("a: {}", "[".repeat(300));
+    let wide = format!("a: [{}]\ntag: v1\n", vec!["1"; crate::limits::YAML_NODES].join(","));
+    let messages = all(&[
+        ("a: >\n  x: 1\n  y: 2\n", edit("helm:a|x=2")),
+        ("a: >\n  x: 1\n  y: 2\n", edit("helm:a~\"x: ([0-9]+)\"=3")),
+        ("i: {path: x, newTag: v1}\n", edit("image:i=:v2")),
+        (&deep, edit("helm:a=v2")),
+        (&wide, edit("helm:tag=v2")),
+    ]);
+    let no_value = "helm:a".parse::<Edit>().unwrap_err();
+    insta::assert_snapshot!(format!("{messages}\n{no_value}"), @r#"
+1:4: `a|x` leads into a text that is written neither behind `|` nor in quotes on one line without escapes; write it behind `|`
+1:4: `a~"x: ([0-9]+)"` is a block scalar whose lines are not those of its text, such as a folded one (`>`); write it behind `|`
+1:4: `image:i` does not exist in a known shape: of the keys `path`, `newTag` it cannot be told what the chart renders; set the keys themselves with `helm:`
+1:259: the file is nested more than 256 levels deep; is it a manifest? Make it flatter
+1:399995: the file holds more than 200,000 keys and values, the most that are edited; is it a manifest?
+`helm:a` sets no value; write `TARGET=VALUE`, as in `helm:image.tag=v2`
+"#);
+}

@@ -84,7 +84,7 @@ struct ErrorText {
 }
 
 #[derive(Default)]
-struct Errors {
+pub(super) struct Errors {
     told: Vec<ErrorText>,
     /// All types with such texts, and those that only contain another error.
     types: BTreeSet<String>,
@@ -92,12 +92,22 @@ struct Errors {
 
 impl Errors {
     fn read() -> Self {
+        Self::below("")
+    }
+
+    /// The errors of one room.
+    pub(super) fn below(room: &str) -> Self {
         let (mut errors, mut files) = (Self::default(), Vec::new());
-        super::sources(&super::src(), &mut files);
+        super::sources(&super::src().join(room), &mut files);
         for file in files {
             errors.visit_file(&syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap());
         }
         errors
+    }
+
+    /// The name and the text of each error.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.told.iter().map(|told| (told.name.as_str(), told.text.as_str()))
     }
 
     fn take(&mut self, attributes: &[Attribute], name: String, of: &str, fields: &Fields) {
