@@ -6,7 +6,6 @@ mod parts;
 use super::error::EditError;
 use super::file::File;
 use super::lookup::{self, Found, Lookup};
-use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::reference::Reference;
 use super::shape::Keys;
@@ -68,7 +67,7 @@ pub(super) fn plan(
         Lookup::MissingPath(_) if edit.create => {
             Err(request.bad("no image stands there yet, and a new one needs a name".to_owned()))
         }
-        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::MissingPath(gap) => Err(gap.error(label)),
     }
 }
 
@@ -80,7 +79,7 @@ fn at(
     request: ImageRequest<'_>,
 ) -> Result<Vec<Splice>, EditError> {
     let place = file.stream.place(found.node);
-    if let Kind::MappingStart { .. } = file.stream.kind(found.node) {
+    if file.stream.is_mapping(found.node) {
         let selector = match path.segments().last() {
             Some(Segment::Item { field, .. }) => Some(field.as_str()),
             _ => None,
