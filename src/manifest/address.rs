@@ -26,13 +26,13 @@ impl Addresses {
         if self.0.borrow().len() > MAX {
             return;
         }
-        let chain = [found.around.as_slice(), &[found.node]].concat();
+        let chain = found.chain();
         self.0.borrow_mut().insert(address(stream, &chain, steps));
     }
 
     /// Records addresses inside the text of the scalar `found`.
     pub(super) fn inside(&self, stream: &Stream, found: &Found, inner: impl IntoIterator<Item = String>) {
-        let chain = [found.around.as_slice(), &[found.node]].concat();
+        let chain = found.chain();
         let outer = address(stream, &chain, &[]);
         self.0.borrow_mut().extend(inner.into_iter().map(|inner| format!("{outer}|{inner}")));
     }

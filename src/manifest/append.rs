@@ -28,7 +28,7 @@ pub(super) fn item(
             let value = create::Value::string(&edit.value);
             return create::plan(file, &gap, path, value, label).map(|splice| vec![splice]);
         }
-        Lookup::MissingPath(gap) => return Err(gap.refusal.at(gap.place, label)),
+        Lookup::MissingPath(gap) => return Err(gap.error(label)),
     };
     let place = stream.place(found.node);
     let items = match stream.kind(found.node) {
@@ -40,10 +40,7 @@ pub(super) fn item(
         return Err(Refusal::OtherItems.at(place, label));
     }
     if let Some(item) = items.iter().find(|item| stream.scalar(**item) == Some(&edit.value)) {
-        file.addresses.node(
-            stream,
-            &Found { node: *item, key: None, around: [found.around.as_slice(), &[found.node]].concat() },
-        );
+        file.addresses.node(stream, &Found { node: *item, key: None, around: found.chain() });
         return Ok(Vec::new());
     }
     let typed = !items.is_empty() && items.iter().all(|item| create::is_like(stream, *item, &edit.value));

@@ -119,7 +119,7 @@ fn add(
     gaps.retain(|(_, gap)| gap.depth == depth);
     match gaps.as_slice() {
         [] => Err(FileProblem::Blank.at(Position::START)),
-        [(_, gap), ..] if !edit.create => Err(gap.refusal.clone().at(gap.place, label)),
+        [(_, gap), ..] if !edit.create => Err(gap.error(label)),
         [(_, gap)] => {
             let value = create::Value::string(&edit.value);
             create::plan(file, gap, path, value, label).map(|splice| vec![splice])
@@ -134,10 +134,10 @@ pub(super) fn images(file: &File<'_>) -> Vec<Found> {
     let path = Path::new(vec![key("kustomize"), key("images")]);
     let lists = source::all(file, None, "").unwrap_or_default().into_iter();
     let lists = lists.filter_map(|source| lookup::walk(stream, source.found, &path).ok());
-    let lists = lists.filter(|list| object::is_list(stream, list.node));
+    let lists = lists.filter(|list| stream.is_list(list.node));
     lists
         .flat_map(|list| {
-            let around = [list.around.as_slice(), &[list.node]].concat();
+            let around = list.chain();
             stream.children(list.node).map(move |node| Found { node, key: None, around: around.clone() })
         })
         .collect()

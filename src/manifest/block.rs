@@ -2,7 +2,7 @@
 
 use super::error::{EditError, Position, Refusal};
 use super::file::File;
-use super::lookup::{self, Found, Lookup};
+use super::lookup::{self, Found};
 use super::parser::{Kind, Style};
 use super::path::Path;
 use super::reach::{self, ScalarRequest};
@@ -42,12 +42,8 @@ pub(super) fn at(
     edit: &Edit,
     label: &str,
 ) -> Result<Vec<Splice>, EditError> {
-    match lookup::look(&file.stream, starts, path, label)? {
-        Lookup::Found(found) => {
-            plan(file, &found, &TextRequest { edit, inner, written: &format!("{path}|"), label })
-        }
-        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
-    }
+    let found = lookup::one(&file.stream, starts, path, label)?;
+    plan(file, &found, &TextRequest { edit, inner, written: &format!("{path}|"), label })
 }
 
 /// The splice for an edit in the text at `found`.

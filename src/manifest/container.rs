@@ -3,7 +3,7 @@
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
 use super::lookup::Found;
-use super::object::{self, is_list};
+use super::object;
 use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::reference::Reference;
@@ -95,7 +95,7 @@ struct Container {
 
 /// Collects the containers below `found`. `owner` is the name of the mapping around it.
 fn walk(stream: &Stream, found: &Found, owner: Option<&str>, all: &mut Vec<Container>) {
-    let around = [found.around.as_slice(), &[found.node]].concat();
+    let around = found.chain();
     match stream.kind(found.node) {
         Kind::SequenceStart { .. } => {
             for node in stream.children(found.node) {
@@ -107,7 +107,7 @@ fn walk(stream: &Stream, found: &Found, owner: Option<&str>, all: &mut Vec<Conta
             for (key, node) in stream.pairs(found.node) {
                 let value = Found { node, key: Some(key), around: around.clone() };
                 let key = stream.scalar(key).unwrap_or_default();
-                if LISTS.contains(&key) && is_list(stream, node) {
+                if LISTS.contains(&key) && stream.is_list(node) {
                     let around = [around.as_slice(), &[node]].concat();
                     let items = stream.children(node);
                     let items = items.map(|node| Found { node, key: None, around: around.clone() });

@@ -42,13 +42,13 @@ pub(super) fn plan(
     let cannot = |why| Refusal::CannotAdd { why }.at(gap.place, label);
     let merged = gap.merged.filter(|merged| !merged.is_overridable(&file.stream, path, gap.depth));
     if merged.is_some() || addable::obstacle(&file.stream, gap.nearest.node, steps).is_some() {
-        return Err(gap.refusal.clone().at(gap.place, label));
+        return Err(gap.error(label));
     }
     if gap.tied {
         return Err(cannot("several documents of this file could take it"));
     }
     shared::check(&file.stream, &gap.nearest).map_err(|stop| stop.at(label))?;
-    if is_mapping(file, gap.nearest.node) {
+    if file.stream.is_mapping(gap.nearest.node) {
         lookup::no_duplicates(&file.stream, gap.nearest.node).map_err(|stop| stop.at(label))?;
     }
     let typed = match gap.merged {
@@ -85,10 +85,6 @@ pub(super) fn document(file: &File<'_>, path: &Path, value: &str, label: &str) -
 fn change(file: &File<'_>, range: &Range<usize>, label: &str, value: &str) -> Change {
     let line = super::input::place_of(file.text, range.start).line;
     Change { path: label.to_owned(), line, old: String::new(), new: value.to_owned() }
-}
-
-fn is_mapping(file: &File<'_>, node: usize) -> bool {
-    matches!(file.stream.kind(node), Kind::MappingStart { .. })
 }
 
 /// Whether a step is an item of a list.

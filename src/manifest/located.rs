@@ -13,6 +13,13 @@ pub(super) struct Found {
     pub(super) around: Vec<usize>,
 }
 
+impl Found {
+    /// The collections around the node, and the node itself.
+    pub(super) fn chain(&self) -> Vec<usize> {
+        [self.around.as_slice(), &[self.node]].concat()
+    }
+}
+
 /// The node with the collections around it.
 pub(super) fn one(stream: &Stream, node: usize) -> Option<Found> {
     all(stream, &[node]).pop()
@@ -31,16 +38,15 @@ pub(super) fn all(stream: &Stream, nodes: &[usize]) -> Vec<Found> {
         }
         let parent = open.last().copied();
         if nodes.next_if_eq(&at).is_some() {
-            let is_value = |(node, count, _): &(usize, usize, usize)| {
-                count % 2 == 1 && matches!(stream.kind(*node), Kind::MappingStart { .. })
-            };
+            let is_value =
+                |(node, count, _): &(usize, usize, usize)| count % 2 == 1 && stream.is_mapping(*node);
             let key = parent.filter(is_value).map(|(_, _, key)| key);
             all.push(Found { node: at, key, around: open.iter().map(|(node, ..)| *node).collect() });
         }
         if let Some((_, count, last)) = open.last_mut() {
             (*count, *last) = (*count + 1, at);
         }
-        if matches!(event.kind, Kind::MappingStart { .. } | Kind::SequenceStart { .. }) {
+        if stream.is_mapping(at) || stream.is_list(at) {
             open.push((at, 0, at));
         }
     }

@@ -22,7 +22,7 @@ impl LookupError {
     /// Converts this to the error of the edit `label`.
     pub(super) fn at(self, label: &str) -> EditError {
         match self {
-            Self::Missing(gap) => gap.refusal.at(gap.place, label),
+            Self::Missing(gap) => gap.error(label),
             Self::Refused(place, refusal) => refusal.at(place, label),
         }
     }
@@ -42,6 +42,13 @@ pub(super) struct MissingPath {
     pub(super) tied: bool,
 }
 
+impl MissingPath {
+    /// The error that the path of the edit `label` is missing.
+    pub(super) fn error(&self, label: &str) -> EditError {
+        self.refusal.clone().at(self.place, label)
+    }
+}
+
 /// The result of following a path.
 pub(super) enum Lookup {
     Found(Found),
@@ -50,10 +57,14 @@ pub(super) enum Lookup {
 
 /// Finds the node at `path`, which must exist in exactly one document.
 pub(super) fn only(stream: &Stream, path: &Path) -> Result<Found, EditError> {
-    let label = path.to_string();
-    match look(stream, roots(stream), path, &label)? {
+    one(stream, roots(stream), path, &path.to_string())
+}
+
+/// Finds the node at `path` from exactly one of `starts`.
+pub(super) fn one(stream: &Stream, starts: Vec<Found>, path: &Path, label: &str) -> Result<Found, EditError> {
+    match look(stream, starts, path, label)? {
         Lookup::Found(found) => Ok(found),
-        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::MissingPath(gap) => Err(gap.error(label)),
     }
 }
 
@@ -166,7 +177,7 @@ fn beyond(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Fo
 type MatchedChild = Option<(Option<usize>, usize)>;
 
 fn by_key(stream: &Stream, at: usize, key: &str) -> Result<MatchedChild, LookupError> {
-    if !matches!(stream.kind(at), Kind::MappingStart { .. }) {
+    if !stream.is_mapping(at) {
         return Ok(None);
     }
     let mut hits = stream.pairs(at).filter(|(k, _)| stream.scalar(stream.resolved(*k)) == Some(key));
@@ -187,7 +198,7 @@ fn by_field(
     value: &str,
     selector: &Segment,
 ) -> Result<MatchedChild, LookupError> {
-    if !matches!(stream.kind(at), Kind::SequenceStart { .. }) {
+    if !stream.is_list(at) {
         return Ok(None);
     }
     let mut hits = stream.children(at).filter(|item| has(stream, *item, field, value));
@@ -203,13 +214,11 @@ fn by_field(
 fn has(stream: &Stream, item: usize, field: &str, value: &str) -> bool {
     let item = stream.resolved(item);
     let is = |node, text| stream.scalar(stream.resolved(node)) == Some(text);
-    matches!(stream.kind(item), Kind::MappingStart { .. })
-        && stream.pairs(item).any(|(k, v)| is(k, field) && is(v, value))
+    stream.is_mapping(item) && stream.pairs(item).any(|(k, v)| is(k, field) && is(v, value))
 }
 
 fn by_index(stream: &Stream, at: usize, index: usize) -> MatchedChild {
-    let is_list = matches!(stream.kind(at), Kind::SequenceStart { .. });
-    if is_list { stream.children(at).nth(index).map(|item| (None, item)) } else { None }
+    if stream.is_list(at) { stream.children(at).nth(index).map(|item| (None, item)) } else { None }
 }
 
 /// Refuses a mapping that has any key twice.

@@ -27,7 +27,7 @@ impl Supplied {
 /// The value that `mapping` takes through its `<<` for `key`: from the first mapping that has it, and there its own key
 /// before those of further merges (yaml.org/type/merge.html).
 pub(super) fn supplied(stream: &Stream, mapping: usize, key: &str) -> Option<Supplied> {
-    if !is_mapping(stream, mapping) {
+    if !stream.is_mapping(mapping) {
         return None;
     }
     let (merge, sources) = stream.pairs(mapping).find(|(k, _)| stream.scalar(*k) == Some("<<"))?;
@@ -45,8 +45,4 @@ fn value(stream: &Stream, sources: usize, key: &str, budget: &mut usize) -> Opti
         }
         _ => None,
     }
-}
-
-fn is_mapping(stream: &Stream, node: usize) -> bool {
-    matches!(stream.kind(node), Kind::MappingStart { .. })
 }

@@ -84,8 +84,8 @@ fn content(stream: &Stream, at: usize, segment: &Segment) -> String {
         (Kind::SequenceStart { .. }, Segment::Item { field, .. }) => {
             let values = stream.children(at).map(|item| {
                 let item = stream.resolved(item);
-                let is_mapping = matches!(stream.kind(item), Kind::MappingStart { .. });
-                stream.scalar(stream.resolved(stream.get(item, field).filter(|_| is_mapping)?))
+                let value = stream.is_mapping(item).then(|| stream.get(item, field))?;
+                stream.scalar(stream.resolved(value?))
             });
             names(&format!("items with the `{field}`"), values)
         }

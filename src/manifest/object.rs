@@ -2,7 +2,6 @@
 
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::lookup::{self, Found};
-use super::parser::Kind;
 use super::stream::Stream;
 use super::trail::{child, text};
 use super::{FileProblem, Object};
@@ -14,9 +13,9 @@ pub(super) fn all(stream: &Stream) -> Vec<Found> {
         let kind = text(stream, root.node, "kind").unwrap_or_default();
         // OpenShift's Template keeps its objects in a list, like `List`.
         let key = if kind == "Template" { "objects" } else { "items" };
-        let items = mapping(stream, root.node).and_then(|node| stream.get(node, key));
+        let items = stream.is_mapping(root.node).then(|| stream.get(root.node, key)).flatten();
         let holds = kind.ends_with("List") || kind == "Template";
-        match items.filter(|items| holds && is_list(stream, *items)) {
+        match items.filter(|items| holds && stream.is_list(*items)) {
             None => objects.push(root),
             Some(items) => objects.extend(stream.children(items).map(|node| Found {
                 node,
@@ -119,12 +118,4 @@ pub(super) fn name(stream: &Stream, node: usize) -> Option<String> {
     let name = meta("name").or(meta("generateName")).unwrap_or_default().to_owned();
     let namespace = meta("namespace").map(str::to_owned);
     Some(Object { kind, name, namespace }.to_string())
-}
-
-fn mapping(stream: &Stream, node: usize) -> Option<usize> {
-    matches!(stream.kind(node), Kind::MappingStart { .. }).then_some(node)
-}
-
-pub(super) fn is_list(stream: &Stream, node: usize) -> bool {
-    matches!(stream.kind(node), Kind::SequenceStart { .. })
 }

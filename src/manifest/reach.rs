@@ -41,7 +41,7 @@ pub(super) fn scalar(
             create::plan(file, &gap, path, create::Value { text: &edit.value, typed }, label)
                 .map(|splice| vec![splice])
         }
-        Lookup::MissingPath(gap) => Err(gap.refusal.at(gap.place, label)),
+        Lookup::MissingPath(gap) => Err(gap.error(label)),
     }
 }
 
@@ -58,10 +58,7 @@ pub(super) fn part(
     label: &str,
     new: impl Fn(&str) -> Result<String, Refusal>,
 ) -> Result<Vec<Splice>, EditError> {
-    let found = match lookup::look(&file.stream, starts, path, label)? {
-        Lookup::Found(found) => found,
-        Lookup::MissingPath(gap) => return Err(gap.refusal.at(gap.place, label)),
-    };
+    let found = lookup::one(&file.stream, starts, path, label)?;
     let Some(text) = file.stream.scalar(found.node) else {
         // Refuses a collection or an alias by its name.
         return Ok(scalar::set(file, &found, "", label, false)?.into_iter().collect());

@@ -44,7 +44,7 @@ pub(super) fn set(
         return Ok(None);
     }
     let place = file.stream.place(found.node);
-    let flow = found.around.last().is_some_and(|&node| is_flow(&file.stream, node));
+    let flow = found.around.last().is_some_and(|&node| file.stream.is_flow(node));
     let written = if typed { value.to_owned() } else { quote::render(value, file.style(old.style), flow) };
     if old.style == Style::Plain && written != value && tab_line_follows(file, found) {
         return Err(Refusal::TabLine.at(place, label));
@@ -200,14 +200,6 @@ fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
     let blank = &rest[..rest.len() - rest.trim_start().len()];
     let line_break = blank.find(|c: char| c != ' ' && c != '\t');
     !content.is_empty() && line_break.is_some_and(|line_break| blank[line_break..].contains('\t'))
-}
-
-/// Whether a collection is written in brackets.
-pub(super) fn is_flow(stream: &Stream, node: usize) -> bool {
-    matches!(
-        stream.kind(node),
-        Kind::MappingStart { flow: true, .. } | Kind::SequenceStart { flow: true, .. }
-    )
 }
 
 /// The bytes of a scalar without its anchor and tag. A plain scalar cannot begin with those characters.

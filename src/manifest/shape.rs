@@ -2,7 +2,6 @@
 
 use super::error::Refusal;
 use super::merge;
-use super::parser::Kind;
 use super::quote::is_null;
 use super::reference::Version;
 use super::stream::Stream;
@@ -105,7 +104,7 @@ impl<'a> Keys<'a> {
 
     /// The keys among `keys` that hold a digest that the chart uses.
     pub(super) fn pins(&self, keys: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
-        let is_on = is_mapping(self.stream, self.mapping) && self.text("useDigest") != Some("false");
+        let is_on = self.stream.is_mapping(self.mapping) && self.text("useDigest") != Some("false");
         keys.iter().copied().filter(move |key| is_on && self.text(key).is_some())
     }
 
@@ -190,8 +189,4 @@ impl<'a> Keys<'a> {
             None => (Version { tag: tag.tag, digest: text(&shape.digest) }, false),
         }
     }
-}
-
-fn is_mapping(stream: &Stream, node: usize) -> bool {
-    matches!(stream.kind(node), Kind::MappingStart { .. })
 }

@@ -68,6 +68,22 @@ impl Stream {
         }
     }
 
+    pub(super) fn is_mapping(&self, node: usize) -> bool {
+        matches!(self.kind(node), Kind::MappingStart { .. })
+    }
+
+    pub(super) fn is_list(&self, node: usize) -> bool {
+        matches!(self.kind(node), Kind::SequenceStart { .. })
+    }
+
+    /// Whether a collection is written in brackets.
+    pub(super) fn is_flow(&self, node: usize) -> bool {
+        matches!(
+            self.kind(node),
+            Kind::MappingStart { flow: true, .. } | Kind::SequenceStart { flow: true, .. }
+        )
+    }
+
     /// The root node of every document.
     pub(super) fn roots(&self) -> impl Iterator<Item = usize> {
         let starts = self.events.iter().enumerate();

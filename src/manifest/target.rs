@@ -1,5 +1,6 @@
 //! What an edit can set, and how that is written on one line: `KIND:SELECTOR`.
 
+mod display;
 mod text;
 
 use super::path::Path;

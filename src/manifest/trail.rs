@@ -1,6 +1,5 @@
 //! The path of a node from the root of its document.
 
-use super::parser::Kind;
 use super::path::{Path, Segment};
 use super::stream::Stream;
 
@@ -12,7 +11,7 @@ pub(super) fn path(stream: &Stream, around: &[usize], node: usize) -> Path {
 
 /// The step from `parent` to `child`. Uses an item's name if no other item has it, since indexes change more often.
 pub(super) fn segment(stream: &Stream, parent: usize, child: usize) -> Segment {
-    if is_mapping(stream, parent) {
+    if stream.is_mapping(parent) {
         let key = stream.pairs(parent).find(|(_, value)| *value == child);
         let key = key.and_then(|(key, _)| stream.scalar(stream.resolved(key)));
         return Segment::Key(key.unwrap_or_default().to_owned());
@@ -26,14 +25,10 @@ pub(super) fn segment(stream: &Stream, parent: usize, child: usize) -> Segment {
     }
 }
 
-fn is_mapping(stream: &Stream, node: usize) -> bool {
-    matches!(stream.kind(node), Kind::MappingStart { .. })
-}
-
 /// The value under `key`, if `node` is a mapping that has it.
 pub(super) fn child(stream: &Stream, node: usize, key: &str) -> Option<usize> {
     let node = stream.resolved(node);
-    let value = is_mapping(stream, node).then(|| stream.get(node, key))?;
+    let value = stream.is_mapping(node).then(|| stream.get(node, key))?;
     value.map(|value| stream.resolved(value))
 }
 

@@ -3,7 +3,6 @@
 use crate::manifest::error::{EditError, NamedPositions, Position, Refusal};
 use crate::manifest::file::File;
 use crate::manifest::lookup::{self, Found};
-use crate::manifest::parser::Kind;
 use crate::manifest::path::{Path, Segment};
 use crate::manifest::stream::Stream;
 use crate::manifest::{Application, FileProblem, SourceRef, object, trail};
@@ -126,7 +125,7 @@ fn of_spec(stream: &Stream, spec: &Found, name: &str, application: &str, sources
         push(found, "source", 0);
     }
     let Ok(list) = lookup::walk(stream, spec.clone(), &Path::new(vec![key("sources")])) else { return };
-    if matches!(stream.kind(list.node), Kind::SequenceStart { .. }) {
+    if stream.is_list(list.node) {
         let around = [list.around.as_slice(), &[list.node]].concat();
         for (at, node) in stream.children(list.node).enumerate() {
             push(Found { node, key: None, around: around.clone() }, &format!("sources[{at}]"), at);

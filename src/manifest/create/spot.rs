@@ -150,7 +150,7 @@ fn grow(file: &File<'_>, gap: &MissingPath, addition: &Addition<'_>) -> Result<I
     let found = &gap.nearest;
     let expect = Expect::Grow { node: found.node, wanted: addition.value_events(addition.steps) };
     let Some(&parent) = found.around.last() else { return root(file, found.node, addition, expect) };
-    if scalar::is_flow(&file.stream, parent) {
+    if file.stream.is_flow(parent) {
         let (range, text) = scalar::bytes(file, found, addition.flow_value(addition.steps))
             .map_err(|_| "its key has no `:`")?;
         return Ok((range, text, expect));

@@ -3,7 +3,6 @@
 use crate::manifest::error::{EditError, Position, Refusal};
 use crate::manifest::file::File;
 use crate::manifest::lookup;
-use crate::manifest::object::is_list;
 use crate::manifest::stream::Stream;
 use crate::manifest::trail::{child, text};
 
@@ -56,7 +55,7 @@ pub(super) struct Named<'a> {
 /// All entries of the file that have a name.
 pub(super) fn entries(stream: &Stream) -> Vec<Named<'_>> {
     let lists = stream.roots().filter_map(|root| child(stream, root, "images"));
-    let items = lists.filter(|list| is_list(stream, *list)).flat_map(|list| stream.children(list));
+    let items = lists.filter(|list| stream.is_list(*list)).flat_map(|list| stream.children(list));
     items
         .filter_map(|item| {
             let (name, new_name) = (text(stream, item, "name")?, text(stream, item, "newName"));
@@ -100,7 +99,6 @@ pub(super) fn check_file(file: &File<'_>, label: &str) -> Result<(), EditError> 
 }
 
 fn keys(stream: &Stream, node: usize) -> impl Iterator<Item = &str> {
-    let is_mapping = matches!(stream.kind(node), crate::manifest::parser::Kind::MappingStart { .. });
-    let pairs = is_mapping.then(|| stream.pairs(node)).into_iter().flatten();
+    let pairs = stream.is_mapping(node).then(|| stream.pairs(node)).into_iter().flatten();
     pairs.filter_map(|(key, _)| stream.scalar(key))
 }
