@@ -6,4 +6,5 @@ mod result;
 mod template;
 
 pub use result::{NodePhase, NodeResult};
+pub(crate) use template::TIMEOUT;
 pub use template::{PLUGIN, Template, TimedStep};

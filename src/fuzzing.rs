@@ -48,6 +48,15 @@ pub fn policy(bytes: &[u8]) {
     }
 }
 
+/// Checks a file of Argo's objects.
+pub fn lint(bytes: &[u8]) {
+    let source =
+        crate::lint::LintInput { name: "fuzz.yaml".to_owned(), bytes: bytes.to_vec(), is_named: true };
+    for finding in crate::lint::lint(&[source]).findings {
+        assert!(finding.start < finding.end, "{finding:?}");
+    }
+}
+
 /// Parses a registry's `WWW-Authenticate` header.
 pub fn challenge(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };

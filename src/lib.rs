@@ -25,6 +25,7 @@
 //! | [`rpc`] | the server for Argo's agent: router, bearer token, wire types, the one handler; stops jobs that Argo withdraws |
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs this plugin's tasks, reports with guarded patches |
 //! | [`check`] | the doctor: checks what steps need of other systems, without changing anything |
+//! | [`lint`] | checks of Argo's objects in files, without a cluster: the steps by the parser, and what Argo lets through |
 //! | [`argo`] | Argo's types, for `rpc` and `agent`: the template of a node, and its result |
 //! | [`engine`] | the orchestration of each step kind; one file per kind |
 //! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
@@ -41,6 +42,7 @@
 //! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |
 //! | [`listen`] | serves a port: HTTP/1, with limits on what a caller may hold open |
 //! | [`redact`] | removes the values of Secrets from texts |
+//! | `templates` | the templates in users' objects, and what Argo handles badly in them |
 //! | [`telemetry`] | logs and traces |
 //! | [`metrics`] | the counters, and their text format |
 //! | [`progress`] | the progress of a step, as one line |
@@ -69,6 +71,7 @@ mod http;
 pub mod jobs;
 pub mod kube;
 pub mod limits;
+pub mod lint;
 pub mod listen;
 pub mod manifest;
 pub mod metrics;
@@ -82,6 +85,7 @@ pub mod rpc;
 pub mod shutdown;
 pub mod step;
 pub mod telemetry;
+mod templates;
 pub mod text;
 pub mod time_limits;
 pub mod write_back;

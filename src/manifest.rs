@@ -16,6 +16,7 @@ mod block;
 mod container;
 mod create;
 mod diff;
+pub(crate) mod documents;
 mod error;
 mod file;
 mod image;

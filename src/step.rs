@@ -40,6 +40,7 @@ pub(crate) use kinds::kinds;
 pub(crate) use mention::{Mention, MentionKind};
 pub(crate) use nearest::hint;
 use nearest::listed;
+pub(crate) use node::child_path;
 use node::{Node, quoted};
 use reference::Scope;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::duration::{LONGEST, parse_timeout};
 use crate::step::{self, Step};
@@ -43,12 +43,20 @@ impl std::io::Write for Counter {
 /// The annotation of a template with the time limit of a step, counted from the start of the step itself. Argo counts
 /// `timeout` from the creation of the node, which includes the wait for a mutex (`workflow/controller/operator.go`,
 /// `checkTemplateTimeout`).
-const TIMEOUT: &str = "/metadata/annotations/argo-buildkit.io~1timeout";
+pub(crate) const TIMEOUT: &str = "/metadata/annotations/argo-buildkit.io~1timeout";
 
 impl Template {
     /// The value of `plugin.buildkit`; `None` if the template is another plugin's.
     pub fn step(&self) -> Option<&Value> {
         self.0.get("plugin")?.get(PLUGIN)
+    }
+
+    /// A template with nothing but the time limit `value` at `pointer`.
+    pub(crate) fn with_limit(pointer: &str, value: Value) -> Self {
+        Self(match pointer {
+            TIMEOUT => json!({"metadata": {"annotations": {"argo-buildkit.io/timeout": value}}}),
+            _ => json!({pointer.trim_start_matches('/'): value}),
+        })
     }
 
     /// The value of `plugin`, of whichever plugin.
@@ -104,8 +112,6 @@ impl Template {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use serde_json::json;
 
     use super::*;
 

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::Finding;
 use super::api_login::unread;
-use super::templates::OURS;
-use super::user_objects::{UserObject, UserObjects, children};
+use super::user_objects::{UserObject, UserObjects};
 use crate::kube::ReadError;
+use crate::templates::{self, OURS, children, is_open, is_ours};
 
 /// The most templates that a finding names.
 const NAMED: usize = 5;
@@ -62,10 +62,6 @@ impl UserObjects {
     }
 }
 
-fn is_ours(template: &Value) -> bool {
-    template["plugin"].as_object().is_some_and(|plugin| plugin.contains_key(OURS))
-}
-
 /// The first names, and the number of the others.
 fn named(all: Vec<String>) -> Option<String> {
     let more = all.len().saturating_sub(NAMED);
@@ -76,17 +72,8 @@ fn named(all: Vec<String>) -> Option<String> {
 /// Templates whose `plugin` is not a map of one key with a value.
 fn misshapen(object: &UserObject) -> Vec<String> {
     let flaw = |(name, template): (&str, &Value)| {
-        let plugin = template.get("plugin").filter(|plugin| !plugin.is_null())?;
-        let keys = plugin.as_object().map(|map| {
-            map.iter().map(|(key, value)| match value {
-                Value::Null => format!("`{key}` without a value"),
-                _ => format!("`{key}`"),
-            })
-        });
-        let keys = keys.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
-        let is_good = keys.len() == 1 && !keys[0].ends_with("value");
-        let what = if keys.is_empty() { "nothing".to_owned() } else { keys.join(" and ") };
-        (!is_good).then(|| format!("{} (template {name}: {what} under `plugin`)", object.place()))
+        let what = templates::misshapen(template)?;
+        Some(format!("{} (template {name}: {what} under `plugin`)", object.place()))
     };
     object.templates().into_iter().filter_map(flaw).collect()
 }
@@ -95,7 +82,7 @@ fn misshapen(object: &UserObject) -> Vec<String> {
 pub(super) fn unclosed(object: &UserObject) -> Vec<String> {
     let arguments = parameters(&object.spec["arguments"]);
     let within = object.templates().into_iter().flat_map(|(_, template)| {
-        let passed = children(template).flat_map(|child| parameters(&child["arguments"]));
+        let passed = children(template).flat_map(|(_, child)| parameters(&child["arguments"]));
         parameters(&template["inputs"]).chain(passed)
     });
     let open = arguments.chain(within).filter(|(_, text)| is_open(text));
@@ -105,44 +92,23 @@ pub(super) fn unclosed(object: &UserObject) -> Vec<String> {
 
 /// Names of parameters with their values or defaults.
 fn parameters(place: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let all = place["parameters"].as_array().into_iter().flatten();
-    all.flat_map(|parameter| {
+    templates::parameters(place).flat_map(|(_, parameter)| {
         let name = parameter["name"].as_str().unwrap_or_default();
         let texts = ["value", "default"].into_iter().filter_map(|key| parameter[key].as_str());
         texts.map(move |text| (name, text))
     })
 }
 
-/// Searches for tags like Argo does (argo-workflows `util/template`, fasttemplate).
-pub(super) fn is_open(mut text: &str) -> bool {
-    while let Some((_, rest)) = text.split_once("{{") {
-        match rest.split_once("}}") {
-            Some((_, rest)) => text = rest,
-            None => return true,
-        }
-    }
-    false
-}
-
 /// Fields that have no effect in templates with our plugin.
 fn ignored(object: &UserObject, ours: &BTreeSet<(&str, &str)>) -> Vec<String> {
     let mut fields = BTreeSet::new();
     let runs_ours = |template: &Value| {
-        is_ours(template)
-            || children(template).any(|child| {
-                let reference = &child["templateRef"];
-                let place = reference["name"].as_str().unwrap_or(&object.name);
-                let name = reference["template"].as_str().or(child["template"].as_str()).unwrap_or_default();
-                ours.contains(&(place, name)) || child.get("inline").is_some_and(is_ours)
-            })
+        templates::runs_ours(template, |place, name| ours.contains(&(place.unwrap_or(&object.name), name)))
     };
     for (name, template) in object.templates() {
-        let has = |place: &Value, field: &str| !matches!(&place[field], Value::Null | Value::Bool(false));
-        let groups = ["parallelism", "failFast"].into_iter().filter(|field| has(template, field));
-        let mut found: Vec<_> = groups.filter(|_| runs_ours(template)).collect();
-        found.extend((has(template, "memoize") && is_ours(template)).then_some("memoize"));
-        found.extend((has(&template["dag"], "failFast") && runs_ours(template)).then_some("failFast"));
-        fields.extend(found.into_iter().map(|field| format!("{field} of template {name}")));
+        let found = templates::without_effect(template, runs_ours(template)).into_iter();
+        let field = |pointer: &'static str| pointer.rsplit('/').next().unwrap_or(pointer);
+        fields.extend(found.map(|pointer| format!("{} of template {name}", field(pointer))));
     }
     let reference = object.spec["workflowTemplateRef"]["name"].as_str().unwrap_or(&object.name);
     let has_ours = ours.iter().any(|(place, _)| *place == reference)

@@ -6,9 +6,7 @@ use super::api_login::unread;
 use super::user_objects::{UserObject, UserObjects};
 use super::{ExecutionMode, Finding};
 use crate::kube::ReadError;
-
-/// Our key under `plugin`.
-pub(super) const OURS: &str = "buildkit";
+use crate::templates::OURS;
 
 const SUBJECT: &str = "HTTP templates and other plugins";
 /// The most templates that a finding names.

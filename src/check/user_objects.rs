@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Doctor;
 use crate::kube::ReadError;
+use crate::templates;
 
 /// The kinds that hold templates: whether they are namespaced, and the path of the templates.
 pub(super) const KINDS: [(&str, bool, &str); 3] = [
@@ -69,23 +70,6 @@ impl UserObject {
 
     /// Its templates, including those inside steps and tasks, with the name of the outermost.
     pub(super) fn templates(&self) -> Vec<(&str, &Value)> {
-        let own = self.spec["templates"].as_array().into_iter().flatten();
-        let own = own.map(|template| (template["name"].as_str().unwrap_or_default(), template));
-        let defaults = self.spec.get("templateDefaults").map(|template| ("templateDefaults", template));
-        let all = own.chain(defaults);
-        all.flat_map(|(name, template)| inner(template).into_iter().map(move |one| (name, one))).collect()
+        templates::of_spec(&self.spec).into_iter().map(|placed| (placed.name, placed.template)).collect()
     }
-}
-
-/// The steps of a list of lists, or the tasks of a graph.
-pub(super) fn children(template: &Value) -> impl Iterator<Item = &Value> {
-    let steps = template["steps"].as_array().into_iter().flatten();
-    let steps = steps.flat_map(|group| group.as_array().into_iter().flatten());
-    steps.chain(template["dag"]["tasks"].as_array().into_iter().flatten())
-}
-
-/// A template, and the templates inside it.
-fn inner(template: &Value) -> Vec<&Value> {
-    let inline = children(template).filter_map(|child| child.get("inline"));
-    std::iter::once(template).chain(inline.flat_map(inner)).collect()
 }

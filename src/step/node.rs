@@ -243,8 +243,8 @@ impl<'a> Node<'a> {
     }
 }
 
-/// `parent.key`, or `parent["odd key"]`.
-fn child_path(parent: &str, key: &str) -> String {
+/// The path of a field in errors: `parent.key`, or `parent["odd key"]`.
+pub(crate) fn child_path(parent: &str, key: &str) -> String {
     let simple = (1..=LONGEST).contains(&key.len())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     match (parent, simple) {

@@ -24,6 +24,7 @@ mod image;
 mod leaks;
 mod lease;
 mod lifecycle;
+mod lint;
 mod logs;
 mod main_job;
 mod readme;

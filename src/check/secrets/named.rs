@@ -61,7 +61,7 @@ pub(super) fn of_spec(spec: &Value) -> Vec<SecretUse> {
         .flat_map(|template| {
             let mut found = Vec::new();
             let reader = SpecReader { spec, template };
-            reader.step(&template["plugin"][super::super::templates::OURS], &mut found);
+            reader.step(&template["plugin"][crate::templates::OURS], &mut found);
             found
         })
         .collect()

@@ -1,0 +1,41 @@
+//! Mistakes of whole documents.
+
+use super::super::finding::{At, DiagnosticLevel, RuleMatch};
+use super::super::objects::Given;
+use crate::templates::KINDS;
+use crate::text;
+
+/// Keys that a map has twice.
+pub(super) fn repeated_keys<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
+    for (object, document) in &given.documents {
+        for (pointer, span) in &document.repeated {
+            let key = pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+            found.push(RuleMatch {
+                object,
+                template: String::new(),
+                pointer: pointer.clone(),
+                at: At::Span(span.clone()),
+                severity: DiagnosticLevel::Error,
+                problem: format!("the key `{key}` is here for the second time"),
+                help: "a map has each key once; remove one, or write both values under it".to_owned(),
+            });
+        }
+    }
+}
+
+/// Objects of Argo with a kind that is like one that holds templates.
+pub(super) fn unknown_kinds<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
+    for (object, kind) in &given.strangers {
+        let near = text::near(kind, KINDS.iter().map(|(kind, _)| *kind));
+        let Some(meant) = near.first() else { continue };
+        found.push(RuleMatch {
+            object,
+            template: String::new(),
+            pointer: format!("{}/kind", object.root),
+            at: At::Value,
+            severity: DiagnosticLevel::Error,
+            problem: format!("Argo has no kind `{kind}` (did you mean `{meant}`?)"),
+            help: "the object is not checked otherwise".to_owned(),
+        });
+    }
+}
