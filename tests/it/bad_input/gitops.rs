@@ -124,9 +124,9 @@ async fn files_that_cannot_be_edited_show_the_place() {
     key twice
         twice.yaml:3:3: `image.tag` is not certain: the key `tag` stands here again, first at 2:3, and readers disagree on which counts; remove one
     alias
-        alias.yaml:3:8: `image.tag` leads to the alias `*tag`, so setting it would change everything that uses `&tag`; write the value out here, or name the path of the anchor's own value
+        alias.yaml:3:8: `image.tag` leads to the alias `*tag`, so setting it would change everything that uses `&tag`; write the value out here, or set it for all of them with `shared: true` (`--shared`)
     anchor
-        anchor.yaml:2:8: `image.tag` is shared: it belongs to the anchor `&tag`, and the alias at 3:8 would change with it; write the value out in one of the two places
+        anchor.yaml:2:8: `image.tag` is shared: it belongs to the anchor `&tag`, and the alias at 3:8 would change with it; set it for all of them with `shared: true` (`--shared`), or write the value out in one of the places
     not a scalar
         chart/values.yaml:2:3: `image` is a mapping, not a single value; name a path inside it
     not YAML
