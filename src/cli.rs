@@ -5,6 +5,7 @@ mod check;
 mod edit;
 mod log;
 mod run;
+mod schema;
 mod serve;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Check(Box<check::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
     Edit(Box<edit::Command>),
+    /// Print a JSON Schema of steps, workflows or policies, for editors.
+    Schema(schema::Command),
 }
 
 impl Command {
@@ -48,7 +51,9 @@ impl Command {
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) | Self::Agent(_) => Builder::new_multi_thread(),
-            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => Builder::new_current_thread(),
+            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) | Self::Schema(_) => {
+                Builder::new_current_thread()
+            }
         };
         // Twice the default. Without optimisation, the nested calls of a build came close to the default.
         builder.worker_threads(2).thread_stack_size(4 << 20).enable_all().build()
@@ -62,7 +67,7 @@ impl Command {
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Agent(_) => "info",
-            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) => "off",
+            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) | Self::Schema(_) => "off",
         }
     }
 }
@@ -80,6 +85,7 @@ impl Cli {
                 Command::Log(command) => command.run().await,
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
+                Command::Schema(command) => command.run(),
             };
             telemetry.flush().await;
             code
