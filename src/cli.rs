@@ -6,6 +6,7 @@ mod edit;
 mod lint;
 mod log;
 mod run;
+mod schema;
 mod serve;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Edit(Box<edit::Command>),
     /// Check workflows and templates in files: steps, outputs, parameters, references.
     Lint(Box<lint::Command>),
+    /// Print a JSON Schema of steps, workflows or policies, for editors.
+    Schema(schema::Command),
 }
 
 impl Command {
@@ -51,9 +54,12 @@ impl Command {
     fn runtime(&self) -> std::io::Result<Runtime> {
         let mut builder = match self {
             Self::Serve(_) | Self::Agent(_) => Builder::new_multi_thread(),
-            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) | Self::Lint(_) => {
-                Builder::new_current_thread()
-            }
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Log(_)
+            | Self::Edit(_)
+            | Self::Lint(_)
+            | Self::Schema(_) => Builder::new_current_thread(),
         };
         // Twice the default. Without optimisation, the nested calls of a build came close to the default.
         builder.worker_threads(2).thread_stack_size(4 << 20).enable_all().build()
@@ -67,7 +73,12 @@ impl Command {
     fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Agent(_) => "info",
-            Self::Run(_) | Self::Check(_) | Self::Log(_) | Self::Edit(_) | Self::Lint(_) => "off",
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Log(_)
+            | Self::Edit(_)
+            | Self::Lint(_)
+            | Self::Schema(_) => "off",
         }
     }
 }
@@ -86,6 +97,7 @@ impl Cli {
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),
+                Command::Schema(command) => command.run(),
             };
             telemetry.flush().await;
             code

@@ -26,6 +26,7 @@
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs this plugin's tasks, reports with guarded patches |
 //! | [`check`] | the doctor: checks what steps need of other systems, without changing anything |
 //! | [`lint`] | checks of Argo's objects in files, without a cluster: the steps by the parser, and what Argo lets through |
+//! | [`schema`] | JSON Schemas of steps and policies, from the parsers' tables |
 //! | [`argo`] | Argo's types, for `rpc` and `agent`: the template of a node, and its result |
 //! | [`engine`] | the orchestration of each step kind; one file per kind |
 //! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
@@ -82,6 +83,7 @@ pub mod progress;
 pub mod push_gate;
 pub mod redact;
 pub mod rpc;
+pub mod schema;
 pub mod shutdown;
 pub mod step;
 pub mod telemetry;

@@ -18,9 +18,10 @@ pub use file::BadPolicy;
 pub use refused::{NotInList, Refused};
 
 use crate::git::RepoUrl;
-use crate::step::{Entry, Step};
+use crate::step::{Entry, MentionKind, Step};
 use lists::Lists;
 use named::NamedTarget;
+pub(crate) use pattern::NAMESPACE_CHARACTERS;
 use pattern::Namespaces;
 
 /// The lists of each namespace, read from a file.
@@ -137,6 +138,16 @@ impl Policy {
             entries: self.entries.iter().map(|(names, _)| names.to_string()).collect(),
         })
     }
+}
+
+/// The keys of an entry's lists.
+pub(crate) fn lists() -> impl Iterator<Item = &'static str> {
+    MentionKind::LISTED.into_iter().map(MentionKind::key)
+}
+
+/// The key of an entry's only switch.
+pub(crate) fn switch() -> &'static str {
+    MentionKind::HostNetwork.key()
 }
 
 /// The first target of an entry of `steps` that is not listed. Placeholders for later outputs are skipped.

@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 mod files;
+mod form;
 mod invalid;
 mod kinds;
 mod limits;
@@ -25,7 +26,7 @@ pub mod supersede;
 pub mod update_manifest;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use build::Build;
 pub use invalid::InvalidStep;
@@ -36,6 +37,7 @@ pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
 pub use update_manifest::UpdateManifest;
 
+pub(crate) use form::{FieldRule, FieldTable, ValueForm};
 pub(crate) use kinds::kinds;
 pub(crate) use mention::{Mention, MentionKind};
 pub(crate) use nearest::hint;
@@ -52,6 +54,16 @@ pub fn parse(body: &Value) -> Result<Step, InvalidStep> {
         return Err(InvalidStep::new("", format!("the step {excess}")));
     }
     parse_kind(Node::new("", body, Scope::Alone), Kind::ALL)
+}
+
+/// The most items of a list or a map.
+pub(crate) const fn max_items() -> usize {
+    limits::ITEMS
+}
+
+/// The most entries of `steps`.
+pub(crate) const fn max_entries() -> usize {
+    limits::ENTRIES
 }
 
 /// Reads a map whose one key is one of `kinds`.

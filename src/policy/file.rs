@@ -63,8 +63,8 @@ fn read(root: &Value) -> Result<Vec<(Namespaces, Lists)>, Problem> {
 fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Problem> {
     let place = format!("{NAMESPACES}.{name}");
     let namespaces = Namespaces::parse(name).map_err(|problem| Problem(place.clone(), problem))?;
-    let host = MentionKind::HostNetwork.key();
-    let keys: Vec<_> = MentionKind::LISTED.iter().map(|kind| kind.key()).chain([host]).collect();
+    let host = super::switch();
+    let keys: Vec<_> = super::lists().chain([host]).collect();
     let fields = map(value, &place, &keys)?;
     let mut lists = Lists::default();
     for kind in MentionKind::LISTED {

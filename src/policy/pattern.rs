@@ -72,6 +72,9 @@ fn compile(form: &str) -> Result<GlobMatcher, String> {
     glob.map(|glob| glob.compile_matcher()).map_err(|e| format!("is no pattern: {e}"))
 }
 
+/// What the name of a namespace and a pattern for it consist of, for a regular expression's `[…]`.
+pub(crate) const NAMESPACE_CHARACTERS: &str = "a-z0-9*-";
+
 /// The name of a namespace, or a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Namespaces(Pattern);

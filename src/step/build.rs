@@ -14,6 +14,7 @@ mod options;
 mod platform;
 mod run;
 mod spec;
+mod table;
 
 pub use annotations::{Annotations, Level};
 pub use cache::{Cache, CacheExport, CacheMode};
@@ -25,37 +26,7 @@ pub use platform::Platform;
 pub use run::Ulimit;
 
 pub(super) use spec::{SPEC, mentions};
-
-/// The fields of `build`, in the order of docs/steps.md.
-pub(super) const FIELDS: &[&str] = &[
-    "context",
-    "dockerfile",
-    "dockerfile-inline",
-    "target",
-    "platforms",
-    "build-args",
-    "secrets",
-    "ssh",
-    "contexts",
-    "tags",
-    "push",
-    "registry-secret",
-    "attach-log",
-    "labels",
-    "annotations",
-    "cache",
-    "no-cache",
-    "network",
-    "entitlements",
-    "extra-hosts",
-    "shm-size",
-    "ulimits",
-    "cgroup-parent",
-    "compression",
-    "media-types",
-    "source-date-epoch",
-    "rewrite-timestamp",
-];
+use table::BUILD;
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
 pub const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
@@ -137,7 +108,7 @@ pub struct BuildSecret {
 
 /// Reads the value under `build`.
 pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
-    let mut fields = node.fields(FIELDS)?;
+    let mut fields = node.fields(BUILD)?;
     let build = Build {
         context: GitContext::read(fields.required("context")?)?,
         dockerfile: Dockerfile::read(&mut fields)?,

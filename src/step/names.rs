@@ -1,6 +1,7 @@
 //! Names that several fields share: Secrets and images.
 
 use super::InvalidStep;
+use super::form::{IMAGE_TABLE, SECRET_TABLE};
 use super::node::Node;
 use crate::oci::ImageRef;
 
@@ -40,7 +41,7 @@ impl SecretRef {
         if !is_map(&node) {
             return Ok(Self { name: node.checked(secret_name)?, key: None });
         }
-        let mut fields = node.fields(&["name", "key"])?;
+        let mut fields = node.fields(SECRET_TABLE)?;
         let name = fields.required("name")?.checked(secret_name)?;
         let key = fields.optional("key").map(|key| key.checked(secret_key)).transpose()?;
         Ok(Self { name, key })
@@ -62,7 +63,7 @@ impl RegistryRef {
         if !is_map(&node) {
             return Ok(Self { image: image(node, "")?, insecure: false });
         }
-        let mut fields = node.fields(&["ref", "insecure"])?;
+        let mut fields = node.fields(IMAGE_TABLE)?;
         let image = image(fields.required("ref")?, "")?;
         Ok(Self { image, insecure: fields.switch("insecure", false)? })
     }

@@ -13,10 +13,10 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::InvalidStep;
 use super::limits::{ITEMS, LINE, LINES, too_many};
 use super::nearest::{hint, listed};
 use super::reference::{Scope, refers};
+use super::{FieldTable, InvalidStep};
 pub(super) use fields::Fields;
 
 use crate::text;
@@ -182,13 +182,13 @@ impl<'a> Node<'a> {
         self.map()?.into_iter().map(|(key, node)| Ok((key, node.verbatim()?))).collect()
     }
 
-    /// Reads a map whose keys are all in `known`.
-    pub(super) fn fields(self, known: &'static [&'static str]) -> Result<Fields<'a>, InvalidStep> {
+    /// Reads a map whose keys are all in `table`.
+    pub(super) fn fields(self, table: &'static FieldTable) -> Result<Fields<'a>, InvalidStep> {
         let path = self.path.clone();
         let values = self.map()?;
-        let unknown = values.iter().find(|(key, _)| !known.contains(&key.as_str()));
+        let unknown = values.iter().find(|(key, _)| !table.names().any(|known| known == *key));
         if let Some((key, node)) = unknown {
-            let (near, known) = (hint(key, known.iter().copied()), listed(known.iter().copied()));
+            let (near, known) = (hint(key, table.names()), listed(table.names()));
             return Err(node.refuse(format!("unknown field{near}; known: {known}")));
         }
         Ok(Fields { path, values })

@@ -1,12 +1,14 @@
 //! The properties of a kind, used by the parser, the documentation's test, references, redaction and metrics.
 
+use super::ValueForm;
+
 /// The properties of a kind that the rest of the program needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
     /// The key under `plugin.buildkit`, in kebab case; a metric's label.
     pub name: &'static str,
-    /// The fields, in the order of docs/steps.md. Empty if the value is a list.
-    pub fields: &'static [&'static str],
+    /// The value under the name.
+    pub(crate) form: ValueForm,
     /// Its own outputs, in the order of docs/steps.md. The engine returns every one of them.
     pub outputs: &'static [Output],
     /// Whether the kind may be a named entry of `steps`.
@@ -54,6 +56,15 @@ impl Output {
 }
 
 impl Spec {
+    /// The fields, in the order of docs/steps.md. None if the value is a list.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let table = match self.form {
+            ValueForm::Map(table) => table.fields,
+            _ => &[],
+        };
+        table.iter().map(|field| field.name)
+    }
+
     /// The kind's own output `name`, if it has one.
     pub fn output(&self, name: &str) -> Option<&'static Output> {
         self.outputs.iter().find(|output| output.name == name)

@@ -8,10 +8,10 @@ use super::limits::{ENTRIES, too_many};
 use super::node::Node;
 use super::reference::{EarlierEntry, Scope, is_name, refers};
 use super::spec::Spec;
-use super::{InvalidStep, Kind, Mention, Step};
+use super::{InvalidStep, Kind, Mention, Step, ValueForm};
 use crate::outcome::Outputs;
 
-pub(super) const SPEC: Spec = Spec { name: "steps", fields: &[], outputs: &[], nests: false };
+pub(super) const SPEC: Spec = Spec { name: "steps", form: ValueForm::Entries, outputs: &[], nests: false };
 
 /// A valid `steps` step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! `supersede`: ends older workflows of the same line, because this workflow is newer.
 
+use super::form::optional;
 use super::node::Node;
 use super::spec::{Output, Spec};
-use super::{InvalidStep, Mention};
+use super::{FieldTable, InvalidStep, Mention, ValueForm};
 
 pub(super) const SPEC: Spec =
-    Spec { name: "supersede", fields: &["enabled", "label"], outputs: OUTPUTS, nests: true };
+    Spec { name: "supersede", form: ValueForm::Map(SUPERSEDE), outputs: OUTPUTS, nests: true };
+
+const SUPERSEDE: &FieldTable =
+    &FieldTable::of(&[optional("enabled", ValueForm::Bool), optional("label", ValueForm::Word)]);
 
 /// A JSON list of the workflows that were stopped.
 const OUTPUTS: &[Output] = &[Output::ours("superseded", "[]")];
@@ -27,7 +31,7 @@ pub struct Supersede {
 
 /// Reads the value under `supersede`.
 pub(super) fn read(node: Node<'_>) -> Result<Supersede, InvalidStep> {
-    let mut fields = node.fields(SPEC.fields)?;
+    let mut fields = node.fields(SUPERSEDE)?;
     let enabled = fields.switch("enabled", true)?;
     let label = fields.optional("label").map(|node| node.checked(label)).transpose()?;
     Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE.into()) })

@@ -1,10 +1,12 @@
 //! Which bodies are accepted, which are refused and with what message, and whether docs/steps.md keeps its promises.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use corpus::parse;
 use serde_json::{Value, json};
 
-use super::{InvalidStep, Step, parse};
+use super::{InvalidStep, Step};
 
+pub(crate) mod corpus;
 mod docs;
 mod good;
 mod outputs;

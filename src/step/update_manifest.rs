@@ -10,35 +10,16 @@ use crate::oci::ImageRef;
 mod pull_request;
 mod refresh;
 mod spec;
+mod table;
 mod target;
 mod template;
 mod word;
 
 pub use pull_request::{ForgeApi, PullRequest};
 pub(super) use spec::{SPEC, mentions};
+use table::{AUTHOR, SOURCE, UPDATE_MANIFEST};
 use template::TemplateReader;
 pub use template::{Placeholder, Template};
-
-/// The fields of `update-manifest`, in the order of docs/steps.md.
-pub(super) const FIELDS: &[&str] = &[
-    "repo",
-    "branch",
-    "secret",
-    "targets",
-    "image",
-    "source",
-    "message",
-    "author",
-    "committer",
-    "signing-key",
-    "skip-ci",
-    "commit",
-    "mode",
-    "pull-request",
-    "via",
-    "forge",
-    "refresh",
-];
 
 const DEFAULT_BRANCH: &str = "main";
 const DEFAULT_AUTHOR: (&str, &str) = ("argo-buildkit", "argo-buildkit@localhost");
@@ -111,7 +92,7 @@ pub enum Mode {
 
 /// Reads the value under `update-manifest`.
 pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
-    let mut fields = node.fields(FIELDS)?;
+    let mut fields = node.fields(UPDATE_MANIFEST)?;
     let (repo, secret) = login(&mut fields)?;
     let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
     let author = fields.optional("author").map(|node| author_of(node, default_author())).transpose()?;
@@ -142,6 +123,7 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     Ok(update)
 }
 
+const MODES: &[(&str, bool)] = &[("push", false), ("pull-request", true)];
 const VIA: &[(&str, bool)] = &[("git", false), ("api", true)];
 
 /// The repository, and the login that it needs.
@@ -155,8 +137,7 @@ fn login(fields: &mut Fields<'_>) -> Result<(RepoUrl, Option<SecretRef>), Invali
 }
 
 fn mode(fields: &mut Fields<'_>, texts: TemplateReader) -> Result<Mode, InvalidStep> {
-    let proposes = [("push", false), ("pull-request", true)];
-    let proposes = fields.optional("mode").map(|node| node.one_of(&proposes)).transpose()?.unwrap_or(false);
+    let proposes = fields.optional("mode").map(|node| node.one_of(MODES)).transpose()?.unwrap_or(false);
     match (proposes, fields.optional("pull-request")) {
         (false, None) => Ok(Mode::Push),
         (false, Some(node)) => Err(node.refuse("is used with `mode: pull-request` only; add it")),
@@ -183,7 +164,7 @@ fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), InvalidStep
 
 impl Source {
     fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
-        let mut fields = node.fields(&["repo", "commit", "secret"])?;
+        let mut fields = node.fields(SOURCE)?;
         let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
         let commit = fields.required("commit")?.checked(commit)?;
         let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
@@ -204,7 +185,7 @@ fn commit(word: &str) -> Result<String, String> {
 
 /// Reads `{name, email}`. Absent fields are taken from `default`.
 fn author_of(node: Node<'_>, default: Identity) -> Result<Identity, InvalidStep> {
-    let mut fields = node.fields(&["name", "email"])?;
+    let mut fields = node.fields(AUTHOR)?;
     let name = fields.optional("name").map(|node| node.checked(signature)).transpose()?;
     let email = fields.optional("email").map(|node| node.checked(signature)).transpose()?;
     Ok(Identity { name: name.unwrap_or(default.name), email: email.unwrap_or(default.email) })

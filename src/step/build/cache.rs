@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::table::{CACHE, CACHE_TO};
 use crate::step::names::writable;
 use crate::step::node::Node;
 use crate::step::{InvalidStep, RegistryRef, names};
@@ -40,11 +41,11 @@ pub enum CacheMode {
     Max,
 }
 
-const MODES: &[(&str, CacheMode)] = &[("min", CacheMode::Min), ("max", CacheMode::Max)];
+pub(super) const MODES: &[(&str, CacheMode)] = &[("min", CacheMode::Min), ("max", CacheMode::Max)];
 
 impl Cache {
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
-        let mut fields = node.fields(&["inline", "from", "to"])?;
+        let mut fields = node.fields(CACHE)?;
         Ok(Self {
             inline: fields.switch("inline", false)?,
             from: fields.or_default("from", imports)?,
@@ -61,7 +62,7 @@ impl CacheExport {
             return Ok(Some(Self { target, mode: CacheMode::Min, ignore_error: false, always: false }));
         }
         let here = node.clone();
-        let mut fields = node.fields(&["ref", "mode", "ignore-error", "insecure", "always"])?;
+        let mut fields = node.fields(CACHE_TO)?;
         let image = fields.optional("ref").map(|node| names::image(node, "")).transpose()?;
         let mode = fields.or_default("mode", |node| node.one_of(MODES))?;
         let ignore_error = fields.switch("ignore-error", false)?;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::table::CONTEXT;
 use crate::git::RepoUrl;
 use crate::oci::ImageRef;
 use crate::step::names::{image, is_map};
 use crate::step::node::Node;
 use crate::step::{InvalidStep, SecretRef, files};
 
-const FIELDS: &[&str] =
-    &["repo", "revision", "subdir", "secret", "submodules", "submodule-secrets", "dockerignore"];
 /// The prefix of an image as a named context (buildkit `frontend/dockerui/namedcontext.go`).
 const IMAGE: &str = "docker-image://";
 /// The default branch of the server.
@@ -67,7 +66,7 @@ impl GitContext {
     }
 
     fn read_map(node: Node<'_>) -> Result<Self, InvalidStep> {
-        let mut fields = node.fields(FIELDS)?;
+        let mut fields = node.fields(CONTEXT)?;
         let context = Self::at_head(fields.required("repo")?.parsed()?);
         let revision = fields.optional("revision").map(|node| node.checked(files::revision)).transpose()?;
         let subdir = fields.optional("subdir").map(|node| node.checked(files::relative)).transpose()?;

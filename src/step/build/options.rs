@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::table::COMPRESSION;
 use crate::step::InvalidStep;
 use crate::step::names::is_map;
 use crate::step::node::{Node, quoted};
@@ -73,17 +74,18 @@ pub enum MediaTypes {
     Docker,
 }
 
-const MEDIA_TYPES: &[(&str, MediaTypes)] = &[("oci", MediaTypes::Oci), ("docker", MediaTypes::Docker)];
+pub(super) const MEDIA_TYPES: &[(&str, MediaTypes)] =
+    &[("oci", MediaTypes::Oci), ("docker", MediaTypes::Docker)];
 
-const NETWORKS: &[(&str, Network)] = &[
+pub(super) const NETWORKS: &[(&str, Network)] = &[
     ("default", Network::Sandbox),
     ("sandbox", Network::Sandbox),
     ("none", Network::None),
     ("host", Network::Host),
 ];
-const ENTITLEMENTS: &[(&str, Entitlement)] =
+pub(super) const ENTITLEMENTS: &[(&str, Entitlement)] =
     &[("network.host", Entitlement::HostNetwork), ("security.insecure", Entitlement::Insecure)];
-const ALGORITHMS: &[(&str, Algorithm)] = &[
+pub(super) const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("gzip", Algorithm::Gzip),
     ("zstd", Algorithm::Zstd),
     ("estargz", Algorithm::Estargz),
@@ -164,7 +166,7 @@ impl Compression {
         if !is_map(&node) {
             return Ok(Self { algorithm: node.one_of(ALGORITHMS)?, level: None, force: false });
         }
-        let mut fields = node.fields(&["type", "level", "force"])?;
+        let mut fields = node.fields(COMPRESSION)?;
         let algorithm = fields.required("type")?.one_of(ALGORITHMS)?;
         let level = fields.optional("level").map(|node| algorithm.level(node)).transpose()?;
         Ok(Self { algorithm, level, force: fields.switch("force", false)? })

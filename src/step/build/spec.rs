@@ -1,11 +1,12 @@
 //! The entry of `build` in the table of kinds.
 
-use super::{Build, Cache, Entitlement, FIELDS, NamedContext, Network};
-use crate::step::RegistryRef;
+use super::{BUILD, Build, Cache, Entitlement, NamedContext, Network};
 use crate::step::mention::{Mention, MentionKind};
 use crate::step::spec::{Output, Spec, sample};
+use crate::step::{RegistryRef, ValueForm};
 
-pub(in crate::step) const SPEC: Spec = Spec { name: "build", fields: FIELDS, outputs: OUTPUTS, nests: true };
+pub(in crate::step) const SPEC: Spec =
+    Spec { name: "build", form: ValueForm::Map(BUILD), outputs: OUTPUTS, nests: true };
 
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;

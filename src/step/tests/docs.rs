@@ -52,8 +52,12 @@ fn every_kind_has_a_part_that_describes_its_fields_and_outputs() {
         let described =
             |name: &&str| section(kind).lines().any(|line| line.starts_with(&format!("| `{name}")));
         let outputs = kind.spec().outputs.iter().map(|output| output.name);
-        let names = kind.spec().fields.iter().copied().chain(outputs);
+        let names = kind.spec().fields().chain(outputs);
         let missing: Vec<_> = names.filter(|name| !described(name)).collect();
         assert!(missing.is_empty(), "docs/steps.md does not describe {missing:?} of {kind}");
     }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] =
+    &[every_example_is_a_valid_step, every_kind_has_a_part_that_describes_its_fields_and_outputs];

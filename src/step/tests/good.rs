@@ -315,7 +315,20 @@ fn an_entry_is_resolved_with_what_came_before() {
     assert_eq!(text(&update), "ship reg.example/a {{x}} $(a.b)", "outputs are not read again");
     results.get_mut("build").unwrap().insert("digest".into(), String::new());
     let invalid = steps.entries[2].resolve(&results).unwrap_err();
-    insta::assert_snapshot!(invalid, @r##"steps[2].update-manifest.targets[0].kustomize.digest: is empty"##);
+    insta::allow_duplicates! { insta::assert_snapshot!(invalid, @r##"steps[2].update-manifest.targets[0].kustomize.digest: is empty"##); }
     let missing = steps.entries[2].resolve(&BTreeMap::new()).unwrap_err();
-    insta::assert_snapshot!(missing, @r##"steps[2].update-manifest.targets[0].kustomize.digest: `$(build.digest)`: `build` ended without the output `digest`"##);
+    insta::allow_duplicates! { insta::assert_snapshot!(missing, @r##"steps[2].update-manifest.targets[0].kustomize.digest: `$(build.digest)`: `build` ended without the output `digest`"##); }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] = &[
+    every_field_of_a_build_is_read,
+    strings_mean_what_they_hold,
+    what_is_empty_is_absent,
+    short_forms_mean_the_long_ones,
+    a_manifest_update_is_read,
+    every_kind_of_target_is_read,
+    a_pull_request_is_read,
+    a_refresh_is_read_in_full_and_in_short,
+    an_entry_is_resolved_with_what_came_before,
+];

@@ -28,10 +28,10 @@ fn declared_outputs_can_be_produced() {
     declared(&step, &["api-digest", "web-log-tail", "commit", "update-manifest-commit"]).unwrap();
     let single = parsed("build: {context: https://git.example/a, tags: a}").unwrap();
     declared(&single, &names(Kind::Build)).unwrap();
-    insta::assert_snapshot!(declared(&single, &["digest", "digset"]).unwrap_err(), @r##"outputs.parameters.digset: `build` has no such output (did you mean `digest`?); it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log`, `log-tail`, `metadata`"##);
-    insta::assert_snapshot!(declared(&single, &["result"]).unwrap_err(), @r##"outputs.parameters.result: `build` has no such output; it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log`, `log-tail`, `metadata`"##);
-    insta::assert_snapshot!(declared(&step, &["digest"]).unwrap_err(), @r##"outputs.parameters.digest: several entries produce it; declare `api-digest` or `web-digest`"##);
-    insta::assert_snapshot!(declared(&step, &["api-digset"]).unwrap_err(), @r#"outputs.parameters.api-digset: `steps` has no such output (did you mean `api-digest`?); it has `update-manifest-assumed`, `api-cache`, `web-cache`, `api-cached-steps`, `web-cached-steps`, `update-manifest-changed`, `update-manifest-commit`, `update-manifest-diff`, `api-digest`, `web-digest`, `api-image`, `web-image`, `api-log`, `web-log`, `api-log-tail`, `web-log-tail`, `api-metadata`, `web-metadata`, `update-manifest-notices`, `update-manifest-number`, `update-manifest-refreshed`, `api-revision`, `web-revision`, `api-seconds`, `web-seconds`, `update-manifest-superseded-by`, `api-tags`, `web-tags`, `api-total-steps`, `web-total-steps`, `update-manifest-url`, `api-warnings`, `web-warnings`, `assumed`, `changed`, `commit`, `diff`, `notices`, `number`, `refreshed`, `superseded-by`, `url`"#);
+    insta::allow_duplicates! { insta::assert_snapshot!(declared(&single, &["digest", "digset"]).unwrap_err(), @r##"outputs.parameters.digset: `build` has no such output (did you mean `digest`?); it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log`, `log-tail`, `metadata`"##); }
+    insta::allow_duplicates! { insta::assert_snapshot!(declared(&single, &["result"]).unwrap_err(), @r##"outputs.parameters.result: `build` has no such output; it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log`, `log-tail`, `metadata`"##); }
+    insta::allow_duplicates! { insta::assert_snapshot!(declared(&step, &["digest"]).unwrap_err(), @r##"outputs.parameters.digest: several entries produce it; declare `api-digest` or `web-digest`"##); }
+    insta::allow_duplicates! { insta::assert_snapshot!(declared(&step, &["api-digset"]).unwrap_err(), @r#"outputs.parameters.api-digset: `steps` has no such output (did you mean `api-digest`?); it has `update-manifest-assumed`, `api-cache`, `web-cache`, `api-cached-steps`, `web-cached-steps`, `update-manifest-changed`, `update-manifest-commit`, `update-manifest-diff`, `api-digest`, `web-digest`, `api-image`, `web-image`, `api-log`, `web-log`, `api-log-tail`, `web-log-tail`, `api-metadata`, `web-metadata`, `update-manifest-notices`, `update-manifest-number`, `update-manifest-refreshed`, `api-revision`, `web-revision`, `api-seconds`, `web-seconds`, `update-manifest-superseded-by`, `api-tags`, `web-tags`, `api-total-steps`, `web-total-steps`, `update-manifest-url`, `api-warnings`, `web-warnings`, `assumed`, `changed`, `commit`, `diff`, `notices`, `number`, `refreshed`, `superseded-by`, `url`"#); }
 }
 
 #[test]
@@ -79,3 +79,12 @@ fn a_kind_that_does_not_nest_is_no_entry() {
         assert!(parse(&json!({"steps": [entry]})).is_err(), "{kind}");
     }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] = &[
+    declared_outputs_can_be_produced,
+    outputs_of_entries_are_joined_under_the_names_that_were_promised,
+    no_output_ends_like_another,
+    an_output_can_be_referred_to_and_reads_as_its_sample,
+    a_kind_that_does_not_nest_is_no_entry,
+];

@@ -9,7 +9,7 @@ use crate::step::{Kind, Step};
 /// Names and values that reach deep code paths of the parser.
 fn word() -> impl Strategy<Value = String> {
     let kinds = || Kind::ALL.iter().map(|kind| kind.spec());
-    let known = kinds().flat_map(|spec| spec.fields.iter().copied().chain([spec.name]));
+    let known = kinds().flat_map(|spec| spec.fields().chain([spec.name]));
     let more = ["name", "file", "helm", "kustomize", "ref", "repo", "id", "key"];
     let odd =
         ["", "true", "$(build.digest)", "$$(", "{{x}}", "[", "{", "[\"a\"]", "{\"repo\": \"https://g/a\"}"];
@@ -38,8 +38,11 @@ fn json_value() -> impl Strategy<Value = Value> {
 /// A valid body with a few of its fields replaced.
 fn body() -> impl Strategy<Value = Value> {
     let good = "{context: https://git.example/a, tags: a}";
-    let fields =
-        prop::collection::btree_map(prop::sample::select(Kind::Build.spec().fields), json_value(), 0..3);
+    let fields = prop::collection::btree_map(
+        prop::sample::select(Kind::Build.spec().fields().collect::<Vec<_>>()),
+        json_value(),
+        0..3,
+    );
     fields.prop_map(move |fields| {
         let mut build = yaml(good);
         for (name, value) in fields {

@@ -18,7 +18,7 @@ fn bodies_have_one_known_kind() {
         "{steps: {}}",
         "{\"\": {}}",
     ];
-    insta::assert_snapshot!(refusals(&rows, yaml), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, yaml), @r##"
     {}
         no step kind is named; write one of `build`, `update-manifest`, `supersede`, `steps`
     []
@@ -43,7 +43,7 @@ fn bodies_have_one_known_kind() {
         steps: expected a list, got a map
     {"": {}}
         [""]: a key is empty
-    "##);
+    "##); }
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn contexts_are_git_repositories() {
         "contexts: {base: {repo: https://git.example/a, revison: main}}",
         "contexts: {'': docker-image://a}",
     ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
     context: null
         build.context: is empty
     context: ''
@@ -144,7 +144,7 @@ fn contexts_are_git_repositories() {
         build.contexts.base.revison: unknown field (did you mean `revision`?); known: `repo`, `revision`, `subdir`, `secret`, `submodules`, `submodule-secrets`, `dockerignore`
     contexts: {'': docker-image://a}
         build.contexts[""]: a key is empty
-    "##);
+    "##); }
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn images_have_valid_names() {
         "registry-secret: {name: 'Regcred!'}",
         "push: never",
     ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
     tags: null
         build.tags: is missing; a push needs at least one (or set `push: false`)
     tags: []
@@ -224,7 +224,7 @@ fn images_have_valid_names() {
         build.registry-secret.name: is not the name of a Secret (lower-case letters, digits, `-` and `.`); write the name of a Secret in the workflow's namespace, never the secret itself
     push: never
         build.push: expected true or false, got "never"
-    "##);
+    "##); }
 }
 
 #[test]
@@ -242,3 +242,11 @@ fn no_message_repeats_a_pasted_secret() {
         assert!(!message.contains("hunter2"), "{message}");
     }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] = &[
+    bodies_have_one_known_kind,
+    contexts_are_git_repositories,
+    images_have_valid_names,
+    no_message_repeats_a_pasted_secret,
+];

@@ -52,7 +52,7 @@ fn build_options_are_what_buildkit_knows() {
         "context: '{{inputs.parameters.repo}}'",
         "build-args: {D: $(build.digest)}",
     ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| with("build", row)), @r##"
     dockerfile: ../Dockerfile
         build.dockerfile: `..` would leave the directory
     dockerfile: /Dockerfile
@@ -145,7 +145,7 @@ fn build_options_are_what_buildkit_knows() {
         build.context: Argo did not substitute "{{inputs.parameters.repo}}": no such parameter here
     build-args: {D: $(build.digest)}
         build.build-args.D: `$(build.digest)`: nothing to refer to, since references work between the entries of `steps` only; write `$$(build.digest)` for the text itself
-    "##);
+    "##); }
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn manifest_updates_name_files_and_values() {
         "via: api",
         "via: api, secret: a, signing-key: {name: a, key: b}",
     ];
-    insta::assert_snapshot!(refusals(&rows, |row| with("update-manifest", row)), @r#"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| with("update-manifest", row)), @r#"
     repo: null
         update-manifest.repo: is empty
     repo: 'https://hunter2@git.example/gitops.git'
@@ -363,5 +363,9 @@ fn manifest_updates_name_files_and_values() {
         update-manifest.forge: needs a `secret` with a token: the API takes neither an ssh key nor a call without a login
     via: api, secret: a, signing-key: {name: a, key: b}
         update-manifest.signing-key: cannot be used with `via: api`, where the server makes the commit; remove one of them
-    "#);
+    "#); }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] =
+    &[build_options_are_what_buildkit_knows, manifest_updates_name_files_and_values];

@@ -32,7 +32,7 @@ fn entries_have_one_kind_and_a_name_of_their_own() {
         "{name: build, update-manifest: {repo: https://git.example/a, targets: [{file: a, helm: {a: b}}]}}",
         "{name: again, build: {context: https://git.example/a, tags: A}}",
     ];
-    insta::assert_snapshot!(refusals(&rows, after_build), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, after_build), @r##"
     {}
         steps[1]: no step kind is named; write one of `build`, `update-manifest`, `supersede`
     {name: a}
@@ -53,7 +53,7 @@ fn entries_have_one_kind_and_a_name_of_their_own() {
         steps[1]: another entry is named `build`; give this one a `name` of its own
     {name: again, build: {context: https://git.example/a, tags: A}}
         steps[1].build.tags[0]: `A` is not an image name: its repository must be lower-case
-    "##);
+    "##); }
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn references_name_earlier_outputs() {
         "$(build.sha)",
         "$(build.digest) {{inputs.parameters.x}}",
     ];
-    insta::assert_snapshot!(refusals(&rows, referring), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, referring), @r##"
     $(bild.digest)
         steps[1].update-manifest.targets[0].helm["image.tag"]: `$(bild.digest)`: no earlier entry is named `bild` (did you mean `build`?); earlier: `build`
     $(promote.commit)
@@ -76,13 +76,13 @@ fn references_name_earlier_outputs() {
         steps[1].update-manifest.targets[0].helm["image.tag"]: `$(build.sha)`: `build` has no output `sha`; it has `digest`, `image`, `tags`, `revision`, `cached-steps`, `total-steps`, `seconds`, `cache`, `warnings`, `log`, `log-tail`, `metadata`
     $(build.digest) {{inputs.parameters.x}}
         steps[1].update-manifest.targets[0].helm["image.tag"]: Argo did not substitute "{{inputs.parameters.x}}": no such parameter here
-    "##);
-    insta::assert_snapshot!(refusals(&["steps: []", "steps: [{build: {context: $(a.b)}}]"], yaml), @r##"
+    "##); }
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&["steps: []", "steps: [{build: {context: $(a.b)}}]"], yaml), @r##"
     steps: []
         steps: is empty; write at least one step
     steps: [{build: {context: $(a.b)}}]
         steps[0].build.context: `$(a.b)`: no earlier entry is named `a`; earlier: there is none
-    "##);
+    "##); }
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_reference_has_to_fit_where_it_stands() {
         "{name: b, build: {context: https://git.example/a, tags: [a], labels: {$(build.digest): a}}}",
         "{name: $(build.digest), build: {context: https://git.example/a, tags: [a]}}",
     ];
-    insta::assert_snapshot!(refusals(&rows, after_build), @r##"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, after_build), @r##"
     {name: b, build: {context: https://git.example/a, tags: 'a:$(build.digest)'}}
         steps[1].build.tags[0]: `a:sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855` is not an image name: `a:sha256` must be lower-case letters and digits, joined by `.`, `_`, `__` or `-` (checked with an example value for the reference)
     {name: b, build: {context: https://git.example/a, tags: [a], push: $(build.digest)}}
@@ -105,5 +105,12 @@ fn a_reference_has_to_fit_where_it_stands() {
         steps[1].build.labels["$(build.digest)"]: a reference can stand in a value only, not in a key
     {name: $(build.digest), build: {context: https://git.example/a, tags: [a]}}
         steps[1].name: `$(build.digest)`: nothing to refer to, since references work between the entries of `steps` only; write `$$(build.digest)` for the text itself
-    "##);
+    "##); }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] = &[
+    entries_have_one_kind_and_a_name_of_their_own,
+    references_name_earlier_outputs,
+    a_reference_has_to_fit_where_it_stands,
+];

@@ -23,12 +23,16 @@ fn it_is_on_by_default_and_a_string_switches_it_off() {
 #[test]
 fn what_is_no_label_is_refused() {
     let rows = ["supersede: {label: 'a=b,c'}", "supersede: {enabled: queue}", "supersede: {line: x}"];
-    insta::assert_snapshot!(refusals(&rows, yaml), @r#"
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, yaml), @r#"
     supersede: {label: 'a=b,c'}
         supersede.label: is not the key of a label, such as `argo-buildkit.io/line`
     supersede: {enabled: queue}
         supersede.enabled: expected true or false, got "queue"
     supersede: {line: x}
         supersede.line: unknown field; known: `enabled`, `label`
-    "#);
+    "#); }
 }
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] =
+    &[it_is_on_by_default_and_a_string_switches_it_off, what_is_no_label_is_refused];

@@ -1,5 +1,6 @@
 //! The fields for a pull request instead of a push, and for the forge's API.
 
+use super::table::{FORGE, PULL_REQUEST};
 use super::template::{Placeholder, Template, TemplateReader};
 use crate::forge::{Dialect, MergeMethod};
 use crate::step::node::Node;
@@ -33,15 +34,15 @@ pub struct ForgeApi {
     pub secret: Option<SecretRef>,
 }
 
-const METHODS: &[(&str, MergeMethod)] =
+pub(super) const METHODS: &[(&str, MergeMethod)] =
     &[("merge", MergeMethod::Merge), ("squash", MergeMethod::Squash), ("rebase", MergeMethod::Rebase)];
 
-const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
+pub(super) const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
 
 impl PullRequest {
     /// Reads a map in which every field is optional.
     pub(super) fn read(node: Node<'_>, texts: TemplateReader) -> Result<Self, InvalidStep> {
-        let mut fields = node.fields(&["branch", "title", "body", "labels", "assignees", "auto-merge"])?;
+        let mut fields = node.fields(PULL_REQUEST)?;
         Ok(Self {
             branch: fields.optional("branch").map(|node| head(node, texts)).transpose()?,
             title: fields.optional("title").map(|node| title(node, texts)).transpose()?,
@@ -59,7 +60,7 @@ impl ForgeApi {
         if !crate::step::names::is_map(&node) {
             return Ok(Self { dialect: Some(node.one_of(DIALECTS)?), ..Self::default() });
         }
-        let mut fields = node.fields(&["kind", "url", "secret"])?;
+        let mut fields = node.fields(FORGE)?;
         Ok(Self {
             dialect: fields.optional("kind").map(|node| node.one_of(DIALECTS)).transpose()?,
             url: fields.optional("url").map(|node| node.checked(address)).transpose()?,

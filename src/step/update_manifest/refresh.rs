@@ -1,5 +1,6 @@
 //! The Argo CD Application to refresh after the commit.
 
+use super::table::REFRESH;
 use super::{Mode, UpdateManifest};
 use crate::argocd::Application;
 use crate::step::InvalidStep;
@@ -14,7 +15,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Application, InvalidStep> {
     if !is_map(&node) {
         return Ok(Application { name: node.checked(name)?, namespace: default() });
     }
-    let mut fields = node.fields(&["application", "namespace"])?;
+    let mut fields = node.fields(REFRESH)?;
     let application = fields.required("application")?.checked(name)?;
     let namespace = fields.optional("namespace").map(|node| node.checked(name)).transpose()?;
     Ok(Application { name: application, namespace: namespace.unwrap_or_else(default) })

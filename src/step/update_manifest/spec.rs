@@ -1,11 +1,12 @@
 //! The entry of `update-manifest` in the table of kinds.
 
-use super::{FIELDS, UpdateManifest};
+use super::{UPDATE_MANIFEST, UpdateManifest};
+use crate::step::ValueForm;
 use crate::step::mention::{Mention, MentionKind};
 use crate::step::spec::{Output, Spec, sample};
 
 pub(in crate::step) const SPEC: Spec =
-    Spec { name: "update-manifest", fields: FIELDS, outputs: OUTPUTS, nests: true };
+    Spec { name: "update-manifest", form: ValueForm::Map(UPDATE_MANIFEST), outputs: OUTPUTS, nests: true };
 
 /// The commit (the branch's head when nothing changed), `true` or `false`, a unified diff, the editor's warnings, the newer source commit
 /// found there, the assumption made about it, the pull request's number and page, and whether Argo CD was refreshed. Outputs

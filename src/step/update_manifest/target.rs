@@ -1,6 +1,7 @@
 //! Files of a GitOps repository, and the changes to them.
 
 use super::Target;
+use super::table::{APPLICATION, APPLICATION_SOURCE, CONTAINER, KUSTOMIZE, OBJECT, TARGET};
 use super::word::{image, image_name, image_part, kubernetes_name, kustomize_value};
 use crate::git::FileSpec;
 use crate::manifest::{Application, Edit, KustomizeField, Object, Path, SourceRef, Target as Place};
@@ -8,24 +9,11 @@ use crate::step::node::{Fields, Node};
 use crate::step::{InvalidStep, files, nearest::listed};
 
 /// The kinds of target, in the order of docs/steps.md.
-const KINDS: &[&str] = &["helm", "image", "kustomize", "object", "container", "application", "setters"];
+pub(super) const KINDS: &[&str] =
+    &["helm", "image", "kustomize", "object", "container", "application", "setters"];
 
 /// The fields that can select one of several sources.
-const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
-
-/// All fields of a target.
-const FIELDS: &[&str] = &[
-    "file",
-    "create",
-    "shared",
-    "helm",
-    "image",
-    "kustomize",
-    "object",
-    "container",
-    "application",
-    "setters",
-];
+pub(super) const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// The target and its new value.
 type Change = (Place, String);
@@ -39,7 +27,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Vec<Target>, InvalidStep> {
 
 fn target(node: Node<'_>) -> Result<Target, InvalidStep> {
     let here = node.clone();
-    let mut fields = node.fields(FIELDS)?;
+    let mut fields = node.fields(TARGET)?;
     let file = fields.required("file")?.checked(spec)?;
     let create = fields.switch("create", false)?;
     let shared = fields.switch("shared", false)?;
@@ -117,7 +105,7 @@ fn each(
 /// Reads `{name, newName?, newTag?, digest?}`, as in a kustomization's `images`.
 fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `newTag`, `newName` or `digest`");
-    let mut fields = node.fields(&["name", "newName", "newTag", "digest"])?;
+    let mut fields = node.fields(KUSTOMIZE)?;
     let image = fields.required("name")?.word()?;
     let mut changes = Vec::new();
     // The changes are made in this order.
@@ -131,7 +119,7 @@ fn kustomize(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
 
 /// Reads `{kind, name?, namespace?, set: {path: value}}`.
 fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
-    let mut fields = node.fields(&["kind", "name", "namespace", "set"])?;
+    let mut fields = node.fields(OBJECT)?;
     let object = object_ref(&mut fields)?;
     values(fields.required("set")?, |path| Place::Object { object: object.clone(), path })
 }
@@ -140,8 +128,7 @@ fn object(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
 /// the container, it means every container that runs that image, in the object or in the whole file.
 fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let here = node.clone();
-    let known = &["kind", "name", "namespace", "container", "runs", "image", "tag", "digest"];
-    let mut fields = node.fields(known)?;
+    let mut fields = node.fields(CONTAINER)?;
     let runs = fields.optional("runs").map(|node| node.checked(image_name)).transpose()?;
     let place = match runs {
         None => {
@@ -176,7 +163,7 @@ fn container(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
 /// Reads `{name?, source?, parameters: {name: value}, values: {path: value}}`, with one of the maps or both.
 fn application(node: Node<'_>) -> Result<Vec<Change>, InvalidStep> {
     let empty = node.refuse("changes nothing; add `parameters` or `values`");
-    let mut fields = node.fields(&["name", "source", "parameters", "values"])?;
+    let mut fields = node.fields(APPLICATION)?;
     let name = fields.optional("name").map(|node| node.checked(kubernetes_name)).transpose()?;
     let source = fields.optional("source").map(source).transpose()?;
     let application = (name.is_some() || source.is_some()).then_some(Application { name, source });
@@ -205,7 +192,7 @@ fn source(node: Node<'_>) -> Result<SourceRef, InvalidStep> {
         });
     }
     let here = node.clone();
-    let mut fields = node.fields(SOURCES)?;
+    let mut fields = node.fields(APPLICATION_SOURCE)?;
     let given: Vec<_> = SOURCES.iter().filter_map(|field| Some((*field, fields.optional(field)?))).collect();
     match <[_; 1]>::try_from(given) {
         Ok([(field, node)]) => Ok(SourceRef::Field { field: field.to_owned(), value: node.word()? }),

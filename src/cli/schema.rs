@@ -1,0 +1,44 @@
+//! `argo-buildkit schema`: JSON Schemas for editors.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use crate::schema;
+
+/// The arguments of `schema`.
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    /// What the schema describes
+    #[arg(value_enum, default_value_t = What::Step)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// A step: the value under `plugin.buildkit`
+    Step,
+    /// A file with a Workflow, a WorkflowTemplate or a CronWorkflow
+    Workflow,
+    /// The policy file of the shared agent
+    Policy,
+}
+
+impl Command {
+    /// Prints the schema.
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let schema = match self.what {
+            What::Step => schema::step(),
+            What::Workflow => schema::workflow(),
+            What::Policy => schema::policy(),
+        };
+        let mut text = serde_json::to_string_pretty(&schema)?;
+        text.push('\n');
+        std::io::stdout()
+            .write_all(text.as_bytes())
+            .context("the schema cannot be written to standard output")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,33 @@
+//! Parser and schema take and refuse the same.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod beyond;
+mod both;
+mod mutants;
+mod policies;
+mod workflows;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+/// A validator of draft 2020-12. It never uses the network: the crate is built without that.
+fn validator(schema: &Value) -> Validator {
+    jsonschema::draft202012::meta::validate(schema).unwrap();
+    jsonschema::draft202012::new(schema).unwrap()
+}
+
+#[test]
+fn schemas_are_printed_as_before() {
+    // The definitions of entries are those of steps, with other strings.
+    let mut step = super::step();
+    step["$defs"].as_object_mut().unwrap().retain(|name, _| !name.ends_with("-entry"));
+    insta::assert_snapshot!("step", serde_json::to_string_pretty(&step).unwrap());
+    insta::assert_snapshot!("policy", serde_json::to_string_pretty(&super::policy()).unwrap());
+    // The definitions are those of a step, with other strings.
+    let mut workflow = super::workflow();
+    workflow["$defs"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| matches!(name.as_str(), "spec" | "template" | "step" | "supersede"));
+    insta::assert_snapshot!("workflow", serde_json::to_string_pretty(&workflow).unwrap());
+}
