@@ -33,6 +33,7 @@ mod rendered;
 mod round_trips;
 mod rpc;
 mod sandbox;
+mod schema;
 mod secrets;
 mod silence;
 mod silent_peers;

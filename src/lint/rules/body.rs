@@ -35,6 +35,13 @@ fn ours<'a>(given: &'a Given<'a>) -> impl Iterator<Item = Ours<'a>> {
 }
 
 impl<'a> Ours<'a> {
+    /// Whether the names of entries, which are part of the names of outputs, are all written out.
+    fn names_are_known(&self) -> bool {
+        let entries = self.placed.template.pointer("/plugin/buildkit/steps").and_then(Value::as_array);
+        let is_open = |entry: &Value| entry["name"].as_str().is_some_and(|name| name.contains("{{"));
+        !entries.into_iter().flatten().any(is_open)
+    }
+
     fn found(&self, pointer: &str, at: At, problem: String, help: String) -> RuleMatch<'a> {
         let template = self.placed.name.to_owned();
         let pointer = format!("{}{pointer}", self.placed.pointer);
@@ -70,7 +77,7 @@ pub(super) fn steps<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
 /// Outputs that are declared and not made.
 pub(super) fn outputs<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
     for ours in ours(given) {
-        let Some(step) = &ours.judged.step else { continue };
+        let Some(step) = ours.judged.step.as_ref().filter(|_| ours.names_are_known()) else { continue };
         for (pointer, parameter) in parameters(&ours.placed.template["outputs"]) {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
             let Err(wrong) = step.check_declared(&[name]) else { continue };
