@@ -43,7 +43,7 @@ pub(super) enum NewEvent {
 
 impl Splice {
     /// Whether `other` writes the same text at the same position.
-    pub(super) fn says(&self, other: &Self) -> bool {
+    pub(super) fn writes_same_as(&self, other: &Self) -> bool {
         self.range == other.range && self.text == other.text && matches!(self.expect, Expect::Set { .. })
     }
 }
