@@ -3,7 +3,7 @@
 mod file;
 mod show;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::manifest::{self, Edit};
+use crate::manifest::{self, Edit, Warning};
 
 use file::LocalFile;
 
@@ -28,7 +28,7 @@ Targets:
   helm:PATH
       a value of a Helm values file: helm:image.tag
   image:PATH
-      repository, tag and digest beneath a path, or one string with them
+      the image at a path: one string, or repository, tag and digest
   kustomize:NAME:FIELD
       newTag, newName or digest of an images entry: kustomize:shop/api:newTag
   object:KIND[/NAME[/NAMESPACE]]:PATH
@@ -45,21 +45,21 @@ Targets:
       every value with that Flux setter comment
 
   A path is keys and items: a.b, a[0].b, a[name=x].b, \"a.b\".c. PATH|PATH
-  leads into YAML that is a text. PATH[+] adds an item to a list that does not
-  have it. PATH~\"REGEX\" is the part of a text that the one group matches:
-  url~\"[?]ref=(.+)\". APPLICATION is a name, and [0] or [chart=NAME] behind
-  it, or alone, is one of several sources.
+  leads into a text that contains YAML. PATH[+] adds an item to a list that
+  does not have it. PATH~\"REGEX\" is the part of a text that the one group
+  matches: url~\"[?]ref=(.+)\". APPLICATION is a name; [0] or [chart=NAME]
+  after it, or alone, chooses one of several sources.
 
 Exit codes:
   0  a file is changed, or would be without --write
   1  an edit was refused, or a file could not be read or written:
      standard error says which and why
   2  the command line is wrong
-  3  every file already says so
+  3  every file already has the values
 
-The same edits are made in each FILE; when one refuses, none is written. Of
-several FILEs, a setter concerns those with its comment.
-Where writing itself fails, the files before it are written.";
+The same edits are made in each FILE. If one is refused, no file is written. Of
+several FILEs, a setter edits only those with its comment.
+If a file cannot be written, the files before it have been written.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -73,10 +73,10 @@ pub(super) struct Command {
     /// Add a key that does not exist yet, in its neighbours' style.
     #[arg(long)]
     create: bool,
-    /// Change a value that aliases use, for all of them; they are named on standard error.
+    /// Set a value that aliases use, which changes all of them; standard error names the aliases.
     #[arg(long)]
     shared: bool,
-    /// Write the files. Without it, nothing but the difference is shown.
+    /// Write the files. Without it, only the difference is shown.
     #[arg(long, short)]
     write: bool,
 }
@@ -117,9 +117,7 @@ impl Command {
             return Ok(ExitCode::from(REFUSED));
         }
         for (source, new, warnings) in &changed {
-            warnings
-                .iter()
-                .for_each(|warning| show::error(&format!("{}:{warning} (warning)", source.shown())));
+            warn(&source.shown(), warnings);
             let difference = manifest::unified_diff(&source.shown(), &source.bytes, new);
             if self.write {
                 source.replace(new)?;
@@ -141,9 +139,13 @@ fn piped(edits: &[Edit]) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(REFUSED));
         }
     };
-    edited.warnings.iter().for_each(|warning| show::error(&format!("{STDIN}:{warning} (warning)")));
+    warn(STDIN, &edited.warnings);
     std::io::stdout().write_all(&edited.bytes).context("standard output cannot be written")?;
     Ok(if edited.changed { ExitCode::SUCCESS } else { ExitCode::from(UNCHANGED) })
+}
+
+fn warn(file: &str, warnings: &BTreeSet<Warning>) {
+    warnings.iter().for_each(|warning| show::error(&format!("{file}:{warning} (warning)")));
 }
 
 /// Reads each file once. None if one cannot be read; then standard error says why.

@@ -14,6 +14,7 @@ mod silence;
 mod solve;
 mod sources;
 mod submodules;
+mod totals;
 
 use std::pin::pin;
 use std::time::Instant;

@@ -2,14 +2,14 @@
 
 mod source;
 
-use super::block::TextRequest;
+use super::embedded::TextRequest;
 use super::error::{EditError, Position, Refusal};
 use super::file::File;
 use super::lookup::{self, Found, Lookup, MissingPath};
 use super::object;
 use super::path::{Path, Segment};
 use super::splice::Splice;
-use super::{Application, Edit, FileProblem, Target, block, create, reach, scalar, trail};
+use super::{Application, Edit, FileProblem, Target, create, embedded, reach, scalar, trail};
 
 use source::Source;
 
@@ -57,11 +57,11 @@ pub(super) fn values(
     for source in &sources {
         // Argo CD ignores `values` when there is a `valuesObject` (util/helm, `ValuesYAML`).
         let result = if with(source, "valuesObject").is_some() || with(source, "values").is_none() {
-            block::scalar(file, vec![source.found.clone()], &objects, edit, label)
+            embedded::scalar(file, vec![source.found.clone()], &objects, edit, label)
         } else {
             let found = lookup::walk(stream, source.found.clone(), &text).map_err(|stop| stop.at(label))?;
             let inner = Target::Helm(path.clone());
-            block::plan(file, &found, &TextRequest { edit, inner, written: "", label })
+            embedded::plan(file, &found, &TextRequest { edit, inner, written: "", label })
         };
         match result {
             Ok(splices) => hits.push((source, splices)),

@@ -87,11 +87,6 @@ fn change(file: &File<'_>, range: &Range<usize>, label: &str, value: &str) -> Ch
     Change { path: label.to_owned(), line, old: String::new(), new: value.to_owned() }
 }
 
-/// Whether a step is an item of a list.
-fn is_item(step: Option<&Segment>) -> bool {
-    matches!(step, Some(Segment::Item { .. } | Segment::Append))
-}
-
 /// Whether `node` is a number or a boolean, and `value` one like it.
 pub(super) fn is_like(stream: &Stream, node: usize, value: &str) -> bool {
     match stream.kind(stream.resolved(node)) {
@@ -112,6 +107,21 @@ struct Addition<'a> {
 }
 
 impl Addition<'_> {
+    /// Whether the first step is an item of a list. Otherwise it is a key.
+    fn is_item(&self) -> bool {
+        matches!(self.steps.first(), Some(Segment::Item { .. } | Segment::Append))
+    }
+
+    /// The addition as block lines, without the indentation of the first line and without the last line break.
+    fn block(&self, indent: usize) -> String {
+        if self.is_item() { self.block_item(self.steps, indent) } else { self.block_pair(self.steps, indent) }
+    }
+
+    /// The events of the addition in its collection.
+    fn events(&self) -> Vec<NewEvent> {
+        if self.is_item() { self.item_events(self.steps) } else { self.pair_events(self.steps) }
+    }
+
     fn written(&self, flow: bool) -> String {
         match (self.typed, flow) {
             (true, _) => self.value.to_owned(),

@@ -10,7 +10,7 @@ use super::path::{Path, Segment};
 use super::reference::Reference;
 use super::shape::Keys;
 use super::splice::Splice;
-use super::{Edit, Target, block, create, reach, scalar};
+use super::{Edit, Target, create, embedded, reach, scalar};
 use parts::Parts;
 
 /// The image to set, and the label for error messages.
@@ -42,7 +42,7 @@ pub(super) fn plan(
     let wanted = Reference::wanted(edit, label)?;
     let request = ImageRequest { edit, wanted: &wanted, label };
     if let Some((text, inner)) = path.split_text() {
-        return block::at(file, starts, &text, Target::Image(inner), edit, label);
+        return embedded::at(file, starts, &text, Target::Image(inner), edit, label);
     }
     if let Some((text, Segment::Pattern(pattern))) = path.split_end(reach::is_pattern) {
         return reach::part(file, starts, &text, pattern, label, |old| wanted.over(old));

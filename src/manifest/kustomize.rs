@@ -91,7 +91,7 @@ fn unpin(file: &File<'_>, name: &str, tag: &str, edit: &Edit) -> Result<Vec<Spli
     splices.extend(
         digest
             .into_iter()
-            .filter(|splice| !splices.iter().any(|other| other.says(splice)))
+            .filter(|splice| !splices.iter().any(|other| other.writes_same_as(splice)))
             .collect::<Vec<_>>(),
     );
     Ok(splices)

@@ -10,7 +10,7 @@ use super::splice::{Expect, Splice};
 /// value.
 pub(super) fn set(file: &File<'_>, node: usize, old: &str, new: String, change: Change) -> Option<Splice> {
     let (range, text) = splice(file, node, old, &new)?;
-    Some(Splice { range, text, expect: Expect::Block { node, value: new }, change })
+    Some(Splice { range, text, expect: Expect::Whole { node, value: new }, change })
 }
 
 /// The columns by which a block's lines are indented, if its lines are those of its `value`.

@@ -1,7 +1,8 @@
 //! Finds the one node that a path names.
 
+mod child;
+
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use super::error::{EditError, Position, Refusal};
 use super::merge::{self, Supplied};
@@ -11,6 +12,7 @@ use super::stream::Stream;
 use super::{located, missing};
 
 pub(super) use super::located::Found;
+pub(super) use child::no_duplicates;
 
 /// Why a path could not be followed to its end.
 pub(super) enum LookupError {
@@ -139,9 +141,9 @@ pub(super) fn step(stream: &Stream, found: Found, path: &Path, depth: usize) -> 
     let found = followed(stream, found)?;
     let at = found.node;
     let hit = match &path.segments()[depth] {
-        Segment::Key(key) => by_key(stream, at, key)?,
-        Segment::Item { field, value } => by_field(stream, at, field, value, &path.segments()[depth])?,
-        Segment::Index(index) => by_index(stream, at, *index),
+        Segment::Key(key) => child::by_key(stream, at, key)?,
+        Segment::Item { field, value } => child::by_field(stream, at, field, value, &path.segments()[depth])?,
+        Segment::Index(index) => child::by_index(stream, at, *index),
         Segment::Text | Segment::Append | Segment::Pattern(_) => None,
     };
     let Some((key, node)) = hit else {
@@ -172,68 +174,4 @@ fn beyond(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Fo
         merged,
         tied: false,
     })))
-}
-
-type MatchedChild = Option<(Option<usize>, usize)>;
-
-fn by_key(stream: &Stream, at: usize, key: &str) -> Result<MatchedChild, LookupError> {
-    if !stream.is_mapping(at) {
-        return Ok(None);
-    }
-    let mut hits = stream.pairs(at).filter(|(k, _)| stream.scalar(stream.resolved(*k)) == Some(key));
-    let Some((k, value)) = hits.next() else { return Ok(None) };
-    if let Some((again, _)) = hits.next() {
-        return Err(duplicate(stream, key, k, again));
-    }
-    if let (Kind::Alias(name), false) = (stream.kind(k), stream.is_shared()) {
-        return Err(LookupError::Refused(stream.place(k), Refusal::Alias { name: name.to_string() }));
-    }
-    Ok(Some((Some(k), value)))
-}
-
-fn by_field(
-    stream: &Stream,
-    at: usize,
-    field: &str,
-    value: &str,
-    selector: &Segment,
-) -> Result<MatchedChild, LookupError> {
-    if !stream.is_list(at) {
-        return Ok(None);
-    }
-    let mut hits = stream.children(at).filter(|item| has(stream, *item, field, value));
-    let Some(item) = hits.next() else { return Ok(None) };
-    if let Some(other) = hits.next() {
-        let refusal = Refusal::Ambiguous { selector: selector.to_string(), other: stream.place(other) };
-        return Err(LookupError::Refused(stream.place(item), refusal));
-    }
-    by_key(stream, stream.resolved(item), field)?;
-    Ok(Some((None, item)))
-}
-
-fn has(stream: &Stream, item: usize, field: &str, value: &str) -> bool {
-    let item = stream.resolved(item);
-    let is = |node, text| stream.scalar(stream.resolved(node)) == Some(text);
-    stream.is_mapping(item) && stream.pairs(item).any(|(k, v)| is(k, field) && is(v, value))
-}
-
-fn by_index(stream: &Stream, at: usize, index: usize) -> MatchedChild {
-    if stream.is_list(at) { stream.children(at).nth(index).map(|item| (None, item)) } else { None }
-}
-
-/// Refuses a mapping that has any key twice.
-pub(super) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), LookupError> {
-    let mut seen = HashMap::new();
-    for (key, _) in stream.pairs(mapping) {
-        let Some(name) = stream.scalar(stream.resolved(key)) else { continue };
-        if let Some(first) = seen.insert(name, key) {
-            return Err(duplicate(stream, name, first, key));
-        }
-    }
-    Ok(())
-}
-
-fn duplicate(stream: &Stream, key: &str, first: usize, again: usize) -> LookupError {
-    let refusal = Refusal::DuplicateKey { key: key.to_owned(), first: stream.place(first) };
-    LookupError::Refused(stream.place(again), refusal)
 }

@@ -4,7 +4,7 @@ use super::error::EditError;
 use super::file::File;
 use super::splice::Splice;
 use super::{
-    Edit, Target, argocd, block, container, image, kustomize, lookup, object, pinned, scalar, setter,
+    Edit, Target, argocd, container, embedded, image, kustomize, lookup, object, pinned, scalar, setter,
 };
 
 /// The splices for `edit`. Empty if the file already holds the value. `all` are the edits made together with it.
@@ -17,7 +17,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
             scalar::check_value(&label, &edit.value)?;
             let starts = lookup::roots(&file.stream);
             pinned::warn(file, starts.clone(), path, edit, all, Target::Helm);
-            block::scalar(file, starts, path, edit, &label)
+            embedded::scalar(file, starts, path, edit, &label)
         }
         Target::Kustomize { image, field } => kustomize::plan(file, image, *field, edit, all),
         Target::Image(path) => image::plan(file, lookup::roots(&file.stream), path, edit, &label),
@@ -26,7 +26,7 @@ pub(super) fn plan(file: &File<'_>, edit: &Edit, all: &[Edit]) -> Result<Vec<Spl
             let starts = vec![object::find(&file.stream, object, &label)?];
             let with = |path| Target::Object { object: object.clone(), path };
             pinned::warn(file, starts.clone(), path, edit, all, with);
-            block::scalar(file, starts, path, edit, &label)
+            embedded::scalar(file, starts, path, edit, &label)
         }
         Target::Container { object, container } => container::plan(file, object, container, edit, &label),
         Target::Running { object, image } => container::running(file, object.as_ref(), image, edit, &label),

@@ -75,7 +75,7 @@ fn is_addition(expect: &Expect) -> bool {
 fn wanted(expect: &Expect) -> &[NewEvent] {
     match expect {
         Expect::Add { wanted, .. } | Expect::Grow { wanted, .. } => wanted,
-        Expect::Set { .. } | Expect::Block { .. } => &[],
+        Expect::Set { .. } | Expect::Whole { .. } => &[],
     }
 }
 
@@ -115,7 +115,7 @@ fn is_set(before: &Kind, after: &Kind, splice: &Splice) -> bool {
     let fits = match &splice.expect {
         Expect::Set { typed: true, .. } => **value == **text && *is == Style::Plain,
         Expect::Set { .. } => **value == **text && reads_as_string(text, *is, new.tag.as_deref()),
-        Expect::Block { value: whole, .. } => **value == **whole && was == is,
+        Expect::Whole { value: whole, .. } => **value == **whole && was == is,
         Expect::Add { .. } | Expect::Grow { .. } => false,
     };
     fits && old == new

@@ -71,7 +71,7 @@ pub(super) fn part(
     }
     let mut splice = scalar::set_part(file, &found, &replaced.text, label)?;
     // A message about the change needs the part alone, not a whole script.
-    if let Some(Splice { expect: Expect::Block { .. }, change, .. }) = &mut splice {
+    if let Some(Splice { expect: Expect::Whole { .. }, change, .. }) = &mut splice {
         (change.old, change.new) = (replaced.old, replaced.new);
     }
     Ok(splice.into_iter().collect())

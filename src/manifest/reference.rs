@@ -82,10 +82,10 @@ impl<'a> Reference<'a> {
             return Ok(format!("{key}={}", self.over(old)?));
         }
         if !self.name.is_empty() {
-            return Ok(self.version().behind(self.name));
+            return Ok(self.version().append_to(self.name));
         }
         let old = Reference::split(old);
-        Ok(self.version().over(old.version())?.behind(old.name))
+        Ok(self.version().over(old.version())?.append_to(old.name))
     }
 
     /// The name's registry host, if it has one, and the rest: the host is the first part if it has a `.` or `:` or is
@@ -119,8 +119,8 @@ impl<'a> Version<'a> {
         }
     }
 
-    /// `name[:tag][@digest]`.
-    pub(super) fn behind(self, name: &str) -> String {
+    /// `name[:tag][@digest]`, with this version's tag and digest.
+    pub(super) fn append_to(self, name: &str) -> String {
         let tag = self.tag.map(|tag| format!(":{tag}")).unwrap_or_default();
         let digest = self.digest.filter(|digest| !digest.is_empty());
         let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
@@ -138,7 +138,7 @@ impl<'a> Version<'a> {
 
     /// `tag[@digest]`, for a field that holds both.
     pub(super) fn as_tag(self) -> String {
-        self.behind("").trim_start_matches(':').to_owned()
+        self.append_to("").trim_start_matches(':').to_owned()
     }
 }
 

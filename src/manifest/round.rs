@@ -31,7 +31,7 @@ impl Rounds {
             };
             // Several edits of one entry may produce the same splice.
             let planned = splices.len();
-            splices.retain(|splice| !round.iter().any(|made| made.says(splice)));
+            splices.retain(|splice| !round.iter().any(|made| made.writes_same_as(splice)));
             if splices.is_empty() && planned > 0 && !*made {
                 *made = true;
             }

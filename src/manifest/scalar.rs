@@ -1,6 +1,7 @@
 //! Sets one scalar: checks that it may be set, and computes the bytes to replace.
 
-use std::ops::Range;
+mod block;
+mod span;
 
 use super::error::{EditError, Refusal};
 use super::file::File;
@@ -8,7 +9,8 @@ use super::lookup::{self, Found, LookupError};
 use super::parser::{Kind, Style};
 use super::splice::{Expect, Splice};
 use super::stream::Stream;
-use super::{lines, quote, shared};
+use super::{quote, shared};
+pub(super) use span::{after_indicator, bytes};
 
 const STRING_TAG: &str = "tag:yaml.org,2002:str";
 
@@ -34,7 +36,7 @@ pub(super) fn set(
     file.addresses.node(&file.stream, found);
     let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
     if matches!(old.style, Style::Literal | Style::Folded) {
-        return block(file, found, old.value, value, label);
+        return block::set(file, found, old.value, value, label);
     }
     let typed = typed
         && !old.is_string
@@ -46,7 +48,7 @@ pub(super) fn set(
     let place = file.stream.place(found.node);
     let flow = found.around.last().is_some_and(|&node| file.stream.is_flow(node));
     let written = if typed { value.to_owned() } else { quote::render(value, file.style(old.style), flow) };
-    if old.style == Style::Plain && written != value && tab_line_follows(file, found) {
+    if old.style == Style::Plain && written != value && span::tab_line_follows(file, found) {
         return Err(Refusal::TabLine.at(place, label));
     }
     let (range, text) = bytes(file, found, written).map_err(|r| r.at(place, label))?;
@@ -71,59 +73,10 @@ pub(super) fn set_part(
         Kind::Scalar { style: Style::Literal | Style::Folded, .. } => {
             let old = editable(&file.stream, found).map_err(|stop| stop.at(label))?;
             file.addresses.node(&file.stream, found);
-            block_text(file, found, old.value, new, label)
+            block::set_text(file, found, old.value, new, label)
         }
         _ => set(file, found, new, label, false),
     }
-}
-
-/// The splice that sets a block scalar of one word. A longer one is a script or a file, which a value would destroy.
-fn block(
-    file: &File<'_>,
-    found: &Found,
-    old: &str,
-    value: &str,
-    label: &str,
-) -> Result<Option<Splice>, EditError> {
-    let refuse = |refusal: Refusal| Err(refusal.at(file.stream.place(found.node), label));
-    if old.trim_end_matches('\n').contains(char::is_whitespace) {
-        return refuse(Refusal::BlockScalar);
-    }
-    if old.contains("{{") {
-        return refuse(Refusal::Template);
-    }
-    block_text(file, found, old, value, label)
-}
-
-/// The splice that sets a block scalar, which keeps the line breaks at its end.
-fn block_text(
-    file: &File<'_>,
-    found: &Found,
-    old: &str,
-    value: &str,
-    label: &str,
-) -> Result<Option<Splice>, EditError> {
-    let place = file.stream.place(found.node);
-    let content = old.trim_end_matches('\n');
-    if content == value {
-        return Ok(None);
-    }
-    let is_folded = matches!(file.stream.kind(found.node), Kind::Scalar { style: Style::Folded, .. });
-    // The lines of a folded text are not those of its value.
-    if is_folded && lines::count(file, found.node) != 1 {
-        return Err(Refusal::OddBlock.at(place, label));
-    }
-    let spaces: &[char] = &[' ', '\t', '\n'];
-    if value.is_empty() || value.starts_with(spaces) || value.ends_with(spaces) {
-        return Err(Refusal::BlockValue.at(place, label));
-    }
-    let line = place.line + 1;
-    let change =
-        super::Change { path: label.to_owned(), line, old: content.to_owned(), new: value.to_owned() };
-    let new = format!("{value}{}", &old[content.len()..]);
-    let splice = lines::set(file, found.node, old, new, change);
-    shared::note(file, found, label);
-    splice.map(Some).ok_or_else(|| Refusal::OddBlock.at(place, label))
 }
 
 /// The most digits of a number that Helm renders as written; `1234567` becomes `1.234567e+06`.
@@ -164,68 +117,4 @@ fn editable<'a>(stream: &'a Stream, found: &Found) -> Result<Old<'a>, LookupErro
     }
     let is_string = style != Style::Plain || tag.is_some() || quote::is_plain_string(value);
     Ok(Old { value, style, is_string })
-}
-
-/// The bytes to replace and their replacement, so that the scalar at `found` is `written`.
-pub(super) fn bytes(
-    file: &File<'_>,
-    found: &Found,
-    written: String,
-) -> Result<(Range<usize>, String), Refusal> {
-    let text = file.text;
-    let span = file.stream.event(found.node).span.clone();
-    let content = after_properties(text, &span);
-    if !content.is_empty() {
-        let touches = content.start > span.start && !text[..content.start].ends_with(char::is_whitespace);
-        return Ok((content, if touches { format!(" {written}") } else { written }));
-    }
-    if !span.is_empty() {
-        return Ok((span.end..span.end, format!(" {written}")));
-    }
-    let at = after_indicator(file, found).ok_or(Refusal::NoColon)?;
-    // A single space before the end of the line or of the collection is the author's separator, and is kept.
-    let after_space = text[at..].strip_prefix(' ').map(|rest| rest.trim_start_matches(' '));
-    match after_space {
-        Some(rest) if rest.is_empty() || rest.starts_with(['\r', '\n', ',', '}', ']']) => {
-            Ok((at + 1..at + 1, written))
-        }
-        _ => Ok((at..at, format!(" {written}"))),
-    }
-}
-
-/// Whether the next line is white space with a tab: part of a plain scalar, but an error after quotes.
-fn tab_line_follows(file: &File<'_>, found: &Found) -> bool {
-    let content = after_properties(file.text, &file.stream.event(found.node).span);
-    let rest = &file.text[content.end..];
-    let blank = &rest[..rest.len() - rest.trim_start().len()];
-    let line_break = blank.find(|c: char| c != ' ' && c != '\t');
-    !content.is_empty() && line_break.is_some_and(|line_break| blank[line_break..].contains('\t'))
-}
-
-/// The bytes of a scalar without its anchor and tag. A plain scalar cannot begin with those characters.
-fn after_properties(text: &str, span: &Range<usize>) -> Range<usize> {
-    let mut rest = &text[span.clone()];
-    while rest.starts_with(['&', '!', '#']) {
-        let end = if rest.starts_with('&') {
-            // libyaml ends an anchor's name at the first other character: `&a:b` is the anchor `a` and `:b`.
-            rest.find(|c: char| !matches!(c, '&' | 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-'))
-        } else if rest.starts_with('#') {
-            rest.find(['\r', '\n'])
-        } else {
-            rest.find(char::is_whitespace)
-        };
-        rest = rest[end.unwrap_or(rest.len())..].trim_start();
-    }
-    span.end - rest.len()..span.end
-}
-
-/// The position after the `:` or `-` that an empty value belongs to.
-pub(super) fn after_indicator(file: &File<'_>, found: &Found) -> Option<usize> {
-    let Some(key) = found.key else {
-        let at = file.stream.event(found.node).span.start;
-        return file.text[..at].ends_with('-').then_some(at);
-    };
-    let rest = &file.text[file.stream.event(key).span.end..];
-    let value = rest.trim_start().strip_prefix(':')?;
-    Some(file.text.len() - value.len())
 }

@@ -45,7 +45,7 @@ pub(super) fn plan(
     for (marked, found) in hits.iter().zip(located::all(&file.stream, &nodes)) {
         if marked.setter.ends_with(":tag")
             && is_pinned(file, &found, &nodes)
-            && wanted.tag != scalar_of(file, marked)
+            && wanted.tag != file.stream.scalar(marked.node)
         {
             return Err(Refusal::PinnedByDigest.at(place(marked.node), label));
         }
@@ -54,10 +54,6 @@ pub(super) fn plan(
         splices.extend(scalar::set(file, &found, &value, label, false)?);
     }
     Ok(splices)
-}
-
-fn scalar_of<'a>(file: &'a File<'_>, marked: &SetterComment) -> Option<&'a str> {
-    file.stream.scalar(marked.node)
 }
 
 /// Whether a digest beside the tag at `found` pins the image, and no setter comment updates that digest.

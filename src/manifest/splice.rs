@@ -18,8 +18,8 @@ pub(super) struct Splice {
 pub(super) enum Expect {
     /// The scalar `node` gets the new value: as a string, or unquoted if it is `typed`.
     Set { node: usize, typed: bool },
-    /// The block scalar `node` gets this value.
-    Block { node: usize, value: String },
+    /// The scalar `node` gets this value and keeps its style: a text of which a part is new.
+    Whole { node: usize, value: String },
     /// These events are added before the event `at`.
     Add { at: usize, wanted: Vec<NewEvent> },
     /// These events replace the empty scalar `node`.
@@ -43,7 +43,7 @@ pub(super) enum NewEvent {
 
 impl Splice {
     /// Whether `other` writes the same text at the same position.
-    pub(super) fn says(&self, other: &Self) -> bool {
+    pub(super) fn writes_same_as(&self, other: &Self) -> bool {
         self.range == other.range && self.text == other.text && matches!(self.expect, Expect::Set { .. })
     }
 }
@@ -52,7 +52,7 @@ impl Expect {
     /// The index of the event in the old stream that the splice affects.
     pub(super) fn event(&self) -> usize {
         match self {
-            Self::Set { node, .. } | Self::Block { node, .. } | Self::Grow { node, .. } => *node,
+            Self::Set { node, .. } | Self::Whole { node, .. } | Self::Grow { node, .. } => *node,
             Self::Add { at, .. } => *at,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
@@ -14,6 +13,7 @@ use super::super::context::Cx;
 use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
+use super::totals::Totals;
 use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
 use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
@@ -23,13 +23,6 @@ use crate::step::build::{GitContext, NamedContext};
 
 /// Contexts that are read at a time: a step may name a thousand, and each has submodules.
 const AT_A_TIME: usize = 8;
-
-/// The maximum memory in bytes for the patterns of the `.dockerignore` files of all contexts.
-const MAX_IGNORED: usize = 8 << 20;
-/// The maximum number of submodules of all contexts.
-const MAX_MODULES: usize = 1000;
-/// The maximum size in bytes of the values that a build may mount. Several entries may name one Secret, and each solve has a copy.
-const MAX_VALUES: usize = 8 << 20;
 
 /// All inputs that were read for one build.
 pub(super) struct Inputs {
@@ -72,33 +65,24 @@ impl Inputs {
     /// Reads all inputs concurrently. The first error ends the step.
     pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
-        let turns = &Semaphore::new(AT_A_TIME);
-        let (ignored, modules) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let (turns, totals) = (&Semaphore::new(AT_A_TIME), &Totals::default());
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
             // Never closed.
             let _turn = turns.acquire().await;
             let dockerfile = name.is_none().then_some(&build.dockerfile);
             // Boxed, because in a debug build the future would not fit a worker's stack.
             let readable = Box::pin(sources::read(engine, cx, context, dockerfile)).await?;
-            let size = readable.parts.ignore.as_ref().map_or(0, |ignore| ignore.size());
-            count(ignored, size, MAX_IGNORED, || {
-                format!("the patterns in the `.dockerignore` files of the contexts take more than {} MiB together", MAX_IGNORED >> 20)
-            })?;
-            let number = readable.submodules.as_ref().map_or(0, Vec::len);
-            count(modules, number, MAX_MODULES, || {
-                format!("the contexts have more than {MAX_MODULES} submodules together")
-            })?;
+            totals.add_context(&readable)?;
             Ok::<_, StepError>((name, readable))
         }));
-        let size = &AtomicUsize::new(0);
         let secrets = try_join_all(build.secrets.iter().map(|secret| async move {
             let value = engine.secret_bytes(cx, &secret.secret).await?;
-            count(size, value.expose_secret().len(), MAX_VALUES, too_many_values)?;
+            totals.add_value(value.expose_secret().len())?;
             Ok::<_, StepError>((secret.id.clone(), value))
         }));
         let ssh = try_join_all(build.ssh.iter().map(|key| async move {
             let value = engine.secret_value(cx, &key.secret).await?;
-            count(size, value.expose_secret().len(), MAX_VALUES, too_many_values)?;
+            totals.add_value(value.expose_secret().len())?;
             Ok::<_, StepError>((key.id.clone(), value))
         }));
         let registries = registries(engine, build, cx);
@@ -176,18 +160,6 @@ impl Inputs {
         self.ssh.insert(id.clone(), key.private_key);
         GitLogin::Ssh { id, known_hosts: key.known_hosts }
     }
-}
-
-/// Adds `more` to what all entries of a build have `so_far`, unless that is more than `most`.
-fn count(so_far: &AtomicUsize, more: usize, most: usize, what: impl Fn() -> String) -> Result<(), StepError> {
-    if so_far.fetch_add(more, Ordering::Relaxed) + more <= most {
-        return Ok(());
-    }
-    Err(StepError::user(format!("{}; give the step fewer, or smaller ones", what())))
-}
-
-fn too_many_values() -> String {
-    format!("the values under `secrets` and `ssh` have more than {} MiB together", MAX_VALUES >> 20)
 }
 
 fn insecure(build: &Build) -> BTreeSet<String> {

@@ -3,6 +3,8 @@
 //! BuildKit's checkout with submodules has no login for submodules over https. Once it has fetched them, it does not check
 //! whether this caller may read them, and it keeps a submodule's first address (`source/git/source.go`). So it is not used.
 
+mod login;
+
 use std::collections::VecDeque;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -12,6 +14,7 @@ use super::super::context::Cx;
 use crate::git::{Credentials, EntryType, GitError, RepoUrl, Snapshot, submodules};
 use crate::outcome::StepError;
 use crate::step::build::GitContext;
+use login::{advice, without_login};
 
 /// The largest number of submodules of one context. The largest repositories have some 200.
 const MAX: usize = 256;
@@ -141,7 +144,7 @@ impl SubmoduleReader<'_> {
 
     async fn open(&self, named: SubmoduleLink) -> Result<(Submodule, usize), StepError> {
         let SubmoduleLink { path, depth, url, above, sha } = named;
-        let context = |why: &str| format!("submodule `{path}` of {above} ({}): {why}", tidy(&url));
+        let context = |why: &str| format!("submodule `{path}` of {above} ({}): {why}", without_login(&url));
         let repo = submodules::address(&above, &url).map_err(|error| {
             StepError::user(context(&format!(
                 "{error}; mend it in `.gitmodules`, or set `submodules: false`"
@@ -181,109 +184,9 @@ impl SubmoduleReader<'_> {
             opened => opened.map(|snapshot| (snapshot, credentials)),
         }
     }
-
-    /// The login for the server of `repo`, which goes over plain http only where that was said: the one that is named for it, else the context's own where it is the same server, or
-    /// an ssh key, whose `known_hosts` say for which servers it is.
-    async fn login(&self, repo: &RepoUrl) -> Result<Credentials, StepError> {
-        let named = [Some(key(repo)), key_with_port(repo)];
-        if let Some(secret) = named.iter().flatten().find_map(|key| self.context.submodule_secrets.get(key)) {
-            return self.engine.git_credentials(self.cx, repo, Some(secret)).await;
-        }
-        let own = &self.context.repo;
-        let same = (own.scheme(), own.host_port().to_lowercase())
-            == (repo.scheme(), repo.host_port().to_lowercase());
-        if same {
-            return Ok(self.credentials.clone());
-        }
-        if own.is_ssh() && repo.is_ssh() {
-            return self.engine.git_credentials(self.cx, repo, self.context.secret.as_ref()).await;
-        }
-        if repo.is_ssh() {
-            return Err(StepError::user(format!("{repo} is read with an ssh key{}", advice(repo))));
-        }
-        Ok(Credentials::Anonymous)
-    }
-}
-
-fn advice(repo: &RepoUrl) -> String {
-    format!(
-        "; name a Secret with a login that may read it in `context.submodule-secrets`, by its host `{}`, or set `submodules: false`",
-        key(repo)
-    )
-}
-
-/// The key for the server in `submodule-secrets`.
-fn key(repo: &RepoUrl) -> String {
-    let host = repo.host_port().to_lowercase();
-    if repo.scheme() == "http" { format!("http://{host}") } else { host }
-}
-
-/// The same with the scheme's own port, which [`RepoUrl`] leaves out.
-fn key_with_port(repo: &RepoUrl) -> Option<String> {
-    let port = match repo.scheme() {
-        "http" => 80,
-        "https" => 443,
-        _ => 22,
-    };
-    let key = key(repo);
-    let host = key.strip_prefix("http://").unwrap_or(&key);
-    // An IPv6 address ends in a bracket.
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    (!has_port).then(|| format!("{key}:{port}"))
-}
-
-/// The address without what may be a login: some write one into `.gitmodules`.
-fn tidy(url: &str) -> String {
-    let shown = match url.rsplit_once('@') {
-        Some((login, host)) if !matches!(login, "git" | "ssh://git") => host,
-        _ => url,
-    };
-    crate::text::brief(shown, 200)
 }
 
 /// Whether `path` is the directory `above` or is in it.
 pub(super) fn is_within(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::{key, key_with_port, tidy};
-
-    #[test]
-    fn a_server_may_be_named_with_its_schemes_own_port() {
-        let rows = [
-            ("https://h/a.git", "h", Some("h:443")),
-            ("https://h:443/a.git", "h", Some("h:443")),
-            ("https://h:3000/a.git", "h:3000", None),
-            ("http://H:80/a.git", "http://h", Some("http://h:80")),
-            ("http://h:443/a.git", "http://h:443", None),
-            ("git@h:a.git", "h", Some("h:22")),
-            ("ssh://git@h:443/a.git", "h:443", None),
-            ("https://[::1]/a.git", "[::1]", Some("[::1]:443")),
-        ];
-        for (url, short, long) in rows {
-            let repo = url.parse().unwrap();
-            assert_eq!((key(&repo).as_str(), key_with_port(&repo).as_deref()), (short, long), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_login_in_an_address_is_not_told() {
-        let rows = [
-            ("https://shop:hunter22@h/a.git", "h/a.git"),
-            ("https://hunter22@h/a.git", "h/a.git"),
-            ("https://shop:hun/ter22@h/a.git", "h/a.git"),
-            ("shop:hunter22@h:a.git", "h:a.git"),
-            ("git@h:a.git", "git@h:a.git"),
-            ("ssh://git@h/a.git", "ssh://git@h/a.git"),
-            ("https://h/a.git", "https://h/a.git"),
-            ("../a.git", "../a.git"),
-        ];
-        for (url, shown) in rows {
-            assert_eq!(tidy(url), shown, "{url}");
-        }
-    }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use git2::Oid;
 
-use super::super::branch::short_name;
-use super::super::error::GitError;
-use super::super::fetch::Fetch;
-use super::super::file_spec::FileSpec;
-use super::super::store::{MAX_FILTERED, MAX_PACK};
-use super::super::tree::{FileEntry, PlainFile, check_content, check_size, directory, select};
 use super::{BranchReader, oid};
+use crate::git::branch::short_name;
+use crate::git::error::GitError;
+use crate::git::fetch::Fetch;
+use crate::git::file_spec::FileSpec;
+use crate::git::store::{Inner, MAX_FILTERED, MAX_PACK};
+use crate::git::text;
+use crate::git::tree::{FileEntry, PlainFile, check_content, check_size, directory, select};
 
 impl BranchReader {
     /// Finds the plain files that each of `wanted` matches in the commit `tip`, which must be checked out.
@@ -43,8 +44,9 @@ impl BranchReader {
         entries: &[FileEntry],
     ) -> Result<BTreeMap<Oid, usize>, GitError> {
         let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
-        let missing = move |inner: &super::super::store::Inner| {
-            let mut missing: Vec<_> = wanted.into_iter().filter(|o| !inner.has(*o)).collect();
+        let all = wanted.clone();
+        let missing = move |inner: &Inner| {
+            let mut missing: Vec<_> = all.into_iter().filter(|o| !inner.has(*o)).collect();
             missing.sort_unstable();
             missing.dedup();
             Ok(missing)
@@ -53,10 +55,7 @@ impl BranchReader {
         if !missing.is_empty() {
             self.fetch_blobs(tip, missing.iter().map(Oid::to_string).collect()).await?;
         }
-        let wanted: Vec<Oid> = entries.iter().map(|e| e.blob).collect();
-        let sizes = |inner: &super::super::store::Inner| {
-            wanted.into_iter().map(|o| Ok((o, inner.size(o)?))).collect()
-        };
+        let sizes = |inner: &Inner| wanted.into_iter().map(|o| Ok((o, inner.size(o)?))).collect();
         self.store.run(sizes).await
     }
 
@@ -64,8 +63,8 @@ impl BranchReader {
     pub(crate) fn fit(&self, entries: &[FileEntry], sizes: &BTreeMap<Oid, usize>) -> Result<(), GitError> {
         let mut sum = 0;
         for entry in entries {
-            sum += sizes.get(&entry.blob).copied().unwrap_or_default();
             let size = sizes.get(&entry.blob).copied().unwrap_or_default();
+            sum += size;
             check_size(size, sum).map_err(|why| self.bad_file(&entry.path, why))?;
         }
         Ok(())
@@ -132,6 +131,6 @@ impl BranchReader {
 
     fn bad_file(&self, path: &str, why: String) -> GitError {
         let (repo, branch) = (self.branches.repo.to_string(), short_name(&self.branches.base).to_owned());
-        GitError::File { repo, branch, path: super::super::text::tidy(path.as_bytes()), why }
+        GitError::File { repo, branch, path: text::tidy(path.as_bytes()), why }
     }
 }

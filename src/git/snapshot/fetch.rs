@@ -17,6 +17,9 @@ use crate::time_limits::within;
 
 /// The maximum size in bytes of one object.
 const MAX_OBJECT: usize = 1 << 20;
+/// The maximum size in bytes of one object when the whole commit had to be fetched, such as a directory with 300,000
+/// entries.
+const MAX_LARGE: usize = 12 << 20;
 /// The maximum size in bytes of a pack with a few objects. A server without `filter` also sends everything below a
 /// directory, after the directory itself.
 const MAX_READ: usize = 64 << 20;
@@ -94,8 +97,7 @@ async fn ask(
     credentials: &Credentials,
     ids: &[String],
 ) -> Result<Objects, GitError> {
-    let together = retried(|| request(git, repo, credentials, ids)).await?;
-    let mut found = together;
+    let mut found = retried(|| request(git, repo, credentials, ids)).await?;
     // A server may send one of two similar objects as a delta against the other. It cannot if the object is requested
     // alone.
     let alone: Vec<_> = ids.iter().filter(|id| ids.len() > 1 && !found.contains_key(*id)).collect();
@@ -168,7 +170,3 @@ async fn stored(store: &Store, ids: Vec<String>) -> Result<Objects, GitError> {
     };
     store.run(read).await
 }
-
-/// The maximum size in bytes of one object when the whole commit had to be fetched, such as a directory with 300,000
-/// entries.
-const MAX_LARGE: usize = 12 << 20;

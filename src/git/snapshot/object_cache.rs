@@ -2,7 +2,7 @@
 //! date.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -13,9 +13,12 @@ const MAX_ALL: usize = 4 << 20;
 /// The overhead of an entry in bytes.
 const EACH: usize = 200;
 
-/// The cache. Clones share it.
+/// The cache, as one tenant sees it. Clones share the entries.
 #[derive(Debug, Clone, Default)]
-pub(in crate::git) struct ObjectCache(Arc<Mutex<Entries>>, Option<Arc<str>>);
+pub(in crate::git) struct ObjectCache {
+    entries: Arc<Mutex<Entries>>,
+    tenant: Option<Arc<str>>,
+}
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -26,18 +29,23 @@ struct Entries {
 }
 
 impl ObjectCache {
-    /// The same for `tenant`, who is given nothing that another has read: a tree may name what its owner does not have.
+    /// The same cache for `tenant`, which gets only objects that it has read itself: a tree may name objects that its author
+    /// may not read.
     pub(in crate::git) fn of(&self, tenant: Option<&str>) -> Self {
-        Self(Arc::clone(&self.0), tenant.map(Arc::from))
+        Self { entries: Arc::clone(&self.entries), tenant: tenant.map(Arc::from) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, id: &str) -> String {
-        self.1.as_ref().map_or_else(|| id.to_owned(), |tenant| format!("{id} {tenant}"))
+        self.tenant.as_ref().map_or_else(|| id.to_owned(), |tenant| format!("{id} {tenant}"))
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Bytes> {
         let key = self.key(id);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(&key).cloned()
+        self.lock().objects.get(&key).cloned()
     }
 
     /// Adds an object whose bytes were hashed to `id`, and evicts the oldest ones to make room.
@@ -46,7 +54,7 @@ impl ObjectCache {
             return;
         }
         let key = self.key(id);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         if kept.objects.insert(key.clone(), bytes.clone()).is_some() {
             return;
         }
@@ -80,7 +88,7 @@ mod tests {
         (0..200).for_each(|n| objects.put(&format!("{n}"), &bytes));
         objects.put("199", &bytes);
         objects.put("large", &Bytes::from(vec![0; MAX_OBJECT + 1]));
-        let kept = objects.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = objects.lock();
         assert!(kept.bytes <= MAX_ALL && kept.objects.len() == kept.order.len());
         assert!(kept.objects.contains_key("199") && !kept.objects.contains_key("0"));
         assert!(!kept.objects.contains_key("large"));

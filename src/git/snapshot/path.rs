@@ -9,8 +9,8 @@ use crate::git::error::GitError;
 const MAX_LINKS: usize = 16;
 /// The maximum size in bytes of a symbolic link's target (Linux `PATH_MAX`).
 const MAX_TARGET: usize = 4096;
-/// The maximum number of names in one path, with those of links. Each costs a search through a directory, and `a/../a/..` has as
-/// many as its author likes.
+/// The maximum number of names in one path, including the names in its links. Each costs a search through a directory, and a
+/// path such as `a/../a/..` can have any number of them.
 const MAX_NAMES: usize = 256;
 
 /// The type of a tree entry (git `object.h`, `tree-walk.h`).

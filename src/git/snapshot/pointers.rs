@@ -18,11 +18,12 @@ const MAX_ENTRIES: usize = 500_000;
 const MAX_DEPTH: usize = 100;
 /// The maximum size of one tree object in bytes.
 const MAX_TREE: usize = 12 << 20;
-/// Bytes of all directories: those that a file is in are held at a time, and one that is broken has no entries to count.
+/// The maximum size in bytes of all directories together. The directories around a file are all in memory, and a directory
+/// with malformed entries does not count towards `MAX_ENTRIES`.
 const MAX_TREES: usize = 32 << 20;
-/// Bytes of a path: Linux has no longer ones (`PATH_MAX`). Names in a tree may have megabytes.
+/// The maximum size of a path in bytes (Linux `PATH_MAX`). A name in a tree may have megabytes.
 const MAX_PATH: usize = 4096;
-/// How long is looked for them: a thread is not stopped from outside, and what `wanted` compares may be long.
+/// The time limit of a search. Nothing can stop the thread from outside, and each call of `wanted` may take long.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// The files of a commit that are Git LFS pointers: their content is on another server.
@@ -46,9 +47,7 @@ impl Snapshot {
         let Some(base) = self.find("", base, false).await? else { return Ok(Pointers::default()) };
         let store = self.with_small_files().await?;
         let work = move |inner: &Inner| {
-            let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
-            let until = Instant::now() + MAX_TIME;
-            let mut walk = Walk { inner, most, wanted: &wanted, found, looked_at, room, until };
+            let mut walk = Walk::new(inner, most, &wanted);
             walk.directory(&base.id, "", 0)?;
             Ok(walk.found)
         };
@@ -61,19 +60,25 @@ struct Walk<'a> {
     most: usize,
     wanted: &'a dyn Fn(&str) -> bool,
     found: Pointers,
-    looked_at: usize,
-    /// Bytes that further directories may have.
+    /// The number of entries visited so far.
+    visited: usize,
+    /// The bytes that further directories may have.
     room: usize,
-    until: Instant,
+    end: Instant,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(inner: &'a Inner, most: usize, wanted: &'a dyn Fn(&str) -> bool) -> Self {
+        let end = Instant::now() + MAX_TIME;
+        Self { inner, most, wanted, found: Pointers::default(), visited: 0, room: MAX_TREES, end }
+    }
+
     fn directory(&mut self, id: &str, above: &str, depth: usize) -> Result<(), GitError> {
         let Some(tree) = self.raw(id, MAX_TREE.min(self.room))? else { return Ok(()) };
         self.room -= tree.len();
         for (name, found) in entries(&tree, id.len() / 2) {
-            self.looked_at += 1;
-            if self.looked_at > MAX_ENTRIES || Instant::now() > self.until {
+            self.visited += 1;
+            if self.visited > MAX_ENTRIES || Instant::now() > self.end {
                 return Ok(());
             }
             if above.len() + name.len() > MAX_PATH {
@@ -93,7 +98,7 @@ impl Walk<'_> {
 
     fn file(&mut self, path: String, id: &str) -> Result<(), GitError> {
         let is_pointer = self.raw(id, MAX_POINTER)?.is_some_and(|bytes| bytes.starts_with(LFS_POINTER));
-        // Few files are pointers, and to ask of each takes long.
+        // Few files are pointers, so check that first: `wanted` is slow.
         if !is_pointer || !(self.wanted)(&path) {
             return Ok(());
         }
@@ -134,18 +139,16 @@ mod tests {
             for _ in 0..depth {
                 id = odb.write(ObjectType::Tree, &entry("40000", &"d".repeat(length), id)).unwrap();
             }
-            let (found, looked_at, room) = (Pointers::default(), 0, MAX_TREES);
-            let until = Instant::now() + MAX_TIME;
-            let mut walk = Walk { inner, most: 1, wanted: &|_| true, found, looked_at, room, until };
+            let mut walk = Walk::new(inner, 1, &|_| true);
             walk.directory(&id.to_string(), "", 0)?;
-            assert!(walk.looked_at <= depth + 1);
+            assert!(walk.visited <= depth + 1);
             Ok(walk.found.count)
         };
         store.run(work).await.unwrap()
     }
 
     #[tokio::test]
-    async fn what_no_file_system_could_hold_is_not_looked_at() {
+    async fn paths_that_no_file_system_can_hold_are_skipped() {
         assert_eq!(count(10, 20).await, 1);
         assert_eq!(count(MAX_PATH + 1, 1).await, 0);
         assert_eq!(count(1000, 20).await, 0);

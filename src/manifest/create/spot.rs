@@ -23,25 +23,23 @@ pub(super) fn splice(
         Kind::MappingStart { flow: true, .. } => {
             let (at, separator) = flow_spot(file, node, '{')?;
             let text = format!("{separator}{}", addition.flow_pair(addition.steps));
-            Ok((at..at, text, add(file, node, addition, false)))
+            Ok((at..at, text, add(file, node, addition)))
         }
         Kind::SequenceStart { flow: true, .. } => {
             let (at, separator) = flow_spot(file, node, '[')?;
             let text = format!("{separator}{}", addition.flow_item(addition.steps));
-            Ok((at..at, text, add(file, node, addition, true)))
+            Ok((at..at, text, add(file, node, addition)))
         }
         Kind::SequenceStart { .. } => {
             let start = first_dash(file, node).ok_or("its list does not begin with `-`")?;
             let indent = file.before(start).chars().count();
-            let (at, text) =
-                after(file, node, indent, &addition.block_item(addition.steps, indent), addition)?;
-            Ok((at..at, text, add(file, node, addition, true)))
+            let (at, text) = after(file, node, indent, addition)?;
+            Ok((at..at, text, add(file, node, addition)))
         }
         _ => {
             let indent = key_indent(file, node)?;
-            let (at, text) =
-                after(file, node, indent, &addition.block_pair(addition.steps, indent), addition)?;
-            Ok((at..at, text, add(file, node, addition, false)))
+            let (at, text) = after(file, node, indent, addition)?;
+            Ok((at..at, text, add(file, node, addition)))
         }
     }
 }
@@ -53,10 +51,8 @@ fn first_dash(file: &File<'_>, list: usize) -> Option<usize> {
     before.ends_with('-').then(|| before.len() - 1)
 }
 
-fn add(file: &File<'_>, node: usize, addition: &Addition<'_>, item: bool) -> Expect {
-    let wanted =
-        if item { addition.item_events(addition.steps) } else { addition.pair_events(addition.steps) };
-    Expect::Add { at: file.stream.end(node), wanted }
+fn add(file: &File<'_>, node: usize, addition: &Addition<'_>) -> Expect {
+    Expect::Add { at: file.stream.end(node), wanted: addition.events() }
 }
 
 /// The column of the keys of a block mapping.
@@ -72,14 +68,15 @@ fn key_indent(file: &File<'_>, mapping: usize) -> Result<usize, &'static str> {
     Err("the key before it does not begin its line")
 }
 
-/// The position after the last line of a block collection, and `text` with the line breaks that it needs there.
+/// The position after the last line of a block collection, and the lines of `addition` with the line breaks that they need
+/// there.
 fn after(
     file: &File<'_>,
     collection: usize,
     indent: usize,
-    text: &str,
     addition: &Addition<'_>,
 ) -> Result<(usize, String), &'static str> {
+    let text = addition.block(indent);
     let margin = addition.layout.margin(indent);
     let last = last_leaf(file, collection);
     let span = file.stream.event(last).span.clone();
@@ -128,10 +125,10 @@ fn flow_spot(file: &File<'_>, collection: usize, bracket: char) -> Result<(usize
     if !file.text[open.clone()].ends_with(bracket) {
         return Err("its mapping is a pair without braces");
     }
-    let Some(first) = file.stream.children(collection).last() else { return Ok((open.end, String::new())) };
+    let Some(last) = file.stream.children(collection).last() else { return Ok((open.end, String::new())) };
     let (start, value) = match bracket {
-        '{' => file.stream.pairs(collection).last().unwrap_or((first, first)),
-        _ => (first, first),
+        '{' => file.stream.pairs(collection).last().unwrap_or((last, last)),
+        _ => (last, last),
     };
     let span = &file.stream.event(value).span;
     let end = match file.stream.kind(value) {
@@ -170,12 +167,9 @@ fn grow(file: &File<'_>, gap: &MissingPath, addition: &Addition<'_>) -> Result<I
     if file.text[colon..content].contains(['\r', '\n', '#']) {
         return Err("its value does not stand on the line of its key");
     }
-    let is_list = super::is_item(addition.steps.first());
-    let indent = before.len() + if is_list { addition.layout.list_step } else { addition.layout.step };
-    let lines = match is_list {
-        true => addition.block_item(addition.steps, indent),
-        false => addition.block_pair(addition.steps, indent),
-    };
+    let layout = &addition.layout;
+    let indent = before.len() + if addition.is_item() { layout.list_step } else { layout.step };
+    let lines = addition.block(indent);
     Ok((colon..end, format!("{rest}{}{lines}", addition.layout.margin(indent)), expect))
 }
 
@@ -190,9 +184,7 @@ fn root(
     if !span.is_empty() || file.json {
         return Err("its document is null");
     }
-    let is_list = super::is_item(addition.steps.first());
-    let lines =
-        if is_list { addition.block_item(addition.steps, 0) } else { addition.block_pair(addition.steps, 0) };
+    let lines = addition.block(0);
     let newline = addition.layout.newline();
     let lead = if file.before(span.start).is_empty() { "" } else { newline };
     Ok((span.clone(), format!("{lead}{lines}{newline}"), expect))

@@ -136,7 +136,7 @@ impl Parts<'_> {
         if image.is_empty() {
             return Err(self.request.no_name());
         }
-        splices.extend(self.set(&self.shape.name, &new.behind(&image))?);
+        splices.extend(self.set(&self.shape.name, &new.append_to(&image))?);
         Ok(splices)
     }
 

@@ -44,7 +44,7 @@ fn add(file: &File<'_>, entry: &Entry<'_>, edit: &Edit, label: &str) -> Result<V
         Some(new_name) => format!("{}={new_name}", entry.name),
         None => entry.name.to_owned(),
     };
-    let edit = Edit { value: entry.version().behind(&image), ..edit.clone() };
+    let edit = Edit { value: entry.version().append_to(&image), ..edit.clone() };
     argocd::add_image(file, &edit, label)
 }
 
@@ -59,7 +59,7 @@ fn set(file: &File<'_>, hit: &Found, entry: &Entry<'_>, label: &str) -> Result<V
         wanted => wanted.over(old_image.version()).map_err(|refusal| refusal.at(place, label))?,
     };
     let before = if old.contains('=') || new_name != name { format!("{name}=") } else { String::new() };
-    let value = version.behind(&format!("{before}{new_name}"));
+    let value = version.append_to(&format!("{before}{new_name}"));
     Ok(scalar::set(file, hit, &value, label, false)?.into_iter().collect())
 }
 

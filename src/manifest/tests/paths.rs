@@ -22,6 +22,12 @@ fn paths_display_as_they_are_read() {
         "\"\"",
         "my-app/name.größe",
         "0.1",
+        "data.\"values.yaml\"|image.tag",
+        "x|[0].\"a|b\"",
+        "args[+]",
+        "[+]",
+        "url~\"[?]ref=(.+)\"",
+        "a~\"\\\"(\\S+)\\\\\"",
     ] {
         assert_eq!(path.parse::<Path>().unwrap().to_string(), path);
     }
@@ -84,7 +90,7 @@ the path `ä.ö..x` is wrong at column 5: expected a key, found `.`
 }
 
 fn segment() -> impl Strategy<Value = Segment> {
-    let name = "[a-z.\\[\\]=\" \\\\0-9é-]{0,6}";
+    let name = "[a-z.\\[\\]=\" \\\\0-9é|~+,-]{0,6}";
     prop_oneof![
         name.prop_map(Segment::Key),
         (name, name).prop_map(|(field, value)| Segment::Item { field, value }),
@@ -92,10 +98,21 @@ fn segment() -> impl Strategy<Value = Segment> {
     ]
 }
 
+/// The last step of a path, which may be one that is only allowed there.
+fn end() -> impl Strategy<Value = Segment> {
+    let pattern = "[a-z\"]{0,4}[(][.][+][)]".prop_map(Segment::Pattern);
+    prop_oneof![2 => segment(), 1 => Just(Segment::Append), 1 => pattern]
+}
+
 proptest! {
     #[test]
-    fn any_path_survives_display(segments in prop::collection::vec(segment(), 1..5)) {
-        let path = Path::new(segments);
+    fn any_path_survives_display(
+        outer in prop::collection::vec(segment(), 1..4),
+        inner in prop::option::of(prop::collection::vec(segment(), 1..4)),
+        end in end(),
+    ) {
+        let inner = inner.map(|inner| [vec![Segment::Text], inner].concat()).unwrap_or_default();
+        let path = Path::new([outer, inner, vec![end]].concat());
         prop_assert_eq!(path.to_string().parse::<Path>(), Ok(path));
     }
 

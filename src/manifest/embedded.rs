@@ -134,7 +134,7 @@ impl<'a> Origin<'a> {
             Self::Quotes { style, .. } => {
                 let written = quote::text(&new, *style).ok_or(Refusal::NotLiteral)?;
                 let (range, text) = scalar::bytes(file, found, written)?;
-                Ok(Splice { range, text, expect: Expect::Block { node: found.node, value: new }, change })
+                Ok(Splice { range, text, expect: Expect::Whole { node: found.node, value: new }, change })
             }
         }
     }
