@@ -29,6 +29,11 @@ impl Intent {
     /// Applies the edits to `files`. Returns the changed files and the commit message.
     pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
         self.some_file_has_each(files)?;
+        self.edited(files)
+    }
+
+    /// Applies the edits to `files`, which may be some of the step's files.
+    fn edited(&self, files: &Files) -> Result<Edited, StepError> {
         let mut changed = Files::new();
         let mut changes = Vec::new();
         let (mut manifests, mut places) = (Vec::new(), Vec::new());
@@ -53,7 +58,8 @@ impl Intent {
     /// The whole message for a commit with exactly the landed changes; `None` if nothing changed.
     pub(super) fn message(&self, landed: &[crate::write_back::FileChange]) -> Option<String> {
         let old: Files = landed.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
-        Some(self.apply(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
+        // A setter may concern only files that did not change.
+        Some(self.edited(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
     }
 
     /// The commit's message without marker and trailers.
@@ -140,5 +146,39 @@ fn untold(edits: &[Edit], addresses: &BTreeSet<String>) -> Vec<String> {
     match addresses.is_empty() {
         true => targets.into_iter().filter(|target| !target.starts_with("helm:")).collect(),
         false => addresses.iter().filter(|at| !targets.contains(&format!("helm:{at}"))).cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_message_of_what_landed_needs_no_file_that_did_not_change() {
+        let edits = ["setter:n:a=:v2", "setter:n:b=:v2"].map(|edit| edit.parse().unwrap());
+        let words = Words {
+            image: None,
+            branch: "main".to_owned(),
+            source: None,
+            workflow: "team-a/wf".to_owned(),
+            workflow_url: None,
+        };
+        let target = Target { file: "*.yaml".parse().unwrap(), edits: edits.into() };
+        let intent = Intent { targets: vec![target], message: None, skip_ci: false, words };
+        let file = |policy: &str, tag: &str| format!("i: x:{tag} # {{\"$imagepolicy\": \"n:{policy}\"}}\n");
+        let files = [("a.yaml", file("a", "v2")), ("b.yaml", file("b", "v1"))];
+        let files: Files = files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into();
+        let edited = intent.apply(&files).unwrap();
+        assert_eq!(edited.files.keys().collect::<Vec<_>>(), ["b.yaml"]);
+        let change = |(path, new): (String, Vec<u8>)| crate::write_back::FileChange {
+            old: files[&path].clone(),
+            path,
+            new,
+        };
+        let landed: Vec<_> = edited.files.into_iter().map(change).collect();
+        let message = intent.message(&landed).unwrap();
+        assert!(message.contains("b.yaml setter:n:b"), "{message}");
     }
 }
