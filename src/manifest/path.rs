@@ -138,6 +138,9 @@ impl FromStr for Path {
         let mut segments = Vec::new();
         loop {
             let begins = segments.last().is_none_or(|last| *last == Segment::Text);
+            if segments.len() == MAX_STEPS {
+                return Err(reader.error("the end after 256 steps"));
+            }
             segments.push(reader.segment(begins)?);
             if reader.rest().is_empty() {
                 return Ok(Self(segments));
@@ -151,6 +154,9 @@ impl FromStr for Path {
     }
 }
 
+/// The most steps. No file is deeper (`parser::MAX_DEPTH`), but an alias may lead back to a mapping around it, and each step searches
+/// a mapping.
+const MAX_STEPS: usize = 256;
 const APPEND: &str = "[+]";
 const PATTERN: &str = "~\"";
 
