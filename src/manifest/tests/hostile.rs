@@ -35,6 +35,15 @@ fn many_comments_of_one_mapping_are_set_in_one_search() {
 }
 
 #[test]
+fn a_long_text_takes_a_small_expression() {
+    let file = format!("t: \"{}v1\"\n", "a".repeat(60 << 10));
+    let part = |pattern: &str| apply(file.as_bytes(), &[edit(&format!("helm:t~\"{pattern}\"=v2"))]);
+    assert!(part("(v[0-9]+)$").unwrap().changed);
+    let error = part("(?:a?){200}(v[0-9]+)$").unwrap_err().to_string();
+    assert!(error.contains("long"), "{error}");
+}
+
+#[test]
 fn many_collections_before_a_comment_are_read_once() {
     let file = format!("x: v1\ny: [{}] # {}\n", "[],".repeat(60_000), "$imagepolicy ".repeat(100_000));
     assert!(refusal(&file, edit("setter:n:p=:v2")).contains("setter comment"));
