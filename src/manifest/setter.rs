@@ -3,7 +3,7 @@
 //! A comment belongs to the scalar before it on its line, as in Flux (fluxcd.io, "Image Update Automations",
 //! "Commit and push updates"). A part after a third colon, `tag`, `name` or `digest`, sets only that part.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
@@ -80,15 +80,23 @@ impl Pinned<'_> {
     }
 }
 
-/// Whether a comment of the file names `setter`.
-pub(super) fn is_in(file: &File<'_>, setter: &str) -> bool {
-    marked(file).iter().any(|marked| fits(&marked.setter, setter))
+/// The setters that comments of the file name.
+pub(super) fn all(file: &File<'_>) -> BTreeSet<String> {
+    marked(file).into_iter().map(|marked| marked.setter).collect()
 }
+
+/// Whether one of `comments` names `setter`, or a part of it.
+pub(super) fn is_among(comments: &BTreeSet<String>, setter: &str) -> bool {
+    PARTS.iter().any(|part| comments.contains(&format!("{setter}{part}")))
+}
+
+/// What a comment may write after the setter.
+const PARTS: [&str; 4] = ["", ":tag", ":name", ":digest"];
 
 /// Whether a comment's setter is the target's setter, or a part of it.
 fn fits(comment: &str, setter: &str) -> bool {
     let part = comment.strip_prefix(setter);
-    part.is_some_and(|part| matches!(part, "" | ":tag" | ":name" | ":digest"))
+    part.is_some_and(|part| PARTS.contains(&part))
 }
 
 fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refusal> {

@@ -1,9 +1,10 @@
 //! The edits that the step wants. They are applied to the current files, and again after every lost race.
 
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{FileChange, Words, compose};
-use crate::manifest::{self, Edit, EditError};
+use crate::manifest::{self, Concerns, Edit, EditError};
 use crate::outcome::StepError;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
@@ -78,22 +79,27 @@ impl Intent {
     /// The edits of one file, in the order of the step. Of the files of a glob, a setter concerns those with its comment.
     fn edits(&self, path: &str, bytes: &[u8]) -> Vec<Edit> {
         let fitting = self.targets.iter().filter(|target| target.file.matches(path));
+        let concerns = LazyCell::new(|| Concerns::of(bytes));
         let concerning = |target: &Target| {
             let is_glob = target.file.is_glob();
-            let concerns = move |edit: &&Edit| !is_glob || manifest::concerns(bytes, &edit.target);
-            target.edits.iter().filter(concerns).cloned().collect::<Vec<_>>()
+            let is_of = |edit: &&Edit| !is_glob || concerns.has(&edit.target);
+            target.edits.iter().filter(is_of).cloned().collect::<Vec<_>>()
         };
         fitting.flat_map(concerning).collect()
     }
 
     /// Refuses an edit of a glob that concerns none of its files.
     fn some_file_has_each(&self, files: &Files) -> Result<(), StepError> {
-        for target in self.targets.iter().filter(|target| target.file.is_glob()) {
-            let mut fitting = files.iter().filter(|(path, _)| target.file.matches(path));
-            let Some((path, first)) = fitting.next() else { continue };
-            let concerns = |bytes: &[u8], edit: &Edit| manifest::concerns(bytes, &edit.target);
+        let globs: Vec<_> = self.targets.iter().filter(|target| target.file.is_glob()).collect();
+        let of_globs = files.iter().filter(|(path, _)| globs.iter().any(|target| target.file.matches(path)));
+        let concerns: BTreeMap<&String, Concerns> =
+            of_globs.map(|(path, bytes)| (path, Concerns::of(bytes))).collect();
+        for target in globs {
+            let fitting: Vec<_> = concerns.iter().filter(|(path, _)| target.file.matches(path)).collect();
+            let Some((path, _)) = fitting.first() else { continue };
             for edit in &target.edits {
-                if !concerns(first, edit) && !fitting.clone().any(|(_, bytes)| concerns(bytes, edit)) {
+                if !fitting.iter().any(|(_, concerns)| concerns.has(&edit.target)) {
+                    let first = files.get(**path).map(Vec::as_slice).unwrap_or_default();
                     manifest::apply(first, std::slice::from_ref(edit)).map_err(|e| refused(path, &e))?;
                 }
             }
