@@ -137,6 +137,11 @@ impl FromStr for Path {
         let mut reader = Reader { path, at: 0 };
         let mut segments = Vec::new();
         loop {
+            if reader.rest().starts_with('|')
+                && segments.iter().filter(|step| **step == Segment::Text).count() == MAX_TEXTS
+            {
+                return Err(reader.error("no further `|` after three"));
+            }
             let begins = segments.last().is_none_or(|last| *last == Segment::Text);
             if segments.len() == MAX_STEPS {
                 return Err(reader.error("the end after 256 steps"));
@@ -157,6 +162,9 @@ impl FromStr for Path {
 /// The most steps. No file is deeper (`parser::MAX_DEPTH`), but an alias may lead back to a mapping around it, and each step searches
 /// a mapping.
 const MAX_STEPS: usize = 256;
+/// The most texts that a path enters, each in the one before. An edit in a text is planned three times, so each text makes the work
+/// three times as large.
+const MAX_TEXTS: usize = 3;
 const APPEND: &str = "[+]";
 const PATTERN: &str = "~\"";
 

@@ -18,6 +18,15 @@ fn a_path_has_at_most_256_steps() {
 }
 
 #[test]
+fn a_path_enters_at_most_three_texts() {
+    let file = "a: |\n  a: |\n    a: |\n      a: v1\n";
+    let edited = apply(file.as_bytes(), &[helm("a|a|a|a", "v2")]).unwrap();
+    assert_eq!(String::from_utf8(edited.bytes).unwrap(), file.replace("v1", "v2"));
+    let deep = "a|a|a|a|a".parse::<Path>().unwrap_err().to_string();
+    assert!(deep.contains("at column 8: expected no further `|` after three"), "{deep}");
+}
+
+#[test]
 fn a_large_mapping_that_merges_itself_is_searched_once() {
     let keys: String = (0..60_000).map(|n| format!("  k{n}: v\n")).collect();
     let error = refusal(&format!("m: &m\n{keys}  <<: *m\n"), helm("m.tag", "v2"));
