@@ -154,16 +154,34 @@ pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     }
 }
 
-/// Whether `target` concerns this file among several: a setter concerns the files with its comment, and any other target
-/// every file. So does every target a file that cannot be read but has such a comment.
-pub fn concerns(input: &[u8], target: &Target) -> bool {
-    let Target::Setter(setter) = target else { return true };
-    if !input.windows(setter::KEY.len()).any(|bytes| bytes == setter::KEY.as_bytes()) {
-        return false;
+/// Which targets concern a file among several: a setter concerns the files with its comment, and any other target every
+/// file. So does every target a file that cannot be read but has such a comment.
+#[derive(Debug, Clone)]
+pub struct Concerns {
+    /// The setters in the file's comments; `None` if the file cannot be read.
+    setters: Option<BTreeSet<String>>,
+}
+
+impl Concerns {
+    /// Reads the comments of the file `input`.
+    pub fn of(input: &[u8]) -> Self {
+        if !input.windows(setter::KEY.len()).any(|bytes| bytes == setter::KEY.as_bytes()) {
+            return Self { setters: Some(BTreeSet::new()) };
+        }
+        let setters = || {
+            let text = input::check(input).ok()?;
+            Some(setter::all(&File::new(text.body, Stream::parse(text.body).ok()?, false)))
+        };
+        Self { setters: setters() }
     }
-    let Ok(text) = input::check(input) else { return true };
-    let Ok(stream) = Stream::parse(text.body) else { return true };
-    setter::is_in(&File::new(text.body, stream, false), setter)
+
+    /// Whether `target` concerns the file.
+    pub fn has(&self, target: &Target) -> bool {
+        match (target, &self.setters) {
+            (Target::Setter(setter), Some(setters)) => setter::is_among(setters, setter),
+            _ => true,
+        }
+    }
 }
 
 /// The addresses of the scalars that `target` can set and that exist in `input`. Empty when the file cannot be read.

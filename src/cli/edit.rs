@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::manifest::{self, Edit, Warning};
+use crate::manifest::{self, Concerns, Edit, Warning};
 
 use file::LocalFile;
 
@@ -97,10 +97,11 @@ impl Command {
             return Ok(ExitCode::from(USAGE));
         }
         let Some(sources) = read(&self.files) else { return Ok(ExitCode::from(REFUSED)) };
+        let concerns: Vec<_> = sources.iter().map(|source| Concerns::of(&source.bytes)).collect();
         let mut changed = Vec::new();
         let mut refused = false;
-        for (at, source) in sources.iter().enumerate() {
-            let edits = concerning(&edits, &sources, at);
+        for (source, own) in sources.iter().zip(&concerns) {
+            let edits = concerning(&edits, &concerns, own);
             if edits.is_empty() {
                 continue;
             }
@@ -161,9 +162,7 @@ fn read(paths: &[PathBuf]) -> Option<Vec<LocalFile>> {
 }
 
 /// The edits of one of several files: those that concern it, and those that concern none.
-fn concerning(edits: &[Edit], sources: &[LocalFile], at: usize) -> Vec<Edit> {
-    let concerns = |edit: &Edit, source: &LocalFile| manifest::concerns(&source.bytes, &edit.target);
-    let is_of =
-        |edit: &&Edit| concerns(edit, &sources[at]) || !sources.iter().any(|source| concerns(edit, source));
+fn concerning(edits: &[Edit], all: &[Concerns], own: &Concerns) -> Vec<Edit> {
+    let is_of = |edit: &&Edit| own.has(&edit.target) || !all.iter().any(|file| file.has(&edit.target));
     edits.iter().filter(is_of).cloned().collect()
 }

@@ -131,9 +131,14 @@ pub(super) fn followed(stream: &Stream, found: Found) -> Result<Found, LookupErr
             let refusal = Refusal::Alias { name: name.to_string() };
             Err(LookupError::Refused(stream.place(found.node), refusal))
         }
-        Kind::Alias(_) => Ok(located::one(stream, stream.resolved(found.node)).unwrap_or(found)),
+        Kind::Alias(_) => Ok(elsewhere(stream, &found, stream.resolved(found.node)).unwrap_or(found)),
         _ => Ok(found),
     }
+}
+
+/// The node, which is in the same document as `found`.
+fn elsewhere(stream: &Stream, found: &Found, node: usize) -> Option<Found> {
+    located::one(stream, found.around.first().copied().unwrap_or(found.node), node)
 }
 
 /// Follows one step from `found`, which is the node after `depth` steps of `path`.
@@ -160,7 +165,7 @@ fn beyond(stream: &Stream, found: Found, path: &Path, depth: usize) -> Result<Fo
         Segment::Key(key) => merge::supplied(stream, found.node, key),
         _ => None,
     };
-    let shared = merged.filter(|_| stream.is_shared()).and_then(|m| located::one(stream, m.value));
+    let shared = merged.filter(|_| stream.is_shared()).and_then(|m| elsewhere(stream, &found, m.value));
     if let Some(shared) = shared {
         return Ok(shared);
     }

@@ -1,10 +1,13 @@
 //! Merge keys (`<<`), through which a mapping takes keys from other mappings.
 
+use std::collections::HashSet;
+
 use super::parser::Kind;
 use super::path::Path;
 use super::stream::Stream;
 
-/// The most mappings that are searched for one key. A file may nest aliases so that their number doubles with each line.
+/// The most collections that are searched for one key, which also limits how deep the search is. None is searched twice: a file
+/// may nest aliases so that their number doubles with each line, and a large mapping may merge itself.
 const MAX: usize = 1000;
 
 /// A value that a mapping takes through a merge key.
@@ -31,17 +34,20 @@ pub(super) fn supplied(stream: &Stream, mapping: usize, key: &str) -> Option<Sup
         return None;
     }
     let (merge, sources) = stream.pairs(mapping).find(|(k, _)| stream.scalar(*k) == Some("<<"))?;
-    let mut budget = MAX;
-    value(stream, sources, key, &mut budget).map(|value| Supplied { merge, value })
+    value(stream, sources, key, &mut HashSet::new()).map(|value| Supplied { merge, value })
 }
 
-fn value(stream: &Stream, sources: usize, key: &str, budget: &mut usize) -> Option<usize> {
-    *budget = budget.checked_sub(1)?;
+fn value(stream: &Stream, sources: usize, key: &str, searched: &mut HashSet<usize>) -> Option<usize> {
     let node = stream.resolved(sources);
+    if searched.len() == MAX || !searched.insert(node) {
+        return None;
+    }
     match stream.kind(node) {
-        Kind::SequenceStart { .. } => stream.children(node).find_map(|item| value(stream, item, key, budget)),
+        Kind::SequenceStart { .. } => {
+            stream.children(node).find_map(|item| value(stream, item, key, searched))
+        }
         Kind::MappingStart { .. } => {
-            stream.get(node, key).or_else(|| value(stream, stream.get(node, "<<")?, key, budget))
+            stream.get(node, key).or_else(|| value(stream, stream.get(node, "<<")?, key, searched))
         }
         _ => None,
     }

@@ -8,8 +8,12 @@ const MAX_PATTERN: usize = 512;
 /// The largest compiled expression, in bytes: `(a{1000}){1000}` is short and large.
 const MAX_COMPILED: usize = 64 * 1024;
 
-/// The longest text that is searched, in bytes. The time grows with the product of text and expression.
+/// The longest text that is searched, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
+
+/// The largest product of text and compiled expression, in bytes, since the time grows with it. The longest text allows an
+/// expression of 8 KiB, some hundred characters.
+const MAX_WORK: usize = 512 << 20;
 
 const ONE_GROUP: &str = "a regular expression with exactly one group, as in `~\"[?]ref=(.+)\"`";
 
@@ -31,11 +35,11 @@ pub(super) fn check(pattern: &str) -> Result<(), &'static str> {
     if pattern.len() > MAX_PATTERN {
         return Err("a regular expression of at most 512 bytes");
     }
-    compile(pattern).filter(|regex| regex.captures_len() == 2).map(|_| ()).ok_or(ONE_GROUP)
+    compile(pattern, MAX_COMPILED).filter(|regex| regex.captures_len() == 2).map(|_| ()).ok_or(ONE_GROUP)
 }
 
-fn compile(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok()
+fn compile(pattern: &str, largest: usize) -> Option<Regex> {
+    RegexBuilder::new(pattern).size_limit(largest).build().ok()
 }
 
 /// A text of which one part is replaced.
@@ -51,7 +55,9 @@ pub(super) fn replace<E: From<Mismatch>>(
     text: &str,
     new: impl Fn(&str) -> Result<String, E>,
 ) -> Result<Replaced, E> {
-    let regex = compile(pattern).ok_or(Mismatch::Nowhere)?;
+    // The expression was checked, so it can only be too large for this text.
+    let largest = MAX_COMPILED.min(MAX_WORK / text.len().max(1));
+    let regex = compile(pattern, largest).ok_or(Mismatch::TooLong)?;
     let part = part(&regex, text)?;
     let old = text[part.clone()].to_owned();
     let new = new(&old)?;

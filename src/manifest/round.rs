@@ -23,6 +23,8 @@ impl Rounds {
     pub(super) fn next(&mut self, file: &File<'_>, edits: &[Edit]) -> Result<Vec<Splice>, EditError> {
         let mut round: Vec<Splice> = Vec::new();
         let mut taken = HashMap::new();
+        // For each event, the index of its splice in `round`.
+        let mut at = HashMap::new();
         for (edit, made) in edits.iter().zip(&mut self.made) {
             let mut splices = match plan::plan(file, edit, edits) {
                 // The edit may have changed the name by which its target is found.
@@ -31,7 +33,10 @@ impl Rounds {
             };
             // Several edits of one entry may produce the same splice.
             let planned = splices.len();
-            splices.retain(|splice| !round.iter().any(|made| made.writes_same_as(splice)));
+            let is_said = |splice: &Splice| {
+                at.get(&splice.expect.event()).is_some_and(|&at: &usize| round[at].writes_same_as(splice))
+            };
+            splices.retain(|splice| !is_said(splice));
             if splices.is_empty() && planned > 0 && !*made {
                 *made = true;
             }
@@ -47,6 +52,7 @@ impl Rounds {
                 None => *made = true,
             }
             taken.extend(splices.iter().map(|s| (s.expect.event(), matches!(s.expect, Expect::Set { .. }))));
+            at.extend(splices.iter().enumerate().map(|(n, s)| (s.expect.event(), round.len() + n)));
             round.extend(splices);
         }
         round.sort_by_key(|splice| splice.expect.event());

@@ -3,7 +3,7 @@
 //! A comment belongs to the scalar before it on its line, as in Flux (fluxcd.io, "Image Update Automations",
 //! "Commit and push updates"). A part after a third colon, `tag`, `name` or `digest`, sets only that part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::{EditError, NamedPositions, Position, Refusal};
 use super::file::File;
@@ -42,11 +42,9 @@ pub(super) fn plan(
     }
     let mut splices = Vec::new();
     let nodes: Vec<usize> = hits.iter().map(|marked| marked.node).collect();
+    let mut pinned = Pinned { file, marked: nodes.iter().copied().collect(), known: HashMap::new() };
     for (marked, found) in hits.iter().zip(located::all(&file.stream, &nodes)) {
-        if marked.setter.ends_with(":tag")
-            && is_pinned(file, &found, &nodes)
-            && wanted.tag != file.stream.scalar(marked.node)
-        {
+        if marked.setter.ends_with(":tag") && pinned.has(&found) && wanted.tag != scalar_of(file, marked) {
             return Err(Refusal::PinnedByDigest.at(place(marked.node), label));
         }
         let value = value(&wanted, &marked.setter, file.stream.scalar(marked.node).unwrap_or_default())
@@ -56,22 +54,49 @@ pub(super) fn plan(
     Ok(splices)
 }
 
-/// Whether a digest beside the tag at `found` pins the image, and no setter comment updates that digest.
-fn is_pinned(file: &File<'_>, found: &Found, marked: &[usize]) -> bool {
-    let Some(&mapping) = found.around.last() else { return false };
-    let follows = |key: &str| file.stream.get(mapping, key).is_some_and(|node| marked.contains(&node));
-    Keys::of(&file.stream, mapping).pins(DIGESTS).any(|key| !follows(key))
+fn scalar_of<'a>(file: &'a File<'_>, marked: &SetterComment) -> Option<&'a str> {
+    file.stream.scalar(marked.node)
 }
 
-/// Whether a comment of the file names `setter`.
-pub(super) fn is_in(file: &File<'_>, setter: &str) -> bool {
-    marked(file).iter().any(|marked| fits(&marked.setter, setter))
+/// The mappings in which a digest pins the image.
+struct Pinned<'a> {
+    file: &'a File<'a>,
+    /// The scalars that the setter sets.
+    marked: HashSet<usize>,
+    /// The answers so far: a mapping may have many comments.
+    known: HashMap<usize, bool>,
 }
+
+impl Pinned<'_> {
+    /// Whether a digest beside the tag at `found` pins the image, and no setter comment updates that digest.
+    fn has(&mut self, found: &Found) -> bool {
+        let Some(&mapping) = found.around.last() else { return false };
+        let Self { file, marked, known } = self;
+        *known.entry(mapping).or_insert_with(|| {
+            let follows =
+                |key: &str| file.stream.get(mapping, key).is_some_and(|node| marked.contains(&node));
+            Keys::of(&file.stream, mapping).pins(DIGESTS).any(|key| !follows(key))
+        })
+    }
+}
+
+/// The setters that comments of the file name.
+pub(super) fn all(file: &File<'_>) -> BTreeSet<String> {
+    marked(file).into_iter().map(|marked| marked.setter).collect()
+}
+
+/// Whether one of `comments` names `setter`, or a part of it.
+pub(super) fn is_among(comments: &BTreeSet<String>, setter: &str) -> bool {
+    PARTS.iter().any(|part| comments.contains(&format!("{setter}{part}")))
+}
+
+/// What a comment may write after the setter.
+const PARTS: [&str; 4] = ["", ":tag", ":name", ":digest"];
 
 /// Whether a comment's setter is the target's setter, or a part of it.
 fn fits(comment: &str, setter: &str) -> bool {
     let part = comment.strip_prefix(setter);
-    part.is_some_and(|part| matches!(part, "" | ":tag" | ":name" | ":digest"))
+    part.is_some_and(|part| PARTS.contains(&part))
 }
 
 fn value(wanted: &Reference<'_>, setter: &str, old: &str) -> Result<String, Refusal> {
@@ -97,12 +122,13 @@ fn marked(file: &File<'_>) -> Vec<SetterComment> {
     let mut marked = Vec::new();
     // A scalar has one comment, which may contain several markers.
     let mut seen = None;
+    let mut rest = events.iter().enumerate().peekable();
+    let mut last = None;
     for (at, _) in file.text.match_indices(KEY) {
-        let mut node = events.partition_point(|event| event.span.start <= at);
-        while node > 0 && !matches!(events[node - 1].kind, Kind::Scalar { .. } | Kind::Alias(_)) {
-            node -= 1;
+        while let Some((node, event)) = rest.next_if(|(_, event)| event.span.start <= at) {
+            last = if matches!(event.kind, Kind::Scalar { .. } | Kind::Alias(_)) { Some(node) } else { last };
         }
-        let Some(node) = node.checked_sub(1) else { continue };
+        let Some(node) = last else { continue };
         if seen.replace(node) == Some(node) {
             continue;
         }

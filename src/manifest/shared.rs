@@ -25,11 +25,14 @@ pub(super) fn check(stream: &Stream, found: &Found) -> Result<(), LookupError> {
 pub(super) fn note(file: &File<'_>, found: &Found, label: &str) {
     let stream = &file.stream;
     for &node in found.around.iter().chain([&found.node]) {
-        let mut places: Vec<_> =
-            stream.aliases_of(node).map(|alias| stream.place(alias).to_string()).collect();
-        let (Some(name), false) = (stream.anchor(node), places.is_empty()) else { continue };
-        let more = places.len().saturating_sub(MAX_PLACES);
-        places.truncate(MAX_PLACES);
+        let Some(name) = stream.anchor(node) else { continue };
+        let mut aliases = stream.aliases_of(node);
+        let places: Vec<_> =
+            aliases.by_ref().take(MAX_PLACES).map(|alias| stream.place(alias).to_string()).collect();
+        if places.is_empty() {
+            continue;
+        }
+        let more = aliases.count();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let text = format!(
             "`{label}` belongs to the anchor `&{name}`: what its aliases at {}{more} stand for is changed with it",

@@ -1,7 +1,7 @@
 //! A parsed file: its events, and functions to walk from node to node. A node is the index of its first event.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 
 use super::error::{EditError, FileProblem, Position};
 use super::parser::{self, Event, Kind, Properties};
@@ -15,6 +15,8 @@ pub(super) struct Stream {
     aliases: Vec<(usize, usize)>,
     /// Whether the current edit may change an anchor for all its aliases.
     shared: Cell<bool>,
+    /// The mappings that were checked and have no key twice. An edit may set many values of one mapping.
+    unique: RefCell<HashSet<usize>>,
 }
 
 impl Stream {
@@ -22,8 +24,8 @@ impl Stream {
     /// events.
     pub(super) fn parse(text: &str) -> Result<Self, EditError> {
         let events = parser::parse(text)?;
-        let stream =
-            Self { after: link(&events), aliases: resolve(&events)?, events, shared: Cell::default() };
+        let (after, aliases) = (link(&events), resolve(&events)?);
+        let stream = Self { events, after, aliases, shared: Cell::default(), unique: RefCell::default() };
         match stream.template() {
             Some(node) => Err(FileProblem::Template.at(stream.place(node))),
             None => Ok(stream),
@@ -37,6 +39,15 @@ impl Stream {
 
     pub(super) fn is_shared(&self) -> bool {
         self.shared.get()
+    }
+
+    /// Whether the mapping was checked and has no key twice.
+    pub(super) fn is_unique(&self, mapping: usize) -> bool {
+        self.unique.borrow().contains(&mapping)
+    }
+
+    pub(super) fn set_unique(&self, mapping: usize) {
+        self.unique.borrow_mut().insert(mapping);
     }
 
     pub(super) fn events(&self) -> &[Event] {

@@ -4,6 +4,7 @@ mod addresses;
 mod argocd;
 mod create;
 mod edits;
+mod hostile;
 mod kustomize;
 mod messages;
 mod objects;

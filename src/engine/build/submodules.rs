@@ -63,16 +63,14 @@ impl SubmoduleReader<'_> {
         }
         let (mut waiting, mut all, mut held) = (VecDeque::from([first]), Vec::<Submodule>::new(), 0);
         while let Some(level) = waiting.pop_front() {
+            // Nothing is awaited in the loop: the other requests would stand still meanwhile, and their time limits would not.
             let mut opened = stream::iter(level).map(|named| Box::pin(self.open(named))).buffered(AT_A_TIME);
-            while let Some((mut submodule, depth)) = opened.try_next().await? {
-                let path = submodule.path.clone();
-                let below = self.named_in(&mut submodule.snapshot, &path, depth + 1).await?;
+            while let Some((mut submodule, below)) = opened.try_next().await? {
                 count += below.as_ref().map_or(0, Vec::len);
                 if count > MAX {
                     return Err(self.too_many());
                 }
                 waiting.extend(below);
-                submodule.snapshot.shrink();
                 held += submodule.snapshot.held();
                 if held > MAX_HELD {
                     submodule.snapshot.clear();
@@ -142,7 +140,8 @@ impl SubmoduleReader<'_> {
         subdir.is_empty() || is_within(path, subdir) || is_within(subdir, path)
     }
 
-    async fn open(&self, named: SubmoduleLink) -> Result<(Submodule, usize), StepError> {
+    /// Opens a submodule, and reads which submodules it names.
+    async fn open(&self, named: SubmoduleLink) -> Result<(Submodule, Option<Vec<SubmoduleLink>>), StepError> {
         let SubmoduleLink { path, depth, url, above, sha } = named;
         let context = |why: &str| format!("submodule `{path}` of {above} ({}): {why}", without_login(&url));
         let repo = submodules::address(&above, &url).map_err(|error| {
@@ -163,7 +162,9 @@ impl SubmoduleReader<'_> {
             StepError::new(error.fault(), context(&format!("{error}{why}")))
         })?;
         snapshot.shrink();
-        Ok((Submodule { path, snapshot, credentials }, depth))
+        let below = self.named_in(&mut snapshot, &path, depth + 1).await?;
+        snapshot.shrink();
+        Ok((Submodule { path, snapshot, credentials }, below))
     }
 
     /// Opens the commit. A public repository is also tried without the login, which may be valid for other servers only.

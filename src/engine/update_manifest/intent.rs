@@ -1,9 +1,10 @@
 //! The edits that the step wants. They are applied to the current files, and again after every lost race.
 
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{FileChange, Words, compose};
-use crate::manifest::{self, Edit, EditError};
+use crate::manifest::{self, Concerns, Edit, EditError};
 use crate::outcome::StepError;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Target, Template};
@@ -29,6 +30,11 @@ impl Intent {
     /// Applies the edits to `files`. Returns the changed files and the commit message.
     pub(super) fn apply(&self, files: &Files) -> Result<Edited, StepError> {
         self.some_file_has_each(files)?;
+        self.edited(files)
+    }
+
+    /// Applies the edits to `files`, which may be some of the step's files.
+    fn edited(&self, files: &Files) -> Result<Edited, StepError> {
         let mut changed = Files::new();
         let mut changes = Vec::new();
         let (mut manifests, mut places) = (Vec::new(), Vec::new());
@@ -53,7 +59,8 @@ impl Intent {
     /// The whole message for a commit with exactly the landed changes; `None` if nothing changed.
     pub(super) fn message(&self, landed: &[crate::write_back::FileChange]) -> Option<String> {
         let old: Files = landed.iter().map(|file| (file.path.clone(), file.old.clone())).collect();
-        Some(self.apply(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
+        // A setter may concern only files that did not change.
+        Some(self.edited(&old).ok().filter(|edited| !edited.files.is_empty())?.message.to_string())
     }
 
     /// The commit's message without marker and trailers.
@@ -72,22 +79,27 @@ impl Intent {
     /// The edits of one file, in the order of the step. Of the files of a glob, a setter concerns those with its comment.
     fn edits(&self, path: &str, bytes: &[u8]) -> Vec<Edit> {
         let fitting = self.targets.iter().filter(|target| target.file.matches(path));
+        let concerns = LazyCell::new(|| Concerns::of(bytes));
         let concerning = |target: &Target| {
             let is_glob = target.file.is_glob();
-            let concerns = move |edit: &&Edit| !is_glob || manifest::concerns(bytes, &edit.target);
-            target.edits.iter().filter(concerns).cloned().collect::<Vec<_>>()
+            let is_of = |edit: &&Edit| !is_glob || concerns.has(&edit.target);
+            target.edits.iter().filter(is_of).cloned().collect::<Vec<_>>()
         };
         fitting.flat_map(concerning).collect()
     }
 
     /// Refuses an edit of a glob that concerns none of its files.
     fn some_file_has_each(&self, files: &Files) -> Result<(), StepError> {
-        for target in self.targets.iter().filter(|target| target.file.is_glob()) {
-            let mut fitting = files.iter().filter(|(path, _)| target.file.matches(path));
-            let Some((path, first)) = fitting.next() else { continue };
-            let concerns = |bytes: &[u8], edit: &Edit| manifest::concerns(bytes, &edit.target);
+        let globs: Vec<_> = self.targets.iter().filter(|target| target.file.is_glob()).collect();
+        let of_globs = files.iter().filter(|(path, _)| globs.iter().any(|target| target.file.matches(path)));
+        let concerns: BTreeMap<&String, Concerns> =
+            of_globs.map(|(path, bytes)| (path, Concerns::of(bytes))).collect();
+        for target in globs {
+            let fitting: Vec<_> = concerns.iter().filter(|(path, _)| target.file.matches(path)).collect();
+            let Some((path, _)) = fitting.first() else { continue };
             for edit in &target.edits {
-                if !concerns(first, edit) && !fitting.clone().any(|(_, bytes)| concerns(bytes, edit)) {
+                if !fitting.iter().any(|(_, concerns)| concerns.has(&edit.target)) {
+                    let first = files.get(**path).map(Vec::as_slice).unwrap_or_default();
                     manifest::apply(first, std::slice::from_ref(edit)).map_err(|e| refused(path, &e))?;
                 }
             }
@@ -140,5 +152,39 @@ fn untold(edits: &[Edit], addresses: &BTreeSet<String>) -> Vec<String> {
     match addresses.is_empty() {
         true => targets.into_iter().filter(|target| !target.starts_with("helm:")).collect(),
         false => addresses.iter().filter(|at| !targets.contains(&format!("helm:{at}"))).cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_message_of_what_landed_needs_no_file_that_did_not_change() {
+        let edits = ["setter:n:a=:v2", "setter:n:b=:v2"].map(|edit| edit.parse().unwrap());
+        let words = Words {
+            image: None,
+            branch: "main".to_owned(),
+            source: None,
+            workflow: "team-a/wf".to_owned(),
+            workflow_url: None,
+        };
+        let target = Target { file: "*.yaml".parse().unwrap(), edits: edits.into() };
+        let intent = Intent { targets: vec![target], message: None, skip_ci: false, words };
+        let file = |policy: &str, tag: &str| format!("i: x:{tag} # {{\"$imagepolicy\": \"n:{policy}\"}}\n");
+        let files = [("a.yaml", file("a", "v2")), ("b.yaml", file("b", "v1"))];
+        let files: Files = files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into();
+        let edited = intent.apply(&files).unwrap();
+        assert_eq!(edited.files.keys().collect::<Vec<_>>(), ["b.yaml"]);
+        let change = |(path, new): (String, Vec<u8>)| crate::write_back::FileChange {
+            old: files[&path].clone(),
+            path,
+            new,
+        };
+        let landed: Vec<_> = edited.files.into_iter().map(change).collect();
+        let message = intent.message(&landed).unwrap();
+        assert!(message.contains("b.yaml setter:n:b"), "{message}");
     }
 }

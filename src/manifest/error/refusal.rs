@@ -116,7 +116,9 @@ pub enum Refusal {
     )]
     LostMatch,
     /// The text is too long for a pattern.
-    #[error("is a text of more than 64 KiB, which is not searched; name a smaller text")]
+    #[error(
+        "is a text of more than 64 KiB, or too long for so large an expression; name a smaller text, or write a shorter expression"
+    )]
     LongText,
     /// A setter comment names a part that the value does not have.
     #[error("wants the {part} here, which the value does not have; give the whole `name:tag@digest`")]

@@ -58,6 +58,9 @@ pub(super) fn by_index(stream: &Stream, at: usize, index: usize) -> MatchedChild
 
 /// Refuses a mapping that has any key twice.
 pub(in crate::manifest) fn no_duplicates(stream: &Stream, mapping: usize) -> Result<(), LookupError> {
+    if stream.is_unique(mapping) {
+        return Ok(());
+    }
     let mut seen = HashMap::new();
     for (key, _) in stream.pairs(mapping) {
         let Some(name) = stream.scalar(stream.resolved(key)) else { continue };
@@ -65,6 +68,7 @@ pub(in crate::manifest) fn no_duplicates(stream: &Stream, mapping: usize) -> Res
             return Err(duplicate(stream, name, first, key));
         }
     }
+    stream.set_unique(mapping);
     Ok(())
 }
 

@@ -5,6 +5,14 @@ use std::str::FromStr;
 use super::{Path, PathError, Segment, is_bare, is_bare_value, printable};
 use crate::manifest::pattern;
 
+/// The most steps. No file is deeper (`parser::MAX_DEPTH`), but an alias may lead back to a mapping around it, and each step searches
+/// a mapping.
+const MAX_STEPS: usize = 256;
+
+/// The most texts that a path enters, each in the one before. An edit in a text is planned three times, so each text makes the work
+/// three times as large.
+const MAX_TEXTS: usize = 3;
+
 const APPEND: &str = "[+]";
 const PATTERN: &str = "~\"";
 
@@ -19,6 +27,13 @@ impl FromStr for Path {
         let mut reader = Reader { path, at: 0 };
         let mut segments = Vec::new();
         loop {
+            let texts = segments.iter().filter(|step| **step == Segment::Text).count();
+            if reader.rest().starts_with('|') && texts == MAX_TEXTS {
+                return Err(reader.error("no further `|` after three"));
+            }
+            if segments.len() == MAX_STEPS {
+                return Err(reader.error("the end after 256 steps"));
+            }
             let begins = segments.last().is_none_or(|last| *last == Segment::Text);
             segments.push(reader.segment(begins)?);
             if reader.rest().is_empty() {

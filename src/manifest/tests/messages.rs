@@ -79,7 +79,7 @@ fn parts_of_texts() {
 1:6: `url~"tag=(.+)"` has no part here that the pattern matches; compare the pattern with the text, and correct it
 1:6: `url~"ref=(v\d)"` has several parts here that the pattern matches; add more of the text around the group to it
 1:6: `url~"ref=(v\d)$"` would not match its pattern with the new value, so that the next update would fail; write a group that also matches the new value
-1:4: `a~"ref=(.+)"` is a text of more than 64 KiB, which is not searched; name a smaller text
+1:4: `a~"ref=(.+)"` is a text of more than 64 KiB, or too long for so large an expression; name a smaller text, or write a shorter expression
 1:6: `url~"(b)"` is a mapping, not a single value; name a path inside it
 1:6: `url~"ref=(.+)"` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads
 1:6: `run~"run (.+)"` is computed by a Go template (`{{`), which the edit would destroy; set the value that it reads

@@ -1,5 +1,6 @@
 //! Flux's setter comments.
 
+use super::super::Concerns;
 use super::{NEW, OLD, edit, makes, refusal};
 
 const FILE: &str = "\
@@ -43,4 +44,25 @@ fn refusals() {
 1:1: `setter:ns:app` does not exist: there is no such setter comment; the file has none
 1:1: the file holds no value, so nothing in it can be named; is it the right file?
 "#);
+}
+
+#[test]
+fn a_setter_concerns_the_files_with_its_comment() {
+    let comment = |setter: &str| format!("a: v1 # {{\"$imagepolicy\": \"{setter}\"}}\n");
+    let unreadable = format!("{}a: [\n", comment("n:other"));
+    for (file, setter, does) in [
+        (comment("n:p"), "n:p", true),
+        (comment("n:p:tag"), "n:p", true),
+        (comment("n:p:tag"), "n:p:tag", true),
+        (comment("n:p"), "n:p:tag", false),
+        (comment("n:pp"), "n:p", false),
+        (comment("n:p:tags"), "n:p", false),
+        ("a: v1\n".to_owned(), "n:p", false),
+        ("a: [\n".to_owned(), "n:p", false),
+        (unreadable, "n:p", true),
+    ] {
+        let target = edit(&format!("setter:{setter}=x:v2")).target;
+        assert_eq!(Concerns::of(file.as_bytes()).has(&target), does, "{file} {setter}");
+        assert!(Concerns::of(file.as_bytes()).has(&edit("helm:a=v2").target));
+    }
 }
