@@ -53,9 +53,8 @@ pub(super) fn all(stream: &Stream, nodes: &[usize]) -> impl Iterator<Item = Foun
         }
         let parent = open.last().copied();
         let found = nodes.next_if_eq(&at).map(|_| {
-            let is_value = |(node, count, _): &(usize, usize, usize)| {
-                count % 2 == 1 && stream.is_mapping(*node)
-            };
+            let is_value =
+                |(node, count, _): &(usize, usize, usize)| count % 2 == 1 && stream.is_mapping(*node);
             let key = parent.filter(is_value).map(|(_, _, key)| key);
             Found { node: at, key, around: open.iter().map(|(node, ..)| *node).collect() }
         });

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::table::{CACHE, CACHE_TO};
+use crate::step::form::ValueForm::{Any, Bool, Map, Maybe, Names, Word, Words};
+use crate::step::form::{FieldTable, IMAGE, optional};
 use crate::step::names::writable;
 use crate::step::node::Node;
-use crate::step::{InvalidStep, RegistryRef, names};
+use crate::step::{InvalidStep, RegistryRef, form, names};
 
 /// The cache of a build. By default only buildkitd's own cache is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +42,25 @@ pub enum CacheMode {
     Max,
 }
 
-pub(super) const MODES: &[(&str, CacheMode)] = &[("min", CacheMode::Min), ("max", CacheMode::Max)];
+/// The fields of `cache`.
+pub(super) const CACHE: &FieldTable = &FieldTable::of(&[
+    optional("inline", Bool),
+    optional("from", Words(&Maybe(&IMAGE))),
+    optional("to", Any(&[Word, Map(CACHE_TO)])),
+]);
+
+/// The fields of `cache.to`.
+const CACHE_TO: &FieldTable = &FieldTable::of(&[
+    optional("ref", Word),
+    optional("mode", Names(MODE_NAMES)),
+    optional("ignore-error", Bool),
+    optional("insecure", Bool),
+    optional("always", Bool),
+]);
+
+const MODES: &[(&str, CacheMode)] = &[("min", CacheMode::Min), ("max", CacheMode::Max)];
+
+const MODE_NAMES: &[&str] = &form::names::<_, { MODES.len() }>(MODES);
 
 impl Cache {
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::table::COMPRESSION;
 use crate::step::InvalidStep;
+use crate::step::form::ValueForm::{Bool, Names, Number};
+use crate::step::form::{FieldTable, names, optional, required};
 use crate::step::names::is_map;
 use crate::step::node::{Node, quoted};
 
@@ -85,12 +86,22 @@ pub(super) const NETWORKS: &[(&str, Network)] = &[
 ];
 pub(super) const ENTITLEMENTS: &[(&str, Entitlement)] =
     &[("network.host", Entitlement::HostNetwork), ("security.insecure", Entitlement::Insecure)];
-pub(super) const ALGORITHMS: &[(&str, Algorithm)] = &[
+const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("gzip", Algorithm::Gzip),
     ("zstd", Algorithm::Zstd),
     ("estargz", Algorithm::Estargz),
     ("uncompressed", Algorithm::Uncompressed),
 ];
+
+/// The names of [`ALGORITHMS`].
+pub(super) const ALGORITHM_NAMES: &[&str] = &names::<_, { ALGORITHMS.len() }>(ALGORITHMS);
+
+/// The fields of `compression`. The highest level depends on the type.
+pub(super) const COMPRESSION: &FieldTable = &FieldTable::of(&[
+    required("type", Names(ALGORITHM_NAMES)),
+    optional("level", Number(0, 22)),
+    optional("force", Bool),
+]);
 
 impl Algorithm {
     /// BuildKit's name for it, the value of the exporter's `compression`.

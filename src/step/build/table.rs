@@ -1,7 +1,7 @@
 //! The fields of `build`.
 
-use super::cache::MODES;
-use super::options::{ALGORITHMS, ENTITLEMENTS, MEDIA_TYPES, NETWORKS};
+use super::cache::CACHE;
+use super::options::{ALGORITHM_NAMES, COMPRESSION, ENTITLEMENTS, MEDIA_TYPES, NETWORKS};
 use crate::step::form::ValueForm::{Any, Bool, List, Map, Maybe, Names, Number, Pairs, Text, Word, Words};
 use crate::step::form::{
     FieldRule, FieldTable, IMAGE, SECRET, SECRET_KEY, ValueForm, names, optional, required,
@@ -43,9 +43,7 @@ pub(in crate::step) const BUILD: &FieldTable = &FieldTable {
 
 const NETWORK_NAMES: &[&str] = &names::<_, { NETWORKS.len() }>(NETWORKS);
 const ENTITLEMENT_NAMES: &[&str] = &names::<_, { ENTITLEMENTS.len() }>(ENTITLEMENTS);
-const ALGORITHM_NAMES: &[&str] = &names::<_, { ALGORITHMS.len() }>(ALGORITHMS);
 const MEDIA_TYPE_NAMES: &[&str] = &names::<_, { MEDIA_TYPES.len() }>(MEDIA_TYPES);
-const MODE_NAMES: &[&str] = &names::<_, { MODES.len() }>(MODES);
 
 /// A repository as a map, or a string: a repository's URL, or an image.
 const REPOSITORY: ValueForm = Any(&[Word, Map(CONTEXT)]);
@@ -67,26 +65,3 @@ pub(super) const SECRETS: &FieldTable =
 
 /// The fields of an item of `ssh`.
 pub(super) const SSH: &FieldTable = &FieldTable::of(&[optional("id", Word), required("secret", SECRET)]);
-
-/// The fields of `cache`.
-pub(super) const CACHE: &FieldTable = &FieldTable::of(&[
-    optional("inline", Bool),
-    optional("from", Words(&Maybe(&IMAGE))),
-    optional("to", Any(&[Word, Map(CACHE_TO)])),
-]);
-
-/// The fields of `cache.to`.
-pub(super) const CACHE_TO: &FieldTable = &FieldTable::of(&[
-    optional("ref", Word),
-    optional("mode", Names(MODE_NAMES)),
-    optional("ignore-error", Bool),
-    optional("insecure", Bool),
-    optional("always", Bool),
-]);
-
-/// The fields of `compression`. The highest level depends on the type.
-pub(super) const COMPRESSION: &FieldTable = &FieldTable::of(&[
-    required("type", Names(ALGORITHM_NAMES)),
-    optional("level", Number(0, 22)),
-    optional("force", Bool),
-]);

@@ -1,8 +1,9 @@
 //! The fields for a pull request instead of a push, and for the forge's API.
 
-use super::table::{FORGE, PULL_REQUEST};
 use super::template::{Placeholder, Template, TemplateReader};
 use crate::forge::{Dialect, MergeMethod};
+use crate::step::form::ValueForm::{Any, Bool, Maybe, Names, Text, Word, Words};
+use crate::step::form::{FieldTable, SECRET, names, optional};
 use crate::step::node::Node;
 use crate::step::{InvalidStep, SecretRef, files};
 
@@ -34,10 +35,31 @@ pub struct ForgeApi {
     pub secret: Option<SecretRef>,
 }
 
-pub(super) const METHODS: &[(&str, MergeMethod)] =
+const METHODS: &[(&str, MergeMethod)] =
     &[("merge", MergeMethod::Merge), ("squash", MergeMethod::Squash), ("rebase", MergeMethod::Rebase)];
 
-pub(super) const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
+const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
+
+/// The names of [`DIALECTS`].
+pub(super) const DIALECT_NAMES: &[&str] = &names::<_, { DIALECTS.len() }>(DIALECTS);
+const METHOD_NAMES: &[&str] = &names::<_, { METHODS.len() }>(METHODS);
+
+/// The fields of `pull-request`.
+pub(super) const PULL_REQUEST: &FieldTable = &FieldTable::of(&[
+    optional("branch", Word),
+    optional("title", Word),
+    optional("body", Text),
+    optional("labels", Words(&Maybe(&Word))),
+    optional("assignees", Words(&Maybe(&Word))),
+    optional("auto-merge", Any(&[Bool, Names(METHOD_NAMES)])),
+]);
+
+/// The fields of `forge`.
+pub(super) const FORGE: &FieldTable = &FieldTable::of(&[
+    optional("kind", Names(DIALECT_NAMES)),
+    optional("url", Word),
+    optional("secret", SECRET),
+]);
 
 impl PullRequest {
     /// Reads a map in which every field is optional.

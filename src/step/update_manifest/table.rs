@@ -1,9 +1,8 @@
 //! The fields of `update-manifest`.
 
-use super::pull_request::{DIALECTS, METHODS};
-use super::target::{KINDS, SOURCES};
+use super::pull_request::{DIALECT_NAMES, FORGE, PULL_REQUEST};
 use super::{MODES, VIA};
-use crate::step::form::ValueForm::{Any, Bool, List, Map, Maybe, Names, Number, Pairs, Text, Word, Words};
+use crate::step::form::ValueForm::{Any, Bool, List, Map, Names, Number, Pairs, Text, Word};
 use crate::step::form::{FieldRule, FieldTable, SECRET, SECRET_KEY, names, optional, required};
 
 /// The fields of `update-manifest`, in the order of docs/steps.md.
@@ -29,8 +28,6 @@ pub(in crate::step) const UPDATE_MANIFEST: &FieldTable = &FieldTable::of(&[
 
 const MODE_NAMES: &[&str] = &names::<_, { MODES.len() }>(MODES);
 const VIA_NAMES: &[&str] = &names::<_, { VIA.len() }>(VIA);
-const DIALECT_NAMES: &[&str] = &names::<_, { DIALECTS.len() }>(DIALECTS);
-const METHOD_NAMES: &[&str] = &names::<_, { METHODS.len() }>(METHODS);
 
 /// The fields of `source`.
 pub(super) const SOURCE: &FieldTable =
@@ -39,26 +36,13 @@ pub(super) const SOURCE: &FieldTable =
 /// The fields of `author` and `committer`.
 pub(super) const AUTHOR: &FieldTable = &FieldTable::of(&[optional("name", Word), optional("email", Word)]);
 
-/// The fields of `pull-request`.
-pub(super) const PULL_REQUEST: &FieldTable = &FieldTable::of(&[
-    optional("branch", Word),
-    optional("title", Word),
-    optional("body", Text),
-    optional("labels", Words(&Maybe(&Word))),
-    optional("assignees", Words(&Maybe(&Word))),
-    optional("auto-merge", Any(&[Bool, Names(METHOD_NAMES)])),
-]);
-
-/// The fields of `forge`.
-pub(super) const FORGE: &FieldTable = &FieldTable::of(&[
-    optional("kind", Names(DIALECT_NAMES)),
-    optional("url", Word),
-    optional("secret", SECRET),
-]);
-
 /// The fields of `refresh`.
 pub(super) const REFRESH: &FieldTable =
     &FieldTable::of(&[required("application", Word), optional("namespace", Word)]);
+
+/// The kinds of target, in the order of docs/steps.md.
+pub(super) const KINDS: &[&str] =
+    &["helm", "image", "kustomize", "object", "container", "application", "setters"];
 
 /// The fields of a target.
 pub(super) const TARGET: &FieldTable = &FieldTable {
@@ -128,6 +112,9 @@ pub(super) const APPLICATION: &FieldTable = &FieldTable {
     ],
     rules: &[FieldRule::AnyOf(&["parameters", "values"])],
 };
+
+/// The fields that can select one of several sources.
+pub(super) const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// The fields that select one of several sources.
 pub(super) const APPLICATION_SOURCE: &FieldTable = &FieldTable {

@@ -1,19 +1,12 @@
 //! Files of a GitOps repository, and the changes to them.
 
 use super::Target;
-use super::table::{APPLICATION, APPLICATION_SOURCE, CONTAINER, KUSTOMIZE, OBJECT, TARGET};
+use super::table::{APPLICATION, APPLICATION_SOURCE, CONTAINER, KINDS, KUSTOMIZE, OBJECT, SOURCES, TARGET};
 use super::word::{image, image_name, image_part, kubernetes_name, kustomize_value};
 use crate::git::FileSpec;
 use crate::manifest::{Application, Edit, KustomizeField, Object, Path, SourceRef, Target as Place};
 use crate::step::node::{Fields, Node};
 use crate::step::{InvalidStep, files, nearest::listed};
-
-/// The kinds of target, in the order of docs/steps.md.
-pub(super) const KINDS: &[&str] =
-    &["helm", "image", "kustomize", "object", "container", "application", "setters"];
-
-/// The fields that can select one of several sources.
-pub(super) const SOURCES: &[&str] = &["chart", "repoURL", "ref", "path", "name"];
 
 /// The target and its new value.
 type Change = (Place, String);

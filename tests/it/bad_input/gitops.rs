@@ -134,7 +134,7 @@ async fn files_that_cannot_be_edited_show_the_place() {
     a template
         template.yaml:2:8: the file holds an unquoted `{{`, so it is a Go template, not YAML: edit the values file that feeds it
     no such image
-        kustomization.yaml:2:1: `images[name=apy]` does not exist; the nearest is `images`, which has items with the `name` `api`. Add an item that fits `[name=apy]` there first, or let it be added with `create: true` (`--create`)
+        kustomization.yaml:2:1: `images[name=apy].newTag` does not exist; the nearest is `images`, which has items with the `name` `api`. Add an item that fits `[name=apy]` there first, or let it be added with `create: true` (`--create`)
     a path that leaves
         update-manifest.targets[0].file: `..` would leave the directory
     git's own
