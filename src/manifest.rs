@@ -121,8 +121,13 @@ pub struct Change {
 ///
 /// [`EditError`] says what was refused, where and why, in the order of `edits`. Nothing is written then.
 pub fn apply(input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
+    apply_within(round::MAX_WORK, input, edits)
+}
+
+/// [`apply`] with the given limit of [work](round::MAX_WORK).
+fn apply_within(work: usize, input: &[u8], edits: &[Edit]) -> Result<Edited, EditError> {
     let text = input::check(input)?;
-    let mut rounds = Rounds::of(edits);
+    let mut rounds = Rounds::of(edits, work);
     let mut edited = Edited {
         bytes: input.to_vec(),
         changed: false,

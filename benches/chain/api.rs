@@ -3,16 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use argo_buildkit::kube::Cluster;
 use futures_util::TryStreamExt as _;
 use http::Request;
 use kube::Client;
 use kube::core::WatchEvent;
 use serde_json::Value;
 
-/// A client of the cluster that KUBECONFIG names.
+/// A client of the cluster that KUBECONFIG names. It is not the product's, which limits each request: a log is followed for minutes here.
 pub(crate) async fn client() -> Client {
-    Cluster::default().client().await.unwrap()
+    // Fails only when another provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::try_default().await.unwrap()
 }
 
 /// Creates an object.

@@ -21,6 +21,8 @@ pub(crate) struct Sidecar {
     child: Child,
     pub(crate) address: SocketAddr,
     token: String,
+    /// Its own temporary directory: in another one's it would find the jobs that were running when that one was killed.
+    _files: tempfile::TempDir,
 }
 
 impl Sidecar {
@@ -35,13 +37,14 @@ impl Sidecar {
     pub(crate) fn serve(token_file: &Path, options: &[&str]) -> (Self, Duration) {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let token = std::fs::read_to_string(token_file).unwrap();
+        let files = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary());
-        command.arg("serve").args(options);
+        command.env("TMPDIR", files.path()).arg("serve").args(options);
         command.args(["--listen", &address.to_string(), "--ops-listen", "127.0.0.1:0", "--token-file"]);
         command.arg(token_file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let request = http::request("none", &serde_json::Value::Null, &token);
         let started = Instant::now();
-        let mut sidecar = Self { child: command.spawn().unwrap(), address, token };
+        let mut sidecar = Self { child: command.spawn().unwrap(), address, token, _files: files };
         sidecar.first_answer(&request);
         (sidecar, started.elapsed())
     }

@@ -2,25 +2,34 @@
 
 use std::collections::HashMap;
 
-use super::error::{EditError, Position, Refusal};
+use super::error::{EditError, FileProblem, Position, Refusal};
 use super::file::File;
 use super::plan;
 use super::splice::{Expect, Splice};
 use super::{Edit, Stream};
 
+/// The most work for one file: the events that all plans of all rounds may read. Additions to one collection take a round each, and
+/// each round plans every edit again. A file of 10,000 events takes 100 edits in 1,000 rounds.
+pub(super) const MAX_WORK: usize = 1_000_000_000;
+
 /// Which edits were made in earlier rounds.
 pub(super) struct Rounds {
     made: Vec<bool>,
+    /// The work that is left.
+    work: usize,
 }
 
 impl Rounds {
-    pub(super) fn of(edits: &[Edit]) -> Self {
-        Self { made: vec![false; edits.len()] }
+    pub(super) fn of(edits: &[Edit], work: usize) -> Self {
+        Self { made: vec![false; edits.len()], work }
     }
 
     /// The splices of the next round, in the order of the file. Empty when the file already holds the value of every
     /// edit, which also proves that the file reads back as each edit requires.
     pub(super) fn next(&mut self, file: &File<'_>, edits: &[Edit]) -> Result<Vec<Splice>, EditError> {
+        let reads = edits.len().saturating_mul(file.stream.events().len());
+        self.work =
+            self.work.checked_sub(reads).ok_or_else(|| FileProblem::TooMuchWork.at(Position::START))?;
         let mut round: Vec<Splice> = Vec::new();
         let mut taken = HashMap::new();
         // For each event, the index of its splice in `round`.

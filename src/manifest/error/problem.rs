@@ -26,6 +26,11 @@ pub enum FileProblem {
     /// It has too many values.
     #[error("holds more than 200,000 keys and values, the most that are edited; is it a manifest?")]
     TooManyNodes,
+    /// The edits would read it too often.
+    #[error(
+        "is too large for so many additions to one list or mapping, since each of them reads it again; make them in several steps, or in a smaller file"
+    )]
+    TooMuchWork,
     /// It has too many `%TAG` directives.
     #[error("has more than 64 `%TAG` directives; remove some")]
     TooManyDirectives,

@@ -1,6 +1,6 @@
 //! Files and edits that are made to take time or memory. Without their limits, most of these tests run for minutes.
 
-use super::super::{Edit, Path, apply};
+use super::super::{Edit, Path, Stream, apply, apply_within};
 use super::{edit, helm, refusal};
 
 #[test]
@@ -56,4 +56,16 @@ fn a_long_text_takes_a_small_expression() {
 fn many_collections_before_a_comment_are_read_once() {
     let file = format!("x: v1\ny: [{}] # {}\n", "[],".repeat(60_000), "$imagepolicy ".repeat(100_000));
     assert!(refusal(&file, edit("setter:n:p=:v2")).contains("setter comment"));
+}
+
+#[test]
+fn additions_to_one_list_end_where_the_file_was_read_too_often() {
+    let edits: Vec<_> = (0..10).map(|n| edit(&format!("helm:a[+]=x{n}"))).collect();
+    let file = "a:\n- y\n";
+    let events = Stream::parse(file).unwrap().events().len();
+    // Each of ten rounds adds an item, and the last one finds nothing to do.
+    let work = (events..=events + 10).sum::<usize>() * edits.len();
+    assert_eq!(apply_within(work, file.as_bytes(), &edits).unwrap().changes.len(), 10);
+    let error = apply_within(work - 1, file.as_bytes(), &edits).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"1:1: the file is too large for so many additions to one list or mapping, since each of them reads it again; make them in several steps, or in a smaller file");
 }

@@ -17,7 +17,9 @@ pub(super) fn parse(body: &Value) -> Result<Step, InvalidStep> {
     step::parse(body)
 }
 
-const TESTS: &[(&[fn()], &str)] = &[
+type Tests = (&'static [fn()], &'static str);
+
+const TESTS: &[Tests] = &[
     (docs::TESTS, include_str!("docs.rs")),
     (good::TESTS, include_str!("good.rs")),
     (outputs::TESTS, include_str!("outputs.rs")),
