@@ -1,8 +1,8 @@
 //! Checks Argo's objects in files, without a cluster: bytes in, findings out, no I/O.
 //!
 //! The parser of [`step`](crate::step) judges the steps, so what this room accepts is what the plugin accepts. The other
-//! rules find what the API server, Argo's controller and `argo lint` let through. [`rules`] is the table of the rules;
-//! [`objects`] has the objects that they judge. A new kind of object gets its own file beside `objects`, and its rules
+//! rules find what the API server, Argo's controller and `argo lint` let through. `rules` is the table of the rules;
+//! `objects` has the objects that they judge. A new kind of object gets its own file beside `objects`, and its rules
 //! get rows in the table.
 
 mod expression;
