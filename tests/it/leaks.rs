@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The number of builds at a time, which also run before anything is counted.
 const AT_A_TIME: usize = 8;
 
-/// The number of additional things that may stay open: connections that are kept for the next request, and the last
-/// messages of a step.
-const KEPT: i64 = 12;
+/// The number of additional things that may stay open: the connections of each build at a time to its Git server and to its
+/// registry, which are kept for the next request, and the last messages of a step.
+const KEPT: i64 = 20;
 
 /// The targets of the Dockerfile: one runs until it is killed, one fails, one does nothing.
 const DOCKERFILE: &str = "\

@@ -69,6 +69,7 @@ pub(super) const MOVED_ON: &str = "the branch or tag has moved on";
 pub(super) const SUBDIR: &str = "check `subdir`";
 pub(super) const GIT_URL: &str = "the URL of a Git repository must end in `.git`";
 pub(super) const DISK: &str = "buildkitd's disk is full: prune its cache or enlarge it";
+pub(super) const STORE: &str = "buildkitd was killed while it wrote to its store: remove the directory that exists there, or empty the whole store, and try again";
 pub(super) const SESSION: &str = "buildkitd lost the session to us; try again";
 pub(super) const ENTITLEMENT: &str = "buildkitd must be started with `--allow-insecure-entitlement`";
 pub(super) const HOST_NETWORK: &str =

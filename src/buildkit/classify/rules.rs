@@ -86,6 +86,8 @@ const MACHINE: &[(&str, BuildErrorKind, &str)] = &[
     ("input/output error", BuildErrorKind::Other, a::LATER),
     ("resource temporarily unavailable", BuildErrorKind::Other, a::LATER),
     ("cannot allocate memory", BuildErrorKind::Other, a::LATER),
+    // containerd `plugins/snapshots/overlay`: what a killed daemon left behind has the number of a new snapshot.
+    ("failed to rename", BuildErrorKind::Other, a::STORE),
     ("no active session", BuildErrorKind::Lost, a::SESSION),
     ("session healthcheck failed", BuildErrorKind::Lost, a::SESSION),
 ];

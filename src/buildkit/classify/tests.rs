@@ -134,6 +134,12 @@ fn the_daemons_words_are_understood() {
             "disk is full",
         ),
         (
+            "failed to prepare sha256:6632aa61767975d2e4fc2ae98178e854c48e60a52a16ba19e7cbb1a2917bc070 as 4c8ecrs2ygb6: failed to rename: rename /r/snapshots/new-3164603362 /r/snapshots/5: file exists",
+            BuildErrorKind::Other,
+            Transient,
+            "killed while it wrote to its store",
+        ),
+        (
             "granting entitlement network.host is not allowed by build daemon configuration",
             BuildErrorKind::Other,
             User,
