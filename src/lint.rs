@@ -19,6 +19,7 @@ use crate::manifest::EditError;
 use crate::manifest::documents;
 
 use objects::{Given, InputFile};
+use rules::Find;
 
 /// A file to check.
 #[derive(Debug)]
@@ -69,13 +70,18 @@ pub fn lint(sources: &[LintInput]) -> LintReport {
     let given = Given::of(&files);
     report.objects = given.objects.len();
     report.passed_over += given.passed_over;
+    let steps = rules::judged_steps(&given);
     for rule in RULES {
         let mut found = Vec::new();
-        (rule.find)(&given, &mut found);
+        match rule.find {
+            Find::Files => {}
+            Find::Objects(find) => find(&given, &mut found),
+            Find::Steps(find) => find(&steps, &mut found),
+        }
         report.findings.extend(found.into_iter().map(|found| found.finding(rule.name, sources, &files)));
     }
     let order = |name: &str| sources.iter().position(|source| source.name == name);
-    report.findings.sort_by_key(|finding| (order(&finding.file), finding.start, finding.rule));
+    report.findings.sort_by_cached_key(|finding| (order(&finding.file), finding.start, finding.rule));
     report
 }
 

@@ -112,7 +112,7 @@ pub(super) fn judge(body: &Value, scope: &KnownParameters) -> Judged {
             }
             Err(wrong) => match attempt.next(&wrong) {
                 Next::Again => {}
-                Next::LintReport { go_on } => {
+                Next::Mistake { go_on } => {
                     judged.wrong.push((attempt.pointer(&wrong.field), wrong.clone()));
                     if !go_on || !attempt.mend(&wrong) {
                         return judged;
@@ -129,7 +129,7 @@ enum Next {
     /// Another sample is in place.
     Again,
     /// The file has a mistake. With `go_on`, the rest can be judged too.
-    LintReport { go_on: bool },
+    Mistake { go_on: bool },
     /// Nobody can say without the expression's value.
     Unknown,
 }
@@ -268,7 +268,7 @@ impl StepTrial {
         }
         match depends {
             true => Next::Unknown,
-            false => Next::LintReport { go_on: wrong.problem.starts_with("unknown field") },
+            false => Next::Mistake { go_on: wrong.problem.starts_with("unknown field") },
         }
     }
 

@@ -12,7 +12,7 @@ use crate::argo::{TIMEOUT, Template};
 use crate::templates::{Placed, is_ours, misshapen, parameters};
 
 /// A template with our plugin alone, and what the parser says of its step.
-struct Ours<'a> {
+pub(in crate::lint) struct JudgedStep<'a> {
     object: &'a ArgoObject<'a>,
     placed: Placed<'a>,
     scope: KnownParameters,
@@ -22,19 +22,21 @@ struct Ours<'a> {
 /// The JSON pointer of a step in its template.
 const BODY: &str = "/plugin/buildkit";
 
-fn ours<'a>(given: &'a Given<'a>) -> impl Iterator<Item = Ours<'a>> {
-    given.objects.iter().flat_map(move |object| {
+/// The steps of the plugin in all objects.
+pub(in crate::lint) fn judged_steps<'a>(given: &'a Given<'a>) -> Vec<JudgedStep<'a>> {
+    let judged = given.objects.iter().flat_map(move |object| {
         let ours = object.templates().into_iter();
         let ours = ours.filter(|placed| is_ours(placed.template) && misshapen(placed.template).is_none());
         ours.filter_map(move |placed| {
             let scope = KnownParameters::of(given, object, placed.template);
             let judged = judge(placed.template.pointer(BODY)?, &scope);
-            Some(Ours { object, placed, scope, judged })
+            Some(JudgedStep { object, placed, scope, judged })
         })
-    })
+    });
+    judged.collect()
 }
 
-impl<'a> Ours<'a> {
+impl<'a> JudgedStep<'a> {
     /// Whether the names of entries, which are part of the names of outputs, are all written out.
     fn names_are_known(&self) -> bool {
         let entries = self.placed.template.pointer("/plugin/buildkit/steps").and_then(Value::as_array);
@@ -58,8 +60,8 @@ impl<'a> Ours<'a> {
 }
 
 /// What the parser refuses.
-pub(super) fn steps<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
-    for ours in ours(given) {
+pub(super) fn steps<'a>(steps: &[JudgedStep<'a>], found: &mut Vec<RuleMatch<'a>>) {
+    for ours in steps {
         for (pointer, wrong) in &ours.judged.wrong {
             let is_name = wrong.problem.starts_with("unknown");
             let at = if is_name { At::Key } else { At::Value };
@@ -75,8 +77,8 @@ pub(super) fn steps<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
 }
 
 /// Outputs that are declared and not made.
-pub(super) fn outputs<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
-    for ours in ours(given) {
+pub(super) fn outputs<'a>(steps: &[JudgedStep<'a>], found: &mut Vec<RuleMatch<'a>>) {
+    for ours in steps {
         let Some(step) = ours.judged.step.as_ref().filter(|_| ours.names_are_known()) else { continue };
         for (pointer, parameter) in parameters(&ours.placed.template["outputs"]) {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
@@ -92,9 +94,9 @@ pub(super) fn outputs<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) 
 }
 
 /// Time limits that the plugin refuses.
-pub(super) fn limits<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
+pub(super) fn limits<'a>(steps: &[JudgedStep<'a>], found: &mut Vec<RuleMatch<'a>>) {
     let body = json!({"supersede": {}});
-    for ours in ours(given) {
+    for ours in steps {
         for pointer in ["/timeout", TIMEOUT, "/activeDeadlineSeconds"] {
             let Some(value) = ours.placed.template.pointer(pointer) else { continue };
             let value = match value {
