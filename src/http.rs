@@ -15,7 +15,7 @@ mod timer;
 
 pub(crate) use address::Network;
 pub(crate) use body::{BodyError, json, pieces, read, read_start};
-pub(crate) use client::{Client, Roots, certificates};
+pub(crate) use client::{Client, Roots, certificates, plain_http_needs_roots};
 pub(crate) use error::SendError;
 pub(crate) use resolver::{LookupError, socket_addresses};
 pub(crate) use settings::Settings;

@@ -34,12 +34,8 @@ impl Http {
     }
 
     pub(super) fn client(&self) -> Result<&Client, ForgeError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = Client::new(self.settings(), Roots::System(&self.extra));
-        let client = client.map_err(|e| ForgeError::local("set up the HTTP client", e))?;
-        Ok(self.client.get_or_init(|| client))
+        let make = || Client::new(self.settings(), Roots::System(&self.extra));
+        Client::once(&self.client, || make().map_err(|e| ForgeError::local("set up the HTTP client", e)))
     }
 
     fn settings(&self) -> Settings {

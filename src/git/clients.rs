@@ -9,10 +9,7 @@ use reqwest::Certificate;
 
 use super::GitOptions;
 use super::error::GitError;
-use crate::http::{Client, Network, Roots, Settings};
-
-/// The environment variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
-const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+use crate::http::{self, Client, Network, Roots, Settings};
 
 /// One client for each scheme.
 #[derive(Debug)]
@@ -31,15 +28,13 @@ impl Clients {
 
     /// The client for a repository at `base`. Redirects never change the scheme.
     pub(super) fn of(&self, base: &str) -> Result<Client, GitError> {
-        let secure = !base.starts_with("http:") || PROXIES.iter().any(|name| names_https(name));
-        let cell = if secure { &self.secure } else { &self.plain };
-        if let Some(client) = cell.get() {
-            return Ok(client.clone());
-        }
-        let roots = if secure { Roots::System(&self.extra) } else { Roots::None };
-        let client = Client::new(self.settings(), roots);
-        let client = client.map_err(|e| GitError::local("set up the HTTP client", e))?;
-        Ok(cell.get_or_init(|| client).clone())
+        let secure = !base.starts_with("http:") || http::plain_http_needs_roots();
+        let (cell, roots) = match secure {
+            true => (&self.secure, Roots::System(&self.extra)),
+            false => (&self.plain, Roots::None),
+        };
+        let make = || Client::new(self.settings(), roots);
+        Client::once(cell, || make().map_err(|e| GitError::local("set up the HTTP client", e))).cloned()
     }
 
     fn settings(&self) -> Settings {
@@ -54,9 +49,4 @@ impl Clients {
             network: Network::Cluster,
         }
     }
-}
-
-/// Whether the variable `name` holds a proxy that is itself reached over TLS.
-fn names_https(name: &str) -> bool {
-    std::env::var(name).is_ok_and(|value| value.starts_with("https:"))
 }

@@ -1,6 +1,7 @@
 //! Makes HTTP clients, and sends requests.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use http::Method;
 use reqwest::redirect::Policy;
@@ -53,6 +54,15 @@ impl Client {
         Ok(Self { client: client?, settings })
     }
 
+    /// The client in `cell`, which `make` makes if there is none.
+    pub(crate) fn once<E>(cell: &OnceLock<Self>, make: impl FnOnce() -> Result<Self, E>) -> Result<&Self, E> {
+        if let Some(client) = cell.get() {
+            return Ok(client);
+        }
+        let client = make()?;
+        Ok(cell.get_or_init(|| client))
+    }
+
     /// A request for [`Self::send`].
     pub(crate) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         self.client.request(method, url)
@@ -71,6 +81,14 @@ impl Client {
             Err(error) => Err(timer.late(&error).map_or_else(|| error.into(), SendError::Late)),
         }
     }
+}
+
+/// The environment variables that name a proxy for plain http (reqwest, `src/proxy.rs`).
+const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// Whether a client for plain http needs root certificates too, because it reaches its proxy over TLS.
+pub(crate) fn plain_http_needs_roots() -> bool {
+    PROXIES.iter().any(|name| std::env::var(name).is_ok_and(|value| value.starts_with("https:")))
 }
 
 fn builder(settings: Settings) -> ClientBuilder {

@@ -103,33 +103,28 @@ impl LazyClient {
             Network::Cluster => &self.cluster,
             Network::Public => &self.public,
         };
-        if let Some(client) = cell.get() {
-            return Ok(client);
-        }
-        let client = self.make(network)?;
-        Ok(cell.get_or_init(|| client))
+        Client::once(cell, || self.make(network))
     }
 
     /// The client for a registry that the step declares insecure. It accepts any certificate.
     pub(crate) fn unverified(&self) -> Result<&Client, OciError> {
-        self.without_roots(&self.unverified, Roots::AcceptAny)
+        self.with_roots(&self.unverified, Roots::AcceptAny)
     }
 
-    /// The client for plain http. It trusts no certificate, so that none is read.
+    /// The client for plain http. It trusts no certificate, so that none is read, unless its proxy needs them.
     pub(super) fn without_tls(&self) -> Result<&Client, OciError> {
-        self.without_roots(&self.without_tls, Roots::None)
+        match http::plain_http_needs_roots() {
+            true => self.get(),
+            false => self.with_roots(&self.without_tls, Roots::None),
+        }
     }
 
-    fn without_roots<'a>(
+    fn with_roots<'a>(
         &self,
         cell: &'a OnceLock<Client>,
         roots: Roots<'static>,
     ) -> Result<&'a Client, OciError> {
-        if let Some(client) = cell.get() {
-            return Ok(client);
-        }
-        let client = Client::new(self.settings(Network::Cluster), roots).map_err(unmade)?;
-        Ok(cell.get_or_init(|| client))
+        Client::once(cell, || Client::new(self.settings(Network::Cluster), roots).map_err(unmade))
     }
 
     /// Makes the client for `registries` on another thread, unless it exists. The first request then need not wait until the

@@ -39,7 +39,7 @@ impl Registry {
         digest: &str,
         auth: &Auth,
     ) -> Result<(), OciError> {
-        may_pull(ImageRepository::over_plain_http(self.clients(), image, auth, Access::Pull)?, digest).await
+        may_pull(ImageRepository::over_plain_http(&self.client, image, auth, Access::Pull)?, digest).await
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, app
 /// A client of registries, with one HTTP connection pool.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
-    client: LazyClient,
+    pub(super) client: LazyClient,
     /// The lists of referrers that are being written.
     pub(super) list_locks: ListLocks,
 }
@@ -52,10 +52,6 @@ impl Registry {
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(repository.error(response).await),
         }
-    }
-
-    pub(super) fn clients(&self) -> &LazyClient {
-        &self.client
     }
 
     pub(super) fn repository<'a>(
