@@ -15,7 +15,7 @@ pub struct Success {
     pub outputs: Outputs,
 }
 
-/// Who must act after a failure. Argo's node phase and `retryPolicy` depend on it.
+/// Names the party that must act after a failure. Argo's node phase and `retryPolicy` depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The step, its sources or its rights are wrong: running it again changes nothing (`Failed`).
@@ -29,7 +29,7 @@ pub enum Fault {
 /// The error of a failed step: who must act, the message, and the outputs that exist nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepError {
-    /// Who must act.
+    /// The party that must act.
     pub fault: Fault,
     /// The attempted operation, its object, why it failed, and what to do.
     pub message: String,

@@ -47,7 +47,7 @@ pub enum KubeError {
 }
 
 impl KubeError {
-    /// Who must act: a failure of the API server is temporary; missing rights and configuration are the user's.
+    /// Says whether waiting or the user can help: a failure of the API server is temporary; missing rights and configuration are the user's.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { .. } => Fault::Transient,

@@ -190,7 +190,7 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// Who must act on the error.
+    /// Says whose fault the error is.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Kube(error) => error.fault(),

@@ -61,7 +61,7 @@ pub enum WorkflowsError {
 }
 
 impl WorkflowsError {
-    /// Who must act on the error.
+    /// Says whose fault the error is.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Kube(error) => error.fault(),

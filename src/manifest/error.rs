@@ -57,7 +57,7 @@ pub enum EditError {
 }
 
 impl EditError {
-    /// Who has to act: the user, unless the proof failed.
+    /// Says whose fault the error is: the user's, unless the proof failed.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unproven { .. } => Fault::Ours,

@@ -115,7 +115,7 @@ pub enum OciError {
 }
 
 impl OciError {
-    /// Who must act.
+    /// Says whose fault the error is.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,

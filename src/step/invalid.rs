@@ -23,7 +23,7 @@ impl InvalidStep {
         Self { field, problem: text::cut(text::line(text::head(&problem, 4 * LONGEST.1)), LONGEST.1) }
     }
 
-    /// Who has to act: always the user, because retrying a wrong step does not help.
+    /// Says whose fault the error is: always the user's, because retrying a wrong step does not help.
     pub fn fault(&self) -> Fault {
         Fault::User
     }
