@@ -54,6 +54,7 @@ async fn main() {
     let named: Vec<Settings> = arguments.iter().filter_map(|argument| Settings::named(argument)).collect();
     let shop = Shop::open().await;
     peers::install();
+    shared_agent::allow_sidecars();
     let mut report = Report::default();
     for settings in [Settings::Ours, Settings::Defaults] {
         if named.is_empty() || named.contains(&settings) {

@@ -55,10 +55,10 @@ impl Report {
             let (tekton, pods) = ((Settings::Ours, Contender::Tekton), (settings, Contender::ThreePods));
             let sidecar = (settings, Contender::OneNode);
             let agent = (settings, Contender::AgentOneNode);
-            self.ratio(&mut table, "commit", (sidecar, tekton), 0.5);
+            self.ratio(&mut table, "commit", (sidecar, tekton), 0.35);
             self.ratio(&mut table, "commit", (sidecar, pods), 0.25);
-            self.ratio(&mut table, "commit", (agent, tekton), 0.15);
-            self.ratio(&mut table, "end", (agent, tekton), 0.25);
+            self.ratio(&mut table, "commit", (agent, tekton), 0.1);
+            self.ratio(&mut table, "end", (agent, tekton), 0.18);
         }
         table
     }
