@@ -40,6 +40,7 @@
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens |
 //! | [`manifest`] | YAML edits as functions from bytes to bytes |
+//! | [`selection`] | which services a push touches, as functions without requests: refs, globs, marks, names, reasons |
 //! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |
 //! | [`listen`] | serves a port: HTTP/1, with limits on what a caller may hold open |
 //! | [`redact`] | removes the values of Secrets from texts |
@@ -84,6 +85,7 @@ pub mod push_gate;
 pub mod redact;
 pub mod rpc;
 pub mod schema;
+pub mod selection;
 pub mod shutdown;
 pub mod step;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::trailer::{MANAGED_BY, MANAGER, WORKFLOW};
 use crate::git::GitError;
+use crate::selection::SKIP_MARKS;
 
 /// A commit's message. It is rendered as the text, an empty line, the trailers and `Managed-By`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,9 +21,6 @@ pub struct Message {
 
 /// One writer's trailers in a commit.
 pub(super) type Group = Vec<(String, String)>;
-
-/// The words in a subject or body that tell CI systems not to build a commit.
-const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
 
 impl Message {
     /// A message without trailers.
@@ -70,7 +68,7 @@ pub(super) fn render(all: &[&Message]) -> String {
 
 /// The combined text of several messages.
 fn together(all: &[&Message]) -> String {
-    let skip = SKIPS.iter().find(|skip| all.iter().any(|m| m.text.contains(*skip)));
+    let skip = SKIP_MARKS.iter().find(|skip| all.iter().any(|m| m.text.contains(*skip)));
     let skip = skip.map(|skip| format!(" {skip}")).unwrap_or_default();
     let subjects: Vec<_> = all.iter().map(|m| format!("- {}", m.subject())).collect();
     format!("Update manifests for {} workflows{skip}\n\n{}", all.len(), subjects.join("\n"))
