@@ -12,11 +12,11 @@
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
-readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd)
+readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events)
 readonly BENCH_TOOLS=(tekton)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
-readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server
+readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server nats-server
   libseccomp-dev pkg-config)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -105,6 +105,15 @@ recipe_argocd() {
   source=$(module_dir github.com/argoproj/argo-cd/v3)
   mkdir -p "$1/share/argocd"
   cp -r --no-preserve=mode "$source"/manifests/{base,crds} "$1/share/argocd"
+}
+
+# All of its roles are one program, whose package is called `cmd`.
+recipe_argo-events() {
+  local module=github.com/argoproj/argo-events source
+  CGO_ENABLED=0 go_build "$1/bin/argo-events" "-X $module.version=$(pinned $module)" $module/cmd
+  source=$(module_dir $module)
+  mkdir -p "$1/share/argo-events"
+  cp -r --no-preserve=mode "$source/manifests" "$1/share/argo-events/manifests"
 }
 
 # Its commands have names that anybody's might have, so they go by its own.
@@ -250,6 +259,7 @@ stop_services() {
       docker-registry) "${as_root[@]}" systemctl disable --quiet --now docker-registry.service || true ;;
       openssh-server) "${as_root[@]}" systemctl disable --quiet --now ssh.service ssh.socket || true ;;
       redis-server) "${as_root[@]}" systemctl disable --quiet --now redis-server.service || true ;;
+      nats-server) "${as_root[@]}" systemctl disable --quiet --now nats-server.service || true ;;
     esac
   done
 }
