@@ -31,7 +31,7 @@ bench-chain: ## from a Workflow to the commit, beside pods and Tekton, on that c
 	ARGO_BUILDKIT_E2E_MODE=agent tests/cluster/run cargo bench --locked --offline --bench chain -- $(ONLY)
 	tests/cluster/down
 
-cluster: ## a single-node Kubernetes with Argo Workflows, Argo CD and Gitea on this machine
+cluster: ## a single-node Kubernetes with Argo Workflows, Argo Events, Argo CD and Gitea on this machine
 	$(TESTBED) apt cluster-apt
 	$(TESTBED)
 	$(TESTBED) cluster

@@ -147,6 +147,26 @@ image_registry() {
   push_image "$2" "$1" 'ENV PATH=/bin:/usr/bin' 'ENTRYPOINT ["registry"]' 'CMD ["serve", "/etc/docker/registry/config.yml"]'
 }
 
+# What quay.io/argoproj/argo-events holds, but for the CLI that the `argoWorkflow` trigger runs.
+image_argo_events() {
+  install -D "$bin/argo-events" "$1/bin/argo-events"
+  mkdir -p "$1/tmp"
+  push_image "$2" "$1" 'USER 9731' 'ENTRYPOINT ["/bin/argo-events"]'
+}
+
+# What nats holds.
+image_nats() {
+  install_programs "$1" /usr/sbin/nats-server
+  ln -s usr/sbin/nats-server "$1/nats-server"
+  push_image "$2" "$1" 'ENTRYPOINT ["/nats-server"]'
+}
+
+# Stands for NATS's config reloader and its metrics exporter: does nothing, whatever it is told.
+image_idle() {
+  install_busybox "$1"
+  push_image "$2" "$1" 'ENTRYPOINT ["/bin/sh", "-c", "trap exit TERM; sleep 2147483647 & wait"]'
+}
+
 images_up() {
   # What is under test: built anew by every run, under the same name.
   forget_image argo-buildkit:e2e
@@ -157,4 +177,7 @@ images_up() {
   image buildkit:test image_buildkit "$bin/buildkitd" "$share/runc/runc"
   image buildkit:rootless image_buildkit_rootless "$bin/buildkitd" "$bin/rootlesskit" "$share/runc/runc"
   image registry:2 image_registry /usr/bin/docker-registry
+  image argo-events:test image_argo_events "$bin/argo-events"
+  image nats:test image_nats /usr/sbin/nats-server
+  image idle:1 image_idle /bin/busybox
 }

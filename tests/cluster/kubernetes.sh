@@ -5,6 +5,7 @@
 volumes_up() {
   install -d "$VOLUMES/buildkitd"
   install -d -o 65532 -g 65532 "$VOLUMES/cache-registry"
+  install -d -o 1000 -g 1000 "$VOLUMES/event-bus"
 }
 
 etcd_up() {
