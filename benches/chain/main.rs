@@ -2,7 +2,8 @@
 //! pod per step and beside Tekton, on the tests' cluster.
 //!
 //! It asserts no number: it prints tables, with the goal beside each ratio. docs/benchmarks.md says how to read them.
-//! `ours` or `defaults` as an argument measures under Argo's settings of that kind only, and a number is that of runs.
+//! `ours` or `defaults` as an argument measures under Argo's settings of that kind only, and a number is that of runs. `push` begins with
+//! the push in place of the Workflow.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,12 +17,14 @@ mod api;
 #[path = "../../tests/e2e/cluster.rs"]
 mod cluster;
 mod contender;
+mod hooks;
 #[path = "../../tests/e2e/install.rs"]
 mod install;
 #[expect(dead_code, reason = "this crate needs a part of it")]
 #[path = "../../tests/e2e/mode.rs"]
 mod mode;
 mod peers;
+mod push;
 mod report;
 mod settings;
 mod shared_agent;
@@ -55,6 +58,10 @@ async fn main() {
     let shop = Shop::open().await;
     peers::install();
     shared_agent::allow_sidecars();
+    if arguments.iter().any(|argument| argument == "push") {
+        push::measure(runs, &shop).await;
+        return;
+    }
     let mut report = Report::default();
     for settings in [Settings::Ours, Settings::Defaults] {
         if named.is_empty() || named.contains(&settings) {

@@ -48,7 +48,10 @@ impl Shop {
         let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), text.as_str())).collect();
         files.push(("Dockerfile", &dockerfile));
         self.service.push_directory(tree(&files).path(), "main", "first").await;
-        let values = tree(&[("chart/values.yaml", "image:\n  tag: \"0\"\n  digest: \"\"\n")]);
+        let values = "image:\n  tag: \"0\"\n  digest: \"\"\n";
+        // The second is where the Sensor of `sensors/` writes.
+        let own = format!("charts/chain-{}/values.yaml", std::process::id());
+        let values = tree(&[("chart/values.yaml", values), (&own, values)]);
         self.gitops.push_directory(values.path(), "main", "lay out").await;
     }
 

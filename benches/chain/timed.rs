@@ -49,7 +49,7 @@ pub(crate) async fn run(contender: Contender, shop: &Shop) -> Timed {
 }
 
 /// Looks until there is something.
-async fn until<T>(probe: impl Fn() -> Option<T>, name: &str) -> T {
+pub(crate) async fn until<T>(probe: impl Fn() -> Option<T>, name: &str) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = probe() {
@@ -75,7 +75,7 @@ fn sidecar_runs(pod: &Value) -> bool {
 }
 
 /// The next run begins when the pods of this one are gone.
-fn settle(contender: Contender) {
+pub(crate) fn settle(contender: Contender) {
     let pods = || kubectl(&["get", "pods", "-n", contender.namespace(), "-o", "name"]);
     eventually(|| format!("the end of {}", pods()), PATIENCE, || pods().is_empty().then_some(()));
 }

@@ -1,5 +1,5 @@
 # What `make bench-chain` measures beside the product: an image with git and buildctl, and Tekton Pipelines as upstream
-# configures it, out of programs of the test bed. Sourced.
+# configures it, with Tekton Triggers, out of programs of the test bed. Sourced.
 
 image_tools() {
   install -D "$bin/buildctl" "$1/usr/bin/buildctl"
@@ -11,19 +11,19 @@ image_tools() {
   push_image "$2" "$1" 'ENV PATH=/usr/bin:/bin' 'ENV HOME=/root' 'CMD ["sh"]'
 }
 
-# tekton-PROGRAM:TAG holds that program where Tekton looks for it.
+# tekton-PROGRAM:TAG and triggers-PROGRAM:TAG hold that program where Tekton looks for it.
 image_tekton() {
-  local program=${2#tekton-}
-  program=${program%:*}
-  install -D "$bin/tekton-$program" "$1/ko-app/$program"
-  push_image "$2" "$1" 'USER 65532:65532' "ENTRYPOINT [\"/ko-app/$program\"]"
+  local program=${2%:*}
+  install -D "$bin/$program" "$1/ko-app/${program#*-}"
+  push_image "$2" "$1" 'USER 65532:65532' "ENTRYPOINT [\"/ko-app/${program#*-}\"]"
 }
 
 peers_images_up() {
   local program
   image tools:1 image_tools "$bin/buildctl" /usr/bin/git /usr/lib/git-core/git-remote-http
-  for program in controller entrypoint nop webhook workingdirinit; do
-    image "tekton-$program:test" image_tekton "$bin/tekton-$program"
+  for program in tekton-{controller,entrypoint,nop,webhook,workingdirinit} \
+    triggers-{controller,eventlistenersink,interceptors,webhook}; do
+    image "$program:test" image_tekton "$bin/$program"
   done
 }
 
@@ -38,13 +38,23 @@ tekton_objects() {
   done
 }
 
+triggers_objects() {
+  local file
+  for file in "$share"/triggers/{200-*,201-*,300-*,500-*,clusterrole-*,config-*,controller-service,controller,webhook-service,webhook,interceptors/*}; do
+    [[ -f $file ]] || file+=.yaml
+    echo ---
+    sed -E "s,ko://github.com/tektoncd/triggers/cmd/([a-z]+),$REGISTRY/triggers-\1:test,g" "$file"
+  done
+}
+
 tekton_up() {
   inside kubectl apply --server-side -f <(tekton_objects) >/dev/null
+  inside kubectl apply --server-side -f <(triggers_objects) >/dev/null
 }
 
 tekton_ready() {
   local deployment
-  for deployment in controller webhook; do
-    inside kubectl -n tekton-pipelines rollout status "deployment/tekton-pipelines-$deployment" --timeout=1s
+  for deployment in tekton-{pipelines-{controller,webhook},triggers-{controller,webhook,core-interceptors}}; do
+    inside kubectl -n tekton-pipelines rollout status "deployment/$deployment" --timeout=1s
   done
 }

@@ -13,7 +13,7 @@ set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events)
-readonly BENCH_TOOLS=(tekton)
+readonly BENCH_TOOLS=(tekton triggers)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server nats-server
@@ -124,6 +124,15 @@ recipe_tekton() {
   done
   source=$(module_dir $module)
   cp -r --no-preserve=mode "$source/config" "$1/share/tekton"
+}
+
+recipe_triggers() {
+  local module=github.com/tektoncd/triggers command source
+  for command in controller eventlistenersink interceptors webhook; do
+    CGO_ENABLED=0 go_build "$1/bin/triggers-$command" "" "$module/cmd/$command"
+  done
+  source=$(module_dir $module)
+  cp -r --no-preserve=mode "$source/config" "$1/share/triggers"
 }
 
 # The module zip has neither the one file that git keeps as a symlink nor the UI that the CLI embeds,

@@ -1,0 +1,98 @@
+//! `ONLY='push 5'`: from a push to the manifest's commit. Gitea's hook goes to Argo Events, or to Tekton Triggers.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::api::{self, Watch};
+use crate::cluster::kubectl;
+use crate::contender::Contender;
+use crate::hooks::Hooks;
+use crate::settings::Settings;
+use crate::shared_agent;
+use crate::shop::Shop;
+use crate::table::{Table, median};
+use crate::timed::{settle, until};
+
+/// Those that a push starts, each with the goal of its ratio to the last.
+const WAYS: [(Contender, Option<f64>); 3] =
+    [(Contender::AgentOneNode, Some(0.15)), (Contender::OneNode, Some(0.45)), (Contender::Tekton, None)];
+
+/// What one push took, from when the server had answered it.
+struct Pushed {
+    /// Until the Workflow or the PipelineRun was there.
+    run: Duration,
+    /// Until the manifest's branch moved.
+    commit: Duration,
+}
+
+/// All runs.
+#[derive(Default)]
+struct Report(Vec<(Contender, Pushed)>);
+
+/// All in turns, one at a time, and one of each before that is not counted.
+pub(crate) async fn measure(runs: usize, shop: &Shop) {
+    Settings::Ours.apply();
+    let hooks = Hooks::install(shop).await;
+    let mut report = Report::default();
+    for number in 0..=runs {
+        for (contender, _) in WAYS {
+            shared_agent::switch(contender.has_agent());
+            let pushed = push(contender, shop, &hooks).await;
+            println!("push {number} {contender}: {pushed}");
+            if number > 0 {
+                report.0.push((contender, pushed));
+            }
+        }
+    }
+    println!("{report}");
+}
+
+async fn push(contender: Contender, shop: &Shop, hooks: &Hooks) -> Pushed {
+    hooks.only(contender).await;
+    let client = api::client().await;
+    let runs = Watch::begin(&client, &contender.path()).await;
+    let before = shop.deployed();
+    let revision = shop.change().await;
+    let began = Instant::now();
+    let builds_it = |run: &Value| run["spec"].to_string().contains(&revision);
+    let (seen, _) = until(|| runs.seen.first(builds_it), &revision).await;
+    let commit = until(|| (shop.deployed() != before).then(Instant::now), &revision).await;
+    let ended = |run: &Value| builds_it(run) && contender.ended(run).is_some();
+    let (_, last) = until(|| runs.seen.first(ended), &revision).await;
+    assert_eq!(contender.ended(&last), Some(true), "{revision}: {}", last["status"]);
+    kubectl(&["delete", "-n", contender.namespace(), contender.resource(), "--all"]);
+    settle(contender);
+    Pushed { run: seen.saturating_duration_since(began), commit: commit - began }
+}
+
+impl Report {
+    fn middle(&self, contender: Contender, time: fn(&Pushed) -> Duration) -> f64 {
+        let of = self.0.iter().filter(|run| run.0 == contender);
+        median(&of.map(|run| time(&run.1).as_secs_f64()).collect::<Vec<_>>())
+    }
+}
+
+impl fmt::Display for Pushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {:.2} s, commit {:.2} s", self.run.as_secs_f64(), self.commit.as_secs_f64())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::default();
+        let peer = self.middle(Contender::Tekton, |pushed| pushed.commit);
+        for (contender, goal) in WAYS {
+            let commit = self.middle(contender, |pushed| pushed.commit);
+            let run = self.middle(contender, |pushed| pushed.run);
+            table.alone(&format!("push to its run: {contender}"), "s", run, None);
+            if let Some(goal) = goal {
+                let what = format!("push to the commit: {contender} beside Tekton with Triggers");
+                table.beside(&what, "s", commit, peer, goal);
+            }
+        }
+        writeln!(f, "\n{table}")
+    }
+}
