@@ -25,6 +25,7 @@ mod pkt;
 mod probe;
 mod proof;
 pub(crate) mod push;
+pub(crate) mod push_reader;
 pub(crate) mod read;
 mod remote;
 pub(crate) mod report;

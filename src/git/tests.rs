@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod fixture;
+mod push_reader;
 mod resolve;
 pub(crate) mod server;
 mod snapshot;
