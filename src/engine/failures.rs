@@ -3,7 +3,7 @@
 use super::secret_rules::SecretRefused;
 use crate::forge::ForgeError;
 use crate::git::GitError;
-use crate::kube::{SecretError, WorkflowsError};
+use crate::kube::{SecretError, SubmitError, WorkflowsError};
 use crate::outcome::StepError;
 use crate::write_back::WriteError;
 
@@ -37,6 +37,12 @@ impl From<SecretError> for StepError {
 impl From<SecretRefused> for StepError {
     fn from(refused: SecretRefused) -> Self {
         Self::user(refused)
+    }
+}
+
+impl From<SubmitError> for StepError {
+    fn from(error: SubmitError) -> Self {
+        Self::new(error.fault(), error)
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) const EVERYTHING: &str = "
 resources: [../production]
 components:
 - ../../components/argocd-refresh
+- ../../components/submit
 - ../../components/cert-manager
 - ../../components/agent
 - ../../components/agent-rights
@@ -34,7 +35,7 @@ fn rules(objects: &[Value]) -> Vec<Value> {
 #[test]
 fn roles_name_their_secrets_and_their_verbs() {
     let rules = rules(&Site::new(EVERYTHING).objects());
-    assert_eq!(rules.len(), 15, "{rules:#?}");
+    assert_eq!(rules.len(), 16, "{rules:#?}");
     for rule in &rules {
         let text = rule.to_string();
         assert!(!text.contains('*'), "{text}");
