@@ -52,7 +52,13 @@ fn with_inner(outer: Placed<'_>) -> Vec<Placed<'_>> {
     std::iter::once(outer).chain(inner).collect()
 }
 
-/// The steps of a list of lists, or the tasks of a graph, with their JSON pointers from the template.
+/// The hooks of a step, a task or a workflow, with their JSON pointers from it.
+pub(crate) fn hooks(place: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let all = place["hooks"].as_object().into_iter().flatten();
+    all.map(|(name, hook)| (format!("/hooks/{}", name.replace('~', "~0").replace('/', "~1")), hook))
+}
+
+/// The steps of a list of lists, or the tasks of a graph, and their hooks, with their JSON pointers from the template.
 pub(crate) fn children(template: &Value) -> impl Iterator<Item = (String, &Value)> {
     let groups = template["steps"].as_array().into_iter().flatten().enumerate();
     let steps = groups.flat_map(|(group, steps)| {
@@ -60,7 +66,11 @@ pub(crate) fn children(template: &Value) -> impl Iterator<Item = (String, &Value
         steps.map(move |(n, step)| (format!("/steps/{group}/{n}"), step))
     });
     let tasks = template["dag"]["tasks"].as_array().into_iter().flatten().enumerate();
-    steps.chain(tasks.map(|(n, task)| (format!("/dag/tasks/{n}"), task)))
+    let all = steps.chain(tasks.map(|(n, task)| (format!("/dag/tasks/{n}"), task)));
+    all.flat_map(|(pointer, child)| {
+        let hooks: Vec<_> = hooks(child).map(|(own, hook)| (format!("{pointer}{own}"), hook)).collect();
+        std::iter::once((pointer, child)).chain(hooks)
+    })
 }
 
 /// Whether a template has our plugin.
@@ -123,6 +133,9 @@ pub(crate) fn runs_ours(template: &Value, is_named_ours: impl Fn(Option<&str>, &
         || children(template).any(|(_, child)| {
             let reference = &child["templateRef"];
             let name = reference["template"].as_str().or(child["template"].as_str()).unwrap_or_default();
-            is_named_ours(reference["name"].as_str(), name) || child.get("inline").is_some_and(is_ours)
+            let last = child["onExit"].as_str().unwrap_or_default();
+            is_named_ours(reference["name"].as_str(), name)
+                || is_named_ours(None, last)
+                || child.get("inline").is_some_and(is_ours)
         })
 }

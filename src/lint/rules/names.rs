@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::finding::{At, DiagnosticLevel, RuleMatch};
 use super::super::objects::{ArgoObject, Given, template_kind};
 use crate::step::hint;
-use crate::templates::children;
+use crate::templates::{children, hooks};
 
 /// References of steps, tasks and workflows to templates that do not exist, or are not among the files.
 pub(super) fn unknown_templates<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
@@ -27,11 +27,18 @@ pub(super) fn unknown_templates<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMa
             let own = if whole.is_null() { local(object, &object.spec[name]) } else { None };
             tell("", format!("{}/{name}", object.spec_pointer), own);
         }
+        for (own, hook) in hooks(object.spec) {
+            let pointer = format!("{}{own}", object.spec_pointer);
+            let own = if whole.is_null() { local(object, &hook["template"]) } else { None };
+            tell("", format!("{pointer}/template"), own);
+            tell("", format!("{pointer}/templateRef"), foreign(given, &hook["templateRef"]));
+        }
         for placed in object.templates() {
             for (own, child) in children(placed.template) {
                 let pointer = format!("{}{own}", placed.pointer);
                 tell(placed.name, format!("{pointer}/template"), local(object, &child["template"]));
                 tell(placed.name, format!("{pointer}/templateRef"), foreign(given, &child["templateRef"]));
+                tell(placed.name, format!("{pointer}/onExit"), local(object, &child["onExit"]));
             }
         }
     }
