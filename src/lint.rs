@@ -1,12 +1,14 @@
 //! Checks Argo's objects in files, without a cluster: bytes in, findings out, no I/O.
 //!
 //! The parser of [`step`](crate::step) judges the steps, so what this room accepts is what the plugin accepts. The other
-//! rules find what the API server, Argo's controller and `argo lint` let through. `rules` is the table of the rules;
-//! `objects` has the objects that they judge. A new kind of object gets its own file beside `objects`, and its rules
-//! get rows in the table.
+//! rules find what the API server, Argo's controllers, `argo lint` and `argo-events lint` let through. `rules` is the table
+//! of the rules; `objects` has the objects that they judge, and `events` those of Argo Events. `go` reads what Argo Events
+//! gives to Go's libraries.
 
+mod events;
 mod expression;
 mod finding;
+mod go;
 mod objects;
 mod rules;
 mod sample;
@@ -40,7 +42,7 @@ pub struct LintReport {
     pub findings: Vec<Diagnostic>,
     /// The number of objects that were checked.
     pub objects: usize,
-    /// The number of documents that are no object of Argo with templates.
+    /// The number of documents that are no object that is checked.
     pub passed_over: usize,
 }
 
@@ -60,7 +62,10 @@ pub fn lint(sources: &[LintInput]) -> LintReport {
     let mut files = Vec::new();
     for (n, source) in sources.iter().enumerate() {
         match documents::documents(&source.bytes) {
-            Ok((text, documents)) => files.push(InputFile { number: n, text, documents }),
+            Ok((text, documents)) => {
+                let made = events::resources::all(&documents);
+                files.push(InputFile { number: n, text, documents, made });
+            }
             Err(_) if !source.is_named && !source.bytes.windows(ARGO.len()).any(|part| part == ARGO) => {
                 report.passed_over += 1;
             }
@@ -68,7 +73,7 @@ pub fn lint(sources: &[LintInput]) -> LintReport {
         }
     }
     let given = Given::of(&files);
-    report.objects = given.objects.len();
+    report.objects = given.objects.len() + given.events.len();
     report.passed_over += given.passed_over;
     let steps = rules::judged_steps(&given);
     for rule in RULES {

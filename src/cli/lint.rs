@@ -18,8 +18,9 @@ const UNREAD: u8 = 2;
 
 const AFTER_HELP: &str = "\
 Checked are Workflows, WorkflowTemplates, ClusterWorkflowTemplates and
-CronWorkflows; other documents are passed over. Steps are judged by the
-parser of the plugin itself. docs/lint.md has all rules.
+CronWorkflows, and EventSources, Sensors and EventBuses of Argo Events;
+other documents are passed over. Steps are judged by the parser of the
+plugin itself. docs/lint.md has all rules.
 
 Exit codes:
   0  nothing to correct

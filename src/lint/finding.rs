@@ -58,7 +58,7 @@ pub struct Diagnostic {
 #[derive(Debug)]
 pub(super) struct RuleMatch<'a> {
     pub(super) object: &'a ArgoObject<'a>,
-    /// The template's name; empty for what is outside templates.
+    /// The name of the template, or of a Sensor's trigger; empty for what is outside of them.
     pub(super) template: String,
     /// JSON pointer in the document. The value, or the nearest value around it, is shown.
     pub(super) pointer: String,
@@ -96,9 +96,10 @@ impl RuleMatch<'_> {
             (At::Value, Some(spot)) if is_exact && !spot.is_collection => spot.value.clone(),
             (_, Some(spot)) => spot.key.clone().unwrap_or_else(|| spot.value.clone()),
         };
-        let template = match self.template.as_str() {
-            "" => String::new(),
-            name => format!(", template {name}"),
+        let template = match (self.template.as_str(), self.object.kind) {
+            ("", _) => String::new(),
+            (name, "Sensor") => format!(", trigger {name}"),
+            (name, _) => format!(", template {name}"),
         };
         let name = sources[file.number].name.clone();
         let object = crate::text::line(&format!("{} {}{template}", self.object.kind, self.object.name));

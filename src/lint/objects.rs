@@ -1,7 +1,9 @@
-//! The objects of all files that hold templates: Workflows, WorkflowTemplates, ClusterWorkflowTemplates, CronWorkflows.
+//! The objects of all files that hold templates (Workflows, WorkflowTemplates, ClusterWorkflowTemplates, CronWorkflows), and
+//! those of Argo Events.
 
 use serde_json::Value;
 
+use super::events;
 use crate::manifest::documents::Document;
 use crate::templates::{self, KINDS, Placed};
 
@@ -12,9 +14,20 @@ pub(super) struct InputFile<'a> {
     pub(super) number: usize,
     pub(super) text: &'a str,
     pub(super) documents: Vec<Document>,
+    /// The objects that Sensors make.
+    pub(super) made: Vec<MadeObject>,
 }
 
-/// An object with templates.
+/// An object that a Sensor makes, in which every value that comes from the event is empty.
+#[derive(Debug)]
+pub(super) struct MadeObject {
+    /// The document of the Sensor, by number, and the JSON pointer of the object in it.
+    pub(super) document: usize,
+    pub(super) pointer: String,
+    pub(super) value: Value,
+}
+
+/// An object with templates, or of Argo Events.
 #[derive(Debug, Clone)]
 pub(super) struct ArgoObject<'a> {
     /// Its file, and the document in it, by number.
@@ -24,16 +37,21 @@ pub(super) struct ArgoObject<'a> {
     pub(super) name: &'a str,
     /// The JSON pointer of the object in its document.
     pub(super) root: String,
-    /// The JSON pointer of the workflow's spec in the document.
+    /// The object.
+    pub(super) whole: &'a Value,
+    /// The JSON pointer of the workflow's spec in the document, or of the object's own.
     pub(super) spec_pointer: String,
-    /// The workflow's spec.
+    /// That spec.
     pub(super) spec: &'a Value,
 }
 
 /// Everything that the rules may look at.
 #[derive(Debug, Default)]
 pub(super) struct Given<'a> {
+    /// The objects with templates, and those that Sensors make.
     pub(super) objects: Vec<ArgoObject<'a>>,
+    /// The objects of Argo Events.
+    pub(super) events: Vec<ArgoObject<'a>>,
     /// Objects of Argo with a kind that it does not have.
     pub(super) strangers: Vec<(ArgoObject<'a>, &'a str)>,
     /// The documents of the objects, each with its first object.
@@ -53,13 +71,10 @@ const OTHERS: &[&str] = &[
     "ApplicationSet",
     "ArgoCD",
     "ClusterAnalysisTemplate",
-    "EventBus",
-    "EventSource",
     "ExecutorPlugin",
     "Experiment",
     "NotificationsConfiguration",
     "Rollout",
-    "Sensor",
     "WorkflowArtifactGCTask",
     "WorkflowEventBinding",
     "WorkflowTaskResult",
@@ -74,6 +89,13 @@ impl<'a> Given<'a> {
             for (number, document) in read.documents.iter().enumerate() {
                 given.take((file, number), document);
             }
+            for made in &read.made {
+                let known = KINDS.iter().find(|(kind, _)| made.value["kind"] == *kind);
+                if let Some((kind, path)) = known {
+                    let pointer = made.pointer.clone();
+                    given.objects.push(object(kind, (file, made.document), pointer, &made.value, path));
+                }
+            }
         }
         given
     }
@@ -87,6 +109,11 @@ impl<'a> Given<'a> {
                 Some((kind, path)) => {
                     self.objects.push(object(kind, at, root, value, path));
                     first = first.or(self.objects.last().cloned());
+                }
+                None if is_argo && events::KINDS.contains(&kind) => {
+                    let kind = events::KINDS.into_iter().find(|known| *known == kind).unwrap_or_default();
+                    self.events.push(object(kind, at, root, value, "/spec"));
+                    first = first.or(self.events.last().cloned());
                 }
                 None if is_argo && !OTHERS.contains(&kind) => {
                     self.strangers.push((object("object", at, root, value, ""), kind));
@@ -103,6 +130,11 @@ impl<'a> Given<'a> {
     /// The object `name` of `kind`.
     pub(super) fn find(&self, kind: &str, name: &str) -> Option<&ArgoObject<'a>> {
         self.objects.iter().find(|object| object.kind == kind && object.name == name)
+    }
+
+    /// The objects of Argo Events of `kind`.
+    pub(super) fn of_events<'b>(&'b self, kind: &'b str) -> impl Iterator<Item = &'b ArgoObject<'a>> {
+        self.events.iter().filter(move |object| object.kind == kind)
     }
 
     /// The template that a step or task runs, with its object; `None` if it is not among the files.
@@ -131,7 +163,8 @@ pub(super) fn template_kind(reference: &Value) -> &'static str {
     }
 }
 
-fn object<'a>(
+/// The object `value` of a file and document.
+pub(super) fn object<'a>(
     kind: &'static str,
     (file, document): (usize, usize),
     root: String,
@@ -141,11 +174,11 @@ fn object<'a>(
     let metadata = &value["metadata"];
     let name = metadata["name"].as_str().or(metadata["generateName"].as_str()).unwrap_or_default();
     let spec = value.pointer(path).unwrap_or(&Value::Null);
-    ArgoObject { file, document, kind, name, spec_pointer: format!("{root}{path}"), root, spec }
+    ArgoObject { file, document, kind, name, spec_pointer: format!("{root}{path}"), root, whole: value, spec }
 }
 
 /// The document, or the items of a list.
-fn items(document: &Value) -> Vec<(String, &Value)> {
+pub(super) fn items(document: &Value) -> Vec<(String, &Value)> {
     let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
     match document["items"].as_array().filter(|_| is_list) {
         Some(items) => items.iter().enumerate().map(|(n, item)| (format!("/items/{n}"), item)).collect(),

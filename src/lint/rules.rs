@@ -1,9 +1,11 @@
 //! The table of rules. A rule is a function over everything that is given, in a file of its own.
 
+mod arguments;
 mod body;
 mod braces;
 mod documents;
 mod effect;
+mod events;
 mod names;
 mod outputs;
 mod parameters;
@@ -92,5 +94,125 @@ pub const RULES: &[LintRule] = &[
         name: "no-effect",
         summary: "Argo does not heed a field for plugin nodes.",
         find: Find::Objects(effect::without_effect),
+    },
+    LintRule {
+        name: "unknown-argument",
+        summary: "A parameter is passed that the template does not have.",
+        find: Find::Objects(arguments::unknown),
+    },
+    LintRule {
+        name: "missing-argument",
+        summary: "A parameter without a value is not passed.",
+        find: Find::Objects(arguments::missing),
+    },
+    LintRule {
+        name: "unknown-field",
+        summary: "An EventSource, Sensor or EventBus has a field that Argo Events does not know, and ignores.",
+        find: Find::Objects(events::fields::unknown),
+    },
+    LintRule {
+        name: "field-type",
+        summary: "A field has another type than Argo Events reads, such as a number in quotes.",
+        find: Find::Objects(events::fields::wrong_types),
+    },
+    LintRule {
+        name: "missing-field",
+        summary: "A field is missing without which Argo Events refuses the object, or does nothing.",
+        find: Find::Objects(events::fields::missing),
+    },
+    LintRule {
+        name: "unknown-dependency",
+        summary: "A condition or a parameter names a dependency that the Sensor does not have.",
+        find: Find::Objects(events::dependencies::unknown),
+    },
+    LintRule {
+        name: "unknown-event",
+        summary: "A dependency names an event that its EventSource does not have, or that comes by another EventBus.",
+        find: Find::Objects(events::dependencies::unknown_events),
+    },
+    LintRule {
+        name: "all-dependencies",
+        summary: "A trigger without conditions waits for all dependencies together.",
+        find: Find::Objects(events::dependencies::all_awaited),
+    },
+    LintRule {
+        name: "filter",
+        summary: "A filter drops all events, or none: its type, comparator, value or operator.",
+        find: Find::Objects(events::filters::wrong),
+    },
+    LintRule {
+        name: "event-path",
+        summary: "A path into an event begins with a part that the event does not have.",
+        find: Find::Objects(events::filters::unknown_parts),
+    },
+    LintRule {
+        name: "changed-files",
+        summary: "A filter reads the files of a push from its payload, which lists only the newest commits.",
+        find: Find::Objects(events::filters::changed_files),
+    },
+    LintRule {
+        name: "regex",
+        summary: "Go does not compile a regular expression.",
+        find: Find::Objects(events::patterns::refused),
+    },
+    LintRule {
+        name: "open-pattern",
+        summary: "A regular expression for a name, such as a branch, also matches longer names.",
+        find: Find::Objects(events::patterns::open),
+    },
+    LintRule {
+        name: "deletions",
+        summary: "A dependency on pushes lets the deletion of a branch through.",
+        find: Find::Objects(events::hooks::deletions),
+    },
+    LintRule {
+        name: "operation",
+        summary: "A trigger, a parameter or a limit of the rate names an operation or a unit that does not exist.",
+        find: Find::Objects(events::triggers::operations),
+    },
+    LintRule {
+        name: "redelivery",
+        summary: "An event that is delivered twice does not have the effect of one.",
+        find: Find::Objects(events::triggers::redelivery),
+    },
+    LintRule {
+        name: "no-retry",
+        summary: "Retries or a dead-letter trigger have no effect.",
+        find: Find::Objects(events::retries::without_effect),
+    },
+    LintRule {
+        name: "short-retry",
+        summary: "A trigger gives up before an API server has restarted.",
+        find: Find::Objects(events::retries::too_short),
+    },
+    LintRule {
+        name: "dest",
+        summary: "A parameter puts its value where the object has no place for it.",
+        find: Find::Objects(events::targets::wrong),
+    },
+    LintRule {
+        name: "go-template",
+        summary: "Go does not parse a template, or it gives nothing.",
+        find: Find::Objects(events::templates::refused),
+    },
+    LintRule {
+        name: "unsigned-hook",
+        summary: "A webhook takes posts from anybody.",
+        find: Find::Objects(events::hooks::unsigned),
+    },
+    LintRule {
+        name: "unreached-hook",
+        summary: "Posts do not reach a webhook: no Service has its port, or another event has its endpoint.",
+        find: Find::Objects(events::hooks::unreached),
+    },
+    LintRule {
+        name: "payload-limit",
+        summary: "A webhook takes larger posts than its EventBus.",
+        find: Find::Objects(events::bus::too_large),
+    },
+    LintRule {
+        name: "stream",
+        summary: "The stream of an EventBus drops old events without a message, or is never made.",
+        find: Find::Objects(events::bus::streams),
     },
 ];

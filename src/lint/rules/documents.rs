@@ -1,5 +1,6 @@
 //! Mistakes of whole documents.
 
+use super::super::events;
 use super::super::finding::{At, DiagnosticLevel, RuleMatch};
 use super::super::objects::Given;
 use crate::templates::KINDS;
@@ -23,10 +24,10 @@ pub(super) fn repeated_keys<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<
     }
 }
 
-/// Objects of Argo with a kind that is like one that holds templates.
+/// Objects of Argo with a kind that is like one that is checked.
 pub(super) fn unknown_kinds<'a>(given: &'a Given<'a>, found: &mut Vec<RuleMatch<'a>>) {
     for (object, kind) in &given.strangers {
-        let near = text::near(kind, KINDS.iter().map(|(kind, _)| *kind));
+        let near = text::near(kind, KINDS.iter().map(|(kind, _)| *kind).chain(events::KINDS));
         let Some(meant) = near.first() else { continue };
         found.push(RuleMatch {
             object,

@@ -1,0 +1,20 @@
+//! Texts that Argo Events gives to Go's libraries: regular expressions and templates.
+
+mod functions;
+pub(super) mod regex;
+pub(super) mod template;
+
+/// What Go refuses in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GoError {
+    /// What is wrong, such as `invalid escape sequence`.
+    pub(super) problem: String,
+    /// The part of the text that is wrong.
+    pub(super) part: String,
+}
+
+impl GoError {
+    fn new(problem: impl Into<String>, part: impl Into<String>) -> Self {
+        Self { problem: problem.into(), part: part.into() }
+    }
+}
