@@ -11,8 +11,8 @@
 
 use super::node::Node;
 use super::spec::Spec;
-use super::{Build, InvalidStep, Mention, Steps, Supersede, UpdateManifest};
-use super::{build, steps, supersede, update_manifest};
+use super::{Build, InvalidStep, Mention, Select, Steps, Supersede, UpdateManifest};
+use super::{build, select, steps, supersede, update_manifest};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -24,6 +24,8 @@ macro_rules! kinds {
             UpdateManifest in update_manifest;
             /// Ends older workflows.
             Supersede in supersede;
+            /// Decides which services a push touches.
+            Select in select;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

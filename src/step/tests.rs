@@ -14,6 +14,7 @@ mod random;
 mod refused;
 mod refused_fields;
 mod refused_steps;
+mod select;
 mod supersede;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -32,6 +33,12 @@ fn with(kind: &str, fields: &str) -> Value {
     let mut body = match kind {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
         "supersede" => json!({}),
+        "select" => json!({
+            "repo": "https://git.example/shop/shop.git",
+            "ref": "refs/heads/main",
+            "before": "1111111111111111111111111111111111111111",
+            "after": "2222222222222222222222222222222222222222",
+        }),
         _ => json!({
             "repo": "https://git.example/ops/gitops.git",
             "targets": [{"file": "api/values.yaml", "helm": {"image.tag": "1.4"}}],

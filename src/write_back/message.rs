@@ -109,6 +109,11 @@ pub(super) fn groups(message: &str) -> Vec<Group> {
     groups
 }
 
+/// Whether the message is one of our commits'. Anybody can write the trailer, and then their commit counts as ours.
+pub(crate) fn is_ours(message: &str) -> bool {
+    !groups(message).is_empty()
+}
+
 /// Parses a commit's message from any author.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {

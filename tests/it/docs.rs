@@ -51,8 +51,9 @@ spec: {template: {spec: {containers: [{name: server, image: 'quay.io/argoproj/ar
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
-    // The example of `supersede` needs a workflow: see templates::supersede.
-    blocks.filter(|block| block.contains("plugin:") && !block.contains("supersede:")).collect()
+    // The example of `supersede` needs a workflow (templates::supersede), those of `select` two commits (select::docs).
+    let elsewhere = |block: &str| block.contains("supersede:") || block.contains("select:");
+    blocks.filter(|block| block.contains("plugin:") && !elsewhere(block)).collect()
 }
 
 #[tokio::test]

@@ -19,6 +19,11 @@ impl<'a> Fields<'a> {
         self.values.remove(name).filter(|node| !node.is_absent())
     }
 
+    /// Whether the field is there, and neither null nor an empty string.
+    pub(in crate::step) fn has(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|node| !node.is_absent())
+    }
+
     /// The field, which must be there and not empty.
     pub(in crate::step) fn required(&mut self, name: &str) -> Result<Node<'a>, InvalidStep> {
         let node = self.values.remove(name).ok_or_else(|| self.refuse(name, "is missing"))?;

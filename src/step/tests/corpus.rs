@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use super::{docs, good, outputs, refused, refused_fields, refused_steps, supersede};
+use super::{docs, good, outputs, refused, refused_fields, refused_steps, select, supersede};
 use crate::step::{self, InvalidStep, Step};
 
 thread_local! {
@@ -26,6 +26,7 @@ const TESTS: &[Tests] = &[
     (refused::TESTS, include_str!("refused.rs")),
     (refused_fields::TESTS, include_str!("refused_fields.rs")),
     (refused_steps::TESTS, include_str!("refused_steps.rs")),
+    (select::TESTS, include_str!("select.rs")),
     (supersede::TESTS, include_str!("supersede.rs")),
 ];
 

@@ -1,0 +1,218 @@
+//! `select`: decides which services a push touches, and submits the Workflows that build them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use serde_json::json;
+
+use super::Engine;
+use super::context::Cx;
+use super::sanitize::LONGEST;
+use super::submission::{Wish, submit};
+use crate::kube::Submitted;
+use crate::outcome::{Outputs, StepError, Success};
+use crate::selection::{BadGlob, Change, ChangedFiles, Decision, GitRef};
+use crate::step::Select;
+use crate::step::select::{Choice, Push, Service};
+use crate::text;
+
+/// How many Workflows are submitted at a time.
+const AT_A_TIME: usize = 8;
+/// How long the globs of all services may take. The services after that are built.
+const GLOBS: Duration = Duration::from_secs(10);
+/// The most bytes of the reasons of several services.
+const REASONS: usize = 8 << 10;
+
+/// The result of a step.
+#[derive(Default)]
+struct Selected {
+    selected: bool,
+    reason: String,
+    files: Vec<Vec<u8>>,
+    services: Vec<String>,
+    submitted: Vec<String>,
+}
+
+pub(super) async fn run(engine: &Engine, select: &Select, cx: &Cx) -> Result<Success, StepError> {
+    let Some(push) = &select.push else {
+        let reason = "selection is off".to_owned();
+        return Ok(Selected { selected: true, reason, ..Selected::default() }.success());
+    };
+    let select = Arc::new(select.clone());
+    let change = Arc::new(match refused_by_all(&select.choice, &push.git_ref) {
+        true => Change::Deleted,
+        false => engine.change(cx, push).await?,
+    });
+    let decisions = decide(&select, &push.git_ref, &change).await?;
+    let files = match &*change {
+        Change::Files(ChangedFiles(files)) => files.clone(),
+        _ => Vec::new(),
+    };
+    let selected = match &select.choice {
+        Choice::Whole(_) => {
+            let decision = decisions.into_iter().next();
+            let Decision { selected, reason } = decision.ok_or_else(|| lost("decision"))?;
+            Selected { selected, reason, files, ..Selected::default() }
+        }
+        Choice::Services(services) => {
+            Selected { files, ..submit_all(engine, cx, push, services, decisions).await? }
+        }
+    };
+    Ok(selected.success())
+}
+
+fn lost(what: &str) -> StepError {
+    StepError::new(crate::outcome::Fault::Ours, format!("the {what} was lost; report this"))
+}
+
+/// Whether the ref alone decides, so that nothing has to be read.
+fn refused_by_all(choice: &Choice, git_ref: &GitRef) -> bool {
+    match choice {
+        Choice::Whole(rule) => rule.refuses(git_ref).is_some(),
+        Choice::Services(services) => services.iter().all(|service| service.rule.refuses(git_ref).is_some()),
+    }
+}
+
+/// Decides on a blocking thread: the globs of a thousand services against fifty thousand files take seconds.
+async fn decide(
+    select: &Arc<Select>,
+    git_ref: &GitRef,
+    change: &Arc<Change>,
+) -> Result<Vec<Decision>, StepError> {
+    let (select, git_ref, change) = (Arc::clone(select), git_ref.clone(), Arc::clone(change));
+    let work = move || {
+        let end = Instant::now() + GLOBS;
+        match &select.choice {
+            Choice::Whole(rule) => Ok(vec![rule.decide(&git_ref, &change)?]),
+            Choice::Services(services) => {
+                services.iter().map(|service| one(service, &git_ref, &change, end)).collect()
+            }
+        }
+    };
+    let decided = tokio::task::spawn_blocking(work).await;
+    let decided: Result<_, BadGlob> = decided.map_err(|_| lost("decision"))?;
+    decided.map_err(StepError::user)
+}
+
+fn one(service: &Service, git_ref: &GitRef, change: &Change, end: Instant) -> Result<Decision, BadGlob> {
+    match service.rule.refuses(git_ref) {
+        None if Instant::now() > end => {
+            let reason =
+                "everything counts as changed: the comparison with all globs takes too long".to_owned();
+            Ok(Decision { selected: true, reason })
+        }
+        _ => service.rule.decide(git_ref, change),
+    }
+}
+
+/// Submits the Workflows of the touched services.
+async fn submit_all(
+    engine: &Engine,
+    cx: &Cx,
+    push: &Push,
+    services: &[Service],
+    decisions: Vec<Decision>,
+) -> Result<Selected, StepError> {
+    let Push { repo, git_ref, after, .. } = push;
+    let pairs: Vec<_> = services.iter().zip(&decisions).collect();
+    let touched: Vec<_> = pairs.iter().filter(|(_, decision)| decision.selected).copied().collect();
+    let calls = touched.iter().filter_map(|(service, decision)| {
+        let wish =
+            Wish { service: &service.name, repo, git_ref, commit: after.as_ref()?, reason: &decision.reason };
+        Some((wish, service.workflow.as_ref()?))
+    });
+    let calls: Vec<_> = calls.collect();
+    let made: Vec<(String, Submitted)> = match calls.is_empty() {
+        true => Vec::new(),
+        false => {
+            cx.now(format!("submitting {} workflows", calls.len()));
+            let submitter = engine.submitter(cx).await?;
+            // Boxed, since the compiler cannot tell that a stream of borrowing futures is `Send`.
+            let each = calls.into_iter().map(|(wish, call)| {
+                let submitter = &submitter;
+                async move { Ok::<_, StepError>((wish.name(), submit(submitter, cx, wish, call).await?)) }
+                    .boxed()
+            });
+            let each: Vec<BoxFuture<'_, _>> = each.collect();
+            stream::iter(each).buffered(AT_A_TIME).try_collect().await?
+        }
+    };
+    Ok(Selected {
+        selected: !touched.is_empty(),
+        reason: reasons(&pairs, &made),
+        files: Vec::new(),
+        services: touched.iter().map(|(service, _)| service.name.clone()).collect(),
+        submitted: made
+            .iter()
+            .filter(|(_, submitted)| *submitted == Submitted::Created)
+            .map(|(name, _)| name.clone())
+            .collect(),
+    })
+}
+
+/// What became of each service: those that were submitted first.
+fn reasons(pairs: &[(&Service, &Decision)], made: &[(String, Submitted)]) -> String {
+    let made = made.iter().map(|(name, submitted)| match submitted {
+        Submitted::Created => format!("submitted {name}"),
+        Submitted::Exists { phase } if phase.is_empty() => format!("{name} exists already"),
+        Submitted::Exists { phase } => format!("{name} exists already ({phase})"),
+    });
+    let of = |selected: bool| {
+        let chosen = pairs.iter().filter(move |(_, decision)| decision.selected == selected);
+        chosen.map(|(service, decision)| format!("{}: {}", service.name, decision.reason))
+    };
+    text::cut(made.chain(of(true)).chain(of(false)).collect::<Vec<_>>().join("; "), REASONS)
+}
+
+impl Selected {
+    fn success(self) -> Success {
+        // Argo would replace `{{…}}` in whatever reads an output.
+        let reason = self.reason.replace("{{", "{ {");
+        let files = self.files.iter().map(|path| ChangedFiles::shown(path));
+        let outputs = [
+            ("selected", self.selected.to_string()),
+            ("reason", reason.clone()),
+            ("files", fitting(files)),
+            ("services", fitting(self.services.into_iter())),
+            ("submitted", fitting(self.submitted.into_iter())),
+        ];
+        let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
+        Success { summary: reason, outputs }
+    }
+}
+
+/// The first items as a JSON list that fits an output. A program reads it, so no item is cut.
+fn fitting(items: impl Iterator<Item = String>) -> String {
+    let mut list = String::from("[");
+    for item in items {
+        let item = json!(item).to_string().replace("{{", r"{\u007b");
+        if list.len() + item.len() + 2 > LONGEST {
+            break;
+        }
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(&item);
+    }
+    list + "]"
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_list_is_whole_json_and_no_expression() {
+        let names = ["a", "\"q\"\n", "{{workflow.name}}", "{{{{=x}}}}", "😀"].map(str::to_owned);
+        let list = fitting(names.clone().into_iter());
+        assert!(!list.contains("{{"), "{list}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&list).unwrap(), names);
+        let many = fitting((0..10_000).map(|nth| format!("file-{nth}")));
+        assert!(many.len() <= LONGEST);
+        assert!(serde_json::from_str::<Vec<String>>(&many).unwrap().len() > 2000);
+        assert_eq!(fitting(std::iter::empty()), "[]");
+    }
+}

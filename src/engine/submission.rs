@@ -1,0 +1,94 @@
+//! Submits the Workflow that builds a commit of a service.
+
+use std::collections::BTreeMap;
+
+use backon::Retryable as _;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Engine;
+use super::context::Cx;
+use crate::git::RepoUrl;
+use crate::kube::{Submission, Submitted, Submitter};
+use crate::outcome::{Fault, StepError};
+use crate::selection::{GitRef, SERVICE_LABEL, image_tag, workflow_name};
+use crate::step::WorkflowCall;
+use crate::time_limits::pauses;
+
+/// How long the API server is waited for: it restarts now and then.
+const AWAY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A commit of a service that is to be built.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) service: &'a str,
+    pub(super) repo: &'a RepoUrl,
+    pub(super) git_ref: &'a GitRef,
+    pub(super) commit: &'a str,
+    /// Why it is built.
+    pub(super) reason: &'a str,
+}
+
+impl Wish<'_> {
+    /// The name of the Workflow.
+    pub(super) fn name(&self) -> String {
+        workflow_name(self.service, self.git_ref, self.commit)
+    }
+
+    /// The Workflow: `call` with what the push decides.
+    fn submission(&self, call: &WorkflowCall) -> Submission {
+        Submission {
+            name: self.name(),
+            template: call.template.clone(),
+            parameters: self.parameters(call),
+            labels: BTreeMap::from([(SERVICE_LABEL.to_owned(), self.service.to_owned())]),
+            reason: self.reason.to_owned(),
+        }
+    }
+
+    fn parameters(&self, call: &WorkflowCall) -> BTreeMap<String, String> {
+        let mut parameters = call.parameters.clone();
+        let mut set = |name: &str, value: String| drop(parameters.insert(name.to_owned(), value));
+        set("revision", self.commit.to_owned());
+        set("git-ref", self.git_ref.full_name());
+        let tag = image_tag(self.git_ref, self.commit);
+        if !tag.is_empty() {
+            set("image-tag", tag);
+        }
+        // The decision is made: the Workflow need not make it again.
+        parameters.remove("before");
+        parameters.entry("repo".to_owned()).or_insert_with(|| self.repo.to_string());
+        parameters
+    }
+}
+
+impl Engine {
+    /// A submitter to the namespace of the step's workflow.
+    pub(super) async fn submitter(&self, cx: &Cx) -> Result<Submitter, StepError> {
+        Ok(self.cluster.submitter(&cx.workflow.namespace).await?)
+    }
+}
+
+/// Submits the Workflow of `wish`, unless it exists. Once a stop is known, no Workflow is submitted any more.
+pub(super) async fn submit(
+    submitter: &Submitter,
+    cx: &Cx,
+    wish: Wish<'_>,
+    call: &WorkflowCall,
+) -> Result<Submitted, StepError> {
+    let submission = wish.submission(call);
+    let Some(_permit) = cx.gate.enter() else {
+        let name = &submission.name;
+        return Err(StepError::transient(format!(
+            "workflow `{name}` was not submitted: the step was stopped before"
+        )));
+    };
+    let begun = Instant::now();
+    let submit = || submitter.submit(&submission);
+    submit
+        .retry(pauses::few().without_max_times())
+        .when(|error| error.fault() == Fault::Transient && begun.elapsed() < AWAY)
+        .notify(|error, pause| warn!(pause_ms = pause.as_millis(), "{error}; trying again"))
+        .await
+        .map_err(StepError::from)
+}
