@@ -5,6 +5,7 @@ mod check;
 mod edit;
 mod lint;
 mod log;
+mod render;
 mod run;
 mod schema;
 mod serve;
@@ -44,7 +45,9 @@ enum Command {
     Edit(Box<edit::Command>),
     /// Check workflows and templates in files: steps, outputs, parameters, references.
     Lint(Box<lint::Command>),
-    /// Print a JSON Schema of steps, workflows or policies, for editors.
+    /// Make the objects of Argo Events and Argo Workflows for a catalogue of services.
+    Render(Box<render::Command>),
+    /// Print a JSON Schema of steps, workflows, policies or catalogues, for editors.
     Schema(schema::Command),
 }
 
@@ -59,6 +62,7 @@ impl Command {
             | Self::Log(_)
             | Self::Edit(_)
             | Self::Lint(_)
+            | Self::Render(_)
             | Self::Schema(_) => Builder::new_current_thread(),
         };
         // Twice the default. Without optimisation, the nested calls of a build came close to the default.
@@ -78,6 +82,7 @@ impl Command {
             | Self::Log(_)
             | Self::Edit(_)
             | Self::Lint(_)
+            | Self::Render(_)
             | Self::Schema(_) => "off",
         }
     }
@@ -97,6 +102,7 @@ impl Cli {
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),
+                Command::Render(command) => command.run().await,
                 Command::Schema(command) => command.run(),
             };
             telemetry.flush().await;

@@ -26,7 +26,9 @@
 //! | [`agent`] | the shared agent: watches all workflows' task sets, runs this plugin's tasks, reports with guarded patches |
 //! | [`check`] | the doctor: checks what steps need of other systems, without changing anything |
 //! | [`lint`] | checks of Argo's objects in files, without a cluster: the steps by the parser, and what Argo lets through |
-//! | [`schema`] | JSON Schemas of steps and policies, from the parsers' tables |
+//! | [`schema`] | JSON Schemas of steps, policies and catalogues, from the parsers' tables |
+//! | [`render`] | the objects of Argo Events and Argo Workflows that a catalogue becomes, as files |
+//! | [`catalogue`] | the catalogue of services, from text to types; its mistakes with their places |
 //! | [`argo`] | Argo's types, for `rpc` and `agent`: the template of a node, and its result |
 //! | [`engine`] | the orchestration of each step kind; one file per kind |
 //! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
@@ -60,6 +62,7 @@ pub mod agent;
 pub mod argo;
 pub mod argocd;
 pub mod buildkit;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -83,6 +86,7 @@ pub mod policy;
 pub mod progress;
 pub mod push_gate;
 pub mod redact;
+pub mod render;
 pub mod rpc;
 pub mod schema;
 pub mod selection;

@@ -5,6 +5,7 @@
 //! of the rules; `objects` has the objects that they judge, and `events` those of Argo Events. `go` reads what Argo Events
 //! gives to Go's libraries.
 
+mod catalogue;
 mod events;
 mod expression;
 mod finding;
@@ -14,6 +15,7 @@ mod rules;
 mod sample;
 mod scope;
 
+pub use catalogue::read_catalogue;
 pub use finding::{Diagnostic, DiagnosticLevel};
 pub use rules::{LintRule, RULES};
 
@@ -62,10 +64,7 @@ pub fn lint(sources: &[LintInput]) -> LintReport {
     let mut files = Vec::new();
     for (n, source) in sources.iter().enumerate() {
         match documents::documents(&source.bytes) {
-            Ok((text, documents)) => {
-                let made = events::resources::all(&documents);
-                files.push(InputFile { number: n, text, documents, made });
-            }
+            Ok((text, documents)) => files.push(InputFile::new(n, text, documents)),
             Err(_) if !source.is_named && !source.bytes.windows(ARGO.len()).any(|part| part == ARGO) => {
                 report.passed_over += 1;
             }
@@ -73,7 +72,7 @@ pub fn lint(sources: &[LintInput]) -> LintReport {
         }
     }
     let given = Given::of(&files);
-    report.objects = given.objects.len() + given.events.len();
+    report.objects = given.objects.len() + given.events.len() + given.catalogues.len();
     report.passed_over += given.passed_over;
     let steps = rules::judged_steps(&given);
     for rule in RULES {

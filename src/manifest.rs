@@ -35,7 +35,7 @@ mod pattern;
 mod pinned;
 mod plan;
 mod proof;
-mod quote;
+pub(crate) mod quote;
 mod reach;
 mod reference;
 mod round;

@@ -1,8 +1,9 @@
 //! JSON Schemas (draft 2020-12) of what people write, for editors that complete and check it.
 //!
-//! They follow from the tables that the parsers use ([`crate::step`], [`crate::policy`]); descriptions are those of
-//! docs/steps.md. A schema never refuses what the parser takes. docs/schema.md lists what only the parser refuses.
+//! They follow from the tables that the parsers use ([`crate::step`], [`crate::policy`], [`crate::catalogue`]); descriptions
+//! are those of docs/steps.md and docs/catalogue.md. A schema never refuses what the parser takes. docs/schema.md lists what only the parser refuses.
 
+mod catalogue;
 mod docs;
 mod form;
 mod policy;
@@ -14,6 +15,7 @@ mod workflow;
 #[cfg(test)]
 mod tests;
 
+pub use catalogue::catalogue;
 pub use policy::policy;
 pub use step::step;
 pub use workflow::workflow;

@@ -3,7 +3,7 @@
 mod input;
 mod json;
 mod sarif;
-mod show;
+pub(super) mod show;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,8 +64,8 @@ impl Command {
         let report = lint(&sources);
         match self.output {
             Form::Text => show::findings(&report, sources.len()),
-            Form::Json => show::print(&json::report(&report, sources.len())),
-            Form::Sarif => show::print(&sarif::report(&report)),
+            Form::Json => show::json(&json::report(&report, sources.len())),
+            Form::Sarif => show::json(&sarif::report(&report)),
         }
         unread.iter().for_each(|problem| show::error(problem));
         Ok(self.code(&report, !unread.is_empty()))

@@ -24,6 +24,8 @@ enum What {
     Workflow,
     /// The policy file of the shared agent
     Policy,
+    /// A catalogue of services
+    Catalogue,
 }
 
 impl Command {
@@ -33,6 +35,7 @@ impl Command {
             What::Step => schema::step(),
             What::Workflow => schema::workflow(),
             What::Policy => schema::policy(),
+            What::Catalogue => schema::catalogue(),
         };
         let mut text = serde_json::to_string_pretty(&schema)?;
         text.push('\n');

@@ -2,6 +2,7 @@
 //!
 //! A webhook's payload does not say it: Gitea lists only the newest five commits of a push.
 
+mod asked;
 mod tree_diff;
 
 use super::error::GitError;
@@ -12,6 +13,7 @@ use super::store::{LogEntry, MAX_FILTERED, MAX_PACK, Received, Store};
 use super::transport::GitSession;
 use super::{Credentials, Git, RepoUrl, retried};
 use crate::time_limits::within;
+pub use asked::{AskedPush, LocalClone, server_push};
 use tree_diff::TreeDiff;
 
 /// How many commits of a history are read.

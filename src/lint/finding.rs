@@ -150,7 +150,8 @@ pub(super) fn split(message: &str) -> (String, String) {
     (problem.to_owned(), help.to_owned())
 }
 
-fn placed(
+/// A finding at a place of a text.
+pub(super) fn placed(
     rule: &'static str,
     file: String,
     text: &str,

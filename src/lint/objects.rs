@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::events;
+use crate::catalogue;
 use crate::manifest::documents::Document;
 use crate::templates::{self, KINDS, Placed};
 
@@ -16,6 +17,13 @@ pub(super) struct InputFile<'a> {
     pub(super) documents: Vec<Document>,
     /// The objects that Sensors make.
     pub(super) made: Vec<MadeObject>,
+}
+
+impl<'a> InputFile<'a> {
+    pub(super) fn new(number: usize, text: &'a str, documents: Vec<Document>) -> Self {
+        let made = events::resources::all(&documents);
+        Self { number, text, documents, made }
+    }
 }
 
 /// An object that a Sensor makes, in which every value that comes from the event is empty.
@@ -56,8 +64,13 @@ pub(super) struct Given<'a> {
     pub(super) strangers: Vec<(ArgoObject<'a>, &'a str)>,
     /// The documents of the objects, each with its first object.
     pub(super) documents: Vec<(ArgoObject<'a>, &'a Document)>,
+    /// The catalogues of services, each as an object without a spec, and its document.
+    pub(super) catalogues: Vec<(ArgoObject<'a>, &'a Document)>,
     pub(super) passed_over: usize,
 }
+
+/// The kind of a catalogue in messages, and the name of its rule.
+pub(super) const CATALOGUE: &str = "catalogue";
 
 /// The group of Argo's objects.
 const GROUP: &str = "argoproj.io/";
@@ -101,6 +114,11 @@ impl<'a> Given<'a> {
     }
 
     fn take(&mut self, at: (usize, usize), document: &'a Document) {
+        if catalogue::is_catalogue(&document.value) {
+            let object = catalogue_object(at, &document.value);
+            self.documents.push((object.clone(), document));
+            return self.catalogues.push((object, document));
+        }
         let mut first = None;
         for (root, value) in items(&document.value) {
             let is_argo = value["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP));
@@ -161,6 +179,12 @@ pub(super) fn template_kind(reference: &Value) -> &'static str {
         Some(true) => "ClusterWorkflowTemplate",
         _ => "WorkflowTemplate",
     }
+}
+
+/// A catalogue as an object; its name is that of its namespace.
+pub(super) fn catalogue_object(at: (usize, usize), document: &Value) -> ArgoObject<'_> {
+    let name = document["namespace"].as_str().unwrap_or_default();
+    ArgoObject { name, ..object(CATALOGUE, at, String::new(), document, "/spec") }
 }
 
 /// The object `value` of a file and document.

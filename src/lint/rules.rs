@@ -3,6 +3,7 @@
 mod arguments;
 mod body;
 mod braces;
+pub(super) mod catalogue;
 mod documents;
 mod effect;
 mod events;
@@ -12,7 +13,7 @@ mod parameters;
 mod plugin;
 
 use super::finding::{RuleMatch, YAML};
-use super::objects::Given;
+use super::objects::{CATALOGUE, Given};
 pub(super) use body::{JudgedStep, judged_steps};
 
 /// A rule.
@@ -214,5 +215,10 @@ pub const RULES: &[LintRule] = &[
         name: "stream",
         summary: "The stream of an EventBus drops old events without a message, or is never made.",
         find: Find::Objects(events::bus::streams),
+    },
+    LintRule {
+        name: CATALOGUE,
+        summary: "A catalogue of services has a mistake.",
+        find: Find::Objects(catalogue::mistakes),
     },
 ];

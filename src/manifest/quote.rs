@@ -16,6 +16,27 @@ pub(super) fn render(value: &str, style: Style, flow: bool) -> String {
     }
 }
 
+/// `value` on one line: plain if every reader takes that for this text, else in double quotes, with escapes as in JSON.
+pub(crate) fn on_one_line(value: &str, flow: bool) -> String {
+    let is_plain = value.chars().all(is_printable) && is_plain_syntax(value, flow) && is_plain_string(value);
+    if is_plain {
+        return value.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if is_printable(c) => quoted.push(c),
+            c if u32::from(c) > 0xffff => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+            c => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 /// The text `value` in quotes on one line, with no more escapes than it needs. None for other styles, and for characters
 /// that such quotes cannot hold.
 pub(super) fn text(value: &str, style: Style) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Descriptions of fields, from the tables of docs/steps.md.
+//! Descriptions of fields, from the tables of pages such as docs/steps.md.
 
 use crate::step::Kind;
 
@@ -6,7 +6,12 @@ const PAGE: &str = include_str!("../../docs/steps.md");
 
 /// The description of the field `path` of a kind, such as `cache.to.mode`, as plain text.
 pub(super) fn description(kind: Kind, path: &str) -> Option<String> {
-    let section = PAGE.split("\n## ").find(|part| part.starts_with(&format!("{kind}\n")))?;
+    described(PAGE, kind.name(), path)
+}
+
+/// The description of the field `path` in a section of a page, as plain text.
+pub(super) fn described(page: &str, section: &str, path: &str) -> Option<String> {
+    let section = page.split("\n## ").find(|part| part.starts_with(&format!("{section}\n")))?;
     let cells = section.lines().filter(|line| line.starts_with("| `")).map(cells);
     let row = cells.into_iter().find(|row| named(row, path))?;
     let text = plain(row.last()?);

@@ -3,6 +3,7 @@
 
 mod beyond;
 mod both;
+mod catalogues;
 mod mutants;
 mod policies;
 mod workflows;

@@ -29,6 +29,7 @@ mod logs;
 mod main_job;
 mod readme;
 mod refresh;
+mod render;
 mod rendered;
 mod round_trips;
 mod rpc;

@@ -22,7 +22,7 @@ fn every_command_of_the_page_prints_a_schema() {
     let commands =
         page.lines().filter_map(|line| line.strip_prefix("argo-buildkit schema ")?.split(' ').next());
     let commands: Vec<_> = commands.collect();
-    assert_eq!(commands, ["step", "workflow", "policy"]);
+    assert_eq!(commands, ["step", "workflow", "policy", "catalogue"]);
     for what in commands {
         let text = printed(&[what]);
         let schema: Value = serde_json::from_str(&text).unwrap();

@@ -14,14 +14,22 @@ const BEHIND: usize = 200;
 
 /// Prints every finding with its line, and a summary.
 pub(super) fn findings(report: &LintReport, files: usize) {
-    let is_plain =
-        !stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let renderer = if is_plain { Renderer::plain() } else { Renderer::styled() };
-    let mut shown: String =
-        report.findings.iter().map(|finding| format!("{}\n\n", rendered(finding, &renderer))).collect();
+    let mut shown = all(report, stdout().is_terminal());
     shown.push_str(&summary(report, files));
     // A closed output must not change the exit code.
     let _ = writeln!(stdout(), "{shown}");
+}
+
+/// Prints every finding with its line, and their number, on standard error.
+pub(in crate::cli) fn mistakes(report: &LintReport) {
+    let found = many(report.count(DiagnosticLevel::Error), "mistake");
+    let _ = writeln!(stderr(), "{}{found}; nothing was written", all(report, stderr().is_terminal()));
+}
+
+fn all(report: &LintReport, is_terminal: bool) -> String {
+    let is_plain = !is_terminal || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let renderer = if is_plain { Renderer::plain() } else { Renderer::styled() };
+    report.findings.iter().map(|finding| format!("{}\n\n", rendered(finding, &renderer))).collect()
 }
 
 fn rendered(finding: &Diagnostic, renderer: &Renderer) -> String {
@@ -86,11 +94,21 @@ fn many(count: usize, what: &str) -> String {
 }
 
 /// Prints JSON on standard output.
-pub(super) fn print(value: &Value) {
-    let _ = writeln!(stdout(), "{value:#}");
+pub(super) fn json(value: &Value) {
+    print(&format!("{value:#}\n"));
+}
+
+/// Prints text on standard output. A closed output must not change the exit code.
+pub(in crate::cli) fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
+}
+
+/// Prints a warning on standard error.
+pub(in crate::cli) fn warning(line: &str) {
+    let _ = writeln!(stderr(), "warning: {}", text::line(line));
 }
 
 /// Prints a line on standard error.
-pub(super) fn error(line: &str) {
+pub(in crate::cli) fn error(line: &str) {
     let _ = writeln!(stderr(), "error: {}", text::line(line));
 }

@@ -40,6 +40,15 @@ enum Stop {
     Unreadable(git2::Error),
 }
 
+fn unread(error: git2::Error) -> GitError {
+    GitError::local("compare the fetched commits", error)
+}
+
+/// The tree of a commit.
+fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, GitError> {
+    repo.find_commit(commit).map(|commit| commit.tree_id()).map_err(unread)
+}
+
 impl<'a> TreeDiff<'a> {
     /// The paths that differ, sorted; `None` if a limit was exceeded.
     pub(super) fn of_commits(
@@ -47,12 +56,23 @@ impl<'a> TreeDiff<'a> {
         before: Oid,
         after: Oid,
     ) -> Result<Option<Vec<Vec<u8>>>, GitError> {
-        let unread = |e| GitError::local("compare the fetched commits", e);
-        let tree = |commit| repo.find_commit(commit).map(|commit| commit.tree_id()).map_err(unread);
-        let (before, after) = (tree(before)?, tree(after)?);
+        let before = tree_of(repo, before)?;
+        Self::between(repo, Some(before), tree_of(repo, after)?)
+    }
+
+    /// All paths of a commit, sorted; `None` if a limit was exceeded.
+    pub(super) fn all(repo: &'a Repository, commit: Oid) -> Result<Option<Vec<Vec<u8>>>, GitError> {
+        Self::between(repo, None, tree_of(repo, commit)?)
+    }
+
+    fn between(
+        repo: &'a Repository,
+        before: Option<Oid>,
+        after: Oid,
+    ) -> Result<Option<Vec<Vec<u8>>>, GitError> {
         let end = Instant::now() + MAX_TIME;
         let mut diff = Self { repo, found: Vec::new(), bytes: 0, visited: 0, end };
-        match diff.directories(Some(before), Some(after), b"", (0, 0)) {
+        match diff.directories(before, Some(after), b"", (0, 0)) {
             Ok(()) => {
                 // A file that became a directory, or the reverse, is met out of order.
                 diff.found.sort_unstable();

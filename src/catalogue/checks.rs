@@ -1,0 +1,142 @@
+//! What two services must not have in common, and what the services need of the hook.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::problem::{CatalogueProblem, quoted};
+use super::repository::full_name;
+use super::service::{Hook, PlacedService, Service};
+use crate::oci::ImageRef;
+use crate::selection::PathFilter;
+
+/// Mistakes that two services make together, at the second of them.
+pub(super) fn services(services: &[PlacedService], problems: &mut Vec<CatalogueProblem>) {
+    let name = |placed: &PlacedService| placed.fields.text("name").map(str::to_owned);
+    twice(services, "name", name, "each service has its own; its Workflows are named after it", problems);
+    let image = |placed: &PlacedService| {
+        placed.fields.text("image")?.parse::<ImageRef>().ok().map(|image| image.name())
+    };
+    twice(services, "image", image, "one would push over the other's tags", problems);
+    for placed in services.iter() {
+        problems.extend(alone(placed));
+    }
+    let known: Vec<_> =
+        services.iter().filter_map(|placed| Some((placed, placed.service.as_ref()?))).collect();
+    repositories(&known, problems);
+}
+
+/// What a service lacks that neither its fields nor the parser of steps shows.
+fn alone(placed: &PlacedService) -> Option<CatalogueProblem> {
+    let own = &placed.fields.own;
+    if placed.fields.value("image").is_none() {
+        let problem = "`image` is missing".to_owned();
+        return Some(CatalogueProblem::at(own, problem, "write it").of_key());
+    }
+    let service = placed.service.as_ref()?;
+    // Together: a glob that takes away needs one before it.
+    if let Err(error) = PathFilter::new(&service.paths, &service.paths_ignore) {
+        let field = if PathFilter::new(&service.paths, &[]).is_ok() { "paths-ignore" } else { "paths" };
+        return Some(CatalogueProblem::said(placed.fields.place(field), &error.to_string()));
+    }
+    let is_empty =
+        |key: &str| placed.fields.value(key).is_none_or(|value| value.as_array().is_none_or(Vec::is_empty));
+    let has_no_branch = placed.fields.value("branches").is_some() && is_empty("branches");
+    if has_no_branch && is_empty("tags") && service.pull_request.is_none() {
+        let problem =
+            "no event builds the service, since it has no branches, no tags and no pull requests".to_owned();
+        return Some(CatalogueProblem::at(
+            placed.fields.place("branches"),
+            problem,
+            "write a pattern, such as `main`",
+        ));
+    }
+    if service.pull.is_some() && placed.fields.value("pull-requests").is_some_and(|value| value != false) {
+        let problem =
+            "a service in pull mode builds no pull requests, since no hook announces them".to_owned();
+        return Some(CatalogueProblem::at(
+            placed.fields.place("pull-requests"),
+            problem,
+            "leave out one of `pull` and `pull-requests`",
+        ));
+    }
+    None
+}
+
+fn twice(
+    services: &[PlacedService],
+    field: &str,
+    value: impl Fn(&PlacedService) -> Option<String>,
+    help: &str,
+    problems: &mut Vec<CatalogueProblem>,
+) {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for placed in services {
+        let Some(value) = value(placed).filter(|value| !value.is_empty()) else { continue };
+        let own = placed.fields.text("name").unwrap_or_default().to_owned();
+        match seen.get(&value) {
+            None => drop(seen.insert(value, own)),
+            Some(first) => {
+                let whose = if field == "name" {
+                    "another service".to_owned()
+                } else {
+                    format!("the service {}", quoted(first))
+                };
+                let problem = format!("{whose} has the {field} {} too", quoted(&value));
+                problems.push(CatalogueProblem::at(placed.fields.place(field), problem, help));
+            }
+        }
+    }
+}
+
+/// Repositories that are written in two ways, or that a hook cannot tell apart.
+fn repositories(services: &[(&PlacedService, &Service)], problems: &mut Vec<CatalogueProblem>) {
+    for (n, (placed, service)) in services.iter().enumerate() {
+        let earlier = || services[..n].iter().map(|(_, other)| *other);
+        let same = earlier().find(|other| other.repo.origin() == service.repo.origin());
+        let place = placed.fields.place("repo");
+        if let Some(other) = same {
+            if other.repo != service.repo {
+                let problem = format!(
+                    "the service `{}` writes the same repository as {}",
+                    other.name,
+                    quoted(&other.repo.to_string())
+                );
+                problems.push(CatalogueProblem::at(place, problem, "write it in one way"));
+            } else if other.git_secret != service.git_secret {
+                let problem =
+                    format!("the service `{}` has another Secret for the same repository", other.name);
+                let help = "write one Secret; a push is judged once for all services of a repository";
+                problems.push(CatalogueProblem::at(placed.fields.place("git-secret"), problem, help));
+            }
+            continue;
+        }
+        let name = |service: &Service| full_name(&service.repo).map(|name| name.to_lowercase());
+        let own = name(service);
+        if let Some(other) = earlier().find(|other| own.is_ok() && name(other) == own) {
+            let problem = format!(
+                "the repository of the service `{}` has the same owner and name on another server",
+                other.name
+            );
+            let help =
+                "a hook's events have no more of it; declare the servers in two catalogues with two hooks";
+            problems.push(CatalogueProblem::at(place, problem, help));
+        }
+    }
+}
+
+/// Services that wait for a hook, without one.
+pub(super) fn hook(
+    document: &Value,
+    hook: Option<&Hook>,
+    services: &[PlacedService],
+    problems: &mut Vec<CatalogueProblem>,
+) {
+    let waits =
+        services.iter().filter_map(|placed| placed.service.as_ref()).find(|service| service.pull.is_none());
+    if let Some(service) = waits.filter(|_| hook.is_none() && document.is_object()) {
+        let problem = format!("`hook` is missing, and the service `{}` waits for its events", service.name);
+        problems
+            .push(CatalogueProblem::at("", problem, "write it, or `pull: true` for every service").of_key());
+    }
+}

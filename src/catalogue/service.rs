@@ -1,0 +1,277 @@
+//! The services and the hook, from a document that `reader` has looked through.
+//!
+//! These readers never fail: what is wrong is known already, so that a mistake in one service hides none in another.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::builds;
+use super::pattern::NamePattern;
+use super::problem::CatalogueProblem;
+use super::targets;
+use super::template::KnownTemplates;
+use crate::git::RepoUrl;
+use crate::manifest::documents::child;
+
+/// What announces pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookSource {
+    /// Gitea's hook, with a signature.
+    Gitea,
+    /// GitHub's hook, with a signature.
+    Github,
+    /// A plain hook of Gitea, with a bearer token.
+    Webhook,
+}
+
+/// How pushes are announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// What announces them.
+    pub source: HookSource,
+    /// The path of the hook's URL.
+    pub endpoint: String,
+    /// The port that the EventSource serves.
+    pub port: u16,
+    /// The Secret with the hook's secret, and its key.
+    pub secret: (String, String),
+    /// The accounts whose pushes are our own commits.
+    pub bots: Vec<String>,
+    /// The ServiceAccount of the Sensors.
+    pub service_account: String,
+}
+
+/// The template of a service's Workflows, and what its parameters are in all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The WorkflowTemplate.
+    pub template: String,
+    /// The parameters that no event sets.
+    pub parameters: BTreeMap<String, String>,
+    /// Whether the template decides by itself whether a push touches the service: it has the parameter `before`.
+    pub selects: bool,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The name.
+    pub name: String,
+    /// The repository.
+    pub repo: RepoUrl,
+    /// The branches that are built.
+    pub branches: Vec<NamePattern>,
+    /// The tags that are built.
+    pub tags: Vec<NamePattern>,
+    /// The paths that belong to it; empty for all.
+    pub paths: Vec<String>,
+    /// The paths that do not count.
+    pub paths_ignore: Vec<String>,
+    /// The image, without tag.
+    pub image: String,
+    /// Whether its registry is plain http, or has an unknown certificate.
+    pub insecure: bool,
+    /// The Secret with the login for the repository.
+    pub git_secret: Option<String>,
+    /// The Secret with the login for the registry.
+    pub registry_secret: Option<String>,
+    /// The Workflows of branches and tags.
+    pub build: Build,
+    /// The Workflows of pull requests; `None` if they are not built.
+    pub pull_request: Option<Build>,
+    /// The schedule of the pull mode; `None` if a hook announces pushes.
+    pub pull: Option<String>,
+}
+
+/// A service with its place in the file, and what of it stands in the file.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedService {
+    /// The service; `None` if its repository is refused.
+    pub(super) service: Option<Service>,
+    /// What it has, with the defaults.
+    pub(super) fields: Fields,
+}
+
+/// The fields of a service, with the place of each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields {
+    values: BTreeMap<String, (Value, String)>,
+    /// The JSON pointer of the service.
+    pub(super) own: String,
+}
+
+/// The fields whose maps are joined, key by key.
+const JOINED: &[&str] = &["build-args", "cache", "gitops", "parameters"];
+
+impl Fields {
+    fn of(document: &Value, pointer: &str) -> Self {
+        let mut fields = Self { values: BTreeMap::new(), own: pointer.to_owned() };
+        let maps = [("/defaults", document.get("defaults")), (pointer, document.pointer(pointer))];
+        for (pointer, map) in maps {
+            for (key, value) in map.and_then(Value::as_object).into_iter().flatten() {
+                let place = child(pointer, key);
+                let joined = match (fields.values.get(key), value) {
+                    (Some((Value::Object(before), _)), Value::Object(own))
+                        if JOINED.contains(&key.as_str()) =>
+                    {
+                        let mut joined: Map<_, _> = before.clone();
+                        joined.extend(own.clone());
+                        Value::Object(joined)
+                    }
+                    _ => value.clone(),
+                };
+                fields.values.insert(key.clone(), (joined, place));
+            }
+        }
+        fields
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).map(|(value, _)| value)
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.value(key).and_then(text)
+    }
+
+    fn texts(&self, key: &str) -> Option<Vec<String>> {
+        let items = self.value(key)?.as_array()?;
+        Some(items.iter().filter_map(|item| text(item).map(str::to_owned)).collect())
+    }
+
+    /// The place of a field: in the service, or in the defaults; of an absent one, that of the service.
+    pub(super) fn place(&self, key: &str) -> &str {
+        self.values.get(key).map_or(&self.own, |(_, place)| place)
+    }
+
+    /// The place of `key` in the map `field`, which may have been joined from two.
+    pub(super) fn place_in(&self, document: &Value, field: &str, key: &str) -> String {
+        let own = child(&child(&self.own, field), key);
+        let default = child(&child("/defaults", field), key);
+        [own, default]
+            .into_iter()
+            .find(|place| document.pointer(place).is_some())
+            .unwrap_or_else(|| self.place(field).to_owned())
+    }
+}
+
+pub(super) fn text(value: &Value) -> Option<&str> {
+    value.as_str()
+}
+
+/// The services of a document. `refused` are the places of the mistakes that are known.
+pub(super) fn services(
+    document: &Value,
+    templates: &KnownTemplates,
+    refused: &[String],
+    problems: &mut Vec<CatalogueProblem>,
+) -> Vec<PlacedService> {
+    let count = document["services"].as_array().map_or(0, Vec::len).min(super::reader::ITEMS);
+    let all: Vec<_> = (0..count).map(|n| Fields::of(document, &format!("/services/{n}"))).collect();
+    let origins: Vec<_> = all
+        .iter()
+        .map(|fields| fields.text("repo").and_then(|repo| repo.parse().ok()).map(|url: RepoUrl| url.origin()))
+        .collect();
+    let has_several =
+        |n: usize| origins[n].is_some() && origins.iter().filter(|other| **other == origins[n]).count() > 1;
+    let mut left: Vec<Vec<CatalogueProblem>> = Vec::new();
+    let services = all.iter().enumerate().filter_map(|(n, fields)| {
+        document.pointer(&fields.own)?.as_object()?;
+        let is_refused = refused.iter().any(|place| {
+            place.starts_with("/defaults")
+                || *place == fields.own
+                || place.starts_with(&format!("{}/", fields.own))
+        });
+        let mut found = builds::of(document, fields, templates);
+        problems.append(&mut found.problems);
+        left.push(std::mem::take(&mut found.left));
+        let service = service(fields, found, templates, has_several(n));
+        if let Some(service) = service.as_ref().filter(|_| !is_refused) {
+            problems.extend(targets::of_service(document, fields, service));
+        }
+        Some(PlacedService { service, fields: fields.clone() })
+    });
+    let services: Vec<_> = services.collect();
+    let is_left =
+        |one: &CatalogueProblem| left.iter().all(|all| all.iter().any(|it| it.pointer == one.pointer));
+    problems.extend(left.first().into_iter().flatten().filter(|one| is_left(one)).cloned());
+    // One mistake in the defaults is one, however many services take it over.
+    let mut seen = std::collections::HashSet::new();
+    problems.retain(|problem| seen.insert((problem.pointer.clone(), problem.problem.clone())));
+    services
+}
+
+/// The service; `None` if its repository is refused.
+fn service(
+    fields: &Fields,
+    found: builds::Found,
+    templates: &KnownTemplates,
+    has_several: bool,
+) -> Option<Service> {
+    let own = |key: &str, default: &str| {
+        let declared =
+            templates.find(&found.build.template).and_then(|known| known.get(default)?.value.clone());
+        let value = fields.text(key).map(str::to_owned).or(declared);
+        value.filter(|value| !value.is_empty())
+    };
+    let patterns = |key: &str, default: &[&str]| {
+        let texts =
+            fields.texts(key).unwrap_or_else(|| default.iter().map(|&text| text.to_owned()).collect());
+        texts.iter().filter_map(|text| NamePattern::parse(text).ok()).collect()
+    };
+    let subdir = fields.text("subdir").filter(|subdir| !subdir.is_empty());
+    let default_paths =
+        || subdir.filter(|_| has_several).map(|subdir| vec![format!("{}/**", literal(subdir))]);
+    let pull = fields.value("pull");
+    let schedule = pull.and_then(|pull| match pull {
+        Value::Bool(true) => Some("*/5 * * * *"),
+        other => text(&other["schedule"]),
+    });
+    Some(Service {
+        name: fields.text("name").unwrap_or_default().to_owned(),
+        repo: fields.text("repo")?.parse().ok()?,
+        branches: patterns("branches", &["main", "master"]),
+        tags: patterns("tags", &[]),
+        paths: fields.texts("paths").or_else(default_paths).unwrap_or_default(),
+        paths_ignore: fields.texts("paths-ignore").unwrap_or_default(),
+        image: fields.text("image").unwrap_or_default().to_owned(),
+        insecure: fields.value("insecure").and_then(Value::as_bool).unwrap_or(false),
+        git_secret: own("git-secret", "git-secret"),
+        registry_secret: own("registry-secret", "registry-secret"),
+        build: found.build,
+        pull_request: found.pull_request,
+        pull: schedule.map(str::to_owned),
+    })
+}
+
+/// The hook.
+pub(super) fn hook(document: &Value) -> Option<Hook> {
+    let hook = document.get("hook")?;
+    let source = match text(&hook["source"]) {
+        Some("github") => HookSource::Github,
+        Some("webhook") => HookSource::Webhook,
+        _ => HookSource::Gitea,
+    };
+    let endpoint = match source {
+        HookSource::Github => "/github/github-push",
+        HookSource::Gitea | HookSource::Webhook => "/gitea/gitea-push",
+    };
+    let secret = &hook["secret"];
+    let name = text(secret).or_else(|| text(&secret["name"])).unwrap_or_default();
+    let key = text(&secret["key"]).unwrap_or("secret");
+    let bots = hook["bots"].as_array().into_iter().flatten().filter_map(text);
+    Some(Hook {
+        source,
+        endpoint: text(&hook["endpoint"]).unwrap_or(endpoint).to_owned(),
+        port: hook["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(12000),
+        secret: (name.to_owned(), key.to_owned()),
+        bots: bots.map(str::to_owned).collect(),
+        service_account: text(&hook["service-account"]).unwrap_or("buildkit-sensor").to_owned(),
+    })
+}
+
+/// A path as a glob that matches it alone.
+fn literal(path: &str) -> String {
+    path.chars().map(|c| if "*?[]{}".contains(c) { format!("[{c}]") } else { c.to_string() }).collect()
+}

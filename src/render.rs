@@ -1,0 +1,109 @@
+//! The objects that a [catalogue](crate::catalogue) becomes, as files: text out, no I/O.
+//!
+//! The same catalogue always becomes the same bytes. `filters` has what a Sensor lets through, `workflow` the Workflows
+//! that it creates; `select` and `sweep` the objects with steps of this plugin that create the same ones.
+
+mod event_source;
+mod explain;
+mod filters;
+mod ignored;
+mod select;
+mod sensor;
+mod sweep;
+mod workflow;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use explain::explain;
+
+use serde_json::{Value, json};
+
+use crate::catalogue::Catalogue;
+
+/// The first line of every file that [`render`] makes. Only a file that begins with it is ever replaced or removed.
+pub const MARK: &str =
+    "# Made by `argo-buildkit render`. Edit the catalogue and render it again, not this file.";
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    /// Its name in the directory.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Why a valid catalogue cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// One repository needs more of an object than the object may have.
+    #[error(
+        "what the repository `{repository}` needs of one {kind} is {size} bytes, and at most {most} can be started; \
+         shorten the parameters of its services, such as `targets` and `build-args`"
+    )]
+    TooLarge {
+        /// The repository's owner and name.
+        repository: String,
+        /// The kind of the object.
+        kind: &'static str,
+        /// The bytes of its JSON.
+        size: usize,
+        /// The most bytes.
+        most: usize,
+    },
+}
+
+/// The files of a catalogue, by name.
+///
+/// # Errors
+///
+/// An object would be too large to be started.
+pub fn render(catalogue: &Catalogue) -> Result<Vec<RenderedFile>, RenderError> {
+    let repositories = catalogue.repositories();
+    let mut objects = Vec::new();
+    if let Some(hook) = &catalogue.hook {
+        objects.push(("event-source".to_owned(), event_source::of(catalogue, hook)));
+        for (n, sensor) in sensor::sensors(catalogue, hook, &repositories)?.into_iter().enumerate() {
+            objects.push((format!("sensor-{}", n + 1), sensor));
+        }
+    }
+    for repository in &repositories {
+        objects.extend(select::templates(catalogue, repository)?);
+    }
+    objects.extend(sweep::of(catalogue)?);
+    let names: Vec<_> = objects.iter().map(|(name, _)| format!("{name}.yaml")).collect();
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": names,
+    });
+    objects.push(("kustomization".to_owned(), kustomization));
+    let mut files: Vec<_> = objects.into_iter().map(file).collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn file((name, object): (String, Value)) -> RenderedFile {
+    RenderedFile { name: format!("{name}.yaml"), text: format!("{MARK}\n{}", yaml::document(&object)) }
+}
+
+/// Whether a file's text is one that [`render`] made.
+pub fn is_ours(text: &str) -> bool {
+    text.lines().next() == Some(MARK)
+}
+
+/// The metadata of an object.
+fn metadata(catalogue: &Catalogue, name: &str) -> Value {
+    json!({
+        "name": name,
+        "namespace": catalogue.namespace,
+        "labels": {"app.kubernetes.io/part-of": "argo-buildkit"},
+    })
+}
+
+/// The bytes of a value as JSON.
+fn size(value: &Value) -> usize {
+    value.to_string().len()
+}

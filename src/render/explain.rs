@@ -1,0 +1,87 @@
+//! What a push would build, as sentences for people.
+
+use crate::catalogue::{Repository, Service};
+use crate::git::AskedPush;
+use crate::selection::{Change, ChangedFiles, GitRef, PathFilter, RefFilter, Rule, Uncompared, skip_mark};
+
+/// The sentences about a push to a repository: of each service, and of globs that match nothing.
+pub fn explain(
+    repository: &Repository<'_>,
+    push: &AskedPush,
+    git_ref: Option<&GitRef>,
+    is_ours: impl Fn(&str) -> bool,
+) -> (Vec<String>, Vec<String>) {
+    let change = change(push, is_ours);
+    let services = repository.services.iter();
+    let said = services.clone().map(|service| about(service, &change, git_ref)).collect();
+    let globs = push.files.as_ref().map(|files| ChangedFiles(files.clone()));
+    let warnings = globs.iter().flat_map(|files| services.clone().flat_map(|one| unmatched(one, files)));
+    (said, warnings.collect())
+}
+
+/// What the push changed, as the step `select` reads it.
+fn change(push: &AskedPush, is_ours: impl Fn(&str) -> bool) -> Change {
+    let own = push.commits.iter().take_while(|(message, parents)| *parents == 1 && is_ours(message)).count();
+    match push.commits.get(own) {
+        None if own > 0 => return Change::OwnCommits(own),
+        Some((message, _)) => {
+            if let Some(mark) = skip_mark(message) {
+                return Change::SkipMark(mark);
+            }
+        }
+        None => {}
+    }
+    match &push.changed {
+        Some(files) => Change::Files(ChangedFiles(files.clone())),
+        None => Change::Uncompared(Uncompared::UnknownBefore),
+    }
+}
+
+fn about(service: &Service, change: &Change, git_ref: Option<&GitRef>) -> String {
+    let name = &service.name;
+    let rule = match rule(service, git_ref.is_some()) {
+        Ok(rule) => rule,
+        Err(why) => return format!("{name}: {why}"),
+    };
+    let any = GitRef::Branch("main".to_owned());
+    match rule.decide(git_ref.unwrap_or(&any), change) {
+        Ok(decision) => {
+            let reason = match decision.reason.strip_prefix("branch `main` ").filter(|_| git_ref.is_none()) {
+                Some(rest) => format!("the commits {}", rest.replacen("was ", "were ", 1)),
+                None => decision.reason,
+            };
+            let would = if decision.selected { "would be built" } else { "would not be built" };
+            let pulled = if service.pull.is_some() { " (in pull mode: when it is looked up)" } else { "" };
+            format!("{name} {would}{pulled}: {reason}")
+        }
+        Err(bad) => format!("{name}: {bad}"),
+    }
+}
+
+/// The rule of a service; without a ref, that of its paths alone.
+fn rule(service: &Service, has_ref: bool) -> Result<Rule, String> {
+    let paths = PathFilter::new(&service.paths, &service.paths_ignore).map_err(|error| error.to_string())?;
+    let patterns = |patterns: &[crate::catalogue::NamePattern]| -> Vec<String> {
+        patterns.iter().map(ToString::to_string).collect()
+    };
+    let refs = match has_ref {
+        true => RefFilter::new(&patterns(&service.branches), &patterns(&service.tags))
+            .map_err(|error| error.to_string())?,
+        false => RefFilter::default(),
+    };
+    Ok(Rule { refs, paths })
+}
+
+/// The globs of a service that match no file.
+fn unmatched(service: &Service, files: &ChangedFiles) -> Vec<String> {
+    let globs = [("paths", &service.paths), ("paths-ignore", &service.paths_ignore)];
+    let all = globs.into_iter().flat_map(|(field, globs)| globs.iter().map(move |glob| (field, glob)));
+    let matches = |glob: &str| {
+        let glob = glob.strip_prefix('!').unwrap_or(glob);
+        let touched = PathFilter::new(&[glob], &[]).and_then(|filter| filter.touched(files, 1));
+        touched.map_or(true, |touched| !touched.is_empty())
+    };
+    all.filter(|(_, glob)| !matches(glob))
+        .map(|(field, glob)| format!("{}: the glob `{glob}` of `{field}` matches no file", service.name))
+        .collect()
+}

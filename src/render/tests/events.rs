@@ -1,0 +1,113 @@
+//! Which events pass which filters. The filters are evaluated as Argo Events does it.
+
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use super::{files, object};
+use crate::catalogue::tests::small;
+
+const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
+
+fn push(git_ref: &str, sender: &str) -> Value {
+    json!({"body": {
+        "X-GitHub-Event": "push", "ref": git_ref, "after": COMMIT, "before": "0".repeat(40),
+        "head_commit": {"id": COMMIT}, "sender": {"login": sender},
+        "repository": {"full_name": "Shop/API"},
+    }})
+}
+
+/// Whether the data filters of a dependency let an event pass (argo-events `pkg/sensors/dependencies/filter.go`).
+fn passes(dependency: &Value, event: &Value) -> bool {
+    dependency["filters"]["data"].as_array().unwrap().iter().all(|filter| {
+        let pointer = format!("/{}", filter["path"].as_str().unwrap().replace('.', "/"));
+        let Some(value) = event.pointer(&pointer).map(|value| value.as_str().unwrap_or_default()) else {
+            return false;
+        };
+        let negated = filter["comparator"] == "!=";
+        let texts = filter["value"].as_array().unwrap().iter();
+        texts
+            .map(|text| Regex::new(text.as_str().unwrap()).unwrap())
+            .any(|regex| regex.is_match(value) != negated)
+    })
+}
+
+/// The names of the triggers that an event runs.
+fn triggered(sensor: &Value, event: &Value) -> Vec<String> {
+    let dependencies = sensor["spec"]["dependencies"].as_array().unwrap().iter();
+    let passed: Vec<_> =
+        dependencies.filter(|one| passes(one, event)).map(|one| one["name"].as_str().unwrap()).collect();
+    let triggers = sensor["spec"]["triggers"].as_array().unwrap().iter().map(|trigger| &trigger["template"]);
+    let runs = |template: &&Value| {
+        template["conditions"].as_str().unwrap().split(" || ").any(|name| passed.contains(&name))
+    };
+    triggers.filter(runs).map(|template| template["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn sensor() -> Value {
+    let mut body =
+        small(&json!({"branches": ["main", "release/.*"], "tags": [r"v\d+.*"], "pull-requests": true}));
+    body["hook"]["bots"] = json!(["deploy-bot", "ci[bot]"]);
+    object(&files(&body), "sensor-1.yaml")
+}
+
+#[test]
+fn each_event_builds_or_leaves_one_reason() {
+    let sensor = sensor();
+    let deleted = |git_ref: &str| {
+        let mut event = push(git_ref, "ann");
+        event["body"]["after"] = json!("0".repeat(40));
+        event["body"]["head_commit"] = Value::Null;
+        event
+    };
+    let mut other = push("refs/heads/main", "ann");
+    other["body"]["repository"]["full_name"] = json!("other/api");
+    for (event, expected) in [
+        (push("refs/heads/main", "ann"), "push-shop-api"),
+        (push("refs/heads/release/2", "ann"), "push-shop-api"),
+        (push("refs/heads/mainline", "ann"), "ignored-branch-or-tag"),
+        (push("refs/heads/x/main", "ann"), "ignored-branch-or-tag"),
+        (push("refs/tags/main", "ann"), "ignored-branch-or-tag"),
+        (push("refs/tags/v1.2.3", "ann"), "tag-shop-api"),
+        (push("refs/heads/main", "deploy-bot"), "ignored-own-commit"),
+        (push("refs/heads/main", "Deploy-Bot"), "ignored-own-commit"),
+        (push("refs/heads/main", "ci[bot]"), "ignored-own-commit"),
+        (push("refs/heads/main", "deploy-bot2"), "push-shop-api"),
+        (push("refs/heads/release/{{workflow.name}}", "ann"), "ignored-odd-ref-name"),
+        (push("refs/heads/release/$(build.digest)", "ann"), "ignored-odd-ref-name"),
+        (push("refs/tags/v1+2", "ann"), "ignored-odd-ref-name"),
+        (deleted("refs/heads/main"), "ignored-deletion"),
+        (deleted("refs/tags/v1"), "ignored-deletion"),
+        (other, "ignored-unknown-repository"),
+    ] {
+        assert_eq!(triggered(&sensor, &event), [expected], "{event}");
+    }
+}
+
+#[test]
+fn pull_requests_of_a_fork_are_told_apart_by_a_script() {
+    let sensor = sensor();
+    let event = json!({"body": {
+        "X-GitHub-Event": "pull_request", "action": "synchronized", "sender": {"login": "ann"},
+        "repository": {"full_name": "shop/api"},
+        "pull_request": {"number": 7, "head": {"sha": COMMIT}, "base": {"sha": COMMIT}},
+    }});
+    assert_eq!(triggered(&sensor, &event), ["pull-request-shop-api", "ignored-fork"]);
+    let scripts: Vec<_> = sensor["spec"]["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["filters"]["script"].as_str())
+        .collect();
+    assert_eq!(scripts.len(), 2, "one lets a pull request pass, and one the others");
+    let closed = json!({"body": {"X-GitHub-Event": "pull_request", "action": "closed", "repository": {"full_name": "shop/api"}}});
+    assert_eq!(triggered(&sensor, &closed), Vec::<String>::new());
+}
+
+#[test]
+fn an_event_of_another_kind_stops_at_the_first_filter() {
+    for dependency in sensor()["spec"]["dependencies"].as_array().unwrap() {
+        let paths: Vec<_> =
+            dependency["filters"]["data"].as_array().unwrap().iter().map(|filter| &filter["path"]).collect();
+        assert_eq!(paths[..2], ["body.X-GitHub-Event", "body.repository.full_name"], "{dependency}");
+    }
+}

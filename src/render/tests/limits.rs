@@ -1,0 +1,74 @@
+//! Many services, and large ones.
+
+use serde_json::{Value, json};
+
+use super::super::{RenderError, render, size};
+use super::{catalogue, files, object};
+use crate::catalogue::tests::small;
+
+/// A catalogue of `count` repositories.
+fn many(count: usize, message: &str) -> Value {
+    let mut body = small(&json!({}));
+    body["defaults"] = json!({"parameters": {"message": message}});
+    let services: Vec<_> = (0..count)
+        .map(|n| {
+            json!({
+                "name": format!("s{n}"),
+                "repo": format!("https://git.example.com/shop/s{n}.git"),
+                "image": format!("registry.example.com/shop/s{n}"),
+            })
+        })
+        .collect();
+    body["services"] = json!(services);
+    body
+}
+
+fn sensors(body: &Value) -> Vec<Value> {
+    let files = files(body);
+    let names = files.iter().filter(|file| file.name.starts_with("sensor-")).map(|file| file.name.clone());
+    names.map(|name| object(&files, &name)).collect()
+}
+
+#[test]
+fn a_sensor_has_at_most_fifty_repositories_and_fits_a_variable() {
+    let all = sensors(&many(120, "x"));
+    let pushes = |sensor: &Value| {
+        let triggers = sensor["spec"]["triggers"].as_array().unwrap().iter();
+        triggers.filter(|one| one["template"].get("k8s").is_some()).count()
+    };
+    assert_eq!(all.iter().map(pushes).sum::<usize>(), 120);
+    // As base64 in one variable of at most 128 KiB.
+    let fits = |sensor: &Value| size(sensor).div_ceil(3) * 4 < 128 << 10;
+    assert!(all.iter().all(|sensor| pushes(sensor) <= 50 && fits(sensor)));
+    let unknown = |sensor: &Value| sensor.to_string().contains("ignored-unknown-repository");
+    assert_eq!(all.iter().filter(|sensor| unknown(sensor)).count(), 1);
+}
+
+#[test]
+fn two_hundred_services_are_swept_in_objects_that_etcd_takes() {
+    let files = files(&many(200, &"m".repeat(4000)));
+    let sweeps: Vec<_> = files.iter().filter(|file| file.name.starts_with("sweep")).collect();
+    assert!(sweeps.len() > 1 && files.iter().all(|file| file.text.len() < 1 << 20), "{}", sweeps.len());
+    let services = sweeps.iter().map(|file| {
+        let cron = object(&files, &file.name);
+        cron.pointer("/spec/workflowSpec/templates/0/plugin/buildkit/poll/services")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .len()
+    });
+    assert_eq!(services.sum::<usize>(), 200);
+}
+
+#[test]
+fn what_no_object_can_hold_is_refused() {
+    let mut body = many(1, "x");
+    let arguments: serde_json::Map<_, _> =
+        (0..40).map(|n| (format!("A{n}"), json!("y".repeat(16_000)))).collect();
+    body["services"][0]["build-args"] = json!(arguments);
+    let error = render(&catalogue(&body)).unwrap_err();
+    assert!(
+        matches!(&error, RenderError::TooLarge { .. }) && error.to_string().contains("shorten"),
+        "{error}"
+    );
+}

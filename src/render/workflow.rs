@@ -1,0 +1,136 @@
+//! The Workflows that a Sensor creates. `select` and `poll` submit the same ones under the same names.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::filters::EventKind;
+use crate::catalogue::{Build, Catalogue, Repository, Service};
+
+/// The label with the name of a Workflow's service.
+const SERVICE_LABEL: &str = "argo-buildkit.io/service";
+
+/// A Workflow that a trigger creates: its beginning, and what an event sets in it.
+#[derive(Debug)]
+pub(super) struct CreatedWorkflow {
+    /// The resource; `metadata.name` is replaced.
+    pub(super) resource: Value,
+    /// What an event sets: the place in the resource, and a Go template.
+    pub(super) set: Vec<(String, String)>,
+}
+
+/// A value of an event, as a Go template with sprig.
+fn go(kind: EventKind, value: EventValue) -> &'static str {
+    match (value, kind) {
+        (EventValue::Commit, EventKind::Branch) => "{{ .Input.body.after }}",
+        // Of an annotated tag, `after` is the tag's own object.
+        (EventValue::Commit, EventKind::Tag) => "{{ .Input.body.head_commit.id }}",
+        (EventValue::Commit, EventKind::PullRequest) => "{{ .Input.body.pull_request.head.sha }}",
+        (EventValue::Before, EventKind::Branch | EventKind::Tag) => "{{ .Input.body.before }}",
+        (EventValue::Before, EventKind::PullRequest) => "{{ .Input.body.pull_request.base.sha }}",
+        (EventValue::Ref, EventKind::Branch | EventKind::Tag) => "{{ .Input.body.ref }}",
+        (EventValue::Ref, EventKind::PullRequest) => {
+            "refs/pull/{{ .Input.body.pull_request.number | int64 }}/head"
+        }
+        (EventValue::Tag, EventKind::PullRequest) => {
+            "pr-{{ .Input.body.pull_request.number | int64 }}-{{ .Input.body.pull_request.head.sha | trunc 12 }}"
+        }
+        (EventValue::Tag, EventKind::Branch | EventKind::Tag) => {
+            "{{ .Input.body.ref | trimPrefix \"refs/tags/\" }}"
+        }
+        (EventValue::End, EventKind::Branch) => "{{ .Input.body.after | trunc 12 }}",
+        (EventValue::End, EventKind::Tag) => {
+            "t{{ .Input.body.ref | sha1sum | trunc 6 }}-{{ .Input.body.head_commit.id | trunc 12 }}"
+        }
+        (EventValue::End, EventKind::PullRequest) => {
+            "pr{{ .Input.body.pull_request.number | int64 }}-{{ .Input.body.pull_request.head.sha | trunc 12 }}"
+        }
+    }
+}
+
+/// A value of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EventValue {
+    Commit,
+    Before,
+    Ref,
+    /// The image's tag.
+    Tag,
+    /// The end of a Workflow's name.
+    End,
+}
+
+/// The parameters of a service's Workflow that no event sets.
+pub(super) fn parameters(service: &Service, build: &Build) -> BTreeMap<String, String> {
+    let mut parameters = build.parameters.clone();
+    parameters.insert("repo".to_owned(), service.repo.to_string());
+    parameters
+}
+
+/// The parameters of a Workflow whose template decides by itself, that no event sets.
+pub(super) fn deciding_parameters(service: &Service, build: &Build) -> BTreeMap<String, String> {
+    let mut parameters = parameters(service, build);
+    for (name, paths) in [("paths", &service.paths), ("paths-ignore", &service.paths_ignore)] {
+        if !paths.is_empty() {
+            parameters.insert(name.to_owned(), json!(paths).to_string());
+        }
+    }
+    parameters
+}
+
+/// The Workflow of a service whose template decides by itself.
+pub(super) fn of_service(
+    catalogue: &Catalogue,
+    service: &Service,
+    build: &Build,
+    kind: EventKind,
+) -> CreatedWorkflow {
+    let fixed = deciding_parameters(service, build);
+    let mut set =
+        vec![("before", EventValue::Before), ("git-ref", EventValue::Ref), ("revision", EventValue::Commit)];
+    if kind != EventKind::Branch {
+        set.push(("image-tag", EventValue::Tag));
+    }
+    let labels = json!({SERVICE_LABEL: service.name});
+    created(catalogue, (&service.name, &build.template), labels, kind, (fixed, &set))
+}
+
+/// The Workflow that decides about an event for the services of a repository.
+pub(super) fn of_repository(
+    catalogue: &Catalogue,
+    repository: &Repository<'_>,
+    kind: EventKind,
+) -> CreatedWorkflow {
+    let set = [("after", EventValue::Commit), ("before", EventValue::Before), ("ref", EventValue::Ref)];
+    let template = super::select::template_name(repository, kind);
+    let name = format!("select-{}", repository.slug);
+    created(catalogue, (&name, &template), Value::Null, kind, (BTreeMap::new(), &set))
+}
+
+fn created(
+    catalogue: &Catalogue,
+    (name, template): (&str, &str),
+    labels: Value,
+    kind: EventKind,
+    (fixed, set): (BTreeMap<String, String>, &[(&str, EventValue)]),
+) -> CreatedWorkflow {
+    let mut all = fixed;
+    all.extend(set.iter().map(|(name, _)| ((*name).to_owned(), String::new())));
+    let place = |parameter: &str| all.keys().position(|name| name == parameter).unwrap_or_default();
+    let mut places = vec![("metadata.name".to_owned(), format!("{name}-{}", go(kind, EventValue::End)))];
+    places.extend(set.iter().map(|(parameter, value)| {
+        (format!("spec.arguments.parameters.{}.value", place(parameter)), go(kind, *value).to_owned())
+    }));
+    let parameters: Vec<_> = all.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let mut metadata = json!({"name": name, "namespace": catalogue.namespace});
+    if labels.is_object() {
+        metadata["labels"] = labels;
+    }
+    let resource = json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": metadata,
+        "spec": {"workflowTemplateRef": {"name": template}, "arguments": {"parameters": parameters}},
+    });
+    CreatedWorkflow { resource, set: places }
+}
