@@ -4,7 +4,8 @@ readonly GITEA_ADMIN=root-admin GITEA_PASSWORD=correct-horse-battery
 
 gitea_up() {
   mkdir -p "$state/gitea"
-  put "$state/gitea/app.ini" <<EOF
+  # Gitea adds its secrets to the file at its first start: written again, its hooks would be refused.
+  [[ -f $state/gitea/app.ini ]] || put "$state/gitea/app.ini" <<EOF
 RUN_MODE = prod
 I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
 WORK_PATH = $state/gitea

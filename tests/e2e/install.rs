@@ -163,7 +163,10 @@ pub(crate) fn blocks(page: &str, heading: &str) -> Vec<String> {
 }
 
 /// Runs the shell blocks of a page, except the first one, which has the values.
-async fn run_commands(blocks: Vec<String>, values: BTreeMap<&'static str, String>) -> Result<String, String> {
+pub(crate) async fn run_commands(
+    blocks: Vec<String>,
+    values: BTreeMap<&'static str, String>,
+) -> Result<String, String> {
     let (first, commands) = blocks.split_first().unwrap();
     assert!(first.lines().all(|line| line.starts_with("export ")), "the first block is the values: {first}");
     // After a failed command, the forwarded port must be closed, and the script must not wait for one for ever.

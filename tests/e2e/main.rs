@@ -1,5 +1,5 @@
 //! The whole product on a real cluster: real Kubernetes, Argo Workflows, Argo CD and Gitea, everything in `deploy/`
-//! and `workflow-templates/`, and the commands of docs/install.md and docs/agent.md. `make e2e` starts all of it and
+//! and `workflow-templates/`, `eventsources/` and `sensors/`, and the commands of docs/install.md, docs/agent.md and docs/events.md. `make e2e` starts all of it and
 //! runs this in both [modes](mode::Mode): first what must run [alone], then the rest concurrently.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
@@ -11,6 +11,7 @@ mod support;
 mod agent;
 mod alone;
 mod cluster;
+mod events;
 mod install;
 mod logs;
 mod mode;

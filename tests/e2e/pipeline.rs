@@ -18,7 +18,13 @@ async fn the_commands_of_the_docs_lead_to_the_first_build() {
 #[tokio::test]
 async fn a_commit_becomes_a_pod_that_runs_the_new_digest() {
     let shop = Shop::open("FROM BASE\nCOPY main.txt /\n").await;
-    application(&shop).await;
+    application(&shop.name(), &shop.gitops.url(), "app").await;
+    let rule = ["--verb=patch", "--resource=applications.argoproj.io"];
+    let (name, own) = (shop.name(), format!("--resource-name={}", shop.name()));
+    // A user writes this into an overlay. The name is known only now.
+    kubectl(&[&["create", "role", &name, "-n", "argocd", &own], &rule[..]].concat());
+    let (role, account) = (format!("--role={name}"), "--serviceaccount=builds:buildkit-executor-plugin");
+    kubectl(&["create", "rolebinding", &name, "-n", "argocd", &role, account]);
     for template in ["ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"] {
         let commit = shop.service.commit_file("main", "main.txt", template, template).await;
         let refresh = [("revision", commit.as_str()), ("argocd-application", &shop.name())];
@@ -42,7 +48,7 @@ async fn a_commit_becomes_a_pod_that_runs_the_new_digest() {
 }
 
 /// A ready pod of the application, whose container has `digest`.
-fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
+pub(crate) fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
     let ready = |pod: &serde_json::Value| {
         let status = &pod["status"]["containerStatuses"][0];
         status["ready"] == true
@@ -51,9 +57,9 @@ fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
     list("shops", "pod", &format!("app={app}")).into_iter().find(ready)
 }
 
-/// The shop's Application, which syncs automatically.
-async fn application(shop: &Shop) {
-    let (name, url, owner) = (shop.name(), shop.gitops.url(), &install::site().await.ops);
+/// The Application `name` of a folder of a GitOps repository, which syncs automatically.
+pub(crate) async fn application(name: &str, url: &str, path: &str) {
+    let owner = &install::site().await.ops;
     let token = crate::cluster::gitea().token(owner, &["read:repository"]).await;
     apply(&format!(
         "
@@ -67,24 +73,19 @@ kind: Application
 metadata: {{name: {name}, namespace: argocd}}
 spec:
   project: default
-  source: {{repoURL: \"{url}\", path: app, targetRevision: main}}
+  source: {{repoURL: \"{url}\", path: {path}, targetRevision: main}}
   destination: {{server: https://kubernetes.default.svc, namespace: shops}}
   syncPolicy:
     automated: {{prune: true, selfHeal: true}}
     syncOptions: [CreateNamespace=true]
 "
     ));
-    // A user writes this into an overlay. The name is known only now.
-    let rule = ["--verb=patch", "--resource=applications.argoproj.io", &format!("--resource-name={name}")];
-    kubectl(&[&["create", "role", &name, "-n", "argocd"], &rule[..]].concat());
-    let (role, account) = (format!("--role={name}"), "--serviceaccount=builds:buildkit-executor-plugin");
-    kubectl(&["create", "rolebinding", &name, "-n", "argocd", &role, account]);
     let synced = || {
-        let status = get("argocd", "application", &name)["status"].clone();
+        let status = get("argocd", "application", name)["status"].clone();
         (status["sync"]["status"] == "Synced").then_some(())
     };
     eventually(
-        || format!("the first sync of {name}: {}", get("argocd", "application", &name)),
+        || format!("the first sync of {name}: {}", get("argocd", "application", name)),
         PATIENCE,
         synced,
     );

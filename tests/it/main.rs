@@ -18,6 +18,7 @@ mod corpus;
 mod deploy;
 mod docs;
 mod edit;
+mod events;
 mod forge;
 mod house;
 mod image;

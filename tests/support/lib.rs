@@ -17,6 +17,7 @@ pub(crate) mod git_http;
 pub(crate) mod git_proxy;
 pub(crate) mod gitea;
 pub(crate) mod github;
+pub(crate) mod hooks;
 pub(crate) mod kube;
 pub(crate) mod login_recorder;
 pub(crate) mod lying_git;

@@ -1,0 +1,207 @@
+//! Pushes to the cluster's Gitea.
+
+use std::time::Instant;
+
+use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_digest};
+use crate::install;
+use crate::pipeline::{application, ready_pod};
+use crate::support::gitea::{Repo, git};
+use crate::support::net::free_port;
+use crate::support::plugin::tree;
+use crate::support::process::Process;
+use crate::workflow::{BUILDS, Workflow};
+
+use super::site::events;
+use super::{ignored, workflow_of, workflows_of};
+
+/// A service of the organisation, with a chart in the GitOps repository.
+struct Service {
+    repo: Repo<'static>,
+    dockerfile: String,
+}
+
+const CHART: &str = "apiVersion: v2\nname: NAME\nversion: 0.1.0\n";
+
+const VALUES: &str = "image:\n  tag: none # set by argo-buildkit\n  digest: \"\"\n";
+
+const DEPLOYMENT: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME}
+spec:
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: app, image: 'IMAGE@{{ .Values.image.digest }}', command: [sh, -c, sleep 100000]}
+";
+
+impl Service {
+    /// A repository without a commit, whose Dockerfile will be `dockerfile` with busybox for BASE.
+    async fn new(dockerfile: &str) -> Self {
+        let events = events().await;
+        let repo = gitea().empty_repo(&events.organisation, &format!("api-{}", std::process::id())).await;
+        let base = format!("FROM {NODE}:5000/busybox:1\nENV SERVICE={}", repo.full_name());
+        let service = Self { dockerfile: dockerfile.replace("FROM BASE", &base), repo };
+        let name = service.name();
+        for (path, content) in
+            [("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/deployment.yaml", DEPLOYMENT)]
+        {
+            let content = content.replace("NAME", &name).replace("IMAGE", &service.repo.image());
+            events.gitops.commit_file("main", &format!("charts/{name}/{path}"), &content, "lay out").await;
+        }
+        service
+    }
+
+    fn name(&self) -> String {
+        self.repo.full_name().rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Replaces `main` by a commit with `content`. Returns its id.
+    async fn push(&self, content: &str) -> String {
+        let files = tree(&[("Dockerfile", &self.dockerfile), ("main.txt", content)]);
+        self.repo.push_directory(files.path(), "main", content).await
+    }
+
+    /// Waits until the Workflow of a commit has built and deployed it. Returns the image's digest.
+    async fn deployed(&self, commit: &str, began: Instant) -> String {
+        let workflow = workflow_of(&self.repo.full_name(), commit, began);
+        let outputs = workflow.succeeds();
+        println!("{:.2?} after the push of {}: ended", began.elapsed(), self.name());
+        let digest = pushed_digest(&self.repo.full_name(), commit).await;
+        assert_eq!(outputs.get("digest"), digest);
+        digest
+    }
+
+    /// Its values in the GitOps repository.
+    async fn values(&self) -> String {
+        let path = format!("charts/{}/values.yaml", self.name());
+        events().await.gitops.read("main", &path).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_push_becomes_an_image_a_commit_and_a_pod() {
+    let service = Service::new("FROM BASE\nCOPY main.txt /\n").await;
+    let name = service.name();
+    application(&name, &events().await.gitops.url(), &format!("charts/{name}")).await;
+    // The push creates the branch; the second one replaces its history.
+    for content in ["first", "forced"] {
+        let began = Instant::now();
+        let commit = service.push(content).await;
+        let digest = service.deployed(&commit, began).await;
+        assert!(service.values().await.contains(&digest), "{}", service.values().await);
+        // As Argo CD does by itself within three minutes.
+        kubectl(&["annotate", "application", "-n", "argocd", &name, "argocd.argoproj.io/refresh=normal"]);
+        let status = || format!("a pod with {digest}: {}", get("argocd", "application", &name)["status"]);
+        eventually(status, PATIENCE, || ready_pod(&name, &digest));
+    }
+    assert_eq!(workflows_of(&service.repo.full_name()).len(), 2);
+}
+
+#[tokio::test]
+async fn twelve_tags_at_once_are_twelve_images_and_a_deletion_is_none() {
+    let service = Service::new("FROM BASE\nCOPY main.txt /\n").await;
+    let commit = service.push("tagged").await;
+    service.deployed(&commit, Instant::now()).await;
+    let work = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| git(work.path(), arguments, Some(gitea().admin_token()));
+    run(&["clone", "--quiet", &service.repo.url(), "."]);
+    let tags: Vec<_> = (1..=12).map(|number| format!("v1.{number}")).collect();
+    tags.iter().for_each(|tag| drop(run(&["tag", "--annotate", "--message", tag, tag])));
+    let began = Instant::now();
+    run(&["push", "--quiet", "--tags", "origin"]);
+    let full_name = service.repo.full_name();
+    let all = || Some(workflows_of(&full_name)).filter(|found| found.len() == 13);
+    let made = eventually(|| format!("13 workflows: {:#?}", workflows_of(&full_name)), PATIENCE, all);
+    println!("{:.2?} after the push of twelve tags: all have a workflow", began.elapsed());
+    for workflow in made {
+        let name = workflow["metadata"]["name"].as_str().unwrap().to_owned();
+        Workflow { namespace: BUILDS.to_owned(), name, began }.succeeds();
+    }
+    for tag in &tags {
+        pushed_digest(&full_name, tag).await;
+    }
+    run(&["push", "--quiet", "origin", ":refs/tags/v1.1"]);
+    ignored("ignored-deletion", &format!("{full_name}\\\""));
+    run(&["push", "--quiet", "origin", "HEAD:refs/heads/feature/{{workflow.name}}-$(id)"]);
+    ignored("ignored-branch-or-tag", "refs/heads/feature/{{workflow.name}}-$(id)");
+    assert_eq!(workflows_of(&full_name).len(), 13);
+}
+
+#[tokio::test]
+async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
+    let port = free_port();
+    let wait = format!("RUN until wget -q -O /dev/null http://{NODE}:{port}/; do sleep 0.2; done\n");
+    let service = Service::new(&format!("FROM BASE\nCOPY main.txt /\n{wait}")).await;
+    let began = Instant::now();
+    let mut commits = Vec::new();
+    for number in 1..=8 {
+        commits.push(service.push(&format!("push {number}")).await);
+    }
+    let full_name = service.repo.full_name();
+    for commit in &commits {
+        workflow_of(&full_name, commit, began);
+    }
+    let _gate = open_gate(port);
+    let digest = service.deployed(&commits[7], began).await;
+    let ended: Vec<_> =
+        commits.iter().map(|commit| workflow_of(&full_name, commit, began)).map(|w| w.end()).collect();
+    assert!(ended.iter().filter(|phase| *phase == "Succeeded").count() <= 2, "{ended:?}");
+    assert!(service.values().await.contains(&digest), "{}", service.values().await);
+}
+
+/// Lets the builds go on that wait for `port`.
+fn open_gate(port: u16) -> (Process, tempfile::TempDir) {
+    let room = tempfile::tempdir().unwrap();
+    std::fs::write(room.path().join("index.html"), "open").unwrap();
+    let mut command = std::process::Command::new("busybox");
+    command.args(["httpd", "-f", "-p", &format!("{NODE}:{port}"), "-h"]).arg(room.path());
+    (Process::spawn("httpd", command, &room.path().join("log")), room)
+}
+
+#[tokio::test]
+async fn four_services_at_once_are_all_deployed() {
+    let mut services = Vec::new();
+    for _ in 0..4 {
+        services.push(Service::new("FROM BASE\nCOPY main.txt /\n").await);
+    }
+    let began = Instant::now();
+    let mut commits = Vec::new();
+    for service in &services {
+        commits.push(service.push("at once").await);
+    }
+    for (service, commit) in services.iter().zip(commits) {
+        let digest = service.deployed(&commit, began).await;
+        assert!(service.values().await.contains(&digest), "{}", service.values().await);
+    }
+}
+
+/// A repository with code and chart: what the write-back commits to it starts no build.
+#[tokio::test]
+async fn a_manifest_commit_starts_no_build() {
+    let service = Service::new("FROM BASE\nCOPY main.txt /\n").await;
+    let site = install::site().await;
+    service.repo.grant(&site.ops, "write").await;
+    let files = tree(&[
+        ("Dockerfile", &service.dockerfile),
+        ("main.txt", "with its chart"),
+        ("chart/values.yaml", VALUES),
+    ]);
+    let commit = service.repo.push_directory(files.path(), "main", "with its chart").await;
+    service.deployed(&commit, Instant::now()).await;
+    let parameters = [
+        ("repo", service.repo.url()),
+        ("image", service.repo.image()),
+        ("insecure", "true".to_owned()),
+        ("revision", commit),
+        ("chart-dir", "chart".to_owned()),
+    ];
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let written = Workflow::submit("ci-cd-buildkit-deploy", &parameters).succeeds();
+    assert_eq!(service.repo.head("main").await, written.get("commit"));
+    ignored("ignored-own-commit", written.get("commit"));
+    assert_eq!(workflows_of(&service.repo.full_name()).len(), 1, "that of the person's push");
+}

@@ -1,0 +1,121 @@
+//! What the Sensor names exists, and what loses events in silence is not in it.
+
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use super::{kustomization, list, own_kustomization, text};
+use crate::deploy::{object, parse};
+
+#[test]
+fn each_trigger_sets_parameters_that_its_template_has() {
+    let objects = kustomization("sensors");
+    for trigger in triggers(&objects) {
+        let k8s = &trigger["template"]["k8s"];
+        if k8s.is_null() {
+            continue;
+        }
+        let resource = &k8s["source"]["resource"];
+        let template = text(&resource["spec"]["workflowTemplateRef"]["name"]);
+        let known = template_parameters(template);
+        let set: Vec<_> =
+            list(&resource["spec"]["arguments"]["parameters"]).iter().map(|p| text(&p["name"])).collect();
+        assert!(set.is_sorted(), "`select` and `poll` write the same list: {set:?}");
+        assert!(set.iter().all(|name| known.iter().any(|k| k == name)), "{template} of {set:?}");
+        for parameter in list(&k8s["parameters"]) {
+            let dest = text(&parameter["dest"]);
+            let index =
+                dest.strip_prefix("spec.arguments.parameters.").and_then(|d| d.strip_suffix(".value"));
+            assert!(index.is_none_or(|i| i.parse::<usize>().unwrap() < set.len()), "{dest}");
+            assert_eq!(parameter["src"]["dependencyName"], trigger["template"]["conditions"], "{dest}");
+        }
+    }
+}
+
+fn template_parameters(name: &str) -> Vec<String> {
+    let path = format!("{}/workflow-templates/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let template = parse(&std::fs::read_to_string(path).unwrap()).remove(0);
+    list(&template["spec"]["arguments"]["parameters"]).iter().map(|p| text(&p["name"]).to_owned()).collect()
+}
+
+#[test]
+fn each_trigger_that_builds_outlasts_an_api_server_and_keeps_what_it_gives_up() {
+    let objects = kustomization("sensors");
+    let building: Vec<_> = triggers(&objects).iter().filter(|t| t["template"]["k8s"].is_object()).collect();
+    assert_eq!(building.len(), 3);
+    for trigger in building {
+        assert_eq!(trigger["template"]["k8s"]["operation"], "patch", "{trigger}");
+        assert_eq!(trigger["atLeastOnce"], true, "without it, nothing is tried again: {trigger}");
+        let retry = &trigger["retryStrategy"];
+        assert!(retry["factor"].is_number() && retry["steps"].is_number(), "{retry}");
+        let waits: u64 = (0..retry["steps"].as_u64().unwrap() - 1).map(|n| 1 << n).sum();
+        assert!(waits > 60, "seconds of all waits: {waits}");
+        assert_eq!(trigger["dlqTrigger"]["atLeastOnce"], true, "the controller asks for it");
+        assert!(trigger["dlqTrigger"]["template"]["log"].is_object(), "{trigger}");
+    }
+}
+
+#[test]
+fn each_trigger_has_a_dependency_and_each_dependency_a_trigger() {
+    let objects = kustomization("sensors");
+    let spec = &object(&objects, "Sensor", "push")["spec"];
+    let dependencies: Vec<_> = list(&spec["dependencies"]).iter().map(|d| text(&d["name"])).collect();
+    let conditions: Vec<_> = triggers(&objects).iter().map(|t| text(&t["template"]["conditions"])).collect();
+    assert_eq!(dependencies, conditions);
+}
+
+#[test]
+fn every_pattern_that_could_match_in_the_middle_is_anchored() {
+    let objects = kustomization("sensors");
+    for dependency in list(&object(&objects, "Sensor", "push")["spec"]["dependencies"]) {
+        for filter in list(&dependency["filters"]["data"]) {
+            for value in list(&filter["value"]).iter().map(text) {
+                Regex::new(value).unwrap();
+                let anchored = |part: &str| part.starts_with('^') && part.ends_with('$');
+                assert!(value.split("$|^").all(|_| anchored(value)), "{value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sensor_may_get_create_and_patch_workflows_and_nothing_else() {
+    let objects = kustomization("sensors");
+    let role = object(&objects, "Role", "buildkit-sensor");
+    let rule = json!({"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "create", "patch"]});
+    assert_eq!(role["rules"], json!([rule]));
+    assert!(objects.iter().all(|o| o["kind"] != "ClusterRole" && o["kind"] != "ClusterRoleBinding"));
+    let account = &object(&objects, "Sensor", "push")["spec"]["template"]["serviceAccountName"];
+    assert_eq!(object(&objects, "RoleBinding", "buildkit-sensor")["subjects"][0]["name"], *account);
+}
+
+#[test]
+fn the_settings_reach_every_place_and_no_other() {
+    let own = own_kustomization(
+        "resources: [../../sensors/base]\n\
+         components: [../../sensors/components/webhook, ../../sensors/components/settings]\n\
+         configMapGenerator:\n\
+         - name: sensor-settings\n\
+         \x20 options: {disableNameSuffixHash: true, annotations: {config.kubernetes.io/local-config: 'true'}}\n\
+         \x20 literals: [event-source=webhook, 'repositories=https://g/', images=i/, insecure=true, 'gitops-repo=https://g/o.git', charts=c/, 'own-account=^(?:bot)$']\n",
+    );
+    let shown = object(&own, "Sensor", "push").to_string();
+    assert!(!shown.contains("example.com") && !shown.contains("deploy-bot"), "{shown}");
+    let value = |trigger: &Value, name: &str| {
+        let parameters = &trigger["template"]["k8s"]["source"]["resource"]["spec"]["arguments"]["parameters"];
+        list(parameters).iter().find(|p| p["name"] == name).map(|p| text(&p["value"]).to_owned())
+    };
+    for trigger in triggers(&own).iter().filter(|t| t["template"]["k8s"].is_object()) {
+        let found = ["repo", "image", "insecure"].map(|name| value(trigger, name).unwrap());
+        assert_eq!(found, ["https://g/", "i/", "true"]);
+        assert!(value(trigger, "image-tag").is_none_or(|tag| tag.is_empty()), "{trigger}");
+    }
+    assert_eq!(value(&triggers(&own)[0], "gitops-repo").unwrap(), "https://g/o.git");
+    for dependency in list(&object(&own, "Sensor", "push")["spec"]["dependencies"]) {
+        assert_eq!(dependency["eventSourceName"], "webhook");
+        assert!(text(&dependency["transform"]["jq"]).contains("del(.Authorization)"), "{dependency}");
+    }
+}
+
+fn triggers(objects: &[Value]) -> &[Value] {
+    list(&object(objects, "Sensor", "push")["spec"]["triggers"])
+}
