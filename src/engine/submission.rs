@@ -1,6 +1,7 @@
 //! Submits the Workflow that builds a commit of a service.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backon::Retryable as _;
 use tokio::time::Instant;
@@ -9,14 +10,14 @@ use tracing::warn;
 use super::Engine;
 use super::context::Cx;
 use crate::git::RepoUrl;
-use crate::kube::{Submission, Submitted, Submitter};
+use crate::kube::{Submission, SubmitError, Submitted, Submitter};
 use crate::outcome::{Fault, StepError};
 use crate::selection::{GitRef, SERVICE_LABEL, image_tag, workflow_name};
 use crate::step::WorkflowCall;
 use crate::time_limits::pauses;
 
 /// How long the API server is waited for: it restarts now and then.
-const AWAY: std::time::Duration = std::time::Duration::from_secs(60);
+const AWAY: Duration = Duration::from_secs(60);
 
 /// A commit of a service that is to be built.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +70,8 @@ impl Engine {
     }
 }
 
-/// Submits the Workflow of `wish`, unless it exists. Once a stop is known, no Workflow is submitted any more.
+/// Submits the Workflow of `wish`, unless it exists. A request that has started is waited for when the step is stopped, as a
+/// push is; the pauses between tries are not.
 pub(super) async fn submit(
     submitter: &Submitter,
     cx: &Cx,
@@ -77,18 +79,27 @@ pub(super) async fn submit(
     call: &WorkflowCall,
 ) -> Result<Submitted, StepError> {
     let submission = wish.submission(call);
-    let Some(_permit) = cx.gate.enter() else {
-        let name = &submission.name;
-        return Err(StepError::transient(format!(
-            "workflow `{name}` was not submitted: the step was stopped before"
-        )));
-    };
     let begun = Instant::now();
-    let submit = || submitter.submit(&submission);
-    submit
-        .retry(pauses::few().without_max_times())
-        .when(|error| error.fault() == Fault::Transient && begun.elapsed() < AWAY)
-        .notify(|error, pause| warn!(pause_ms = pause.as_millis(), "{error}; trying again"))
-        .await
-        .map_err(StepError::from)
+    let once = || async {
+        match cx.gate.enter() {
+            Some(_permit) => submitter.submit(&submission).await.map_err(Some),
+            None => Err(None),
+        }
+    };
+    let away = |error: &Option<SubmitError>| {
+        error.as_ref().is_some_and(|error| error.fault() == Fault::Transient) && begun.elapsed() < AWAY
+    };
+    let told = |error: &Option<SubmitError>, pause: Duration| {
+        if let Some(error) = error {
+            warn!(pause_ms = pause.as_millis(), "{error}; trying again");
+        }
+    };
+    let submitted = once.retry(pauses::few().without_max_times()).when(away).notify(told).await;
+    submitted.map_err(|error| match error {
+        Some(error) => error.into(),
+        None => StepError::transient(format!(
+            "workflow `{}` was not submitted, because the step was stopped before; run the step again",
+            submission.name
+        )),
+    })
 }

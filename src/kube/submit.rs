@@ -50,7 +50,10 @@ pub enum Submitted {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitError {
     /// The API server or an admission webhook refuses the Workflow itself.
-    #[error("workflow `{name}` was not submitted, because the Kubernetes API refuses it: {why}")]
+    #[error(
+        "workflow `{name}` was not submitted, because the Kubernetes API refuses it: {why}; correct the name of its \
+             template and its parameters, or look at the quotas and admission webhooks of the namespace"
+    )]
     Refused {
         /// The name of the Workflow.
         name: String,

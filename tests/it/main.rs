@@ -37,6 +37,7 @@ mod rpc;
 mod sandbox;
 mod schema;
 mod secrets;
+mod select;
 mod silence;
 mod silent_peers;
 mod ssh;
