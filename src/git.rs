@@ -14,6 +14,7 @@ pub(crate) mod fetch;
 pub(crate) mod file_spec;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+pub(crate) mod heads;
 mod http;
 mod identity;
 mod kept_ref;

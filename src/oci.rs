@@ -13,6 +13,7 @@ mod log;
 mod missing_blobs;
 mod plain_http;
 mod platforms;
+mod present;
 mod pull_right;
 mod pull_rights;
 mod push_right;

@@ -14,6 +14,8 @@ pub(crate) struct Ref {
     pub(super) oid: String,
     /// The target of a symbolic ref.
     pub(super) symref: Option<String>,
+    /// For an annotated tag, the id of the object below all its tags, if the server was asked for it.
+    pub(super) peeled: Option<String>,
 }
 
 impl Ref {
@@ -21,11 +23,16 @@ impl Ref {
     pub(super) fn parse_v2(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (oid, name) = (words.next().filter(|w| is_oid(w))?, words.next()?);
-        let symref = words.find_map(|word| word.strip_prefix("symref-target:"));
+        let (mut symref, mut peeled) = (None, None);
+        for word in words {
+            symref = symref.or(word.strip_prefix("symref-target:"));
+            peeled = peeled.or(word.strip_prefix("peeled:").filter(|id| is_oid(id)));
+        }
         if name.len() > REF_NAME || symref.is_some_and(|target| target.len() > REF_NAME) {
             return None;
         }
-        Some(Self { name: name.to_owned(), oid: oid.to_owned(), symref: symref.map(str::to_owned) })
+        let (symref, peeled) = (symref.map(str::to_owned), peeled.map(str::to_owned));
+        Some(Self { name: name.to_owned(), oid: oid.to_owned(), symref, peeled })
     }
 }
 
@@ -33,6 +40,9 @@ impl Ref {
 pub(crate) fn is_oid(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
+
+/// The end of the line that has the peeled value of the ref in the line before (git `gitprotocol-pack.txt`).
+const PEELED: &str = "^{}";
 
 /// The server's first message.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,6 +55,8 @@ pub(super) struct Advert {
     /// [`Ref`].
     list: String,
     kept: KeptRefs,
+    /// Whether the last listed ref was kept: its peeled value, which follows it, is kept with it.
+    last_is_kept: bool,
 }
 
 /// Limits how many refs are kept of a list that may hold half a million.
@@ -123,23 +135,40 @@ impl Advert {
             self.capabilities.extend(capabilities.map(str::to_owned));
         }
         let Some((oid, name)) = line.split_once(' ').filter(|(oid, _)| is_oid(oid)) else { return };
-        // The peeled value of an annotated tag and an empty repository's `capabilities^{}` are not refs.
-        let is_ref = !name.ends_with("^{}") && name.len() <= REF_NAME && !name.contains('\n');
-        if is_ref && self.kept.takes(name) {
+        // An empty repository's `capabilities^{}` is not a ref, and has none before it.
+        if name.ends_with(PEELED) {
+            if std::mem::take(&mut self.last_is_kept) && name.len() <= REF_NAME + PEELED.len() {
+                self.list.extend([oid, " ", name, "\n"]);
+            }
+            return;
+        }
+        let is_ref = name.len() <= REF_NAME && !name.contains('\n');
+        self.last_is_kept = is_ref && self.kept.takes(name);
+        if self.last_is_kept {
             self.list.extend([oid, " ", name, "\n"]);
         }
+    }
+
+    /// Whether refs were left out, because there are too many that nobody asked for by name.
+    pub(super) fn is_cut(&self) -> bool {
+        self.kept.others >= REFS_KEPT
     }
 
     /// The refs of protocol v0 and v1 whose names `wanted` accepts.
     pub(super) fn refs(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Ref> {
         let lines = self.list.lines().filter_map(|line| line.split_once(' '));
-        lines.filter(move |(_, name)| wanted(name)).map(|(oid, name)| self.v0_ref(name, oid))
+        let next = lines.clone().skip(1).map(Some).chain([None]);
+        let refs = lines.zip(next).filter(|((_, name), _)| !name.ends_with(PEELED));
+        refs.filter(move |((_, name), _)| wanted(name)).map(|((oid, name), next)| {
+            let peeled = next.filter(|(_, next)| next.strip_suffix(PEELED) == Some(name));
+            self.v0_ref(name, oid, peeled.map(|(oid, _)| oid.to_owned()))
+        })
     }
 
-    fn v0_ref(&self, name: &str, oid: &str) -> Ref {
+    fn v0_ref(&self, name: &str, oid: &str, peeled: Option<String>) -> Ref {
         let symref = self.capabilities.iter().find_map(|c| c.strip_prefix("symref=")?.split_once(':'));
         let symref = symref.filter(|(from, _)| *from == name).map(|(_, to)| to.to_owned());
-        Ref { name: name.to_owned(), oid: oid.to_owned(), symref }
+        Ref { name: name.to_owned(), oid: oid.to_owned(), symref, peeled }
     }
 
     /// Whether the server has the capability, with or without a value.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod fixture;
+mod heads;
 mod push_reader;
 mod resolve;
 pub(crate) mod server;

@@ -123,22 +123,37 @@ impl GitSession {
         if !self.advert.v2 {
             return Ok(self.advert.refs(wanted).take(REFS_KEPT).collect());
         }
+        let mut refs = Vec::new();
+        let keep = |found: Ref| {
+            if refs.len() < REFS_KEPT && wanted(&found.name) {
+                refs.push(found);
+            }
+        };
+        self.each_ref("symrefs", prefixes, keep).await?;
+        Ok(refs)
+    }
+
+    /// Passes every ref that starts with one of `prefixes` to `each`. `what` is what the server says of a ref: `symrefs`
+    /// or `peel`. Protocol v2 only.
+    pub(super) async fn each_ref(
+        &mut self,
+        what: &str,
+        prefixes: &[&str],
+        mut each: impl FnMut(Ref),
+    ) -> Result<(), GitError> {
         let mut message = self.command("ls-refs");
-        message.line("symrefs");
+        message.line(what);
         for prefix in prefixes {
             message.line(&format!("ref-prefix {prefix}"));
         }
         message.raw(FLUSH);
         let reader = self.ask(message.into_bytes()).await?;
-        let (mut refs, mut usage) = (Vec::new(), Usage::new(REFS));
+        let mut usage = Usage::new(REFS);
         loop {
+            // Over ssh the packets of a long list are on their way, so they are read to the end.
             match reader.next_of(&mut usage).await? {
-                Some(Pkt::Data(data)) if refs.len() < REFS_KEPT => {
-                    refs.extend(Ref::parse_v2(&text(&data)).filter(|r| wanted(&r.name)));
-                }
-                // Over ssh these packets are already on their way.
-                Some(Pkt::Data(_)) => {}
-                Some(_) => return Ok(refs),
+                Some(Pkt::Data(data)) => Ref::parse_v2(&text(&data)).into_iter().for_each(&mut each),
+                Some(_) => return Ok(()),
                 None => return Err(reader.cut()),
             }
         }

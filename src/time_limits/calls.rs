@@ -79,12 +79,16 @@ pub const GIT: Call = Call::silence_of("Git: an answer, over http or ssh", 60);
 /// A question with all its retries: a commit and the right to read it, which commit is older, whether a login may
 /// push.
 pub const GIT_QUESTION: Call = Call::both("Git: one question, with its retries", 120, 60);
+/// The branches and tags of a repository. A sweep asks many servers, so it gives up one that is slow.
+pub const GIT_HEADS: Call = Call::whole_of("Git: the branches and tags for `poll`, with its retries", 20);
 /// TCP and TLS.
 pub const REGISTRY_CONNECT: Call = Call::whole_of("registry or token server: connect", 10);
 /// A request and its answer.
 pub const REGISTRY: Call = Call::both("registry or token server: a request", 30, 20);
 /// The request that shows which login a registry wants.
 pub const REGISTRY_PROBE: Call = Call::whole_of("registry: which login it wants", 5);
+/// Which images of one repository are there. A sweep asks many registries, so it gives up one that is slow.
+pub const REGISTRY_IMAGES: Call = Call::whole_of("registry: which images are there, for `poll`", 20);
 /// A write to an image's list of referrers, if the registry does not keep the list itself. The next writer waits for
 /// it.
 pub const REGISTRY_LIST: Call = Call::both("registry: a list of referrers", 60, 20);
@@ -129,9 +133,11 @@ pub const ALL: &[Call] = &[
     GIT_CONNECT,
     GIT,
     GIT_QUESTION,
+    GIT_HEADS,
     REGISTRY_CONNECT,
     REGISTRY,
     REGISTRY_PROBE,
+    REGISTRY_IMAGES,
     REGISTRY_LIST,
     FORGE_CONNECT,
     FORGE,

@@ -96,3 +96,13 @@ fn ls_refs_lines() {
     assert_eq!(Ref::parse_v2("unborn HEAD symref-target:refs/heads/main"), None);
     assert_eq!(Ref::parse_v2(&format!("{} refs/heads/x", "Z".repeat(40))), None);
 }
+
+#[tokio::test]
+async fn a_v0_tag_is_kept_with_its_commit() {
+    let main = format!("{A} refs/heads/main\0side-band-64k");
+    let (tag, peeled) = (format!("{B} refs/tags/v1"), format!("{A} refs/tags/v1^{{}}"));
+    let light = format!("{B} refs/tags/v2");
+    let advert = read(&[&main, &tag, &peeled, &light, "0000"]).await;
+    let peeled: Vec<_> = advert.refs(|name| name.starts_with("refs/tags/")).map(|r| r.peeled).collect();
+    assert_eq!(peeled, [Some(A.to_owned()), None]);
+}

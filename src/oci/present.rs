@@ -1,0 +1,168 @@
+//! Asks which tags of an image repository are there: one by one if they are few, else by the registry's list of tags.
+
+use std::collections::BTreeSet;
+
+use ::http::HeaderMap;
+use ::http::header::LINK;
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::read::ReadRequest;
+use super::registry::MANIFESTS;
+use super::repository::{Access, ImageRepository};
+use super::{Auth, ImageRef, OciError, Registry};
+use crate::http;
+
+/// How many tags are asked for one by one. For more, the list is read first.
+const FEW: usize = 4;
+/// The most tags that are asked for one by one, if the registry has no list.
+const MOST: usize = 100;
+/// How many tags a page of the list is asked for.
+const PAGE: usize = 1000;
+/// The most pages that are read.
+const PAGES: usize = 100;
+/// The most bytes of a page. A tag has at most 128 bytes, but some registries ignore the page's size.
+const PAGE_READ: usize = 8 << 20;
+
+/// The body of a page (distribution specification, "Listing Tags").
+#[derive(Deserialize)]
+struct PageWire {
+    /// Some registries send `null` for none.
+    tags: Option<Vec<String>>,
+}
+
+/// What became of reading the list.
+enum Listed {
+    /// Those of the tags that are there.
+    Found(BTreeSet<String>),
+    /// The registry has no list, or does not show it to this login.
+    Nothing(OciError),
+}
+
+impl Registry {
+    /// Those of `tags` that the repository of `image` has. With `insecure`, any certificate and plain http are accepted.
+    /// Registries on the loopback interface are always asked over plain http.
+    ///
+    /// # Errors The registry does not answer, refuses the login, or answers with something else.
+    pub async fn tags_present(
+        &self,
+        image: &ImageRef,
+        tags: &BTreeSet<String>,
+        auth: &Auth,
+        insecure: bool,
+    ) -> Result<BTreeSet<String>, OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        if tags.len() <= FEW {
+            return repository.ask_each(tags).await;
+        }
+        match repository.list(tags).await? {
+            Listed::Found(found) => Ok(found),
+            Listed::Nothing(_) if tags.len() <= MOST => repository.ask_each(tags).await,
+            Listed::Nothing(error) => Err(error),
+        }
+    }
+}
+
+impl ImageRepository<'_> {
+    async fn ask_each(&mut self, tags: &BTreeSet<String>) -> Result<BTreeSet<String>, OciError> {
+        let mut found = BTreeSet::new();
+        for tag in tags {
+            if self.has(tag).await? {
+                found.insert(tag.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether there is a manifest under `tag`.
+    async fn has(&mut self, tag: &str) -> Result<bool, OciError> {
+        let mut answer = self.ask_for(&ReadRequest::manifest(Method::HEAD, tag, MANIFESTS)).await?;
+        // Some proxies before registries take no HEAD.
+        if matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+            answer = self.ask_for(&ReadRequest::manifest(Method::GET, tag, MANIFESTS)).await?;
+        }
+        match answer.status() {
+            status if status.is_success() => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(self.error(answer).await),
+        }
+    }
+
+    async fn list(&mut self, wanted: &BTreeSet<String>) -> Result<Listed, OciError> {
+        let mut found = BTreeSet::new();
+        let mut next = Some(self.url(&format!("tags/list?n={PAGE}")));
+        for _ in 0..PAGES {
+            let Some(page) = next.take() else { return Ok(Listed::Found(found)) };
+            let answer = self.ask(self.request(Method::GET, page)).await?;
+            match answer.status() {
+                status if status.is_success() => {}
+                // A repository without any image.
+                StatusCode::NOT_FOUND => return Ok(Listed::Found(found)),
+                StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::NOT_IMPLEMENTED => return Ok(Listed::Nothing(self.error(answer).await)),
+                _ => return Err(self.error(answer).await),
+            }
+            next = self.next_page(answer.url(), answer.headers())?;
+            let bytes = self.read(answer, "a list of tags", PAGE_READ).await?;
+            let page: PageWire = http::json(&bytes).map_err(|e| self.unexpected(e.to_string()))?;
+            found.extend(page.tags.into_iter().flatten().filter(|tag| wanted.contains(tag)));
+            if found.len() == wanted.len() {
+                return Ok(Listed::Found(found));
+            }
+        }
+        match next {
+            None => Ok(Listed::Found(found)),
+            Some(_) => Err(self.unexpected(format!("its list of tags has more than {PAGES} pages"))),
+        }
+    }
+
+    /// The address of the next page, which must be on the registry's own server: the login is sent there.
+    fn next_page(&self, page: &Url, headers: &HeaderMap) -> Result<Option<String>, OciError> {
+        let Some(link) = headers.get_all(LINK).iter().find_map(|link| next_link(link.to_str().ok()?)) else {
+            return Ok(None);
+        };
+        let next = page
+            .join(link)
+            .map_err(|e| self.unexpected(format!("its list of tags goes on at no address: {e}")))?;
+        match self.is_ours(&next) {
+            true => Ok(Some(next.into())),
+            false => Err(self.unexpected("its list of tags goes on at another server")),
+        }
+    }
+}
+
+/// The target of the link with `rel="next"` (RFC 8288). Registries send one link: Gitea a relative address, others an
+/// absolute one, and some leave out the quotes.
+fn next_link(value: &str) -> Option<&str> {
+    let (target, parameters) = value.trim_start().strip_prefix('<')?.split_once('>')?;
+    let is_next = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        name.trim().eq_ignore_ascii_case("rel") && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+    };
+    parameters.split([';', ',']).any(is_next).then_some(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_link;
+
+    #[test]
+    fn the_next_page_in_the_forms_of_registries() {
+        for (value, next) in [
+            (r#"</v2/acme/app/tags/list?last=b&n=2>; rel="next""#, Some("/v2/acme/app/tags/list?last=b&n=2")),
+            (
+                r#"<https://r.io/v2/a/tags/list?n=2&last=b>;rel=next"#,
+                Some("https://r.io/v2/a/tags/list?n=2&last=b"),
+            ),
+            (r#"</x>; title="a"; REL="Next""#, Some("/x")),
+            (r#"</x>; rel="prev""#, None),
+            ("</x", None),
+            ("", None),
+        ] {
+            assert_eq!(next_link(value), next, "{value}");
+        }
+    }
+}
