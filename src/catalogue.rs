@@ -7,8 +7,12 @@
 mod builds;
 mod checks;
 mod cron;
+mod fields;
 mod form;
+mod full_name;
+mod parameters;
 mod pattern;
+mod plain;
 mod problem;
 mod reader;
 mod repository;
@@ -16,6 +20,7 @@ mod service;
 mod targets;
 mod template;
 mod text;
+mod types;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,8 +28,8 @@ pub(crate) mod tests;
 pub use pattern::NamePattern;
 pub use problem::{CatalogueProblem, ProblemPlace};
 pub use repository::Repository;
-pub use service::{Build, Hook, HookSource, Service};
 pub use template::{BadTemplates, KnownTemplates};
+pub use types::{Build, Hook, HookSource, Service};
 
 pub(crate) use form::{CATALOGUE, CatalogueForm, CatalogueTable, SECRET};
 pub(crate) use reader::ITEMS;
@@ -103,10 +108,10 @@ pub fn read(document: &Value, templates: &KnownTemplates) -> Result<Catalogue, V
     checks::hook(document, hook.as_ref(), &services, &mut problems);
     match problems.is_empty() {
         true => Ok(Catalogue {
-            name: service::text(&document["name"]).unwrap_or("services").to_owned(),
-            namespace: service::text(&document["namespace"]).unwrap_or_default().to_owned(),
+            name: fields::text(&document["name"]).unwrap_or("services").to_owned(),
+            namespace: fields::text(&document["namespace"]).unwrap_or_default().to_owned(),
             hook,
-            sweep: service::text(&document["sweep"]).unwrap_or("*/10 * * * *").to_owned(),
+            sweep: fields::text(&document["sweep"]).unwrap_or("*/10 * * * *").to_owned(),
             services: services.into_iter().filter_map(|placed| placed.service).collect(),
         }),
         false => Err(problems),

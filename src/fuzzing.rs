@@ -59,7 +59,9 @@ pub fn lint(bytes: &[u8]) {
 
 /// Reads a catalogue of services. Checks that what a valid one is rendered to is YAML.
 pub fn catalogue(bytes: &[u8]) {
-    let Ok(catalogue) = crate::catalogue::parse(bytes, &crate::catalogue::KnownTemplates::bundled()) else { return };
+    let Ok(catalogue) = crate::catalogue::parse(bytes, &crate::catalogue::KnownTemplates::bundled()) else {
+        return;
+    };
     for file in crate::render::render(&catalogue).unwrap_or_default() {
         assert!(crate::manifest::documents::documents(file.text.as_bytes()).is_ok(), "{}", file.text);
     }

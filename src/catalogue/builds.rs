@@ -1,48 +1,25 @@
-//! The templates of a service, and the parameters that its fields become.
+//! The templates of a service, and what they have to say about its parameters.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::fields::Fields;
+use super::parameters::{EVENT, NEEDED, Set, parameters};
 use super::problem::{CatalogueProblem, listed};
-use super::service::{Build, Fields};
 use super::template::{KnownTemplates, TemplateParameters};
+use super::types::Build;
 use crate::step::hint;
 
 /// The template of a service that names none, and that of its pull requests.
 const DEFAULT: &str = "ci-cd-buildkit-deploy";
 const PULL_REQUEST: &str = "build-push";
 
-/// What an event sets. Of these, every template needs the first four.
-const EVENT: &[&str] =
-    &["repo", "image", "revision", "git-ref", "image-tag", "before", "paths", "paths-ignore", "cache-export"];
-const NEEDED: usize = 4;
-
 /// Which parameters make a template decide by itself whether a push touches the service.
 const SELECTS: [&str; 3] = ["before", "paths", "paths-ignore"];
 
 /// Whether a parameter is kept out of pull requests: a tag that moves.
 const NOT_OF_PULL_REQUESTS: &[&str] = &["extra-tags"];
-
-/// The parameters of the fields: the field, the key in it, the parameter.
-const PARAMETERS: &[(&str, &str, &str)] = &[
-    ("image", "", "image"),
-    ("subdir", "", "subdir"),
-    ("dockerfile", "", "dockerfile"),
-    ("target", "", "target"),
-    ("platforms", "", "platforms"),
-    ("build-args", "", "build-args"),
-    ("insecure", "", "insecure"),
-    ("cache", "registry", "cache-registry"),
-    ("cache", "name", "cache-name"),
-    ("cache", "insecure", "cache-insecure"),
-    ("targets", "", "targets"),
-    ("gitops", "repo", "gitops-repo"),
-    ("gitops", "branch", "gitops-branch"),
-    ("gitops", "secret", "gitops-secret"),
-    ("git-secret", "", "git-secret"),
-    ("registry-secret", "", "registry-secret"),
-];
 
 /// The place of the defaults.
 const DEFAULTS: &str = "/defaults/";
@@ -55,12 +32,6 @@ pub(super) struct Found {
     pub(super) problems: Vec<CatalogueProblem>,
     /// Values of the defaults that the template has no parameter for. They are a mistake if no service takes them.
     pub(super) left: Vec<CatalogueProblem>,
-}
-
-/// A parameter with the place of its value.
-struct Set {
-    value: String,
-    place: String,
 }
 
 /// The builds of a service.
@@ -85,80 +56,6 @@ pub(super) fn of(document: &Value, fields: &Fields, templates: &KnownTemplates) 
     let parameters = set.into_iter().map(|(name, set)| (name, set.value)).collect();
     let selects = known.is_some_and(|known| SELECTS.iter().all(|name| known.contains_key(*name)));
     Found { build: Build { template: name.to_owned(), parameters, selects }, pull_request, problems, left }
-}
-
-/// The parameters that fields set, by name.
-fn parameters(
-    document: &Value,
-    fields: &Fields,
-    problems: &mut Vec<CatalogueProblem>,
-) -> BTreeMap<String, Set> {
-    let mut set = BTreeMap::new();
-    for (field, key, parameter) in PARAMETERS {
-        let Some(value) = fields.value(field) else { continue };
-        let (value, place) = match *key {
-            "" => (Some(value), fields.place(field).to_owned()),
-            key => (value.get(key), fields.place_in(document, field, key)),
-        };
-        if let Some(value) = value.and_then(text) {
-            set.insert((*parameter).to_owned(), Set { value, place });
-        }
-    }
-    let further = fields.value("parameters").and_then(Value::as_object);
-    for (parameter, value) in further.into_iter().flatten() {
-        let place = fields.place_in(document, "parameters", parameter);
-        match (reserved(parameter), text(value)) {
-            (Some(help), _) => {
-                let problem = format!("`{parameter}` is no further parameter");
-                problems.push(CatalogueProblem::at(&place, problem, &help).of_key());
-            }
-            (None, Some(value)) => drop(set.insert(parameter.clone(), Set { value, place })),
-            (None, None) => {}
-        }
-    }
-    set
-}
-
-/// What to write in place of a parameter that a field or the event sets.
-fn reserved(parameter: &str) -> Option<String> {
-    let field = PARAMETERS.iter().find(|(_, _, known)| *known == parameter);
-    match field {
-        Some((field, "", _)) => Some(format!("write the field `{field}` of the service")),
-        Some((field, key, _)) => Some(format!("write `{key}` in the field `{field}` of the service")),
-        None if matches!(parameter, "paths" | "paths-ignore") => {
-            Some(format!("write the field `{parameter}` of the service"))
-        }
-        None if EVENT.contains(&parameter) => Some("the event sets it; leave it out".to_owned()),
-        None => None,
-    }
-}
-
-/// A value as the text of a parameter.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(value) => Some(value.to_string()),
-        // Platforms; targets are maps.
-        Value::Array(items) if items.iter().all(Value::is_string) && !items.is_empty() => {
-            Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) if items.is_empty() => Some(String::new()),
-        Value::Object(map) if map.is_empty() => Some(String::new()),
-        Value::Array(_) | Value::Object(_) => serde_json::to_string(&sorted(value)).ok(),
-        Value::Null | Value::Number(_) => None,
-    }
-}
-
-/// The value with the keys of its maps in order, whatever order `serde_json` was built to keep.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let pairs: BTreeMap<_, _> = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            Value::Object(pairs.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
-    }
 }
 
 fn find<'a>(

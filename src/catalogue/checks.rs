@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::full_name::full_name;
 use super::problem::{CatalogueProblem, quoted};
-use super::repository::full_name;
-use super::service::{Hook, PlacedService, Service};
+use super::service::PlacedService;
+use super::types::{Hook, Service};
 use crate::oci::ImageRef;
 use crate::selection::PathFilter;
 
@@ -91,38 +92,43 @@ fn twice(
 
 /// Repositories that are written in two ways, or that a hook cannot tell apart.
 fn repositories(services: &[(&PlacedService, &Service)], problems: &mut Vec<CatalogueProblem>) {
-    for (n, (placed, service)) in services.iter().enumerate() {
-        let earlier = || services[..n].iter().map(|(_, other)| *other);
-        let same = earlier().find(|other| other.repo.origin() == service.repo.origin());
-        let place = placed.fields.place("repo");
-        if let Some(other) = same {
-            if other.repo != service.repo {
-                let problem = format!(
-                    "the service `{}` writes the same repository as {}",
-                    other.name,
-                    quoted(&other.repo.to_string())
-                );
-                problems.push(CatalogueProblem::at(place, problem, "write it in one way"));
-            } else if other.git_secret != service.git_secret {
-                let problem =
-                    format!("the service `{}` has another Secret for the same repository", other.name);
-                let help = "write one Secret; a push is judged once for all services of a repository";
-                problems.push(CatalogueProblem::at(placed.fields.place("git-secret"), problem, help));
-            }
+    let mut origins: BTreeMap<String, &Service> = BTreeMap::new();
+    let mut names: BTreeMap<String, &Service> = BTreeMap::new();
+    for (placed, service) in services {
+        let origin = service.repo.origin();
+        if let Some(other) = origins.get(&origin) {
+            problems.extend(written_twice(placed, service, other));
             continue;
         }
-        let name = |service: &Service| full_name(&service.repo).map(|name| name.to_lowercase());
-        let own = name(service);
-        if let Some(other) = earlier().find(|other| own.is_ok() && name(other) == own) {
+        origins.insert(origin, *service);
+        let Ok(name) = full_name(&service.repo) else { continue };
+        let other = names.entry(name.to_lowercase()).or_insert(*service);
+        if other.repo != service.repo {
             let problem = format!(
                 "the repository of the service `{}` has the same owner and name on another server",
                 other.name
             );
             let help =
                 "a hook's events have no more of it; declare the servers in two catalogues with two hooks";
-            problems.push(CatalogueProblem::at(place, problem, help));
+            problems.push(CatalogueProblem::at(placed.fields.place("repo"), problem, help));
         }
     }
+}
+
+/// A repository that another service writes in another way, or reads with another login.
+fn written_twice(placed: &PlacedService, service: &Service, other: &Service) -> Option<CatalogueProblem> {
+    let name = &other.name;
+    if other.repo != service.repo {
+        let written = quoted(&other.repo.to_string());
+        let problem = format!("the service `{name}` writes the same repository as {written}");
+        return Some(CatalogueProblem::at(placed.fields.place("repo"), problem, "write it in one way"));
+    }
+    if other.git_secret == service.git_secret {
+        return None;
+    }
+    let problem = format!("the service `{name}` has another Secret for the same repository");
+    let help = "write one Secret; a push is judged once for all services of a repository";
+    Some(CatalogueProblem::at(placed.fields.place("git-secret"), problem, help))
 }
 
 /// Services that wait for a hook, without one.

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use sha1::{Digest as _, Sha1};
 
-use super::problem::quoted;
-use super::service::Service;
+use super::full_name::full_name;
+use super::types::Service;
 use crate::git::RepoUrl;
-use crate::text::unescaped;
 
 /// The longest slug.
 const LONGEST_SLUG: usize = 32;
@@ -59,28 +58,6 @@ fn repository(services: Vec<&Service>) -> Option<Repository<'_>> {
     let full_name = full_name(&first.repo).ok()?;
     let slug = slug(&full_name);
     Some(Repository { slug, full_name, url: &first.repo, git_secret: first.git_secret.as_deref(), services })
-}
-
-/// The last two names of a repository's path, which forges call its full name.
-pub(super) fn full_name(url: &RepoUrl) -> Result<String, String> {
-    let path = unescaped(url.path()).unwrap_or_else(|| url.path().to_owned());
-    let path = path.trim_matches('/');
-    let names: Vec<_> =
-        path.strip_suffix(".git").unwrap_or(path).split('/').filter(|name| !name.is_empty()).collect();
-    let [.., owner, name] = names.as_slice() else {
-        return Err(
-            "names a repository without an owner; a forge's repository is `https://host/owner/name.git`"
-                .to_owned(),
-        );
-    };
-    let known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    match [owner, name].iter().find(|part| !part.chars().all(known)) {
-        None => Ok(format!("{owner}/{name}")),
-        Some(odd) => Err(format!(
-            "{} is no name that a forge gives an owner or a repository; write letters, digits, `.`, `_` and `-`",
-            quoted(odd)
-        )),
-    }
 }
 
 /// The owner and the name as a part of an object's name.

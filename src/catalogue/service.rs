@@ -4,85 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::builds;
+use super::fields::{Fields, text};
 use super::pattern::NamePattern;
 use super::problem::CatalogueProblem;
 use super::targets;
 use super::template::KnownTemplates;
+use super::types::{Hook, HookSource, Service};
 use crate::git::RepoUrl;
-use crate::manifest::documents::child;
-
-/// What announces pushes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookSource {
-    /// Gitea's hook, with a signature.
-    Gitea,
-    /// GitHub's hook, with a signature.
-    Github,
-    /// A plain hook of Gitea, with a bearer token.
-    Webhook,
-}
-
-/// How pushes are announced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hook {
-    /// What announces them.
-    pub source: HookSource,
-    /// The path of the hook's URL.
-    pub endpoint: String,
-    /// The port that the EventSource serves.
-    pub port: u16,
-    /// The Secret with the hook's secret, and its key.
-    pub secret: (String, String),
-    /// The accounts whose pushes are our own commits.
-    pub bots: Vec<String>,
-    /// The ServiceAccount of the Sensors.
-    pub service_account: String,
-}
-
-/// The template of a service's Workflows, and what its parameters are in all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Build {
-    /// The WorkflowTemplate.
-    pub template: String,
-    /// The parameters that no event sets.
-    pub parameters: BTreeMap<String, String>,
-    /// Whether the template decides by itself whether a push touches the service: it has the parameter `before`.
-    pub selects: bool,
-}
-
-/// A service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// The name.
-    pub name: String,
-    /// The repository.
-    pub repo: RepoUrl,
-    /// The branches that are built.
-    pub branches: Vec<NamePattern>,
-    /// The tags that are built.
-    pub tags: Vec<NamePattern>,
-    /// The paths that belong to it; empty for all.
-    pub paths: Vec<String>,
-    /// The paths that do not count.
-    pub paths_ignore: Vec<String>,
-    /// The image, without tag.
-    pub image: String,
-    /// Whether its registry is plain http, or has an unknown certificate.
-    pub insecure: bool,
-    /// The Secret with the login for the repository.
-    pub git_secret: Option<String>,
-    /// The Secret with the login for the registry.
-    pub registry_secret: Option<String>,
-    /// The Workflows of branches and tags.
-    pub build: Build,
-    /// The Workflows of pull requests; `None` if they are not built.
-    pub pull_request: Option<Build>,
-    /// The schedule of the pull mode; `None` if a hook announces pushes.
-    pub pull: Option<String>,
-}
 
 /// A service with its place in the file, and what of it stands in the file.
 #[derive(Debug, Clone)]
@@ -91,73 +22,6 @@ pub(super) struct PlacedService {
     pub(super) service: Option<Service>,
     /// What it has, with the defaults.
     pub(super) fields: Fields,
-}
-
-/// The fields of a service, with the place of each.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fields {
-    values: BTreeMap<String, (Value, String)>,
-    /// The JSON pointer of the service.
-    pub(super) own: String,
-}
-
-/// The fields whose maps are joined, key by key.
-const JOINED: &[&str] = &["build-args", "cache", "gitops", "parameters"];
-
-impl Fields {
-    fn of(document: &Value, pointer: &str) -> Self {
-        let mut fields = Self { values: BTreeMap::new(), own: pointer.to_owned() };
-        let maps = [("/defaults", document.get("defaults")), (pointer, document.pointer(pointer))];
-        for (pointer, map) in maps {
-            for (key, value) in map.and_then(Value::as_object).into_iter().flatten() {
-                let place = child(pointer, key);
-                let joined = match (fields.values.get(key), value) {
-                    (Some((Value::Object(before), _)), Value::Object(own))
-                        if JOINED.contains(&key.as_str()) =>
-                    {
-                        let mut joined: Map<_, _> = before.clone();
-                        joined.extend(own.clone());
-                        Value::Object(joined)
-                    }
-                    _ => value.clone(),
-                };
-                fields.values.insert(key.clone(), (joined, place));
-            }
-        }
-        fields
-    }
-
-    pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        self.values.get(key).map(|(value, _)| value)
-    }
-
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.value(key).and_then(text)
-    }
-
-    fn texts(&self, key: &str) -> Option<Vec<String>> {
-        let items = self.value(key)?.as_array()?;
-        Some(items.iter().filter_map(|item| text(item).map(str::to_owned)).collect())
-    }
-
-    /// The place of a field: in the service, or in the defaults; of an absent one, that of the service.
-    pub(super) fn place(&self, key: &str) -> &str {
-        self.values.get(key).map_or(&self.own, |(_, place)| place)
-    }
-
-    /// The place of `key` in the map `field`, which may have been joined from two.
-    pub(super) fn place_in(&self, document: &Value, field: &str, key: &str) -> String {
-        let own = child(&child(&self.own, field), key);
-        let default = child(&child("/defaults", field), key);
-        [own, default]
-            .into_iter()
-            .find(|place| document.pointer(place).is_some())
-            .unwrap_or_else(|| self.place(field).to_owned())
-    }
-}
-
-pub(super) fn text(value: &Value) -> Option<&str> {
-    value.as_str()
 }
 
 /// The services of a document. `refused` are the places of the mistakes that are known.
@@ -173,8 +37,13 @@ pub(super) fn services(
         .iter()
         .map(|fields| fields.text("repo").and_then(|repo| repo.parse().ok()).map(|url: RepoUrl| url.origin()))
         .collect();
-    let has_several =
-        |n: usize| origins[n].is_some() && origins.iter().filter(|other| **other == origins[n]).count() > 1;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for origin in origins.iter().flatten() {
+        *counts.entry(origin).or_default() += 1;
+    }
+    let has_several = |n: usize| {
+        origins[n].as_deref().and_then(|origin| counts.get(origin)).is_some_and(|count| *count > 1)
+    };
     let mut left: Vec<Vec<CatalogueProblem>> = Vec::new();
     let services = all.iter().enumerate().filter_map(|(n, fields)| {
         document.pointer(&fields.own)?.as_object()?;

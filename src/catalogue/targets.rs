@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::fields::Fields;
+use super::plain::no_expression;
 use super::problem::CatalogueProblem;
-use super::service::{Fields, Service};
-use super::text::no_expression;
+use super::types::Service;
 use crate::manifest::documents::child;
 use crate::step::{self, child_path};
 

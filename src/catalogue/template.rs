@@ -15,7 +15,7 @@ const BUNDLED: &[&str] = &[
 
 /// A file of templates cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {problem}")]
+#[error("{file} is no YAML: {problem}; correct it, or name another directory")]
 pub struct BadTemplates {
     /// The file.
     pub file: String,
@@ -68,7 +68,7 @@ impl KnownTemplates {
     pub fn add(&mut self, file: &str, bytes: &[u8]) -> Result<usize, BadTemplates> {
         let bad = |error: crate::manifest::EditError| BadTemplates {
             file: file.to_owned(),
-            problem: format!("is no YAML: {error}"),
+            problem: error.to_string(),
         };
         let (_, documents) = documents::documents(bytes).map_err(bad)?;
         Ok(documents.iter().filter(|document| self.take(&document.value)).count())

@@ -18,10 +18,13 @@ pub(super) enum EventKind {
 }
 
 /// Text in a ref that would become an expression of Argo or a reference of the plugin in a parameter's value.
-const ODD: &str = "[{][{]|[$][(]";
+const ODD: &str = "^.*(?:[{][{]|[$][(]).*$";
 
 /// A tag of Git that is a tag of an image, too.
 const IMAGE_TAG: &str = "^refs/tags/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
+
+/// Any other one.
+const NO_IMAGE_TAG: &str = "^refs/tags/(?:[^A-Za-z0-9_].*|.*[^A-Za-z0-9_.-].*|.{129,})$";
 
 /// A commit, SHA-1 or SHA-256.
 const COMMIT: &str = "^[0-9a-f]{40}(?:[0-9a-f]{24})?$";
@@ -122,8 +125,7 @@ impl FilterWriter<'_> {
 
     /// The dependency on pushes to refs with names that no parameter may hold.
     pub(super) fn odd_refs(&self, repositories: &[&Repository<'_>]) -> Value {
-        let odd = format!("{ODD}|^refs/tags/(?:[^A-Za-z0-9_]|.*[^A-Za-z0-9_.-]|.{{129}})");
-        let odd = matches("body.ref", vec![odd]);
+        let odd = matches("body.ref", vec![ODD.to_owned(), NO_IMAGE_TAG.to_owned()]);
         self.dependency("odd-ref-name", vec![self.event(EventKind::Branch), any(repositories), odd])
     }
 

@@ -42,12 +42,6 @@ pub(super) fn decides_itself(repository: &Repository<'_>, kind: EventKind) -> bo
     }
 }
 
-/// The name of the WorkflowTemplate that decides about events of a kind.
-pub(super) fn template_name(repository: &Repository<'_>, kind: EventKind) -> String {
-    let end = if kind == EventKind::PullRequest { "-pr" } else { "" };
-    format!("select-{}{end}", repository.slug)
-}
-
 /// The WorkflowTemplates of a repository, each with the name of its file.
 pub(super) fn templates(
     catalogue: &Catalogue,
@@ -69,7 +63,7 @@ fn template(
     repository: &Repository<'_>,
     kind: EventKind,
 ) -> Result<(String, Value), RenderError> {
-    let name = template_name(repository, kind);
+    let name = workflow::template_name(repository, kind);
     let entries = match kind {
         EventKind::PullRequest => services(repository, kind),
         _ => repository.pushed().into_iter().filter(|service| has_refs(service)).collect(),

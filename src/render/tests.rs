@@ -4,6 +4,7 @@
 mod events;
 mod limits;
 mod round_trip;
+mod steps;
 
 use serde_json::Value;
 

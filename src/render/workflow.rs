@@ -60,6 +60,12 @@ enum EventValue {
     End,
 }
 
+/// The name of the WorkflowTemplate that decides about events of a kind.
+pub(super) fn template_name(repository: &Repository<'_>, kind: EventKind) -> String {
+    let end = if kind == EventKind::PullRequest { "-pr" } else { "" };
+    format!("select-{}{end}", repository.slug)
+}
+
 /// The parameters of a service's Workflow that no event sets.
 pub(super) fn parameters(service: &Service, build: &Build) -> BTreeMap<String, String> {
     let mut parameters = build.parameters.clone();
@@ -102,7 +108,7 @@ pub(super) fn of_repository(
     kind: EventKind,
 ) -> CreatedWorkflow {
     let set = [("after", EventValue::Commit), ("before", EventValue::Before), ("ref", EventValue::Ref)];
-    let template = super::select::template_name(repository, kind);
+    let template = template_name(repository, kind);
     let name = format!("select-{}", repository.slug);
     created(catalogue, (&name, &template), Value::Null, kind, (BTreeMap::new(), &set))
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::git::GitServer;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_argo-buildkit");
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/catalogue");
 const DONE: i32 = 0;
@@ -198,7 +200,8 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
     clone(shop.path(), commits);
     let shop = shop.path().to_str().unwrap();
     let explain = |more: &[&str]| {
-        let (code, shown, said) = render(room.path(), &[&["services.yaml", "--explain", shop], more].concat());
+        let (code, shown, said) =
+            render(room.path(), &[&["services.yaml", "--explain", shop], more].concat());
         assert_eq!(code, DONE, "{said}");
         (shown, said)
     };
@@ -212,12 +215,19 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
     let ignored = "cart would not be built: nothing under services/cart/**, lib/** changed that `paths-ignore` (**/*.md) does not \
                    ignore, only `services/cart/README.md`\n";
     assert!(explain(&["main~3", "main~2"]).0.starts_with(ignored));
-    assert!(explain(&["main~2", "main~1"]).0.contains("checkout would not be built: the commit's message has `[skip ci]`"));
-    assert!(explain(&["main~1", "main"]).0.contains("cart would not be built: the pushed commit is a write-back"));
+    assert!(
+        explain(&["main~2", "main~1"])
+            .0
+            .contains("checkout would not be built: the commit's message has `[skip ci]`")
+    );
+    assert!(
+        explain(&["main~1", "main"]).0.contains("cart would not be built: the pushed commit is a write-back")
+    );
     let (shown, _) = explain(&["main~4", "main~3", "--ref", "refs/heads/feature"]);
     assert!(shown.contains("branch `feature` is none of the branch patterns `main`, `master`"), "{shown}");
     assert_eq!(names(room.path()), ["services.yaml"]);
-    let wrong = |arguments: &[&str]| render(room.path(), &[&["services.yaml", "--explain"], arguments].concat());
+    let wrong =
+        |arguments: &[&str]| render(room.path(), &[&["services.yaml", "--explain"], arguments].concat());
     for (arguments, expected) in [
         (&[shop, "main", "absent"][..], "find the commit `absent`"),
         (&["https://gitea.example.com/shop/other.git", "a", "b"], "the catalogue has no service of"),
@@ -241,4 +251,45 @@ fn the_page_s_example_is_rendered_and_its_mistake_shown() {
     write(&catalogue.replace("image:", "imgae:"));
     let (_, _, said) = render(room.path(), RENDER);
     assert!(said.contains(shown), "{said}");
+}
+
+#[test]
+fn explain_asks_a_server_with_the_login_of_the_service() {
+    let (room, shop) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = GitServer::start("ann", "s3cret");
+    fs::create_dir_all(server.path("shop/shop").parent().unwrap()).unwrap();
+    clone(shop.path(), &[(&["a/1.txt"], "First"), (&["b/1.txt"], "Second")]);
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(shop.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["clone", "-q", "--bare", ".", server.path("shop/shop").to_str().unwrap()]);
+    let url = server.url("shop/shop");
+    let service = |name: &str| {
+        format!(
+            "- {{name: {name}, repo: \"{url}\", image: r.example.com/{name}, git-secret: git, paths: [\"{name}/**\"]}}\n"
+        )
+    };
+    let catalogue =
+        format!("namespace: builds\nhook: {{secret: hook}}\nservices:\n{}{}", service("a"), service("b"));
+    fs::write(room.path().join("services.yaml"), catalogue).unwrap();
+    fs::create_dir_all(room.path().join("secrets/git")).unwrap();
+    fs::write(room.path().join("secrets/git/username"), "ann\n").unwrap();
+    fs::write(room.path().join("secrets/git/password"), "s3cret\n").unwrap();
+    let (before, after) = (git(&["rev-parse", "HEAD~1"]), git(&["rev-parse", "HEAD"]));
+    let explain = |before: &str, more: &[&str]| {
+        render(room.path(), &[&["services.yaml", "--explain", &url, before, &after], more].concat())
+    };
+    let (code, shown, said) = explain(&before, &["--secrets-dir", "secrets"]);
+    let expected = "a would not be built: nothing under a/** changed, only `b/1.txt`\nb would be built: `b/1.txt` changed\n";
+    assert_eq!((code, shown.as_str(), said.as_str()), (DONE, expected, ""));
+    let gone = "1".repeat(40);
+    let (_, shown, _) = explain(&gone, &["--secrets-dir", "secrets"]);
+    assert!(
+        shown.contains("a would be built: everything counts as changed: the server does not have the commit"),
+        "{shown}"
+    );
+    let (code, _, said) = explain(&before, &[]);
+    assert_eq!((code, said.contains("--secrets-dir") && !said.contains("s3cret")), (WRONG, true), "{said}");
 }

@@ -1,0 +1,113 @@
+//! The rendered steps are steps that the plugin takes, with what the catalogue says.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::render;
+use super::{catalogue, files, object};
+use crate::catalogue::tests::{bodies, small};
+use crate::catalogue::{KnownTemplates, read};
+use crate::step::select::Choice;
+use crate::step::{Step, parse};
+
+const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
+
+/// The steps in the files of a catalogue, with an event's values.
+fn steps(body: &Value) -> Vec<(String, Step)> {
+    let files = render(&catalogue(body)).unwrap();
+    let of_file = |name: &str| {
+        let object = object(&files, name);
+        let paths = ["/spec/templates/0/plugin/buildkit", "/spec/workflowSpec/templates/0/plugin/buildkit"];
+        let step = paths.into_iter().find_map(|path| object.pointer(path))?.to_string();
+        let step = step
+            .replace("{{inputs.parameters.ref}}", "refs/heads/main")
+            .replace("{{inputs.parameters.before}}", COMMIT)
+            .replace("{{inputs.parameters.after}}", COMMIT);
+        Some(
+            parse(&serde_json::from_str(&step).unwrap())
+                .unwrap_or_else(|wrong| panic!("{name}: {wrong}\n{step}")),
+        )
+    };
+    files.iter().filter_map(|file| Some((file.name.clone(), of_file(&file.name)?))).collect()
+}
+
+#[test]
+fn what_decides_submits_what_the_catalogue_says() {
+    let mut seen = 0;
+    for body in bodies() {
+        let catalogue = catalogue(&body);
+        for (name, step) in steps(&body) {
+            let Step::Select(select) = step else { continue };
+            let Choice::Services(services) = &select.choice else { panic!("{name} names services") };
+            for service in services {
+                let known = catalogue.services.iter().find(|known| known.name == service.name).unwrap();
+                let build = match name.ends_with("-pr.yaml") {
+                    true => known.pull_request.as_ref().unwrap(),
+                    false => &known.build,
+                };
+                let call = service.workflow.as_ref().unwrap();
+                let expected: &BTreeMap<_, _> = &build.parameters;
+                assert_eq!((&call.template, &call.parameters), (&build.template, expected), "{name}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 3, "{seen}");
+}
+
+#[test]
+fn a_deciding_template_is_there_for_each_trigger_that_names_one() {
+    for body in bodies() {
+        let files = files(&body);
+        let Some(_) = files.iter().find(|file| file.name == "sensor-1.yaml") else { continue };
+        let sensor = object(&files, "sensor-1.yaml");
+        for trigger in sensor["spec"]["triggers"].as_array().unwrap() {
+            let spec = &trigger["template"]["k8s"]["source"]["resource"]["spec"];
+            let Some(template) = spec["workflowTemplateRef"]["name"].as_str() else { continue };
+            if template.starts_with("select-") {
+                assert_eq!(object(&files, &format!("{template}.yaml"))["metadata"]["name"], template);
+            }
+        }
+    }
+}
+
+/// The parameters of a trigger's Workflow, without those that an event sets.
+fn fixed(sensor: &Value, trigger: &str) -> BTreeMap<String, String> {
+    let triggers = sensor["spec"]["triggers"].as_array().unwrap().iter().map(|one| &one["template"]);
+    let k8s = &triggers.into_iter().find(|template| template["name"] == trigger).unwrap()["k8s"];
+    let parameters = k8s.pointer("/source/resource/spec/arguments/parameters").unwrap().as_array().unwrap();
+    let set: Vec<_> =
+        k8s["parameters"].as_array().unwrap().iter().map(|one| one["dest"].as_str().unwrap()).collect();
+    let is_set = |n: usize| set.contains(&format!("spec.arguments.parameters.{n}.value").as_str());
+    let fixed = parameters.iter().enumerate().filter(|(n, _)| !is_set(*n));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    fixed.map(|(_, parameter)| (text(&parameter["name"]), text(&parameter["value"]))).collect()
+}
+
+#[test]
+fn a_sensor_makes_the_workflow_that_the_sweep_submits() {
+    let mut templates = KnownTemplates::bundled();
+    let names =
+        ["repo", "image", "revision", "git-ref", "image-tag", "before", "paths", "paths-ignore", "targets"];
+    let parameters: Vec<_> = names.map(|name| json!({"name": name, "value": ""})).into();
+    let spec = json!({"arguments": {"parameters": parameters}});
+    templates.take(&json!({"kind": "WorkflowTemplate", "metadata": {"name": "mine"}, "spec": spec}));
+    let body = small(&json!({
+        "template": "mine", "paths": ["a/**", "!a/b"], "paths-ignore": ["*.md"], "tags": ["v.*"],
+        "targets": [{"file": "a.yaml", "helm": {"digest": "$(build.digest)"}}],
+    }));
+    let files = render(&read(&body, &templates).unwrap()).unwrap();
+    assert!(!files.iter().any(|file| file.name.starts_with("select-")), "its template decides");
+    let poll = "/spec/workflowSpec/templates/0/plugin/buildkit/poll/services/0";
+    let service = object(&files, "sweep.yaml").pointer(poll).unwrap().clone();
+    let submitted = service["workflow"]["parameters"].as_object().unwrap().iter();
+    let mut submitted: BTreeMap<_, _> =
+        submitted.map(|(name, value)| (name.clone(), value.as_str().unwrap().replace("$$(", "$("))).collect();
+    submitted.insert("repo".to_owned(), service["repo"].as_str().unwrap().to_owned());
+    let sensor = object(&files, "sensor-1.yaml");
+    for trigger in ["push-shop-api", "tag-shop-api"] {
+        assert_eq!(fixed(&sensor, trigger), submitted, "{trigger}");
+    }
+    assert_eq!(submitted["paths"], r#"["a/**","!a/b"]"#);
+}
