@@ -156,8 +156,7 @@ image_argo_events() {
 
 # What nats holds.
 image_nats() {
-  install_programs "$1" /usr/sbin/nats-server
-  ln -s usr/sbin/nats-server "$1/nats-server"
+  install -D "$bin/nats-server" "$1/nats-server"
   push_image "$2" "$1" 'ENTRYPOINT ["/nats-server"]'
 }
 
@@ -178,6 +177,6 @@ images_up() {
   image buildkit:rootless image_buildkit_rootless "$bin/buildkitd" "$bin/rootlesskit" "$share/runc/runc"
   image registry:2 image_registry /usr/bin/docker-registry
   image argo-events:test image_argo_events "$bin/argo-events"
-  image nats:test image_nats /usr/sbin/nats-server
+  image nats:test image_nats "$bin/nats-server"
   image idle:1 image_idle /bin/busybox
 }

@@ -3,5 +3,6 @@
 
 mod cache;
 pub(crate) mod doctor;
+mod events;
 mod faults;
 mod way_back;

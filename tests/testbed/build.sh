@@ -12,11 +12,11 @@
 set -euo pipefail
 
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
-readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events)
+readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events nats)
 readonly BENCH_TOOLS=(tekton triggers)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
-readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server nats-server
+readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server
   libseccomp-dev pkg-config)
 
 modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -114,6 +114,10 @@ recipe_argo-events() {
   source=$(module_dir $module)
   mkdir -p "$1/share/argo-events"
   cp -r --no-preserve=mode "$source/manifests" "$1/share/argo-events/manifests"
+}
+
+recipe_nats() {
+  CGO_ENABLED=0 go_build "$1/bin/nats-server" "" github.com/nats-io/nats-server/v2
 }
 
 # Its commands have names that anybody's might have, so they go by its own.
@@ -268,7 +272,6 @@ stop_services() {
       docker-registry) "${as_root[@]}" systemctl disable --quiet --now docker-registry.service || true ;;
       openssh-server) "${as_root[@]}" systemctl disable --quiet --now ssh.service ssh.socket || true ;;
       redis-server) "${as_root[@]}" systemctl disable --quiet --now redis-server.service || true ;;
-      nats-server) "${as_root[@]}" systemctl disable --quiet --now nats-server.service || true ;;
     esac
   done
 }

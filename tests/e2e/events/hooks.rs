@@ -1,5 +1,7 @@
 //! What the EventSource accepts, and what the Sensor makes of the hooks in tests/hooks.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use crate::support::net::{client, unique};
 use crate::workflow::BUILDS;
 
 /// A post to the EventSource.
-struct Post<'a> {
+pub(crate) struct Post<'a> {
     event: &'a str,
     content_type: &'a str,
     body: Vec<u8>,
@@ -21,18 +23,23 @@ struct Post<'a> {
 
 impl Post<'_> {
     /// As Gitea sends it.
-    fn signed<'a>(events: &Events, event: &'a str, body: &Value) -> Post<'a> {
+    pub(crate) fn signed<'a>(events: &Events, event: &'a str, body: &Value) -> Post<'a> {
         let body = body.to_string().into_bytes();
         let signature = Some(signature(&events.secret, &body));
         Post { event, content_type: "application/json", body, signature }
     }
 
     async fn send(self) -> (StatusCode, String) {
+        self.try_send().await.unwrap()
+    }
+
+    /// The answer, if there was one.
+    pub(crate) async fn try_send(self) -> Option<(StatusCode, String)> {
         let request = client().post(EVENT_SOURCE).header("content-type", self.content_type);
         let request = request.header("x-github-event", self.event).body(self.body);
         let signed = self.signature.into_iter().fold(request, |r, s| r.header("x-hub-signature-256", s));
-        let response = signed.send().await.unwrap();
-        (response.status(), response.text().await.unwrap())
+        let response = signed.timeout(Duration::from_secs(10)).send().await.ok()?;
+        Some((response.status(), response.text().await.ok()?))
     }
 }
 
@@ -43,7 +50,11 @@ fn signature(secret: &str, body: &[u8]) -> String {
 
 /// A push to `main` of a repository that does not exist.
 fn push(full_name: &str) -> Value {
-    let commit = "0123456789abcdef0123456789abcdef01234567";
+    push_of(full_name, "0123456789abcdef0123456789abcdef01234567")
+}
+
+/// A push of one commit to `main`.
+pub(crate) fn push_of(full_name: &str, commit: &str) -> Value {
     json!({
         "ref": "refs/heads/main", "before": commit.replace('0', "1"), "after": commit, "head_commit": {"id": commit},
         "repository": {"full_name": full_name, "name": full_name.rsplit('/').next()}, "sender": {"login": "somebody"},

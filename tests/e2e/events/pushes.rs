@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_digest};
 use crate::install;
 use crate::pipeline::{application, ready_pod};
@@ -15,7 +17,7 @@ use super::site::events;
 use super::{ignored, workflow_of, workflows_of};
 
 /// A service of the organisation, with a chart in the GitOps repository.
-struct Service {
+pub(crate) struct Service {
     repo: Repo<'static>,
     dockerfile: String,
 }
@@ -40,7 +42,7 @@ spec:
 
 impl Service {
     /// A repository without a commit, whose Dockerfile will be `dockerfile` with busybox for BASE.
-    async fn new(dockerfile: &str) -> Self {
+    pub(crate) async fn new(dockerfile: &str) -> Self {
         let events = events().await;
         let repo = gitea().empty_repo(&events.organisation, &format!("api-{}", std::process::id())).await;
         let base = format!("FROM {NODE}:5000/busybox:1\nENV SERVICE={}", repo.full_name());
@@ -55,18 +57,28 @@ impl Service {
         service
     }
 
+    /// `owner/name`.
+    pub(crate) fn full_name(&self) -> String {
+        self.repo.full_name()
+    }
+
+    /// Its Workflows.
+    pub(crate) fn workflows(&self) -> Vec<Value> {
+        workflows_of(&self.full_name())
+    }
+
     fn name(&self) -> String {
         self.repo.full_name().rsplit('/').next().unwrap().to_owned()
     }
 
     /// Replaces `main` by a commit with `content`. Returns its id.
-    async fn push(&self, content: &str) -> String {
+    pub(crate) async fn push(&self, content: &str) -> String {
         let files = tree(&[("Dockerfile", &self.dockerfile), ("main.txt", content)]);
         self.repo.push_directory(files.path(), "main", content).await
     }
 
     /// Waits until the Workflow of a commit has built and deployed it. Returns the image's digest.
-    async fn deployed(&self, commit: &str, began: Instant) -> String {
+    pub(crate) async fn deployed(&self, commit: &str, began: Instant) -> String {
         let workflow = workflow_of(&self.repo.full_name(), commit, began);
         let outputs = workflow.succeeds();
         println!("{:.2?} after the push of {}: ended", began.elapsed(), self.name());
