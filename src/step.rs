@@ -20,6 +20,7 @@ mod outputs;
 mod reference;
 mod service;
 mod spec;
+mod when;
 
 pub mod build;
 pub mod select;
@@ -40,6 +41,7 @@ pub use spec::{Output, OutputSource, Spec};
 pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
 pub use update_manifest::UpdateManifest;
+pub use when::When;
 
 pub(crate) use form::{FieldRule, FieldTable, ValueForm};
 pub(crate) use kinds::kinds;

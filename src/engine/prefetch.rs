@@ -3,6 +3,7 @@
 //! It uses the same reads as the step itself: the policy has checked the entries before the first of them began, and each
 //! login is checked for its use. A failure here fails nothing. The step reads again, and reports the error itself.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use tracing::debug;
 
 use super::Engine;
 use super::context::Cx;
+use crate::outcome::Outputs;
 use crate::step::update_manifest::Mode;
 use crate::step::{Entry, SecretRef, Step, Steps, UpdateManifest};
 use crate::write_back::{ReadAhead, ReadAheadRequest};
@@ -29,8 +31,12 @@ const READ_BY: [&str; 5] = ["repo", "branch", "secret", "targets.file", "mode"];
 /// The prefetched data of entries that have not begun. Dropping it stops the reads and discards the data.
 pub(super) struct Prefetch<'a>(Vec<(usize, PrefetchState<'a>)>);
 
+type Reading<'a> = Pin<Box<dyn Future<Output = Option<Box<ReadAhead>>> + Send + 'a>>;
+
 enum PrefetchState<'a> {
-    Runs(Pin<Box<dyn Future<Output = Option<Box<ReadAhead>>> + Send + 'a>>),
+    /// It is not known yet whether the entry runs.
+    Waits(Reading<'a>),
+    Runs(Reading<'a>),
     Ended(Option<Box<ReadAhead>>),
 }
 
@@ -45,10 +51,23 @@ impl<'a> Prefetch<'a> {
             seen.push(branch);
             if index > 0 && is_first && prefetch.len() < MOST && is_known(entry, update) {
                 let reading = Box::pin(read(engine, entry, update, cx.clone()));
-                prefetch.push((index, PrefetchState::Runs(reading)));
+                prefetch.push((index, PrefetchState::Waits(reading)));
             }
         }
         Self(prefetch)
+    }
+
+    /// Begins with the entries that are known to run, by the outputs of the entries before them.
+    pub(super) fn begin(&mut self, steps: &Steps, outputs: &BTreeMap<String, Outputs>) {
+        for (index, state) in &mut self.0 {
+            let runs = steps.entries.get(*index).is_some_and(|entry| entry.runs(outputs) == Ok(true));
+            if runs && matches!(state, PrefetchState::Waits(_)) {
+                let waited = std::mem::replace(state, PrefetchState::Ended(None));
+                if let PrefetchState::Waits(reading) = waited {
+                    *state = PrefetchState::Runs(reading);
+                }
+            }
+        }
     }
 
     /// Runs `step` and prefetches at the same time.
@@ -79,6 +98,7 @@ impl<'a> Prefetch<'a> {
         let Some(at) = self.0.iter().position(|(of, _)| *of == entry) else { return };
         let read = match self.0.swap_remove(at).1 {
             PrefetchState::Ended(read) => read,
+            PrefetchState::Waits(_) => None,
             // The others go on: what it waits for may be theirs.
             PrefetchState::Runs(reading) => timeout(PATIENCE, self.beside(reading)).await.ok().flatten(),
         };

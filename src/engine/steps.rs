@@ -6,18 +6,55 @@ use super::Engine;
 use super::context::Cx;
 use super::prefetch::Prefetch;
 use crate::outcome::{Outputs, StepError, Success};
-use crate::step::{Entry, Steps};
+use crate::step::{Entry, Step, Steps, When};
 
 /// The results of the finished steps.
 #[derive(Default)]
-struct Done {
+struct Done<'a> {
     outputs: BTreeMap<String, Outputs>,
+    /// The entries that were skipped.
+    skipped: Vec<&'a Entry>,
     summaries: Vec<String>,
     /// The contexts of steps that may have a background log upload.
     surroundings: Vec<(String, Cx)>,
 }
 
-impl Done {
+impl<'a> Done<'a> {
+    /// Records that `entry` is skipped.
+    fn skip(&mut self, entry: &'a Entry) {
+        self.outputs.insert(entry.name.clone(), entry.skipped());
+        self.skipped.push(entry);
+    }
+
+    /// The reason of a skipped entry: what the entry that decided says.
+    fn reason(&self, entry: &Entry) -> String {
+        let said = match &entry.when {
+            When::Output { entry, .. } => self.outputs.get(entry).and_then(|outputs| outputs.get("reason")),
+            When::Is(_) => None,
+        };
+        said.cloned().unwrap_or_else(|| format!("its `when`, {}, is not true", entry.when))
+    }
+
+    /// The line for the node's message. If nothing ran but what decided that, it is the reason.
+    fn summary(&self, steps: &Steps) -> String {
+        let mut reasons: Vec<_> = self.skipped.iter().map(|entry| self.reason(entry)).collect();
+        let deciding = |entry: &Entry| {
+            let decides = |skipped: &&Entry| matches!(&skipped.when, When::Output { entry: name, .. } if *name == entry.name);
+            self.skipped.iter().any(decides)
+        };
+        let nothing_ran = steps
+            .entries
+            .iter()
+            .all(|entry| deciding(entry) || self.skipped.iter().any(|skipped| skipped.name == entry.name));
+        if nothing_ran && !self.skipped.is_empty() {
+            reasons.dedup();
+            return format!("skipped: {}", reasons.join("; "));
+        }
+        let skipped =
+            self.skipped.iter().zip(reasons).map(|(entry, why)| format!("{}: skipped ({why})", entry.name));
+        self.summaries.iter().cloned().chain(skipped).collect::<Vec<_>>().join("; ")
+    }
+
     /// Waits for the background uploads.
     async fn settle(&mut self) {
         for (name, cx) in self.surroundings.drain(..) {
@@ -32,11 +69,18 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
     let mut done = Done::default();
     let mut prefetch = Prefetch::new(engine, steps, cx);
     for (index, entry) in steps.entries.iter().enumerate() {
+        if !entry.runs(&done.outputs).map_err(StepError::user)? {
+            done.skip(entry);
+            continue;
+        }
+        prefetch.begin(steps, &done.outputs);
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
         prefetch.hand_over(index).await;
         match prefetch.beside(Box::pin(one(engine, entry, &done, &cx))).await {
             Ok(success) => {
-                done.summaries.push(format!("{}: {}", entry.name, success.summary));
+                if !is_off(&entry.template) {
+                    done.summaries.push(format!("{}: {}", entry.name, success.summary));
+                }
                 done.outputs.insert(entry.name.clone(), success.outputs);
                 done.surroundings.push((entry.name.clone(), cx));
             }
@@ -48,16 +92,21 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
         }
     }
     done.settle().await;
-    Ok(Success { summary: done.summaries.join("; "), outputs: steps.join(&done.outputs) })
+    Ok(Success { summary: done.summary(steps), outputs: steps.join(&done.outputs) })
 }
 
-async fn one(engine: &Engine, entry: &Entry, done: &Done, cx: &Cx) -> Result<Success, StepError> {
+/// Whether the entry does nothing, not even something to tell: a template has it for those who want it.
+fn is_off(template: &Step) -> bool {
+    matches!(template, Step::Select(select) if select.push.is_none())
+}
+
+async fn one(engine: &Engine, entry: &Entry, done: &Done<'_>, cx: &Cx) -> Result<Success, StepError> {
     let step = entry.resolve(&done.outputs).map_err(StepError::user)?;
     engine.step(&step, cx).await
 }
 
 /// The error of the failed step: its name, and the results of the steps before it.
-fn failed(error: StepError, entry: &Entry, index: usize, steps: &Steps, mut done: Done) -> StepError {
+fn failed(error: StepError, entry: &Entry, index: usize, steps: &Steps, mut done: Done<'_>) -> StepError {
     let mut message =
         format!("step {} of {} (`{}`): {}", index + 1, steps.entries.len(), entry.name, error.message);
     if !done.summaries.is_empty() {

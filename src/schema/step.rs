@@ -43,7 +43,10 @@ pub(super) fn body(place: StepPlace) -> Value {
     schema
 }
 
-/// An entry of `steps`: a map of one kind, with an optional name.
+/// A whole reference, as in `when`.
+const REFERENCE: &str = r"\$\([a-z0-9-]{1,63}\.[a-z0-9-]{1,63}\)";
+
+/// An entry of `steps`: a map of one kind, with an optional name and an optional `when`.
 fn entry(place: StepPlace) -> Value {
     let nested = || Kind::ALL.iter().copied().filter(|kind| kind.spec().nests);
     let mut fields: Map<_, _> = nested().map(|kind| (kind.name().to_owned(), refer(kind, place))).collect();
@@ -53,6 +56,12 @@ fn entry(place: StepPlace) -> Value {
         "The entry's name, for references and outputs: lower-case letters, digits and `-`. Default: the kind."
     );
     fields.insert("name".into(), named);
+    let mut when = place.string(Some(&format!(r"^\s*(?:true|false|{REFERENCE})?\s*$")));
+    when["type"] = json!(["boolean", "string", "null"]);
+    when["description"] = json!(
+        "Whether the entry runs: a bool, or one reference to an output that is one, such as `$(select.selected)`."
+    );
+    fields.insert("when".into(), when);
     let one: Vec<_> = nested().map(|kind| json!({"required": [kind.name()]})).collect();
     let mut schema = place.json('{');
     schema["type"] = json!(["object", "string"]);

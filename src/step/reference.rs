@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::limits::{BODY, too_long};
 use super::nearest::{hint, listed};
 use super::spec::Output;
+use super::when::When;
 use crate::outcome::Outputs;
 
 /// An entry of `steps` that a reference may name, with its name and the outputs of its kind.
@@ -12,6 +13,16 @@ use crate::outcome::Outputs;
 pub(super) struct EarlierEntry {
     pub(super) name: String,
     pub(super) outputs: &'static [Output],
+    /// Whether it runs.
+    pub(super) when: When,
+}
+
+/// The entries that an entry may refer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Earlier<'a> {
+    pub(super) entries: &'a [EarlierEntry],
+    /// Whether the entry that refers runs.
+    pub(super) when: &'a When,
 }
 
 /// How references in a string are replaced.
@@ -20,7 +31,7 @@ pub(super) enum Scope<'a> {
     /// The step is not in `steps`, so there is nothing to refer to.
     Alone,
     /// Nothing has started yet. A reference is replaced by a sample value.
-    Checking(&'a [EarlierEntry]),
+    Checking(Earlier<'a>),
     /// A reference is replaced by the entry's output.
     Running(&'a BTreeMap<String, Outputs>),
     /// The string is itself an output and is not changed.
@@ -63,7 +74,7 @@ impl Scope<'_> {
 
     fn value(&self, entry: &str, output: &str) -> Result<String, String> {
         match self {
-            Self::Checking(earlier) => Ok(check(entry, output, earlier)?.sample.to_owned()),
+            Self::Checking(earlier) => Ok(earlier.output(entry, output)?.sample.to_owned()),
             Self::Running(results) => {
                 results.get(entry).and_then(|outputs| outputs.get(output).cloned()).ok_or_else(|| {
                     format!("`$({entry}.{output})`: `{entry}` ended without the output `{output}`")
@@ -77,24 +88,39 @@ impl Scope<'_> {
     }
 }
 
-fn check(entry: &str, output: &str, earlier: &[EarlierEntry]) -> Result<&'static Output, String> {
-    let names = || earlier.iter().map(|earlier| earlier.name.as_str());
-    let Some(found) = earlier.iter().find(|earlier| earlier.name == entry) else {
-        let known = if earlier.is_empty() { "there is none".into() } else { listed(names()) };
-        let near = hint(entry, names());
-        return Err(format!(
-            "`$({entry}.{output})`: no earlier entry is named `{entry}`{near}; earlier: {known}"
-        ));
-    };
-    if let Some(known) = found.outputs.iter().find(|known| known.name == output) {
-        return Ok(known);
+impl Earlier<'_> {
+    /// The output that `$(entry.output)` names.
+    pub(super) fn output(self, entry: &str, output: &str) -> Result<&'static Output, String> {
+        let names = || self.entries.iter().map(|earlier| earlier.name.as_str());
+        let Some(found) = self.entries.iter().find(|earlier| earlier.name == entry) else {
+            let known = if self.entries.is_empty() { "there is none".into() } else { listed(names()) };
+            let near = hint(entry, names());
+            return Err(format!(
+                "`$({entry}.{output})`: no earlier entry is named `{entry}`{near}; earlier: {known}"
+            ));
+        };
+        if found.when.may_skip() && found.when != *self.when {
+            return Err(format!(
+                "`$({entry}.{output})`: `{entry}` may be skipped, so what refers to it must have the same `when`: {}",
+                found.when
+            ));
+        }
+        if let Some(known) = found.outputs.iter().find(|known| known.name == output) {
+            return Ok(known);
+        }
+        let known = || found.outputs.iter().map(|known| known.name);
+        let near = hint(output, known());
+        Err(format!(
+            "`$({entry}.{output})`: `{entry}` has no output `{output}`{near}; it has {}",
+            listed(known())
+        ))
     }
-    let known = || found.outputs.iter().map(|known| known.name);
-    let near = hint(output, known());
-    Err(format!(
-        "`$({entry}.{output})`: `{entry}` has no output `{output}`{near}; it has {}",
-        listed(known())
-    ))
+}
+
+/// The entry and the output, if `text` is one reference and nothing else.
+pub(super) fn whole(text: &str) -> Option<(&str, &str)> {
+    let (entry, output) = reference(text)?;
+    (text.len() == entry.len() + output.len() + "$(.)".len()).then_some((entry, output))
 }
 
 /// The maximum length of `name.output)`: two names, a dot and a bracket.

@@ -109,26 +109,25 @@ pub(super) fn read(node: Node<'_>) -> Result<Select, InvalidStep> {
     Ok(Select { push, choice })
 }
 
-/// The push; `None` if the step is off. Then its fields may be missing, but those that are there must be valid.
+/// The push; `None` if the step is off. Then its fields may have any text.
 fn read_push(fields: &mut Fields<'_>, enabled: bool) -> Result<Option<Push>, InvalidStep> {
-    let repo = taken(fields, "repo", enabled)?.map(Node::parsed::<RepoUrl>).transpose()?;
     let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
-    let git_ref = taken(fields, "ref", enabled)?.map(|node| node.checked(git_ref)).transpose()?;
-    let before = fields.optional("before").map(|node| node.checked(commit)).transpose()?;
-    let after = taken(fields, "after", enabled)?.map(|node| node.checked(commit)).transpose()?;
-    let (Some(repo), Some(git_ref), Some(after), true) = (repo, git_ref, after, enabled) else {
+    if !enabled {
+        for name in ["repo", "ref", "before", "after"] {
+            fields.optional(name).map(Node::word).transpose()?;
+        }
         return Ok(None);
-    };
+    }
+    let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
+    let git_ref = fields.required("ref")?.checked(git_ref)?;
+    let before = fields.optional("before").map(|node| node.checked(commit)).transpose()?;
+    let after = fields.required("after")?.checked(commit)?;
     if repo.is_ssh() && secret.is_none() {
         return Err(fields.refuse("secret", "is missing; an ssh repository needs a key"));
     }
     let there = |id: &String| id.bytes().any(|digit| digit != b'0');
     let (before, after) = (before.filter(there), Some(after).filter(there));
     Ok(Some(Push { repo, secret, git_ref, before, after }))
-}
-
-fn taken<'a>(fields: &mut Fields<'a>, name: &str, required: bool) -> Result<Option<Node<'a>>, InvalidStep> {
-    if required { fields.required(name).map(Some) } else { Ok(fields.optional(name)) }
 }
 
 fn read_services(node: Node<'_>) -> Result<Vec<Service>, InvalidStep> {

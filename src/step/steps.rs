@@ -1,14 +1,16 @@
 //! `steps`: several steps in one node, in order. A later entry may refer to an earlier one's outputs.
 
+mod condition;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::limits::{ENTRIES, too_many};
 use super::node::Node;
-use super::reference::{EarlierEntry, Scope, is_name, refers};
+use super::reference::{Earlier, EarlierEntry, Scope, is_name, refers};
 use super::spec::Spec;
-use super::{InvalidStep, Kind, Mention, Step, ValueForm};
+use super::{InvalidStep, Kind, Mention, Step, ValueForm, When};
 use crate::outcome::Outputs;
 
 pub(super) const SPEC: Spec = Spec { name: "steps", form: ValueForm::Entries, outputs: &[], nests: false };
@@ -25,6 +27,8 @@ pub struct Steps {
 pub struct Entry {
     /// The entry's name, for references and for its outputs; `[a-z0-9-]{1,63}`, by default its kind.
     pub name: String,
+    /// Whether it runs.
+    pub when: When,
     /// The step with a sample value for every reference. Use it for the kind and the outputs, not to run.
     pub template: Step,
     /// The texts that contained a reference, with the sample value inserted.
@@ -43,6 +47,18 @@ impl Entry {
         super::parse_kind(Node::new(&self.path, &self.body, Scope::Running(outputs)), &nesting())
     }
 
+    /// Whether the entry runs, by the outputs of the entries before it.
+    ///
+    /// Returns an error if the output that decides is neither `true`, `false` nor empty.
+    pub fn runs(&self, outputs: &BTreeMap<String, Outputs>) -> Result<bool, InvalidStep> {
+        self.when.holds(outputs).map_err(|why| InvalidStep::new(format!("{}.when", self.path), why))
+    }
+
+    /// The outputs of the entry if it is skipped: all of them, empty.
+    pub fn skipped(&self) -> Outputs {
+        self.template.outputs().into_iter().map(|name| (name, String::new())).collect()
+    }
+
     /// Whether a field of the step, such as `repo` or `targets.file`, does not depend on the outputs of earlier entries.
     pub fn is_settled(&self, field: &str) -> bool {
         let mut found: Vec<&Value> = self.body.get(self.template.kind().name()).into_iter().collect();
@@ -59,8 +75,10 @@ impl Entry {
             return Err(nested.refuse("`steps` cannot be nested; write its entries into the one list"));
         }
         let name = map.remove("name").filter(|name| !name.is_absent());
+        let when = map.remove("when").filter(|when| !when.is_absent());
+        let when = when.map_or(Ok(When::Is(true)), |node| condition::read_when(node, earlier))?;
         let body = Value::Object(map.iter().map(|(key, node)| (key.clone(), node.value().clone())).collect());
-        let scope = Scope::Checking(earlier);
+        let scope = Scope::Checking(Earlier { entries: earlier, when: &when });
         let template = super::parse_kind(Node::new(&path, &body, scope), &nesting())?;
         let open = open(&body, scope);
         let name = name.map_or_else(|| Ok(template.kind().to_string()), |node| read_name(node))?;
@@ -68,7 +86,7 @@ impl Entry {
             let problem = format!("another entry is named `{name}`; give this one a `name` of its own");
             return Err(InvalidStep::new(path, problem));
         }
-        Ok(Self { name, template, open, path, body })
+        Ok(Self { name, when, template, open, path, body })
     }
 }
 
@@ -113,8 +131,11 @@ pub(super) fn read(node: Node<'_>) -> Result<Steps, InvalidStep> {
     }
     for item in items {
         let entry = Entry::read(item, &earlier)?;
-        earlier
-            .push(EarlierEntry { name: entry.name.clone(), outputs: entry.template.kind().spec().outputs });
+        earlier.push(EarlierEntry {
+            name: entry.name.clone(),
+            outputs: entry.template.kind().spec().outputs,
+            when: entry.when.clone(),
+        });
         entries.push(entry);
     }
     if entries.is_empty() { Err(empty) } else { Ok(Steps { entries }) }

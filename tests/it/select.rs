@@ -1,5 +1,6 @@
 //! `select` against real Git servers and a real API server.
 
+mod conditions;
 mod decisions;
 mod submissions;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{refusals, with, yaml};
+use super::{parse, refusals, with, yaml};
 
 /// A valid build, followed by the entries in `row` (a flow list without its brackets).
 fn after_build(row: &str) -> Value {
@@ -108,9 +108,51 @@ fn a_reference_has_to_fit_where_it_stands() {
     "##); }
 }
 
+/// A `select`, followed by the entries in `row`, in which `B` is a valid build.
+fn after_select(row: &str) -> Value {
+    let build = "build: {context: https://git.example/a, tags: a}";
+    let mut entries = vec![with("select", "")];
+    entries.extend(yaml(&format!("[{}]", row.replace('B', build))).as_array().unwrap().clone());
+    json!({ "steps": entries })
+}
+
+#[test]
+fn a_condition_is_a_bool_or_an_output_that_is_one() {
+    for good in [
+        "{when: true, B}",
+        "{when: ' false ', B}",
+        "{when: '', B}",
+        "{when: null, B}",
+        "{when: $(select.selected), B}",
+        "{when: ' $(select.selected) ', B}, {name: b, when: $(select.selected), build: {context: https://git.example/a, tags: a, labels: {x: $(build.image)}}}",
+        "{when: false, B}, {name: b, when: 'false', build: {context: https://git.example/a, tags: a, labels: {x: $(build.image)}}}",
+    ] {
+        parse(&after_select(good)).unwrap_or_else(|invalid| panic!("{good}: {invalid}"));
+    }
+    let rows = [
+        "{when: maybe, B}",
+        "{when: 1, B}",
+        "{when: [true], B}",
+        "{when: '$(select.selected) && true', B}",
+        "{when: '!$(select.selected)', B}",
+        "{when: '$(select.selected) == \"true\"', B}",
+        "{when: '{{=x}}', B}",
+        "{when: $(select.reason), B}",
+        "{when: $(select.selectd), B}",
+        "{when: $(selct.selected), B}",
+        "{when: $(build.digest), B}",
+        "{when: $(select.selected), B}, {name: b, build: {context: https://git.example/a, tags: a, labels: {x: $(build.image)}}}",
+        "{when: $(select.selected), B}, {name: b, build: '{\"context\": \"https://git.example/a\", \"tags\": \"a\", \"labels\": {\"x\": \"\\u0024(build.image)\"}}'}",
+        "{when: false, B}, {name: b, when: true, build: {context: https://git.example/a, tags: a, labels: {x: $(build.image)}}}",
+        "{name: a, when: $(select.selected), select: {enabled: false}}, {when: $(a.selected), B}",
+    ];
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, after_select)); }
+}
+
 /// For the corpus.
 pub(super) const TESTS: &[fn()] = &[
     entries_have_one_kind_and_a_name_of_their_own,
     references_name_earlier_outputs,
     a_reference_has_to_fit_where_it_stands,
+    a_condition_is_a_bool_or_an_output_that_is_one,
 ];

@@ -32,7 +32,7 @@ fn a_push_is_a_ref_and_two_commits() {
 #[test]
 fn a_step_that_is_off_needs_no_push() {
     assert_eq!(select("enabled: 'false', after: '', ref: null, repo: ''").push, None);
-    assert_eq!(select("enabled: false").push, None);
+    assert_eq!(select("enabled: false, after: main, ref: 'v1 ', before: 1.0.0, repo: x").push, None);
     assert!(parse(&json!({"select": {"enabled": false}})).is_ok());
 }
 

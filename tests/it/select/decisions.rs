@@ -13,16 +13,16 @@ use crate::support::round_trip_relay::RoundTripRelay;
 use crate::support::shared::shared_gitea;
 
 /// A repository in Gitea behind a relay, with a clone of it, and a plugin that may read it.
-struct Site {
-    relay: RoundTripRelay,
-    repo: Repo<'static>,
-    clone: tempfile::TempDir,
-    plugin: Plugin,
+pub(super) struct Site {
+    pub(super) relay: RoundTripRelay,
+    pub(super) repo: Repo<'static>,
+    pub(super) clone: tempfile::TempDir,
+    pub(super) plugin: Plugin,
     token: String,
 }
 
 impl Site {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let gitea = tokio::task::spawn_blocking(shared_gitea).await.unwrap();
         let owner = gitea.user("select").await;
         let repo = gitea.repo(&owner, "shop").await;
@@ -37,12 +37,12 @@ impl Site {
         Self { relay: RoundTripRelay::start(gitea.host()).await, repo, clone, plugin, token }
     }
 
-    fn head(&self) -> String {
+    pub(super) fn head(&self) -> String {
         git(self.clone.path(), &["rev-parse", "HEAD"], None).trim().to_owned()
     }
 
     /// Commits a change of `file`. Returns the commit.
-    fn commit(&self, file: &str, message: &str) -> String {
+    pub(super) fn commit(&self, file: &str, message: &str) -> String {
         let path = self.clone.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, uuid::Uuid::new_v4().to_string()).unwrap();
@@ -51,7 +51,7 @@ impl Site {
         self.head()
     }
 
-    fn push(&self) {
+    pub(super) fn push(&self) {
         let push = ["push", "--quiet", "--force", "origin", "HEAD:refs/heads/main"];
         git(self.clone.path(), &push, Some(&self.token));
     }

@@ -159,6 +159,24 @@ async fn touched_services_are_submitted_once() {
 }
 
 #[tokio::test]
+async fn the_documented_example_submits() {
+    let site = Site::open().await;
+    site.allow().await;
+    let blocks = include_str!("../../../docs/steps.md").split("```yaml\n").skip(1);
+    let mut examples = blocks.filter_map(|block| block.split("```").next());
+    let example = examples.find(|block| block.contains("name: select-shop")).unwrap();
+    let example = example
+        .replace("https://gitea.example.com/shop/shop.git", &site.server.repo_url("shop"))
+        .replace("      secret: gitea-credentials\n", "")
+        .replace("5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d", &site.before)
+        .replace("9fceb02d0ae598e95dc970b74767f19372d61af8", &site.after);
+    let template: Value = serde_saphyr::from_str(&example).unwrap();
+    let node = site.plugin.drive(&Workflow::of(&site.namespace), &template).await;
+    expect_phase(&node, "Succeeded");
+    assert_eq!(list(&node, "submitted"), [site.name("api")]);
+}
+
+#[tokio::test]
 async fn tags_and_pull_requests_have_names_and_image_tags_of_their_own() {
     let site = Site::open().await;
     site.allow().await;
