@@ -8,6 +8,7 @@ mod context;
 mod credentials;
 mod failures;
 mod node_secrets;
+mod poll;
 mod prefetch;
 mod push_change;
 mod sanitize;

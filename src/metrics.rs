@@ -111,6 +111,7 @@ pub struct Metrics {
     push_attempts: Counter,
     manifests: Family<ResultLabels, Counter>,
     refreshes: Family<ResultLabels, Counter>,
+    polled: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
@@ -171,6 +172,12 @@ impl Metrics {
                 "Refreshes of Argo CD Applications after a commit, by result",
                 Family::default(),
             ),
+            polled: add(
+                &mut registry,
+                "polled",
+                "Branches, tags and services that `poll` looked at, by result",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -209,6 +216,11 @@ impl Metrics {
     pub fn refreshed(&self, done: bool) {
         let result = if done { "refreshed" } else { "failed" };
         self.refreshes.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Records that `poll` looked at `count` branches, tags or services with this result.
+    pub fn polled(&self, result: &'static str, count: usize) {
+        self.polled.get_or_create(&ResultLabels { result }).inc_by(count as u64);
     }
 
     /// Records the status of an answer to a request.

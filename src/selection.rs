@@ -16,7 +16,7 @@ pub(crate) use marks::SKIP_MARKS;
 pub use marks::skip_mark;
 pub use names::{LABEL as SERVICE_LABEL, LONGEST_SERVICE, image_tag, is_service_name, workflow_name};
 pub use paths::{BadGlob, PathFilter};
-pub use ref_filter::{BadPattern, RefFilter};
+pub use ref_filter::{BadPattern, RefFilter, RefMatcher};
 
 /// Which pushes concern a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

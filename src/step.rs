@@ -23,6 +23,7 @@ mod spec;
 mod when;
 
 pub mod build;
+pub mod poll;
 pub mod select;
 pub mod steps;
 pub mod supersede;
@@ -35,6 +36,7 @@ pub use build::Build;
 pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};
+pub use poll::{Poll, PolledService};
 pub use select::Select;
 pub use service::WorkflowCall;
 pub use spec::{Output, OutputSource, Spec};

@@ -94,6 +94,25 @@ impl PushReader {
         self.history_of(after, HISTORY).await
     }
 
+    /// The newest `depth` commits from `after` down, newest first, and whether there are older ones.
+    ///
+    /// # Errors
+    /// [`GitError::Revision`] if the server does not have `after`.
+    pub(crate) async fn commits(
+        &mut self,
+        after: &str,
+        depth: u32,
+    ) -> Result<(Vec<LogEntry>, bool), GitError> {
+        self.history_of(after, depth).await?;
+        let after = oid(after)?;
+        self.store.run(move |inner| Ok(inner.log(after, depth as usize))).await
+    }
+
+    /// The size of what was received, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.store.bytes()
+    }
+
     async fn history_of(&mut self, after: &str, depth: u32) -> Result<(), GitError> {
         match self.fetch(&[after.to_owned()], Wanted { depth, filter: "tree:0" }).await {
             Err(error) if error.is_not_our_ref() => Err(self.unusable(

@@ -109,17 +109,24 @@ impl Submitter {
         if self.create(submission).await? {
             return Ok(Submitted::Created);
         }
-        let name = &submission.name;
-        let failed = |error: &_| self.failed(error, &format!("reading workflow `{name}`"));
-        match self.api.get_opt(name).await.map_err(|error| failed(&error))? {
-            Some(found) => {
-                let phase = found.data["status"]["phase"].as_str().unwrap_or_default();
-                Ok(Submitted::Exists { phase: text::brief(phase, SHOWN) })
-            }
+        match self.phase(&submission.name).await? {
+            Some(phase) => Ok(Submitted::Exists { phase }),
             // It was deleted meanwhile.
             None if self.create(submission).await? => Ok(Submitted::Created),
             None => Ok(Submitted::Exists { phase: String::new() }),
         }
+    }
+
+    /// The phase of the Workflow `name`: empty if the controller has not seen it, `None` if there is no such Workflow.
+    ///
+    /// # Errors
+    /// A right is missing, or the API server is away.
+    pub async fn phase(&self, name: &str) -> Result<Option<String>, SubmitError> {
+        let failed = |error| self.failed(&error, &format!("reading workflow `{name}`"));
+        let found = self.api.get_opt(name).await.map_err(failed)?;
+        let phase =
+            |found: DynamicObject| found.data["status"]["phase"].as_str().map(|p| text::brief(p, SHOWN));
+        Ok(found.map(|found| phase(found).unwrap_or_default()))
     }
 
     /// Returns false if a Workflow has the name.

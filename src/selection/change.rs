@@ -28,6 +28,8 @@ pub enum Uncompared {
     NewRef,
     /// A tag is a release: it is built whatever changed before it.
     Tag,
+    /// No commit below has an image, as far as they were read.
+    NoImage,
     /// The push begins and ends at the same commit, as with a forge's button to test a hook.
     SameCommit,
     /// The server does not have the commit before the push any more.
@@ -46,6 +48,7 @@ impl Uncompared {
         match self {
             Self::NewRef => format!("{git_ref} is new"),
             Self::Tag => format!("{git_ref} was pushed, and tags are built whatever changed"),
+            Self::NoImage => format!("none of the commits before has an image ({git_ref})"),
             Self::SameCommit => "the push begins and ends at the same commit".to_owned(),
             Self::UnknownBefore => "the server does not have the commit before the push".to_owned(),
             Self::TooManyFiles => "more files changed than are compared".to_owned(),

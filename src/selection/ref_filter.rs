@@ -43,6 +43,11 @@ impl RefFilter {
         Ok(Self { branches: Patterns::new(branches)?, tags: Patterns::new(tags)? })
     }
 
+    /// How many patterns it has.
+    pub fn patterns(&self) -> usize {
+        self.branches.0.len() + self.tags.0.len()
+    }
+
     /// The reason why the service does not build `git_ref`; `None` if it does.
     pub(super) fn refuses(&self, git_ref: &GitRef) -> Option<String> {
         if self.branches.0.is_empty() && self.tags.0.is_empty() {
@@ -65,7 +70,63 @@ impl RefFilter {
     }
 }
 
+/// A filter for very many refs, with its patterns compiled.
+#[derive(Debug, Clone, Default)]
+pub struct RefMatcher {
+    branches: Vec<CompiledPattern>,
+    tags: Vec<CompiledPattern>,
+    any: bool,
+}
+
+#[derive(Debug, Clone)]
+enum CompiledPattern {
+    /// A name, which is compared as it is.
+    Name(String),
+    Regex(Regex),
+}
+
+impl RefFilter {
+    /// The filter with its patterns compiled.
+    pub fn matcher(&self) -> RefMatcher {
+        let any = self.branches.0.is_empty() && self.tags.0.is_empty();
+        RefMatcher { branches: self.branches.compiled(), tags: self.tags.compiled(), any }
+    }
+}
+
+impl RefMatcher {
+    /// Whether the branch or the tag with the full name `full` is built.
+    pub fn builds(&self, full: &str) -> bool {
+        let (name, patterns) = match (full.strip_prefix("refs/heads/"), full.strip_prefix("refs/tags/")) {
+            (Some(name), _) => (name, &self.branches),
+            (_, Some(name)) => (name, &self.tags),
+            _ => return false,
+        };
+        self.any || patterns.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+impl CompiledPattern {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Regex(regex) => regex.is_match(name),
+        }
+    }
+}
+
 impl Patterns {
+    fn compiled(&self) -> Vec<CompiledPattern> {
+        let compiled = |pattern: &String| {
+            let is_name =
+                pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'));
+            match is_name {
+                true => Some(CompiledPattern::Name(pattern.clone())),
+                false => anchored(pattern).ok().map(CompiledPattern::Regex),
+            }
+        };
+        self.0.iter().filter_map(compiled).collect()
+    }
+
     fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, BadPattern> {
         let checked = patterns.iter().map(|pattern| {
             let pattern = pattern.as_ref();
@@ -124,6 +185,8 @@ mod tests {
             (&RefFilter::default(), "refs/tags/x", true),
         ] {
             assert_eq!(filter.refuses(&GitRef::parse(full)).is_none(), built, "{full}");
+            let is_pull = full.starts_with("refs/pull/");
+            assert_eq!(filter.matcher().builds(full), built && !is_pull, "{full}");
         }
         let reason = both.refuses(&GitRef::parse("refs/heads/x\u{1b}[0m")).unwrap();
         assert_eq!(reason, "branch `x` is none of the branch patterns `main|master`, `release/.*`");

@@ -228,7 +228,7 @@ fn tags(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
     Ok(tags)
 }
 
-fn registry_secret(node: Node<'_>) -> Result<SecretKey, InvalidStep> {
+pub(super) fn registry_secret(node: Node<'_>) -> Result<SecretKey, InvalidStep> {
     let SecretRef { name, key } = SecretRef::read(node)?;
     Ok(SecretKey { name, key: key.unwrap_or_else(|| DOCKER_CONFIG_KEY.into()) })
 }

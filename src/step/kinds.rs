@@ -11,8 +11,8 @@
 
 use super::node::Node;
 use super::spec::Spec;
-use super::{Build, InvalidStep, Mention, Select, Steps, Supersede, UpdateManifest};
-use super::{build, select, steps, supersede, update_manifest};
+use super::{Build, InvalidStep, Mention, Poll, Select, Steps, Supersede, UpdateManifest};
+use super::{build, poll, select, steps, supersede, update_manifest};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -26,6 +26,8 @@ macro_rules! kinds {
             Supersede in supersede;
             /// Decides which services a push touches.
             Select in select;
+            /// Submits the Workflows of commits whose image is missing.
+            Poll in poll;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

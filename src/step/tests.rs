@@ -10,6 +10,7 @@ pub(crate) mod corpus;
 mod docs;
 mod good;
 mod outputs;
+mod poll;
 mod random;
 mod refused;
 mod refused_fields;
@@ -39,6 +40,10 @@ fn with(kind: &str, fields: &str) -> Value {
             "before": "1111111111111111111111111111111111111111",
             "after": "2222222222222222222222222222222222222222",
         }),
+        "poll" => json!({"services": [{
+            "name": "api", "repo": "https://git.example/shop/api.git", "branches": "main", "image": "reg.example/shop/api",
+            "workflow": {"template": "build"},
+        }]}),
         _ => json!({
             "repo": "https://git.example/ops/gitops.git",
             "targets": [{"file": "api/values.yaml", "helm": {"image.tag": "1.4"}}],

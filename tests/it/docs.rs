@@ -51,9 +51,10 @@ spec: {template: {spec: {containers: [{name: server, image: 'quay.io/argoproj/ar
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
     let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
-    // The examples of `supersede` and of `select` with services need a cluster: see templates::supersede and
-    // select::submissions.
-    let elsewhere = |block: &str| block.contains("supersede:") || block.contains("select-shop");
+    // The examples of `supersede`, of `select` with services and of `poll` need a cluster: see templates::supersede,
+    // select::submissions and poll::docs.
+    let elsewhere =
+        |block: &str| ["supersede:", "select-shop", "poll:"].iter().any(|part| block.contains(part));
     blocks.filter(|block| block.contains("plugin:") && !elsewhere(block)).collect()
 }
 

@@ -28,6 +28,7 @@ mod lifecycle;
 mod lint;
 mod logs;
 mod main_job;
+mod poll;
 mod readme;
 mod refresh;
 mod render;

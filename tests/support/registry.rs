@@ -57,6 +57,11 @@ impl Registry {
         &self.host
     }
 
+    /// Pushes an image without files as `repository:tag`.
+    pub(crate) async fn push_empty(&self, repository: &str, tag: &str) {
+        push_empty(&format!("{}/{repository}", self.host), tag, ("", "")).await;
+    }
+
     /// Pushes a busybox image through the daemon at `buildkit`. Returns its name.
     pub(crate) fn push_busybox(&self, buildkit: &str) -> String {
         let name = format!("{}/base/busybox:1", self.host);
@@ -70,6 +75,31 @@ impl Registry {
 
 const BUSYBOX: &str =
     "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\n";
+
+/// Pushes an image without files as `name:tag`, over plain http with this user and password.
+pub(crate) async fn push_empty(name: &str, tag: &str, (user, password): (&str, &str)) {
+    use sha2::Digest as _;
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let (host, repository) = name.split_once('/').unwrap();
+    let (client, base) = (super::net::client(), format!("http://{host}/v2/{repository}"));
+    let send = async |request: reqwest::RequestBuilder| {
+        let request = if user.is_empty() { request } else { request.basic_auth(user, Some(password)) };
+        request.send().await.unwrap().error_for_status().unwrap()
+    };
+    let digest = format!("sha256:{}", hex::encode(sha2::Sha256::digest(CONFIG)));
+    let opened = send(client.post(format!("{base}/blobs/uploads/"))).await;
+    let mut upload = opened.url().join(opened.headers()["location"].to_str().unwrap()).unwrap();
+    upload.query_pairs_mut().append_pair("digest", &digest);
+    send(client.put(upload).body(CONFIG)).await;
+    let config = serde_json::json!({
+        "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": CONFIG.len(),
+    });
+    let manifest =
+        serde_json::json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []});
+    let put = client.put(format!("{base}/manifests/{tag}")).header("content-type", MANIFEST);
+    send(put.body(manifest.to_string())).await;
+}
 
 impl Drop for Registry {
     fn drop(&mut self) {

@@ -1,0 +1,74 @@
+//! `poll`: looks at the branches and tags of many repositories, and submits the Workflows of those whose image is missing.
+//!
+//! It keeps nothing: the registry says what was built, and a Workflow of the same name says what was tried.
+
+mod branch;
+mod candidate;
+mod commits;
+mod group;
+mod report;
+mod servers;
+mod service;
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::Engine;
+use super::context::Cx;
+use crate::git::Git;
+use crate::kube::Submitter;
+use crate::outcome::{StepError, Success};
+use crate::step::Poll;
+use group::Group;
+use report::Report;
+use servers::Servers;
+
+/// What all repositories of one run share.
+struct Sweep<'a> {
+    engine: &'a Engine,
+    cx: &'a Cx,
+    git: Git,
+    submitter: Submitter,
+    git_servers: Servers,
+    registries: Servers,
+    api_servers: Servers,
+    report: Mutex<Report>,
+}
+
+pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success, StepError> {
+    if !poll.enabled {
+        return Report::default().ended("polling is off");
+    }
+    let groups = Group::all(&poll.services);
+    cx.now(format!("asking for the branches and tags of {} repositories", groups.len()));
+    let submitter = engine.submitter(cx).await?;
+    let sweep = Sweep {
+        engine,
+        cx,
+        git: engine.git.of(engine.tenancy.tenant(&cx.workflow)),
+        submitter,
+        git_servers: Servers::default(),
+        registries: Servers::default(),
+        api_servers: Servers::default(),
+        report: Mutex::default(),
+    };
+    let (count, mut done) = (groups.len(), 0);
+    let mut running: FuturesUnordered<_> = groups.iter().map(|group| sweep.group(group)).collect();
+    while running.next().await.is_some() {
+        done += 1;
+        let told = sweep.with_report(|report| report.counts());
+        cx.now(format!("{done} of {count} repositories: {told}"));
+    }
+    drop(running);
+    let report = sweep.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.results().into_iter().for_each(|(result, count)| engine.metrics.polled(result, count));
+    report.ended("nothing to poll")
+}
+
+impl Sweep<'_> {
+    fn with_report<T>(&self, work: impl FnOnce(&mut Report) -> T) -> T {
+        work(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

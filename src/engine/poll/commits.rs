@@ -1,0 +1,169 @@
+//! The commits below the heads of one repository, and the files that differ between them. All services of a group read them
+//! through one store, so that two hundred services of one repository cost as many requests as one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::Sweep;
+use super::servers::{Asked, GivenUp, given_up};
+use crate::git::push_reader::{PushReader, PushedTrees};
+use crate::git::{Credentials, GitError, RepoUrl};
+use crate::outcome::StepError;
+use crate::selection::{Change, ChangedFiles, Uncompared, skip_mark};
+use crate::write_back::message;
+
+/// How many commits are read first, and how many if these do not decide.
+pub(super) const DEPTHS: [u32; 2] = [50, 1000];
+/// How many lines of commits are kept. Most services of a repository ask for the same one.
+const LINES: usize = 4;
+/// How many changes are kept.
+const CHANGES: usize = 16;
+/// The most bytes of file names in the changes that are kept.
+const NAMES: usize = 8 << 20;
+/// The most bytes of packs in one store. It may be in memory.
+const STORED: usize = 128 << 20;
+
+/// A repository, and what was read of it.
+pub(super) struct Commits<'a> {
+    repo: &'a RepoUrl,
+    credentials: &'a Credentials,
+    read: Mutex<Read>,
+}
+
+#[derive(Default)]
+struct Read {
+    reader: Option<PushReader>,
+    lines: VecDeque<(String, u32, Arc<Line>)>,
+    changes: VecDeque<([String; 2], Arc<Change>)>,
+}
+
+/// The commits from a head down, newest first.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) commits: Vec<Seen>,
+    /// Whether the last one is the first of the repository.
+    pub(super) is_whole: bool,
+}
+
+/// What a decision needs to know of a commit.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) id: String,
+    /// Whether it is a write-back of ours, and has one parent.
+    pub(super) is_ours: bool,
+    /// A mark in its message that asks for no build.
+    pub(super) mark: Option<&'static str>,
+}
+
+impl<'a> Commits<'a> {
+    pub(super) fn of(repo: &'a RepoUrl, credentials: &'a Credentials) -> Self {
+        Self { repo, credentials, read: Mutex::default() }
+    }
+
+    /// The newest `depth` commits from `head` down.
+    pub(super) async fn line(
+        &self,
+        sweep: &Sweep<'_>,
+        head: &str,
+        depth: u32,
+    ) -> Result<Result<Arc<Line>, GitError>, StepError> {
+        let read = &mut *self.read.lock().await;
+        if let Some((.., line)) = read.lines.iter().find(|(of, deep, _)| of == head && *deep == depth) {
+            return Ok(Ok(line.clone()));
+        }
+        let reader = self.reader(sweep, read).await?;
+        let line = match self.ask(sweep, reader.commits(head, depth)).await? {
+            Ok((log, is_cut)) => Arc::new(Line {
+                is_whole: !is_cut,
+                commits: (log.iter())
+                    .map(|commit| Seen {
+                        id: commit.oid.to_string(),
+                        is_ours: commit.parents.len() == 1 && message::is_ours(&commit.message),
+                        mark: skip_mark(&commit.message),
+                    })
+                    .collect(),
+            }),
+            Err(error) => return Ok(Err(error)),
+        };
+        keep(&mut read.lines, LINES, (head.to_owned(), depth, line.clone()));
+        Ok(Ok(line))
+    }
+
+    /// What differs between two commits.
+    pub(super) async fn change(
+        &self,
+        sweep: &Sweep<'_>,
+        before: &str,
+        after: &str,
+    ) -> Result<Arc<Change>, StepError> {
+        let read = &mut *self.read.lock().await;
+        if let Some((_, change)) = read.changes.iter().find(|(ends, _)| *ends == [before, after]) {
+            return Ok(change.clone());
+        }
+        let reader = self.reader(sweep, read).await?;
+        let change = Arc::new(self.ask(sweep, compared(reader, before, after)).await??);
+        keep(&mut read.changes, CHANGES, ([before.to_owned(), after.to_owned()], change.clone()));
+        while read.changes.iter().map(|(_, change)| names(change)).sum::<usize>() > NAMES {
+            read.changes.pop_front();
+        }
+        Ok(change)
+    }
+
+    /// The reader, with a new store if the old one is large.
+    async fn reader<'r>(
+        &self,
+        sweep: &Sweep<'_>,
+        read: &'r mut Read,
+    ) -> Result<&'r mut PushReader, StepError> {
+        let usable = read.reader.take().filter(|reader| reader.bytes() < STORED);
+        let reader = match usable {
+            Some(reader) => reader,
+            None => PushReader::new(&sweep.git, self.repo, self.credentials).await?,
+        };
+        Ok(read.reader.insert(reader))
+    }
+
+    /// Asks the Git server in its turn.
+    async fn ask<T>(
+        &self,
+        sweep: &Sweep<'_>,
+        request: impl Future<Output = Result<T, GitError>>,
+    ) -> Result<Result<T, GitError>, StepError> {
+        let host = self.repo.host_port();
+        let ask = async {
+            match request.await {
+                Err(error) if error.is_unavailable() => Asked::Away(Err(error)),
+                answer => Asked::Answer(answer),
+            }
+        };
+        sweep.git_servers.ask(&host, ask).await.map_err(|GivenUp| given_up("Git server", &host))
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, most: usize, item: T) {
+    if kept.len() == most {
+        kept.pop_front();
+    }
+    kept.push_back(item);
+}
+
+/// The bytes of the names in a change.
+fn names(change: &Change) -> usize {
+    match change {
+        Change::Files(ChangedFiles(files)) => files.iter().map(Vec::len).sum(),
+        _ => 0,
+    }
+}
+
+async fn compared(reader: &mut PushReader, before: &str, after: &str) -> Result<Change, GitError> {
+    Ok(match reader.trees(before, after).await? {
+        PushedTrees::Both => match reader.changed(before, after).await? {
+            Some(files) => Change::Files(ChangedFiles(files)),
+            None => Change::Uncompared(Uncompared::TooManyFiles),
+        },
+        PushedTrees::UnknownBefore => Change::Uncompared(Uncompared::UnknownBefore),
+        PushedTrees::TooLarge => Change::Uncompared(Uncompared::TooLarge),
+    })
+}

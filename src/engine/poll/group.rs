@@ -1,0 +1,167 @@
+//! The services of one repository and login. Their branches and tags are listed once.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::Sweep;
+use super::commits::Commits;
+use super::report::About;
+use super::servers::{Asked, GivenUp, given_up};
+use super::service::Polled;
+use crate::git::heads::{Head, Heads};
+use crate::git::{Credentials, RepoUrl};
+use crate::outcome::StepError;
+use crate::selection::{RefFilter, RefMatcher};
+use crate::step::{PolledService, SecretRef};
+
+/// The most branches and tags of one repository that are looked at.
+const HEADS: usize = 5000;
+/// The most time that the names of one repository are compared with patterns. Nothing else runs on the thread meanwhile.
+const MATCHING: Duration = Duration::from_secs(5);
+
+/// The services of one repository that use one login.
+pub(super) struct Group<'a> {
+    repo: &'a RepoUrl,
+    secret: Option<&'a SecretRef>,
+    pub(super) services: Vec<&'a PolledService>,
+}
+
+/// The patterns of a group, each compiled once, and the time that they took.
+struct Matching<'a> {
+    patterns: Vec<(&'a RefFilter, RefMatcher)>,
+    spent: AtomicU64,
+}
+
+impl<'a> Group<'a> {
+    /// The groups of `services`, in their order.
+    pub(super) fn all(services: &'a [PolledService]) -> Vec<Self> {
+        let mut groups = Vec::<Self>::new();
+        let mut places = std::collections::HashMap::new();
+        for service in services {
+            let (repo, secret) = (&service.repo, service.secret.as_ref());
+            let place = *places.entry((repo, secret)).or_insert_with(|| {
+                groups.push(Self { repo, secret, services: Vec::new() });
+                groups.len() - 1
+            });
+            if let Some(group) = groups.get_mut(place) {
+                group.services.push(service);
+            }
+        }
+        groups
+    }
+}
+
+impl<'a> Matching<'a> {
+    fn of(group: &Group<'a>) -> Self {
+        let mut patterns = Vec::<(&RefFilter, RefMatcher)>::new();
+        for service in &group.services {
+            let filter = &service.rule.refs;
+            if !patterns.iter().any(|(known, _)| *known == filter) {
+                patterns.push((filter, filter.matcher()));
+            }
+        }
+        Self { patterns, spent: AtomicU64::new(0) }
+    }
+
+    /// Whether a service builds the ref `full`. Without time left, none does.
+    fn any(&self, full: &str) -> bool {
+        self.patterns.iter().any(|(_, matcher)| self.builds(matcher, full))
+    }
+
+    fn one(&self, filter: &RefFilter, full: &str) -> bool {
+        let matcher = self.patterns.iter().find(|(known, _)| *known == filter);
+        matcher.is_some_and(|(_, matcher)| self.builds(matcher, full))
+    }
+
+    fn builds(&self, matcher: &RefMatcher, full: &str) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let begun = Instant::now();
+        let builds = matcher.builds(full);
+        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(took, Ordering::Relaxed);
+        builds
+    }
+
+    fn is_over(&self) -> bool {
+        u128::from(self.spent.load(Ordering::Relaxed)) > MATCHING.as_nanos()
+    }
+}
+
+impl Sweep<'_> {
+    /// Polls the services of `group`. What fails is in the report.
+    pub(super) async fn group(&self, group: &Group<'_>) {
+        if let Err(error) = self.listed(group).await {
+            let reason = self.cx.redactor.line(&error.message);
+            self.with_report(|report| {
+                for service in &group.services {
+                    report.failed(About { service: &service.name, git_ref: "" }, error.fault, &reason);
+                }
+            });
+        }
+    }
+
+    async fn listed(&self, group: &Group<'_>) -> Result<(), StepError> {
+        let credentials = self.engine.git_credentials(self.cx, group.repo, group.secret).await?;
+        let chosen = self.heads(group, &credentials).await?;
+        let commits = Commits::of(group.repo, &credentials);
+        let mut services: FuturesUnordered<_> = (group.services.iter().zip(chosen))
+            .map(|(service, heads)| {
+                let polled = Polled { service, commits: &commits };
+                Box::pin(self.service(polled, heads))
+            })
+            .collect();
+        while services.next().await.is_some() {}
+        Ok(())
+    }
+
+    /// The heads that each service of `group` builds.
+    async fn heads(&self, group: &Group<'_>, credentials: &Credentials) -> Result<Vec<Vec<Head>>, StepError> {
+        let host = group.repo.host_port();
+        let list = async {
+            let matching = Matching::of(group);
+            let wanted = |name: &str| matching.any(name);
+            let listed = self.git.heads(group.repo, credentials, &wanted, HEADS).await;
+            let chosen = listed.map(|heads| chosen(group, &matching, heads));
+            match &chosen {
+                Err(error) if error.is_unavailable() => Asked::Away(chosen),
+                _ => Asked::Answer(chosen),
+            }
+        };
+        match self.git_servers.ask(&host, list).await {
+            Ok(chosen) => chosen?,
+            Err(GivenUp) => Err(given_up("Git server", &host)),
+        }
+    }
+}
+
+/// The heads of each service.
+fn chosen(group: &Group<'_>, matching: &Matching<'_>, heads: Heads) -> Result<Vec<Vec<Head>>, StepError> {
+    let of = |service: &&PolledService| {
+        let builds = |head: &&Head| matching.one(&service.rule.refs, &head.name);
+        heads.found.iter().filter(builds).cloned().collect()
+    };
+    let chosen = group.services.iter().map(of).collect();
+    if matching.is_over() {
+        return Err(StepError::user(format!(
+            "the names of the branches and tags of `{}` were compared with the patterns of {} services for more than {} s; write \
+             simpler patterns in `branches` and `tags`",
+            group.repo,
+            group.services.len(),
+            MATCHING.as_secs()
+        )));
+    }
+    match heads.left_out {
+        0 => Ok(chosen),
+        more => Err(StepError::user(format!(
+            "`{}` has {} branches and tags that match, and at most {HEADS} are looked at; write patterns in `branches` and \
+             `tags` that match fewer",
+            group.repo,
+            HEADS + more
+        ))),
+    }
+}

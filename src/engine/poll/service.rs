@@ -1,0 +1,203 @@
+//! One service: which of its heads have an image, and what becomes of the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::submission::{Wish, submit};
+use super::Sweep;
+use super::candidate::Candidate;
+use super::commits::Commits;
+use super::report::{About, Report, SUBMISSIONS};
+use super::servers::{Asked, GivenUp, given_up};
+use crate::git::heads::Head;
+use crate::kube::Submitted;
+use crate::oci::OciError;
+use crate::outcome::{Fault, StepError};
+use crate::selection::{GitRef, workflow_name};
+use crate::step::{PolledService, WorkflowCall};
+use crate::time_limits::{calls, within};
+
+/// The name of the API server in messages.
+const API: &str = "of the Kubernetes API";
+
+/// A service, and the commits of its repository.
+#[derive(Clone, Copy)]
+pub(super) struct Polled<'a> {
+    pub(super) service: &'a PolledService,
+    pub(super) commits: &'a Commits<'a>,
+}
+
+/// What became of a candidate.
+pub(super) enum Verdict {
+    /// Its image is there.
+    UpToDate(String),
+    /// Nothing is submitted, with the reason.
+    Skip(String),
+    /// The Workflow of this commit, with the reason. It is the candidate's own, or one below it if all above are write-backs.
+    Build { commit: String, reason: String },
+}
+
+impl Sweep<'_> {
+    /// Polls the heads of a service. What fails is in the report.
+    pub(super) async fn service(&self, polled: Polled<'_>, heads: Vec<Head>) {
+        let name = &polled.service.name;
+        if let Err(error) = self.heads_of(polled, heads).await {
+            self.failed(About { service: name, git_ref: "" }, &error);
+        }
+    }
+
+    fn failed(&self, about: About<'_>, error: &StepError) {
+        let reason = self.cx.redactor.line(&error.message);
+        self.with_report(|report| report.failed(about, error.fault, &reason));
+    }
+
+    fn skipped(&self, about: About<'_>, reason: &str) {
+        let reason = self.cx.redactor.line(reason);
+        self.with_report(|report| report.skipped(about, &reason));
+    }
+
+    async fn heads_of(&self, polled: Polled<'_>, heads: Vec<Head>) -> Result<(), StepError> {
+        let service = polled.service;
+        if heads.is_empty() {
+            let about = About { service: &service.name, git_ref: "" };
+            self.skipped(about, "the repository has no branch and no tag that `branches` or `tags` match");
+            return Ok(());
+        }
+        let mut candidates = BTreeMap::new();
+        for head in heads {
+            match Candidate::of(service, head) {
+                // A commit is built once for all branches.
+                Ok(candidate) => {
+                    let workflow = workflow_name(&service.name, &candidate.git_ref, &candidate.commit);
+                    candidates.entry(workflow).or_insert(candidate);
+                }
+                Err((git_ref, why)) => {
+                    self.skipped(About { service: &service.name, git_ref: &git_ref }, &why)
+                }
+            }
+        }
+        let tags = candidates.values().map(Candidate::tag).collect();
+        let present = self.images(service, &tags).await?;
+        for candidate in candidates.values() {
+            let about = About { service: &service.name, git_ref: &candidate.full_name };
+            if present.contains(&candidate.tag()) {
+                let reason = format!("image {}:{} is there", service.image, candidate.tag());
+                self.with_report(|report| report.up_to_date(about, &reason));
+            } else if let Err(error) = self.missing(polled, candidate).await {
+                self.failed(about, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of `tags` that the service's image repository has.
+    pub(super) async fn images(
+        &self,
+        service: &PolledService,
+        tags: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, StepError> {
+        let auth = self.engine.registry_auth(self.cx, service.registry_secret.as_ref()).await?;
+        let host = service.image.registry();
+        let ask = async {
+            let asked = self.engine.registry.tags_present(&service.image, tags, &auth, service.insecure);
+            match within(calls::REGISTRY_IMAGES.whole(), format!("registry {host}"), asked).await {
+                Ok(Err(error @ OciError::Unreachable { .. })) => Asked::Away(Err(error.into())),
+                Ok(answer) => Asked::Answer(answer.map_err(StepError::from)),
+                Err(late) => {
+                    let what = format!("registry {}", service.image.name());
+                    Asked::Away(Err(OciError::Unreachable { what, why: late.to_string() }.into()))
+                }
+            }
+        };
+        match self.registries.ask(host, ask).await {
+            Ok(answer) => answer,
+            Err(GivenUp) => Err(given_up("registry", host)),
+        }
+    }
+
+    /// Decides about a candidate without an image, and submits its Workflow.
+    async fn missing(&self, polled: Polled<'_>, candidate: &Candidate) -> Result<(), StepError> {
+        let service = polled.service;
+        let about = About { service: &service.name, git_ref: &candidate.full_name };
+        if !self.with_report(|report| report.has_room()) {
+            self.skipped(about, &full());
+            return Ok(());
+        }
+        let verdict = match &candidate.git_ref {
+            GitRef::Tag(_) => {
+                let reason = format!("{} has no image", candidate.git_ref);
+                Verdict::Build { commit: candidate.commit.clone(), reason }
+            }
+            _ => self.branch(polled, candidate).await?,
+        };
+        match verdict {
+            Verdict::UpToDate(reason) => self.with_report(|report| report.up_to_date(about, &reason)),
+            Verdict::Skip(reason) => self.skipped(about, &reason),
+            Verdict::Build { commit, reason } => {
+                let reason = self.cx.redactor.line(&reason);
+                let wish = Wish {
+                    service: &service.name,
+                    repo: &service.repo,
+                    git_ref: &candidate.git_ref,
+                    commit: &commit,
+                    reason: &reason,
+                };
+                self.submit(wish, &service.workflow, about).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn submit(&self, wish: Wish<'_>, call: &WorkflowCall, about: About<'_>) -> Result<(), StepError> {
+        let name = wish.name();
+        if !self.with_report(|report| report.reserve()) {
+            self.skipped(about, &full());
+            return Ok(());
+        }
+        let ask = async { asked(submit(&self.submitter, self.cx, wish, call).await) };
+        let ended = self.api_servers.ask(API, ask).await;
+        self.with_report(Report::release);
+        match ended.unwrap_or_else(|GivenUp| Err(given_up("server", API)))? {
+            Submitted::Created => self.with_report(|report| report.submitted(&name)),
+            Submitted::Exists { phase } => self.skipped(about, &tried(&name, &phase)),
+        }
+        Ok(())
+    }
+
+    /// The phase of the Workflow `name`, if there is one.
+    pub(super) async fn phase(&self, name: &str) -> Result<Option<String>, StepError> {
+        let ask = async { asked(self.submitter.phase(name).await.map_err(StepError::from)) };
+        self.api_servers.ask(API, ask).await.unwrap_or_else(|GivenUp| Err(given_up("server", API)))
+    }
+}
+
+/// An answer of the API server, or what says that it is away.
+fn asked<T>(answer: Result<T, StepError>) -> Asked<Result<T, StepError>> {
+    match answer {
+        Err(error) if error.fault == Fault::Transient => Asked::Away(Err(error)),
+        answer => Asked::Answer(answer),
+    }
+}
+
+fn full() -> String {
+    format!("this run has submitted {SUBMISSIONS} workflows, which is the most; the next run continues")
+}
+
+/// The reason why a Workflow is not submitted that exists.
+pub(super) fn tried(workflow: &str, phase: &str) -> String {
+    match phase {
+        "" | "Pending" | "Running" => format!("workflow {workflow} builds it"),
+        "Succeeded" => format!(
+            "workflow {workflow} has succeeded without this image; look at its `image` and `image-tag`, and at those in `poll`"
+        ),
+        phase => format!(
+            "workflow {workflow} ended as {phase}; it is not submitted again while that one exists: read it, then run `argo retry \
+             {workflow}` or `argo delete {workflow}`"
+        ),
+    }
+}
+
+impl From<OciError> for StepError {
+    fn from(error: OciError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}
