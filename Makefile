@@ -16,7 +16,7 @@ test: ## everything, against real servers
 	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
 	cargo test --locked
 
-bench: ## numbers against peers in the same run; ONLY=builds, agent, write-back, writers or editor for a part
+bench: ## numbers against peers in the same run; ONLY=builds, agent, sweep, write-back, writers or editor for a part
 	$(TESTBED) apt
 	$(TESTBED) buildkit git-http yaml etcd kube argo
 	cargo bench --locked --bench peers -- $(ONLY)
