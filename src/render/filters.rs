@@ -18,35 +18,29 @@ pub(super) enum EventKind {
 }
 
 /// Text in a ref that would become an expression of Argo or a reference of the plugin in a parameter's value.
-const ODD: &str = "^.*(?:[{][{]|[$][(]).*$";
+pub(super) const ODD: &str = "^.*(?:[{][{]|[$][(]).*$";
 
 /// A tag of Git that is a tag of an image, too.
 const IMAGE_TAG: &str = "^refs/tags/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
 
 /// Any other one.
-const NO_IMAGE_TAG: &str = "^refs/tags/(?:[^A-Za-z0-9_].*|.*[^A-Za-z0-9_.-].*|.{129,})$";
+pub(super) const NO_IMAGE_TAG: &str = "^refs/tags/(?:[^A-Za-z0-9_].*|.*[^A-Za-z0-9_.-].*|.{129,})$";
 
 /// A commit, SHA-1 or SHA-256.
 const COMMIT: &str = "^[0-9a-f]{40}(?:[0-9a-f]{24})?$";
 
 /// What `after` is when a ref is deleted.
-const NOTHING: &str = "^0+$";
+pub(super) const NOTHING: &str = "^0+$";
 
-const ACTIONS: &str = "^(?:opened|reopened|synchronize|synchronized)$";
+pub(super) const ACTIONS: &str = "^(?:opened|reopened|synchronize|synchronized)$";
 
 /// Gives the event of a plain hook the form of a signed one, and takes the bearer token out of it, so that no log has it.
 const AS_SIGNED: &str = "{headers: (.header | del(.Authorization)), body: (.body + {\"X-GitHub-Event\": \
     ((.header[\"X-Gitea-Event\"] // .header[\"X-Github-Event\"] // [\"\"])[0])})}";
 
-/// Whether a pull request comes from its own repository, in Lua. The repository of a fork may be gone.
-const IS_SAME: &str = "\
-local pr = event.body.pull_request
-return pr ~= nil and pr.head.repo ~= nil and pr.head.repo.full_name == event.body.repository.full_name
-";
-const IS_FORK: &str = "\
-local pr = event.body.pull_request
-return pr ~= nil and (pr.head.repo == nil or pr.head.repo.full_name ~= event.body.repository.full_name)
-";
+/// Whether a pull request is of its own repository, as a Go template over it. The repository of a fork may be gone.
+const ORIGIN: &str = "{{ $pr := fromJson .Input }}{{ if and $pr.head.repo \
+    (eq $pr.head.repo.full_name $pr.base.repo.full_name) }}same{{ else }}fork{{ end }}";
 
 /// Writes the dependencies of a Sensor.
 #[derive(Debug, Clone, Copy)]
@@ -78,78 +72,27 @@ impl FilterWriter<'_> {
             }
         }
         filters.extend(self.by_bots(false));
-        let mut dependency = self.dependency(&dependency_name(kind, repository), filters);
         if kind == EventKind::PullRequest {
-            dependency["filters"]["script"] = json!(IS_SAME);
+            filters.push(origin("same"));
         }
-        dependency
-    }
-
-    /// The dependency on pushes of a repository to branches and tags that no service has.
-    pub(super) fn other_ref(&self, repository: &Repository<'_>) -> Value {
-        let pushed = repository.pushed();
-        let known = [EventKind::Branch, EventKind::Tag].into_iter().flat_map(|kind| refs(kind, &pushed));
-        let known = known.collect::<Vec<_>>().join("|");
-        let mut filters = vec![self.event(EventKind::Branch), same(repository)];
-        filters.push(differs("body.after", NOTHING));
-        filters.extend(self.by_bots(false));
-        // Of no pattern at all, every ref is another one.
-        if !known.is_empty() {
-            filters.push(differs("body.ref", &known));
-        }
-        self.dependency(&format!("other-{}", repository.slug), filters)
-    }
-
-    /// The dependency on pull requests to any of the repositories from another one.
-    pub(super) fn forks(&self, repositories: &[&Repository<'_>]) -> Value {
-        let action = matches("body.action", vec![ACTIONS.to_owned()]);
-        let mut dependency =
-            self.dependency("fork", vec![self.event(EventKind::PullRequest), any(repositories), action]);
-        dependency["filters"]["script"] = json!(IS_FORK);
-        dependency
-    }
-
-    /// The dependency on deletions of refs.
-    pub(super) fn deletions(&self, repositories: &[&Repository<'_>]) -> Value {
-        let nothing = matches("body.after", vec![NOTHING.to_owned()]);
-        self.dependency("deletion", vec![self.event(EventKind::Branch), any(repositories), nothing])
-    }
-
-    /// The dependency on pushes of our own accounts to any of the repositories. `None` if there is no such account.
-    pub(super) fn own_commits(&self, repositories: &[&Repository<'_>]) -> Option<Value> {
-        let by = self.by_bots(true)?;
-        let filters =
-            vec![self.event(EventKind::Branch), any(repositories), differs("body.after", NOTHING), by];
-        Some(self.dependency("own-commit", filters))
-    }
-
-    /// The dependency on pushes to refs with names that no parameter may hold.
-    pub(super) fn odd_refs(&self, repositories: &[&Repository<'_>]) -> Value {
-        let odd = matches("body.ref", vec![ODD.to_owned(), NO_IMAGE_TAG.to_owned()]);
-        self.dependency("odd-ref-name", vec![self.event(EventKind::Branch), any(repositories), odd])
-    }
-
-    /// The dependency on pushes to repositories that the catalogue does not have, or has in pull mode.
-    pub(super) fn unknown(&self, repositories: &[&Repository<'_>]) -> Value {
-        let known = repositories.iter().map(|one| one.full_name.as_str()).collect::<Vec<_>>();
-        let unknown = differs("body.repository.full_name", &one_of(&known));
-        self.dependency("unknown-repository", vec![self.event(EventKind::Branch), unknown])
+        self.dependency(&dependency_name(kind, repository), filters)
     }
 
     /// The kind of an event, as the forge's header has it.
-    fn event(&self, kind: EventKind) -> Value {
+    pub(super) fn event(&self, kind: EventKind) -> Value {
         let name = if kind == EventKind::PullRequest { "^pull_request$" } else { "^push$" };
         matches("body.X-GitHub-Event", vec![name.to_owned()])
     }
 
     /// Whether one of our own accounts made the event. `None` if there is none.
-    fn by_bots(&self, is_bot: bool) -> Option<Value> {
+    pub(super) fn by_bots(&self, is_bot: bool) -> Option<Value> {
         let bots: Vec<_> = self.hook.bots.iter().map(String::as_str).collect();
         let (path, text) = ("body.sender.login", one_of(&bots));
         (!bots.is_empty()).then(|| if is_bot { matches(path, vec![text]) } else { differs(path, &text) })
     }
 
-    fn dependency(&self, name: &str, filters: Vec<Value>) -> Value {
+    /// A dependency on events of the hook.
+    pub(super) fn dependency(&self, name: &str, filters: Vec<Value>) -> Value {
         let mut dependency = json!({
             "name": name,
             "eventSourceName": self.catalogue.name,
@@ -193,7 +136,7 @@ fn same(repository: &Repository<'_>) -> Value {
     matches("body.repository.full_name", vec![full_name(repository)])
 }
 
-fn any(repositories: &[&Repository<'_>]) -> Value {
+pub(super) fn any(repositories: &[&Repository<'_>]) -> Value {
     let names: Vec<_> = repositories.iter().map(|one| one.full_name.as_str()).collect();
     matches("body.repository.full_name", vec![one_of(&names)])
 }
@@ -204,17 +147,23 @@ fn full_name(repository: &Repository<'_>) -> String {
 }
 
 /// A pattern that matches one of a few names and nothing else, whatever their case.
-fn one_of(names: &[&str]) -> String {
+pub(super) fn one_of(names: &[&str]) -> String {
     // Names have letters, digits, `-` and `_`, and these.
     let escaped = |name: &&str| name.replace('.', r"\.").replace('[', r"\[").replace(']', r"\]");
     let names: Vec<_> = names.iter().map(escaped).collect();
     format!("^(?i:{})$", names.join("|"))
 }
 
-fn matches(path: &str, texts: Vec<String>) -> Value {
+pub(super) fn matches(path: &str, texts: Vec<String>) -> Value {
     json!({"path": path, "type": "string", "value": texts})
 }
 
-fn differs(path: &str, text: &str) -> Value {
+/// Whether a pull request is of its own repository (`same`) or of another one (`fork`).
+pub(super) fn origin(expected: &str) -> Value {
+    let value = [format!("^{expected}$")];
+    json!({"path": "body.pull_request", "type": "string", "template": ORIGIN, "value": value})
+}
+
+pub(super) fn differs(path: &str, text: &str) -> Value {
     json!({"path": path, "type": "string", "comparator": "!=", "value": [text]})
 }

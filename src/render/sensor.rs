@@ -13,7 +13,7 @@ const REPOSITORIES: usize = 50;
 /// The most bytes of a Sensor as JSON. Its pod gets the object in one environment variable, as base64 (argo-events
 /// `pkg/reconciler/sensor/resource.go`), and Linux starts no process with one of more than 128 KiB. The controller adds
 /// defaults.
-const LARGEST: usize = 80 << 10;
+const LARGEST: usize = 88 << 10;
 
 /// Attempts after 0, 1, 3, 7, … 127 seconds: an API server may be away for two minutes. Later events wait meanwhile.
 const RETRIES: u32 = 8;

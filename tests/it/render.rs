@@ -1,5 +1,7 @@
 //! `argo-buildkit render` as a user runs it.
 
+mod hooks;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -84,26 +84,6 @@ fn each_event_builds_or_leaves_one_reason() {
 }
 
 #[test]
-fn pull_requests_of_a_fork_are_told_apart_by_a_script() {
-    let sensor = sensor();
-    let event = json!({"body": {
-        "X-GitHub-Event": "pull_request", "action": "synchronized", "sender": {"login": "ann"},
-        "repository": {"full_name": "shop/api"},
-        "pull_request": {"number": 7, "head": {"sha": COMMIT}, "base": {"sha": COMMIT}},
-    }});
-    assert_eq!(triggered(&sensor, &event), ["pull-request-shop-api", "ignored-fork"]);
-    let scripts: Vec<_> = sensor["spec"]["dependencies"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|one| one["filters"]["script"].as_str())
-        .collect();
-    assert_eq!(scripts.len(), 2, "one lets a pull request pass, and one the others");
-    let closed = json!({"body": {"X-GitHub-Event": "pull_request", "action": "closed", "repository": {"full_name": "shop/api"}}});
-    assert_eq!(triggered(&sensor, &closed), Vec::<String>::new());
-}
-
-#[test]
 fn an_event_of_another_kind_stops_at_the_first_filter() {
     for dependency in sensor()["spec"]["dependencies"].as_array().unwrap() {
         let paths: Vec<_> =

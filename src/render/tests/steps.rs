@@ -29,7 +29,8 @@ fn steps(body: &Value) -> Vec<(String, Step)> {
                 .unwrap_or_else(|wrong| panic!("{name}: {wrong}\n{step}")),
         )
     };
-    files.iter().filter_map(|file| Some((file.name.clone(), of_file(&file.name)?))).collect()
+    let deciding = files.iter().filter(|file| file.name.starts_with("select-"));
+    deciding.filter_map(|file| Some((file.name.clone(), of_file(&file.name)?))).collect()
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn what_decides_submits_what_the_catalogue_says() {
             }
         }
     }
-    assert!(seen > 3, "{seen}");
+    assert!(seen > 2, "{seen}");
 }
 
 #[test]
