@@ -97,6 +97,17 @@ pub(crate) fn eventually<T>(
     }
 }
 
+/// The processes that have exactly this command line: pods are processes of this machine.
+pub(crate) fn processes(command: &str) -> Vec<u32> {
+    let line = |pid: &u32| {
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| line(pid) == command).collect()
+}
+
 /// The digest that Gitea's registry has under a tag of a public image.
 pub(crate) async fn pushed_digest(repository: &str, tag: &str) -> String {
     let url = format!("{}/v2/{repository}/manifests/{tag}", gitea().url());

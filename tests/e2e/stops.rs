@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::{PATIENCE, attempt, eventually};
+use crate::cluster::{PATIENCE, attempt, eventually, processes};
 use crate::shop::Shop;
 use crate::support::net::unique;
 use crate::workflow::{BUILDS, Workflow};
@@ -33,12 +33,9 @@ impl Endless {
         workflow
     }
 
-    /// Whether its process runs: pods are processes of this machine.
+    /// Whether its process runs.
     pub(crate) fn runs(&self) -> bool {
-        let arguments =
-            |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned();
-        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| line(arguments(entry)) == self.marker)
+        !processes(&self.marker).is_empty()
     }
 
     /// Waits until its process is gone. Returns the time.

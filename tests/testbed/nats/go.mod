@@ -1,4 +1,4 @@
-// NATS as Argo Events v1.9.11 runs it by default. Debian's 2.9.10 loses events after it was killed: tests/cluster/README.md.
+// NATS in the version that Argo Events v1.9.11 runs by default, and that eventsources/event-bus.yaml names.
 module argo-buildkit/testbed/nats
 
 go 1.26.0
