@@ -46,7 +46,7 @@ impl Events {
         gitea().call(Method::POST, &format!("/admin/users/{}/orgs", site.owner), Some(body)).await;
         let gitops = gitea().repo(&site.ops, "gitops").await;
         let room = tempfile::Builder::new().prefix("sensors-").tempdir_in(tree().join("target")).unwrap();
-        fs::write(room.path().join("kustomization.yaml"), sensors(site, &gitops)).unwrap();
+        fs::write(room.path().join("kustomization.yaml"), sensors(site, &organisation, &gitops)).unwrap();
         let token = room.path().join("token");
         fs::write(&token, gitea().token(&site.owner, &["write:organization"]).await).unwrap();
         run_commands(blocks("events.md", "## Installing"), values(&organisation, room.path(), &token))
@@ -88,11 +88,12 @@ fn values(organisation: &str, sensors: &Path, token: &Path) -> BTreeMap<&'static
 }
 
 /// A user's copy of sensors/kustomization.yaml.
-fn sensors(site: &Site, gitops: &Repo<'_>) -> String {
+fn sensors(site: &Site, organisation: &str, gitops: &Repo<'_>) -> String {
     let shipped = fs::read_to_string(tree().join("sensors/kustomization.yaml")).unwrap();
     let own = [
         ("- base\n", "- ../../sensors/base\n".to_owned()),
         ("- components/settings\n", "- ../../sensors/components/settings\n".to_owned()),
+        ("=^shop/", format!("=^{organisation}/")),
         ("repositories=https://gitea.example.com/", format!("repositories=http://{NODE}:3000/")),
         ("images=gitea.example.com/", format!("images={NODE}:3000/")),
         ("insecure=false", "insecure=true".to_owned()),

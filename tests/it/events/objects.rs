@@ -1,10 +1,12 @@
 //! What the Sensor names exists, and what loses events in silence is not in it.
 
+use std::process::Command;
+
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::{kustomization, list, own_kustomization, text};
-use crate::deploy::{object, parse};
+use crate::deploy::{object, parse, succeeded};
 
 #[test]
 fn each_trigger_sets_parameters_that_its_template_has() {
@@ -89,6 +91,13 @@ fn a_sensor_may_get_create_and_patch_workflows_and_nothing_else() {
 }
 
 #[test]
+fn lint_finds_nothing_to_correct() {
+    let mut lint = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
+    lint.current_dir(env!("CARGO_MANIFEST_DIR"));
+    succeeded(lint.args(["lint", "eventsources", "sensors", "workflow-templates"]));
+}
+
+#[test]
 fn the_settings_reach_every_place_and_no_other() {
     let own = own_kustomization(
         "resources: [../../sensors/base]\n\
@@ -96,10 +105,13 @@ fn the_settings_reach_every_place_and_no_other() {
          configMapGenerator:\n\
          - name: sensor-settings\n\
          \x20 options: {disableNameSuffixHash: true, annotations: {config.kubernetes.io/local-config: 'true'}}\n\
-         \x20 literals: [event-source=webhook, 'repositories=https://g/', images=i/, insecure=true, 'gitops-repo=https://g/o.git', charts=c/, 'own-account=^(?:bot)$']\n",
+         \x20 literals: [event-source=webhook, 'repositories=https://g/', images=i/, insecure=true, 'gitops-repo=https://g/o.git', charts=c/, 'own-account=^(?:bot)$', 'repository-names=^own/[^/]+$']\n",
     );
     let shown = object(&own, "Sensor", "push").to_string();
-    assert!(!shown.contains("example.com") && !shown.contains("deploy-bot"), "{shown}");
+    assert!(
+        !shown.contains("example.com") && !shown.contains("deploy-bot") && !shown.contains("^shop/"),
+        "{shown}"
+    );
     let value = |trigger: &Value, name: &str| {
         let parameters = &trigger["template"]["k8s"]["source"]["resource"]["spec"]["arguments"]["parameters"];
         list(parameters).iter().find(|p| p["name"] == name).map(|p| text(&p["value"]).to_owned())
