@@ -41,9 +41,22 @@ async fn the_parameters_of_a_helm_service_fit() {
     {
       "steps": [
         {
+          "select": {
+            "after": "",
+            "before": "",
+            "enabled": "false",
+            "paths": "",
+            "paths-ignore": "",
+            "ref": "refs/heads/main",
+            "repo": "https://github.com/acme/orders.git",
+            "secret": "gitea-credentials"
+          }
+        },
+        {
           "supersede": {
             "enabled": "false"
-          }
+          },
+          "when": "$(select.selected)"
         },
         {
           "build": {
@@ -69,7 +82,8 @@ async fn the_parameters_of_a_helm_service_fit() {
             "registry-secret": "registry-credentials",
             "tags": "[{\"ref\": \"acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\", \"insecure\": \"false\"}, {\"ref\": \"acme/orders:latest\", \"insecure\": \"false\"}]",
             "target": ""
-          }
+          },
+          "when": "$(select.selected)"
         },
         {
           "update-manifest": {
@@ -86,7 +100,8 @@ async fn the_parameters_of_a_helm_service_fit() {
               "secret": "gitea-credentials"
             },
             "targets": "[{\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.tag\": \"5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\"}, \"create\": false}, {\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.digest\": \"$(build.digest)\"}, \"create\": true}]"
-          }
+          },
+          "when": "$(select.selected)"
         }
       ]
     }
@@ -109,9 +124,22 @@ async fn the_parameters_of_an_n8n_job_fit() {
     {
       "steps": [
         {
+          "select": {
+            "after": "",
+            "before": "",
+            "enabled": "false",
+            "paths": "",
+            "paths-ignore": "",
+            "ref": "refs/heads/main",
+            "repo": "https://github.com/acme/sites.git",
+            "secret": ""
+          }
+        },
+        {
           "supersede": {
             "enabled": "false"
-          }
+          },
+          "when": "$(select.selected)"
         },
         {
           "build": {
@@ -137,7 +165,8 @@ async fn the_parameters_of_an_n8n_job_fit() {
             "registry-secret": "registry-credentials",
             "tags": "[{\"ref\": \"registry.build-system.svc:5000/blog:1.4.0\", \"insecure\": \"false\"}]",
             "target": ""
-          }
+          },
+          "when": "$(select.selected)"
         }
       ]
     }
@@ -149,12 +178,36 @@ async fn the_least_that_can_be_passed_is_enough() {
     let image = "gitea.example.com/shop/api";
     let least = [("repo", "https://gitea.example.com/shop/api.git"), ("image", image)];
     let body = body("ci-cd-buildkit-deploy", &least).await;
-    let (build, update) = (&body["steps"][1]["build"], &body["steps"][2]["update-manifest"]);
+    let (build, update) = (&body["steps"][2]["build"], &body["steps"][3]["update-manifest"]);
     assert_eq!(build["context"]["revision"], "refs/heads/main");
     let tags: Value = serde_json::from_str(build["tags"].as_str().unwrap()).unwrap();
     assert_eq!(tags, json!([{"ref": format!("{image}:latest"), "insecure": "false"}]));
     assert_eq!(build["cache"]["to"]["ref"], "cache-registry.buildkit-cache.svc:5000/cache/shop/api");
     assert_eq!(update["repo"], least[0].1, "the chart is in the service's own repository");
+}
+
+#[tokio::test]
+async fn a_push_is_compared_and_a_cache_is_not_kept_if_asked() {
+    let parameters = [
+        ("repo", "https://gitea.example.com/shop/api.git"),
+        ("image", "gitea.example.com/shop/api"),
+        ("revision", COMMIT),
+        ("before", "9fceb02d0ae598e95dc970b74767f19372d61af8"),
+        ("paths", "services/api,go.mod"),
+        ("paths-ignore", r#"["**/*.{md,txt}"]"#),
+        ("cache-export", "false"),
+    ];
+    for template in ["build-push", "ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"] {
+        let body = body(template, &parameters).await;
+        let select = &body["steps"][0]["select"];
+        assert_eq!((&select["enabled"], &select["after"]), (&json!("true"), &json!(COMMIT)), "{template}");
+        for (name, value) in &parameters[3..6] {
+            assert_eq!(select[name], *value, "{template}");
+        }
+        let cache = &body["steps"][2]["build"]["cache"];
+        assert_eq!(cache["to"]["ref"], "", "{template}");
+        assert!(cache["from"].as_str().unwrap().contains("cache/shop/api"), "{template}");
+    }
 }
 
 #[tokio::test]
@@ -182,9 +235,22 @@ async fn every_parameter_arrives_where_it_belongs() {
     {
       "steps": [
         {
+          "select": {
+            "after": "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d",
+            "before": "",
+            "enabled": "false",
+            "paths": "",
+            "paths-ignore": "",
+            "ref": "refs/heads/dev",
+            "repo": "https://gitea.example.com/shop/api.git",
+            "secret": "gitea-credentials"
+          }
+        },
+        {
           "supersede": {
             "enabled": "true"
-          }
+          },
+          "when": "$(select.selected)"
         },
         {
           "build": {
@@ -210,7 +276,8 @@ async fn every_parameter_arrives_where_it_belongs() {
             "registry-secret": "",
             "tags": "[{\"ref\": \"gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:dev\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:edge\", \"insecure\": \"false\"}]",
             "target": "runtime"
-          }
+          },
+          "when": "$(select.selected)"
         },
         {
           "update-manifest": {
@@ -227,7 +294,8 @@ async fn every_parameter_arrives_where_it_belongs() {
               "secret": "gitea-credentials"
             },
             "targets": "[{\"file\": \"apps/kustomization.yaml\", \"kustomize\": {\"name\": \"api\", \"digest\": \"$(build.digest)\"}}]"
-          }
+          },
+          "when": "$(select.selected)"
         }
       ]
     }

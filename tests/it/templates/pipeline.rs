@@ -107,6 +107,35 @@ async fn two_nodes_do_the_same_as_a_graph() {
 }
 
 #[tokio::test]
+async fn a_push_that_does_not_touch_the_service_ends_with_the_reason() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let docs = site.shop.service.commit_file("main", "docs/a.md", "text", "Write").await;
+    let mut parameters = site.parameters();
+    parameters.retain(|(name, _)| *name != "revision");
+    parameters.extend([("revision", docs.as_str()), ("before", &site.shop.sha), ("paths-ignore", "docs")]);
+    for (template, node) in
+        [("ci-cd-buildkit-deploy", "pipeline"), ("ci-cd-buildkit-deploy-two-nodes", "build")]
+    {
+        let workflow = submit(argo, template, &parameters).await;
+        finish(argo, &workflow).await;
+        let nodes = argo.nodes(&workflow).await;
+        let reason = "nothing changed that `paths-ignore` (docs) does not ignore, only `docs/a.md`";
+        assert_eq!(nodes[node].message, format!("skipped: {reason}"), "{template}");
+        assert_eq!(
+            (nodes[node].outputs["selected"].as_str(), nodes[node].outputs["reason"].as_str()),
+            ("false", reason)
+        );
+        assert!(
+            nodes.values().all(|node| node.outputs.get("commit").is_none_or(String::is_empty)),
+            "{nodes:?}"
+        );
+    }
+    assert_eq!(site.shop.digest(&docs).await, None);
+    assert_eq!(site.shop.gitops.commits("main").await.len(), 1, "no commit on top of the first");
+}
+
+#[tokio::test]
 async fn each_template_is_of_use_to_another_workflow() {
     let argo = installed().await;
     let site = Site::open().await;
