@@ -68,7 +68,7 @@ async fn a_failed_build_is_not_tried_again_while_its_workflow_exists() {
             format!("workflow {name} ended as Failed; it is not submitted again while that one exists"),
         ),
         ("Error", format!("workflow {name} ended as Error; ")),
-        ("Succeeded", format!("workflow {name} has succeeded without this image; ")),
+        ("Succeeded", format!("workflow {name} has succeeded without this image: ")),
         ("Running", format!("workflow {name} builds it")),
     ] {
         world.end(&name, phase).await;

@@ -187,7 +187,8 @@ pub(super) fn tried(workflow: &str, phase: &str) -> String {
     match phase {
         "" | "Pending" | "Running" => format!("workflow {workflow} builds it"),
         "Succeeded" => format!(
-            "workflow {workflow} has succeeded without this image; look at its `image` and `image-tag`, and at those in `poll`"
+            "workflow {workflow} has succeeded without this image: either its `select` found nothing to build, or it pushes another \
+             name, so compare its `image` and `image-tag` with `image` here"
         ),
         phase => format!(
             "workflow {workflow} ended as {phase}; it is not submitted again while that one exists: read it, then run `argo retry \

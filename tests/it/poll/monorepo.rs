@@ -45,7 +45,7 @@ async fn of_write_backs_the_commit_below_them_is_built() {
     }
     let services = json!([world.service("shop", "{}")]);
     let name = format!("shop-{}", &human[..12]);
-    assert_eq!(world.poll(&services).await.unwrap().submitted, [name.clone()]);
+    assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
     let again = world.poll(&services).await.unwrap();
     assert_eq!(again.skipped[0]["reason"], format!("workflow {name} builds it"));
     world.push_image("shop", &human).await;
