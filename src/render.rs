@@ -64,7 +64,9 @@ pub fn render(catalogue: &Catalogue) -> Result<Vec<RenderedFile>, RenderError> {
     let repositories = catalogue.repositories();
     let mut objects = Vec::new();
     if let Some(hook) = &catalogue.hook {
-        objects.push(("event-source".to_owned(), event_source::of(catalogue, hook)));
+        if hook.event_source.is_none() {
+            objects.push(("event-source".to_owned(), event_source::of(catalogue, hook)));
+        }
         for (n, sensor) in sensor::sensors(catalogue, hook, &repositories)?.into_iter().enumerate() {
             objects.push((format!("sensor-{}", n + 1), sensor));
         }

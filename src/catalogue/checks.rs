@@ -131,7 +131,7 @@ fn written_twice(placed: &PlacedService, service: &Service, other: &Service) -> 
     Some(CatalogueProblem::at(placed.fields.place("git-secret"), problem, help))
 }
 
-/// Services that wait for a hook, without one.
+/// Services that wait for a hook without one, and a hook with too little or too much.
 pub(super) fn hook(
     document: &Value,
     hook: Option<&Hook>,
@@ -142,7 +142,25 @@ pub(super) fn hook(
         services.iter().filter_map(|placed| placed.service.as_ref()).find(|service| service.pull.is_none());
     if let Some(service) = waits.filter(|_| hook.is_none() && document.is_object()) {
         let problem = format!("`hook` is missing, and the service `{}` waits for its events", service.name);
-        problems
-            .push(CatalogueProblem::at("", problem, "write it, or `pull: true` for every service").of_key());
+        let help = "write it, or `pull: true` for every service";
+        problems.push(CatalogueProblem::at("", problem, help).of_key());
+    }
+    let Some(own) = document["hook"].as_object() else { return };
+    match hook.and_then(|hook| hook.event_source.as_deref()) {
+        None if !own.contains_key("secret") => {
+            let problem = "`secret` is missing, and without it anybody can announce a push".to_owned();
+            let help =
+                "write the name of a Secret, or in `event-source` the name of an EventSource that has one";
+            problems.push(CatalogueProblem::at("/hook", problem, help).of_key());
+        }
+        None => {}
+        Some(source) => {
+            let also = ["secret", "endpoint", "port"].into_iter().filter(|field| own.contains_key(*field));
+            problems.extend(also.map(|field| {
+                let problem = format!("the EventSource `{source}` has its own");
+                let help = "leave it out, or leave out `event-source`";
+                CatalogueProblem::at(&format!("/hook/{field}"), problem, help).of_key()
+            }));
+        }
     }
 }

@@ -135,6 +135,7 @@ pub(super) fn hook(document: &Value) -> Option<Hook> {
         endpoint: text(&hook["endpoint"]).unwrap_or(endpoint).to_owned(),
         port: hook["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(12000),
         secret: (name.to_owned(), key.to_owned()),
+        event_source: text(&hook["event-source"]).map(str::to_owned),
         bots: bots.map(str::to_owned).collect(),
         service_account: text(&hook["service-account"]).unwrap_or("buildkit-sensor").to_owned(),
     })

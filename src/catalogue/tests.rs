@@ -64,7 +64,9 @@ pub(crate) fn bodies() -> Vec<Value> {
     });
     let mut pulled = small(&json!({"pull": {"schedule": "@hourly"}}));
     pulled.as_object_mut().unwrap().remove("hook");
-    vec![example, hooked, pulled, small(&json!({"pull": true}))]
+    let mut shared = small(&json!({}));
+    shared["hook"] = json!({"event-source": "gitea"});
+    vec![example, hooked, pulled, small(&json!({"pull": true})), shared]
 }
 
 fn problems(body: &Value) -> Vec<CatalogueProblem> {

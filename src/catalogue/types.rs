@@ -27,6 +27,8 @@ pub struct Hook {
     pub port: u16,
     /// The Secret with the hook's secret, and its key.
     pub secret: (String, String),
+    /// An EventSource that is there already, in place of one that is rendered.
+    pub event_source: Option<String>,
     /// The accounts whose pushes are our own commits.
     pub bots: Vec<String>,
     /// The ServiceAccount of the Sensors.

@@ -95,7 +95,7 @@ impl FilterWriter<'_> {
     pub(super) fn dependency(&self, name: &str, filters: Vec<Value>) -> Value {
         let mut dependency = json!({
             "name": name,
-            "eventSourceName": self.catalogue.name,
+            "eventSourceName": self.hook.event_source.as_ref().unwrap_or(&self.catalogue.name),
             "eventName": EVENT,
             "filters": {"data": filters},
         });

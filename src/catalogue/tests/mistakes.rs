@@ -148,12 +148,12 @@ fn all_mistakes_are_found_at_once() {
     let expected = [
         "/namespace",
         "/hook/sorce",
-        "/hook",
         "/hook/bots/0",
         "/services/0/branches/0",
         "/services/0/image",
         "/services/1",
         "/services/1",
+        "/hook",
     ];
     assert_eq!(found, expected);
 }
@@ -178,6 +178,14 @@ fn the_whole_file_must_be_a_catalogue() {
         (json!(null), "expected a map, got nothing"),
         (json!([]), "expected a map, got a list"),
         (json!({}), "`namespace` is missing"),
+        (
+            json!({"hook": {"bots": []}}),
+            "hook: `secret` is missing, and without it anybody can announce a push",
+        ),
+        (
+            json!({"hook": {"event-source": "gitea", "port": 1}}),
+            "hook.port: the EventSource `gitea` has its own",
+        ),
         (json!({"namespace": "builds", "servces": []}), "servces: unknown field (did you mean `services`?)"),
         (json!({"namespace": "builds", "services": []}), "services: is empty"),
         (json!({"namespace": "builds", "services": [7]}), "services[0]: expected a map, got the number 7"),

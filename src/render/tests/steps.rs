@@ -29,8 +29,7 @@ fn steps(body: &Value) -> Vec<(String, Step)> {
                 .unwrap_or_else(|wrong| panic!("{name}: {wrong}\n{step}")),
         )
     };
-    let deciding = files.iter().filter(|file| file.name.starts_with("select-"));
-    deciding.filter_map(|file| Some((file.name.clone(), of_file(&file.name)?))).collect()
+    files.iter().filter_map(|file| Some((file.name.clone(), of_file(&file.name)?))).collect()
 }
 
 #[test]
@@ -55,6 +54,33 @@ fn what_decides_submits_what_the_catalogue_says() {
         }
     }
     assert!(seen > 2, "{seen}");
+}
+
+#[test]
+fn the_sweep_looks_for_what_the_catalogue_says() {
+    for body in bodies() {
+        let catalogue = catalogue(&body);
+        let mut names = Vec::new();
+        for (name, step) in steps(&body) {
+            let Step::Poll(poll) = step else { continue };
+            for service in poll.services {
+                let known = catalogue.services.iter().find(|known| known.name == service.name).unwrap();
+                assert_eq!(known.pull.is_some(), name.starts_with("pull-"), "{name}");
+                let secrets =
+                    (service.secret.map(|one| one.name), service.registry_secret.map(|one| one.name));
+                assert_eq!(secrets, (known.git_secret.clone(), known.registry_secret.clone()), "{name}");
+                assert_eq!((&service.repo, service.image.to_string()), (&known.repo, known.image.clone()));
+                let mut submitted = service.workflow.parameters;
+                submitted.retain(|name, _| !name.starts_with("paths"));
+                assert_eq!(submitted, known.build.parameters, "{name}");
+                names.push(service.name);
+            }
+        }
+        names.sort();
+        let mut expected: Vec<_> = catalogue.services.iter().map(|service| service.name.clone()).collect();
+        expected.sort();
+        assert_eq!(names, expected, "each service is in one of them");
+    }
 }
 
 #[test]

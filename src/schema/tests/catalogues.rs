@@ -33,6 +33,8 @@ const BEYOND: &[&str] = &[
     "pull mode builds no pull requests",
     "`hook` is missing",
     "`image` is missing",
+    "`secret` is missing",
+    "has its own",
     "a reference to an output",
     "contains the character",
     "bytes long",
