@@ -40,7 +40,7 @@
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from the API or a directory; watches of workflows; leader election |
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
-//! | [`oci`] | image references, registry logins and tokens |
+//! | [`oci`] | image references, registry logins and tokens, copies of images |
 //! | [`manifest`] | YAML edits as functions from bytes to bytes |
 //! | [`selection`] | which services a push touches, as functions without requests: refs, globs, marks, names, reasons |
 //! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |

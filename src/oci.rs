@@ -1,12 +1,13 @@
 //! Image references, registry logins and tokens.
 //!
 //! [`ImageRef`] is a checked image name. [`Auth`] holds the logins of a docker config. `token::fetch` exchanges a
-//! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push would be accepted, and
-//! stores the logs of builds beside their images.
+//! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push would be accepted, stores
+//! the logs of builds beside their images, and copies images.
 
 mod artifact;
 mod auth;
 mod client;
+mod copy;
 mod error;
 mod lists;
 mod log;
@@ -29,6 +30,7 @@ mod upload;
 pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, Login};
 pub use client::{LazyClient, RegistryTimeLimits};
+pub use copy::{CopyProgress, CopyTarget, SourceImage};
 pub use error::OciError;
 pub use pull_rights::PullAnswers;
 pub(crate) use pull_rights::{PullRightError, PullRights};

@@ -23,6 +23,15 @@ pub struct RegistryTimeLimits {
     pub whole: Duration,
 }
 
+/// How many times longer a piece of a blob may take than another request, and how much longer a registry may be silent: it
+/// writes a complete blob to its storage.
+const BLOB_WHOLE: u32 = ratio(calls::REGISTRY_BLOB.whole(), calls::REGISTRY.whole());
+const BLOB_SILENCE: u32 = ratio(calls::REGISTRY_BLOB.silence(), calls::REGISTRY.silence());
+
+const fn ratio(longer: Duration, shorter: Duration) -> u32 {
+    (longer.as_secs() / shorter.as_secs()) as u32
+}
+
 impl Default for RegistryTimeLimits {
     fn default() -> Self {
         let (silence, whole) = (calls::REGISTRY.silence(), calls::REGISTRY.whole());
@@ -84,6 +93,13 @@ impl LazyClient {
     pub fn with_limits(self, limits: RegistryTimeLimits) -> Self {
         let Self { ca_bundle, token_servers, mirrored, insecure, plain, .. } = self;
         Self { ca_bundle, limits, token_servers, mirrored, insecure, plain, ..Self::default() }
+    }
+
+    /// The same with the limits for copies of blobs.
+    pub(super) fn for_blobs(&self) -> Self {
+        let RegistryTimeLimits { connect, silence, whole } = self.limits;
+        let (silence, whole) = (silence * BLOB_SILENCE, whole * BLOB_WHOLE);
+        self.clone().with_limits(RegistryTimeLimits { connect, silence, whole })
     }
 
     pub(super) fn token_servers(&self) -> &TokenServers {

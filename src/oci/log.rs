@@ -68,7 +68,8 @@ impl Registry {
             Some(subject) if !put.headers().contains_key("oci-subject") => {
                 let tag = list_tag(&subject.digest);
                 let _lock = self.list_locks.lock(repository.list_key(&tag)).await;
-                let listed = list(&mut repository, &tag, artifact);
+                let entries = [artifact.entry()];
+                let listed = write_list(&mut repository, &tag, &entries);
                 let late = |late: Late| OciError::Unreachable {
                     what: format!("registry {}", image.name()),
                     why: format!("its list of referrers was not written: {late}"),
@@ -162,33 +163,35 @@ fn entries(mut index: Value) -> Value {
 }
 
 /// The tag of the index that lists the referrers of `digest` (distribution specification, "Referrers Tag Schema").
-fn list_tag(digest: &str) -> String {
+pub(super) fn list_tag(digest: &str) -> String {
     digest.replacen(':', "-", 1)
 }
 
-/// Adds `artifact` to the list under the tag of its subject. Another writer may overwrite our entry. So the list is
-/// read again after a pause that is as long as another's reading and writing may take.
-async fn list(
+/// Adds `entries` to the list of referrers under `tag`. Another writer may overwrite them. So the list is read again after a
+/// pause that is as long as another's reading and writing may take.
+pub(super) async fn write_list(
     repository: &mut ImageRepository<'_>,
     tag: &str,
-    artifact: &LogArtifact,
+    entries: &[Value],
 ) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
-        let known = match repository.manifest(tag).await?.map(|(_, index)| entries(index)) {
+        let known = match repository.manifest(tag).await?.map(|(_, index)| self::entries(index)) {
             Some(Value::Array(known)) => known,
             Some(_) => return Err(repository.unexpected(format!("tag {tag} is not an index"))),
             None => Vec::new(),
         };
-        if known.iter().any(|entry| entry["digest"] == artifact.digest) {
+        let is_missing = |entry: &&Value| !known.iter().any(|known| known["digest"] == entry["digest"]);
+        let missing: Vec<_> = entries.iter().filter(is_missing).cloned().collect();
+        if missing.is_empty() {
             return Ok(());
         }
-        let listed: Vec<_> = known.into_iter().chain([artifact.entry()]).collect();
+        let listed: Vec<_> = known.into_iter().chain(missing).collect();
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
         repository.put_manifest(tag, INDEX, index.to_string().into()).await?;
         tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
     }
-    Err(repository.unexpected(format!("tag {tag}, which lists its logs, is overwritten all the time")))
+    Err(repository.unexpected(format!("tag {tag}, which lists its referrers, is overwritten all the time")))
 }
 
 /// The digest of the newest log.

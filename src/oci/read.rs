@@ -1,6 +1,6 @@
 //! Reads manifests and blobs. A registry may redirect to another server for them.
 
-use ::http::header::{ACCEPT, LOCATION};
+use ::http::header::{ACCEPT, LOCATION, RANGE};
 use reqwest::{Method, RequestBuilder, Response};
 use url::Url;
 
@@ -19,6 +19,8 @@ pub(super) struct ReadRequest {
     method: Method,
     path: String,
     accept: Option<&'static str>,
+    /// The first byte that is wanted.
+    from: u64,
     /// Which addresses a redirect may lead to. No login is sent there.
     network: Network,
 }
@@ -28,17 +30,31 @@ impl ReadRequest {
     /// (registry.k8s.io). A manifest that was asked for by tag cannot be checked, so a redirect must lead to a public
     /// server over https.
     pub(super) fn manifest(method: Method, target: &str, accept: &'static str) -> Self {
-        Self { method, path: format!("manifests/{target}"), accept: Some(accept), network: Network::Public }
+        Self {
+            method,
+            path: format!("manifests/{target}"),
+            accept: Some(accept),
+            from: 0,
+            network: Network::Public,
+        }
     }
 
     /// The blob `digest`. Registries redirect to object storage, which may be in the cluster. The digest of the
     /// content is checked.
     fn blob(digest: &str) -> Self {
-        Self { method: Method::GET, path: format!("blobs/{digest}"), accept: None, network: Network::Cluster }
+        Self::blob_from(digest, 0, Network::Cluster)
+    }
+
+    /// The blob `digest` without its first `from` bytes. A server may send the whole blob nevertheless.
+    pub(super) fn blob_from(digest: &str, from: u64, network: Network) -> Self {
+        Self { method: Method::GET, path: format!("blobs/{digest}"), accept: None, from, network }
     }
 
     fn request(&self, client: &Client, url: Url) -> RequestBuilder {
-        let request = client.request(self.method.clone(), url);
+        let mut request = client.request(self.method.clone(), url);
+        if self.from > 0 {
+            request = request.header(RANGE, format!("bytes={}-", self.from));
+        }
         match self.accept {
             Some(kinds) => request.header(ACCEPT, kinds),
             None => request,

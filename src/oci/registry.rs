@@ -13,9 +13,11 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, app
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A client of registries, with one HTTP connection pool.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Registry {
     pub(super) client: LazyClient,
+    /// Its clients for blobs, which have longer limits.
+    pub(super) copying: LazyClient,
     /// The lists of referrers that are being written.
     pub(super) list_locks: ListLocks,
 }
@@ -23,7 +25,8 @@ pub struct Registry {
 impl Registry {
     /// A client that shares its HTTP client with others.
     pub fn new(client: LazyClient) -> Self {
-        Self { client, list_locks: ListLocks::default() }
+        let copying = client.for_blobs();
+        Self { client, copying, list_locks: ListLocks::default() }
     }
 
     /// The HTTP client, for other requests to the same servers.
@@ -62,6 +65,12 @@ impl Registry {
         access: Access,
     ) -> Result<ImageRepository<'a>, OciError> {
         ImageRepository::new(&self.client, image, auth, insecure, access)
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new(LazyClient::default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One repository of a registry, and the requests to it with one login.
 
 mod challenge;
+mod fork;
 mod send;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use super::lists::ListKey;
 use super::plain_http::is_loopback;
 use super::reference::DOCKER_HUB;
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
-use crate::http::{self, Client};
+use crate::http::{self, Client, Network};
 use crate::text;
 
 /// The most bytes that are read of an error's body.
@@ -37,6 +38,10 @@ pub(super) struct ImageRepository<'a> {
     /// Whether requests use plain http.
     plain: AtomicBool,
     access: Access,
+    /// A scope that tokens have besides the repository's own.
+    also: Option<String>,
+    /// Which addresses a redirect of a copied blob may lead to.
+    pub(super) blobs: Network,
     authorization: Option<HeaderValue>,
 }
 
@@ -84,7 +89,8 @@ impl<'a> ImageRepository<'a> {
     ) -> Self {
         let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
         let plain = AtomicBool::new(plain);
-        Self { clients, client, image, login, cache, insecure: false, plain, access, authorization: None }
+        let (insecure, also, blobs, authorization) = (false, None, Network::Cluster, None);
+        Self { clients, client, image, login, cache, insecure, plain, access, also, blobs, authorization }
     }
 
     /// A request, for [`Self::ask`].

@@ -18,10 +18,15 @@ impl ImageRepository<'_> {
                 format!("Bearer {}", token.value.expose_secret()).into()
             }
             (Some(Scheme::Bearer(mut challenge)), login) => {
-                challenge.scopes = vec![self.scope()];
+                challenge.scopes = [self.scope()].into_iter().chain(self.also.clone()).collect();
                 let (clients, host) = (self.clients, self.image.registry());
-                let token = token::fetch(clients, host, &challenge, login, self.insecure).await?;
-                format!("Bearer {}", token.value.expose_secret()).into()
+                let mut fetched = token::fetch(clients, host, &challenge, login, self.insecure).await;
+                // Some token servers refuse the whole request if the login lacks one of several rights.
+                if matches!(fetched, Err(OciError::Refused { .. })) && self.also.take().is_some() {
+                    challenge.scopes.truncate(1);
+                    fetched = token::fetch(clients, host, &challenge, login, self.insecure).await;
+                }
+                format!("Bearer {}", fetched?.value.expose_secret()).into()
             }
             (Some(Scheme::Basic), Some(Login::Password { user, password })) => basic(user, password),
             _ => return Ok(false),

@@ -1,0 +1,20 @@
+//! A repository as several tasks at the same time use it.
+
+use std::sync::atomic::AtomicBool;
+
+use super::ImageRepository;
+
+impl<'a> ImageRepository<'a> {
+    /// The same repository with the login so far, for another task. Each task renews its own token.
+    pub(in crate::oci) fn fork(&self) -> Self {
+        let plain = AtomicBool::new(self.is_plain());
+        Self { plain, authorization: self.authorization.clone(), also: self.also.clone(), ..*self }
+    }
+
+    /// Asks token servers also for the right to read `repository` of the same registry, from which blobs are mounted.
+    pub(in crate::oci) fn also_reads(&mut self, repository: &str) {
+        self.also = Some(format!("repository:{repository}:pull"));
+        // The token so far lacks that right. The registry asks for another one.
+        self.authorization = None;
+    }
+}
