@@ -10,6 +10,7 @@ mod failures;
 mod node_secrets;
 mod poll;
 mod prefetch;
+mod push;
 mod push_change;
 mod sanitize;
 mod secret_rules;

@@ -112,6 +112,8 @@ pub struct Metrics {
     manifests: Family<ResultLabels, Counter>,
     refreshes: Family<ResultLabels, Counter>,
     polled: Family<ResultLabels, Counter>,
+    copied_bytes: Counter,
+    spared_blobs: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
@@ -178,6 +180,18 @@ impl Metrics {
                 "Branches, tags and services that `poll` looked at, by result",
                 Family::default(),
             ),
+            copied_bytes: add(
+                &mut registry,
+                "push_copied_bytes",
+                "Bytes of blobs that push steps copied between repositories",
+                Counter::default(),
+            ),
+            spared_blobs: add(
+                &mut registry,
+                "push_spared_blobs",
+                "Blobs that push steps did not copy, by why",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -221,6 +235,14 @@ impl Metrics {
     /// Records that `poll` looked at `count` branches, tags or services with this result.
     pub fn polled(&self, result: &'static str, count: usize) {
         self.polled.get_or_create(&ResultLabels { result }).inc_by(count as u64);
+    }
+
+    /// Records a copy: its bytes, and the blobs that were mounted or present.
+    pub fn copied(&self, bytes: u64, mounted: u64, present: u64) {
+        self.copied_bytes.inc_by(bytes);
+        for (result, count) in [("mounted", mounted), ("present", present)] {
+            self.spared_blobs.get_or_create(&ResultLabels { result }).inc_by(count);
+        }
     }
 
     /// Records the status of an answer to a request.

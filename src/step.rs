@@ -24,6 +24,7 @@ mod when;
 
 pub mod build;
 pub mod poll;
+pub mod push;
 pub mod select;
 pub mod steps;
 pub mod supersede;
@@ -37,6 +38,7 @@ pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};
 pub use poll::{Poll, PolledService};
+pub use push::{Push, PushTarget};
 pub use select::Select;
 pub use service::WorkflowCall;
 pub use spec::{Output, OutputSource, Spec};

@@ -4,6 +4,7 @@ use super::secret_rules::SecretRefused;
 use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::kube::{SecretError, SubmitError, WorkflowsError};
+use crate::oci::OciError;
 use crate::outcome::StepError;
 use crate::write_back::WriteError;
 
@@ -24,6 +25,12 @@ impl From<WriteError> for StepError {
 
 impl From<ForgeError> for StepError {
     fn from(error: ForgeError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}
+
+impl From<OciError> for StepError {
+    fn from(error: OciError) -> Self {
         Self::new(error.fault(), error)
     }
 }

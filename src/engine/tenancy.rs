@@ -33,6 +33,11 @@ impl Tenancy {
         Self { mode: TenancyMode::Shared(policy), issuer: None }
     }
 
+    /// Whether the process serves namespaces that do not trust each other.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.mode, TenancyMode::Shared(_))
+    }
+
     /// Sets `issuer`, which signs the tokens for the cache registry.
     #[must_use]
     pub fn issuing_tokens(self, issuer: Option<TokenIssuer>) -> Self {

@@ -23,6 +23,7 @@ pub(crate) use mounted::SSH_PRIVATE_KEY;
 use mounted::{secrets, ssh};
 pub use options::{Algorithm, Compression, Entitlement, MediaTypes, Network, NoCache};
 pub use platform::Platform;
+pub(super) use platform::read as platforms;
 pub use run::Ulimit;
 
 pub(super) use spec::{SPEC, mentions};

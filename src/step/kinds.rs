@@ -11,8 +11,8 @@
 
 use super::node::Node;
 use super::spec::Spec;
-use super::{Build, InvalidStep, Mention, Poll, Select, Steps, Supersede, UpdateManifest};
-use super::{build, poll, select, steps, supersede, update_manifest};
+use super::{Build, InvalidStep, Mention, Poll, Push, Select, Steps, Supersede, UpdateManifest};
+use super::{build, poll, push, select, steps, supersede, update_manifest};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -22,6 +22,8 @@ macro_rules! kinds {
             Build in build;
             /// One commit to a GitOps repository.
             UpdateManifest in update_manifest;
+            /// A copy of an image.
+            Push in push;
             /// Ends older workflows.
             Supersede in supersede;
             /// Decides which services a push touches.

@@ -11,6 +11,7 @@ mod docs;
 mod good;
 mod outputs;
 mod poll;
+mod push;
 mod random;
 mod refused;
 mod refused_fields;
@@ -33,6 +34,7 @@ fn parsed(text: &str) -> Result<Step, InvalidStep> {
 fn with(kind: &str, fields: &str) -> Value {
     let mut body = match kind {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
+        "push" => json!({"source": "reg.example/shop/api:1", "targets": ["reg.example/prod/api"]}),
         "supersede" => json!({}),
         "select" => json!({
             "repo": "https://git.example/shop/shop.git",

@@ -105,12 +105,13 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("deploy-key", "ssh-privatekey", &key_pair().private);
 
     let examples = examples();
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 11);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())
             .replace("https://gitea.example.com/ops/gitops.git", &gitops.url())
             .replace("gitea.example.com/shop/api", &api.image())
+            .replace("gitea.example.com/prod/api", &format!("{}-prod", api.image()))
             .replace("cache.example.com", world.registry.host())
             .replace("name: shop/api", &format!("name: {}", api.full_name()))
             .replace("9fceb02d0ae598e95dc970b74767f19372d61af8", &revision)

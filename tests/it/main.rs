@@ -29,6 +29,7 @@ mod lint;
 mod logs;
 mod main_job;
 mod poll;
+mod push;
 mod readme;
 mod refresh;
 mod render;

@@ -53,6 +53,7 @@ const BEYOND: &[(&str, &[&str])] = &[
         "fields that depend on the value of others",
         &[
             "an ssh repository needs a key",
+            "name repositories in it",
             "is used with",
             "cannot be used with",
             "needs a `secret`",

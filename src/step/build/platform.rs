@@ -41,7 +41,7 @@ impl Platform {
 }
 
 /// Reads a list, or a string of platforms separated by commas. Empty items and repetitions are dropped.
-pub(super) fn read(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
+pub(in crate::step) fn read(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
     let (mut platforms, mut seen) = (Vec::new(), HashSet::new());
     for item in node.words()?.into_iter().filter(|item| !item.is_absent()) {
         let platform = item.checked(Platform::parse)?;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use super::{docs, good, outputs, poll, refused, refused_fields, refused_steps, select, supersede};
+use super::{docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, supersede};
 use crate::step::{self, InvalidStep, Step};
 
 thread_local! {
@@ -24,6 +24,7 @@ const TESTS: &[Tests] = &[
     (good::TESTS, include_str!("good.rs")),
     (outputs::TESTS, include_str!("outputs.rs")),
     (poll::TESTS, include_str!("poll.rs")),
+    (push::TESTS, include_str!("push.rs")),
     (refused::TESTS, include_str!("refused.rs")),
     (refused_fields::TESTS, include_str!("refused_fields.rs")),
     (refused_steps::TESTS, include_str!("refused_steps.rs")),
