@@ -196,9 +196,3 @@ pub(super) fn tried(workflow: &str, phase: &str) -> String {
         ),
     }
 }
-
-impl From<OciError> for StepError {
-    fn from(error: OciError) -> Self {
-        Self::new(error.fault(), error)
-    }
-}
