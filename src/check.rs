@@ -42,6 +42,7 @@ use controller::Controller;
 use mode::{ExecutionMode, ModeInputs};
 use plugin::{ContainerSettings, Plugin};
 use shared::AgentDeployment;
+use user_objects::UserObjects;
 
 /// The text for checks that do not apply to the shared agent.
 const NOT_SHARED: &str =
@@ -122,9 +123,12 @@ impl Doctor {
         let (mode, written) = (signs.mode(), self.user_objects().await);
         let settings = match mode {
             ExecutionMode::Sidecar => {
-                self.sidecar(api_login, controller.as_ref().ok().and_then(Option::as_ref), tell).await
+                let controller = controller.as_ref().ok().and_then(Option::as_ref);
+                self.sidecar(api_login, controller, &written, tell).await
             }
-            ExecutionMode::Gate | ExecutionMode::Flag => self.shared(api_login, &signs, agent, tell).await,
+            ExecutionMode::Gate | ExecutionMode::Flag => {
+                self.shared(api_login, &signs, agent, &written, tell).await
+            }
         };
         tell(self.pod_steps(&written, &signs.config).await.into_iter().collect());
         let held = match &controller {
@@ -146,6 +150,7 @@ impl Doctor {
         &self,
         api_login: &ApiLogin,
         controller: Option<&Controller>,
+        written: &UserObjects,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> ContainerSettings {
         let site = &self.site;
@@ -162,7 +167,7 @@ impl Doctor {
         tell(self.room(&room::Pod::new(controller, plugins.iter().flatten().flatten())).await);
         tell(self.workflow_namespace(plugin).await);
         tell(self.daemon_namespace(&settings).await);
-        self.accounts(api_login, plugin, &settings, tell).await;
+        self.accounts(api_login, plugin, &settings, written, tell).await;
         settings
     }
 
@@ -172,6 +177,7 @@ impl Doctor {
         api_login: &ApiLogin,
         signs: &ModeInputs,
         agent: Result<Option<AgentDeployment>, ReadError>,
+        written: &UserObjects,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> ContainerSettings {
         let site = &self.site;
@@ -190,7 +196,7 @@ impl Doctor {
             tell(vec![self.existence(&workflow).await]);
         }
         tell(self.rights(api_login, &workflow, &rights::of_pods(&site.namespace)).await);
-        let needs = rights::of_steps(site, &self.targets.secrets());
+        let needs = rights::of_steps(site, &self.targets.secrets(), written.submit());
         if !needs.is_empty() {
             tell(self.rights(api_login, &Account::new(&site.namespace, &steps), &needs).await);
         }
@@ -202,6 +208,7 @@ impl Doctor {
         api_login: &ApiLogin,
         plugin: Option<&Plugin>,
         settings: &ContainerSettings,
+        written: &UserObjects,
         tell: &mut impl FnMut(Vec<Finding>),
     ) {
         let site = &self.site;
@@ -218,7 +225,7 @@ impl Doctor {
         if let Some(own) = &own {
             let mut secrets = self.targets.secrets();
             secrets.extend(settings.tls_secret().map(str::to_owned));
-            tell(self.rights(api_login, own, &rights::of_plugin(site, &secrets)).await);
+            tell(self.rights(api_login, own, &rights::of_plugin(site, &secrets, written.submit())).await);
         }
     }
 

@@ -56,6 +56,22 @@ impl Doctor {
     }
 }
 
+impl UserObjects {
+    /// Whether a template has a step that submits workflows.
+    pub(super) fn submit(&self) -> bool {
+        let templates = self.objects.iter().flat_map(UserObject::templates);
+        templates.into_iter().any(|(_, template)| submits(&template["plugin"][templates::OURS]))
+    }
+}
+
+/// Whether a step submits workflows, by itself or in an entry of `steps`.
+fn submits(body: &Value) -> bool {
+    let entries = body["steps"].as_array();
+    !body["select"]["services"].is_null()
+        || !body["poll"].is_null()
+        || entries.is_some_and(|entries| entries.iter().any(submits))
+}
+
 impl UserObject {
     /// Reads the object; the workflow's spec is at `path`.
     pub(super) fn of(kind: &'static str, object: &Value, path: &str) -> Self {
@@ -71,5 +87,29 @@ impl UserObject {
     /// Its templates, including those inside steps and tasks, with the name of the outermost.
     pub(super) fn templates(&self) -> Vec<(&str, &Value)> {
         templates::of_spec(&self.spec).into_iter().map(|placed| (placed.name, placed.template)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn steps_that_submit_are_found_wherever_they_stand() {
+        let steps = |body: Value| json!({"steps": [{"build": {}}, body]});
+        for (body, expected) in [
+            (json!({"select": {"services": [{"name": "api"}]}}), true),
+            (json!({"poll": {}}), true),
+            (steps(json!({"when": true, "select": {"services": "[]"}})), true),
+            (json!({"select": {"paths": "a"}}), false),
+            (steps(json!({"supersede": {}})), false),
+            (json!("{{body}}"), false),
+        ] {
+            let spec = json!({"templates": [{"name": "a", "plugin": {"buildkit": body}}]});
+            let objects = vec![UserObject { kind: "WorkflowTemplate", name: "a".to_owned(), spec }];
+            assert_eq!(UserObjects { objects, ..UserObjects::default() }.submit(), expected, "{body}");
+        }
     }
 }

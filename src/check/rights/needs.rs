@@ -89,8 +89,8 @@ pub(in crate::check) fn of_pods(namespace: &str) -> Vec<RequiredRight> {
 }
 
 /// The rights that the sidecar's own account needs.
-pub(in crate::check) fn of_plugin(site: &Site, secrets: &[String]) -> Vec<RequiredRight> {
-    let mut needs = of_steps(site, secrets);
+pub(in crate::check) fn of_plugin(site: &Site, secrets: &[String], submits: bool) -> Vec<RequiredRight> {
+    let mut needs = of_steps(site, secrets, submits);
     let blind = "a stopped workflow's build runs on until its agent is gone";
     let watched = ["workflowtasksets", "workflows"];
     let at = secrets.len();
@@ -103,8 +103,9 @@ pub(in crate::check) fn of_plugin(site: &Site, secrets: &[String]) -> Vec<Requir
     needs
 }
 
-/// The rights that steps need, with the plugin's account, in a sidecar or through the shared agent.
-pub(in crate::check) fn of_steps(site: &Site, secrets: &[String]) -> Vec<RequiredRight> {
+/// The rights that steps need, with the plugin's account, in a sidecar or through the shared agent. `submits` says whether a
+/// template has a step that submits workflows.
+pub(in crate::check) fn of_steps(site: &Site, secrets: &[String], submits: bool) -> Vec<RequiredRight> {
     let secret = |secret: &String| {
         let without = "steps that name this Secret fail";
         RequiredRight::new(&site.namespace, "secrets", &["get"], without).core(Some(secret))
@@ -115,6 +116,10 @@ pub(in crate::check) fn of_steps(site: &Site, secrets: &[String]) -> Vec<Require
         RequiredRight::new(&application.namespace, "applications", &["patch"], untold)
             .named(&application.name)
     }));
+    let unmade = "steps that submit workflows (`select` with `services`, `poll`) fail";
+    needs.extend(
+        submits.then(|| RequiredRight::new(&site.namespace, "workflows", &["create", "get"], unmade)),
+    );
     needs
 }
 

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use git2::{Oid, Repository, Signature};
@@ -12,7 +11,10 @@ use crate::git::GitError;
 use crate::git::push_reader::{PushReader, PushedTrees};
 
 /// The files of a commit: their modes, and a number that makes their contents.
-type Tree = BTreeMap<Vec<Vec<u8>>, (i32, u8)>;
+type Tree = BTreeMap<Path, (i32, u8)>;
+
+/// The names of a path.
+type Path = Vec<Vec<u8>>;
 
 const NAMES: [&[u8]; 10] = [
     b"a",
@@ -42,7 +44,7 @@ fn trees() -> impl Strategy<Value = (Tree, Tree)> {
 }
 
 /// The files without those below another file.
-fn tidy(files: Vec<(Vec<Vec<u8>>, (i32, u8))>) -> Tree {
+fn tidy(files: Vec<(Path, (i32, u8))>) -> Tree {
     let mut tree = Tree::new();
     for (path, file) in files {
         if !tree.keys().any(|other| other.starts_with(&path) || path.starts_with(other)) {
@@ -72,7 +74,7 @@ fn write(repo: &Repository, files: &Tree, depth: usize) -> Oid {
     builder.write().unwrap()
 }
 
-fn commit(bare: &Path, files: &Tree, parent: Option<Oid>) -> Oid {
+fn commit(bare: &std::path::Path, files: &Tree, parent: Option<Oid>) -> Oid {
     let repo = Repository::open(bare).unwrap();
     let tree = repo.find_tree(write(&repo, files, 0)).unwrap();
     let by = Signature::now("x", "x@example.com").unwrap();
@@ -81,7 +83,7 @@ fn commit(bare: &Path, files: &Tree, parent: Option<Oid>) -> Oid {
 }
 
 /// What `git diff --name-only` lists. Without renames: a renamed file is two paths.
-fn listed(bare: &Path, before: Oid, after: Oid) -> Vec<Vec<u8>> {
+fn listed(bare: &std::path::Path, before: Oid, after: Oid) -> Vec<Vec<u8>> {
     let (before, after) = (before.to_string(), after.to_string());
     let mut git = std::process::Command::new("git");
     git.args(["diff", "--name-only", "-z", "--no-renames", &before, &after]).current_dir(bare);

@@ -1,13 +1,14 @@
 //! Rights by impersonation: those of a namespace's own account, if the agent may use it.
 
 use argo_buildkit::argocd::{Application, ArgoCd};
-use argo_buildkit::kube::{Cluster, Secrets, Workflows};
+use argo_buildkit::kube::{Cluster, Secrets, Submission, SubmitError, Submitted, Workflows};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
 use super::{ACCOUNT, Tenant, agent, in_force, secret_rule};
+use crate::support::argo::Argo;
 use crate::support::argocd::{ARGOCD, Applications};
 use crate::support::net::unique;
 
@@ -89,6 +90,41 @@ async fn workflows_are_ended_with_the_rights_of_their_namespace() {
         (!refused.contains("forbidden")).then_some(())
     };
     in_force(allowed).await;
+}
+
+#[tokio::test]
+async fn workflows_are_submitted_with_the_rights_of_their_namespace() {
+    let (cluster, tenant, other) = (acting().await, Tenant::new().await, Tenant::stranger().await);
+    Argo::shared().await;
+    let submission = Submission {
+        name: "api-5e8e821a10c2".to_owned(),
+        template: "ci".to_owned(),
+        parameters: [("revision".to_owned(), "x".to_owned())].into(),
+        labels: [].into(),
+        reason: "`main.go` changed".to_owned(),
+    };
+    let submit = async |tenant: &Tenant| {
+        let submitter = cluster.submitter(&tenant.namespace).await.unwrap();
+        submitter.submit(&submission).await
+    };
+    let acts = async || {
+        let refused = submit(&tenant).await.unwrap_err().to_string();
+        (!refused.contains("acting as")).then_some(refused)
+    };
+    insta::assert_snapshot!(told(in_force(acts).await, &tenant), @r#"submitting workflow `api-5e8e821a10c2` in namespace `NAMESPACE` is forbidden to ServiceAccount `NAMESPACE/buildkit-executor-plugin`; create that account where there is none, and grant it `create` and `get` on workflows of argoproj.io (the component `submit` of deploy/components, or a Role in that namespace)"#);
+    let stranger = submit(&other).await.unwrap_err();
+    insta::assert_snapshot!(told(stranger, &other), @r#"submitting workflow `api-5e8e821a10c2` in namespace `NAMESPACE`: acting as ServiceAccount `NAMESPACE/buildkit-executor-plugin` is forbidden to this agent; apply deploy/components/agent-rights to namespace `NAMESPACE`, or give the agent's own ServiceAccount there the rule {apiGroups: [""], resources: [serviceaccounts], resourceNames: [buildkit-executor-plugin], verbs: [impersonate]}"#);
+    let verbs = ["create", "get"];
+    tenant
+        .allow("submit", json!({"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": verbs}))
+        .await;
+    assert_eq!(in_force(async || submit(&tenant).await.ok()).await, Submitted::Created);
+    assert!(matches!(submit(&tenant).await.unwrap(), Submitted::Exists { .. }));
+    let odd = Submission { name: "No Name".to_owned(), ..submission.clone() };
+    let submitter = cluster.submitter(&tenant.namespace).await.unwrap();
+    let refused = submitter.submit(&odd).await.unwrap_err();
+    assert!(matches!(&refused, SubmitError::Refused { .. }), "{refused}");
+    assert!(refused.to_string().contains("workflow `No Name` was not submitted"), "{refused}");
 }
 
 #[tokio::test]
