@@ -6,6 +6,7 @@ mod accounts;
 mod api_login;
 mod controller;
 mod daemon;
+mod events;
 mod finding;
 mod forms;
 mod images;
@@ -142,6 +143,7 @@ impl Doctor {
         }
         tell(written.forms());
         tell(self.bindings().await);
+        tell(self.events(api_login).await);
         settings
     }
 

@@ -51,7 +51,12 @@ const PEER: &str = "the Kubernetes API";
 
 /// A resource of the API group `argoproj.io`, which Argo Workflows and Argo CD share.
 pub(crate) fn argo(kind: &str) -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind))
+    let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind);
+    match kind.kind.as_str() {
+        // The only kind of Argo with another plural.
+        "EventBus" => ApiResource::from_gvk_with_plural(&kind, "eventbus"),
+        _ => ApiResource::from_gvk(&kind),
+    }
 }
 
 /// The cluster from the environment. Clones share one connection.

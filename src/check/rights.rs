@@ -8,7 +8,9 @@ use super::{Doctor, ExecutionMode, Finding};
 use crate::kube::{Account, ReadError, Right};
 use needs::{RequiredRight, of_controller};
 
-pub(super) use needs::{of_agent, of_leader, of_plugin, of_pods, of_shared, of_steps, of_workflow};
+pub(super) use needs::{
+    of_agent, of_leader, of_plugin, of_pods, of_sensor, of_shared, of_steps, of_workflow,
+};
 
 /// The known rights of the controller.
 #[derive(Debug, Default)]

@@ -140,9 +140,14 @@ impl Cluster {
 
     /// Lists the Workflows of `namespace` that have not ended, as JSON.
     pub async fn unfinished_workflows(&self, namespace: &str) -> Result<Vec<Value>, ReadError> {
+        self.labelled_workflows(namespace, &format!("{COMPLETED}!=true")).await
+    }
+
+    /// Lists the Workflows of `namespace` with these labels, in the form of `kubectl`, as JSON.
+    pub async fn labelled_workflows(&self, namespace: &str, labels: &str) -> Result<Vec<Value>, ReadError> {
         let resource = super::argo("Workflow");
         let api = Api::<DynamicObject>::namespaced_with(self.client().await?, namespace, &resource);
-        let chosen = ListParams::default().labels(&format!("{COMPLETED}!=true"));
+        let chosen = ListParams::default().labels(labels);
         list_json(&api, &chosen, || format!("list {} in namespace {namespace}", resource.plural)).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod daemon;
+mod events;
 mod provoked;
 mod refused;
 mod servers;

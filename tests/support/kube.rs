@@ -165,7 +165,11 @@ impl Kube {
     /// The objects of one kind, with the administrator's rights. `namespace` is `""` for cluster-wide kinds.
     pub(crate) async fn api(&self, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let kind = GroupVersionKind::gvk(group, version, kind);
+        let resource = match kind.kind.as_str() {
+            "EventBus" => ApiResource::from_gvk_with_plural(&kind, "eventbus"),
+            _ => ApiResource::from_gvk(&kind),
+        };
         let client = self.client(Identity::Admin).await;
         match namespace {
             "" => Api::all_with(client, &resource),

@@ -137,6 +137,18 @@ pub(in crate::check) fn of_shared(namespace: &str, steps: &str) -> Vec<RequiredR
     ]
 }
 
+/// The rights of a Sensor's account that makes Workflows by `operations` (argo-events `standard-k8s.go`).
+pub(in crate::check) fn of_sensor(namespace: &str, operations: &[String]) -> Vec<RequiredRight> {
+    let lost = "no event begins a workflow: each is tried, and then lost";
+    let verbs: [(&str, &[&str]); 3] = [
+        ("create", &["create"]),
+        ("patch", &["get", "create", "patch"]),
+        ("update", &["get", "create", "update"]),
+    ];
+    let used = verbs.into_iter().filter(|(operation, _)| operations.iter().any(|used| used == operation));
+    used.map(|(_, verbs)| RequiredRight::new(namespace, "workflows", verbs, lost)).collect()
+}
+
 /// The rights that the shared agent needs for its Lease.
 pub(in crate::check) fn of_leader(namespace: &str, lease: &str) -> Vec<RequiredRight> {
     let leases = |verbs, without| {

@@ -247,6 +247,7 @@ async fn a_whole_installation_is_ok() {
     ok   controller setting ARGO_AGENT_CPU_LIMIT: 1: the agent is not throttled while it starts
     ok   controller setting INFORMER_WRITE_BACK: true, with the right to workflowtasksets/status that it needs
     ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status, get serviceaccounts, get secrets `argo-workflows-agent-ca-certificates`, create pods
+    skip events of namespace BUILDS: no EventSource and no Sensor is there, so no push begins a workflow; docs/events.md says how one does
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     "#);
 }
@@ -417,6 +418,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     ok   rights of ServiceAccount BUILDS/buildkit-executor-plugin: may get+list+watch workflowtasksets, get+list+watch workflows
     skip controller ARGO/workflow-controller: this login may not get deployments workflow-controller in namespace ARGO; run `check` as a login that may, or grant it to this one
     skip templates and workflows: this login may not list clusterworkflowtemplates; run `check` as a login that may, or grant it to this one
+    skip events of namespace BUILDS: this login may not list eventbus in namespace BUILDS; run `check` as a login that may, or grant it to this one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     skip cache registry buildkit-cache/cache-registry: this login may not get deployments cache-registry in namespace buildkit-cache; run `check` as a login that may, or grant it to this one
     "#);

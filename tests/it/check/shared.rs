@@ -53,6 +53,7 @@ async fn a_whole_installation_of_the_shared_agent_is_ok() {
     ok   controller setting INFORMER_WRITE_BACK: Argo 4.1 and newer have no such setting, and need none
     ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status
     ok   HTTP templates and other plugins: no template that workflows of BUILDS share has one
+    skip events of namespace BUILDS: no EventSource and no Sensor is there, so no push begins a workflow; docs/events.md says how one does
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
     ok   egress of namespace AGENT: reaches no link-local address and no metadata service
     "#);

@@ -1,0 +1,136 @@
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::status::{self, Pods};
+use super::{FrontHalf, last_event, mistakes, sensor_accounts, sweep};
+use crate::kube::ReadError;
+
+fn object(name: &str, more: Value) -> Value {
+    let mut object = more;
+    object["metadata"]["name"] = json!(name);
+    object
+}
+
+fn met(kind: &str) -> Value {
+    json!({"type": kind, "status": "True"})
+}
+
+#[test]
+fn an_object_is_ready_if_its_conditions_and_its_pods_are() {
+    let said = |conditions: Value, pods| {
+        let object = object("gitea", json!({"status": {"conditions": conditions}}));
+        status::judge("EventSource", "builds", &object, &pods).to_string()
+    };
+    let pods = |ready, wanted| Ok(Some(Pods { ready, wanted }));
+    let good = || json!([met("Deployed"), met("SourcesProvided")]);
+    assert_eq!(said(good(), pods(1, 1)), "ok   EventSource builds/gitea: 1 of 1 pods ready");
+    assert!(said(good(), Ok(None)).starts_with("ok   EventSource builds/gitea: its conditions are met"));
+    assert!(said(good(), pods(1, 3)).starts_with("warn EventSource builds/gitea: 1 of 3 pods are ready"));
+    assert!(
+        said(good(), pods(0, 1))
+            .contains("none of its 1 pods is ready: no hook is answered, and a push is lost")
+    );
+    assert!(said(good(), pods(0, 0)).starts_with("FAIL EventSource builds/gitea: has no Deployment"));
+    assert!(said(json!([]), pods(1, 1)).contains("its controller has not looked at it"));
+    let bad = json!([met("Deployed"), {"type": "SourcesProvided", "status": "False", "reason": "InvalidEventSource", "message": "Invalid spec"}]);
+    assert!(
+        said(bad, pods(1, 1))
+            .contains("its condition SourcesProvided is not met (InvalidEventSource: Invalid spec)")
+    );
+    let forbidden = Err(ReadError::Forbidden("list deployments".to_owned()));
+    assert!(said(good(), forbidden).starts_with("skip"));
+}
+
+#[test]
+fn accounts_of_sensors_are_those_that_make_workflows() {
+    let sensor = |account: Value, operation: Value| {
+        let k8s = json!({"operation": operation, "source": {"resource": {"kind": "Workflow"}}});
+        json!({"spec": {"template": {"serviceAccountName": account}, "triggers": [{"template": {"k8s": k8s}}, {"template": {"log": {}}}]}})
+    };
+    let all = [
+        sensor(json!("buildkit-sensor"), json!("patch")),
+        sensor(json!("buildkit-sensor"), json!(null)),
+        sensor(json!(null), json!("update")),
+        json!({"spec": {"triggers": [{"template": {"log": {}}}]}}),
+    ];
+    let accounts = sensor_accounts(&all, "builds");
+    let shown: Vec<_> =
+        accounts.iter().map(|(account, used)| format!("{account} {}", used.join(","))).collect();
+    assert_eq!(shown, ["builds/buildkit-sensor patch,create", "builds/default update"]);
+}
+
+#[test]
+fn mistakes_are_those_of_lint_without_those_of_templates() {
+    let sensor = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Sensor",
+        "metadata": {"name": "push", "managedFields": [{"f:spec": {}}]},
+        "spec": {
+            "dependencies": [{"name": "push", "eventSourceName": "gitea", "eventName": "hook"}],
+            "triggers": [{"atLeastOnce": true, "retryStrategy": {"factor": "2"}, "template": {"name": "a", "log": {}}}],
+        },
+        "status": {"anything": 1},
+    });
+    let template = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": {"name": "a"}, "spec": {"entrypoint": "x", "templates": []}});
+    let front = FrontHalf { sensors: vec![sensor], ..FrontHalf::default() };
+    let found: Vec<_> =
+        mistakes::judge(&front, &[template], "builds").iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with(
+            "FAIL mistake in namespace builds: Sensor push: `factor` is a text; write 2 without quotes"
+        ),
+        "{found:?}"
+    );
+}
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_last_event_is_the_newest_workflow_of_a_sensor() {
+    let workflow = |name: &str, second: u64, manager: &str| {
+        object(
+            name,
+            json!({
+                "metadata": {"creationTimestamp": format!("1970-01-01T00:00:{second:02}Z"), "managedFields": [{"manager": manager}]},
+                "status": {"phase": "Succeeded"},
+            }),
+        )
+    };
+    let all = vec![
+        workflow("old", 1, "argo-events"),
+        workflow("new", 9, "argo-events"),
+        workflow("sweep", 20, "argo-buildkit"),
+    ];
+    let said = last_event::judge("builds", &Ok(all), at(69)).to_string();
+    assert_eq!(said, "ok   last event of namespace builds: 60 s ago, workflow new (Succeeded)");
+    assert!(last_event::judge("builds", &Ok(Vec::new()), at(0)).to_string().starts_with("skip"));
+}
+
+#[test]
+fn a_sweep_is_judged_by_its_schedule_and_its_last_run() {
+    let run = |phase: &str| {
+        object(
+            "sweep-1",
+            json!({"metadata": {"creationTimestamp": "1970-01-01T00:00:01Z"}, "status": {"phase": phase, "message": "no login"}}),
+        )
+    };
+    let said = |cron: Value, runs: &[Value]| {
+        sweep::judge("builds", &object("sweep", cron), runs, at(70)).to_string()
+    };
+    let ran = || json!({"status": {"lastScheduledTime": "1970-01-01T00:00:10Z"}});
+    assert_eq!(said(ran(), &[run("Succeeded")]), "ok   sweep builds/sweep: ran 60 s ago (Succeeded)");
+    assert!(said(ran(), &[]).contains("its run is deleted"));
+    assert!(
+        said(ran(), &[run("Failed")])
+            .starts_with("FAIL sweep builds/sweep: its last run sweep-1 60 s ago: Failed: no login")
+    );
+    assert!(
+        said(json!({"spec": {"suspend": true}}), &[]).starts_with("warn sweep builds/sweep: is suspended")
+    );
+    assert!(said(json!({}), &[]).starts_with("warn sweep builds/sweep: has never run"));
+    let wrong = json!({"status": {"conditions": [{"type": "SpecError", "status": "True", "message": "bad schedule"}]}});
+    assert!(said(wrong, &[]).starts_with("FAIL sweep builds/sweep: cannot be run: bad schedule"));
+}
