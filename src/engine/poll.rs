@@ -9,11 +9,13 @@ mod group;
 mod report;
 mod servers;
 mod service;
+mod submit;
 
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 use super::Engine;
 use super::context::Cx;
@@ -25,15 +27,27 @@ use group::Group;
 use report::Report;
 use servers::Servers;
 
+/// How many repositories are worked on at a time.
+const REPOSITORIES: usize = 64;
+/// How many heads the services work on at a time, some hundred bytes each.
+const KEPT: usize = 50_000;
+
 /// What all repositories of one run share.
 struct Sweep<'a> {
     engine: &'a Engine,
     cx: &'a Cx,
     git: Git,
     submitter: Submitter,
+    /// For the lists of branches and tags. Their turns are others than those for commits, because a list waits for a slot while
+    /// services with a slot read commits.
+    list_servers: Servers,
     git_servers: Servers,
     registries: Servers,
     api_servers: Servers,
+    /// For repositories whose heads are kept.
+    slots: Semaphore,
+    /// For heads that services work on.
+    room: Semaphore,
     report: Mutex<Report>,
 }
 
@@ -49,9 +63,12 @@ pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success
         cx,
         git: engine.git.of(engine.tenancy.tenant(&cx.workflow)),
         submitter,
+        list_servers: Servers::default(),
         git_servers: Servers::default(),
         registries: Servers::default(),
         api_servers: Servers::default(),
+        slots: Semaphore::new(REPOSITORIES),
+        room: Semaphore::new(KEPT),
         report: Mutex::default(),
     };
     let (count, mut done) = (groups.len(), 0);

@@ -36,10 +36,10 @@ impl Wish<'_> {
         workflow_name(self.service, self.git_ref, self.commit)
     }
 
-    /// The Workflow: `call` with what the push decides.
-    fn submission(&self, call: &WorkflowCall) -> Submission {
+    /// The Workflow `name`: `call` with what the push decides.
+    fn submission(&self, name: String, call: &WorkflowCall) -> Submission {
         Submission {
-            name: self.name(),
+            name,
             template: call.template.clone(),
             parameters: self.parameters(call),
             labels: BTreeMap::from([(SERVICE_LABEL.to_owned(), self.service.to_owned())]),
@@ -78,7 +78,18 @@ pub(super) async fn submit(
     wish: Wish<'_>,
     call: &WorkflowCall,
 ) -> Result<Submitted, StepError> {
-    let submission = wish.submission(call);
+    submit_as(submitter, cx, wish.name(), wish, call).await
+}
+
+/// The same under another name.
+pub(super) async fn submit_as(
+    submitter: &Submitter,
+    cx: &Cx,
+    name: String,
+    wish: Wish<'_>,
+    call: &WorkflowCall,
+) -> Result<Submitted, StepError> {
+    let submission = wish.submission(name, call);
     let begun = Instant::now();
     let once = || async {
         match cx.gate.enter() {

@@ -16,6 +16,9 @@ use crate::text;
 /// The annotation that says why a Workflow was submitted.
 pub const REASON: &str = "argo-buildkit.io/reason";
 
+/// The annotation of a Workflow that was ended in favour of another one.
+pub(super) const SUPERSEDED: &str = "argo-buildkit.io/superseded";
+
 /// The most bytes of the API server's reason in a message.
 const SHOWN: usize = 300;
 
@@ -44,6 +47,15 @@ pub enum Submitted {
         /// Its phase, such as `Running` or `Failed`; empty if the controller has not seen it.
         phase: String,
     },
+}
+
+/// A Workflow that has a name already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundWorkflow {
+    /// Its phase, such as `Running` or `Failed`; empty if the controller has not seen it.
+    pub phase: String,
+    /// Whether the step `supersede` of another Workflow has ended it.
+    pub superseded: bool,
 }
 
 /// Why a Workflow was not submitted.
@@ -109,24 +121,25 @@ impl Submitter {
         if self.create(submission).await? {
             return Ok(Submitted::Created);
         }
-        match self.phase(&submission.name).await? {
-            Some(phase) => Ok(Submitted::Exists { phase }),
+        match self.find(&submission.name).await? {
+            Some(found) => Ok(Submitted::Exists { phase: found.phase }),
             // It was deleted meanwhile.
             None if self.create(submission).await? => Ok(Submitted::Created),
             None => Ok(Submitted::Exists { phase: String::new() }),
         }
     }
 
-    /// The phase of the Workflow `name`: empty if the controller has not seen it, `None` if there is no such Workflow.
+    /// The Workflow `name`, if there is one.
     ///
     /// # Errors
     /// A right is missing, or the API server is away.
-    pub async fn phase(&self, name: &str) -> Result<Option<String>, SubmitError> {
+    pub async fn find(&self, name: &str) -> Result<Option<FoundWorkflow>, SubmitError> {
         let failed = |error| self.failed(&error, &format!("reading workflow `{name}`"));
         let found = self.api.get_opt(name).await.map_err(failed)?;
-        let phase =
-            |found: DynamicObject| found.data["status"]["phase"].as_str().map(|p| text::brief(p, SHOWN));
-        Ok(found.map(|found| phase(found).unwrap_or_default()))
+        Ok(found.map(|found| FoundWorkflow {
+            phase: text::brief(found.data["status"]["phase"].as_str().unwrap_or_default(), SHOWN),
+            superseded: found.metadata.annotations.is_some_and(|all| all.contains_key(SUPERSEDED)),
+        }))
     }
 
     /// Returns false if a Workflow has the name.

@@ -6,6 +6,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
+use super::submit::SUPERSEDED;
 use super::task_set::COMPLETED;
 use super::{ApiRequest, Cluster, KubeError, Rights};
 use crate::outcome::Fault;
@@ -115,7 +116,8 @@ impl Workflows {
             ShutdownStrategy::Terminate => "Terminate",
         };
         // The uid makes the patch fail for another Workflow with the same name.
-        let patch = Patch::Merge(json!({"metadata": {"uid": workflow.uid}, "spec": {"shutdown": how}}));
+        let metadata = json!({"uid": workflow.uid, "annotations": {SUPERSEDED: "true"}});
+        let patch = Patch::Merge(json!({"metadata": metadata, "spec": {"shutdown": how}}));
         match self.api.patch(&workflow.name, &PatchParams::default(), &patch).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),

@@ -43,6 +43,11 @@ impl RefFilter {
         Ok(Self { branches: Patterns::new(branches)?, tags: Patterns::new(tags)? })
     }
 
+    /// Whether it has patterns for tags.
+    pub fn names_tags(&self) -> bool {
+        !self.tags.0.is_empty()
+    }
+
     /// How many patterns it has.
     pub fn patterns(&self) -> usize {
         self.branches.0.len() + self.tags.0.len()

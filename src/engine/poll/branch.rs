@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Sweep;
 use super::candidate::Candidate;
 use super::commits::{DEPTHS, Line, Seen};
-use super::service::{Polled, Verdict, tried};
+use super::service::{Polled, Verdict};
+use super::submit::{is_final, tried};
 use crate::git::GitError;
 use crate::outcome::StepError;
 use crate::selection::{Change, ChangedFiles, Decision, Uncompared, workflow_name};
@@ -127,12 +128,15 @@ impl Sweep<'_> {
         let decision = polled.service.rule.decide(&candidate.git_ref, change).map_err(StepError::user)?;
         let Decision { selected, reason } = decision;
         Ok(match selected {
-            true => Verdict::Build { commit: commit.to_owned(), reason },
+            true => {
+                let is_compared = matches!(change, Change::Files(files) if !files.0.is_empty());
+                Verdict::Build { commit: commit.to_owned(), reason, is_compared }
+            }
             false => Verdict::Skip(format!("{reason} since the newest commit with an image")),
         })
     }
 
-    /// The verdict if a Workflow was submitted for `commit` already.
+    /// The verdict if a Workflow was submitted for `commit` already, and says all.
     async fn tried(
         &self,
         polled: Polled<'_>,
@@ -140,7 +144,9 @@ impl Sweep<'_> {
         commit: &str,
     ) -> Result<Option<Verdict>, StepError> {
         let name = workflow_name(&polled.service.name, &candidate.git_ref, commit);
-        Ok(self.phase(&name).await?.map(|phase| Verdict::Skip(tried(&name, &phase))))
+        let found =
+            self.find(&name).await?.filter(|found| is_final(found, !polled.service.rule.paths.is_empty()));
+        Ok(found.map(|found| Verdict::Skip(tried(&name, &found))))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::Sweep;
 use super::servers::{Asked, GivenUp, given_up};
 use crate::git::push_reader::{PushReader, PushedTrees};
+use crate::git::store::LogEntry;
 use crate::git::{Credentials, GitError, RepoUrl};
 use crate::outcome::StepError;
 use crate::selection::{Change, ChangedFiles, Uncompared, skip_mark};
@@ -51,9 +52,9 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) id: String,
-    /// Whether it is a write-back of ours, and has one parent.
+    /// Whether it and all commits above it are write-backs of ours, with one parent each.
     pub(super) is_ours: bool,
-    /// A mark in its message that asks for no build.
+    /// A mark that asks for no build, in the message of the newest commit that is not ours.
     pub(super) mark: Option<&'static str>,
 }
 
@@ -75,16 +76,7 @@ impl<'a> Commits<'a> {
         }
         let reader = self.reader(sweep, read).await?;
         let line = match self.ask(sweep, reader.commits(head, depth)).await? {
-            Ok((log, is_cut)) => Arc::new(Line {
-                is_whole: !is_cut,
-                commits: (log.iter())
-                    .map(|commit| Seen {
-                        id: commit.oid.to_string(),
-                        is_ours: commit.parents.len() == 1 && message::is_ours(&commit.message),
-                        mark: skip_mark(&commit.message),
-                    })
-                    .collect(),
-            }),
+            Ok((log, is_cut)) => Arc::new(Line { commits: seen(&log), is_whole: !is_cut }),
             Err(error) => return Ok(Err(error)),
         };
         keep(&mut read.lines, LINES, (head.to_owned(), depth, line.clone()));
@@ -140,6 +132,18 @@ impl<'a> Commits<'a> {
         };
         sweep.git_servers.ask(&host, ask).await.map_err(|GivenUp| given_up("Git server", &host))
     }
+}
+
+/// What a decision needs of a history. Only the messages down to the first commit that is not ours are looked into.
+fn seen(log: &[LogEntry]) -> Vec<Seen> {
+    let is_ours = |commit: &LogEntry| commit.parents.len() == 1 && message::is_ours(&commit.message);
+    let newest = log.iter().position(|commit| !is_ours(commit));
+    let of = |(nth, commit): (usize, &LogEntry)| Seen {
+        id: commit.oid.to_string(),
+        is_ours: newest.is_none_or(|newest| nth < newest),
+        mark: if newest == Some(nth) { skip_mark(&commit.message) } else { None },
+    };
+    log.iter().enumerate().map(of).collect()
 }
 
 fn keep<T>(kept: &mut VecDeque<T>, most: usize, item: T) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::SemaphorePermit;
 
 use super::Sweep;
 use super::commits::Commits;
@@ -107,61 +108,84 @@ impl Sweep<'_> {
 
     async fn listed(&self, group: &Group<'_>) -> Result<(), StepError> {
         let credentials = self.engine.git_credentials(self.cx, group.repo, group.secret).await?;
-        let chosen = self.heads(group, &credentials).await?;
+        let (listed, _slot) = self.list(group, &credentials).await?;
         let commits = Commits::of(group.repo, &credentials);
-        let mut services: FuturesUnordered<_> = (group.services.iter().zip(chosen))
-            .map(|(service, heads)| {
-                let polled = Polled { service, commits: &commits };
-                Box::pin(self.service(polled, heads))
-            })
-            .collect();
+        let (commits, listed) = (&commits, &listed);
+        let each = group.services.iter().map(|&service| async move {
+            // Never closed. What a service keeps of the heads is at most all of them.
+            let _room = self.room.acquire_many(listed.weight()).await;
+            match listed.chosen(service) {
+                Ok(heads) => Box::pin(self.service(Polled { service, commits }, heads)).await,
+                Err(error) => self.failed(About { service: &service.name, git_ref: "" }, &error),
+            }
+        });
+        let mut services: FuturesUnordered<_> = each.collect();
         while services.next().await.is_some() {}
         Ok(())
     }
 
-    /// The heads that each service of `group` builds.
-    async fn heads(&self, group: &Group<'_>, credentials: &Credentials) -> Result<Vec<Vec<Head>>, StepError> {
+    /// The heads of the services of `group`, and the slot that they are kept in.
+    async fn list<'g>(
+        &self,
+        group: &Group<'g>,
+        credentials: &Credentials,
+    ) -> Result<(Listed<'g>, Option<SemaphorePermit<'_>>), StepError> {
         let host = group.repo.host_port();
         let list = async {
+            let slot = self.slots.acquire().await.ok();
             let matching = Matching::of(group);
             let wanted = |name: &str| matching.any(name);
             let listed = self.git.heads(group.repo, credentials, &wanted, HEADS).await;
-            let chosen = listed.map(|heads| chosen(group, &matching, heads));
-            match &chosen {
-                Err(error) if error.is_unavailable() => Asked::Away(chosen),
-                _ => Asked::Answer(chosen),
+            let listed = listed.map(|heads| (Listed { repo: group.repo, matching, heads }, slot));
+            match &listed {
+                Err(error) if error.is_unavailable() => Asked::Away(listed),
+                _ => Asked::Answer(listed),
             }
         };
-        match self.git_servers.ask(&host, list).await {
-            Ok(chosen) => chosen?,
+        match self.list_servers.ask(&host, list).await {
+            Ok(listed) => Ok(listed?),
             Err(GivenUp) => Err(given_up("Git server", &host)),
         }
     }
 }
 
-/// The heads of each service.
-fn chosen(group: &Group<'_>, matching: &Matching<'_>, heads: Heads) -> Result<Vec<Vec<Head>>, StepError> {
-    let of = |service: &&PolledService| {
-        let builds = |head: &&Head| matching.one(&service.rule.refs, &head.name);
-        heads.found.iter().filter(builds).cloned().collect()
-    };
-    let chosen = group.services.iter().map(of).collect();
-    if matching.is_over() {
-        return Err(StepError::user(format!(
-            "the names of the branches and tags of `{}` were compared with the patterns of {} services for more than {} s; write \
-             simpler patterns in `branches` and `tags`",
-            group.repo,
-            group.services.len(),
-            MATCHING.as_secs()
-        )));
+/// The heads of a repository that any of its services builds.
+struct Listed<'a> {
+    repo: &'a RepoUrl,
+    matching: Matching<'a>,
+    heads: Heads,
+}
+
+impl Listed<'_> {
+    /// How much room each service takes.
+    fn weight(&self) -> u32 {
+        u32::try_from(self.heads.found.len().clamp(1, HEADS)).unwrap_or(1)
     }
-    match heads.left_out {
-        0 => Ok(chosen),
-        more => Err(StepError::user(format!(
-            "`{}` has {} branches and tags that match, and at most {HEADS} are looked at; write patterns in `branches` and \
-             `tags` that match fewer",
-            group.repo,
-            HEADS + more
-        ))),
+
+    /// The heads that `service` builds.
+    fn chosen(&self, service: &PolledService) -> Result<Vec<Head>, StepError> {
+        let refs = &service.rule.refs;
+        let builds = |head: &&Head| self.matching.one(refs, &head.name);
+        let chosen = self.heads.found.iter().filter(builds).cloned().collect();
+        if self.matching.is_over() {
+            return Err(StepError::user(format!(
+                "the names of the branches and tags of `{}` were compared with the patterns of its services for more than {} s; write \
+                 simpler patterns in `branches` and `tags`",
+                self.repo,
+                MATCHING.as_secs()
+            )));
+        }
+        // A server lists the branches first, so a list that ends among the tags has all branches.
+        let ends_in_tags = self.heads.found.last().is_some_and(|last| last.name.starts_with("refs/tags/"));
+        match self.heads.left_out {
+            0 => Ok(chosen),
+            _ if ends_in_tags && !refs.names_tags() => Ok(chosen),
+            more => Err(StepError::user(format!(
+                "`{}` has {} branches and tags that its services match, and at most {HEADS} are looked at; write patterns in \
+                 `branches` and `tags` that match fewer",
+                self.repo,
+                HEADS + more
+            ))),
+        }
     }
 }

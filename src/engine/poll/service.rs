@@ -2,22 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::submission::{Wish, submit};
+use super::super::submission::Wish;
 use super::Sweep;
 use super::candidate::Candidate;
 use super::commits::Commits;
-use super::report::{About, Report, SUBMISSIONS};
+use super::report::About;
 use super::servers::{Asked, GivenUp, given_up};
+use super::submit::full;
 use crate::git::heads::Head;
-use crate::kube::Submitted;
 use crate::oci::OciError;
-use crate::outcome::{Fault, StepError};
+use crate::outcome::StepError;
 use crate::selection::{GitRef, workflow_name};
-use crate::step::{PolledService, WorkflowCall};
+use crate::step::PolledService;
 use crate::time_limits::{calls, within};
-
-/// The name of the API server in messages.
-const API: &str = "of the Kubernetes API";
 
 /// A service, and the commits of its repository.
 #[derive(Clone, Copy)]
@@ -33,7 +30,12 @@ pub(super) enum Verdict {
     /// Nothing is submitted, with the reason.
     Skip(String),
     /// The Workflow of this commit, with the reason. It is the candidate's own, or one below it if all above are write-backs.
-    Build { commit: String, reason: String },
+    Build {
+        commit: String,
+        reason: String,
+        /// Whether files that differ from a commit with an image are the reason.
+        is_compared: bool,
+    },
 }
 
 impl Sweep<'_> {
@@ -45,12 +47,12 @@ impl Sweep<'_> {
         }
     }
 
-    fn failed(&self, about: About<'_>, error: &StepError) {
+    pub(super) fn failed(&self, about: About<'_>, error: &StepError) {
         let reason = self.cx.redactor.line(&error.message);
         self.with_report(|report| report.failed(about, error.fault, &reason));
     }
 
-    fn skipped(&self, about: About<'_>, reason: &str) {
+    pub(super) fn skipped(&self, about: About<'_>, reason: &str) {
         let reason = self.cx.redactor.line(reason);
         self.with_report(|report| report.skipped(about, &reason));
     }
@@ -125,14 +127,14 @@ impl Sweep<'_> {
         let verdict = match &candidate.git_ref {
             GitRef::Tag(_) => {
                 let reason = format!("{} has no image", candidate.git_ref);
-                Verdict::Build { commit: candidate.commit.clone(), reason }
+                Verdict::Build { commit: candidate.commit.clone(), reason, is_compared: false }
             }
             _ => self.branch(polled, candidate).await?,
         };
         match verdict {
             Verdict::UpToDate(reason) => self.with_report(|report| report.up_to_date(about, &reason)),
             Verdict::Skip(reason) => self.skipped(about, &reason),
-            Verdict::Build { commit, reason } => {
+            Verdict::Build { commit, reason, is_compared } => {
                 let reason = self.cx.redactor.line(&reason);
                 let wish = Wish {
                     service: &service.name,
@@ -141,58 +143,9 @@ impl Sweep<'_> {
                     commit: &commit,
                     reason: &reason,
                 };
-                self.submit(wish, &service.workflow, about).await?;
+                self.submit(wish, is_compared, &service.workflow, about).await?;
             }
         }
         Ok(())
-    }
-
-    async fn submit(&self, wish: Wish<'_>, call: &WorkflowCall, about: About<'_>) -> Result<(), StepError> {
-        let name = wish.name();
-        if !self.with_report(|report| report.reserve()) {
-            self.skipped(about, &full());
-            return Ok(());
-        }
-        let ask = async { asked(submit(&self.submitter, self.cx, wish, call).await) };
-        let ended = self.api_servers.ask(API, ask).await;
-        self.with_report(Report::release);
-        match ended.unwrap_or_else(|GivenUp| Err(given_up("server", API)))? {
-            Submitted::Created => self.with_report(|report| report.submitted(&name)),
-            Submitted::Exists { phase } => self.skipped(about, &tried(&name, &phase)),
-        }
-        Ok(())
-    }
-
-    /// The phase of the Workflow `name`, if there is one.
-    pub(super) async fn phase(&self, name: &str) -> Result<Option<String>, StepError> {
-        let ask = async { asked(self.submitter.phase(name).await.map_err(StepError::from)) };
-        self.api_servers.ask(API, ask).await.unwrap_or_else(|GivenUp| Err(given_up("server", API)))
-    }
-}
-
-/// An answer of the API server, or what says that it is away.
-fn asked<T>(answer: Result<T, StepError>) -> Asked<Result<T, StepError>> {
-    match answer {
-        Err(error) if error.fault == Fault::Transient => Asked::Away(Err(error)),
-        answer => Asked::Answer(answer),
-    }
-}
-
-fn full() -> String {
-    format!("this run has submitted {SUBMISSIONS} workflows, which is the most; the next run continues")
-}
-
-/// The reason why a Workflow is not submitted that exists.
-pub(super) fn tried(workflow: &str, phase: &str) -> String {
-    match phase {
-        "" | "Pending" | "Running" => format!("workflow {workflow} builds it"),
-        "Succeeded" => format!(
-            "workflow {workflow} has succeeded without this image: either its `select` found nothing to build, or it pushes another \
-             name, so compare its `image` and `image-tag` with `image` here"
-        ),
-        phase => format!(
-            "workflow {workflow} ended as {phase}; it is not submitted again while that one exists: read it, then run `argo retry \
-             {workflow}` or `argo delete {workflow}`"
-        ),
     }
 }

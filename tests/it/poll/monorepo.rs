@@ -98,3 +98,44 @@ async fn many_services_of_one_repository_share_the_requests_for_its_commits() {
     // The branches, the commits, and both trees.
     assert_eq!(relay.take(), ["POST /shop.git/git-upload-pack"; 3]);
 }
+
+#[tokio::test]
+async fn a_workflow_that_says_nothing_about_the_head_is_passed_over_once() {
+    let world = World::new().await;
+    let first = world.repo("shop");
+    let head = world.commit("shop", &[("services/api/a", "1"), ("docs/a", "1")], "Change");
+    let services = json!([world.service("shop", "{paths: services/api}")]);
+    let name = format!("shop-{}", &head[..12]);
+    assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
+    // The Workflow of an older commit, which was made later, has ended it.
+    world.annotate(&name, "argo-buildkit.io/superseded").await;
+    assert_eq!(world.poll(&services).await.unwrap().message, "1 skipped", "it has not ended yet");
+    world.end(&name, "Failed").await;
+    let again = format!("{name}-again");
+    assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&again));
+    let ended = world.poll(&services).await.unwrap();
+    assert_eq!(ended.skipped[0]["reason"], format!("workflow {again} builds it"));
+    for name in [&name, &again] {
+        world.delete(name).await;
+    }
+    // A hook's Workflow compared with the commit before its push, and the push before that was lost.
+    world.push_image("shop", &first).await;
+    let newest = world.commit("shop", &[("docs/a", "2")], "Docs");
+    let name = format!("shop-{}", &newest[..12]);
+    assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
+    world.end(&name, "Succeeded").await;
+    assert_eq!(world.poll(&services).await.unwrap().submitted, [format!("{name}-again")]);
+    let docs = json!([world.service("shop", "{paths: nowhere}")]);
+    let ended = world.poll(&docs).await.unwrap();
+    assert!(
+        ended.skipped[0]["reason"].as_str().unwrap().starts_with("nothing under nowhere changed"),
+        "{ended:?}"
+    );
+    // Without any image below, it may push another name, and would do so again.
+    let other = json!([world.service("shop", "{paths: services/api, image: other}")]);
+    let ended = world.poll(&other).await.unwrap();
+    assert!(
+        ended.skipped[0]["reason"].as_str().unwrap().contains("has succeeded without this image"),
+        "{ended:?}"
+    );
+}

@@ -180,6 +180,11 @@ impl World {
         self.api().await.patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
+    pub(super) async fn annotate(&self, name: &str, annotation: &str) {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: "true"}}}));
+        self.api().await.patch(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+
     pub(super) async fn delete(&self, name: &str) {
         self.api().await.delete(name, &DeleteParams::default()).await.unwrap();
     }

@@ -1,0 +1,104 @@
+//! Submits the Workflows of commits, and reads those that exist under their names.
+
+use super::super::submission::{Wish, submit_as};
+use super::Sweep;
+use super::report::{About, Report, SUBMISSIONS};
+use super::servers::{Asked, GivenUp, given_up};
+use crate::kube::{FoundWorkflow, Submitted};
+use crate::outcome::{Fault, StepError};
+use crate::step::WorkflowCall;
+
+/// The end of the name of a Workflow that is submitted although its commit's own exists.
+const AGAIN: &str = "-again";
+
+/// The name of the API server in messages.
+const API: &str = "of the Kubernetes API";
+
+impl Sweep<'_> {
+    /// Submits a Workflow, if there is room and none has its name. One that says nothing about the commit is passed over once.
+    pub(super) async fn submit(
+        &self,
+        wish: Wish<'_>,
+        is_compared: bool,
+        call: &WorkflowCall,
+        about: About<'_>,
+    ) -> Result<(), StepError> {
+        let mut name = wish.name();
+        if self.create(name.clone(), wish, call, about).await? {
+            return Ok(());
+        }
+        let mut found = self.find(&name).await?;
+        if found.as_ref().is_some_and(|found| !is_final(found, is_compared)) {
+            name.push_str(AGAIN);
+            if self.create(name.clone(), wish, call, about).await? {
+                return Ok(());
+            }
+            found = self.find(&name).await?;
+        }
+        let gone = FoundWorkflow { phase: String::new(), superseded: false };
+        self.skipped(about, &tried(&name, &found.unwrap_or(gone)));
+        Ok(())
+    }
+
+    /// Creates a Workflow; false if one has its name.
+    async fn create(
+        &self,
+        name: String,
+        wish: Wish<'_>,
+        call: &WorkflowCall,
+        about: About<'_>,
+    ) -> Result<bool, StepError> {
+        if !self.with_report(Report::reserve) {
+            self.skipped(about, &full());
+            return Ok(true);
+        }
+        let ask = async { asked(submit_as(&self.submitter, self.cx, name.clone(), wish, call).await) };
+        let ended = self.api_servers.ask(API, ask).await;
+        self.with_report(Report::release);
+        let submitted = ended.unwrap_or_else(|GivenUp| Err(given_up("server", API)))? == Submitted::Created;
+        if submitted {
+            self.with_report(|report| report.submitted(&name));
+        }
+        Ok(submitted)
+    }
+
+    /// The Workflow `name`, if there is one.
+    pub(super) async fn find(&self, name: &str) -> Result<Option<FoundWorkflow>, StepError> {
+        let ask = async { asked(self.submitter.find(name).await.map_err(StepError::from)) };
+        self.api_servers.ask(API, ask).await.unwrap_or_else(|GivenUp| Err(given_up("server", API)))
+    }
+}
+
+/// An answer of the API server, or what says that it is away.
+fn asked<T>(answer: Result<T, StepError>) -> Asked<Result<T, StepError>> {
+    match answer {
+        Err(error) if error.fault == Fault::Transient => Asked::Away(Err(error)),
+        answer => Asked::Answer(answer),
+    }
+}
+
+pub(super) fn full() -> String {
+    format!("this run has submitted {SUBMISSIONS} workflows, which is the most; the next run continues")
+}
+
+/// Whether the Workflow of a commit without an image says that the commit was tried. One that an older commit's Workflow has
+/// superseded does not. With `decides`, neither does one that has succeeded: its own `select` compared with the commit before its push.
+pub(super) fn is_final(found: &FoundWorkflow, decides: bool) -> bool {
+    let is_superseded = found.superseded && matches!(found.phase.as_str(), "Failed" | "Error" | "Succeeded");
+    !is_superseded && !(decides && found.phase == "Succeeded")
+}
+
+/// The reason why a Workflow is not submitted that exists.
+pub(super) fn tried(workflow: &str, found: &FoundWorkflow) -> String {
+    match found.phase.as_str() {
+        "" | "Pending" | "Running" => format!("workflow {workflow} builds it"),
+        "Succeeded" => format!(
+            "workflow {workflow} has succeeded without this image: either its `select` found nothing to build, or it pushes another \
+             name, so compare its `image` and `image-tag` with `image` here"
+        ),
+        phase => format!(
+            "workflow {workflow} ended as {phase}; it is not submitted again while that one exists: read it, then run `argo retry \
+             {workflow}` or `argo delete {workflow}`"
+        ),
+    }
+}
