@@ -3,6 +3,7 @@
 //! The same catalogue always becomes the same bytes. `filters` has what a Sensor lets through, `workflow` the Workflows
 //! that it creates; `select` and `sweep` the objects with steps of this plugin that create the same ones.
 
+mod account;
 mod event_source;
 mod explain;
 mod filters;
@@ -66,6 +67,9 @@ pub fn render(catalogue: &Catalogue) -> Result<Vec<RenderedFile>, RenderError> {
     if let Some(hook) = &catalogue.hook {
         if hook.event_source.is_none() {
             objects.push(("event-source".to_owned(), event_source::of(catalogue, hook)));
+        }
+        if hook.own_account {
+            objects.push(("sensor-account".to_owned(), account::of(catalogue, &hook.service_account)));
         }
         for (n, sensor) in sensor::sensors(catalogue, hook, &repositories)?.into_iter().enumerate() {
             objects.push((format!("sensor-{}", n + 1), sensor));

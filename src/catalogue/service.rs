@@ -137,6 +137,7 @@ pub(super) fn hook(document: &Value) -> Option<Hook> {
         secret: (name.to_owned(), key.to_owned()),
         event_source: text(&hook["event-source"]).map(str::to_owned),
         bots: bots.map(str::to_owned).collect(),
+        own_account: hook.get("service-account").is_none(),
         service_account: text(&hook["service-account"]).unwrap_or("buildkit-sensor").to_owned(),
     })
 }

@@ -33,6 +33,8 @@ pub struct Hook {
     pub bots: Vec<String>,
     /// The ServiceAccount of the Sensors.
     pub service_account: String,
+    /// Whether the catalogue names no account, so that one is rendered.
+    pub own_account: bool,
 }
 
 /// The template of a service's Workflows, and what its parameters are in all of them.

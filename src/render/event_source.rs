@@ -24,7 +24,7 @@ pub(super) fn of(catalogue: &Catalogue, hook: &Hook) -> Value {
     let mut spec = json!({
         "eventBusName": "default",
         "service": {"ports": [{"name": "http", "port": hook.port, "targetPort": hook.port}]},
-        "template": pod(),
+        "template": pod(512),
     });
     match hook.source {
         // Gitea signs as GitHub does. `organizations` is required, and has no effect without an API token.
@@ -50,8 +50,8 @@ pub(super) fn of(catalogue: &Catalogue, hook: &Hook) -> Value {
     })
 }
 
-/// The pod of an EventSource or a Sensor.
-pub(super) fn pod() -> Value {
+/// The pod of an EventSource or a Sensor, with at most so many MiB of memory.
+pub(super) fn pod(memory: usize) -> Value {
     json!({
         "securityContext": {
             "runAsNonRoot": true,
@@ -59,7 +59,7 @@ pub(super) fn pod() -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "container": {
-            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": format!("{memory}Mi")}},
             "securityContext": {
                 "allowPrivilegeEscalation": false,
                 "readOnlyRootFilesystem": true,

@@ -18,6 +18,10 @@ const LARGEST: usize = 88 << 10;
 /// Attempts after 0, 1, 3, 7, … 127 seconds: an API server may be away for two minutes. Later events wait meanwhile.
 const RETRIES: u32 = 8;
 
+/// MiB of memory of a Sensor's pod, and for each trigger: all of them hold a large event at the same time.
+const MEMORY: usize = 512;
+const MEMORY_EACH: usize = 16;
+
 /// The most Workflows that a trigger creates each second.
 const RATE: u32 = 5;
 
@@ -84,7 +88,7 @@ fn sensor(
         dependencies.extend(found);
         triggers.push(trigger);
     }
-    let mut template = pod();
+    let mut template = pod(MEMORY + triggers.len() * MEMORY_EACH);
     template["serviceAccountName"] = json!(filters.hook.service_account);
     json!({
         "apiVersion": "argoproj.io/v1alpha1",

@@ -27,7 +27,10 @@ fn go(kind: EventKind, value: EventValue) -> &'static str {
         (EventValue::Commit, EventKind::Tag) => "{{ .Input.body.head_commit.id }}",
         (EventValue::Commit, EventKind::PullRequest) => "{{ .Input.body.pull_request.head.sha }}",
         (EventValue::Before, EventKind::Branch | EventKind::Tag) => "{{ .Input.body.before }}",
-        (EventValue::Before, EventKind::PullRequest) => "{{ .Input.body.pull_request.base.sha }}",
+        // Where the branch began, if the forge says it; else the base's head, since when the base may have changed too.
+        (EventValue::Before, EventKind::PullRequest) => {
+            "{{ default .Input.body.pull_request.base.sha .Input.body.pull_request.merge_base }}"
+        }
         (EventValue::Ref, EventKind::Branch | EventKind::Tag) => "{{ .Input.body.ref }}",
         (EventValue::Ref, EventKind::PullRequest) => {
             "refs/pull/{{ .Input.body.pull_request.number | int64 }}/head"
@@ -39,10 +42,13 @@ fn go(kind: EventKind, value: EventValue) -> &'static str {
             "{{ .Input.body.ref | trimPrefix \"refs/tags/\" }}"
         }
         (EventValue::End, EventKind::Branch) => "{{ .Input.body.after | trunc 12 }}",
-        (EventValue::End, EventKind::Tag) => {
+        (EventValue::EndOfRef, EventKind::Branch) => {
+            "b{{ .Input.body.ref | sha1sum | trunc 6 }}-{{ .Input.body.after | trunc 12 }}"
+        }
+        (EventValue::End | EventValue::EndOfRef, EventKind::Tag) => {
             "t{{ .Input.body.ref | sha1sum | trunc 6 }}-{{ .Input.body.head_commit.id | trunc 12 }}"
         }
-        (EventValue::End, EventKind::PullRequest) => {
+        (EventValue::End | EventValue::EndOfRef, EventKind::PullRequest) => {
             "pr{{ .Input.body.pull_request.number | int64 }}-{{ .Input.body.pull_request.head.sha | trunc 12 }}"
         }
     }
@@ -58,12 +64,16 @@ enum EventValue {
     Tag,
     /// The end of a Workflow's name.
     End,
+    /// The end of the name of a Workflow that decides. It decides about a ref, so a commit that is pushed to two branches has
+    /// two of them.
+    EndOfRef,
 }
 
-/// The name of the WorkflowTemplate that decides about events of a kind.
+/// The name of the WorkflowTemplate that decides about events of a kind. The kind stands before the slug: behind it, `shop/api`
+/// and `shop/api-pr` could make one name.
 pub(super) fn template_name(repository: &Repository<'_>, kind: EventKind) -> String {
-    let end = if kind == EventKind::PullRequest { "-pr" } else { "" };
-    format!("select-{}{end}", repository.slug)
+    let kind = if kind == EventKind::PullRequest { "pr" } else { "push" };
+    format!("select-{kind}-{}", repository.slug)
 }
 
 /// The parameters of a service's Workflow that no event sets.
@@ -98,7 +108,7 @@ pub(super) fn of_service(
         set.push(("image-tag", EventValue::Tag));
     }
     let labels = json!({SERVICE_LABEL: service.name});
-    created(catalogue, (&service.name, &build.template), labels, kind, (fixed, &set))
+    created(catalogue, (&service.name, &build.template), Some(labels), (kind, EventValue::End), (fixed, &set))
 }
 
 /// The Workflow that decides about an event for the services of a repository.
@@ -110,26 +120,26 @@ pub(super) fn of_repository(
     let set = [("after", EventValue::Commit), ("before", EventValue::Before), ("ref", EventValue::Ref)];
     let template = template_name(repository, kind);
     let name = format!("select-{}", repository.slug);
-    created(catalogue, (&name, &template), Value::Null, kind, (BTreeMap::new(), &set))
+    created(catalogue, (&name, &template), None, (kind, EventValue::EndOfRef), (BTreeMap::new(), &set))
 }
 
 fn created(
     catalogue: &Catalogue,
     (name, template): (&str, &str),
-    labels: Value,
-    kind: EventKind,
+    labels: Option<Value>,
+    (kind, end): (EventKind, EventValue),
     (fixed, set): (BTreeMap<String, String>, &[(&str, EventValue)]),
 ) -> CreatedWorkflow {
     let mut all = fixed;
     all.extend(set.iter().map(|(name, _)| ((*name).to_owned(), String::new())));
     let place = |parameter: &str| all.keys().position(|name| name == parameter).unwrap_or_default();
-    let mut places = vec![("metadata.name".to_owned(), format!("{name}-{}", go(kind, EventValue::End)))];
+    let mut places = vec![("metadata.name".to_owned(), format!("{name}-{}", go(kind, end)))];
     places.extend(set.iter().map(|(parameter, value)| {
         (format!("spec.arguments.parameters.{}.value", place(parameter)), go(kind, *value).to_owned())
     }));
     let parameters: Vec<_> = all.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let mut metadata = json!({"name": name, "namespace": catalogue.namespace});
-    if labels.is_object() {
+    if let Some(labels) = labels {
         metadata["labels"] = labels;
     }
     let resource = json!({

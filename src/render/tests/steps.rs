@@ -42,7 +42,7 @@ fn what_decides_submits_what_the_catalogue_says() {
             let Choice::Services(services) = &select.choice else { panic!("{name} names services") };
             for service in services {
                 let known = catalogue.services.iter().find(|known| known.name == service.name).unwrap();
-                let build = match name.ends_with("-pr.yaml") {
+                let build = match name.starts_with("select-pr-") {
                     true => known.pull_request.as_ref().unwrap(),
                     false => &known.build,
                 };
@@ -137,4 +137,38 @@ fn a_sensor_makes_the_workflow_that_the_sweep_submits() {
         assert_eq!(fixed(&sensor, trigger), submitted, "{trigger}");
     }
     assert_eq!(submitted["paths"], r#"["a/**","!a/b"]"#);
+}
+
+#[test]
+fn no_two_repositories_share_a_name() {
+    let mut services = Vec::new();
+    for (n, repo) in ["shop/api", "shop/api-pr", "shop/push-api", "shop-api/pr"].iter().enumerate() {
+        for half in ["a", "b"] {
+            services.push(json!({
+                "name": format!("{half}{n}"),
+                "repo": format!("https://git.example.com/{repo}.git"),
+                "image": format!("registry.example.com/{half}{n}"),
+                "pull-requests": true,
+            }));
+        }
+    }
+    let mut body = small(&json!({}));
+    body["services"] = json!(services);
+    let files = files(&body);
+    let mut names: Vec<_> =
+        files.iter().map(|file| object(&files, &file.name)["metadata"]["name"].to_string()).collect();
+    names.retain(|name| name.contains("select-"));
+    let unique: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!((names.len(), unique.len()), (8, 8), "{names:?}");
+    let triggers = object(&files, "sensor-1.yaml")["spec"]["triggers"].clone();
+    let named = triggers.as_array().unwrap().iter().filter_map(|trigger| {
+        trigger.pointer("/template/k8s/parameters/0/src/dataTemplate")?.as_str().map(str::to_owned)
+    });
+    // A commit may be pushed to two branches, and each is decided about.
+    let of_branches: Vec<_> = named.filter(|name| name.contains(".body.after")).collect();
+    assert!(
+        of_branches.len() == 4
+            && of_branches.iter().all(|name| name.contains("-b{{ .Input.body.ref | sha1sum")),
+        "{of_branches:?}"
+    );
 }
