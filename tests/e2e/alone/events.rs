@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use crate::cluster::{PATIENCE, attempt, eventually, processes};
 use crate::events::hooks::{Post, push_of};
@@ -10,34 +11,20 @@ use crate::events::pushes::Service;
 use crate::events::site::events;
 use crate::support::bin;
 use crate::support::net::until;
+use crate::workflow::{BUILDS, Workflow};
 
 const SENSOR: &str = "/bin/argo-events sensor-service";
 const EVENT_SOURCE: &str = "/bin/argo-events eventsource-service";
 const BUS: &str = "/nats-server --config /etc/nats-config/nats-js.conf";
 
-/// Kills a server that has this command line. A pod that is deleted by force would be replaced while it still runs, and two
-/// servers would write to the bus's volume.
+/// Kills the server that has this command line, and not its pod: a pod that is deleted by force may be replaced while its server
+/// still runs.
 fn kill(command: &str) {
     let pids = processes(command);
     assert_eq!(pids.len(), 1, "{command}: {pids:?}");
     bin::signal(pids[0], "KILL");
     let gone = || (processes(command) != pids).then_some(());
     eventually(|| format!("the end of {command}"), PATIENCE, gone);
-}
-
-/// Has the bus write its stream's index once. If NATS 2.10.29 with an encrypted store is killed before that, which is two minutes
-/// after it made the stream, it soon replaces the key that it needs at its next start, and then the stream is gone.
-fn settle_the_bus() {
-    let index = "/var/tmp/argo-buildkit-cluster/event-bus/store/jetstream/js/streams/default/msgs/index.db";
-    let there = || std::path::Path::new(index).exists().then_some(());
-    if there().is_none() {
-        bin::signal(processes(BUS)[0], "TERM");
-        eventually(
-            || format!("{index} and the bus"),
-            PATIENCE,
-            || there().filter(|()| !processes(BUS).is_empty()),
-        );
-    }
 }
 
 #[tokio::test]
@@ -54,22 +41,64 @@ async fn a_killed_sensor_loses_no_push() {
 #[tokio::test]
 async fn a_killed_bus_and_a_killed_event_source_come_back_by_themselves() {
     events().await;
-    settle_the_bus();
     for server in [BUS, EVENT_SOURCE] {
         let service = Service::new("FROM BASE\nCOPY main.txt /\n").await;
         kill(server);
         let began = Instant::now();
         let commit = service.push("while nobody listened").await;
-        let body = push_of(&service.full_name(), &commit);
-        let accepted = async || {
-            let answer = Post::signed(events().await, "push", &body).try_send().await?;
-            (answer.0 == StatusCode::OK).then_some(())
-        };
-        until(|| format!("an accepted event after the end of {server}"), PATIENCE, accepted).await;
-        println!("{:.2?} after the end of {server}: accepted", began.elapsed());
+        accepted(&service, &commit, server).await;
         service.deployed(&commit, began).await;
         assert_eq!(service.workflows().len(), 1);
     }
+}
+
+/// Posts the hook of a commit until it is accepted.
+async fn accepted(service: &Service, commit: &str, after: &str) {
+    let (body, began) = (push_of(&service.full_name(), commit), Instant::now());
+    let accepted = async || {
+        let answer = Post::signed(events().await, "push", &body).try_send().await?;
+        (answer.0 == StatusCode::OK).then_some(())
+    };
+    until(|| format!("an accepted event after the end of {after}"), PATIENCE, accepted).await;
+    println!("{:.2?} after the end of {after}: accepted", began.elapsed());
+}
+
+/// Gitea posts once, so what was pushed while nobody listened is found by the sweep.
+#[tokio::test]
+async fn after_kills_and_one_sweep_every_head_is_built_exactly_once() {
+    events().await;
+    let mut pushed = Vec::new();
+    for server in [EVENT_SOURCE, BUS, SENSOR] {
+        let service = Service::new("FROM BASE\nCOPY main.txt /\n").await;
+        kill(server);
+        let commit = service.push(server).await;
+        pushed.push((service, commit, Instant::now()));
+    }
+    let marker = Service::new("FROM BASE\nCOPY main.txt /\n").await;
+    let commit = marker.push("after them").await;
+    accepted(&marker, &commit, "all of them").await;
+    pushed.push((marker, commit, Instant::now()));
+    let wishes: Vec<_> = pushed.iter().map(|(service, ..)| service.to_sweep()).collect();
+    let outputs = sweep(&json!(wishes)).succeeds();
+    println!("the sweep submitted {}", outputs.get("submitted"));
+    for (service, commit, began) in &pushed {
+        service.deployed(commit, *began).await;
+        assert_eq!(service.workflows().len(), 1, "{:#?}", service.workflows());
+    }
+}
+
+/// The Workflow of a sweep over `services`.
+fn sweep(services: &Value) -> Workflow {
+    let outputs = ["submitted", "skipped", "failed"]
+        .map(|name| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}}));
+    let template = json!({
+        "name": "sweep", "outputs": {"parameters": outputs}, "plugin": {"buildkit": {"poll": {"services": services}}},
+    });
+    let workflow = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "sweep-"},
+        "spec": {"entrypoint": "sweep", "serviceAccountName": "buildkit-workflow", "templates": [template]},
+    });
+    Workflow::create(BUILDS, &workflow.to_string())
 }
 
 /// Only for the shared agent, as in `faults`: `make e2e` skips it with sidecars, where Argo's controller may not see for minutes what

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
 
 use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_digest};
 use crate::install;
@@ -20,6 +21,8 @@ use super::{ignored, workflow_of, workflows_of};
 pub(crate) struct Service {
     repo: Repo<'static>,
     dockerfile: String,
+    /// The URL of the GitOps repository.
+    gitops: String,
 }
 
 const CHART: &str = "apiVersion: v2\nname: NAME\nversion: 0.1.0\n";
@@ -46,7 +49,8 @@ impl Service {
         let events = events().await;
         let repo = gitea().empty_repo(&events.organisation, &format!("api-{}", std::process::id())).await;
         let base = format!("FROM {NODE}:5000/busybox:1\nENV SERVICE={}", repo.full_name());
-        let service = Self { dockerfile: dockerfile.replace("FROM BASE", &base), repo };
+        let service =
+            Self { dockerfile: dockerfile.replace("FROM BASE", &base), gitops: events.gitops.url(), repo };
         let name = service.name();
         for (path, content) in
             [("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/deployment.yaml", DEPLOYMENT)]
@@ -65,6 +69,23 @@ impl Service {
     /// Its Workflows.
     pub(crate) fn workflows(&self) -> Vec<Value> {
         workflows_of(&self.full_name())
+    }
+
+    /// What the step `poll` needs to know of it: the Sensor `push` makes the same names and arguments.
+    pub(crate) fn to_sweep(&self) -> Value {
+        let (full_name, gitops) = (self.full_name(), self.gitops.clone());
+        let image = self.repo.image();
+        let slug = full_name.replace('/', "-");
+        let hash = hex::encode(Sha1::digest(full_name.as_bytes()));
+        let service = format!("{}-{}", slug[..slug.len().min(29)].trim_matches('-'), &hash[..6]);
+        let chart = format!("charts/{}", self.name());
+        json!({
+            "name": service, "repo": self.repo.url(), "secret": "gitea-credentials", "branches": ["main", "master"],
+            "image": image, "insecure": "true", "registry-secret": "registry-credentials",
+            "workflow": {"template": "ci-cd-buildkit-deploy", "parameters": {
+                "image": image, "insecure": "true", "gitops-repo": gitops, "chart-dir": chart, "concurrency": "supersede",
+            }},
+        })
     }
 
     fn name(&self) -> String {
@@ -150,12 +171,15 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
     let service = Service::new(&format!("FROM BASE\nCOPY main.txt /\n{wait}")).await;
     let began = Instant::now();
     let mut commits = Vec::new();
-    for number in 1..=8 {
-        commits.push(service.push(&format!("push {number}")).await);
-    }
     let full_name = service.repo.full_name();
-    for commit in &commits {
-        workflow_of(&full_name, commit, began);
+    for number in 1..=8 {
+        let commit = service.push(&format!("push {number}")).await;
+        let workflow = workflow_of(&full_name, &commit, began);
+        // Creation times have whole seconds, and of two workflows of one second neither is the newer.
+        let created = workflow.object()["metadata"]["creationTimestamp"].clone();
+        let later = || (created.as_str().unwrap() < now().as_str()).then_some(());
+        eventually(|| format!("a second after {created}"), PATIENCE, later);
+        commits.push(commit);
     }
     let _gate = open_gate(port);
     let digest = service.deployed(&commits[7], began).await;
@@ -163,6 +187,11 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
         commits.iter().map(|commit| workflow_of(&full_name, commit, began)).map(|w| w.end()).collect();
     assert!(ended.iter().filter(|phase| *phase == "Succeeded").count() <= 2, "{ended:?}");
     assert!(service.values().await.contains(&digest), "{}", service.values().await);
+}
+
+/// The time as Kubernetes writes it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Lets the builds go on that wait for `port`.

@@ -18,6 +18,9 @@ fn a_full_stream_refuses_events_and_none_is_dropped_before_its_time() {
     let bus = &object(&objects, "EventBus", "default")["spec"]["jetstream"];
     assert_eq!(bus["replicas"], 1);
     assert_eq!(bus["persistence"]["volumeSize"], "10Gi");
+    let settings: Value = serde_saphyr::from_str(text(&bus["settings"])).unwrap();
+    assert_eq!(settings["key"], "", "an encrypted store is lost when NATS is killed");
+    assert_eq!(settings["sync_interval"], "always");
     assert!(stream["maxBytes"].as_u64().unwrap() < 10 << 30, "less than the volume: {stream}");
 }
 
