@@ -8,8 +8,8 @@ use sha1::{Digest as _, Sha1};
 use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_digest};
 use crate::install;
 use crate::pipeline::{application, ready_pod};
-use crate::support::gitea::{Repo, git};
-use crate::support::net::free_port;
+use crate::support::gitea::{Repo, git, try_git};
+use crate::support::net::{free_port, until};
 use crate::support::plugin::tree;
 use crate::support::process::Process;
 use crate::workflow::{BUILDS, Workflow};
@@ -51,14 +51,30 @@ impl Service {
         let base = format!("FROM {NODE}:5000/busybox:1\nENV SERVICE={}", repo.full_name());
         let service =
             Self { dockerfile: dockerfile.replace("FROM BASE", &base), gitops: events.gitops.url(), repo };
-        let name = service.name();
-        for (path, content) in
-            [("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/deployment.yaml", DEPLOYMENT)]
-        {
-            let content = content.replace("NAME", &name).replace("IMAGE", &service.repo.image());
-            events.gitops.commit_file("main", &format!("charts/{name}/{path}"), &content, "lay out").await;
-        }
+        service.lay_out(&events.gitops).await;
         service
+    }
+
+    /// Commits its chart to the GitOps repository, to which other tests and write-backs commit at the same time.
+    async fn lay_out(&self, gitops: &Repo<'_>) {
+        let name = self.name();
+        let files =
+            [("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/deployment.yaml", DEPLOYMENT)];
+        let pushed = async || {
+            let work = tempfile::tempdir().unwrap();
+            let run = |arguments: &[&str]| try_git(work.path(), arguments, Some(gitea().admin_token()));
+            run(&["clone", "--quiet", "--depth=1", &gitops.url(), "."]).ok()?;
+            for (path, content) in files {
+                let path = work.path().join("charts").join(&name).join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content.replace("NAME", &name).replace("IMAGE", &self.repo.image()))
+                    .unwrap();
+            }
+            run(&["add", "--all"]).ok()?;
+            run(&["commit", "--quiet", "--message", "lay out"]).ok()?;
+            run(&["push", "--quiet", "origin", "HEAD:main"]).ok().map(drop)
+        };
+        until(|| format!("the chart of {name}"), PATIENCE, pushed).await;
     }
 
     /// `owner/name`.

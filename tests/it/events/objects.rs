@@ -4,6 +4,7 @@ use std::process::Command;
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
 
 use super::{kustomization, list, own_kustomization, text};
 use crate::deploy::{object, parse, succeeded};
@@ -88,6 +89,21 @@ fn a_sensor_may_get_create_and_patch_workflows_and_nothing_else() {
     assert!(objects.iter().all(|o| o["kind"] != "ClusterRole" && o["kind"] != "ClusterRoleBinding"));
     let account = &object(&objects, "Sensor", "push")["spec"]["template"]["serviceAccountName"];
     assert_eq!(object(&objects, "RoleBinding", "buildkit-sensor")["subjects"][0]["name"], *account);
+}
+
+/// The sweep of docs/events.md must give a Workflow the name that the Sensor gives it.
+#[test]
+fn the_documented_sweep_is_a_step_and_names_the_service_as_the_sensor_does() {
+    let page = include_str!("../../../docs/events.md");
+    let sweep = page.split("```yaml\n").find(|block| block.contains("kind: CronWorkflow")).unwrap();
+    let sweep = parse(sweep.split("```").next().unwrap()).remove(0);
+    let plugin = &sweep["spec"]["workflowSpec"]["templates"][0]["plugin"]["buildkit"];
+    argo_buildkit::step::parse(plugin).unwrap();
+    let hash = hex::encode(Sha1::digest(b"shop/api"));
+    assert_eq!(plugin["poll"]["services"][0]["name"], format!("shop-api-{}", &hash[..6]));
+    let objects = kustomization("sensors");
+    let name = &triggers(&objects)[0]["template"]["k8s"]["parameters"][1]["src"]["dataTemplate"];
+    assert!(text(name).contains("trunc 29") && text(name).contains("sha1sum | trunc 6"), "{name}");
 }
 
 #[test]
