@@ -21,10 +21,8 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
     let own = own(&workflows, &cx.workflow.name, &supersede.label).await?;
     let line = line(&own, &supersede.label)?;
     let mut ended = Vec::new();
-    for older in
-        workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.created < own.created)
-    {
-        if workflows.shut_down(older, how(older)).await? {
+    for older in workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.is_older(&own)) {
+        if workflows.shut_down(older, how(older), &own.name).await? {
             ended.push(older.name.clone());
         }
     }

@@ -16,8 +16,8 @@ use crate::text;
 /// The annotation that says why a Workflow was submitted.
 pub const REASON: &str = "argo-buildkit.io/reason";
 
-/// The annotation of a Workflow that was ended in favour of another one.
-pub(super) const SUPERSEDED: &str = "argo-buildkit.io/superseded";
+/// The annotation of a Workflow that a newer one has ended, with that one's name. Its commit was not tried to its end.
+pub const SUPERSEDED_BY: &str = "argo-buildkit.io/superseded-by";
 
 /// The most bytes of the API server's reason in a message.
 const SHOWN: usize = 300;
@@ -138,7 +138,7 @@ impl Submitter {
         let found = self.api.get_opt(name).await.map_err(failed)?;
         Ok(found.map(|found| FoundWorkflow {
             phase: text::brief(found.data["status"]["phase"].as_str().unwrap_or_default(), SHOWN),
-            superseded: found.metadata.annotations.is_some_and(|all| all.contains_key(SUPERSEDED)),
+            superseded: found.metadata.annotations.is_some_and(|all| all.contains_key(SUPERSEDED_BY)),
         }))
     }
 

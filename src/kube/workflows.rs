@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::submit::SUPERSEDED;
+use super::submit::SUPERSEDED_BY;
 use super::task_set::COMPLETED;
 use super::{ApiRequest, Cluster, KubeError, Rights};
 use crate::outcome::Fault;
@@ -25,8 +25,8 @@ pub struct Workflow {
     pub name: String,
     /// The labels of the Workflow.
     pub labels: BTreeMap<String, String>,
-    /// The key by which Workflows are ordered: the creation time, which has whole seconds, and then the name.
-    pub created: (Option<String>, String),
+    /// The creation time, in whole seconds.
+    pub created: Option<String>,
     /// Whether the Workflow waits for a lock, or the controller has not seen it yet.
     pub waits: bool,
     /// Whether the Workflow has ended, or was told to end.
@@ -105,18 +105,19 @@ impl Workflows {
         Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
     }
 
-    /// Tells the controller to end `workflow`. Returns false if it no longer exists.
+    /// Tells the controller to end `workflow`, because the Workflow `by` is newer. Returns false if it no longer exists.
     pub async fn shut_down(
         &self,
         workflow: &Workflow,
         how: ShutdownStrategy,
+        by: &str,
     ) -> Result<bool, WorkflowsError> {
         let how = match how {
             ShutdownStrategy::Stop => "Stop",
             ShutdownStrategy::Terminate => "Terminate",
         };
         // The uid makes the patch fail for another Workflow with the same name.
-        let metadata = json!({"uid": workflow.uid, "annotations": {SUPERSEDED: "true"}});
+        let metadata = json!({"uid": workflow.uid, "annotations": {SUPERSEDED_BY: by}});
         let patch = Patch::Merge(json!({"metadata": metadata, "spec": {"shutdown": how}}));
         match self.api.patch(&workflow.name, &PatchParams::default(), &patch).await {
             Ok(_) => Ok(true),
@@ -131,6 +132,12 @@ impl Workflows {
 }
 
 impl Workflow {
+    /// Whether it was created before `other`. Of two in one second neither is older: their names say nothing about their commits,
+    /// and the newest must not be ended.
+    pub fn is_older(&self, other: &Self) -> bool {
+        self.created < other.created
+    }
+
     fn read(object: DynamicObject) -> Self {
         let metadata = object.metadata;
         let name = metadata.name.unwrap_or_default();
@@ -139,7 +146,7 @@ impl Workflow {
         let (spec, status) = (&object.data["spec"], &object.data["status"]);
         let told = spec["shutdown"].as_str().is_some_and(|how| !how.is_empty());
         Self {
-            created: (created, name.clone()),
+            created,
             name,
             labels: metadata.labels.unwrap_or_default(),
             waits: matches!(status["phase"].as_str(), None | Some("" | "Pending")),
@@ -164,11 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn the_older_was_created_earlier_or_has_the_lesser_name() {
+    fn the_older_was_created_in_an_earlier_second() {
         let at = |name, second: u32| workflow(name, &format!("2026-01-01T00:00:{second:02}Z"), json!({}));
-        assert!(at("z", 9).created < at("a", 10).created);
-        assert!(at("a", 10).created < at("b", 10).created);
-        assert!(at("a", 10).created >= at("a", 10).created, "none is older than itself");
+        assert!(at("z", 9).is_older(&at("a", 10)));
+        assert!(!at("a", 10).is_older(&at("b", 10)) && !at("b", 10).is_older(&at("a", 10)));
+        assert!(!at("a", 11).is_older(&at("b", 10)));
     }
 
     #[test]

@@ -100,7 +100,7 @@ async fn an_api_server_that_does_not_say_what_supersede_asks_is_given_up() {
     let known = cluster(Kube::shared().await.host(), KubeTimeLimits::default()).await;
     let known = known.workflows(BUILDS).await.unwrap().get(&name).await.unwrap();
     let end = async |cluster: Cluster| {
-        cluster.workflows(BUILDS).await?.shut_down(&known, ShutdownStrategy::Stop).await
+        cluster.workflows(BUILDS).await?.shut_down(&known, ShutdownStrategy::Stop, "newer").await
     };
     given_up(end, transient).await;
 }

@@ -65,6 +65,11 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     assert_eq!(node.outputs["superseded"], json!([running, waiting]).to_string());
     assert_eq!(shutdown(argo, &running).await, "Stop");
     assert_eq!(argo.finished(&running).await.0, "Failed");
+    let annotations = argo.workflow(&running).await["metadata"]["annotations"].take();
+    assert_eq!(
+        annotations["argo-buildkit.io/superseded-by"], ours,
+        "who reads it learns that it was not tried"
+    );
     // Its node is waiting, so a stop ends it.
     assert_eq!(shutdown(argo, &waiting).await, "Stop");
     assert_eq!(argo.finished(&waiting).await.0, "Failed");
