@@ -10,8 +10,8 @@ use crate::write_back::message;
 
 /// What the pushed commits say themselves.
 enum Commits {
-    /// Every one is ours; their number.
-    Ours(usize),
+    /// Every one has our trailers; their messages.
+    Ours(Vec<String>),
     /// The message of the newest one that is not ours, if it was read.
     Foreign(Option<String>),
 }
@@ -57,26 +57,27 @@ async fn uncompared(reader: &PushReader, after: &str, why: Uncompared) -> Result
 }
 
 async fn compared(reader: &mut PushReader, before: &str, after: &str) -> Result<Change, StepError> {
-    match commits(reader, before, after).await? {
-        Commits::Ours(count) => return Ok(Change::OwnCommits(count)),
-        Commits::Foreign(Some(text)) => {
-            if let Some(mark) = skip_mark(&text) {
-                return Ok(Change::SkipMark(mark));
-            }
-        }
-        Commits::Foreign(None) => {}
+    let commits = commits(reader, before, after).await?;
+    if let Commits::Foreign(Some(text)) = &commits
+        && let Some(mark) = skip_mark(text)
+    {
+        return Ok(Change::SkipMark(mark));
     }
-    let files = reader.changed(before, after).await?;
-    Ok(match files {
-        Some(files) => Change::Files(ChangedFiles(files)),
-        None => Change::Uncompared(Uncompared::TooManyFiles),
+    let Some(files) = reader.changed(before, after).await? else {
+        return Ok(Change::Uncompared(Uncompared::TooManyFiles));
+    };
+    Ok(match commits {
+        Commits::Ours(messages) if message::account_for(&messages, &files) => {
+            Change::OwnCommits(messages.len())
+        }
+        _ => Change::Files(ChangedFiles(files)),
     })
 }
 
 /// Follows the commits from `after` down while they are ours. A write-back has one parent. Only if the newest commit is ours, and
 /// is not the only one, their history costs a request.
 async fn commits(reader: &mut PushReader, before: &str, after: &str) -> Result<Commits, StepError> {
-    let (mut next, mut count, mut has_history) = (after.to_owned(), 0, false);
+    let (mut next, mut ours, mut has_history) = (after.to_owned(), Vec::new(), false);
     while next != before {
         let mut log = reader.log(&next).await?;
         if log.is_empty() && !has_history {
@@ -86,10 +87,12 @@ async fn commits(reader: &mut PushReader, before: &str, after: &str) -> Result<C
         }
         let Some(commit) = log.into_iter().next() else { return Ok(Commits::Foreign(None)) };
         match commit.parents.as_slice() {
-            [parent] if message::is_ours(&commit.message) => next = parent.to_string(),
+            [parent] if message::is_ours(&commit.message) => {
+                next = parent.to_string();
+                ours.push(commit.message);
+            }
             _ => return Ok(Commits::Foreign(Some(commit.message))),
         }
-        count += 1;
     }
-    Ok(Commits::Ours(count))
+    Ok(Commits::Ours(ours))
 }

@@ -1,10 +1,11 @@
 //! `select`: decides which services a push touches, and submits the Workflows that build them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
 
 use super::Engine;
@@ -12,10 +13,10 @@ use super::context::Cx;
 use super::sanitize::LONGEST;
 use super::submission::{Wish, submit};
 use crate::kube::Submitted;
-use crate::outcome::{Outputs, StepError, Success};
+use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::selection::{BadGlob, Change, ChangedFiles, Decision, GitRef};
-use crate::step::Select;
 use crate::step::select::{Choice, Push, Service};
+use crate::step::{Select, WorkflowCall};
 use crate::text;
 
 /// How many Workflows are submitted at a time.
@@ -64,7 +65,7 @@ pub(super) async fn run(engine: &Engine, select: &Select, cx: &Cx) -> Result<Suc
 }
 
 fn lost(what: &str) -> StepError {
-    StepError::new(crate::outcome::Fault::Ours, format!("the {what} was lost; report this"))
+    StepError::new(Fault::Ours, format!("the {what} was lost; report this"))
 }
 
 /// Whether the ref alone decides, so that nothing has to be read.
@@ -124,32 +125,70 @@ async fn submit_all(
         Some((wish, service.workflow.as_ref()?))
     });
     let calls: Vec<_> = calls.collect();
-    let made: Vec<(String, Submitted)> = match calls.is_empty() {
-        true => Vec::new(),
-        false => {
-            cx.now(format!("submitting {} workflows", calls.len()));
-            let submitter = engine.submitter(cx).await?;
-            // Boxed, since the compiler cannot tell that a stream of borrowing futures is `Send`.
-            let each = calls.into_iter().map(|(wish, call)| {
-                let submitter = &submitter;
-                async move { Ok::<_, StepError>((wish.name(), submit(submitter, cx, wish, call).await?)) }
-                    .boxed()
-            });
-            let each: Vec<BoxFuture<'_, _>> = each.collect();
-            stream::iter(each).buffered(AT_A_TIME).try_collect().await?
-        }
+    let (made, failed) = match calls.is_empty() {
+        true => Default::default(),
+        false => submit_each(engine, cx, calls).await?,
     };
-    Ok(Selected {
+    let created = made.iter().filter(|(_, submitted)| *submitted == Submitted::Created);
+    let selected = Selected {
         selected: !touched.is_empty(),
         reason: reasons(&pairs, &made),
         files: Vec::new(),
         services: touched.iter().map(|(service, _)| service.name.clone()).collect(),
-        submitted: made
-            .iter()
-            .filter(|(_, submitted)| *submitted == Submitted::Created)
-            .map(|(name, _)| name.clone())
-            .collect(),
-    })
+        submitted: created.map(|(name, _)| name.clone()).collect(),
+    };
+    match failed.into_iter().reduce(worse) {
+        None => Ok(selected),
+        Some(error) => {
+            let Success { summary, outputs } = selected.success();
+            let done = if made.is_empty() { String::new() } else { format!("\ndone beside it: {summary}") };
+            Err(StepError { message: error.message + &done, outputs, ..error })
+        }
+    }
+}
+
+/// One error for two: it may pass if one of them may.
+fn worse(one: StepError, other: StepError) -> StepError {
+    let fault = if one.fault == Fault::User { other.fault } else { one.fault };
+    let message = text::cut(format!("{}; {}", one.message, other.message), REASONS);
+    StepError { fault, message, ..one }
+}
+
+type Submissions = (Vec<(String, Submitted)>, Vec<StepError>);
+
+/// Submits each Workflow. One that is refused does not stop the others; an API server that is away is waited for once.
+async fn submit_each(
+    engine: &Engine,
+    cx: &Cx,
+    calls: Vec<(Wish<'_>, &WorkflowCall)>,
+) -> Result<Submissions, StepError> {
+    cx.now(format!("submitting {} workflows", calls.len()));
+    let submitter = engine.submitter(cx).await?;
+    let (submitter, is_away) = (&submitter, &AtomicBool::new(false));
+    // Boxed, since the compiler cannot tell that a stream of borrowing futures is `Send`.
+    let each = calls.into_iter().map(|(wish, call)| {
+        let submitted = async move {
+            if is_away.load(Ordering::Relaxed) {
+                return None;
+            }
+            let submitted = submit(submitter, cx, wish, call).await;
+            if submitted.as_ref().is_err_and(|error| error.fault != Fault::User) {
+                is_away.store(true, Ordering::Relaxed);
+            }
+            Some(submitted.map(|submitted| (wish.name(), submitted)))
+        };
+        submitted.boxed()
+    });
+    let each: Vec<BoxFuture<'_, _>> = each.collect();
+    let all: Vec<_> = stream::iter(each).buffered(AT_A_TIME).collect().await;
+    let (mut made, mut failed) = Submissions::default();
+    for one in all.into_iter().flatten() {
+        match one {
+            Ok(submitted) => made.push(submitted),
+            Err(error) => failed.push(error),
+        }
+    }
+    Ok((made, failed))
 }
 
 /// What became of each service: those that were submitted first.
@@ -169,7 +208,7 @@ fn reasons(pairs: &[(&Service, &Decision)], made: &[(String, Submitted)]) -> Str
 impl Selected {
     fn success(self) -> Success {
         // Argo would replace `{{…}}` in whatever reads an output.
-        let reason = self.reason.replace("{{", "{ {");
+        let reason = without_expressions(self.reason);
         let files = self.files.iter().map(|path| ChangedFiles::shown(path));
         let outputs = [
             ("selected", self.selected.to_string()),
@@ -181,6 +220,14 @@ impl Selected {
         let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
         Success { summary: reason, outputs }
     }
+}
+
+/// Keeps Argo from finding an expression in `text`. After one pass, three braces still have two.
+fn without_expressions(mut text: String) -> String {
+    while text.contains("{{") {
+        text = text.replace("{{", "{ {");
+    }
+    text
 }
 
 /// The first items as a JSON list that fits an output. A program reads it, so no item is cut.
@@ -210,6 +257,10 @@ mod tests {
         let list = fitting(names.clone().into_iter());
         assert!(!list.contains("{{"), "{list}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&list).unwrap(), names);
+        for braces in 0..6 {
+            assert!(!without_expressions("{".repeat(braces)).contains("{{"), "{braces}");
+            assert!(!fitting(["{".repeat(braces)].into_iter()).contains("{{"), "{braces}");
+        }
         let many = fitting((0..10_000).map(|nth| format!("file-{nth}")));
         assert!(many.len() <= LONGEST);
         assert!(serde_json::from_str::<Vec<String>>(&many).unwrap().len() > 2000);

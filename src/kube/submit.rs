@@ -125,7 +125,13 @@ impl Submitter {
             Some(found) => Ok(Submitted::Exists { phase: found.phase }),
             // It was deleted meanwhile.
             None if self.create(submission).await? => Ok(Submitted::Created),
-            None => Ok(Submitted::Exists { phase: String::new() }),
+            None => {
+                let attempt =
+                    format!("submitting workflow `{}` in namespace `{}`", submission.name, self.namespace);
+                let error = request(attempt, &self.rights)
+                    .unavailable("it was created and deleted by others meanwhile");
+                Err(error.into())
+            }
         }
     }
 
@@ -149,7 +155,8 @@ impl Submitter {
             object.map_err(|e| SubmitError::Refused { name: submission.name.clone(), why: e.to_string() })?;
         match self.api.create(&PostParams::default(), &object).await {
             Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            // A quota also answers 409, if several requests come at once.
+            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(false),
             Err(error) => Err(self.failed(&error, &format!("submitting workflow `{}`", submission.name))),
         }
     }

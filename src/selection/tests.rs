@@ -49,6 +49,12 @@ fn globs_mean_what_users_of_github_actions_expect() {
         ("lib**", "x/lib", false),
         ("a**z", "a/b/cz", true),
         ("a**z", "abz", true),
+        ("**test**", "a/test/b.go", true),
+        ("**test**", "test", true),
+        ("**test**", "x/mytests/y/z", true),
+        ("**test**", "a/tes/b", false),
+        ("a**b**c", "a/x/b/y/c", true),
+        ("a**b**c", "abc/d", false),
         ("***", "a/b", true),
         // Sets, alternatives, escapes, hidden files, odd names.
         ("v?.txt", "v1.txt", true),

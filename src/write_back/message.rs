@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::trailer::{MANAGED_BY, MANAGER, WORKFLOW};
+use super::trailer::{MANAGED_BY, MANAGER, MANIFEST, WORKFLOW};
 use crate::git::GitError;
 use crate::selection::SKIP_MARKS;
 
@@ -112,6 +112,21 @@ pub(super) fn groups(message: &str) -> Vec<Group> {
 /// Whether the message is one of our commits'. Anybody can write the trailer, and then their commit counts as ours.
 pub(crate) fn is_ours(message: &str) -> bool {
     !groups(message).is_empty()
+}
+
+/// Whether our commits with these messages account for all of `files`. A person who amends, cherry-picks or squashes one of
+/// ours may keep its trailers, but then other files changed than these name: every file that we write has a [`MANIFEST`] of
+/// its own.
+pub(crate) fn account_for(messages: &[String], files: &[Vec<u8>]) -> bool {
+    let groups: Vec<Group> = messages.iter().flat_map(|message| groups(message)).collect();
+    let targets: Vec<&str> = groups.iter().flat_map(|group| values(group, MANIFEST)).collect();
+    let is_named = |file: &Vec<u8>| {
+        let rest = |target: &&str| {
+            target.as_bytes().strip_prefix(file.as_slice()).is_some_and(|rest| rest.starts_with(b" "))
+        };
+        targets.iter().any(rest)
+    };
+    files.iter().all(is_named)
 }
 
 /// Parses a commit's message from any author.

@@ -83,8 +83,12 @@ impl Pattern {
             None => vec![body.to_owned(), format!("{body}/**")],
         };
         // globset reads `**` within a name as `*`. Here it may also stand for whole directories.
-        while let Some(at) = texts.first().and_then(|text| inside(text).next()) {
-            texts = texts.iter().flat_map(|text| ["*", "*/**/*"].map(|by| replaced(text, at, by))).collect();
+        for _ in 0..INSIDE {
+            let both = |text: &String| match inside(text).next() {
+                Some(at) => ["*", "*/**/*"].map(|by| replaced(text, at, by)).to_vec(),
+                None => vec![text.clone()],
+            };
+            texts = texts.iter().flat_map(both).collect();
         }
         let compile = |text: &String| {
             GlobBuilder::new(text)

@@ -108,7 +108,7 @@ async fn a_workflow_that_says_nothing_about_the_head_is_passed_over_once() {
     let name = format!("shop-{}", &head[..12]);
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
     // The Workflow of an older commit, which was made later, has ended it.
-    world.annotate(&name, "argo-buildkit.io/superseded").await;
+    world.annotate(&name, "argo-buildkit.io/superseded-by").await;
     assert_eq!(world.poll(&services).await.unwrap().message, "1 skipped", "it has not ended yet");
     world.end(&name, "Failed").await;
     let again = format!("{name}-again");

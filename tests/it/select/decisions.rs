@@ -77,7 +77,8 @@ impl Site {
 }
 
 /// The message of one of our commits.
-const OURS: &str = "Deploy api\n\n[skip ci]\n\nWorkflow: builds/api-1\nManaged-By: argo-buildkit";
+const OURS: &str = "Deploy api\n\n[skip ci]\n\nWorkflow: builds/api-1\n\
+                    Manifest: services/api/chart/values.yaml helm:image.tag\nManaged-By: argo-buildkit";
 
 #[tokio::test]
 async fn a_push_is_decided_by_its_files_its_commits_and_its_ref() {
@@ -95,6 +96,8 @@ async fn a_push_is_decided_by_its_files_its_commits_and_its_ref() {
     let ours_too = site.commit("services/api/chart/values.yaml", OURS);
     let theirs = site.commit("services/api/main.go", "Fix");
     let on_top = site.commit("services/api/chart/values.yaml", OURS);
+    // A person's code in a commit that keeps our message, as after `git commit --amend`.
+    let amended = site.commit("services/api/main.go", OURS);
     site.push();
 
     let main = "branch `main`";
@@ -109,6 +112,7 @@ async fn a_push_is_decided_by_its_files_its_commits_and_its_ref() {
         // Nothing of a person is skipped: neither for our commit on top of it, nor for the mark in ours.
         (&ours_too, &on_top, true, "`services/api/chart/values.yaml` changed".to_owned(), 2),
         (&ours_too, &theirs, true, "`services/api/main.go` changed".to_owned(), 1),
+        (&on_top, &amended, true, "`services/api/main.go` changed".to_owned(), 1),
         // A forced push backwards.
         (&twenty, &first, true, "`services/api/main.go` changed".to_owned(), 1),
         (&twenty, &twenty, true, "everything counts as changed: the push begins and ends at the same commit".to_owned(), 0),

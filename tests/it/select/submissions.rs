@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::api::ListParams;
+use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{ZEROS, list, select};
@@ -156,6 +156,54 @@ async fn touched_services_are_submitted_once() {
         output(&node, "reason").starts_with("api: branch `dev` is none of the branch patterns `main`; web: "),
         "{node}"
     );
+}
+
+/// Makes the API server refuse Workflows of the site whose names begin with `bad`, and waits until it does.
+async fn refuse_bad_names(site: &Site) {
+    let group = "admissionregistration.k8s.io/v1";
+    let rules = json!([{"apiGroups": ["argoproj.io"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["workflows"]}]);
+    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": site.namespace}});
+    let name = &site.namespace;
+    site.kube
+        .apply(json!({
+            "apiVersion": group, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
+            "spec": {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules},
+                "validations": [{"expression": "!object.metadata.name.startsWith('bad')", "message": "no bad names"}]},
+        }))
+        .await;
+    site.kube
+        .apply(json!({
+            "apiVersion": group, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": selector}},
+        }))
+        .await;
+    let api = site.kube.api("argoproj.io/v1alpha1", "Workflow", &site.namespace).await;
+    let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "bad"}, "spec": {}});
+    let object = serde_json::from_value(object).unwrap();
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let refused = async || api.create(&dry, &object).await.is_err().then_some(());
+    until(|| "the policy to be in force".to_owned(), Duration::from_secs(60), refused).await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_refused_does_not_stop_the_others() {
+    let site = Site::open().await;
+    site.allow().await;
+    refuse_bad_names(&site).await;
+    let services = ["bad", "api", "bad2", "web"].map(|name| service(name, "services/api", json!({})));
+    let node = site.node(json!({"services": services})).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    for part in [
+        format!("workflow `{}` was not submitted, because the Kubernetes API refuses it: ", site.name("bad")),
+        format!("workflow `{}` was not submitted", site.name("bad2")),
+        "no bad names".to_owned(),
+        format!("\ndone beside it: submitted {}; submitted {}; ", site.name("api"), site.name("web")),
+    ] {
+        assert!(message.contains(&part), "{part}: {message}");
+    }
+    assert_eq!(list(&node, "submitted"), [site.name("api"), site.name("web")]);
+    assert_eq!(site.workflows().await.len(), 2);
 }
 
 #[tokio::test]
