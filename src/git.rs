@@ -56,7 +56,7 @@ pub use identity::Identity;
 pub(crate) use kept_ref::KeptRef;
 pub use probe::Writable;
 use proof::ProofTrees;
-pub use push_reader::{AskedPush, LocalClone, server_push};
+pub use push_reader::{AskedBefore, AskedPush, LocalClone, server_push};
 use resolve::Proven;
 pub use resolve::Resolved;
 pub(crate) use resolve::check_name;

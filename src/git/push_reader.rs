@@ -13,7 +13,7 @@ use super::store::{LogEntry, MAX_FILTERED, MAX_PACK, Received, Store};
 use super::transport::GitSession;
 use super::{Credentials, Git, RepoUrl, retried};
 use crate::time_limits::within;
-pub use asked::{AskedPush, LocalClone, server_push};
+pub use asked::{AskedBefore, AskedPush, LocalClone, server_push};
 use tree_diff::TreeDiff;
 
 /// How many commits of a history are read.

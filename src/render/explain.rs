@@ -1,7 +1,7 @@
 //! What a push would build, as sentences for people.
 
 use crate::catalogue::{Repository, Service};
-use crate::git::AskedPush;
+use crate::git::{AskedBefore, AskedPush};
 use crate::selection::{Change, ChangedFiles, GitRef, PathFilter, RefFilter, Rule, Uncompared, skip_mark};
 
 /// The sentences about a push to a repository: of each service, and of globs that match nothing.
@@ -11,7 +11,7 @@ pub fn explain(
     git_ref: Option<&GitRef>,
     is_ours: impl Fn(&str) -> bool,
 ) -> (Vec<String>, Vec<String>) {
-    let change = change(push, is_ours);
+    let change = change(push, git_ref, is_ours);
     let services = repository.services.iter();
     let said = services.clone().map(|service| about(service, &change, git_ref)).collect();
     let globs = push.files.as_ref().map(|files| ChangedFiles(files.clone()));
@@ -19,21 +19,29 @@ pub fn explain(
     (said, warnings.collect())
 }
 
-/// What the push changed, as the step `select` reads it.
-fn change(push: &AskedPush, is_ours: impl Fn(&str) -> bool) -> Change {
+/// What the push changed, as the step `select` reads it (`engine/push_change.rs`).
+fn change(push: &AskedPush, git_ref: Option<&GitRef>, is_ours: impl Fn(&str) -> bool) -> Change {
+    let why = match (git_ref, push.before) {
+        (Some(GitRef::Tag(_)), _) => return Change::Uncompared(Uncompared::Tag),
+        (_, AskedBefore::Same) => return Change::Uncompared(Uncompared::SameCommit),
+        (_, AskedBefore::None) => Some(Uncompared::NewRef),
+        (_, AskedBefore::Unknown) => Some(Uncompared::UnknownBefore),
+        (_, AskedBefore::Known) => None,
+    };
     let own = push.commits.iter().take_while(|(message, parents)| *parents == 1 && is_ours(message)).count();
-    match push.commits.get(own) {
-        None if own > 0 => return Change::OwnCommits(own),
-        Some((message, _)) => {
-            if let Some(mark) = skip_mark(message) {
-                return Change::SkipMark(mark);
-            }
-        }
-        None => {}
+    if why.is_none() && own == push.commits.len() && push.is_whole {
+        return Change::OwnCommits(own);
     }
-    match &push.changed {
-        Some(files) => Change::Files(ChangedFiles(files.clone())),
-        None => Change::Uncompared(Uncompared::UnknownBefore),
+    // Without a comparison, it is unknown which commits were pushed: the newest one alone counts.
+    let newest = push.commits.get(own).filter(|_| why.is_none() || own == 0);
+    let mark = newest.filter(|(message, _)| !is_ours(message)).and_then(|(message, _)| skip_mark(message));
+    if let Some(mark) = mark {
+        return Change::SkipMark(mark);
+    }
+    match (why, &push.changed) {
+        (Some(why), _) => Change::Uncompared(why),
+        (None, Some(files)) => Change::Files(ChangedFiles(files.clone())),
+        (None, None) => Change::Uncompared(Uncompared::TooManyFiles),
     }
 }
 

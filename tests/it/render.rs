@@ -227,6 +227,13 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
     );
     let (shown, _) = explain(&["main~4", "main~3", "--ref", "refs/heads/feature"]);
     assert!(shown.contains("branch `feature` is none of the branch patterns `main`, `master`"), "{shown}");
+    let (shown, _) = explain(&["0000000000000000000000000000000000000000", "main~3"]);
+    assert!(shown.contains("checkout would be built: everything counts as changed: "), "{shown}");
+    let (shown, _) = explain(&["main~3", "main~3"]);
+    assert!(
+        shown.contains("cart would be built: everything counts as changed: the push begins and ends"),
+        "{shown}"
+    );
     assert_eq!(names(room.path()), ["services.yaml"]);
     let wrong =
         |arguments: &[&str]| render(room.path(), &[&["services.yaml", "--explain"], arguments].concat());

@@ -12,13 +12,30 @@ use crate::git::{Credentials, Git, RepoUrl};
 /// What a push changed, and what its commits say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedPush {
+    /// What is known of the commit before the push.
+    pub before: AskedBefore,
     /// The commits from the newest one down to the one before the push, along first parents: the message, and the number of
     /// parents. At most fifty.
     pub commits: Vec<(String, usize)>,
-    /// The paths that differ; `None` if they are too many, or if the commit before the push is unknown.
+    /// Whether these end at the commit before the push.
+    pub is_whole: bool,
+    /// The paths that differ; `None` if they are too many, or if there is nothing to compare with.
     pub changed: Option<Vec<Vec<u8>>>,
     /// All paths after the push; `None` if they are too many.
     pub files: Option<Vec<Vec<u8>>>,
+}
+
+/// What is known of the commit before a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBefore {
+    /// It is there.
+    Known,
+    /// It is the commit after the push.
+    Same,
+    /// There was none: the ref is new.
+    None,
+    /// The server does not have it.
+    Unknown,
 }
 
 /// A clone on this machine.
@@ -56,7 +73,8 @@ impl LocalClone {
                 || format!("find the commit `{}` in {}", crate::text::brief(name, 80), self.path.display());
             found.map(|commit| commit.id()).map_err(|error| GitError::local(doing(), error))
         };
-        asked(&self.repository, Some(commit(before)?), commit(after)?)
+        let known = if is_nothing(before) { Err(AskedBefore::None) } else { Ok(commit(before)?) };
+        asked(&self.repository, known, commit(after)?)
     }
 }
 
@@ -70,46 +88,61 @@ pub async fn server_push(
     credentials: &Credentials,
     (before, after): (&str, &str),
 ) -> Result<AskedPush, GitError> {
-    let before = git.resolve(repo, credentials, before).await.map(|found| found.sha);
     let after = git.resolve(repo, credentials, after).await?.sha;
-    let mut reader = PushReader::new(git, repo, credentials).await?;
-    let known = match before {
-        Ok(before) => {
-            let both = reader.trees(&before, &after).await? == PushedTrees::Both;
-            both.then_some(before)
-        }
-        // The commit is gone, or hidden.
-        Err(GitError::Revision { .. }) => None,
-        Err(error) => return Err(error),
+    let before = match is_nothing(before) {
+        true => Err(AskedBefore::None),
+        false => match git.resolve(repo, credentials, before).await {
+            Ok(found) => Ok(found.sha),
+            // The commit is gone, or hidden.
+            Err(GitError::Revision { .. }) => Err(AskedBefore::Unknown),
+            Err(error) => return Err(error),
+        },
     };
-    if known.is_none() {
+    let mut reader = PushReader::new(git, repo, credentials).await?;
+    let before = match before {
+        Ok(before) if reader.trees(&before, &after).await? == PushedTrees::Both => Ok(oid(&before)?),
+        Ok(_) => Err(AskedBefore::Unknown),
+        Err(why) => Err(why),
+    };
+    if before.is_err() {
         reader.trees(&after, &after).await?;
     }
     reader.history(&after).await?;
-    let (before, after) = (known.as_deref().map(oid).transpose()?, oid(&after)?);
+    let after = oid(&after)?;
     reader.store.run(move |inner| asked(&inner.repo, before, after)).await
 }
 
-fn asked(repository: &Repository, before: Option<Oid>, after: Oid) -> Result<AskedPush, GitError> {
-    let changed = match before {
+/// Whether a commit is none: zeros, as in the event of a new ref.
+fn is_nothing(commit: &str) -> bool {
+    commit.len() >= 40 && commit.bytes().all(|digit| digit == b'0')
+}
+
+fn asked(
+    repository: &Repository,
+    before: Result<Oid, AskedBefore>,
+    after: Oid,
+) -> Result<AskedPush, GitError> {
+    let known = before.ok();
+    let changed = match known {
         Some(before) => TreeDiff::of_commits(repository, before, after)?,
         None => None,
     };
-    Ok(AskedPush {
-        commits: commits(repository, before, after),
-        changed,
-        files: TreeDiff::all(repository, after)?,
-    })
+    let before = match before {
+        Ok(before) if before == after => AskedBefore::Same,
+        Ok(_) => AskedBefore::Known,
+        Err(why) => why,
+    };
+    let (commits, is_whole) = commits(repository, known, after);
+    Ok(AskedPush { before, commits, is_whole, changed, files: TreeDiff::all(repository, after)? })
 }
 
-fn commits(repository: &Repository, before: Option<Oid>, after: Oid) -> Vec<(String, usize)> {
+/// The commits, and whether they end at `before`.
+fn commits(repository: &Repository, before: Option<Oid>, after: Oid) -> (Vec<(String, usize)>, bool) {
     let (mut next, mut commits) = (Some(after), Vec::new());
-    while let Some(commit) =
-        next.filter(|id| Some(*id) != before).and_then(|id| repository.find_commit(id).ok())
-    {
-        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-        commits.push((message, commit.parent_count()));
-        next = commit.parent_id(0).ok().filter(|_| commits.len() < HISTORY as usize);
+    while let Some(id) = next.filter(|id| Some(*id) != before && commits.len() < HISTORY as usize) {
+        let Ok(commit) = repository.find_commit(id) else { break };
+        commits.push((String::from_utf8_lossy(commit.message_bytes()).into_owned(), commit.parent_count()));
+        next = commit.parent_id(0).ok();
     }
-    commits
+    (commits, before.is_some() && next == before)
 }

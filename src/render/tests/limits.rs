@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{RenderError, render, size};
+use super::super::{RenderError, render, size, sweep};
 use super::{catalogue, files, object};
 use crate::catalogue::tests::small;
 
@@ -25,8 +25,8 @@ fn many(count: usize, message: &str) -> Value {
 
 fn sensors(body: &Value) -> Vec<Value> {
     let files = files(body);
-    let names = files.iter().filter(|file| file.name.starts_with("sensor-")).map(|file| file.name.clone());
-    names.map(|name| object(&files, &name)).collect()
+    let all = files.iter().map(|file| object(&files, &file.name));
+    all.filter(|object| object["kind"] == "Sensor").collect()
 }
 
 #[test]
@@ -58,6 +58,19 @@ fn two_hundred_services_are_swept_in_objects_that_etcd_takes() {
             .len()
     });
     assert_eq!(services.sum::<usize>(), 200);
+}
+
+#[test]
+fn each_sweep_is_a_step_that_the_plugin_takes() {
+    let mut body = many(100, "x");
+    // More than 2000 patterns, and less than one object's bytes.
+    body["defaults"]["tags"] = json!((0..25).map(|n| format!("v{n}")).collect::<Vec<_>>());
+    let sweeps = sweep::of(&catalogue(&body)).unwrap();
+    assert_eq!(sweeps.len(), 2);
+    for (name, cron) in sweeps {
+        let step = cron.pointer("/spec/workflowSpec/templates/0/plugin/buildkit").unwrap();
+        crate::step::parse(step).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+    }
 }
 
 #[test]
