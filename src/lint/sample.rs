@@ -125,6 +125,13 @@ pub(super) fn judge(body: &Value, scope: &KnownParameters) -> Judged {
     judged
 }
 
+/// The conditions of the entries of a step, as far as they are written out.
+fn conditions(body: &Value) -> Vec<String> {
+    let entries = body["steps"].as_array().into_iter().flatten();
+    let written = entries.filter_map(|entry| entry["when"].as_str()).filter(|text| !text.contains("{{"));
+    written.map(str::to_owned).collect()
+}
+
 enum Next {
     /// Another sample is in place.
     Again,
@@ -159,6 +166,11 @@ impl StepTrial {
         };
         new.walk(body, scope, String::new(), String::new());
         new.samples.sort_by(|a, b| a.path.cmp(&b.path));
+        // Entries that refer to each other need the same condition, so that of another entry is tried too.
+        let conditions = conditions(body);
+        for sample in new.samples.iter_mut().filter(|sample| sample.path.ends_with(".when")) {
+            sample.names.clone_from(&conditions);
+        }
         for n in 0..new.samples.len() {
             new.place(n);
         }
