@@ -14,6 +14,9 @@ use crate::time_limits::pauses;
 
 /// The most tries of one request without any success between them. Their pauses are about a minute together.
 const MOST: usize = 12;
+/// The longest time after the first failure, without the pauses that the server asks for. A silent server takes a minute
+/// for each try.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before the second try, and the longest pause that the server does not ask for.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 
@@ -48,13 +51,16 @@ impl From<OciError> for Failed {
 pub(super) struct Tries {
     deadline: Instant,
     pauses: ExponentialBackoff,
+    /// When [`PATIENCE`] ends, once there was a failure.
+    patience: Option<Instant>,
 }
 
 impl Tries {
     /// No try begins after `deadline`.
     pub(super) fn until(deadline: Instant) -> Self {
         let [shortest, longest] = PAUSES;
-        Self { deadline, pauses: pauses::growing(shortest, longest).with_max_times(MOST - 1).build() }
+        let pauses = pauses::growing(shortest, longest).with_max_times(MOST - 1).build();
+        Self { deadline, pauses, patience: None }
     }
 
     /// Waits before another try.
@@ -72,9 +78,12 @@ impl Tries {
     pub(super) async fn wait_anyway(&mut self, failed: Failed) -> Result<(), OciError> {
         let Some(pause) = self.pauses.next() else { return Err(failed.error) };
         let pause = failed.after.map_or(pause, |after| pause.max(after));
-        if Instant::now() + pause >= self.deadline {
+        let now = Instant::now();
+        let patience = *self.patience.get_or_insert(now + PATIENCE);
+        if now >= patience || now + pause >= self.deadline {
             return Err(failed.error);
         }
+        self.patience = Some(patience + failed.after.unwrap_or_default());
         tracing::debug!(pause_ms = pause.as_millis(), "{}; trying again", failed.error);
         sleep(pause).await;
         Ok(())
@@ -143,5 +152,18 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
         tries.refresh();
         assert!(tries.wait(overloaded(None)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_silent_each_time_is_given_up_before_the_last_try() {
+        let begun = Instant::now();
+        let mut tries = Tries::until(begun + Duration::from_secs(3600));
+        loop {
+            sleep(Duration::from_secs(60)).await;
+            if tries.wait(overloaded(None)).await.is_err() {
+                break;
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(260), "{:?}", begun.elapsed());
     }
 }
