@@ -9,7 +9,7 @@ use crate::outcome::{Fault, StepError};
 use crate::step::WorkflowCall;
 
 /// The end of the name of a Workflow that is submitted although its commit's own exists.
-const AGAIN: &str = "-again";
+const AGAIN: &str = "-2";
 
 /// The name of the API server in messages.
 const API: &str = "of the Kubernetes API";

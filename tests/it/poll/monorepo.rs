@@ -111,7 +111,7 @@ async fn a_workflow_that_says_nothing_about_the_head_is_passed_over_once() {
     world.annotate(&name, "argo-buildkit.io/superseded-by").await;
     assert_eq!(world.poll(&services).await.unwrap().message, "1 skipped", "it has not ended yet");
     world.end(&name, "Failed").await;
-    let again = format!("{name}-again");
+    let again = format!("{name}-2");
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&again));
     let ended = world.poll(&services).await.unwrap();
     assert_eq!(ended.skipped[0]["reason"], format!("workflow {again} builds it"));
@@ -124,7 +124,7 @@ async fn a_workflow_that_says_nothing_about_the_head_is_passed_over_once() {
     let name = format!("shop-{}", &newest[..12]);
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
     world.end(&name, "Succeeded").await;
-    assert_eq!(world.poll(&services).await.unwrap().submitted, [format!("{name}-again")]);
+    assert_eq!(world.poll(&services).await.unwrap().submitted, [format!("{name}-2")]);
     let docs = json!([world.service("shop", "{paths: nowhere}")]);
     let ended = world.poll(&docs).await.unwrap();
     assert!(
