@@ -96,7 +96,7 @@ impl Doctor {
     }
 
     async fn servers(&self, tell: &mut impl FnMut(Vec<Finding>)) {
-        let Targets { images, reads, writes } = &self.targets;
+        let Targets { images, reads, writes, hooks } = &self.targets;
         let images = images.iter().map(|image| {
             let subject = format!("registry {}", image.image.name());
             timed(subject, async move { vec![self.image(image).await] }).boxed()
@@ -108,8 +108,11 @@ impl Doctor {
         let writes = writes
             .iter()
             .map(|target| timed(format!("git write {}", target.repo), self.write(target)).boxed());
+        let hooks = hooks.iter().map(|target| {
+            timed(format!("hook of {}", target.repo), async move { vec![self.hooks(target).await] }).boxed()
+        });
         // The findings are reported in this order, but all requests run concurrently: no check waits for another's server.
-        let mut asked: FuturesOrdered<_> = images.chain(reads).chain(writes).collect();
+        let mut asked: FuturesOrdered<_> = images.chain(reads).chain(writes).chain(hooks).collect();
         while let Some(found) = asked.next().await {
             tell(found);
         }

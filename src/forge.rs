@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod gitea;
 mod github;
+mod hooks;
 mod http;
 mod labels;
 mod pull;
@@ -29,6 +30,7 @@ use secrecy::SecretString;
 pub use branches::Branch;
 pub use commit::{CreatedCommit, FileWrite, FilesWrite};
 pub use error::ForgeError;
+pub use hooks::Hook;
 pub use pull::{AutoMerge, MergeMethod, OpenPull, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, ForgeRepository};
 
@@ -150,6 +152,18 @@ impl Forge {
     ) -> Result<Option<Branch>, ForgeError> {
         let repo = self.open(repository, token, &format!("read branch `{branch}` of")).await?;
         branches::read(&repo.client, branch).await
+    }
+
+    /// The webhooks of the repository and of its organisation. The token's owner needs to administrate the repository; on
+    /// Gitea it needs the scope `read:repository`, and `read:organization` for those of the organisation.
+    ///
+    /// # Errors See [`ForgeError::fault`]; transient errors were already retried.
+    pub async fn hooks(
+        &self,
+        repository: &ForgeRepository,
+        token: &SecretString,
+    ) -> Result<Vec<Hook>, ForgeError> {
+        hooks::read(&ForgeClient::new(self.http.clone(), repository, token, "read the hooks of")?).await
     }
 
     async fn open(

@@ -2,6 +2,7 @@
 //! the sweep behind the hooks.
 
 mod hook_secrets;
+mod hooks;
 mod last_event;
 mod mistakes;
 mod status;

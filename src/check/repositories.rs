@@ -37,7 +37,7 @@ impl Doctor {
         found
     }
 
-    async fn login(&self, target: &Repository) -> Result<Credentials, StepError> {
+    pub(super) async fn login(&self, target: &Repository) -> Result<Credentials, StepError> {
         let Some(name) = &target.secret else { return Ok(Credentials::Anonymous) };
         let secret = self.secret(name).await?;
         self.engine.secret_rules.answer(&self.site.namespace, &secret, &wanted_of(&target.repo)?)?;

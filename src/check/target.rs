@@ -48,6 +48,8 @@ pub struct Targets {
     pub reads: Vec<Repository>,
     /// The repositories to commit to.
     pub writes: Vec<Repository>,
+    /// The repositories whose hooks are looked at.
+    pub hooks: Vec<Repository>,
 }
 
 impl Targets {
@@ -149,6 +151,7 @@ mod tests {
             images: vec!["r.io/a=b".parse().unwrap()],
             reads: vec!["https://h/r=a/x".parse().unwrap(), "https://h/q".parse().unwrap()],
             writes: vec!["https://h/r=a/y".parse().unwrap()],
+            hooks: Vec::new(),
         };
         assert_eq!(targets.secrets(), ["a", "b"]);
     }

@@ -66,6 +66,10 @@ pub(super) struct Command {
     /// A repository that steps commit to; with a branch, also its protection.
     #[arg(long = "write", value_name = "REPO[#BRANCH][=SECRET]")]
     writes: Vec<Repository>,
+    /// A repository whose pushes should begin workflows: its hooks, and those of its organisation, are read through the
+    /// forge's API with a token of an administrator.
+    #[arg(long = "hook", value_name = "REPO=SECRET")]
+    hooks: Vec<Repository>,
     #[command(flatten)]
     peers: PeerOptions,
 }
@@ -82,7 +86,8 @@ impl Command {
             in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
             application: self.application,
         };
-        let targets = Targets { images: self.images, reads: self.reads, writes: self.writes };
+        let targets =
+            Targets { images: self.images, reads: self.reads, writes: self.writes, hooks: self.hooks };
         let doctor = Doctor::new(engine, site, targets);
         let mut code = ExitCode::SUCCESS;
         let say = |finding: Finding| {

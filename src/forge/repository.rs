@@ -118,6 +118,11 @@ impl ForgeRepository {
         below(&self.api, repo.into_iter().chain(segments.iter().copied()))
     }
 
+    /// `orgs/{owner}/…` of the API.
+    pub(super) fn organisation_url(&self, segments: &[&str]) -> Url {
+        below(&self.api, ["orgs", &self.owner].into_iter().chain(segments.iter().copied()))
+    }
+
     /// GitHub's GraphQL endpoint: `/graphql` beside the REST API, `/api/graphql` on an Enterprise Server, whose REST
     /// API is at `/api/v3` (GitHub docs, "Forming calls with GraphQL").
     pub(super) fn graphql_url(&self) -> Url {

@@ -3,7 +3,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::status::{self, Pods};
-use super::{FrontHalf, last_event, mistakes, sensor_accounts, sweep};
+use super::{FrontHalf, hooks, last_event, mistakes, sensor_accounts, sweep};
+use crate::forge::Hook;
 use crate::kube::ReadError;
 
 fn object(name: &str, more: Value) -> Value {
@@ -133,4 +134,41 @@ fn a_sweep_is_judged_by_its_schedule_and_its_last_run() {
     assert!(said(json!({}), &[]).starts_with("warn sweep builds/sweep: has never run"));
     let wrong = json!({"status": {"conditions": [{"type": "SpecError", "status": "True", "message": "bad schedule"}]}});
     assert!(said(wrong, &[]).starts_with("FAIL sweep builds/sweep: cannot be run: bad schedule"));
+}
+
+#[test]
+fn one_good_hook_is_enough() {
+    let good = || Hook {
+        is_of_organisation: true,
+        active: true,
+        events: vec!["push".to_owned()],
+        url: "http://gitea-eventsource-svc.builds.svc:12000/gitea/gitea-push?token=hunter2".to_owned(),
+        content_type: "json".to_owned(),
+        last: None,
+    };
+    let source = json!({"spec": {"service": {}, "github": {"hook": {"webhook": {"endpoint": "/gitea/gitea-push"}}}, "webhook": {"any": {"endpoint": "/any"}}}});
+    let endpoints = hooks::endpoints(&[source]);
+    assert_eq!(endpoints, ["/gitea/gitea-push", "/any"]);
+    let said = |hooks: &[Hook]| hooks::judge("hook of api".to_owned(), hooks, &endpoints).to_string();
+    let with = |change: &dyn Fn(&mut Hook)| {
+        let mut hook = good();
+        change(&mut hook);
+        hook
+    };
+    let idle = with(&|hook| hook.active = false);
+    assert!(
+        said(&[idle.clone(), good()])
+            .starts_with("ok   hook of api: its organisation's hook posts to http://gitea-")
+    );
+    assert!(!said(&[good()]).contains("hunter2"), "{}", said(&[good()]));
+    assert!(said(&[idle]).contains("is not active"));
+    assert!(said(&[]).contains("none of its 0 hooks"));
+    assert!(said(&[with(&|hook| hook.url = "http://other/push".to_owned())]).contains("none of its 1 hooks"));
+    assert!(said(&[with(&|hook| hook.content_type = "form".to_owned())]).contains("content type `form`"));
+    assert!(
+        said(&[with(&|hook| hook.events = vec!["create".to_owned()])]).contains("is not sent for pushes")
+    );
+    let refused = with(&|hook| hook.last = Some((400, "bad".to_owned())));
+    assert!(said(&[refused]).contains("got 400 for its last delivery (bad)"));
+    assert!(said(&[with(&|hook| hook.last = Some((200, String::new())))]).contains("answered with 200"));
 }

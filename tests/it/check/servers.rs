@@ -156,3 +156,28 @@ async fn a_server_without_an_api_leaves_the_branch_open() {
     assert!(report.about("git branch").starts_with("skip"), "{}", report.text);
     assert_eq!(report.code, Some(0));
 }
+
+#[tokio::test]
+async fn hooks_of_a_repository_and_of_its_organisation_are_read() {
+    let shop = Shop::open().await;
+    shop.token("admin", &shop.owner, &["write:repository"]).await;
+    shop.token("weak", &shop.owner, &["read:package"]).await;
+    let target = |secret: &str| format!("{}={secret}", shop.repo.url());
+    let hook = async |url: &str, kind: &str| {
+        let config = json!({"url": url, "content_type": kind, "secret": "hunter2"});
+        let hook = json!({"type": "gitea", "active": true, "events": ["push"], "config": config});
+        let path = format!("/repos/{}/hooks", shop.repo.full_name());
+        shop.gitea.call(Method::POST, &path, Some(hook)).await;
+    };
+    let report = shop.report(&["--hook", &target("admin")]).await;
+    assert!(report.about("hook of").contains("none of its 0 hooks"), "{}", report.text);
+    hook("http://127.0.0.1:9/gitea/gitea-push", "form").await;
+    let report = shop.report(&["--hook", &target("admin")]).await;
+    assert!(report.about("hook of").contains("has the content type `form`"), "{}", report.text);
+    hook("http://127.0.0.1:9/gitea/gitea-push", "json").await;
+    let report = shop.report(&["--hook", &target("admin")]).await;
+    assert!(report.about("hook of").starts_with("ok "), "{}", report.text);
+    let report = shop.report(&["--hook", &target("weak")]).await;
+    assert!(report.about("hook of").starts_with("FAIL"), "{}", report.text);
+    assert!(!report.text.contains("hunter2"), "{}", report.text);
+}
