@@ -31,7 +31,7 @@ impl Repository {
     }
 
     /// The same with a login, which Gitea takes as Basic.
-    pub(crate) fn as_user(self, user: &str, password: &str) -> Self {
+    pub(crate) fn with_user(self, user: &str, password: &str) -> Self {
         Self { login: Some((user.to_owned(), password.to_owned())), ..self }
     }
 

@@ -85,7 +85,7 @@ pub(super) fn full() -> String {
 /// superseded does not. With `decides`, neither does one that has succeeded: its own `select` compared with the commit before its push.
 pub(super) fn is_final(found: &FoundWorkflow, decides: bool) -> bool {
     let is_superseded = found.superseded && matches!(found.phase.as_str(), "Failed" | "Error" | "Succeeded");
-    !is_superseded && !(decides && found.phase == "Succeeded")
+    !(is_superseded || decides && found.phase == "Succeeded")
 }
 
 /// The reason why a Workflow is not submitted that exists.

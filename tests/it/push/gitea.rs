@@ -21,8 +21,8 @@ async fn an_image_goes_to_gitea_within_it_and_back() {
 
     let (source, back) = (repository("api"), repository("back"));
     source.platforms("1").await;
-    let api = Repository::new(gitea.host(), &format!("{first}/api")).as_user(&first, &token);
-    let prod = Repository::new(gitea.host(), &format!("{second}/api")).as_user(&second, &other);
+    let api = Repository::new(gitea.host(), &format!("{first}/api")).with_user(&first, &token);
+    let prod = Repository::new(gitea.host(), &format!("{second}/api")).with_user(&second, &other);
     for (from, to, secrets) in [
         (&source, &api, json!({"registry-secret": "first"})),
         (&api, &prod, json!({"registry-secret": "second", "source-registry-secret": "first"})),

@@ -88,7 +88,7 @@ async fn gitea_keeps_no_list_so_it_gets_the_index_under_the_tag() {
     let token = gitea.token(&owner, &["write:package"]).await;
     let source = repository("api");
     let (index, sbom, platform) = signed(&source).await;
-    let target = Repository::new(gitea.host(), &format!("{owner}/api")).as_user(&owner, &token);
+    let target = Repository::new(gitea.host(), &format!("{owner}/api")).with_user(&owner, &token);
     let secrets = tempfile::tempdir().unwrap();
     std::fs::create_dir(secrets.path().join("gitea")).unwrap();
     let config = gitea.docker_config_json(&owner, &token);
