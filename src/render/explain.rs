@@ -3,15 +3,15 @@
 use crate::catalogue::{Repository, Service};
 use crate::git::{AskedBefore, AskedPush};
 use crate::selection::{Change, ChangedFiles, GitRef, PathFilter, RefFilter, Rule, Uncompared, skip_mark};
+use crate::write_back::message::{account_for, is_ours};
 
 /// The sentences about a push to a repository: of each service, and of globs that match nothing.
 pub fn explain(
     repository: &Repository<'_>,
     push: &AskedPush,
     git_ref: Option<&GitRef>,
-    is_ours: impl Fn(&str) -> bool,
 ) -> (Vec<String>, Vec<String>) {
-    let change = change(push, git_ref, is_ours);
+    let change = change(push, git_ref);
     let services = repository.services.iter();
     let said = services.clone().map(|service| about(service, &change, git_ref)).collect();
     let globs = push.files.as_ref().map(|files| ChangedFiles(files.clone()));
@@ -20,7 +20,7 @@ pub fn explain(
 }
 
 /// What the push changed, as the step `select` reads it (`engine/push_change.rs`).
-fn change(push: &AskedPush, git_ref: Option<&GitRef>, is_ours: impl Fn(&str) -> bool) -> Change {
+fn change(push: &AskedPush, git_ref: Option<&GitRef>) -> Change {
     let why = match (git_ref, push.before) {
         (Some(GitRef::Tag(_)), _) => return Change::Uncompared(Uncompared::Tag),
         (_, AskedBefore::Same) => return Change::Uncompared(Uncompared::SameCommit),
@@ -29,8 +29,16 @@ fn change(push: &AskedPush, git_ref: Option<&GitRef>, is_ours: impl Fn(&str) -> 
         (_, AskedBefore::Known) => None,
     };
     let own = push.commits.iter().take_while(|(message, parents)| *parents == 1 && is_ours(message)).count();
-    if why.is_none() && own == push.commits.len() && push.is_whole {
-        return Change::OwnCommits(own);
+    if why.is_none()
+        && own == push.commits.len()
+        && push.is_whole
+        && let Some(files) = &push.changed
+    {
+        let messages: Vec<_> = push.commits.iter().map(|(message, _)| message.clone()).collect();
+        return match account_for(&messages, files) {
+            true => Change::OwnCommits(own),
+            false => Change::Files(ChangedFiles(files.clone())),
+        };
     }
     // Without a comparison, it is unknown which commits were pushed: the newest one alone counts.
     let newest = push.commits.get(own).filter(|_| why.is_none() || own == 0);

@@ -191,13 +191,14 @@ fn clone(directory: &Path, commits: &[(&[&str], &str)]) {
 #[test]
 fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
     let (room, shop) = (room(), tempfile::tempdir().unwrap());
-    let own = "Deploy\n\nManaged-By: argo-buildkit";
+    let own = "Deploy\n\nManifest: charts/cart/values.yaml image.tag\nManaged-By: argo-buildkit";
     let commits: &[(&[&str], &str)] = &[
         (&["README.md", "services/checkout/a.txt"], "First"),
         (&["README.md", "services/cart/main.txt"], "Change the cart"),
         (&["services/cart/README.md"], "Describe it"),
         (&["services/checkout/a.txt"], "Change it [skip ci]"),
         (&["charts/cart/values.yaml"], own),
+        (&["charts/cart/values.yaml", "services/cart/main.txt"], own),
     ];
     clone(shop.path(), commits);
     let shop = shop.path().to_str().unwrap();
@@ -207,7 +208,7 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
         assert_eq!(code, DONE, "{said}");
         (shown, said)
     };
-    let (shown, said) = explain(&["main~4", "main~3"]);
+    let (shown, said) = explain(&["main~5", "main~4"]);
     assert_eq!(
         shown,
         "cart would be built: `services/cart/main.txt` changed\n\
@@ -216,20 +217,24 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
     assert_eq!(said, "warning: cart: the glob `lib/**` of `paths` matches no file\n");
     let ignored = "cart would not be built: nothing under services/cart/**, lib/** changed that `paths-ignore` (**/*.md) does not \
                    ignore, only `services/cart/README.md`\n";
-    assert!(explain(&["main~3", "main~2"]).0.starts_with(ignored));
+    assert!(explain(&["main~4", "main~3"]).0.starts_with(ignored));
     assert!(
-        explain(&["main~2", "main~1"])
+        explain(&["main~3", "main~2"])
             .0
             .contains("checkout would not be built: the commit's message has `[skip ci]`")
     );
     assert!(
-        explain(&["main~1", "main"]).0.contains("cart would not be built: the pushed commit is a write-back")
+        explain(&["main~2", "main~1"])
+            .0
+            .contains("cart would not be built: the pushed commit is a write-back")
     );
-    let (shown, _) = explain(&["main~4", "main~3", "--ref", "refs/heads/feature"]);
+    // A person amended one of ours.
+    assert!(explain(&["main~1", "main"]).0.contains("cart would be built: `services/cart/main.txt` changed"));
+    let (shown, _) = explain(&["main~5", "main~4", "--ref", "refs/heads/feature"]);
     assert!(shown.contains("branch `feature` is none of the branch patterns `main`, `master`"), "{shown}");
-    let (shown, _) = explain(&["0000000000000000000000000000000000000000", "main~3"]);
+    let (shown, _) = explain(&["0000000000000000000000000000000000000000", "main~4"]);
     assert!(shown.contains("checkout would be built: everything counts as changed: "), "{shown}");
-    let (shown, _) = explain(&["main~3", "main~3"]);
+    let (shown, _) = explain(&["main~4", "main~4"]);
     assert!(
         shown.contains("cart would be built: everything counts as changed: the push begins and ends"),
         "{shown}"

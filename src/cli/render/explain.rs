@@ -12,7 +12,6 @@ use crate::git::{AskedPush, Credentials, Git, GitOptions, LocalClone, RepoUrl, s
 use crate::render;
 use crate::selection::GitRef;
 use crate::text;
-use crate::write_back::message::is_ours;
 
 /// A question about a push.
 pub(super) struct Question<'a> {
@@ -33,7 +32,7 @@ pub(super) async fn explain(catalogue: &Catalogue, question: Question<'_>) -> an
         false => of_server(&repositories, &question).await?,
     };
     let git_ref = question.git_ref.map(GitRef::parse);
-    let (said, warnings) = render::explain(repository, &push, git_ref.as_ref(), is_ours);
+    let (said, warnings) = render::explain(repository, &push, git_ref.as_ref());
     said.iter().for_each(|line| findings::print(&format!("{}\n", text::line(line))));
     warnings.iter().for_each(|line| findings::warning(line));
     Ok(ExitCode::SUCCESS)
