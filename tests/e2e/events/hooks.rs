@@ -10,10 +10,11 @@ use super::site::{EVENT_SOURCE, Events, events};
 use super::{ignored, parameter, sensor_log, workflows_of};
 use crate::cluster::{PATIENCE, eventually, kubectl};
 use crate::support::hooks::{Hook, hooks};
-use crate::support::net::{client, unique};
+use crate::support::net::{client, unique, until};
 use crate::workflow::BUILDS;
 
 /// A post to the EventSource.
+#[derive(Clone)]
 pub(crate) struct Post<'a> {
     event: &'a str,
     content_type: &'a str,
@@ -30,7 +31,9 @@ impl Post<'_> {
     }
 
     async fn send(self) -> (StatusCode, String) {
-        self.try_send().await.unwrap()
+        let answer = async || self.clone().try_send().await;
+        // After the API server was away, the Service is without an endpoint for a moment.
+        until(|| "an answer of the EventSource".to_owned(), PATIENCE, answer).await
     }
 
     /// The answer, if there was one.
