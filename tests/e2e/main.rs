@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
-#[expect(dead_code, unused_imports, reason = "this crate needs a part of it")]
+#[expect(dead_code, reason = "this crate needs a part of it")]
 #[path = "../support/lib.rs"]
 mod support;
 
