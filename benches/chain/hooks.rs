@@ -62,6 +62,7 @@ fn install_argo_events(shop: &Shop) {
     let name = shop.service.full_name();
     let literals = [
         "event-source=gitea".to_owned(),
+        format!("repository-names=^{name}$"),
         format!("repositories={}", source.strip_suffix(&format!("{name}.git")).unwrap()),
         format!("images={}", image.strip_suffix(&name).unwrap()),
         "insecure=true".to_owned(),

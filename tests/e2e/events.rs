@@ -1,6 +1,7 @@
 //! From a push to a commit in the GitOps repository: hooks of the cluster's Gitea, the real EventSource, bus and Sensor, with the
 //! commands of docs/events.md.
 
+mod catalogue;
 pub(crate) mod hooks;
 pub(crate) mod pushes;
 pub(crate) mod site;
