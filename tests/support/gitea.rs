@@ -129,7 +129,9 @@ impl Gitea {
     /// A new token of `user` with `scopes` such as `read:repository`, `write:package` or `all`.
     pub(crate) async fn token(&self, user: &str, scopes: &[&str]) -> String {
         let request = self.request(Method::POST, &format!("/users/{user}/tokens"));
-        let body = json!({"name": unique("token"), "scopes": scopes});
+        // Users of the cluster's Gitea outlive a process of tests.
+        let name = format!("{}-{}", unique("token"), std::process::id());
+        let body = json!({"name": name, "scopes": scopes});
         let (status, answer) = answer(request.basic_auth(user, Some(PASSWORD)).json(&body)).await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         answer["sha1"].as_str().unwrap().to_owned()

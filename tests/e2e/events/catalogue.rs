@@ -52,7 +52,7 @@ fn workflow(service: &str, commit: &str) -> Workflow {
 #[tokio::test]
 async fn a_push_to_a_repository_of_two_services_builds_what_it_touches() {
     let (events, site) = (events().await, install::site().await);
-    let repo = gitea().empty_repo(&site.owner, "catalogue").await;
+    let repo = gitea().empty_repo(&site.owner, &format!("catalogue-{}", std::process::id())).await;
     let room = tempfile::Builder::new().prefix("catalogue-").tempdir_in(tree().join("target")).unwrap();
     let path = |name: &str| room.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("services.yaml"), catalogue(&repo, &site.ops)).unwrap();
