@@ -56,7 +56,7 @@ fn entry(place: StepPlace) -> Value {
         "The entry's name, for references and outputs: lower-case letters, digits and `-`. Default: the kind."
     );
     fields.insert("name".into(), named);
-    let mut when = place.string(Some(&format!(r"^\s*(?:true|false|{REFERENCE})?\s*$")));
+    let mut when = place.string(Some(&format!(r"^(?:|\s*(?:true|false|{REFERENCE})\s*)$")));
     when["type"] = json!(["boolean", "string", "null"]);
     when["description"] = json!(
         "Whether the entry runs: a bool, or one reference to an output that is one, such as `$(select.selected)`."

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::build::{DOCKER_CONFIG_KEY, Platform, platforms};
 use super::form::ValueForm::{Bool, Maybe, Word, Words};
 use super::form::{FieldRule, IMAGE, IMAGE_TABLE, SECRET, optional, required};
+use super::limits::{ITEMS, too_many};
 use super::mention::{Mention, MentionKind};
 use super::names;
 use super::node::{Fields, Node};
@@ -125,6 +126,12 @@ fn targets(fields: &mut Fields<'_>, source: &RegistryRef) -> Result<Vec<PushTarg
     }
     if items.is_empty() {
         return Ok(vec![PushTarget { repository: source.clone(), tags }]);
+    }
+    // Each target has all of `tags`, so a short step may name very many.
+    let references = items.len().saturating_mul(tags.len().max(1));
+    if references > ITEMS {
+        return Err(fields
+            .refuse("targets", too_many(references, "references, each target with each of `tags`,", ITEMS)));
     }
     let mut targets: Vec<PushTarget> = Vec::new();
     for item in items {

@@ -1,13 +1,16 @@
 //! The order of a copy: read the source and the tags, copy what is missing everywhere, move the tags.
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::super::Engine;
 use super::super::context::Cx;
 use crate::oci::{Auth, CopyProgress, CopyTarget, ImageRef, OciError, SourceImage};
 use crate::outcome::StepError;
 use crate::step::{Push, PushTarget};
+
+/// How many targets are asked at a time for what their tags name.
+const TARGETS: usize = 8;
 
 /// The logins of both sides.
 pub(super) struct Logins {
@@ -50,7 +53,9 @@ pub(super) async fn run(
     for n in 0..push.targets.len() {
         places.push(place(engine, push, n, logins, cx).boxed());
     }
-    let (source, places) = tokio::join!(source, try_join_all(places));
+    let places: BoxFuture<'_, Result<Vec<_>, OciError>> =
+        stream::iter(places).buffered(TARGETS).try_collect().boxed();
+    let (source, places) = tokio::join!(source, places);
     // An error of the source is told first.
     let (mut source, mut places) = (source?, places?);
     if engine.tenancy.is_shared() {

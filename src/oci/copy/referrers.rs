@@ -158,6 +158,8 @@ async fn api(
                 // A registry without the referrers API may answer with some page.
                 return Ok(http::json::<Value>(&index).ok().and_then(|index| digests(&index)));
             }
+            // It keeps no list that we may ask.
+            Err(OciError::NotAsked { .. }) => return Ok(None),
             Ok(answer) => Failed::of(repository, answer).await,
             Err(error) => error.into(),
         };

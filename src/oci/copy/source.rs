@@ -89,7 +89,8 @@ impl SourceImage<'_> {
 
     /// The number of layers that no registry has, because the manifest says where else they are.
     pub fn foreign(&self) -> usize {
-        self.top.foreign
+        let all = |tree: &ImageTree| tree.manifests.iter().map(|manifest| manifest.foreign).sum();
+        self.tree.get().map_or(self.top.foreign, all)
     }
 
     /// Everything that the image consists of. It is read once.

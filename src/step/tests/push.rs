@@ -25,6 +25,18 @@ fn named(push: &Push) -> String {
 }
 
 #[test]
+fn targets_times_tags_are_bounded() {
+    let list = |name: &str, most| (0..most).map(|n| format!("{name}{n}")).collect::<Vec<_>>().join(", ");
+    let of = |most| push(&format!("targets: [{}], tags: [{}]", list("r.io/a", most), list("t", most)));
+    assert_eq!(of(30).map(|push| push.targets.len()), Ok(30));
+    let refused = of(40).unwrap_err();
+    assert!(
+        refused.starts_with("push.targets: has 1600 references, each target with each of `tags`,"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_target_has_its_own_tag_and_those_of_all_or_the_sources() {
     for (fields, expected) in [
         ("targets: r.io/a", "r.io/a:1"),

@@ -17,13 +17,13 @@ const SENSOR: &str = "/bin/argo-events sensor-service";
 const EVENT_SOURCE: &str = "/bin/argo-events eventsource-service";
 const BUS: &str = "/nats-server --config /etc/nats-config/nats-js.conf";
 
-/// Kills the server that has this command line, and not its pod: a pod that is deleted by force may be replaced while its server
-/// still runs.
+/// Kills the servers that have this command line, and not their pods: a pod that is deleted by force may be replaced while its server
+/// still runs. Each catalogue has a Sensor.
 fn kill(command: &str) {
     let pids = processes(command);
-    assert_eq!(pids.len(), 1, "{command}: {pids:?}");
-    bin::signal(pids[0], "KILL");
-    let gone = || (processes(command) != pids).then_some(());
+    assert!(!pids.is_empty(), "{command}");
+    pids.iter().for_each(|pid| bin::signal(*pid, "KILL"));
+    let gone = || (!processes(command).iter().any(|pid| pids.contains(pid))).then_some(());
     eventually(|| format!("the end of {command}"), PATIENCE, gone);
 }
 

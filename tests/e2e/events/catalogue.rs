@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cluster::{NODE, PATIENCE, attempt, eventually, get, gitea, kubectl, tree};
 use crate::install;
 use crate::support::gitea::Repo;
+use crate::support::net::until;
 use crate::support::plugin;
 use crate::workflow::{BUILDS, Workflow};
 
@@ -68,9 +69,17 @@ async fn a_push_to_a_repository_of_two_services_builds_what_it_touches() {
     let config = json!({"url": EVENT_SOURCE, "content_type": "json", "secret": events.secret});
     let hook = json!({"type": "gitea", "active": true, "events": ["push"], "config": config});
     let hooks = format!("/repos/{}/hooks", repo.full_name());
-    gitea().call(Method::POST, &hooks, Some(hook)).await;
+    let hook = gitea().call(Method::POST, &hooks, Some(hook)).await["id"].as_i64().unwrap();
 
     let first = push(&repo, "first").await;
+    // A Sensor that is ready may not have subscribed yet, and gets no event of before. The hook's button reports the branch's head
+    // again.
+    let again = format!("{hooks}/{hook}/tests");
+    let heard = async || {
+        gitea().call(Method::POST, &again, None).await;
+        get(BUILDS, "workflow", &format!("cart-{}", &first[..12]))["metadata"]["name"].as_str().map(drop)
+    };
+    until(|| "the first event at the rendered Sensor".to_owned(), PATIENCE, heard).await;
     for service in ["cart", "checkout"] {
         workflow(service, &first).succeeds();
     }

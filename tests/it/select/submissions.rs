@@ -287,11 +287,11 @@ async fn an_api_server_that_is_away_is_waited_for_and_a_stop_ends_the_wait() {
 }
 
 #[tokio::test]
-async fn a_thousand_services_with_hostile_globs_are_decided() {
+async fn hundreds_of_services_with_hostile_globs_are_decided() {
     let site = Site::open().await;
     let hostile =
         ["{a,b,{c,d,{e,f}}}*".repeat(20), "*/".repeat(200) + "x", "**/*a*b*c*d*e*f*g*h*i".to_owned()];
-    let services: Vec<_> = (0..1000)
+    let services: Vec<_> = (0..200)
         .map(|nth| json!({"name": format!("s{nth}"), "paths": [hostile[nth % 3]], "branches": ["(a|aa)+b|main"]}))
         .collect();
     let node = site.node(json!({"services": services})).await;
