@@ -91,6 +91,7 @@ fn a_policy_sees_the_source_and_every_target() {
 
 /// For the corpus.
 pub(super) const TESTS: &[fn()] = &[
+    targets_times_tags_are_bounded,
     a_target_has_its_own_tag_and_those_of_all_or_the_sources,
     what_is_no_push_is_refused,
     a_policy_sees_the_source_and_every_target,
