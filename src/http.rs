@@ -10,6 +10,7 @@ mod body;
 mod client;
 mod error;
 mod resolver;
+mod retry_after;
 mod settings;
 mod timer;
 
@@ -18,6 +19,7 @@ pub(crate) use body::{BodyError, json, pieces, read, read_start};
 pub(crate) use client::{Client, Roots, certificates, plain_http_needs_roots};
 pub(crate) use error::SendError;
 pub(crate) use resolver::{LookupError, socket_addresses};
+pub(crate) use retry_after::retry_at;
 pub(crate) use settings::Settings;
 
 use crate::text;

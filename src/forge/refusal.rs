@@ -79,20 +79,17 @@ fn limited(status: StatusCode, headers: &HeaderMap, words: &str) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || (status == StatusCode::FORBIDDEN && told)
 }
 
-/// The pause that the server asks for: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), or the Unix
+/// The pause that the server asks for: `Retry-After`, or the Unix
 /// time at which the limit is renewed.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |name| text(name)?.parse::<u64>().ok();
-    if let Some(seconds) = number("retry-after") {
-        return Some(Duration::from_secs(seconds));
-    }
-    if let Some(date) = text("retry-after").and_then(|text| httpdate::parse_http_date(text).ok()) {
-        return Some(date.duration_since(SystemTime::now()).unwrap_or_default());
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let now = SystemTime::now();
+    if let Some(at) = crate::http::retry_at(headers, now) {
+        return Some(at.duration_since(now).unwrap_or_default());
     }
     number("x-ratelimit-remaining").filter(|left| *left == 0)?;
     let renewed = UNIX_EPOCH.checked_add(Duration::from_secs(number("x-ratelimit-reset")?))?;
-    Some(renewed.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(renewed.duration_since(now).unwrap_or_default())
 }
 
 /// The text of a body for people: `message` and `errors` of the JSON that both forges send, else plain text. Gitea

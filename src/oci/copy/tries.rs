@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use ::http::header::RETRY_AFTER;
 use backon::{BackoffBuilder as _, ExponentialBackoff};
 use reqwest::Response;
 use tokio::time::{Instant, sleep};
 
 use super::super::OciError;
 use super::super::repository::ImageRepository;
+use crate::http;
 use crate::outcome::Fault;
 use crate::time_limits::pauses;
 
@@ -95,35 +95,15 @@ impl Tries {
     }
 }
 
-/// The pause in `Retry-After`: seconds, or a time (RFC 9110 section 10.2.3).
+/// The pause that `Retry-After` asks for.
 fn retry_after(answer: &Response) -> Option<Duration> {
-    pause_in(answer.headers().get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
-}
-
-fn pause_in(text: &str, now: SystemTime) -> Option<Duration> {
-    match text.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(u32::into(seconds))),
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).ok(),
-    }
+    let now = SystemTime::now();
+    http::retry_at(answer.headers(), now)?.duration_since(now).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pause_is_seconds_or_a_time() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        for (text, seconds) in [
-            ("7", Some(7)),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
-            ("Sun, 06 Nov 1994 08:49:27 GMT", None),
-            ("soon", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(pause_in(text, now), seconds.map(Duration::from_secs), "{text}");
-        }
-    }
 
     fn overloaded(after: Option<u64>) -> Failed {
         let error = OciError::Unavailable { what: "r.io".to_owned(), status: 429 };
