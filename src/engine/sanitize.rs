@@ -4,6 +4,9 @@
 //! another image. Such a value cannot contain a secret, because it consists of the step's own fields, digests and numbers. A value
 //! that a server composes is checked, and the step fails if it contains a secret.
 
+use serde::Serialize;
+use serde_json::json;
+
 use crate::outcome::{Outputs, StepError, Success};
 use crate::redact::Redactor;
 use crate::step::{Kind, OutputSource};
@@ -66,6 +69,31 @@ fn shown(text: &str, redactor: &Redactor) -> String {
     text
 }
 
+/// Keeps Argo from finding an expression in `text`. After one pass, three braces still have two.
+pub(super) fn without_expressions(mut text: String) -> String {
+    while text.contains("{{") {
+        text = text.replace("{{", "{ {");
+    }
+    text
+}
+
+/// The first items as a JSON list that fits an output. A program reads it, so no item is cut. Argo would replace `{{…}}` in
+/// whatever reads an output, so the list has none.
+pub(super) fn list_that_fits(items: impl IntoIterator<Item = impl Serialize>) -> String {
+    let mut list = String::from("[");
+    for item in items {
+        let item = json!(item).to_string().replace("{{", r"{\u007b");
+        if list.len() + item.len() + 2 > LONGEST {
+            break;
+        }
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(&item);
+    }
+    list + "]"
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -108,5 +136,27 @@ mod tests {
         );
         assert!(text.starts_with("a b ***\nxx") && text.ends_with("x\n… (cut)"), "{text:.40}");
         assert!(text.len() < LONGEST + 20);
+    }
+
+    #[test]
+    fn a_reason_is_no_expression() {
+        for braces in 0..6 {
+            assert!(!without_expressions("{".repeat(braces)).contains("{{"), "{braces}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_whole_json_and_no_expression() {
+        let names = ["a", "\"q\"\n", "{{workflow.name}}", "{{{{=x}}}}", "😀"].map(str::to_owned);
+        let list = list_that_fits(&names);
+        assert!(!list.contains("{{"), "{list}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&list).unwrap(), names);
+        for braces in 0..6 {
+            assert!(!list_that_fits(["{".repeat(braces)]).contains("{{"), "{braces}");
+        }
+        let many = list_that_fits((0..10_000).map(|nth| format!("file-{nth}")));
+        assert!(many.len() <= LONGEST);
+        assert!(serde_json::from_str::<Vec<String>>(&many).unwrap().len() > 2000);
+        assert_eq!(list_that_fits(std::iter::empty::<String>()), "[]");
     }
 }

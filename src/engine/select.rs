@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use serde_json::json;
 
 use super::Engine;
 use super::context::Cx;
-use super::sanitize::LONGEST;
+use super::sanitize::{list_that_fits, without_expressions};
 use super::submission::{Wish, submit};
 use crate::kube::Submitted;
 use crate::outcome::{Fault, Outputs, StepError, Success};
@@ -191,7 +190,7 @@ async fn submit_each(
     Ok((made, failed))
 }
 
-/// What became of each service: those that were submitted first.
+/// The outcome for each service, beginning with those that were submitted.
 fn reasons(pairs: &[(&Service, &Decision)], made: &[(String, Submitted)]) -> String {
     let made = made.iter().map(|(name, submitted)| match submitted {
         Submitted::Created => format!("submitted {name}"),
@@ -213,57 +212,11 @@ impl Selected {
         let outputs = [
             ("selected", self.selected.to_string()),
             ("reason", reason.clone()),
-            ("files", fitting(files)),
-            ("services", fitting(self.services.into_iter())),
-            ("submitted", fitting(self.submitted.into_iter())),
+            ("files", list_that_fits(files)),
+            ("services", list_that_fits(self.services)),
+            ("submitted", list_that_fits(self.submitted)),
         ];
         let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
         Success { summary: reason, outputs }
-    }
-}
-
-/// Keeps Argo from finding an expression in `text`. After one pass, three braces still have two.
-fn without_expressions(mut text: String) -> String {
-    while text.contains("{{") {
-        text = text.replace("{{", "{ {");
-    }
-    text
-}
-
-/// The first items as a JSON list that fits an output. A program reads it, so no item is cut.
-fn fitting(items: impl Iterator<Item = String>) -> String {
-    let mut list = String::from("[");
-    for item in items {
-        let item = json!(item).to_string().replace("{{", r"{\u007b");
-        if list.len() + item.len() + 2 > LONGEST {
-            break;
-        }
-        if list.len() > 1 {
-            list.push(',');
-        }
-        list.push_str(&item);
-    }
-    list + "]"
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn a_list_is_whole_json_and_no_expression() {
-        let names = ["a", "\"q\"\n", "{{workflow.name}}", "{{{{=x}}}}", "😀"].map(str::to_owned);
-        let list = fitting(names.clone().into_iter());
-        assert!(!list.contains("{{"), "{list}");
-        assert_eq!(serde_json::from_str::<Vec<String>>(&list).unwrap(), names);
-        for braces in 0..6 {
-            assert!(!without_expressions("{".repeat(braces)).contains("{{"), "{braces}");
-            assert!(!fitting(["{".repeat(braces)].into_iter()).contains("{{"), "{braces}");
-        }
-        let many = fitting((0..10_000).map(|nth| format!("file-{nth}")));
-        assert!(many.len() <= LONGEST);
-        assert!(serde_json::from_str::<Vec<String>>(&many).unwrap().len() > 2000);
-        assert_eq!(fitting(std::iter::empty()), "[]");
     }
 }

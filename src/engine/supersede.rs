@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::Engine;
 use super::context::Cx;
-use super::sanitize::LONGEST;
+use super::sanitize::list_that_fits;
 use crate::kube::{ShutdownStrategy, Workflow, Workflows, WorkflowsError};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::Supersede;
@@ -68,14 +67,5 @@ fn how(older: &Workflow) -> ShutdownStrategy {
 }
 
 fn success(summary: String, ended: &[String]) -> Success {
-    let (mut room, mut ended) = (LONGEST, ended);
-    // Keep the names that fit the output. A program reads the list, so it is not cut within a name.
-    let fits = ended.iter().take_while(|name| {
-        let size = name.len() + 3;
-        let fits = size <= room;
-        room = room.saturating_sub(size);
-        fits
-    });
-    ended = &ended[..fits.count()];
-    Success { summary, outputs: Outputs::from([("superseded".to_owned(), json!(ended).to_string())]) }
+    Success { summary, outputs: Outputs::from([("superseded".to_owned(), list_that_fits(ended))]) }
 }

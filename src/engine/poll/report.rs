@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::sanitize::LONGEST;
+use super::super::sanitize::{LONGEST, list_that_fits, without_expressions};
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::text;
 
@@ -26,7 +26,7 @@ pub(super) struct Report {
     reserved: usize,
     /// The failures that the message shows.
     shown: Vec<String>,
-    /// Who must act after the failures; servers before users, because the next run may succeed.
+    /// Whose fault the failures are. A server's comes before a user's, because the next run may succeed.
     fault: Option<Fault>,
 }
 
@@ -67,14 +67,7 @@ impl Kept {
 
     /// The list as JSON, cut by whole items. The items of `more` follow.
     fn json(self, more: Kept) -> String {
-        let mut room = LONGEST.saturating_sub(self.bytes + 2);
-        let more = more.items.into_iter().take_while(|item| {
-            let bytes = item.to_string().len() + 1;
-            let fits = bytes <= room;
-            room = room.saturating_sub(bytes);
-            fits
-        });
-        Value::Array(self.items.into_iter().chain(more).collect()).to_string()
+        list_that_fits(self.items.into_iter().chain(more.items))
     }
 }
 
@@ -178,8 +171,7 @@ impl About<'_> {
 /// A text for an output: short, and without the beginning of an expression, which Argo would evaluate where a template uses
 /// the output.
 fn plain(text: &str, longest: usize) -> String {
-    // Twice, because the first pass leaves `{ {{` of three.
-    text::brief(text, longest).replace("{{", "{ {").replace("{{", "{ {")
+    without_expressions(text::brief(text, longest))
 }
 
 #[cfg(test)]
