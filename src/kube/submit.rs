@@ -37,7 +37,7 @@ pub struct Submission {
     pub reason: String,
 }
 
-/// What became of a submission.
+/// The outcome of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// The Workflow was created.

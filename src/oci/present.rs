@@ -32,7 +32,7 @@ struct PageWire {
     tags: Option<Vec<String>>,
 }
 
-/// What became of reading the list.
+/// The outcome of reading the list.
 enum Listed {
     /// Those of the tags that are there.
     Found(BTreeSet<String>),

@@ -35,6 +35,14 @@ pub struct RegistryRef {
     pub insecure: bool,
 }
 
+/// Reads a whole commit id, in lower case. `such` ends the error about anything else.
+pub(super) fn commit(word: &str, such: &str) -> Result<String, String> {
+    match matches!(word.len(), 40 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(word.to_ascii_lowercase()),
+        false => Err(format!("is not a commit's 40 hex digits, {such}")),
+    }
+}
+
 impl SecretRef {
     /// Reads `{name, key}`, or the name alone as a string.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {

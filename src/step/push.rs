@@ -36,10 +36,7 @@ const PUSH: &FieldTable = &FieldTable {
 /// platforms that were left out; `warnings` is a JSON list of sentences.
 const OUTPUTS: &[Output] = &[
     Output::ours("digest", sample::DIGEST),
-    Output::ours(
-        "image",
-        "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    ),
+    Output::ours("image", sample::IMAGE),
     Output::ours("tags", r#"["registry.example/image:tag"]"#),
     Output::ours("resolved", sample::DIGEST),
     Output::ours("changed", "true"),

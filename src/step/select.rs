@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::form::ValueForm::{Bool, List, Map, Word};
 use super::form::{FieldRule, FieldTable, SECRET, optional};
+use super::names;
 use super::node::{Fields, Node};
 use super::service::{self, BRANCHES, NAME, PATHS, PATHS_IGNORE, TAGS, WORKFLOW_FIELD, WorkflowCall};
 use super::spec::{Output, OutputSource, Spec};
@@ -156,10 +157,7 @@ fn git_ref(name: &str) -> Result<GitRef, String> {
 }
 
 fn commit(word: &str) -> Result<String, String> {
-    match matches!(word.len(), 40 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
-        true => Ok(word.to_ascii_lowercase()),
-        false => Err("is not a commit's 40 hex digits, as a push event has them".into()),
-    }
+    names::commit(word, "as a push event has them")
 }
 
 /// Destructured completely, so that a new field does not compile until someone decides about it.

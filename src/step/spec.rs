@@ -76,6 +76,9 @@ pub(super) mod sample {
     /// The digest of an image.
     pub(in crate::step) const DIGEST: &str =
         "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    /// An image by that digest.
+    pub(in crate::step) const IMAGE: &str =
+        "registry.example/image@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     /// A Git commit.
     pub(in crate::step) const COMMIT: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
 }

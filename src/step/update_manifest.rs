@@ -1,7 +1,7 @@
 //! `update-manifest`: sets image names, tags and digests in a GitOps repository, with one commit.
 
 use super::node::{Fields, Node};
-use super::{InvalidStep, SecretKey, SecretRef, files};
+use super::{InvalidStep, SecretKey, SecretRef, files, names};
 use crate::argocd::Application;
 use crate::git::{FileSpec, Identity, RepoUrl};
 use crate::manifest::Edit;
@@ -177,10 +177,7 @@ impl Source {
 
 /// A whole commit id. A branch's name is refused, because it would mean another commit tomorrow.
 fn commit(word: &str) -> Result<String, String> {
-    match matches!(word.len(), 40 | 64) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
-        true => Ok(word.to_ascii_lowercase()),
-        false => Err("is not a commit's 40 hex digits, such as `$(build.revision)`".into()),
-    }
+    names::commit(word, "such as `$(build.revision)`")
 }
 
 /// Reads `{name, email}`. Absent fields are taken from `default`.

@@ -23,7 +23,7 @@ pub(super) struct Polled<'a> {
     pub(super) commits: &'a Commits<'a>,
 }
 
-/// What became of a candidate.
+/// The decision about a candidate.
 pub(super) enum Verdict {
     /// Its image is there.
     UpToDate(String),
