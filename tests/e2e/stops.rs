@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{PATIENCE, attempt, eventually, processes};
 use crate::shop::Shop;
-use crate::support::net::unique;
+use crate::support::net::{second_after, unique};
 use crate::workflow::{BUILDS, Workflow};
 
 /// A build that runs until it is killed, with a process that no other build has.
@@ -75,6 +75,8 @@ async fn a_timeout_is_told_and_runs_nothing_on() {
 async fn a_newer_push_supersedes_an_older_ones_build() {
     let endless = Endless::open().await;
     let older = endless.start(&[("concurrency", "supersede")]);
+    // Of two workflows of one second, neither is the newer.
+    second_after(older.object()["metadata"]["creationTimestamp"].as_str().unwrap()).await;
     endless.shop.service.commit_file("main", "Dockerfile", "FROM scratch\nCOPY main.txt /\n", "end").await;
     let newer = endless.shop.submit("ci-cd-buildkit-deploy", &[("concurrency", "supersede")]);
     endless.gone("a newer push");

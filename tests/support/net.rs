@@ -27,6 +27,13 @@ pub(crate) async fn until<T>(
     }
 }
 
+/// Waits until an object that is created now is newer than one with this `creationTimestamp`, which has whole seconds.
+pub(crate) async fn second_after(created: &str) {
+    let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let is_over = async || (created < now().as_str()).then_some(());
+    until(|| format!("a second after {created}"), Duration::from_secs(60), is_over).await;
+}
+
 /// `prefix` and a number that is unique in this process; lower case, and valid in any server's names.
 pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);

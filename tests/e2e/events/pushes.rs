@@ -9,7 +9,7 @@ use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_dig
 use crate::install;
 use crate::pipeline::{application, ready_pod};
 use crate::support::gitea::{Repo, git, try_git};
-use crate::support::net::{free_port, until};
+use crate::support::net::{free_port, second_after, until};
 use crate::support::plugin::tree;
 use crate::support::process::Process;
 use crate::workflow::{BUILDS, Workflow};
@@ -191,10 +191,8 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
     for number in 1..=8 {
         let commit = service.push(&format!("push {number}")).await;
         let workflow = workflow_of(&full_name, &commit, began);
-        // Creation times have whole seconds, and of two workflows of one second neither is the newer.
-        let created = workflow.object()["metadata"]["creationTimestamp"].clone();
-        let later = || (created.as_str().unwrap() < now().as_str()).then_some(());
-        eventually(|| format!("a second after {created}"), PATIENCE, later);
+        // Of two workflows of one second, neither is the newer.
+        second_after(workflow.object()["metadata"]["creationTimestamp"].as_str().unwrap()).await;
         commits.push(commit);
     }
     let _gate = open_gate(port);
@@ -203,11 +201,6 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
         commits.iter().map(|commit| workflow_of(&full_name, commit, began)).map(|w| w.end()).collect();
     assert!(ended.iter().filter(|phase| *phase == "Succeeded").count() <= 2, "{ended:?}");
     assert!(service.values().await.contains(&digest), "{}", service.values().await);
-}
-
-/// The time as Kubernetes writes it.
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Lets the builds go on that wait for `port`.

@@ -7,11 +7,10 @@ use super::pipeline::{Site, finish};
 use crate::argo::sidecar;
 use crate::support::argo::{Argo, Node};
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{free_port, unique};
+use crate::support::net::{free_port, second_after, unique};
 use crate::support::plugin::{Setup, Workflow};
 
-/// Creates a Workflow of the pipeline. Within a second, the name decides which one is older, so use names in their
-/// order.
+/// Creates a Workflow of the pipeline.
 async fn submit(argo: &Argo, site: &Site, name: &str, more: &[(&str, &str)]) -> String {
     let mut parameters = site.parameters();
     parameters.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
@@ -46,6 +45,9 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     argo.node_when(&waiting, |node| node.message.contains("Waiting for builds/Mutex/")).await;
     submit(argo, &site, &elsewhere, &[("git-ref", "refs/heads/dev")]).await;
     argo.task(&elsewhere).await;
+    // Of two workflows of one second, neither is the newer.
+    let created = argo.workflow(&elsewhere).await["metadata"]["creationTimestamp"].take();
+    second_after(created.as_str().unwrap()).await;
 
     // Other tests allow the account to read workflows. It lacks only `patch`.
     may(&["get", "list"]).await;
