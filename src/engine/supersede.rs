@@ -18,7 +18,10 @@ pub(super) async fn run(engine: &Engine, supersede: &Supersede, cx: &Cx) -> Resu
     cx.now("looking for older workflows");
     let workflows = engine.cluster.workflows(&cx.workflow.namespace).await?;
     let own = own(&workflows, &cx.workflow.name, &supersede.label).await?;
-    let line = line(&own, &supersede.label)?;
+    let line = line(&own, supersede)?;
+    if own.labels.get(&supersede.label) != Some(line) {
+        workflows.label(&own, &supersede.label, line).await?;
+    }
     let mut ended = Vec::new();
     for older in workflows.unfinished(&supersede.label, line).await?.iter().filter(|w| w.is_older(&own)) {
         if workflows.shut_down(older, how(older), &own.name).await? {
@@ -49,12 +52,15 @@ async fn own(workflows: &Workflows, name: &str, label: &str) -> Result<Workflow,
     }
 }
 
-fn line<'a>(own: &'a Workflow, label: &str) -> Result<&'a str, StepError> {
-    let value = own.labels.get(label).filter(|value| !value.is_empty());
-    value.map(String::as_str).ok_or_else(|| {
+/// The line of our own workflow. Argo 4.0 never writes the labels of `workflowMetadata` for a workflow that had to wait for
+/// `parallelism`, and sometimes for one that had not (`processNextItem` and `updateWorkflowMetadata` of its controller).
+fn line<'a>(own: &'a Workflow, supersede: &'a Supersede) -> Result<&'a String, StepError> {
+    let label = &supersede.label;
+    let labelled = || own.labels.get(label).filter(|value| !value.is_empty());
+    supersede.line.as_ref().or_else(labelled).ok_or_else(|| {
         StepError::user(format!(
-            "workflow `{}` has no label `{label}`, by which older ones are found; set it in \
-             `spec.workflowMetadata.labels`, or name another one in `supersede.label`",
+            "workflow `{}` has no label `{label}`, by which older ones are found; set `supersede.line`, or the label in the \
+             workflow's `metadata.labels`: Argo leaves out `workflowMetadata` for a workflow that waited for `parallelism`",
             own.name
         ))
     })

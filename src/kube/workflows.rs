@@ -105,6 +105,14 @@ impl Workflows {
         Ok(list.items.into_iter().map(Workflow::read).filter(|workflow| !workflow.ended).collect())
     }
 
+    /// Gives `workflow` the label `key` with `value`.
+    pub async fn label(&self, workflow: &Workflow, key: &str, value: &str) -> Result<(), WorkflowsError> {
+        let metadata = json!({"uid": workflow.uid, "labels": {key: value}});
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let failed = |error| self.failed(&error, &format!("labelling workflow `{}`", workflow.name));
+        self.api.patch(&workflow.name, &PatchParams::default(), &patch).await.map(drop).map_err(failed)
+    }
+
     /// Tells the controller to end `workflow`, because the Workflow `by` is newer. Returns false if it no longer exists.
     pub async fn shut_down(
         &self,

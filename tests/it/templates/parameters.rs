@@ -54,7 +54,8 @@ async fn the_parameters_of_a_helm_service_fit() {
         },
         {
           "supersede": {
-            "enabled": "false"
+            "enabled": "false",
+            "line": "ea15cef173ddafd57a55b6c3014cec982c8118a8"
           },
           "when": "$(select.selected)"
         },
@@ -137,7 +138,8 @@ async fn the_parameters_of_an_n8n_job_fit() {
         },
         {
           "supersede": {
-            "enabled": "false"
+            "enabled": "false",
+            "line": "93ec7bcf3adbddce01d99f3da915c38ece4c499e"
           },
           "when": "$(select.selected)"
         },
@@ -248,7 +250,8 @@ async fn every_parameter_arrives_where_it_belongs() {
         },
         {
           "supersede": {
-            "enabled": "true"
+            "enabled": "true",
+            "line": "0d2442e415fe46c00a5447d931aac1f09827e838"
           },
           "when": "$(select.selected)"
         },

@@ -83,17 +83,21 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     }
 }
 
-/// The node of the example in docs/steps.md, in a workflow with its own line.
+/// The node of the example in docs/steps.md, in a workflow that Argo has postponed: it never writes such a workflow's
+/// `workflowMetadata`.
 async fn documented(argo: &Argo) -> Node {
     let blocks = include_str!("../../../docs/steps.md").split("```yaml\n").skip(1);
     let mut examples = blocks.filter_map(|block| block.split("```").next());
     let example = examples.find(|block| block.contains("    supersede:")).unwrap();
     let template: Value = serde_saphyr::from_str(example).unwrap();
-    let metadata = json!({"labels": {"argo-buildkit.io/line": unique("line")}});
+    let metadata = json!({"labels": {"argo-buildkit.io/line": "not-written"}});
     let spec = json!({"entrypoint": "newest-only", "workflowMetadata": metadata, "templates": [template]});
-    let workflow = json!({"metadata": {"generateName": "docs-"}, "spec": spec}).to_string();
+    let status = json!({"phase": "Pending", "message": "too many workflows are already running"});
+    let workflow = json!({"metadata": {"generateName": "docs-"}, "spec": spec, "status": status}).to_string();
     let workflow = argo.submit(&workflow).await;
     finish(argo, &workflow).await;
+    let labels = argo.workflow(&workflow).await["metadata"]["labels"].take();
+    assert_eq!(labels["argo-buildkit.io/line"], "shop-api-main", "a newer one finds it");
     argo.node_when(&workflow, |node| node.phase == "Succeeded").await
 }
 
