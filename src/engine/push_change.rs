@@ -67,7 +67,7 @@ async fn compared(reader: &mut PushReader, before: &str, after: &str) -> Result<
         return Ok(Change::Uncompared(Uncompared::TooManyFiles));
     };
     Ok(match commits {
-        Commits::Ours(messages) if message::account_for(&messages, &files) => {
+        Commits::Ours(messages) if message::account_for(messages.iter().map(String::as_str), &files) => {
             Change::OwnCommits(messages.len())
         }
         _ => Change::Files(ChangedFiles(files)),

@@ -34,8 +34,8 @@ fn change(push: &AskedPush, git_ref: Option<&GitRef>) -> Change {
         && push.is_whole
         && let Some(files) = &push.changed
     {
-        let messages: Vec<_> = push.commits.iter().map(|(message, _)| message.clone()).collect();
-        return match account_for(&messages, files) {
+        let messages = push.commits.iter().map(|(message, _)| message.as_str());
+        return match account_for(messages, files) {
             true => Change::OwnCommits(own),
             false => Change::Files(ChangedFiles(files.clone())),
         };

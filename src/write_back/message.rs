@@ -117,14 +117,16 @@ pub(crate) fn is_ours(message: &str) -> bool {
 /// Whether our commits with these messages account for all of `files`. A person who amends, cherry-picks or squashes one of
 /// ours may keep its trailers, but then other files changed than these name: every file that we write has a [`MANIFEST`] of
 /// its own.
-pub(crate) fn account_for(messages: &[String], files: &[Vec<u8>]) -> bool {
-    let groups: Vec<Group> = messages.iter().flat_map(|message| groups(message)).collect();
-    let targets: Vec<&str> = groups.iter().flat_map(|group| values(group, MANIFEST)).collect();
+pub(crate) fn account_for<'a>(messages: impl IntoIterator<Item = &'a str>, files: &[Vec<u8>]) -> bool {
+    let groups: Vec<Group> = messages.into_iter().flat_map(groups).collect();
+    let mut targets: Vec<&[u8]> =
+        groups.iter().flat_map(|group| values(group, MANIFEST)).map(str::as_bytes).collect();
+    // Sorted, because anybody may write a message with as many trailers as a push has files.
+    targets.sort_unstable();
     let is_named = |file: &Vec<u8>| {
-        let rest = |target: &&str| {
-            target.as_bytes().strip_prefix(file.as_slice()).is_some_and(|rest| rest.starts_with(b" "))
-        };
-        targets.iter().any(rest)
+        let start = [file.as_slice(), b" "].concat();
+        let first = targets.partition_point(|target| *target < start.as_slice());
+        targets.get(first).is_some_and(|target| target.starts_with(&start))
     };
     files.iter().all(is_named)
 }

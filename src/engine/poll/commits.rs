@@ -75,10 +75,12 @@ impl<'a> Commits<'a> {
             return Ok(Ok(line.clone()));
         }
         let reader = self.reader(sweep, read).await?;
-        let line = match self.ask(sweep, reader.commits(head, depth)).await? {
-            Ok((log, is_cut)) => Arc::new(Line { commits: seen(&log), is_whole: !is_cut }),
+        let (log, is_cut) = match self.ask(sweep, reader.commits(head, depth)).await? {
+            Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
+        let own = self.own(sweep, read, &log).await?;
+        let line = Arc::new(Line { commits: seen(&log, own), is_whole: !is_cut });
         keep(&mut read.lines, LINES, (head.to_owned(), depth, line.clone()));
         Ok(Ok(line))
     }
@@ -90,12 +92,57 @@ impl<'a> Commits<'a> {
         before: &str,
         after: &str,
     ) -> Result<Arc<Change>, StepError> {
-        let read = &mut *self.read.lock().await;
+        self.compared(sweep, &mut *self.read.lock().await, before, after).await
+    }
+
+    /// How many of the newest commits of `log` are ours. Their messages say it, and only the files that these name differ from
+    /// the commit below: who amends one of ours keeps its message.
+    async fn own(&self, sweep: &Sweep<'_>, read: &mut Read, log: &[LogEntry]) -> Result<usize, StepError> {
+        let said = log.iter().take_while(|commit| says_ours(commit)).count();
+        // Each end stays on its side: the newest `own` commits are ours, and the newest `other` are not.
+        let (mut own, mut other, mut asked) = (0, said + 1, said);
+        while own + 1 < other {
+            match log.get(asked) {
+                Some(below) if !self.are_own(sweep, read, &log[..asked], below).await? => other = asked,
+                _ => own = asked,
+            }
+            asked = own.midpoint(other);
+        }
+        Ok(own)
+    }
+
+    /// Whether the messages of `commits`, newest first, account for what differs from the commit `below` them. If that cannot be
+    /// read, they count.
+    async fn are_own(
+        &self,
+        sweep: &Sweep<'_>,
+        read: &mut Read,
+        commits: &[LogEntry],
+        below: &LogEntry,
+    ) -> Result<bool, StepError> {
+        let Some(newest) = commits.first() else { return Ok(true) };
+        let change = self.compared(sweep, read, &below.oid.to_string(), &newest.oid.to_string()).await?;
+        Ok(match &*change {
+            Change::Files(ChangedFiles(files)) => {
+                message::account_for(commits.iter().map(|commit| commit.message.as_str()), files)
+            }
+            Change::Uncompared(Uncompared::TooManyFiles) => false,
+            _ => true,
+        })
+    }
+
+    async fn compared(
+        &self,
+        sweep: &Sweep<'_>,
+        read: &mut Read,
+        before: &str,
+        after: &str,
+    ) -> Result<Arc<Change>, StepError> {
         if let Some((_, change)) = read.changes.iter().find(|(ends, _)| *ends == [before, after]) {
             return Ok(change.clone());
         }
         let reader = self.reader(sweep, read).await?;
-        let change = Arc::new(self.ask(sweep, compared(reader, before, after)).await??);
+        let change = Arc::new(self.ask(sweep, compare(reader, before, after)).await??);
         keep(&mut read.changes, CHANGES, ([before.to_owned(), after.to_owned()], change.clone()));
         while read.changes.iter().map(|(_, change)| names(change)).sum::<usize>() > NAMES {
             read.changes.pop_front();
@@ -134,14 +181,18 @@ impl<'a> Commits<'a> {
     }
 }
 
-/// What a decision needs of a history. Only the messages down to the first commit that is not ours are looked into.
-fn seen(log: &[LogEntry]) -> Vec<Seen> {
-    let is_ours = |commit: &LogEntry| commit.parents.len() == 1 && message::is_ours(&commit.message);
-    let newest = log.iter().position(|commit| !is_ours(commit));
+/// Whether a commit's message says that it is a write-back of ours.
+fn says_ours(commit: &LogEntry) -> bool {
+    commit.parents.len() == 1 && message::is_ours(&commit.message)
+}
+
+/// What a decision needs of a history, whose newest `own` commits are ours. The mark of a message that is ours counts for
+/// nobody: it is there for the write-back.
+fn seen(log: &[LogEntry], own: usize) -> Vec<Seen> {
     let of = |(nth, commit): (usize, &LogEntry)| Seen {
         id: commit.oid.to_string(),
-        is_ours: newest.is_none_or(|newest| nth < newest),
-        mark: if newest == Some(nth) { skip_mark(&commit.message) } else { None },
+        is_ours: nth < own,
+        mark: if nth == own && !says_ours(commit) { skip_mark(&commit.message) } else { None },
     };
     log.iter().enumerate().map(of).collect()
 }
@@ -161,7 +212,7 @@ fn names(change: &Change) -> usize {
     }
 }
 
-async fn compared(reader: &mut PushReader, before: &str, after: &str) -> Result<Change, GitError> {
+async fn compare(reader: &mut PushReader, before: &str, after: &str) -> Result<Change, GitError> {
     Ok(match reader.trees(before, after).await? {
         PushedTrees::Both => match reader.changed(before, after).await? {
             Some(files) => Change::Files(ChangedFiles(files)),

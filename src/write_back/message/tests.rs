@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Message, groups, line, render};
+use super::{Message, account_for, groups, line, render};
 use crate::write_back::trailer::{MANAGED_BY, SOURCE_COMMIT, WORKFLOW};
 
 fn message(text: &str, trailers: &[(&str, &str)]) -> Message {
@@ -34,6 +34,20 @@ fn commits_of_others_have_no_groups() {
         ["subject", "s\n\nbody of prose", "s\n\nWorkflow: x\nSource-Commit: y", "s\n\nManaged-By: flux", ""]
     {
         assert!(groups(text).is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn commits_account_for_the_files_that_their_trailers_name() {
+    let ours = |path: &str| format!("Set\n\nManifest: {path} helm:image.tag\nManaged-By: argo-buildkit\n");
+    let (one, two) = (ours("chart/a b.yaml"), ours("chart/z.yaml"));
+    let accounted = |messages: &[&String], files: &[&str]| {
+        let files: Vec<_> = files.iter().map(|file| file.as_bytes().to_vec()).collect();
+        account_for(messages.iter().map(|message| message.as_str()), &files)
+    };
+    assert!(accounted(&[&one, &two], &["chart/a b.yaml", "chart/z.yaml"]) && accounted(&[&one], &[]));
+    for file in ["chart", "chart/a b", "chart/a b.yam", "chart/a b.yaml2", "chart/z.yaml", "main.go"] {
+        assert!(!accounted(&[&one], &["chart/a b.yaml", file]), "{file}");
     }
 }
 

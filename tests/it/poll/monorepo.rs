@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::world::World;
 use crate::support::round_trip_relay::RoundTripRelay;
 
-const OURS: &str = "Update api\n\nWorkflow: builds/api\nManaged-By: argo-buildkit\n";
+const OURS: &str = "Update api\n\nWorkflow: builds/api\nManifest: chart/values.yaml helm:image.tag\n\
+                    Managed-By: argo-buildkit\n";
 
 #[tokio::test]
 async fn a_service_is_built_if_its_paths_changed_since_the_newest_commit_with_an_image() {
@@ -65,6 +66,41 @@ async fn of_write_backs_the_commit_below_them_is_built() {
             json!({"service": "shop", "ref": "refs/heads/main", "reason": format!("the message of {} has `[skip ci]`", &skipped[..12])})
         ]
     );
+}
+
+#[tokio::test]
+async fn a_write_back_that_a_person_amended_with_code_is_built_once() {
+    let world = World::new().await;
+    let first = world.repo("shop");
+    let services = json!([
+        world.service("all", "{repo: shop}"),
+        world.service("api", "{repo: shop, paths: services/api}"),
+        world.service("web", "{repo: shop, paths: services/web}"),
+    ]);
+    for service in ["all", "api", "web"] {
+        world.push_image(service, &first).await;
+    }
+    let deploy = |nth: u8| world.commit("shop", &[("chart/values.yaml", &format!("tag: {nth}"))], OURS);
+    (0..2).for_each(|nth| drop(deploy(nth)));
+    let amended = world.commit("shop", &[("chart/values.yaml", "tag: 2"), ("services/api/a", "1")], OURS);
+    for above in 3..6 {
+        let name = |service: &str| format!("{service}-{}", &amended[..12]);
+        let ended = world.poll(&services).await.unwrap();
+        assert_eq!(ended.submitted, [name("all"), name("api")], "{above} write-backs: {ended:?}");
+        assert!(
+            ended.skipped[0]["reason"].as_str().unwrap().starts_with("nothing under services/web"),
+            "{ended:?}"
+        );
+        for service in ["all", "api"] {
+            world.delete(&name(service)).await;
+        }
+        deploy(above);
+    }
+    for service in ["all", "api"] {
+        world.push_image(service, &amended).await;
+    }
+    let ended = world.poll(&services).await.unwrap();
+    assert_eq!(ended.message, "2 up to date, 1 skipped", "{ended:?}");
 }
 
 #[tokio::test]
