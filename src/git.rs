@@ -5,6 +5,7 @@
 //! packs only. [`Git::resolve`] proves with the caller's own login that the server serves a commit.
 
 pub(crate) mod advert;
+mod ask;
 mod bounds;
 pub(crate) mod branch;
 mod clients;
@@ -66,10 +67,8 @@ pub use url::{BadRepoUrl, RepoUrl};
 use crate::time_limits::{calls, pauses, within};
 use clients::Clients;
 pub(crate) use memory::GitMemory;
-use service::Service;
 use snapshot::ObjectCache;
 pub(crate) use snapshot::{EntryType, Pointers, Snapshot};
-use transport::GitSession;
 
 /// The settings of a [`Git`] client.
 #[derive(Debug, Clone)]
@@ -197,19 +196,10 @@ impl Git {
         credentials: &Credentials,
         revision: &str,
     ) -> Result<Proven, GitError> {
-        if let Some(mut session) = GitSession::open_without_advert(self, repo, credentials)? {
-            match resolve::resolve(&mut session, revision, trees).await {
-                // A refused login is not tried twice, because servers count failed logins.
-                ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
-                Err(error) if error.is_filter() => return Err(error),
-                // For any other error the full handshake is tried, because it can report the cause.
-                Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
-            }
-        }
         let names = resolve::candidates(revision);
         let wanted: Vec<_> = names.iter().map(String::as_str).collect();
-        let mut session = GitSession::open(self, repo, credentials, Service::UploadPack, &wanted).await?;
-        resolve::resolve(&mut session, revision, trees).await
+        let ask = |mut session| async move { resolve::resolve(&mut session, revision, trees).await };
+        self.ask(repo, credentials, &wanted, GitError::is_filter, ask).await
     }
 
     /// The settings that the client was made with.

@@ -4,7 +4,6 @@ use super::advert::Ref;
 use super::bounds::REFS_KEPT;
 use super::credentials::Credentials;
 use super::error::GitError;
-use super::service::Service;
 use super::transport::GitSession;
 use super::url::RepoUrl;
 use super::{Git, retried};
@@ -58,16 +57,8 @@ impl Git {
         wanted: &(dyn Fn(&str) -> bool + Sync),
         most: usize,
     ) -> Result<Heads, GitError> {
-        if let Some(mut session) = GitSession::open_without_advert(self, repo, credentials)? {
-            match session.heads(wanted, most).await {
-                // A refused login is not tried twice, because servers count failed logins.
-                ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
-                // An old server answers nothing to a question in protocol v2.
-                Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
-            }
-        }
-        let mut session = GitSession::open(self, repo, credentials, Service::UploadPack, &[]).await?;
-        session.heads(wanted, most).await
+        let ask = |mut session: GitSession| async move { session.heads(wanted, most).await };
+        self.ask(repo, credentials, &[], |_| false, ask).await
     }
 }
 

@@ -165,18 +165,13 @@ impl PushReader {
     }
 
     async fn fetch_unlimited(&mut self, wants: &[String], wanted: Wanted) -> Result<Received, GitError> {
-        if self.skips_advert
-            && let Some(session) = GitSession::open_without_advert(&self.git, &self.repo, &self.credentials)?
-        {
-            match self.receive(session, wants, wanted).await {
-                Ok(received) => return Ok(received),
-                // A refused login is not tried twice, because servers count failed logins.
-                Err(error @ (GitError::Login { .. } | GitError::Flood { .. })) => return Err(error),
-                Err(error) if error.is_not_our_ref() => return Err(error),
-                // For any other error the full handshake is tried, because it can report the cause.
-                Err(error) => tracing::debug!(%error, "asking {} for its capabilities first", self.repo),
+        if self.skips_advert {
+            let ask = |session| self.receive(session, wants, wanted);
+            let asked = self.git.ask_at_once(&self.repo, &self.credentials, GitError::is_not_our_ref, ask);
+            match asked.await? {
+                Some(received) => return Ok(received),
+                None => self.skips_advert = false,
             }
-            self.skips_advert = false;
         }
         retried(|| async {
             let (git, service) = (&self.git, Service::UploadPack);

@@ -19,6 +19,8 @@ pub(crate) const AGENT: &str = concat!("agent=git/argo-buildkit-", env!("CARGO_P
 pub(crate) struct GitSession {
     pub(crate) repo: String,
     pub(super) advert: Advert,
+    /// Whether the server's first message was not read, but is assumed to be the usual one.
+    pub(super) is_assumed: bool,
     pub(super) link: Link,
     pub(super) reader: PktReader,
 }
@@ -57,7 +59,7 @@ impl GitSession {
             channel.mark_broken();
         }
         let advert = advert?;
-        Ok(Self { repo, advert, link, reader })
+        Ok(Self { repo, advert, is_assumed: false, link, reader })
     }
 
     /// Starts a session over http without reading the server's first message, which costs a request and a process on
@@ -74,7 +76,7 @@ impl GitSession {
         let endpoint = Endpoint::new(client, repo.clone(), base, Service::UploadPack, credentials);
         let nothing = Box::pin(futures_util::stream::empty());
         let reader = PktReader::new(repo.clone(), Service::UploadPack.action(), nothing);
-        Ok(Some(Self { repo, advert: Advert::usual(), link: Link::Http(endpoint), reader }))
+        Ok(Some(Self { repo, advert: Advert::usual(), is_assumed: true, link: Link::Http(endpoint), reader }))
     }
 
     /// Whether a new process answers every request and sees the current refs. Over ssh one `git upload-pack` keeps

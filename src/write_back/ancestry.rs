@@ -11,7 +11,6 @@ use git2::Oid;
 use super::request::SourceCommit;
 use crate::git::fetch::Fetch;
 use crate::git::read::oid;
-use crate::git::service::Service;
 use crate::git::store::{Received, Store};
 use crate::git::transport::GitSession;
 use crate::git::{Git, GitError, retried};
@@ -82,15 +81,8 @@ impl Repo<'_> {
     /// Fetches into the store. Over http this takes one request if the server's first message is the usual one.
     async fn fetch(&self, fetch: &Fetch<'_>) -> Result<Received, GitError> {
         let SourceCommit { repo, credentials, .. } = self.source;
-        if let Some(mut session) = GitSession::open_without_advert(self.git, repo, credentials)? {
-            match self.receive(&mut session, fetch).await {
-                ended @ (Ok(_) | Err(GitError::Login { .. } | GitError::Flood { .. })) => return ended,
-                Err(error) if error.is_not_our_ref() => return Err(error),
-                Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
-            }
-        }
-        let mut session = GitSession::open(self.git, repo, credentials, Service::UploadPack, &[]).await?;
-        self.receive(&mut session, fetch).await
+        let ask = |mut session| async move { self.receive(&mut session, fetch).await };
+        self.git.ask(repo, credentials, &[], GitError::is_not_our_ref, ask).await
     }
 
     async fn receive(&self, session: &mut GitSession, fetch: &Fetch<'_>) -> Result<Received, GitError> {

@@ -113,28 +113,17 @@ async fn request(
     credentials: &Credentials,
     ids: &[String],
 ) -> Result<Objects, GitError> {
-    if let Some(mut session) = GitSession::open_without_advert(git, repo, credentials)? {
-        match receive(&mut session, ids, Some("tree:1")).await {
-            ended @ (Ok(_)
-            | Err(GitError::Login { .. } | GitError::Flood { .. } | GitError::Unusable { .. })) => {
-                return ended;
-            }
-            Err(error) if error.is_not_our_ref() => return Err(error),
-            Err(error) => tracing::debug!(%error, "asking {repo} for its capabilities first"),
-        }
-    }
-    let mut session = GitSession::open(git, repo, credentials, Service::UploadPack, &[]).await?;
-    receive(&mut session, ids, None).await
+    let is_final = |error: &GitError| error.is_not_our_ref() || matches!(error, GitError::Unusable { .. });
+    let ask = |mut session| async move { receive(&mut session, ids).await };
+    git.ask(repo, credentials, &[], is_final, ask).await
 }
 
-async fn receive(
-    session: &mut GitSession,
-    ids: &[String],
-    filter: Option<&'static str>,
-) -> Result<Objects, GitError> {
+async fn receive(session: &mut GitSession, ids: &[String]) -> Result<Objects, GitError> {
     let limits =
         pack::Limits { read: MAX_READ, inflated: MAX_INFLATED, of_tree: MAX_OBJECT, of_blob: MAX_OBJECT };
     let (digits, repo) = (ids.first().map_or(40, String::len), session.repo.clone());
+    // Leaves out what is below a tree. A server whose first message had to be read may not know it.
+    let filter = session.is_assumed.then_some("tree:1");
     let fetch = Fetch { wants: ids, filter, ..Fetch::default() };
     let mut pack = Pack::open(session.fetch(&fetch).await?, limits, digits).await?;
     let mut found = Objects::new();
