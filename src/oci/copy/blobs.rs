@@ -66,7 +66,7 @@ impl BlobCopy<'_, '_> {
         };
         self.progress.wants(blob.size);
         let (source, progress, deadline) = (self.source, self.progress, self.deadline);
-        BlobUpload { target: &mut target, source, blob, progress, deadline }.run(place).await
+        BlobUpload { target: &mut target, source, blob, progress, deadline, farthest: 0 }.run(place).await
     }
 
     async fn has(&self, target: &mut ImageRepository<'_>, digest: &str) -> Result<bool, OciError> {

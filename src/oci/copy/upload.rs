@@ -22,6 +22,9 @@ use super::tries::{Failed, Tries};
 const CHUNK: usize = 5 << 20;
 /// How often a blob begins again because its upload was lost.
 const RESTARTS: usize = 20;
+/// How often in a row it begins again without getting farther than before. A registry whose disk is full refuses the end
+/// each time.
+const STUCK: usize = 3;
 
 /// The end of an upload.
 enum UploadError {
@@ -44,6 +47,8 @@ pub(super) struct BlobUpload<'a, 'b> {
     pub(super) blob: &'b Content,
     pub(super) progress: &'b CopyProgress,
     pub(super) deadline: Instant,
+    /// How many of its bytes the registry has taken at most, of all uploads.
+    pub(super) farthest: u64,
 }
 
 /// One chunk of a blob.
@@ -57,19 +62,28 @@ struct Chunk {
 impl BlobUpload<'_, '_> {
     /// Copies the blob. `place` is an upload that is open already.
     pub(super) async fn run(&mut self, place: Option<Url>) -> Result<(), OciError> {
-        let mut place = place;
+        let (mut place, mut tries, mut stuck) = (place, Tries::until(self.deadline), 0);
         for restarts in 0.. {
             let begun = match place.take() {
                 Some(place) => place,
                 None => self.open().await?,
             };
-            match self.upload(begun).await {
+            let before = self.farthest;
+            let error = match self.upload(begun).await {
                 Ok(()) => return Ok(()),
-                Err(UploadError::Lost(error)) if restarts < RESTARTS => {
-                    tracing::debug!("{error}; the upload of blob {} begins again", self.blob.digest);
-                }
-                Err(UploadError::Lost(error) | UploadError::Failed(error)) => return Err(error),
+                Err(UploadError::Failed(error)) => return Err(error),
+                Err(UploadError::Lost(error)) => error,
+            };
+            stuck += 1;
+            if self.farthest > before {
+                stuck = 0;
+                tries.refresh();
             }
+            if restarts == RESTARTS || stuck == STUCK {
+                return Err(error);
+            }
+            tracing::debug!("{error}; the upload of blob {} begins again", self.blob.digest);
+            tries.wait(error).await?;
         }
         Ok(())
     }
@@ -103,6 +117,7 @@ impl BlobUpload<'_, '_> {
             let chunk = Chunk { at, is_last: reader.is_complete(), bytes };
             place = self.send(place, &chunk).await?;
             at += chunk.bytes.len() as u64;
+            self.farthest = self.farthest.max(at);
             counted.add(chunk.bytes.len() as u64);
             if chunk.is_last {
                 counted.keep();

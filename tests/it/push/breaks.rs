@@ -86,7 +86,7 @@ async fn a_read_goes_on_where_it_broke() {
 async fn an_upload_whose_connection_is_cut_is_completed() {
     let (source, target) = (repository("api"), repository("prod"));
     source.image("1", noise(23 << 20)).await;
-    let cuts = [3, 11, 24, 29].map(|mebibytes| mebibytes << 20).to_vec();
+    let cuts = [3, 11, 17, 21].map(|mebibytes| mebibytes << 20).to_vec();
     let proxy = CuttingProxy::start(shared_registry().host(), cuts).await;
     let fields = json!({"source": format!("{}:1", source.name), "targets": format!("{}:1", behind(proxy.host(), &target))});
     push(fields).await.unwrap();
@@ -118,6 +118,20 @@ async fn a_registry_that_stays_away_is_an_error_that_may_pass() {
     let failed = push(fields).await.unwrap_err();
     assert_eq!(failed.fault, Fault::Transient, "{}", failed.message);
     assert!(failed.message.contains("cannot reach registry"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_refused_at_its_end_each_time_is_sent_four_times_at_most() {
+    let (source, target) = (repository("api"), repository("prod"));
+    source.image("1", noise(6 << 20)).await;
+    let full =
+        |seen: &Seen| (seen.method == "PUT" && seen.path.contains("/blobs/uploads/")).then(|| status(500));
+    let front = RegistryFront::start(shared_registry().host(), full).await;
+    let fields = json!({"source": format!("{}:1", source.name), "targets": format!("{}:1", behind(front.host(), &target))});
+    let failed = push(fields).await.unwrap_err();
+    assert_eq!(failed.fault, Fault::Transient, "{}", failed.message);
+    let begun = front.seen().into_iter().filter(|seen| seen.method == "POST").count();
+    assert!(begun <= 2 * 4, "the layer and the configuration: {begun} uploads");
 }
 
 /// The registry keeps what it has received, so little is sent twice.
