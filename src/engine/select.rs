@@ -41,7 +41,7 @@ pub(super) async fn run(engine: &Engine, select: &Select, cx: &Cx) -> Result<Suc
         return Ok(Selected { selected: true, reason, ..Selected::default() }.success());
     };
     let select = Arc::new(select.clone());
-    let change = Arc::new(match refused_by_all(&select.choice, &push.git_ref) {
+    let change = Arc::new(match refused_by_all(&select, &push.git_ref).await? {
         true => Change::Deleted,
         false => engine.change(cx, push).await?,
     });
@@ -67,12 +67,14 @@ fn lost(what: &str) -> StepError {
     StepError::new(Fault::Ours, format!("the {what} was lost; report this"))
 }
 
-/// Whether the ref alone decides, so that nothing has to be read.
-fn refused_by_all(choice: &Choice, git_ref: &GitRef) -> bool {
-    match choice {
-        Choice::Whole(rule) => rule.refuses(git_ref).is_some(),
-        Choice::Services(services) => services.iter().all(|service| service.rule.refuses(git_ref).is_some()),
-    }
+/// Whether the ref alone decides, so that nothing has to be read. On a blocking thread: the patterns of a thousand services are compiled.
+async fn refused_by_all(select: &Arc<Select>, git_ref: &GitRef) -> Result<bool, StepError> {
+    let (select, git_ref) = (Arc::clone(select), git_ref.clone());
+    let refused = tokio::task::spawn_blocking(move || match &select.choice {
+        Choice::Whole(rule) => rule.refuses(&git_ref).is_some(),
+        Choice::Services(services) => services.iter().all(|service| service.rule.refuses(&git_ref).is_some()),
+    });
+    refused.await.map_err(|_| lost("decision"))
 }
 
 /// Decides on a blocking thread: the globs of a thousand services against fifty thousand files take seconds.
