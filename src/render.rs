@@ -54,6 +54,19 @@ pub enum RenderError {
         /// The most bytes.
         most: usize,
     },
+    /// One Sensor knows the names of all repositories.
+    #[error(
+        "the names of all {count} repositories take {size} bytes of one Sensor, which logs the hooks of others, and at most {most} bytes \
+         can be started with it; write two catalogues with fewer repositories each"
+    )]
+    TooManyNames {
+        /// How many repositories there are.
+        count: usize,
+        /// The bytes that their names take.
+        size: usize,
+        /// The most bytes of a Sensor.
+        most: usize,
+    },
 }
 
 /// The files of a catalogue, by name.

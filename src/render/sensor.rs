@@ -42,18 +42,26 @@ pub(super) fn sensors(
         };
         let (count, made) = largest(rest.len().min(REPOSITORIES), make);
         if size(&made) > LARGEST {
-            let repository = rest[0].full_name.clone();
-            return Err(RenderError::TooLarge {
-                repository,
-                kind: "Sensor",
-                size: size(&made),
-                most: LARGEST,
-            });
+            let alone = sensor(filters, 1, &rest[..count], None);
+            return Err(too_large(size(&made), size(&alone), rest[0], pushed.len()));
         }
         sensors.push(made);
         rest = &rest[count..];
     }
     Ok(sensors)
+}
+
+/// Why a Sensor of one repository has `size` bytes. Without the names of all `count` repositories, it has `alone`.
+fn too_large(size: usize, alone: usize, repository: &Repository<'_>, count: usize) -> RenderError {
+    match alone <= LARGEST {
+        true => RenderError::TooManyNames { count, size: size - alone, most: LARGEST },
+        false => RenderError::TooLarge {
+            repository: repository.full_name.clone(),
+            kind: "Sensor",
+            size: alone,
+            most: LARGEST,
+        },
+    }
 }
 
 /// The Sensor with the most repositories, at most `most` and at least one, that is small enough.

@@ -85,3 +85,18 @@ fn what_no_object_can_hold_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn names_that_no_sensor_can_hold_are_refused_as_such() {
+    let mut body = many(1000, "x");
+    let long = "n".repeat(90);
+    for (n, service) in body["services"].as_array_mut().unwrap().iter_mut().enumerate() {
+        service["repo"] = json!(format!("https://git.example.com/shop/{long}{n}.git"));
+    }
+    let error = render(&catalogue(&body)).unwrap_err();
+    assert!(
+        matches!(error, RenderError::TooManyNames { count: 1000, .. })
+            && error.to_string().contains("two catalogues"),
+        "{error}"
+    );
+}
