@@ -147,12 +147,13 @@ async fn every_recorded_hook_starts_its_trigger_and_no_other() {
     assert!(!sensor_log().contains("discarded due to filtering error"), "{}", sensor_log());
 }
 
-/// A repository for each hook: of the organisation, if it was of the organisation `shop`.
+/// A repository for each hook: of the organisation, if it was of the organisation `shop`. Another run on this cluster uses other ones.
 fn name_of(events: &Events, hook: &Hook) -> String {
+    let short = format!("{}-{:x}", hook.name, std::process::id());
     let owner = hook.body["repository"]["full_name"].as_str().and_then(|name| name.split('/').next());
     match owner {
-        Some("shop") | None => format!("{}/{}", events.organisation, hook.name),
-        Some(other) => format!("{other}/{}", hook.name),
+        Some("shop") | None => format!("{}/{short}", events.organisation),
+        Some(other) => format!("{other}/{short}"),
     }
 }
 

@@ -182,7 +182,7 @@ async fn twelve_tags_at_once_are_twelve_images_and_a_deletion_is_none() {
 
 #[tokio::test]
 async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
-    let port = free_port();
+    let (port, _httpd, gate) = closed_gate();
     let wait = format!("RUN until wget -q -O /dev/null http://{NODE}:{port}/; do sleep 0.2; done\n");
     let service = Service::new(&format!("FROM BASE\nCOPY main.txt /\n{wait}")).await;
     let began = Instant::now();
@@ -195,7 +195,7 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
         second_after(workflow.object()["metadata"]["creationTimestamp"].as_str().unwrap()).await;
         commits.push(commit);
     }
-    let _gate = open_gate(port);
+    std::fs::write(gate.path().join("index.html"), "open").unwrap();
     let digest = service.deployed(&commits[7], began).await;
     let ended: Vec<_> =
         commits.iter().map(|commit| workflow_of(&full_name, commit, began)).map(|w| w.end()).collect();
@@ -203,13 +203,12 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
     assert!(service.values().await.contains(&digest), "{}", service.values().await);
 }
 
-/// Lets the builds go on that wait for `port`.
-fn open_gate(port: u16) -> (Process, tempfile::TempDir) {
-    let room = tempfile::tempdir().unwrap();
-    std::fs::write(room.path().join("index.html"), "open").unwrap();
+/// A server that builds wait for, on its port: it answers 404 until its directory has a page.
+fn closed_gate() -> (u16, Process, tempfile::TempDir) {
+    let (port, room) = (free_port(), tempfile::tempdir().unwrap());
     let mut command = std::process::Command::new("busybox");
     command.args(["httpd", "-f", "-p", &format!("{NODE}:{port}"), "-h"]).arg(room.path());
-    (Process::spawn("httpd", command, &room.path().join("log")), room)
+    (port, Process::spawn("httpd", command, &room.path().join("log")), room)
 }
 
 #[tokio::test]

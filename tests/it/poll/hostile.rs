@@ -45,21 +45,21 @@ async fn hostile_names_of_refs_stay_names() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_refs_and_patterns_that_match_all_end_with_a_reason() {
+async fn twenty_thousand_refs_and_patterns_that_match_all_end_with_a_reason() {
     let world = World::new().await;
     let commit = world.repo("api");
-    let refs: String = (0..100_000).map(|n| format!("{commit} refs/tags/v{n:06}\n")).collect();
+    let refs: String = (0..20_000).map(|n| format!("{commit} refs/tags/v{n:06}\n")).collect();
     let packed = format!("# pack-refs with: peeled fully-peeled sorted \n{commit} refs/heads/main\n{refs}");
     std::fs::write(std::path::Path::new(&world.bare("api")).join("packed-refs"), packed).unwrap();
     let services = json!([
         world.service("api", "{tags: 'v.*'}"),
-        world.service("web", "{repo: api, tags: v099999}"),
+        world.service("web", "{repo: api, tags: v019999}"),
         world.service("main", "{repo: api}"),
     ]);
     let ended = world.poll(&services).await.unwrap_err();
     // Whoever builds branches only is not concerned.
     let main = format!("1 submitted, 2 failed; submitted main-{}; failed ", &commit[..12]);
-    let reason = "has 100001 branches and tags that its services match, and at most 5000 are looked at";
+    let reason = "has 20001 branches and tags that its services match, and at most 5000 are looked at";
     assert!(ended.message.starts_with(&main) && ended.message.contains(reason), "{}", ended.message);
     let one = world.poll(&json!([services[1]])).await.unwrap();
     assert_eq!(one.submitted.len(), 2);
