@@ -95,7 +95,8 @@ clusterDNS: [$NODE]
 clusterDomain: cluster.local
 serializeImagePulls: false
 imageGCHighThresholdPercent: 100
-evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%}
+# 0% turns an eviction off. A disk that is nearly full would cost the images of this cluster, which nobody could pull again.
+evictionHard: {memory.available: 50Mi, nodefs.available: 0%, imagefs.available: 0%}
 podLogsDir: $state/pod-logs
 healthzBindAddress: 127.0.0.1
 EOF
