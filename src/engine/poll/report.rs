@@ -26,7 +26,7 @@ pub(super) struct Report {
     reserved: usize,
     /// The failures that the message shows.
     shown: Vec<String>,
-    /// Whose fault the failures are. A server's comes before a user's, because the next run may succeed.
+    /// The fault of the whole run. The fault of a server outweighs that of a user, because the next run may succeed.
     fault: Option<Fault>,
 }
 
