@@ -29,6 +29,7 @@
 //! | [`schema`] | JSON Schemas of steps, policies and catalogues, from the parsers' tables |
 //! | [`render`] | the objects of Argo Events and Argo Workflows that a catalogue becomes, as files |
 //! | [`catalogue`] | the catalogue of services, from text to types; its mistakes with their places |
+//! | `go` | regular expressions and templates as Go's libraries read them, for texts that Argo Events gives to these |
 //! | [`argo`] | Argo's types, for `rpc` and `agent`: the template of a node, and its result |
 //! | [`engine`] | the orchestration of each step kind; one file per kind |
 //! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
@@ -72,6 +73,7 @@ pub mod forge;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod git;
+mod go;
 mod http;
 pub mod jobs;
 pub mod kube;

@@ -2,14 +2,12 @@
 //!
 //! The parser of [`step`](crate::step) judges the steps, so what this room accepts is what the plugin accepts. The other
 //! rules find what the API server, Argo's controllers, `argo lint` and `argo-events lint` let through. `rules` is the table
-//! of the rules; `objects` has the objects that they judge, and `events` those of Argo Events. `go` reads what Argo Events
-//! gives to Go's libraries.
+//! of the rules; `objects` has the objects that they judge, and `events` those of Argo Events.
 
 mod catalogue;
 mod events;
 mod expression;
 mod finding;
-mod go;
 mod objects;
 mod rules;
 mod sample;

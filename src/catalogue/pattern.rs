@@ -1,11 +1,17 @@
 //! Patterns of the names of branches and tags.
 //!
 //! Two engines read them: Go's in a Sensor, and ours in `select` and `poll`. A pattern may use only what both read the
-//! same way.
+//! same way: the Sensor's filters end at the first value that Go does not compile, so such a value would stop the hook of
+//! every service of the repository (argo-events `pkg/sensors/dependencies/filter.go`).
 
 use std::fmt;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use regex_lite::Regex;
+
+use crate::go::regex as go;
+use crate::selection::RefFilter;
 
 /// The most characters of a pattern.
 const LONGEST: usize = 200;
@@ -39,7 +45,17 @@ impl NamePattern {
             format!("is no regular expression: {error}; a pattern such as `main` or `release/.*` is meant")
         };
         Regex::new(text).map_err(no_regex)?;
-        let regex = Regex::new(&format!("^(?:{text})$")).map_err(no_regex)?;
+        let anchored = format!("^(?:{text})$");
+        let regex = Regex::new(&anchored).map_err(no_regex)?;
+        go::parse(&anchored).map_err(|wrong| {
+            format!("is no regular expression for Go, which reads it in the Sensor: {}: `{}`; write `.*` for any text", wrong.problem, wrong.part)
+        })?;
+        RefFilter::new(&[text], &[]).map_err(|error| {
+            format!(
+                "is no pattern for `select` and `poll`: {}; write `+` or `*` instead of a large count",
+                error.why
+            )
+        })?;
         Ok(Self { text: text.to_owned(), regex })
     }
 
@@ -72,7 +88,8 @@ fn only_common(text: &str) -> Result<(), String> {
     while let Some(c) = chars.next() {
         match (c, in_class) {
             ('\\', _) => match chars.next() {
-                Some(c) if c.is_ascii_punctuation() || "dDwWsS".contains(c) => {}
+                // `\<` is a letter for Go, and the beginning of a word for us.
+                Some(c) if (c.is_ascii_punctuation() && !"<>".contains(c)) || "dDwWsS".contains(c) => {}
                 Some(c) => {
                     return Err(format!(
                         "`\\{}` is not taken; write the characters that are meant",
@@ -85,6 +102,9 @@ fn only_common(text: &str) -> Result<(), String> {
                 return Err(format!(
                     "`{c}` is not taken, since a pattern always stands for the whole name; leave it out"
                 ));
+            }
+            ('{', false) if !is_count(chars.clone()) => {
+                return Err("`{` is taken in a count alone, such as `{2}`, `{2,}` and `{2,5}`; write `\\{` for the character".to_owned());
             }
             ('(', false) if chars.peek() == Some(&'?') => {
                 let rest: String = chars.clone().take(2).collect();
@@ -107,4 +127,17 @@ fn only_common(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a count is next, behind its `{`. Go reads any other `{` as a letter, also of `{,2}` and `{02}`.
+fn is_count(rest: Peekable<Chars<'_>>) -> bool {
+    let inside: String = rest.take_while(|c| *c != '}').collect();
+    let is_number = |digits: &str| {
+        let is_short = digits == "0" || !digits.starts_with('0');
+        is_short && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match inside.split_once(',') {
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+        None => is_number(&inside),
+    }
 }

@@ -26,6 +26,35 @@ fn a_pattern_stands_for_the_whole_name() {
     }
 }
 
+/// What Go 1.26 and `regex-lite` were asked about: one of them refuses each of these, or they read it in two ways.
+#[test]
+fn a_pattern_is_refused_if_a_reader_of_it_refuses_it() {
+    for (pattern, expected) in [
+        ("release/**", "for Go, which reads it in the Sensor: invalid nested repetition operator: `**`"),
+        ("v+*", "invalid nested repetition operator: `+*`"),
+        ("a{2}{3}", "invalid nested repetition operator: `{2}{3}`"),
+        ("a*++", "invalid nested repetition operator: `*+`"),
+        ("a{1,1001}", "invalid repeat count: `{1,1001}`"),
+        ("(?:[0-9a-f]{1,64}){1,20}", "invalid repeat count: `{1,20}`"),
+        (r"\<a", r"`\<` is not taken"),
+        (r"a[\>]", r"`\>` is not taken"),
+        ("a{,2}", "`{` is taken in a count alone"),
+        ("a{02}", "`{` is taken in a count alone"),
+        ("a{ 2 }", "`{` is taken in a count alone"),
+        ("a{", "`{` is taken in a count alone"),
+        (".{0,1000}", "no pattern for `select` and `poll`"),
+        ("[a-z]{1,1000}", "no pattern for `select` and `poll`"),
+        (&"\u{1f980}".repeat(200), "it has more than 500 bytes"),
+        ("", "it is empty"),
+    ] {
+        let error = NamePattern::parse(pattern).unwrap_err();
+        assert!(error.contains(expected), "{pattern}: {error}");
+    }
+    for pattern in ["v[0-9]{1,3}", "a{2}", "a{2,}?", r"a\{x\}", "[{]x", "(?:a|b){0,9}"] {
+        assert!(NamePattern::parse(pattern).is_ok(), "{pattern}");
+    }
+}
+
 #[test]
 fn schedules_are_those_of_cron() {
     for (schedule, is_good) in [

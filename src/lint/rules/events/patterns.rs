@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::super::super::events::sensor::{self, items};
 use super::super::super::finding::{At, RuleMatch};
-use super::super::super::go::regex;
 use super::super::super::objects::{ArgoObject, Given};
 use super::{error, warning};
+use crate::go::regex;
 
 /// The last part of paths whose values are names as a whole.
 const NAMES: [&str; 13] = [

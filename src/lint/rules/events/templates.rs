@@ -2,9 +2,9 @@
 
 use super::super::super::events::sensor::{self, items};
 use super::super::super::finding::{At, RuleMatch};
-use super::super::super::go::template;
 use super::super::super::objects::{ArgoObject, Given};
 use super::error;
+use crate::go::template;
 
 /// The templates of parameters.
 const KEYS: [&str; 2] = ["dataTemplate", "contextTemplate"];

@@ -8,11 +8,11 @@ use super::GoError;
 
 /// How a regular expression matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::lint) struct Anchors {
+pub(crate) struct Anchors {
     /// It matches from the beginning only, or begins with `.*`, which says that the beginning does not matter.
-    pub(in crate::lint) start: bool,
+    pub(crate) start: bool,
     /// The same of the end. A `/` or `-` as the last letter says too that something follows.
-    pub(in crate::lint) end: bool,
+    pub(crate) end: bool,
 }
 
 /// The deepest nesting that is read. Go takes 1000 levels.
@@ -22,7 +22,7 @@ const DEPTH: usize = 200;
 const LONGEST: usize = 8 << 10;
 
 /// Reads a regular expression as Go does.
-pub(in crate::lint) fn parse(text: &str) -> Result<Anchors, GoError> {
+pub(crate) fn parse(text: &str) -> Result<Anchors, GoError> {
     let mut parser = Parser { rest: text, depth: 0 };
     if text.len() > LONGEST {
         return Ok(UNKNOWN.anchors);

@@ -1,16 +1,16 @@
 //! Texts that Argo Events gives to Go's libraries: regular expressions and templates.
 
 mod functions;
-pub(super) mod regex;
-pub(super) mod template;
+pub(crate) mod regex;
+pub(crate) mod template;
 
 /// What Go refuses in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct GoError {
+pub(crate) struct GoError {
     /// What is wrong, such as `invalid escape sequence`.
-    pub(super) problem: String,
+    pub(crate) problem: String,
     /// The part of the text that is wrong.
-    pub(super) part: String,
+    pub(crate) part: String,
 }
 
 impl GoError {

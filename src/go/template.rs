@@ -14,7 +14,7 @@ const WORDS: [&str; 11] =
 const ROOT: &str = "Input";
 
 /// Reads a template as Argo Events does.
-pub(in crate::lint) fn parse(text: &str) -> Result<(), GoError> {
+pub(crate) fn parse(text: &str) -> Result<(), GoError> {
     let (mut rest, mut open) = (text, Vec::new());
     while let Some((_, action)) = rest.split_once("{{") {
         let (tokens, after) = tokens(action)?;
