@@ -37,7 +37,9 @@ pub(crate) use packed::nodes as packed_nodes;
 pub(crate) use packed::packed as pack_nodes;
 pub use report::{ReportBasis, ReportError, Reported, TaskResult};
 pub use secrets::{Secret, SecretError, Secrets};
-pub use submit::{FoundWorkflow, REASON, SUPERSEDED_BY, Submission, SubmitError, Submitted, Submitter};
+pub use submit::{
+    FoundWorkflow, PUSHED_AT, REASON, SUPERSEDED_BY, Submission, SubmitError, Submitted, Submitter,
+};
 pub use task_set::TaskSetId;
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsOptions};
 use timed::GivenUp;

@@ -6,6 +6,7 @@ mod branch;
 mod candidate;
 mod commits;
 mod group;
+mod polled;
 mod report;
 mod servers;
 mod service;

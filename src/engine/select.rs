@@ -10,7 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use super::Engine;
 use super::context::Cx;
 use super::sanitize::{list_that_fits, without_expressions};
-use super::submission::{Wish, submit};
+use super::submission::{Wish, pushed_at, submit};
 use crate::kube::Submitted;
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::selection::{BadGlob, Change, ChangedFiles, Decision, GitRef};
@@ -121,8 +121,14 @@ async fn submit_all(
     let pairs: Vec<_> = services.iter().zip(&decisions).collect();
     let touched: Vec<_> = pairs.iter().filter(|(_, decision)| decision.selected).copied().collect();
     let calls = touched.iter().filter_map(|(service, decision)| {
-        let wish =
-            Wish { service: &service.name, repo, git_ref, commit: after.as_ref()?, reason: &decision.reason };
+        let wish = Wish {
+            service: &service.name,
+            repo,
+            git_ref,
+            commit: after.as_ref()?,
+            reason: &decision.reason,
+            pushed_at: None,
+        };
         Some((wish, service.workflow.as_ref()?))
     });
     let calls: Vec<_> = calls.collect();
@@ -165,9 +171,11 @@ async fn submit_each(
 ) -> Result<Submissions, StepError> {
     cx.now(format!("submitting {} workflows", calls.len()));
     let submitter = engine.submitter(cx).await?;
+    let pushed_at = pushed_at(&submitter, cx).await?;
     let (submitter, is_away) = (&submitter, &AtomicBool::new(false));
     // Boxed, since the compiler cannot tell that a stream of borrowing futures is `Send`.
     let each = calls.into_iter().map(|(wish, call)| {
+        let wish = Wish { pushed_at, ..wish };
         let submitted = async move {
             if is_away.load(Ordering::Relaxed) {
                 return None;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::Retryable as _;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -28,6 +29,8 @@ pub(super) struct Wish<'a> {
     pub(super) commit: &'a str,
     /// Why it is built.
     pub(super) reason: &'a str,
+    /// When the push was announced, if another Workflow decided about it.
+    pub(super) pushed_at: Option<Timestamp>,
 }
 
 impl Wish<'_> {
@@ -44,6 +47,7 @@ impl Wish<'_> {
             parameters: self.parameters(call),
             labels: BTreeMap::from([(SERVICE_LABEL.to_owned(), self.service.to_owned())]),
             reason: self.reason.to_owned(),
+            pushed_at: self.pushed_at,
         }
     }
 
@@ -67,6 +71,18 @@ impl Engine {
     /// A submitter to the namespace of the step's workflow.
     pub(super) async fn submitter(&self, cx: &Cx) -> Result<Submitter, StepError> {
         Ok(self.cluster.submitter(&cx.workflow.namespace).await?)
+    }
+}
+
+/// When the push was announced that the step's own Workflow is about, by the clock of the API server. `None` if there is no such
+/// Workflow, or if it may not be read: then what it submits counts as pushed when it was submitted.
+pub(super) async fn pushed_at(submitter: &Submitter, cx: &Cx) -> Result<Option<Timestamp>, StepError> {
+    let begun = Instant::now();
+    let find = || submitter.find(&cx.workflow.name);
+    let away = |error: &SubmitError| error.fault() == Fault::Transient && begun.elapsed() < AWAY;
+    match find.retry(pauses::few().without_max_times()).when(away).await {
+        Err(error) if error.fault() == Fault::Transient => Err(error.into()),
+        found => Ok(found.ok().flatten().and_then(|found| found.pushed)),
     }
 }
 

@@ -43,7 +43,33 @@ impl Git {
         wanted: &(dyn Fn(&str) -> bool + Sync),
         most: usize,
     ) -> Result<Heads, GitError> {
-        let list = || self.list_heads(repo, credentials, wanted, most);
+        self.heads_below(&PREFIXES, repo, credentials, wanted, most).await
+    }
+
+    /// The commit that the branch or tag `name` of `repo` names, if it is there. One request, whatever the repository has.
+    ///
+    /// # Errors
+    /// As [`heads`](Self::heads).
+    pub(crate) async fn head(
+        &self,
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        name: &str,
+    ) -> Result<Option<String>, GitError> {
+        let wanted = |found: &str| found == name;
+        let heads = self.heads_below(&[name], repo, credentials, &wanted, 1).await?;
+        Ok(heads.found.into_iter().next().map(|head| head.commit))
+    }
+
+    async fn heads_below(
+        &self,
+        prefixes: &[&str],
+        repo: &RepoUrl,
+        credentials: &Credentials,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+        most: usize,
+    ) -> Result<Heads, GitError> {
+        let list = || self.list_heads(prefixes, repo, credentials, wanted, most);
         within(calls::GIT_HEADS.whole(), "its server", retried(list)).await.unwrap_or_else(|late| {
             let what = format!("its branches and tags were not listed: {late}");
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, cause: None })
@@ -52,12 +78,13 @@ impl Git {
 
     async fn list_heads(
         &self,
+        prefixes: &[&str],
         repo: &RepoUrl,
         credentials: &Credentials,
         wanted: &(dyn Fn(&str) -> bool + Sync),
         most: usize,
     ) -> Result<Heads, GitError> {
-        let ask = |mut session: GitSession| async move { session.heads(wanted, most).await };
+        let ask = |mut session: GitSession| async move { session.heads(prefixes, wanted, most).await };
         self.ask(repo, credentials, &[], |_| false, ask).await
     }
 }
@@ -65,6 +92,7 @@ impl Git {
 impl GitSession {
     async fn heads(
         &mut self,
+        prefixes: &[&str],
         wanted: &(dyn Fn(&str) -> bool + Sync),
         most: usize,
     ) -> Result<Heads, GitError> {
@@ -76,7 +104,7 @@ impl GitSession {
                     heads.add(found, most);
                 }
             };
-            self.each_ref("peel", &PREFIXES, keep).await?;
+            self.each_ref("peel", prefixes, keep).await?;
             return Ok(heads);
         }
         if self.advert.is_cut() {

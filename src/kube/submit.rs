@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kube::Api;
-use kube::api::{DynamicObject, PostParams};
+use kube::api::{DynamicObject, ObjectMeta, PostParams};
 use serde_json::{Value, json};
 
 use super::{ApiRequest, Cluster, KubeError, Rights};
@@ -15,6 +16,10 @@ use crate::text;
 
 /// The annotation that says why a Workflow was submitted.
 pub const REASON: &str = "argo-buildkit.io/reason";
+
+/// The annotation with the time at which the Workflow was created that decided about the push. Two pushes may be decided about in
+/// another order than they came in, and `supersede` ends the Workflow of the older push.
+pub const PUSHED_AT: &str = "argo-buildkit.io/pushed-at";
 
 /// The annotation of a Workflow that a newer one has ended, with that one's name. Its commit was not tried to its end.
 pub const SUPERSEDED_BY: &str = "argo-buildkit.io/superseded-by";
@@ -35,6 +40,8 @@ pub struct Submission {
     pub labels: BTreeMap<String, String>,
     /// Why it was submitted, for an annotation.
     pub reason: String,
+    /// The time for the annotation [`PUSHED_AT`].
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// The outcome of a submission.
@@ -56,6 +63,8 @@ pub struct FoundWorkflow {
     pub phase: String,
     /// Whether the step `supersede` of another Workflow has ended it.
     pub superseded: bool,
+    /// When its push was announced: the time in [`PUSHED_AT`], or its creation time.
+    pub pushed: Option<Timestamp>,
 }
 
 /// Why a Workflow was not submitted.
@@ -85,6 +94,12 @@ impl SubmitError {
             Self::Refused { .. } => Fault::User,
         }
     }
+}
+
+/// When the push was announced that a Workflow is about.
+pub(super) fn pushed(metadata: &ObjectMeta) -> Option<Timestamp> {
+    let annotated = metadata.annotations.as_ref().and_then(|all| all.get(PUSHED_AT)?.parse().ok());
+    annotated.or_else(|| metadata.creation_timestamp.as_ref().map(|time| time.0))
 }
 
 /// Submits Workflows to one namespace.
@@ -144,6 +159,7 @@ impl Submitter {
         let found = self.api.get_opt(name).await.map_err(failed)?;
         Ok(found.map(|found| FoundWorkflow {
             phase: text::brief(found.data["status"]["phase"].as_str().unwrap_or_default(), SHOWN),
+            pushed: pushed(&found.metadata),
             superseded: found.metadata.annotations.is_some_and(|all| all.contains_key(SUPERSEDED_BY)),
         }))
     }
@@ -183,6 +199,10 @@ impl Submission {
         let parameters = self.parameters.iter();
         let parameters: Vec<_> =
             parameters.map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let mut annotations = json!({REASON: self.reason});
+        if let Some(time) = self.pushed_at {
+            annotations[PUSHED_AT] = json!(time.to_string());
+        }
         json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Workflow",
@@ -190,7 +210,7 @@ impl Submission {
                 "name": self.name,
                 "namespace": namespace,
                 "labels": self.labels,
-                "annotations": {REASON: self.reason},
+                "annotations": annotations,
             },
             "spec": {
                 "workflowTemplateRef": {"name": self.template},

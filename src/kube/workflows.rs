@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::submit::SUPERSEDED_BY;
+use super::submit::{SUPERSEDED_BY, pushed};
 use super::task_set::COMPLETED;
 use super::{ApiRequest, Cluster, KubeError, Rights};
 use crate::outcome::Fault;
@@ -25,8 +26,9 @@ pub struct Workflow {
     pub name: String,
     /// The labels of the Workflow.
     pub labels: BTreeMap<String, String>,
-    /// The creation time, in whole seconds.
-    pub created: Option<String>,
+    /// When its push was announced, in whole seconds: the time in its annotation [`PUSHED_AT`](super::PUSHED_AT), or its creation
+    /// time.
+    pub pushed: Option<Timestamp>,
     /// Whether the Workflow waits for a lock, or the controller has not seen it yet.
     pub waits: bool,
     /// Whether the Workflow has ended, or was told to end.
@@ -140,21 +142,20 @@ impl Workflows {
 }
 
 impl Workflow {
-    /// Whether it was created before `other`. Of two in one second neither is older: their names say nothing about their commits,
-    /// and the newest must not be ended.
+    /// Whether its push was announced before that of `other`. Of two in one second neither is older: their names say nothing about
+    /// their commits, and the newest must not be ended.
     pub fn is_older(&self, other: &Self) -> bool {
-        self.created < other.created
+        self.pushed < other.pushed
     }
 
     fn read(object: DynamicObject) -> Self {
         let metadata = object.metadata;
+        let pushed = pushed(&metadata);
         let name = metadata.name.unwrap_or_default();
-        // The times are RFC 3339 in UTC without fractions, so their texts sort by time.
-        let created = metadata.creation_timestamp.map(|time| time.0.to_string());
         let (spec, status) = (&object.data["spec"], &object.data["status"]);
         let told = spec["shutdown"].as_str().is_some_and(|how| !how.is_empty());
         Self {
-            created,
+            pushed,
             name,
             labels: metadata.labels.unwrap_or_default(),
             waits: matches!(status["phase"].as_str(), None | Some("" | "Pending")),
@@ -167,6 +168,7 @@ impl Workflow {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::super::PUSHED_AT;
     use super::*;
 
     fn workflow(name: &str, created: &str, rest: serde_json::Value) -> Workflow {
@@ -184,6 +186,27 @@ mod tests {
         assert!(at("z", 9).is_older(&at("a", 10)));
         assert!(!at("a", 10).is_older(&at("b", 10)) && !at("b", 10).is_older(&at("a", 10)));
         assert!(!at("a", 11).is_older(&at("b", 10)));
+    }
+
+    /// A Workflow that decides about the first push may be slower than that about the second.
+    #[test]
+    fn the_older_is_that_of_the_older_push_even_if_it_was_created_later() {
+        let at = |created: &str, pushed: &str| {
+            let metadata = json!({
+                "name": "w", "creationTimestamp": created, "annotations": {PUSHED_AT: pushed},
+            });
+            let object =
+                json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata});
+            Workflow::read(serde_json::from_value(object).unwrap())
+        };
+        let [first, second] = [("12", "08"), ("10", "09")].map(|(created, pushed)| {
+            at(&format!("2026-01-01T00:00:{created}Z"), &format!("2026-01-01T00:00:{pushed}Z"))
+        });
+        assert!(first.is_older(&second) && !second.is_older(&first));
+        let alone = workflow("alone", "2026-01-01T00:00:09Z", json!({}));
+        assert!(first.is_older(&alone) && !second.is_older(&alone) && !alone.is_older(&second));
+        let odd = at("2026-01-01T00:00:12Z", "yesterday");
+        assert!(alone.is_older(&odd), "what is no time counts for nothing");
     }
 
     #[test]

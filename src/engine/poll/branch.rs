@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Sweep;
 use super::candidate::Candidate;
 use super::commits::{DEPTHS, Line, Seen};
-use super::service::{Polled, Verdict};
-use super::submit::{is_final, tried};
+use super::polled::{Polled, Verdict};
+use super::submit::{MOVED, is_final, tried};
 use crate::git::GitError;
 use crate::outcome::StepError;
 use crate::selection::{Change, ChangedFiles, Decision, Uncompared, workflow_name};
@@ -36,11 +36,7 @@ impl Sweep<'_> {
         for depth in DEPTHS {
             let line = match polled.commits.line(self, &candidate.commit, depth).await? {
                 Ok(line) => line,
-                Err(GitError::Revision { .. }) => {
-                    return Ok(Verdict::Skip(
-                        "the branch has moved or is gone; the next run looks again".to_owned(),
-                    ));
-                }
+                Err(GitError::Revision { .. }) => return Ok(Verdict::Skip(MOVED.to_owned())),
                 Err(error) => return Err(error.into()),
             };
             if let Some(verdict) = self.on_line(polled, candidate, &line, depth).await? {

@@ -85,6 +85,17 @@ impl<'a> Commits<'a> {
         Ok(Ok(line))
     }
 
+    /// Whether the branch `name` still names `commit`.
+    pub(super) async fn is_head(
+        &self,
+        sweep: &Sweep<'_>,
+        name: &str,
+        commit: &str,
+    ) -> Result<bool, StepError> {
+        let head = self.ask(sweep, sweep.git.head(self.repo, self.credentials, name)).await??;
+        Ok(head.as_deref() == Some(commit))
+    }
+
     /// What differs between two commits.
     pub(super) async fn change(
         &self,

@@ -9,9 +9,9 @@ use tokio::sync::SemaphorePermit;
 
 use super::Sweep;
 use super::commits::Commits;
+use super::polled::Polled;
 use super::report::About;
 use super::servers::{Asked, GivenUp, given_up};
-use super::service::Polled;
 use crate::git::heads::{Head, Heads};
 use crate::git::{Credentials, RepoUrl};
 use crate::outcome::StepError;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::submission::Wish;
 use super::Sweep;
 use super::candidate::Candidate;
-use super::commits::Commits;
+use super::polled::{Polled, Verdict};
 use super::report::About;
 use super::servers::{Asked, GivenUp, given_up};
 use super::submit::full;
@@ -15,28 +15,6 @@ use crate::outcome::StepError;
 use crate::selection::{GitRef, workflow_name};
 use crate::step::PolledService;
 use crate::time_limits::{calls, within};
-
-/// A service, and the commits of its repository.
-#[derive(Clone, Copy)]
-pub(super) struct Polled<'a> {
-    pub(super) service: &'a PolledService,
-    pub(super) commits: &'a Commits<'a>,
-}
-
-/// The decision about a candidate.
-pub(super) enum Verdict {
-    /// Its image is there.
-    UpToDate(String),
-    /// Nothing is submitted, with the reason.
-    Skip(String),
-    /// The Workflow of this commit, with the reason. It is the candidate's own, or one below it if all above are write-backs.
-    Build {
-        commit: String,
-        reason: String,
-        /// Whether files that differ from a commit with an image are the reason.
-        is_compared: bool,
-    },
-}
 
 impl Sweep<'_> {
     /// Polls the heads of a service. What fails is in the report.
@@ -142,8 +120,10 @@ impl Sweep<'_> {
                     git_ref: &candidate.git_ref,
                     commit: &commit,
                     reason: &reason,
+                    // Its head was read just now, so its own creation time is that of its push.
+                    pushed_at: None,
                 };
-                self.submit(wish, is_compared, &service.workflow, about).await?;
+                self.submit(polled, candidate, wish, is_compared).await?;
             }
         }
         Ok(())

@@ -2,14 +2,20 @@
 
 use super::super::submission::{Wish, submit_as};
 use super::Sweep;
+use super::candidate::Candidate;
+use super::polled::Polled;
 use super::report::{About, Report, SUBMISSIONS};
 use super::servers::{Asked, GivenUp, given_up};
 use crate::kube::{FoundWorkflow, Submitted};
 use crate::outcome::{Fault, StepError};
+use crate::selection::GitRef;
 use crate::step::WorkflowCall;
 
 /// The end of the name of a Workflow that is submitted although its commit's own exists.
 const AGAIN: &str = "-2";
+
+/// The reason for a branch whose head is not the one that was listed.
+pub(super) const MOVED: &str = "the branch has moved or is gone; the next run looks again";
 
 /// The name of the API server in messages.
 const API: &str = "of the Kubernetes API";
@@ -18,11 +24,17 @@ impl Sweep<'_> {
     /// Submits a Workflow, if there is room and none has its name. One that says nothing about the commit is passed over once.
     pub(super) async fn submit(
         &self,
+        polled: Polled<'_>,
+        candidate: &Candidate,
         wish: Wish<'_>,
         is_compared: bool,
-        call: &WorkflowCall,
-        about: About<'_>,
     ) -> Result<(), StepError> {
+        let about = About { service: wish.service, git_ref: &candidate.full_name };
+        let call = &polled.service.workflow;
+        if self.has_moved(polled, candidate).await? {
+            self.skipped(about, MOVED);
+            return Ok(());
+        }
         let mut name = wish.name();
         if self.create(name.clone(), wish, call, about).await? {
             return Ok(());
@@ -35,9 +47,21 @@ impl Sweep<'_> {
             }
             found = self.find(&name).await?;
         }
-        let gone = FoundWorkflow { phase: String::new(), superseded: false };
+        let gone = FoundWorkflow { phase: String::new(), superseded: false, pushed: None };
         self.skipped(about, &tried(&name, &found.unwrap_or(gone)));
         Ok(())
+    }
+
+    /// Whether the branch has another head by now. The hook of that one may have its Workflow already, and ours, made later, would
+    /// end it.
+    async fn has_moved(&self, polled: Polled<'_>, candidate: &Candidate) -> Result<bool, StepError> {
+        match candidate.git_ref {
+            GitRef::Branch(_) => {
+                let is_head = polled.commits.is_head(self, &candidate.full_name, &candidate.commit).await?;
+                Ok(!is_head)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Creates a Workflow; false if one has its name.

@@ -137,8 +137,8 @@ async fn many_services_of_one_repository_share_the_requests_for_its_commits() {
     let ended = world.poll(&json!(services)).await.unwrap();
     assert_eq!(ended.message.split("; ").next(), Some("1 submitted, 39 skipped"));
     assert!(ended.submitted[0].starts_with("s07-"), "{ended:?}");
-    // The branches, the commits, and both trees.
-    assert_eq!(relay.take(), ["POST /shop.git/git-upload-pack"; 3]);
+    // The branches, the commits, both trees, and the branch again before the one Workflow.
+    assert_eq!(relay.take(), ["POST /shop.git/git-upload-pack"; 4]);
 }
 
 #[tokio::test]
