@@ -3,9 +3,11 @@
 //! It keeps nothing: the registry says what was built, and a Workflow of the same name says what was tried.
 
 mod branch;
+mod budget;
 mod candidate;
 mod commits;
 mod group;
+mod places;
 mod polled;
 mod report;
 mod servers;
@@ -25,6 +27,7 @@ use crate::kube::Submitter;
 use crate::outcome::{StepError, Success};
 use crate::step::Poll;
 use group::Group;
+use places::Places;
 use report::Report;
 use servers::Servers;
 
@@ -50,6 +53,7 @@ struct Sweep<'a> {
     /// For heads that services work on.
     room: Semaphore,
     report: Mutex<Report>,
+    places: Mutex<Places>,
 }
 
 pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success, StepError> {
@@ -71,11 +75,14 @@ pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success
         slots: Semaphore::new(REPOSITORIES),
         room: Semaphore::new(KEPT),
         report: Mutex::default(),
+        places: Mutex::new(Places::of(groups.len())),
     };
     let (count, mut done) = (groups.len(), 0);
-    let mut running: FuturesUnordered<_> = groups.iter().map(|group| sweep.group(group)).collect();
+    let mut running: FuturesUnordered<_> =
+        groups.iter().enumerate().map(|(nth, group)| sweep.group(nth, group)).collect();
     while running.next().await.is_some() {
         done += 1;
+        sweep.with_places(Places::done);
         let told = sweep.with_report(|report| report.counts());
         cx.now(format!("{done} of {count} repositories: {told}"));
     }
@@ -88,5 +95,9 @@ pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success
 impl Sweep<'_> {
     fn with_report<T>(&self, work: impl FnOnce(&mut Report) -> T) -> T {
         work(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_places<T>(&self, work: impl FnOnce(&mut Places) -> T) -> T {
+        work(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

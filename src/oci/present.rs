@@ -13,6 +13,7 @@ use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 use crate::http;
+use crate::time_limits::PeerActivity;
 
 /// How many tags are asked for one by one. For more, the list is read first.
 const FEW: usize = 4;
@@ -44,31 +45,61 @@ impl Registry {
     /// Those of `tags` that the repository of `image` has. With `insecure`, any certificate and plain http are accepted.
     /// Registries on the loopback interface are always asked over plain http.
     ///
+    /// `answers` counts the registry's answers: one that is only slow is not away.
+    ///
     /// # Errors The registry does not answer, refuses the login, or answers with something else.
-    pub async fn tags_present(
+    pub(crate) async fn tags_present(
         &self,
         image: &ImageRef,
         tags: &BTreeSet<String>,
-        auth: &Auth,
-        insecure: bool,
+        (auth, insecure): (&Auth, bool),
+        answers: &PeerActivity,
     ) -> Result<BTreeSet<String>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
         if tags.len() <= FEW {
-            return repository.ask_each(tags).await;
+            return repository.ask_each(tags, answers).await;
         }
-        match repository.list(tags).await? {
+        match repository.list(tags, answers).await? {
             Listed::Found(found) => Ok(found),
-            Listed::Nothing(_) if tags.len() <= MOST => repository.ask_each(tags).await,
+            Listed::Nothing(_) if tags.len() <= MOST => repository.ask_each(tags, answers).await,
             Listed::Nothing(error) => Err(error),
         }
+    }
+
+    /// The first of `tags` that the repository of `image` has. If the registry has no list, only the first hundred are asked for.
+    ///
+    /// # Errors As for [`tags_present`](Self::tags_present).
+    pub(crate) async fn first_present(
+        &self,
+        image: &ImageRef,
+        tags: &[String],
+        (auth, insecure): (&Auth, bool),
+        answers: &PeerActivity,
+    ) -> Result<Option<String>, OciError> {
+        let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
+        if tags.len() > FEW
+            && let Listed::Found(found) = repository.list(&tags.iter().cloned().collect(), answers).await?
+        {
+            return Ok(tags.iter().find(|tag| found.contains(*tag)).cloned());
+        }
+        for tag in tags.iter().take(MOST) {
+            if repository.has(tag, answers).await? {
+                return Ok(Some(tag.clone()));
+            }
+        }
+        Ok(None)
     }
 }
 
 impl ImageRepository<'_> {
-    async fn ask_each(&mut self, tags: &BTreeSet<String>) -> Result<BTreeSet<String>, OciError> {
+    async fn ask_each(
+        &mut self,
+        tags: &BTreeSet<String>,
+        answers: &PeerActivity,
+    ) -> Result<BTreeSet<String>, OciError> {
         let mut found = BTreeSet::new();
         for tag in tags {
-            if self.has(tag).await? {
+            if self.has(tag, answers).await? {
                 found.insert(tag.clone());
             }
         }
@@ -76,12 +107,13 @@ impl ImageRepository<'_> {
     }
 
     /// Whether there is a manifest under `tag`.
-    async fn has(&mut self, tag: &str) -> Result<bool, OciError> {
+    async fn has(&mut self, tag: &str, answers: &PeerActivity) -> Result<bool, OciError> {
         let mut answer = self.ask_for(&ReadRequest::manifest(Method::HEAD, tag, MANIFESTS)).await?;
         // Some proxies before registries take no HEAD.
         if matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
             answer = self.ask_for(&ReadRequest::manifest(Method::GET, tag, MANIFESTS)).await?;
         }
+        answers.heard();
         match answer.status() {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
@@ -89,12 +121,13 @@ impl ImageRepository<'_> {
         }
     }
 
-    async fn list(&mut self, wanted: &BTreeSet<String>) -> Result<Listed, OciError> {
+    async fn list(&mut self, wanted: &BTreeSet<String>, answers: &PeerActivity) -> Result<Listed, OciError> {
         let mut found = BTreeSet::new();
         let mut next = Some(self.url(&format!("tags/list?n={PAGE}")));
         for _ in 0..PAGES {
             let Some(page) = next.take() else { return Ok(Listed::Found(found)) };
             let answer = self.ask(self.request(Method::GET, page)).await?;
+            answers.heard();
             match answer.status() {
                 status if status.is_success() => {}
                 // A repository without any image.

@@ -4,6 +4,7 @@ mod docs;
 mod hostile;
 mod monorepo;
 mod registries;
+mod shares;
 mod world;
 
 use argo_buildkit::outcome::Fault;

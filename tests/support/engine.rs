@@ -44,11 +44,21 @@ pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenanc
 
 /// Runs the step `body` as a workflow of `namespace`.
 pub(crate) async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, StepError> {
+    run_with_progress(engine, namespace, body, watch::Sender::new(Progress::now(""))).await
+}
+
+/// The same, with a channel that gets the progress.
+pub(crate) async fn run_with_progress(
+    engine: &Engine,
+    namespace: &str,
+    body: &Value,
+    progress: watch::Sender<Progress>,
+) -> Result<Success, StepError> {
     let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
     let request = StepRequest {
         workflow,
         reference: None,
-        progress: watch::Sender::new(Progress::now("")),
+        progress,
         gate: Arc::new(PushGate::new()),
         deadline: tokio::time::Instant::now() + Duration::from_secs(300),
     };

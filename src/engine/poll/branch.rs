@@ -103,15 +103,13 @@ impl Sweep<'_> {
         candidate: &Candidate,
         commits: &[Seen],
     ) -> Result<Option<String>, StepError> {
-        let tags: BTreeSet<_> = commits.iter().map(|commit| candidate.tag_of(&commit.id)).collect();
+        let tags: Vec<_> = commits.iter().map(|commit| candidate.tag_of(&commit.id)).collect();
         if tags.is_empty() {
             return Ok(None);
         }
-        let present = self.images(polled.service, &tags).await?;
-        Ok(commits
-            .iter()
-            .find(|commit| present.contains(&candidate.tag_of(&commit.id)))
-            .map(|c| c.id.clone()))
+        let newest = self.first_image(polled.service, &tags).await?;
+        let at = newest.and_then(|newest| tags.iter().position(|tag| *tag == newest));
+        Ok(at.and_then(|at| commits.get(at)).map(|commit| commit.id.clone()))
     }
 
     fn decided(

@@ -49,3 +49,8 @@ impl Candidate {
         }
     }
 }
+
+/// The reason for which a ref with the image `tag` is up to date.
+pub(super) fn is_there(service: &PolledService, tag: &str) -> String {
+    format!("image {}:{tag} is there", service.image)
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::Sweep;
+use super::budget::Budget;
 use super::servers::{Asked, GivenUp, given_up};
 use crate::git::push_reader::{PushReader, PushedTrees};
 use crate::git::store::LogEntry;
@@ -30,6 +31,7 @@ const STORED: usize = 128 << 20;
 pub(super) struct Commits<'a> {
     repo: &'a RepoUrl,
     credentials: &'a Credentials,
+    pub(super) budget: Budget,
     read: Mutex<Read>,
 }
 
@@ -59,8 +61,8 @@ pub(super) struct Seen {
 }
 
 impl<'a> Commits<'a> {
-    pub(super) fn of(repo: &'a RepoUrl, credentials: &'a Credentials) -> Self {
-        Self { repo, credentials, read: Mutex::default() }
+    pub(super) fn of(repo: &'a RepoUrl, credentials: &'a Credentials, budget: Budget) -> Self {
+        Self { repo, credentials, budget, read: Mutex::default() }
     }
 
     /// The newest `depth` commits from `head` down.
@@ -175,20 +177,23 @@ impl<'a> Commits<'a> {
         Ok(read.reader.insert(reader))
     }
 
-    /// Asks the Git server in its turn.
+    /// Asks the Git server in its turn, while there is time for its repository. A repository that takes too long says nothing about its
+    /// server.
     async fn ask<T>(
         &self,
         sweep: &Sweep<'_>,
         request: impl Future<Output = Result<T, GitError>>,
     ) -> Result<Result<T, GitError>, StepError> {
         let host = self.repo.host_port();
+        self.budget.check()?;
         let ask = async {
-            match request.await {
-                Err(error) if error.is_unavailable() => Asked::Away(Err(error)),
+            match self.budget.within(request).await {
+                Some(Err(error)) if error.is_unavailable() => Asked::Away(Some(Err(error))),
                 answer => Asked::Answer(answer),
             }
         };
-        sweep.git_servers.ask(&host, ask).await.map_err(|GivenUp| given_up("Git server", &host))
+        let asked = sweep.git_servers.ask(&host, ask).await;
+        asked.map_err(|GivenUp| given_up("Git server", &host))?.ok_or_else(|| self.budget.over())
     }
 }
 

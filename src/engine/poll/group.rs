@@ -1,13 +1,14 @@
 //! The services of one repository and login. Their branches and tags are listed once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Sweep;
+use super::budget::Budget;
 use super::commits::Commits;
 use super::polled::Polled;
 use super::report::About;
@@ -20,6 +21,8 @@ use crate::step::{PolledService, SecretRef};
 
 /// The most branches and tags of one repository that are looked at.
 const HEADS: usize = 5000;
+/// How many services of one repository are worked on at a time, so that they leave room for the heads of others.
+const SERVICES: usize = 8;
 /// The most time that the names of one repository are compared with patterns. Nothing else runs on the thread meanwhile.
 const MATCHING: Duration = Duration::from_secs(5);
 
@@ -94,9 +97,9 @@ impl<'a> Matching<'a> {
 }
 
 impl Sweep<'_> {
-    /// Polls the services of `group`. What fails is in the report.
-    pub(super) async fn group(&self, group: &Group<'_>) {
-        if let Err(error) = self.listed(group).await {
+    /// Polls the services of `group`, which has the number `nth`. What fails is in the report.
+    pub(super) async fn group(&self, nth: usize, group: &Group<'_>) {
+        if let Err(error) = self.listed(nth, group).await {
             let reason = self.cx.redactor.line(&error.message);
             self.with_report(|report| {
                 for service in &group.services {
@@ -106,16 +109,17 @@ impl Sweep<'_> {
         }
     }
 
-    async fn listed(&self, group: &Group<'_>) -> Result<(), StepError> {
+    async fn listed(&self, nth: usize, group: &Group<'_>) -> Result<(), StepError> {
         let credentials = self.engine.git_credentials(self.cx, group.repo, group.secret).await?;
-        let (listed, _slot) = self.list(group, &credentials).await?;
-        let commits = Commits::of(group.repo, &credentials);
-        let (commits, listed) = (&commits, &listed);
+        let (listed, _slot, budget) = self.list(group, &credentials).await?;
+        let commits = Commits::of(group.repo, &credentials, budget);
+        let (commits, listed, turns) = (&commits, &listed, &Semaphore::new(SERVICES));
         let each = group.services.iter().map(|&service| async move {
-            // Never closed. What a service keeps of the heads is at most all of them.
+            // Neither is ever closed. What a service keeps of the heads is at most all of them.
+            let _turn = turns.acquire().await;
             let _room = self.room.acquire_many(listed.weight()).await;
             match listed.chosen(service) {
-                Ok(heads) => Box::pin(self.service(Polled { service, commits }, heads)).await,
+                Ok(heads) => Box::pin(self.service(Polled { service, group: nth, commits }, heads)).await,
                 Err(error) => self.failed(About { service: &service.name, git_ref: "" }, &error),
             }
         });
@@ -124,21 +128,28 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// The heads of the services of `group`, and the slot that they are kept in.
+    /// The heads of the services of `group`, the slot that they are kept in, and the time for the group, which begins now.
     async fn list<'g>(
         &self,
         group: &Group<'g>,
         credentials: &Credentials,
-    ) -> Result<(Listed<'g>, Option<SemaphorePermit<'_>>), StepError> {
+    ) -> Result<(Listed<'g>, Option<SemaphorePermit<'_>>, Budget), StepError> {
         let host = group.repo.host_port();
         let list = async {
             let slot = self.slots.acquire().await.ok();
-            let matching = Matching::of(group);
-            let wanted = |name: &str| matching.any(name);
+            let (matching, budget) = (Matching::of(group), Budget::begin(group.repo));
+            let is_heard = AtomicBool::new(false);
+            let wanted = |name: &str| {
+                is_heard.store(true, Ordering::Relaxed);
+                matching.any(name)
+            };
             let listed = self.git.heads(group.repo, credentials, &wanted, HEADS).await;
-            let listed = listed.map(|heads| (Listed { repo: group.repo, matching, heads }, slot));
+            let listed = listed.map(|heads| (Listed { repo: group.repo, matching, heads }, slot, budget));
             match &listed {
-                Err(error) if error.is_unavailable() => Asked::Away(listed),
+                // A list that is only too long for the time says nothing about the server's other repositories.
+                Err(error) if error.is_unavailable() && !is_heard.load(Ordering::Relaxed) => {
+                    Asked::Away(listed)
+                }
                 _ => Asked::Answer(listed),
             }
         };

@@ -7,6 +7,8 @@ use crate::step::PolledService;
 #[derive(Clone, Copy)]
 pub(super) struct Polled<'a> {
     pub(super) service: &'a PolledService,
+    /// The number of its group.
+    pub(super) group: usize,
     pub(super) commits: &'a Commits<'a>,
 }
 

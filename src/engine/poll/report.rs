@@ -6,8 +6,6 @@ use super::super::sanitize::{LONGEST, list_that_fits, without_expressions};
 use crate::outcome::{Fault, Outputs, StepError, Success};
 use crate::text;
 
-/// The most Workflows that one run submits. The rest is left to the next run.
-pub(super) const SUBMISSIONS: usize = 200;
 /// The most bytes of a reason in an output.
 const REASON: usize = 500;
 /// The most bytes of a ref in an output.
@@ -22,8 +20,6 @@ pub(super) struct Report {
     skipped: Kept,
     up_to_date: Kept,
     failed: Kept,
-    /// Submissions that are on their way.
-    reserved: usize,
     /// The failures that the message shows.
     shown: Vec<String>,
     /// The fault of the whole run. The fault of a server outweighs that of a user, because the next run may succeed.
@@ -74,23 +70,6 @@ impl Kept {
 impl Report {
     pub(super) fn submitted(&mut self, name: &str) {
         self.submitted.add(json!(name));
-    }
-
-    /// Whether another Workflow may be submitted.
-    pub(super) fn has_room(&self) -> bool {
-        self.submitted.count + self.reserved < SUBMISSIONS
-    }
-
-    /// Takes the room for a submission, if there is any.
-    pub(super) fn reserve(&mut self) -> bool {
-        let has_room = self.has_room();
-        self.reserved += usize::from(has_room);
-        has_room
-    }
-
-    /// A submission has ended, whatever became of it.
-    pub(super) fn release(&mut self) {
-        self.reserved = self.reserved.saturating_sub(1);
     }
 
     /// The image of a ref is there.

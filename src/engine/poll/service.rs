@@ -1,10 +1,11 @@
 //! One service: which of its heads have an image, and what becomes of the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use super::super::submission::Wish;
 use super::Sweep;
-use super::candidate::Candidate;
+use super::candidate::{Candidate, is_there};
 use super::polled::{Polled, Verdict};
 use super::report::About;
 use super::servers::{Asked, GivenUp, given_up};
@@ -14,7 +15,18 @@ use crate::oci::OciError;
 use crate::outcome::StepError;
 use crate::selection::{GitRef, workflow_name};
 use crate::step::PolledService;
-use crate::time_limits::{calls, within};
+use crate::time_limits::{PeerActivity, calls, within};
+
+/// The branches and then the tags, each in an order of this run alone. So if a run ends early, it is not the same ones each time
+/// that are not looked at.
+fn in_turn(candidates: BTreeMap<String, Candidate>) -> Vec<Candidate> {
+    let order = RandomState::new();
+    let mut candidates: Vec<_> = candidates.into_values().collect();
+    candidates.sort_by_cached_key(|candidate| {
+        (matches!(candidate.git_ref, GitRef::Tag(_)), order.hash_one(&candidate.full_name))
+    });
+    candidates
+}
 
 impl Sweep<'_> {
     /// Polls the heads of a service. What fails is in the report.
@@ -37,6 +49,7 @@ impl Sweep<'_> {
 
     async fn heads_of(&self, polled: Polled<'_>, heads: Vec<Head>) -> Result<(), StepError> {
         let service = polled.service;
+        polled.commits.budget.check()?;
         if heads.is_empty() {
             let about = About { service: &service.name, git_ref: "" };
             self.skipped(about, "the repository has no branch and no tag that `branches` or `tags` match");
@@ -57,12 +70,15 @@ impl Sweep<'_> {
         }
         let tags = candidates.values().map(Candidate::tag).collect();
         let present = self.images(service, &tags).await?;
-        for candidate in candidates.values() {
+        for candidate in in_turn(candidates) {
             let about = About { service: &service.name, git_ref: &candidate.full_name };
             if present.contains(&candidate.tag()) {
-                let reason = format!("image {}:{} is there", service.image, candidate.tag());
+                let reason = is_there(service, &candidate.tag());
                 self.with_report(|report| report.up_to_date(about, &reason));
-            } else if let Err(error) = self.missing(polled, candidate).await {
+                continue;
+            }
+            polled.commits.budget.check()?;
+            if let Err(error) = self.missing(polled, &candidate).await {
                 self.failed(about, &error);
             }
         }
@@ -76,15 +92,39 @@ impl Sweep<'_> {
         tags: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, StepError> {
         let auth = self.engine.registry_auth(self.cx, service.registry_secret.as_ref()).await?;
+        let (access, answers) = ((&auth, service.insecure), PeerActivity::default());
+        let asked = self.engine.registry.tags_present(&service.image, tags, access, &answers);
+        self.of_registry(service, &answers, asked).await
+    }
+
+    /// The first of `tags` that the service's image repository has, as far as the registry tells.
+    pub(super) async fn first_image(
+        &self,
+        service: &PolledService,
+        tags: &[String],
+    ) -> Result<Option<String>, StepError> {
+        let auth = self.engine.registry_auth(self.cx, service.registry_secret.as_ref()).await?;
+        let (access, answers) = ((&auth, service.insecure), PeerActivity::default());
+        let asked = self.engine.registry.first_present(&service.image, tags, access, &answers);
+        self.of_registry(service, &answers, asked).await
+    }
+
+    /// Asks the service's registry in its turn. One that gave an answer and is late with others is slow, and not away.
+    async fn of_registry<T>(
+        &self,
+        service: &PolledService,
+        answers: &PeerActivity,
+        asked: impl Future<Output = Result<T, OciError>>,
+    ) -> Result<T, StepError> {
         let host = service.image.registry();
         let ask = async {
-            let asked = self.engine.registry.tags_present(&service.image, tags, &auth, service.insecure);
             match within(calls::REGISTRY_IMAGES.whole(), format!("registry {host}"), asked).await {
                 Ok(Err(error @ OciError::Unreachable { .. })) => Asked::Away(Err(error.into())),
                 Ok(answer) => Asked::Answer(answer.map_err(StepError::from)),
                 Err(late) => {
                     let what = format!("registry {}", service.image.name());
-                    Asked::Away(Err(OciError::Unreachable { what, why: late.to_string() }.into()))
+                    let error = StepError::from(OciError::Unreachable { what, why: late.to_string() });
+                    if answers.count() > 0 { Asked::Answer(Err(error)) } else { Asked::Away(Err(error)) }
                 }
             }
         };
@@ -98,7 +138,7 @@ impl Sweep<'_> {
     async fn missing(&self, polled: Polled<'_>, candidate: &Candidate) -> Result<(), StepError> {
         let service = polled.service;
         let about = About { service: &service.name, git_ref: &candidate.full_name };
-        if !self.with_report(|report| report.has_room()) {
+        if !self.with_places(|places| places.has_room(polled.group)) {
             self.skipped(about, &full());
             return Ok(());
         }

@@ -1,15 +1,17 @@
 //! Submits the Workflows of commits, and reads those that exist under their names.
 
+use std::collections::BTreeSet;
+
 use super::super::submission::{Wish, submit_as};
 use super::Sweep;
-use super::candidate::Candidate;
+use super::candidate::{self, Candidate};
+use super::places::SUBMISSIONS;
 use super::polled::Polled;
-use super::report::{About, Report, SUBMISSIONS};
+use super::report::About;
 use super::servers::{Asked, GivenUp, given_up};
 use crate::kube::{FoundWorkflow, Submitted};
 use crate::outcome::{Fault, StepError};
 use crate::selection::GitRef;
-use crate::step::WorkflowCall;
 
 /// The end of the name of a Workflow that is submitted although its commit's own exists.
 const AGAIN: &str = "-2";
@@ -30,19 +32,22 @@ impl Sweep<'_> {
         is_compared: bool,
     ) -> Result<(), StepError> {
         let about = About { service: wish.service, git_ref: &candidate.full_name };
-        let call = &polled.service.workflow;
         if self.has_moved(polled, candidate).await? {
             self.skipped(about, MOVED);
             return Ok(());
         }
         let mut name = wish.name();
-        if self.create(name.clone(), wish, call, about).await? {
+        if self.create(name.clone(), polled, wish, about).await? {
             return Ok(());
         }
         let mut found = self.find(&name).await?;
         if found.as_ref().is_some_and(|found| !is_final(found, is_compared)) {
+            if let Some(reason) = self.built_meanwhile(polled, candidate, wish.commit).await? {
+                self.with_report(|report| report.up_to_date(about, &reason));
+                return Ok(());
+            }
             name.push_str(AGAIN);
-            if self.create(name.clone(), wish, call, about).await? {
+            if self.create(name.clone(), polled, wish, about).await? {
                 return Ok(());
             }
             found = self.find(&name).await?;
@@ -64,26 +69,40 @@ impl Sweep<'_> {
         }
     }
 
+    /// The reason to build nothing, if the image of `commit` is there by now: its Workflow may have ended after the registry was asked.
+    async fn built_meanwhile(
+        &self,
+        polled: Polled<'_>,
+        candidate: &Candidate,
+        commit: &str,
+    ) -> Result<Option<String>, StepError> {
+        let tag = candidate.tag_of(commit);
+        let present = self.images(polled.service, &BTreeSet::from([tag.clone()])).await?;
+        Ok(present.contains(&tag).then(|| candidate::is_there(polled.service, &tag)))
+    }
+
     /// Creates a Workflow; false if one has its name.
     async fn create(
         &self,
         name: String,
+        polled: Polled<'_>,
         wish: Wish<'_>,
-        call: &WorkflowCall,
         about: About<'_>,
     ) -> Result<bool, StepError> {
-        if !self.with_report(Report::reserve) {
+        if !self.with_places(|places| places.take(polled.group)) {
             self.skipped(about, &full());
             return Ok(true);
         }
+        let call = &polled.service.workflow;
         let ask = async { asked(submit_as(&self.submitter, self.cx, name.clone(), wish, call).await) };
         let ended = self.api_servers.ask(API, ask).await;
-        self.with_report(Report::release);
-        let submitted = ended.unwrap_or_else(|GivenUp| Err(given_up("server", API)))? == Submitted::Created;
-        if submitted {
-            self.with_report(|report| report.submitted(&name));
+        let ended = ended.unwrap_or_else(|GivenUp| Err(given_up("server", API)));
+        let submitted = matches!(ended, Ok(Submitted::Created));
+        match submitted {
+            true => self.with_report(|report| report.submitted(&name)),
+            false => self.with_places(|places| places.give_back(polled.group)),
         }
-        Ok(submitted)
+        ended.map(|_| submitted)
     }
 
     /// The Workflow `name`, if there is one.
@@ -102,7 +121,9 @@ fn asked<T>(answer: Result<T, StepError>) -> Asked<Result<T, StepError>> {
 }
 
 pub(super) fn full() -> String {
-    format!("this run has submitted {SUBMISSIONS} workflows, which is the most; the next run continues")
+    format!(
+        "this run submits at most {SUBMISSIONS} workflows, and of one repository fewer while others are not done; the next run continues"
+    )
 }
 
 /// Whether the Workflow of a commit without an image says that the commit was tried. One that an older commit's Workflow has

@@ -100,8 +100,16 @@ fn the_documented_sweep_is_a_step_and_names_the_service_as_the_sensor_does() {
     let plugin = &sweep["spec"]["workflowSpec"]["templates"][0]["plugin"]["buildkit"];
     argo_buildkit::step::parse(plugin).unwrap();
     let hash = hex::encode(Sha1::digest(b"shop/api"));
-    assert_eq!(plugin["poll"]["services"][0]["name"], format!("shop-api-{}", &hash[..6]));
+    let name = format!("shop-api-{}", &hash[..6]);
+    assert_eq!(plugin["poll"]["services"][0]["name"], name);
     let objects = kustomization("sensors");
+    // The sweep of tags, with the template of the Sensor's tags.
+    let tags = page.split("```yaml\n").find(|block| block.starts_with("- name: shop-api")).unwrap();
+    let tags = parse(tags.split("```").next().unwrap()).remove(0);
+    argo_buildkit::step::parse(&json!({"poll": {"services": tags}})).unwrap();
+    let tag = triggers(&objects).iter().find(|trigger| trigger["template"]["name"] == "tag").unwrap();
+    let of_sensor = tag.pointer("/template/k8s/source/resource/spec/workflowTemplateRef/name").unwrap();
+    assert_eq!((&tags[0]["name"], &tags[0]["workflow"]["template"]), (&json!(name), of_sensor));
     let name = &triggers(&objects)[0]["template"]["k8s"]["parameters"][1]["src"]["dataTemplate"];
     assert!(text(name).contains("trunc 29") && text(name).contains("sha1sum | trunc 6"), "{name}");
 }

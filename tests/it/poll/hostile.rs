@@ -1,5 +1,6 @@
 //! What hostile tenants and repositories write.
 
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -42,6 +43,38 @@ async fn hostile_names_of_refs_stay_names() {
         "{reasons:?}"
     );
     assert!(!Value::from(ended.skipped.clone()).to_string().contains("{{"));
+}
+
+/// A Git server whose lists begin and do not end.
+async fn endless_lists() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let answer = async || {
+        let line = format!("{} refs/heads/first\n", "a".repeat(40));
+        let first =
+            futures_util::stream::iter([Ok::<_, std::io::Error>(format!("{:04x}{line}", line.len() + 4))]);
+        let body = axum::body::Body::from_stream(first.chain(futures_util::stream::pending()));
+        ([("content-type", "application/x-git-upload-pack-result")], body)
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    host
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_for_the_time_gives_no_server_up() {
+    let world = World::new().await;
+    let host = endless_lists().await;
+    // More than are asked at a time.
+    let services: Vec<_> = (0..9)
+        .map(|nth| world.service(&format!("s{nth}"), &format!("{{repo: 'http://{host}/{nth}.git'}}")))
+        .collect();
+    let error = world.poll(&json!(services)).await.unwrap_err();
+    let failed: Vec<Value> = serde_json::from_str(&error.outputs["failed"]).unwrap();
+    assert_eq!(failed.len(), 9, "{failed:?}");
+    for item in failed {
+        let reason = item["reason"].as_str().unwrap();
+        assert!(reason.contains("its branches and tags were not listed"), "{reason}");
+    }
 }
 
 #[tokio::test]

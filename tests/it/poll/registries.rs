@@ -60,6 +60,9 @@ async fn odd_registry(habits: Habits) -> String {
                     }
                 }
             };
+            if query.contains("hang") {
+                std::future::pending::<()>().await;
+            }
             let second = query.contains("last=");
             let tags = if second {
                 json!((0..6).map(|nth| format!("v1.{nth}")).collect::<Vec<_>>())
@@ -127,6 +130,49 @@ async fn a_list_without_end_is_not_read_for_ever() {
     let service = world.service("api", &format!("{{branches: null, tags: 'v2.*', image: {host}/a}}"));
     let error = world.poll(&json!([service])).await.unwrap_err();
     assert!(error.message.contains("its list of tags has more than 100 pages"), "{}", error.message);
+}
+
+/// A quiet service, whose newest commit with an image is hundreds of commits ago.
+#[tokio::test]
+async fn without_a_list_the_newest_hundred_commits_are_asked_for() {
+    let world = World::new().await;
+    let mut tip = world.repo("shop");
+    let bare = world.bare("shop");
+    for _ in 0..120 {
+        let tree = format!("{tip}^{{tree}}");
+        tip = world.git(&["-C", &bare, "commit-tree", "-p", &tip, "-m", "Change", &tree]);
+    }
+    world.git(&["-C", &bare, "update-ref", "refs/heads/main", &tip]);
+    let host = odd_registry(Habits { list: (401, ""), head: 404 }).await;
+    let fields = format!("{{repo: shop, paths: services/api, image: {host}/a}}");
+    let ended = world.poll(&json!([world.service("api", &fields)])).await.unwrap();
+    assert_eq!(ended.submitted, [format!("api-{}", &tip[..12])], "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_registry_whose_lists_are_long_is_not_given_up() {
+    let world = World::new().await;
+    let commit = world.repo("api");
+    for nth in 0..6 {
+        world.git(&["-C", &world.bare("api"), "tag", &format!("v2.{nth}"), &commit]);
+    }
+    let habits = Habits { list: (200, "</v2/a/tags/list?last=hang>; rel=next"), head: 404 };
+    let host = odd_registry(habits).await;
+    // More than are asked at a time.
+    let services: Vec<_> = (0..9)
+        .map(|nth| {
+            let fields = format!("{{repo: api, branches: null, tags: 'v2.*', image: {host}/a{nth}}}");
+            world.service(&format!("s{nth}"), &fields)
+        })
+        .collect();
+    let error = world.poll(&json!(services)).await.unwrap_err();
+    let failed: Vec<serde_json::Value> = serde_json::from_str(&error.outputs["failed"]).unwrap();
+    assert_eq!(failed.len(), 9, "{failed:?}");
+    for item in failed {
+        let reason = item["reason"].as_str().unwrap();
+        assert!(reason.contains("did not answer in time") || reason.contains("20 s"), "{reason}");
+        assert!(!reason.contains("did not answer other requests of this run"), "{reason}");
+    }
 }
 
 #[tokio::test]

@@ -206,6 +206,31 @@ async fn a_workflow_that_is_refused_does_not_stop_the_others() {
     assert_eq!(site.workflows().await.len(), 2);
 }
 
+/// The decision about the first of two pushes may take longer, and `supersede` ends the Workflow of the older push.
+#[tokio::test]
+async fn a_workflow_says_when_its_push_was_announced() {
+    let site = Site::open().await;
+    site.allow().await;
+    let api = site.kube.api("argoproj.io/v1alpha1", "Workflow", &site.namespace).await;
+    for (annotation, service) in [(None, "api"), (Some("2026-01-02T03:04:05Z"), "web")] {
+        let own = Workflow::of(&site.namespace);
+        let annotations = annotation.map(|time| json!({"argo-buildkit.io/pushed-at": time}));
+        let object = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+            "metadata": {"name": own.name, "annotations": annotations}, "spec": {},
+        });
+        let object = serde_json::from_value(object).unwrap();
+        let object = api.create(&PostParams::default(), &object).await.unwrap();
+        let created = serde_json::to_value(object.metadata.creation_timestamp).unwrap();
+        let services = json!([self::service(service, "services/api", json!({}))]);
+        let node = site.plugin.drive(&own, &site.template(json!({"services": services}))).await;
+        expect_phase(&node, "Succeeded");
+        let made = serde_json::to_value(api.get(&site.name(service)).await.unwrap()).unwrap();
+        let pushed = &made["metadata"]["annotations"]["argo-buildkit.io/pushed-at"];
+        assert_eq!(*pushed, annotation.map_or(created, Into::into));
+    }
+}
+
 #[tokio::test]
 async fn the_documented_example_submits() {
     let site = Site::open().await;
