@@ -121,7 +121,7 @@ pub fn read(document: &Value, templates: &KnownTemplates) -> Result<Catalogue, V
 impl Catalogue {
     /// The repositories of the services, in the order of their slugs.
     pub fn repositories(&self) -> Vec<Repository<'_>> {
-        repository::of(&self.services)
+        repository::of(&self.name, &self.services)
     }
 
     /// The services in pull mode, by schedule.

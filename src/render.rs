@@ -8,6 +8,7 @@ mod event_source;
 mod explain;
 mod filters;
 mod ignored;
+mod load;
 mod select;
 mod sensor;
 mod sweep;
@@ -52,6 +53,19 @@ pub enum RenderError {
         /// The bytes of its JSON.
         size: usize,
         /// The most bytes.
+        most: usize,
+    },
+    /// One repository needs more values of a step than a step may have.
+    #[error(
+        "the services of the repository `{repository}` have {count} values in the step that decides about its pushes, and at most {most} \
+         are taken; give them fewer branches, tags, paths and parameters"
+    )]
+    TooManyValues {
+        /// The repository's owner and name.
+        repository: String,
+        /// How many values there are.
+        count: usize,
+        /// How many may be there.
         most: usize,
     },
     /// One Sensor knows the names of all repositories.
@@ -113,16 +127,27 @@ pub fn is_ours(text: &str) -> bool {
     text.lines().next() == Some(MARK)
 }
 
+/// The label with the name of the catalogue that an object is rendered from. What left the catalogue is found by it. The Sensors'
+/// account has none, because other catalogues of the namespace use it too.
+pub const CATALOGUE_LABEL: &str = "argo-buildkit.io/catalogue";
+
 /// The metadata of an object.
 fn metadata(catalogue: &Catalogue, name: &str) -> Value {
     json!({
         "name": name,
         "namespace": catalogue.namespace,
-        "labels": {"app.kubernetes.io/part-of": "argo-buildkit"},
+        "labels": {"app.kubernetes.io/part-of": "argo-buildkit", CATALOGUE_LABEL: catalogue.name},
     })
 }
 
-/// The bytes of a value as JSON.
+/// The bytes of a value as JSON, as Go writes it: with `\u0026` for `&`, and the same for `<`, `>` and two separators of lines (package
+/// `encoding/json`).
 fn size(value: &Value) -> usize {
-    value.to_string().len()
+    let text = value.to_string();
+    let more = text.chars().map(|c| match c {
+        '&' | '<' | '>' => 5,
+        '\u{2028}' | '\u{2029}' => 3,
+        _ => 0,
+    });
+    text.len() + more.sum::<usize>()
 }

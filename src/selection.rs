@@ -14,7 +14,9 @@ pub use change::{Change, ChangedFiles, Uncompared};
 pub use git_ref::GitRef;
 pub(crate) use marks::SKIP_MARKS;
 pub use marks::skip_mark;
-pub use names::{LABEL as SERVICE_LABEL, LONGEST_SERVICE, image_tag, is_service_name, workflow_name};
+pub use names::{
+    LABEL as SERVICE_LABEL, LONGEST_SERVICE, REPOSITORY_LABEL, image_tag, is_service_name, workflow_name,
+};
 pub use paths::{BadGlob, PathFilter};
 pub use ref_filter::{BadPattern, RefFilter, RefMatcher};
 

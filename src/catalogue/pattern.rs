@@ -64,6 +64,11 @@ impl NamePattern {
         self.regex.is_match(name)
     }
 
+    /// Whether it is a name, and so matches no other one.
+    pub fn is_name(&self) -> bool {
+        self.text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte))
+    }
+
     /// The pattern without anchors.
     pub fn as_str(&self) -> &str {
         &self.text

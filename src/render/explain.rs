@@ -1,5 +1,6 @@
 //! What a push would build, as sentences for people.
 
+use super::select::has_refs;
 use crate::catalogue::{Repository, Service};
 use crate::git::{AskedBefore, AskedPush};
 use crate::selection::{Change, ChangedFiles, GitRef, PathFilter, RefFilter, Rule, Uncompared, skip_mark};
@@ -55,6 +56,9 @@ fn change(push: &AskedPush, git_ref: Option<&GitRef>) -> Change {
 
 fn about(service: &Service, change: &Change, git_ref: Option<&GitRef>) -> String {
     let name = &service.name;
+    if let Some(why) = refused(service, git_ref) {
+        return format!("{name} would not be built: {why}");
+    }
     let rule = match rule(service, git_ref.is_some()) {
         Ok(rule) => rule,
         Err(why) => return format!("{name}: {why}"),
@@ -71,6 +75,17 @@ fn about(service: &Service, change: &Change, git_ref: Option<&GitRef>) -> String
             format!("{name} {would}{pulled}: {reason}")
         }
         Err(bad) => format!("{name}: {bad}"),
+    }
+}
+
+/// Why no push of this kind builds the service. The rule does not know it: without a pattern, it takes every ref.
+fn refused(service: &Service, git_ref: Option<&GitRef>) -> Option<&'static str> {
+    match git_ref {
+        Some(GitRef::PullRequest(_)) => {
+            service.pull_request.is_none().then_some("its pull requests are not built")
+        }
+        Some(_) => (!has_refs(service)).then_some("none of its branches and tags is built"),
+        None => service.branches.is_empty().then_some("none of its branches is built"),
     }
 }
 

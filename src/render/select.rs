@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::filters::EventKind;
-use super::{RenderError, metadata, size, workflow};
-use crate::catalogue::{Build, Catalogue, Repository, Service};
-
-/// The most bytes of an object with a step. Argo stores it in the Workflow's status too, and etcd takes 1.5 MiB.
-pub(super) const LARGEST: usize = 400 << 10;
+use super::load::{LARGEST, Load, VALUES};
+use super::{RenderError, metadata, workflow};
+use crate::catalogue::{Build, Catalogue, NamePattern, Repository, Service};
 
 /// The ServiceAccount of Workflows.
 pub(super) const ACCOUNT: &str = "buildkit-workflow";
@@ -37,9 +35,21 @@ pub(super) fn decides_itself(repository: &Repository<'_>, kind: EventKind) -> bo
         ([service], EventKind::PullRequest) => {
             service.pull_request.as_ref().is_some_and(|build| build.selects)
         }
-        ([service], _) => service.build.selects,
+        ([service], _) => service.build.selects && !is_compared_twice(service),
         _ => false,
     }
+}
+
+/// Whether two pushes of one commit may be decided differently: to each branch with what was there before. The name of a
+/// service's Workflow has no branch, so the first decision would be the only one.
+fn is_compared_twice(service: &Service) -> bool {
+    let has_paths = !service.paths.is_empty() || !service.paths_ignore.is_empty();
+    let has_one_branch = match service.branches.as_slice() {
+        [] => true,
+        [only] => only.is_name(),
+        _ => false,
+    };
+    has_paths && !has_one_branch
 }
 
 /// The WorkflowTemplates of a repository, each with the name of its file.
@@ -89,9 +99,14 @@ fn template(
         "metadata": metadata(catalogue, &name),
         "spec": spec,
     });
-    if size(&object) > LARGEST {
-        let (repository, size) = (repository.full_name.clone(), size(&object));
+    let (load, repository) = (Load::of(&object), &repository.full_name);
+    if load.bytes > LARGEST {
+        let (repository, size) = (repository.clone(), load.bytes);
         return Err(RenderError::TooLarge { repository, kind: "WorkflowTemplate", size, most: LARGEST });
+    }
+    if load.values > VALUES {
+        let (repository, count) = (repository.clone(), load.values);
+        return Err(RenderError::TooManyValues { repository, count, most: VALUES });
     }
     Ok((name, object))
 }
@@ -120,8 +135,8 @@ pub(super) fn workflow_of(parameters: &BTreeMap<String, String>, build: &Build) 
     json!({"template": build.template, "parameters": parameters})
 }
 
-pub(super) fn patterns(patterns: &[crate::catalogue::NamePattern]) -> Vec<&str> {
-    patterns.iter().map(crate::catalogue::NamePattern::as_str).collect()
+pub(super) fn patterns(patterns: &[NamePattern]) -> Vec<&str> {
+    patterns.iter().map(NamePattern::as_str).collect()
 }
 
 /// The map without its empty lists.

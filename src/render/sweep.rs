@@ -3,51 +3,12 @@
 use serde_json::{Value, json};
 
 use super::filters::EventKind;
-use super::select::{self, LARGEST, patterns, without_empty, workflow_of, workflow_spec};
-use super::{RenderError, metadata, size, workflow};
+use super::load::{LARGEST, Load};
+use super::select::{self, patterns, without_empty, workflow_of, workflow_spec};
+use super::{RenderError, metadata, workflow};
 use crate::catalogue::{Catalogue, Service};
 
 const OUTPUTS: &[&str] = &["submitted", "skipped", "failed"];
-
-/// The most patterns and values of one step `poll`; it takes 2000 and 20,000.
-const PATTERNS: usize = 1800;
-const VALUES: usize = 18_000;
-
-/// What services need of a step.
-#[derive(Debug, Clone, Copy, Default)]
-struct Load {
-    bytes: usize,
-    patterns: usize,
-    values: usize,
-}
-
-impl Load {
-    fn of(entry: &Value) -> Self {
-        let count = |field: &str| entry[field].as_array().map_or(0, Vec::len);
-        Self { bytes: size(entry), patterns: count("branches") + count("tags"), values: values(entry) }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes + other.bytes,
-            patterns: self.patterns + other.patterns,
-            values: self.values + other.values,
-        }
-    }
-
-    fn fits(self) -> bool {
-        self.bytes <= LARGEST && self.patterns <= PATTERNS && self.values <= VALUES
-    }
-}
-
-/// The number of values in a value, itself included.
-fn values(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(values).sum::<usize>(),
-        Value::Object(map) => 1 + map.values().map(values).sum::<usize>(),
-        _ => 1,
-    }
-}
 
 /// The CronWorkflows of a catalogue, each with the name of its file.
 pub(super) fn of(catalogue: &Catalogue) -> Result<Vec<(String, Value)>, RenderError> {
@@ -84,10 +45,14 @@ fn cron(
     let mut used = Load::default();
     for (_, entry) in services {
         let load = Load::of(&entry);
-        let own = load.bytes;
-        if own > LARGEST {
+        if load.bytes > LARGEST {
             let repository = entry["repo"].as_str().unwrap_or_default().to_owned();
-            return Err(RenderError::TooLarge { repository, kind: "CronWorkflow", size: own, most: LARGEST });
+            return Err(RenderError::TooLarge {
+                repository,
+                kind: "CronWorkflow",
+                size: load.bytes,
+                most: LARGEST,
+            });
         }
         match chunks.last_mut().filter(|_| used.plus(load).fits()) {
             Some(chunk) => {

@@ -25,6 +25,11 @@ fn object(files: &[RenderedFile], name: &str) -> Value {
     serde_saphyr::from_str(&file.unwrap_or_else(|| panic!("{name}")).text).unwrap()
 }
 
+/// The slug of a catalogue's only repository.
+fn slug(body: &Value) -> String {
+    catalogue(body).repositories()[0].slug.clone()
+}
+
 /// The item of a list with this name.
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
     list.as_array()

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use super::filters::EventKind;
 use crate::catalogue::{Build, Catalogue, Repository, Service};
-
-/// The label with the name of a Workflow's service.
-const SERVICE_LABEL: &str = "argo-buildkit.io/service";
+use crate::selection::{REPOSITORY_LABEL, SERVICE_LABEL};
 
 /// A Workflow that a trigger creates: its beginning, and what an event sets in it.
 #[derive(Debug)]
@@ -108,7 +106,7 @@ pub(super) fn of_service(
         set.push(("image-tag", EventValue::Tag));
     }
     let labels = json!({SERVICE_LABEL: service.name});
-    created(catalogue, (&service.name, &build.template), Some(labels), (kind, EventValue::End), (fixed, &set))
+    created(catalogue, (&service.name, &build.template), labels, (kind, EventValue::End), (fixed, &set))
 }
 
 /// The Workflow that decides about an event for the services of a repository.
@@ -120,13 +118,14 @@ pub(super) fn of_repository(
     let set = [("after", EventValue::Commit), ("before", EventValue::Before), ("ref", EventValue::Ref)];
     let template = template_name(repository, kind);
     let name = format!("select-{}", repository.slug);
-    created(catalogue, (&name, &template), None, (kind, EventValue::EndOfRef), (BTreeMap::new(), &set))
+    let labels = json!({REPOSITORY_LABEL: repository.slug});
+    created(catalogue, (&name, &template), labels, (kind, EventValue::EndOfRef), (BTreeMap::new(), &set))
 }
 
 fn created(
     catalogue: &Catalogue,
     (name, template): (&str, &str),
-    labels: Option<Value>,
+    labels: Value,
     (kind, end): (EventKind, EventValue),
     (fixed, set): (BTreeMap<String, String>, &[(&str, EventValue)]),
 ) -> CreatedWorkflow {
@@ -138,10 +137,7 @@ fn created(
         (format!("spec.arguments.parameters.{}.value", place(parameter)), go(kind, *value).to_owned())
     }));
     let parameters: Vec<_> = all.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-    let mut metadata = json!({"name": name, "namespace": catalogue.namespace});
-    if let Some(labels) = labels {
-        metadata["labels"] = labels;
-    }
+    let metadata = json!({"name": name, "namespace": catalogue.namespace, "labels": labels});
     let resource = json!({
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

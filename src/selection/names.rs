@@ -10,6 +10,9 @@ use super::GitRef;
 /// The label with the service's name on its Workflows.
 pub const LABEL: &str = "argo-buildkit.io/service";
 
+/// The label with the repository of a Workflow that decides about a push for several services.
+pub const REPOSITORY_LABEL: &str = "argo-buildkit.io/repository";
+
 /// The most bytes of a service's name. With `-prNUMBER-` and the commit, 63 bytes remain enough, so the name is also
 /// valid as a label's value.
 pub const LONGEST_SERVICE: usize = 36;

@@ -254,6 +254,42 @@ fn explain_says_what_a_push_would_build_and_why_not_the_rest() {
 }
 
 #[test]
+fn explain_asks_first_whether_a_service_builds_such_a_ref() {
+    let (room, shop) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    clone(shop.path(), &[(&["a.txt"], "First"), (&["b.txt"], "Second")]);
+    let service = |name: &str, fields: &str| {
+        format!(
+            "- {{name: {name}, repo: 'https://gitea.example.com/shop/shop.git', image: r.example.com/{name}, {fields}}}\n"
+        )
+    };
+    let catalogue = format!(
+        "namespace: builds\nhook: {{secret: hook}}\nservices:\n{}{}{}",
+        service("asked", "branches: [], pull-requests: true"),
+        service("pushed", "branches: [main]"),
+        service("tagged", "branches: [], tags: ['v.*']"),
+    );
+    fs::write(room.path().join("services.yaml"), catalogue).unwrap();
+    let shop = shop.path().to_str().unwrap();
+    let explain = |more: &[&str]| {
+        let (code, shown, said) =
+            render(room.path(), &[&["services.yaml", "--explain", shop, "main~1", "main"], more].concat());
+        assert_eq!(code, DONE, "{said}");
+        let built = |line: &str| line.split_once(" would be built").map(|(name, _)| name.to_owned());
+        (shown.lines().filter_map(built).collect::<Vec<_>>(), shown)
+    };
+    for (git_ref, built, reason) in [
+        ("", "pushed", "asked would not be built: none of its branches is built"),
+        ("refs/heads/main", "pushed", "asked would not be built: none of its branches and tags is built"),
+        ("refs/tags/v1", "tagged", "asked would not be built: none of its branches and tags is built"),
+        ("refs/pull/7/head", "asked", "pushed would not be built: its pull requests are not built"),
+    ] {
+        let more = if git_ref.is_empty() { vec![] } else { vec!["--ref", git_ref] };
+        let (found, shown) = explain(&more);
+        assert_eq!((found, shown.contains(reason)), (vec![built.to_owned()], true), "{git_ref}: {shown}");
+    }
+}
+
+#[test]
 fn the_page_s_example_is_rendered_and_its_mistake_shown() {
     let page = include_str!("../../docs/catalogue.md");
     let block = |fence: &str| page.split(fence).nth(1).unwrap().split("```").next().unwrap();

@@ -3,8 +3,9 @@
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::{files, object};
-use crate::catalogue::tests::small;
+use super::{files, object, slug};
+use crate::catalogue::tests::{bodies, small};
+use crate::go::regex;
 
 const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
 
@@ -43,11 +44,15 @@ fn triggered(sensor: &Value, event: &Value) -> Vec<String> {
     triggers.filter(runs).map(|template| template["name"].as_str().unwrap().to_owned()).collect()
 }
 
-fn sensor() -> Value {
+fn body() -> Value {
     let mut body =
         small(&json!({"branches": ["main", "release/.*"], "tags": [r"v\d+.*"], "pull-requests": true}));
     body["hook"]["bots"] = json!(["deploy-bot", "ci[bot]"]);
-    object(&files(&body), "sensor-1.yaml")
+    body
+}
+
+fn sensor() -> Value {
+    object(&files(&body()), "sensor-1.yaml")
 }
 
 #[test]
@@ -79,8 +84,32 @@ fn each_event_builds_or_leaves_one_reason() {
         (deleted("refs/tags/v1"), "ignored-deletion"),
         (other, "ignored-unknown-repository"),
     ] {
+        let expected = expected.replace("shop-api", &slug(&body()));
         assert_eq!(triggered(&sensor, &event), [expected], "{event}");
     }
+}
+
+/// The filters of these tests are evaluated by `regex-lite`.
+#[test]
+fn go_compiles_every_pattern_of_a_filter() {
+    let mut seen = 0;
+    for body in bodies().into_iter().chain([body()]) {
+        let files = files(&body);
+        for file in
+            files.iter().filter(|file| file.name.starts_with("sensor-") && file.name != "sensor-account.yaml")
+        {
+            for dependency in object(&files, &file.name)["spec"]["dependencies"].as_array().unwrap() {
+                for filter in dependency["filters"]["data"].as_array().unwrap() {
+                    for text in filter["value"].as_array().unwrap() {
+                        let read = regex::parse(text.as_str().unwrap());
+                        assert!(read.is_ok_and(|anchors| anchors.start && anchors.end), "{text}");
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }
 
 #[test]

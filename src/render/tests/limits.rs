@@ -87,6 +87,27 @@ fn what_no_object_can_hold_is_refused() {
 }
 
 #[test]
+fn what_no_step_can_hold_is_refused() {
+    let mut body = many(200, "x");
+    for service in body["services"].as_array_mut().unwrap() {
+        service["repo"] = json!("https://git.example.com/shop/shop.git");
+        service["paths"] = json!((0..100).map(|n| format!("p{n}")).collect::<Vec<_>>());
+    }
+    let error = render(&catalogue(&body)).unwrap_err();
+    assert!(
+        matches!(&error, RenderError::TooManyValues { repository, .. } if repository == "shop/shop")
+            && error.to_string().contains("give them fewer"),
+        "{error}"
+    );
+}
+
+/// Go was asked: `json.Marshal("&<>\u2028é")`.
+#[test]
+fn a_size_is_that_of_the_json_that_go_writes() {
+    assert_eq!(size(&json!("&<>\u{2028}é")), r#""\u0026\u003c\u003e\u2028é""#.len());
+}
+
+#[test]
 fn names_that_no_sensor_can_hold_are_refused_as_such() {
     let mut body = many(1000, "x");
     let long = "n".repeat(90);

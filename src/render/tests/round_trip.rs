@@ -30,6 +30,22 @@ fn every_file_is_ours_and_named_by_the_kustomization() {
     }
 }
 
+/// What left the catalogue is found by its label. The account is shared with the other catalogues of the namespace.
+#[test]
+fn every_object_but_the_account_has_the_catalogue_s_name() {
+    for body in bodies() {
+        let files = files(&body);
+        for file in files
+            .iter()
+            .filter(|file| !["kustomization.yaml", "sensor-account.yaml"].contains(&file.name.as_str()))
+        {
+            let object = object(&files, &file.name);
+            let name = body["name"].as_str().unwrap_or("services");
+            assert_eq!(object["metadata"]["labels"]["argo-buildkit.io/catalogue"], name, "{}", file.name);
+        }
+    }
+}
+
 /// The JSON that two readers, one of YAML 1.1 and one of 1.2, read.
 fn read(text: &str) -> (Value, Value) {
     let (_, found) = documents(text.as_bytes()).unwrap();

@@ -1,10 +1,10 @@
 //! The rendered steps are steps that the plugin takes, with what the catalogue says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::super::render;
+use super::super::{RenderedFile, render};
 use super::{catalogue, files, object};
 use crate::catalogue::tests::{bodies, small};
 use crate::catalogue::{KnownTemplates, read};
@@ -121,10 +121,11 @@ fn a_sensor_makes_the_workflow_that_the_sweep_submits() {
     let spec = json!({"arguments": {"parameters": parameters}});
     templates.take(&json!({"kind": "WorkflowTemplate", "metadata": {"name": "mine"}, "spec": spec}));
     let body = small(&json!({
-        "template": "mine", "paths": ["a/**", "!a/b"], "paths-ignore": ["*.md"], "tags": ["v.*"],
+        "template": "mine", "branches": ["main"], "paths": ["a/**", "!a/b"], "paths-ignore": ["*.md"], "tags": ["v.*"],
         "targets": [{"file": "a.yaml", "helm": {"digest": "$(build.digest)"}}],
     }));
-    let files = render(&read(&body, &templates).unwrap()).unwrap();
+    let catalogue = read(&body, &templates).unwrap();
+    let (files, slug) = (render(&catalogue).unwrap(), &catalogue.repositories()[0].slug);
     assert!(!files.iter().any(|file| file.name.starts_with("select-")), "its template decides");
     let poll = "/spec/workflowSpec/templates/0/plugin/buildkit/poll/services/0";
     let service = object(&files, "sweep.yaml").pointer(poll).unwrap().clone();
@@ -133,10 +134,61 @@ fn a_sensor_makes_the_workflow_that_the_sweep_submits() {
         submitted.map(|(name, value)| (name.clone(), value.as_str().unwrap().replace("$$(", "$("))).collect();
     submitted.insert("repo".to_owned(), service["repo"].as_str().unwrap().to_owned());
     let sensor = object(&files, "sensor-1.yaml");
-    for trigger in ["push-shop-api", "tag-shop-api"] {
-        assert_eq!(fixed(&sensor, trigger), submitted, "{trigger}");
+    for kind in ["push", "tag"] {
+        assert_eq!(fixed(&sensor, &format!("{kind}-{slug}")), submitted, "{kind}");
     }
     assert_eq!(submitted["paths"], r#"["a/**","!a/b"]"#);
+}
+
+/// The templates and the names of the Workflows that pushes to branches make.
+fn pushed(files: &[RenderedFile]) -> Vec<(String, String)> {
+    let triggers = object(files, "sensor-1.yaml")["spec"]["triggers"].take();
+    let created = triggers.as_array().unwrap().iter().filter_map(|trigger| {
+        let k8s = &trigger["template"]["k8s"];
+        let name = k8s.pointer("/parameters/0/src/dataTemplate")?.as_str()?.to_owned();
+        let template = k8s.pointer("/source/resource/spec/workflowTemplateRef/name")?.as_str()?;
+        name.contains(".body.after").then(|| (template.to_owned(), name))
+    });
+    created.collect()
+}
+
+#[test]
+fn a_commit_on_two_branches_is_compared_on_each() {
+    for (service, is_of_ref) in [
+        (json!({"paths": ["a/**"]}), true),
+        (json!({"paths-ignore": ["a/**"], "branches": ["main", "next"]}), true),
+        (json!({"paths": ["a/**"], "branches": ["release/.*"]}), true),
+        (json!({"paths": ["a/**"], "branches": ["main|next"]}), true),
+        (json!({"paths": ["a/**"], "branches": ["main"]}), false),
+        // Nothing is compared: any push builds the same thing.
+        (json!({"branches": ["main", "next"]}), false),
+    ] {
+        let files = files(&small(&service));
+        let (template, name) = &pushed(&files)[0];
+        assert_eq!(template.starts_with("select-push-"), is_of_ref, "{service}");
+        assert_eq!(name.contains("-b{{ .Input.body.ref | sha1sum"), is_of_ref, "{service}: {name}");
+    }
+}
+
+#[test]
+fn two_catalogues_of_a_namespace_share_no_name() {
+    let names = |catalogue: &str| {
+        let mut body = small(&json!({"pull-requests": true, "paths": ["a/**"]}));
+        body["name"] = json!(catalogue);
+        let files = files(&body);
+        let objects = files.iter().map(|file| {
+            let object = object(&files, &file.name);
+            (object["kind"].to_string(), object["metadata"]["name"].to_string())
+        });
+        let of_workflows = pushed(&files).into_iter().map(|(_, name)| ("Workflow".to_owned(), name));
+        let all =
+            objects.filter(|(_, name)| name.as_str() != "null" && name.as_str() != "\"buildkit-sensor\"");
+        all.chain(of_workflows).collect::<BTreeSet<_>>()
+    };
+    let (ours, theirs) = (names("services"), names("services-1"));
+    assert!(ours.len() > 4, "{ours:?}");
+    let shared: Vec<_> = ours.intersection(&theirs).collect();
+    assert!(shared.is_empty(), "{shared:?}");
 }
 
 #[test]
@@ -158,17 +210,23 @@ fn no_two_repositories_share_a_name() {
     let mut names: Vec<_> =
         files.iter().map(|file| object(&files, &file.name)["metadata"]["name"].to_string()).collect();
     names.retain(|name| name.contains("select-"));
-    let unique: std::collections::BTreeSet<_> = names.iter().collect();
+    let unique: BTreeSet<_> = names.iter().collect();
     assert_eq!((names.len(), unique.len()), (8, 8), "{names:?}");
-    let triggers = object(&files, "sensor-1.yaml")["spec"]["triggers"].clone();
-    let named = triggers.as_array().unwrap().iter().filter_map(|trigger| {
-        trigger.pointer("/template/k8s/parameters/0/src/dataTemplate")?.as_str().map(str::to_owned)
-    });
+    let triggers = object(&files, "sensor-1.yaml")["spec"]["triggers"].take();
+    for metadata in triggers
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one.pointer("/template/k8s/source/resource/metadata"))
+    {
+        let slug = metadata["labels"]["argo-buildkit.io/repository"].as_str().unwrap();
+        assert_eq!(metadata["name"], format!("select-{slug}"));
+    }
     // A commit may be pushed to two branches, and each is decided about.
-    let of_branches: Vec<_> = named.filter(|name| name.contains(".body.after")).collect();
+    let of_branches = pushed(&files);
     assert!(
         of_branches.len() == 4
-            && of_branches.iter().all(|name| name.contains("-b{{ .Input.body.ref | sha1sum")),
+            && of_branches.iter().all(|(_, name)| name.contains("-b{{ .Input.body.ref | sha1sum")),
         "{of_branches:?}"
     );
 }
