@@ -97,6 +97,24 @@ fn every_field_that_names_a_target_is_looked_at() {
     }
 }
 
+/// A generator runs as a step of the build, and reads all of its result.
+#[test]
+fn the_generator_of_an_sbom_is_one_of_the_images() {
+    let policy = |images: &str| {
+        let text = format!("namespaces: {{builds: {{repositories: ['**'], images: [{images}]}}}}");
+        Policy::parse("policy.yaml", &text).unwrap()
+    };
+    for (image, sbom) in [
+        ("docker.io/docker/buildkit-syft-scanner", json!(true)),
+        ("mirror.example.com/scanner", json!("mirror.example.com/scanner:1")),
+    ] {
+        let step = build(json!({"attest": {"sbom": sbom}}));
+        policy(image).check("builds", &step).unwrap();
+        let refused = policy("docker.io/library/*").check("builds", &step).unwrap_err().to_string();
+        assert!(refused.starts_with("build.attest.sbom: ") && refused.contains(image), "{refused}");
+    }
+}
+
 #[test]
 fn entries_of_steps_are_judged_but_not_the_stand_ins_of_outputs() {
     let steps = |repo: &str, tag: &str| {

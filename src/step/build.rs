@@ -7,6 +7,7 @@ use super::node::{Fields, Node};
 use super::{InvalidStep, RegistryRef, SecretKey, SecretRef, names};
 
 mod annotations;
+mod attest;
 mod cache;
 mod context;
 mod mounted;
@@ -17,6 +18,7 @@ mod spec;
 mod table;
 
 pub use annotations::{Annotations, Level};
+pub use attest::{Attest, Provenance};
 pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;
@@ -87,6 +89,8 @@ pub struct Build {
     pub source_date_epoch: Option<u32>,
     /// Whether the files of the layers also get that time.
     pub rewrite_timestamp: bool,
+    /// What is attested about the image.
+    pub attest: Attest,
 }
 
 /// The source of a Dockerfile.
@@ -140,11 +144,19 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
             .map(|n| n.number(0..=u32::MAX))
             .transpose()?,
         rewrite_timestamp: fields.switch("rewrite-timestamp", false)?,
+        attest: fields.or_default("attest", Attest::read)?,
     };
     check_tags(&build, &fields)?;
     check_levels(&build, &fields)?;
     check_times(&build, &fields)?;
     Ok(build)
+}
+
+impl Build {
+    /// Whether the image's digest is that of an index, of several platforms or of an image and its attestations.
+    pub fn has_index(&self) -> bool {
+        self.platforms.len() > 1 || self.attest.is_any()
+    }
 }
 
 impl Dockerfile {
@@ -178,13 +190,16 @@ fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
 /// Checks mistakes that BuildKit refuses only after the whole build (`exporter/containerimage/writer.go`).
 fn check_levels(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     let has = |wanted: fn(&Level) -> bool| build.annotations.keys().any(|(level, _)| wanted(level));
-    if build.platforms.len() < 2 && has(|level| matches!(level, Level::Index | Level::IndexDescriptor)) {
-        let why = "`index:` is for images of several `platforms`; one of a single platform has no index";
+    if !build.has_index() && has(|level| matches!(level, Level::Index | Level::IndexDescriptor)) {
+        let why = "`index:` is for images of several `platforms` or with `attest`; this image has no index";
         return Err(fields.refuse("annotations", why));
     }
     let docker = build.media_types == MediaTypes::Docker;
     if docker && has(|level| !matches!(level, Level::Manifest(_))) {
         return Err(fields.refuse("media-types", "`docker` has annotations in manifests alone"));
+    }
+    if docker && build.attest.is_any() {
+        return Err(fields.refuse("media-types", "`docker` has no attestations; leave out `attest`"));
     }
     let oci_only = |c: &Compression| matches!(c.algorithm, Algorithm::Zstd | Algorithm::Estargz);
     if docker && build.compression.as_ref().is_some_and(oci_only) {

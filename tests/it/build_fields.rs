@@ -1,5 +1,6 @@
 //! Every field of `build`, proven on the image that was pushed or on the build itself.
 
+mod attest;
 mod cache;
 mod context;
 mod dockerignore;

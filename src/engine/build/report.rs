@@ -74,6 +74,7 @@ pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, Step
         ("image", image),
         ("tags", json!(tags).to_string()),
         ("revision", inputs.sha.clone()),
+        ("attestations", json!(build.attest.kinds().collect::<Vec<_>>()).to_string()),
         ("cached-steps", cached.to_string()),
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),

@@ -24,10 +24,13 @@ const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// The solve that builds and pushes the image.
 pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
     let inline_cache = CacheRef { kind: "inline".to_owned(), attrs: BTreeMap::new() };
+    let plain = plain(build, inputs);
+    let attrs = plain.attrs.into_iter().chain(attestations(build, inputs)).collect();
     Solve {
+        attrs,
         exporters: exporters(build),
         cache_to: build.cache.inline.then_some(inline_cache).into_iter().collect(),
-        ..plain(build, inputs)
+        ..plain
     }
 }
 
@@ -140,6 +143,21 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
         }
     }
     attrs
+}
+
+/// The attributes of the attestations (buildkit `frontend/attestations/parse.go`). A client that sends none gets none. The
+/// context is no URL, so the provenance learns the repository from two attributes of buildx (`vcs:`).
+fn attestations(build: &Build, inputs: &Inputs) -> Vec<(String, String)> {
+    let mut attrs = Vec::new();
+    if let Some(mode) = build.attest.provenance {
+        attrs.push(("attest:provenance", format!("mode={}", mode.name())));
+        attrs.push(("vcs:source", build.context.repo.to_string()));
+        attrs.push(("vcs:revision", inputs.sha.clone()));
+    }
+    if let Some(generator) = &build.attest.sbom {
+        attrs.push(("attest:sbom", format!("generator={generator}")));
+    }
+    attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The build context. For a context URL the frontend applies two build arguments (buildkit

@@ -8,7 +8,7 @@ use crate::step::{RegistryRef, ValueForm};
 pub(in crate::step) const SPEC: Spec =
     Spec { name: "build", form: ValueForm::Map(BUILD), outputs: OUTPUTS, nests: true };
 
-/// `tags` is a JSON list of full references; `revision` is the commit that was built; `cached-steps` and
+/// `tags` is a JSON list of full references; `revision` is the commit that was built; `attestations` is a JSON list of names; `cached-steps` and
 /// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
 /// `warnings` is a JSON list of sentences (a cache import that was left out or failed, a cache export that failed); `log` is the
 /// reference of the whole log, empty where it is kept nowhere; `metadata` is what BuildKit's exporters answered, as JSON.
@@ -17,6 +17,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("image", sample::IMAGE),
     Output::ours("tags", r#"["registry.example/image:tag"]"#),
     Output::ours("revision", sample::COMMIT),
+    Output::ours("attestations", "[]"),
     Output::ours("cached-steps", "1"),
     Output::ours("total-steps", "1"),
     Output::ours("seconds", "1.5"),
@@ -37,6 +38,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         network,
         entitlements,
         cgroup_parent,
+        attest,
         // The text of the Dockerfile belongs to the build. It names no target outside it, except what its `RUN` can reach in any case.
         dockerfile: _,
         target: _,
@@ -67,6 +69,11 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         NamedContext::Image(image) => Mention::new(MentionKind::Images, "build.contexts", image.name()),
     });
     let Cache { from, to, inline: _ } = cache;
+    // Reads the whole result, and says what is in it.
+    let generator = attest
+        .sbom
+        .iter()
+        .map(|generator| Mention::new(MentionKind::Images, "build.attest.sbom", generator.name()));
     let export = to.iter().map(|export| &export.target);
     let cgroup = cgroup_parent.as_ref().map(|parent| format!("cgroup-parent: {parent}"));
     let host = (*network == Network::Host).then_some("network: host");
@@ -80,6 +87,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
     });
     std::iter::once(Mention::repository("build.context", &context.repo))
         .chain(contexts)
+        .chain(generator)
         .chain(tags.iter().map(image(MentionKind::Push, "build.tags")))
         .chain(from.iter().map(image(MentionKind::Cache, "build.cache.from")))
         .chain(export.map(image(MentionKind::Cache, "build.cache.to")))

@@ -37,6 +37,7 @@ pub(in crate::step) const BUILD: &FieldTable = &FieldTable {
         optional("media-types", Names(MEDIA_TYPE_NAMES)),
         optional("source-date-epoch", Number(0, u32::MAX as i64)),
         optional("rewrite-timestamp", Bool),
+        optional("attest", super::attest::FORM),
     ],
     rules: &[FieldRule::NotBoth("dockerfile", "dockerfile-inline"), FieldRule::UnlessOff("tags", "push")],
 };

@@ -9,7 +9,7 @@ use crate::forge::MergeMethod;
 use crate::manifest::{Edit, Object, Target};
 use crate::outcome::Outputs;
 use crate::step::build::{
-    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Provenance, Ulimit,
 };
 use crate::step::update_manifest::Mode;
 use crate::step::{Kind, SecretRef, Step, UpdateManifest};
@@ -55,6 +55,7 @@ build:
   media-types: oci
   source-date-epoch: 1700000000
   rewrite-timestamp: true
+  attest: {provenance: max, sbom: reg.example/scanner}
 "#;
 
 #[test]
@@ -101,6 +102,11 @@ fn every_field_of_a_build_is_read() {
     assert_eq!(build.ulimits, limits.map(|(name, limit)| (name.to_owned(), limit)).into());
     assert_eq!(build.media_types, MediaTypes::Oci);
     assert_eq!((build.source_date_epoch, build.rewrite_timestamp), (Some(1_700_000_000), true));
+    let scanner = build.attest.sbom.map(|image| image.to_string());
+    assert_eq!(
+        (build.attest.provenance, scanner.as_deref()),
+        (Some(Provenance::Max), Some("reg.example/scanner:latest"))
+    );
 }
 
 /// The body after Argo's substitution: every value below the kind's own map is a string.
@@ -148,6 +154,7 @@ fn what_is_empty_is_absent() {
         "cgroup-parent",
         "media-types",
         "source-date-epoch",
+        "attest",
     ]) {
         for nothing in ["''", "null"] {
             assert_eq!(build(&format!("{name}: {nothing}")), plain, "{name}: {nothing}");
@@ -158,6 +165,8 @@ fn what_is_empty_is_absent() {
         "cache: {from: ['']}",
         "cache: {to: {ref: '', mode: max}}",
         "no-cache: false",
+        "attest: false",
+        "attest: {provenance: '', sbom: false}",
         "no-cache: 'false'",
         "network: default",
         "context: {repo: https://git.example/shop/api.git, revision: '', subdir: '.', secret: '', submodules: ''}",

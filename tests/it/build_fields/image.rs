@@ -44,9 +44,14 @@ impl Image {
     pub(super) async fn platform(&self, architecture: &str) -> Self {
         let entries = self.manifest["manifests"].as_array().unwrap();
         let entry = entries.iter().find(|entry| entry["platform"]["architecture"] == architecture).unwrap();
+        self.child(entry["digest"].as_str().unwrap()).await
+    }
+
+    /// The manifest `digest` of the same repository.
+    pub(super) async fn child(&self, digest: &str) -> Self {
         let host = self.repository.trim_start_matches("http://").replacen("/v2/", "/", 1);
         let login = self.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
-        Box::pin(Self::pull(&format!("{host}@{}", entry["digest"].as_str().unwrap()), login)).await
+        Box::pin(Self::pull(&format!("{host}@{digest}"), login)).await
     }
 
     /// The image's configuration.
@@ -94,7 +99,7 @@ impl Image {
         directory
     }
 
-    async fn blob(&self, descriptor: &Value) -> Vec<u8> {
+    pub(super) async fn blob(&self, descriptor: &Value) -> Vec<u8> {
         let digest = descriptor["digest"].as_str().unwrap();
         let (status, body) = self.get(&format!("blobs/{digest}")).await;
         assert_eq!(status, StatusCode::OK, "{digest}");

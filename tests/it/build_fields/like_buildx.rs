@@ -103,6 +103,11 @@ async fn what_cannot_be_is_refused_before_anything_is_built() {
     let shop = Shop::open("FROM scratch\n").await;
     let rows = [
         (json!({"annotations": {"index:a": "b"}}), "build.annotations: `index:` is for images of several"),
+        (
+            json!({"media-types": "docker", "attest": "max"}),
+            "build.media-types: `docker` has no attestations",
+        ),
+        (json!({"attest": {"provenance": "full"}}), r#""full" is not one of `min`, `max`"#),
         (json!({"annotations": {"a b": "c"}}), "the name of an annotation has no spaces"),
         (json!({"annotations": {"manifest[arm]:a": "b"}}), "is no platform"),
         (json!({"media-types": "docker", "compression": "zstd"}), "build.media-types: `docker` has no name"),
