@@ -1,6 +1,8 @@
 //! `build`: builds an image from a Git context and pushes it.
 
 mod cache;
+mod dates;
+mod git_labels;
 mod ignored;
 mod imports;
 mod inputs;

@@ -30,6 +30,11 @@ impl KeptRef {
         is_full.then(|| Self { name: name.to_owned(), target, tags })
     }
 
+    /// The tag's name, without `refs/tags/`; `None` if it is a branch.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.name.strip_prefix("refs/tags/")
+    }
+
     /// The paths and contents of the files in `.git`: the ref, and each tag as a loose object (git
     /// `gitrepository-layout.txt`).
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {

@@ -9,8 +9,9 @@ use sha2::{Digest as _, Sha256};
 use super::error::GitError;
 use super::fetch::PackStream;
 
-/// How many bytes of a commit are kept. The first line is shorter than 100 bytes.
-const HEAD: usize = 128;
+/// How many bytes of a commit are kept: its header, with the tree and the times. A commit with many parents or a long
+/// signature has more, and the time follows the parents.
+const HEAD: usize = 4 << 10;
 
 /// How many bytes of a tag are kept. A tag may contain release notes.
 const HEAD_OF_TAG: usize = 64 << 10;

@@ -74,6 +74,8 @@ pub(super) struct Commit {
     pub(super) root: Option<Vec<u8>>,
     /// The tag objects from the requested id to the commit; `None` if one is too large.
     pub(super) tags: Option<Vec<Tag>>,
+    /// When the commit was made, in seconds since 1970; `None` if its header does not say so in its first bytes.
+    pub(super) time: Option<u32>,
 }
 
 /// Fetches the object `id` and follows it to a commit.
@@ -102,8 +104,8 @@ pub(super) async fn prove(
         if let Some(sha) = contents.commit_of(id).filter(|_| contents.has_tree(id)) {
             let tree = contents.names.get(&sha).map(|(_, tree)| tree.clone()).unwrap_or_default();
             let root = contents.root.take().filter(|(id, _)| *id == tree).map(|(_, bytes)| bytes);
-            let tags = contents.take_tags(id);
-            return Ok(ProofResult::Commit(Commit { sha, tree, root, tags }));
+            let (tags, time) = (contents.take_tags(id), contents.times.get(&sha).copied());
+            return Ok(ProofResult::Commit(Commit { sha, tree, root, tags, time }));
         }
     }
     Ok(ProofResult::NotProven(contents.why_not(id)))
@@ -114,6 +116,8 @@ pub(super) async fn prove(
 struct PackContents {
     /// The tree of each commit, and the object of each tag.
     names: BTreeMap<String, (ObjectType, String)>,
+    /// The time of each commit.
+    times: BTreeMap<String, u32>,
     trees: BTreeSet<String>,
     /// The id and bytes of the last complete tree that an earlier commit of the pack names.
     root: Option<(String, Vec<u8>)>,
@@ -138,6 +142,9 @@ impl PackContents {
             }
             PackObject::Whole { kind: ObjectType::Blob, id, .. } => drop(self.others.insert(id)),
             PackObject::Whole { kind, id, head, size } => {
+                if let Some(time) = time(&head).filter(|_| kind == ObjectType::Commit) {
+                    self.times.insert(id.clone(), time);
+                }
                 if let Some(named) = named(kind, &head, id.len()) {
                     self.names.insert(id.clone(), (kind, named));
                 }
@@ -205,4 +212,33 @@ fn named(kind: ObjectType, head: &[u8], digits: usize) -> Option<String> {
     let id = head.strip_prefix(word)?.get(..digits)?;
     let id = std::str::from_utf8(id).ok()?;
     super::advert::is_oid(id).then(|| id.to_owned())
+}
+
+/// The time of a commit: the second word from the end of its `committer` line (git `gitformat-commit`: seconds, time zone).
+fn time(head: &[u8]) -> Option<u32> {
+    let header = head.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let line = header.filter_map(|line| line.strip_prefix(b"committer ")).next()?;
+    // A name may have any bytes but `<`, `>` and line breaks.
+    let (_, times) = std::str::from_utf8(line.rsplit(|byte| *byte == b'>').next()?).ok()?.split_once(' ')?;
+    times.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_says_when_it_was_made() {
+        let commit = |lines: &str| format!("tree 0123\nparent 4567\nauthor A <a@b> 1 +0000\n{lines}");
+        for (lines, expected) in [
+            ("committer A B <a@b> 1700000000 +0100\n\ncommitter x <y> 7 +0000\n", Some(1_700_000_000)),
+            ("committer  <> 5 -0000\nencoding x\n\n", Some(5)),
+            ("committer A <a@b> -5 +0000\n\n", None),
+            ("committer A <a@b> 99999999999 +0000\n\n", None),
+            ("\ncommitter A <a@b> 5 +0000\n", None),
+            ("committer A <a@b>", None),
+        ] {
+            assert_eq!(time(commit(lines).as_bytes()), expected, "{lines}");
+        }
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Snapshot {
     pub(crate) sha: String,
     /// The ref that the revision named; `None` if the revision was a SHA, or names a tag that is too large.
     pub(crate) reference: Option<KeptRef>,
+    /// When the commit was made, in seconds since 1970, if its header says so.
+    pub(crate) time: Option<u32>,
     root: String,
     read: BTreeMap<String, Bytes>,
     /// All trees of the commit; `None` until they are needed.
@@ -43,11 +45,11 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn new(git: &Git, repo: &RepoUrl, credentials: &Credentials, proven: Proven) -> Self {
-        let Proven { commit: Commit { sha, tree, root, tags }, reference } = proven;
+        let Proven { commit: Commit { sha, tree, root, tags, time }, reference } = proven;
         let reference = reference.zip(tags).and_then(|(name, tags)| KeptRef::new(&name, &sha, tags));
         let read = root.map(|root| (tree.clone(), Bytes::from(root))).into_iter().collect();
         let (git, repo, credentials) = (git.clone(), repo.clone(), credentials.clone());
-        Self { git, repo, credentials, sha, reference, root: tree, read, store: None }
+        Self { git, repo, credentials, sha, reference, time, root: tree, read, store: None }
     }
 
     /// The repository's address, as it was requested.

@@ -23,7 +23,7 @@ pub use cache::{Cache, CacheExport, CacheMode};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;
 use mounted::{secrets, ssh};
-pub use options::{Algorithm, Compression, Entitlement, MediaTypes, Network, NoCache};
+pub use options::{Algorithm, Compression, Entitlement, MediaTypes, Network, NoCache, SourceDate};
 pub use platform::Platform;
 pub(super) use platform::read as platforms;
 pub use run::Ulimit;
@@ -85,12 +85,14 @@ pub struct Build {
     pub compression: Option<Compression>,
     /// The media types of manifests, configs and layers.
     pub media_types: MediaTypes,
-    /// The creation time of the image, in seconds since 1970.
-    pub source_date_epoch: Option<u32>,
+    /// The creation time of the image.
+    pub source_date_epoch: Option<SourceDate>,
     /// Whether the files of the layers also get that time.
     pub rewrite_timestamp: bool,
     /// What is attested about the image.
     pub attest: Attest,
+    /// Whether labels and annotations say what the image was built from.
+    pub git_labels: bool,
 }
 
 /// The source of a Dockerfile.
@@ -139,12 +141,10 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         cgroup_parent: fields.optional("cgroup-parent").map(Node::word).transpose()?,
         compression: fields.optional("compression").map(Compression::read).transpose()?,
         media_types: fields.or_default("media-types", MediaTypes::read)?,
-        source_date_epoch: fields
-            .optional("source-date-epoch")
-            .map(|n| n.number(0..=u32::MAX))
-            .transpose()?,
+        source_date_epoch: fields.optional("source-date-epoch").map(SourceDate::read).transpose()?,
         rewrite_timestamp: fields.switch("rewrite-timestamp", false)?,
         attest: fields.or_default("attest", Attest::read)?,
+        git_labels: fields.switch("git-labels", false)?,
     };
     check_tags(&build, &fields)?;
     check_levels(&build, &fields)?;

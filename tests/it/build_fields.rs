@@ -4,6 +4,7 @@ mod attest;
 mod cache;
 mod context;
 mod dockerignore;
+mod git_context;
 mod image;
 mod like_buildx;
 mod lost_caches;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::dates;
 use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
@@ -32,6 +33,8 @@ pub(super) struct Inputs {
     pub(super) main: Checkout,
     /// The checkouts of the named contexts that are repositories.
     pub(super) named: BTreeMap<String, Checkout>,
+    /// The creation time of the image, in seconds since 1970, if the step sets it.
+    pub(super) epoch: Option<u32>,
     /// Registry logins.
     pub(super) auth: Arc<Auth>,
     /// The caches to import.
@@ -56,6 +59,8 @@ pub(super) struct Checkout {
     pub(super) login: GitLogin,
     /// The branch or tag that the step names, for a kept `.git`.
     pub(super) reference: Option<KeptRef>,
+    /// When the commit was made, in seconds since 1970, if its header says so.
+    pub(super) time: Option<u32>,
     pub(super) parts: Parts,
     /// The submodules to place into the repository; `None` if the daemon's own checkout is sufficient.
     pub(super) modules: Option<Vec<Module>>,
@@ -91,6 +96,7 @@ impl Inputs {
             sha: String::new(),
             main: Checkout::default(),
             named: BTreeMap::new(),
+            epoch: None,
             auth: Arc::new(auth),
             imports,
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
@@ -104,6 +110,7 @@ impl Inputs {
         for (name, readable) in contexts {
             inputs.admit(name, readable);
         }
+        inputs.epoch = dates::epoch(build, &inputs.sha, inputs.main.time)?;
         Ok(inputs)
     }
 
@@ -128,8 +135,8 @@ impl Inputs {
     fn admit(&mut self, name: Option<&str>, readable: Readable) {
         let login = self.login(readable.credentials);
         let modules = readable.submodules.map(|submodules| self.modules(submodules));
-        let Readable { sha, reference, parts, .. } = readable;
-        let checkout = Checkout { sha, reference, login, parts, modules };
+        let Readable { sha, reference, time, parts, .. } = readable;
+        let checkout = Checkout { sha, reference, time, login, parts, modules };
         match name {
             None => (self.sha, self.main) = (checkout.sha.clone(), checkout),
             Some(name) => drop(self.named.insert(name.to_owned(), checkout)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing::Span;
 
+use super::git_labels;
 use super::inputs::{Checkout, Inputs};
 use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
@@ -28,7 +29,7 @@ pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
     let attrs = plain.attrs.into_iter().chain(attestations(build, inputs)).collect();
     Solve {
         attrs,
-        exporters: exporters(build),
+        exporters: exporters(build, inputs),
         cache_to: build.cache.inline.then_some(inline_cache).into_iter().collect(),
         ..plain
     }
@@ -128,7 +129,7 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
     if let Some(parent) = &build.cgroup_parent {
         set("cgroup-parent".to_owned(), parent.clone());
     }
-    if let Some(seconds) = build.source_date_epoch {
+    if let Some(seconds) = inputs.epoch {
         set(format!("build-arg:{SOURCE_DATE_EPOCH}"), seconds.to_string());
     }
     build.build_args.iter().for_each(|(name, value)| set(format!("build-arg:{name}"), value.clone()));
@@ -136,6 +137,8 @@ fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
         let own = build.build_args.get(CACHE_MOUNTS).map(|own| format!("/{own}")).unwrap_or_default();
         set(format!("build-arg:{CACHE_MOUNTS}"), format!("{namespace}{own}"));
     }
+    let of_git = git_labels::labels(build, inputs);
+    of_git.into_iter().for_each(|(name, value)| set(format!("label:{name}"), value));
     build.labels.iter().for_each(|(name, value)| set(format!("label:{name}"), value.clone()));
     for (name, context) in &build.contexts {
         if let NamedContext::Image(image) = context {
@@ -164,7 +167,7 @@ fn attestations(build: &Build, inputs: &Inputs) -> Vec<(String, String)> {
 /// `frontend/dockerui/context.go`). Our context is not a URL, so they are applied here.
 fn context(build: &Build, inputs: &Inputs) -> GitTree {
     let argument = |name: &str| build.build_args.get(name).map(String::as_str).unwrap_or_default();
-    let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || build.source_date_epoch.is_some();
+    let commit_time = !argument(SOURCE_DATE_EPOCH).is_empty() || inputs.epoch.is_some();
     let tree = git_tree(&build.context, &inputs.main).with_options(keeps_git_dir(build), commit_time);
     // A directory of the commit has no `.git`, or that of a submodule.
     let is_whole = tree.keep_git_dir && build.context.subdir.is_none();
@@ -180,7 +183,7 @@ fn named_contexts(build: &Build, inputs: &Inputs) -> impl Iterator<Item = (Strin
 }
 
 fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
-    let Checkout { sha, reference: _, login, parts, modules } = checkout;
+    let Checkout { sha, reference: _, time: _, login, parts, modules } = checkout;
     let tree = GitTree {
         url: context.repo.buildkit_url(),
         sha: sha.to_owned(),
@@ -195,18 +198,18 @@ fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
 
 /// One `image` exporter for the tags of secure registries, and one for those of insecure registries, because
 /// the attribute applies to a whole exporter.
-fn exporters(build: &Build) -> Vec<Exporter> {
+fn exporters(build: &Build, inputs: &Inputs) -> Vec<Exporter> {
     let (insecure, secure): (Vec<_>, Vec<_>) = build.tags.iter().partition(|tag| tag.insecure);
     let groups = [(secure, false), (insecure, true)].into_iter().filter(|(tags, _)| !tags.is_empty());
-    let mut exporters: Vec<_> = groups.map(|(tags, insecure)| exporter(build, &tags, insecure)).collect();
+    let mut exporters: Vec<_> = groups.map(|(tags, insecure)| exporter(build, inputs, &tags, insecure)).collect();
     if exporters.is_empty() {
-        exporters.push(exporter(build, &[], false));
+        exporters.push(exporter(build, inputs, &[], false));
     }
     exporters
 }
 
 /// The `image` exporter's attributes (buildkit `exporter/containerimage/exptypes/keys.go`).
-fn exporter(build: &Build, tags: &[&RegistryRef], insecure: bool) -> Exporter {
+fn exporter(build: &Build, inputs: &Inputs, tags: &[&RegistryRef], insecure: bool) -> Exporter {
     let mut attrs = BTreeMap::from([
         ("push".to_owned(), (build.push && !tags.is_empty()).to_string()),
         ("oci-mediatypes".to_owned(), (build.media_types == MediaTypes::Oci).to_string()),
@@ -228,8 +231,10 @@ fn exporter(build: &Build, tags: &[&RegistryRef], insecure: bool) -> Exporter {
     if build.rewrite_timestamp {
         set("rewrite-timestamp", "true".to_owned());
     }
-    for ((level, name), value) in &build.annotations {
-        set(&format!("{}.{name}", level.attr()), value.clone());
+    let mut annotations = git_labels::annotations(build, inputs);
+    annotations.extend(build.annotations.clone());
+    for ((level, name), value) in annotations {
+        set(&format!("{}.{name}", level.attr()), value);
     }
     Exporter { kind: "image".to_owned(), attrs }
 }

@@ -21,6 +21,8 @@ pub(super) struct Readable {
     pub(super) sha: String,
     /// The ref that resolved to the commit.
     pub(super) reference: Option<KeptRef>,
+    /// When the commit was made, in seconds since 1970, if its header says so.
+    pub(super) time: Option<u32>,
     pub(super) credentials: Credentials,
     /// The submodules; `None` if the daemon's own checkout is sufficient.
     pub(super) submodules: Option<Vec<Submodule>>,
@@ -61,7 +63,8 @@ pub(super) async fn read(
     roots.refuse_link(context).await?;
     let parts = Box::pin(roots.parts(context, dockerfile)).await?;
     submodules.iter_mut().flatten().for_each(|module| module.snapshot.clear());
-    Ok(Readable { sha: top.sha, reference: top.reference, credentials, submodules, parts })
+    let (time, reference) = (top.time, top.reference);
+    Ok(Readable { sha: top.sha, reference, time, credentials, submodules, parts })
 }
 
 /// Whether `.git` is kept at the context's root.

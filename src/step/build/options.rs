@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::step::InvalidStep;
 use crate::step::form::ValueForm::{Bool, Names, Number};
-use crate::step::form::{FieldTable, names, optional, required};
+use crate::step::form::{FieldTable, ValueForm, names, optional, required};
 use crate::step::names::is_map;
 use crate::step::node::{Node, quoted};
 
@@ -75,6 +75,15 @@ pub enum MediaTypes {
     Docker,
 }
 
+/// The creation time of an image (`SOURCE_DATE_EPOCH`, reproducible-builds.org).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceDate {
+    /// The time of the commit that is built.
+    Commit,
+    /// Seconds since 1970.
+    Seconds(u32),
+}
+
 pub(super) const MEDIA_TYPES: &[(&str, MediaTypes)] =
     &[("oci", MediaTypes::Oci), ("docker", MediaTypes::Docker)];
 
@@ -92,6 +101,11 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("estargz", Algorithm::Estargz),
     ("uncompressed", Algorithm::Uncompressed),
 ];
+
+/// The value of `source-date-epoch` for [`SourceDate::Commit`].
+const COMMIT: &str = "commit";
+pub(super) const SOURCE_DATE: ValueForm =
+    ValueForm::Any(&[Names(&[COMMIT]), Number(0, u32::MAX as i64)]);
 
 /// The names of [`ALGORITHMS`].
 pub(super) const ALGORITHM_NAMES: &[&str] = &names::<_, { ALGORITHMS.len() }>(ALGORITHMS);
@@ -163,6 +177,16 @@ pub(super) fn entitlements(node: Node<'_>) -> Result<Vec<Entitlement>, InvalidSt
         }
     }
     Ok(all)
+}
+
+impl SourceDate {
+    /// Reads a number, or the name of the commit's own time.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        match node.value().as_str() {
+            Some(COMMIT) => Ok(Self::Commit),
+            _ => node.number(0..=u32::MAX).map(Self::Seconds),
+        }
+    }
 }
 
 impl MediaTypes {

@@ -54,6 +54,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         media_types: _,
         source_date_epoch: _,
         rewrite_timestamp: _,
+        git_labels: _,
         // Secrets of the workflow's own namespace, read with the rights of its account.
         secrets: _,
         ssh: _,

@@ -1,7 +1,7 @@
 //! The fields of `build`.
 
 use super::cache::CACHE;
-use super::options::{ALGORITHM_NAMES, COMPRESSION, ENTITLEMENTS, MEDIA_TYPES, NETWORKS};
+use super::options::{ALGORITHM_NAMES, COMPRESSION, ENTITLEMENTS, MEDIA_TYPES, NETWORKS, SOURCE_DATE};
 use crate::step::form::ValueForm::{Any, Bool, List, Map, Maybe, Names, Number, Pairs, Text, Word, Words};
 use crate::step::form::{
     FieldRule, FieldTable, IMAGE, SECRET, SECRET_KEY, ValueForm, names, optional, required,
@@ -35,9 +35,10 @@ pub(in crate::step) const BUILD: &FieldTable = &FieldTable {
         optional("cgroup-parent", Word),
         optional("compression", Any(&[Names(ALGORITHM_NAMES), Map(COMPRESSION)])),
         optional("media-types", Names(MEDIA_TYPE_NAMES)),
-        optional("source-date-epoch", Number(0, u32::MAX as i64)),
+        optional("source-date-epoch", SOURCE_DATE),
         optional("rewrite-timestamp", Bool),
         optional("attest", super::attest::FORM),
+        optional("git-labels", Bool),
     ],
     rules: &[FieldRule::NotBoth("dockerfile", "dockerfile-inline"), FieldRule::UnlessOff("tags", "push")],
 };

@@ -88,7 +88,7 @@ fn build_options_are_what_buildkit_knows() {
     build-args: "{\"A\": 1}"
         build.build-args.A: expected a string, got the number 1; write it in quotes
     buildArgs: {A: b}
-        build.buildArgs: unknown field (did you mean `build-args`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`
+        build.buildArgs: unknown field (did you mean `build-args`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`
     secrets: {npm: npm}
         build.secrets: expected a list, got a map
     secrets: [{id: npm}]
@@ -130,7 +130,7 @@ fn build_options_are_what_buildkit_knows() {
     compression: {type: uncompressed, level: 1}
         build.compression.level: `uncompressed` has no level
     provenance: true
-        build.provenance: unknown field; known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`
+        build.provenance: unknown field; known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`
     target: '{{inputs.parameters.target}}'
         build.target: Argo did not substitute "{{inputs.parameters.target}}": no such parameter here
     platforms: '{{inputs.parameters.platforms}}'
