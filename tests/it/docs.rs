@@ -78,6 +78,7 @@ async fn every_example_of_the_documentation_runs() {
     );
     let manifests = tree(&[
         ("charts/api/values.yaml", "image:\n  tag: old\n"),
+        ("charts/api/values-prod.yaml", "image:\n  tag: old\n  digest: old\n"),
         ("overlays/prod/kustomization.yaml", &kustomization),
         ("charts/web/values.yaml", "image:\n  tag: old\n"),
         ("charts/umbrella/values.yaml", "image: {tag: old}\napi:\n  image: shop/api:old\n"),
@@ -131,6 +132,8 @@ async fn every_example_of_the_documentation_runs() {
     }
     let values = gitops.read("main", "charts/api/values.yaml").await.unwrap();
     assert!(values.contains("1.6.1"), "{values}");
+    let promoted = gitops.read("main", "charts/api/values-prod.yaml").await.unwrap();
+    assert!(promoted.contains("1.4.0") && promoted.contains("digest: sha256:"), "{promoted}");
     assert_eq!(applications.refresh("api").await.as_deref(), Some("normal"));
     for file in [
         "apps/api.yaml",

@@ -61,6 +61,7 @@ async fn the_parameters_of_a_helm_service_fit() {
         },
         {
           "build": {
+            "attest": "",
             "build-args": "",
             "cache": {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/orders\"}]",
@@ -145,6 +146,7 @@ async fn the_parameters_of_an_n8n_job_fit() {
         },
         {
           "build": {
+            "attest": "",
             "build-args": "",
             "cache": {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
@@ -213,6 +215,26 @@ async fn a_push_is_compared_and_a_cache_is_not_kept_if_asked() {
 }
 
 #[tokio::test]
+async fn a_promotion_copies_what_was_tested_by_its_digest() {
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let source = format!("gitea.example.com/dev/api@{digest}");
+    let target = "registry.example.com:5000/prod/api:1.4.0";
+    let parameters = [
+        ("source", source.as_str()),
+        ("target", target),
+        ("tags", "stable,latest"),
+        ("digest", digest),
+        ("insecure", "true"),
+    ];
+    let push = body("promote", &parameters).await["push"].take();
+    assert_eq!(push["source"], json!({"ref": source, "insecure": "false"}));
+    assert_eq!(push["targets"], json!([{"ref": target, "insecure": "true"}]));
+    for (field, value) in [("tags", "stable,latest"), ("expect-digest", digest), ("referrers", "true")] {
+        assert_eq!(push[field], value, "{field}");
+    }
+}
+
+#[tokio::test]
 async fn every_parameter_arrives_where_it_belongs() {
     let targets =
         r#"[{"file": "apps/kustomization.yaml", "kustomize": {"name": "api", "digest": "$(build.digest)"}}]"#;
@@ -257,6 +279,7 @@ async fn every_parameter_arrives_where_it_belongs() {
         },
         {
           "build": {
+            "attest": "",
             "build-args": "{\"VERSION\": \"1.10\", \"NOTE\": \"a \\\"quoted\\\" word\"}",
             "cache": {
               "from": "",

@@ -96,6 +96,27 @@ async fn one_node_builds_pushes_and_deploys() {
 }
 
 #[tokio::test]
+async fn an_image_is_promoted_and_written_to_the_gitops_repository() {
+    let argo = installed().await;
+    let site = Site::open().await;
+    let target = format!("{}:1.4.0", site.shop.image());
+    let of_site = ["gitops-repo", "gitops-secret", "registry-secret"];
+    let mut parameters = site.parameters();
+    parameters.retain(|(name, _)| of_site.contains(name));
+    parameters.extend([
+        ("source", site.shop.world.busybox.as_str()),
+        ("target", &target),
+        ("image-tag", "1.4.0"),
+    ]);
+    let workflow = submit(argo, "promote", &parameters).await;
+    finish(argo, &workflow).await;
+    let digest = site.shop.digest("1.4.0").await.unwrap();
+    let values = site.shop.gitops.read("main", "chart/values.yaml").await.unwrap();
+    assert!(values.contains("tag: \"1.4.0\"") && values.contains(&digest), "{values}");
+    assert_eq!(argo.nodes(&workflow).await["push"].outputs["digest"], digest);
+}
+
+#[tokio::test]
 async fn two_nodes_do_the_same_as_a_graph() {
     let argo = installed().await;
     let site = Site::open().await;
