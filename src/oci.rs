@@ -6,6 +6,7 @@
 
 mod artifact;
 mod auth;
+mod build_record;
 mod client;
 mod copy;
 mod error;
@@ -29,6 +30,7 @@ mod upload;
 
 pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, Login};
+pub use build_record::{BuildRecord, BuildSource};
 pub use client::{LazyClient, RegistryTimeLimits};
 pub use copy::{CopyProgress, CopyTarget, SourceImage};
 pub use error::OciError;

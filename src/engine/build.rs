@@ -2,6 +2,7 @@
 
 mod cache;
 mod dates;
+mod earlier;
 mod git_labels;
 mod ignored;
 mod imports;
@@ -42,7 +43,14 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     // Without this connection, the solve connects with retries, and reports the error.
     let open = connecting.take_output().flatten().map(EarlyConnection::into_connection);
     let transcript = log::transcript(engine, build, cx);
-    let request = request::image(build, &inputs);
+    let mut request = request::image(build, &inputs);
+    if build.skip_if_exists {
+        let marker = earlier::marker(build, &request);
+        if let Some(digest) = Box::pin(earlier::find(engine, build, &inputs, &marker, cx)).await {
+            return Ok(report::skipped(build, &inputs, digest, started.elapsed()));
+        }
+        request::mark(&mut request, &marker);
+    }
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
     let built = match Box::pin(solve::resumable(engine, open, request, &inputs, &transcript, cx)).await {
         Ok(built) => built,

@@ -11,7 +11,7 @@ use crate::http::{Client, Network};
 
 /// The number of redirects that one read follows: to a store, and on to another server of the store.
 const REDIRECTS: usize = 3;
-/// The most bytes that are read of a compressed log: four times what is kept of a build.
+/// The most bytes that are read of a compressed log, which are four times what is kept of a build, or of an attestation.
 const LOG_READ: usize = 16 << 20;
 
 /// A read of a manifest or a blob.
@@ -88,13 +88,13 @@ impl ImageRepository<'_> {
         Err(self.unexpected(format!("{} is redirected again and again", wanted.path)))
     }
 
-    /// Reads the blob `digest`, which is a log.
+    /// Reads the blob `digest`, which is a log or an attestation.
     pub(super) async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, OciError> {
         let response = self.ask_for(&ReadRequest::blob(digest)).await?;
         if !response.status().is_success() {
             return Err(self.error(response).await);
         }
-        let bytes = self.read(response, "a log", LOG_READ).await?;
+        let bytes = self.read(response, "a blob", LOG_READ).await?;
         if artifact::digest(&bytes) != digest {
             return Err(self.unexpected(format!("blob {digest} has another digest")));
         }

@@ -93,6 +93,8 @@ pub struct Build {
     pub attest: Attest,
     /// Whether labels and annotations say what the image was built from.
     pub git_labels: bool,
+    /// Whether an image that was built from the same inputs is used again.
+    pub skip_if_exists: bool,
 }
 
 /// The source of a Dockerfile.
@@ -145,10 +147,12 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         rewrite_timestamp: fields.switch("rewrite-timestamp", false)?,
         attest: fields.or_default("attest", Attest::read)?,
         git_labels: fields.switch("git-labels", false)?,
+        skip_if_exists: fields.switch("skip-if-exists", false)?,
     };
     check_tags(&build, &fields)?;
     check_levels(&build, &fields)?;
     check_times(&build, &fields)?;
+    check_skip(&build, &fields)?;
     Ok(build)
 }
 
@@ -224,12 +228,37 @@ fn check_times(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     Ok(())
 }
 
+/// The annotation of the index with the hash of the inputs that it was built from.
+pub(crate) const INPUTS: &str = "argo-buildkit.inputs";
+
+fn check_skip(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    if build.annotations.keys().any(|(_, name)| name == INPUTS) {
+        return Err(fields.refuse("annotations", format!("`{INPUTS}` is set by `skip-if-exists`")));
+    }
+    let problem = match build {
+        Build { skip_if_exists: false, .. } => return Ok(()),
+        Build { push: false, .. } => "looks into the registry; the image must be pushed there",
+        Build { attest: Attest { provenance: None, .. }, .. } => {
+            "needs `attest: {provenance: min}`: the provenance says which base images an image was built from"
+        }
+        Build { no_cache: NoCache::Off, .. } => return Ok(()),
+        _ => "stands beside `no-cache`, which builds again",
+    };
+    Err(fields.refuse("skip-if-exists", problem))
+}
+
+/// The beginning of build arguments that BuildKit takes for attributes of attestations (`frontend/attestations/parse.go`).
+const ATTEST_ARGUMENT: &str = "BUILDKIT_ATTEST_";
+
 fn build_args(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
-    let read =
-        |(name, value): (String, Node<'_>)| match name.contains(|c: char| c == '=' || c.is_whitespace()) {
-            true => Err(value.refuse("the name of a build argument holds neither `=` nor spaces")),
-            false => Ok((name, value.verbatim()?)),
-        };
+    let read = |(name, value): (String, Node<'_>)| match name
+        .contains(|c: char| c == '=' || c.is_whitespace())
+    {
+        true => Err(value.refuse("the name of a build argument holds neither `=` nor spaces")),
+        // Its generator would run without being among the images that are checked.
+        false if name.starts_with(ATTEST_ARGUMENT) => Err(value.refuse("is no build argument; use `attest`")),
+        false => Ok((name, value.verbatim()?)),
+    };
     node.map()?.into_iter().map(read).collect()
 }
 

@@ -57,6 +57,8 @@ pub const BUILDKIT_BUILD: Call = Call::silence_of("buildkitd: a build", 45);
 
 /// A read of the cache's manifest, and a check of its layers. The build waits for it.
 pub const REGISTRY_CACHE: Call = Call::whole_of("registry: whether it has a cache", 5);
+/// A read of an image and its attestations, and of the tags that it was built from. The build waits for it.
+pub const REGISTRY_EARLIER: Call = Call::whole_of("registry: whether the same inputs were built before", 20);
 /// Whether a build may read an image, with all retries and tokens. The build waits for it.
 pub const REGISTRY_PULL_RIGHT: Call =
     Call::whole_of("registry: whether an image may be read, with its retries", 60);
@@ -126,6 +128,7 @@ pub const ALL: &[Call] = &[
     BUILDKIT_DETAILS,
     BUILDKIT_BUILD,
     REGISTRY_CACHE,
+    REGISTRY_EARLIER,
     REGISTRY_PULL_RIGHT,
     KUBE_ANSWER,
     KUBE_OBJECT,

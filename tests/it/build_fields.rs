@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod platforms;
 mod rights;
+mod skip;
 mod strings;
 mod submodules;
 

@@ -10,6 +10,8 @@ use crate::support::shared::World;
 use crate::support::sshd::key_pair;
 
 const DOCS: &str = include_str!("../../docs/steps.md");
+/// Of it, the section about promotions.
+const REGISTRY: &str = include_str!("../../docs/registry.md");
 
 const OBJECTS: &str = "\
 kind: ConfigMap
@@ -50,7 +52,10 @@ spec: {template: {spec: {containers: [{name: server, image: 'quay.io/argoproj/ar
 
 /// Every fenced YAML block that is a template.
 fn examples() -> Vec<&'static str> {
-    let blocks = DOCS.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let (_, promotion) = REGISTRY.split_once("## Promotion between stages").unwrap();
+    let promotion = promotion.split("\n## ").next().unwrap();
+    let blocks = [DOCS, promotion].into_iter().flat_map(|text| text.split("```yaml\n").skip(1));
+    let blocks = blocks.filter_map(|block| block.split("```").next());
     // The examples of `supersede`, of `select` with services and of `poll` need a cluster: see templates::supersede,
     // select::submissions and poll::docs.
     let elsewhere =
@@ -106,7 +111,7 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("deploy-key", "ssh-privatekey", &key_pair().private);
 
     let examples = examples();
-    assert_eq!(examples.len(), 11);
+    assert_eq!(examples.len(), 12);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())

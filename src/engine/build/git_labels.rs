@@ -19,7 +19,8 @@ pub(super) fn labels(build: &Build, inputs: &Inputs) -> BTreeMap<String, String>
         ("created", created.map(|created| created.to_string())),
         ("version", version(build, inputs)),
     ];
-    let named = |(name, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{name}"), value?));
+    let named =
+        |(name, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{name}"), value?));
     labels.into_iter().filter_map(named).collect()
 }
 
@@ -27,7 +28,8 @@ pub(super) fn labels(build: &Build, inputs: &Inputs) -> BTreeMap<String, String>
 pub(super) fn annotations(build: &Build, inputs: &Inputs) -> Annotations {
     let levels = [Some(Level::Manifest(None)), build.has_index().then_some(Level::Index)];
     let labels = labels(build, inputs);
-    let at = |level: Level| labels.iter().map(move |(name, value)| ((level.clone(), name.clone()), value.clone()));
+    let at =
+        |level: Level| labels.iter().map(move |(name, value)| ((level.clone(), name.clone()), value.clone()));
     levels.into_iter().flatten().flat_map(at).collect()
 }
 

@@ -127,6 +127,15 @@ impl Inputs {
         }
     }
 
+    /// Every commit that the build reads.
+    pub(super) fn commits(&self) -> impl Iterator<Item = &str> {
+        let checkouts = std::iter::once(&self.main).chain(self.named.values());
+        checkouts.flat_map(|checkout| {
+            let modules = checkout.modules.iter().flatten().map(|module| module.tree.sha.as_str());
+            std::iter::once(checkout.sha.as_str()).chain(modules)
+        })
+    }
+
     /// Whether the step marks the registry as insecure.
     pub(super) fn is_insecure(&self, registry: &str) -> bool {
         self.insecure.contains(registry)

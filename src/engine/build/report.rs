@@ -62,19 +62,14 @@ pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, Step
             "buildkitd built the image, but its answer has no digest; please report it",
         )
     })?;
-    let tags: Vec<_> = build.tags.iter().map(|tag| tag.image.to_string()).collect();
-    let name = build.tags.first().map(|tag| tag.image.name());
-    let image = name.map_or_else(|| digest.clone(), |name| format!("{name}@{digest}"));
+    let named = Named::new(build, &digest);
+    let image = &named.image;
     let done = if build.push { "pushed" } else { "built" };
     let (cached, total) = (solved.cached_steps, solved.total_steps);
     let summary = format!("{done} {image} in {}, {cached} of {total} steps cached", elapsed_text(took));
     let outputs = [
         ("metadata", metadata(solved, &digest, cx)),
         ("digest", digest),
-        ("image", image),
-        ("tags", json!(tags).to_string()),
-        ("revision", inputs.sha.clone()),
-        ("attestations", json!(build.attest.kinds().collect::<Vec<_>>()).to_string()),
         ("cached-steps", cached.to_string()),
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
@@ -82,9 +77,55 @@ pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, Step
         ("warnings", json!(warnings(result, cx)).to_string()),
         ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
+        ("skipped", "false".to_owned()),
     ];
-    let outputs: Outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let outputs = outputs.into_iter().chain(named.outputs(build, inputs));
+    let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Success { summary, outputs })
+}
+
+/// The outputs of an image that was there already, the same as those of its build but for the numbers and the log.
+pub(super) fn skipped(build: &Build, inputs: &Inputs, digest: String, took: Duration) -> Success {
+    let named = Named::new(build, &digest);
+    let outputs = [
+        ("metadata", json!({"containerimage.digest": digest}).to_string()),
+        ("digest", digest),
+        ("cached-steps", "0".to_owned()),
+        ("total-steps", "0".to_owned()),
+        ("seconds", format!("{:.1}", took.as_secs_f64())),
+        ("cache", if build.cache.to.is_some() { Cache::Skipped } else { Cache::None }.to_string()),
+        ("warnings", "[]".to_owned()),
+        ("log", String::new()),
+        ("log-tail", String::new()),
+        ("skipped", "true".to_owned()),
+    ];
+    let summary = format!("skipped: {} was built from the same inputs", named.image);
+    let outputs = outputs.into_iter().chain(named.outputs(build, inputs));
+    Success { summary, outputs: outputs.map(|(name, value)| (name.to_owned(), value)).collect() }
+}
+
+/// The names of the image.
+struct Named {
+    image: String,
+    tags: Vec<String>,
+}
+
+impl Named {
+    fn new(build: &Build, digest: &str) -> Self {
+        let name = build.tags.first().map(|tag| tag.image.name());
+        let image = name.map_or_else(|| digest.to_owned(), |name| format!("{name}@{digest}"));
+        Self { image, tags: build.tags.iter().map(|tag| tag.image.to_string()).collect() }
+    }
+
+    /// The outputs that follow from the step, its commit and the digest.
+    fn outputs(self, build: &Build, inputs: &Inputs) -> [(&'static str, String); 4] {
+        [
+            ("image", self.image),
+            ("tags", json!(self.tags).to_string()),
+            ("revision", inputs.sha.clone()),
+            ("attestations", json!(build.attest.kinds().collect::<Vec<_>>()).to_string()),
+        ]
+    }
 }
 
 /// The metadata output. The digest is added for a build that was found again, because its record lacks it.

@@ -10,10 +10,13 @@ use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::git::KeptRef;
 use crate::step::build::{
-    CacheMode, Dockerfile, Entitlement, GitContext, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+    CacheMode, Dockerfile, Entitlement, GitContext, Level, MediaTypes, NamedContext, Network, NoCache, Ulimit,
 };
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
+
+/// The annotation with the hash of the build's inputs.
+pub(super) use crate::step::build::INPUTS;
 
 /// The build argument with the prefix for the id of every `RUN --mount=type=cache` (buildkit
 /// `frontend/dockerui/config.go`).
@@ -32,6 +35,13 @@ pub(super) fn image(build: &Build, inputs: &Inputs) -> Solve {
         exporters: exporters(build, inputs),
         cache_to: build.cache.inline.then_some(inline_cache).into_iter().collect(),
         ..plain
+    }
+}
+
+/// Lets the image say what it was built from, for [`super::earlier`].
+pub(super) fn mark(request: &mut Solve, marker: &str) {
+    for exporter in &mut request.exporters {
+        exporter.attrs.insert(format!("{}.{INPUTS}", Level::Index.attr()), marker.to_owned());
     }
 }
 
@@ -201,7 +211,8 @@ fn git_tree(context: &GitContext, checkout: &Checkout) -> GitTree {
 fn exporters(build: &Build, inputs: &Inputs) -> Vec<Exporter> {
     let (insecure, secure): (Vec<_>, Vec<_>) = build.tags.iter().partition(|tag| tag.insecure);
     let groups = [(secure, false), (insecure, true)].into_iter().filter(|(tags, _)| !tags.is_empty());
-    let mut exporters: Vec<_> = groups.map(|(tags, insecure)| exporter(build, inputs, &tags, insecure)).collect();
+    let mut exporters: Vec<_> =
+        groups.map(|(tags, insecure)| exporter(build, inputs, &tags, insecure)).collect();
     if exporters.is_empty() {
         exporters.push(exporter(build, inputs, &[], false));
     }

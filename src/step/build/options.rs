@@ -104,8 +104,7 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
 
 /// The value of `source-date-epoch` for [`SourceDate::Commit`].
 const COMMIT: &str = "commit";
-pub(super) const SOURCE_DATE: ValueForm =
-    ValueForm::Any(&[Names(&[COMMIT]), Number(0, u32::MAX as i64)]);
+pub(super) const SOURCE_DATE: ValueForm = ValueForm::Any(&[Names(&[COMMIT]), Number(0, u32::MAX as i64)]);
 
 /// The names of [`ALGORITHMS`].
 pub(super) const ALGORITHM_NAMES: &[&str] = &names::<_, { ALGORITHMS.len() }>(ALGORITHMS);

@@ -26,6 +26,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("log", sample::IMAGE),
     Output::text("log-tail"),
     Output::ours("metadata", "{}"),
+    Output::ours("skipped", "false"),
 ];
 
 /// Destructured completely, so that a new field does not compile until someone decides about it.
@@ -55,6 +56,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         source_date_epoch: _,
         rewrite_timestamp: _,
         git_labels: _,
+        skip_if_exists: _,
         // Secrets of the workflow's own namespace, read with the rights of its account.
         secrets: _,
         ssh: _,

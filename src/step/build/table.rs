@@ -39,6 +39,7 @@ pub(in crate::step) const BUILD: &FieldTable = &FieldTable {
         optional("rewrite-timestamp", Bool),
         optional("attest", super::attest::FORM),
         optional("git-labels", Bool),
+        optional("skip-if-exists", Bool),
     ],
     rules: &[FieldRule::NotBoth("dockerfile", "dockerfile-inline"), FieldRule::UnlessOff("tags", "push")],
 };

@@ -9,7 +9,8 @@ use crate::forge::MergeMethod;
 use crate::manifest::{Edit, Object, Target};
 use crate::outcome::Outputs;
 use crate::step::build::{
-    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Provenance, SourceDate, Ulimit,
+    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Provenance,
+    SourceDate, Ulimit,
 };
 use crate::step::update_manifest::Mode;
 use crate::step::{Kind, SecretRef, Step, UpdateManifest};
@@ -56,6 +57,7 @@ build:
   source-date-epoch: 1700000000
   rewrite-timestamp: true
   git-labels: true
+  skip-if-exists: false
   attest: {provenance: max, sbom: reg.example/scanner}
 "#;
 
@@ -102,8 +104,11 @@ fn every_field_of_a_build_is_read() {
     let limits = [("core", Ulimit { soft: 0, hard: 0 }), ("nofile", Ulimit { soft: 1024, hard: 2048 })];
     assert_eq!(build.ulimits, limits.map(|(name, limit)| (name.to_owned(), limit)).into());
     assert_eq!(build.media_types, MediaTypes::Oci);
-    assert_eq!((build.source_date_epoch, build.rewrite_timestamp), (Some(SourceDate::Seconds(1_700_000_000)), true));
-    assert!(build.git_labels);
+    assert_eq!(
+        (build.source_date_epoch, build.rewrite_timestamp),
+        (Some(SourceDate::Seconds(1_700_000_000)), true)
+    );
+    assert!(build.git_labels && !build.skip_if_exists);
     let scanner = build.attest.sbom.map(|image| image.to_string());
     assert_eq!(
         (build.attest.provenance, scanner.as_deref()),

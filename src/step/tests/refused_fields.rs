@@ -43,6 +43,13 @@ fn build_options_are_what_buildkit_knows() {
         "compression: {type: gzip, level: 10}",
         "compression: {type: zstd, level: high}",
         "compression: {type: uncompressed, level: 1}",
+        "skip-if-exists: true",
+        "skip-if-exists: true, attest: min, push: false",
+        "skip-if-exists: true, attest: min, no-cache: [a]",
+        "annotations: {'index:argo-buildkit.inputs': a}, attest: min",
+        "build-args: {BUILDKIT_ATTEST_SBOM: generator=evil.example/scanner}",
+        "attest: {provenance: full}",
+        "attest: [min]",
         "provenance: true",
         "target: '{{inputs.parameters.target}}'",
         "platforms: '{{inputs.parameters.platforms}}'",
@@ -88,7 +95,7 @@ fn build_options_are_what_buildkit_knows() {
     build-args: "{\"A\": 1}"
         build.build-args.A: expected a string, got the number 1; write it in quotes
     buildArgs: {A: b}
-        build.buildArgs: unknown field (did you mean `build-args`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`
+        build.buildArgs: unknown field (did you mean `build-args`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`, `skip-if-exists`
     secrets: {npm: npm}
         build.secrets: expected a list, got a map
     secrets: [{id: npm}]
@@ -129,8 +136,22 @@ fn build_options_are_what_buildkit_knows() {
         build.compression.level: expected a whole number from 0 to 22, got "high"
     compression: {type: uncompressed, level: 1}
         build.compression.level: `uncompressed` has no level
+    skip-if-exists: true
+        build.skip-if-exists: needs `attest: {provenance: min}`: the provenance says which base images an image was built from
+    skip-if-exists: true, attest: min, push: false
+        build.skip-if-exists: looks into the registry; the image must be pushed there
+    skip-if-exists: true, attest: min, no-cache: [a]
+        build.skip-if-exists: stands beside `no-cache`, which builds again
+    annotations: {'index:argo-buildkit.inputs': a}, attest: min
+        build.annotations: `argo-buildkit.inputs` is set by `skip-if-exists`
+    build-args: {BUILDKIT_ATTEST_SBOM: generator=evil.example/scanner}
+        build.build-args.BUILDKIT_ATTEST_SBOM: is no build argument; use `attest`
+    attest: {provenance: full}
+        build.attest.provenance: "full" is not one of `min`, `max`
+    attest: [min]
+        build.attest: expected a string, got a list
     provenance: true
-        build.provenance: unknown field; known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`
+        build.provenance: unknown field; known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`, `skip-if-exists`
     target: '{{inputs.parameters.target}}'
         build.target: Argo did not substitute "{{inputs.parameters.target}}": no such parameter here
     platforms: '{{inputs.parameters.platforms}}'

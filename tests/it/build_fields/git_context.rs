@@ -10,7 +10,9 @@ const NAME: &str = "org.opencontainers.image";
 
 #[tokio::test]
 async fn labels_and_annotations_say_what_an_image_was_built_from() {
-    let shop = Shop::open("FROM scratch\nLABEL org.opencontainers.image.source=base kept=yes\nCOPY main.txt /\n").await;
+    let shop =
+        Shop::open("FROM scratch\nLABEL org.opencontainers.image.source=base kept=yes\nCOPY main.txt /\n")
+            .await;
     let expected = json!({
         "revision": shop.sha, "source": shop.service.url().trim_end_matches(".git"), "version": "1",
     });
@@ -75,5 +77,9 @@ async fn a_commit_that_two_empty_daemons_build_has_one_digest() {
 fn lend(shop: &Shop, plugin: &Plugin) {
     plugin.put("git", "username", &shop.owner);
     plugin.put("git", "token", &shop.token);
-    plugin.put("registry", ".dockerconfigjson", &shop.world.gitea.docker_config_json(&shop.owner, &shop.token));
+    plugin.put(
+        "registry",
+        ".dockerconfigjson",
+        &shop.world.gitea.docker_config_json(&shop.owner, &shop.token),
+    );
 }

@@ -12,6 +12,7 @@ use crate::support::bin;
 use crate::support::kube::{Identity, Kube};
 
 const DOCS: &str = include_str!("../../../docs/workflow-templates.md");
+const REGISTRY: &str = include_str!("../../../docs/registry.md");
 
 fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
@@ -44,8 +45,10 @@ async fn every_command_starts_what_it_says() {
 #[tokio::test]
 async fn every_workflow_starts_as_it_stands() {
     let argo = installed().await;
-    let workflows = blocks("yaml");
-    assert_eq!(workflows.len(), 2);
+    let (_, promotion) = REGISTRY.split_once("## Promotion between stages").unwrap();
+    let release = promotion.split("```yaml\n").nth(1).and_then(|block| block.split("```").next());
+    let workflows: Vec<_> = blocks("yaml").into_iter().chain(release).collect();
+    assert_eq!(workflows.len(), 3);
     for yaml in workflows {
         let workflow = argo.submit(yaml).await;
         expect_valid(argo, &workflow).await;
