@@ -5,7 +5,7 @@ use super::{Doctor, Finding};
 use crate::engine::binding::{Use, Wanted};
 use crate::engine::registry_logins;
 use crate::kube::Secret;
-use crate::oci::{Auth, OciError};
+use crate::oci::{Auth, OciError, Referrers};
 use crate::outcome::StepError;
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
@@ -24,8 +24,13 @@ impl Doctor {
             Ok(auth) => auth,
             Err(error) => return Finding::fail(subject, error.message),
         };
-        let pushed = self.engine.registry.may_push(&target.image, &auth, target.insecure).await;
-        judge(subject, target, &auth, pushed)
+        let registry = &self.engine.registry;
+        let pushed = registry.may_push(&target.image, &auth, target.insecure).await;
+        let referrers = match pushed {
+            Ok(()) => registry.referrers_api(&target.image, &auth, target.insecure).await.ok(),
+            Err(_) => None,
+        };
+        judge(subject, target, &auth, pushed, referrers)
     }
 
     async fn auth(&self, name: Option<&SecretName>) -> Result<Auth, StepError> {
@@ -37,7 +42,13 @@ impl Doctor {
     }
 }
 
-fn judge(subject: String, target: &Image, auth: &Auth, pushed: Result<(), OciError>) -> Finding {
+fn judge(
+    subject: String,
+    target: &Image,
+    auth: &Auth,
+    pushed: Result<(), OciError>,
+    referrers: Option<Referrers>,
+) -> Finding {
     let host = target.image.registry();
     let login = auth.login(host).map_or_else(|| "nobody".to_owned(), ToString::to_string);
     let missing = match (&target.secret, auth.login(host)) {
@@ -45,7 +56,18 @@ fn judge(subject: String, target: &Image, auth: &Auth, pushed: Result<(), OciErr
         _ => String::new(),
     };
     match pushed {
-        Ok(()) => Finding::ok(subject, format!("may push, as {login}")),
+        Ok(()) => Finding::ok(subject, format!("may push, as {login}{}", about(referrers))),
         Err(error) => Finding::fail(subject, format!("{error}{missing}")),
+    }
+}
+
+/// What the registry does about logs, signatures and SBOMs of an image.
+fn about(referrers: Option<Referrers>) -> &'static str {
+    match referrers {
+        Some(Referrers::Listed) => "; it lists referrers itself",
+        Some(Referrers::Tagged) => {
+            "; it lists no referrers, so logs and signatures are found under tags `sha256-…`"
+        }
+        Some(Referrers::Unknown) | None => "",
     }
 }

@@ -9,7 +9,12 @@ use super::{Report, Run};
 use crate::support::git::GitServer;
 use crate::support::gitea::{Gitea, Repo};
 use crate::support::net::unique;
+use crate::support::registry_front::RegistryFront;
+use crate::support::scripted::ok;
 use crate::support::shared::{World, shared_registry};
+
+/// The end of a registry's line: neither Gitea nor Docker's registry 2.8 has the referrers API.
+const TAGGED: &str = "; it lists no referrers, so logs and signatures are found under tags `sha256-…`";
 
 /// A user's repository, and Secrets in a directory.
 struct Shop {
@@ -55,7 +60,7 @@ async fn a_registry_is_asked_whether_it_lets_a_push_in() {
     let good = shop.token("good", &shop.owner, &["write:package"]).await;
     let weak = shop.token("weak", &shop.owner, &["read:package"]).await;
     let report = shop.report(&["--image", &format!("{image}:1=good")]).await;
-    let expected = format!("ok   registry {image}: may push, as user `{}`", shop.owner);
+    let expected = format!("ok   registry {image}: may push, as user `{}`{TAGGED}", shop.owner);
     assert_eq!(report.about("registry"), expected);
     assert_eq!(report.code, Some(0));
     let uploads = shop.gitea.api(Method::GET, &format!("/packages/{}", shop.owner), None).await.1;
@@ -78,7 +83,21 @@ async fn a_registry_is_asked_whether_it_lets_a_push_in() {
     }
     let open = format!("{}/{}", shared_registry().host(), unique("open"));
     let report = shop.report(&["--image", &open]).await;
-    assert_eq!(report.about("registry"), format!("ok   registry {open}: may push, as nobody"));
+    assert_eq!(report.about("registry"), format!("ok   registry {open}: may push, as nobody{TAGGED}"));
+}
+
+#[tokio::test]
+async fn a_registry_with_the_referrers_api_lists_referrers_itself() {
+    let shop = Shop::open().await;
+    let front = RegistryFront::start(shared_registry().host(), |seen| {
+        let index = json!({"schemaVersion": 2, "manifests": []}).to_string();
+        seen.path.contains("/referrers/").then(|| ok("application/vnd.oci.image.index.v1+json", index))
+    })
+    .await;
+    let image = format!("{}/{}", front.host(), unique("api"));
+    let report = shop.report(&["--image", &image]).await;
+    let expected = format!("ok   registry {image}: may push, as nobody; it lists referrers itself");
+    assert_eq!(report.about("registry"), expected);
 }
 
 #[tokio::test]
