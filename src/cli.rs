@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod docker_config;
 mod edit;
 mod lint;
 mod log;

@@ -34,7 +34,7 @@ use crate::git::Git;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::{Metrics, StepOutcome};
-use crate::oci::Registry;
+use crate::oci::{Auth, Registry};
 use crate::outcome::{Fault, StepError, Success};
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
@@ -94,6 +94,8 @@ pub struct Engine {
     pub secret_rules: SecretRules,
     /// Registries.
     pub registry: Registry,
+    /// The registry logins of a step that names no Secret with them. Empty in the services.
+    pub logins: Auth,
     /// The APIs of Git forges.
     pub forge: Forge,
     /// Argo CD.

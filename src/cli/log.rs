@@ -1,22 +1,22 @@
 //! `argo-buildkit log`: the whole log of a build, from the repository of its image.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, IsTerminal as _, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use flate2::read::MultiGzDecoder;
 
-use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenServer, TokenServers};
+use super::docker_config;
+use crate::oci::{ImageRef, LazyClient, Registry, TokenServer, TokenServers};
 use crate::text;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
     /// An image that was built, or the output `log` of its build.
     reference: ImageRef,
-    /// The docker config with the registry's login. By default that of docker, where there is one; a
-    /// credential helper is not asked.
+    /// The docker config with the registry's login. By default that of docker, where there is one.
     #[arg(long, value_name = "FILE")]
     docker_config: Option<PathBuf>,
     /// Take any certificate, and plain http.
@@ -33,10 +33,7 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let auth = match self.docker_config.or_else(default_docker_config) {
-            Some(file) => read(&file)?,
-            None => Auth::default(),
-        };
+        let auth = docker_config::logins(self.docker_config).await?;
         let registry = Registry::new(
             LazyClient::new(self.ca_bundle).with_token_servers(TokenServers::new(self.token_servers)),
         );
@@ -50,18 +47,6 @@ impl Command {
         print(&log)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The file that `docker login` writes.
-fn default_docker_config() -> Option<PathBuf> {
-    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let directory = directory.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
-    Some(directory.join("config.json")).filter(|file| file.exists())
-}
-
-fn read(file: &Path) -> anyhow::Result<Auth> {
-    let config = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    Auth::from_docker_config(&config).with_context(|| file.display().to_string())
 }
 
 fn print(gzip: &[u8]) -> anyhow::Result<()> {

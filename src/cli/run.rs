@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::docker_config;
 use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
 use crate::engine::{StepRequest, Workflow};
@@ -49,6 +50,10 @@ pub(super) struct Command {
     /// Also write each output to DIR/NAME, for `valueFrom.path`.
     #[arg(long, value_name = "DIR")]
     outputs_dir: Option<PathBuf>,
+    /// The docker config with the logins of a step that names no `registry-secret`. By default that of docker, where there is
+    /// one. Its credential helpers are asked.
+    #[arg(long, value_name = "FILE")]
+    docker_config: Option<PathBuf>,
     #[command(flatten)]
     peers: PeerOptions,
 }
@@ -56,7 +61,8 @@ pub(super) struct Command {
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
-        let engine = self.peers.engine(Arc::new(Metrics::new()))?;
+        let mut engine = self.peers.engine(Arc::new(Metrics::new()))?;
+        engine.logins = docker_config::logins(self.docker_config).await?;
         let uid = uuid::Uuid::new_v4().to_string();
         let key = JobKey::derive(&uid, &Value::Null);
         let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };

@@ -15,7 +15,7 @@ use crate::git::{Git, GitOptions};
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
-use crate::oci::{ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
+use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
@@ -147,6 +147,7 @@ impl PeerOptions {
             secrets,
             secret_rules,
             registry,
+            logins: Auth::default(),
             forge,
             argocd,
             metrics,

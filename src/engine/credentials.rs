@@ -129,13 +129,16 @@ impl Engine {
         }
     }
 
-    /// The registry logins of a docker config; empty without a reference.
+    /// The registry logins of a docker config; those of this process without a reference.
     pub(super) async fn registry_auth(
         &self,
         cx: &Cx,
         reference: Option<&SecretKey>,
     ) -> Result<Auth, StepError> {
-        let Some(reference) = reference else { return Ok(Auth::default()) };
+        let Some(reference) = reference else {
+            self.logins.secrets().for_each(|(user, secret)| cx.redactor.remember_login(user, secret));
+            return Ok(self.logins.clone());
+        };
         let wanted = Wanted { purpose: Use::Registry, server: None };
         let secret = self.secret_for(cx, &reference.name, &wanted).await?;
         registry_logins(&secret, &reference.key, &cx.redactor)

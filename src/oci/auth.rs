@@ -54,12 +54,28 @@ pub enum BadDockerConfig {
         /// The registry as the config spells it.
         registry: String,
     },
+    /// All logins are in programs of the user's machine.
+    #[error(
+        "the docker config has no login of its own, only the names of credential helpers, which are programs of the machine \
+         where `docker login` ran; make the Secret with `kubectl create secret docker-registry`"
+    )]
+    Helpers,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ConfigWire {
-    auths: BTreeMap<String, EntryWire>,
+    auths: Option<BTreeMap<String, EntryWire>>,
+    #[serde(default)]
+    creds_store: String,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, String>,
 }
+
+/// The credential helpers of a docker config, by registry as the config spells it: those that it names for a registry, and
+/// the store of all registries of which it has no login (docker `cli/config/configfile/file.go`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CredentialHelpers(pub BTreeMap<String, String>);
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -75,13 +91,18 @@ impl Auth {
     pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
         let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
         let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
-        let mut logins = BTreeMap::new();
-        for (registry, entry) in wire.auths {
+        let (mut logins, is_config) = (BTreeMap::new(), wire.auths.is_some());
+        for (registry, entry) in wire.auths.into_iter().flatten() {
             if let Some(login) = entry.login(&registry)? {
                 logins.insert(normalise(&registry), login);
             }
         }
-        Ok(Self { logins, cache: None })
+        let has_helpers = !wire.creds_store.is_empty() || !wire.cred_helpers.is_empty();
+        match (is_config, logins.is_empty()) {
+            (_, true) if has_helpers => Err(BadDockerConfig::Helpers),
+            (false, _) => Err(BadDockerConfig::Shape { line: 1, column: 0 }),
+            _ => Ok(Self { logins, cache: None }),
+        }
     }
 
     /// Adds a login; it replaces an earlier one of the same registry.
@@ -117,6 +138,24 @@ impl Auth {
             Login::Password { user, password } => (user.as_str(), password),
             Login::Identity(token) => ("", token),
         })
+    }
+}
+
+impl CredentialHelpers {
+    /// Reads the names of the helpers in a docker config.
+    ///
+    /// # Errors It is not the JSON of a docker config.
+    pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
+        let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
+        let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
+        let mut helpers = BTreeMap::new();
+        for (registry, entry) in wire.auths.into_iter().flatten() {
+            if !wire.creds_store.is_empty() && entry.login(&registry)?.is_none() {
+                helpers.insert(registry, wire.creds_store.clone());
+            }
+        }
+        helpers.extend(wire.cred_helpers);
+        Ok(Self(helpers))
     }
 }
 
@@ -211,6 +250,26 @@ mod tests {
             let json = format!("{{\"auths\": {{\"r.io\": {{\"auth\": \"{auth}\"}}}}}}");
             let message = Auth::from_docker_config(json.as_bytes()).unwrap_err().to_string();
             assert!(message.contains("`r.io`") && !message.contains(auth), "{message}");
+        }
+    }
+
+    #[test]
+    fn helpers_are_found_and_a_config_of_helpers_alone_is_no_login() {
+        let json = br#"{"auths": {"https://index.docker.io/v1/": {}, "r.io": {"auth": "YTpi"}},
+            "credsStore": "desktop", "credHelpers": {"ecr.example": "ecr-login"}}"#;
+        let helpers = CredentialHelpers::from_docker_config(json).unwrap().0;
+        let expected = [("ecr.example", "ecr-login"), ("https://index.docker.io/v1/", "desktop")];
+        assert_eq!(helpers, expected.map(|(registry, name)| (registry.to_owned(), name.to_owned())).into());
+        assert!(Auth::from_docker_config(json).unwrap().login("r.io").is_some());
+        for json in [
+            &br#"{"auths": {"r.io": {}}, "credsStore": "desktop"}"#[..],
+            br#"{"credHelpers": {"r.io": "a"}}"#,
+        ] {
+            assert_eq!(Auth::from_docker_config(json).unwrap_err(), BadDockerConfig::Helpers);
+        }
+        assert!(Auth::from_docker_config(br#"{"auths": {"r.io": {}}}"#).is_ok());
+        for json in [&b"{}"[..], b"[]", b"{\"auths\": 1}"] {
+            assert!(matches!(Auth::from_docker_config(json), Err(BadDockerConfig::Shape { .. })));
         }
     }
 

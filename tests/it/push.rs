@@ -2,6 +2,7 @@
 
 mod breaks;
 mod gitea;
+mod logins;
 mod referrers;
 mod refused;
 

@@ -11,7 +11,7 @@ use argo_buildkit::git::{Git, GitOptions};
 use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
-use argo_buildkit::oci::{LazyClient, Registry};
+use argo_buildkit::oci::{Auth, LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::progress::Progress;
 use argo_buildkit::push_gate::PushGate;
@@ -32,6 +32,7 @@ pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenanc
         secrets,
         secret_rules: SecretRules::default(),
         registry: Registry::new(LazyClient::new(None)),
+        logins: Auth::default(),
         forge: Forge::new(ForgeOptions::default()).unwrap(),
         argocd: ArgoCd::new(cluster.clone()),
         cluster,

@@ -28,7 +28,7 @@ fn status(status: u16) -> Response {
 }
 
 /// `HOST/NAME` of the same repository behind `host`.
-fn behind(host: &str, repository: &Repository) -> String {
+pub(super) fn behind(host: &str, repository: &Repository) -> String {
     format!("{host}/{}", repository.name.split_once('/').unwrap().1)
 }
 
