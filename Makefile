@@ -16,9 +16,9 @@ test: ## everything, against real servers
 	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
 	cargo test --locked
 
-bench: ## numbers against peers in the same run; ONLY=builds, agent, sweep, write-back, writers or editor for a part
+bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, write-back, writers or editor for a part
 	$(TESTBED) apt
-	$(TESTBED) buildkit git-http yaml etcd kube argo
+	$(TESTBED) peers-apt registry-clients buildkit git-http yaml etcd kube argo
 	cargo bench --locked --bench peers -- $(ONLY)
 
 bench-chain: ## from a Workflow to the commit, beside pods and Tekton, on that cluster; ONLY='ours 3' for a part

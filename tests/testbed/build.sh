@@ -6,6 +6,7 @@
 #   build.sh bench       what `make bench-chain` needs beside both
 #   build.sh apt         install the Debian or Ubuntu packages the tests need, if any is missing
 #   build.sh cluster-apt the same for the cluster
+#   build.sh peers-apt   the packages that `make bench` compares with
 #   build.sh --list      what the cache holds
 #
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
@@ -14,8 +15,11 @@ set -euo pipefail
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events nats)
 readonly BENCH_TOOLS=(tekton triggers)
+# For `make bench` only, each by its name.
+readonly PEER_TOOLS=(registry-clients)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
+readonly PEER_PACKAGES=(skopeo)
 readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server
   libseccomp-dev pkg-config)
 
@@ -89,6 +93,10 @@ recipe_runc() {
   mkdir -p "$1/share/runc"
   CGO_ENABLED=1 go_build "$1/share/runc/runc" "-X main.version=$(pinned github.com/opencontainers/runc | tr -d v)" \
     -tags seccomp github.com/opencontainers/runc
+}
+
+recipe_registry-clients() {
+  CGO_ENABLED=0 go_build "$1/bin/" "" github.com/google/go-containerregistry/cmd/crane github.com/regclient/regclient/cmd/regctl
 }
 
 recipe_coredns() {
@@ -281,15 +289,15 @@ stop_services() {
 list() {
   local tool state
   echo "$cache"
-  for tool in "${TOOLS[@]}" "${CLUSTER_TOOLS[@]}" "${BENCH_TOOLS[@]}"; do
+  for tool in "${TOOLS[@]}" "${CLUSTER_TOOLS[@]}" "${BENCH_TOOLS[@]}" "${PEER_TOOLS[@]}"; do
     state=missing
     [[ ! -f $cache/stamp/$tool ]] || state=outdated
     ! is_current "$tool" || state=current
-    printf '%-11s %-9s %s\n' "$tool" "$state" "$(installed "$tool" | paste -sd ' ')"
+    printf '%-16s %-9s %s\n' "$tool" "$state" "$(installed "$tool" | paste -sd ' ')"
   done
 }
 
-is_tool() { [[ " ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]} " == *" $1 "* ]]; }
+is_tool() { [[ " ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]} ${PEER_TOOLS[*]} " == *" $1 "* ]]; }
 
 main() {
   local name tool
@@ -297,13 +305,14 @@ main() {
   for name in "$@"; do
     case $name in
       apt) install_packages "${PACKAGES[@]}" ;;
+      peers-apt) install_packages "${PEER_PACKAGES[@]}" ;;
       cluster-apt) install_packages "${CLUSTER_PACKAGES[@]}" ;;
       cluster) for tool in "${CLUSTER_TOOLS[@]}"; do build "$tool"; done ;;
       bench) for tool in "${BENCH_TOOLS[@]}"; do build "$tool"; done ;;
       --list) list ;;
       *)
         if ! is_tool "$name"; then
-          echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]}, and cluster, bench, apt, cluster-apt, --list" >&2
+          echo "build.sh: no tool \`$name\`; there are: ${TOOLS[*]} ${CLUSTER_TOOLS[*]} ${BENCH_TOOLS[*]} ${PEER_TOOLS[*]}, and cluster, bench, apt, cluster-apt, --list" >&2
           exit 2
         fi
         build "$name"
