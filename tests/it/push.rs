@@ -1,6 +1,7 @@
 //! `push` against real registries.
 
 mod breaks;
+mod ends;
 mod gitea;
 mod logins;
 mod referrers;

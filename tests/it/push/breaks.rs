@@ -18,7 +18,7 @@ use crate::support::scripted::{challenge, ok};
 use crate::support::shared::shared_registry;
 
 /// Content that does not repeat, so that a wrong order of its parts has another digest.
-fn noise(size: usize) -> Vec<u8> {
+pub(super) fn noise(size: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(size as u64);
     std::iter::repeat_with(|| random.u8(..)).take(size).collect()
 }
