@@ -13,7 +13,7 @@ fn a_full_stream_refuses_events_and_none_is_dropped_before_its_time() {
     let objects = kustomization("eventsources");
     let stream = stream(&objects);
     assert_eq!(stream["discard"], 1, "0 would drop the oldest event");
-    assert_eq!(stream["maxAge"], "72h");
+    assert_eq!(stream["maxAge"], "24h");
     assert_eq!(stream["replicas"], 1);
     let bus = &object(&objects, "EventBus", "default")["spec"]["jetstream"];
     assert_eq!(bus["replicas"], 1);

@@ -73,10 +73,50 @@ fn every_pattern_that_could_match_in_the_middle_is_anchored() {
         for filter in list(&dependency["filters"]["data"]) {
             for value in list(&filter["value"]).iter().map(text) {
                 Regex::new(value).unwrap();
-                let anchored = |part: &str| part.starts_with('^') && part.ends_with('$');
-                assert!(value.split("$|^").all(|_| anchored(value)), "{value}");
+                assert!(is_anchored(value), "{value}");
             }
         }
+    }
+}
+
+/// Whether each alternative begins with `^` and ends with `$`, or the one group of all does.
+fn is_anchored(pattern: &str) -> bool {
+    let (mut depth, mut in_class, mut is_escaped) = (0, false, false);
+    let mut parts = vec![String::new()];
+    for c in pattern.chars() {
+        match c {
+            _ if is_escaped => {}
+            '[' if !in_class => in_class = true,
+            ']' => in_class = false,
+            '(' if !in_class => depth += 1,
+            ')' if !in_class => depth -= 1,
+            '|' if !in_class && depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        parts.last_mut().unwrap().push(c);
+    }
+    parts.iter().all(|part| part.starts_with('^') && part.ends_with('$') && !part.ends_with("\\$"))
+}
+
+#[test]
+fn a_pattern_with_an_open_alternative_is_told_apart() {
+    for (pattern, is) in [
+        ("^main$", true),
+        ("^(main|master)$", true),
+        ("^main$|^master$", true),
+        ("^main|master$", false),
+        ("main$|^master", false),
+        ("^main$|master", false),
+        (r"^main\$", false),
+        (r"^[(]x|y$", false),
+        (r"^\(x|y$", false),
+        ("^[(|]x$", true),
+    ] {
+        assert_eq!(is_anchored(pattern), is, "{pattern}");
     }
 }
 
