@@ -104,6 +104,19 @@ pub enum OciError {
         /// What to do.
         mend: &'static str,
     },
+    /// A registry lost the upload of a blob, each time.
+    #[error(
+        "{what} lost the upload of blob {blob} again and again: {why}; try again; if it stays so, see what it logs: its disk may be \
+         full, or it has several replicas that do not share their uploads"
+    )]
+    UploadLost {
+        /// The request and its server.
+        what: String,
+        /// The blob's digest.
+        blob: String,
+        /// The last answer.
+        why: String,
+    },
     /// One of our settings cannot be used.
     #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
     Setting {
@@ -118,7 +131,7 @@ impl OciError {
     /// Says whose fault the error is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unreachable { .. } | Self::Unavailable { .. } => Fault::Transient,
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::UploadLost { .. } => Fault::Transient,
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Untrusted { .. } => Fault::User,
@@ -142,6 +155,14 @@ impl OciError {
     /// The error for an answer that violates the specification.
     pub(super) fn unexpected(what: String, why: impl Into<String>) -> Self {
         Self::Unexpected { what, why: why.into(), mend: MEND }
+    }
+
+    /// The error for an upload of `blob` that was lost each time, the last time with this error.
+    pub(super) fn of_lost_upload(self, blob: &str) -> Self {
+        match self {
+            Self::Unexpected { what, why, .. } => Self::UploadLost { what, blob: blob.to_owned(), why },
+            told => told,
+        }
     }
 
     /// The error for a manifest that was not found.

@@ -1,27 +1,43 @@
 //! Uploads blobs and manifests to a repository.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Method, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::OciError;
 use super::artifact::digest;
 use super::repository::ImageRepository;
+use crate::time_limits::calls;
 
 impl ImageRepository<'_> {
     /// Uploads `blob`: a POST opens the upload, a PUT sends the content (distribution specification, "POST then
     /// PUT").
     pub(super) async fn put_blob(&mut self, blob: Bytes) -> Result<(), OciError> {
-        let opened = self.ask(self.request(Method::POST, self.url("blobs/uploads/"))).await?;
+        let opened = self.ask(self.opening("")).await?;
         if opened.status() != StatusCode::ACCEPTED {
             return Err(self.error(opened).await);
         }
         let mut place = self.location(&opened)?;
         place.query_pairs_mut().append_pair("digest", &digest(&blob));
-        let put =
-            self.request(Method::PUT, place).header(CONTENT_TYPE, "application/octet-stream").body(blob);
+        let put = self.request(Method::PUT, place).header(CONTENT_TYPE, "application/octet-stream");
+        let put = put.header(CONTENT_LENGTH, blob.len()).body(blob);
         self.succeeded(put).await.map(drop)
+    }
+
+    /// A request that opens an upload. Its length must be stated (distribution specification, "POST then PUT"), and without a
+    /// body it would not be.
+    pub(super) fn opening(&self, query: &str) -> RequestBuilder {
+        let uploads = self.url(&format!("blobs/uploads/{query}"));
+        self.request(Method::POST, uploads).header(CONTENT_LENGTH, 0)
+    }
+
+    /// Cancels the upload at `place`. An error is only logged, because a registry removes abandoned uploads by itself.
+    pub(super) async fn cancel_upload(&mut self, place: Url) {
+        let request = self.request(Method::DELETE, place).timeout(calls::REGISTRY_CANCEL.whole());
+        if let Err(error) = self.ask(request).await {
+            tracing::debug!(%error, "an upload that was begun is kept");
+        }
     }
 
     /// Uploads the blob with [`Self::put_blob`], unless the repository has it already.
@@ -46,7 +62,7 @@ impl ImageRepository<'_> {
         self.succeeded(self.request(Method::PUT, url).header(CONTENT_TYPE, media_type).body(manifest)).await
     }
 
-    async fn succeeded(&mut self, request: reqwest::RequestBuilder) -> Result<Response, OciError> {
+    async fn succeeded(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
         let response = self.ask(request).await?;
         if response.status().is_success() { Ok(response) } else { Err(self.error(response).await) }
     }

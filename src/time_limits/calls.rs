@@ -89,6 +89,8 @@ pub const REGISTRY_CONNECT: Call = Call::whole_of("registry or token server: con
 pub const REGISTRY: Call = Call::both("registry or token server: a request", 30, 20);
 /// A part of a blob that is copied, or the end of its upload. A longer blob goes on with another request.
 pub const REGISTRY_BLOB: Call = Call::both("registry: a part of a copied blob", 600, 60);
+/// The end of an upload that is not completed. It only tidies up.
+pub const REGISTRY_CANCEL: Call = Call::whole_of("registry: the end of an upload that was lost", 10);
 /// The request that shows which login a registry wants.
 pub const REGISTRY_PROBE: Call = Call::whole_of("registry: which login it wants", 5);
 /// Which images of one repository are there. A sweep asks many registries, so it gives up one that is slow.
@@ -142,6 +144,7 @@ pub const ALL: &[Call] = &[
     REGISTRY_CONNECT,
     REGISTRY,
     REGISTRY_BLOB,
+    REGISTRY_CANCEL,
     REGISTRY_PROBE,
     REGISTRY_IMAGES,
     REGISTRY_LIST,

@@ -6,6 +6,7 @@ mod gitea;
 mod logins;
 mod referrers;
 mod refused;
+mod uploads;
 
 use std::path::Path;
 

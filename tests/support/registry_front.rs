@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
-use axum::http::header::{AUTHORIZATION, HOST, RANGE};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, RANGE};
 use axum::response::{IntoResponse as _, Response};
 
 /// One request that the proxy received.
@@ -20,11 +20,14 @@ pub(crate) struct Seen {
     pub(crate) range: String,
     /// The `Authorization` header; empty if there was none.
     pub(crate) authorization: String,
+    /// The `Content-Length` header; empty if there was none.
+    pub(crate) length: String,
     /// How often the same method and path came before, whatever their query was.
     pub(crate) before: usize,
 }
 
 type Fault = dyn Fn(&Seen) -> Option<Response> + Send + Sync;
+type Change = dyn Fn(&Seen, &mut Response) + Send + Sync;
 
 /// A running proxy. It ends with the test's runtime.
 pub(crate) struct RegistryFront {
@@ -39,6 +42,7 @@ struct Inner {
     client: reqwest::Client,
     seen: Arc<Mutex<Vec<Seen>>>,
     fault: Arc<Fault>,
+    change: Arc<Change>,
     mounts: bool,
 }
 
@@ -48,7 +52,28 @@ impl RegistryFront {
         upstream: &str,
         fault: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(upstream, true, Arc::new(fault)).await
+        Self::new(upstream, true, Arc::new(fault), Arc::new(|_: &Seen, _: &mut Response| {})).await
+    }
+
+    /// A proxy that forwards every request, and then answers some with `lost` in the registry's place.
+    pub(crate) async fn losing_answers(
+        upstream: &str,
+        lost: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let lose = move |seen: &Seen, answer: &mut Response| {
+            if let Some(other) = lost(seen) {
+                *answer = other;
+            }
+        };
+        Self::changing_answers(upstream, lose).await
+    }
+
+    /// A proxy that forwards every request, and changes the answers.
+    pub(crate) async fn changing_answers(
+        upstream: &str,
+        change: impl Fn(&Seen, &mut Response) + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(upstream, true, Arc::new(|_: &Seen| None), Arc::new(change)).await
     }
 
     /// The same in front of a registry that opens an upload in the place of a mount.
@@ -56,10 +81,10 @@ impl RegistryFront {
         upstream: &str,
         fault: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(upstream, false, Arc::new(fault)).await
+        Self::new(upstream, false, Arc::new(fault), Arc::new(|_: &Seen, _: &mut Response| {})).await
     }
 
-    async fn new(upstream: &str, mounts: bool, fault: Arc<Fault>) -> Self {
+    async fn new(upstream: &str, mounts: bool, fault: Arc<Fault>, change: Arc<Change>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (host, seen) = (listener.local_addr().unwrap().to_string(), Arc::default());
         let inner = Inner {
@@ -68,6 +93,7 @@ impl RegistryFront {
             client: super::net::client(),
             seen: Arc::clone(&seen),
             fault,
+            change,
             mounts,
         };
         let router = axum::Router::new().fallback(answer).with_state(inner);
@@ -105,7 +131,11 @@ async fn answer(State(front): State<Inner>, request: Request) -> Response {
             let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
             answer
         }
-        None => forward(&front, request).await,
+        None => {
+            let mut answer = forward(&front, request).await;
+            (front.change)(&seen, &mut answer);
+            answer
+        }
     }
 }
 
@@ -119,8 +149,8 @@ fn record(front: &Inner, request: &Request) -> Seen {
     let place = |path: &str| path.split('?').next().unwrap_or_default().to_owned();
     let before = all.iter().filter(|seen| seen.method == method && place(&seen.path) == place(&path)).count();
     let host = front.host.clone();
-    let seen =
-        Seen { host, method, path, range: header(RANGE), authorization: header(AUTHORIZATION), before };
+    let (range, authorization, length) = (header(RANGE), header(AUTHORIZATION), header(CONTENT_LENGTH));
+    let seen = Seen { host, method, path, range, authorization, length, before };
     all.push(seen.clone());
     seen
 }

@@ -5,17 +5,16 @@ use std::slice;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join3;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use tokio::time::Instant;
-use url::Url;
 
 use super::super::OciError;
 use super::super::repository::ImageRepository;
 use super::manifest::Content;
-use super::presence::head;
+use super::presence::{head, is_there};
 use super::progress::CopyProgress;
 use super::tries::{Failed, Tries};
-use super::upload::BlobUpload;
+use super::upload::{BlobUpload, Opened};
 
 /// Copies blobs from one repository to another.
 pub(super) struct BlobCopy<'a, 'b> {
@@ -31,7 +30,7 @@ pub(super) struct BlobCopy<'a, 'b> {
 enum Mount {
     Mounted,
     /// The blob must be uploaded. The registry may have opened the upload already.
-    Upload(Option<Url>),
+    Upload(Option<Opened>),
 }
 
 impl BlobCopy<'_, '_> {
@@ -57,26 +56,23 @@ impl BlobCopy<'_, '_> {
             self.progress.is_present();
             return Ok(());
         }
-        let place = match self.mount(&mut target, &blob.digest).await? {
+        let opened = match self.mount(&mut target, &blob.digest).await? {
             Mount::Mounted => {
                 self.progress.is_mounted();
                 return Ok(());
             }
-            Mount::Upload(place) => place,
+            Mount::Upload(opened) => opened,
         };
         self.progress.wants(blob.size);
         let (source, progress, deadline) = (self.source, self.progress, self.deadline);
-        BlobUpload { target: &mut target, source, blob, progress, deadline, farthest: 0 }.run(place).await
+        BlobUpload { target: &mut target, source, blob, progress, deadline, farthest: 0 }.run(opened).await
     }
 
     async fn has(&self, target: &mut ImageRepository<'_>, digest: &str) -> Result<bool, OciError> {
         let mut tries = Tries::until(self.deadline);
         loop {
             let failed = match head(target, digest).await {
-                // A registry that keeps blobs in object storage redirects to the blob.
-                Ok(answer) if answer.status().is_success() || answer.status().is_redirection() => {
-                    return Ok(true);
-                }
+                Ok(answer) if is_there(&answer) => return Ok(true),
                 Ok(answer) => match answer.status() {
                     StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(false),
                     _ => Failed::of(target, answer).await,
@@ -94,12 +90,11 @@ impl BlobCopy<'_, '_> {
         let mut tries = Tries::until(self.deadline);
         loop {
             // A repository's name needs no escape in a query, and no digest does.
-            let uploads = target.url(&format!("blobs/uploads/?mount={digest}&from={from}"));
-            let request = target.request(Method::POST, uploads);
+            let request = target.opening(&format!("?mount={digest}&from={from}"));
             let failed = match target.ask(request).await {
                 Ok(answer) => match answer.status() {
                     StatusCode::CREATED => return Ok(Mount::Mounted),
-                    StatusCode::ACCEPTED => return Ok(Mount::Upload(target.location(&answer).ok())),
+                    StatusCode::ACCEPTED => return Ok(Mount::Upload(Opened::of(target, &answer).ok())),
                     _ => Failed::of(target, answer).await,
                 },
                 Err(error) => error.into(),

@@ -20,6 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before the second try, and the longest pause that the server does not ask for.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 
+/// How often a blob begins again because its upload was lost.
+const RESTARTS: usize = 20;
+/// How often in a row it begins again without getting farther than before. A registry whose disk is full refuses the end
+/// each time.
+const STUCK: usize = 3;
+
 /// A request that failed.
 pub(super) struct Failed {
     pub(super) error: OciError,
@@ -76,23 +82,72 @@ impl Tries {
 
     /// The same for an error that passes although it does not look so.
     pub(super) async fn wait_anyway(&mut self, failed: Failed) -> Result<(), OciError> {
-        let Some(pause) = self.pauses.next() else { return Err(failed.error) };
-        let pause = failed.after.map_or(pause, |after| pause.max(after));
+        if self.pause(&failed).await { Ok(()) } else { Err(failed.error) }
+    }
+
+    /// Waits before another try, whatever failed. False if there is no other try.
+    pub(super) async fn pause(&mut self, failed: &Failed) -> bool {
+        let Some(pause) = self.pauses.next() else { return false };
         let now = Instant::now();
         let patience = *self.patience.get_or_insert(now + PATIENCE);
-        if now >= patience || now + pause >= self.deadline {
-            return Err(failed.error);
+        if now >= patience {
+            return false;
         }
         self.patience = Some(patience + failed.after.unwrap_or_default());
-        tracing::debug!(pause_ms = pause.as_millis(), "{}; trying again", failed.error);
-        sleep(pause).await;
-        Ok(())
+        wait(pause, failed, self.deadline).await
     }
 
     /// Begins to count again, after progress.
     pub(super) fn refresh(&mut self) {
         *self = Self::until(self.deadline);
     }
+}
+
+/// Waits for `pause`, or longer if the server asks for it. False, and no wait, if that ends after `deadline`.
+async fn wait(pause: Duration, failed: &Failed, deadline: Instant) -> bool {
+    let pause = failed.after.map_or(pause, |after| pause.max(after));
+    if Instant::now() + pause >= deadline {
+        return false;
+    }
+    tracing::debug!(pause_ms = pause.as_millis(), "{}; trying again", failed.error);
+    sleep(pause).await;
+    true
+}
+
+/// The uploads of one blob. A blob begins again because its upload was lost, however long that upload took.
+pub(super) struct Restarts {
+    deadline: Instant,
+    left: usize,
+    /// How often in a row an upload got no farther than those before.
+    stuck: usize,
+    pauses: ExponentialBackoff,
+}
+
+impl Restarts {
+    /// No upload begins after `deadline`.
+    pub(super) fn until(deadline: Instant) -> Self {
+        Self { deadline, left: RESTARTS, stuck: 0, pauses: restart_pauses() }
+    }
+
+    /// Waits before the next upload. `is_farther` says whether the lost one got farther than those before.
+    ///
+    /// # Errors `lost`, if no other upload begins.
+    pub(super) async fn wait(&mut self, lost: Failed, is_farther: bool) -> Result<(), Failed> {
+        if is_farther {
+            (self.stuck, self.pauses) = (0, restart_pauses());
+        } else {
+            self.stuck += 1;
+        }
+        let pause = self.pauses.next().filter(|_| self.left > 0 && self.stuck < STUCK);
+        let Some(pause) = pause else { return Err(lost) };
+        self.left -= 1;
+        if wait(pause, &lost, self.deadline).await { Ok(()) } else { Err(lost) }
+    }
+}
+
+fn restart_pauses() -> ExponentialBackoff {
+    let [shortest, longest] = PAUSES;
+    pauses::endless(shortest, longest)
 }
 
 /// The pause that `Retry-After` asks for.
@@ -132,6 +187,25 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
         tries.refresh();
         assert!(tries.wait(overloaded(None)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_blob_begins_again_as_often_as_a_small_one() {
+        for minutes in [0, 15] {
+            let mut restarts = Restarts::until(Instant::now() + Duration::from_secs(24 * 3600));
+            let mut uploads = 1;
+            while restarts.wait(overloaded(None), uploads == 1).await.is_ok() {
+                uploads += 1;
+                sleep(Duration::from_secs(60 * minutes)).await;
+            }
+            assert_eq!(uploads, 1 + STUCK, "{minutes}");
+        }
+        let mut restarts = Restarts::until(Instant::now() + Duration::from_secs(24 * 3600));
+        let mut uploads = 1;
+        while restarts.wait(overloaded(None), true).await.is_ok() {
+            uploads += 1;
+        }
+        assert_eq!(uploads, 1 + RESTARTS);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,9 +4,11 @@
 //! A registry that counted a part of the broken chunk, or none of it, is sent the rest. Docker's registry and Gitea
 //! spoil an upload whose chunk broke: it begins again.
 
-use ::http::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
-use bytes::Bytes;
-use reqwest::{Method, Response, StatusCode};
+mod opened;
+mod part;
+
+use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use reqwest::{Method, Response};
 use tokio::time::Instant;
 use url::Url;
 
@@ -16,20 +18,14 @@ use super::manifest::Content;
 use super::presence::has_blob;
 use super::progress::CopyProgress;
 use super::reader::BlobReader;
-use super::tries::{Failed, Tries};
-
-/// The size of a chunk. Each blob that is being copied has one in memory. The smallest that Amazon's registry takes.
-const CHUNK: usize = 5 << 20;
-/// How often a blob begins again because its upload was lost.
-const RESTARTS: usize = 20;
-/// How often in a row it begins again without getting farther than before. A registry whose disk is full refuses the end
-/// each time.
-const STUCK: usize = 3;
+use super::tries::{Failed, Restarts, Tries};
+pub(super) use opened::Opened;
+use part::Part;
 
 /// The end of an upload.
 enum UploadError {
     /// The registry forgot or spoiled the upload.
-    Lost(OciError),
+    Lost(Failed),
     /// A new upload would not help.
     Failed(OciError),
 }
@@ -51,148 +47,130 @@ pub(super) struct BlobUpload<'a, 'b> {
     pub(super) farthest: u64,
 }
 
-/// One chunk of a blob.
-struct Chunk {
-    bytes: Bytes,
-    /// Where it begins in the blob.
-    at: u64,
-    is_last: bool,
-}
-
 impl BlobUpload<'_, '_> {
-    /// Copies the blob. `place` is an upload that is open already.
-    pub(super) async fn run(&mut self, place: Option<Url>) -> Result<(), OciError> {
-        let (mut place, mut tries, mut stuck) = (place, Tries::until(self.deadline), 0);
-        for restarts in 0.. {
-            let begun = match place.take() {
-                Some(place) => place,
-                None => self.open().await?,
+    /// Copies the blob. `opened` is an upload that is open already.
+    pub(super) async fn run(&mut self, mut opened: Option<Opened>) -> Result<(), OciError> {
+        let mut restarts = Restarts::until(self.deadline);
+        loop {
+            let mut upload = match opened.take() {
+                Some(opened) => opened,
+                None => Opened::new(self.target, self.deadline).await?,
             };
             let before = self.farthest;
-            let error = match self.upload(begun).await {
+            let error = match self.upload(&mut upload).await {
                 Ok(()) => return Ok(()),
-                Err(UploadError::Failed(error)) => return Err(error),
-                Err(UploadError::Lost(error)) => error,
+                Err(error) => error,
             };
-            stuck += 1;
-            if self.farthest > before {
-                stuck = 0;
+            self.target.cancel_upload(upload.place).await;
+            let lost = match error {
+                UploadError::Lost(lost) => lost,
+                UploadError::Failed(error) => return Err(error),
+            };
+            if has_blob(self.target, &self.blob.digest).await {
+                self.count_whole();
+                return Ok(());
+            }
+            let waited = restarts.wait(lost, self.farthest > before).await;
+            waited.map_err(|lost| lost.error.of_lost_upload(&self.blob.digest))?;
+        }
+    }
+
+    async fn upload(&mut self, upload: &mut Opened) -> Result<(), UploadError> {
+        let mut reader = BlobReader::new(self.source.fork(), self.blob, self.deadline);
+        let (mut part, counted) = (Part::default(), self.progress.blob());
+        let (mut tries, mut is_repeated) = (Tries::until(self.deadline), false);
+        loop {
+            part = part.filled(&mut reader, upload.chunk).await?;
+            let (ended, is_last) = (part.end(), part.is_last);
+            let has = match self.send(upload, &part).await {
+                Ok(has) if has == ended && is_last => break,
+                Ok(has) => {
+                    is_repeated = false;
+                    has
+                }
+                // The answer to the last request may be lost.
+                Err(_) if is_last && has_blob(self.target, &self.blob.digest).await => break,
+                Err(failed) => {
+                    let has = self.recover(upload, failed, is_repeated, &mut tries).await?;
+                    is_repeated = true;
+                    has
+                }
+            };
+            counted.add(has.saturating_sub(part.at));
+            if has > part.at {
                 tries.refresh();
             }
-            if restarts == RESTARTS || stuck == STUCK {
-                return Err(error);
-            }
-            tracing::debug!("{error}; the upload of blob {} begins again", self.blob.digest);
-            tries.wait(error).await?;
+            self.farthest = self.farthest.max(has.min(ended));
+            let odd = || format!("it has {has} bytes, and it was sent {} to {ended}", part.at);
+            part = part.after(has).ok_or_else(|| self.lost(odd()))?;
         }
+        counted.add(part.bytes.len() as u64);
+        counted.keep();
         Ok(())
     }
 
-    async fn open(&mut self) -> Result<Url, OciError> {
-        let mut tries = Tries::until(self.deadline);
-        loop {
-            let request = self.target.request(Method::POST, self.target.url("blobs/uploads/"));
-            let failed = match self.target.ask(request).await {
-                Ok(opened) if opened.status() == StatusCode::ACCEPTED => {
-                    return self.target.location(&opened);
-                }
-                Ok(answer) => Failed::of(self.target, answer).await,
-                Err(error) => error.into(),
-            };
-            tries.wait(failed).await?;
+    /// Sends `part`. Returns how many bytes of the blob the registry has then.
+    async fn send(&mut self, upload: &mut Opened, part: &Part) -> Result<u64, Failed> {
+        let answer = self.target.ask(self.request(&upload.place, part)).await?;
+        if !answer.status().is_success() {
+            return Err(Failed::of(self.target, answer).await);
         }
+        if part.is_last {
+            return Ok(part.end());
+        }
+        upload.place = self.target.location(&answer)?;
+        Ok(received(&answer).unwrap_or(part.end()))
     }
 
-    async fn upload(&mut self, mut place: Url) -> Result<(), UploadError> {
-        let mut reader = BlobReader::new(self.source.fork(), self.blob, self.deadline);
-        let (mut at, counted) = (0, self.progress.blob());
-        loop {
-            let bytes = match reader.next(CHUNK).await {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    self.give_up(&place).await;
-                    return Err(error.into());
-                }
-            };
-            let chunk = Chunk { at, is_last: reader.is_complete(), bytes };
-            place = self.send(place, &chunk).await?;
-            at += chunk.bytes.len() as u64;
-            self.farthest = self.farthest.max(at);
-            counted.add(chunk.bytes.len() as u64);
-            if chunk.is_last {
-                counted.keep();
-                return Ok(());
-            }
-        }
-    }
-
-    /// Sends a chunk until the registry has all of it. Returns where the next is sent.
-    async fn send(&mut self, mut place: Url, chunk: &Chunk) -> Result<Url, UploadError> {
-        let (mut sent, mut is_repeated, mut tries) = (0, false, Tries::until(self.deadline));
-        loop {
-            let failed = match self.target.ask(self.request(&place, chunk, sent)).await {
-                Ok(answer) if answer.status().is_success() && chunk.is_last => return Ok(place),
-                Ok(answer) if answer.status().is_success() => return self.accepted(&answer, chunk),
-                Ok(answer) => Failed::of(self.target, answer).await,
-                Err(error) => error.into(),
-            };
-            // The answer to the last request may be lost.
-            if chunk.is_last && has_blob(self.target, &self.blob.digest).await {
-                return Ok(place);
-            }
-            // Gitea answers 500 to every further request of an upload whose chunk broke.
-            let is_spoiled = is_repeated && failed.status.is_some_and(|status| status >= 500);
-            if is_spoiled || matches!(failed.status, Some(404 | 416)) {
-                return Err(UploadError::Lost(failed.error));
-            }
-            is_repeated = true;
-            let lost = format!("{}", failed.error);
-            tries.wait(failed).await?;
-            (sent, place) = match self.standing(&place).await {
-                Some((has, next)) => {
-                    match has.checked_sub(chunk.at).and_then(|sent| usize::try_from(sent).ok()) {
-                        Some(sent) if sent == chunk.bytes.len() && !chunk.is_last => return Ok(next),
-                        Some(sent) if sent <= chunk.bytes.len() => (sent, next),
-                        _ => return Err(self.lost(lost)),
-                    }
-                }
-                None => return Err(self.lost(lost)),
-            };
-        }
-    }
-
-    fn request(&self, place: &Url, chunk: &Chunk, sent: usize) -> reqwest::RequestBuilder {
-        let (bytes, from) = (chunk.bytes.slice(sent..), chunk.at + sent as u64);
+    fn request(&self, place: &Url, part: &Part) -> reqwest::RequestBuilder {
         let mut place = place.clone();
-        let method = if chunk.is_last { Method::PUT } else { Method::PATCH };
-        if chunk.is_last {
+        let method = if part.is_last { Method::PUT } else { Method::PATCH };
+        if part.is_last {
             place.query_pairs_mut().append_pair("digest", &self.blob.digest);
         }
         let mut request = self.target.request(method, place).header(CONTENT_TYPE, "application/octet-stream");
-        if from + bytes.len() as u64 > from && !(chunk.is_last && from == 0) {
-            request = request.header(CONTENT_RANGE, format!("{from}-{}", from + bytes.len() as u64 - 1));
+        let is_whole = part.is_last && part.at == 0;
+        if !part.bytes.is_empty() && !is_whole {
+            request = request.header(CONTENT_RANGE, format!("{}-{}", part.at, part.end() - 1));
         }
-        request.body(bytes)
+        request.header(CONTENT_LENGTH, part.bytes.len()).body(part.bytes.clone())
     }
 
-    fn accepted(&self, answer: &Response, chunk: &Chunk) -> Result<Url, UploadError> {
-        let end = chunk.at + chunk.bytes.len() as u64;
-        match received(answer) {
-            Some(has) if has != end => {
-                Err(self.lost(format!("{} has {has} bytes of {end}", self.target.what())))
-            }
-            _ => Ok(self.target.location(answer)?),
+    /// Waits after a request that failed. Returns how many bytes of the blob the registry has.
+    async fn recover(
+        &mut self,
+        upload: &mut Opened,
+        failed: Failed,
+        is_repeated: bool,
+        tries: &mut Tries,
+    ) -> Result<u64, UploadError> {
+        match failed.status {
+            // It knows no such upload, or has other content in it than it was sent: every chunk was checked.
+            Some(400 | 404) => return Err(UploadError::Lost(failed)),
+            // Gitea answers so to every further request of an upload whose chunk broke.
+            Some(500) if is_repeated => return Err(UploadError::Lost(failed)),
+            // Its upload ends elsewhere. It says where.
+            Some(416) => {}
+            _ if failed.may_pass() => {}
+            _ => return Err(failed.error.into()),
         }
+        if !tries.pause(&failed).await {
+            return Err(failed.error.of_lost_upload(&self.blob.digest).into());
+        }
+        self.standing(upload).await.ok_or(UploadError::Lost(failed))
     }
 
-    /// The number of bytes that the registry has, and where the rest is sent. `None` if the upload is lost.
-    async fn standing(&mut self, place: &Url) -> Option<(u64, Url)> {
+    /// The number of bytes that the registry has; `None` if the upload is lost.
+    async fn standing(&mut self, upload: &mut Opened) -> Option<u64> {
         let mut tries = Tries::until(self.deadline);
         loop {
-            let failed = match self.target.ask(self.target.request(Method::GET, place.clone())).await {
+            let request = self.target.request(Method::GET, upload.place.clone());
+            let failed = match self.target.ask(request).await {
                 Ok(answer) if answer.status().is_success() => {
-                    let next = self.target.location(&answer).unwrap_or_else(|_| place.clone());
-                    return Some((received(&answer)?, next));
+                    if let Ok(next) = self.target.location(&answer) {
+                        upload.place = next;
+                    }
+                    return received(&answer);
                 }
                 Ok(answer) => Failed::of(self.target, answer).await,
                 Err(error) => error.into(),
@@ -201,18 +179,14 @@ impl BlobUpload<'_, '_> {
         }
     }
 
-    fn lost(&self, why: String) -> UploadError {
-        UploadError::Lost(OciError::Unreachable {
-            what: self.target.what(),
-            why: format!("an upload was lost: {why}"),
-        })
+    fn count_whole(&self) {
+        let counted = self.progress.blob();
+        counted.add(self.blob.size);
+        counted.keep();
     }
 
-    /// Cancels an upload that will not be completed. A registry also removes abandoned uploads by itself.
-    async fn give_up(&mut self, place: &Url) {
-        if let Err(error) = self.target.ask(self.target.request(Method::DELETE, place.clone())).await {
-            tracing::debug!(%error, "an upload that was begun is kept");
-        }
+    fn lost(&self, why: String) -> UploadError {
+        UploadError::Lost(self.target.unexpected(why).into())
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn noise(size: usize) -> Vec<u8> {
     std::iter::repeat_with(|| random.u8(..)).take(size).collect()
 }
 
-fn status(status: u16) -> Response {
+pub(super) fn status(status: u16) -> Response {
     StatusCode::from_u16(status).unwrap().into_response()
 }
 
