@@ -2,6 +2,7 @@
 
 mod copy;
 mod report;
+mod tags;
 
 use std::pin::pin;
 use std::time::{Duration, Instant};

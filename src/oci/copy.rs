@@ -16,6 +16,7 @@ mod subset;
 mod target;
 mod tries;
 mod upload;
+mod write;
 
 pub use progress::CopyProgress;
 pub use source::SourceImage;

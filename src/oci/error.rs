@@ -117,6 +117,27 @@ pub enum OciError {
         /// The last answer.
         why: String,
     },
+    /// Another writer moved a tag while it was written.
+    #[error(
+        "{tag} names {now} now, which another has written meanwhile; it is left as it is; run the step again if this step is to win"
+    )]
+    Moved {
+        /// The tag, with its repository.
+        tag: String,
+        /// The digest that it names.
+        now: String,
+    },
+    /// A registry accepted a manifest, and does not find it.
+    #[error(
+        "{what} has accepted {name} and does not find it; try again; if it stays so, see what it logs, and whether its replicas share \
+         their storage"
+    )]
+    Unfound {
+        /// The request and its server.
+        what: String,
+        /// The tag or digest.
+        name: String,
+    },
     /// One of our settings cannot be used.
     #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
     Setting {
@@ -131,7 +152,10 @@ impl OciError {
     /// Says whose fault the error is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::UploadLost { .. } => Fault::Transient,
+            Self::Unreachable { .. }
+            | Self::Unavailable { .. }
+            | Self::UploadLost { .. }
+            | Self::Unfound { .. } => Fault::Transient,
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Untrusted { .. } => Fault::User,
@@ -139,6 +163,7 @@ impl OciError {
             | Self::NotAsked { .. }
             | Self::Absent { .. }
             | Self::Unexpected { .. }
+            | Self::Moved { .. }
             | Self::Setting { .. } => Fault::User,
         }
     }

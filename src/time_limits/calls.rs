@@ -89,6 +89,8 @@ pub const REGISTRY_CONNECT: Call = Call::whole_of("registry or token server: con
 pub const REGISTRY: Call = Call::both("registry or token server: a request", 30, 20);
 /// A part of a blob that is copied, or the end of its upload. A longer blob goes on with another request.
 pub const REGISTRY_BLOB: Call = Call::both("registry: a part of a copied blob", 600, 60);
+/// A manifest or a tag that `push` writes. A stop of the step waits for it.
+pub const REGISTRY_MANIFEST: Call = Call::both("registry: a manifest or a tag that is written", 60, 60);
 /// The end of an upload that is not completed. It only tidies up.
 pub const REGISTRY_CANCEL: Call = Call::whole_of("registry: the end of an upload that was lost", 10);
 /// The request that shows which login a registry wants.
@@ -144,6 +146,7 @@ pub const ALL: &[Call] = &[
     REGISTRY_CONNECT,
     REGISTRY,
     REGISTRY_BLOB,
+    REGISTRY_MANIFEST,
     REGISTRY_CANCEL,
     REGISTRY_PROBE,
     REGISTRY_IMAGES,

@@ -6,11 +6,12 @@ mod gitea;
 mod logins;
 mod referrers;
 mod refused;
+mod tags;
 mod uploads;
 
 use std::path::Path;
 
-use argo_buildkit::engine::Tenancy;
+use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::outcome::{StepError, Success};
 use axum::http::StatusCode;
@@ -30,9 +31,12 @@ async fn push(fields: Value) -> Result<Success, StepError> {
 
 /// Runs a `push` in an engine without a daemon, which a copy does not need. `secrets` is the directory of its Secrets.
 async fn push_with(secrets: &Path, fields: Value) -> Result<Success, StepError> {
+    engine::run(&pushing_engine(secrets), "builds", &json!({"push": fields})).await
+}
+
+fn pushing_engine(secrets: &Path) -> Engine {
     let secrets = Secrets::Directory(secrets.to_owned());
-    let engine = engine::engine("tcp://127.0.0.1:1", Cluster::default(), secrets, Tenancy::own());
-    engine::run(&engine, "builds", &json!({"push": fields})).await
+    engine::engine("tcp://127.0.0.1:1", Cluster::default(), secrets, Tenancy::own())
 }
 
 /// A repository with a new name in the shared registry.

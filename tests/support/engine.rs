@@ -22,6 +22,9 @@ use tokio::sync::watch;
 
 use super::net::unique;
 
+/// The time of a step.
+const TIME: Duration = Duration::from_secs(300);
+
 /// An engine that uses the daemon at `buildkitd`.
 pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenancy: Tenancy) -> Engine {
     let git = Git::new(GitOptions::default()).unwrap();
@@ -45,7 +48,7 @@ pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenanc
 
 /// Runs the step `body` as a workflow of `namespace`.
 pub(crate) async fn run(engine: &Engine, namespace: &str, body: &Value) -> Result<Success, StepError> {
-    run_with_progress(engine, namespace, body, watch::Sender::new(Progress::now(""))).await
+    run_behind(engine, namespace, body, Arc::default(), TIME).await
 }
 
 /// The same, with a channel that gets the progress.
@@ -55,13 +58,28 @@ pub(crate) async fn run_with_progress(
     body: &Value,
     progress: watch::Sender<Progress>,
 ) -> Result<Success, StepError> {
+    engine.run(step::parse(body).unwrap(), request(namespace, progress, Arc::default(), TIME)).await
+}
+
+/// The same with the gate through which it pushes, and with its time.
+pub(crate) async fn run_behind(
+    engine: &Engine,
+    namespace: &str,
+    body: &Value,
+    gate: Arc<PushGate>,
+    time: Duration,
+) -> Result<Success, StepError> {
+    let progress = watch::Sender::new(Progress::now(""));
+    engine.run(step::parse(body).unwrap(), request(namespace, progress, gate, time)).await
+}
+
+fn request(
+    namespace: &str,
+    progress: watch::Sender<Progress>,
+    gate: Arc<PushGate>,
+    time: Duration,
+) -> StepRequest {
     let workflow = Workflow { name: unique("wf"), namespace: namespace.to_owned(), uid: unique("uid") };
-    let request = StepRequest {
-        workflow,
-        reference: None,
-        progress,
-        gate: Arc::new(PushGate::new()),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(300),
-    };
-    engine.run(step::parse(body).unwrap(), request).await
+    let deadline = tokio::time::Instant::now() + time;
+    StepRequest { workflow, reference: None, progress, gate, deadline }
 }

@@ -5,6 +5,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::tags;
 use crate::oci::{Auth, CopyProgress, CopyTarget, ImageRef, OciError, SourceImage};
 use crate::outcome::StepError;
 use crate::step::{Push, PushTarget};
@@ -33,10 +34,10 @@ pub(super) struct Copied {
 }
 
 /// A target, and what its tags name so far.
-struct Place<'a> {
-    written: &'a PushTarget,
-    target: CopyTarget<'a>,
-    tags: Vec<(&'a str, Option<String>)>,
+pub(super) struct Place<'a> {
+    pub(super) written: &'a PushTarget,
+    pub(super) target: CopyTarget<'a>,
+    pub(super) tags: Vec<(&'a str, Option<String>)>,
 }
 
 pub(super) async fn run(
@@ -80,13 +81,7 @@ pub(super) async fn run(
             referrers = place.target.copy_referrers(&source, progress).await?;
         }
     }
-    cx.now(format!("moving tags to {}", source.digest()));
-    // A stop waits for the tags, as for every push.
-    let stopped = || StepError::transient("the step was stopped before its tags moved; no tag has changed");
-    let _permit = cx.gate.enter().ok_or_else(stopped)?;
-    for place in &mut places {
-        is_changed |= place.tag(push, &source).await?;
-    }
+    is_changed |= tags::move_all(&mut places, push, &source, cx).await?;
     let (resolved, digest) = (source.resolved().to_owned(), source.digest().to_owned());
     Ok(Copied { resolved, digest, dropped, referrers, is_changed, warnings: warnings(&source) })
 }
@@ -127,7 +122,7 @@ impl<'a> Place<'a> {
         taken.map_or(Ok(()), |(tag, has)| Err(self.taken(tag, has, digest)))
     }
 
-    fn taken(&self, tag: &str, has: &str, digest: &str) -> StepError {
+    pub(super) fn taken(&self, tag: &str, has: &str, digest: &str) -> StepError {
         let name = self.written.repository.image.name();
         StepError::user(format!(
             "tag {name}:{tag} is {has} already, and `only-if-absent` keeps it from being moved to {digest}; choose another tag, \
@@ -151,25 +146,6 @@ impl<'a> Place<'a> {
         cx.now(format!("copying {digest} to {}", self.written.repository.image.name()));
         let is_new = self.target.fill(source, is_tagged && !referrers, progress).await?;
         Ok(is_new && !is_tagged)
-    }
-
-    /// Moves the tags that name something else. Returns whether there was one.
-    async fn tag(&mut self, push: &Push, source: &SourceImage<'a>) -> Result<bool, StepError> {
-        let digest = source.digest();
-        let mut is_moved = false;
-        for (tag, has) in std::mem::take(&mut self.tags) {
-            if has.as_deref() == Some(digest) {
-                continue;
-            }
-            if push.only_if_absent
-                && let Some(has) = self.target.digest_of(tag).await?.filter(|has| has != digest)
-            {
-                return Err(self.taken(tag, &has, digest));
-            }
-            self.target.tag(source, tag).await?;
-            is_moved = true;
-        }
-        Ok(is_moved)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use reqwest::header::{ACCEPT, HeaderMap};
+use reqwest::header::ACCEPT;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -66,7 +66,8 @@ impl<'a> CopyTarget<'a> {
         let mut is_listed = listed.is_empty();
         for referrer in listed {
             if self.digest_of(&referrer.digest).await?.is_none() {
-                let answer = self.put_referrer(source, referrer, &referrer.digest, progress).await?;
+                self.copy_below_of(source, referrer, progress).await?;
+                let answer = self.put(&referrer.digest, referrer, None).await?;
                 is_listed |= answer.contains_key("oci-subject");
             }
         }
@@ -100,23 +101,24 @@ impl<'a> CopyTarget<'a> {
                 continue;
             };
             count += 1;
-            if self.digest_of(&tag).await?.as_deref() != Some(&found.digest) {
-                self.put_referrer(source, &found, &tag, progress).await?;
+            let has = self.digest_of(&tag).await?;
+            if has.as_deref() != Some(&found.digest) {
+                self.copy_below_of(source, &found, progress).await?;
+                self.put(&tag, &found, has.as_deref()).await?;
             }
         }
         Ok(count)
     }
 
-    async fn put_referrer(
+    /// Copies what `referrer` names.
+    async fn copy_below_of(
         &mut self,
         source: &SourceImage<'a>,
         referrer: &RawManifest,
-        name: &str,
         progress: &CopyProgress,
-    ) -> Result<HeaderMap, OciError> {
+    ) -> Result<(), OciError> {
         let tree = source.tree_of(referrer).await?;
-        self.copy_below(source, &tree, progress).await?;
-        self.put(name, referrer).await
+        self.copy_below(source, &tree, progress).await
     }
 }
 

@@ -14,10 +14,7 @@ use super::manifest::{COPIED, RawManifest};
 use super::progress::CopyProgress;
 use super::source::{ImageTree, SourceImage, read};
 use super::tries::{Failed, Tries};
-
-/// How often a manifest is sent again that names something which the registry does not find. Gitea finds it a moment later
-/// (contracts: gitea-events.md section 2).
-const UNFOUND: usize = 5;
+use super::write::ManifestWrite;
 
 /// What a registry says of a manifest without sending it.
 enum Head {
@@ -29,7 +26,7 @@ enum Head {
 
 /// A repository that an image is copied to.
 pub struct CopyTarget<'a> {
-    image: &'a ImageRef,
+    pub(super) image: &'a ImageRef,
     pub(super) repository: ImageRepository<'a>,
     pub(super) list_locks: &'a ListLocks,
     mount_from: Option<String>,
@@ -105,14 +102,14 @@ impl<'a> CopyTarget<'a> {
         }
         if self.image.name() == source.image.name() {
             if !is_tagged {
-                self.put(digest, &source.top).await?;
+                self.put(digest, &source.top, None).await?;
             }
             return Ok(true);
         }
         let tree = source.tree().await?;
         self.copy_below(source, tree, progress).await?;
         if !is_tagged {
-            self.put(digest, &source.top).await?;
+            self.put(digest, &source.top, None).await?;
         }
         Ok(true)
     }
@@ -130,15 +127,32 @@ impl<'a> CopyTarget<'a> {
         let (_, children) = tree.manifests.split_last().unzip();
         for manifest in children.into_iter().flatten() {
             if self.digest_of(&manifest.digest).await?.is_none() {
-                self.put(&manifest.digest, manifest).await?;
+                self.put(&manifest.digest, manifest, None).await?;
             }
         }
         Ok(())
     }
 
-    /// Moves `tag` to the image, after [`Self::fill`].
-    pub async fn tag(&mut self, source: &SourceImage<'a>, tag: &str) -> Result<(), OciError> {
-        self.put(tag, &source.top).await.map(drop)
+    /// Moves `tag` to the image, after [`Self::fill`], if it still names `before`. `enter` gives the permit for one request, which is
+    /// held while that request runs; with `None`, no request is made. Returns whether the tag moved.
+    ///
+    /// # Errors [`OciError::Moved`] if another writer moved the tag; the registry does not answer, or refuses.
+    pub async fn tag<P>(
+        &mut self,
+        source: &SourceImage<'a>,
+        tag: &str,
+        before: Option<&str>,
+        enter: impl Fn() -> Option<P>,
+    ) -> Result<bool, OciError> {
+        let mut write = ManifestWrite::new(self, tag, &source.top, before);
+        while let Some(permit) = enter() {
+            let written = write.once().await;
+            drop(permit);
+            if write.settled(written).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the image is in this repository and has all its platforms.
@@ -146,59 +160,19 @@ impl<'a> CopyTarget<'a> {
         self.image.name() == source.image.name() && source.digest() == source.resolved()
     }
 
-    /// Uploads `manifest` under `name`, a tag or its digest. Returns the headers of the answer.
-    pub(super) async fn put(&mut self, name: &str, manifest: &RawManifest) -> Result<HeaderMap, OciError> {
-        let (mut tries, mut unfound) = (Tries::until(self.deadline), 0);
-        loop {
-            let failed = match self.put_once(name, manifest).await {
-                Ok(headers) => {
-                    self.check(name, manifest, told_digest(&headers)).await?;
-                    return Ok(headers);
-                }
-                Err(failed) => failed,
-            };
-            if failed.status == Some(404) && unfound < UNFOUND {
-                unfound += 1;
-                tries.wait_anyway(failed).await?;
-                continue;
-            }
-            tries.wait(failed).await?;
-            // Gitea answers 500 to one of two writers of the same manifest. The other has written it.
-            if self.digest_of(name).await?.as_deref() == Some(&manifest.digest) {
-                return Ok(HeaderMap::new());
-            }
-        }
-    }
-
-    async fn put_once(&mut self, name: &str, manifest: &RawManifest) -> Result<HeaderMap, Failed> {
-        let url = self.repository.url(&format!("manifests/{name}"));
-        let request = self.repository.request(Method::PUT, url);
-        let request = request.header(reqwest::header::CONTENT_TYPE, &manifest.media_type);
-        let answer = self.repository.ask(request.body(manifest.bytes.clone())).await?;
-        match answer.status().is_success() {
-            true => Ok(answer.headers().clone()),
-            false => Err(Failed::of(&self.repository, answer).await),
-        }
-    }
-
-    /// Compares the digest that the registry states, since Gitea takes a manifest under a wrong one.
-    async fn check(
+    /// Uploads `manifest` under `name`, its digest or a tag that names `before`. Returns the headers of the answer.
+    pub(super) async fn put(
         &mut self,
         name: &str,
         manifest: &RawManifest,
-        told: Option<&str>,
-    ) -> Result<(), OciError> {
-        let told = match told {
-            Some(told) => Some(told.to_owned()),
-            None => self.digest_of(name).await?,
-        };
-        match told {
-            // A registry may state its own algorithm for a manifest whose name has another.
-            Some(told) if told != manifest.digest && manifest.clone().named(&told).is_none() => {
-                let why = format!("it stored {} as {told}", manifest.digest);
-                Err(self.repository.unexpected(why))
+        before: Option<&str>,
+    ) -> Result<HeaderMap, OciError> {
+        let mut write = ManifestWrite::new(self, name, manifest, before);
+        loop {
+            let written = write.once().await;
+            if let Some(headers) = write.settled(written).await? {
+                return Ok(headers);
             }
-            _ => Ok(()),
         }
     }
 }
