@@ -127,6 +127,14 @@ pub enum OciError {
         /// The digest that it names.
         now: String,
     },
+    /// Others write the same list of referrers all the time.
+    #[error("{what}: tag {tag}, which lists referrers, is overwritten by others all the time; try again later")]
+    Contended {
+        /// The repository.
+        what: String,
+        /// The tag.
+        tag: String,
+    },
     /// A registry accepted a manifest, and does not find it.
     #[error(
         "{what} has accepted {name} and does not find it; try again; if it stays so, see what it logs, and whether its replicas share \
@@ -155,7 +163,8 @@ impl OciError {
             Self::Unreachable { .. }
             | Self::Unavailable { .. }
             | Self::UploadLost { .. }
-            | Self::Unfound { .. } => Fault::Transient,
+            | Self::Unfound { .. }
+            | Self::Contended { .. } => Fault::Transient,
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Untrusted { .. } => Fault::User,

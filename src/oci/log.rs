@@ -5,14 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use ::http::header::ACCEPT;
 use backon::Retryable as _;
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
+use super::lists::ListLocks;
+use super::pages::PAGES;
 use super::read::ReadRequest;
+use super::referrers::ReferrersPage;
 use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
@@ -67,14 +69,8 @@ impl Registry {
         match &artifact.subject {
             Some(subject) if !put.headers().contains_key("oci-subject") => {
                 let tag = list_tag(&subject.digest);
-                let _lock = self.list_locks.lock(repository.list_key(&tag)).await;
                 let entries = [artifact.entry()];
-                let listed = write_list(&mut repository, &tag, &entries);
-                let late = |late: Late| OciError::Unreachable {
-                    what: format!("registry {}", image.name()),
-                    why: format!("its list of referrers was not written: {late}"),
-                };
-                within(LISTING, image.registry(), listed).await.map_err(late)?
+                write_list(&self.list_locks, &mut repository, &tag, &entries).await
             }
             _ => Ok(()),
         }
@@ -106,9 +102,7 @@ impl Registry {
             return Ok(None);
         };
         if manifest["artifactType"] != LOG_ARTIFACT {
-            let Some(log) = newest_log(&repository.referrers(&digest(&bytes)).await?) else {
-                return Ok(None);
-            };
+            let Some(log) = repository.newest_log(&digest(&bytes)).await? else { return Ok(None) };
             let Some((_, found)) = repository.manifest(&log).await? else { return Ok(None) };
             manifest = found;
         }
@@ -136,25 +130,24 @@ impl ImageRepository<'_> {
         Ok(Some((bytes, manifest)))
     }
 
-    /// The descriptors of the referrers of `subject`: from the registry's own list, else from the index under the
-    /// tag.
-    async fn referrers(&mut self, subject: &str) -> Result<Vec<Value>, OciError> {
-        let url = self.url(&format!("referrers/{subject}"));
-        let response = self.ask(self.request(Method::GET, url).header(ACCEPT, INDEX)).await?;
-        if response.status().is_success() {
-            // A registry without the referrers API may answer with some page.
-            let index = self.read(response, "a list of referrers", MANIFEST_READ).await?;
-            if let Ok(Value::Array(listed)) = http::json(&index).map(entries)
-                && !listed.is_empty()
-            {
-                return Ok(listed);
-            }
+    /// The digest of the newest log about `subject`: from the registry's own list, else from the index under the tag.
+    async fn newest_log(&mut self, subject: &str) -> Result<Option<String>, OciError> {
+        let (mut logs, mut is_listed, mut next) = (Vec::new(), false, Some(self.referrers_of(subject)));
+        for _ in 0..PAGES {
+            let Some(url) = next.take() else { break };
+            let ReferrersPage::Listed(entries, more) = self.referrers_page(&url).await? else { break };
+            is_listed |= !entries.is_empty();
+            logs.extend(newest(entries));
+            next = more;
+        }
+        if is_listed {
+            return Ok(newest(logs).and_then(digest_in));
         }
         let found = self.manifest(&list_tag(subject)).await?;
-        match found.map(|(_, index)| entries(index)) {
-            Some(Value::Array(listed)) => Ok(listed),
-            _ => Ok(Vec::new()),
-        }
+        Ok(match found.map(|(_, index)| entries(index)) {
+            Some(Value::Array(listed)) => newest(listed).and_then(digest_in),
+            _ => None,
+        })
     }
 }
 
@@ -167,9 +160,25 @@ pub(super) fn list_tag(digest: &str) -> String {
     digest.replacen(':', "-", 1)
 }
 
+/// Adds `entries` to the list of referrers under `tag`. The next writer of this list waits meanwhile, so the time is limited.
+pub(super) async fn write_list(
+    locks: &ListLocks,
+    repository: &mut ImageRepository<'_>,
+    tag: &str,
+    entries: &[Value],
+) -> Result<(), OciError> {
+    let what = repository.what();
+    let _lock = locks.lock(repository.list_key(tag)).await;
+    let late = |late: Late| OciError::Unreachable {
+        what: what.clone(),
+        why: format!("its list of referrers was not written: {late}"),
+    };
+    within(LISTING, &what, write_list_alone(repository, tag, entries)).await.map_err(late)?
+}
+
 /// Adds `entries` to the list of referrers under `tag`. Another writer may overwrite them. So the list is read again after a
 /// pause that is as long as another's reading and writing may take.
-pub(super) async fn write_list(
+async fn write_list_alone(
     repository: &mut ImageRepository<'_>,
     tag: &str,
     entries: &[Value],
@@ -191,13 +200,15 @@ pub(super) async fn write_list(
         repository.put_manifest(tag, INDEX, index.to_string().into()).await?;
         tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
     }
-    Err(repository.unexpected(format!("tag {tag}, which lists its referrers, is overwritten all the time")))
+    Err(OciError::Contended { what: repository.what(), tag: tag.to_owned() })
 }
 
-/// The digest of the newest log.
-fn newest_log(listed: &[Value]) -> Option<String> {
-    let logs = listed.iter().filter(|entry| entry["artifactType"] == LOG_ARTIFACT);
-    let newest =
-        logs.max_by_key(|entry| entry["annotations"][CREATED].as_str().unwrap_or_default().to_owned());
-    Some(newest?["digest"].as_str()?.to_owned())
+/// The entry of the newest log.
+fn newest(listed: Vec<Value>) -> Option<Value> {
+    let logs = listed.into_iter().filter(|entry| entry["artifactType"] == LOG_ARTIFACT);
+    logs.max_by_key(|entry| entry["annotations"][CREATED].as_str().unwrap_or_default().to_owned())
+}
+
+fn digest_in(entry: Value) -> Option<String> {
+    Some(entry["digest"].as_str()?.to_owned())
 }

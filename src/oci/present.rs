@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ::http::HeaderMap;
-use ::http::header::LINK;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use url::Url;
 
+use super::pages::PAGES;
 use super::read::ReadRequest;
 use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
@@ -21,8 +19,6 @@ const FEW: usize = 4;
 const MOST: usize = 100;
 /// How many tags a page of the list is asked for.
 const PAGE: usize = 1000;
-/// The most pages that are read.
-const PAGES: usize = 100;
 /// The most bytes of a page. A tag has at most 128 bytes, but some registries ignore the page's size.
 const PAGE_READ: usize = 8 << 20;
 
@@ -138,7 +134,7 @@ impl ImageRepository<'_> {
                 | StatusCode::NOT_IMPLEMENTED => return Ok(Listed::Nothing(self.error(answer).await)),
                 _ => return Err(self.error(answer).await),
             }
-            next = self.next_page(answer.url(), answer.headers())?;
+            next = self.next_page(&answer, "list of tags")?;
             let bytes = self.read(answer, "a list of tags", PAGE_READ).await?;
             let page: PageWire = http::json(&bytes).map_err(|e| self.unexpected(e.to_string()))?;
             found.extend(page.tags.into_iter().flatten().filter(|tag| wanted.contains(tag)));
@@ -149,53 +145,6 @@ impl ImageRepository<'_> {
         match next {
             None => Ok(Listed::Found(found)),
             Some(_) => Err(self.unexpected(format!("its list of tags has more than {PAGES} pages"))),
-        }
-    }
-
-    /// The address of the next page, which must be on the registry's own server: the login is sent there.
-    fn next_page(&self, page: &Url, headers: &HeaderMap) -> Result<Option<String>, OciError> {
-        let Some(link) = headers.get_all(LINK).iter().find_map(|link| next_link(link.to_str().ok()?)) else {
-            return Ok(None);
-        };
-        let next = page
-            .join(link)
-            .map_err(|e| self.unexpected(format!("its list of tags goes on at no address: {e}")))?;
-        match self.is_ours(&next) {
-            true => Ok(Some(next.into())),
-            false => Err(self.unexpected("its list of tags goes on at another server")),
-        }
-    }
-}
-
-/// The target of the link with `rel="next"` (RFC 8288). Registries send one link: Gitea a relative address, others an
-/// absolute one, and some leave out the quotes.
-fn next_link(value: &str) -> Option<&str> {
-    let (target, parameters) = value.trim_start().strip_prefix('<')?.split_once('>')?;
-    let is_next = |parameter: &str| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        name.trim().eq_ignore_ascii_case("rel") && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
-    };
-    parameters.split([';', ',']).any(is_next).then_some(target)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_link;
-
-    #[test]
-    fn the_next_page_in_the_forms_of_registries() {
-        for (value, next) in [
-            (r#"</v2/acme/app/tags/list?last=b&n=2>; rel="next""#, Some("/v2/acme/app/tags/list?last=b&n=2")),
-            (
-                r#"<https://r.io/v2/a/tags/list?n=2&last=b>;rel=next"#,
-                Some("https://r.io/v2/a/tags/list?n=2&last=b"),
-            ),
-            (r#"</x>; title="a"; REL="Next""#, Some("/x")),
-            (r#"</x>; rel="prev""#, None),
-            ("</x", None),
-            ("", None),
-        ] {
-            assert_eq!(next_link(value), next, "{value}");
         }
     }
 }

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use reqwest::header::ACCEPT;
-use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::super::OciError;
-use super::super::artifact::INDEX;
-use super::super::log::{MANIFEST_READ, list_tag, write_list};
+use super::super::log::{list_tag, write_list};
+use super::super::pages::PAGES;
+use super::super::referrers::ReferrersPage;
 use super::super::registry::is_digest;
 use super::super::repository::ImageRepository;
 use super::manifest::RawManifest;
@@ -75,12 +75,11 @@ impl<'a> CopyTarget<'a> {
             return Ok(());
         }
         let tag = list_tag(subject);
-        let _lock = self.list_locks.lock(self.repository.list_key(&tag)).await;
         let entries = listed.iter().map(entry).collect::<Result<Vec<_>, _>>();
         let entries = entries.map_err(|why| source.refuse(why))?;
         let mut tries = Tries::until(self.deadline);
         loop {
-            match write_list(&mut self.repository, &tag, &entries).await {
+            match write_list(self.list_locks, &mut self.repository, &tag, &entries).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.wait(error).await?,
             }
@@ -149,20 +148,34 @@ async fn listed(source: &SourceImage<'_>, subject: &str) -> Result<Vec<RawManife
 async fn api(
     repository: &mut ImageRepository<'_>,
     subject: &str,
-    deadline: tokio::time::Instant,
+    deadline: Instant,
 ) -> Result<Option<Vec<String>>, OciError> {
+    let (mut found, mut next) = (Vec::new(), repository.referrers_of(subject));
+    for _ in 0..PAGES {
+        let Some((listed, more)) = page(repository, &next, deadline).await? else {
+            return if found.is_empty() { Ok(None) } else { Err(repository.unexpected("its list of referrers breaks off")) };
+        };
+        found.extend(digests(&listed));
+        match more {
+            Some(more) if found.len() <= MOST => next = more,
+            _ => return Ok(Some(found)),
+        }
+    }
+    Err(repository.unexpected(format!("its list of referrers has more than {PAGES} pages")))
+}
+
+/// A page of the list, and the address of the next; `None` if the registry keeps no list that we may ask.
+async fn page(
+    repository: &mut ImageRepository<'_>,
+    url: &str,
+    deadline: Instant,
+) -> Result<Option<(Vec<Value>, Option<String>)>, OciError> {
     let mut tries = Tries::until(deadline);
     loop {
-        let url = repository.url(&format!("referrers/{subject}"));
-        let failed = match repository.ask(repository.request(Method::GET, url).header(ACCEPT, INDEX)).await {
-            Ok(answer) if answer.status() == StatusCode::OK => {
-                let index = repository.read(answer, "a list of referrers", MANIFEST_READ).await?;
-                // A registry without the referrers API may answer with some page.
-                return Ok(http::json::<Value>(&index).ok().and_then(|index| digests(&index)));
-            }
-            // It keeps no list that we may ask.
-            Err(OciError::NotAsked { .. }) => return Ok(None),
-            Ok(answer) => Failed::of(repository, answer).await,
+        let failed = match repository.referrers_page(url).await {
+            Ok(ReferrersPage::Listed(entries, next)) => return Ok(Some((entries, next))),
+            Ok(ReferrersPage::NoList) | Err(OciError::NotAsked { .. }) => return Ok(None),
+            Ok(ReferrersPage::Refused(answer)) => Failed::of(repository, answer).await,
             Err(error) => error.into(),
         };
         if !failed.may_pass() && failed.status.is_some_and(|status| !matches!(status, 401 | 403)) {
@@ -172,9 +185,9 @@ async fn api(
     }
 }
 
-fn digests(index: &Value) -> Option<Vec<String>> {
-    let listed = index["manifests"].as_array()?.iter().filter_map(|entry| entry["digest"].as_str());
-    Some(listed.filter(|digest| is_digest(digest)).map(str::to_owned).collect())
+fn digests(entries: &[Value]) -> impl Iterator<Item = String> {
+    let listed = entries.iter().filter_map(|entry| entry["digest"].as_str());
+    listed.filter(|digest| is_digest(digest)).map(str::to_owned)
 }
 
 /// The entry of a referrer in a list (distribution specification, "Referrers Tag Schema").
