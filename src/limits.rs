@@ -150,6 +150,13 @@ impl Budget {
 }
 
 impl Held {
+    /// Gives back what is more than `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        let more = self.bytes.saturating_sub(bytes);
+        self.bytes -= more;
+        self.budget.give_back(more);
+    }
+
     /// Adds the bytes that `other` holds. Both must be of the same tenant.
     pub fn merge(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);

@@ -35,7 +35,7 @@ pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
 pub use auth::{Auth, BadDockerConfig, CredentialHelpers, Login};
 pub use build_record::{BuildRecord, BuildSource};
 pub use client::{LazyClient, RegistryTimeLimits};
-pub use copy::{CopyProgress, CopyTarget, SourceImage};
+pub use copy::{CopiedReferrers, CopyProgress, CopyTarget, SourceImage};
 pub use error::OciError;
 pub use pull_rights::PullAnswers;
 pub(crate) use pull_rights::{PullRightError, PullRights};

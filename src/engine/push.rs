@@ -24,7 +24,8 @@ pub(super) async fn run(engine: &Engine, push: &Push, cx: &Cx) -> Result<Success
     cx.now(format!("reading {}", push.source.image));
     let logins = logins(engine, push, cx).await?;
     let progress = CopyProgress::default();
-    let copy = Box::pin(copy::run(engine, push, &logins, &progress, cx));
+    let registry = engine.registry.of(engine.tenancy.tenant(&cx.workflow));
+    let copy = Box::pin(copy::run(engine, &registry, push, &logins, &progress, cx));
     let copied = reporting(copy, &progress, cx).await;
     engine.metrics.copied(progress.copied(), progress.mounted(), progress.present());
     Ok(report::success(push, &copied?, &progress, started.elapsed()))

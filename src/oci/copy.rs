@@ -7,6 +7,7 @@
 
 mod blobs;
 mod manifest;
+mod memory;
 mod presence;
 mod progress;
 mod reader;
@@ -14,10 +15,13 @@ mod referrers;
 mod source;
 mod subset;
 mod target;
+mod tree;
 mod tries;
 mod upload;
 mod write;
 
+pub(super) use memory::CopyMemory;
 pub use progress::CopyProgress;
+pub use referrers::CopiedReferrers;
 pub use source::SourceImage;
 pub use target::CopyTarget;

@@ -3,6 +3,7 @@
 use http::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
+use super::copy::CopyMemory;
 use super::lists::ListLocks;
 use super::read::ReadRequest;
 use super::repository::{Access, ImageRepository};
@@ -20,13 +21,20 @@ pub struct Registry {
     pub(super) copying: LazyClient,
     /// The lists of referrers that are being written.
     pub(super) list_locks: ListLocks,
+    pub(super) memory: CopyMemory,
 }
 
 impl Registry {
     /// A client that shares its HTTP client with others.
     pub fn new(client: LazyClient) -> Self {
         let copying = client.for_blobs();
-        Self { client, copying, list_locks: ListLocks::default() }
+        Self { client, copying, list_locks: ListLocks::default(), memory: CopyMemory::default() }
+    }
+
+    /// The same for the steps of `tenant`, which may use its share of the memory for copies.
+    #[must_use]
+    pub fn of(&self, tenant: Option<&str>) -> Self {
+        Self { memory: self.memory.of(tenant), ..self.clone() }
     }
 
     /// The HTTP client, for other requests to the same servers.

@@ -6,7 +6,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use super::super::Engine;
 use super::super::context::Cx;
 use super::tags;
-use crate::oci::{Auth, CopyProgress, CopyTarget, ImageRef, OciError, SourceImage};
+use crate::oci::{Auth, CopiedReferrers, CopyProgress, CopyTarget, ImageRef, OciError, Registry, SourceImage};
 use crate::outcome::StepError;
 use crate::step::{Push, PushTarget};
 
@@ -42,6 +42,7 @@ pub(super) struct Place<'a> {
 
 pub(super) async fn run(
     engine: &Engine,
+    registry: &Registry,
     push: &Push,
     logins: &Logins,
     progress: &CopyProgress,
@@ -49,10 +50,10 @@ pub(super) async fn run(
 ) -> Result<Copied, StepError> {
     let reference = &push.source;
     let source =
-        engine.registry.source_image(&reference.image, &logins.source, reference.insecure, cx.deadline);
+        registry.source_image(&reference.image, &logins.source, reference.insecure, cx.deadline);
     let mut places: Vec<BoxFuture<'_, Result<Place<'_>, OciError>>> = Vec::new();
     for n in 0..push.targets.len() {
-        places.push(place(engine, push, n, logins, cx).boxed());
+        places.push(place(registry, push, n, logins, cx).boxed());
     }
     let places: BoxFuture<'_, Result<Vec<_>, OciError>> =
         stream::iter(places).buffered(TARGETS).try_collect().boxed();
@@ -61,6 +62,9 @@ pub(super) async fn run(
     let (mut source, mut places) = (source?, places?);
     if engine.tenancy.is_shared() {
         source = source.from_public_stores();
+    }
+    if push.referrers {
+        source = source.with_referrers();
     }
     check_digest(push, &source)?;
     let dropped = match push.platforms.as_slice() {
@@ -74,7 +78,7 @@ pub(super) async fn run(
     for place in &mut places {
         is_changed |= place.fill(&source, push.referrers, progress, cx).await?;
     }
-    let mut referrers = 0;
+    let mut referrers = CopiedReferrers::default();
     if push.referrers {
         for place in &mut places {
             cx.now(format!("copying what refers to {}", source.digest()));
@@ -83,12 +87,13 @@ pub(super) async fn run(
     }
     is_changed |= tags::move_all(&mut places, push, &source, cx).await?;
     let (resolved, digest) = (source.resolved().to_owned(), source.digest().to_owned());
-    Ok(Copied { resolved, digest, dropped, referrers, is_changed, warnings: warnings(&source) })
+    let warnings = warnings(&source, &referrers.missing);
+    Ok(Copied { resolved, digest, dropped, referrers: referrers.count, is_changed, warnings })
 }
 
 /// The target `n`, which takes blobs from the source or an earlier target if they are in the same registry.
 async fn place<'a>(
-    engine: &'a Engine,
+    registry: &'a Registry,
     push: &'a Push,
     n: usize,
     logins: &'a Logins,
@@ -97,7 +102,7 @@ async fn place<'a>(
     let written = &push.targets[n];
     let image = &written.repository.image;
     let target =
-        engine.registry.copy_target(image, &logins.target, written.repository.insecure, cx.deadline)?;
+        registry.copy_target(image, &logins.target, written.repository.insecure, cx.deadline)?;
     let earlier = push.targets[..n].iter().map(|earlier| &earlier.repository.image);
     let others = std::iter::once(&push.source.image).chain(earlier);
     let beside = |other: &&ImageRef| other.registry() == image.registry() && other.name() != image.name();
@@ -160,11 +165,16 @@ fn check_digest(push: &Push, source: &SourceImage<'_>) -> Result<(), StepError> 
     }
 }
 
-fn warnings(source: &SourceImage<'_>) -> Vec<String> {
-    match source.foreign() {
-        0 => Vec::new(),
-        count => vec![format!(
+fn warnings(source: &SourceImage<'_>, missing: &[String]) -> Vec<String> {
+    let foreign = match source.foreign() {
+        0 => None,
+        count => Some(format!(
             "{count} layers may not be distributed (their media type says so), and stay where the manifest says that they are"
-        )],
-    }
+        )),
+    };
+    let missing = missing.first().map(|first| {
+        let count = missing.len();
+        format!("{count} signatures, attestations or SBOMs are listed at the source and are not there, such as {first}")
+    });
+    foreign.into_iter().chain(missing).collect()
 }

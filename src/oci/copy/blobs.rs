@@ -24,6 +24,7 @@ pub(super) struct BlobCopy<'a, 'b> {
     pub(super) mount_from: Option<&'b str>,
     pub(super) progress: &'b CopyProgress,
     pub(super) deadline: Instant,
+    pub(super) memory: &'b CopyMemory,
 }
 
 /// The answer to a mount.
@@ -64,8 +65,8 @@ impl BlobCopy<'_, '_> {
             Mount::Upload(opened) => opened,
         };
         self.progress.wants(blob.size);
-        let (source, progress, deadline) = (self.source, self.progress, self.deadline);
-        BlobUpload { target: &mut target, source, blob, progress, deadline, farthest: 0 }.run(opened).await
+        let Self { source, progress, deadline, memory, .. } = *self;
+        BlobUpload { target: &mut target, source, blob, progress, deadline, memory, farthest: 0 }.run(opened).await
     }
 
     async fn has(&self, target: &mut ImageRepository<'_>, digest: &str) -> Result<bool, OciError> {

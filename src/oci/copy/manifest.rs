@@ -1,6 +1,8 @@
 //! A manifest as the bytes that a registry sent, with what it names. Its bytes are never written anew, so its digest
 //! stays the same.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -88,9 +90,22 @@ impl DescriptorWire {
         self.media_type.contains(".nondistributable.") || self.media_type.contains(".foreign.")
     }
 
-    fn content(self) -> Content {
-        Content { digest: self.digest, size: self.size }
+}
+
+/// Each content once.
+fn once(named: Vec<DescriptorWire>) -> Result<Vec<Content>, String> {
+    let (mut sizes, mut contents) = (HashMap::new(), Vec::new());
+    for DescriptorWire { digest, size, .. } in named {
+        match sizes.get(&digest) {
+            None => {
+                sizes.insert(digest.clone(), size);
+                contents.push(Content { digest, size });
+            }
+            Some(known) if *known == size => {}
+            Some(known) => return Err(format!("it says that {} has {known} and {size} bytes", text::brief(&digest, 100))),
+        }
     }
+    Ok(contents)
 }
 
 impl RawManifest {
@@ -118,6 +133,7 @@ impl RawManifest {
                 return Err(refuse(format!("it names {found} {kind}, and at most {most} are copied")));
             }
         }
+        let (children, blobs) = (once(children).map_err(refuse)?, once(blobs).map_err(refuse)?);
         if let Some(odd) = children.iter().chain(&blobs).find(|each| !is_digest(&each.digest)) {
             let why = format!(
                 "it names {}, which is no digest of SHA-256 or SHA-512",
@@ -129,8 +145,8 @@ impl RawManifest {
             digest: digest(&bytes),
             bytes,
             media_type,
-            children: children.into_iter().map(DescriptorWire::content).collect(),
-            blobs: blobs.into_iter().map(DescriptorWire::content).collect(),
+            children,
+            blobs,
             foreign: foreign.len(),
             subject: wire.subject.map(|subject| subject.digest),
         })
@@ -193,6 +209,16 @@ mod tests {
         let index = json!({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [blob(1, DOCKER_MANIFEST), blob(2, layer)]});
         let index = read(&index, Some("application/json; charset=utf-8")).unwrap();
         assert_eq!((index.children.len(), index.blobs.len(), index.is_index()), (1, 1, true));
+    }
+
+    #[test]
+    fn what_is_named_often_is_kept_once() {
+        let layers = |sizes: [u64; 3]| {
+            let layers = sizes.map(|size| json!({"digest": format!("sha256:{:064}", 1), "size": size}));
+            read(&json!({"schemaVersion": 2, "config": blob(2, "c"), "layers": layers}), None)
+        };
+        assert_eq!(layers([7; 3]).unwrap().blobs.len(), 2);
+        assert!(layers([7, 7, 8]).unwrap_err().contains("has 7 and 8 bytes"));
     }
 
     #[test]

@@ -5,19 +5,20 @@
 //! index under the tag is written.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::OciError;
-use super::super::log::{list_tag, write_list};
+use super::super::log::{MANIFEST_READ, list_tag, write_list};
 use super::super::pages::PAGES;
 use super::super::referrers::ReferrersPage;
 use super::super::registry::is_digest;
 use super::super::repository::ImageRepository;
 use super::manifest::RawManifest;
 use super::progress::CopyProgress;
-use super::source::{BYTES, SourceImage, read};
+use super::source::{SourceImage, read};
 use super::target::CopyTarget;
 use super::tries::{Failed, Tries};
 use crate::http;
@@ -26,60 +27,85 @@ use crate::http;
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 /// The most referrers that are copied.
 const MOST: usize = 1_000;
+/// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list.
+pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
+
+/// What was copied of what refers to an image.
+#[derive(Debug, Default)]
+pub struct CopiedReferrers {
+    /// The number of signatures, attestations and SBOMs.
+    pub count: usize,
+    /// The digests that a list names and that the source does not have.
+    pub missing: Vec<String>,
+}
 
 impl<'a> CopyTarget<'a> {
-    /// Copies what refers to the image and to its platforms, and what refers to that. Returns their number.
+    /// Copies what refers to the image and to its platforms, and what refers to that.
     ///
     /// # Errors A registry does not answer, or one of the referrers cannot be copied.
     pub async fn copy_referrers(
         &mut self,
         source: &SourceImage<'a>,
         progress: &CopyProgress,
-    ) -> Result<usize, OciError> {
+    ) -> Result<CopiedReferrers, OciError> {
         let mut subjects: VecDeque<String> =
             source.tree().await?.manifests.iter().map(|manifest| manifest.digest.clone()).collect();
         let mut seen: BTreeSet<String> = subjects.iter().cloned().collect();
-        let mut count = 0;
+        let mut copied = CopiedReferrers::default();
         while let Some(subject) = subjects.pop_front() {
-            let mut listed = listed(source, &subject).await?;
-            listed.retain(|referrer| seen.insert(referrer.digest.clone()));
-            count += listed.len() + self.copy_signature_tags(source, &subject, progress).await?;
-            if count > MOST {
-                return Err(
-                    source.refuse(format!("it has more than {MOST} signatures, attestations and SBOMs"))
-                );
+            let mut entries = Entries::default();
+            for digest in listed(source, &subject).await? {
+                if seen.contains(&digest) {
+                    continue;
+                }
+                let Some(referrer) = read(&mut source.repository.fork(), &digest, source.deadline).await? else {
+                    copied.missing.push(digest);
+                    continue;
+                };
+                // The index under a tag is anybody's, and may list what refers to something else.
+                if referrer.subject.as_deref() == Some(&subject) {
+                    entries.add(&referrer).map_err(|why| source.refuse(why))?;
+                    entries.are_listed |= self.copy_referrer(source, referrer, progress).await?;
+                    subjects.push_back(digest.clone());
+                    seen.insert(digest);
+                }
             }
-            self.copy_listed(source, &subject, &listed, progress).await?;
-            subjects.extend(listed.into_iter().map(|referrer| referrer.digest));
+            copied.count += entries.values.len() + self.copy_signature_tags(source, &subject, progress).await?;
+            if copied.count > MOST {
+                return Err(source.refuse(too_many("it has")));
+            }
+            self.list(&subject, &entries).await?;
         }
-        Ok(count)
+        Ok(copied)
     }
 
-    /// Copies the referrers of `subject`, and lists them.
-    async fn copy_listed(
+    /// Copies `referrer` under its digest. Returns whether the registry lists it by itself.
+    async fn copy_referrer(
         &mut self,
         source: &SourceImage<'a>,
-        subject: &str,
-        listed: &[RawManifest],
+        referrer: RawManifest,
         progress: &CopyProgress,
-    ) -> Result<(), OciError> {
-        let mut is_listed = listed.is_empty();
-        for referrer in listed {
-            if self.digest_of(&referrer.digest).await?.is_none() {
-                self.copy_below_of(source, referrer, progress).await?;
-                let answer = self.put(&referrer.digest, referrer, None).await?;
-                is_listed |= answer.contains_key("oci-subject");
-            }
+    ) -> Result<bool, OciError> {
+        if self.digest_of(&referrer.digest).await?.is_some() {
+            return Ok(false);
         }
-        if is_listed || api(&mut self.repository, subject, self.deadline).await?.is_some() {
+        let referrer = Arc::new(referrer);
+        self.copy_below_of(source, &referrer, progress).await?;
+        let answer = self.put(&referrer.digest, &referrer, None).await?;
+        Ok(answer.contains_key("oci-subject"))
+    }
+
+    /// Lists the referrers of `subject`, if the registry does not.
+    async fn list(&mut self, subject: &str, entries: &Entries) -> Result<(), OciError> {
+        if entries.are_listed || entries.values.is_empty() {
             return Ok(());
         }
-        let tag = list_tag(subject);
-        let entries = listed.iter().map(entry).collect::<Result<Vec<_>, _>>();
-        let entries = entries.map_err(|why| source.refuse(why))?;
-        let mut tries = Tries::until(self.deadline);
+        if api(&mut self.repository, subject, self.deadline).await?.is_some() {
+            return Ok(());
+        }
+        let (tag, mut tries) = (list_tag(subject), Tries::until(self.deadline));
         loop {
-            match write_list(self.list_locks, &mut self.repository, &tag, &entries).await {
+            match write_list(self.list_locks, &mut self.repository, &tag, &entries.values).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.wait(error).await?,
             }
@@ -96,9 +122,8 @@ impl<'a> CopyTarget<'a> {
         let mut count = 0;
         for end in COSIGN {
             let tag = format!("{}.{end}", list_tag(subject));
-            let Some(found) = read(&mut source.repository.fork(), &tag, self.deadline).await? else {
-                continue;
-            };
+            let found = read(&mut source.repository.fork(), &tag, self.deadline).await?;
+            let Some(found) = found.map(Arc::new) else { continue };
             count += 1;
             let has = self.digest_of(&tag).await?;
             if has.as_deref() != Some(&found.digest) {
@@ -113,35 +138,55 @@ impl<'a> CopyTarget<'a> {
     async fn copy_below_of(
         &mut self,
         source: &SourceImage<'a>,
-        referrer: &RawManifest,
+        referrer: &Arc<RawManifest>,
         progress: &CopyProgress,
     ) -> Result<(), OciError> {
-        let tree = source.tree_of(referrer).await?;
+        let tree = source.tree_within(referrer, MANIFEST_READ).await?;
         self.copy_below(source, &tree, progress).await
     }
 }
 
-/// The manifests that the source's registry lists as referrers of `subject`.
-async fn listed(source: &SourceImage<'_>, subject: &str) -> Result<Vec<RawManifest>, OciError> {
+/// The entries of a list of referrers.
+#[derive(Default)]
+struct Entries {
+    values: Vec<Value>,
+    bytes: usize,
+    /// Whether the registry has said that it lists them by itself.
+    are_listed: bool,
+}
+
+impl Entries {
+    /// Adds the entry of `referrer`. A list is a manifest, so it has a largest size.
+    fn add(&mut self, referrer: &RawManifest) -> Result<(), String> {
+        let entry = entry(referrer)?;
+        self.bytes += entry.to_string().len();
+        self.values.push(entry);
+        match self.bytes > MANIFEST_READ {
+            true => Err(too_many(&format!("the list of what refers to it has more than {} MiB, with", MANIFEST_READ >> 20))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn too_many(what: &str) -> String {
+    format!(
+        "{what} more than {MOST} signatures, attestations, SBOMs and logs; delete those that are not needed, such as logs of builds \
+         (`attach-log`)"
+    )
+}
+
+/// The digests of what the source's registry lists as referrers of `subject`, each once.
+async fn listed(source: &SourceImage<'_>, subject: &str) -> Result<BTreeSet<String>, OciError> {
     let mut repository = source.repository.fork();
-    let mut entries = api(&mut repository, subject, source.deadline).await?.unwrap_or_default();
+    let mut digests = api(&mut repository, subject, source.deadline).await?.unwrap_or_default();
     if let Some(index) = read(&mut repository, &list_tag(subject), source.deadline).await? {
-        entries.extend(index.children.into_iter().map(|child| child.digest));
+        digests.extend(index.children.into_iter().map(|child| child.digest));
     }
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for digest in entries.into_iter().collect::<BTreeSet<_>>().into_iter().take(MOST + 1) {
-        let Some(referrer) = read(&mut repository, &digest, source.deadline).await? else { continue };
-        // The index under a tag is anybody's, and may list what refers to something else.
-        if referrer.subject.as_deref() == Some(subject) {
-            bytes += referrer.bytes.len();
-            found.push(referrer);
-        }
-        if bytes > BYTES {
-            let why = format!("the manifests of what refers to {subject} have more than {} MiB", BYTES >> 20);
-            return Err(source.refuse(why));
-        }
+    let digests: BTreeSet<_> = digests.into_iter().collect();
+    match digests.len() > MOST {
+        true => Err(source.refuse(too_many(&format!("{subject} has")))),
+        false => Ok(digests),
     }
-    Ok(found)
 }
 
 /// The digests in the registry's own list of referrers; `None` if it keeps no list.

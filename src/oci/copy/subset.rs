@@ -1,6 +1,7 @@
 //! A subset of an image's platforms, which is a new index.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -41,7 +42,8 @@ impl SourceImage<'_> {
         }
         index["manifests"] = Value::Array(chosen.kept);
         let (bytes, kind) = (index.to_string(), self.top.media_type.clone());
-        self.top = RawManifest::read(bytes.into(), Some(&kind), &format!("image {}", self.image))?;
+        let top = RawManifest::read(bytes.into(), Some(&kind), &format!("image {}", self.image))?;
+        self.top = Arc::new(top);
         self.tree = OnceCell::new();
         Ok(chosen.dropped.into_iter().collect())
     }

@@ -123,7 +123,7 @@ impl<'a> CopyTarget<'a> {
     ) -> Result<(), OciError> {
         let (from, target) = (&source.repository, &self.repository);
         let (mount_from, deadline) = (self.mount_from.as_deref(), self.deadline);
-        BlobCopy { source: from, target, mount_from, progress, deadline }.run(&tree.blobs).await?;
+        BlobCopy { source: from, target, mount_from, progress, deadline, memory: source.memory }.run(&tree.blobs).await?;
         let (_, children) = tree.manifests.split_last().unzip();
         for manifest in children.into_iter().flatten() {
             if self.digest_of(&manifest.digest).await?.is_none() {

@@ -7,6 +7,8 @@
 mod opened;
 mod part;
 
+use std::mem;
+
 use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use reqwest::{Method, Response};
 use tokio::time::Instant;
@@ -15,6 +17,7 @@ use url::Url;
 use super::super::OciError;
 use super::super::repository::ImageRepository;
 use super::manifest::Content;
+use super::memory::CopyMemory;
 use super::presence::has_blob;
 use super::progress::CopyProgress;
 use super::reader::BlobReader;
@@ -43,6 +46,7 @@ pub(super) struct BlobUpload<'a, 'b> {
     pub(super) blob: &'b Content,
     pub(super) progress: &'b CopyProgress,
     pub(super) deadline: Instant,
+    pub(super) memory: &'b CopyMemory,
     /// How many of its bytes the registry has taken at most, of all uploads.
     pub(super) farthest: u64,
 }
@@ -80,9 +84,14 @@ impl BlobUpload<'_, '_> {
         let (mut part, counted) = (Part::default(), self.progress.blob());
         let (mut tries, mut is_repeated) = (Tries::until(self.deadline), false);
         loop {
-            part = part.filled(&mut reader, upload.chunk).await?;
+            let (size, left, memory) = (upload.chunk, self.blob.size.saturating_sub(part.at), self.memory);
+            let turn = async {
+                part = mem::take(&mut part).filled(&mut reader, size).await?;
+                Ok::<_, OciError>(self.send(upload, &part).await)
+            };
+            let sent = memory.chunk(usize::try_from(left).map_or(size, |left| left.min(size)), turn).await?;
             let (ended, is_last) = (part.end(), part.is_last);
-            let has = match self.send(upload, &part).await {
+            let has = match sent.ok_or_else(|| self.slow())?? {
                 Ok(has) if has == ended && is_last => break,
                 Ok(has) => {
                     is_repeated = false;
@@ -183,6 +192,11 @@ impl BlobUpload<'_, '_> {
         let counted = self.progress.blob();
         counted.add(self.blob.size);
         counted.keep();
+    }
+
+    fn slow(&self) -> UploadError {
+        let why = "5 MiB took more than a minute, and copies of others waited for the memory";
+        UploadError::Lost(OciError::Unreachable { what: self.target.what(), why: why.to_owned() }.into())
     }
 
     fn lost(&self, why: String) -> UploadError {

@@ -99,6 +99,30 @@ async fn bombs_and_odd_manifests_are_refused_before_anything_is_written() {
     }
 }
 
+#[tokio::test]
+async fn an_image_that_names_too_many_blobs_is_refused_before_anything_is_written() {
+    let child = |n: usize| {
+        let layer = |m: usize| json!({"digest": format!("sha256:{:064x}", n * 10_000 + m), "size": 1});
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": layer(0), "layers": (1..2000).map(layer).collect::<Vec<_>>()})
+            .to_string()
+    };
+    let children: Vec<_> = (0..6).map(child).collect();
+    let entry = |child: &String| json!({"mediaType": MANIFEST, "digest": digest(child.as_bytes()), "size": child.len()});
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children.iter().map(entry).collect::<Vec<_>>()});
+    let source = Scripted::start(move |_, asked| {
+        match children.iter().find(|child| asked.path.ends_with(&digest(child.as_bytes()))) {
+            Some(child) => ok(MANIFEST, child.clone()),
+            None => ok(INDEX, index.to_string()),
+        }
+    })
+    .await;
+    let target = repository("prod");
+    let fields = json!({"source": format!("{}/shop/api:1", source.host()), "targets": format!("{}:1", target.name)});
+    let refused = push(fields).await.unwrap_err();
+    assert!(refused.message.contains("its manifests name more than 10000 blobs"), "{}", refused.message);
+    assert_eq!((refused.fault, target.read("1").await), (Fault::User, None));
+}
+
 /// A registry whose blobs are wrong in some way. The manifest says what they should be.
 async fn front_with(
     blob: impl Fn(&Seen) -> Option<axum::response::Response> + Send + Sync + 'static,
