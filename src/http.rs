@@ -13,6 +13,7 @@ mod resolver;
 mod retry_after;
 mod settings;
 mod timer;
+mod upload;
 
 pub(crate) use address::Network;
 pub(crate) use body::{BodyError, json, pieces, read, read_start};

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
@@ -37,9 +37,15 @@ pub(crate) enum BodyError {
 /// The chunks of a body, as they arrive.
 pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
     let timer = RequestTimer::of(&answer);
-    answer.bytes_stream().map_err(move |error| {
-        let late = timer.as_ref().and_then(|timer| timer.late(&error));
-        late.map_or(BodyError::Lost(error), BodyError::Late)
+    let pieces = Box::pin(answer.bytes_stream());
+    stream::try_unfold((pieces, timer), |(mut pieces, timer)| async move {
+        let next = match &timer {
+            Some(timer) => timer.next(pieces.next()).await?,
+            None => pieces.next().await,
+        };
+        let late = |error| timer.as_ref().and_then(|timer| timer.late(&error)).map_or(BodyError::Lost(error), BodyError::Late);
+        let next = next.transpose().map_err(late)?;
+        Ok(next.map(|piece| (piece, (pieces, timer))))
     })
 }
 
@@ -66,7 +72,7 @@ pub(crate) async fn read(answer: Response, what: &'static str, limit: usize) -> 
 /// Used for the text of a refusal.
 pub(crate) async fn read_start(answer: Response, limit: usize) -> Vec<u8> {
     let mut body = Vec::new();
-    let mut stream = answer.bytes_stream();
+    let mut stream = pin!(pieces(answer));
     while body.len() < limit
         && let Some(Ok(chunk)) = stream.next().await
     {

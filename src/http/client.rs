@@ -11,7 +11,8 @@ use super::error::SendError;
 use super::resolver::FilteringResolver;
 use super::settings::Settings;
 use super::timer::RequestTimer;
-use crate::time_limits::socket;
+use super::upload::metered;
+use crate::time_limits::{PeerActivity, socket};
 
 /// The number of redirects that one request follows.
 const REDIRECTS: usize = 5;
@@ -72,8 +73,10 @@ impl Client {
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let request = request.build()?;
         self.settings.network.allows_url(request.url())?;
-        let timer = RequestTimer::start(&request, &self.settings);
-        match self.client.execute(request).await {
+        let (timer, activity) = (RequestTimer::start(&request, &self.settings), PeerActivity::default());
+        // reqwest's own limit for silence is also one for sending the body.
+        let sent = self.client.execute(metered(request, &activity));
+        match timer.heard(&activity, sent).await? {
             Ok(mut answer) => {
                 answer.extensions_mut().insert(timer);
                 Ok(answer)
@@ -94,7 +97,6 @@ pub(crate) fn plain_http_needs_roots() -> bool {
 fn builder(settings: Settings) -> ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(settings.connect)
-        .read_timeout(settings.silence)
         .tcp_keepalive(socket::IDLE)
         .tcp_keepalive_interval(socket::INTERVAL)
         .tcp_keepalive_retries(socket::RETRIES)

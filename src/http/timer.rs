@@ -4,7 +4,7 @@ use reqwest::{Error, Response};
 use tokio::time::Instant;
 
 use super::settings::Settings;
-use crate::time_limits::Late;
+use crate::time_limits::{self, Late, PeerActivity};
 
 /// The time limits of one request, and the time when it was sent.
 #[derive(Debug, Clone)]
@@ -26,6 +26,28 @@ impl RequestTimer {
     /// The timer of the request that `answer` belongs to.
     pub(super) fn of(answer: &Response) -> Option<Self> {
         answer.extensions().get::<Self>().cloned()
+    }
+
+    /// Waits for `answer`, while the server shows by `activity` that it takes the request.
+    ///
+    /// # Errors [`Late::Silence`].
+    pub(super) async fn heard<T>(
+        &self,
+        activity: &PeerActivity,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Late> {
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            late = activity.stopped(self.settings.silence, &self.peer) => Err(late),
+        }
+    }
+
+    /// Waits for the `next` part of the answer.
+    ///
+    /// # Errors [`Late::Silence`].
+    pub(super) async fn next<T>(&self, next: impl Future<Output = T>) -> Result<T, Late> {
+        time_limits::heard(self.settings.silence, &self.peer, next).await
     }
 
     /// The limit that was exceeded, if `error` is a time-out.
