@@ -24,6 +24,7 @@ mod read;
 mod reference;
 mod referrers;
 mod referrers_api;
+mod refusal;
 mod registry;
 mod repository;
 pub(crate) mod token;

@@ -1,5 +1,6 @@
 //! The errors of requests to a registry or its token server.
 
+use super::refusal;
 use crate::http::{self, BodyError, SendError};
 use crate::outcome::Fault;
 use crate::text;
@@ -36,7 +37,7 @@ pub enum OciError {
     },
     /// The server refused the login, or the login lacks the right.
     #[error(
-        "{what} refused the login ({status}, as {login}); check the user, the token and its scopes for this repository"
+        "{what} refused the login ({status}, as {login}){}; check the user, the token and its scopes for this repository", said(.reason)
     )]
     Refused {
         /// The request and its server.
@@ -45,6 +46,8 @@ pub enum OciError {
         status: u16,
         /// The user of the login, without the password.
         login: String,
+        /// The registry's own reason, if it gave one.
+        reason: Option<String>,
     },
     /// The registry refused a token that we signed ourselves.
     #[error(
@@ -68,13 +71,16 @@ pub enum OciError {
     },
     /// The server is overloaded or broken.
     #[error(
-        "{what} answered {status}; the registry is overloaded or broken, try again later; if it stays so, look at it or ask whoever runs it"
+        "{what} answered {status}{}; the registry is overloaded or broken, try again later; if it stays so, look at it or ask whoever runs it",
+        said(.reason)
     )]
     Unavailable {
         /// The request and its server.
         what: String,
         /// The HTTP status: 408, 429 or 5xx.
         status: u16,
+        /// The registry's own reason, if it gave one.
+        reason: Option<String>,
     },
     /// We sign this registry's tokens ourselves, and sign none for this request.
     #[error("no token for registry {registry}: {why}")]
@@ -180,8 +186,8 @@ impl OciError {
     /// The error for a status that is neither success nor "not found".
     pub(crate) fn from_status(what: String, status: u16, login: Option<&super::Login>) -> Self {
         match status {
-            401 | 403 => Self::Refused { what, status, login: whom(login) },
-            _ if http::is_transient_status(status) => Self::Unavailable { what, status },
+            401 | 403 => Self::Refused { what, status, login: whom(login), reason: None },
+            _ if http::is_transient_status(status) => Self::Unavailable { what, status, reason: None },
             _ => Self::unexpected(what, format!("status {status}")),
         }
     }
@@ -189,6 +195,27 @@ impl OciError {
     /// The error for an answer that violates the specification.
     pub(super) fn unexpected(what: String, why: impl Into<String>) -> Self {
         Self::Unexpected { what, why: why.into(), mend: MEND }
+    }
+
+    /// The same with the registry's own reason.
+    pub(super) fn because(self, told: Option<String>) -> Self {
+        match self {
+            Self::Refused { what, status, login, .. } => Self::Refused { what, status, login, reason: told },
+            Self::Unavailable { what, status, .. } => Self::Unavailable { what, status, reason: told },
+            Self::Unexpected { what, why, mend } => Self::Unexpected { what, why: refusal::with(why, told), mend },
+            other => other,
+        }
+    }
+
+    /// The same error, which says that it is about `content`.
+    pub(super) fn about(mut self, content: &str) -> Self {
+        if let Self::Unavailable { what, .. }
+        | Self::Refused { what, .. }
+        | Self::Unexpected { what, .. } = &mut self
+        {
+            *what = format!("{what}, {content},");
+        }
+        self
     }
 
     /// The error for an upload of `blob` that was lost each time, the last time with this error.
@@ -247,6 +274,10 @@ impl OciError {
             Self::Unreachable { what, why }
         }
     }
+}
+
+fn said(reason: &Option<String>) -> String {
+    reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 /// The user of the login, for messages.

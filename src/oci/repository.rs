@@ -13,6 +13,7 @@ use url::Url;
 use super::lists::ListKey;
 use super::plain_http::is_loopback;
 use super::reference::DOCKER_HUB;
+use super::refusal::{Asked, Refusal};
 use super::{Auth, CacheRights, ImageRef, LazyClient, Login, OciError};
 use crate::http::{self, Client, Network};
 use crate::text;
@@ -146,17 +147,18 @@ impl<'a> ImageRepository<'a> {
 
     /// The error for an answer without success.
     pub(super) async fn error(&self, response: Response) -> OciError {
-        let status = response.status().as_u16();
-        let error = match (status, self.cache) {
-            (401 | 403, Some(_)) => OciError::RefusedToken { what: self.what(), status },
-            _ => OciError::from_status(self.what(), status, self.login),
-        };
-        match (error, reason(response).await) {
-            (OciError::Unexpected { what, why, mend }, Some(reason)) => {
-                OciError::Unexpected { what, why: format!("{why}: {reason}"), mend }
-            }
-            (error, _) => error,
+        let (status, what) = (response.status().as_u16(), self.what());
+        if let (401 | 403, Some(_)) = (status, self.cache) {
+            return OciError::RefusedToken { what, status };
         }
+        let path = response.url().path();
+        let asked = match self.access {
+            Access::Pull => Asked::Read,
+            Access::Push if path.contains("/manifests/") => Asked::Manifest,
+            Access::Push if path.contains("/uploads/") => Asked::Blob,
+            Access::Push => Asked::Read,
+        };
+        Refusal { what, asked, status, reason: reason(response).await, login: self.login }.error()
     }
 
     /// The error for a manifest that was not found.

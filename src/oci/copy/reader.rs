@@ -101,7 +101,7 @@ impl<'a> BlobReader<'a> {
         let wanted = ReadRequest::blob_from(&self.blob.digest, self.received, self.source.blobs);
         let answer = self.source.ask_for(&wanted).await?;
         if !answer.status().is_success() {
-            return Err(Failed::of(&self.source, answer).await);
+            return Err(Failed::of(&self.source, answer).await.about(self.blob));
         }
         let skipped = match answer.status() {
             StatusCode::PARTIAL_CONTENT if begins_at(&answer, self.received) => 0,

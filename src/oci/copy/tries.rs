@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::OciError;
 use super::super::repository::ImageRepository;
+use super::manifest::Content;
 use crate::http;
 use crate::outcome::Fault;
 use crate::time_limits::pauses;
@@ -40,6 +41,11 @@ impl Failed {
     pub(super) async fn of(repository: &ImageRepository<'_>, answer: Response) -> Self {
         let (status, after) = (Some(answer.status().as_u16()), retry_after(&answer));
         Self { error: repository.error(answer).await, status, after }
+    }
+
+    /// The same failure, which says that it is about `blob`.
+    pub(super) fn about(self, blob: &Content) -> Self {
+        Self { error: self.error.about(&format!("blob {}", blob.digest)), ..self }
     }
 
     pub(super) fn may_pass(&self) -> bool {
@@ -161,7 +167,7 @@ mod tests {
     use super::*;
 
     fn overloaded(after: Option<u64>) -> Failed {
-        let error = OciError::Unavailable { what: "r.io".to_owned(), status: 429 };
+        let error = OciError::Unavailable { what: "r.io".to_owned(), status: 429, reason: None };
         Failed { error, status: Some(429), after: after.map(Duration::from_secs) }
     }
 

@@ -122,7 +122,7 @@ impl BlobUpload<'_, '_> {
     async fn send(&mut self, upload: &mut Opened, part: &Part) -> Result<u64, Failed> {
         let answer = self.target.ask(self.request(&upload.place, part)).await?;
         if !answer.status().is_success() {
-            return Err(Failed::of(self.target, answer).await);
+            return Err(Failed::of(self.target, answer).await.about(self.blob));
         }
         if part.is_last {
             return Ok(part.end());
