@@ -152,6 +152,19 @@ pub enum OciError {
         /// The tag or digest.
         name: String,
     },
+    /// The server that a registry redirects to for its content refused.
+    #[error(
+        "{what} redirects to {store}, which answered {status}; try again; if it stays so, see the registry's storage: the address that \
+         it signs may be good for too short a time, or the clocks differ"
+    )]
+    Store {
+        /// The request and its server.
+        what: String,
+        /// The origin of the other server.
+        store: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// One of our settings cannot be used.
     #[error("cannot use {what}: {why}; correct that setting of argo-buildkit")]
     Setting {
@@ -171,6 +184,9 @@ impl OciError {
             | Self::UploadLost { .. }
             | Self::Unfound { .. }
             | Self::Contended { .. } => Fault::Transient,
+            Self::Store { status, .. } if matches!(status, 401 | 403) || http::is_transient_status(*status) => {
+                Fault::Transient
+            }
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
             Self::Withheld { .. } => Fault::User,
             Self::Untrusted { .. } => Fault::User,
@@ -179,6 +195,7 @@ impl OciError {
             | Self::Absent { .. }
             | Self::Unexpected { .. }
             | Self::Moved { .. }
+            | Self::Store { .. }
             | Self::Setting { .. } => Fault::User,
         }
     }

@@ -155,9 +155,11 @@ fn entries(mut index: Value) -> Value {
     index["manifests"].take()
 }
 
-/// The tag of the index that lists the referrers of `digest` (distribution specification, "Referrers Tag Schema").
+/// The tag of the index that lists the referrers of `digest`: the algorithm, and at most 64 characters of the rest (distribution
+/// specification, "Referrers Tag Schema").
 pub(super) fn list_tag(digest: &str) -> String {
-    digest.replacen(':', "-", 1)
+    let (algorithm, encoded) = digest.split_once(':').unwrap_or(("", digest));
+    format!("{algorithm}-{}", encoded.get(..64).unwrap_or(encoded))
 }
 
 /// Adds `entries` to the list of referrers under `tag`. The next writer of this list waits meanwhile, so the time is limited.
@@ -211,4 +213,17 @@ fn newest(listed: Vec<Value>) -> Option<Value> {
 
 fn digest_in(entry: Value) -> Option<String> {
     Some(entry["digest"].as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list_tag;
+
+    #[test]
+    fn the_tag_of_a_list_is_no_longer_than_a_tag_may_be() {
+        for (algorithm, length) in [("sha256", 64), ("sha512", 128)] {
+            let tag = list_tag(&format!("{algorithm}:{}", "a".repeat(length)));
+            assert_eq!(tag, format!("{algorithm}-{}", "a".repeat(64)));
+        }
+    }
 }

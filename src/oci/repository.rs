@@ -5,6 +5,7 @@ mod fork;
 mod send;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::HeaderValue;
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
@@ -43,7 +44,8 @@ pub(super) struct ImageRepository<'a> {
     also: Option<String>,
     /// Which addresses a redirect of a copied blob may lead to.
     pub(super) blobs: Network,
-    authorization: Option<HeaderValue>,
+    /// The answer to the registry's challenge, which all tasks that use this repository share.
+    authorization: Arc<Mutex<Option<HeaderValue>>>,
 }
 
 impl<'a> ImageRepository<'a> {
@@ -90,7 +92,7 @@ impl<'a> ImageRepository<'a> {
     ) -> Self {
         let (login, cache) = (auth.login(image.registry()), auth.cache(image.registry()));
         let plain = AtomicBool::new(plain);
-        let (insecure, also, blobs, authorization) = (false, None, Network::Cluster, None);
+        let (insecure, also, blobs, authorization) = (false, None, Network::Cluster, Arc::default());
         Self { clients, client, image, login, cache, insecure, plain, access, also, blobs, authorization }
     }
 
@@ -134,20 +136,39 @@ impl<'a> ImageRepository<'a> {
 
     /// Sends `request` as [`Self::ask`] does. A redirect is returned as the answer and is no error.
     pub(super) async fn ask_once_or_twice(&mut self, request: RequestBuilder) -> Result<Response, OciError> {
-        let again = request.try_clone();
-        let response = self.send(request).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+        let (again, mut sent, mut is_renewed) = (request.try_clone(), self.authorization(), false);
+        let mut response = self.send(request).await?;
+        // Another task may have renewed the token meanwhile, and that may have expired too.
+        for _ in 0..2 {
+            let again = again.as_ref().and_then(RequestBuilder::try_clone);
+            let Some(again) = again.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else { break };
+            if self.authorization() == sent {
+                if is_renewed || !self.authorize(response.headers()).await? {
+                    break;
+                }
+                is_renewed = true;
+            }
+            sent = self.authorization();
+            response = self.send(again).await?;
         }
-        match again {
-            Some(again) if self.authorize(response.headers()).await? => self.send(again).await,
-            _ => Ok(response),
-        }
+        Ok(response)
+    }
+
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_authorization(&self, value: Option<HeaderValue>) {
+        *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = value;
     }
 
     /// The error for an answer without success.
     pub(super) async fn error(&self, response: Response) -> OciError {
         let (status, what) = (response.status().as_u16(), self.what());
+        // No login of ours was sent there.
+        if !self.is_ours(response.url()) {
+            return OciError::Store { what, store: http::origin(response.url()), status };
+        }
         if let (401 | 403, Some(_)) = (status, self.cache) {
             return OciError::RefusedToken { what, status };
         }

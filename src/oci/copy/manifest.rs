@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::super::OciError;
 use super::super::artifact::{self, INDEX, MANIFEST, digest};
@@ -77,6 +78,7 @@ struct DescriptorWire {
     media_type: String,
     digest: String,
     size: u64,
+    urls: Option<Vec<IgnoredAny>>,
 }
 
 impl DescriptorWire {
@@ -85,9 +87,11 @@ impl DescriptorWire {
         self.media_type.is_empty() || is_manifest_type(&self.media_type)
     }
 
-    /// Layers that may not be distributed (image specification, "Non-Distributable Layers"). Registries do not have them.
+    /// Layers that may not be distributed (image specification, "Non-Distributable Layers"), and that are somewhere else. Some tools
+    /// push them nevertheless, and leave out the address.
     fn is_foreign(&self) -> bool {
-        self.media_type.contains(".nondistributable.") || self.media_type.contains(".foreign.")
+        let is_such = [".nondistributable.", ".foreign."].iter().any(|part| self.media_type.contains(part));
+        is_such && self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
 
 }
@@ -198,14 +202,17 @@ mod tests {
     fn a_manifest_tells_what_it_names() {
         let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
         let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
-        let image = json!({"schemaVersion": 2, "config": blob(1, "c"), "layers": [blob(2, layer), blob(3, foreign)],
+        let (mut elsewhere, mut emptied) = (blob(3, foreign), blob(4, foreign));
+        elsewhere["urls"] = json!(["https://s.example/3"]);
+        emptied["urls"] = json!([]);
+        let image = json!({"schemaVersion": 2, "config": blob(1, "c"), "layers": [blob(2, layer), elsewhere, emptied],
             "subject": blob(9, MANIFEST)});
         let read_image = read(&image, None).unwrap();
         assert_eq!(
             (read_image.media_type.as_str(), read_image.foreign, read_image.subject.is_some()),
             (MANIFEST, 1, true)
         );
-        assert_eq!(read_image.blobs.iter().map(|blob| blob.size).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(read_image.blobs.iter().map(|blob| blob.size).collect::<Vec<_>>(), [1, 2, 4]);
         let index = json!({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [blob(1, DOCKER_MANIFEST), blob(2, layer)]});
         let index = read(&index, Some("application/json; charset=utf-8")).unwrap();
         assert_eq!((index.children.len(), index.blobs.len(), index.is_index()), (1, 1, true));

@@ -1,5 +1,7 @@
 //! A repository that an image is copied to: its manifests and tags.
 
+use std::iter;
+
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
@@ -97,7 +99,7 @@ impl<'a> CopyTarget<'a> {
         progress: &CopyProgress,
     ) -> Result<bool, OciError> {
         let digest = source.digest();
-        if self.is_source(source) || self.digest_of(digest).await?.as_deref() == Some(digest) {
+        if self.is_source(source) || self.has_all(source).await? {
             return Ok(false);
         }
         if self.image.name() == source.image.name() {
@@ -110,6 +112,17 @@ impl<'a> CopyTarget<'a> {
         self.copy_below(source, tree, progress).await?;
         if !is_tagged {
             self.put(digest, &source.top, None).await?;
+        }
+        Ok(true)
+    }
+
+    /// Whether the image is there with its platforms. A registry's cleanup may delete manifests without a tag, and keep their index.
+    async fn has_all(&mut self, source: &SourceImage<'_>) -> Result<bool, OciError> {
+        let all = iter::once(source.digest()).chain(source.top.children.iter().map(|child| child.digest.as_str()));
+        for digest in all {
+            if self.digest_of(digest).await?.as_deref() != Some(digest) {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

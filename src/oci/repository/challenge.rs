@@ -34,7 +34,7 @@ impl ImageRepository<'_> {
         let value = HeaderValue::from_str(answer.expose_secret());
         let mut value = value.map_err(|_| self.unexpected("its token is no header value"))?;
         value.set_sensitive(true);
-        self.authorization = Some(value);
+        self.set_authorization(Some(value));
         Ok(true)
     }
 

@@ -12,8 +12,8 @@ use super::ImageRepository;
 impl ImageRepository<'_> {
     /// Sends `request` with the login, after [`Self::ask`] was asked for one.
     pub(in crate::oci) async fn send(&self, request: RequestBuilder) -> Result<Response, OciError> {
-        let request = match &self.authorization {
-            Some(value) => request.header(AUTHORIZATION, value.clone()),
+        let request = match self.authorization() {
+            Some(value) => request.header(AUTHORIZATION, value),
             None => request,
         };
         // This request may have been built before we knew that the registry speaks plain http.
