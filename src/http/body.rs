@@ -43,9 +43,14 @@ pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes, BodyE
             Some(timer) => timer.next(pieces.next()).await?,
             None => pieces.next().await,
         };
-        let late = |error| timer.as_ref().and_then(|timer| timer.late(&error)).map_or(BodyError::Lost(error), BodyError::Late);
+        let late = |error| {
+            timer
+                .as_ref()
+                .and_then(|timer| timer.late(&error))
+                .map_or(BodyError::Lost(error), BodyError::Late)
+        };
         let next = next.transpose().map_err(late)?;
-        Ok(next.map(|piece| (piece, (pieces, timer))))
+        Ok::<_, BodyError>(next.map(|piece| (piece, (pieces, timer))))
     })
 }
 

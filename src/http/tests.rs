@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::Method;
+use http_body_util::BodyExt as _;
 use reqwest::dns::Resolve as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::resolver::FilteringResolver;
 use super::*;
-use crate::time_limits::Late;
+use crate::time_limits::{Late, PeerActivity};
 
 fn settings() -> Settings {
     Settings {
@@ -149,6 +150,37 @@ async fn a_silent_server_is_given_up() {
     // For a refusal, what was received before is enough.
     let answer = ask("HTTP/1.1 404 No\r\ncontent-length: 9\r\n\r\nnot").await.unwrap();
     assert_eq!(read_start(answer, 9).await, b"not");
+}
+
+/// Sending a large body may take much longer than the limit for silence.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_a_body_slowly_is_not_silent() {
+    let (limits, activity) = (settings(), PeerActivity::default());
+    let request = reqwest::Client::new().put("http://a/").body(vec![0; 2 << 20]).build().unwrap();
+    let timer = timer::RequestTimer::start(&request, &limits);
+    let mut body = upload::metered(request, &activity).body_mut().take().unwrap();
+    let begun = tokio::time::Instant::now();
+    let takes = async {
+        while let Some(slice) = body.frame().await {
+            slice.unwrap();
+            tokio::time::sleep(limits.silence / 2).await;
+        }
+    };
+    timer.heard(&activity, takes).await.unwrap();
+    assert!(begun.elapsed() > limits.silence * 10);
+    let late = timer.heard(&activity, std::future::pending::<()>()).await.unwrap_err();
+    assert!(late.to_string().ends_with("was silent for 30 s"), "{late}");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_of_a_body_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let impatient = client(Settings { silence: Duration::from_millis(50), ..settings() });
+    let put = impatient.send(impatient.request(Method::PUT, url).body(vec![0; 64 << 20]));
+    let (sent, accepted) = tokio::join!(put, listener.accept());
+    assert!(matches!(sent, Err(SendError::Late(Late::Silence { .. }))), "{sent:?}");
+    drop(accepted);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use reqwest::{Body, Request};
 
 use crate::time_limits::PeerActivity;
@@ -15,7 +15,8 @@ const SLICE: usize = 64 << 10;
 /// Lets every slice of the request's body count as a sign of life. Without it, a large body would have to be sent within the limit
 /// for silence. Such a body cannot be sent twice, so a redirect is not followed.
 pub(super) fn metered(mut request: Request, activity: &PeerActivity) -> Request {
-    let is_large = |body: &Body| body.as_bytes().is_some_and(|bytes| bytes.len() > SLICE);
+    // A stream may be of any length.
+    let is_large = |body: &Body| body.as_bytes().is_none_or(|bytes| bytes.len() > SLICE);
     if let Some(body) = request.body_mut().take_if(|body| is_large(body)) {
         let metered = MeteredBody { body, slice: Bytes::new(), activity: activity.clone() };
         *request.body_mut() = Some(Body::wrap(metered));
@@ -58,14 +59,20 @@ impl http_body::Body for MeteredBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let of_body = self.body.size_hint().exact().unwrap_or_default();
-        SizeHint::with_exact(of_body + self.slice.len() as u64)
+        let (of_body, slice) = (self.body.size_hint(), self.slice.len() as u64);
+        let mut hint = SizeHint::new();
+        if let Some(most) = of_body.upper() {
+            hint.set_upper(most + slice);
+        }
+        hint.set_lower(of_body.lower() + slice);
+        hint
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use http_body::Body as _;
     use http_body_util::BodyExt as _;
 
     use super::*;

@@ -134,7 +134,9 @@ pub enum OciError {
         now: String,
     },
     /// Others write the same list of referrers all the time.
-    #[error("{what}: tag {tag}, which lists referrers, is overwritten by others all the time; try again later")]
+    #[error(
+        "{what}: tag {tag}, which lists referrers, is overwritten by others all the time; try again later"
+    )]
     Contended {
         /// The repository.
         what: String,
@@ -184,7 +186,9 @@ impl OciError {
             | Self::UploadLost { .. }
             | Self::Unfound { .. }
             | Self::Contended { .. } => Fault::Transient,
-            Self::Store { status, .. } if matches!(status, 401 | 403) || http::is_transient_status(*status) => {
+            Self::Store { status, .. }
+                if matches!(status, 401 | 403) || http::is_transient_status(*status) =>
+            {
                 Fault::Transient
             }
             Self::Withheld { ours: true, .. } | Self::RefusedToken { .. } => Fault::Ours,
@@ -219,16 +223,17 @@ impl OciError {
         match self {
             Self::Refused { what, status, login, .. } => Self::Refused { what, status, login, reason: told },
             Self::Unavailable { what, status, .. } => Self::Unavailable { what, status, reason: told },
-            Self::Unexpected { what, why, mend } => Self::Unexpected { what, why: refusal::with(why, told), mend },
+            Self::Unexpected { what, why, mend } => {
+                Self::Unexpected { what, why: refusal::with(why, told), mend }
+            }
             other => other,
         }
     }
 
     /// The same error, which says that it is about `content`.
     pub(super) fn about(mut self, content: &str) -> Self {
-        if let Self::Unavailable { what, .. }
-        | Self::Refused { what, .. }
-        | Self::Unexpected { what, .. } = &mut self
+        if let Self::Unavailable { what, .. } | Self::Refused { what, .. } | Self::Unexpected { what, .. } =
+            &mut self
         {
             *what = format!("{what}, {content},");
         }

@@ -1,6 +1,6 @@
 //! Checks whether a push would be accepted: it opens an upload and cancels it, so nothing is written.
 
-use super::repository::{Access, ImageRepository};
+use super::repository::Access;
 use super::{Auth, ImageRef, OciError, Registry};
 
 impl Registry {

@@ -25,7 +25,8 @@ pub(super) struct Refusal<'a> {
 }
 
 /// Words for an immutable tag: ECR, Harbor, Quay, Artifact Registry, Nexus, ACR.
-const IMMUTABLE: &[&str] = &["immutable", "cannot be overwritten", "overwrit", "alreadyexists", "already exists"];
+const IMMUTABLE: &[&str] =
+    &["immutable", "cannot be overwritten", "overwrit", "alreadyexists", "already exists"];
 /// Words for a full quota: Harbor, Gitea, Quay, GitLab.
 const QUOTA: &[&str] = &["quota", "will exceed the configured", "storage limit", "exceeds the limit"];
 /// The codes for something that was sent before, and that the registry does not find yet.
@@ -41,7 +42,7 @@ impl Refusal<'_> {
         }
         let advice = if asked == Asked::Read { None } else { mend(status, reason.as_deref()) };
         match (OciError::from_status(what, status, login), advice) {
-            (OciError::Refused { what, status, .. } | OciError::Unexpected { what, why: _, .. }, Some(mend)) => {
+            (OciError::Refused { what, .. } | OciError::Unexpected { what, .. }, Some(mend)) => {
                 OciError::Unexpected { what, why: with(format!("status {status}"), reason), mend }
             }
             (error, _) => error.because(reason),
@@ -59,8 +60,12 @@ fn mend(status: u16, reason: Option<&str>) -> Option<&'static str> {
         404 => Some("check the name; some registries want the repository or its project to be created first"),
         405 => Some("check that this registry takes pushes: a mirror, or one that is read-only, does not"),
         409 | 412 => Some("see the registry's rules for this repository, such as those for immutable tags"),
-        413 => Some("a proxy before the registry limits the size of a request, such as nginx with `client_max_body_size`: raise it"),
-        400 | 415 | 422 => Some("the registry does not take this form of image; see what it logs, and which media types it takes"),
+        413 => Some(
+            "a proxy before the registry limits the size of a request, such as nginx with `client_max_body_size`: raise it",
+        ),
+        400 | 415 | 422 => Some(
+            "the registry does not take this form of image; see what it logs, and which media types it takes",
+        ),
         _ => None,
     }
 }

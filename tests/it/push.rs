@@ -10,6 +10,8 @@ mod tags;
 mod uploads;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
@@ -32,6 +34,12 @@ async fn push(fields: Value) -> Result<Success, StepError> {
 /// Runs a `push` in an engine without a daemon, which a copy does not need. `secrets` is the directory of its Secrets.
 async fn push_with(secrets: &Path, fields: Value) -> Result<Success, StepError> {
     engine::run(&pushing_engine(secrets), "builds", &json!({"push": fields})).await
+}
+
+/// The same for a step that has so much time.
+async fn push_within(fields: Value, time: Duration) -> Result<Success, StepError> {
+    let engine = pushing_engine(&std::env::temp_dir());
+    engine::run_behind(&engine, "builds", &json!({"push": fields}), Arc::default(), time).await
 }
 
 fn pushing_engine(secrets: &Path) -> Engine {
@@ -89,6 +97,19 @@ async fn nothing_is_written_that_is_there_already() {
     let puts: Vec<_> = first.iter().filter(is_put).map(|seen| seen.path.clone()).collect();
     let tags: Vec<_> = puts.iter().filter(|path| path.ends_with("/manifests/1")).collect();
     assert_eq!((tags.len(), puts.last()), (1, tags.first().copied()), "{puts:?}");
+}
+
+/// Gitea's cleanup deletes manifests that no tag names, also those of an index.
+#[tokio::test]
+async fn a_platform_that_the_target_has_lost_is_copied_again() {
+    let (source, target) = (repository("api"), repository("prod"));
+    source.platforms("1").await;
+    let to = |tag: &str| json!({"source": format!("{}:1", source.name), "targets": format!("{}:{tag}", target.name)});
+    push(to("1")).await.unwrap();
+    let index: Value = serde_json::from_slice(&target.read("1").await.unwrap()).unwrap();
+    target.delete(index["manifests"][2]["digest"].as_str().unwrap()).await;
+    push(to("2")).await.unwrap();
+    assert_eq!(target.checked("2").await, (5, 8));
 }
 
 #[tokio::test]

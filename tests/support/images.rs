@@ -98,6 +98,12 @@ impl Repository {
         self.manifest(name, INDEX, &index).await
     }
 
+    /// Deletes the manifest `digest`.
+    pub(crate) async fn delete(&self, digest: &str) {
+        let deleted = self.request(Method::DELETE, &format!("manifests/{digest}")).send().await.unwrap();
+        assert_eq!(deleted.status(), StatusCode::ACCEPTED);
+    }
+
     /// The bytes of the manifest `name`; `None` if there is none.
     pub(crate) async fn read(&self, name: &str) -> Option<Vec<u8>> {
         let get = self.request(Method::GET, &format!("manifests/{name}"));

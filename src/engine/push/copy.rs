@@ -6,7 +6,9 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use super::super::Engine;
 use super::super::context::Cx;
 use super::tags;
-use crate::oci::{Auth, CopiedReferrers, CopyProgress, CopyTarget, ImageRef, OciError, Registry, SourceImage};
+use crate::oci::{
+    Auth, CopiedReferrers, CopyProgress, CopyTarget, ImageRef, OciError, Registry, SourceImage,
+};
 use crate::outcome::StepError;
 use crate::step::{Push, PushTarget};
 
@@ -49,8 +51,7 @@ pub(super) async fn run(
     cx: &Cx,
 ) -> Result<Copied, StepError> {
     let reference = &push.source;
-    let source =
-        registry.source_image(&reference.image, &logins.source, reference.insecure, cx.deadline);
+    let source = registry.source_image(&reference.image, &logins.source, reference.insecure, cx.deadline);
     let mut places: Vec<BoxFuture<'_, Result<Place<'_>, OciError>>> = Vec::new();
     for n in 0..push.targets.len() {
         places.push(place(registry, push, n, logins, cx).boxed());
@@ -101,8 +102,7 @@ async fn place<'a>(
 ) -> Result<Place<'a>, OciError> {
     let written = &push.targets[n];
     let image = &written.repository.image;
-    let target =
-        registry.copy_target(image, &logins.target, written.repository.insecure, cx.deadline)?;
+    let target = registry.copy_target(image, &logins.target, written.repository.insecure, cx.deadline)?;
     let earlier = push.targets[..n].iter().map(|earlier| &earlier.repository.image);
     let others = std::iter::once(&push.source.image).chain(earlier);
     let beside = |other: &&ImageRef| other.registry() == image.registry() && other.name() != image.name();
@@ -165,15 +165,15 @@ fn check_digest(push: &Push, source: &SourceImage<'_>) -> Result<(), StepError> 
     }
 }
 
-fn warnings(source: &SourceImage<'_>, missing: &[String]) -> Vec<String> {
+fn warnings(source: &SourceImage<'_>, missing: &(usize, Option<String>)) -> Vec<String> {
     let foreign = match source.foreign() {
         0 => None,
         count => Some(format!(
             "{count} layers may not be distributed (their media type says so), and stay where the manifest says that they are"
         )),
     };
-    let missing = missing.first().map(|first| {
-        let count = missing.len();
+    let (count, first) = missing;
+    let missing = first.as_ref().map(|first| {
         format!("{count} signatures, attestations or SBOMs are listed at the source and are not there, such as {first}")
     });
     foreign.into_iter().chain(missing).collect()

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::super::OciError;
 use super::super::repository::ImageRepository;
 use super::manifest::Content;
+use super::memory::CopyMemory;
 use super::presence::{head, is_there};
 use super::progress::CopyProgress;
 use super::tries::{Failed, Tries};
@@ -66,7 +67,9 @@ impl BlobCopy<'_, '_> {
         };
         self.progress.wants(blob.size);
         let Self { source, progress, deadline, memory, .. } = *self;
-        BlobUpload { target: &mut target, source, blob, progress, deadline, memory, farthest: 0 }.run(opened).await
+        BlobUpload { target: &mut target, source, blob, progress, deadline, memory, farthest: 0 }
+            .run(opened)
+            .await
     }
 
     async fn has(&self, target: &mut ImageRepository<'_>, digest: &str) -> Result<bool, OciError> {

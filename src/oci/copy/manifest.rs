@@ -93,7 +93,6 @@ impl DescriptorWire {
         let is_such = [".nondistributable.", ".foreign."].iter().any(|part| self.media_type.contains(part));
         is_such && self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
-
 }
 
 /// Each content once.
@@ -106,7 +105,12 @@ fn once(named: Vec<DescriptorWire>) -> Result<Vec<Content>, String> {
                 contents.push(Content { digest, size });
             }
             Some(known) if *known == size => {}
-            Some(known) => return Err(format!("it says that {} has {known} and {size} bytes", text::brief(&digest, 100))),
+            Some(known) => {
+                return Err(format!(
+                    "it says that {} has {known} and {size} bytes",
+                    text::brief(&digest, 100)
+                ));
+            }
         }
     }
     Ok(contents)

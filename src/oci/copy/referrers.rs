@@ -35,8 +35,8 @@ pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
 pub struct CopiedReferrers {
     /// The number of signatures, attestations and SBOMs.
     pub count: usize,
-    /// The digests that a list names and that the source does not have.
-    pub missing: Vec<String>,
+    /// How many a list names that the source does not have, and the first of them.
+    pub missing: (usize, Option<String>),
 }
 
 impl<'a> CopyTarget<'a> {
@@ -58,8 +58,10 @@ impl<'a> CopyTarget<'a> {
                 if seen.contains(&digest) {
                     continue;
                 }
-                let Some(referrer) = read(&mut source.repository.fork(), &digest, source.deadline).await? else {
-                    copied.missing.push(digest);
+                let Some(referrer) = read(&mut source.repository.fork(), &digest, source.deadline).await?
+                else {
+                    copied.missing.0 += 1;
+                    copied.missing.1.get_or_insert(digest);
                     continue;
                 };
                 // The index under a tag is anybody's, and may list what refers to something else.
@@ -70,7 +72,8 @@ impl<'a> CopyTarget<'a> {
                     seen.insert(digest);
                 }
             }
-            copied.count += entries.values.len() + self.copy_signature_tags(source, &subject, progress).await?;
+            copied.count +=
+                entries.values.len() + self.copy_signature_tags(source, &subject, progress).await?;
             if copied.count > MOST {
                 return Err(source.refuse(too_many("it has")));
             }
@@ -162,7 +165,10 @@ impl Entries {
         self.bytes += entry.to_string().len();
         self.values.push(entry);
         match self.bytes > MANIFEST_READ {
-            true => Err(too_many(&format!("the list of what refers to it has more than {} MiB, with", MANIFEST_READ >> 20))),
+            true => Err(too_many(&format!(
+                "the list of what refers to it has more than {} MiB, with",
+                MANIFEST_READ >> 20
+            ))),
             false => Ok(()),
         }
     }
@@ -198,7 +204,11 @@ async fn api(
     let (mut found, mut next) = (Vec::new(), repository.referrers_of(subject));
     for _ in 0..PAGES {
         let Some((listed, more)) = page(repository, &next, deadline).await? else {
-            return if found.is_empty() { Ok(None) } else { Err(repository.unexpected("its list of referrers breaks off")) };
+            return if found.is_empty() {
+                Ok(None)
+            } else {
+                Err(repository.unexpected("its list of referrers breaks off"))
+            };
         };
         found.extend(digests(&listed));
         match more {

@@ -14,7 +14,8 @@ use super::super::{Auth, ImageRef, OciError, Registry};
 use super::blobs::BlobCopy;
 use super::manifest::{COPIED, RawManifest};
 use super::progress::CopyProgress;
-use super::source::{ImageTree, SourceImage, read};
+use super::source::{SourceImage, read};
+use super::tree::ImageTree;
 use super::tries::{Failed, Tries};
 use super::write::ManifestWrite;
 
@@ -118,7 +119,8 @@ impl<'a> CopyTarget<'a> {
 
     /// Whether the image is there with its platforms. A registry's cleanup may delete manifests without a tag, and keep their index.
     async fn has_all(&mut self, source: &SourceImage<'_>) -> Result<bool, OciError> {
-        let all = iter::once(source.digest()).chain(source.top.children.iter().map(|child| child.digest.as_str()));
+        let all =
+            iter::once(source.digest()).chain(source.top.children.iter().map(|child| child.digest.as_str()));
         for digest in all {
             if self.digest_of(digest).await?.as_deref() != Some(digest) {
                 return Ok(false);
@@ -136,7 +138,9 @@ impl<'a> CopyTarget<'a> {
     ) -> Result<(), OciError> {
         let (from, target) = (&source.repository, &self.repository);
         let (mount_from, deadline) = (self.mount_from.as_deref(), self.deadline);
-        BlobCopy { source: from, target, mount_from, progress, deadline, memory: source.memory }.run(&tree.blobs).await?;
+        BlobCopy { source: from, target, mount_from, progress, deadline, memory: source.memory }
+            .run(&tree.blobs)
+            .await?;
         let (_, children) = tree.manifests.split_last().unzip();
         for manifest in children.into_iter().flatten() {
             if self.digest_of(&manifest.digest).await?.is_none() {

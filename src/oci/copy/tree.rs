@@ -30,7 +30,7 @@ pub(super) struct ImageTree {
     /// Each blob once.
     pub(super) blobs: Vec<Content>,
     /// The memory for them.
-    held: Option<Held>,
+    _held: Option<Held>,
 }
 
 /// A tree, or the memory that it needs.
@@ -53,14 +53,18 @@ impl SourceImage<'_> {
         loop {
             let held = self.memory.manifests(bytes + self.referrers).await?;
             match self.read_tree(&self.top, bytes).await? {
-                Read::Whole(tree) => return Ok(ImageTree { held: Some(held), ..tree }),
+                Read::Whole(tree) => return Ok(ImageTree { _held: Some(held), ..tree }),
                 Read::Larger(more) => bytes = more,
             }
         }
     }
 
     /// Everything that `top` consists of. The caller has memory for manifests of `bytes` bytes.
-    pub(super) async fn tree_within(&self, top: &Arc<RawManifest>, bytes: usize) -> Result<ImageTree, OciError> {
+    pub(super) async fn tree_within(
+        &self,
+        top: &Arc<RawManifest>,
+        bytes: usize,
+    ) -> Result<ImageTree, OciError> {
         match self.read_tree(top, bytes).await? {
             Read::Whole(tree) => Ok(tree),
             Read::Larger(more) => Err(self.refuse(format!(

@@ -6,20 +6,18 @@
 
 mod opened;
 mod part;
+mod requests;
 
 use std::mem;
 
-use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
-use reqwest::{Method, Response};
 use tokio::time::Instant;
-use url::Url;
 
 use super::super::OciError;
 use super::super::repository::ImageRepository;
 use super::manifest::Content;
 use super::memory::CopyMemory;
 use super::presence::has_blob;
-use super::progress::CopyProgress;
+use super::progress::{BlobProgress, CopyProgress};
 use super::reader::BlobReader;
 use super::tries::{Failed, Restarts, Tries};
 pub(super) use opened::Opened;
@@ -36,6 +34,24 @@ enum UploadError {
 impl From<OciError> for UploadError {
     fn from(error: OciError) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// What one upload has sent so far.
+struct Sending<'s, 'p> {
+    reader: BlobReader<'s>,
+    /// What the registry does not have yet.
+    part: Part,
+    tries: Tries,
+    /// Whether the last request failed.
+    is_repeated: bool,
+    counted: BlobProgress<'p>,
+}
+
+impl Sending<'_, '_> {
+    async fn fill(&mut self, size: usize) -> Result<(), OciError> {
+        self.part = mem::take(&mut self.part).filled(&mut self.reader, size).await?;
+        Ok(())
     }
 }
 
@@ -80,69 +96,69 @@ impl BlobUpload<'_, '_> {
     }
 
     async fn upload(&mut self, upload: &mut Opened) -> Result<(), UploadError> {
-        let mut reader = BlobReader::new(self.source.fork(), self.blob, self.deadline);
-        let (mut part, counted) = (Part::default(), self.progress.blob());
-        let (mut tries, mut is_repeated) = (Tries::until(self.deadline), false);
+        let mut sending = Sending {
+            reader: BlobReader::new(self.source.fork(), self.blob, self.deadline),
+            part: Part::default(),
+            tries: Tries::until(self.deadline),
+            is_repeated: false,
+            counted: self.progress.blob(),
+        };
         loop {
-            let (size, left, memory) = (upload.chunk, self.blob.size.saturating_sub(part.at), self.memory);
-            let turn = async {
-                part = mem::take(&mut part).filled(&mut reader, size).await?;
-                Ok::<_, OciError>(self.send(upload, &part).await)
-            };
-            let sent = memory.chunk(usize::try_from(left).map_or(size, |left| left.min(size)), turn).await?;
-            let (ended, is_last) = (part.end(), part.is_last);
-            let has = match sent.ok_or_else(|| self.slow())?? {
-                Ok(has) if has == ended && is_last => break,
-                Ok(has) => {
-                    is_repeated = false;
-                    has
-                }
-                // The answer to the last request may be lost.
-                Err(_) if is_last && has_blob(self.target, &self.blob.digest).await => break,
-                Err(failed) => {
-                    let has = self.recover(upload, failed, is_repeated, &mut tries).await?;
-                    is_repeated = true;
-                    has
-                }
-            };
-            counted.add(has.saturating_sub(part.at));
-            if has > part.at {
-                tries.refresh();
+            let left = self.blob.size.saturating_sub(sending.part.at);
+            let needed = usize::try_from(left).map_or(upload.chunk, |left| left.min(upload.chunk));
+            let memory = self.memory;
+            let sent = memory.chunk(needed, self.send_chunk(upload, &mut sending)).await?;
+            if sent.ok_or_else(|| self.slow())?? {
+                sending.counted.keep();
+                return Ok(());
             }
-            self.farthest = self.farthest.max(has.min(ended));
-            let odd = || format!("it has {has} bytes, and it was sent {} to {ended}", part.at);
-            part = part.after(has).ok_or_else(|| self.lost(odd()))?;
         }
-        counted.add(part.bytes.len() as u64);
-        counted.keep();
+    }
+
+    /// Sends a chunk until the registry has all of it. Returns whether the blob is complete.
+    async fn send_chunk(
+        &mut self,
+        upload: &mut Opened,
+        sending: &mut Sending<'_, '_>,
+    ) -> Result<bool, UploadError> {
+        loop {
+            sending.fill(upload.chunk).await?;
+            let (at, ended, is_last) = (sending.part.at, sending.part.end(), sending.part.is_last);
+            let has = match self.send(upload, &sending.part).await {
+                Ok(has) if has == ended || has > at => {
+                    sending.is_repeated = false;
+                    has
+                }
+                Ok(has) => return Err(self.lost(format!("it has {has} bytes, and was sent {at} to {ended}"))),
+                // The answer to the last request may be lost.
+                Err(_) if is_last && has_blob(self.target, &self.blob.digest).await => ended,
+                Err(failed) => {
+                    let has = self.recover(upload, failed, sending).await?;
+                    sending.is_repeated = true;
+                    self.take(sending, has)?;
+                    continue;
+                }
+            };
+            self.take(sending, has)?;
+            if sending.part.bytes.is_empty() {
+                return Ok(is_last);
+            }
+        }
+    }
+
+    /// Leaves out what the registry has: the first `has` bytes of the blob.
+    fn take(&mut self, sending: &mut Sending<'_, '_>, has: u64) -> Result<(), UploadError> {
+        let at = sending.part.at;
+        let Some(rest) = sending.part.after(has) else {
+            return Err(self.lost(format!("it has {has} bytes, and was sent {at} to {}", sending.part.end())));
+        };
+        if has > at {
+            sending.tries.refresh();
+        }
+        sending.counted.add(has - at);
+        self.farthest = self.farthest.max(has);
+        sending.part = rest;
         Ok(())
-    }
-
-    /// Sends `part`. Returns how many bytes of the blob the registry has then.
-    async fn send(&mut self, upload: &mut Opened, part: &Part) -> Result<u64, Failed> {
-        let answer = self.target.ask(self.request(&upload.place, part)).await?;
-        if !answer.status().is_success() {
-            return Err(Failed::of(self.target, answer).await.about(self.blob));
-        }
-        if part.is_last {
-            return Ok(part.end());
-        }
-        upload.place = self.target.location(&answer)?;
-        Ok(received(&answer).unwrap_or(part.end()))
-    }
-
-    fn request(&self, place: &Url, part: &Part) -> reqwest::RequestBuilder {
-        let mut place = place.clone();
-        let method = if part.is_last { Method::PUT } else { Method::PATCH };
-        if part.is_last {
-            place.query_pairs_mut().append_pair("digest", &self.blob.digest);
-        }
-        let mut request = self.target.request(method, place).header(CONTENT_TYPE, "application/octet-stream");
-        let is_whole = part.is_last && part.at == 0;
-        if !part.bytes.is_empty() && !is_whole {
-            request = request.header(CONTENT_RANGE, format!("{}-{}", part.at, part.end() - 1));
-        }
-        request.header(CONTENT_LENGTH, part.bytes.len()).body(part.bytes.clone())
     }
 
     /// Waits after a request that failed. Returns how many bytes of the blob the registry has.
@@ -150,42 +166,22 @@ impl BlobUpload<'_, '_> {
         &mut self,
         upload: &mut Opened,
         failed: Failed,
-        is_repeated: bool,
-        tries: &mut Tries,
+        sending: &mut Sending<'_, '_>,
     ) -> Result<u64, UploadError> {
         match failed.status {
             // It knows no such upload, or has other content in it than it was sent: every chunk was checked.
             Some(400 | 404) => return Err(UploadError::Lost(failed)),
             // Gitea answers so to every further request of an upload whose chunk broke.
-            Some(500) if is_repeated => return Err(UploadError::Lost(failed)),
+            Some(500) if sending.is_repeated => return Err(UploadError::Lost(failed)),
             // Its upload ends elsewhere. It says where.
             Some(416) => {}
             _ if failed.may_pass() => {}
             _ => return Err(failed.error.into()),
         }
-        if !tries.pause(&failed).await {
+        if !sending.tries.pause(&failed).await {
             return Err(failed.error.of_lost_upload(&self.blob.digest).into());
         }
         self.standing(upload).await.ok_or(UploadError::Lost(failed))
-    }
-
-    /// The number of bytes that the registry has; `None` if the upload is lost.
-    async fn standing(&mut self, upload: &mut Opened) -> Option<u64> {
-        let mut tries = Tries::until(self.deadline);
-        loop {
-            let request = self.target.request(Method::GET, upload.place.clone());
-            let failed = match self.target.ask(request).await {
-                Ok(answer) if answer.status().is_success() => {
-                    if let Ok(next) = self.target.location(&answer) {
-                        upload.place = next;
-                    }
-                    return received(&answer);
-                }
-                Ok(answer) => Failed::of(self.target, answer).await,
-                Err(error) => error.into(),
-            };
-            tries.wait(failed).await.ok()?;
-        }
     }
 
     fn count_whole(&self) {
@@ -201,15 +197,5 @@ impl BlobUpload<'_, '_> {
 
     fn lost(&self, why: String) -> UploadError {
         UploadError::Lost(self.target.unexpected(why).into())
-    }
-}
-
-/// The number of bytes in `Range: 0-LAST`. `0-0` is what registries say of an empty upload.
-fn received(answer: &Response) -> Option<u64> {
-    let range = answer.headers().get(RANGE)?.to_str().ok()?;
-    let (_, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
-    match last.parse().ok()? {
-        0 => Some(0),
-        last => u64::checked_add(last, 1),
     }
 }

@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use argo_buildkit::outcome::Fault;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use super::{push, repository};
+use super::{push, push_within, repository};
 use crate::support::cutting_proxy::CuttingProxy;
 use crate::support::fault_registry::hanging_up;
 use crate::support::images::{Repository, digest};
 use crate::support::registry_front::{RegistryFront, Seen, cut};
 use crate::support::resuming_registry::ResumingRegistry;
-use crate::support::scripted::{challenge, ok};
+use crate::support::scripted::{challenge, ok, redirect};
 use crate::support::shared::shared_registry;
 
 /// Content that does not repeat, so that a wrong order of its parts has another digest.
@@ -37,6 +39,7 @@ async fn every_request_of_a_copy_may_fail_once() {
     for code in [429, 500, 503] {
         let (source, target) = (repository("api"), repository("prod"));
         source.platforms("1").await;
+        source.image("large", noise(12 << 20)).await;
         let once = move |seen: &Seen| (seen.before == 0).then(|| status(code));
         let from = RegistryFront::start(shared_registry().host(), once).await;
         let to = RegistryFront::start(shared_registry().host(), once).await;
@@ -45,6 +48,11 @@ async fn every_request_of_a_copy_may_fail_once() {
         let done = push(fields).await.unwrap();
         assert_eq!(done.outputs["changed"], "true");
         assert_eq!(target.checked("1").await, (5, 8), "{code}");
+        let fields = json!({"source": format!("{}:large", behind(from.host(), &source)),
+            "targets": format!("{}:large", behind(to.host(), &target))});
+        push(fields).await.unwrap();
+        assert_eq!(target.checked("large").await, (1, 2), "{code}");
+        assert!(to.methods().contains(&"PATCH".to_owned()));
     }
 }
 
@@ -80,6 +88,34 @@ async fn a_read_goes_on_where_it_broke() {
     assert_eq!(ranges.len(), 2, "{ranges:?}");
     let from: usize = ranges[1].range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap();
     assert!((1..=7 << 20).contains(&from), "{ranges:?}");
+}
+
+/// The address in object storage is signed, and expires.
+#[tokio::test]
+async fn a_store_that_refuses_is_asked_again_and_named() {
+    for refusals in [1, 100] {
+        let store = RegistryFront::start(shared_registry().host(), move |seen| {
+            (seen.before < refusals).then(|| status(403))
+        })
+        .await;
+        let (source, target) = (repository("api"), repository("prod"));
+        source.image("1", b"layer".to_vec()).await;
+        let to = store.host().to_owned();
+        let front = RegistryFront::start(shared_registry().host(), move |seen| {
+            let is_read = seen.method == "GET" && seen.path.contains("/blobs/");
+            is_read.then(|| redirect(307, &format!("http://{to}{}", seen.path)))
+        })
+        .await;
+        let fields = json!({"source": format!("{}:1", behind(front.host(), &source)), "targets": format!("{}:1", target.name)});
+        match push_within(fields, Duration::from_secs(10)).await {
+            Ok(_) => assert_eq!((refusals, target.checked("1").await), (1, (1, 2))),
+            Err(failed) => {
+                let said = format!("redirects to http://{}, which answered 403", store.host());
+                assert!(refusals == 100 && failed.message.contains(&said), "{}", failed.message);
+                assert_eq!(failed.fault, Fault::Transient);
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -162,6 +198,36 @@ async fn a_token_that_expires_within_a_blob_is_renewed() {
     assert_eq!(target.checked("1").await, (1, 2));
     let tokens = to.seen().into_iter().filter(|seen| seen.path.starts_with("/token")).count();
     assert!(tokens > 2, "{tokens}");
+}
+
+#[tokio::test]
+async fn a_token_that_one_task_has_renewed_is_that_of_all() {
+    let (source, target) = (repository("api"), repository("prod"));
+    source.platforms("1").await;
+    let front = expiring_once().await;
+    let fields = json!({"source": format!("{}:1", source.name), "targets": format!("{}:1", behind(front.host(), &target))});
+    push(fields).await.unwrap();
+    assert_eq!(target.checked("1").await, (5, 8));
+    let tokens = front.seen().into_iter().filter(|seen| seen.path.starts_with("/token")).count();
+    assert!(tokens <= 1 + 3, "{tokens} tokens, and three tasks at most renew theirs at the same time");
+}
+
+/// A registry whose first token is good for two requests.
+async fn expiring_once() -> RegistryFront {
+    let uses = AtomicUsize::new(0);
+    RegistryFront::start(shared_registry().host(), move |seen| {
+        let first = "Bearer first";
+        if seen.path.starts_with("/token") {
+            let token = if seen.before == 0 { "first" } else { "second" };
+            return Some(ok("application/json", json!({"token": token}).to_string()));
+        }
+        let is_good = match seen.authorization.as_str() {
+            given if given == first => uses.fetch_add(1, Ordering::SeqCst) < 2,
+            given => !given.is_empty(),
+        };
+        (!is_good).then(|| challenge(&format!("http://{}/token", seen.host)))
+    })
+    .await
 }
 
 /// A registry whose tokens are good for two requests.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::breaks::noise;
 use super::repository;
 use crate::support::images::Repository;
 use crate::support::net::unique;
@@ -21,6 +22,8 @@ async fn an_image_goes_to_gitea_within_it_and_back() {
 
     let (source, back) = (repository("api"), repository("back"));
     source.platforms("1").await;
+    // Larger than a chunk.
+    source.image("large", noise(12 << 20)).await;
     let api = Repository::new(gitea.host(), &format!("{first}/api")).with_user(&first, &token);
     let prod = Repository::new(gitea.host(), &format!("{second}/api")).with_user(&second, &other);
     for (from, to, secrets) in [
@@ -35,5 +38,12 @@ async fn an_image_goes_to_gitea_within_it_and_back() {
         assert_eq!(node["phase"], "Succeeded", "{}", node["message"]);
         assert_eq!((to.checked("1").await, to.checked("also").await), ((5, 8), (5, 8)));
         assert_eq!(to.read("1").await, source.read("1").await);
+        fields["source"] = format!("{}:large", from.name).into();
+        fields["targets"] = format!("{}:large", to.name).into();
+        fields["tags"] = json!([]);
+        let node =
+            plugin.node(&json!({"name": unique("push"), "plugin": {"buildkit": {"push": fields}}})).await;
+        assert_eq!(node["phase"], "Succeeded", "{}", node["message"]);
+        assert_eq!(to.checked("large").await, (1, 2));
     }
 }

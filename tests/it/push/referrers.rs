@@ -4,9 +4,10 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
+use super::breaks::behind;
 use super::{push, repository};
-use crate::support::images::{INDEX, MANIFEST, Repository};
-use crate::support::registry_front::RegistryFront;
+use crate::support::images::{INDEX, MANIFEST, Repository, digest};
+use crate::support::registry_front::{RegistryFront, cut};
 use crate::support::scripted::ok;
 use crate::support::shared::{World, shared_registry};
 
@@ -99,27 +100,61 @@ async fn gitea_keeps_no_list_so_it_gets_the_index_under_the_tag() {
     check(&target, &index, &sbom, &platform).await;
 }
 
-/// A registry with the referrers API: its own list is read, and it is trusted to list what is written.
+/// A registry with the referrers API that lists `entries` as what refers to `subject`, one on each page. The first answer breaks off.
+async fn listing(subject: &Value, entries: Vec<Value>) -> RegistryFront {
+    let subject = subject["digest"].as_str().unwrap().to_owned();
+    let index =
+        |entries: &[Value]| json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+    RegistryFront::start(shared_registry().host(), move |seen| {
+        let (_, of) = seen.path.split_once("/referrers/")?;
+        if seen.before == 0 {
+            return Some(cut(index(&entries).as_bytes(), 9));
+        }
+        let (of, page) = of.split_once("?page=").unwrap_or((of, "0"));
+        let page: usize = page.parse().unwrap();
+        let listed = if of == subject { entries.get(page..=page).unwrap_or_default() } else { &[] };
+        let mut answer = ok(INDEX, index(listed));
+        if of == subject && page + 1 < entries.len() {
+            let next = format!("</v2{}/referrers/{of}?page={}>; rel=\"next\"", name_in(&seen.path), page + 1);
+            answer.headers_mut().insert("link", next.parse().unwrap());
+        }
+        Some(answer)
+    })
+    .await
+}
+
+/// `/NAME` in `/v2/NAME/referrers/…`.
+fn name_in(path: &str) -> &str {
+    path.trim_start_matches("/v2").split("/referrers/").next().unwrap()
+}
+
+/// A registry with the referrers API: its own list is read to its end, and it is trusted to list what is written.
 #[tokio::test]
 async fn a_registry_that_keeps_the_list_itself_is_asked_and_gets_no_index() {
     let (source, target) = (repository("api"), repository("prod"));
     let index = source.platforms("1").await;
-    let sbom = artifact(&source, &index, "sbom").await;
-    let subject = index["digest"].as_str().unwrap().to_owned();
-    let listing = move |seen: &crate::support::registry_front::Seen| {
-        let (_, of) = seen.path.split_once("/referrers/")?;
-        let entries = if of == subject { vec![sbom.clone()] } else { Vec::new() };
-        Some(ok(INDEX, json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string()))
-    };
-    let from = RegistryFront::start(shared_registry().host(), listing.clone()).await;
-    let to = RegistryFront::start(shared_registry().host(), listing).await;
-    let behind = |front: &RegistryFront, of: &Repository| {
-        format!("{}/{}:1", front.host(), of.name.split_once('/').unwrap().1)
-    };
-    let fields =
-        json!({"source": behind(&from, &source), "targets": behind(&to, &target), "referrers": true});
-    assert_eq!(push(fields).await.unwrap().outputs["referrers"], "1");
+    let sboms = [artifact(&source, &index, "sbom").await, artifact(&source, &index, "another").await];
+    let from = listing(&index, sboms.to_vec()).await;
+    let to = listing(&index, sboms.to_vec()).await;
+    let (source_behind, target_behind) = (behind(from.host(), &source), behind(to.host(), &target));
+    let fields = json!({"source": format!("{source_behind}:1"), "targets": format!("{target_behind}:1"), "referrers": true});
+    assert_eq!(push(fields).await.unwrap().outputs["referrers"], "2");
     assert_eq!(target.read(&tag(&index, "")).await, None);
+    for sbom in sboms {
+        assert_eq!(target.checked(sbom["digest"].as_str().unwrap()).await, (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn what_is_listed_and_not_there_is_a_warning() {
+    let (source, target) = (repository("api"), repository("prod"));
+    let index = source.platforms("1").await;
+    let gone = json!({"mediaType": MANIFEST, "digest": digest(b"gone"), "size": 4});
+    let from = listing(&index, vec![gone]).await;
+    let fields = json!({"source": format!("{}:1", behind(from.host(), &source)), "targets": format!("{}:1", target.name), "referrers": true});
+    let done = push(fields).await.unwrap();
+    assert_eq!(done.outputs["referrers"], "0");
+    assert!(done.outputs["warnings"].contains(&digest(b"gone")), "{}", done.outputs["warnings"]);
 }
 
 #[tokio::test]
@@ -134,6 +169,8 @@ async fn no_tag_moves_if_a_signature_cannot_be_copied() {
     .await;
     let to = format!("{}/{}:1", front.host(), target.name.split_once('/').unwrap().1);
     let fields = json!({"source": format!("{}:1", source.name), "targets": to, "referrers": true});
-    push(fields).await.unwrap_err();
+    let refused = push(fields).await.unwrap_err();
+    assert!(refused.message.contains("refused the login (403, as nobody)"), "{}", refused.message);
     assert_eq!(target.read("1").await, None);
+    assert!(front.seen().iter().any(|seen| seen.method == "PUT" && seen.path.contains("/manifests/sha256-")));
 }

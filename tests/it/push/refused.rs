@@ -1,14 +1,17 @@
 //! What is refused, and that no tag moves then.
 
+use argo_buildkit::engine::Tenancy;
+use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::outcome::Fault;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
 use super::{push, repository};
+use crate::support::engine;
 use crate::support::images::{INDEX, MANIFEST, Repository, digest};
 use crate::support::registry_front::{RegistryFront, Seen};
-use crate::support::scripted::{Scripted, ok};
+use crate::support::scripted::{Scripted, ok, redirect};
 use crate::support::shared::shared_registry;
 
 #[tokio::test]
@@ -117,7 +120,8 @@ async fn an_image_that_names_too_many_blobs_is_refused_before_anything_is_writte
     })
     .await;
     let target = repository("prod");
-    let fields = json!({"source": format!("{}/shop/api:1", source.host()), "targets": format!("{}:1", target.name)});
+    let fields =
+        json!({"source": format!("{}/shop/api:1", source.host()), "targets": format!("{}:1", target.name)});
     let refused = push(fields).await.unwrap_err();
     assert!(refused.message.contains("its manifests name more than 10000 blobs"), "{}", refused.message);
     assert_eq!((refused.fault, target.read("1").await), (Fault::User, None));
@@ -160,12 +164,32 @@ async fn a_blob_that_is_not_what_the_manifest_says_is_never_completed() {
     }
 }
 
+/// docs/agent-tenants.md: the first chunks of a blob are sent on before its digest is known.
+#[tokio::test]
+async fn the_shared_agent_reads_blobs_from_no_store_in_the_cluster() {
+    let store = RegistryFront::start(shared_registry().host(), |_| None).await;
+    for is_shared in [false, true] {
+        let (source, target) = (repository("api"), repository("prod"));
+        source.image("1", vec![7; 1000]).await;
+        let to = store.host().to_owned();
+        let front = front_with(move |seen| Some(redirect(307, &format!("http://{to}{}", seen.path)))).await;
+        let (_, name) = source.name.split_once('/').unwrap();
+        let fields = json!({"push": {"source": format!("{}/{name}:1", front.host()), "targets": format!("{}:1", target.name)}});
+        let tenancy = if is_shared { Tenancy::shared(None) } else { Tenancy::own() };
+        let secrets = Secrets::Directory(std::env::temp_dir());
+        let engine = engine::engine("tcp://127.0.0.1:1", Cluster::default(), secrets, tenancy);
+        let ended = engine::run(&engine, "builds", &fields).await;
+        assert_eq!(ended.is_err(), is_shared, "{ended:?}");
+        assert_eq!(target.read("1").await.is_none(), is_shared);
+    }
+    assert_eq!(store.seen().len(), 2, "the layer and the configuration, of one step");
+}
+
 #[tokio::test]
 async fn a_redirect_to_an_inner_address_is_not_followed() {
     let (source, target) = (repository("api"), repository("prod"));
     source.image("1", vec![7; 1000]).await;
-    let front =
-        front_with(|_| Some(crate::support::scripted::redirect(307, "http://169.254.169.254/latest"))).await;
+    let front = front_with(|_| Some(redirect(307, "http://169.254.169.254/latest"))).await;
     let (_, name) = source.name.split_once('/').unwrap();
     let fields =
         json!({"source": format!("{}/{name}:1", front.host()), "targets": format!("{}:1", target.name)});

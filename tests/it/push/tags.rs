@@ -93,9 +93,11 @@ async fn a_stop_does_not_wait_for_the_pauses_between_tries() {
     let fields = two_tags(&front, &target).await;
     let (engine, gate) = (pushing_engine(&std::env::temp_dir()), Arc::new(PushGate::new()));
     let stop = async {
-        until(|| "the tag to be written".to_owned(), PATIENCE, async || {
-            (puts(&front, "1") > 0).then_some(())
-        })
+        until(
+            || "the tag to be written".to_owned(),
+            PATIENCE,
+            async || (puts(&front, "1") > 0).then_some(()),
+        )
         .await;
         gate.close();
         gate.idle().await;

@@ -25,12 +25,15 @@ pub(in crate::oci::copy) struct Opened {
 
 impl Opened {
     /// The upload that `answer` states.
-    pub(in crate::oci::copy) fn of(target: &ImageRepository<'_>, answer: &Response) -> Result<Self, OciError> {
+    pub(in crate::oci::copy) fn of(
+        target: &ImageRepository<'_>,
+        answer: &Response,
+    ) -> Result<Self, OciError> {
         let told = answer.headers().get(SMALLEST).and_then(|told| told.to_str().ok()?.trim().parse().ok());
         let chunk = told.unwrap_or(0usize).max(CHUNK);
         if chunk > LARGEST {
             let why = format!(
-                "it takes chunks of at least {chunk} bytes ({SMALLEST}), and at most {LARGEST} are held in memory"
+                "it takes only chunks of {chunk} bytes and more ({SMALLEST}), and at most {LARGEST} are held in memory"
             );
             return Err(target.unexpected(why));
         }
