@@ -1,6 +1,7 @@
 //! `push`: copies an image to other repositories, and moves tags to it.
 
 mod copy;
+mod place;
 mod report;
 mod tags;
 
@@ -13,7 +14,7 @@ use crate::oci::{Auth, CopyProgress};
 use crate::outcome::{StepError, Success};
 use crate::progress::Progress;
 use crate::step::Push;
-use copy::Logins;
+use place::Logins;
 use report::megabytes;
 
 /// How often the progress is reported.

@@ -8,6 +8,7 @@
 mod blobs;
 mod manifest;
 mod memory;
+mod named;
 mod presence;
 mod progress;
 mod reader;

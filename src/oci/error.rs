@@ -125,10 +125,12 @@ pub enum OciError {
     },
     /// Another writer moved a tag while it was written.
     #[error(
-        "{tag} names {now} now, which another has written meanwhile; it is left as it is; run the step again if this step is to win"
+        "{what}: another writer has moved tag {tag} to {now} meanwhile, so it is left as it is; run the step again if this one is to win"
     )]
     Moved {
-        /// The tag, with its repository.
+        /// The repository.
+        what: String,
+        /// The tag.
         tag: String,
         /// The digest that it names.
         now: String,

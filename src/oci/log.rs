@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
 use super::lists::ListLocks;
 use super::pages::PAGES;
-use super::read::ReadRequest;
+use super::read::{MANIFEST_READ, ReadRequest};
 use super::referrers::ReferrersPage;
 use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
@@ -25,9 +25,6 @@ use crate::time_limits::{Late, calls, pauses, within};
 const ATTEMPTS: u32 = 8;
 /// The time limit for writing a list. The next writer of this list waits meanwhile.
 const LISTING: Duration = calls::REGISTRY_LIST.whole();
-/// The most bytes that are read of a manifest or an index: the size that registries must accept (distribution
-/// specification, "Pushing manifests").
-pub(super) const MANIFEST_READ: usize = 4 << 20;
 /// The pause before the second attempt.
 const AGAIN: Duration = Duration::from_millis(100);
 

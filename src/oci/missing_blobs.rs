@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::log::MANIFEST_READ;
+use super::read::MANIFEST_READ;
 use super::read::ReadRequest;
 use super::registry::{MANIFESTS, is_digest};
 use super::repository::{Access, ImageRepository};

@@ -3,7 +3,7 @@
 use reqwest::{Method, Response, StatusCode};
 
 use super::artifact::hashes_to;
-use super::log::MANIFEST_READ;
+use super::read::MANIFEST_READ;
 use super::read::ReadRequest;
 use super::registry::{MANIFESTS, digest as told};
 use super::repository::{Access, ImageRepository};

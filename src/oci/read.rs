@@ -11,6 +11,9 @@ use crate::http::{Client, Network};
 
 /// The number of redirects that one read follows: to a store, and on to another server of the store.
 const REDIRECTS: usize = 3;
+/// The most bytes that are read of a manifest or an index: the size that registries must accept (distribution
+/// specification, "Pushing manifests").
+pub(super) const MANIFEST_READ: usize = 4 << 20;
 /// The most bytes that are read of a compressed log, which are four times what is kept of a build, or of an attestation.
 const LOG_READ: usize = 16 << 20;
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::OciError;
 use super::artifact::INDEX;
-use super::log::MANIFEST_READ;
+use super::read::MANIFEST_READ;
 use super::repository::ImageRepository;
 use crate::http;
 

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::artifact::INDEX;
-use super::log::MANIFEST_READ;
+use super::read::MANIFEST_READ;
 use super::repository::Access;
 use super::{Auth, ImageRef, OciError, Registry};
 use crate::http;

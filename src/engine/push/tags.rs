@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::context::Cx;
-use super::copy::Place;
+use super::place::Place;
 use crate::oci::{OciError, SourceImage};
 use crate::outcome::StepError;
 use crate::step::Push;

@@ -5,13 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::OciError;
-use super::super::log::MANIFEST_READ;
+use super::super::read::MANIFEST_READ;
 use crate::limits::{Budget, Held, TooMuch};
 
 /// The memory for manifests. One tenant may have half.
 const MANIFESTS: usize = 64 << 20;
 /// The memory for chunks of blobs. One tenant may have half: sixteen chunks.
 const CHUNKS: usize = 160 << 20;
+/// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list.
+pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
 /// How long a slow chunk keeps its memory when another tenant waits for some.
 const HOLD: Duration = Duration::from_secs(60);
 /// What the lists of a manifest take in memory, besides its bytes: three times its bytes, but not more than this. The number of

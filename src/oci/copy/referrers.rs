@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::OciError;
-use super::super::log::{MANIFEST_READ, list_tag, write_list};
+use super::super::log::{list_tag, write_list};
 use super::super::pages::PAGES;
+use super::super::read::MANIFEST_READ;
 use super::super::referrers::ReferrersPage;
 use super::super::registry::is_digest;
 use super::super::repository::ImageRepository;
 use super::manifest::RawManifest;
+use super::named::read;
 use super::progress::CopyProgress;
-use super::source::{SourceImage, read};
+use super::source::SourceImage;
 use super::target::CopyTarget;
 use super::tries::{Failed, Tries};
 use crate::http;
@@ -27,8 +29,6 @@ use crate::http;
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 /// The most referrers that are copied.
 const MOST: usize = 1_000;
-/// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list.
-pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
 
 /// What was copied of what refers to an image.
 #[derive(Debug, Default)]

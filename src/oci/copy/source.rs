@@ -1,22 +1,18 @@
 //! The image that is copied: its manifests, read once and kept as bytes.
 
+mod reading;
+
 use std::sync::Arc;
 
-use ::http::header::CONTENT_TYPE;
-use bytes::Bytes;
-use reqwest::{Method, StatusCode};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::super::log::MANIFEST_READ;
-use super::super::read::ReadRequest;
 use super::super::repository::{Access, ImageRepository};
 use super::super::{Auth, ImageRef, OciError, Registry};
-use super::manifest::{COPIED, MEND, RawManifest};
-use super::memory::CopyMemory;
-use super::referrers::REFERRERS;
+use super::manifest::{MEND, RawManifest};
+use super::memory::{CopyMemory, REFERRERS};
+use super::named::read;
 use super::tree::ImageTree;
-use super::tries::{Failed, Tries};
 use crate::http::Network;
 
 /// An image in a registry, to be copied.
@@ -91,43 +87,5 @@ impl SourceImage<'_> {
 
     pub(super) fn refuse(&self, why: String) -> OciError {
         OciError::Unexpected { what: format!("image {}", self.image), why, mend: MEND }
-    }
-}
-
-/// Reads the manifest `target`; `None` if there is none. If `target` is a digest, the manifest has it.
-pub(super) async fn read(
-    repository: &mut ImageRepository<'_>,
-    target: &str,
-    deadline: Instant,
-) -> Result<Option<RawManifest>, OciError> {
-    let mut tries = Tries::until(deadline);
-    loop {
-        match read_once(repository, target).await {
-            Ok(found) => return Ok(found),
-            Err(failed) => tries.wait(failed).await?,
-        }
-    }
-}
-
-async fn read_once(
-    repository: &mut ImageRepository<'_>,
-    target: &str,
-) -> Result<Option<RawManifest>, Failed> {
-    let answer = repository.ask_for(&ReadRequest::manifest(Method::GET, target, COPIED)).await?;
-    match answer.status() {
-        StatusCode::NOT_FOUND => return Ok(None),
-        status if status.is_success() => {}
-        _ => return Err(Failed::of(repository, answer).await),
-    }
-    let told = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-    let bytes = Bytes::from(repository.read(answer, "a manifest", MANIFEST_READ).await?);
-    let manifest = RawManifest::read(bytes, told.as_deref(), &format!("{}, {target},", repository.what()))?;
-    match target.contains(':') {
-        false => Ok(Some(manifest)),
-        true => {
-            let named = manifest.named(target);
-            let odd = || repository.unexpected(format!("what it gives for {target} has another digest"));
-            Ok(Some(named.ok_or_else(odd)?))
-        }
     }
 }

@@ -3,33 +3,22 @@
 use std::iter;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 
 use super::super::lists::ListLocks;
-use super::super::read::ReadRequest;
-use super::super::registry::digest as told_digest;
 use super::super::repository::{Access, ImageRepository};
 use super::super::{Auth, ImageRef, OciError, Registry};
 use super::blobs::BlobCopy;
-use super::manifest::{COPIED, RawManifest};
+use super::manifest::RawManifest;
+use super::named::named;
 use super::progress::CopyProgress;
-use super::source::{SourceImage, read};
+use super::source::SourceImage;
 use super::tree::ImageTree;
-use super::tries::{Failed, Tries};
 use super::write::ManifestWrite;
-
-/// What a registry says of a manifest without sending it.
-enum Head {
-    Is(String),
-    Absent,
-    /// It does not say: the manifest itself must be read.
-    Untold,
-}
 
 /// A repository that an image is copied to.
 pub struct CopyTarget<'a> {
-    pub(super) image: &'a ImageRef,
+    image: &'a ImageRef,
     pub(super) repository: ImageRepository<'a>,
     pub(super) list_locks: &'a ListLocks,
     mount_from: Option<String>,
@@ -66,29 +55,7 @@ impl<'a> CopyTarget<'a> {
 
     /// The digest that `name`, a tag or a digest, names here; `None` if there is no such manifest.
     pub async fn digest_of(&mut self, name: &str) -> Result<Option<String>, OciError> {
-        let mut tries = Tries::until(self.deadline);
-        loop {
-            match self.head(name).await {
-                Ok(Head::Is(digest)) => return Ok(Some(digest)),
-                Ok(Head::Absent) => return Ok(None),
-                Ok(Head::Untold) => break,
-                Err(failed) => tries.wait(failed).await?,
-            }
-        }
-        let found = read(&mut self.repository, name, self.deadline).await?;
-        Ok(found.map(|manifest| manifest.digest))
-    }
-
-    async fn head(&mut self, name: &str) -> Result<Head, Failed> {
-        let answer = self.repository.ask_for(&ReadRequest::manifest(Method::HEAD, name, COPIED)).await?;
-        match answer.status() {
-            status if status.is_success() => {
-                Ok(told_digest(answer.headers()).map_or(Head::Untold, |digest| Head::Is(digest.to_owned())))
-            }
-            StatusCode::NOT_FOUND => Ok(Head::Absent),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(Head::Untold),
-            _ => Err(Failed::of(&self.repository, answer).await),
-        }
+        named(&mut self.repository, name, self.deadline).await
     }
 
     /// Copies everything that the image names, unless it is there. With `is_tagged`, the image's own manifest is left to
@@ -161,7 +128,7 @@ impl<'a> CopyTarget<'a> {
         before: Option<&str>,
         enter: impl Fn() -> Option<P>,
     ) -> Result<bool, OciError> {
-        let mut write = ManifestWrite::new(self, tag, &source.top, before);
+        let mut write = ManifestWrite::new(&mut self.repository, self.deadline, tag, &source.top, before);
         while let Some(permit) = enter() {
             let written = write.once().await;
             drop(permit);
@@ -184,7 +151,7 @@ impl<'a> CopyTarget<'a> {
         manifest: &RawManifest,
         before: Option<&str>,
     ) -> Result<HeaderMap, OciError> {
-        let mut write = ManifestWrite::new(self, name, manifest, before);
+        let mut write = ManifestWrite::new(&mut self.repository, self.deadline, name, manifest, before);
         loop {
             let written = write.once().await;
             if let Some(headers) = write.settled(written).await? {

@@ -2,11 +2,13 @@
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use tokio::time::Instant;
 
 use super::super::OciError;
 use super::super::registry::digest as told_digest;
+use super::super::repository::ImageRepository;
 use super::manifest::RawManifest;
-use super::target::CopyTarget;
+use super::named::named;
 use super::tries::{Failed, Tries};
 use crate::time_limits::calls;
 
@@ -16,7 +18,8 @@ const UNFOUND: usize = 5;
 
 /// A manifest that is being written.
 pub(super) struct ManifestWrite<'a, 'b> {
-    target: &'b mut CopyTarget<'a>,
+    repository: &'b mut ImageRepository<'a>,
+    deadline: Instant,
     name: &'b str,
     manifest: &'b RawManifest,
     /// What the name named before.
@@ -27,18 +30,19 @@ pub(super) struct ManifestWrite<'a, 'b> {
 
 impl<'a, 'b> ManifestWrite<'a, 'b> {
     pub(super) fn new(
-        target: &'b mut CopyTarget<'a>,
+        repository: &'b mut ImageRepository<'a>,
+        deadline: Instant,
         name: &'b str,
         manifest: &'b RawManifest,
         before: Option<&'b str>,
     ) -> Self {
-        let tries = Tries::until(target.deadline);
-        Self { target, name, manifest, before, tries, unfound: 0 }
+        let tries = Tries::until(deadline);
+        Self { repository, deadline, name, manifest, before, tries, unfound: 0 }
     }
 
     /// Sends the manifest. Returns the headers of the answer.
     pub(super) async fn once(&mut self) -> Result<HeaderMap, Failed> {
-        let repository = &mut self.target.repository;
+        let repository = &mut *self.repository;
         let url = repository.url(&format!("manifests/{}", self.name));
         let request = repository.request(Method::PUT, url).header(CONTENT_TYPE, &self.manifest.media_type);
         let request = request.body(self.manifest.bytes.clone()).timeout(calls::REGISTRY_MANIFEST.whole());
@@ -69,11 +73,15 @@ impl<'a, 'b> ManifestWrite<'a, 'b> {
             self.tries.wait(failed).await?;
         }
         // The answer may be lost. And Gitea answers 500 to one of two writers of the same manifest: the other has written it.
-        match self.target.digest_of(self.name).await? {
+        match self.named().await? {
             Some(now) if self.is_ours(&now) => Ok(Some(HeaderMap::new())),
             Some(now) if self.before != Some(now.as_str()) => Err(self.moved(now)),
             _ => Ok(None),
         }
+    }
+
+    async fn named(&mut self) -> Result<Option<String>, OciError> {
+        named(self.repository, self.name, self.deadline).await
     }
 
     /// Compares the digest that the registry states, since Gitea takes a manifest under a wrong one. False if it does not find
@@ -81,12 +89,12 @@ impl<'a, 'b> ManifestWrite<'a, 'b> {
     async fn check(&mut self, told: Option<&str>) -> Result<bool, OciError> {
         let told = match told {
             Some(told) => Some(told.to_owned()),
-            None => self.target.digest_of(self.name).await?,
+            None => self.named().await?,
         };
         match told {
             Some(told) if !self.is_ours(&told) => {
                 let why = format!("it stored {} as {told}", self.manifest.digest);
-                Err(self.target.repository.unexpected(why))
+                Err(self.repository.unexpected(why))
             }
             told => Ok(told.is_some()),
         }
@@ -98,10 +106,10 @@ impl<'a, 'b> ManifestWrite<'a, 'b> {
     }
 
     fn unfound(&self) -> OciError {
-        OciError::Unfound { what: self.target.repository.what(), name: self.name.to_owned() }
+        OciError::Unfound { what: self.repository.what(), name: self.name.to_owned() }
     }
 
     fn moved(&self, now: String) -> OciError {
-        OciError::Moved { tag: format!("tag {}:{}", self.target.image.name(), self.name), now }
+        OciError::Moved { what: self.repository.what(), tag: self.name.to_owned(), now }
     }
 }

@@ -157,5 +157,9 @@ async fn chunks_are_as_large_as_the_registry_wants_them() {
     assert_eq!(sizes, [(9 << 20).to_string(), (9 << 20).to_string()]);
     let huge = wanting_chunks_of(33 << 20).await;
     let refused = push(to(&huge, &source, &repository("prod"))).await.unwrap_err();
-    assert!(refused.message.contains("it takes only chunks of 34603008 bytes and more"), "{}", refused.message);
+    assert!(
+        refused.message.contains("it takes only chunks of 34603008 bytes and more"),
+        "{}",
+        refused.message
+    );
 }

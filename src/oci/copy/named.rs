@@ -1,0 +1,90 @@
+//! Asks a registry for the manifest that a tag or a digest names.
+
+use ::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
+
+use super::super::OciError;
+use super::super::read::{MANIFEST_READ, ReadRequest};
+use super::super::registry::digest as told_digest;
+use super::super::repository::ImageRepository;
+use super::manifest::{COPIED, RawManifest};
+use super::tries::{Failed, Tries};
+
+/// What a registry says of a manifest without sending it.
+enum Head {
+    Is(String),
+    Absent,
+    /// It does not say: the manifest itself must be read.
+    Untold,
+}
+
+/// The digest that `name`, a tag or a digest, names in `repository`; `None` if there is no such manifest.
+pub(super) async fn named(
+    repository: &mut ImageRepository<'_>,
+    name: &str,
+    deadline: Instant,
+) -> Result<Option<String>, OciError> {
+    let mut tries = Tries::until(deadline);
+    loop {
+        match head(repository, name).await {
+            Ok(Head::Is(digest)) => return Ok(Some(digest)),
+            Ok(Head::Absent) => return Ok(None),
+            Ok(Head::Untold) => break,
+            Err(failed) => tries.wait(failed).await?,
+        }
+    }
+    let found = read(repository, name, deadline).await?;
+    Ok(found.map(|manifest| manifest.digest))
+}
+
+async fn head(repository: &mut ImageRepository<'_>, name: &str) -> Result<Head, Failed> {
+    let answer = repository.ask_for(&ReadRequest::manifest(Method::HEAD, name, COPIED)).await?;
+    match answer.status() {
+        status if status.is_success() => {
+            Ok(told_digest(answer.headers()).map_or(Head::Untold, |digest| Head::Is(digest.to_owned())))
+        }
+        StatusCode::NOT_FOUND => Ok(Head::Absent),
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(Head::Untold),
+        _ => Err(Failed::of(repository, answer).await),
+    }
+}
+
+/// Reads the manifest `target`; `None` if there is none. If `target` is a digest, the manifest has it.
+pub(super) async fn read(
+    repository: &mut ImageRepository<'_>,
+    target: &str,
+    deadline: Instant,
+) -> Result<Option<RawManifest>, OciError> {
+    let mut tries = Tries::until(deadline);
+    loop {
+        match read_once(repository, target).await {
+            Ok(found) => return Ok(found),
+            Err(failed) => tries.wait(failed).await?,
+        }
+    }
+}
+
+async fn read_once(
+    repository: &mut ImageRepository<'_>,
+    target: &str,
+) -> Result<Option<RawManifest>, Failed> {
+    let answer = repository.ask_for(&ReadRequest::manifest(Method::GET, target, COPIED)).await?;
+    match answer.status() {
+        StatusCode::NOT_FOUND => return Ok(None),
+        status if status.is_success() => {}
+        _ => return Err(Failed::of(repository, answer).await),
+    }
+    let told = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let bytes = Bytes::from(repository.read(answer, "a manifest", MANIFEST_READ).await?);
+    let manifest = RawManifest::read(bytes, told.as_deref(), &format!("{}, {target},", repository.what()))?;
+    match target.contains(':') {
+        false => Ok(Some(manifest)),
+        true => {
+            let named = manifest.named(target);
+            let odd = || repository.unexpected(format!("what it gives for {target} has another digest"));
+            Ok(Some(named.ok_or_else(odd)?))
+        }
+    }
+}
