@@ -217,6 +217,11 @@ pub const RULES: &[LintRule] = &[
         find: Find::Objects(events::bus::streams),
     },
     LintRule {
+        name: "encrypted-bus",
+        summary: "An EventBus encrypts its store, and cannot read it again after a kill.",
+        find: Find::Objects(events::encryption::encrypted),
+    },
+    LintRule {
         name: CATALOGUE,
         summary: "A catalogue of services has a mistake.",
         find: Find::Objects(catalogue::mistakes),

@@ -2,6 +2,7 @@
 
 pub(super) mod bus;
 pub(super) mod dependencies;
+pub(super) mod encryption;
 pub(super) mod fields;
 pub(super) mod filters;
 pub(super) mod hooks;
