@@ -13,7 +13,7 @@ use super::context::Cx;
 use crate::git::RepoUrl;
 use crate::kube::{Submission, SubmitError, Submitted, Submitter};
 use crate::outcome::{Fault, StepError};
-use crate::selection::{GitRef, SERVICE_LABEL, image_tag, workflow_name};
+use crate::selection::{GitRef, LINE_LABEL, SERVICE_LABEL, image_tag, line, workflow_name};
 use crate::step::WorkflowCall;
 use crate::time_limits::pauses;
 
@@ -41,11 +41,18 @@ impl Wish<'_> {
 
     /// The Workflow `name`: `call` with what the push decides.
     fn submission(&self, name: String, call: &WorkflowCall) -> Submission {
+        let parameters = self.parameters(call);
+        let mut labels = BTreeMap::from([(SERVICE_LABEL.to_owned(), self.service.to_owned())]);
+        // The templates have it in `workflowMetadata` too, but Argo does not apply that to a workflow that waits for
+        // `parallelism`, and a newer one would not find this one.
+        if let (Some(repo), Some(image)) = (parameters.get("repo"), parameters.get("image")) {
+            labels.insert(LINE_LABEL.to_owned(), line(repo, &self.git_ref.full_name(), image));
+        }
         Submission {
             name,
             template: call.template.clone(),
-            parameters: self.parameters(call),
-            labels: BTreeMap::from([(SERVICE_LABEL.to_owned(), self.service.to_owned())]),
+            parameters,
+            labels,
             reason: self.reason.to_owned(),
             pushed_at: self.pushed_at,
         }

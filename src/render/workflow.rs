@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::filters::EventKind;
 use crate::catalogue::{Build, Catalogue, Repository, Service};
-use crate::selection::{REPOSITORY_LABEL, SERVICE_LABEL};
+use crate::selection::{LINE_LABEL, REPOSITORY_LABEL, SERVICE_LABEL};
 
 /// A Workflow that a trigger creates: its beginning, and what an event sets in it.
 #[derive(Debug)]
@@ -105,8 +105,25 @@ pub(super) fn of_service(
     if kind != EventKind::Branch {
         set.push(("image-tag", EventValue::Tag));
     }
-    let labels = json!({SERVICE_LABEL: service.name});
-    created(catalogue, (&service.name, &build.template), labels, (kind, EventValue::End), (fixed, &set))
+    let line = line(kind, &fixed);
+    let labels = json!({SERVICE_LABEL: service.name, LINE_LABEL: ""});
+    let mut of_service =
+        created(catalogue, (&service.name, &build.template), labels, (kind, EventValue::End), (fixed, &set));
+    of_service.set.insert(1, (format!("metadata.labels.{}", LINE_LABEL.replace('.', "\\.")), line));
+    of_service
+}
+
+/// The line of a service's Workflow, as [`crate::selection::line`] computes it.
+fn line(kind: EventKind, parameters: &BTreeMap<String, String>) -> String {
+    let (ref_begins, git_ref, ref_ends) = match kind {
+        EventKind::Branch | EventKind::Tag => ("", ".Input.body.ref", ""),
+        EventKind::PullRequest => ("refs/pull/", "(.Input.body.pull_request.number | int64)", "/head"),
+    };
+    // `print` puts no space beside a string. Of JSON's strings, Go reads these.
+    let of = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
+    let before = json!(format!("{} {ref_begins}", of("repo")));
+    let after = json!(format!("{ref_ends} {}", of("image")));
+    format!("{{{{ print {before} {git_ref} {after} | sha1sum }}}}")
 }
 
 /// The Workflow that decides about an event for the services of a repository.

@@ -1,4 +1,4 @@
-//! Names that follow from a service and a commit: of its Workflow, and of a pull request's image.
+//! Names that follow from a service and a commit: of its Workflow, of its line, and of the image of a tag or a pull request.
 //!
 //! A Sensor makes the same names with a template (docs/events.md), so a Workflow that a Sensor, `select` and `poll` ask
 //! for is made once.
@@ -12,6 +12,9 @@ pub const LABEL: &str = "argo-buildkit.io/service";
 
 /// The label with the repository of a Workflow that decides about a push for several services.
 pub const REPOSITORY_LABEL: &str = "argo-buildkit.io/repository";
+
+/// The label with the line of a Workflow. Of the Workflows of one line, a newer one may end the older ones (`supersede`).
+pub const LINE_LABEL: &str = "argo-buildkit.io/line";
 
 /// The most bytes of a service's name. With `-prNUMBER-` and the commit, 63 bytes remain enough, so the name is also
 /// valid as a label's value.
@@ -55,6 +58,11 @@ pub fn image_tag(git_ref: &GitRef, commit: &str) -> String {
     }
 }
 
+/// The line of a Workflow that builds `image` from `git_ref` of `repo`, as the bundled templates compute it.
+pub fn line(repo: &str, git_ref: &str, image: &str) -> String {
+    hex::encode(Sha1::digest(format!("{repo} {git_ref} {image}")))
+}
+
 fn short(commit: &str) -> &str {
     crate::text::head(commit, COMMIT)
 }
@@ -81,6 +89,15 @@ mod tests {
             assert_eq!(workflow_name("api", &git_ref, COMMIT), name);
             assert_eq!(image_tag(&git_ref, COMMIT), tag);
         }
+    }
+
+    #[test]
+    fn a_line_is_what_the_templates_compute() {
+        // printf %s 'https://git.example/shop/api.git refs/heads/main reg.example/shop/api' | sha1sum
+        assert_eq!(
+            line("https://git.example/shop/api.git", "refs/heads/main", "reg.example/shop/api"),
+            "0f9bd9b7b3d80fc5776454b38d0b57e9450d1318"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::form::optional;
 use super::node::Node;
 use super::spec::{Output, Spec};
 use super::{FieldTable, InvalidStep, Mention, ValueForm};
+use crate::selection::LINE_LABEL;
 
 pub(super) const SPEC: Spec =
     Spec { name: "supersede", form: ValueForm::Map(SUPERSEDE), outputs: OUTPUTS, nests: true };
@@ -16,9 +17,6 @@ const SUPERSEDE: &FieldTable = &FieldTable::of(&[
 
 /// A JSON list of the workflows that were stopped.
 const OUTPUTS: &[Output] = &[Output::ours("superseded", "[]")];
-
-/// The label that holds the line, unless the step names another one.
-pub const LINE: &str = "argo-buildkit.io/line";
 
 /// The maximum length of a label key: a DNS name of 253 characters, a slash and a name of 63.
 const LONGEST: usize = 317;
@@ -34,7 +32,7 @@ const NO_VALUE: &str = "is not the value of a label: at most 63 letters, digits,
 pub struct Supersede {
     /// If false, the step does nothing and sends no request. This is for templates with a parameter that turns it off.
     pub enabled: bool,
-    /// The label that holds the line of a workflow.
+    /// The label that holds the line of a workflow; [`LINE_LABEL`] unless the step names another one.
     pub label: String,
     /// The line of this workflow. The step labels the workflow with it, if its label has another value or is missing.
     /// Without it, the line is the value of the label.
@@ -47,7 +45,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Supersede, InvalidStep> {
     let enabled = fields.switch("enabled", true)?;
     let label = fields.optional("label").map(|node| node.checked(label)).transpose()?;
     let line = fields.optional("line").map(|node| node.checked(line)).transpose()?;
-    Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE.into()), line })
+    Ok(Supersede { enabled, label: label.unwrap_or_else(|| LINE_LABEL.into()), line })
 }
 
 /// Empty: the step only affects workflows of its own namespace.
@@ -59,7 +57,7 @@ fn label(key: &str) -> Result<String, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
     match key.len() <= LONGEST && key.bytes().all(allowed) {
         true => Ok(key.to_owned()),
-        false => Err(format!("is not the key of a label, such as `{LINE}`")),
+        false => Err(format!("is not the key of a label, such as `{LINE_LABEL}`")),
     }
 }
 

@@ -38,7 +38,11 @@ async fn what_is_missing_is_submitted_once_and_everything_else_has_a_reason() {
         ]
     );
     let workflow = world.workflow(&tag).await;
-    assert_eq!(workflow["metadata"]["labels"], json!({"argo-buildkit.io/service": "missing"}));
+    let line = argo_buildkit::selection::line(&world.url("missing"), "refs/tags/v1.0.0", "r.io/x");
+    assert_eq!(
+        workflow["metadata"]["labels"],
+        json!({"argo-buildkit.io/service": "missing", "argo-buildkit.io/line": line})
+    );
     assert_eq!(workflow["spec"]["workflowTemplateRef"], json!({"name": "build"}));
     let parameter = |name: &str, value: &str| json!({"name": name, "value": value});
     assert_eq!(

@@ -113,6 +113,29 @@ fn go_compiles_every_pattern_of_a_filter() {
 }
 
 #[test]
+fn each_workflow_has_the_label_of_its_line() {
+    let (sensor, slug) = (sensor(), slug(&body()));
+    let repo = body()["services"][0]["repo"].as_str().unwrap().to_owned();
+    for (kind, git_ref) in [
+        ("push", r#"" .Input.body.ref ""#),
+        ("tag", r#"" .Input.body.ref ""#),
+        ("pull-request", r#"refs/pull/" (.Input.body.pull_request.number | int64) "/head"#),
+    ] {
+        let mut templates = sensor["spec"]["triggers"].as_array().unwrap().iter().map(|one| &one["template"]);
+        let k8s = &templates.find(|template| template["name"] == format!("{kind}-{slug}")).unwrap()["k8s"];
+        let parameters = k8s["parameters"].as_array().unwrap();
+        let line = parameters.iter().find(|one| one["dest"] == r"metadata.labels.argo-buildkit\.io/line");
+        let mut arguments =
+            k8s["source"]["resource"]["spec"]["arguments"]["parameters"].as_array().unwrap().iter();
+        let image = arguments.find(|one| one["name"] == "image").unwrap()["value"].as_str().unwrap();
+        assert_eq!(
+            line.unwrap()["src"]["dataTemplate"],
+            format!(r#"{{{{ print "{repo} {git_ref} {image}" | sha1sum }}}}"#)
+        );
+    }
+}
+
+#[test]
 fn an_event_of_another_kind_stops_at_the_first_filter() {
     for dependency in sensor()["spec"]["dependencies"].as_array().unwrap() {
         let paths: Vec<_> =

@@ -123,7 +123,13 @@ async fn touched_services_are_submitted_once() {
     assert_eq!(workflows.len(), 1);
     let workflow = &workflows[0];
     assert_eq!(workflow["metadata"]["name"], name);
-    assert_eq!(workflow["metadata"]["labels"]["argo-buildkit.io/service"], "api");
+    let line =
+        argo_buildkit::selection::line(&site.server.repo_url("shop"), "refs/heads/main", "reg.example/api");
+    let labels = &workflow["metadata"]["labels"];
+    assert_eq!(
+        (&labels["argo-buildkit.io/service"], &labels["argo-buildkit.io/line"]),
+        (&json!("api"), &json!(line))
+    );
     assert_eq!(
         workflow["metadata"]["annotations"]["argo-buildkit.io/reason"],
         "`services/api/main.go` changed"
