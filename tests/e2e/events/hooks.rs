@@ -160,14 +160,14 @@ fn name_of(events: &Events, hook: &Hook) -> String {
 /// The event and the body of a hook, of another repository and with this cluster's own account.
 fn of_repository(hook: &Hook, name: &str, own: &str) -> (String, Value) {
     let old = hook.body["repository"]["full_name"].as_str().unwrap_or("shop/api");
-    let (_, short) = name.rsplit_once('/').unwrap();
     let body = hook.body.to_string().replace(&format!("\"{old}\""), &format!("\"{name}\""));
     let body = body
         .replace("\"deploy-bot\"", &format!("\"{own}\""))
         .replace("\"Deploy-Bot\"", &format!("\"{own}\""));
     let mut body: Value = serde_json::from_str(&body).unwrap();
     if body["repository"].is_object() {
-        body["repository"]["name"] = json!(short);
+        // Nothing is called by it.
+        body["repository"]["name"] = json!("../elsewhere");
     }
     let event = hook.headers.iter().find(|(name, _)| name == "X-GitHub-Event").unwrap();
     (event.1.clone(), body)
@@ -190,6 +190,8 @@ fn check(trigger: &str, workflow: &Value, full_name: &str) {
         "branch" => {
             assert_eq!((template, tag.as_str()), (&json!("ci-cd-buildkit-deploy"), ""));
             assert!(git_ref.starts_with("refs/heads/ma"), "{git_ref}");
+            let (_, short) = full_name.rsplit_once('/').unwrap();
+            assert_eq!(parameter(workflow, "chart-dir"), format!("charts/{short}"));
         }
         "tag" => {
             assert_eq!(template, "build-push");

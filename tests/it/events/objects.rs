@@ -131,6 +131,28 @@ fn a_sensor_may_get_create_and_patch_workflows_and_nothing_else() {
     assert_eq!(object(&objects, "RoleBinding", "buildkit-sensor")["subjects"][0]["name"], *account);
 }
 
+/// `repository.name` is whatever the sender wrote.
+#[test]
+fn a_repository_is_named_by_the_name_that_the_filters_judge() {
+    let objects = kustomization("sensors");
+    let known = [
+        "repository.full_name",
+        "before",
+        "after",
+        "ref",
+        "head_commit.id",
+        "pull_request.number",
+        "pull_request.head.sha",
+    ];
+    let part = Regex::new(r"\bbody((?:\.\w+)+)").unwrap();
+    for trigger in triggers(&objects) {
+        let written = trigger["template"]["k8s"]["parameters"].to_string();
+        for named in part.captures_iter(&written) {
+            assert!(known.contains(&&named[1][1..]), "{} in {written}", &named[0]);
+        }
+    }
+}
+
 /// The sweep of docs/events.md must give a Workflow the name that the Sensor gives it.
 #[test]
 fn the_documented_sweep_is_a_step_and_names_the_service_as_the_sensor_does() {
