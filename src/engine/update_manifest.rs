@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::context::Cx;
-use crate::git::{RepoUrl, SigningKey};
+use crate::git::{Credentials, RepoUrl, SigningKey};
 use crate::manifest;
 use crate::metrics::WriteBackResult;
 use crate::outcome::{Outputs, StepError, Success};
@@ -39,8 +39,8 @@ pub(super) async fn run(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Re
         Mode::PullRequest(pull) => Some(proposal::head(pull, update, &intent.words)?),
         Mode::Push => None,
     };
-    let api = api(engine, update, cx).await?;
-    let request = request(engine, update, head, api.as_ref(), cx).await?;
+    let (api, logins) = tokio::try_join!(api(engine, update, cx), CommitLogins::read(engine, update, cx))?;
+    let request = request(engine, update, head, api.as_ref(), logins, cx);
     let edit = {
         let intent = Arc::clone(&intent);
         Arc::new(move |files: &write_back::Files| intent.apply(files))
@@ -113,20 +113,35 @@ async fn api(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Option
     Ok(Some(api))
 }
 
-async fn request(
+/// What a commit needs of the namespace's Secrets.
+struct CommitLogins {
+    credentials: Credentials,
+    signing_key: Option<SigningKey>,
+    source: Option<write_back::SourceCommit>,
+}
+
+impl CommitLogins {
+    async fn read(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Self, StepError> {
+        let (credentials, signing_key, source) = tokio::try_join!(
+            engine.git_credentials(cx, &update.repo, update.secret.as_ref()),
+            signing_key(engine, update, cx),
+            source(engine, update, cx),
+        )?;
+        Ok(Self { credentials, signing_key, source })
+    }
+}
+
+fn request(
     engine: &Engine,
     update: &UpdateManifest,
     head: Option<String>,
     api: Option<&Api>,
+    logins: CommitLogins,
     cx: &Cx,
-) -> Result<WriteBack, StepError> {
-    let (credentials, signing_key, source) = tokio::try_join!(
-        engine.git_credentials(cx, &update.repo, update.secret.as_ref()),
-        signing_key(engine, update, cx),
-        source(engine, update, cx),
-    )?;
+) -> WriteBack {
+    let CommitLogins { credentials, signing_key, source } = logins;
     let publish = api.filter(|_| update.via_api).map(|api| api::publish(&engine.forge, api));
-    Ok(WriteBack {
+    WriteBack {
         repo: update.repo.clone(),
         credentials,
         branch: update.branch.clone(),
@@ -141,7 +156,7 @@ async fn request(
         publish,
         deadline: cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline),
         push_gate: cx.gate.clone(),
-    })
+    }
 }
 
 async fn signing_key(
