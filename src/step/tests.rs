@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{InvalidStep, Step};
 
+pub(crate) mod any_json;
 pub(crate) mod corpus;
 mod docs;
 mod good;

@@ -5,25 +5,14 @@ use serde_json::{Value, json};
 
 use super::small;
 use crate::catalogue::{CATALOGUE, CatalogueForm, KnownTemplates, parse, read};
+use crate::step::tests::any_json::{any_json, words};
 
 const WORDS: &[&str] =
     &["", "main", "a/b", "{{x}}", "$(a.b)", "'\"\n", "yes", "1.20", "~", "é\u{1f980}", "[", "*", "- x", "#"];
 const KEYS: &[&str] = &["name", "registry", "repo", "template", "schedule", "file", "helm", "A"];
 
 fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        prop::sample::select(WORDS).prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 4, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(prop::sample::select(KEYS), inner, 0..4).prop_map(|map| json!(map)),
-        ]
-    })
+    any_json(3, words(WORDS, ".{0,12}"), words(KEYS, ".{0,12}"))
 }
 
 fn fields() -> Vec<&'static str> {

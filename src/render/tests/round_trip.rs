@@ -7,6 +7,7 @@ use super::super::yaml;
 use super::{files, named, object};
 use crate::catalogue::tests::{bodies, small};
 use crate::manifest::documents::documents;
+use crate::step::tests::any_json::{any_json, words};
 
 #[test]
 fn the_same_catalogue_gives_the_same_bytes_whatever_the_order_of_its_keys() {
@@ -56,19 +57,8 @@ const WORDS: &[&str] =
     &["yes", "0o7", "1_000", "12:30", "~", "null", "- a", "a: b", "#", "{{x}}", "", " a ", "é", "*a", "<<"];
 
 fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        prop::sample::select(WORDS).prop_map(Value::from),
-        "\\PC{0,10}".prop_map(Value::from),
-        "[ -~\n\t]{0,12}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[ -~]{1,6}", inner, 0..4).prop_map(|map| json!(map)),
-        ]
-    })
+    let texts = prop_oneof![words(WORDS, "\\PC{0,10}"), "[ -~\n\t]{0,12}"];
+    any_json(4, texts, "[ -~]{1,6}".boxed())
 }
 
 proptest! {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::beyond::is_beyond;
 use super::mutants::mutants;
 use super::validator;
+use crate::step::tests::any_json::{any_json, words};
 use crate::step::tests::corpus;
 use crate::step::{Kind, parse};
 
@@ -80,18 +81,7 @@ const WORDS: &[&str] =
 const KEYS: &[&str] = &["name", "key", "ref", "repo", "secret", "id", "file", "helm", "mode", "kind"];
 
 fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        prop::sample::select(WORDS).prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 4, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(prop::sample::select(KEYS), inner, 0..4).prop_map(|map| json!(map)),
-        ]
-    })
+    any_json(3, words(WORDS, ".{0,12}"), words(KEYS, ".{0,12}"))
 }
 
 proptest! {

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::any_json::{any_json, words};
 use super::{parse, yaml};
 use crate::step::{Kind, Step};
 
 /// Names and values that reach deep code paths of the parser.
-fn word() -> impl Strategy<Value = String> {
+fn word() -> BoxedStrategy<String> {
     let kinds = || Kind::ALL.iter().map(|kind| kind.spec());
     let known = kinds().flat_map(|spec| spec.fields().chain([spec.name]));
     let more = ["name", "file", "helm", "kustomize", "ref", "repo", "id", "key"];
@@ -15,24 +16,11 @@ fn word() -> impl Strategy<Value = String> {
         ["", "true", "$(build.digest)", "$$(", "{{x}}", "[", "{", "[\"a\"]", "{\"repo\": \"https://g/a\"}"];
     let plain =
         ["a:1", "https://git.example/a.git", "docker-image://a", "linux/amd64", "ü/\u{202e}", "\u{7f}"];
-    let fixed: Vec<_> = known.chain(more).chain(odd).chain(plain).map(str::to_owned).collect();
-    prop_oneof![4 => prop::sample::select(fixed), 1 => ".{0,12}"]
+    words(&known.chain(more).chain(odd).chain(plain).collect::<Vec<_>>(), ".{0,12}")
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        1 => Just(Value::Null),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        4 => word().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(5, 40, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(word(), inner.clone(), 0..5).prop_map(|map| json!(map)),
-            inner.prop_map(|value| json!(value.to_string())),
-        ]
-    })
+    any_json(5, word(), word())
 }
 
 /// A valid body with a few of its fields replaced.
