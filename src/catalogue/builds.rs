@@ -18,7 +18,7 @@ const PULL_REQUEST: &str = "build-push";
 /// Which parameters make a template decide by itself whether a push touches the service.
 const SELECTS: [&str; 3] = ["before", "paths", "paths-ignore"];
 
-/// Whether a parameter is kept out of pull requests: a tag that moves.
+/// The parameters that Workflows of pull requests do not get: tags of the image that move.
 const NOT_OF_PULL_REQUESTS: &[&str] = &["extra-tags"];
 
 /// The place of the defaults.
