@@ -53,6 +53,11 @@ impl Contender {
         if self == Self::Tekton { "pipelineruns" } else { "workflows" }
     }
 
+    /// The label that the pods of its runs have.
+    pub(crate) fn pods(self) -> &'static str {
+        if self == Self::Tekton { "tekton.dev/pipelineRun" } else { "workflows.argoproj.io/workflow" }
+    }
+
     /// The API path of its runs.
     pub(crate) fn path(self) -> String {
         let group = if self == Self::Tekton { "tekton.dev/v1" } else { "argoproj.io/v1alpha1" };

@@ -1,6 +1,7 @@
 //! The hooks of the service's repository: one to Argo Events as the product sets it up, one to Tekton Triggers.
 
 use std::fs;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{PATIENCE, apply, apply_folder, eventually, get, gitea, kubectl};
 use crate::contender::Contender;
 use crate::shop::Shop;
+use crate::support::net::until;
 
 /// The secret of both.
 const SECRET: &str = "bench-secret";
@@ -30,6 +32,27 @@ impl Hooks {
         let argo = create(&path, &format!("http://{ours}:12000/gitea/gitea-push")).await;
         let tekton = create(&path, &format!("http://{theirs}:8080/")).await;
         Self { path, argo, tekton }
+    }
+
+    /// Has Gitea report the branch's head until it has a Workflow, and waits for its end. A Sensor that is ready may not have
+    /// subscribed yet, and gets no event of before. The Workflow stays, so that a late report makes none.
+    pub(crate) async fn heard(&self) {
+        self.only(Contender::AgentOneNode).await;
+        let report = format!("{}/{}/tests", self.path, self.argo);
+        let there = async || {
+            gitea().call(Method::POST, &report, None).await;
+            // Not one report after the other, which the Sensor's rate limit would keep for the pushes that are measured.
+            let made =
+                || (!kubectl(&["get", "workflows", "-n", "builds", "-o", "name"]).is_empty()).then_some(());
+            let soon = until(String::new, PATIENCE, async || made());
+            tokio::time::timeout(Duration::from_secs(2), soon).await.ok()
+        };
+        until(|| "the first event at the Sensor".to_owned(), PATIENCE, there).await;
+        let ended = || {
+            let jsonpath = "jsonpath={.items[*].status.finishedAt}";
+            (!kubectl(&["get", "workflows", "-n", "builds", "-o", jsonpath]).is_empty()).then_some(())
+        };
+        eventually(|| "the end of the first Workflow".to_owned(), PATIENCE, ended);
     }
 
     /// Lets the next push go to the receiver of `contender` alone.

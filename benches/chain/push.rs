@@ -35,6 +35,7 @@ struct Report(Vec<(Contender, Pushed)>);
 pub(crate) async fn measure(runs: usize, shop: &Shop) {
     Settings::Ours.apply();
     let hooks = Hooks::install(shop).await;
+    hooks.heard().await;
     let mut report = Report::default();
     for number in 0..=runs {
         for (contender, _) in WAYS {

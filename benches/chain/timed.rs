@@ -74,9 +74,10 @@ fn sidecar_runs(pod: &Value) -> bool {
     containers.any(|container| container["name"] == "buildkit" && container["state"]["running"].is_object())
 }
 
-/// The next run begins when the pods of this one are gone.
+/// The next run begins when the pods of this one are gone. The receivers of hooks stay.
 pub(crate) fn settle(contender: Contender) {
-    let pods = || kubectl(&["get", "pods", "-n", contender.namespace(), "-o", "name"]);
+    let pods =
+        || kubectl(&["get", "pods", "-n", contender.namespace(), "-l", contender.pods(), "-o", "name"]);
     eventually(|| format!("the end of {}", pods()), PATIENCE, || pods().is_empty().then_some(()));
 }
 

@@ -28,7 +28,7 @@ PASSWORD_HASH_ALGO = pbkdf2\$1000\$20
 [webhook]
 ALLOWED_HOST_LIST = *
 [queue]
-TYPE = channel
+TYPE = ${ARGO_BUILDKIT_GITEA_QUEUE:-channel}
 EOF
   if [[ ! -f $state/gitea/token ]]; then
     gitea migrate >>"$state/logs/gitea.log" 2>&1
