@@ -4,10 +4,15 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A client without a connection pool. Every test has its own runtime, and a connection dies with its runtime.
+/// A client for plain http without a connection pool. Every test has its own runtime, and a connection dies with its runtime.
 pub(crate) fn client() -> reqwest::Client {
+    plain_http().pool_max_idle_per_host(0).build().unwrap()
+}
+
+/// A client for plain http. It does not read the system's root certificates, which took most of the time of a call.
+pub(crate) fn plain_http() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
 /// Polls `probe` until it returns a value. Panics with the text of `what` after `limit`. Unlike

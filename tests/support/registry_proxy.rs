@@ -8,6 +8,8 @@ use axum::http::header::{AUTHORIZATION, HOST, USER_AGENT, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
+use super::net::plain_http;
+
 /// The token that the token server issues.
 const TOKEN: &str = "a-bearer-token";
 
@@ -53,7 +55,6 @@ impl RegistryProxy {
     /// Starts a proxy in front of the registry at `upstream`, for `user:password`.
     pub(crate) async fn start(lock: AuthScheme, user: &str, password: &str, upstream: &str) -> Self {
         use base64::Engine as _;
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -63,7 +64,7 @@ impl RegistryProxy {
             login: format!("Basic {pair}"),
             host: host.clone(),
             upstream: format!("http://{upstream}"),
-            client: reqwest::Client::new(),
+            client: plain_http().build().unwrap(),
             requests: requests.clone(),
         };
         let router = axum::Router::new().fallback(answer).with_state(inner);

@@ -8,6 +8,7 @@ use reqwest::{StatusCode, header, redirect};
 
 use super::{Gitea, PASSWORD};
 use crate::support::bin;
+use crate::support::net::plain_http;
 use crate::support::sshd::{KeyPair, key_pair};
 
 impl Gitea {
@@ -15,8 +16,7 @@ impl Gitea {
     pub(crate) async fn signing_key(&self, user: &str) -> String {
         let pair = key_pair();
         self.ssh_key(user, &pair.public).await;
-        let client =
-            reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+        let client = plain_http().redirect(redirect::Policy::none()).build().unwrap();
         let login = client.post(format!("{}/user/login", self.url()));
         let answer = login.form(&[("user_name", user), ("password", PASSWORD)]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
