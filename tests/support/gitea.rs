@@ -14,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use self::repo::commit_directory;
 pub(crate) use self::repo::{Repo, git, try_git};
 use super::bin;
 use super::net::{client, free_port, unique};
@@ -153,6 +154,16 @@ impl Gitea {
         self.new_repo(owner, prefix, false).await
     }
 
+    /// A new private repository of a user, whose `main` is one commit with the files of `directory`, and that commit's id. Gitea
+    /// adopts what is on its disk: a push would start it three times more for its hooks.
+    pub(crate) async fn repo_with(&self, owner: &str, prefix: &str, directory: &Path) -> (Repo<'_>, String) {
+        let repo = Repo::new(self, owner, unique(prefix));
+        fs::create_dir_all(repo.disk()).unwrap();
+        let head = commit_directory(&repo.disk(), directory, "first", &[]);
+        self.call(Method::POST, &format!("/admin/unadopted/{}", repo.full_name()), None).await;
+        (repo, head)
+    }
+
     async fn new_repo(&self, owner: &str, prefix: &str, auto_init: bool) -> Repo<'_> {
         let name = unique(prefix);
         let body = json!({"name": name, "private": true, "auto_init": auto_init, "default_branch": "main"});
@@ -185,9 +196,16 @@ async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
+/// Each push starts Gitea anew for its hooks, so its runtime is told to do nothing that such a short process does not need.
+const SHORT_LIVED: [(&str, &str); 2] = [("GOGC", "400"), ("GOMAXPROCS", "1")];
+
 fn command(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(bin::testbed("gitea"));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root);
+    command
+        .env_clear()
+        .envs(SHORT_LIVED)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", root);
     command.arg("--config").arg(root.join("app.ini")).args(arguments);
     command
 }

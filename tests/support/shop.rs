@@ -43,13 +43,12 @@ impl Shop {
         let world = World::shared().await;
         let gitea: &'static Gitea = world.gitea;
         let owner = gitea.user("shop").await;
-        let (service, gitops) = (gitea.repo(&owner, "api").await, gitea.repo(&owner, "gitops").await);
         let dockerfile = dockerfile.replace("BASE", &world.busybox);
         let files =
             tree(&[("Dockerfile", &dockerfile), ("main.txt", "hello\n"), ("sub/Dockerfile", &dockerfile)]);
-        let sha = service.push_directory(files.path(), "main", "first").await;
+        let (service, sha) = gitea.repo_with(&owner, "api", files.path()).await;
         let chart = tree(&[("chart/values.yaml", VALUES)]);
-        gitops.push_directory(chart.path(), "main", "lay out").await;
+        let (gitops, _) = gitea.repo_with(&owner, "gitops", chart.path()).await;
         let token = gitea.token(&owner, &["write:repository", "write:package"]).await;
         plugin.put("git", "username", &owner);
         plugin.put("git", "token", &format!("{token}\n"));

@@ -97,16 +97,10 @@ impl<'a> Repo<'a> {
         stage: &[&str],
     ) -> String {
         let work = tempfile::tempdir().unwrap();
-        let run = |arguments: &[&str]| git(work.path(), arguments, Some(self.gitea.admin_token()));
-        let tree = format!("--work-tree={}", directory.display());
-        run(&["init", "--quiet", "--bare", "."]);
-        run(&[&tree, "add", "--all", "--force", "."]);
-        if !stage.is_empty() {
-            run(stage);
-        }
-        run(&[&tree, "commit", "--quiet", "--allow-empty", "--message", message]);
-        run(&["push", "--quiet", "--force", &self.url(), &format!("HEAD:refs/heads/{branch}")]);
-        run(&["rev-parse", "HEAD"]).trim().to_owned()
+        let head = commit_directory(work.path(), directory, message, stage);
+        let push = ["push", "--quiet", "--force", &self.url(), &format!("HEAD:refs/heads/{branch}")];
+        git(work.path(), &push, Some(self.gitea.admin_token()));
+        head
     }
 
     /// Creates a branch at the tip of `from`.
@@ -192,6 +186,19 @@ impl<'a> Repo<'a> {
     fn path(&self, suffix: &str) -> String {
         format!("/repos/{}{suffix}", self.full_name())
     }
+}
+
+/// Makes a bare repository in `bare`, whose branch `main` is one commit with the files of `directory`. Returns its id.
+pub(super) fn commit_directory(bare: &Path, directory: &Path, message: &str, stage: &[&str]) -> String {
+    let run = |arguments: &[&str]| git(bare, arguments, None);
+    let tree = format!("--work-tree={}", directory.display());
+    run(&["init", "--quiet", "--bare", "."]);
+    run(&[&tree, "add", "--all", "--force", "."]);
+    if !stage.is_empty() {
+        run(stage);
+    }
+    run(&[&tree, "commit", "--quiet", "--allow-empty", "--message", message]);
+    run(&["rev-parse", "HEAD"]).trim().to_owned()
 }
 
 fn commit(item: &Value) -> Commit {
