@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn outputs_fit_by_whole_items_and_hold_no_expression() {
         let mut report = Report::default();
-        for nth in 0..100_000 {
+        for nth in 0..10_000 {
             let name = format!("refs/heads/{{{{x}}}}\"\u{1d11e}\u{1b}{nth}");
             report.skipped(about("api", &name), "tried");
             report.up_to_date(about("api", &name), "there");
@@ -201,9 +201,7 @@ mod tests {
             report.submitted(&name[11..]);
         }
         let ended = report.ended("").unwrap_err();
-        assert!(
-            ended.message.starts_with("100000 submitted, 100000 up to date, 100000 skipped, 100000 failed")
-        );
+        assert!(ended.message.starts_with("10000 submitted, 10000 up to date, 10000 skipped, 10000 failed"));
         for name in ["skipped", "failed"] {
             let output = &ended.outputs[name];
             assert!(output.len() <= LONGEST && output.len() > LONGEST - 1000, "{name}: {}", output.len());
