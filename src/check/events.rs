@@ -4,8 +4,10 @@
 mod hook_secrets;
 mod hooks;
 mod last_event;
+mod leftovers;
 mod mistakes;
 mod status;
+mod steps;
 mod sweep;
 
 use serde_json::Value;
@@ -39,7 +41,7 @@ impl Doctor {
             Ok(front) => front,
             Err(error) => return vec![unread(subject, &error)],
         };
-        let sweeps = self.sweeps().await;
+        let sweeps = self.sweeps(&front.sensors).await;
         if front.is_empty() {
             let none = Finding::skip(
                 subject,

@@ -9,9 +9,13 @@ use super::super::{Doctor, Finding};
 use super::name;
 use crate::duration::elapsed_text;
 use crate::kube::ReadError;
+use crate::selection::{REPOSITORY_LABEL, SERVICE_LABEL};
 
-/// The labels of workflows that events begin: ours, and that of a trigger with `operation: create`.
-const LABELS: [&str; 2] = ["argo-buildkit.io/service", "events.argoproj.io/sensor"];
+/// The label of workflows that a trigger with `operation: create` makes.
+const CREATED: &str = "events.argoproj.io/sensor";
+
+/// The labels of workflows that events begin: of those that build, and of those that decide for several services.
+const LABELS: [&str; 3] = [SERVICE_LABEL, REPOSITORY_LABEL, CREATED];
 
 /// The manager of the fields that a Sensor has written: the name of its binary.
 const SENSOR: &str = "argo-events";
@@ -55,7 +59,7 @@ pub(super) fn judge(namespace: &str, read: &Result<Vec<Value>, ReadError>, now: 
 fn is_of_sensor(workflow: &Value) -> bool {
     let managers = workflow["metadata"]["managedFields"].as_array().into_iter().flatten();
     let mut names = managers.filter_map(|manager| manager["manager"].as_str());
-    workflow["metadata"]["labels"].get(LABELS[1]).is_some() || names.any(|name| name.starts_with(SENSOR))
+    workflow["metadata"]["labels"].get(CREATED).is_some() || names.any(|name| name.starts_with(SENSOR))
 }
 
 /// When an object was created.

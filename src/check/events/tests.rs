@@ -1,11 +1,15 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::status::{self, Pods};
-use super::{FrontHalf, hooks, last_event, mistakes, sensor_accounts, sweep};
+use super::{FrontHalf, hooks, last_event, leftovers, mistakes, sensor_accounts, sweep};
+use crate::catalogue::{KnownTemplates, parse};
 use crate::forge::Hook;
 use crate::kube::ReadError;
+use crate::render::render;
 
 fn object(name: &str, more: Value) -> Value {
     let mut object = more;
@@ -124,6 +128,34 @@ fn a_sweep_is_judged_by_its_schedule_and_its_last_run() {
     let ran = || json!({"status": {"lastScheduledTime": "1970-01-01T00:00:10Z"}});
     assert_eq!(said(ran(), &[run("Succeeded")]), "ok   sweep builds/sweep: ran 60 s ago (Succeeded)");
     assert!(said(ran(), &[]).contains("its run is deleted"));
+    for (schedules, seconds, is_late) in [
+        (json!(["*/10 * * * *"]), 2 * 3600, false),
+        (json!(["*/10 * * * *"]), 2 * 3600 + 1, true),
+        (json!(["0 */6 * * *"]), 12 * 3600, false),
+        (json!(["CRON_TZ=Europe/Berlin 0 3 * * *"]), 2 * 86400 + 1, true),
+        (json!(["@weekly", "@hourly"]), 3 * 3600, true),
+        (json!(["0 0 1 * *"]), 40 * 86400, false),
+        (json!(["@every 1h"]), 40 * 86400, false),
+    ] {
+        let cron = json!({"spec": {"schedules": schedules}, "status": {"lastScheduledTime": "1970-01-01T00:00:00Z"}});
+        let found =
+            sweep::judge("builds", &object("sweep", cron), &[run("Succeeded")], at(seconds)).to_string();
+        assert_eq!(found.starts_with("warn"), is_late, "{schedules} after {seconds} s: {found}");
+    }
+    let open = |seconds| {
+        let cron = object(
+            "sweep",
+            json!({"spec": {"schedules": ["@daily"]}, "status": {"lastScheduledTime": "1970-01-01T00:00:00Z"}}),
+        );
+        sweep::judge("builds", &cron, &[run("Running")], at(seconds)).to_string()
+    };
+    assert!(open(3600).starts_with("ok"), "{}", open(3600));
+    assert!(
+        open(3700)
+            .starts_with("warn sweep builds/sweep: its run sweep-1 has not ended for 1 h 01 m (Running)"),
+        "{}",
+        open(3700)
+    );
     assert!(
         said(ran(), &[run("Failed")])
             .starts_with("FAIL sweep builds/sweep: its last run sweep-1 60 s ago: Failed: no login")
@@ -134,6 +166,63 @@ fn a_sweep_is_judged_by_its_schedule_and_its_last_run() {
     assert!(said(json!({}), &[]).starts_with("warn sweep builds/sweep: has never run"));
     let wrong = json!({"status": {"conditions": [{"type": "SpecError", "status": "True", "message": "bad schedule"}]}});
     assert!(said(wrong, &[]).starts_with("FAIL sweep builds/sweep: cannot be run: bad schedule"));
+}
+
+/// The objects of a catalogue with the service of each fields.
+fn rendered(services: &[&str]) -> Vec<Value> {
+    let mut catalogue = "namespace: builds\nhook: {secret: hook}\nservices:\n".to_owned();
+    for fields in services {
+        let name = fields.split(',').next().unwrap_or_default();
+        catalogue.push_str(&format!(
+            "- {{name: {fields}, repo: 'https://git.example.com/shop/{name}.git', image: r.example.com/{name}}}\n"
+        ));
+    }
+    let catalogue = parse(catalogue.as_bytes(), &KnownTemplates::bundled()).unwrap();
+    let files = render(&catalogue).unwrap();
+    files.iter().map(|file| serde_saphyr::from_str(&file.text).unwrap()).collect()
+}
+
+fn left(before: &[&str], now: &[&str]) -> Vec<String> {
+    let mut objects = rendered(now);
+    // What has the same name is replaced.
+    for old in rendered(before) {
+        let is_new = |new: &Value| {
+            (&new["kind"], &new["metadata"]["name"]) == (&old["kind"], &old["metadata"]["name"])
+        };
+        if !objects.iter().any(is_new) {
+            objects.push(old);
+        }
+    }
+    let of = |kind: &str| objects.iter().filter(|one| one["kind"] == kind).cloned().collect::<Vec<_>>();
+    let found = leftovers::judge("builds", &of("Sensor"), &of("CronWorkflow"), &of("WorkflowTemplate"));
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_left_a_catalogue_and_is_still_there_is_named() {
+    let several = "api, branches: [main, next], paths: ['a/**'], pull-requests: true";
+    let now = [several, "web", "docs, pull: true"];
+    assert_eq!(left(&now, &now), Vec::<String>::new());
+    let found = left(&[several, "web"], &["web"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("warn catalogue builds/services: WorkflowTemplate select-push-shop-api-")
+            && found[0].contains(
+                " builds https://git.example.com/shop/api.git, which no sweep of the catalogue looks at: "
+            ),
+        "{found:?}"
+    );
+    let found = left(&["web, pull: true"], &["web"]);
+    assert!(
+        found[0].contains("services-sweep and services-pull-")
+            && found[0].contains(" look at the service web: "),
+        "{found:?}"
+    );
+    // A second Sensor, of many repositories, when there are few now.
+    let many: Vec<_> = (0..60).map(|n| format!("s{n}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let found = left(&many, &many[..20]);
+    assert!(found[0].contains("Sensor services-2 builds") && found[0].contains("; and "), "{found:?}");
 }
 
 #[test]

@@ -80,7 +80,11 @@ impl Front {
         front.pods("Deployment", "gitea-eventsource-x", json!({"eventsource-name": "gitea"})).await;
         front.pods("Deployment", "push-sensor-x", json!({"sensor-name": "push"})).await;
         front
-            .patch_status("CronWorkflow", "sweep", json!({"lastScheduledTime": "2026-01-01T00:00:00Z"}))
+            .patch_status(
+                "CronWorkflow",
+                "sweep",
+                json!({"lastScheduledTime": jiff::Timestamp::now().to_string()}),
+            )
             .await;
         front.workflow("api-0123456789ab", "argo-events").await;
         front
