@@ -1,10 +1,12 @@
 //! A Git server over smart HTTP, with an optional password.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::bin;
+use super::process::kill_group;
 
 /// A running server. It is stopped and its repositories are removed on drop.
 pub(crate) struct GitServer {
@@ -22,6 +24,7 @@ impl GitServer {
             .arg(root.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut url = String::new();
@@ -87,7 +90,6 @@ fn git(directory: &Path, args: &[&str]) -> String {
 
 impl Drop for GitServer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill_group(&mut self.child);
     }
 }

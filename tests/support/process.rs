@@ -3,12 +3,16 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-/// A child process. It is killed on drop.
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// A child process. It is killed on drop, with what it has started.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -19,7 +23,7 @@ impl Process {
     /// Starts `command`, with its output appended to the file `log`.
     pub(crate) fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
-        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         adopt(child.id(), "KILL");
         Self { name: name.to_owned(), child, log: log.to_owned() }
@@ -61,14 +65,23 @@ impl Process {
 
     /// Kills it, like a crash.
     pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill_group(&mut self.child);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Kills a child that leads a process group, and what it has started: a `git http-backend` whose request was cut reads on
+/// after the end for ever, and takes a processor.
+pub(crate) fn kill_group(child: &mut Child) {
+    // The id of a process that was waited for may be another's by now.
+    if matches!(child.try_wait(), Ok(None)) {
+        let _ = killpg(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGKILL);
+        let _ = child.wait();
     }
 }
 
@@ -140,8 +153,9 @@ const REAPER_SCRIPT: &str = r#"
 alive() { set -- "$2" $(cat "/proc/$1/stat" 2>/dev/null); [ "$1" = "${23}" ] && [ "$4" != Z ]; }
 orders=$(cat)
 each() { printf '%s\n' "$orders" | while read -r verb a b c; do [ "$verb" = "$1" ] && "$2" "$a" "$b" "$c"; done; }
-end() { alive "$1" "$2" && kill "-$3" "$1"; }
-last() { alive "$1" "$2" && kill -KILL "$1"; }
+send() { kill "-$1" -- "-$2" || kill "-$1" "$2"; }
+end() { alive "$1" "$2" && send "$3" "$1"; }
+last() { alive "$1" "$2" && send KILL "$1"; }
 wait_for() { for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do alive "$1" "$2" || return; sleep 0.1; done; }
 clear() { awk -v d="$1/" 'index($5, d) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l; rm -rf "$1"; }
 each kill end; each kill wait_for; each kill last; each rm clear
