@@ -14,7 +14,7 @@ use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
 use super::lists::ListLocks;
 use super::pages::PAGES;
 use super::read::{MANIFEST_READ, ReadRequest};
-use super::referrers::ReferrersPage;
+use super::referrers::{ReferrersPage, entries_of};
 use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
@@ -141,15 +141,11 @@ impl ImageRepository<'_> {
             return Ok(newest(logs).and_then(digest_in));
         }
         let found = self.manifest(&list_tag(subject)).await?;
-        Ok(match found.map(|(_, index)| entries(index)) {
+        Ok(match found.map(|(_, index)| entries_of(index)) {
             Some(Value::Array(listed)) => newest(listed).and_then(digest_in),
             _ => None,
         })
     }
-}
-
-fn entries(mut index: Value) -> Value {
-    index["manifests"].take()
 }
 
 /// The tag of the index that lists the referrers of `digest`: the algorithm, and at most 64 characters of the rest (distribution
@@ -184,7 +180,7 @@ async fn write_list_alone(
 ) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
-        let known = match repository.manifest(tag).await?.map(|(_, index)| self::entries(index)) {
+        let known = match repository.manifest(tag).await?.map(|(_, index)| entries_of(index)) {
             Some(Value::Array(known)) => known,
             Some(_) => return Err(repository.unexpected(format!("tag {tag} is not an index"))),
             None => Vec::new(),

@@ -34,10 +34,33 @@ impl ImageRepository<'_> {
         }
         let next = self.next_page(&answer, "list of referrers")?;
         let bytes = self.read(answer, "a list of referrers", MANIFEST_READ).await?;
-        let listed = http::json::<Value>(&bytes).map(|mut index| index["manifests"].take());
+        let listed = http::json(&bytes).map(entries_of);
         Ok(match listed {
             Ok(Value::Array(entries)) => ReferrersPage::Listed(entries, next),
             _ => ReferrersPage::NoList,
         })
+    }
+}
+
+/// The entries of a list. What is in the place of a list is anybody's, and need not be an object.
+pub(super) fn entries_of(index: Value) -> Value {
+    match index {
+        Value::Object(mut members) => members.remove("manifests").unwrap_or_default(),
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_list_has_no_entries() {
+        assert_eq!(entries_of(json!({"manifests": [1]})), json!([1]));
+        for odd in [json!([]), json!("x"), json!(1), json!(null), json!({}), json!({"manifests": null})] {
+            assert_eq!(entries_of(odd), Value::Null);
+        }
     }
 }

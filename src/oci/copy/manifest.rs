@@ -120,6 +120,10 @@ impl RawManifest {
     /// Reads the manifest in `bytes`. `told` is the media type of the answer. `what` names the manifest in errors.
     pub(super) fn read(bytes: Bytes, told: Option<&str>, what: &str) -> Result<Self, OciError> {
         let refuse = |why: String| OciError::Unexpected { what: what.to_owned(), why, mend: MEND };
+        // A list would be read as an object without names.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse("its manifest cannot be read: it is no JSON object".to_owned()));
+        }
         let wire: ManifestWire =
             http::json(&bytes).map_err(|error| refuse(format!("its manifest cannot be read: {error}")))?;
         if wire.schema_version != 2 {
@@ -238,6 +242,7 @@ mod tests {
         assert!(read(&many(CHILDREN), None).is_ok());
         for (manifest, told, why) in [
             (json!({"schemaVersion": 1, "name": "a"}), None, "schema 1, and only schema 2"),
+            (json!([2, MANIFEST, null, [], [], [], null]), None, "it is no JSON object"),
             (json!({"schemaVersion": 2, "mediaType": "text/html"}), None, "media type text/html"),
             (json!({"schemaVersion": 2}), Some("text/html"), "media type text/html"),
             (many(CHILDREN + 1), None, "names 1001 manifests, and at most 1000"),
