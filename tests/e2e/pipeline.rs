@@ -57,6 +57,8 @@ pub(crate) fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
     list("shops", "pod", &format!("app={app}")).into_iter().find(ready)
 }
 
+const REFRESH: &str = "argocd.argoproj.io/refresh";
+
 /// The Application `name` of a folder of a GitOps repository, which syncs automatically.
 pub(crate) async fn application(name: &str, url: &str, path: &str) {
     let owner = &install::site().await.ops;
@@ -81,7 +83,12 @@ spec:
 "
     ));
     let synced = || {
-        let status = get("argocd", "application", name)["status"].clone();
+        let found = get("argocd", "application", name);
+        let (status, annotations) = (&found["status"], &found["metadata"]["annotations"]);
+        // After an error Argo CD looks again in 3 minutes only. A loaded API server gives it one.
+        if status["conditions"][0].is_object() && annotations[REFRESH].is_null() {
+            kubectl(&["annotate", "-n", "argocd", "application", name, &format!("{REFRESH}=normal")]);
+        }
         (status["sync"]["status"] == "Synced").then_some(())
     };
     eventually(

@@ -105,6 +105,7 @@ fn sweep(services: &Value) -> Workflow {
 /// its agents report after the API server was away.
 mod agent {
     use super::*;
+    use crate::alone::faults::restart_controller;
 
     #[tokio::test]
     async fn an_api_server_that_is_away_for_15_s_loses_no_push() {
@@ -115,6 +116,8 @@ mod agent {
         let began = Instant::now();
         let commit = service.push("while the API server was away").await;
         tokio::task::spawn_blocking(|| away.join().unwrap()).await.unwrap();
+        // This is about the Sensor. What the controller makes of an API server that was away is tested by `faults`.
+        restart_controller();
         service.deployed(&commit, began).await;
         assert_eq!(service.workflows().len(), 1);
     }

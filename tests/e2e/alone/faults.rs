@@ -97,13 +97,18 @@ async fn a_killed_buildkitd_costs_a_build_nothing_but_time() {
 async fn a_restarted_controller_finds_the_build_as_it_was() {
     let gated = Gated::open().await;
     let workflow = gated.start();
+    restart_controller();
+    let _gate = gated.release();
+    gated.deployed(&workflow).await;
+}
+
+/// Ends Argo's controller, and waits for the next one.
+pub(super) fn restart_controller() {
     delete_now("argo", "app=workflow-controller");
     let running = || {
         list("argo", "pod", "app=workflow-controller").into_iter().find(|p| p["status"]["phase"] == "Running")
     };
     eventually(|| "the controller".to_owned(), PATIENCE, running);
-    let _gate = gated.release();
-    gated.deployed(&workflow).await;
 }
 
 /// Only for the shared agent: `make e2e` skips it with sidecars.
