@@ -374,35 +374,21 @@ async fn targets_of_ones_own_get_the_digest() {
 #[tokio::test]
 async fn what_is_required_is_named_at_once() {
     let argo = installed().await;
-    for (template, passed, message) in [
-        (
-            "ci-cd-buildkit-deploy",
-            ("image", "a/b"),
-            "spec.arguments.repo.value or spec.arguments.repo.valueFrom is required",
-        ),
-        (
-            "ci-cd-buildkit-deploy",
-            ("repo", "https://a/b"),
-            "spec.arguments.image.value or spec.arguments.image.valueFrom is required",
-        ),
-        (
-            "ci-cd-buildkit-deploy-two-nodes",
-            ("image", "a/b"),
-            "spec.arguments.repo.value or spec.arguments.repo.valueFrom is required",
-        ),
-        (
-            "build-push",
-            ("repo", "https://a/b"),
-            "spec.arguments.image.value or spec.arguments.image.valueFrom is required",
-        ),
-        (
-            "update-manifest",
-            ("image", "a/b"),
-            "spec.arguments.gitops-repo.value or spec.arguments.gitops-repo.valueFrom is required",
-        ),
+    for (template, passed, missing) in [
+        ("ci-cd-buildkit-deploy", ("image", "a/b"), "repo"),
+        ("ci-cd-buildkit-deploy", ("repo", "https://a/b"), "image"),
+        ("ci-cd-buildkit-deploy-two-nodes", ("image", "a/b"), "repo"),
+        ("build-push", ("repo", "https://a/b"), "image"),
+        ("update-manifest", ("image", "a/b"), "gitops-repo"),
     ] {
         let workflow = submit(argo, template, &[passed]).await;
         let (phase, said) = argo.finished(&workflow).await;
-        assert!(phase == "Failed" && said.contains(message), "{template}: {phase} {said}");
+        // On a loaded machine, Argo's controller said the second once.
+        let texts = [
+            format!("spec.arguments.{missing}.value or spec.arguments.{missing}.valueFrom is required"),
+            format!("must be specified in order to set global parameter {missing}"),
+        ];
+        let is_named = texts.iter().any(|text| said.contains(text));
+        assert!(phase == "Failed" && is_named, "{template}: {phase} {said}");
     }
 }
