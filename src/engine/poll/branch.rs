@@ -1,6 +1,5 @@
 //! A branch whose head has no image: which commit of it is to be built, and whether its paths ask for a build.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Sweep;
@@ -86,8 +85,7 @@ impl Sweep<'_> {
         candidate: &Candidate,
         commit: &str,
     ) -> Result<Option<Verdict>, StepError> {
-        let tag = candidate.tag_of(commit);
-        if self.images(polled.service, &BTreeSet::from([tag.clone()])).await?.contains(&tag) {
+        if self.has_image(polled.service, &candidate.tag_of(commit)).await? {
             let commit = short(commit);
             let reason =
                 format!("only write-backs of argo-buildkit itself since {commit}, whose image is there");

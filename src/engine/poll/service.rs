@@ -97,6 +97,11 @@ impl Sweep<'_> {
         self.of_registry(service, &answers, asked).await
     }
 
+    /// Whether the service's image repository has `tag`.
+    pub(super) async fn has_image(&self, service: &PolledService, tag: &str) -> Result<bool, StepError> {
+        Ok(self.images(service, &BTreeSet::from([tag.to_owned()])).await?.contains(tag))
+    }
+
     /// The first of `tags` that the service's image repository has, as far as the registry tells.
     pub(super) async fn first_image(
         &self,

@@ -1,7 +1,5 @@
 //! Submits the Workflows of commits, and reads those that exist under their names.
 
-use std::collections::BTreeSet;
-
 use super::super::submission::{Wish, submit_as};
 use super::Sweep;
 use super::candidate::{self, Candidate};
@@ -77,8 +75,8 @@ impl Sweep<'_> {
         commit: &str,
     ) -> Result<Option<String>, StepError> {
         let tag = candidate.tag_of(commit);
-        let present = self.images(polled.service, &BTreeSet::from([tag.clone()])).await?;
-        Ok(present.contains(&tag).then(|| candidate::is_there(polled.service, &tag)))
+        let is_built = self.has_image(polled.service, &tag).await?;
+        Ok(is_built.then(|| candidate::is_there(polled.service, &tag)))
     }
 
     /// Creates a Workflow; false if one has its name.
