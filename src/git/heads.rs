@@ -30,6 +30,15 @@ pub(crate) struct Heads {
     pub(crate) left_out: usize,
 }
 
+/// Which branches and tags are listed.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    /// What the server is asked for. It may list more.
+    prefixes: &'a [&'a str],
+    accepts: &'a (dyn Fn(&str) -> bool + Sync),
+    most: usize,
+}
+
 impl Git {
     /// The branches and tags of `repo` whose full names `wanted` accepts, at most `most` of them. An empty repository has
     /// none.
@@ -43,7 +52,8 @@ impl Git {
         wanted: &(dyn Fn(&str) -> bool + Sync),
         most: usize,
     ) -> Result<Heads, GitError> {
-        self.heads_below(&PREFIXES, repo, credentials, wanted, most).await
+        let wanted = Wanted { prefixes: &PREFIXES, accepts: wanted, most };
+        self.heads_of(repo, credentials, wanted).await
     }
 
     /// The commit that the branch or tag `name` of `repo` names, if it is there. One request, whatever the repository has.
@@ -56,20 +66,19 @@ impl Git {
         credentials: &Credentials,
         name: &str,
     ) -> Result<Option<String>, GitError> {
-        let wanted = |found: &str| found == name;
-        let heads = self.heads_below(&[name], repo, credentials, &wanted, 1).await?;
+        let accepts = |found: &str| found == name;
+        let wanted = Wanted { prefixes: &[name], accepts: &accepts, most: 1 };
+        let heads = self.heads_of(repo, credentials, wanted).await?;
         Ok(heads.found.into_iter().next().map(|head| head.commit))
     }
 
-    async fn heads_below(
+    async fn heads_of(
         &self,
-        prefixes: &[&str],
         repo: &RepoUrl,
         credentials: &Credentials,
-        wanted: &(dyn Fn(&str) -> bool + Sync),
-        most: usize,
+        wanted: Wanted<'_>,
     ) -> Result<Heads, GitError> {
-        let list = || self.list_heads(prefixes, repo, credentials, wanted, most);
+        let list = || self.list_heads(repo, credentials, wanted);
         within(calls::GIT_HEADS.whole(), "its server", retried(list)).await.unwrap_or_else(|late| {
             let what = format!("its branches and tags were not listed: {late}");
             Err(GitError::Unavailable { repo: repo.to_string(), action: "read", what, cause: None })
@@ -78,25 +87,19 @@ impl Git {
 
     async fn list_heads(
         &self,
-        prefixes: &[&str],
         repo: &RepoUrl,
         credentials: &Credentials,
-        wanted: &(dyn Fn(&str) -> bool + Sync),
-        most: usize,
+        wanted: Wanted<'_>,
     ) -> Result<Heads, GitError> {
-        let ask = |mut session: GitSession| async move { session.heads(prefixes, wanted, most).await };
+        let ask = |mut session: GitSession| async move { session.heads(wanted).await };
         self.ask(repo, credentials, &[], |_| false, ask).await
     }
 }
 
 impl GitSession {
-    async fn heads(
-        &mut self,
-        prefixes: &[&str],
-        wanted: &(dyn Fn(&str) -> bool + Sync),
-        most: usize,
-    ) -> Result<Heads, GitError> {
-        let is_head = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && wanted(name);
+    async fn heads(&mut self, wanted: Wanted<'_>) -> Result<Heads, GitError> {
+        let Wanted { prefixes, accepts, most } = wanted;
+        let is_head = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && accepts(name);
         let mut heads = Heads::default();
         if self.advert.v2 {
             let keep = |found: Ref| {
