@@ -89,8 +89,7 @@ struct EntryWire {
 impl Auth {
     /// Reads `auths` of a docker config. Entries without a login are skipped.
     pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
-        let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
-        let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
+        let wire = ConfigWire::read(json)?;
         let (mut logins, is_config) = (BTreeMap::new(), wire.auths.is_some());
         for (registry, entry) in wire.auths.into_iter().flatten() {
             if let Some(login) = entry.login(&registry)? {
@@ -146,8 +145,7 @@ impl CredentialHelpers {
     ///
     /// # Errors It is not the JSON of a docker config.
     pub fn from_docker_config(json: &[u8]) -> Result<Self, BadDockerConfig> {
-        let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
-        let wire: ConfigWire = serde_json::from_slice(json).map_err(shape)?;
+        let wire = ConfigWire::read(json)?;
         let mut helpers = BTreeMap::new();
         for (registry, entry) in wire.auths.into_iter().flatten() {
             if !wire.creds_store.is_empty() && entry.login(&registry)?.is_none() {
@@ -156,6 +154,13 @@ impl CredentialHelpers {
         }
         helpers.extend(wire.cred_helpers);
         Ok(Self(helpers))
+    }
+}
+
+impl ConfigWire {
+    fn read(json: &[u8]) -> Result<Self, BadDockerConfig> {
+        let shape = |e: serde_json::Error| BadDockerConfig::Shape { line: e.line(), column: e.column() };
+        serde_json::from_slice(json).map_err(shape)
     }
 }
 
