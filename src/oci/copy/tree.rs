@@ -11,7 +11,8 @@ const MANIFESTS: usize = 2_000;
 /// The most blobs that all manifests of an image name.
 const BLOBS: usize = 10_000;
 /// The most bytes of all manifests of an image. They are kept in memory until the copy ends.
-pub(super) const BYTES: usize = 16 << 20;
+const BYTES: usize = 16 << 20;
+
 /// Everything that an image consists of.
 #[derive(Debug, Default)]
 pub(super) struct ImageTree {
