@@ -63,6 +63,15 @@ pub fn brief(text: &str, limit: usize) -> String {
     cut(words, limit)
 }
 
+/// The first `most` of `names`, and the number of the others.
+pub(crate) fn first(names: &[String], most: usize) -> String {
+    let shown = names[..names.len().min(most)].join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// ` (the server says: …)`, or nothing if `said` is empty.
 pub fn quoted(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" (the server says: {said})") }

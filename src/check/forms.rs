@@ -10,6 +10,7 @@ use super::api_login::unread;
 use super::user_objects::{UserObject, UserObjects};
 use crate::kube::ReadError;
 use crate::templates::{self, OURS, children, is_open, is_ours};
+use crate::text;
 
 /// The most templates that a finding names.
 const NAMED: usize = 5;
@@ -28,7 +29,7 @@ impl UserObjects {
         let mut unreadable = self.unread.iter().chain(&self.unread_workflows);
         let forbidden = unreadable.find(|error| matches!(error, ReadError::Forbidden(_)));
         found.extend(forbidden.map(|error| unread("templates and workflows", error)));
-        found.extend(named(every(&|object| misshapen(object))).map(|all| {
+        found.extend(named(&every(&|object| misshapen(object))).map(|all| {
             Finding::fail(
                 "form of plugin",
                 format!(
@@ -39,10 +40,10 @@ impl UserObjects {
                 ),
             )
         }));
-        let open = named(every(&|object| unclosed(object)));
+        let open = named(&every(&|object| unclosed(object)));
         found.extend(open.map(|all| Finding::fail("braces in parameters", format!("{all} {UNCLOSED}"))));
         let ours = self.with_plugin();
-        found.extend(named(every(&|object| ignored(object, &ours))).map(|all| {
+        found.extend(named(&every(&|object| ignored(object, &ours))).map(|all| {
             Finding::warn(
                 "fields without effect",
                 format!(
@@ -63,10 +64,8 @@ impl UserObjects {
 }
 
 /// The first names, and the number of the others.
-fn named(all: Vec<String>) -> Option<String> {
-    let more = all.len().saturating_sub(NAMED);
-    let first = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    (!all.is_empty()).then(|| if more > 0 { format!("{first} and {more} more") } else { first })
+fn named(all: &[String]) -> Option<String> {
+    (!all.is_empty()).then(|| text::first(all, NAMED))
 }
 
 /// Templates whose `plugin` is not a map of one key with a value.

@@ -7,6 +7,7 @@ use super::user_objects::{UserObject, UserObjects};
 use super::{ExecutionMode, Finding};
 use crate::kube::ReadError;
 use crate::templates::OURS;
+use crate::text;
 
 const SUBJECT: &str = "HTTP templates and other plugins";
 /// The most templates that a finding names.
@@ -33,10 +34,7 @@ fn judge(
             Finding::ok(SUBJECT, format!("no template that workflows of {namespace} share has one"))
         }
         (all, _) => {
-            let mut named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            if all.len() > NAMED {
-                named.push_str(&format!(" and {} more", all.len() - NAMED));
-            }
+            let named = text::first(all, NAMED);
             let elsewhere = match mode {
                 ExecutionMode::Flag => "",
                 ExecutionMode::Gate | ExecutionMode::Sidecar => {

@@ -9,6 +9,7 @@ use super::place::Place;
 use crate::oci::{OciError, SourceImage};
 use crate::outcome::StepError;
 use crate::step::Push;
+use crate::text;
 
 /// No tag begins to move so short before the deadline.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -75,21 +76,13 @@ fn is_late(cx: &Cx) -> bool {
 fn told(error: StepError, moved: &[String]) -> StepError {
     let before = match moved {
         [] => "; no tag has moved".to_owned(),
-        moved => format!("; moved before it: {}", names(moved)),
+        moved => format!("; moved before it: {}", text::first(moved, NAMED)),
     };
     StepError { message: error.message + &before, ..error }
 }
 
 fn after(moved: &[String]) -> String {
-    if moved.is_empty() { String::new() } else { format!(", after {}", names(moved)) }
-}
-
-fn names(moved: &[String]) -> String {
-    let shown = moved.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match moved.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    if moved.is_empty() { String::new() } else { format!(", after {}", text::first(moved, NAMED)) }
 }
 
 #[cfg(test)]
