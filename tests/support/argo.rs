@@ -192,12 +192,19 @@ impl Argo {
         self.shut_down(workflow, "Terminate").await;
     }
 
-    /// Deletes the workflow and the objects that it owns, like the garbage collector of a cluster.
+    /// Deletes the workflow, and from then on its task set, like the garbage collector of a cluster: a controller that is
+    /// still at work on the workflow creates the task set again.
     pub(crate) async fn delete(&self, workflow: &str) {
-        for kind in ["Workflow", "WorkflowTaskSet"] {
-            let objects = self.kube.api(WORKFLOWS, kind, &self.namespace).await;
-            objects.delete(workflow, &DeleteParams::default()).await.unwrap();
-        }
+        self.workflows().await.delete(workflow, &DeleteParams::default()).await.unwrap();
+        let sets = self.kube.api(WORKFLOWS, "WorkflowTaskSet", &self.namespace).await;
+        sets.delete(workflow, &DeleteParams::default()).await.unwrap();
+        let workflow = workflow.to_owned();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                let _ = sets.delete(&workflow, &DeleteParams::default()).await;
+            }
+        });
     }
 
     async fn shut_down(&self, workflow: &str, how: &str) {
