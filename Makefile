@@ -3,7 +3,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 TESTBED := tests/testbed/build.sh
 
-.PHONY: help demo test bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
+.PHONY: help demo test test-registries bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,12 @@ test: ## everything, against real servers
 	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
 	RUST_TEST_THREADS=$$(($$(nproc) + 1)) cargo test --locked
 
-bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, write-back, writers or editor for a part
+test-registries: ## deletions in a registry of distribution v3, which takes a minute to build
+	$(TESTBED) apt
+	$(TESTBED) distribution
+	cargo test --locked --test it tags::retention::distribution_3 -- --ignored
+
+bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, tags, write-back, writers or editor for a part
 	$(TESTBED) apt
 	$(TESTBED) peers-apt registry-clients buildkit git-http yaml etcd kube argo
 	cargo bench --locked --bench peers -- $(ONLY)

@@ -15,8 +15,8 @@ set -euo pipefail
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events nats)
 readonly BENCH_TOOLS=(tekton triggers)
-# For `make bench` only, each by its name.
-readonly PEER_TOOLS=(registry-clients)
+# For `make bench` and `make test-registries` only, each by its name.
+readonly PEER_TOOLS=(registry-clients distribution)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 readonly PEER_PACKAGES=(skopeo)
@@ -48,6 +48,10 @@ recipe_yaml() {
 recipe_helm() {
   CGO_ENABLED=0 go_build "$1/bin/" "-X helm.sh/helm/v3/internal/version.version=$(pinned helm.sh/helm/v3)" \
     helm.sh/helm/v3/cmd/helm
+}
+
+recipe_distribution() {
+  CGO_ENABLED=0 go_build "$1/bin/distribution-v3" "" .
 }
 
 # With CGO off it builds too, and then dies at start: its SQLite driver is C.
