@@ -6,10 +6,12 @@ mod docker_config;
 mod edit;
 mod lint;
 mod log;
+mod registry;
 mod render;
 mod run;
 mod schema;
 mod serve;
+mod tags;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ enum Command {
     Run(Box<run::Command>),
     /// Print the whole log of a build.
     Log(Box<log::Command>),
+    /// Print which tags a repository has, and what they name.
+    Tags(Box<tags::Command>),
     /// Look at everything that steps need, and say what to mend; or why WORKFLOW does not move.
     Check(Box<check::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
@@ -61,6 +65,7 @@ impl Command {
             Self::Run(_)
             | Self::Check(_)
             | Self::Log(_)
+            | Self::Tags(_)
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
@@ -81,6 +86,7 @@ impl Command {
             Self::Run(_)
             | Self::Check(_)
             | Self::Log(_)
+            | Self::Tags(_)
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
@@ -100,6 +106,7 @@ impl Cli {
                 Command::Agent(command) => command.run().await,
                 Command::Run(command) => command.run().await,
                 Command::Log(command) => command.run().await,
+                Command::Tags(command) => command.run().await,
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),

@@ -31,6 +31,42 @@ pub fn parse_go_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok()
 }
 
+/// Parses an age: whole weeks, days and hours (`2w`, `30d`, `36h`, `1d12h`), or a Go duration such as `90m`.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not an age such as `30d`, `2w` or `36h`");
+    if let Some(age) = parse_go_duration(text) {
+        return if age.is_zero() { Err(wrong()) } else { Ok(age) };
+    }
+    let (mut rest, mut seconds) = (text, 0_u64);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, unit) = rest.split_at(digits);
+        let unit_seconds = match unit.as_bytes().first() {
+            Some(b'w') => 7 * 24 * 3600,
+            Some(b'd') => 24 * 3600,
+            Some(b'h') => 3600,
+            Some(b'm') => 60,
+            _ => return Err(wrong()),
+        };
+        let part = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_seconds));
+        seconds = part.and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = &unit[1..];
+    }
+    match seconds {
+        0 => Err(wrong()),
+        _ => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// Formats an age: `5 m`, `20 h`, `41 d`.
+pub fn age_text(age: Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..7_200 => format!("{} m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// Formats a duration: `0.4 s`, `41 s`, `3 m 05 s`, `2 h 00 m`.
 pub fn elapsed_text(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
@@ -56,6 +92,33 @@ mod tests {
     fn limits_are_short() {
         for (milliseconds, text) in [(10_000, "10 s"), (250, "0.25 s"), (4_999, "5 s"), (100_000, "100 s")] {
             assert_eq!(limit_text(Duration::from_millis(milliseconds)), text);
+        }
+    }
+
+    #[test]
+    fn ages_have_days_and_weeks() {
+        for (text, hours) in
+            [("30d", 720), ("2w", 336), ("36h", 36), ("1d12h", 36), ("1w1d", 192), ("60m", 1)]
+        {
+            assert_eq!(parse_age(text), Ok(Duration::from_secs(hours * 3600)), "{text}");
+        }
+        for text in [
+            "",
+            "30",
+            "d",
+            "-1d",
+            "1y",
+            "0d",
+            "1.5d",
+            "99999999999999999999d",
+            "9999999999999999999w",
+            "3 d",
+            "0s",
+        ] {
+            assert!(parse_age(text).is_err_and(|e| e.contains("is not an age")), "{text}");
+        }
+        for (seconds, text) in [(300, "5 m"), (7_200, "2 h"), (172_800, "2 d"), (3_600 * 24 * 41, "41 d")] {
+            assert_eq!(age_text(Duration::from_secs(seconds)), text);
         }
     }
 

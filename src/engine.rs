@@ -18,6 +18,7 @@ mod select;
 mod steps;
 mod submission;
 mod supersede;
+pub(crate) mod tags;
 mod tenancy;
 mod update_manifest;
 

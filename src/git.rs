@@ -8,6 +8,7 @@ pub(crate) mod advert;
 mod ask;
 mod bounds;
 pub(crate) mod branch;
+mod branch_files;
 mod clients;
 mod credentials;
 mod error;

@@ -49,12 +49,14 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod words;
 
 pub use diff::unified_diff;
 pub use error::{EditError, FileProblem, Hint, Missing, NamedPositions, Position, Refusal};
 pub use notes::Warning;
 pub use path::{Path, PathError};
 pub use target::{Application, KustomizeField, Object, SourceRef, Target, TargetError};
+pub use words::image_words;
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //!
 //! [`ImageRef`] is a checked image name. [`Auth`] holds the logins of a docker config. `token::fetch` exchanges a
 //! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push would be accepted, stores
-//! the logs of builds beside their images, and copies images.
+//! the logs of builds beside their images, copies images, and says what the tags of a repository name.
 
 mod artifact;
 mod auth;
@@ -20,6 +20,7 @@ mod present;
 mod pull_right;
 mod pull_rights;
 mod push_right;
+mod push_times;
 mod read;
 mod reference;
 mod referrers;
@@ -27,6 +28,8 @@ mod referrers_api;
 mod refusal;
 mod registry;
 mod repository;
+mod tag_pages;
+mod tags;
 pub(crate) mod token;
 mod token_issuer;
 mod token_servers;
@@ -44,5 +47,7 @@ pub(crate) use reference::registry_of;
 pub use reference::{BadImageRef, ImageRef};
 pub use referrers_api::Referrers;
 pub use registry::Registry;
+pub use tags::{ChildManifest, Created, ImageConfig, ImageDetails, ImageManifest, TagList, TagReader};
+pub use tags::{Deleted, TagDeleter};
 pub use token_issuer::{BadSigningKey, CacheRights, IssuerOptions, TokenIssuer};
 pub use token_servers::{BadTokenServer, TokenServer, TokenServers};

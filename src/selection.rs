@@ -19,7 +19,7 @@ pub use names::{
     workflow_name,
 };
 pub use paths::{BadGlob, PathFilter};
-pub use ref_filter::{BadPattern, RefFilter, RefMatcher};
+pub use ref_filter::{BadPattern, NamePattern, RefFilter, RefMatcher};
 
 /// Which pushes concern a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

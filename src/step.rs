@@ -28,6 +28,7 @@ pub mod push;
 pub mod select;
 pub mod steps;
 pub mod supersede;
+pub mod tags;
 pub mod update_manifest;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use service::WorkflowCall;
 pub use spec::{Output, OutputSource, Spec};
 pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
+pub use tags::{TagFilter, TagOrder, Tags};
 pub use update_manifest::UpdateManifest;
 pub use when::When;
 

@@ -1,43 +1,29 @@
 //! `argo-buildkit log`: the whole log of a build, from the repository of its image.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, IsTerminal as _, Read, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use flate2::read::MultiGzDecoder;
 
-use super::docker_config;
-use crate::oci::{ImageRef, LazyClient, Registry, TokenServer, TokenServers};
+use super::registry::RegistryOptions;
+use crate::oci::ImageRef;
 use crate::text;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
     /// An image that was built, or the output `log` of its build.
     reference: ImageRef,
-    /// The docker config with the registry's login. By default that of docker, where there is one.
-    #[arg(long, value_name = "FILE")]
-    docker_config: Option<PathBuf>,
-    /// Take any certificate, and plain http.
-    #[arg(long)]
-    insecure: bool,
-    /// CA certificates to trust beside the system's (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
-    ca_bundle: Option<PathBuf>,
-    /// Token servers that are neither their registry's own server nor a public one: `REGISTRY=https://HOST[:PORT]`,
-    /// with commas between several.
-    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
-    token_servers: Vec<TokenServer>,
+    #[command(flatten)]
+    registry: RegistryOptions,
 }
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let auth = docker_config::logins(self.docker_config).await?;
-        let registry = Registry::new(
-            LazyClient::new(self.ca_bundle).with_token_servers(TokenServers::new(self.token_servers)),
-        );
-        let Some(log) = registry.log(&self.reference, &auth, self.insecure).await? else {
+        let auth = self.registry.auth().await?;
+        let (registry, insecure) = (self.registry.client(), self.registry.insecure);
+        let Some(log) = registry.log(&self.reference, &auth, insecure).await? else {
             bail!(
                 "the registry has no log of {}; a build keeps its own when it pushes, unless every step was cached \
                  or it says `attach-log: false`",

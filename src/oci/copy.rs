@@ -6,15 +6,15 @@
 //! registry, a broken connection (also within a blob, which goes on from there), a token that expired.
 
 mod blobs;
-mod manifest;
+pub(super) mod manifest;
 mod memory;
-mod named;
+pub(super) mod named;
 mod presence;
 mod progress;
 mod reader;
-mod referrers;
+pub(super) mod referrers;
 mod source;
-mod subset;
+pub(super) mod subset;
 mod target;
 mod tree;
 mod tries;
@@ -26,3 +26,4 @@ pub use progress::CopyProgress;
 pub use referrers::CopiedReferrers;
 pub use source::SourceImage;
 pub use target::CopyTarget;
+pub(super) use tries::{Failed, Tries};

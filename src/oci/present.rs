@@ -3,31 +3,19 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 
-use super::pages::PAGES;
+use super::copy::Failed;
 use super::read::ReadRequest;
 use super::registry::MANIFESTS;
 use super::repository::{Access, ImageRepository};
+use super::tag_pages::TagPages;
 use super::{Auth, ImageRef, OciError, Registry};
-use crate::http;
 use crate::time_limits::PeerActivity;
 
 /// How many tags are asked for one by one. For more, the list is read first.
 const FEW: usize = 4;
 /// The most tags that are asked for one by one, if the registry has no list.
 const MOST: usize = 100;
-/// How many tags a page of the list is asked for.
-const PAGE: usize = 1000;
-/// The most bytes of a page. A tag has at most 128 bytes, but some registries ignore the page's size.
-const PAGE_READ: usize = 8 << 20;
-
-/// The body of a page (distribution specification, "Listing Tags").
-#[derive(Deserialize)]
-struct PageWire {
-    /// Some registries send `null` for none.
-    tags: Option<Vec<String>>,
-}
 
 /// The outcome of reading the list.
 enum Listed {
@@ -118,33 +106,24 @@ impl ImageRepository<'_> {
     }
 
     async fn list(&mut self, wanted: &BTreeSet<String>, answers: &PeerActivity) -> Result<Listed, OciError> {
-        let mut found = BTreeSet::new();
-        let mut next = Some(self.url(&format!("tags/list?n={PAGE}")));
-        for _ in 0..PAGES {
-            let Some(page) = next.take() else { return Ok(Listed::Found(found)) };
-            let answer = self.ask(self.request(Method::GET, page)).await?;
-            answers.heard();
-            match answer.status() {
-                status if status.is_success() => {}
-                // A repository without any image.
-                StatusCode::NOT_FOUND => return Ok(Listed::Found(found)),
-                StatusCode::UNAUTHORIZED
-                | StatusCode::FORBIDDEN
-                | StatusCode::METHOD_NOT_ALLOWED
-                | StatusCode::NOT_IMPLEMENTED => return Ok(Listed::Nothing(self.error(answer).await)),
-                _ => return Err(self.error(answer).await),
+        let (mut found, mut pages) = (BTreeSet::new(), TagPages::of(self));
+        loop {
+            let page = pages.read(self).await;
+            if page.as_ref().map_or_else(|failed| failed.status.is_some(), Option::is_some) {
+                answers.heard();
             }
-            next = self.next_page(&answer, "list of tags")?;
-            let bytes = self.read(answer, "a list of tags", PAGE_READ).await?;
-            let page: PageWire = http::json(&bytes).map_err(|e| self.unexpected(e.to_string()))?;
-            found.extend(page.tags.into_iter().flatten().filter(|tag| wanted.contains(tag)));
+            let page = match page {
+                Ok(Some(page)) => page,
+                Ok(None) => return Ok(Listed::Found(found)),
+                Err(Failed { error, status: Some(401 | 403 | 405 | 501), .. }) => {
+                    return Ok(Listed::Nothing(error));
+                }
+                Err(failed) => return Err(failed.error),
+            };
+            found.extend(page.into_iter().filter(|tag| wanted.contains(tag)));
             if found.len() == wanted.len() {
                 return Ok(Listed::Found(found));
             }
-        }
-        match next {
-            None => Ok(Listed::Found(found)),
-            Some(_) => Err(self.unexpected(format!("its list of tags has more than {PAGES} pages"))),
         }
     }
 }

@@ -54,6 +54,11 @@ impl ImageRef {
         self.digest.as_deref()
     }
 
+    /// Whether `text` is a tag.
+    pub fn is_tag(text: &str) -> bool {
+        check_tag(text).is_ok()
+    }
+
     /// Registry and repository, without tag and digest.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)

@@ -11,6 +11,8 @@ pub(super) enum Asked {
     Blob,
     /// A manifest or a tag that is written.
     Manifest,
+    /// A deletion.
+    Deletion,
 }
 
 /// An answer without success.
@@ -40,7 +42,11 @@ impl Refusal<'_> {
             let name = format!("what a manifest names ({})", reason.unwrap_or_default());
             return OciError::Unfound { what, name };
         }
-        let advice = if asked == Asked::Read { None } else { mend(status, reason.as_deref()) };
+        let advice = match asked {
+            Asked::Read => None,
+            Asked::Deletion => kept(status, reason.as_deref()),
+            Asked::Blob | Asked::Manifest => mend(status, reason.as_deref()),
+        };
         match (OciError::from_status(what, status, login), advice) {
             (OciError::Refused { what, .. } | OciError::Unexpected { what, .. }, Some(mend)) => {
                 OciError::Unexpected { what, why: with(format!("status {status}"), reason), mend }
@@ -50,10 +56,21 @@ impl Refusal<'_> {
     }
 }
 
+/// Whether the registry's `reason` has one of `words`.
+fn says(reason: Option<&str>, words: &[&str]) -> bool {
+    let said = reason.unwrap_or_default().to_ascii_lowercase();
+    words.iter().any(|word| said.contains(word))
+}
+
+/// What to do about a refused deletion.
+fn kept(status: u16, reason: Option<&str>) -> Option<&'static str> {
+    let is_rule = matches!(status, 409 | 412 | 423) || says(reason, IMMUTABLE);
+    is_rule.then_some("see the registry's rules for this repository, such as those for immutable tags: they keep this image")
+}
+
 /// What to do about a refused write.
 fn mend(status: u16, reason: Option<&str>) -> Option<&'static str> {
-    let said = reason.unwrap_or_default().to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let says = |words: &[&str]| says(reason, words);
     match status {
         _ if says(IMMUTABLE) => Some("choose another tag, or change the registry's rule for immutable tags"),
         _ if says(QUOTA) => Some("make room in the registry, or let whoever runs it raise the quota"),
@@ -81,8 +98,17 @@ mod tests {
 
     #[test]
     fn the_reason_and_what_to_do_are_told() {
-        use Asked::{Blob, Manifest, Read};
-        let rows: [(Asked, u16, &str, &str, Fault); 12] = [
+        use Asked::{Blob, Deletion, Manifest, Read};
+        let rows: [(Asked, u16, &str, &str, Fault); 15] = [
+            (Deletion, 403, "DENIED", "refused the login (403, as nobody)", Fault::User),
+            (Deletion, 412, "PRECONDITION", "the registry's rules for this repository", Fault::User),
+            (
+                Deletion,
+                400,
+                "DENIED tag is immutable",
+                "the registry's rules for this repository",
+                Fault::User,
+            ),
             (Read, 404, "NAME_UNKNOWN", "check that the address is that of a registry", Fault::User),
             (Read, 429, "TOOMANYREQUESTS", "try again later", Fault::Transient),
             (Blob, 403, "DENIED", "refused the login (403, as nobody)", Fault::User),

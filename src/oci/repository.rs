@@ -27,6 +27,8 @@ const ERROR_READ: usize = 64 << 10;
 pub(super) enum Access {
     Pull,
     Push,
+    /// Reads, and deletes manifests and tags.
+    Delete,
 }
 
 /// A repository, and the answer to its challenge, once there was one.
@@ -178,6 +180,9 @@ impl<'a> ImageRepository<'a> {
             Access::Push if path.contains("/manifests/") => Asked::Manifest,
             Access::Push if path.contains("/uploads/") => Asked::Blob,
             Access::Push => Asked::Read,
+            // Before it deletes, this client reads lists of referrers.
+            Access::Delete if path.contains("/manifests/") => Asked::Deletion,
+            Access::Delete => Asked::Read,
         };
         Refusal { what, asked, status, reason: reason(response).await, login: self.login }.error()
     }

@@ -75,6 +75,31 @@ impl RefFilter {
     }
 }
 
+/// One pattern for whole names, such as tags of images. It is checked, and compiled for each use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Checks a regular expression that must match a whole name.
+    ///
+    /// # Errors
+    /// The pattern cannot be used.
+    pub fn new(pattern: &str) -> Result<Self, BadPattern> {
+        anchored(pattern).map(|_| Self(pattern.to_owned()))
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns a function that says whether a name matches.
+    pub fn matcher(&self) -> impl Fn(&str) -> bool + use<> {
+        let compiled = compiled(&self.0);
+        move |name| compiled.as_ref().is_some_and(|pattern| pattern.matches(name))
+    }
+}
+
 /// A filter for very many refs, with its patterns compiled.
 #[derive(Debug, Clone, Default)]
 pub struct RefMatcher {
@@ -121,15 +146,7 @@ impl CompiledPattern {
 
 impl Patterns {
     fn compiled(&self) -> Vec<CompiledPattern> {
-        let compiled = |pattern: &String| {
-            let is_name =
-                pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'));
-            match is_name {
-                true => Some(CompiledPattern::Name(pattern.clone())),
-                false => anchored(pattern).ok().map(CompiledPattern::Regex),
-            }
-        };
-        self.0.iter().filter_map(compiled).collect()
+        self.0.iter().filter_map(|pattern| compiled(pattern)).collect()
     }
 
     fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, BadPattern> {
@@ -147,6 +164,14 @@ impl Patterns {
     fn shown(&self) -> Option<String> {
         let written: Vec<_> = self.0.iter().map(|written| format!("`{written}`")).collect();
         (!written.is_empty()).then(|| text::brief(&written.join(", "), SHOWN))
+    }
+}
+
+fn compiled(pattern: &str) -> Option<CompiledPattern> {
+    let is_name = pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'));
+    match is_name {
+        true => Some(CompiledPattern::Name(pattern.to_owned())),
+        false => anchored(pattern).ok().map(CompiledPattern::Regex),
     }
 }
 

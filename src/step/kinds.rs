@@ -11,8 +11,8 @@
 
 use super::node::Node;
 use super::spec::Spec;
-use super::{Build, InvalidStep, Mention, Poll, Push, Select, Steps, Supersede, UpdateManifest};
-use super::{build, poll, push, select, steps, supersede, update_manifest};
+use super::{Build, InvalidStep, Mention, Poll, Push, Select, Steps, Supersede, Tags, UpdateManifest};
+use super::{build, poll, push, select, steps, supersede, tags, update_manifest};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -30,6 +30,8 @@ macro_rules! kinds {
             Select in select;
             /// Submits the Workflows of commits whose image is missing.
             Poll in poll;
+            /// Asks what tags a repository has, and what they name.
+            Tags in tags;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

@@ -19,6 +19,7 @@ mod refused_fields;
 mod refused_steps;
 mod select;
 mod supersede;
+mod tags;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -37,6 +38,7 @@ fn with(kind: &str, fields: &str) -> Value {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
         "push" => json!({"source": "reg.example/shop/api:1", "targets": ["reg.example/prod/api"]}),
         "supersede" => json!({}),
+        "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({
             "repo": "https://git.example/shop/shop.git",
             "ref": "refs/heads/main",

@@ -43,6 +43,7 @@ mod select;
 mod silence;
 mod silent_peers;
 mod ssh;
+mod tags;
 mod task_sets;
 mod templates;
 mod tenants;

@@ -82,6 +82,39 @@ impl Repository {
         self.manifest(name, MANIFEST, &manifest).await
     }
 
+    /// Writes an image of linux/amd64 that was made at `created`, with `labels`. Returns its descriptor.
+    pub(crate) async fn dated(&self, name: &str, created: &str, labels: Value) -> Value {
+        let config =
+            json!({"os": "linux", "architecture": "amd64", "created": created, "config": {"Labels": labels}});
+        let config = self.blob(config.to_string().into(), CONFIG).await;
+        let layer = self.blob(format!("layer of {created}").into(), LAYER).await;
+        let manifest =
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+        self.manifest(name, MANIFEST, &manifest).await
+    }
+
+    /// Writes an image of two platforms that was made at `created`. Returns the digests of the index and its children.
+    pub(crate) async fn dated_index(&self, name: &str, created: &str) -> Vec<String> {
+        let mut entries = Vec::new();
+        for arch in ["amd64", "arm64"] {
+            let mut image = self.dated("", created, json!({"arch": arch})).await;
+            image["platform"] = json!({"os": "linux", "architecture": arch});
+            entries.push(image);
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+        let index = self.manifest(name, INDEX, &index).await;
+        let digests = std::iter::once(&index).chain(&entries);
+        digests.map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Writes an artifact about `subject`. Returns its descriptor.
+    pub(crate) async fn about(&self, name: &str, subject: &Value) -> Value {
+        let empty = self.blob(b"{}".to_vec(), "application/vnd.oci.empty.v1+json").await;
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/x.test",
+            "config": empty, "layers": [empty], "subject": subject});
+        self.manifest(name, MANIFEST, &manifest).await
+    }
+
     /// Writes an image of two platforms with an attestation each. Returns its descriptor.
     pub(crate) async fn platforms(&self, name: &str) -> Value {
         let mut entries = Vec::new();

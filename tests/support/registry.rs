@@ -27,6 +27,16 @@ impl Registry {
 
     /// A registry at `host`, configured by the environment variables in `env`.
     pub(crate) fn start_at(host: &str, env: &[(&str, &str)]) -> Self {
+        Self::start_binary(bin::system("docker-registry", "docker-registry"), host, env)
+    }
+
+    /// A registry of distribution v3.
+    pub(crate) fn start_v3() -> Self {
+        let host = format!("127.0.0.1:{}", free_port());
+        Self::start_binary(bin::testbed("distribution-v3"), &host, &[("OTEL_TRACES_EXPORTER", "none")])
+    }
+
+    fn start_binary(binary: std::path::PathBuf, host: &str, env: &[(&str, &str)]) -> Self {
         let (root, host) = (tempfile::tempdir().unwrap(), host.to_owned());
         let config = root.path().join("config.yml");
         let data = root.path().join("data");
@@ -37,7 +47,7 @@ impl Registry {
         // Behind a proxy, requests use another address than its own.
         let http = format!("http:\n  addr: {host}\n  relativeurls: true\n");
         fs::write(&config, format!("version: 0.1\n{storage}{http}")).unwrap();
-        let child = Command::new(bin::system("docker-registry", "docker-registry"))
+        let child = Command::new(binary)
             .arg("serve")
             .arg(&config)
             .envs(env.iter().copied())

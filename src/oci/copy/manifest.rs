@@ -20,7 +20,7 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
 /// The media types of everything that is copied.
-pub(super) const COPIED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(in crate::oci) const COPIED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.artifact.manifest.v1+json";
 
@@ -34,24 +34,24 @@ pub(super) const MEND: &str = "name another image, or build it again with a curr
 
 /// A manifest, and what it names.
 #[derive(Debug, Clone)]
-pub(super) struct RawManifest {
-    pub(super) bytes: Bytes,
-    pub(super) media_type: String,
-    pub(super) digest: String,
+pub(in crate::oci) struct RawManifest {
+    pub(in crate::oci) bytes: Bytes,
+    pub(in crate::oci) media_type: String,
+    pub(in crate::oci) digest: String,
     /// Other manifests: the platforms of an index.
-    pub(super) children: Vec<Content>,
-    pub(super) blobs: Vec<Content>,
+    pub(in crate::oci) children: Vec<Content>,
+    pub(in crate::oci) blobs: Vec<Content>,
     /// Layers that a registry need not have, because the manifest says where else they are.
     pub(super) foreign: usize,
     /// The digest of the manifest that this one is about.
-    pub(super) subject: Option<String>,
+    pub(in crate::oci) subject: Option<String>,
 }
 
 /// Content with its digest and size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
-    pub(super) digest: String,
-    pub(super) size: u64,
+pub(in crate::oci) struct Content {
+    pub(in crate::oci) digest: String,
+    pub(in crate::oci) size: u64,
 }
 
 #[derive(Deserialize)]
@@ -127,7 +127,7 @@ impl RawManifest {
         let wire: ManifestWire =
             http::json(&bytes).map_err(|error| refuse(format!("its manifest cannot be read: {error}")))?;
         if wire.schema_version != 2 {
-            let why = format!("its manifest has schema {}, and only schema 2 is copied", wire.schema_version);
+            let why = format!("its manifest has schema {}, and only schema 2 is read", wire.schema_version);
             return Err(refuse(why));
         }
         let media_type = media_type(&wire, told)
@@ -169,12 +169,12 @@ impl RawManifest {
         artifact::hashes_to(&self.bytes, named).then(|| Self { digest: named.to_owned(), ..self })
     }
 
-    pub(super) fn is_index(&self) -> bool {
+    pub(in crate::oci) fn is_index(&self) -> bool {
         matches!(self.media_type.as_str(), INDEX | DOCKER_LIST)
     }
 }
 
-pub(super) fn is_manifest_type(media_type: &str) -> bool {
+pub(in crate::oci) fn is_manifest_type(media_type: &str) -> bool {
     matches!(media_type, MANIFEST | INDEX | DOCKER_MANIFEST | DOCKER_LIST | ARTIFACT)
 }
 

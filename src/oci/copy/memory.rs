@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Response;
 use tokio::time::Instant;
 
 use super::super::OciError;
@@ -14,6 +15,8 @@ const MANIFESTS: usize = 64 << 20;
 const CHUNKS: usize = 160 << 20;
 /// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list.
 pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
+/// A manifest of at most so many bytes is read without waiting for memory. That of two hundred platforms has less.
+const SMALL: u64 = 64 << 10;
 /// How long a slow chunk keeps its memory when another tenant waits for some.
 const HOLD: Duration = Duration::from_secs(60);
 /// What the lists of a manifest take in memory, besides its bytes: three times its bytes, but not more than this. The number of
@@ -42,6 +45,15 @@ impl CopyMemory {
     /// Waits for the memory for one manifest of unknown size.
     pub(super) async fn manifest(&self) -> Result<Held, OciError> {
         self.manifests(MANIFEST_READ).await
+    }
+
+    /// Waits for the memory for the manifest or the config in `answer`; `None` if it says that it is small. A caller must not
+    /// hold any yet.
+    pub(in crate::oci) async fn for_body(&self, answer: &Response) -> Result<Option<Held>, OciError> {
+        match answer.content_length().is_some_and(|bytes| bytes <= SMALL) {
+            true => Ok(None),
+            false => Ok(Some(self.manifest().await?)),
+        }
     }
 
     /// Waits for the memory for manifests of so many bytes. A caller must not hold any yet.

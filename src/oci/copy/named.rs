@@ -10,7 +10,9 @@ use super::super::read::{MANIFEST_READ, ReadRequest};
 use super::super::registry::digest as told_digest;
 use super::super::repository::ImageRepository;
 use super::manifest::{COPIED, RawManifest};
+use super::memory::CopyMemory;
 use super::tries::{Failed, Tries};
+use crate::limits::Held;
 
 /// What a registry says of a manifest without sending it.
 enum Head {
@@ -21,7 +23,7 @@ enum Head {
 }
 
 /// The digest that `name`, a tag or a digest, names in `repository`; `None` if there is no such manifest.
-pub(super) async fn named(
+pub(in crate::oci) async fn named(
     repository: &mut ImageRepository<'_>,
     name: &str,
     deadline: Instant,
@@ -57,9 +59,29 @@ pub(super) async fn read(
     target: &str,
     deadline: Instant,
 ) -> Result<Option<RawManifest>, OciError> {
+    let found = read_until(repository, target, deadline, None).await?;
+    Ok(found.map(|(manifest, _)| manifest))
+}
+
+/// The same for a caller that has no memory for the manifest yet. Returns the memory of a large one.
+pub(in crate::oci) async fn read_within(
+    repository: &mut ImageRepository<'_>,
+    target: &str,
+    deadline: Instant,
+    memory: &CopyMemory,
+) -> Result<Option<(RawManifest, Option<Held>)>, OciError> {
+    read_until(repository, target, deadline, Some(memory)).await
+}
+
+async fn read_until(
+    repository: &mut ImageRepository<'_>,
+    target: &str,
+    deadline: Instant,
+    memory: Option<&CopyMemory>,
+) -> Result<Option<(RawManifest, Option<Held>)>, OciError> {
     let mut tries = Tries::until(deadline);
     loop {
-        match read_once(repository, target).await {
+        match read_once(repository, target, memory).await {
             Ok(found) => return Ok(found),
             Err(failed) => tries.wait(failed).await?,
         }
@@ -69,22 +91,22 @@ pub(super) async fn read(
 async fn read_once(
     repository: &mut ImageRepository<'_>,
     target: &str,
-) -> Result<Option<RawManifest>, Failed> {
+    memory: Option<&CopyMemory>,
+) -> Result<Option<(RawManifest, Option<Held>)>, Failed> {
     let answer = repository.ask_for(&ReadRequest::manifest(Method::GET, target, COPIED)).await?;
     match answer.status() {
         StatusCode::NOT_FOUND => return Ok(None),
         status if status.is_success() => {}
         _ => return Err(Failed::of(repository, answer).await),
     }
+    let held = match memory {
+        Some(memory) => memory.for_body(&answer).await?,
+        None => None,
+    };
     let told = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
     let bytes = Bytes::from(repository.read(answer, "a manifest", MANIFEST_READ).await?);
     let manifest = RawManifest::read(bytes, told.as_deref(), &format!("{}, {target},", repository.what()))?;
-    match target.contains(':') {
-        false => Ok(Some(manifest)),
-        true => {
-            let named = manifest.named(target);
-            let odd = || repository.unexpected(format!("what it gives for {target} has another digest"));
-            Ok(Some(named.ok_or_else(odd)?))
-        }
-    }
+    let named = if target.contains(':') { manifest.named(target) } else { Some(manifest) };
+    let odd = || repository.unexpected(format!("what it gives for {target} has another digest"));
+    Ok(Some((named.ok_or_else(odd)?, held)))
 }

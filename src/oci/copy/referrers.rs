@@ -196,7 +196,7 @@ async fn listed(source: &SourceImage<'_>, subject: &str) -> Result<BTreeSet<Stri
 }
 
 /// The digests in the registry's own list of referrers; `None` if it keeps no list.
-async fn api(
+pub(in crate::oci) async fn api(
     repository: &mut ImageRepository<'_>,
     subject: &str,
     deadline: Instant,

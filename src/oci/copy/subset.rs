@@ -82,7 +82,7 @@ fn attested(entry: &Value) -> Option<&str> {
 }
 
 /// The platform of an entry, in BuildKit's spelling (containerd `platforms/database.go`).
-fn platform(entry: &Value) -> Option<String> {
+pub(in crate::oci) fn platform(entry: &Value) -> Option<String> {
     let part = |name: &str| entry["platform"][name].as_str().filter(|part| !part.is_empty());
     let (os, arch) = (part("os")?, part("architecture")?);
     let variant = match (arch, part("variant")) {

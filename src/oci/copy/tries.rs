@@ -28,17 +28,17 @@ const RESTARTS: usize = 20;
 const STUCK: usize = 3;
 
 /// A request that failed.
-pub(super) struct Failed {
-    pub(super) error: OciError,
+pub(in crate::oci) struct Failed {
+    pub(in crate::oci) error: OciError,
     /// The HTTP status, if there was an answer.
-    pub(super) status: Option<u16>,
+    pub(in crate::oci) status: Option<u16>,
     /// The pause that the server asks for.
     after: Option<Duration>,
 }
 
 impl Failed {
     /// The failure that `answer` states.
-    pub(super) async fn of(repository: &ImageRepository<'_>, answer: Response) -> Self {
+    pub(in crate::oci) async fn of(repository: &ImageRepository<'_>, answer: Response) -> Self {
         let (status, after) = (Some(answer.status().as_u16()), retry_after(&answer));
         Self { error: repository.error(answer).await, status, after }
     }
@@ -60,7 +60,7 @@ impl From<OciError> for Failed {
 }
 
 /// The tries of one request, or of one blob as long as it makes progress.
-pub(super) struct Tries {
+pub(in crate::oci) struct Tries {
     deadline: Instant,
     pauses: ExponentialBackoff,
     /// When [`PATIENCE`] ends, once there was a failure.
@@ -69,7 +69,7 @@ pub(super) struct Tries {
 
 impl Tries {
     /// No try begins after `deadline`.
-    pub(super) fn until(deadline: Instant) -> Self {
+    pub(in crate::oci) fn until(deadline: Instant) -> Self {
         let [shortest, longest] = PAUSES;
         let pauses = pauses::growing(shortest, longest).with_max_times(MOST - 1).build();
         Self { deadline, pauses, patience: None }
@@ -78,7 +78,7 @@ impl Tries {
     /// Waits before another try.
     ///
     /// # Errors The error of `failed`, if it will not pass, or not in time.
-    pub(super) async fn wait(&mut self, failed: impl Into<Failed>) -> Result<(), OciError> {
+    pub(in crate::oci) async fn wait(&mut self, failed: impl Into<Failed>) -> Result<(), OciError> {
         let failed = failed.into();
         if !failed.may_pass() {
             return Err(failed.error);
@@ -104,7 +104,7 @@ impl Tries {
     }
 
     /// Begins to count again, after progress.
-    pub(super) fn refresh(&mut self) {
+    pub(in crate::oci) fn refresh(&mut self) {
         *self = Self::until(self.deadline);
     }
 }

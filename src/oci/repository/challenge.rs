@@ -38,8 +38,22 @@ impl ImageRepository<'_> {
         Ok(true)
     }
 
+    /// The same with the login itself in each request, for an API that takes no token of the registry.
+    pub(in crate::oci) fn with_basic_login(self) -> Self {
+        if let Some(Login::Password { user, password }) = self.login {
+            let mut value = HeaderValue::from_str(basic(user, password).expose_secret()).ok();
+            value.iter_mut().for_each(|value| value.set_sensitive(true));
+            self.set_authorization(value);
+        }
+        self
+    }
+
     fn scope(&self) -> String {
-        let actions = if self.access == Access::Push { "pull,push" } else { "pull" };
+        let actions = match self.access {
+            Access::Pull => "pull",
+            Access::Push => "pull,push",
+            Access::Delete => "pull,delete",
+        };
         format!("repository:{}:{actions}", self.image.repository())
     }
 }

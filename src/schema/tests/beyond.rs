@@ -53,6 +53,9 @@ const BEYOND: &[(&str, &[&str])] = &[
         "fields that depend on the value of others",
         &[
             "an ssh repository needs a key",
+            "chooses among tags, and `image` names one",
+            "has no meaning with `delete`",
+            "counts the newest",
             "name repositories in it",
             "is used with",
             "cannot be used with",

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use super::{docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, supersede};
+use super::{
+    docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, supersede, tags,
+};
 use crate::step::{self, InvalidStep, Step};
 
 thread_local! {
@@ -30,6 +32,7 @@ const TESTS: &[Tests] = &[
     (refused_steps::TESTS, include_str!("refused_steps.rs")),
     (select::TESTS, include_str!("select.rs")),
     (supersede::TESTS, include_str!("supersede.rs")),
+    (tags::TESTS, include_str!("tags.rs")),
 ];
 
 /// The bodies, good and bad, each once.

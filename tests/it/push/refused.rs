@@ -86,7 +86,7 @@ async fn bombs_and_odd_manifests_are_refused_before_anything_is_written() {
         (
             "application/vnd.docker.distribution.manifest.v1+prettyjws",
             json!({"schemaVersion": 1}),
-            "schema 1, and only schema 2 is copied",
+            "schema 1, and only schema 2 is read",
         ),
         (
             "text/html",

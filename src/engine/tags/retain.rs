@@ -1,0 +1,154 @@
+//! `tags` with `delete`: reads everything, makes the plan, and carries it out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::images::{self, Manifests};
+use super::plan::{Age, Plan, Repository};
+use super::planned::Planned;
+use super::{apply, in_use, order, outcome};
+use crate::oci::{Auth, TagReader};
+use crate::outcome::{StepError, Success};
+use crate::step::tags::{Clock, Retention};
+use crate::step::{TagOrder, Tags};
+
+pub(super) async fn run(
+    engine: &Engine,
+    step: &Tags,
+    retention: &Retention,
+    auth: &Auth,
+    cx: &Cx,
+) -> Result<Success, StepError> {
+    let image = &step.image;
+    let registry = engine.registry.of(engine.tenancy.tenant(&cx.workflow));
+    let mut reader = registry.tag_reader(&image.image, auth, image.insecure, cx.deadline)?;
+    let planned = plan(engine, step, retention, &mut reader, auth, cx).await?;
+    let Planned { plan, .. } = &planned;
+    if plan.doomed_tags().next().is_some() && !plan.leaves_a_tag() && !retention.allow_empty {
+        return Err(StepError::user(format!(
+            "nothing is deleted: the rules would delete every tag of {}; keep some with `keep`, `keep-tags` or `keep-matching`, or \
+             set `allow-empty: true`",
+            image.image.name()
+        )));
+    }
+    if retention.dry_run || plan.doomed_tags().next().is_none() {
+        return Ok(outcome::planned(step, plan));
+    }
+    let done = apply::run((engine, &registry), step, &planned, &mut reader, auth, cx).await;
+    outcome::applied(step, plan, done)
+}
+
+async fn plan(
+    engine: &Engine,
+    step: &Tags,
+    retention: &Retention,
+    reader: &mut TagReader<'_>,
+    auth: &Auth,
+    cx: &Cx,
+) -> Result<Planned, StepError> {
+    let now = |now: String| cx.now(now);
+    let list = reader.list().await?;
+    if list.odd > 0 {
+        return Err(stopped(&format!("the registry lists {} names that cannot be tags", list.odd)));
+    }
+    if list.tags.len() > images::MOST {
+        return Err(stopped(&format!(
+            "it has {} tags, and at most {} are read",
+            list.tags.len(),
+            images::MOST
+        )));
+    }
+    let (used, branches) = in_use::read(engine, &retention.in_use, &list.tags, cx).await?;
+    let mut manifests = images::manifests(reader, &list.tags, &now).await?;
+    check_absent(reader, &manifests.absent(&list.tags)).await?;
+    images::read_indexes(reader, &mut manifests, used.digests().collect()).await?;
+    if let Some(unreadable) = manifests.unreadable().next() {
+        return Err(stopped(&unreadable));
+    }
+    let counts = step.filter.matcher();
+    let mut chosen: Vec<String> = list.tags.iter().filter(|tag| counts(tag)).cloned().collect();
+    let needs_time = retention.older_than.is_some() || step.order == TagOrder::Created;
+    let ages = match (needs_time, retention.clock) {
+        (false, _) => BTreeMap::new(),
+        (true, Clock::Created) => created(reader, &manifests, &chosen, cx).await?,
+        (true, Clock::Pushed) => pushed(engine, step, auth, cx).await?,
+    };
+    match step.order {
+        TagOrder::Name => {}
+        TagOrder::Semver => order::by_version(&mut chosen),
+        TagOrder::Created => order::by_age(&mut chosen, &ages),
+    }
+    let repository = Repository {
+        tags: &list.tags,
+        chosen: &chosen,
+        manifests: &manifests,
+        used: &used,
+        ages: &ages,
+        now: Timestamp::now(),
+    };
+    let plan = Plan::new(&repository, step, retention);
+    Ok(Planned { plan, manifests, tags: list.tags, branches })
+}
+
+/// Checks that the tags that name nothing were deleted meanwhile. Registries also say of a manifest that it is not there if they do
+/// not give it in a form that we read, or lost it. What it needs is not known then.
+async fn check_absent(reader: &mut TagReader<'_>, absent: &[&String]) -> Result<(), StepError> {
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let listed: BTreeSet<String> = reader.list().await?.tags.into_iter().collect();
+    match absent.iter().find(|tag| listed.contains(**tag)) {
+        Some(tag) => {
+            Err(stopped(&format!("the registry lists tag {tag}, and says that there is no image under it")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The ages of the chosen tags by the times in their images.
+async fn created(
+    reader: &TagReader<'_>,
+    manifests: &Manifests,
+    chosen: &[String],
+    cx: &Cx,
+) -> Result<BTreeMap<String, Age>, StepError> {
+    let times = images::times(reader, manifests, chosen, &|now| cx.now(now)).await?;
+    let age = |tag: &String| {
+        let age = match times.get(&manifests.get(tag)?.digest) {
+            Some(time) if time.may_be_given() => Age::Given,
+            Some(time) => Age::Since(time.0),
+            None => Age::Unknown,
+        };
+        Some((tag.clone(), age))
+    };
+    Ok(chosen.iter().filter_map(age).collect())
+}
+
+/// The ages of all tags by the times at which the registry received them.
+async fn pushed(
+    engine: &Engine,
+    step: &Tags,
+    auth: &Auth,
+    cx: &Cx,
+) -> Result<BTreeMap<String, Age>, StepError> {
+    cx.now("reading when each tag was pushed");
+    let image = &step.image;
+    let times = engine.registry.push_times(&image.image, auth, image.insecure, cx.deadline).await?;
+    let times = times.ok_or_else(|| {
+        StepError::user(format!(
+            "registry {} does not tell when a tag was pushed; only Gitea does. Use `clock: created`, or `keep` alone with `sort: semver`",
+            image.image.registry()
+        ))
+    })?;
+    Ok(times.into_iter().map(|(tag, time)| (tag, Age::Since(time))).collect())
+}
+
+/// What cannot be read may be, or may name, anything.
+fn stopped(why: &str) -> StepError {
+    StepError::user(format!(
+        "nothing is deleted: {why}; what it needs is not known. Look at it, and delete it by hand if it is of no use"
+    ))
+}

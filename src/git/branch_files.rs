@@ -1,0 +1,70 @@
+//! Reads files of a branch, for steps that write nothing.
+
+use std::collections::BTreeMap;
+
+use super::error::GitError;
+use super::file_spec::FileSpec;
+use super::read::{BranchReader, Branches};
+use super::text;
+use super::{Git, retried};
+use crate::time_limits::within;
+
+/// Some files of a branch.
+#[derive(Debug)]
+pub(crate) struct BranchFiles {
+    /// The commit that the branch named.
+    pub(crate) tip: String,
+    /// The files by their path.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Git {
+    /// Reads the files of a branch that `specs` match. Each of them must match a file.
+    ///
+    /// # Errors
+    /// The server fails, a pattern matches nothing, or a file cannot be read: it is too large, or is no plain file.
+    pub(crate) async fn branch_files(
+        &self,
+        branches: &Branches,
+        specs: &[FileSpec],
+    ) -> Result<BranchFiles, GitError> {
+        self.limited(branches, retried(|| self.branch_files_once(branches, specs))).await
+    }
+
+    /// The commit that a branch names now.
+    ///
+    /// # Errors
+    /// The server fails, or there is no such branch.
+    pub(crate) async fn branch_tip(&self, branches: &Branches) -> Result<String, GitError> {
+        let tip = || async { Ok(BranchReader::new(self, branches.clone()).await?.tips().await?.base) };
+        self.limited(branches, retried(tip)).await
+    }
+
+    async fn limited<T>(
+        &self,
+        branches: &Branches,
+        read: impl Future<Output = Result<T, GitError>>,
+    ) -> Result<T, GitError> {
+        within(self.options.resolve_timeout, "its server", read).await.unwrap_or_else(|late| {
+            let what = format!("branch `{}` was not read: {late}", text::tidy(branches.base.as_bytes()));
+            Err(GitError::Unavailable { repo: branches.repo.to_string(), action: "read", what, cause: None })
+        })
+    }
+
+    async fn branch_files_once(
+        &self,
+        branches: &Branches,
+        specs: &[FileSpec],
+    ) -> Result<BranchFiles, GitError> {
+        let mut reader = BranchReader::new(self, branches.clone()).await?;
+        let tip = reader.tips().await?.base;
+        reader.checkout(&tip).await?;
+        let found = reader.select(&tip, specs.iter().map(|spec| vec![spec.clone()]).collect()).await?;
+        let found: Vec<_> = found.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let sizes = reader.sizes(&tip, &found).await?;
+        reader.fit(&found, &sizes)?;
+        let contents = reader.contents(found).await?;
+        let files = contents.into_iter().map(|(path, plain)| Ok((path, plain?.bytes)));
+        Ok(BranchFiles { tip, files: files.collect::<Result<_, GitError>>()? })
+    }
+}

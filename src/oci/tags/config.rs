@@ -1,0 +1,97 @@
+//! The config of an image.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::labels::Labels;
+use super::platform::PlatformWire;
+use crate::http;
+
+/// The time at which an image says that it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Created(pub Timestamp);
+
+/// What an image's config says (image specification, "OCI Image Configuration").
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// When the image was made.
+    pub created: Option<Created>,
+    /// `os/arch[/variant]`.
+    pub platform: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Created {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
+    /// Whether this may be a time that was given to the build. `SOURCE_DATE_EPOCH` has whole seconds, and tools for
+    /// reproducible images write 1970, 1980 or the year 1. A clock has whole seconds once in a million builds.
+    pub fn may_be_given(self) -> bool {
+        self.0.subsec_nanosecond() == 0
+    }
+}
+
+// Typed, because a JSON value takes many times the memory of its text.
+#[derive(Deserialize)]
+struct Wire {
+    created: Option<String>,
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    config: Option<ContainerWire>,
+}
+
+#[derive(Deserialize)]
+struct ContainerWire {
+    #[serde(rename = "Labels")]
+    labels: Option<Labels>,
+}
+
+impl ImageConfig {
+    /// Reads a config. What is no image's config has nothing of it.
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let Ok(config) = http::json::<Wire>(bytes) else { return Self::default() };
+        Self {
+            created: config.created.as_deref().and_then(Created::parse),
+            platform: PlatformWire::new(config.os, config.architecture, config.variant).name(),
+            labels: config.config.and_then(|config| config.labels).unwrap_or_default().0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_says_when_where_and_what() {
+        let read = |text: &str| ImageConfig::read(text.as_bytes());
+        let config = read(
+            r#"{"created": "2026-11-02T10:00:00.123456789Z", "os": "linux", "architecture": "arm64", "variant": "v8",
+                "config": {"Labels": {"a": "b", "n": 1}}}"#,
+        );
+        assert_eq!(config.platform.as_deref(), Some("linux/arm64"));
+        assert_eq!(config.labels, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+        assert!(config.created.is_some_and(|created| !created.may_be_given()));
+        for (created, given) in [
+            ("1970-01-01T00:00:00Z", Some(true)),
+            ("0001-01-01T00:00:00Z", Some(true)),
+            ("2026-11-02T10:00:00Z", Some(true)),
+            ("2026-11-02T10:00:00.5+01:00", Some(false)),
+            ("yesterday", None),
+        ] {
+            let config = read(&format!(r#"{{"created": "{created}"}}"#));
+            assert_eq!(config.created.map(Created::may_be_given), given, "{created}");
+        }
+        for odd in ["", "[]", "{}", r#"{"config": {"Labels": [1]}, "os": {}}"#] {
+            assert_eq!(read(odd), ImageConfig::default(), "{odd}");
+        }
+        let odd = read(r#"{"os": "li\u001bnux", "architecture": "amd64"}"#);
+        assert_eq!(odd.platform, None);
+    }
+}
