@@ -1,5 +1,6 @@
 //! workflow-templates/ with the real tools: `argo lint`, the full CRDs, the controller, its agent.
 
+mod cleanup;
 mod docs;
 mod files;
 mod parameters;

@@ -35,7 +35,7 @@ fn every_parameter_is_described() {
 async fn every_command_starts_what_it_says() {
     let argo = installed().await;
     let commands = blocks("sh");
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     for command in commands {
         let workflow = typed(command).await;
         expect_valid(argo, &workflow).await;
