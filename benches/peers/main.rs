@@ -1,7 +1,7 @@
 //! `make bench`: what a build costs beside `buildctl`, and what the sidecar and the shared agent cost at all.
 //!
 //! It asserts no number: it prints a table, with the bound beside each. docs/benchmarks.md says how to read it.
-//! Of its parts those run that are named as arguments, all without: `editor`, `builds`, `agent`, `push`, `sweep`, and `write-back`, of which
+//! Of its parts those run that are named as arguments, all without: `editor`, `builds`, `agent`, `push`, `sweep`, `tags`, and `write-back`, of which
 //! `writers` is a part itself.
 
 #![expect(
@@ -26,6 +26,7 @@ mod sidecar;
 mod support;
 mod sweep;
 mod table;
+mod tags;
 mod world;
 mod write_back;
 
@@ -63,6 +64,9 @@ fn main() {
     }
     if wanted("sweep") {
         sweep::measure(&mut table);
+    }
+    if wanted("tags") {
+        tags::compare(&mut table);
     }
     // The last: its API server runs to the end.
     if wanted("agent") {
