@@ -5,6 +5,8 @@ use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
 use super::{installed, submit};
+use crate::agent::PATIENCE;
+use crate::support::net::until;
 
 const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";
 
@@ -390,5 +392,32 @@ async fn what_is_required_is_named_at_once() {
         ];
         let is_named = texts.iter().any(|text| said.contains(text));
         assert!(phase == "Failed" && is_named, "{template}: {phase} {said}");
+    }
+}
+
+/// A label has at most 63 characters, and letters or digits at its ends. With another value, the workflow would end as `Error`.
+#[tokio::test]
+async fn every_image_has_a_label() {
+    let argo = installed().await;
+    let long = "a".repeat(70);
+    // The cut is behind a character that no label may end with.
+    let cut = format!("{}-{}", "b".repeat(62), "c".repeat(9));
+    for (template, image, app, expected) in [
+        ("ci-cd-buildkit-deploy", format!("r.example.com/shop/{long}"), "", &long[..63]),
+        ("ci-cd-buildkit-deploy-two-nodes", format!("r.example.com/shop/{cut}"), "", &cut[..62]),
+        ("build-push", "r.example.com/api".to_owned(), "__Shop API (new)_", "Shop-API-new"),
+    ] {
+        let parameters =
+            [("repo", "https://git.example.com/shop/api.git"), ("image", &image), ("app-name", app)];
+        let submitted = async || {
+            let workflow = submit(argo, template, &parameters).await;
+            argo.node_when(&workflow, |_| true).await;
+            let labels = argo.workflow(&workflow).await["metadata"]["labels"].take();
+            argo.terminate(&workflow).await;
+            labels.get("app.kubernetes.io/name").cloned()
+        };
+        // Argo writes these labels never for some workflows (docs/steps.md, `supersede`).
+        let label = until(|| format!("a label of {template}"), PATIENCE, submitted).await;
+        assert_eq!(label, expected, "{template}");
     }
 }
