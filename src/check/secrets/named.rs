@@ -78,30 +78,15 @@ impl SpecReader<'_> {
         for inner in step["steps"].as_array().into_iter().flatten() {
             self.step(inner, found);
         }
-        let (build, update) = (&step["build"], &step["update-manifest"]);
         let mut add = |secret: &Value, job, repo: &Value| {
             if let Some(secret) = self.secret(secret) {
                 found.push(SecretUse { secret, job, repo: self.text(repo) });
             }
         };
-        let nowhere = Value::Null;
-        let named = build["contexts"].as_object().into_iter().flat_map(|contexts| contexts.values());
-        for context in std::iter::once(&build["context"]).chain(named) {
-            add(&context["secret"], Job::Reads, &context["repo"]);
-            let submodules = context["submodule-secrets"].as_object().into_iter().flatten();
-            submodules.for_each(|(server, secret)| {
-                let scheme = if server.contains("://") { "" } else { "https://" };
-                add(secret, Job::Reads, &format!("{scheme}{server}/any").into());
-            });
-        }
-        for secret in build["secrets"].as_array().into_iter().flatten() {
-            add(&secret["secret"], Job::Build, &nowhere);
-        }
-        add(&build["registry-secret"], Job::Registry, &nowhere);
-        add(&update["secret"], Job::Writes, &update["repo"]);
-        add(&update["forge"]["secret"], Job::Writes, &update["forge"]["url"]);
-        add(&update["source"]["secret"], Job::Reads, &update["source"]["repo"]);
-        add(&update["signing-key"], Job::Signing, &nowhere);
+        of_build(&step["build"], &mut add);
+        of_update_manifest(&step["update-manifest"], &mut add);
+        of_reads(step, &mut add);
+        of_registries(step, &mut add);
     }
 
     /// Reads `{name, key}`, or the name alone.
@@ -123,5 +108,86 @@ impl SpecReader<'_> {
         let found = parameters.as_array()?.iter().find(|parameter| parameter["name"] == name)?;
         let value = found.get("value").or_else(|| found.get("default"))?.as_str()?;
         (!value.is_empty() && !value.contains("{{")).then(|| value.to_owned())
+    }
+}
+
+fn of_build(build: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
+    let named = build["contexts"].as_object().into_iter().flat_map(|contexts| contexts.values());
+    for context in std::iter::once(&build["context"]).chain(named) {
+        add(&context["secret"], Job::Reads, &context["repo"]);
+        let submodules = context["submodule-secrets"].as_object().into_iter().flatten();
+        submodules.for_each(|(server, secret)| {
+            let scheme = if server.contains("://") { "" } else { "https://" };
+            add(secret, Job::Reads, &format!("{scheme}{server}/any").into());
+        });
+    }
+    for entry in [&build["secrets"], &build["ssh"]].into_iter().filter_map(Value::as_array).flatten() {
+        add(&entry["secret"], Job::Build, &Value::Null);
+    }
+}
+
+fn of_update_manifest(update: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
+    add(&update["secret"], Job::Writes, &update["repo"]);
+    add(&update["forge"]["secret"], Job::Writes, &update["forge"]["url"]);
+    add(&update["source"]["secret"], Job::Reads, &update["source"]["repo"]);
+    add(&update["signing-key"], Job::Signing, &Value::Null);
+}
+
+/// The repositories that the other kinds read.
+fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
+    let lists = [&step["poll"]["services"], &step["tags"]["delete"]["in-use"]];
+    let listed = lists.into_iter().filter_map(Value::as_array).flatten();
+    for read in std::iter::once(&step["select"]).chain(listed) {
+        add(&read["secret"], Job::Reads, &read["repo"]);
+    }
+}
+
+fn of_registries(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
+    let services = step["poll"]["services"].as_array().into_iter().flatten();
+    for user in ["build", "push", "tags"].map(|kind| &step[kind]).into_iter().chain(services) {
+        add(&user["registry-secret"], Job::Registry, &Value::Null);
+        add(&user["source-registry-secret"], Job::Registry, &Value::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_secrets_of_every_kind_of_step_are_found() {
+        let repo = "https://git.example.com/shop/api.git";
+        let step = json!({"steps": [
+            {"build": {
+                "context": {"repo": repo, "secret": "context", "submodule-secrets": {"h": "submodule"}},
+                "contexts": {"other": {"repo": repo, "secret": {"name": "named-context"}}},
+                "secrets": [{"id": "k", "secret": {"name": "build", "key": "k"}}],
+                "ssh": [{"secret": "ssh"}],
+                "registry-secret": "build-registry",
+            }},
+            {"update-manifest": {
+                "repo": repo, "secret": "write", "signing-key": {"name": "signing", "key": "k"},
+                "forge": {"url": repo, "secret": "forge"}, "source": {"repo": repo, "secret": "source"},
+            }},
+            {"push": {"registry-secret": "to", "source-registry-secret": "from"}},
+            {"select": {"repo": repo, "secret": "select"}},
+            {"poll": {"services": [{"repo": repo, "secret": "poll", "registry-secret": "poll-registry"}]}},
+            {"tags": {
+                "registry-secret": "tags-registry", "delete": {"in-use": [{"repo": repo, "secret": "in-use"}]},
+            }},
+        ]});
+        let found = of_spec(&json!({"templates": [{"plugin": {"buildkit": step}}]}));
+        let of = |job| -> Vec<_> {
+            found.iter().filter(|named| named.job == job).map(|named| named.secret.as_str()).collect()
+        };
+        assert_eq!(
+            of(Job::Reads),
+            ["context", "submodule", "named-context", "source", "select", "poll", "in-use"]
+        );
+        assert_eq!(of(Job::Writes), ["write", "forge"]);
+        assert_eq!(of(Job::Build), ["build", "ssh"]);
+        assert_eq!(of(Job::Registry), ["build-registry", "to", "from", "poll-registry", "tags-registry"]);
+        assert_eq!(of(Job::Signing), ["signing"]);
     }
 }
