@@ -107,6 +107,7 @@ impl Applying<'_, '_> {
         let Doomed { digest, tags, below } = image;
         // What is about an image that is still there stays with it.
         if tags.iter().filter_map(|tag| plan::subject(tag)).any(|of| !self.gone.contains(&of)) {
+            self.keep(digest);
             return Ok(());
         }
         let mut moved = Vec::new();
@@ -117,6 +118,7 @@ impl Applying<'_, '_> {
         }
         if let Some(tag) = moved.first() {
             self.leave(tags, &format!("stays, because tag {tag} moved meanwhile"));
+            self.keep(digest);
             return self.protect(&moved).await;
         }
         if self.needed.contains(digest) {
@@ -216,6 +218,13 @@ impl Applying<'_, '_> {
                 self.step.image.image.registry()
             ))),
         }
+    }
+
+    /// Keeps all that `digest` needs. An image that stays although its deletion was planned is whole only with what other planned
+    /// images share with it.
+    fn keep(&mut self, digest: &str) {
+        let needed = plan::needed(&self.planned.manifests, std::iter::once(digest));
+        self.needed.extend(needed.into_iter().map(str::to_owned));
     }
 
     fn leave(&mut self, tags: &[String], why: &str) {

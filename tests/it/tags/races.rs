@@ -52,6 +52,35 @@ async fn a_tag_that_moved_is_not_deleted() {
     assert_eq!(repository.read("1.1.0").await, None);
 }
 
+/// `1.0.0` and `v1.0.0` name one image, which shares a platform with that of `1.1.0`. Then `1.0.0` moves to the newest.
+#[tokio::test]
+async fn an_image_that_stays_keeps_what_it_shares_with_deleted_ones() {
+    let repository = Repository::new(shared_registry().host(), &format!("tags/{}", unique("race")));
+    let shared = repository.dated("", &days_ago(9), json!({})).await;
+    let other = repository.dated("", &days_ago(8), json!({})).await;
+    let index = |entries: &[&Value]| json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    for tag in ["1.0.0", "v1.0.0"] {
+        repository.manifest(tag, INDEX, &index(&[&shared])).await;
+    }
+    repository.manifest("1.1.0", INDEX, &index(&[&shared, &other])).await;
+    repository.dated_index("1.2.0", &days_ago(1)).await;
+    let newest = repository.read("1.2.0").await.unwrap();
+    let digest = crate::support::images::digest(&newest);
+    let moved = move |seen: &Seen| {
+        let (is_moved, headers) = (
+            seen.before > 0,
+            [("docker-content-digest", digest.clone()), ("content-type", INDEX.to_owned())],
+        );
+        match is_moved && (is(seen, "HEAD", "/manifests/1.0.0") || is(seen, "GET", "/manifests/1.0.0")) {
+            true => Some((headers, newest.clone()).into_response()),
+            false => None,
+        }
+    };
+    let done = clean(&repository, moved).await.unwrap();
+    assert_eq!(list(&done.outputs["deleted"]), ["1.1.0"], "{}", done.outputs["warnings"]);
+    assert_eq!(repository.checked("v1.0.0").await.0, 2);
+}
+
 #[tokio::test]
 async fn what_a_new_tag_names_is_not_deleted() {
     let repository = three().await;
