@@ -1,6 +1,7 @@
 //! The context of a running step: everything it needs besides its own fields.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,6 +15,9 @@ use crate::progress::Progress;
 use crate::push_gate::PushGate;
 use crate::redact::Redactor;
 use crate::text;
+
+/// Nothing that a stop waits for begins so short before the deadline.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// The context of one step. The steps of a `steps` node share all but the reference and the position.
 #[derive(Clone)]
@@ -91,6 +95,11 @@ impl Cx {
             warn!(workflow.name = %self.workflow.name, "{why}");
             why
         })
+    }
+
+    /// Whether it is too late to begin something that a stop waits for.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() + MARGIN >= self.deadline
     }
 
     /// Reports the current activity.

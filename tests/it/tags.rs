@@ -5,6 +5,8 @@ mod docs;
 mod hostile;
 mod races;
 mod retention;
+mod single;
+mod stops;
 
 use std::path::Path;
 

@@ -1,9 +1,5 @@
 //! Moves the tags, once every target has the image.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::super::context::Cx;
 use super::place::Place;
 use crate::oci::{OciError, SourceImage};
@@ -11,8 +7,6 @@ use crate::outcome::StepError;
 use crate::step::Push;
 use crate::text;
 
-/// No tag begins to move so short before the deadline.
-const MARGIN: Duration = Duration::from_secs(1);
 /// The most names of tags in a message.
 const NAMED: usize = 10;
 
@@ -55,7 +49,7 @@ impl<'a> Place<'a> {
                 return Err(self.taken(tag, has, digest));
             }
         }
-        let enter = || if is_late(cx) { None } else { cx.gate.enter() };
+        let enter = || if cx.is_late() { None } else { cx.gate.enter() };
         match self.target.tag(source, tag, before.as_deref(), enter).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(StepError::transient(format!(
@@ -66,10 +60,6 @@ impl<'a> Place<'a> {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn is_late(cx: &Cx) -> bool {
-    Instant::now() + MARGIN >= cx.deadline
 }
 
 /// The error with the tags that moved before it.

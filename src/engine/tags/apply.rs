@@ -1,22 +1,21 @@
 //! Carries a plan out. Whatever has changed since the plan was made is left alone.
 
 mod changes;
+mod image;
+mod single;
 
-use std::collections::HashSet;
-
-use tracing::info;
+use std::collections::{HashMap, HashSet};
 
 use super::super::Engine;
 use super::super::context::Cx;
-use super::plan::{self, Doomed};
+use super::in_use;
+use super::plan;
 use super::planned::Planned;
-use super::{in_use, readable};
-use crate::oci::{Auth, Deleted, OciError, Registry, TagDeleter, TagReader};
+use crate::oci::{Auth, Registry, TagDeleter, TagReader};
 use crate::outcome::StepError;
 use crate::step::Tags;
-use crate::step::tags::is_for_digest;
 
-/// How many images are deleted before all tags are read again; more if there are very many tags.
+/// How many images or single tags are deleted before all tags are read again; more if there are very many tags.
 const BATCH: usize = 10;
 /// How often all tags are read again, if there are very many.
 const READ_AGAIN: usize = 20;
@@ -40,6 +39,8 @@ struct Applying<'a, 'r> {
     planned: &'a Planned,
     reader: &'a mut TagReader<'r>,
     deleter: TagDeleter<'r>,
+    /// The tags that stay, by digest.
+    kept: HashMap<&'a str, Vec<&'a str>>,
     /// What must stay, with what was tagged since.
     needed: HashSet<String>,
     /// The digests that are gone.
@@ -62,13 +63,13 @@ pub(super) async fn run<'r>(
         Ok(deleter) => deleter,
         Err(error) => return Done { error: Some(error.into()), ..Done::default() },
     };
-    let needed = planned.plan.needed.clone();
     let mut applying = Applying {
         step,
         planned,
         reader,
         deleter,
-        needed,
+        kept: single::kept(planned),
+        needed: planned.plan.needed.clone(),
         gone: HashSet::new(),
         has_lists: true,
         done: Done::default(),
@@ -81,143 +82,29 @@ impl Applying<'_, '_> {
     async fn all(&mut self, engine: &Engine, cx: &Cx) -> Result<(), StepError> {
         let planned = self.planned;
         let total = planned.plan.doomed_tags().count();
-        for batch in planned.plan.images.chunks(BATCH.max(planned.tags.len() / READ_AGAIN)) {
-            // Each batch is a push: a stop waits for it, and none begins after a stop.
-            let _permit = self.enter(cx)?;
-            in_use::check_unmoved(engine, &planned.branches, cx).await?;
-            self.see_changes().await?;
-            for image in batch {
-                cx.now(format!("deleting: {} of {total} tags", self.done.deleted.len()));
-                self.image(image).await?;
+        let tell = |done: &Done| cx.now(format!("deleting: {} of {total} tags", done.deleted.len()));
+        let batch = BATCH.max(planned.tags.len() / READ_AGAIN);
+        for images in planned.plan.images.chunks(batch) {
+            self.check(engine, cx).await?;
+            for image in images {
+                tell(&self.done);
+                self.image(image, cx).await?;
             }
         }
-        let _permit = self.enter(cx)?;
-        for (tag, digest) in &planned.plan.tags {
-            self.tag(tag, digest).await?;
-        }
-        Ok(())
-    }
-
-    fn enter(&self, cx: &Cx) -> Result<impl Sized + use<>, StepError> {
-        cx.gate.enter().ok_or_else(|| StepError::transient("the step was stopped; the other tags stay"))
-    }
-
-    /// Deletes an image with all its tags and what is below it, unless one of the tags has moved or something new needs it.
-    async fn image(&mut self, image: &Doomed) -> Result<(), StepError> {
-        let Doomed { digest, tags, below } = image;
-        // What is about an image that is still there stays with it.
-        if tags.iter().filter_map(|tag| plan::subject(tag)).any(|of| !self.gone.contains(&of)) {
-            self.keep(digest);
-            return Ok(());
-        }
-        let mut moved = Vec::new();
-        for tag in tags {
-            if self.reader.digest_of(tag).await?.is_some_and(|found| found != *digest) {
-                moved.push(tag.clone());
-            }
-        }
-        if let Some(tag) = moved.first() {
-            self.leave(tags, &format!("stays, because tag {tag} moved meanwhile"));
-            self.keep(digest);
-            return self.protect(&moved).await;
-        }
-        if self.needed.contains(digest) {
-            self.leave(tags, "is needed by a tag that was set meanwhile");
-            return Ok(());
-        }
-        let about = self.referrers(digest).await?;
-        if !self.manifest(digest).await? {
-            return Ok(());
-        }
-        info!(image.digest = %digest, "deleted {} of {}", tags.join(", "), self.step.image.image.name());
-        self.done.deleted.extend(tags.iter().cloned());
-        // A list of referrers is anybody's, and may name what is about something else.
-        let is_list = tags.iter().all(|tag| is_for_digest(tag));
-        for below in below {
-            if !self.may_go(below, is_list).await? {
-                continue;
-            }
-            let more = self.referrers(below).await?;
-            if self.manifest(below).await? {
-                self.about(more).await?;
-            }
-        }
-        self.about(about).await
-    }
-
-    /// The referrers of `digest`, if the registry keeps lists of them.
-    async fn referrers(&mut self, digest: &str) -> Result<Vec<String>, OciError> {
-        if !self.has_lists {
-            return Ok(Vec::new());
-        }
-        let listed = self.deleter.referrers(digest).await?;
-        self.has_lists = listed.is_some();
-        Ok(listed.unwrap_or_default())
-    }
-
-    /// Deletes what is about something that is gone.
-    async fn about(&mut self, digests: Vec<String>) -> Result<(), StepError> {
-        for digest in digests {
-            if self.may_go(&digest, true).await? {
-                self.manifest(&digest).await?;
+        for tags in planned.plan.tags.chunks(batch) {
+            self.check(engine, cx).await?;
+            for (tag, digest) in tags {
+                tell(&self.done);
+                self.tag(tag, digest, cx).await?;
             }
         }
         Ok(())
     }
 
-    /// Whether `digest` is about something that is gone, or, unless it `must` be so, about nothing.
-    async fn may_go(&self, digest: &str, must: bool) -> Result<bool, StepError> {
-        if self.needed.contains(digest) || self.gone.contains(digest) {
-            return Ok(false);
-        }
-        // What cannot be read says nothing, and stays.
-        let Ok(Some(found)) = readable(self.reader.manifest(digest).await)? else { return Ok(false) };
-        Ok(found.subject.map_or(!must, |subject| self.gone.contains(&subject)))
-    }
-
-    /// Deletes a manifest, unless something needs it. Returns whether it is gone.
-    async fn manifest(&mut self, digest: &str) -> Result<bool, StepError> {
-        if self.needed.contains(digest) {
-            return Ok(false);
-        }
-        let deleted = self.deleter.delete(digest).await?;
-        if deleted == Deleted::Unsupported {
-            return Err(self.unsupported());
-        }
-        self.done.manifests += usize::from(deleted == Deleted::Now);
-        self.gone.insert(digest.to_owned());
-        Ok(true)
-    }
-
-    /// Deletes a tag whose image stays.
-    async fn tag(&mut self, tag: &str, digest: &str) -> Result<(), StepError> {
-        match self.reader.digest_of(tag).await? {
-            Some(found) if found != digest => {
-                self.leave(&[tag.to_owned()], "stays, because it moved meanwhile")
-            }
-            _ => match self.deleter.delete(tag).await? {
-                Deleted::Unsupported => self.leave(
-                    &[tag.to_owned()],
-                    "stays: its image has another tag that stays, and this registry deletes no single tags",
-                ),
-                _ => {
-                    self.done.deleted.push(tag.to_owned());
-                    self.check_stays(tag, digest).await?;
-                }
-            },
-        }
-        Ok(())
-    }
-
-    /// Checks that `tag` was deleted alone, as the specification wants it.
-    async fn check_stays(&self, tag: &str, digest: &str) -> Result<(), StepError> {
-        match self.reader.digest_of(digest).await? {
-            Some(_) => Ok(()),
-            None => Err(StepError::user(format!(
-                "registry {} deleted image {digest} with its tag {tag}, although other tags name it; push the image again. Keep all tags                  of one image or none with this registry",
-                self.step.image.image.registry()
-            ))),
-        }
+    /// Stops if a branch has moved. Keeps what tags name that are new, or have moved.
+    async fn check(&mut self, engine: &Engine, cx: &Cx) -> Result<(), StepError> {
+        in_use::check_unmoved(engine, &self.planned.branches, cx).await?;
+        self.see_changes().await
     }
 
     /// Keeps all that `digest` needs. An image that stays although its deletion was planned is whole only with what other planned
@@ -237,5 +124,21 @@ impl Applying<'_, '_> {
              REGISTRY_STORAGE_DELETE_ENABLED=true and end its read-only maintenance; for others, use their own retention",
             self.step.image.image.registry()
         ))
+    }
+}
+
+/// A permit to delete something. A stop waits for it as for a push, and not for what is read before. None is given after a stop.
+fn enter(cx: &Cx) -> Result<impl Sized + use<>, StepError> {
+    in_time(cx)?;
+    cx.gate
+        .enter()
+        .ok_or_else(|| StepError::transient("the step was stopped; the other tags stay, run it again"))
+}
+
+/// Checks that the step's time is not over before the next answer.
+fn in_time(cx: &Cx) -> Result<(), StepError> {
+    match cx.is_late() {
+        true => Err(StepError::transient("the step's time is over; the other tags stay, run it again")),
+        false => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use crate::support::registry_front::{RegistryFront, Seen};
 use crate::support::shared::shared_registry;
 
 /// Three images, a minute old, the newest last.
-async fn three() -> Repository {
+pub(super) async fn three() -> Repository {
     let repository = Repository::new(shared_registry().host(), &format!("tags/{}", unique("race")));
     for (n, tag) in ["1.0.0", "1.1.0", "1.2.0"].into_iter().enumerate() {
         repository.dated_index(tag, &days_ago(9 - n as i64)).await;
@@ -37,6 +37,9 @@ fn is(seen: &Seen, method: &str, end: &str) -> bool {
 #[tokio::test]
 async fn a_tag_that_moved_is_not_deleted() {
     let repository = three().await;
+    let digest = crate::support::images::digest(&repository.read("1.0.0").await.unwrap());
+    let signature = format!("{}.sig", digest.replacen(':', "-", 1));
+    repository.image(&signature, b"signature".to_vec()).await;
     let moved = |seen: &Seen| {
         let other = format!("sha256:{}", "0".repeat(64));
         is(seen, "HEAD", "/manifests/1.0.0").then(|| [("docker-content-digest", other)].into_response())
@@ -48,6 +51,8 @@ async fn a_tag_that_moved_is_not_deleted() {
         "{}",
         done.outputs["warnings"]
     );
+    let left = format!("{signature} stays, because what it is about is still there");
+    assert!(done.outputs["warnings"].contains(&left), "{}", done.outputs["warnings"]);
     repository.checked("1.0.0").await;
     assert_eq!(repository.read("1.1.0").await, None);
 }
