@@ -16,6 +16,11 @@ use queue::TenantQueue;
 /// times its size.
 pub const YAML_NODES: usize = 200_000;
 
+/// The memory in bytes that one node of a YAML file takes: 4 MB of `1,1,…` took 528 MB.
+const YAML_NODE: usize = 264;
+/// The minimum number of bytes of a file for each node.
+const YAML_NODE_BYTES: usize = 2;
+
 /// The interval between checks whether another tenant waits.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -58,6 +63,11 @@ pub struct TooMuch {
     pub allowed: usize,
     /// Whether that is the limit of one tenant.
     pub one_tenant: bool,
+}
+
+/// The maximum memory in bytes for the nodes of a YAML file of so many bytes while it is parsed.
+pub fn yaml_memory(bytes: usize) -> usize {
+    (bytes / YAML_NODE_BYTES).min(YAML_NODES) * YAML_NODE
 }
 
 impl Budget {

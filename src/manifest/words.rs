@@ -7,9 +7,9 @@ use super::input;
 use super::parser::Kind;
 use super::stream::Stream;
 
-/// Adds every word of the values in `input` to `words` that `wanted` takes. A word is a run of the characters that image
-/// references have; a reference is also the words that it consists of. Values are read as they are written, so `1.10` is not
-/// `1.1`. Comments are no values. A text within a value, such as the Helm values of an Argo CD Application, has words too.
+/// Adds every word of the values in `input` to `words` that `wanted` takes, which is asked about words that are not there yet. A word
+/// is a run of the characters that image references have; a reference is also the words that it consists of. Values are read as
+/// they are written, so `1.10` is not `1.1`. Comments are no values. A text within a value, such as the Helm values of an Argo CD Application, has words too.
 ///
 /// # Errors
 ///
@@ -22,8 +22,8 @@ pub fn image_words(
     let stream = Stream::parse(input::check(input)?.body)?;
     for event in stream.events() {
         let Kind::Scalar { value, .. } = &event.kind else { continue };
-        for word in value.split(|c: char| !is_of_references(c)).flat_map(parts).filter(|word| wanted(word)) {
-            if !words.contains(word) {
+        for word in value.split(|c: char| !is_of_references(c)).flat_map(parts) {
+            if !words.contains(word) && wanted(word) {
                 words.insert(word.to_owned());
             }
         }

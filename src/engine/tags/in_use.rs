@@ -1,54 +1,24 @@
 //! The images that files of GitOps branches name.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod used;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use crate::git::Git;
 use crate::git::read::Branches;
-use crate::manifest::image_words;
-use crate::outcome::StepError;
+use crate::limits::yaml_memory;
+use crate::outcome::{Fault, StepError};
 use crate::step::tags::InUse;
-use crate::text;
-
-/// The longest name of a place, for each of very many tags.
-const PLACE: usize = 300;
-
-/// The tags and digests that files name, each with the place.
-#[derive(Debug, Default)]
-pub(super) struct UsedImages {
-    words: BTreeMap<String, String>,
-}
+pub(super) use used::UsedImages;
+use used::Wanted;
 
 /// A branch that was read, and its commit.
 pub(super) struct ReadBranch {
     branches: Branches,
     tip: String,
-}
-
-impl UsedImages {
-    /// The place that names `tag` or `digest`; `None` if there is none. A chart may add the `v` of a version itself.
-    pub(super) fn place(&self, tag: &str, digest: &str) -> Option<&str> {
-        let spellings =
-            [tag, digest, tag.strip_prefix('v').unwrap_or(tag), digest.trim_start_matches("sha256:")];
-        let found = spellings.into_iter().find_map(|spelling| self.words.get(spelling));
-        found.or_else(|| self.words.get(&format!("v{tag}"))).map(String::as_str)
-    }
-
-    /// The digests that are named.
-    pub(super) fn digests(&self) -> impl Iterator<Item = String> + '_ {
-        self.words.keys().filter_map(|word| as_digest(word))
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(words: &[&str]) -> Self {
-        Self { words: words.iter().map(|word| ((*word).to_owned(), "values.yaml".to_owned())).collect() }
-    }
-}
-
-fn as_digest(word: &str) -> Option<String> {
-    let hex = word.strip_prefix("sha256:").unwrap_or(word);
-    let is_hex = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_hex.then(|| format!("sha256:{hex}"))
 }
 
 /// Reads the files of `in-use`. Words that are neither one of `tags` nor a digest are dropped.
@@ -60,30 +30,42 @@ pub(super) async fn read(
     tags: &[String],
     cx: &Cx,
 ) -> Result<(UsedImages, Vec<ReadBranch>), StepError> {
-    let known: BTreeSet<&str> =
-        tags.iter().flat_map(|tag| [tag.as_str(), tag.strip_prefix('v').unwrap_or(tag)]).collect();
-    let (mut used, mut read) = (UsedImages::default(), Vec::new());
+    let (wanted, mut used, mut read) = (Arc::new(Wanted::of(tags)), UsedImages::default(), Vec::new());
     let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
     for InUse { repo, branch, files, secret } in in_use {
         cx.now(format!("reading {repo}, branch {branch}"));
         let credentials = engine.git_credentials(cx, repo, secret.as_ref()).await?;
         let branches = Branches { repo: repo.clone(), credentials, base: branch.clone(), head: None };
         let found = git.branch_files(&branches, files).await.map_err(|error| unread(error.into()))?;
-        for (path, bytes) in &found.files {
-            let mut words = BTreeSet::new();
-            let wanted = |word: &str| {
-                known.contains(word)
-                    || known.contains(word.strip_prefix('v').unwrap_or(word))
-                    || as_digest(word).is_some()
-            };
-            image_words(bytes, &mut words, wanted)
-                .map_err(|bad| unread(StepError::user(format!("{repo}, branch {branch}, {path}: {bad}"))))?;
-            let place = text::brief(&format!("{path} on branch {branch} of {repo}"), PLACE);
-            used.words.extend(words.into_iter().map(|word| (word, place.clone())));
-        }
+        used = with(used, &wanted, &git, &branches, found.files).await?;
         read.push(ReadBranch { branches, tip: found.tip });
     }
     Ok((used, read))
+}
+
+/// `used` with what `files` of a branch name. They are anybody's who may push there, and up to 10 MiB each: so they are parsed on a
+/// blocking thread, one after another, and in the tenant's share of the memory, as when they are edited.
+async fn with(
+    mut used: UsedImages,
+    wanted: &Arc<Wanted>,
+    git: &Git,
+    branches: &Branches,
+    files: BTreeMap<String, Vec<u8>>,
+) -> Result<UsedImages, StepError> {
+    let Branches { repo, base: branch, .. } = branches;
+    for (path, bytes) in files {
+        let bad = |why: String| unread(StepError::user(format!("{repo}, branch {branch}, {path}: {why}")));
+        let held = git.memory().work(yaml_memory(bytes.len())).await.map_err(|e| bad(e.to_string()))?;
+        let wanted = Arc::clone(wanted);
+        let place = format!("{path} on branch {branch} of {repo}");
+        let parse = move || {
+            let _held = held;
+            used.read(&wanted, &bytes, &place).map(|()| used)
+        };
+        let broken = |e| unread(StepError::new(Fault::Ours, format!("reading {path} broke off: {e}")));
+        used = tokio::task::spawn_blocking(parse).await.map_err(broken)?.map_err(bad)?;
+    }
+    Ok(used)
 }
 
 /// Checks that no branch has moved since it was read.

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use git2::Oid;
 
 use crate::git::tree::FileEntry;
-use crate::limits::YAML_NODES;
+use crate::limits::yaml_memory;
 use crate::write_back::Files;
 
 /// The number of copies of a file that exist at the same time: as read, for its writer, in the draft, for the edit,
 /// and edited.
 const COPIES: usize = 5;
-/// The memory in bytes that one node of a YAML file takes: 4 MB of `1,1,…` took 528 MB.
-const NODE: usize = 264;
-/// The minimum number of bytes of a file for each node.
-const NODE_BYTES: usize = 2;
 
 /// The memory for the files of one attempt. They are edited one after another, so only one is parsed at a time.
 #[derive(Debug, Clone, Default)]
@@ -38,5 +34,5 @@ impl EditMemory {
 /// The maximum memory in bytes for the nodes of one of `files` while it is edited.
 pub(super) fn parsed(files: &Files) -> usize {
     let largest = files.values().map(Vec::len).max().unwrap_or_default();
-    (largest / NODE_BYTES).min(YAML_NODES) * NODE
+    yaml_memory(largest)
 }
