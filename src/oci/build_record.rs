@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::artifact::digest;
+use super::registry::is_digest;
 use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
 
@@ -74,13 +75,17 @@ impl Registry {
 impl ImageRepository<'_> {
     /// The sources in the provenance of the attestation manifest `digest`; `None` if it has none, or not all of them.
     async fn sources(&mut self, digest: &str) -> Result<Option<Vec<BuildSource>>, OciError> {
+        // A digest becomes a part of a request's path, and this one is anybody's text.
+        if !is_digest(digest) {
+            return Ok(None);
+        }
         let Some((_, manifest)) = self.manifest(digest).await? else { return Ok(None) };
         let layers = manifest["layers"].as_array().into_iter().flatten();
         let is_provenance = |layer: &&Value| {
             layer["annotations"][PREDICATE].as_str().is_some_and(|kind| kind.starts_with(PROVENANCE))
         };
         let layer = layers.clone().find(is_provenance).and_then(|layer| layer["digest"].as_str());
-        let Some(layer) = layer else { return Ok(None) };
+        let Some(layer) = layer.filter(|layer| is_digest(layer)) else { return Ok(None) };
         let statement = self.blob(layer).await?;
         Ok(crate::http::json(&statement).ok().and_then(|statement: Value| sources(&statement["predicate"])))
     }

@@ -15,7 +15,7 @@ use super::lists::ListLocks;
 use super::pages::PAGES;
 use super::read::{MANIFEST_READ, ReadRequest};
 use super::referrers::{ReferrersPage, entries_of};
-use super::registry::MANIFESTS;
+use super::registry::{MANIFESTS, is_digest};
 use super::repository::{Access, ImageRepository};
 use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
 use crate::http;
@@ -204,8 +204,9 @@ fn newest(listed: Vec<Value>) -> Option<Value> {
     logs.max_by_key(|entry| entry["annotations"][CREATED].as_str().unwrap_or_default().to_owned())
 }
 
+/// The digest in an entry, which becomes a part of a request's path.
 fn digest_in(entry: Value) -> Option<String> {
-    Some(entry["digest"].as_str()?.to_owned())
+    entry["digest"].as_str().filter(|digest| is_digest(digest)).map(str::to_owned)
 }
 
 #[cfg(test)]

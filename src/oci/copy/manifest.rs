@@ -116,6 +116,23 @@ fn once(named: Vec<DescriptorWire>) -> Result<Vec<Content>, String> {
     Ok(contents)
 }
 
+fn check_count(found: usize, most: usize, kind: &str) -> Result<(), String> {
+    match found > most {
+        true => Err(format!("it names {found} {kind}, and at most {most} are copied")),
+        false => Ok(()),
+    }
+}
+
+fn check_digests(named: &[DescriptorWire]) -> Result<(), String> {
+    match named.iter().find(|each| !is_digest(&each.digest)) {
+        Some(odd) => Err(format!(
+            "it names {}, which is no digest of SHA-256 or SHA-512",
+            text::brief(&odd.digest, 100)
+        )),
+        None => Ok(()),
+    }
+}
+
 impl RawManifest {
     /// Reads the manifest in `bytes`. `told` is the media type of the answer. `what` names the manifest in errors.
     pub(super) fn read(bytes: Bytes, told: Option<&str>, what: &str) -> Result<Self, OciError> {
@@ -140,19 +157,13 @@ impl RawManifest {
         let named = wire.config.into_iter().chain(wire.layers.into_iter().flatten());
         let named = named.chain(wire.blobs.into_iter().flatten()).chain(others);
         let (foreign, blobs): (Vec<_>, Vec<_>) = named.partition(DescriptorWire::is_foreign);
-        for (found, most, kind) in [(children.len(), CHILDREN, "manifests"), (blobs.len(), BLOBS, "blobs")] {
-            if found > most {
-                return Err(refuse(format!("it names {found} {kind}, and at most {most} are copied")));
-            }
+        // Foreign content too: it is named where a manifest is described, and its digest is anybody's text.
+        check_count(children.len(), CHILDREN, "manifests").map_err(refuse)?;
+        check_count(blobs.len() + foreign.len(), BLOBS, "blobs").map_err(refuse)?;
+        for named in [&children, &blobs, &foreign] {
+            check_digests(named).map_err(refuse)?;
         }
         let (children, blobs) = (once(children).map_err(refuse)?, once(blobs).map_err(refuse)?);
-        if let Some(odd) = children.iter().chain(&blobs).find(|each| !is_digest(&each.digest)) {
-            let why = format!(
-                "it names {}, which is no digest of SHA-256 or SHA-512",
-                text::brief(&odd.digest, 100)
-            );
-            return Err(refuse(why));
-        }
         Ok(Self {
             digest: digest(&bytes),
             bytes,
@@ -250,6 +261,18 @@ mod tests {
                 json!({"schemaVersion": 2, "manifests": [{"digest": "../../x", "size": 1}]}),
                 None,
                 "../../x, which is no digest",
+            ),
+            (
+                json!({"schemaVersion": 2, "manifests": [
+                    {"mediaType": "x.foreign.y", "digest": "../../x", "size": 1, "urls": [1]}]}),
+                None,
+                "../../x, which is no digest",
+            ),
+            (
+                json!({"schemaVersion": 2, "config":
+                    {"mediaType": "x.foreign.y", "digest": "x".repeat(1 << 20), "size": 1, "urls": [1]}}),
+                None,
+                "x…, which is no digest",
             ),
             (
                 json!({"schemaVersion": 2, "layers": [{"digest": "sha256:1", "size": -1}]}),

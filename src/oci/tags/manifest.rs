@@ -99,6 +99,7 @@ impl ImageManifest {
             digest: raw.digest.clone(),
             children: children.into_iter().map(ChildManifest::from).collect(),
             others: others.into_iter().map(|entry| entry.digest).collect(),
+            // Of the digests in a manifest, only this one was not checked.
             subject: raw.subject.clone().filter(|subject| is_digest(subject)),
             config: wire.config.map(|config| config.digest),
             blobs: raw.blobs.iter().map(|blob| (blob.digest.clone(), blob.size)).collect(),
