@@ -98,6 +98,14 @@ impl NamePattern {
         let compiled = compiled(&self.0);
         move |name| compiled.as_ref().is_some_and(|pattern| pattern.matches(name))
     }
+
+    /// The same for names that may be kept in another case than they were written in. It takes all that [`Self::matcher`] takes.
+    pub fn matcher_of_any_case(&self) -> impl Fn(&str) -> bool + use<> {
+        let (exact, pattern) = (self.matcher(), format!("^(?:{})$", self.0));
+        // Letters of both cases take more room than the checked pattern.
+        let any = RegexBuilder::new(&pattern).case_insensitive(true).size_limit(4 * COMPILED).build();
+        move |name| exact(name) || any.as_ref().is_ok_and(|regex| regex.is_match(name))
+    }
 }
 
 /// A filter for very many refs, with its patterns compiled.

@@ -1,7 +1,9 @@
 //! Decides which tags stay, and what is deleted with the others. Without requests.
 
+mod named;
 mod reach;
 mod rules;
+mod subjects;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,9 +13,12 @@ use super::images::Manifests;
 use super::in_use::UsedImages;
 use crate::step::Tags;
 use crate::step::tags::{Retention, is_for_digest, is_hidden};
+pub(super) use named::Named;
 pub(super) use reach::needed;
 use reach::{parents_first, reach};
 use rules::Rules;
+use subjects::Subjects;
+pub(super) use subjects::subject;
 
 /// How often the search for what stays is repeated. After that, nothing goes that is about an image.
 const ROUNDS: usize = 8;
@@ -77,7 +82,10 @@ impl Plan {
         let is_chosen: BTreeSet<_> = chosen.iter().collect();
         for tag in tags.iter().filter(|tag| manifests.get(tag).is_some()) {
             match is_for_digest(tag) {
-                true => about.push(tag),
+                true => match rules.names(tag) {
+                    Some(why) => drop(kept.insert(tag.clone(), why)),
+                    None => about.push(tag),
+                },
                 false if is_chosen.contains(tag) => {}
                 false => drop(kept.insert(tag.clone(), unchosen(tag))),
             }
@@ -104,13 +112,16 @@ impl Plan {
         let manifests = repository.manifests;
         let digest = |tag: &str| manifests.get(tag).map_or("", |manifest| manifest.digest.as_str());
         let used: Vec<String> = repository.used.digests().collect();
+        // Cosign's signatures name what they are about in their tags only.
+        let of_kept: Vec<String> = kept.keys().filter_map(|tag| subject(tag)).collect();
         let subjects = Subjects::of(about);
         let mut going: HashSet<&str> = about.iter().copied().collect();
         let mut rounds = 0;
         let (needed, ordered) = loop {
             let staying = about.iter().filter(|tag| !going.contains(*tag)).map(|tag| digest(tag));
             let roots = kept.keys().map(|tag| digest(tag)).chain(staying);
-            let needed = needed(manifests, roots.chain(used.iter().map(String::as_str)));
+            let roots = roots.chain(used.iter().chain(&of_kept).map(String::as_str));
+            let needed = needed(manifests, roots);
             let ordered = subjects.going_with(manifests, doomed, &going, &needed);
             let next: HashSet<&str> = ordered.iter().copied().collect();
             if next == going {
@@ -185,64 +196,11 @@ impl Plan {
     }
 }
 
-/// The tags that are about each image.
-struct Subjects<'a> {
-    by_digest: HashMap<String, Vec<&'a str>>,
-}
-
-impl<'a> Subjects<'a> {
-    fn of(about: &[&'a str]) -> Self {
-        let mut by_digest: HashMap<String, Vec<&str>> = HashMap::new();
-        for &tag in about {
-            if let Some(digest) = subject(tag) {
-                by_digest.entry(digest).or_default().push(tag);
-            }
-        }
-        Self { by_digest }
-    }
-
-    /// Those of `going` that are about something that goes with the `doomed` tags, each after what it is about.
-    fn going_with<'m>(
-        &self,
-        manifests: &'m Manifests,
-        doomed: &[&str],
-        going: &HashSet<&str>,
-        needed: &HashSet<&str>,
-    ) -> Vec<&'a str> {
-        let (mut gone, mut with, mut ordered) = (HashSet::new(), HashSet::new(), Vec::new());
-        let mut more = |tag: &str, open: &mut Vec<&'m str>| {
-            if let Some(manifest) = manifests.get(tag) {
-                open.extend(reach(manifests, &manifest.digest, needed, &mut gone));
-            }
-        };
-        let mut open = Vec::new();
-        doomed.iter().for_each(|tag| more(tag, &mut open));
-        while let Some(digest) = open.pop() {
-            for &tag in self.by_digest.get(digest).into_iter().flatten() {
-                if going.contains(tag) && with.insert(tag) {
-                    ordered.push(tag);
-                    more(tag, &mut open);
-                }
-            }
-        }
-        ordered
-    }
-}
-
 fn unchosen(tag: &str) -> String {
     match is_hidden(tag) {
         true => "is a log of a failed build; `filter: {hidden: true}` chooses these too".to_owned(),
         false => "is not chosen by `filter`".to_owned(),
     }
-}
-
-/// The digest that `tag` is about, such as `sha256:…` for `sha256-….sig`.
-pub(super) fn subject(tag: &str) -> Option<String> {
-    if !is_for_digest(tag) {
-        return None;
-    }
-    let (name, rest) = tag.split_once('-')?;
-    Some(format!("{name}:{}", rest.split('.').next()?))
 }
 
 #[cfg(test)]

@@ -46,9 +46,10 @@ pub(crate) fn is_hidden(tag: &str) -> bool {
     is_hex_after(tag, "log-", 32) || is_for_digest(tag)
 }
 
-/// Whether `tag` is made from a digest: `sha256-` and its digits, with or without an end such as `.sig`.
+/// Whether `tag` is made from a digest: `sha256-` or `sha512-` and its first 64 digits (distribution specification, "Referrers Tag
+/// Schema"), with or without an end such as `.sig`.
 pub(crate) fn is_for_digest(tag: &str) -> bool {
-    is_hex_after(tag, "sha256-", 64) || is_hex_after(tag, "sha512-", 128)
+    is_hex_after(tag, "sha256-", 64) || is_hex_after(tag, "sha512-", 64)
 }
 
 fn is_hex_after(tag: &str, prefix: &str, long: usize) -> bool {
@@ -77,6 +78,7 @@ mod tests {
         let log = format!("log-{}", "0a".repeat(16));
         let list = format!("sha256-{}", "0a".repeat(32));
         let signature = format!("{list}.sig");
+        let long = format!("sha512-{}", "0a".repeat(32));
         let tags = [
             "1.4.0",
             "v1.5.0",
@@ -89,6 +91,7 @@ mod tests {
             &log,
             &list,
             &signature,
+            &long,
         ];
         let count = |regex: Option<&str>, semver: Option<&str>, hidden| {
             let filter = TagFilter {

@@ -12,7 +12,7 @@ const PLACE: usize = 300;
 /// The most digests that all files name together. An image that is in use has a few.
 const DIGESTS: usize = 20_000;
 
-/// The tags and digests that files name, each with the place.
+/// The tags and digests that files name, each with the place. All are in lower case, as Gitea keeps tags.
 #[derive(Debug, Default)]
 pub(in crate::engine::tags) struct UsedImages {
     words: BTreeMap<String, Arc<str>>,
@@ -22,8 +22,9 @@ pub(in crate::engine::tags) struct UsedImages {
 impl UsedImages {
     /// The place that names `tag` or `digest`; `None` if there is none. A chart may add the `v` of a version itself.
     pub(in crate::engine::tags) fn place(&self, tag: &str, digest: &str) -> Option<&str> {
+        let tag = tag.to_ascii_lowercase();
         let spellings =
-            [tag, digest, tag.strip_prefix('v').unwrap_or(tag), digest.trim_start_matches("sha256:")];
+            [&tag, digest, tag.strip_prefix('v').unwrap_or(&tag), digest.trim_start_matches("sha256:")];
         let found = spellings.into_iter().find_map(|spelling| self.words.get(spelling));
         found.or_else(|| self.words.get(&format!("v{tag}"))).map(AsRef::as_ref)
     }
@@ -37,9 +38,10 @@ impl UsedImages {
     pub(super) fn read(&mut self, wanted: &Wanted, file: &[u8], place: &str) -> Result<(), String> {
         let (mut words, digests) = (BTreeSet::new(), Cell::new(self.digests));
         let is_wanted = |word: &str| {
-            let is_digest = as_digest(word).is_some();
-            digests.set(digests.get() + usize::from(is_digest && !self.words.contains_key(word)));
-            wanted.is_tag(word) || is_digest && digests.get() <= DIGESTS
+            let word = word.to_ascii_lowercase();
+            let is_digest = as_digest(&word).is_some();
+            digests.set(digests.get() + usize::from(is_digest && !self.words.contains_key(&word)));
+            wanted.is_tag(&word) || is_digest && digests.get() <= DIGESTS
         };
         image_words(file, &mut words, is_wanted).map_err(|bad| bad.to_string())?;
         self.digests = digests.get();
@@ -54,7 +56,7 @@ impl UsedImages {
 
     fn add(&mut self, words: BTreeSet<String>, place: &str) {
         let place: Arc<str> = text::brief(place, PLACE).into();
-        self.words.extend(words.into_iter().map(|word| (word, Arc::clone(&place))));
+        self.words.extend(words.into_iter().map(|word| (word.to_ascii_lowercase(), Arc::clone(&place))));
     }
 
     #[cfg(test)]
@@ -73,13 +75,16 @@ fn as_digest(word: &str) -> Option<String> {
 
 /// Which words may name an image of the repository.
 pub(super) struct Wanted {
-    /// Its tags, also without their `v`.
+    /// Its tags in lower case, also without their `v`.
     tags: BTreeSet<String>,
 }
 
 impl Wanted {
     pub(super) fn of(tags: &[String]) -> Self {
-        let spellings = |tag: &String| [tag.clone(), tag.strip_prefix('v').unwrap_or(tag).to_owned()];
+        let spellings = |tag: &String| {
+            let tag = tag.to_ascii_lowercase();
+            [tag.strip_prefix('v').unwrap_or(&tag).to_owned(), tag]
+        };
         Self { tags: tags.iter().flat_map(spellings).collect() }
     }
 
@@ -92,6 +97,15 @@ impl Wanted {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn a_tag_is_found_in_every_case_of_its_letters() {
+        let (wanted, mut used) = (Wanted::of(&["1.4.0-rc1".to_owned()]), UsedImages::default());
+        used.read(&wanted, b"tag: V1.4.0-RC1\n", "a.yaml").unwrap();
+        assert_eq!(used.place("1.4.0-rc1", "sha256:0"), Some("a.yaml"));
+        assert_eq!(used.place("1.4.0-RC1", "sha256:0"), Some("a.yaml"));
+        assert_eq!(used.place("1.4.0", "sha256:0"), None);
+    }
 
     #[test]
     fn digests_of_all_files_together_are_few() {

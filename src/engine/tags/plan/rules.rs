@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Age, Repository};
+use super::{Age, Named, Repository};
 use crate::duration::age_text;
 use crate::step::tags::{Retention, version};
 use crate::step::{TagOrder, Tags};
@@ -13,24 +13,20 @@ use crate::step::{TagOrder, Tags};
 /// How far an image's clock may be ahead of ours. An image from farther away would count as the newest for ever.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Whether a tag matches a pattern.
-type Matches<'a> = Box<dyn Fn(&str) -> bool + 'a>;
-
 /// The rules that keep a chosen tag.
 pub(super) struct Rules<'a> {
     repository: &'a Repository<'a>,
     retention: &'a Retention,
     order: TagOrder,
-    matches: Option<Matches<'a>>,
+    named: Named<'a>,
     /// The digests of the newest images.
     newest: BTreeSet<&'a str>,
 }
 
 impl<'a> Rules<'a> {
     pub(super) fn new(repository: &'a Repository<'a>, step: &Tags, retention: &'a Retention) -> Self {
-        let matches =
-            retention.keep_matching.as_ref().map(|pattern| Box::new(pattern.matcher()) as Matches<'_>);
-        let mut rules = Self { repository, retention, order: step.order, matches, newest: BTreeSet::new() };
+        let named = Named::new(retention, repository.used);
+        let mut rules = Self { repository, retention, order: step.order, named, newest: BTreeSet::new() };
         let ranked = repository.chosen.iter().filter(|tag| rules.unranked(tag).is_none());
         let mut newest = BTreeSet::new();
         for manifest in ranked.filter_map(|tag| repository.manifests.get(tag)) {
@@ -45,26 +41,28 @@ impl<'a> Rules<'a> {
 
     /// Why `tag` stays; `None` if no rule keeps it.
     pub(super) fn keeps(&self, tag: &str) -> Option<String> {
-        let Retention { keep, older_than, keep_tags, .. } = self.retention;
-        let digest = self.repository.manifests.get(tag).map_or("", |manifest| manifest.digest.as_str());
-        if keep_tags.iter().any(|kept| kept == tag) {
-            return Some("is one of `keep-tags`".to_owned());
-        }
-        if self.matches.as_ref().is_some_and(|matches| matches(tag)) {
-            return Some("matches `keep-matching`".to_owned());
-        }
-        if let Some(place) = self.repository.used.place(tag, digest) {
-            return Some(format!("is in use: {place}"));
+        let Retention { keep, older_than, .. } = self.retention;
+        if let Some(why) = self.names(tag) {
+            return Some(why);
         }
         if let Some(keep) = keep {
             if let Some(why) = self.unranked(tag) {
                 return Some(why);
             }
-            if self.newest.contains(digest) {
+            if self.newest.contains(self.digest(tag)) {
                 return Some(format!("is one of the {keep} newest images"));
             }
         }
         older_than.and_then(|limit| self.too_young(tag, limit))
+    }
+
+    /// Why `tag` stays, if a rule names it.
+    pub(super) fn names(&self, tag: &str) -> Option<String> {
+        self.named.keeps(tag, self.digest(tag))
+    }
+
+    fn digest(&self, tag: &str) -> &str {
+        self.repository.manifests.get(tag).map_or("", |manifest| manifest.digest.as_str())
     }
 
     /// Why `tag` has no place in the order.

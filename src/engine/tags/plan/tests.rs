@@ -220,6 +220,54 @@ fn lists_that_keep_each_other_stay_however_many_they_are() {
     assert_eq!((doomed(&plan).as_str(), plan.kept.len()), ("", world.tags.len()));
 }
 
+/// Gitea keeps tags in lower case, however they were pushed.
+#[test]
+fn the_case_of_a_tags_letters_does_not_count() {
+    let world = || World::default().tag("1.0.0-rc1", "one", 9, &[]).tag("stable", "two", 9, &[]);
+    let rules = |rule: serde_json::Value| {
+        let mut delete = json!({"keep": 0});
+        delete.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        rules(delete, json!({}))
+    };
+    assert_eq!(doomed(&world().plan(&rules(json!({"keep-tags": ["Stable"]})))), "1.0.0-rc1+0");
+    assert_eq!(doomed(&world().plan(&rules(json!({"keep-matching": ".*-RC[0-9]"})))), "stable+0");
+    for word in ["1.0.0-RC1", "V1.0.0-rc1"] {
+        let used = World { used: UsedImages::of(&[word]), ..world() };
+        assert_eq!(doomed(&used.plan(&rules(json!({})))), "stable+0", "{word}");
+    }
+}
+
+/// A rule that names the tag of a signature keeps it, and the image that it is about.
+#[test]
+fn a_signature_that_a_rule_names_stays_with_its_image() {
+    let signature = about("one", ".sig");
+    let world = World::default()
+        .tag("1", "one", 9, &["amd64"])
+        .tag("2", "two", 1, &[])
+        .tag(&signature, "sig", 9, &[])
+        .tag(&about("two", ".sig"), "two.sig", 9, &[]);
+    for rule in [json!({"keep-tags": [&signature]}), json!({"keep-matching": ".*\\.sig"})] {
+        let mut delete = json!({"keep": 1});
+        delete.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        let plan = world.plan(&rules(delete, json!({})));
+        assert_eq!(doomed(&plan), "", "{rule}");
+        assert_eq!(plan.kept["1"], "something that stays needs its image", "{rule}");
+        assert!(plan.needed.contains(&digest("amd64")), "{rule}");
+    }
+    let used = World { used: UsedImages::of(&[&signature]), ..world };
+    assert_eq!(doomed(&used.plan(&rules(json!({"keep": 1}), json!({})))), "");
+}
+
+/// Of a digest of SHA-512, only half is in the tag.
+#[test]
+fn what_is_about_an_unknown_image_stays() {
+    let list = format!("sha512-{}", "0a".repeat(32));
+    let world = World::default().tag("1", "one", 9, &[]).tag("2", "two", 1, &[]).tag(&list, "list", 9, &[]);
+    let plan = world.plan(&rules(json!({"keep": 1}), json!({"hidden": true})));
+    assert_eq!(doomed(&plan), "1+0");
+    assert_eq!(plan.kept[&list], "is about an image that stays, or that is not here");
+}
+
 #[test]
 fn what_a_branch_names_stays() {
     for (words, expected) in [
