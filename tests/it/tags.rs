@@ -3,6 +3,8 @@
 mod cli;
 mod docs;
 mod hostile;
+mod kept;
+mod lies;
 mod races;
 mod retention;
 mod single;

@@ -120,7 +120,8 @@ pub(super) async fn manifests(
     Ok(all)
 }
 
-/// Reads the indexes within indexes, and the manifests `digests`, unless they are known. What is not there names nothing.
+/// Reads the indexes within indexes, what signatures and other artifacts are about, and the manifests `digests`, unless they are known.
+/// What is not there names nothing.
 pub(super) async fn read_indexes(
     reader: &TagReader<'_>,
     manifests: &mut Manifests,
@@ -128,8 +129,8 @@ pub(super) async fn read_indexes(
 ) -> Result<(), OciError> {
     let (mut open, mut seen) = (digests, BTreeSet::new());
     let of = |manifest: &ImageManifest| {
-        let indexes = manifest.children.iter().filter(|child| child.is_index);
-        indexes.map(|child| child.digest.clone()).collect::<Vec<_>>()
+        let indexes = manifest.children.iter().filter(|child| child.is_index).map(|child| &child.digest);
+        indexes.chain(&manifest.subject).cloned().collect::<Vec<_>>()
     };
     open.extend(manifests.by_digest.values().flat_map(of));
     while let Some(digest) = open.pop() {
@@ -137,7 +138,7 @@ pub(super) async fn read_indexes(
             continue;
         }
         if seen.len() > MOST {
-            let why = format!("more than {MOST} indexes are in others");
+            let why = format!("more than {MOST} manifests are in indexes, or have artifacts about them");
             manifests.odd.insert(digest, why);
             return Ok(());
         }
@@ -151,6 +152,20 @@ pub(super) async fn read_indexes(
         }
     }
     Ok(())
+}
+
+/// Why the tags in `absent`, which name nothing, were not just deleted meanwhile; `None` if they were. Registries also say of a
+/// manifest that it is not there if they do not give it in a form that we read, or lost it. What it needs is not known then.
+pub(super) async fn listed_without_image(
+    reader: &mut TagReader<'_>,
+    absent: &[&String],
+) -> Result<Option<String>, OciError> {
+    if absent.is_empty() {
+        return Ok(None);
+    }
+    let listed: BTreeSet<String> = reader.list().await?.tags.into_iter().collect();
+    let found = absent.iter().find(|tag| listed.contains(**tag));
+    Ok(found.map(|tag| format!("the registry lists tag {tag}, and says that there is no image under it")))
 }
 
 /// Those of `tags` that name another image now than in `manifests`.

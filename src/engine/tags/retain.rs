@@ -1,13 +1,13 @@
 //! `tags` with `delete`: reads everything, makes the plan, and carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::super::Engine;
 use super::super::context::Cx;
 use super::images::{self, Manifests};
-use super::plan::{Age, Plan, Repository};
+use super::plan::{Age, Named, Plan, Repository, subject};
 use super::planned::Planned;
 use super::{apply, in_use, order, outcome};
 use crate::oci::{Auth, TagReader};
@@ -63,8 +63,16 @@ async fn plan(
     }
     let (used, branches) = in_use::read(engine, &retention.in_use, &list.tags, cx).await?;
     let mut manifests = images::manifests(reader, &list.tags, &now).await?;
-    check_absent(reader, &manifests.absent(&list.tags)).await?;
-    images::read_indexes(reader, &mut manifests, used.digests().collect()).await?;
+    if let Some(why) = images::listed_without_image(reader, &manifests.absent(&list.tags)).await? {
+        return Err(stopped(&why));
+    }
+    let named = Named::new(retention, &used);
+    let digest = |tag: &str| manifests.get(tag).map_or("", |manifest| manifest.digest.as_str());
+    let is_named = |tag: &&String| named.keeps(tag, digest(tag)).is_some();
+    // What a kept signature is about stays whole, also if no tag names it.
+    let subjects = list.tags.iter().filter(is_named).filter_map(|tag| subject(tag));
+    let digests = used.digests().chain(subjects).collect();
+    images::read_indexes(reader, &mut manifests, digests).await?;
     if let Some(unreadable) = manifests.unreadable().next() {
         return Err(stopped(&unreadable));
     }
@@ -91,21 +99,6 @@ async fn plan(
     };
     let plan = Plan::new(&repository, step, retention);
     Ok(Planned { plan, manifests, tags: list.tags, branches })
-}
-
-/// Checks that the tags that name nothing were deleted meanwhile. Registries also say of a manifest that it is not there if they do
-/// not give it in a form that we read, or lost it. What it needs is not known then.
-async fn check_absent(reader: &mut TagReader<'_>, absent: &[&String]) -> Result<(), StepError> {
-    if absent.is_empty() {
-        return Ok(());
-    }
-    let listed: BTreeSet<String> = reader.list().await?.tags.into_iter().collect();
-    match absent.iter().find(|tag| listed.contains(**tag)) {
-        Some(tag) => {
-            Err(stopped(&format!("the registry lists tag {tag}, and says that there is no image under it")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// The ages of the chosen tags by the times in their images.

@@ -21,7 +21,7 @@ pub(super) async fn three() -> Repository {
 }
 
 /// Runs a cleanup that keeps one image, through a front.
-async fn clean(
+pub(super) async fn clean(
     repository: &Repository,
     fault: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
 ) -> Result<argo_buildkit::outcome::Success, argo_buildkit::outcome::StepError> {

@@ -105,7 +105,9 @@ impl Applying<'_, '_> {
             return Ok(false);
         }
         let deleted = self.deleter.delete(digest).await?;
-        if deleted == Deleted::Unsupported {
+        // Some registries say of a deletion that they do not know that there is nothing. What is below it must stay with it then.
+        let is_there = deleted == Deleted::Before && self.reader.digest_of(digest).await?.is_some();
+        if deleted == Deleted::Unsupported || is_there {
             return Err(self.unsupported());
         }
         self.done.manifests += usize::from(deleted == Deleted::Now);
