@@ -1,5 +1,6 @@
 //! `tags`: what tags a repository has, and what they name.
 
+mod ages;
 mod apply;
 mod images;
 mod in_use;

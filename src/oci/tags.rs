@@ -104,6 +104,22 @@ impl TagReader<'_> {
         Ok(self.first(manifest).await?.created.or(manifest.annotated))
     }
 
+    /// When each platform of the image was made.
+    pub async fn created_each(&self, manifest: &ImageManifest) -> Result<Vec<Option<Created>>, OciError> {
+        let mut times = Vec::new();
+        for child in manifest.children.iter().filter(|child| child.platform.is_some()) {
+            let time = match self.manifest(&child.digest).await? {
+                Some(image) => self.config(&image).await?.created.or(image.annotated).or(manifest.annotated),
+                None => None,
+            };
+            times.push(time);
+        }
+        if times.is_empty() {
+            times.push(self.created(manifest).await?);
+        }
+        Ok(times)
+    }
+
     /// Everything about the image. Reads the manifests and configs of all its platforms.
     pub async fn details(&self, manifest: &ImageManifest) -> Result<ImageDetails, OciError> {
         let mut blobs: BTreeMap<String, u64> = manifest.blobs.iter().cloned().collect();

@@ -2,6 +2,7 @@
 
 mod cli;
 mod docs;
+mod gitea;
 mod hostile;
 mod kept;
 mod lies;

@@ -10,11 +10,11 @@ use crate::oci::{Created, ImageDetails, ImageManifest, OciError, TagReader};
 use crate::outcome::StepError;
 
 /// The number of requests at the same time.
-const AT_A_TIME: usize = 16;
+pub(super) const AT_A_TIME: usize = 16;
 /// The most tags whose manifests are read. Each takes a request, and some hundred bytes in memory.
 pub(super) const MOST: usize = 20_000;
 /// How many requests are prepared at a time. Each takes some kilobytes.
-const PREPARED: usize = 200;
+pub(super) const PREPARED: usize = 200;
 /// The most manifests that all indexes name together.
 const CHILDREN: usize = 200_000;
 /// The most bytes of all labels and platforms. Those of further images are left out.

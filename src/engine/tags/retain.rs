@@ -1,13 +1,12 @@
 //! `tags` with `delete`: reads everything, makes the plan, and carries it out.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::super::Engine;
 use super::super::context::Cx;
-use super::images::{self, Manifests};
-use super::plan::{Age, Named, Plan, Repository, subject};
+use super::ages::Ages;
+use super::images;
+use super::plan::{Named, Plan, Repository, subject};
 use super::planned::Planned;
 use super::{apply, in_use, order, outcome};
 use crate::oci::{Auth, TagReader};
@@ -79,64 +78,32 @@ async fn plan(
     let counts = step.filter.matcher();
     let mut chosen: Vec<String> = list.tags.iter().filter(|tag| counts(tag)).cloned().collect();
     let needs_time = retention.older_than.is_some() || step.order == TagOrder::Created;
-    let ages = match (needs_time, retention.clock) {
-        (false, _) => BTreeMap::new(),
-        (true, Clock::Created) => created(reader, &manifests, &chosen, cx).await?,
-        (true, Clock::Pushed) => pushed(engine, step, auth, cx).await?,
+    let mut ages = match (needs_time, retention.clock) {
+        (false, _) => Ages::default(),
+        (true, Clock::Created) => Ages::created(reader, &manifests, &chosen, cx).await?,
+        (true, Clock::Pushed) => Ages::pushed(engine, step, &manifests, auth, cx).await?,
     };
-    match step.order {
-        TagOrder::Name => {}
-        TagOrder::Semver => order::by_version(&mut chosen),
-        TagOrder::Created => order::by_age(&mut chosen, &ages),
-    }
-    let repository = Repository {
-        tags: &list.tags,
-        chosen: &chosen,
-        manifests: &manifests,
-        used: &used,
-        ages: &ages,
-        now: Timestamp::now(),
-    };
-    let plan = Plan::new(&repository, step, retention);
-    Ok(Planned { plan, manifests, tags: list.tags, branches })
-}
-
-/// The ages of the chosen tags by the times in their images.
-async fn created(
-    reader: &TagReader<'_>,
-    manifests: &Manifests,
-    chosen: &[String],
-    cx: &Cx,
-) -> Result<BTreeMap<String, Age>, StepError> {
-    let times = images::times(reader, manifests, chosen, &|now| cx.now(now)).await?;
-    let age = |tag: &String| {
-        let age = match times.get(&manifests.get(tag)?.digest) {
-            Some(time) if time.may_be_given() => Age::Given,
-            Some(time) => Age::Since(time.0),
-            None => Age::Unknown,
+    let plan = loop {
+        match step.order {
+            TagOrder::Name => {}
+            TagOrder::Semver => order::by_version(&mut chosen),
+            TagOrder::Created => order::by_age(&mut chosen, ages.by_tag()),
+        }
+        let repository = Repository {
+            tags: &list.tags,
+            chosen: &chosen,
+            manifests: &manifests,
+            used: &used,
+            ages: ages.by_tag(),
+            now: Timestamp::now(),
         };
-        Some((tag.clone(), age))
+        let plan = Plan::new(&repository, step, retention);
+        // With them, an image may be younger, and another one is no longer among the newest.
+        if !ages.read_doomed(reader, &manifests, plan.doomed_tags(), cx).await? {
+            break plan;
+        }
     };
-    Ok(chosen.iter().filter_map(age).collect())
-}
-
-/// The ages of all tags by the times at which the registry received them.
-async fn pushed(
-    engine: &Engine,
-    step: &Tags,
-    auth: &Auth,
-    cx: &Cx,
-) -> Result<BTreeMap<String, Age>, StepError> {
-    cx.now("reading when each tag was pushed");
-    let image = &step.image;
-    let times = engine.registry.push_times(&image.image, auth, image.insecure, cx.deadline).await?;
-    let times = times.ok_or_else(|| {
-        StepError::user(format!(
-            "registry {} does not tell when a tag was pushed; only Gitea does. Use `clock: created`, or `keep` alone with `sort: semver`",
-            image.image.registry()
-        ))
-    })?;
-    Ok(times.into_iter().map(|(tag, time)| (tag, Age::Since(time))).collect())
+    Ok(Planned { plan, manifests, tags: list.tags, branches })
 }
 
 /// What cannot be read may be, or may name, anything.
