@@ -2,6 +2,8 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 TESTBED := tests/testbed/build.sh
+# What runs the tests; CI has tests/rerun-failed here.
+RUN :=
 
 .PHONY: help demo test test-registries bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
 
@@ -14,7 +16,7 @@ demo: ## the main job on this machine: build, push, commit; KEEP=1 leaves it run
 test: ## everything, against real servers
 	$(TESTBED) apt
 	cargo test --locked --no-run & cargo=$$!; $(TESTBED); wait $$cargo
-	RUST_TEST_THREADS=$$(($$(nproc) + 1)) cargo test --locked
+	RUST_TEST_THREADS=$$(($$(nproc) + 1)) $(RUN) cargo test --locked --no-fail-fast --
 
 test-registries: ## deletions in a registry of distribution v3, which takes a minute to build
 	$(TESTBED) apt
@@ -52,7 +54,7 @@ e2e: ## the whole product on that cluster, with sidecars and then switched to th
 	tests/cluster/up
 	for mode in $${ARGO_BUILDKIT_E2E_MODE:-sidecar agent}; do \
 	  case $$mode in sidecar) other="agent:: $(addprefix --skip ,$(SIDECAR_SKIP))";; *) other=sidecar::;; esac; \
-	  e2e="env ARGO_BUILDKIT_E2E_MODE=$$mode tests/cluster/run cargo test --locked --offline --test e2e --"; \
+	  e2e="env ARGO_BUILDKIT_E2E_MODE=$$mode $(RUN) tests/cluster/run cargo test --locked --offline --test e2e --"; \
 	  $$e2e --test-threads=1 --nocapture --skip $$other alone::; \
 	  $$e2e --test-threads=4 --skip $$other --skip alone::; \
 	done
