@@ -1,12 +1,10 @@
 //! The shared agent with the genuine controller. No agent pod runs here, because there is no kubelet.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::support::argo::Node;
 use crate::support::buildkitd::Buildkitd;
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::shared::World;
 use crate::support::shared_agent::{SharedAgent, Tenant};
 use crate::support::shop::Shop;
@@ -14,9 +12,6 @@ use crate::support::shop::Shop;
 mod ends;
 mod limits;
 mod retries;
-
-/// Much longer than anything takes, so that a loaded machine does not fail the test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A tenant with a test project, and an agent that serves it.
 pub(crate) struct Scene {

@@ -9,9 +9,9 @@ mod many;
 use kube::api::{Api, DynamicObject};
 use serde_json::json;
 
-use crate::agent::PATIENCE;
 use crate::lifecycle::httpd;
 use crate::support::kube::Kube;
+use crate::support::net::PATIENCE;
 use crate::support::net::{free_port, until};
 use crate::support::process::Process;
 use crate::support::shared::shared_buildkitd;

@@ -1,8 +1,6 @@
 //! When a workflow is stopped, terminated or deleted, its running steps end too. The real controller withdraws them,
 //! and the real agent continues to poll.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::argo::secrets;
@@ -10,16 +8,13 @@ use crate::lifecycle::own_daemon;
 use crate::support::argo::{Agent, Argo};
 use crate::support::buildkitd::Buildkitd;
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{free_port, unique, until};
+use crate::support::net::{PATIENCE, free_port, unique, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::{Shop, template};
 
 /// Two images whose RUN lasts until it is killed.
 const ENDLESS: &str = "FROM BASE AS main\nRUN sleep 600\nFROM BASE AS exit\nRUN sleep 700\n";
-
-/// Much longer than needed, so that a loaded machine does not fail the test.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A workflow with an endless RUN and an exit handler with another, its agent, and the sidecar that both use.
 struct Scene {

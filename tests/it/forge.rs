@@ -16,11 +16,8 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::support::gitea::{Gitea, Repo};
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::shared::shared_gitea;
-
-/// Longer than any operation in these tests.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A repository of a Gitea, a token for it, and a branch `deploy` that is one commit before `main`.
 struct Bench {
@@ -68,7 +65,7 @@ impl Bench {
     /// Waits until a pull request satisfies `is`.
     async fn pull_until(&self, number: u64, is: impl Fn(&Value) -> bool) -> Value {
         let what = || format!("pull request {number}");
-        until(what, LIMIT, async || Some(self.pull(number).await).filter(|pull| is(pull))).await
+        until(what, PATIENCE, async || Some(self.pull(number).await).filter(|pull| is(pull))).await
     }
 }
 

@@ -2,21 +2,16 @@
 
 mod agent;
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::bin;
 use crate::support::buildkitd::Buildkitd;
-use crate::support::net::{client, free_port, until};
+use crate::support::net::{PATIENCE, client, free_port, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::World;
 use crate::support::shop::{Shop, template};
-
-/// Much longer than needed, so that a loaded machine does not fail the test.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The number of builds at a time, which also run before anything is counted.
 const AT_A_TIME: usize = 8;

@@ -13,9 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::support::kube::{BUILDS, Identity, Kube};
-
-/// Much longer than needed, so that a loaded machine does not fail the test.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::net::PATIENCE;
 
 /// Longer than any test runs.
 const LONG: Duration = Duration::from_secs(900);

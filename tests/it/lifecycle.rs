@@ -1,13 +1,11 @@
 //! Early ends of a step: timeout, cancellation, shutdown, a killed sidecar, a killed daemon.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::support::bin::{signal, wait_for};
 use crate::support::buildctl::histories;
 use crate::support::buildkitd::Buildkitd;
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output};
 use crate::support::process::Process;
 use crate::support::shared::{World, shared_buildkitd};
@@ -22,12 +20,12 @@ fn says(what: &'static str) -> impl Fn(&Value) -> bool {
 
 /// Waits until the announced step has a process.
 fn a_step_runs(daemon: &Buildkitd) {
-    wait_for("the RUN to begin", Duration::from_secs(30), || (!daemon.steps().is_empty()).then_some(()));
+    wait_for("the RUN to begin", PATIENCE, || (!daemon.steps().is_empty()).then_some(()));
 }
 
 /// Waits until no step runs in `daemon`'s containers.
 fn no_step_runs(daemon: &Buildkitd) {
-    wait_for("the RUN to be gone", Duration::from_secs(10), || daemon.steps().is_empty().then_some(()));
+    wait_for("the RUN to be gone", PATIENCE, || daemon.steps().is_empty().then_some(()));
 }
 
 /// The test's own daemon, which can reach the shared registries.
@@ -188,7 +186,7 @@ impl SlowHook {
 
     async fn begun(&self) {
         let begun = async || self.0.path().join("begun").exists().then_some(());
-        until(|| "the push to begin".into(), Duration::from_secs(60), begun).await;
+        until(|| "the push to begin".into(), PATIENCE, begun).await;
     }
 
     fn release(&self) {
@@ -206,7 +204,7 @@ async fn a_push_in_flight_is_let_finish_when_the_process_ends() {
     hook.begun().await;
     shop.plugin.signal("TERM");
     let draining = async || (shop.plugin.ops("/readyz").await.0 == 503).then_some(());
-    until(|| "the drain".into(), Duration::from_secs(10), draining).await;
+    until(|| "the drain".into(), PATIENCE, draining).await;
     hook.release();
     assert!(shop.plugin.exit().await.success());
     assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"2\""));

@@ -7,8 +7,6 @@ mod rights;
 mod sizes;
 mod watches;
 
-use std::time::Duration;
-
 use argo_buildkit::kube::{
     Cluster, KubeError, Part, Scope, TaskResult, TaskSetEvent, TaskSetId, TaskSetState, TaskSetsOptions,
 };
@@ -19,12 +17,9 @@ use serde_json::{Value, json};
 
 use crate::support::argo::install_crds;
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::unique;
+use crate::support::net::{PATIENCE, unique};
 
 const COMPLETED: &str = "workflows.argoproj.io/completed";
-
-/// The time limit for anything on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A namespace of WorkflowTaskSets.
 struct Sets {

@@ -10,16 +10,13 @@ mod supersede;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::support::argo::Argo;
 use crate::support::kube::{BUILDS, Kube};
-
-/// The time limit until the controller knows a template.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::support::net::PATIENCE;
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("workflow-templates")

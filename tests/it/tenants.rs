@@ -3,14 +3,12 @@
 mod engine;
 mod rights;
 
-use std::time::Duration;
-
 use argo_buildkit::kube::Cluster;
 use argo_buildkit::policy::Policy;
 use serde_json::{Value, json};
 
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 /// The account that workflows' steps have in every namespace.
 const ACCOUNT: &str = "buildkit-executor-plugin";
@@ -64,7 +62,7 @@ async fn agent() -> Cluster {
 
 /// The result of `asked`, after the Roles are effective.
 async fn in_force<T>(asked: impl AsyncFnMut() -> Option<T>) -> T {
-    until(|| "the Roles to be in force".to_owned(), Duration::from_secs(30), asked).await
+    until(|| "the Roles to be in force".to_owned(), PATIENCE, asked).await
 }
 
 #[test]

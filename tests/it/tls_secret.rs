@@ -1,7 +1,6 @@
 //! `--tls-secret`: the certificates for buildkitd from a Secret beside the plugin.
 
 use std::path::Path;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -11,7 +10,7 @@ use crate::support::buildkitd::{Buildkitd, ServerTls};
 use crate::support::certificates::Authority;
 use crate::support::git::GitServer;
 use crate::support::kube::{BUILDS, Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use crate::support::plugin::{Plugin, Setup, expect_phase};
 use crate::support::shared::shared_registry;
 use crate::support::shop::template;
@@ -134,7 +133,7 @@ async fn a_secret_of_the_cluster_is_read_with_the_plugins_rights_and_shown_to_no
     kube.grant(Identity::Plugin, &name, rules).await;
     let secrets: Api<Secret> = Api::namespaced(kube.client(Identity::Plugin).await, BUILDS);
     let granted = async || secrets.get_opt(&name).await.ok();
-    until(|| "the Role to be in force".to_owned(), Duration::from_secs(20), granted).await;
+    until(|| "the Role to be in force".to_owned(), PATIENCE, granted).await;
     fails(
         "Failed",
         &format!("secret `{name}`, which --tls-secret names, does not exist in namespace `builds`"),

@@ -20,16 +20,13 @@ use tokio::sync::OnceCell;
 pub(crate) use self::agent::Agent;
 use super::bin;
 use super::kube::{BUILDS, Identity, Kube};
-use super::net::{client, free_port, until};
+use super::net::{PATIENCE, client, free_port, until};
 use super::process::{self, Process};
 
 /// The name of the plugin's container, and so of its token's directory.
 pub(crate) const PLUGIN: &str = "argo-buildkit";
 
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
-
-/// The time limit for anything that Argo does.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running controller that starts agents for our plugin, limited to one namespace.
 pub(crate) struct Argo {

@@ -1,13 +1,11 @@
 //! Argo CD's Applications on [`Kube::shared`]: the kind and objects, without the controller.
 
-use std::time::Duration;
-
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::kube::{Identity, Kube};
-use super::net::until;
+use super::net::{PATIENCE, until};
 
 /// Argo CD's namespace.
 pub(crate) const ARGOCD: &str = "argocd";
@@ -32,7 +30,7 @@ impl Applications {
         self.0.namespace(ARGOCD).await;
         let objects = self.0.api(VERSION, "Application", ARGOCD).await;
         let served = async || objects.list(&ListParams::default()).await.ok();
-        until(|| "Applications to be served".into(), Duration::from_secs(60), served).await;
+        until(|| "Applications to be served".into(), PATIENCE, served).await;
     }
 
     /// Creates the Application `name`.

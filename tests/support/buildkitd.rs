@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::bin;
+use super::net::PATIENCE;
 
 /// The certificate files of a daemon with TLS.
 pub(crate) struct ServerTls {
@@ -89,7 +90,7 @@ impl Buildkitd {
     fn wait_ready(&mut self) {
         let log = self.root.path().join("log");
         let child = &mut self.child;
-        bin::wait_for("buildkitd to serve", Duration::from_secs(60), || {
+        bin::wait_for("buildkitd to serve", PATIENCE, || {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("buildkitd ended ({status}):\n{text}");

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::bin;
-use super::net::{free_port, until};
+use super::net::{PATIENCE, free_port, until};
 use super::process::{self, Process};
 
 /// The namespace of workflows, agents and their Secrets.
@@ -119,7 +119,7 @@ impl Kube {
             let request = http::Request::get("/readyz").body(Vec::new()).unwrap();
             client(&admin).await.request_text(request).await.ok()
         };
-        until(|| "the API server's /readyz".to_owned(), Duration::from_secs(180), ready).await;
+        until(|| "the API server's /readyz".to_owned(), PATIENCE, ready).await;
     }
 
     /// The path of `identity`'s kubeconfig, whose default namespace is [`BUILDS`].

@@ -4,6 +4,10 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// The time limit of everything that takes a moment and is not under test. Dozens of servers share the two cores of CI, and
+/// one test may load them for minutes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A client for plain http without a connection pool. Every test has its own runtime, and a connection dies with its runtime.
 pub(crate) fn client() -> reqwest::Client {
     plain_http().pool_max_idle_per_host(0).build().unwrap()
@@ -36,7 +40,7 @@ pub(crate) async fn until<T>(
 pub(crate) async fn second_after(created: &str) {
     let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let is_over = async || (created < now().as_str()).then_some(());
-    until(|| format!("a second after {created}"), Duration::from_secs(60), is_over).await;
+    until(|| format!("a second after {created}"), PATIENCE, is_over).await;
 }
 
 /// `prefix` and a number that is unique in this process; lower case, and valid in any server's names.

@@ -9,13 +9,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::bin;
-use super::net::{client, unique, until};
+use super::net::{PATIENCE, client, unique, until};
 use super::process::{self, Process};
 
 /// The agent's token: 32 characters, like those of `argoexec agent init`.
 pub(crate) const TOKEN: &str = "0123456789abcdefghijklmnopqrstuv";
-/// The time limit of a node.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 const SECRETS: &str = "ARGO_BUILDKIT_SECRETS_DIR";
 
@@ -264,7 +262,7 @@ impl Plugin {
     /// Waits for its end. The runtime continues, so a collector in it receives the last spans.
     pub(crate) async fn exit(&self) -> ExitStatus {
         let ended = async || self.process.lock().unwrap().ended();
-        until(|| "argo-buildkit to exit".into(), Duration::from_secs(40), ended).await
+        until(|| "argo-buildkit to exit".into(), PATIENCE, ended).await
     }
 
     /// The directory of secrets, for a second plugin to read.

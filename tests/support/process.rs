@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::net::PATIENCE;
+
 /// A child process. It is killed on drop, with what it has started.
 pub(crate) struct Process {
     name: String,
@@ -44,9 +46,9 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Polls `probe` until it returns a value. Panics with the log when the process ends, or after a minute.
+    /// Polls `probe` until it returns a value. Panics with the log when the process ends, or after [`PATIENCE`].
     pub(crate) fn wait_until<T>(&mut self, what: &str, mut probe: impl FnMut(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = probe(&self.log()) {
                 return found;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use super::net::PATIENCE;
 use super::{bin, buildctl};
 
 /// A free port.
@@ -56,7 +56,7 @@ impl Registry {
             .spawn()
             .unwrap();
         let registry = Self { child, _root: root, host };
-        bin::wait_for("docker-registry to listen", Duration::from_secs(20), || {
+        bin::wait_for("docker-registry to listen", PATIENCE, || {
             std::net::TcpStream::connect(registry.host()).ok()
         });
         registry

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
-use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use super::argo::Argo;
+use super::bin;
 use super::kube::{Identity, Kube};
-use super::net::{client, unique, until};
+use super::net::{PATIENCE, client, unique, until};
 use super::process::{self, Process};
 use super::shop::Shop;
 
@@ -55,6 +56,20 @@ impl Tenant {
             json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["get"]}]),
         )
         .await;
+    }
+}
+
+/// The controller would work on unfinished workflows until the last test has ended: with a large one, it sends megabytes
+/// a second.
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        let Some(kube) = Kube::shared().now_or_never() else { return };
+        let mut argo = Command::new(bin::testbed("argo"));
+        argo.args(["delete", "--all", "-n", &self.namespace])
+            .env("KUBECONFIG", kube.kubeconfig(Identity::Admin));
+        let deleted = argo.output().unwrap();
+        let why = String::from_utf8_lossy(&deleted.stderr);
+        assert!(deleted.status.success() || std::thread::panicking(), "{why}");
     }
 }
 
@@ -171,7 +186,7 @@ impl SharedAgent {
             let text = client().get(&url).send().await.ok()?.text().await.ok()?;
             text.lines().any(|found| found == line).then_some(text)
         };
-        until(|| format!("`{line}` from\n{}", self.log()), Duration::from_secs(60), there).await
+        until(|| format!("`{line}` from\n{}", self.log()), PATIENCE, there).await
     }
 
     /// The status and body of an endpoint of the operator's port.

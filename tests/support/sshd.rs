@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use super::net::PATIENCE;
 use super::{bin, registry};
 
 /// A running server. It is stopped on drop.
@@ -40,9 +40,7 @@ impl Sshd {
             .spawn()
             .unwrap();
         let server = Self { child, root, port };
-        bin::wait_for("sshd to listen", Duration::from_secs(20), || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+        bin::wait_for("sshd to listen", PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         server
     }
 

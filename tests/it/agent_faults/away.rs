@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::kube::Identity;
+use crate::support::net::PATIENCE;
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
 /// The settings of an agent, and the proxy through which it reaches the API server.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::api_server_proxy::ApiServerProxy;
 use crate::support::kube::Identity;
+use crate::support::net::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_that_comes_while_progress_is_being_reported_is_reported_too() {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::support::net::PATIENCE;
 
 const VERSION: &str = "argoproj.io/v1alpha1";
 

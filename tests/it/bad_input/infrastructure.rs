@@ -1,13 +1,11 @@
 //! A buildkitd that is unavailable, restarts, or refuses us ends the node as `Error`, which Argo may retry.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::steady;
 use crate::support::buildkitd::{Buildkitd, ServerTls};
 use crate::support::certificates::Authority;
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::plugin::{Setup, Workflow, expect_phase, output};
 use crate::support::shop::{Shop, template};
 
@@ -42,7 +40,7 @@ async fn a_daemon_that_is_killed_amid_a_build_builds_in_the_end() {
         .await;
     // A daemon that is killed while it prepares the step's snapshot cannot prepare it again.
     let runs = async || Some(daemon.steps()).filter(|steps| !steps.is_empty());
-    until(|| "the step to run".to_owned(), Duration::from_secs(60), runs).await;
+    until(|| "the step to run".to_owned(), PATIENCE, runs).await;
     daemon.kill();
     daemon.restart();
     let node = shop.plugin.drive(&workflow, &step).await;

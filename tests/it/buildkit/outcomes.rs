@@ -1,7 +1,5 @@
 //! The outcomes of builds.
 
-use std::time::Duration;
-
 use argo_buildkit::buildkit::{BuildErrorKind, CacheRef, Recalled, Transcript};
 use argo_buildkit::oci::{Auth, Registry as Client};
 use argo_buildkit::outcome::Fault;
@@ -9,6 +7,7 @@ use argo_buildkit::redact::Redactor;
 
 use super::*;
 use crate::support::bin::wait_for;
+use crate::support::net::PATIENCE;
 
 #[tokio::test]
 async fn a_build_is_pushed_under_two_names_and_the_second_time_all_is_cached() {
@@ -155,7 +154,7 @@ async fn dropping_a_build_kills_its_step() {
     let runs = || (!bench.daemon.steps().is_empty()).then_some(());
     tokio::select! {
         result = client.solve(&solve, Session::default(), &progress) => panic!("ended: {result:?}"),
-        () = until_running(&mut watcher, "sleep 1000") => wait_for("the step's process", Duration::from_secs(20), runs),
+        () = until_running(&mut watcher, "sleep 1000") => wait_for("the step's process", PATIENCE, runs),
     }
     let (again, _) = watch::channel(Progress::default());
     let outcome = client.attach(&solve.reference, &Transcript::default(), &again).await.unwrap();

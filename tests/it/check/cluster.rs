@@ -1,7 +1,5 @@
 //! The objects of an installation, each removed in turn.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -9,10 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Report, Run, named, rows};
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use crate::support::shared::shared_buildkitd;
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// An installation in namespaces of its own.

@@ -1,7 +1,5 @@
 //! The way from a push to a workflow: what the repository ships for it is `ok`, and what is broken is named.
 
-use std::time::Duration;
-
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -9,9 +7,8 @@ use tokio::sync::OnceCell;
 use super::{Report, Run, rows};
 use crate::support::argo::install_crds;
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const ARGO: &str = "argoproj.io/v1alpha1";
 
 /// What the repository ships.

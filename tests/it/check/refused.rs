@@ -1,14 +1,12 @@
 //! `check WORKFLOW` for objects that the real API server, controller or agent refuses.
 
-use std::time::Duration;
-
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::Run;
 use crate::support::argo::Argo;
 use crate::support::kube::{BUILDS, Identity, Kube};
-use crate::support::net::{free_port, unique, until};
+use crate::support::net::{PATIENCE, free_port, unique, until};
 
 /// A new namespace under the shared controller.
 struct World {
@@ -51,7 +49,7 @@ impl World {
             last.replace(report.only().to_owned());
             words.iter().all(|word| report.text.contains(word)).then_some(())
         };
-        until(what, Duration::from_secs(120), said).await;
+        until(what, PATIENCE, said).await;
     }
 }
 

@@ -2,8 +2,6 @@
 
 mod site;
 
-use std::time::Duration;
-
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
@@ -11,10 +9,9 @@ use super::{Report, rows};
 use crate::support::argo::Argo;
 use crate::support::bin;
 use crate::support::kube::{BUILDS, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use site::{Site, text};
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
 
 const RIGHTS: &str = include_str!("../../../deploy/components/agent-rights/role.yaml");

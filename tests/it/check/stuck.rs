@@ -1,18 +1,15 @@
 //! `check WORKFLOW`: the real controller makes the workflow and its agent's pod. The test writes what kubelet would
 //! write.
 
-use std::time::Duration;
-
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{Report, Run};
 use crate::support::argo::Argo;
 use crate::support::kube::{BUILDS, Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 const WORKFLOWS: &str = "argoproj.io/v1alpha1";
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A cluster with a controller.
 struct World {

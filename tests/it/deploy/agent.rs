@@ -1,8 +1,6 @@
 //! The shared agent's components: the objects that they add, the rights of the agent's account, and the gate, which
 //! keeps agent pods and no other pod from starting.
 
-use std::time::Duration;
-
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
@@ -11,7 +9,7 @@ use super::rights::allowed;
 use super::{Site, object, overlay, sidecar};
 use crate::readme::{flags, settings};
 use crate::support::kube::Kube;
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 const DOCS: &str = include_str!("../../../docs/agent.md");
 
@@ -19,8 +17,6 @@ const DOCS: &str = include_str!("../../../docs/agent.md");
 fn overlay_of_the_docs() -> &'static str {
     DOCS.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap()
 }
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The user name of the agent's pods at the API server.
 const AGENT: &str = "system:serviceaccount:buildkit-agent:buildkit-agent";

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
 use super::{OVERLAYS, ROOT, Site, object, overlay, parse};
 use crate::support::kube::Kube;
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 /// A kustomization with all components.
 pub(super) const EVERYTHING: &str = "
@@ -100,7 +99,7 @@ async fn the_accounts_may_do_what_they_must_and_no_more() {
         (workflow, "create workflowtaskresults"),
     ] {
         let granted = async || may(account, act).await.then_some(());
-        until(|| format!("{account} to {act}"), Duration::from_secs(60), granted).await;
+        until(|| format!("{account} to {act}"), PATIENCE, granted).await;
     }
     // All Roles are effective by now.
     for (account, act) in [

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use super::rights::{EVERYTHING, templates};
 use super::{ROOT, Site, overlay, parse};
 use crate::support::kube::Kube;
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 const NAMESPACES: [&str; 6] =
     ["argo", "argocd", "buildkit", "buildkit-agent", "buildkit-cache", "cert-manager"];
@@ -55,7 +54,7 @@ async fn a_misspelt_field_would_be_noticed() {
     service["metadata"]["namespace"] = "default".into();
     // The server creates `default` some time later.
     let ready = async || try_out(kube, &service).await.ok();
-    until(|| "the namespace default".to_owned(), Duration::from_secs(60), ready).await;
+    until(|| "the namespace default".to_owned(), PATIENCE, ready).await;
     service["spec"]["selectors"] = service["spec"]["selector"].take();
     let error = try_out(kube, &service).await.unwrap_err().to_string();
     assert!(error.contains("selectors"), "{error}");

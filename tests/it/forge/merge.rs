@@ -39,7 +39,7 @@ async fn it_merges_when_the_required_check_has_passed() {
     let [tip, ..] = &bench.repo.commits("main").await[..] else { panic!("commits") };
     assert_eq!(tip.parents.len(), 1, "squashed");
     let what = || "the branch to go".to_owned();
-    crate::support::net::until(what, super::LIMIT, async || {
+    crate::support::net::until(what, super::PATIENCE, async || {
         (!has_branch(&bench, "deploy").await).then_some(())
     })
     .await;

@@ -62,7 +62,7 @@ async fn a_branch_that_served_before_serves_again() {
     let path = format!("/repos/{}/pulls", bench.repo.full_name());
     let opened = crate::support::net::until(
         || "the fork's branch".to_owned(),
-        super::LIMIT,
+        super::PATIENCE,
         async || {
             Some(post(path.clone(), body.clone()).await.unwrap()).filter(|answer| answer.status() == 201)
         },

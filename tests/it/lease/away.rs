@@ -1,7 +1,7 @@
 //! The API server cannot be reached for a while.
 
 use super::*;
-use crate::support::net::unique;
+use crate::support::net::{PATIENCE, unique};
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
 /// A cluster behind a proxy of its own.

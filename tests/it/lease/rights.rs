@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::support::net::unique;
+use crate::support::net::{PATIENCE, unique};
 
 #[tokio::test]
 async fn a_campaign_says_what_to_grant_and_needs_no_more() {

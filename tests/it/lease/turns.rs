@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 
 use super::*;
-use crate::support::net::unique;
+use crate::support::net::{PATIENCE, unique};
 
 #[tokio::test]
 async fn one_of_several_leads_and_hands_over_when_it_goes() {

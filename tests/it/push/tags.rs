@@ -14,11 +14,9 @@ use super::breaks::{behind, status};
 use super::{push, pushing_engine, repository};
 use crate::support::engine;
 use crate::support::images::{Repository, digest};
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::registry_front::{RegistryFront, Seen};
 use crate::support::shared::shared_registry;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn is_put(seen: &Seen, tag: &str) -> bool {
     seen.method == "PUT" && seen.path.ends_with(&format!("/manifests/{tag}"))

@@ -1,7 +1,6 @@
 //! The real controller and agent, with a plugin whose answers the test defines.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::routing::post;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::argo::{Agent, Argo};
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 
 /// A plugin that answers Running a given number of times, and then Succeeded.
 struct Toy {
@@ -75,7 +74,7 @@ async fn an_agent_started_again_sends_the_task_again_at_once() {
     let argo = Argo::shared().await;
     let (name, mut agent, toy) = workflow(argo, 1, "1h").await;
     let called = async || (!toy.calls().is_empty()).then_some(());
-    until(|| format!("the first call\n{}", agent.log()), Duration::from_secs(60), called).await;
+    until(|| format!("the first call\n{}", agent.log()), PATIENCE, called).await;
     agent.process().kill();
     agent.run(toy.port);
     assert_eq!(argo.finished(&name).await.0, "Succeeded", "{}", agent.log());

@@ -1,13 +1,11 @@
 //! The API server and its roles.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::json;
 
 use crate::support::kube::{BUILDS, Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 
 #[tokio::test]
 async fn the_api_server_grants_what_a_role_says() {
@@ -21,7 +19,7 @@ async fn the_api_server_grants_what_a_role_says() {
 
     let secrets: Api<Secret> = Api::namespaced(kube.client(Identity::Plugin).await, BUILDS);
     let granted = async || secrets.get(&mine).await.ok();
-    let granted = until(|| "the Role to be in force".to_owned(), Duration::from_secs(20), granted).await;
+    let granted = until(|| "the Role to be in force".to_owned(), PATIENCE, granted).await;
     assert_eq!(granted.data.unwrap()["token"].0, b"abc");
     let refusal = secrets.get(&other).await.unwrap_err().to_string();
     assert!(refusal.contains("forbidden"), "{refusal}");

@@ -1,7 +1,5 @@
 //! The Workflows that are submitted.
 
-use std::time::Duration;
-
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 
@@ -9,7 +7,7 @@ use super::{ZEROS, list, select};
 use crate::support::argo::Argo;
 use crate::support::git_http::GitHttp;
 use crate::support::kube::{Identity, Kube};
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase, output, tree};
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
@@ -51,7 +49,7 @@ impl Site {
                 .await
                 .then_some(())
         };
-        until(|| "the Role to be in force".to_owned(), Duration::from_secs(30), allowed).await;
+        until(|| "the Role to be in force".to_owned(), PATIENCE, allowed).await;
     }
 
     fn template(&self, fields: Value) -> Value {
@@ -149,7 +147,7 @@ async fn touched_services_are_submitted_once() {
 
     // Whatever became of it, it is not made again.
     let ended = async || (site.workflows().await[0]["status"]["phase"] == "Error").then_some(());
-    until(|| "the controller to miss the template".to_owned(), Duration::from_secs(60), ended).await;
+    until(|| "the controller to miss the template".to_owned(), PATIENCE, ended).await;
     let node = site.node(json!({"services": services})).await;
     expect_phase(&node, "Succeeded");
     assert!(output(&node, "reason").starts_with(&format!("{name} exists already (Error); ")), "{node}");
@@ -188,7 +186,7 @@ async fn refuse_bad_names(site: &Site) {
     let object = serde_json::from_value(object).unwrap();
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     let refused = async || api.create(&dry, &object).await.is_err().then_some(());
-    until(|| "the policy to be in force".to_owned(), Duration::from_secs(60), refused).await;
+    until(|| "the policy to be in force".to_owned(), PATIENCE, refused).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use argo_buildkit::kube::{KubeError, ReportError};
 
 use super::*;
 use crate::support::kube::client;
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 
 /// The cluster as an account without any rights sees it; its name.
 async fn stranger(sets: &Sets) -> (Cluster, String) {

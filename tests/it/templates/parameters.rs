@@ -5,7 +5,7 @@ use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
 use super::{installed, submit};
-use crate::agent::PATIENCE;
+use crate::support::net::PATIENCE;
 use crate::support::net::until;
 
 const COMMIT: &str = "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d";

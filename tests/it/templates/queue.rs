@@ -1,7 +1,5 @@
 //! Builds of one line: a stopped waiting build leaves the queue, and the wait does not count for the timeout.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,7 +30,7 @@ async fn waits(argo: &Argo, workflow: &str) -> String {
         let status = argo.workflow(workflow).await["status"].to_string();
         status.contains("Waiting for builds/Mutex/").then_some(status)
     };
-    until(|| format!("{workflow} to wait"), Duration::from_secs(120), status).await
+    until(|| format!("{workflow} to wait"), PATIENCE, status).await
 }
 
 async fn the_next_one_begins(argo: &Argo, template: &str) {

@@ -1,7 +1,5 @@
 //! A workflow's parameters name a Secret and a server. A Secret that is bound to another server is not sent there.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::{Value, json};
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::git::GitServer;
 use crate::support::kube::{Identity, Kube};
 use crate::support::login_recorder::LoginRecorder;
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use crate::support::plugin::{Plugin, Setup, Workflow, expect_phase};
 use crate::support::shared::shared_buildkitd;
 use crate::support::shop::template;
@@ -40,7 +38,7 @@ impl Site {
         kube.grant_in(&namespace, Identity::Plugin, "secrets", rule).await;
         let secrets = Api::<Secret>::namespaced(kube.client(Identity::Plugin).await, &namespace);
         let granted = async || secrets.get_opt("none").await.ok();
-        until(|| "the Role to be in force".to_owned(), Duration::from_secs(30), granted).await;
+        until(|| "the Role to be in force".to_owned(), PATIENCE, granted).await;
         Self { kube, namespace, git, locked, attacker }
     }
 

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::net::{unique, until};
+use crate::support::net::{PATIENCE, unique, until};
 use crate::support::plugin::{Setup, Workflow, expect_phase};
 use crate::support::process;
 use crate::support::shared::shared_buildkitd;
 use crate::support::shared_agent::{AgentSetup, Tenant};
 use crate::support::shop::template;
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A Git server that never answers, so a step that calls it runs until the process ends.
 struct Silent {

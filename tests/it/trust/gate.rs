@@ -1,16 +1,12 @@
 //! The gate checks only data that Argo itself sets.
 
-use std::time::Duration;
-
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use crate::deploy::Site;
 use crate::deploy::rights::allowed;
 use crate::support::kube::Kube;
-use crate::support::net::{unique, until};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::net::{PATIENCE, unique, until};
 
 /// A namespace of the shared agent, and the gate.
 async fn gated_namespace(kube: &Kube) -> String {

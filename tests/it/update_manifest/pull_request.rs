@@ -1,12 +1,10 @@
 //! `mode: pull-request` on a real Gitea.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{node, shop, tag, tag_on};
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::plugin::{Setup, expect_phase, output};
 use crate::support::shop::{Shop, merge};
 
@@ -128,7 +126,7 @@ async fn it_merges_itself_when_its_checks_pass() {
     let path = format!("/repos/{name}/statuses/{}", output(&ended, "commit"));
     gitea.call(Method::POST, &path, Some(status)).await;
     let merged = async || (tag_on(&shop, "main").await == "1.4.0").then_some(());
-    until(|| "the merge".to_owned(), Duration::from_secs(60), merged).await;
+    until(|| "the merge".to_owned(), PATIENCE, merged).await;
     // If the change is there already, no pull request is needed.
     let again = node(&shop, propose(&shop, "1.4.0", json!({}))).await;
     assert_eq!((output(&again, "changed"), output(&again, "number")), ("false".into(), String::new()));

@@ -1,11 +1,10 @@
 //! The object directories of a killed process are deleted at the next start. Those of a living process stay.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::plugin::{Plugin, Setup, Workflow};
 use crate::support::shop::template;
 
@@ -31,7 +30,7 @@ async fn only_what_no_living_process_holds_is_removed_at_the_start() {
     assert_eq!(directories(temp.path()), 0);
     living.poll(&Workflow::new(), &step).await;
     let there = async || (directories(temp.path()) == 1).then_some(());
-    until(|| "a directory of objects".into(), Duration::from_secs(40), there).await;
+    until(|| "a directory of objects".into(), PATIENCE, there).await;
     let second = start(temp.path());
     assert_eq!(directories(temp.path()), 1, "{}", second.log());
     living.kill();

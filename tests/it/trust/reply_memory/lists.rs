@@ -1,7 +1,5 @@
 //! Writers of lists of referrers wait only for writers of the same list.
 
-use std::time::Duration;
-
 use argo_buildkit::oci::{Auth, Descriptor, ImageRef, LogArtifact, Registry as Client};
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -10,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::registry::Registry;
 use crate::support::scripted::{Asked, Scripted};
 
@@ -55,7 +53,7 @@ async fn a_silent_registry_keeps_nobody_waiting_who_writes_elsewhere() {
         tokio::spawn(async move { waiting.attach(&log(), &first, None, &Auth::default(), false).await });
     let lists = || silent.asked().iter().filter(|asked| is_of_a_list(asked)).count();
     let asked = async || (lists() > 0).then_some(());
-    until(|| "the silent registry to be asked for its list".to_owned(), Duration::from_secs(60), asked).await;
+    until(|| "the silent registry to be asked for its list".to_owned(), PATIENCE, asked).await;
 
     client.attach(&log(), &image(other.host()), None, &Auth::default(), false).await.unwrap();
     // Nobody waited for it: it is still at its first request, which is now answered.
