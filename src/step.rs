@@ -9,6 +9,7 @@ use serde_json::Value;
 
 mod files;
 mod form;
+mod git_login;
 mod invalid;
 mod kinds;
 mod limits;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::build::registry_secret;
 use super::form::ValueForm::{Bool, List, Map, Word};
 use super::form::{FieldRule, SECRET, optional, required};
+use super::git_login::git_login;
 use super::node::Node;
 use super::service::{self, BRANCHES, NAME, PATHS, PATHS_IGNORE, TAGS, WORKFLOW, WorkflowCall};
 use super::spec::{Output, Spec};
@@ -117,11 +118,7 @@ impl PolledService {
         let here = node.clone();
         let mut fields = node.fields(SERVICE)?;
         let name = service::name(fields.required("name")?)?;
-        let repo: RepoUrl = fields.required("repo")?.parsed()?;
-        let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
-        if repo.is_ssh() && secret.is_none() {
-            return Err(fields.refuse("secret", "is missing; an ssh repository needs a key"));
-        }
+        let (repo, secret) = git_login(&mut fields)?;
         let rule = service::rule(&mut fields)?;
         if rule.refs.patterns() == 0 {
             return Err(

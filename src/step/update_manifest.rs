@@ -1,5 +1,6 @@
 //! `update-manifest`: sets image names, tags and digests in a GitOps repository, with one commit.
 
+use super::git_login::git_login;
 use super::node::{Fields, Node};
 use super::{InvalidStep, SecretKey, SecretRef, files, names};
 use crate::argocd::Application;
@@ -93,7 +94,7 @@ pub enum Mode {
 /// Reads the value under `update-manifest`.
 pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     let mut fields = node.fields(UPDATE_MANIFEST)?;
-    let (repo, secret) = login(&mut fields)?;
+    let (repo, secret) = git_login(&mut fields)?;
     let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
     let author = fields.optional("author").map(|node| author_of(node, default_author())).transpose()?;
     let author = author.unwrap_or_else(default_author);
@@ -125,16 +126,6 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
 
 const MODES: &[(&str, bool)] = &[("push", false), ("pull-request", true)];
 const VIA: &[(&str, bool)] = &[("git", false), ("api", true)];
-
-/// The repository, and the login that it needs.
-fn login(fields: &mut Fields<'_>) -> Result<(RepoUrl, Option<SecretRef>), InvalidStep> {
-    let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
-    let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
-    match repo.is_ssh() && secret.is_none() {
-        true => Err(fields.refuse("secret", "is missing; an ssh repository needs a key")),
-        false => Ok((repo, secret)),
-    }
-}
 
 fn mode(fields: &mut Fields<'_>, texts: TemplateReader) -> Result<Mode, InvalidStep> {
     let proposes = fields.optional("mode").map(|node| node.one_of(MODES)).transpose()?.unwrap_or(false);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::form::ValueForm::{Bool, List, Map, Maybe, Names, Number, Word, Words};
 use super::super::form::{self, FieldRule, SECRET, optional, required};
-use super::super::node::{Fields, Node};
+use super::super::git_login::git_login;
+use super::super::node::Node;
 use super::super::{FieldTable, InvalidStep, SecretRef, files};
 use crate::duration::parse_age;
 use crate::git::{FileSpec, RepoUrl};
@@ -128,7 +129,7 @@ fn in_use(node: Node<'_>) -> Result<Vec<InUse>, InvalidStep> {
     let branches = node.list()?;
     let one = |node: Node<'_>| {
         let mut fields = node.fields(IN_USE)?;
-        let (repo, secret) = login(&mut fields)?;
+        let (repo, secret) = git_login(&mut fields)?;
         let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
         let file = |word: &str| files::file(word)?.parse::<FileSpec>().map_err(|bad| bad.to_string());
         let specs = fields.required("files")?.words()?.into_iter().map(|node| node.checked(file));
@@ -139,14 +140,4 @@ fn in_use(node: Node<'_>) -> Result<Vec<InUse>, InvalidStep> {
         Ok(InUse { repo, branch: branch.unwrap_or_else(|| DEFAULT_BRANCH.to_owned()), files: specs, secret })
     };
     branches.into_iter().map(one).collect()
-}
-
-/// The repository, and the login that it needs.
-fn login(fields: &mut Fields<'_>) -> Result<(RepoUrl, Option<SecretRef>), InvalidStep> {
-    let repo = fields.required("repo")?.parsed::<RepoUrl>()?;
-    let secret = fields.optional("secret").map(SecretRef::read).transpose()?;
-    match repo.is_ssh() && secret.is_none() {
-        true => Err(fields.refuse("secret", "is missing; an ssh repository needs a key")),
-        false => Ok((repo, secret)),
-    }
 }
