@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::retention::days_ago;
 use crate::support::images::{Repository, digest};
+use crate::support::net::second_after;
 use crate::support::shared::shared_gitea;
 
 /// The time that Gitea's API gives for `tag`.
@@ -30,7 +31,7 @@ async fn a_tag_that_was_pushed_again_has_nothing_of_what_it_named_before() {
     let before =
         [digest(&repository.read("1.0.0").await.unwrap()), digest(&repository.read("edge").await.unwrap())];
     let first = [pushed(&owner, "latest").await, pushed(&owner, "edge").await];
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    second_after(&first[1].to_string()).await;
     repository.dated("latest", &new, json!({})).await;
     repository.dated_index("edge", &new).await;
     for (tag, first) in ["latest", "edge"].into_iter().zip(first) {
