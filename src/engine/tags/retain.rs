@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::ages::Ages;
-use super::images;
+use super::images::{self, Manifests};
+use super::in_use::UsedImages;
 use super::plan::{Named, Plan, Repository, subject};
 use super::planned::Planned;
 use super::{apply, in_use, order, outcome};
@@ -48,35 +49,11 @@ async fn plan(
     auth: &Auth,
     cx: &Cx,
 ) -> Result<Planned, StepError> {
-    let now = |now: String| cx.now(now);
-    let list = reader.list().await?;
-    if list.odd > 0 {
-        return Err(stopped(&format!("the registry lists {} names that cannot be tags", list.odd)));
-    }
-    if list.tags.len() > images::MOST {
-        return Err(stopped(&format!(
-            "it has {} tags, and at most {} are read",
-            list.tags.len(),
-            images::MOST
-        )));
-    }
-    let (used, branches) = in_use::read(engine, &retention.in_use, &list.tags, cx).await?;
-    let mut manifests = images::manifests(reader, &list.tags, &now).await?;
-    if let Some(why) = images::listed_without_image(reader, &manifests.absent(&list.tags)).await? {
-        return Err(stopped(&why));
-    }
-    let named = Named::new(retention, &used);
-    let digest = |tag: &str| manifests.get(tag).map_or("", |manifest| manifest.digest.as_str());
-    let is_named = |tag: &&String| named.keeps(tag, digest(tag)).is_some();
-    // What a kept signature is about stays whole, also if no tag names it.
-    let subjects = list.tags.iter().filter(is_named).filter_map(|tag| subject(tag));
-    let digests = used.digests().chain(subjects).collect();
-    images::read_indexes(reader, &mut manifests, digests).await?;
-    if let Some(unreadable) = manifests.unreadable().next() {
-        return Err(stopped(&unreadable));
-    }
+    let tags = listed(reader).await?;
+    let (used, branches) = in_use::read(engine, &retention.in_use, &tags, cx).await?;
+    let manifests = all_manifests(reader, retention, &tags, &used, cx).await?;
     let counts = step.filter.matcher();
-    let mut chosen: Vec<String> = list.tags.iter().filter(|tag| counts(tag)).cloned().collect();
+    let mut chosen: Vec<String> = tags.iter().filter(|tag| counts(tag)).cloned().collect();
     let needs_time = retention.older_than.is_some() || step.order == TagOrder::Created;
     let mut ages = match (needs_time, retention.clock) {
         (false, _) => Ages::default(),
@@ -90,7 +67,7 @@ async fn plan(
             TagOrder::Created => order::by_age(&mut chosen, ages.by_tag()),
         }
         let repository = Repository {
-            tags: &list.tags,
+            tags: &tags,
             chosen: &chosen,
             manifests: &manifests,
             used: &used,
@@ -103,7 +80,43 @@ async fn plan(
             break plan;
         }
     };
-    Ok(Planned { plan, manifests, tags: list.tags, branches })
+    Ok(Planned { plan, manifests, tags, branches })
+}
+
+/// The tags of the repository, if all of them can be read.
+async fn listed(reader: &mut TagReader<'_>) -> Result<Vec<String>, StepError> {
+    let list = reader.list().await?;
+    let (tags, most) = (list.tags.len(), images::MOST);
+    match list.odd {
+        0 if tags <= most => Ok(list.tags),
+        0 => Err(stopped(&format!("it has {tags} tags, and at most {most} are read"))),
+        odd => Err(stopped(&format!("the registry lists {odd} names that cannot be tags"))),
+    }
+}
+
+/// What the tags name, and the children of every index that stays.
+async fn all_manifests(
+    reader: &mut TagReader<'_>,
+    retention: &Retention,
+    tags: &[String],
+    used: &UsedImages,
+    cx: &Cx,
+) -> Result<Manifests, StepError> {
+    let mut manifests = images::manifests(reader, tags, &|now: String| cx.now(now)).await?;
+    if let Some(why) = images::listed_without_image(reader, &manifests.absent(tags)).await? {
+        return Err(stopped(&why));
+    }
+    let named = Named::new(retention, used);
+    let digest = |tag: &str| manifests.get(tag).map_or("", |manifest| manifest.digest.as_str());
+    let is_named = |tag: &&String| named.keeps(tag, digest(tag)).is_some();
+    // What a kept signature is about stays whole, also if no tag names it.
+    let subjects = tags.iter().filter(is_named).filter_map(|tag| subject(tag));
+    let digests = used.digests().chain(subjects).collect();
+    images::read_indexes(reader, &mut manifests, digests).await?;
+    if let Some(unreadable) = manifests.unreadable().next() {
+        return Err(stopped(&unreadable));
+    }
+    Ok(manifests)
 }
 
 /// What cannot be read may be, or may name, anything.
