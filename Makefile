@@ -5,7 +5,7 @@ TESTBED := tests/testbed/build.sh
 # What runs the tests; CI has tests/rerun-failed here.
 RUN :=
 
-.PHONY: help demo test test-registries bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
+.PHONY: help demo test test-registries test-peers bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,11 @@ test-registries: ## deletions in a registry of distribution v3, which takes a mi
 	$(TESTBED) apt
 	$(TESTBED) distribution
 	cargo test --locked --test it tags::retention::distribution_3 -- --ignored
+
+test-peers: ## signatures against both cosigns, which take long to build
+	$(TESTBED) apt
+	$(TESTBED) && $(TESTBED) cosign-v2 cosign-v3
+	cargo test --locked --test it -- --ignored sign::peers::
 
 bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, tags, write-back, writers or editor for a part
 	$(TESTBED) apt

@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod serve;
 mod tags;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Log(Box<log::Command>),
     /// Print which tags a repository has, and what they name.
     Tags(Box<tags::Command>),
+    /// Check that images are signed by one of some keys.
+    Verify(Box<verify::Command>),
     /// Look at everything that steps need, and say what to mend; or why WORKFLOW does not move.
     Check(Box<check::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
@@ -66,6 +69,7 @@ impl Command {
             | Self::Check(_)
             | Self::Log(_)
             | Self::Tags(_)
+            | Self::Verify(_)
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
@@ -87,6 +91,7 @@ impl Command {
             | Self::Check(_)
             | Self::Log(_)
             | Self::Tags(_)
+            | Self::Verify(_)
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
@@ -107,6 +112,7 @@ impl Cli {
                 Command::Run(command) => command.run().await,
                 Command::Log(command) => command.run().await,
                 Command::Tags(command) => command.run().await,
+                Command::Verify(command) => command.run().await,
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),

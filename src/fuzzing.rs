@@ -12,6 +12,7 @@ use crate::git::RepoUrl;
 use crate::oci::{Auth, ImageRef, token};
 use crate::policy::Policy;
 use crate::redact::Redactor;
+use crate::signature;
 use crate::text;
 
 pub use crate::buildkit::fuzzing::{build_status, error_details, ignore};
@@ -71,6 +72,11 @@ pub fn catalogue(bytes: &[u8]) {
 pub fn challenge(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let _ = token::challenge(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]));
+}
+
+/// Reads what stands beside an image: a payload, a bundle, or keys.
+pub fn signature(bytes: &[u8]) {
+    signature::fuzzed(bytes);
 }
 
 /// Parses a docker config.

@@ -42,6 +42,7 @@
 //! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens, copies of images |
+//! | [`signature`] | signatures of images and the keys for them, as functions from bytes to bytes |
 //! | [`manifest`] | YAML edits as functions from bytes to bytes |
 //! | [`selection`] | which services a push touches, as functions without requests: refs, globs, marks, names, reasons |
 //! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |
@@ -93,6 +94,7 @@ pub mod rpc;
 pub mod schema;
 pub mod selection;
 pub mod shutdown;
+pub mod signature;
 pub mod step;
 pub mod telemetry;
 mod templates;

@@ -2,7 +2,7 @@
 //!
 //! [`ImageRef`] is a checked image name. [`Auth`] holds the logins of a docker config. `token::fetch` exchanges a
 //! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push would be accepted, stores
-//! the logs of builds beside their images, copies images, and says what the tags of a repository name.
+//! the logs of builds and signatures beside their images, copies images, and says what the tags of a repository name.
 
 mod artifact;
 mod auth;
@@ -28,6 +28,7 @@ mod referrers_api;
 mod refusal;
 mod registry;
 mod repository;
+mod signature;
 mod tag_pages;
 mod tags;
 pub(crate) mod token;
@@ -47,6 +48,7 @@ pub(crate) use reference::registry_of;
 pub use reference::{BadImageRef, ImageRef};
 pub use referrers_api::Referrers;
 pub use registry::Registry;
+pub use signature::{SignatureForm, SignatureStore, Verification};
 pub use tags::{ChildManifest, Created, ImageConfig, ImageDetails, ImageManifest, TagList, TagReader};
 pub use tags::{Deleted, TagDeleter};
 pub use token_issuer::{BadSigningKey, CacheRights, IssuerOptions, TokenIssuer};

@@ -27,10 +27,12 @@ pub mod build;
 pub mod poll;
 pub mod push;
 pub mod select;
+pub mod sign;
 pub mod steps;
 pub mod supersede;
 pub mod tags;
 pub mod update_manifest;
+pub mod verify;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -43,11 +45,13 @@ pub use poll::{Poll, PolledService};
 pub use push::{Push, PushTarget};
 pub use select::Select;
 pub use service::WorkflowCall;
+pub use sign::{ImageKey, Sign, SignTarget};
 pub use spec::{Output, OutputSource, Spec};
 pub use steps::{Entry, Steps};
 pub use supersede::Supersede;
 pub use tags::{TagFilter, TagOrder, Tags};
 pub use update_manifest::UpdateManifest;
+pub use verify::Verify;
 pub use when::When;
 
 pub(crate) use form::{FieldRule, FieldTable, ValueForm};

@@ -35,7 +35,7 @@ pub(crate) enum Use {
     Registry,
     /// A build's `RUN` reads the Secret, or uses it as an ssh key.
     Build,
-    /// A key that signs commits.
+    /// A key that signs commits or images, or verifies signatures.
     Signing,
     /// A login that sends chat messages.
     Chat,

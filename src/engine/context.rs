@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::background::{self, LogUpload};
+use super::image_keys::OpenedKeys;
 use super::node_secrets::NodeSecrets;
 use super::{Reference, StepRequest, Workflow};
 use crate::outcome::Outputs;
@@ -31,6 +32,8 @@ pub(super) struct Cx {
     pub(super) redactor: Redactor,
     /// The Secrets read so far.
     pub(super) secrets: NodeSecrets,
+    /// The private keys opened so far.
+    pub(super) keys: OpenedKeys,
     /// The step's name, if the node has several steps.
     pub(super) step: Option<String>,
     progress: watch::Sender<Progress>,
@@ -44,8 +47,21 @@ impl Cx {
     pub(super) fn new(request: StepRequest) -> Self {
         let StepRequest { workflow, reference, progress, gate, deadline } = request;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
-        let (secrets, step, place, log_upload) = (NodeSecrets::default(), None, None, Arc::default());
-        Self { workflow, reference, gate, deadline, redactor, secrets, step, progress, place, log_upload }
+        let (secrets, keys) = (NodeSecrets::default(), OpenedKeys::default());
+        let (step, place, log_upload) = (None, None, Arc::default());
+        Self {
+            workflow,
+            reference,
+            gate,
+            deadline,
+            redactor,
+            secrets,
+            keys,
+            step,
+            progress,
+            place,
+            log_upload,
+        }
     }
 
     /// The context of the step `name`, the `number`th of `count`.

@@ -41,7 +41,12 @@ const MAX_KNOWN_HOSTS: usize = 64 << 10;
 
 impl Engine {
     /// Reads the Secret `name`, if it may be used as `wanted`.
-    async fn secret_for(&self, cx: &Cx, name: &str, wanted: &Wanted) -> Result<Arc<Secret>, StepError> {
+    pub(super) async fn secret_for(
+        &self,
+        cx: &Cx,
+        name: &str,
+        wanted: &Wanted,
+    ) -> Result<Arc<Secret>, StepError> {
         let secret = self.secret(cx, name).await?;
         self.secret_rules.admit(&cx.workflow.namespace, &secret, wanted)?;
         Ok(secret)
@@ -86,6 +91,18 @@ impl Engine {
         reference: &SecretKey,
     ) -> Result<SecretString, StepError> {
         self.value_for(cx, reference, Use::Signing).await
+    }
+
+    /// The text that `reference` names, of at most `most` bytes: a key that signs images, or its passphrase.
+    pub(super) async fn signing_text(
+        &self,
+        cx: &Cx,
+        reference: &SecretKey,
+        most: usize,
+    ) -> Result<SecretString, StepError> {
+        let wanted = Wanted { purpose: Use::Signing, server: None };
+        let secret = self.secret_for(cx, &reference.name, &wanted).await?;
+        Ok(remembered(secret.short_key(&reference.key, most)?, &cx.redactor))
     }
 
     async fn value_for(

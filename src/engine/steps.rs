@@ -68,10 +68,16 @@ impl<'a> Done<'a> {
 pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Success, StepError> {
     let mut done = Done::default();
     let mut prefetch = Prefetch::new(engine, steps, cx);
+    let mut checked = vec![false; steps.entries.len()];
     for (index, entry) in steps.entries.iter().enumerate() {
         if !entry.runs(&done.outputs).map_err(StepError::user)? {
             done.skip(entry);
             continue;
+        }
+        if let Err((place, error)) = engine.check_keys(cx, steps, &done.outputs, &mut checked).await {
+            drop(prefetch);
+            done.settle().await;
+            return Err(failed(error, &steps.entries[place], place, steps, done));
         }
         prefetch.begin(steps, &done.outputs);
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
@@ -97,7 +103,11 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
 
 /// Whether the entry does nothing, not even something to tell: a template has it for those who want it.
 fn is_off(template: &Step) -> bool {
-    matches!(template, Step::Select(select) if select.push.is_none())
+    match template {
+        Step::Select(select) => select.push.is_none(),
+        Step::Sign(sign) => sign.target.is_none(),
+        _ => false,
+    }
 }
 
 async fn one(engine: &Engine, entry: &Entry, done: &Done<'_>, cx: &Cx) -> Result<Success, StepError> {

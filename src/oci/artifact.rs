@@ -22,7 +22,7 @@ pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The config of an artifact that needs none (image specification, "guidance for an empty descriptor").
 pub(super) const EMPTY: &[u8] = b"{}";
-const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
+pub(super) const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
 /// Content in a registry, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl LogArtifact {
 }
 
 impl Descriptor {
-    fn of(media_type: &str, bytes: &[u8]) -> Self {
+    pub(super) fn of(media_type: &str, bytes: &[u8]) -> Self {
         Self { media_type: media_type.to_owned(), digest: digest(bytes), size: bytes.len() as u64 }
     }
 }

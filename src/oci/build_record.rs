@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::artifact::digest;
+use super::read::LOG_READ;
 use super::registry::is_digest;
 use super::repository::{Access, ImageRepository};
 use super::{Auth, ImageRef, OciError, Registry};
@@ -86,7 +87,7 @@ impl ImageRepository<'_> {
         };
         let layer = layers.clone().find(is_provenance).and_then(|layer| layer["digest"].as_str());
         let Some(layer) = layer.filter(|layer| is_digest(layer)) else { return Ok(None) };
-        let statement = self.blob(layer).await?;
+        let statement = self.blob(layer, "an attestation", LOG_READ).await?;
         Ok(crate::http::json(&statement).ok().and_then(|statement: Value| sources(&statement["predicate"])))
     }
 }

@@ -135,9 +135,9 @@ pub enum OciError {
         /// The digest that it names.
         now: String,
     },
-    /// Others write the same list of referrers all the time.
+    /// Others write the same list of referrers or signatures all the time.
     #[error(
-        "{what}: tag {tag}, which lists referrers, is overwritten by others all the time; try again later"
+        "{what}: tag {tag}, which lists referrers or signatures, is overwritten by others all the time; try again later"
     )]
     Contended {
         /// The repository.

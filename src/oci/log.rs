@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::artifact::{CREATED, EMPTY, INDEX, LOG_ARTIFACT, MANIFEST, digest};
 use super::lists::ListLocks;
 use super::pages::PAGES;
-use super::read::{MANIFEST_READ, ReadRequest};
+use super::read::{LOG_READ, MANIFEST_READ, ReadRequest};
 use super::referrers::{ReferrersPage, entries_of};
 use super::registry::{MANIFESTS, is_digest};
 use super::repository::{Access, ImageRepository};
@@ -22,7 +22,7 @@ use crate::http;
 use crate::time_limits::{Late, calls, pauses, within};
 
 /// The number of attempts to write a list of referrers that others overwrite.
-const ATTEMPTS: u32 = 8;
+pub(super) const ATTEMPTS: u32 = 8;
 /// The time limit for writing a list. The next writer of this list waits meanwhile.
 const LISTING: Duration = calls::REGISTRY_LIST.whole();
 /// The pause before the second attempt.
@@ -104,7 +104,7 @@ impl Registry {
             manifest = found;
         }
         let layer = manifest["layers"][0]["digest"].as_str().unwrap_or_default().to_owned();
-        repository.blob(&layer).await.map(Some)
+        repository.blob(&layer, "a log", LOG_READ).await.map(Some)
     }
 }
 

@@ -15,7 +15,7 @@ const REDIRECTS: usize = 3;
 /// specification, "Pushing manifests").
 pub(super) const MANIFEST_READ: usize = 4 << 20;
 /// The most bytes that are read of a compressed log, which are four times what is kept of a build, or of an attestation.
-const LOG_READ: usize = 16 << 20;
+pub(super) const LOG_READ: usize = 16 << 20;
 
 /// A read of a manifest or a blob.
 pub(super) struct ReadRequest {
@@ -91,13 +91,18 @@ impl ImageRepository<'_> {
         Err(self.unexpected(format!("{} is redirected again and again", wanted.path)))
     }
 
-    /// Reads the blob `digest`, which is a log or an attestation.
-    pub(super) async fn blob(&mut self, digest: &str) -> Result<Vec<u8>, OciError> {
+    /// Reads the blob `digest` of at most `limit` bytes. `what` names it in errors.
+    pub(super) async fn blob(
+        &mut self,
+        digest: &str,
+        what: &'static str,
+        limit: usize,
+    ) -> Result<Vec<u8>, OciError> {
         let response = self.ask_for(&ReadRequest::blob(digest)).await?;
         if !response.status().is_success() {
             return Err(self.error(response).await);
         }
-        let bytes = self.read(response, "a blob", LOG_READ).await?;
+        let bytes = self.read(response, what, limit).await?;
         if artifact::digest(&bytes) != digest {
             return Err(self.unexpected(format!("blob {digest} has another digest")));
         }

@@ -11,8 +11,10 @@
 
 use super::node::Node;
 use super::spec::Spec;
-use super::{Build, InvalidStep, Mention, Poll, Push, Select, Steps, Supersede, Tags, UpdateManifest};
-use super::{build, poll, push, select, steps, supersede, tags, update_manifest};
+use super::{
+    Build, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Tags, UpdateManifest, Verify,
+};
+use super::{build, poll, push, select, sign, steps, supersede, tags, update_manifest, verify};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -24,6 +26,10 @@ macro_rules! kinds {
             UpdateManifest in update_manifest;
             /// A copy of an image.
             Push in push;
+            /// Signs an image.
+            Sign in sign;
+            /// Checks the signatures of images.
+            Verify in verify;
             /// Ends older workflows.
             Supersede in supersede;
             /// Decides which services a push touches.

@@ -18,8 +18,10 @@ mod refused;
 mod refused_fields;
 mod refused_steps;
 mod select;
+mod sign;
 mod supersede;
 mod tags;
+mod verify;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -37,6 +39,8 @@ fn with(kind: &str, fields: &str) -> Value {
     let mut body = match kind {
         "build" => json!({"context": "https://git.example/shop/api.git", "tags": ["reg.example/shop/api:1"]}),
         "push" => json!({"source": "reg.example/shop/api:1", "targets": ["reg.example/prod/api"]}),
+        "sign" => json!({"image": "reg.example/shop/api:1", "key": "image-key"}),
+        "verify" => json!({"images": ["reg.example/shop/api:1"], "key": "image-key"}),
         "supersede" => json!({}),
         "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({

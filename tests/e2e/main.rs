@@ -17,6 +17,7 @@ mod logs;
 mod mode;
 mod pipeline;
 mod shop;
+mod signed;
 mod stops;
 mod tenants;
 mod trust;

@@ -12,6 +12,8 @@ use crate::support::sshd::key_pair;
 const DOCS: &str = include_str!("../../docs/steps.md");
 /// Of it, the section about promotions.
 const REGISTRY: &str = include_str!("../../docs/registry.md");
+const KEY: &str = include_str!("../cosign/keys/sec1.pem");
+const PUBLIC_KEY: &str = include_str!("../cosign/keys/public.pem");
 
 const OBJECTS: &str = "\
 kind: ConfigMap
@@ -106,12 +108,15 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("gitea-credentials", "username", &owner);
     plugin.put("gitea-credentials", "password", &token);
     plugin.put("registry-credentials", ".dockerconfigjson", &gitea.docker_config_json(&owner, &token));
+    for (key, pem) in [("cosign.key", KEY), ("cosign.pub", PUBLIC_KEY)] {
+        plugin.put("image-signing-key", key, pem);
+    }
     plugin.put("npm", ".npmrc", "//registry.example/:_authToken=npm_0123456789\n");
 
     plugin.put("deploy-key", "ssh-privatekey", &key_pair().private);
 
     let examples = examples();
-    assert_eq!(examples.len(), 14);
+    assert_eq!(examples.len(), 17);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())

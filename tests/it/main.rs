@@ -40,6 +40,7 @@ mod sandbox;
 mod schema;
 mod secrets;
 mod select;
+mod sign;
 mod silence;
 mod silent_peers;
 mod ssh;

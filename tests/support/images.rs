@@ -64,7 +64,11 @@ impl Repository {
     /// Writes `manifest` under `name`; under its digest if that is empty. Returns its descriptor.
     pub(crate) async fn manifest(&self, name: &str, kind: &str, manifest: &Value) -> Value {
         // Other spaces than serde_json's, so that a manifest that is written anew gets another digest.
-        let bytes = serde_json::to_vec_pretty(manifest).unwrap();
+        self.raw(name, kind, serde_json::to_vec_pretty(manifest).unwrap()).await
+    }
+
+    /// Writes the manifest in `bytes` as it is.
+    pub(crate) async fn raw(&self, name: &str, kind: &str, bytes: Vec<u8>) -> Value {
         let descriptor = json!({"mediaType": kind, "digest": digest(&bytes), "size": bytes.len()});
         let name = if name.is_empty() { digest(&bytes) } else { name.to_owned() };
         let put = self.request(Method::PUT, &format!("manifests/{name}")).header("content-type", kind);
@@ -152,10 +156,15 @@ impl Repository {
 
     /// The size of the blob `digest`, after its digest was checked.
     pub(crate) async fn checked_blob(&self, of: &str) -> usize {
+        self.content(of).await.len()
+    }
+
+    /// The blob `digest`, after its digest was checked.
+    pub(crate) async fn content(&self, of: &str) -> Vec<u8> {
         let answer = self.request(Method::GET, &format!("blobs/{of}")).send().await.unwrap();
         let bytes = answer.error_for_status().unwrap().bytes().await.unwrap();
         assert_eq!(digest(&bytes), of);
-        bytes.len()
+        bytes.into()
     }
 
     /// Reads an image with everything that it names. Returns the number of its manifests and blobs.

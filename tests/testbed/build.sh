@@ -15,8 +15,8 @@ set -euo pipefail
 readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events nats)
 readonly BENCH_TOOLS=(tekton triggers)
-# For `make bench` and `make test-registries` only, each by its name.
-readonly PEER_TOOLS=(registry-clients distribution)
+# For `make bench`, `make test-registries` and `make test-peers` only, each by its name.
+readonly PEER_TOOLS=(registry-clients distribution cosign-v2 cosign-v3)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
 readonly PEER_PACKAGES=(skopeo)
@@ -151,6 +151,20 @@ recipe_triggers() {
   cp -r --no-preserve=mode "$source/config" "$1/share/triggers"
 }
 
+# Both majors are called `cosign`.
+build_cosign() { # OUTPUT PACKAGE
+  local version=sigs.k8s.io/release-utils/version
+  CGO_ENABLED=0 go_build "$1" "-X $version.gitVersion=$(pinned "${2%/cmd/cosign}")" "$2"
+}
+
+recipe_cosign-v2() {
+  build_cosign "$1/bin/cosign-v2" github.com/sigstore/cosign/v2/cmd/cosign
+}
+
+recipe_cosign-v3() {
+  build_cosign "$1/bin/cosign-v3" github.com/sigstore/cosign/v3/cmd/cosign
+}
+
 # The module zip has neither the one file that git keeps as a symlink nor the UI that the CLI embeds,
 # so what is built is a copy of the module with both put back.
 recipe_argo() {
@@ -193,6 +207,7 @@ fingerprint() { # TOOL
   {
     declare -f "recipe_$1" go_build pinned module_dir
     ! declare -f "recipe_$1" | grep -q build_kube || declare -f build_kube
+    ! declare -f "recipe_$1" | grep -q build_cosign || declare -f build_cosign
     cd "$modules/$1" && sha256sum -- *
   } | sha256sum | cut -d ' ' -f 1
 }

@@ -16,7 +16,7 @@ pub(super) enum Job {
     Registry,
     /// A `RUN` reads the Secret, or uses it as an ssh key.
     Build,
-    /// The Secret signs commits.
+    /// The Secret signs commits or images, or verifies images.
     Signing,
 }
 
@@ -87,6 +87,9 @@ impl SpecReader<'_> {
         of_update_manifest(&step["update-manifest"], &mut add);
         of_reads(step, &mut add);
         of_registries(step, &mut add);
+        for key in [&step["sign"]["key"], &step["sign"]["passphrase"], &step["verify"]["key"]] {
+            add(key, Job::Signing, &Value::Null);
+        }
     }
 
     /// Reads `{name, key}`, or the name alone.
@@ -144,7 +147,9 @@ fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
 
 fn of_registries(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
     let services = step["poll"]["services"].as_array().into_iter().flatten();
-    for user in ["build", "push", "tags"].map(|kind| &step[kind]).into_iter().chain(services) {
+    for user in
+        ["build", "push", "sign", "verify", "tags"].map(|kind| &step[kind]).into_iter().chain(services)
+    {
         add(&user["registry-secret"], Job::Registry, &Value::Null);
         add(&user["source-registry-secret"], Job::Registry, &Value::Null);
     }
@@ -171,6 +176,11 @@ mod tests {
                 "forge": {"url": repo, "secret": "forge"}, "source": {"repo": repo, "secret": "source"},
             }},
             {"push": {"registry-secret": "to", "source-registry-secret": "from"}},
+            {"sign": {
+                "registry-secret": "sign-registry", "key": {"name": "sign", "key": "k"},
+                "passphrase": {"name": "passphrase", "key": "k"},
+            }},
+            {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
             {"poll": {"services": [{"repo": repo, "secret": "poll", "registry-secret": "poll-registry"}]}},
             {"tags": {
@@ -187,7 +197,18 @@ mod tests {
         );
         assert_eq!(of(Job::Writes), ["write", "forge"]);
         assert_eq!(of(Job::Build), ["build", "ssh"]);
-        assert_eq!(of(Job::Registry), ["build-registry", "to", "from", "poll-registry", "tags-registry"]);
-        assert_eq!(of(Job::Signing), ["signing"]);
+        assert_eq!(
+            of(Job::Registry),
+            [
+                "build-registry",
+                "to",
+                "from",
+                "sign-registry",
+                "verify-registry",
+                "poll-registry",
+                "tags-registry"
+            ]
+        );
+        assert_eq!(of(Job::Signing), ["signing", "sign", "passphrase", "verify"]);
     }
 }

@@ -135,7 +135,7 @@ fn check_digests(named: &[DescriptorWire]) -> Result<(), String> {
 
 impl RawManifest {
     /// Reads the manifest in `bytes`. `told` is the media type of the answer. `what` names the manifest in errors.
-    pub(super) fn read(bytes: Bytes, told: Option<&str>, what: &str) -> Result<Self, OciError> {
+    pub(in crate::oci) fn read(bytes: Bytes, told: Option<&str>, what: &str) -> Result<Self, OciError> {
         let refuse = |why: String| OciError::Unexpected { what: what.to_owned(), why, mend: MEND };
         // A list would be read as an object without names.
         if bytes.trim_ascii_start().first() != Some(&b'{') {

@@ -43,7 +43,7 @@ impl CopyMemory {
     }
 
     /// Waits for the memory for one manifest of unknown size.
-    pub(super) async fn manifest(&self) -> Result<Held, OciError> {
+    pub(in crate::oci) async fn manifest(&self) -> Result<Held, OciError> {
         self.manifests(MANIFEST_READ).await
     }
 

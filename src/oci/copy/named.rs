@@ -54,7 +54,7 @@ async fn head(repository: &mut ImageRepository<'_>, name: &str) -> Result<Head, 
 }
 
 /// Reads the manifest `target`; `None` if there is none. If `target` is a digest, the manifest has it.
-pub(super) async fn read(
+pub(in crate::oci) async fn read(
     repository: &mut ImageRepository<'_>,
     target: &str,
     deadline: Instant,

@@ -115,6 +115,17 @@ impl<'a> CopyTarget<'a> {
         }
     }
 
+    /// Writes `referrer` into the list of what refers to `subject`, unless the registry keeps that list itself.
+    pub(in crate::oci) async fn list_referrer(
+        &mut self,
+        subject: &str,
+        referrer: &RawManifest,
+    ) -> Result<(), OciError> {
+        let mut entries = Entries::default();
+        entries.add(referrer).map_err(|why| self.repository.unexpected(why))?;
+        self.list(subject, &entries).await
+    }
+
     /// Copies cosign's tags for `subject`. Returns their number.
     async fn copy_signature_tags(
         &mut self,

@@ -19,7 +19,7 @@ use crate::http::Network;
 pub struct SourceImage<'a> {
     pub(super) image: &'a ImageRef,
     pub(super) repository: ImageRepository<'a>,
-    pub(super) top: Arc<RawManifest>,
+    pub(in crate::oci) top: Arc<RawManifest>,
     pub(super) memory: &'a CopyMemory,
     /// The bytes of memory for what refers to the image.
     pub(super) referrers: usize,
@@ -85,7 +85,7 @@ impl SourceImage<'_> {
         self.tree.get().map_or(self.top.foreign, all)
     }
 
-    pub(super) fn refuse(&self, why: String) -> OciError {
+    pub(in crate::oci) fn refuse(&self, why: String) -> OciError {
         OciError::Unexpected { what: format!("image {}", self.image), why, mend: MEND }
     }
 }

@@ -19,10 +19,10 @@ use super::write::ManifestWrite;
 /// A repository that an image is copied to.
 pub struct CopyTarget<'a> {
     image: &'a ImageRef,
-    pub(super) repository: ImageRepository<'a>,
-    pub(super) list_locks: &'a ListLocks,
+    pub(in crate::oci) repository: ImageRepository<'a>,
+    pub(in crate::oci) list_locks: &'a ListLocks,
     mount_from: Option<String>,
-    pub(super) deadline: Instant,
+    pub(in crate::oci) deadline: Instant,
 }
 
 impl Registry {
@@ -37,12 +37,29 @@ impl Registry {
         insecure: bool,
         deadline: Instant,
     ) -> Result<CopyTarget<'a>, OciError> {
-        let repository = ImageRepository::new(&self.copying, image, auth, insecure, Access::Push)?;
+        self.place(image, auth, insecure, Access::Push, deadline)
+    }
+
+    /// The same with the right to read or to write.
+    pub(in crate::oci) fn place<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        auth: &'a Auth,
+        insecure: bool,
+        access: Access,
+        deadline: Instant,
+    ) -> Result<CopyTarget<'a>, OciError> {
+        let repository = ImageRepository::new(&self.copying, image, auth, insecure, access)?;
         Ok(CopyTarget { image, repository, list_locks: &self.list_locks, mount_from: None, deadline })
     }
 }
 
 impl<'a> CopyTarget<'a> {
+    /// The same repository with the login so far, for another task.
+    pub(in crate::oci) fn fork(&self) -> Self {
+        Self { repository: self.repository.fork(), mount_from: self.mount_from.clone(), ..*self }
+    }
+
     /// Lets the registry take blobs from `other`, if that is another repository of the same registry that has them.
     #[must_use]
     pub fn mounting_from(mut self, other: &ImageRef) -> Self {
@@ -145,7 +162,7 @@ impl<'a> CopyTarget<'a> {
     }
 
     /// Uploads `manifest` under `name`, its digest or a tag that names `before`. Returns the headers of the answer.
-    pub(super) async fn put(
+    pub(in crate::oci) async fn put(
         &mut self,
         name: &str,
         manifest: &RawManifest,

@@ -15,9 +15,9 @@ const BYTES: usize = 16 << 20;
 
 /// Everything that an image consists of.
 #[derive(Debug, Default)]
-pub(super) struct ImageTree {
+pub(in crate::oci) struct ImageTree {
     /// Each manifest after those that it names. The last is the image's own.
-    pub(super) manifests: Vec<Arc<RawManifest>>,
+    pub(in crate::oci) manifests: Vec<Arc<RawManifest>>,
     /// Each blob once.
     pub(super) blobs: Vec<Content>,
     /// The memory for them.

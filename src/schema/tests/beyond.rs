@@ -32,6 +32,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "no one platform",
             "is not a known",
             "is an",
+            "is a private key",
             "a reference can stand",
             "a secret reference",
             "lies in local files",

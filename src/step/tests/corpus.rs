@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use super::{
-    docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, supersede, tags,
+    docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, sign, supersede, tags,
+    verify,
 };
 use crate::step::{self, InvalidStep, Step};
 
@@ -31,8 +32,10 @@ const TESTS: &[Tests] = &[
     (refused_fields::TESTS, include_str!("refused_fields.rs")),
     (refused_steps::TESTS, include_str!("refused_steps.rs")),
     (select::TESTS, include_str!("select.rs")),
+    (sign::TESTS, include_str!("sign.rs")),
     (supersede::TESTS, include_str!("supersede.rs")),
     (tags::TESTS, include_str!("tags.rs")),
+    (verify::TESTS, include_str!("verify.rs")),
 ];
 
 /// The bodies, good and bad, each once.

@@ -90,6 +90,18 @@ async fn the_parameters_of_a_helm_service_fit() {
           "when": "$(select.selected)"
         },
         {
+          "sign": {
+            "enabled": "false",
+            "image": {
+              "insecure": "false",
+              "ref": "$(build.image)"
+            },
+            "key": "",
+            "registry-secret": "registry-credentials"
+          },
+          "when": "$(select.selected)"
+        },
+        {
           "update-manifest": {
             "branch": "main",
             "commit": "true",
@@ -173,6 +185,18 @@ async fn the_parameters_of_an_n8n_job_fit() {
             "target": ""
           },
           "when": "$(select.selected)"
+        },
+        {
+          "sign": {
+            "enabled": "false",
+            "image": {
+              "insecure": "false",
+              "ref": "$(build.image)"
+            },
+            "key": "",
+            "registry-secret": "registry-credentials"
+          },
+          "when": "$(select.selected)"
         }
       ]
     }
@@ -184,7 +208,7 @@ async fn the_least_that_can_be_passed_is_enough() {
     let image = "gitea.example.com/shop/api";
     let least = [("repo", "https://gitea.example.com/shop/api.git"), ("image", image)];
     let body = body("ci-cd-buildkit-deploy", &least).await;
-    let (build, update) = (&body["steps"][2]["build"], &body["steps"][3]["update-manifest"]);
+    let (build, update) = (&body["steps"][2]["build"], &body["steps"][4]["update-manifest"]);
     assert_eq!(build["context"]["revision"], "refs/heads/main");
     let tags: Value = serde_json::from_str(build["tags"].as_str().unwrap()).unwrap();
     assert_eq!(tags, json!([{"ref": format!("{image}:latest"), "insecure": "false"}]));
@@ -251,6 +275,7 @@ async fn every_parameter_arrives_where_it_belongs() {
         ("push", "false"),
         ("cache-registry", ""),
         ("registry-secret", ""),
+        ("sign-key", "image-key"),
         ("gitops-repo", "https://gitea.example.com/ops/gitops.git"),
         ("gitops-branch", "staging"),
         ("targets", targets),
@@ -304,6 +329,18 @@ async fn every_parameter_arrives_where_it_belongs() {
             "registry-secret": "",
             "tags": "[{\"ref\": \"gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:dev\", \"insecure\": \"false\"}, {\"ref\": \"gitea.example.com/shop/api:edge\", \"insecure\": \"false\"}]",
             "target": "runtime"
+          },
+          "when": "$(select.selected)"
+        },
+        {
+          "sign": {
+            "enabled": "false",
+            "image": {
+              "insecure": "false",
+              "ref": "$(build.image)"
+            },
+            "key": "image-key",
+            "registry-secret": ""
           },
           "when": "$(select.selected)"
         },

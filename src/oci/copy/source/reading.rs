@@ -25,7 +25,7 @@ enum Read {
 
 impl SourceImage<'_> {
     /// Everything that the image consists of. It is read once.
-    pub(in crate::oci::copy) async fn tree(&self) -> Result<&ImageTree, OciError> {
+    pub(in crate::oci) async fn tree(&self) -> Result<&ImageTree, OciError> {
         self.tree.get_or_try_init(|| self.whole_tree()).await
     }
 

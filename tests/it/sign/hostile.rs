@@ -1,0 +1,110 @@
+//! What others may have written beside an image.
+
+use serde_json::{Value, json};
+
+use super::{count, manifest, repository, sign, tag, verify};
+use crate::support::images::{INDEX, MANIFEST, Repository};
+
+const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
+async fn refused(repository: &Repository) -> String {
+    verify(&format!("{}:1", repository.name), json!({})).await.unwrap_err().message
+}
+
+/// An image, and the digest of another one in the same repository, which is signed.
+async fn two(repository: &Repository) -> (String, String) {
+    let digest = |descriptor: Value| descriptor["digest"].as_str().unwrap().to_owned();
+    let image = digest(repository.image("1", b"one".to_vec()).await);
+    let signed = digest(repository.image("2", b"two".to_vec()).await);
+    sign(&format!("{}:2", repository.name), json!({})).await.unwrap();
+    (image, signed)
+}
+
+#[tokio::test]
+async fn a_signature_of_another_image_does_not_count() {
+    let repository = repository();
+    let (image, signed) = two(&repository).await;
+    let classic = manifest(&repository, &tag(&signed, ".sig")).await.unwrap();
+    repository.manifest(&tag(&image, ".sig"), MANIFEST, &classic).await;
+    // The list names a bundle about the other image, and one that claims to be about this one.
+    let list = manifest(&repository, &tag(&signed, "")).await.unwrap();
+    let bundle = list["manifests"][0]["digest"].as_str().unwrap();
+    let mut forged = manifest(&repository, bundle).await.unwrap();
+    forged["subject"]["digest"] = image.as_str().into();
+    let forged = repository.manifest("", MANIFEST, &forged).await;
+    let entries = json!([list["manifests"][0], forged]);
+    let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    repository.manifest(&tag(&image, ""), INDEX, &list).await;
+    let said = refused(&repository).await;
+    assert!(said.contains("its signatures do not count: 2 of another image;"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_no_signature_is_not_read_as_one() {
+    let repository = repository();
+    let image = repository.image("1", b"one".to_vec()).await;
+    let digest = image["digest"].as_str().unwrap();
+    let config = repository.blob(b"{}".to_vec(), "application/vnd.oci.image.config.v1+json").await;
+    let large = repository.blob(vec![b' '; 200 << 10], PAYLOAD).await;
+    let layer = |descriptor: &Value, signature: &str| {
+        let mut layer = descriptor.clone();
+        layer["annotations"] = json!({SIGNATURE: signature});
+        layer
+    };
+    let layers = json!([layer(&large, "AAAA"), layer(&config, "AAAA"), layer(&large, "%"), large]);
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
+    repository.manifest(&tag(digest, ".sig"), MANIFEST, &manifest).await;
+    let said = refused(&repository).await;
+    assert!(said.contains("it has no signatures"), "{said}");
+}
+
+#[tokio::test]
+async fn very_many_signatures_are_not_read_and_the_other_form_still_counts() {
+    let repository = repository();
+    let image = repository.image("1", b"one".to_vec()).await;
+    let digest = image["digest"].as_str().unwrap();
+    let name = format!("{}:1", repository.name);
+    let config = repository.blob(b"{}".to_vec(), "application/vnd.oci.image.config.v1+json").await;
+    let mut layer = repository.blob(b"payload".to_vec(), PAYLOAD).await;
+    layer["annotations"] = json!({SIGNATURE: "AAAA"});
+    let flood = async |layers: usize| {
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": vec![layer.clone(); layers]});
+        repository.manifest(&tag(digest, ".sig"), MANIFEST, &manifest).await;
+    };
+    flood(1001).await;
+    let said = refused(&repository).await;
+    assert!(said.contains("it has 1001 layers, and at most 1000 signatures are read"), "{said}");
+    let said = sign(&name, json!({})).await.unwrap_err().message;
+    assert!(said.contains("at most 1000 signatures are read; look at who may push"), "{said}");
+    flood(1000).await;
+    assert!(refused(&repository).await.contains("1000 made by another key"));
+    let said = sign(&name, json!({})).await.unwrap_err().message;
+    assert!(said.contains("has more than 1000 signatures"), "{said}");
+    flood(999).await;
+    sign(&name, json!({})).await.unwrap();
+    assert_eq!(count(&repository, digest).await, (1000, 1));
+    flood(1001).await;
+    assert!(verify(&name, json!({})).await.unwrap().summary.ends_with("(bundle)"));
+}
+
+#[tokio::test]
+async fn an_index_of_very_many_images_is_refused_and_one_that_is_named_twice_is_signed_once() {
+    let repository = repository();
+    let image = repository.image("", b"one".to_vec()).await;
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image, image]});
+    repository.manifest("1", INDEX, &index).await;
+    let done = sign(&format!("{}:1", repository.name), json!({})).await.unwrap();
+    assert_eq!(done.outputs["signatures-added"], "4");
+    let mut images = Vec::new();
+    for n in 0..100 {
+        images.push(repository.image("", format!("layer {n}").into()).await);
+    }
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": images});
+    let index = repository.manifest("1", INDEX, &index).await;
+    let name = format!("{}:1", repository.name);
+    let said = sign(&name, json!({})).await.unwrap_err().message;
+    assert!(said.contains("it has 101 manifests, and at most 100 are signed; `children: false`"), "{said}");
+    sign(&name, json!({"children": false})).await.unwrap();
+    assert_eq!(count(&repository, index["digest"].as_str().unwrap()).await, (1, 1));
+}
