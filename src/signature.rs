@@ -13,6 +13,7 @@ mod error;
 mod payload;
 mod private_key;
 mod public_key;
+mod secret_block;
 #[cfg(test)]
 mod tests;
 mod unfit;

@@ -1,14 +1,15 @@
 //! Reads the keys that sign images, and those that verify signatures.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::Engine;
 use super::binding::{Use, Wanted};
 use super::context::Cx;
+use crate::limits::Budget;
 use crate::outcome::{Fault, Outputs, StepError};
 use crate::signature::{PrivateKey, PublicKey};
 use crate::step::sign::COSIGN_PASSWORD;
@@ -17,8 +18,9 @@ use crate::step::{Entry, ImageKey, SecretKey, Step, Steps};
 /// The maximum size in bytes of a file with keys, and of a passphrase.
 const MOST: usize = 16 << 10;
 
-/// One encrypted key is opened at a time in this process. Each takes 64 MiB, for a fraction of a second.
-static TURN: Semaphore = Semaphore::const_new(1);
+/// One encrypted key is opened at a time in this process. Each takes up to 128 MiB, for a fraction of a second. Tenants take turns,
+/// since whoever writes a Secret chooses how long its key takes.
+static TURNS: LazyLock<Budget> = LazyLock::new(|| Budget::in_turns(1));
 
 /// The private keys that a node has opened. Clones share them.
 #[derive(Clone, Default)]
@@ -44,10 +46,9 @@ impl Engine {
         }
         let text = self.signing_text(cx, &wanted.key, MOST).await?;
         let passphrase = self.passphrase(cx, wanted).await?;
-        let turn = TURN.acquire().await;
-        let read = move || PrivateKey::read(&text, passphrase.as_ref());
-        let read = tokio::task::spawn_blocking(read).await;
-        drop(turn);
+        let turns = TURNS.of(self.tenancy.tenant(&cx.workflow));
+        let turns = PrivateKey::is_encrypted(&text).then_some(&turns);
+        let read = in_turn(turns, move || PrivateKey::read(&text, passphrase.as_ref())).await;
         let read = read
             .map_err(|_| StepError::new(Fault::Ours, "reading a key ended unexpectedly; please report it"))?;
         let key = read.map_err(|error| named(&wanted.key, error))?;
@@ -100,7 +101,8 @@ impl Engine {
     }
 
     async fn check_key(&self, cx: &Cx, entry: &Entry) -> Result<(), StepError> {
-        if !entry.is_settled("key") || !entry.is_settled("passphrase") {
+        // Whether the step is on may depend on earlier entries too. One that is off needs no key.
+        if !["enabled", "key", "passphrase"].iter().all(|field| entry.is_settled(field)) {
             return Ok(());
         }
         match &entry.template {
@@ -117,6 +119,46 @@ impl Engine {
     }
 }
 
+/// Runs `work` on a thread for such work, if there are `turns`, in one of them. Nothing ends that thread: it goes on if the step is
+/// stopped, and so does its turn.
+async fn in_turn<T: Send + 'static>(
+    turns: Option<&Budget>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let turn = match turns {
+        // One turn is never more than there are.
+        Some(turns) => turns.take(1).await.ok(),
+        None => None,
+    };
+    spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    })
+    .await
+}
+
 fn named(key: &SecretKey, error: impl std::fmt::Display) -> StepError {
     StepError::user(format!("secret `{}`, key `{}`: {error}", key.name, key.key))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_turn_lasts_as_long_as_the_work_even_if_nobody_waits_for_it() {
+        let (turns, (done, waiting)) = (Budget::in_turns(1), mpsc::channel::<()>());
+        let work = move || drop(waiting.recv());
+        timeout(Duration::from_millis(50), in_turn(Some(&turns), work)).await.unwrap_err();
+        assert!(turns.try_take(1).is_none(), "the work still runs");
+        in_turn(None, || ()).await.unwrap();
+        done.send(()).unwrap();
+        timeout(Duration::from_secs(30), in_turn(Some(&turns), || ())).await.unwrap().unwrap();
+    }
 }

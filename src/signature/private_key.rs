@@ -5,11 +5,10 @@ use std::fmt;
 use p256::SecretKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
-use pem::Pem;
 use pkcs8::PrivateKeyInfoRef;
 use secrecy::{ExposeSecret as _, SecretString};
-use zeroize::{Zeroize as _, Zeroizing};
 
+use super::secret_block::SecretBlock;
 use super::{KeyError, PublicKey, algorithm, cosign_key, encrypted_key};
 use crate::text;
 
@@ -27,20 +26,18 @@ impl fmt::Debug for PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads the key in `text`, whose passphrase is `passphrase`. An encrypted key takes some 100 ms and 64 MiB, so the
+    /// Reads the key in `text`, whose passphrase is `passphrase`. An encrypted key takes some 100 ms and up to 128 MiB, so the
     /// caller lets few be read at a time.
     ///
     /// # Errors The text has no key that can be used, or the passphrase does not open it.
     pub fn read(text: &SecretString, passphrase: Option<&SecretString>) -> Result<Self, KeyError> {
-        let mut blocks = pem::parse_many(text.expose_secret()).map_err(|_| KeyError::NoPem)?;
-        // OpenSSL writes the parameters of the curve before the key.
-        blocks.retain(|block| block.tag() != "EC PARAMETERS");
-        if blocks.is_empty() {
-            return Err(KeyError::NoPem);
-        }
-        let read = from_block(blocks.remove(0), passphrase);
-        blocks.into_iter().for_each(|block| block.into_contents().zeroize());
-        read.map(Self::from)
+        let block = SecretBlock::first(text.expose_secret()).ok_or(KeyError::NoPem)?;
+        from_block(&block, passphrase).map(Self::from)
+    }
+
+    /// Whether the key in `text` may be encrypted.
+    pub fn is_encrypted(text: &SecretString) -> bool {
+        text.expose_secret().contains("ENCRYPTED")
     }
 
     /// The signature of `message`: ECDSA with SHA-256, in DER. The same message has the same signature (RFC 6979).
@@ -63,24 +60,19 @@ impl From<SecretKey> for PrivateKey {
     }
 }
 
-fn from_block(block: Pem, passphrase: Option<&SecretString>) -> Result<SecretKey, KeyError> {
-    let label = text::brief(block.tag(), 60);
-    // An old form of OpenSSL, in which MD5 makes a key of the passphrase.
-    let is_old = block.headers().get("Proc-Type").is_some_and(|kind| kind.contains("ENCRYPTED"));
-    let content = Zeroizing::new(block.into_contents());
+fn from_block(block: &SecretBlock<'_>, passphrase: Option<&SecretString>) -> Result<SecretKey, KeyError> {
+    let (label, content) = (text::brief(block.label, 60), &block.content);
     match label.as_str() {
-        _ if is_old => {
+        _ if block.is_old => {
             Err(KeyError::Encryption { with: "an old cipher of OpenSSL (`Proc-Type`)".to_owned() })
         }
         "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => {
-            from_pkcs8(&cosign_key::decrypt(&content, passphrase)?, &label)
+            from_pkcs8(&cosign_key::decrypt(content, passphrase)?, &label)
         }
-        "ENCRYPTED PRIVATE KEY" => {
-            encrypted_key::decrypt(&content, passphrase, |key| from_pkcs8(key, &label))
-        }
-        "PRIVATE KEY" => from_pkcs8(&content, &label),
+        "ENCRYPTED PRIVATE KEY" => encrypted_key::decrypt(content, passphrase, |key| from_pkcs8(key, &label)),
+        "PRIVATE KEY" => from_pkcs8(content, &label),
         "EC PRIVATE KEY" => {
-            SecretKey::from_sec1_der(&content).map_err(|_| algorithm::other_curve(&content, &label))
+            SecretKey::from_sec1_der(content).map_err(|_| algorithm::other_curve(content, &label))
         }
         "RSA PRIVATE KEY" => Err(KeyError::Algorithm { algorithm: "an RSA key".to_owned() }),
         "OPENSSH PRIVATE KEY" => Err(KeyError::Algorithm { algorithm: "an ssh key".to_owned() }),
