@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
 use super::background::{self, LogUpload};
@@ -75,6 +76,12 @@ impl Cx {
     /// The name of the step's builds at buildkitd.
     pub(super) fn job(&self) -> Option<&str> {
         self.reference.as_ref().map(|reference| reference.0.as_str())
+    }
+
+    /// The permit for one request that writes a manifest or a tag; `None` if the step is stopped, or its time is nearly over. A stop
+    /// waits for whoever holds one, so it is held while that request runs, and not longer.
+    pub(super) fn enter(&self) -> Option<TaskTrackerToken> {
+        if self.is_late() { None } else { self.gate.enter() }
     }
 
     pub(super) fn is_outermost(&self) -> bool {

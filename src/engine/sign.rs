@@ -29,28 +29,27 @@ pub(super) async fn run(engine: &Engine, sign: &Sign, cx: &Cx) -> Result<Success
     drop(source);
     let store = registry.signatures(image, &auth, insecure, true, cx.deadline)?;
     cx.now(format!("signing {image}"));
-    // A stop waits for signatures that have begun, as for every push.
-    let stopped = || StepError::transient("the step was stopped before anything was signed");
-    let _permit = cx.gate.enter().ok_or_else(stopped)?;
-    let added = sign_all(&store, &subjects, sign, &key).await?;
+    let added = sign_all(&store, &subjects, sign, &key, cx).await?;
     let command = command(insecure, &sign.annotations, &name);
     Ok(success(&name, &subjects, added, &key, &command))
 }
 
-/// Signs the parts of the image, and last the image itself: if that is signed, everything in it is.
+/// Signs the parts of the image, and last the image itself: if that is signed, everything in it is. A stop waits for the requests
+/// that write signatures, as for every push, and for nothing else: what is signed by then stays, and is not signed again.
 async fn sign_all(
     store: &SignatureStore<'_>,
     subjects: &[Descriptor],
     sign: &Sign,
     key: &PrivateKey,
+    cx: &Cx,
 ) -> Result<usize, OciError> {
     let Some((image, parts)) = subjects.split_last() else { return Ok(0) };
     let mut signing: Vec<BoxFuture<'_, Result<usize, OciError>>> = Vec::new();
     for part in parts {
-        signing.push(sign_one(store.fork(), part, sign, key).boxed());
+        signing.push(sign_one(store.fork(), part, sign, key, cx).boxed());
     }
     let signed: Vec<_> = stream::iter(signing).buffer_unordered(AT_A_TIME).try_collect().await?;
-    let last = sign_one(store.fork(), image, sign, key).await?;
+    let last = sign_one(store.fork(), image, sign, key, cx).await?;
     Ok(signed.into_iter().sum::<usize>() + last)
 }
 
@@ -59,9 +58,10 @@ async fn sign_one(
     subject: &Descriptor,
     sign: &Sign,
     key: &PrivateKey,
+    cx: &Cx,
 ) -> Result<usize, OciError> {
     let claim = Claim { digest: subject.digest.clone(), annotations: sign.annotations.clone() };
-    store.sign(subject, &claim, key).await
+    store.sign(subject, &claim, key, &|| cx.enter()).await
 }
 
 fn off() -> Success {

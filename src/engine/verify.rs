@@ -26,7 +26,9 @@ struct Verified {
 pub(super) async fn run(engine: &Engine, verify: &Verify, cx: &Cx) -> Result<Success, StepError> {
     let mut keys = verify.public_keys.clone();
     if let Some(wanted) = &verify.key {
-        keys.extend(engine.public_keys(cx, wanted).await?);
+        let more = engine.public_keys(cx, wanted).await?;
+        let refused = |error| StepError::user(format!("`key` with `public-keys` {error}"));
+        keys = PublicKey::joined(keys, more).map_err(refused)?;
     }
     let auth = engine.registry_auth(cx, verify.registry_secret.as_ref()).await?;
     cx.now("reading signatures");

@@ -145,6 +145,14 @@ pub enum OciError {
         /// The tag.
         tag: String,
     },
+    /// The step was stopped, or its time was over, before a write began.
+    #[error("{what}: the step was stopped, or its time was over, before {name} was written; run it again")]
+    Stopped {
+        /// The repository.
+        what: String,
+        /// The tag or digest that would have been written.
+        name: String,
+    },
     /// A registry accepted a manifest, and does not find it.
     #[error(
         "{what} has accepted {name} and does not find it; try again; if it stays so, see what it logs, and whether its replicas share \
@@ -187,6 +195,7 @@ impl OciError {
             | Self::Unavailable { .. }
             | Self::UploadLost { .. }
             | Self::Unfound { .. }
+            | Self::Stopped { .. }
             | Self::Contended { .. } => Fault::Transient,
             Self::Store { status, .. }
                 if matches!(status, 401 | 403) || http::is_transient_status(*status) =>

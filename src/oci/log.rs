@@ -23,8 +23,10 @@ use crate::time_limits::{Late, calls, pauses, within};
 
 /// The number of attempts to write a list of referrers that others overwrite.
 pub(super) const ATTEMPTS: u32 = 8;
-/// The time limit for writing a list. The next writer of this list waits meanwhile.
-const LISTING: Duration = calls::REGISTRY_LIST.whole();
+/// The time limit for writing a list, also one of signatures. The next writer of this list waits meanwhile.
+pub(super) const LISTING: Duration = calls::REGISTRY_LIST.whole();
+/// The longest pause before a list that was written is read again.
+const LONGEST: Duration = Duration::from_secs(5);
 /// The pause before the second attempt.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -67,7 +69,7 @@ impl Registry {
             Some(subject) if !put.headers().contains_key("oci-subject") => {
                 let tag = list_tag(&subject.digest);
                 let entries = [artifact.entry()];
-                write_list(&self.list_locks, &mut repository, &tag, &entries).await
+                write_list(&self.list_locks, &mut repository, &tag, &entries, &|| Some(())).await
             }
             _ => Ok(()),
         }
@@ -156,11 +158,13 @@ pub(super) fn list_tag(digest: &str) -> String {
 }
 
 /// Adds `entries` to the list of referrers under `tag`. The next writer of this list waits meanwhile, so the time is limited.
-pub(super) async fn write_list(
+/// `enter` gives the permit for one request, which is held while that request runs.
+pub(super) async fn write_list<P>(
     locks: &ListLocks,
     repository: &mut ImageRepository<'_>,
     tag: &str,
     entries: &[Value],
+    enter: &impl Fn() -> Option<P>,
 ) -> Result<(), OciError> {
     let what = repository.what();
     let _lock = locks.lock(repository.list_key(tag)).await;
@@ -168,15 +172,16 @@ pub(super) async fn write_list(
         what: what.clone(),
         why: format!("its list of referrers was not written: {late}"),
     };
-    within(LISTING, &what, write_list_alone(repository, tag, entries)).await.map_err(late)?
+    within(LISTING, &what, write_list_alone(repository, tag, entries, enter)).await.map_err(late)?
 }
 
 /// Adds `entries` to the list of referrers under `tag`. Another writer may overwrite them. So the list is read again after a
 /// pause that is as long as another's reading and writing may take.
-async fn write_list_alone(
+async fn write_list_alone<P>(
     repository: &mut ImageRepository<'_>,
     tag: &str,
     entries: &[Value],
+    enter: &impl Fn() -> Option<P>,
 ) -> Result<(), OciError> {
     for _ in 0..ATTEMPTS {
         let began = Instant::now();
@@ -192,10 +197,20 @@ async fn write_list_alone(
         }
         let listed: Vec<_> = known.into_iter().chain(missing).collect();
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
+        let stopped = || OciError::Stopped { what: repository.what(), name: tag.to_owned() };
+        let permit = enter().ok_or_else(stopped)?;
         repository.put_manifest(tag, INDEX, index.to_string().into()).await?;
-        tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
+        drop(permit);
+        another_had_time(began).await;
     }
     Err(OciError::Contended { what: repository.what(), tag: tag.to_owned() })
+}
+
+/// Waits as long as another's reading and writing may take, if it takes about as long as ours since `began`. A registry that
+/// asked us to wait meanwhile is no reason to wait for ever.
+pub(super) async fn another_had_time(began: Instant) {
+    let pause = began.elapsed().mul_f64(1.0 + fastrand::f64());
+    tokio::time::sleep(pause.min(LONGEST)).await;
 }
 
 /// The entry of the newest log.

@@ -3,7 +3,9 @@
 //!
 //! Anybody who may push to the repository may write there, so what is read has limits and proves nothing by itself.
 
+mod add;
 mod bundles;
+mod checks;
 mod classic;
 mod sign;
 mod verify;
@@ -15,8 +17,10 @@ use tokio::time::Instant;
 use super::artifact::digest;
 use super::copy::manifest::RawManifest;
 use super::copy::{CopyMemory, Tries};
+use super::registry::is_digest;
 use super::repository::Access;
 use super::{Auth, CopyTarget, Descriptor, ImageRef, OciError, Registry, SourceImage};
+use checks::Checks;
 pub use verify::{SignatureForm, Verification};
 
 /// The most bytes of a payload or a bundle. What has more is no signature of an image.
@@ -59,9 +63,10 @@ impl SignatureStore<'_> {
         Self { target: self.target.fork(), memory: self.memory, name: self.name.clone() }
     }
 
-    /// Reads the blob `name` of `size` bytes. `None` if it is missing or too large for a signature.
+    /// Reads the blob `name` of `size` bytes. `None` if it is missing or too large for a signature. What is no digest is not
+    /// asked for: it would be another address of the registry, and our login goes there.
     async fn content(&mut self, name: &str, size: u64) -> Result<Option<Vec<u8>>, OciError> {
-        if size > CONTENT as u64 {
+        if size > CONTENT as u64 || !is_digest(name) {
             return Ok(None);
         }
         let mut tries = Tries::until(self.target.deadline);

@@ -96,13 +96,13 @@ pub(super) fn check<'k>(claim: &Claim, bundle: &[u8], keys: &'k [PublicKey]) -> 
     }
     let decode = |text: &str| STANDARD.decode(text).map_err(|error| Unfit::unreadable(&error));
     let payload = decode(&envelope.payload)?;
-    let message = encoded(STATEMENT, &payload);
     // "MUST only have exactly one signature" (`sigstore_bundle.proto`).
     let [signature] = envelope.signatures.as_slice() else {
         return Err(Unfit::Unreadable("its envelope has not one signature".to_owned()));
     };
-    let key = signer(keys, &message, &decode(&signature.sig)?)?;
-    check_statement(claim, &payload).map(|()| key)
+    // It is cheaper to read than to verify, and proves nothing before it is verified.
+    check_statement(claim, &payload)?;
+    signer(keys, &encoded(STATEMENT, &payload), &decode(&signature.sig)?)
 }
 
 pub(super) fn check_statement(claim: &Claim, payload: &[u8]) -> Result<(), Unfit> {

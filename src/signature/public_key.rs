@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::{KeyError, algorithm};
 use crate::text;
 
-/// The most keys of one file.
+/// The most keys of one file, and of one step.
 const MOST: usize = 20;
 
 /// A public key on the curve P-256.
@@ -41,6 +41,21 @@ impl PublicKey {
             0 => Err(KeyError::NoPem),
             count if count > MOST => Err(KeyError::TooMany { count, most: MOST }),
             _ => blocks.iter().map(from_block).collect(),
+        }
+    }
+
+    /// The keys of both lists, each once. Every signature of an image is tried with each of them.
+    ///
+    /// # Errors They are too many.
+    pub fn joined(mut keys: Vec<Self>, more: Vec<Self>) -> Result<Vec<Self>, KeyError> {
+        for key in more {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        match keys.len() {
+            count if count > MOST => Err(KeyError::TooMany { count, most: MOST }),
+            _ => Ok(keys),
         }
     }
 

@@ -49,8 +49,7 @@ impl<'a> Place<'a> {
                 return Err(self.taken(tag, has, digest));
             }
         }
-        let enter = || if cx.is_late() { None } else { cx.gate.enter() };
-        match self.target.tag(source, tag, before.as_deref(), enter).await {
+        match self.target.tag(source, tag, before.as_deref(), || cx.enter()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(StepError::transient(format!(
                 "the step was stopped, or its time was over, before tag {}:{tag} moved; run it again",

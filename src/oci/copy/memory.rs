@@ -47,6 +47,11 @@ impl CopyMemory {
         self.manifests(MANIFEST_READ).await
     }
 
+    /// Waits for the memory for a list of referrers, and for the one that is written in its place. A caller must not hold any yet.
+    pub(in crate::oci) async fn referrers(&self) -> Result<Held, OciError> {
+        self.manifests(REFERRERS).await
+    }
+
     /// Waits for the memory for the manifest or the config in `answer`; `None` if it says that it is small. A caller must not
     /// hold any yet.
     pub(in crate::oci) async fn for_body(&self, answer: &Response) -> Result<Option<Held>, OciError> {

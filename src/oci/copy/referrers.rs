@@ -77,7 +77,7 @@ impl<'a> CopyTarget<'a> {
             if copied.count > MOST {
                 return Err(source.refuse(too_many("it has")));
             }
-            self.list(&subject, &entries).await?;
+            self.list(&subject, &entries, &|| Some(())).await?;
         }
         Ok(copied)
     }
@@ -98,8 +98,13 @@ impl<'a> CopyTarget<'a> {
         Ok(answer.contains_key("oci-subject"))
     }
 
-    /// Lists the referrers of `subject`, if the registry does not.
-    async fn list(&mut self, subject: &str, entries: &Entries) -> Result<(), OciError> {
+    /// Lists the referrers of `subject`, if the registry does not. `enter` gives the permit for one request.
+    async fn list<P>(
+        &mut self,
+        subject: &str,
+        entries: &Entries,
+        enter: &impl Fn() -> Option<P>,
+    ) -> Result<(), OciError> {
         if entries.are_listed || entries.values.is_empty() {
             return Ok(());
         }
@@ -108,22 +113,24 @@ impl<'a> CopyTarget<'a> {
         }
         let (tag, mut tries) = (list_tag(subject), Tries::until(self.deadline));
         loop {
-            match write_list(self.list_locks, &mut self.repository, &tag, &entries.values).await {
+            match write_list(self.list_locks, &mut self.repository, &tag, &entries.values, enter).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.wait(error).await?,
             }
         }
     }
 
-    /// Writes `referrer` into the list of what refers to `subject`, unless the registry keeps that list itself.
-    pub(in crate::oci) async fn list_referrer(
+    /// Writes `referrer` into the list of what refers to `subject`, unless the registry keeps that list itself. `enter` gives the
+    /// permit for one request.
+    pub(in crate::oci) async fn list_referrer<P>(
         &mut self,
         subject: &str,
         referrer: &RawManifest,
+        enter: &impl Fn() -> Option<P>,
     ) -> Result<(), OciError> {
         let mut entries = Entries::default();
         entries.add(referrer).map_err(|why| self.repository.unexpected(why))?;
-        self.list(subject, &entries).await
+        self.list(subject, &entries, enter).await
     }
 
     /// Copies cosign's tags for `subject`. Returns their number.
@@ -212,15 +219,26 @@ pub(in crate::oci) async fn api(
     subject: &str,
     deadline: Instant,
 ) -> Result<Option<Vec<String>>, OciError> {
-    let (mut found, mut next) = (Vec::new(), repository.referrers_of(subject));
+    api_of(repository, subject, deadline, |_| true).await
+}
+
+/// The same, of the entries that are `wanted`.
+pub(in crate::oci) async fn api_of(
+    repository: &mut ImageRepository<'_>,
+    subject: &str,
+    deadline: Instant,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Option<Vec<String>>, OciError> {
+    let (mut found, mut is_listed, mut next) = (Vec::new(), false, repository.referrers_of(subject));
     for _ in 0..PAGES {
-        let Some((listed, more)) = page(repository, &next, deadline).await? else {
-            return if found.is_empty() {
-                Ok(None)
-            } else {
-                Err(repository.unexpected("its list of referrers breaks off"))
+        let Some((mut listed, more)) = page(repository, &next, deadline).await? else {
+            return match is_listed {
+                false => Ok(None),
+                true => Err(repository.unexpected("its list of referrers breaks off")),
             };
         };
+        is_listed |= !listed.is_empty();
+        listed.retain(&wanted);
         found.extend(digests(&listed));
         match more {
             Some(more) if found.len() <= MOST => next = more,

@@ -145,15 +145,11 @@ impl<'a> CopyTarget<'a> {
         before: Option<&str>,
         enter: impl Fn() -> Option<P>,
     ) -> Result<bool, OciError> {
-        let mut write = ManifestWrite::new(&mut self.repository, self.deadline, tag, &source.top, before);
-        while let Some(permit) = enter() {
-            let written = write.once().await;
-            drop(permit);
-            if write.settled(written).await?.is_some() {
-                return Ok(true);
-            }
+        match self.put_within(tag, &source.top, before, enter).await {
+            Ok(_) => Ok(true),
+            Err(OciError::Stopped { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(false)
     }
 
     /// Whether the image is in this repository and has all its platforms.
@@ -168,12 +164,28 @@ impl<'a> CopyTarget<'a> {
         manifest: &RawManifest,
         before: Option<&str>,
     ) -> Result<HeaderMap, OciError> {
+        self.put_within(name, manifest, before, || Some(())).await
+    }
+
+    /// The same. `enter` gives the permit for one request, which is held while that request runs.
+    ///
+    /// # Errors [`OciError::Stopped`] if there is no permit.
+    pub(in crate::oci) async fn put_within<P>(
+        &mut self,
+        name: &str,
+        manifest: &RawManifest,
+        before: Option<&str>,
+        enter: impl Fn() -> Option<P>,
+    ) -> Result<HeaderMap, OciError> {
+        let what = self.repository.what();
         let mut write = ManifestWrite::new(&mut self.repository, self.deadline, name, manifest, before);
-        loop {
+        while let Some(permit) = enter() {
             let written = write.once().await;
+            drop(permit);
             if let Some(headers) = write.settled(written).await? {
                 return Ok(headers);
             }
         }
+        Err(OciError::Stopped { what, name: name.to_owned() })
     }
 }

@@ -48,8 +48,9 @@ impl Failed {
         Self { error: self.error.about(&format!("blob {}", blob.digest)), ..self }
     }
 
+    /// A step that was stopped may run again, but tries nothing again itself.
     pub(super) fn may_pass(&self) -> bool {
-        self.error.fault() == Fault::Transient
+        self.error.fault() == Fault::Transient && !matches!(self.error, OciError::Stopped { .. })
     }
 }
 

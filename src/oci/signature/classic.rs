@@ -1,174 +1,120 @@
 //! The classic form: the layers of an image under the tag `sha256-<digest>.sig`, one for each signature (cosign
 //! `specs/SIGNATURE_SPEC.md`, `pkg/oci/static/signature.go`).
 
-use std::time::Instant;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use serde_json::{Value, json};
-use tokio::task::yield_now;
+use serde::Deserialize;
 
 use super::super::OciError;
-use super::super::artifact::MANIFEST;
 use super::super::copy::manifest::RawManifest;
 use super::super::copy::named::read;
-use super::super::log::{ATTEMPTS, list_tag};
-use super::{CONTENT, SignatureStore, described};
+use super::super::log::list_tag;
+use super::{CONTENT, Checks, SignatureStore};
 use crate::http;
-use crate::limits::Held;
-use crate::signature::PAYLOAD;
+use crate::signature::{PAYLOAD, PublicKey};
 
 /// The annotation of a layer with the signature, in Base64.
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// The media type of the config.
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// The time of images that have none, as cosign writes it.
-const NO_TIME: &str = "0001-01-01T00:00:00Z";
+pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// The most signatures of an image: as many as cosign reads (`pkg/oci/mutate/signatures.go`).
-const MOST: usize = 1_000;
+pub(super) const MOST: usize = 1_000;
 /// What to do about signatures that cannot be read.
-const MEND: &str = "look at who may push to this repository, and remove that tag if nobody needs it";
-/// The most payloads that are read.
-const PAYLOADS: usize = 100;
+pub(super) const MEND: &str =
+    "look at who may push to this repository, and remove that tag if nobody needs it";
+/// The most payloads that are read, and so the most that are written.
+pub(super) const PAYLOADS: usize = 100;
 
-/// A signature and what is signed.
-#[derive(Debug, Clone)]
-pub(super) struct ClassicSignature {
-    pub(super) payload: Vec<u8>,
-    /// The signature of the payload, in DER.
-    pub(super) signature: Vec<u8>,
-}
-
-/// The manifest under the tag.
-#[derive(Default)]
-struct Signatures {
-    /// The manifest without its layers.
-    manifest: Value,
-    /// One for each signature.
-    layers: Vec<Value>,
-    /// What the tag names.
-    digest: Option<String>,
-    /// The memory for it.
-    _held: Option<Held>,
+#[derive(Deserialize)]
+struct ClassicWire {
+    layers: Option<Vec<LayerWire>>,
 }
 
 /// A layer, as far as it is read.
-struct Layer<'a> {
-    digest: &'a str,
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LayerWire {
+    media_type: Option<String>,
+    digest: String,
     size: u64,
-    signature: Vec<u8>,
+    annotations: Option<AnnotationsWire>,
 }
 
-/// A payload, and the signatures of it.
-struct Payload<'a> {
-    digest: &'a str,
+#[derive(Deserialize)]
+struct AnnotationsWire {
+    #[serde(rename = "dev.cosignproject.cosign/signature")]
+    signature: Option<String>,
+}
+
+/// A payload, and the signatures of it, each once.
+pub(super) struct Payload {
+    pub(super) digest: String,
     size: u64,
-    signatures: Vec<Vec<u8>>,
+    pub(super) signatures: Vec<Vec<u8>>,
 }
 
 impl SignatureStore<'_> {
-    /// What `check` makes of the first classic signature of `subject` that it accepts. It gets a payload and a signature. What is no
-    /// signature is left out, and one payload is in memory at a time.
+    /// The key of the first classic signature of `subject` that counts. What is no signature is left out, and one payload is in
+    /// memory at a time.
     ///
     /// # Errors The registry does not answer, or there are too many.
-    pub(super) async fn classic<T>(
+    pub(super) async fn classic(
         &mut self,
         subject: &str,
-        mut check: impl FnMut(&[u8], &[u8]) -> Option<T>,
-    ) -> Result<Option<T>, OciError> {
-        let signatures = self.signatures(&tag(subject)).await?;
-        let payloads = payloads(&signatures.layers);
+        checks: &mut Checks<'_>,
+    ) -> Result<Option<PublicKey>, OciError> {
+        let _held = self.memory.manifest().await?;
+        let tag = tag(subject);
+        let Some(found) = self.signatures(&tag).await? else { return Ok(None) };
+        let wire: ClassicWire = http::json(&found.bytes).map_err(|why| self.odd(&tag, why))?;
+        drop(found);
+        let layers = wire.layers.unwrap_or_default();
+        self.limited(&tag, layers.len())?;
+        let payloads = payloads(layers);
         if payloads.len() > PAYLOADS {
             return Err(self.too_many(subject, PAYLOADS, "different payloads of signatures"));
         }
+        checks.begin();
         for Payload { digest, size, signatures } in payloads {
-            let Some(payload) = self.content(digest, size).await? else { continue };
+            let Some(payload) = self.content(&digest, size).await? else { continue };
             for signature in signatures {
-                if let Some(found) = check(&payload, &signature) {
-                    return Ok(Some(found));
+                if let Some(key) = checks.payload(&payload, &signature).await {
+                    return Ok(Some(key));
                 }
-                // A thousand signatures take a while, and others have something to do.
-                yield_now().await;
+                if checks.are_spent() {
+                    return Err(self.too_many(subject, checks.most(), "signatures to try the keys on"));
+                }
             }
         }
         Ok(None)
     }
 
-    /// Adds `new` to the signatures of `subject`, unless one of them is as good: it has the same payload, and `is_as_good`
-    /// accepts it. Others' signatures stay. Returns whether it was added.
-    ///
-    /// # Errors The registry does not answer or refuses it, or there are too many.
-    pub(super) async fn add_classic(
-        &mut self,
-        subject: &str,
-        new: &ClassicSignature,
-        is_as_good: impl Fn(&[u8]) -> bool,
-    ) -> Result<bool, OciError> {
-        let layer = {
-            let mut layer = described(PAYLOAD, &new.payload);
-            layer["annotations"] = json!({SIGNATURE: STANDARD.encode(&new.signature)});
-            layer
-        };
-        let tag = tag(subject);
-        let _lock = self.target.list_locks.lock(self.target.repository.list_key(&tag)).await;
-        for attempt in 0..ATTEMPTS {
-            let began = Instant::now();
-            let Signatures { mut manifest, mut layers, digest, _held } = self.signatures(&tag).await?;
-            if has(&layers, &layer["digest"], &is_as_good).await {
-                return Ok(attempt > 0);
+    /// The manifest of the signatures under `tag`, for which the caller has memory; `None` if there is none.
+    pub(super) async fn signatures(&mut self, tag: &str) -> Result<Option<RawManifest>, OciError> {
+        match read(&mut self.target.repository, tag, self.target.deadline).await? {
+            Some(found) if found.is_index() => {
+                Err(self.odd(tag, "it is an index, and not the signatures of an image".to_owned()))
             }
-            if layers.len() >= MOST {
-                return Err(self.too_many(subject, MOST, "signatures"));
-            }
-            layers.push(layer.clone());
-            let config = config(&layers);
-            self.put_content(&new.payload).await?;
-            self.put_content(&config).await?;
-            let kind = manifest["config"]["mediaType"].as_str().unwrap_or(CONFIG).to_owned();
-            manifest["config"] = described(&kind, &config);
-            manifest["layers"] = layers.into();
-            let what = format!("the signatures of {subject}");
-            let manifest = RawManifest::read(Bytes::from(manifest.to_string()), None, &what)?;
-            match self.target.put(&tag, &manifest, digest.as_deref()).await {
-                Ok(_) | Err(OciError::Moved { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            // Another writer may have read the tag before this write, and overwrite it. So it is read again, after a pause
-            // that is as long as another's reading and writing may take.
-            tokio::time::sleep(began.elapsed().mul_f64(1.0 + fastrand::f64())).await;
-        }
-        Err(OciError::Contended { what: self.target.repository.what(), tag })
-    }
-
-    /// The signatures under `tag`, or none.
-    async fn signatures(&mut self, tag: &str) -> Result<Signatures, OciError> {
-        let held = self.memory.manifest().await?;
-        let found = read(&mut self.target.repository, tag, self.target.deadline).await?;
-        let Some(found) = found else {
-            let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST});
-            return Ok(Signatures { manifest, ..Signatures::default() });
-        };
-        let what = self.target.repository.what();
-        let odd = |why| OciError::Unexpected { what: format!("{what}, tag {tag},"), why, mend: MEND };
-        if found.is_index() {
-            return Err(odd("it is an index, and not the signatures of an image".to_owned()));
-        }
-        let mut manifest: Value = http::json(&found.bytes).map_err(odd)?;
-        let members = manifest.as_object_mut().ok_or_else(|| odd("it is no manifest".to_owned()))?;
-        let layers = match members.remove("layers") {
-            Some(Value::Array(layers)) => layers,
-            _ => Vec::new(),
-        };
-        match layers.len() {
-            count if count > MOST => {
-                Err(odd(format!("it has {count} layers, and at most {MOST} signatures are read")))
-            }
-            _ => Ok(Signatures { manifest, layers, digest: Some(found.digest), _held: Some(held) }),
+            found => Ok(found),
         }
     }
 
-    fn too_many(&self, subject: &str, most: usize, what: &str) -> OciError {
+    /// # Errors There are more than [`MOST`] layers under `tag`.
+    pub(super) fn limited(&self, tag: &str, layers: usize) -> Result<(), OciError> {
+        match layers > MOST {
+            true => {
+                let why = format!("it has {layers} layers, and at most {MOST} signatures are read");
+                Err(self.odd(tag, why))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// The error for what is under `tag`.
+    pub(super) fn odd(&self, tag: &str, why: String) -> OciError {
+        let what = format!("{}, tag {tag},", self.target.repository.what());
+        OciError::Unexpected { what, why, mend: MEND }
+    }
+
+    pub(super) fn too_many(&self, subject: &str, most: usize, what: &str) -> OciError {
         OciError::Unexpected {
             what: self.target.repository.what(),
             why: format!("{subject} has more than {most} {what}"),
@@ -177,22 +123,15 @@ impl SignatureStore<'_> {
     }
 }
 
-impl<'a> Layer<'a> {
-    /// Reads a layer; `None` if it is no signature.
-    fn read(layer: &'a Value) -> Option<Self> {
-        let signature = layer["annotations"][SIGNATURE].as_str()?;
-        let signature = STANDARD.decode(signature).ok()?;
-        let (digest, size) = (layer["digest"].as_str()?, layer["size"].as_u64()?);
-        let is_payload = layer["mediaType"] == PAYLOAD && size <= CONTENT as u64;
-        is_payload.then_some(Self { digest, size, signature })
-    }
-}
-
-/// The signatures of `layers` by payload. Most signatures of an image have the same one.
-fn payloads(layers: &[Value]) -> Vec<Payload<'_>> {
-    let mut payloads: Vec<Payload<'_>> = Vec::new();
-    for Layer { digest, size, signature } in layers.iter().filter_map(Layer::read) {
+/// The signatures of `layers` by payload. Most signatures of an image have the same one. Who may push may list one signature very
+/// often, and each costs a check.
+pub(super) fn payloads(layers: impl IntoIterator<Item = LayerWire>) -> Vec<Payload> {
+    let mut payloads: Vec<Payload> = Vec::new();
+    for layer in layers {
+        let Some(signature) = signature(&layer) else { continue };
+        let LayerWire { digest, size, .. } = layer;
         match payloads.iter_mut().find(|payload| payload.digest == digest) {
+            Some(payload) if payload.signatures.contains(&signature) => {}
             Some(payload) => payload.signatures.push(signature),
             None => payloads.push(Payload { digest, size, signatures: vec![signature] }),
         }
@@ -200,34 +139,35 @@ fn payloads(layers: &[Value]) -> Vec<Payload<'_>> {
     payloads
 }
 
-/// Whether one of `layers` is a signature of the payload `digest` that `is_as_good` accepts.
-async fn has(layers: &[Value], digest: &Value, is_as_good: &impl Fn(&[u8]) -> bool) -> bool {
-    for layer in layers {
-        let signature = Layer::read(layer).filter(|known| digest == known.digest);
-        if signature.is_some_and(|known| is_as_good(&known.signature)) {
-            return true;
-        }
-        yield_now().await;
-    }
-    false
-}
-
-/// The config of an image with `layers`. They are not compressed, so their digests are those of their content.
-fn config(layers: &[Value]) -> Vec<u8> {
-    let digests: Vec<_> = layers.iter().map(|layer| &layer["digest"]).collect();
-    let history: Vec<_> = layers.iter().map(|_| json!({"created": NO_TIME})).collect();
-    let config = json!({
-        "architecture": "",
-        "created": NO_TIME,
-        "history": history,
-        "os": "",
-        "rootfs": {"type": "layers", "diff_ids": digests},
-        "config": {},
-    });
-    config.to_string().into_bytes()
+/// The signature in a layer; `None` if it is no signature.
+fn signature(layer: &LayerWire) -> Option<Vec<u8>> {
+    let is_payload = layer.media_type.as_deref() == Some(PAYLOAD) && layer.size <= CONTENT as u64;
+    let signature = layer.annotations.as_ref()?.signature.as_ref().filter(|_| is_payload)?;
+    STANDARD.decode(signature).ok()
 }
 
 /// The tag of the signatures of `digest`.
-fn tag(digest: &str) -> String {
+pub(super) fn tag(digest: &str) -> String {
     format!("{}.sig", list_tag(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn layer(digest: u8, signature: &Value) -> Value {
+        json!({"mediaType": PAYLOAD, "digest": format!("sha256:{digest:064}"), "size": 3, "annotations": {SIGNATURE: signature}})
+    }
+
+    #[test]
+    fn what_is_listed_often_is_one_signature() {
+        let mut layers = vec![layer(1, &"AAAA".into()); 1_000];
+        layers.extend([layer(1, &"AAAB".into()), layer(2, &"AAAA".into()), layer(2, &"%".into())]);
+        layers.push(json!({"mediaType": PAYLOAD, "digest": "sha256:1", "size": 3}));
+        let layers = layers.iter().filter_map(|layer| LayerWire::deserialize(layer).ok());
+        let counts: Vec<_> = payloads(layers).iter().map(|payload| payload.signatures.len()).collect();
+        assert_eq!(counts, [2, 1]);
+    }
 }

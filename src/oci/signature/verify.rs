@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::OciError;
-use super::SignatureStore;
+use super::{Checks, SignatureStore};
 use crate::outcome::Fault;
 use crate::signature::{Claim, PublicKey, Unfit};
 
@@ -45,30 +45,15 @@ impl SignatureStore<'_> {
     ///
     /// # Errors The registry does not answer. If only one of the two places cannot be read, the other still counts.
     pub async fn verify(&mut self, claim: &Claim, keys: &[PublicKey]) -> Result<Verification, OciError> {
-        let mut unfit = BTreeMap::new();
-        let classic = |payload: &[u8], signature: &[u8]| {
-            counted(claim.check_payload(payload, signature, keys), &mut unfit)
-        };
-        let found = self.classic(&claim.digest, classic).await;
-        if let Some(key) = unless_odd(found, &mut unfit)? {
+        let mut checks = Checks::new(claim, keys);
+        let found = self.classic(&claim.digest, &mut checks).await;
+        if let Some(key) = unless_odd(found, &mut checks.unfit)? {
             return Ok(Verification::Signed { key, form: SignatureForm::Classic });
         }
-        let bundle = |bundle: &[u8]| counted(claim.check_bundle(bundle, keys), &mut unfit);
-        let found = self.bundle(&claim.digest, bundle).await;
-        match unless_odd(found, &mut unfit)? {
+        let found = self.bundle(&claim.digest, &mut checks).await;
+        match unless_odd(found, &mut checks.unfit)? {
             Some(key) => Ok(Verification::Signed { key, form: SignatureForm::Bundle }),
-            None => Ok(Verification::Unsigned(unfit)),
-        }
-    }
-}
-
-/// The key of a signature that counts. Counts the others by reason.
-fn counted(checked: Result<&PublicKey, Unfit>, unfit: &mut BTreeMap<Unfit, usize>) -> Option<PublicKey> {
-    match checked {
-        Ok(key) => Some(key.clone()),
-        Err(why) => {
-            *unfit.entry(why).or_default() += 1;
-            None
+            None => Ok(Verification::Unsigned(checks.unfit)),
         }
     }
 }

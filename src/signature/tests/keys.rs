@@ -93,6 +93,20 @@ fn what_cannot_verify_is_refused_by_name() {
     }
 }
 
+#[test]
+fn keys_of_both_fields_are_limited_together() {
+    let one = PublicKey::read_all(PUBLIC).unwrap();
+    let twenty = || vec![one[0].clone(); 20];
+    assert_eq!(PublicKey::joined(twenty(), twenty()).map(|keys| keys.len()), Ok(20), "none is new");
+    let two = PublicKey::read_all(file!("other-public.pem")).unwrap();
+    assert_eq!(
+        PublicKey::joined(one.clone(), [two.clone(), one.clone()].concat()).map(|keys| keys.len()),
+        Ok(2)
+    );
+    let said = PublicKey::joined(twenty(), two).unwrap_err().to_string();
+    assert!(said.contains("holds 21 keys, and at most 20"), "{said}");
+}
+
 /// Whoever may write a Secret chooses how much work and memory its key takes.
 #[test]
 fn the_work_for_a_passphrase_is_bounded() {
