@@ -154,7 +154,9 @@ mod tests {
     #[tokio::test]
     async fn a_turn_lasts_as_long_as_the_work_even_if_nobody_waits_for_it() {
         let (turns, (done, waiting)) = (Budget::in_turns(1), mpsc::channel::<()>());
-        let work = move || drop(waiting.recv());
+        let work = move || {
+            let _ = waiting.recv();
+        };
         timeout(Duration::from_millis(50), in_turn(Some(&turns), work)).await.unwrap_err();
         assert!(turns.try_take(1).is_none(), "the work still runs");
         in_turn(None, || ()).await.unwrap();

@@ -6,6 +6,7 @@ mod keys;
 mod peers;
 
 mod registries;
+mod stops;
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,14 @@
 //! What others may have written beside an image.
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+use super::registries::behind;
 use super::{count, manifest, repository, sign, tag, verify};
 use crate::support::images::{INDEX, MANIFEST, Repository};
+use crate::support::registry_front::RegistryFront;
+use crate::support::scripted::ok;
+use crate::support::shared::shared_registry;
 
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -78,14 +83,79 @@ async fn very_many_signatures_are_not_read_and_the_other_form_still_counts() {
     let said = sign(&name, json!({})).await.unwrap_err().message;
     assert!(said.contains("at most 1000 signatures are read; look at who may push"), "{said}");
     flood(1000).await;
-    assert!(refused(&repository).await.contains("1000 made by another key"));
+    // One that is listed often is read once.
+    let said = refused(&repository).await;
+    assert!(said.contains("its signatures do not count: 1 unreadable ("), "{said}");
     let said = sign(&name, json!({})).await.unwrap_err().message;
-    assert!(said.contains("has more than 1000 signatures"), "{said}");
+    assert!(said.contains("has 1000 signatures, and no more are read; look at"), "{said}");
     flood(999).await;
     sign(&name, json!({})).await.unwrap();
     assert_eq!(count(&repository, digest).await, (1000, 1));
     flood(1001).await;
     assert!(verify(&name, json!({})).await.unwrap().summary.ends_with("(bundle)"));
+}
+
+/// Signing writes no more than verifying reads.
+#[tokio::test]
+async fn beside_very_many_payloads_nothing_is_signed() {
+    let repository = repository();
+    let image = repository.image("1", b"one".to_vec()).await;
+    let signatures = format!("/manifests/{}", tag(image["digest"].as_str().unwrap(), ".sig"));
+    let layers = (0..100).map(|n| {
+        json!({"mediaType": PAYLOAD, "digest": format!("sha256:{n:064}"), "size": 1, "annotations": {SIGNATURE: "AAAA"}})
+    });
+    let flood = json!({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers.collect::<Vec<_>>()});
+    let front = RegistryFront::start(shared_registry().host(), move |seen| {
+        (seen.method == "GET" && seen.path.ends_with(&signatures)).then(|| ok(MANIFEST, flood.to_string()))
+    })
+    .await;
+    let said = sign(&behind(&front, &repository), json!({})).await.unwrap_err().message;
+    assert!(said.contains("has 100 different payloads of signatures, and no more are read"), "{said}");
+}
+
+/// A list that names one artifact about the image, which has `layer`.
+async fn listing(digest: &str, layer: Value) -> RegistryFront {
+    let artifact = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": layer, "layers": [layer],
+        "subject": {"mediaType": MANIFEST, "digest": digest, "size": 1}});
+    let artifact = artifact.to_string();
+    let name = format!("sha256:{}", hex::encode(Sha256::digest(&artifact)));
+    let entry = json!({"mediaType": MANIFEST, "digest": name, "size": artifact.len()});
+    let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]});
+    let (list_at, artifact_at) = (format!("/manifests/{}", tag(digest, "")), format!("/manifests/{name}"));
+    RegistryFront::start(shared_registry().host(), move |seen| match seen.method.as_str() {
+        "GET" if seen.path.ends_with(&list_at) && seen.before == 0 => Some(ok(INDEX, list.to_string())),
+        "GET" if seen.path.ends_with(&artifact_at) => Some(ok(MANIFEST, artifact.clone())),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_artifact_that_cannot_be_read_keeps_nobody_from_signing() {
+    let repository = repository();
+    let image = repository.image("1", b"one".to_vec()).await;
+    let digest = image["digest"].as_str().unwrap();
+    let odd = json!({"mediaType": "application/octet-stream", "digest": "sha256:odd", "size": 1});
+    let front = listing(digest, odd).await;
+    let done = sign(&behind(&front, &repository), json!({})).await.unwrap();
+    assert_eq!(done.outputs["signatures-added"], "2");
+    assert_eq!(count(&repository, digest).await, (1, 1));
+}
+
+/// A layer that need not be in the registry may have any name. It is no address that our login goes to.
+#[tokio::test]
+async fn what_is_no_digest_is_not_asked_for() {
+    let repository = repository();
+    let image = repository.image("1", b"one".to_vec()).await;
+    let digest = image["digest"].as_str().unwrap();
+    let elsewhere = json!({"mediaType": "application/vnd.dev.sigstore.bundle.foreign.x", "digest": "../../../../elsewhere",
+        "size": 1, "urls": ["https://s.example/x"]});
+    let front = listing(digest, elsewhere).await;
+    let said = verify(&behind(&front, &repository), json!({})).await.unwrap_err().message;
+    assert!(said.contains("it has no signatures"), "{said}");
+    let seen = front.seen();
+    assert!(seen.iter().any(|seen| seen.path.ends_with(&tag(digest, ""))), "{seen:?}");
+    assert!(!seen.iter().any(|seen| seen.path.contains("elsewhere")), "{seen:?}");
 }
 
 #[tokio::test]

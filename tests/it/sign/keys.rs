@@ -42,6 +42,18 @@ async fn a_key_that_cannot_be_used_fails_the_node_before_it_does_anything() {
     assert!(!format!("{done:?}").contains("open-sesame"));
 }
 
+/// Whether it is off is known once the first entry has run.
+#[tokio::test]
+async fn a_step_that_will_be_off_needs_no_key() {
+    let repository = repository();
+    let image = repository.image("1", b"layer".to_vec()).await;
+    let body = json!({"steps": [
+        {"push": {"source": format!("{}@{}", repository.name, image["digest"].as_str().unwrap()), "tags": ["1"]}},
+        {"sign": {"image": "$(push.image)", "key": "image-key", "enabled": "$(push.changed)"}},
+    ]});
+    run(secrets(&[("cosign.key", RSA)]).path(), &body).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_passphrase_may_be_in_another_secret() {
     let repository = repository();

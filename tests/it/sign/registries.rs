@@ -11,7 +11,7 @@ use crate::support::scripted::ok;
 use crate::support::shared::{World, shared_registry};
 
 /// The image `name` behind a proxy.
-fn behind(front: &RegistryFront, repository: &Repository) -> String {
+pub(super) fn behind(front: &RegistryFront, repository: &Repository) -> String {
     format!("{}/{}:1", front.host(), repository.name.split_once('/').unwrap().1)
 }
 
@@ -81,7 +81,8 @@ async fn a_tag_that_is_overwritten_once_is_written_again() {
     let signatures = format!("/manifests/{}", tag(image["digest"].as_str().unwrap(), ".sig"));
     let front = RegistryFront::start(shared_registry().host(), move |seen| {
         // The second look finds nothing, as if the write had not been.
-        (seen.method == "GET" && seen.path.ends_with(&signatures) && seen.before == 1)
+        let is_look = matches!(seen.method.as_str(), "GET" | "HEAD");
+        (is_look && seen.path.ends_with(&signatures) && seen.before == 1)
             .then(|| StatusCode::NOT_FOUND.into_response())
     })
     .await;
@@ -89,6 +90,24 @@ async fn a_tag_that_is_overwritten_once_is_written_again() {
     let puts = front.seen().iter().filter(|seen| seen.method == "PUT" && seen.path.ends_with(".sig")).count();
     assert_eq!(puts, 2);
     assert_eq!(count(&repository, image["digest"].as_str().unwrap()).await, (1, 1));
+}
+
+/// Another one wrote the tag after it was read, while the registry had us wait.
+#[tokio::test]
+async fn a_signature_that_came_meanwhile_stays() {
+    let repository = repository();
+    let image = repository.image("1", b"layer".to_vec()).await;
+    let digest = image["digest"].as_str().unwrap();
+    sign(&format!("{}:1", repository.name), json!({"annotations": {"by": "another"}})).await.unwrap();
+    let signatures = format!("/manifests/{}", tag(digest, ".sig"));
+    let front = RegistryFront::start(shared_registry().host(), move |seen| {
+        (seen.method == "GET" && seen.path.ends_with(&signatures) && seen.before == 0)
+            .then(|| StatusCode::NOT_FOUND.into_response())
+    })
+    .await;
+    sign(&behind(&front, &repository), json!({"annotations": {"by": "us"}})).await.unwrap();
+    assert_eq!(count(&repository, digest).await, (2, 2));
+    verify(&format!("{}:1", repository.name), json!({"annotations": {"by": "another"}})).await.unwrap();
 }
 
 #[tokio::test]
