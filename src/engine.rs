@@ -9,6 +9,7 @@ mod credentials;
 mod failures;
 mod image_keys;
 mod node_secrets;
+mod opened_keys;
 mod poll;
 mod prefetch;
 mod push;

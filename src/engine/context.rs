@@ -9,8 +9,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
 use super::background::{self, LogUpload};
-use super::image_keys::OpenedKeys;
 use super::node_secrets::NodeSecrets;
+use super::opened_keys::OpenedKeys;
 use super::{Reference, StepRequest, Workflow};
 use crate::outcome::Outputs;
 use crate::progress::Progress;

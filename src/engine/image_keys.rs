@@ -1,7 +1,7 @@
 //! Reads the keys that sign images, and those that verify signatures.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::task::{JoinError, spawn_blocking};
@@ -21,22 +21,6 @@ const MOST: usize = 16 << 10;
 /// One encrypted key is opened at a time in this process. Each takes up to 128 MiB, for a fraction of a second. Tenants take turns,
 /// since whoever writes a Secret chooses how long its key takes.
 static TURNS: LazyLock<Budget> = LazyLock::new(|| Budget::in_turns(1));
-
-/// The private keys that a node has opened. Clones share them.
-#[derive(Clone, Default)]
-pub(super) struct OpenedKeys(Arc<Mutex<HashMap<ImageKey, PrivateKey>>>);
-
-impl OpenedKeys {
-    fn get(&self, wanted: &ImageKey) -> Option<PrivateKey> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.get(wanted).cloned()
-    }
-
-    fn keep(&self, wanted: &ImageKey, key: &PrivateKey) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(wanted.clone(), key.clone());
-    }
-}
 
 impl Engine {
     /// The private key `wanted`, which signs images.
