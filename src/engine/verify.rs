@@ -64,7 +64,7 @@ fn success(verified: &[Verified]) -> Success {
     let first = verified.first();
     let outputs = [
         ("verified", first.map(|first| first.name.clone()).unwrap_or_default()),
-        ("verified-images", list_that_fits(verified.iter().map(|each| &each.name))),
+        ("images", list_that_fits(verified.iter().map(|each| &each.name))),
         ("key-id", first.map(|first| first.key.clone()).unwrap_or_default()),
     ];
     let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();

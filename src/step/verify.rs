@@ -26,10 +26,10 @@ const VERIFY: &FieldTable = &FieldTable {
     rules: &[FieldRule::AnyOf(&["key", "public-keys"])],
 };
 
-/// `verified` is the first image, `verified-images` a JSON list of all images, by digest; `key-id` is the key that signed the first.
+/// `verified` is the first image, `images` a JSON list of all images, by digest; `key-id` is the key that signed the first.
 const OUTPUTS: &[Output] = &[
     Output::ours("verified", sample::IMAGE),
-    Output::ours("verified-images", "[]"),
+    Output::ours("images", "[]"),
     Output::ours("key-id", sample::DIGEST),
 ];
 
