@@ -1,9 +1,10 @@
 //! A private key as OpenSSL encrypts it (PKCS #8 and PKCS #5, RFC 5958 and RFC 8018), and what cosign's form shares with it:
 //! the limits of scrypt, and what a wrong passphrase means.
 
-use pkcs8::EncryptedPrivateKeyInfoRef;
-use pkcs8::pkcs5::EncryptionScheme;
-use pkcs8::pkcs5::pbes2::Kdf;
+use pkcs8::der::ErrorKind;
+use pkcs8::pkcs5::pbes2::{Kdf, Pbkdf2Prf};
+use pkcs8::pkcs5::{self, EncryptionScheme};
+use pkcs8::{EncryptedPrivateKeyInfoRef, Error};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -15,17 +16,36 @@ const BLOCKS: u32 = 8;
 /// The most rounds of PBKDF2: more than is recommended (600,000, OWASP), and less than a second. Others wait meanwhile.
 const ROUNDS: u32 = 1_000_000;
 
+/// Ciphers that OpenSSL takes and we do not, by their object identifier (RFC 8018, RFC 3217).
+const CIPHERS: &[(&str, &str)] =
+    &[("1.2.840.113549.3.7", "Triple DES"), ("1.3.14.3.2.7", "DES"), ("1.2.840.113549.3.2", "RC2")];
+
 /// Opens the key in `der` with `passphrase`, and reads it with `read`.
 pub(super) fn decrypt<T>(
     der: &[u8],
     passphrase: Option<&SecretString>,
     read: impl Fn(&[u8]) -> Result<T, KeyError>,
 ) -> Result<T, KeyError> {
-    let broken = |_| KeyError::Broken { label: "ENCRYPTED PRIVATE KEY".to_owned() };
-    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(broken)?;
+    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(unread)?;
     check(&info.encryption_algorithm)?;
-    let opened = opens(passphrase, |passphrase| Ok(info.decrypt(passphrase.expose_secret()).ok()))?;
+    let opened = opens(passphrase, |passphrase| match info.decrypt(passphrase.expose_secret()) {
+        Ok(opened) => Ok(Some(opened)),
+        // Another passphrase makes another key, whose output is no DER, or has not the padding that it must have.
+        Err(Error::Asn1(_) | Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed)) => Ok(None),
+        Err(error) => Err(KeyError::Encryption { with: format!("a cipher that is not supported ({error})") }),
+    })?;
     read(opened.as_bytes())
+}
+
+/// The error for a key whose form was not read: its cipher is not known, or it is broken.
+fn unread(error: Error) -> KeyError {
+    let kind = if let Error::Asn1(error) = error { Some(error.kind()) } else { None };
+    let Some(ErrorKind::OidUnknown { oid }) = kind else {
+        return KeyError::Broken { label: "ENCRYPTED PRIVATE KEY".to_owned() };
+    };
+    let known = CIPHERS.iter().find(|(id, _)| *id == oid.to_string());
+    let with = known.map_or_else(|| format!("the cipher {oid}"), |(_, name)| (*name).to_owned());
+    KeyError::Encryption { with: format!("{with}, which is not supported") }
 }
 
 /// Refuses what takes too long. Whoever may write a Secret chooses these parameters.
@@ -33,6 +53,9 @@ fn check(scheme: &EncryptionScheme) -> Result<(), KeyError> {
     let refused = |with: &str| Err(KeyError::Encryption { with: with.to_owned() });
     let EncryptionScheme::Pbes2(parameters) = scheme else { return refused("PBES1, which is weak") };
     match &parameters.kdf {
+        Kdf::Pbkdf2(kdf) if kdf.prf == Pbkdf2Prf::HmacWithSha1 => {
+            refused("PBKDF2 with HMAC-SHA1, which is not supported")
+        }
         Kdf::Pbkdf2(kdf) if kdf.iteration_count <= ROUNDS => Ok(()),
         Kdf::Pbkdf2(_) => refused("more rounds of PBKDF2 than are taken here"),
         Kdf::Scrypt(kdf) => {

@@ -48,6 +48,18 @@ fn what_cannot_sign_is_refused_by_name() {
         ("P-384", file!("p384.pem"), "", "is an EC key on the curve P-384"),
         ("Ed25519", file!("ed25519.pem"), "", "is an Ed25519 key"),
         ("an old cipher", file!("old-encrypted.pem"), PASSPHRASE, "is encrypted with an old cipher"),
+        (
+            "HMAC-SHA1",
+            file!("pkcs8-sha1.pem"),
+            PASSPHRASE,
+            "is encrypted with PBKDF2 with HMAC-SHA1, which is not supported; encrypt it anew (`openssl pkcs8",
+        ),
+        (
+            "Triple DES",
+            file!("pkcs8-des3.pem"),
+            PASSPHRASE,
+            "is encrypted with Triple DES, which is not supported; encrypt it anew (`openssl pkcs8",
+        ),
         ("no passphrase", file!("pkcs8-encrypted.pem"), "", "is encrypted, and there is no passphrase"),
         (
             "another passphrase",
