@@ -61,11 +61,8 @@ impl Entry {
 
     /// Whether a field of the step, such as `repo` or `targets.file`, does not depend on the outputs of earlier entries.
     pub fn is_settled(&self, field: &str) -> bool {
-        let mut found: Vec<&Value> = self.body.get(self.template.kind().name()).into_iter().collect();
-        for part in field.split('.') {
-            found = found.into_iter().flat_map(items).filter_map(|value| value.get(part)).collect();
-        }
-        found.into_iter().all(is_settled)
+        let path: Vec<_> = field.split('.').collect();
+        self.body.get(self.template.kind().name()).is_none_or(|value| is_settled_at(value, &path))
     }
 
     fn read(node: Node<'_>, earlier: &[EarlierEntry]) -> Result<Self, InvalidStep> {
@@ -95,9 +92,14 @@ fn nesting() -> Vec<Kind> {
     Kind::ALL.iter().copied().filter(|kind| kind.spec().nests).collect()
 }
 
-/// The items of a list. Any other value counts as one item.
-fn items(value: &Value) -> Vec<&Value> {
-    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+/// Whether the field at `path` in `value` contains no reference. The fields of each item of a list count.
+fn is_settled_at(value: &Value, path: &[&str]) -> bool {
+    match (path.split_first(), value) {
+        // An object or a list may also be written as its JSON text. What its fields are is known once the text is.
+        (None, _) | (_, Value::String(_)) => is_settled(value),
+        (_, Value::Array(items)) => items.iter().all(|item| is_settled_at(item, path)),
+        (Some((field, rest)), _) => value.get(field).is_none_or(|value| is_settled_at(value, rest)),
+    }
 }
 
 /// Whether no text in `body` contains a reference.

@@ -115,5 +115,5 @@ fn images(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
 
 fn public_keys(node: Node<'_>) -> Result<Vec<PublicKey>, InvalidStep> {
     let here = node.clone();
-    PublicKey::read_all(&node.lines()?).map_err(|error| here.refuse(error))
+    PublicKey::read_all(&node.verbatim()?).map_err(|error| here.refuse(error))
 }

@@ -26,6 +26,8 @@ fn keys_come_from_a_secret_or_stand_in_the_step() {
     assert_eq!((key.name.as_str(), key.key.as_str()), ("image-key", "cosign.pub"));
     let written = verify(&format!("key: '', {}", pem(&PUBLIC.repeat(2)))).unwrap();
     assert_eq!((written.key, written.public_keys.len()), (None, 2));
+    let of_windows = verify(&pem(&PUBLIC.replace('\n', "\r\n"))).unwrap();
+    assert_eq!(of_windows.public_keys, written.public_keys[..1]);
     let both = verify(&pem(PUBLIC)).unwrap();
     assert!(both.key.is_some() && both.public_keys.len() == 1);
     let images = verify("images: 'r.io/a:1, r.io/b, r.io/a:1'").unwrap().images;

@@ -51,7 +51,12 @@ async fn a_step_that_will_be_off_needs_no_key() {
         {"push": {"source": format!("{}@{}", repository.name, image["digest"].as_str().unwrap()), "tags": ["1"]}},
         {"sign": {"image": "$(push.image)", "key": "image-key", "enabled": "$(push.changed)"}},
     ]});
-    run(secrets(&[("cosign.key", RSA)]).path(), &body).await.unwrap();
+    let secrets = secrets(&[("cosign.key", RSA)]);
+    run(secrets.path(), &body).await.unwrap();
+    // The same as the JSON text of the step, as a template with parameters has it.
+    let mut text = body.clone();
+    text["steps"][1]["sign"] = body["steps"][1]["sign"].to_string().into();
+    run(secrets.path(), &text).await.unwrap();
 }
 
 #[tokio::test]
