@@ -14,6 +14,8 @@ use crate::step::{Sign, SignTarget};
 
 /// How many parts of an image are signed at the same time.
 const AT_A_TIME: usize = 4;
+/// What to do about an index that names what the registry does not have.
+const GAP: &str = "`children: false` signs the image's own digest alone";
 
 pub(super) async fn run(engine: &Engine, sign: &Sign, cx: &Cx) -> Result<Success, StepError> {
     let Some(SignTarget { image: reference, key: wanted }) = &sign.target else { return Ok(off()) };
@@ -22,7 +24,7 @@ pub(super) async fn run(engine: &Engine, sign: &Sign, cx: &Cx) -> Result<Success
     let key = engine.image_key(cx, wanted).await?;
     let auth = engine.registry_auth(cx, sign.registry_secret.as_ref()).await?;
     let registry = engine.registry.of(engine.tenancy.tenant(&cx.workflow));
-    let source = registry.source_image(image, &auth, insecure, cx.deadline).await?;
+    let source = registry.source_image(image, &auth, insecure, cx.deadline).await?.advising(GAP);
     let subjects = source.subjects(sign.children).await?;
     let name = format!("{}@{}", image.name(), source.digest());
     // What is read of the image has memory, and nobody may wait for more who has some.
@@ -98,9 +100,17 @@ fn command(insecure: bool, annotations: &BTreeMap<String, String>, name: &str) -
         command.push_str(" --allow-http-registry --allow-insecure-registry");
     }
     for (annotation, value) in annotations {
-        command.push_str(&format!(" -a {}", quoted(&format!("{annotation}={value}"))));
+        command.push_str(&format!(" -a {}", quoted(&csv_field(format!("{annotation}={value}")))));
     }
     format!("{command} {name}")
+}
+
+/// The annotation as cosign reads it: as a line of CSV, in which each field is one annotation.
+fn csv_field(annotation: String) -> String {
+    match annotation.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", annotation.replace('"', "\"\"")),
+        false => annotation,
+    }
 }
 
 /// The word for a shell.
@@ -120,6 +130,24 @@ mod tests {
     fn the_command_can_be_pasted_into_a_shell() {
         for (word, shown) in [("a=b", "a=b"), ("a=b c", "'a=b c'"), ("a=$(x)'", r"'a=$(x)'\'''")] {
             assert_eq!(quoted(word), shown);
+        }
+    }
+
+    #[test]
+    fn cosign_reads_each_annotation_of_the_command_as_one() {
+        for (value, shown) in [
+            ("b", "a=b"),
+            ("b c", "'a=b c'"),
+            ("b=c", "a=b=c"),
+            ("b,c=d", r#"'"a=b,c=d"'"#),
+            (r#"say "b""#, r#"'"a=say ""b"""'"#),
+            ("it's, b", r#"'"a=it'\''s, b"'"#),
+            ("b\nc", "'\"a=b\nc\"'"),
+        ] {
+            let annotations = [("a".to_owned(), value.to_owned())].into();
+            let expected =
+                format!("cosign verify --key cosign.pub --insecure-ignore-tlog=true -a {shown} r.io/a");
+            assert_eq!(command(false, &annotations, "r.io/a"), expected);
         }
     }
 }

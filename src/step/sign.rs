@@ -141,9 +141,10 @@ pub(super) fn annotations(node: Node<'_>) -> Result<BTreeMap<String, String>, In
     }
     let mut annotations = BTreeMap::new();
     for (name, value) in map {
-        if name.is_empty() || name.len() > NAME || !name.bytes().all(|b| b.is_ascii_graphic()) {
+        // Whoever requires an annotation of a signature writes `NAME=VALUE`, which ends the name at the first `=`.
+        if !(1..=NAME).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_graphic() && b != b'=') {
             return Err(value.refuse(format!(
-                "is no name of an annotation: 1 to {NAME} printable ASCII characters without spaces"
+                "is no name of an annotation: 1 to {NAME} printable ASCII characters without spaces and `=`"
             )));
         }
         let here = value.clone();

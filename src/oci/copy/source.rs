@@ -15,6 +15,9 @@ use super::named::read;
 use super::tree::ImageTree;
 use crate::http::Network;
 
+/// What to do about an index that names what the registry does not have, when it is copied.
+const GAP: &str = "`platforms` copies those that are there";
+
 /// An image in a registry, to be copied.
 pub struct SourceImage<'a> {
     pub(super) image: &'a ImageRef,
@@ -26,6 +29,8 @@ pub struct SourceImage<'a> {
     pub(super) deadline: Instant,
     /// Everything below `top`, once it was read.
     pub(super) tree: OnceCell<ImageTree>,
+    /// What to do about an index that names what the registry does not have.
+    pub(super) gap: &'static str,
     /// The digest that the image's name meant when it was read.
     resolved: String,
 }
@@ -49,7 +54,7 @@ impl Registry {
         drop(held);
         let top = Arc::new(top.ok_or_else(|| repository.absent())?);
         let (resolved, tree) = (top.digest.clone(), OnceCell::new());
-        Ok(SourceImage { image, repository, resolved, top, memory, referrers: 0, deadline, tree })
+        Ok(SourceImage { image, repository, resolved, top, memory, referrers: 0, deadline, tree, gap: GAP })
     }
 }
 
@@ -59,6 +64,13 @@ impl SourceImage<'_> {
     #[must_use]
     pub fn from_public_stores(mut self) -> Self {
         self.repository.blobs = Network::Public;
+        self
+    }
+
+    /// Says `gap` about an index that names what the registry does not have.
+    #[must_use]
+    pub fn advising(mut self, gap: &'static str) -> Self {
+        self.gap = gap;
         self
     }
 

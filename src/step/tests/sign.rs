@@ -57,6 +57,10 @@ fn what_is_no_sign_is_refused() {
         (r#"annotations: {a: "b\nc"}"#, "sign.annotations.a: "),
         (r#"annotations: {a: "b\u0007"}"#, "sign.annotations.a: "),
         (r#"annotations: {"a b": c}"#, "is no name of an annotation"),
+        (
+            r#"annotations: {"a=b": c}"#,
+            "is no name of an annotation: 1 to 128 printable ASCII characters without spaces and `=`",
+        ),
         ("annotations: {a: 1}", "sign.annotations.a: expected a string, got the number 1"),
         (&format!("annotations: {{a: {}}}", "x".repeat(1025)), "is 1025 bytes long; at most 1024"),
         (&format!("annotations: {{{}: x}}", "x".repeat(129)), "is no name of an annotation"),

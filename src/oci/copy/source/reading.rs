@@ -91,9 +91,7 @@ impl SourceImage<'_> {
         let mut repository = self.repository.fork();
         let found = read(&mut repository, &digest, self.deadline).await?;
         let child = found.ok_or_else(|| {
-            self.refuse(format!(
-                "its index names {digest}, which the registry does not have; `platforms` copies those that are there"
-            ))
+            self.refuse(format!("its index names {digest}, which the registry does not have; {}", self.gap))
         })?;
         match child.bytes.len() as u64 == size {
             true => Ok(child),
