@@ -11,8 +11,9 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::registry::RegistryOptions;
-use crate::oci::{Auth, ImageRef, Registry, Verification};
+use crate::oci::{Auth, ImageRef, OciError, Registry, Verification};
 use crate::signature::{Claim, PublicKey, unsigned};
+use crate::text;
 
 /// How long an overloaded registry is asked again.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -32,30 +33,50 @@ pub(super) struct Command {
     registry: RegistryOptions,
 }
 
+/// Exit codes: 0 all are signed, 1 an image is not signed, 75 (sysexits' EX_TEMPFAIL) of some it is not known.
+const UNSIGNED: u8 = 1;
+const UNKNOWN: u8 = 75;
+
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let keys = self.keys()?;
         let (registry, auth) = (self.registry.client(), self.registry.auth().await?);
         let annotations: BTreeMap<_, _> = self.annotations.iter().cloned().collect();
-        let mut unverified = false;
+        let (mut is_unsigned, mut is_unknown) = (false, false);
         for image in &self.images {
-            match self.verify(&registry, &auth, image, &annotations, &keys).await? {
-                Ok(signed) => writeln!(std::io::stdout(), "{signed}")?,
-                Err(why) => {
-                    unverified = true;
-                    writeln!(std::io::stderr(), "{why}")?;
+            let told = match self.verify(&registry, &auth, image, &annotations, &keys).await {
+                Ok(Ok(signed)) => {
+                    writeln!(std::io::stdout(), "{}", text::lines(&signed))?;
+                    continue;
                 }
-            }
+                Ok(Err(why)) => {
+                    is_unsigned = true;
+                    why
+                }
+                Err(error) => {
+                    is_unknown = true;
+                    format!("whether {image} is signed is not known: {error}")
+                }
+            };
+            writeln!(std::io::stderr(), "{}", text::lines(&told))?;
         }
-        Ok(if unverified { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(match (is_unsigned, is_unknown) {
+            (true, _) => ExitCode::from(UNSIGNED),
+            (false, true) => ExitCode::from(UNKNOWN),
+            (false, false) => ExitCode::SUCCESS,
+        })
     }
 
     fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
-        let files = self.key.iter().map(|file| read(file));
-        Ok(files.collect::<Result<Vec<_>, _>>()?.concat())
+        let joined = |keys, file: &PathBuf| {
+            PublicKey::joined(keys, read(file)?).map_err(|error| anyhow!("`--key` {error}"))
+        };
+        self.key.iter().try_fold(Vec::new(), joined)
     }
 
     /// The line about a signed image, or why `image` is none.
+    ///
+    /// # Errors It cannot be read, so nothing is known of its signatures.
     async fn verify(
         &self,
         registry: &Registry,
@@ -63,7 +84,7 @@ impl Command {
         image: &ImageRef,
         annotations: &BTreeMap<String, String>,
         keys: &[PublicKey],
-    ) -> anyhow::Result<Result<String, String>> {
+    ) -> Result<Result<String, String>, OciError> {
         let (insecure, deadline) = (self.registry.insecure, Instant::now() + PATIENCE);
         let digest = registry.source_image(image, auth, insecure, deadline).await?.digest().to_owned();
         let claim = Claim { digest, annotations: annotations.clone() };

@@ -1,6 +1,6 @@
 //! `verify`: checks that images are signed by one of some keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
@@ -14,6 +14,14 @@ use crate::step::{RegistryRef, Verify};
 
 /// How many images are checked at the same time.
 const AT_A_TIME: usize = 4;
+
+/// An image whose tag was resolved.
+struct Resolved<'v> {
+    reference: &'v RegistryRef,
+    /// The image by its digest.
+    name: String,
+    digest: String,
+}
 
 /// An image that is signed.
 struct Verified {
@@ -33,27 +41,45 @@ pub(super) async fn run(engine: &Engine, verify: &Verify, cx: &Cx) -> Result<Suc
     let auth = engine.registry_auth(cx, verify.registry_secret.as_ref()).await?;
     cx.now("reading signatures");
     let registry = engine.registry.of(engine.tenancy.tenant(&cx.workflow));
-    let mut checks: Vec<BoxFuture<'_, Result<Verified, StepError>>> = Vec::new();
+    let (registry, keys) = (&registry, keys.as_slice());
+    let mut reads: Vec<BoxFuture<'_, Result<Resolved<'_>, StepError>>> = Vec::new();
     for image in &verify.images {
-        checks.push(one(&registry, image, &auth, &verify.annotations, &keys, cx).boxed());
+        reads.push(resolved(registry, image, &auth, cx).boxed());
+    }
+    let mut images: Vec<_> = stream::iter(reads).buffered(AT_A_TIME).try_collect().await?;
+    let mut seen = BTreeSet::new();
+    // Several tags may name one image.
+    images.retain(|image| seen.insert((image.name.clone(), image.reference.insecure)));
+    let mut checks: Vec<BoxFuture<'_, Result<Verified, StepError>>> = Vec::new();
+    for image in images {
+        checks.push(one(registry, image, &auth, &verify.annotations, keys, cx).boxed());
     }
     let verified: Vec<_> = stream::iter(checks).buffered(AT_A_TIME).try_collect().await?;
     Ok(success(&verified))
 }
 
+async fn resolved<'v>(
+    registry: &Registry,
+    reference: &'v RegistryRef,
+    auth: &Auth,
+    cx: &Cx,
+) -> Result<Resolved<'v>, StepError> {
+    let (image, insecure) = (&reference.image, reference.insecure);
+    let digest = registry.source_image(image, auth, insecure, cx.deadline).await?.digest().to_owned();
+    Ok(Resolved { reference, name: format!("{}@{digest}", image.name()), digest })
+}
+
 async fn one(
     registry: &Registry,
-    reference: &RegistryRef,
+    Resolved { reference, name, digest }: Resolved<'_>,
     auth: &Auth,
     annotations: &BTreeMap<String, String>,
     keys: &[PublicKey],
     cx: &Cx,
 ) -> Result<Verified, StepError> {
     let (image, insecure) = (&reference.image, reference.insecure);
-    let digest = registry.source_image(image, auth, insecure, cx.deadline).await?.digest().to_owned();
     let claim = Claim { digest, annotations: annotations.clone() };
     let mut store = registry.signatures(image, auth, insecure, false, cx.deadline)?;
-    let name = format!("{}@{}", image.name(), claim.digest);
     match store.verify(&claim, keys).await? {
         Verification::Signed { key, form } => Ok(Verified { name, key: key.id(), form }),
         Verification::Unsigned(unfit) => Err(StepError::user(unsigned(&name, keys, &unfit))),

@@ -44,6 +44,19 @@ async fn each_image_is_told_and_one_unsigned_image_fails() {
     assert_eq!(both.status.code(), Some(1));
     assert!(text(&both.stdout).contains(":1c1c3987"), "{both:?}");
     assert!(text(&both.stderr).contains("it has no signatures"), "{both:?}");
+    // One that cannot be read keeps nobody from the others.
+    let (absent, silent) = (format!("{}:3", repository.name), "127.0.0.1:1/api:1");
+    for (arguments, code, why) in [
+        (&["--key", "cosign.pub", &absent, &signed][..], 75, "has no such image"),
+        (&["--key", "cosign.pub", &absent, &unsigned, &signed], 1, "it has no signatures"),
+        (&["--key", "cosign.pub", silent, &signed], 75, "cannot reach"),
+    ] {
+        let output = verify(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(text(&output.stdout).contains(":1c1c3987"), "{output:?}");
+        assert!(said.contains(why) && said.contains("is signed is not known: "), "{said}");
+    }
     for (arguments, why) in [
         (&["--key", "other.pub", &signed][..], "its signatures do not count: 2 made by another key"),
         (&["--key", "cosign.pub", "-a", "stage=prod", &signed], "without the wanted annotation `stage`"),
