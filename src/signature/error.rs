@@ -53,8 +53,8 @@ pub enum KeyError {
     },
     /// The key is encrypted in a way that is not supported, or with parameters beyond our limits.
     #[error(
-        "is encrypted with {with}; encrypt it anew (`openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256`, or `cosign \
-         import-key-pair`), or make a key pair with `cosign generate-key-pair`"
+        "is encrypted with {with}; make a key pair with `cosign generate-key-pair`, or encrypt this one anew with `openssl pkcs8 -topk8 \
+         -v2 aes-256-cbc -v2prf hmacWithSHA256` or `cosign import-key-pair`"
     )]
     Encryption {
         /// The cipher or the parameter.

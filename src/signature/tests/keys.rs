@@ -52,13 +52,13 @@ fn what_cannot_sign_is_refused_by_name() {
             "HMAC-SHA1",
             file!("pkcs8-sha1.pem"),
             PASSPHRASE,
-            "is encrypted with PBKDF2 with HMAC-SHA1, which is not supported; encrypt it anew (`openssl pkcs8",
+            "is encrypted with PBKDF2 with HMAC-SHA1, which is not supported; make a key pair",
         ),
         (
             "Triple DES",
             file!("pkcs8-des3.pem"),
             PASSPHRASE,
-            "is encrypted with Triple DES, which is not supported; encrypt it anew (`openssl pkcs8",
+            "is encrypted with Triple DES, which is not supported; make a key pair",
         ),
         ("no passphrase", file!("pkcs8-encrypted.pem"), "", "is encrypted, and there is no passphrase"),
         (
