@@ -10,6 +10,7 @@ mod bundle;
 mod cosign_key;
 mod encrypted_key;
 mod error;
+mod message_hash;
 mod payload;
 mod private_key;
 mod public_key;
@@ -21,14 +22,13 @@ mod unique;
 
 pub use bundle::{BUNDLE, PREDICATE};
 pub use error::KeyError;
+pub use message_hash::MessageHash;
 pub use payload::PAYLOAD;
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use unfit::{Unfit, unsigned};
 
 use std::collections::BTreeMap;
-
-use sha2::{Digest as _, Sha256};
 
 /// What a signature states: the digest of an image, and annotations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +51,13 @@ impl Claim {
         bundle::write(self, key)
     }
 
-    /// The key of `keys` by which `signature` is a signature of `payload`, and `payload` states this claim.
+    /// The hash of `payload`, which states this claim. Every signature of the payload is checked by this one hash.
     ///
-    /// # Errors None of the keys made it, or it states something else.
-    pub fn check_payload<'k>(
-        &self,
-        payload: &[u8],
-        signature: &[u8],
-        keys: &'k [PublicKey],
-    ) -> Result<&'k PublicKey, Unfit> {
+    /// # Errors It states something else.
+    pub fn check_payload(&self, payload: &[u8]) -> Result<MessageHash, Unfit> {
         // It is cheaper to read than to verify, and proves nothing before it is verified.
         payload::check(self, payload)?;
-        signer(keys, payload, signature)
+        Ok(MessageHash::of(payload))
     }
 
     /// The key of `keys` that signed `bundle`, which states this claim.
@@ -94,10 +89,4 @@ pub(crate) fn fuzzed(bytes: &[u8]) {
     if !text.contains("ENCRYPTED") {
         let _ = PrivateKey::read(&text.into(), None);
     }
-}
-
-/// The key of `keys` that made `signature` of `message`.
-fn signer<'k>(keys: &'k [PublicKey], message: &[u8], signature: &[u8]) -> Result<&'k PublicKey, Unfit> {
-    let hash = Sha256::digest(message);
-    keys.iter().find(|key| key.verifies_hash(&hash, signature)).ok_or(Unfit::OtherKey)
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::unique::UniqueKeys;
-use super::{Claim, PrivateKey, PublicKey, Unfit, signer};
+use super::{Claim, MessageHash, PrivateKey, PublicKey, Unfit};
 
 /// The media type of a bundle, and the artifact type of its manifest.
 pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -102,7 +102,7 @@ pub(super) fn check<'k>(claim: &Claim, bundle: &[u8], keys: &'k [PublicKey]) -> 
     };
     // It is cheaper to read than to verify, and proves nothing before it is verified.
     check_statement(claim, &payload)?;
-    signer(keys, &encoded(STATEMENT, &payload), &decode(&signature.sig)?)
+    MessageHash::of(&encoded(STATEMENT, &payload)).signer(keys, &decode(&signature.sig)?)
 }
 
 pub(super) fn check_statement(claim: &Claim, payload: &[u8]) -> Result<(), Unfit> {

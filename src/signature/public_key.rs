@@ -75,12 +75,7 @@ impl PublicKey {
         STANDARD.encode(self.hash)
     }
 
-    /// Whether `signature`, in DER, is this key's signature of `message`.
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.verifies_hash(&Sha256::digest(message), signature)
-    }
-
-    /// The same for the message whose SHA-256 is `hash`.
+    /// Whether `signature`, in DER, is this key's signature of the message whose SHA-256 is `hash`.
     pub(super) fn verifies_hash(&self, hash: &[u8], signature: &[u8]) -> bool {
         let signature = Signature::from_der(signature);
         signature.is_ok_and(|signature| self.key.verify_prehash(hash, &signature).is_ok())

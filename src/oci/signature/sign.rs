@@ -3,7 +3,7 @@
 use super::super::{Descriptor, OciError};
 use super::add::ClassicSignature;
 use super::{Checks, SignatureStore};
-use crate::signature::{Claim, PrivateKey};
+use crate::signature::{Claim, MessageHash, PrivateKey};
 
 impl SignatureStore<'_> {
     /// Signs `subject` with `key`, in both forms. `claim` is about that subject. `enter` gives the permit for one request that
@@ -21,7 +21,8 @@ impl SignatureStore<'_> {
         let payload = claim.payload(&self.name);
         let signature = key.sign(&payload);
         let new = ClassicSignature { payload, signature };
-        let is_as_good = |signature: &[u8]| key.public().verifies(&new.payload, signature);
+        let hash = MessageHash::of(&new.payload);
+        let is_as_good = |signature: &[u8]| hash.signer(&keys, signature).is_ok();
         let is_new = self.add_classic(&subject.digest, &new, is_as_good, enter).await?;
         if self.bundle(&subject.digest, &mut Checks::new(claim, &keys)).await?.is_some() {
             return Ok(usize::from(is_new));

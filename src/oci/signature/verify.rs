@@ -64,7 +64,9 @@ fn unless_odd<T: Default>(
     unfit: &mut BTreeMap<Unfit, usize>,
 ) -> Result<T, OciError> {
     match read {
-        Err(error @ OciError::Unexpected { .. }) if error.fault() == Fault::User => {
+        Err(error @ (OciError::Unexpected { .. } | OciError::Store { .. }))
+            if error.fault() == Fault::User =>
+        {
             unfit.insert(Unfit::Unreadable(error.to_string()), 1);
             Ok(T::default())
         }

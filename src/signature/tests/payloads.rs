@@ -3,10 +3,19 @@
 use super::{claim, key};
 use crate::signature::{Claim, PublicKey, Unfit};
 
+fn check_signature<'k>(
+    claim: &Claim,
+    payload: &[u8],
+    signature: &[u8],
+    keys: &'k [PublicKey],
+) -> Result<&'k PublicKey, Unfit> {
+    claim.check_payload(payload)?.signer(keys, signature)
+}
+
 fn check(claim: &Claim, payload: &str) -> Result<(), Unfit> {
     let (key, payload) = (key(), payload.as_bytes());
     let keys = [key.public().clone()];
-    claim.check_payload(payload, &key.sign(payload), &keys).map(drop)
+    check_signature(claim, payload, &key.sign(payload), &keys).map(drop)
 }
 
 #[test]
@@ -35,19 +44,19 @@ fn a_signature_counts_for_its_own_claim_alone() {
         (claim(1, &[("team", "a")]), Err(Unfit::Annotation("team".to_owned()))),
         (claim(2, &[]), Err(Unfit::OtherDigest)),
     ] {
-        assert_eq!(wanted.check_payload(&payload, &signature, &keys).map(drop), expected);
+        assert_eq!(check_signature(&wanted, &payload, &signature, &keys).map(drop), expected);
     }
     let mut other = payload.clone();
     let name = payload.windows(4).position(|part| part == b"r.io").unwrap_or_default();
     other[name] ^= 1;
     for (payload, signature) in [(&other, &signature[..]), (&payload, &signature[1..]), (&payload, &[])] {
-        assert_eq!(claimed.check_payload(payload, signature, &keys), Err(Unfit::OtherKey));
+        assert_eq!(check_signature(&claimed, payload, signature, &keys), Err(Unfit::OtherKey));
     }
     let others =
         PublicKey::read_all(include_str!("../../../tests/cosign/keys/other-public.pem")).unwrap_or_default();
-    assert_eq!(claimed.check_payload(&payload, &signature, &others), Err(Unfit::OtherKey));
+    assert_eq!(check_signature(&claimed, &payload, &signature, &others), Err(Unfit::OtherKey));
     let both: Vec<_> = others.into_iter().chain(keys.iter().cloned()).collect();
-    assert_eq!(claimed.check_payload(&payload, &signature, &both), Ok(&keys[0]));
+    assert_eq!(check_signature(&claimed, &payload, &signature, &both), Ok(&keys[0]));
 }
 
 #[test]
