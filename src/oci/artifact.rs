@@ -99,6 +99,11 @@ impl Descriptor {
     }
 }
 
+/// The descriptor of `content`, to add more to it.
+pub(super) fn described(media_type: &str, content: &[u8]) -> serde_json::Value {
+    json!(Descriptor::of(media_type, content))
+}
+
 /// `sha256:…` of `bytes`.
 pub(super) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))

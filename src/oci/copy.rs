@@ -6,6 +6,7 @@
 //! registry, a broken connection (also within a blob, which goes on from there), a token that expired.
 
 mod blobs;
+mod copied_layers;
 pub(super) mod manifest;
 mod memory;
 pub(super) mod named;
@@ -13,6 +14,8 @@ mod presence;
 mod progress;
 mod reader;
 pub(super) mod referrers;
+pub(super) mod shared_layers;
+mod signature_tags;
 mod source;
 pub(super) mod subset;
 mod target;

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::artifact::digest;
 use super::copy::manifest::RawManifest;
 use super::copy::{CopyMemory, Tries};
 use super::registry::is_digest;
@@ -73,19 +72,12 @@ impl SignatureStore<'_> {
         loop {
             match self.target.repository.blob(name, "a signature", CONTENT).await {
                 Ok(content) => return Ok(Some(content)),
-                // A list may name what is gone, or what is no blob.
-                Err(OciError::Unexpected { .. } | OciError::Absent { .. }) => return Ok(None),
-                Err(error) => tries.wait(error).await?,
-            }
-        }
-    }
-
-    /// Writes a blob, unless it is there.
-    async fn put_content(&mut self, content: &[u8]) -> Result<(), OciError> {
-        let mut tries = Tries::until(self.target.deadline);
-        loop {
-            match self.target.repository.put_blob_once(content.to_vec().into()).await {
-                Ok(()) => return Ok(()),
+                // A list may name what is gone, or what is no blob. A registry may keep its blobs elsewhere.
+                Err(
+                    OciError::Unexpected { .. }
+                    | OciError::Absent { .. }
+                    | OciError::Store { status: 404 | 410, .. },
+                ) => return Ok(None),
                 Err(error) => tries.wait(error).await?,
             }
         }
@@ -113,9 +105,4 @@ impl SourceImage<'_> {
             _ => Ok(manifests.iter().map(described).collect()),
         }
     }
-}
-
-/// A descriptor of `content`.
-fn described(media_type: &str, content: &[u8]) -> serde_json::Value {
-    serde_json::json!({"mediaType": media_type, "digest": digest(content), "size": content.len()})
 }

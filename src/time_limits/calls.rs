@@ -99,7 +99,7 @@ pub const REGISTRY_PROBE: Call = Call::whole_of("registry: which login it wants"
 pub const REGISTRY_IMAGES: Call = Call::whole_of("registry: which images are there, for `poll`", 20);
 /// A write to an image's list of referrers, if the registry does not keep the list itself. The next writer waits for
 /// it.
-pub const REGISTRY_LIST: Call = Call::both("registry: a list of referrers", 60, 20);
+pub const REGISTRY_LIST: Call = Call::both("registry: a list of referrers or signatures", 60, 20);
 /// TCP and TLS.
 pub const FORGE_CONNECT: Call = Call::whole_of("forge: connect", 10);
 /// A request to the API, and its answer.

@@ -6,6 +6,7 @@ mod gitea;
 mod logins;
 mod referrers;
 mod refused;
+mod shared_tags;
 mod tags;
 mod uploads;
 

@@ -1,5 +1,6 @@
 //! `sign` and `verify` against real registries.
 
+mod broken;
 mod command;
 mod hostile;
 mod keys;
@@ -169,6 +170,11 @@ async fn an_image_without_a_signature_that_counts_is_refused_with_the_reason() {
     let both = format!("{OTHER_PUBLIC}{PUBLIC}");
     let done = verify(&format!("{image}, {image}"), json!({"public-keys": both})).await.unwrap();
     assert!(done.outputs["verified"].contains("@sha256:"), "{done:?}");
+    // Both tags name one image.
+    repository.image("same", b"layer".to_vec()).await;
+    let done =
+        verify(&format!("{image}, {}:same", repository.name), json!({"public-keys": PUBLIC})).await.unwrap();
+    assert_eq!(done.outputs["images"], json!([done.outputs["verified"]]).to_string());
     let missing = said(verify(&format!("{image}, {}:2", repository.name), json!({})).await);
     assert!(missing.contains("has no such image"), "{missing}");
 }
@@ -211,7 +217,7 @@ async fn signatures_of_others_stay_as_they_are() {
 #[tokio::test]
 async fn signatures_come_along_when_an_image_is_promoted() {
     let (source, target) = (repository(), repository());
-    source.platforms("1").await;
+    let digest = source.platforms("1").await["digest"].as_str().unwrap().to_owned();
     let copy = |fields: Value| {
         let mut copy = json!({"source": "$(verify.verified)", "targets": format!("{}:1", target.name)});
         copy["referrers"] = fields;
@@ -226,5 +232,14 @@ async fn signatures_come_along_when_an_image_is_promoted() {
     assert_eq!(target.read("1").await, None);
     sign(&format!("{}:1", source.name), json!({})).await.unwrap();
     run(secrets.path(), &copy(json!(true))).await.unwrap();
-    verify(&format!("{}:1", target.name), json!({})).await.unwrap();
+    let promoted = format!("{}:1", target.name);
+    verify(&promoted, json!({})).await.unwrap();
+    // Another promotion of the same digest keeps what was signed at the target.
+    sign(&promoted, json!({"annotations": {"stage": "prod"}})).await.unwrap();
+    sign(&format!("{}:1", source.name), json!({"annotations": {"stage": "dev"}})).await.unwrap();
+    run(secrets.path(), &copy(json!(true))).await.unwrap();
+    for stage in ["dev", "prod"] {
+        verify(&promoted, json!({"annotations": {"stage": stage}})).await.unwrap();
+    }
+    assert_eq!(count(&target, &digest).await, (3, 3));
 }

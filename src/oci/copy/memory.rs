@@ -13,7 +13,8 @@ use crate::limits::{Budget, Held, TooMuch};
 const MANIFESTS: usize = 64 << 20;
 /// The memory for chunks of blobs. One tenant may have half: sixteen chunks.
 const CHUNKS: usize = 160 << 20;
-/// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list.
+/// The bytes of manifests of referrers that are in memory at the same time: one with what it names, and a list; or the signatures at
+/// the source, those at the target, and what is written there.
 pub(super) const REFERRERS: usize = 3 * MANIFEST_READ;
 /// A manifest of at most so many bytes is read without waiting for memory. That of two hundred platforms has less.
 const SMALL: u64 = 64 << 10;
@@ -47,9 +48,22 @@ impl CopyMemory {
         self.manifests(MANIFEST_READ).await
     }
 
+    /// The same for a caller that may have memory for it already, and then names none.
+    pub(in crate::oci) async fn manifest_from(memory: Option<&Self>) -> Result<Option<Held>, OciError> {
+        match memory {
+            Some(memory) => memory.manifest().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Waits for the memory for a list of referrers, and for the one that is written in its place. A caller must not hold any yet.
     pub(in crate::oci) async fn referrers(&self) -> Result<Held, OciError> {
         self.manifests(REFERRERS).await
+    }
+
+    /// Waits for the memory for a small blob that is read whole. A caller must not hold any yet.
+    pub(in crate::oci) async fn content(&self, bytes: usize) -> Result<Held, OciError> {
+        self.manifests(bytes).await
     }
 
     /// Waits for the memory for the manifest or the config in `answer`; `None` if it says that it is small. A caller must not

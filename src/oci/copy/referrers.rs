@@ -18,15 +18,15 @@ use super::super::referrers::ReferrersPage;
 use super::super::registry::is_digest;
 use super::super::repository::ImageRepository;
 use super::manifest::RawManifest;
+use super::memory::CopyMemory;
 use super::named::read;
 use super::progress::CopyProgress;
 use super::source::SourceImage;
 use super::target::CopyTarget;
 use super::tries::{Failed, Tries};
 use crate::http;
+use crate::limits::Held;
 
-/// The ends of cosign's tags for signatures, attestations and SBOMs (cosign `pkg/oci/remote/remote.go`).
-const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 /// The most referrers that are copied.
 const MOST: usize = 1_000;
 
@@ -133,30 +133,8 @@ impl<'a> CopyTarget<'a> {
         self.list(subject, &entries, enter).await
     }
 
-    /// Copies cosign's tags for `subject`. Returns their number.
-    async fn copy_signature_tags(
-        &mut self,
-        source: &SourceImage<'a>,
-        subject: &str,
-        progress: &CopyProgress,
-    ) -> Result<usize, OciError> {
-        let mut count = 0;
-        for end in COSIGN {
-            let tag = format!("{}.{end}", list_tag(subject));
-            let found = read(&mut source.repository.fork(), &tag, self.deadline).await?;
-            let Some(found) = found.map(Arc::new) else { continue };
-            count += 1;
-            let has = self.digest_of(&tag).await?;
-            if has.as_deref() != Some(&found.digest) {
-                self.copy_below_of(source, &found, progress).await?;
-                self.put(&tag, &found, has.as_deref()).await?;
-            }
-        }
-        Ok(count)
-    }
-
     /// Copies what `referrer` names.
-    async fn copy_below_of(
+    pub(super) async fn copy_below_of(
         &mut self,
         source: &SourceImage<'a>,
         referrer: &Arc<RawManifest>,
@@ -219,19 +197,22 @@ pub(in crate::oci) async fn api(
     subject: &str,
     deadline: Instant,
 ) -> Result<Option<Vec<String>>, OciError> {
-    api_of(repository, subject, deadline, |_| true).await
+    api_of(repository, subject, deadline, None, |_| true).await
 }
 
-/// The same, of the entries that are `wanted`.
+/// The same, of the entries that are `wanted`. A caller that has no memory for a page yet names where to take it.
 pub(in crate::oci) async fn api_of(
     repository: &mut ImageRepository<'_>,
     subject: &str,
     deadline: Instant,
+    memory: Option<&CopyMemory>,
     wanted: impl Fn(&Value) -> bool,
 ) -> Result<Option<Vec<String>>, OciError> {
     let (mut found, mut is_listed, mut next) = (Vec::new(), false, repository.referrers_of(subject));
     for _ in 0..PAGES {
-        let Some((mut listed, more)) = page(repository, &next, deadline).await? else {
+        let Some(Page { entries: mut listed, next: more, held }) =
+            page(repository, &next, deadline, memory).await?
+        else {
             return match is_listed {
                 false => Ok(None),
                 true => Err(repository.unexpected("its list of referrers breaks off")),
@@ -240,6 +221,7 @@ pub(in crate::oci) async fn api_of(
         is_listed |= !listed.is_empty();
         listed.retain(&wanted);
         found.extend(digests(&listed));
+        drop((listed, held));
         match more {
             Some(more) if found.len() <= MOST => next = more,
             _ => return Ok(Some(found)),
@@ -248,20 +230,32 @@ pub(in crate::oci) async fn api_of(
     Err(repository.unexpected(format!("its list of referrers has more than {PAGES} pages")))
 }
 
-/// A page of the list, and the address of the next; `None` if the registry keeps no list that we may ask.
+/// A page of the list.
+struct Page {
+    entries: Vec<Value>,
+    /// The address of the next page.
+    next: Option<String>,
+    /// The memory for this page. A slow registry may take long for many pages, and others need the memory too.
+    held: Option<Held>,
+}
+
+/// A page of the list; `None` if the registry keeps no list that we may ask.
 async fn page(
     repository: &mut ImageRepository<'_>,
     url: &str,
     deadline: Instant,
-) -> Result<Option<(Vec<Value>, Option<String>)>, OciError> {
+    memory: Option<&CopyMemory>,
+) -> Result<Option<Page>, OciError> {
     let mut tries = Tries::until(deadline);
     loop {
+        let held = CopyMemory::manifest_from(memory).await?;
         let failed = match repository.referrers_page(url).await {
-            Ok(ReferrersPage::Listed(entries, next)) => return Ok(Some((entries, next))),
+            Ok(ReferrersPage::Listed(entries, next)) => return Ok(Some(Page { entries, next, held })),
             Ok(ReferrersPage::NoList) | Err(OciError::NotAsked { .. }) => return Ok(None),
             Ok(ReferrersPage::Refused(answer)) => Failed::of(repository, answer).await,
             Err(error) => error.into(),
         };
+        drop(held);
         if !failed.may_pass() && failed.status.is_some_and(|status| !matches!(status, 401 | 403)) {
             return Ok(None);
         }

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::artifact::{CREATED, EMPTY, EMPTY_TYPE, MANIFEST};
+use super::super::artifact::{CREATED, EMPTY, EMPTY_TYPE, MANIFEST, described};
 use super::super::copy::manifest::RawManifest;
 use super::super::copy::named::read;
 use super::super::copy::referrers::api_of;
 use super::super::log::list_tag;
 use super::super::{Descriptor, OciError};
-use super::{Checks, SignatureStore, described};
+use super::{Checks, SignatureStore};
 use crate::http;
 use crate::signature::{BUNDLE, PREDICATE, PublicKey};
 
@@ -69,6 +69,7 @@ impl SignatureStore<'_> {
         checks.begin();
         for digest in self.artifacts(subject).await? {
             let Some(layer) = self.bundle_layer(&digest, subject).await? else { continue };
+            let _held = self.memory.content(super::CONTENT).await?;
             let Some(bundle) = self.content(&layer.digest, layer.size).await? else { continue };
             if let Some(key) = checks.bundle(&bundle).await {
                 return Ok(Some(key));
@@ -83,11 +84,11 @@ impl SignatureStore<'_> {
     /// The digests of the bundles that refer to `subject`: from the registry's own list, and from the index under a tag. What a list
     /// does not tell the kind of may be one.
     async fn artifacts(&mut self, subject: &str) -> Result<BTreeSet<String>, OciError> {
-        let _held = self.memory.referrers().await?;
-        let deadline = self.target.deadline;
+        let (deadline, memory) = (self.target.deadline, self.memory);
         let may_be = |entry: &Value| may_be_bundle(entry["artifactType"].as_str());
-        let listed = api_of(&mut self.target.repository, subject, deadline, may_be).await?;
+        let listed = api_of(&mut self.target.repository, subject, deadline, Some(memory), may_be).await?;
         let mut digests: BTreeSet<String> = listed.unwrap_or_default().into_iter().collect();
+        let _held = memory.manifest().await?;
         if let Some(index) = read(&mut self.target.repository, &list_tag(subject), deadline).await? {
             digests.extend(bundles_in(&index));
         }
@@ -133,8 +134,8 @@ impl SignatureStore<'_> {
         created: &str,
         enter: &impl Fn() -> Option<P>,
     ) -> Result<(), OciError> {
-        self.put_content(bundle).await?;
-        self.put_content(EMPTY).await?;
+        self.target.put_content(bundle).await?;
+        self.target.put_content(EMPTY).await?;
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,

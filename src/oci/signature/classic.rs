@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::super::OciError;
-use super::super::copy::manifest::RawManifest;
 use super::super::copy::named::read;
+use super::super::copy::shared_layers::{INDEX, MEND, PAYLOADS, check_count};
 use super::super::log::list_tag;
 use super::{CONTENT, Checks, SignatureStore};
 use crate::http;
@@ -15,13 +15,8 @@ use crate::signature::{PAYLOAD, PublicKey};
 
 /// The annotation of a layer with the signature, in Base64.
 pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// The most signatures of an image: as many as cosign reads (`pkg/oci/mutate/signatures.go`).
-pub(super) const MOST: usize = 1_000;
-/// What to do about signatures that cannot be read.
-pub(super) const MEND: &str =
-    "look at who may push to this repository, and remove that tag if nobody needs it";
-/// The most payloads that are read, and so the most that are written.
-pub(super) const PAYLOADS: usize = 100;
+/// The most bytes of a signature, in Base64: that of the curve P-256 has at most 72 in DER.
+const SIGNATURE_TEXT: usize = 344;
 
 #[derive(Deserialize)]
 struct ClassicWire {
@@ -61,60 +56,42 @@ impl SignatureStore<'_> {
         subject: &str,
         checks: &mut Checks<'_>,
     ) -> Result<Option<PublicKey>, OciError> {
-        let _held = self.memory.manifest().await?;
-        let tag = tag(subject);
-        let Some(found) = self.signatures(&tag).await? else { return Ok(None) };
-        let wire: ClassicWire = http::json(&found.bytes).map_err(|why| self.odd(&tag, why))?;
-        drop(found);
-        let layers = wire.layers.unwrap_or_default();
-        self.limited(&tag, layers.len())?;
-        let payloads = payloads(layers);
+        let payloads = self.payloads(subject).await?;
         if payloads.len() > PAYLOADS {
             return Err(self.too_many(subject, PAYLOADS, "different payloads of signatures"));
         }
         checks.begin();
         for Payload { digest, size, signatures } in payloads {
+            let _held = self.memory.content(CONTENT).await?;
             let Some(payload) = self.content(&digest, size).await? else { continue };
-            for signature in signatures {
-                if let Some(key) = checks.payload(&payload, &signature).await {
-                    return Ok(Some(key));
-                }
-                if checks.are_spent() {
-                    return Err(self.too_many(subject, checks.most(), "signatures to try the keys on"));
-                }
+            if let Some(key) = checks.payload(&payload, &signatures).await {
+                return Ok(Some(key));
+            }
+            if checks.are_spent() {
+                return Err(self.too_many(subject, checks.most(), "signatures to try the keys on"));
             }
         }
         Ok(None)
     }
 
-    /// The manifest of the signatures under `tag`, for which the caller has memory; `None` if there is none.
-    pub(super) async fn signatures(&mut self, tag: &str) -> Result<Option<RawManifest>, OciError> {
-        match read(&mut self.target.repository, tag, self.target.deadline).await? {
-            Some(found) if found.is_index() => {
-                Err(self.odd(tag, "it is an index, and not the signatures of an image".to_owned()))
-            }
-            found => Ok(found),
+    /// The signatures of `subject` by payload. A slow registry may take long for the payloads, so the memory for the manifest is given
+    /// back before they are read.
+    async fn payloads(&mut self, subject: &str) -> Result<Vec<Payload>, OciError> {
+        let _held = self.memory.manifest().await?;
+        let tag = tag(subject);
+        let Some(found) = read(&mut self.target.repository, &tag, self.target.deadline).await? else {
+            return Ok(Vec::new());
+        };
+        if found.is_index() {
+            return Err(self.target.odd(&tag, INDEX.to_owned()));
         }
+        let wire: ClassicWire = http::json(&found.bytes).map_err(|why| self.target.odd(&tag, why))?;
+        let layers = wire.layers.unwrap_or_default();
+        check_count(layers.len()).map_err(|why| self.target.odd(&tag, why))?;
+        Ok(payloads(layers))
     }
 
-    /// # Errors There are more than [`MOST`] layers under `tag`.
-    pub(super) fn limited(&self, tag: &str, layers: usize) -> Result<(), OciError> {
-        match layers > MOST {
-            true => {
-                let why = format!("it has {layers} layers, and at most {MOST} signatures are read");
-                Err(self.odd(tag, why))
-            }
-            false => Ok(()),
-        }
-    }
-
-    /// The error for what is under `tag`.
-    pub(super) fn odd(&self, tag: &str, why: String) -> OciError {
-        let what = format!("{}, tag {tag},", self.target.repository.what());
-        OciError::Unexpected { what, why, mend: MEND }
-    }
-
-    pub(super) fn too_many(&self, subject: &str, most: usize, what: &str) -> OciError {
+    fn too_many(&self, subject: &str, most: usize, what: &str) -> OciError {
         OciError::Unexpected {
             what: self.target.repository.what(),
             why: format!("{subject} has more than {most} {what}"),
@@ -143,7 +120,8 @@ pub(super) fn payloads(layers: impl IntoIterator<Item = LayerWire>) -> Vec<Paylo
 fn signature(layer: &LayerWire) -> Option<Vec<u8>> {
     let is_payload = layer.media_type.as_deref() == Some(PAYLOAD) && layer.size <= CONTENT as u64;
     let signature = layer.annotations.as_ref()?.signature.as_ref().filter(|_| is_payload)?;
-    STANDARD.decode(signature).ok()
+    // All of them are in memory while the payloads are read.
+    STANDARD.decode(Some(signature).filter(|text| text.len() <= SIGNATURE_TEXT)?).ok()
 }
 
 /// The tag of the signatures of `digest`.
@@ -166,6 +144,8 @@ mod tests {
         let mut layers = vec![layer(1, &"AAAA".into()); 1_000];
         layers.extend([layer(1, &"AAAB".into()), layer(2, &"AAAA".into()), layer(2, &"%".into())]);
         layers.push(json!({"mediaType": PAYLOAD, "digest": "sha256:1", "size": 3}));
+        // What no key on P-256 makes takes no memory.
+        layers.push(layer(3, &"AAAA".repeat(87).into()));
         let layers = layers.iter().filter_map(|layer| LayerWire::deserialize(layer).ok());
         let counts: Vec<_> = payloads(layers).iter().map(|payload| payload.signatures.len()).collect();
         assert_eq!(counts, [2, 1]);

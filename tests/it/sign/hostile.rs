@@ -87,7 +87,10 @@ async fn very_many_signatures_are_not_read_and_the_other_form_still_counts() {
     let said = refused(&repository).await;
     assert!(said.contains("its signatures do not count: 1 unreadable ("), "{said}");
     let said = sign(&name, json!({})).await.unwrap_err().message;
-    assert!(said.contains("has 1000 signatures, and no more are read; look at"), "{said}");
+    assert!(
+        said.contains("it has 1000 layers and no room for 1 more: at most 1000 signatures are read; look at"),
+        "{said}"
+    );
     flood(999).await;
     sign(&name, json!({})).await.unwrap();
     assert_eq!(count(&repository, digest).await, (1000, 1));
@@ -110,7 +113,10 @@ async fn beside_very_many_payloads_nothing_is_signed() {
     })
     .await;
     let said = sign(&behind(&front, &repository), json!({})).await.unwrap_err().message;
-    assert!(said.contains("has 100 different payloads of signatures, and no more are read"), "{said}");
+    assert!(
+        said.contains("it would have 101 different payloads of signatures, and at most 100 are read"),
+        "{said}"
+    );
 }
 
 /// A list that names one artifact about the image, which has `layer`.
