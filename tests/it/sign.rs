@@ -5,7 +5,7 @@ mod command;
 mod hostile;
 mod keys;
 mod peers;
-
+mod recorded;
 mod registries;
 mod stops;
 

@@ -157,9 +157,9 @@ impl SignatureStore<'_> {
     }
 }
 
-/// Whether an entry of a list with this type of artifact may be a bundle.
+/// Whether an entry of a list with this type of artifact may be a bundle. cosign 2 puts the type of the empty config there.
 fn may_be_bundle(kind: Option<&str>) -> bool {
-    kind.is_none_or(|kind| kind.starts_with(BUNDLES))
+    kind.is_none_or(|kind| kind.starts_with(BUNDLES) || kind == EMPTY_TYPE)
 }
 
 /// The digests of what may be bundles in `index`. Logs of builds and SBOMs are listed there too.
@@ -189,7 +189,7 @@ mod tests {
             entry
         };
         let mut entries: Vec<_> = (0..500).map(|n| entry(n, Some("application/vnd.example.log"))).collect();
-        entries.extend([entry(501, Some(BUNDLE)), entry(502, None), entry(503, Some(BUNDLE))]);
+        entries.extend([entry(501, Some(BUNDLE)), entry(502, None), entry(503, Some(EMPTY_TYPE))]);
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         let index = RawManifest::read(index.to_string().into(), None, "r.io/a").unwrap();
         let expected: BTreeSet<_> = [501, 502, 503].map(|n| format!("sha256:{n:064}")).into();

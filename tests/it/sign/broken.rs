@@ -1,18 +1,18 @@
 //! Registries that have lost something, that are slow or that are full.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use argo_buildkit::oci::{Auth, ImageRef, LazyClient, Registry};
 use argo_buildkit::signature::{Claim, PublicKey};
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use super::registries::behind;
 use super::{PUBLIC, count, repository, sign, tag, verify};
 use crate::support::images::{INDEX, MANIFEST};
+use crate::support::net::{PATIENCE, until};
 use crate::support::registry_front::RegistryFront;
 use crate::support::scripted::{ok, redirect};
 use crate::support::shared::shared_registry;
@@ -81,18 +81,15 @@ async fn a_registry_that_sends_no_payload_keeps_nobody_from_reading() {
         Claim { digest: image["digest"].as_str().unwrap().to_owned(), annotations: Default::default() };
     let (registry, auth, keys) =
         (Registry::new(LazyClient::new(None)), Auth::default(), PublicKey::read_all(PUBLIC).unwrap());
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     let reading = (0..20).map(|_| async {
         let mut store = registry.signatures(&name, &auth, false, false, deadline).unwrap();
         store.verify(&claim, &keys).await
     });
-    let all_are_asked = async {
-        while front.seen().iter().filter(|seen| is_payload(&seen.method, &seen.path)).count() < 20 {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let asked = || front.seen().iter().filter(|seen| is_payload(&seen.method, &seen.path)).count();
+    let all_are_asked = async || (asked() == 20).then_some(());
     tokio::select! {
-        asked = timeout(Duration::from_secs(20), all_are_asked) => asked.unwrap(),
+        () = until(|| "20 payloads to be asked for".to_owned(), PATIENCE, all_are_asked) => {}
         ended = futures_util::future::join_all(reading) => panic!("{ended:?}"),
     }
 }

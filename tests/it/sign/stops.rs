@@ -15,11 +15,9 @@ use serde_json::{Value, json};
 use super::registries::behind;
 use super::{KEY, count, repository, secrets, tag};
 use crate::support::engine;
-use crate::support::net::until;
+use crate::support::net::{PATIENCE, until};
 use crate::support::registry_front::{RegistryFront, Seen};
 use crate::support::shared::shared_registry;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn signing_engine(secrets: &Path) -> Engine {
     let secrets = Secrets::Directory(secrets.to_owned());
@@ -50,7 +48,7 @@ async fn a_stop_does_not_wait_for_the_pauses_between_tries() {
         let is_asked = async || front.seen().iter().any(|seen| is_put(seen, ".sig")).then_some(());
         until(|| "the tag to be written".to_owned(), PATIENCE, is_asked).await;
         gate.close();
-        tokio::time::timeout(Duration::from_secs(20), gate.idle()).await.unwrap();
+        tokio::time::timeout(PATIENCE, gate.idle()).await.unwrap();
     };
     tokio::select! {
         ended = engine::run_behind(&engine, "builds", &body, gate.clone(), PATIENCE * 10) => panic!("{ended:?}"),
