@@ -1,4 +1,5 @@
 //! The keys are in tests/cosign/keys. Its README says how they were made.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bundles;
 mod keys;

@@ -76,11 +76,11 @@ mod tests {
         let (ours, theirs, other) = (layer(1, "ours"), layer(1, "theirs"), layer(2, "ours"));
         let all = [ours.clone(), theirs.clone(), ours.clone(), other.clone()];
         for (known, expected) in [
-            (&[][..], vec![ours.clone(), theirs.clone(), other.clone()]),
-            (&[theirs.clone()], vec![ours.clone(), other.clone()]),
-            (&[other, theirs, ours], vec![]),
+            (vec![], vec![ours.clone(), theirs.clone(), other.clone()]),
+            (vec![theirs.clone()], vec![ours.clone(), other.clone()]),
+            (vec![other, theirs, ours], vec![]),
         ] {
-            assert_eq!(lacking(&all, known, "sig"), Ok(expected));
+            assert_eq!(lacking(&all, &known, "sig"), Ok(expected));
         }
     }
 
