@@ -98,7 +98,7 @@ async fn a_log_is_no_longer_than_any_that_is_kept() {
     .await;
     let error = Registry::default().log(&image(&registry), &Auth::default(), false).await.unwrap_err();
     written.is_within(16 * MIB);
-    assert!(error.to_string().contains("the most that is read of a blob"), "{error}");
+    assert!(error.to_string().contains("the most that is read of a log"), "{error}");
 }
 
 #[tokio::test]
