@@ -72,9 +72,10 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.tracing.processor
   BinaryName = '$share/runc/runc'
   SystemdCgroup = false
 EOF
+  alive containerd || rm -f "$state/logs/containerd.log"
   spawn containerd containerd --config "$state/containerd.toml"
-  # Its socket is there before it answers, and kubelet ends when it does not.
-  await 30 containerd ctr --address "$state/containerd.sock" version
+  # Its socket answers before what kubelet asks is ready, and then kubelet ends.
+  await 60 containerd grep -q 'containerd successfully booted' "$state/logs/containerd.log"
 }
 
 kubelet_up() {
