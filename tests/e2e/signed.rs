@@ -71,6 +71,8 @@ async fn only_a_signed_image_reaches_production() {
     let digest = promoted.get("push-digest");
     assert_eq!(digest, signed.get("digest"));
     let place = format!("{}-production@{digest}", shop.image());
+    // Argo CD's own poll takes as long as this test waits.
+    kubectl(&["annotate", "-n", "argocd", "application", &shop.name(), "argocd.argoproj.io/refresh=normal"]);
     let pod = eventually(
         || format!("a ready pod of {place}: {:#?}", get("argocd", "application", &shop.name())["status"]),
         PATIENCE,
