@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use super::node::{Fields, Node};
-use super::{InvalidStep, RegistryRef, SecretKey, SecretRef, names};
+use super::{InvalidStep, RegistryRef, SecretKey, names};
 
 mod annotations;
 mod attest;
@@ -274,6 +274,5 @@ fn tags(node: Node<'_>) -> Result<Vec<RegistryRef>, InvalidStep> {
 }
 
 pub(super) fn registry_secret(node: Node<'_>) -> Result<SecretKey, InvalidStep> {
-    let SecretRef { name, key } = SecretRef::read(node)?;
-    Ok(SecretKey { name, key: key.unwrap_or_else(|| DOCKER_CONFIG_KEY.into()) })
+    SecretKey::with_default(node, DOCKER_CONFIG_KEY)
 }

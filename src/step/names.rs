@@ -63,6 +63,12 @@ impl SecretKey {
         let SecretRef { name, key } = SecretRef::read(node)?;
         Ok(Self { name, key: key.ok_or(missing)? })
     }
+
+    /// Reads `{name, key}`, or the name alone. The key is `default` if none is written.
+    pub(super) fn with_default(node: Node<'_>, default: &str) -> Result<Self, InvalidStep> {
+        let SecretRef { name, key } = SecretRef::read(node)?;
+        Ok(Self { name, key: key.unwrap_or_else(|| default.to_owned()) })
+    }
 }
 
 impl RegistryRef {

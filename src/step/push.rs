@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::build::{DOCKER_CONFIG_KEY, Platform, platforms};
+use super::build::{Platform, platforms, registry_secret};
 use super::form::ValueForm::{Bool, Maybe, Word, Words};
 use super::form::{FieldRule, IMAGE, IMAGE_TABLE, SECRET, optional, required};
 use super::limits::{ITEMS, too_many};
@@ -10,7 +10,7 @@ use super::mention::{Mention, MentionKind};
 use super::names;
 use super::node::{Fields, Node};
 use super::spec::{Output, Spec, sample};
-use super::{FieldTable, InvalidStep, RegistryRef, SecretKey, SecretRef, ValueForm};
+use super::{FieldTable, InvalidStep, RegistryRef, SecretKey, ValueForm};
 use crate::oci::ImageRef;
 
 pub(super) const SPEC: Spec =
@@ -81,7 +81,6 @@ pub struct PushTarget {
 pub(super) fn read(node: Node<'_>) -> Result<Push, InvalidStep> {
     let mut fields = node.fields(PUSH)?;
     let source = RegistryRef::read(fields.required("source")?)?;
-    let secret = |node| SecretRef::read(node).map(docker_config);
     Ok(Push {
         targets: targets(&mut fields, &source)?,
         source,
@@ -89,8 +88,8 @@ pub(super) fn read(node: Node<'_>) -> Result<Push, InvalidStep> {
         referrers: fields.switch("referrers", false)?,
         only_if_absent: fields.switch("only-if-absent", false)?,
         expect_digest: fields.optional("expect-digest").map(|node| node.checked(digest)).transpose()?,
-        registry_secret: fields.optional("registry-secret").map(secret).transpose()?,
-        source_registry_secret: fields.optional("source-registry-secret").map(secret).transpose()?,
+        registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
+        source_registry_secret: fields.optional("source-registry-secret").map(registry_secret).transpose()?,
     })
 }
 
@@ -182,8 +181,4 @@ fn digest(text: &str) -> Result<String, String> {
         Ok(image) => Ok(image.digest().unwrap_or(text).to_owned()),
         Err(_) => Err("is no digest; write `sha256:` and 64 lower-case hex digits".to_owned()),
     }
-}
-
-fn docker_config(SecretRef { name, key }: SecretRef) -> SecretKey {
-    SecretKey { name, key: key.unwrap_or_else(|| DOCKER_CONFIG_KEY.into()) }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::build::DOCKER_CONFIG_KEY;
+use super::build::registry_secret;
 use super::form::ValueForm::{Bool, Map, Pairs, Text};
 use super::form::{FieldRule, IMAGE, SECRET, optional};
 use super::limits::{too_long, too_many};
 use super::node::{Fields, Node};
 use super::spec::{Output, Spec, sample};
-use super::{FieldTable, InvalidStep, Mention, MentionKind, RegistryRef, SecretKey, SecretRef, ValueForm};
+use super::{FieldTable, InvalidStep, Mention, MentionKind, RegistryRef, SecretKey, ValueForm};
 
 pub(super) const SPEC: Spec = Spec { name: "sign", form: Map(SIGN), outputs: OUTPUTS, nests: true };
 
@@ -84,18 +84,17 @@ pub(super) fn read(node: Node<'_>) -> Result<Sign, InvalidStep> {
     let mut fields = node.fields(SIGN)?;
     let enabled = fields.switch("enabled", true)?;
     let image = unless_off(&mut fields, "image", enabled, RegistryRef::read)?;
-    let key = unless_off(&mut fields, "key", enabled, |node| secret_key(node, COSIGN_KEY))?;
-    let passphrase =
-        fields.optional("passphrase").map(|node| secret_key(node, COSIGN_PASSWORD)).transpose()?;
+    let key = unless_off(&mut fields, "key", enabled, |node| SecretKey::with_default(node, COSIGN_KEY))?;
+    let passphrase = fields
+        .optional("passphrase")
+        .map(|node| SecretKey::with_default(node, COSIGN_PASSWORD))
+        .transpose()?;
     let target = image.zip(key).map(|(image, key)| SignTarget { image, key: ImageKey { key, passphrase } });
     Ok(Sign {
         target: target.filter(|_| enabled),
         annotations: fields.or_default("annotations", annotations)?,
         children: fields.switch("children", true)?,
-        registry_secret: fields
-            .optional("registry-secret")
-            .map(|node| secret_key(node, DOCKER_CONFIG_KEY))
-            .transpose()?,
+        registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
     })
 }
 
@@ -127,12 +126,6 @@ pub(super) fn mentions(sign: &Sign) -> Vec<Mention> {
     images.map(|image| Mention::new(MentionKind::Push, "sign.image", image)).collect()
 }
 
-/// Reads a Secret whose key is `key` by default.
-pub(super) fn secret_key(node: Node<'_>, key: &str) -> Result<SecretKey, InvalidStep> {
-    let SecretRef { name, key: written } = SecretRef::read(node)?;
-    Ok(SecretKey { name, key: written.unwrap_or_else(|| key.to_owned()) })
-}
-
 /// Reads the annotations of a signature.
 pub(super) fn annotations(node: Node<'_>) -> Result<BTreeMap<String, String>, InvalidStep> {
     let map = node.clone().map()?;
@@ -141,7 +134,7 @@ pub(super) fn annotations(node: Node<'_>) -> Result<BTreeMap<String, String>, In
     }
     let mut annotations = BTreeMap::new();
     for (name, value) in map {
-        // Whoever requires an annotation of a signature writes `NAME=VALUE`, which ends the name at the first `=`.
+        // A verifier is told `NAME=VALUE`, and takes what is before the first `=` for the name.
         if !(1..=NAME).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_graphic() && b != b'=') {
             return Err(value.refuse(format!(
                 "is no name of an annotation: 1 to {NAME} printable ASCII characters without spaces and `=`"

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::build::DOCKER_CONFIG_KEY;
+use super::build::registry_secret;
 use super::form::ValueForm::{Map, Text, Words};
 use super::form::{FieldRule, IMAGE, SECRET, optional, required};
 use super::limits::too_many;
 use super::node::{Fields, Node};
-use super::sign::{ANNOTATIONS, annotations, secret_key};
+use super::sign::{ANNOTATIONS, annotations};
 use super::spec::{Output, Spec, sample};
 use super::{FieldTable, InvalidStep, Mention, MentionKind, RegistryRef, SecretKey};
 use crate::signature::PublicKey;
@@ -57,7 +57,7 @@ pub struct Verify {
 pub(super) fn read(node: Node<'_>) -> Result<Verify, InvalidStep> {
     let mut fields = node.fields(VERIFY)?;
     let images = images(fields.required("images")?)?;
-    let key = fields.optional("key").map(|node| secret_key(node, COSIGN_PUB)).transpose()?;
+    let key = fields.optional("key").map(|node| SecretKey::with_default(node, COSIGN_PUB)).transpose()?;
     let public_keys = fields.or_default("public-keys", public_keys)?;
     if key.is_none() && public_keys.is_empty() {
         return Err(no_key(&fields));
@@ -67,10 +67,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Verify, InvalidStep> {
         key,
         public_keys,
         annotations: fields.or_default("annotations", annotations)?,
-        registry_secret: fields
-            .optional("registry-secret")
-            .map(|node| secret_key(node, DOCKER_CONFIG_KEY))
-            .transpose()?,
+        registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
     })
 }
 
