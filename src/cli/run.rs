@@ -23,9 +23,10 @@ use crate::outcome::{Fault, Outputs};
 use crate::progress::Progress;
 use crate::{shutdown, step, text};
 
-/// Exit codes: 0 done, 1 the step's own fault, 75 (sysexits' EX_TEMPFAIL) a server's, 130 interrupted.
+/// Exit codes: 0 done, 1 the step's own fault, [`TEMPORARY`] a server's, 130 interrupted.
 const FAILED: u8 = 1;
-const TEMPORARY: u8 = 75;
+/// The EX_TEMPFAIL of sysexits.
+pub(super) const TEMPORARY: u8 = 75;
 const INTERRUPTED: u8 = 130;
 
 /// How long an interrupted step may take to stop.

@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::registry::RegistryOptions;
+use super::run::TEMPORARY;
 use crate::oci::{Auth, ImageRef, OciError, Registry, Verification};
 use crate::signature::{Claim, PublicKey, unsigned};
 use crate::text;
@@ -33,9 +34,8 @@ pub(super) struct Command {
     registry: RegistryOptions,
 }
 
-/// Exit codes: 0 all are signed, 1 an image is not signed, 75 (sysexits' EX_TEMPFAIL) of some it is not known.
+/// Exit codes: 0 all are signed, 1 an image is not signed, [`TEMPORARY`] of some it is not known.
 const UNSIGNED: u8 = 1;
-const UNKNOWN: u8 = 75;
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -62,7 +62,7 @@ impl Command {
         }
         Ok(match (is_unsigned, is_unknown) {
             (true, _) => ExitCode::from(UNSIGNED),
-            (false, true) => ExitCode::from(UNKNOWN),
+            (false, true) => ExitCode::from(TEMPORARY),
             (false, false) => ExitCode::SUCCESS,
         })
     }
@@ -91,9 +91,7 @@ impl Command {
         let mut store = registry.signatures(image, auth, insecure, false, deadline)?;
         let name = format!("{}@{}", image.name(), claim.digest);
         Ok(match store.verify(&claim, keys).await? {
-            Verification::Signed { key, form } => {
-                Ok(format!("{name} is signed by key {} ({})", key.id(), form.name()))
-            }
+            Verification::Signed { key, form } => Ok(form.signed(&name, &key.id())),
             Verification::Unsigned(unfit) => Err(unsigned(&name, keys, &unfit)),
         })
     }

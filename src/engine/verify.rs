@@ -94,8 +94,7 @@ fn success(verified: &[Verified]) -> Success {
         ("key-id", first.map(|first| first.key.clone()).unwrap_or_default()),
     ];
     let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
-    let told =
-        |each: &Verified| format!("{} is signed by key {} ({})", each.name, each.key, each.form.name());
+    let told = |each: &Verified| each.form.signed(&each.name, &each.key);
     let summary = match verified {
         [] => String::new(),
         [one] => told(one),

@@ -110,7 +110,7 @@ impl SignatureStore<'_> {
     async fn bundle_layer(&mut self, digest: &str, subject: &str) -> Result<Option<LayerWire>, OciError> {
         let _held = self.memory.manifest().await?;
         let found = match read(&mut self.target.repository, digest, self.target.deadline).await {
-            // Whoever may push may list something that cannot be read, and it is to be no more than no signature.
+            // Anyone who may push may list something that cannot be read. It is no signature.
             Err(OciError::Unexpected { .. }) => return Ok(None),
             found => found?,
         };

@@ -31,12 +31,13 @@ pub enum SignatureForm {
 }
 
 impl SignatureForm {
-    /// The name of the form, for messages.
-    pub fn name(self) -> &'static str {
-        match self {
+    /// Says that the image `name` is signed in this form, by the key with the id `key`.
+    pub fn signed(self, name: &str, key: &str) -> String {
+        let form = match self {
             Self::Classic => "classic signature",
             Self::Bundle => "bundle",
-        }
+        };
+        format!("{name} is signed by key {key} ({form})")
     }
 }
 
