@@ -184,8 +184,19 @@ fn regctl(_: &World, source: &str, target: &str) -> Command {
     command
 }
 
+/// skopeo remembers in which repositories it has seen a layer, for all users of the machine, and mounts it from there. Each run begins
+/// without that memory, which the other programs do not have.
 fn skopeo(_: &World, source: &str, target: &str) -> Command {
-    let mut command = Command::new(bin::system("skopeo", "skopeo"));
+    let mut command = Command::new("unshare");
+    command.args([
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs none /var/lib && exec \"$@\"",
+        "sh",
+    ]);
+    command.arg(bin::system("skopeo", "skopeo"));
     command.args(["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]);
     command.args([format!("docker://{source}"), format!("docker://{target}")]);
     command
