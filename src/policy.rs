@@ -145,9 +145,9 @@ pub(crate) fn lists() -> impl Iterator<Item = &'static str> {
     MentionKind::LISTED.into_iter().map(MentionKind::key)
 }
 
-/// The key of an entry's only switch.
-pub(crate) fn switch() -> &'static str {
-    MentionKind::HostNetwork.key()
+/// The keys of an entry's switches.
+pub(crate) fn switches() -> impl Iterator<Item = &'static str> {
+    MentionKind::SWITCHES.into_iter().map(MentionKind::key)
 }
 
 /// The first target of an entry of `steps` that is not listed. Placeholders for later outputs are skipped.

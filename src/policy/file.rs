@@ -63,8 +63,7 @@ fn read(root: &Value) -> Result<Vec<(Namespaces, Lists)>, Problem> {
 fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Problem> {
     let place = format!("{NAMESPACES}.{name}");
     let namespaces = Namespaces::parse(name).map_err(|problem| Problem(place.clone(), problem))?;
-    let host = super::switch();
-    let keys: Vec<_> = super::lists().chain([host]).collect();
+    let keys: Vec<_> = super::lists().chain(super::switches()).collect();
     let fields = map(value, &place, &keys)?;
     let mut lists = Lists::default();
     for kind in MentionKind::LISTED {
@@ -72,11 +71,12 @@ fn entry(name: &str, value: &Value) -> Result<(Namespaces, Lists), Problem> {
             lists.set(kind, patterns(kind, value, &format!("{place}.{}", kind.key()))?);
         }
     }
-    if let Some(value) = fields.get(host) {
-        let problem = || {
-            Problem(format!("{place}.{host}"), "is neither `true` nor `false`; write one of them".to_owned())
-        };
-        lists.host_network = value.as_bool().ok_or_else(problem)?;
+    for kind in MentionKind::SWITCHES {
+        if let Some(value) = fields.get(kind.key()) {
+            let problem = "is neither `true` nor `false`; write one of them";
+            let problem = || Problem(format!("{place}.{}", kind.key()), problem.to_owned());
+            lists.switch(kind, value.as_bool().ok_or_else(problem)?);
+        }
     }
     Ok((namespaces, lists))
 }

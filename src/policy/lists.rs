@@ -21,6 +21,9 @@ impl MentionKind {
         Self::Entitlements,
     ];
 
+    /// The kinds that are allowed as a whole, or not at all.
+    pub(super) const SWITCHES: [Self; 2] = [Self::HostNetwork, Self::DaemonCache];
+
     /// Its key in the file.
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl MentionKind {
             Self::Forges => "forges",
             Self::Entitlements => "entitlements",
             Self::HostNetwork => "host-network",
+            Self::DaemonCache => "daemon-cache",
         }
     }
 
@@ -46,6 +50,7 @@ impl MentionKind {
             Self::Forges => "call the forge's API at",
             Self::Entitlements => "build with the entitlement",
             Self::HostNetwork => "build in the network of",
+            Self::DaemonCache => "see and prune",
         }
     }
 
@@ -57,7 +62,7 @@ impl MentionKind {
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
             Self::Entitlements if Entitlement::Insecure.name() != text => Err(NotCanonical::Entitlement),
-            Self::Entitlements | Self::HostNetwork => Ok(text.to_owned()),
+            Self::Entitlements | Self::HostNetwork | Self::DaemonCache => Ok(text.to_owned()),
         }
     }
 }
@@ -73,7 +78,8 @@ pub(super) struct Lists {
     applications: Vec<Pattern>,
     forges: Vec<Pattern>,
     entitlements: Vec<Pattern>,
-    pub(super) host_network: bool,
+    host_network: bool,
+    daemon_cache: bool,
 }
 
 impl Lists {
@@ -87,7 +93,7 @@ impl Lists {
             MentionKind::Applications => &self.applications,
             MentionKind::Forges => &self.forges,
             MentionKind::Entitlements => &self.entitlements,
-            MentionKind::HostNetwork => &[],
+            MentionKind::HostNetwork | MentionKind::DaemonCache => &[],
         }
     }
 
@@ -100,9 +106,18 @@ impl Lists {
             MentionKind::Applications => &mut self.applications,
             MentionKind::Forges => &mut self.forges,
             MentionKind::Entitlements => &mut self.entitlements,
-            MentionKind::HostNetwork => return,
+            MentionKind::HostNetwork | MentionKind::DaemonCache => return,
         };
         *list = patterns;
+    }
+
+    /// Sets a kind that is one of [`MentionKind::SWITCHES`].
+    pub(super) fn switch(&mut self, kind: MentionKind, is_on: bool) {
+        match kind {
+            MentionKind::HostNetwork => self.host_network = is_on,
+            MentionKind::DaemonCache => self.daemon_cache = is_on,
+            _ => {}
+        }
     }
 
     /// Regular expressions, one of which the whole name of an image must match. None if any image may be read.
@@ -121,6 +136,7 @@ impl Lists {
     pub(super) fn have(&self, named: &NamedTarget) -> bool {
         match (&named.canonical, named.kind) {
             (_, MentionKind::HostNetwork) => self.host_network,
+            (_, MentionKind::DaemonCache) => self.daemon_cache,
             (_, MentionKind::Images) if self.images.is_none() => true,
             (Ok(name), kind) => self.of(kind).iter().any(|pattern| pattern.matches(name)),
             (Err(_), _) => false,

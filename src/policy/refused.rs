@@ -45,6 +45,21 @@ pub enum Refused {
         /// The namespace's entry.
         entry: String,
     },
+    /// The namespace may not use what other namespaces have in the daemon's cache.
+    #[error(
+        "{field}: namespace `{namespace}` may see and prune only its own cache mounts, and not what others have in the daemon's \
+         cache; write `scope: namespace`, or have `namespaces.{entry}.daemon-cache: true` set in the policy {file}"
+    )]
+    DaemonCache {
+        /// The field.
+        field: String,
+        /// The namespace.
+        namespace: String,
+        /// The policy file.
+        file: String,
+        /// The namespace's entry.
+        entry: String,
+    },
     /// The name can be read in two ways, so it cannot be compared with the policy.
     #[error("{field}: `{named}` cannot be compared with the policy: {why}; write it plainly")]
     NotCanonical {
@@ -105,6 +120,9 @@ impl Refused {
         let (namespace, file, entry) = (namespace.to_owned(), policy.file.clone(), entry.to_string());
         if kind == MentionKind::HostNetwork {
             return Self::HostNetwork { field, written: named, namespace, file, entry };
+        }
+        if kind == MentionKind::DaemonCache {
+            return Self::DaemonCache { field, namespace, file, entry };
         }
         let allowed = lists.of(kind).iter().map(ToString::to_string).collect();
         let (act, key) = (kind.act(), kind.key());

@@ -34,6 +34,8 @@ pub(crate) enum MentionKind {
     Entitlements,
     /// The daemon's own host: its network and its cgroups.
     HostNetwork,
+    /// The daemon's cache, with the records of all namespaces.
+    DaemonCache,
 }
 
 impl Mention {

@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use super::mutants::mutants;
 use super::validator;
-use crate::policy::{Policy, lists, switch};
+use crate::policy::{Policy, lists, switches};
 
 #[test]
 fn policy_and_schema_agree_on_every_small_change() {
     let schema = validator(&crate::schema::policy());
     let mut entry: Value =
         lists().map(|name| (name.to_owned(), json!(["**"]))).collect::<serde_json::Map<_, _>>().into();
-    entry[switch()] = json!(true);
+    for name in switches() {
+        entry[name] = json!(true);
+    }
     let good = json!({"namespaces": {"builds": entry, "team-*": {}}});
     let mut bodies = mutants(&good);
     bodies.push(good);
