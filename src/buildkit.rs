@@ -5,6 +5,7 @@
 //! [`Buildkit::recall`] find a build by its reference after its reply was lost.
 
 mod address;
+mod cache;
 mod classify;
 mod connection;
 mod content;
@@ -33,6 +34,7 @@ mod vertices;
 mod workers;
 
 pub use address::{Address, BadAddress};
+pub use cache::{CachePrune, CacheRecord, own_mounts};
 pub use connection::{Connection, EarlyConnection};
 pub use error::BuildError;
 pub use git_tree::{GitLogin, GitTree, Module};
@@ -55,6 +57,7 @@ use std::time::Duration;
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use tokio::sync::Semaphore;
 
+use crate::limits::Budget;
 use crate::time_limits::{Late, calls, within};
 
 /// The daemon's name in messages that already contain its address.
@@ -77,6 +80,10 @@ pub struct BuildkitTimeLimits {
     /// The limit for silence while a build runs. A step may print nothing for hours, but the daemon checks the health of
     /// each session every five seconds (BuildKit `session/grpc.go`).
     pub silence: Duration,
+    /// The limit for a list of what is in the cache. The daemon measures directories that it has not measured yet.
+    pub usage: Duration,
+    /// The limit for a prune. The daemon deletes directories, and one prune waits for the other.
+    pub prune: Duration,
 }
 
 impl Default for BuildkitTimeLimits {
@@ -86,6 +93,8 @@ impl Default for BuildkitTimeLimits {
             answer: calls::BUILDKIT_ANSWER.whole(),
             record: calls::BUILDKIT_RECORD.whole(),
             silence: calls::BUILDKIT_BUILD.silence(),
+            usage: calls::BUILDKIT_USAGE.whole(),
+            prune: calls::BUILDKIT_PRUNE.whole(),
         }
     }
 }
@@ -105,6 +114,8 @@ struct Daemon {
     limits: BuildkitTimeLimits,
     /// A permit for each connection that is open before its build needs it.
     early: Arc<Semaphore>,
+    /// The memory for lists of what is in the cache.
+    readings: Budget,
 }
 
 impl Buildkit {
@@ -122,7 +133,8 @@ impl Buildkit {
 
     fn of(address: Address, tls: Option<Tls>, limits: BuildkitTimeLimits) -> Self {
         let early = Arc::new(Semaphore::new(EARLY));
-        Self { inner: Arc::new(Daemon { address, tls, limits, early }) }
+        let readings = Budget::new(cache::READINGS);
+        Self { inner: Arc::new(Daemon { address, tls, limits, early, readings }) }
     }
 
     /// Asks for the daemon's version. A successful response means that the daemon serves builds.

@@ -11,6 +11,7 @@ use super::connection::MAX_HEADERS;
 use super::details::Details;
 use super::kind::BuildErrorKind;
 use super::vertices::{VertexSummary, Vertices};
+use crate::limits::TooMuch;
 use crate::outcome::Fault;
 use crate::time_limits::Late;
 
@@ -41,6 +42,13 @@ impl BuildError {
         let advice = classify::unreachable_advice(why, tls);
         let message = format!("cannot reach buildkitd at {address}: {why}; {advice}");
         Self::new(BuildErrorKind::Unreachable, Fault::Transient, message)
+    }
+
+    /// The error for an answer for which there is never enough memory.
+    pub(super) fn memory(too_much: &TooMuch) -> Self {
+        let message =
+            format!("no memory for the list of what is in buildkitd's cache: {too_much}; report this");
+        Self::new(BuildErrorKind::Other, Fault::Ours, message)
     }
 
     pub(super) fn certificate_file(path: &Path, why: &std::io::Error) -> Self {

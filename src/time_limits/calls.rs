@@ -55,6 +55,11 @@ pub const BUILDKIT_DETAILS: Call = Call::whole_of("buildkitd: the details of an 
 /// A solve, or the status of a solve. The daemon closes a session after two failed health checks of 30 s.
 pub const BUILDKIT_BUILD: Call = Call::silence_of("buildkitd: a build", 45);
 
+/// The list of what is in the daemon's cache, with all its parts. The daemon measures directories.
+pub const BUILDKIT_USAGE: Call = Call::both("buildkitd: what is in its cache", 300, 45);
+/// A prune of the daemon's cache. It deletes directories, and waits for other prunes.
+pub const BUILDKIT_PRUNE: Call = Call::both("buildkitd: a prune of its cache", 3600, 45);
+
 /// A read of the cache's manifest, and a check of its layers. The build waits for it.
 pub const REGISTRY_CACHE: Call = Call::whole_of("registry: whether it has a cache", 5);
 /// A read of an image and its attestations, and of the tags that it was built from. The build waits for it.
@@ -131,6 +136,8 @@ pub const ALL: &[Call] = &[
     BUILDKIT_RECORD,
     BUILDKIT_DETAILS,
     BUILDKIT_BUILD,
+    BUILDKIT_USAGE,
+    BUILDKIT_PRUNE,
     REGISTRY_CACHE,
     REGISTRY_EARLIER,
     REGISTRY_PULL_RIGHT,

@@ -17,7 +17,14 @@ const SILENCE: Duration = Duration::from_secs(8);
 const SILENCE_TEXT: &str = "8 s";
 
 fn limits() -> BuildkitTimeLimits {
-    BuildkitTimeLimits { connect: LIMIT, answer: LIMIT, record: LIMIT, silence: SILENCE }
+    BuildkitTimeLimits {
+        connect: LIMIT,
+        answer: LIMIT,
+        record: LIMIT,
+        silence: SILENCE,
+        usage: LIMIT,
+        prune: LIMIT,
+    }
 }
 
 fn client(host: &str, limits: BuildkitTimeLimits) -> Buildkit {
@@ -104,7 +111,14 @@ async fn a_daemon_that_falls_silent_while_a_build_is_followed_is_given_up() {
 #[tokio::test]
 async fn others_build_while_one_waits_for_a_silent_daemon() {
     let world = World::shared().await;
-    let patient = BuildkitTimeLimits { connect: HOUR, answer: HOUR, record: HOUR, silence: HOUR };
+    let patient = BuildkitTimeLimits {
+        connect: HOUR,
+        answer: HOUR,
+        record: HOUR,
+        silence: HOUR,
+        usage: HOUR,
+        prune: HOUR,
+    };
     let (one, two) = (sleeping(&world.busybox, 0), sleeping(&world.busybox, 0));
     let make = async |host: String| client(&host, patient);
     let daemon = world.buildkitd.address();
