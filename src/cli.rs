@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod agent;
+mod cache;
 mod check;
 mod docker_config;
 mod edit;
@@ -47,6 +48,8 @@ enum Command {
     Tags(Box<tags::Command>),
     /// Check that images are signed by one of some keys.
     Verify(Box<verify::Command>),
+    /// Print what is in buildkitd's cache, or prune it.
+    Cache(Box<cache::Command>),
     /// Look at everything that steps need, and say what to mend; or why WORKFLOW does not move.
     Check(Box<check::Command>),
     /// Set values in local YAML or JSON files, and nothing else in them.
@@ -66,6 +69,7 @@ impl Command {
         let mut builder = match self {
             Self::Serve(_) | Self::Agent(_) => Builder::new_multi_thread(),
             Self::Run(_)
+            | Self::Cache(_)
             | Self::Check(_)
             | Self::Log(_)
             | Self::Tags(_)
@@ -88,6 +92,7 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Agent(_) => "info",
             Self::Run(_)
+            | Self::Cache(_)
             | Self::Check(_)
             | Self::Log(_)
             | Self::Tags(_)
@@ -113,6 +118,7 @@ impl Cli {
                 Command::Log(command) => command.run().await,
                 Command::Tags(command) => command.run().await,
                 Command::Verify(command) => command.run().await,
+                Command::Cache(command) => command.run().await,
                 Command::Check(command) => command.run().await,
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),

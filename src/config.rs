@@ -51,6 +51,10 @@ pub struct Serve {
     /// Bytes of results kept of finished steps.
     #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED_BYTES", default_value_t = 8 << 20)]
     pub keep_finished_bytes: usize,
+    /// Let steps `cache` see and prune the daemon's whole cache. Others may use the same daemon: a prune makes their builds slow, and
+    /// the list shows what they build.
+    #[arg(long, env = "ARGO_BUILDKIT_ALLOW_DAEMON_CACHE")]
+    pub allow_daemon_cache: bool,
     /// How long a SIGTERM waits for steps to stop. Less than the pod's grace, which is 30 s by default.
     #[arg(long, env = "ARGO_BUILDKIT_DRAIN_GRACE", default_value = "25s", value_parser = parse_timeout)]
     pub drain_grace: Duration,

@@ -3,6 +3,7 @@
 mod background;
 pub(crate) mod binding;
 mod build;
+pub(crate) mod cache;
 mod certificates;
 mod context;
 mod credentials;

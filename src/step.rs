@@ -24,6 +24,7 @@ mod spec;
 mod when;
 
 pub mod build;
+pub mod cache;
 pub mod poll;
 pub mod push;
 pub mod select;
@@ -38,6 +39,7 @@ pub mod verify;
 pub(crate) mod tests;
 
 pub use build::Build;
+pub use cache::{Cache, CacheScope, CacheVerb, Prune};
 pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};

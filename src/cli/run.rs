@@ -64,6 +64,8 @@ impl Command {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
         let mut engine = self.peers.engine(Arc::new(Metrics::new()))?;
         engine.logins = docker_config::logins(self.docker_config).await?;
+        // The user at the terminal could call the daemon directly.
+        engine.tenancy = engine.tenancy.with_daemon_cache(true);
         let uid = uuid::Uuid::new_v4().to_string();
         let key = JobKey::derive(&uid, &Value::Null);
         let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };

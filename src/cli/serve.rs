@@ -29,7 +29,9 @@ impl Command {
         let token = self.token()?;
         let metrics = Arc::new(Metrics::new());
         let jobs = JobTable::journaled(self.serve.limits(), metrics.clone(), Journal::open());
-        let engine = Arc::new(self.peers.engine(metrics.clone())?);
+        let mut engine = self.peers.engine(metrics.clone())?;
+        engine.tenancy = engine.tenancy.with_daemon_cache(self.serve.allow_daemon_cache);
+        let engine = Arc::new(engine);
         engine.git.remove_left_overs().await;
         let server = PluginServer {
             jobs: jobs.clone(),

@@ -126,8 +126,7 @@ impl PeerOptions {
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Engine> {
         let git = Git::new(GitOptions { ca_bundle: self.ca_bundle.clone(), ..GitOptions::default() })?;
-        let from_cluster = || Secrets::Cluster(cluster.clone());
-        let secrets = self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory);
+        let secrets = self.secrets_of(&cluster);
         let client = LazyClient::new(self.ca_bundle.clone())
             .with_token_servers(token_servers)
             .with_mirrored(self.mirrored_registries.clone())
@@ -135,7 +134,7 @@ impl PeerOptions {
         let registry = Registry::new(client);
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
-        let buildkit = Buildkit::new(self.buildkit_host.clone(), self.tls(&secrets));
+        let buildkit = self.buildkit_with(&secrets);
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
         let kept_logs = Budget::new(KEPT_LOGS);
         let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
@@ -155,6 +154,20 @@ impl PeerOptions {
             argo_url,
             tenancy,
         })
+    }
+
+    /// The build daemon, for a command that runs no step.
+    pub(crate) fn buildkit(&self) -> Buildkit {
+        self.buildkit_with(&self.secrets_of(&Cluster::default()))
+    }
+
+    fn buildkit_with(&self, secrets: &Secrets) -> Buildkit {
+        Buildkit::new(self.buildkit_host.clone(), self.tls(secrets))
+    }
+
+    fn secrets_of(&self, cluster: &Cluster) -> Secrets {
+        let from_cluster = || Secrets::Cluster(cluster.clone());
+        self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory)
     }
 
     fn tls(&self, secrets: &Secrets) -> Option<Tls> {

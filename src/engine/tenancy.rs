@@ -7,14 +7,26 @@ use crate::git::RepoUrl;
 use crate::oci::{CacheRights, TokenIssuer};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
-use crate::step::{self, Step};
+use crate::step::{self, CacheScope, Step};
 
 /// The namespaces that a process serves, and their limits.
 #[derive(Debug, Clone)]
 pub struct Tenancy {
     mode: TenancyMode,
     issuer: Option<Arc<TokenIssuer>>,
+    /// Whether steps may see and prune the daemon's whole cache, where no policy decides it.
+    daemon_cache: bool,
 }
+
+/// Why a sidecar does not know a namespace's cache mounts.
+const NO_PREFIX: &str = "`scope: namespace` needs the shared agent, which puts the namespace before the id of each cache mount; write \
+                         `scope: daemon` under `cache.usage` or `cache.prune`";
+
+const NO_SWITCH: &str = "this sidecar may not see and prune the daemon's whole cache, which others may use too; have it started with \
+                         `--allow-daemon-cache` (ARGO_BUILDKIT_ALLOW_DAEMON_CACHE), or use `argo-buildkit cache` at a terminal";
+
+const NO_POLICY: &str = "this agent may not let steps see and prune the daemon's whole cache, because it has no policy; have it started \
+                         with a policy (`--policy`) in which the namespace has `daemon-cache: true`, or write `scope: namespace`";
 
 #[derive(Debug, Clone)]
 enum TenancyMode {
@@ -25,12 +37,12 @@ enum TenancyMode {
 impl Tenancy {
     /// The process serves one namespace, or one user at a terminal, with its own rights.
     pub fn own() -> Self {
-        Self { mode: TenancyMode::Own, issuer: None }
+        Self { mode: TenancyMode::Own, issuer: None, daemon_cache: false }
     }
 
     /// The process serves many namespaces, which `policy` isolates. Without a policy, only rights limit what a step may name.
     pub fn shared(policy: Option<Policy>) -> Self {
-        Self { mode: TenancyMode::Shared(policy), issuer: None }
+        Self { mode: TenancyMode::Shared(policy), issuer: None, daemon_cache: false }
     }
 
     /// Whether the process serves namespaces that do not trust each other.
@@ -42,6 +54,29 @@ impl Tenancy {
     #[must_use]
     pub fn issuing_tokens(self, issuer: Option<TokenIssuer>) -> Self {
         Self { issuer: issuer.map(Arc::new), ..self }
+    }
+
+    /// Lets steps see and prune the daemon's whole cache. With a policy, the policy decides.
+    #[must_use]
+    pub fn with_daemon_cache(self, is_allowed: bool) -> Self {
+        Self { daemon_cache: is_allowed, ..self }
+    }
+
+    /// The namespace whose cache mounts alone a step with `scope` may see and prune; `None` for everything in the daemon's cache.
+    pub(super) fn cache_owner<'n>(
+        &self,
+        namespace: &'n str,
+        scope: CacheScope,
+    ) -> Result<Option<&'n str>, StepError> {
+        match (scope, &self.mode) {
+            (CacheScope::Namespace, TenancyMode::Shared(_)) => Ok(Some(namespace)),
+            (CacheScope::Namespace, TenancyMode::Own) => Err(StepError::user(NO_PREFIX)),
+            // The step was compared with the policy already.
+            (CacheScope::Daemon, TenancyMode::Shared(Some(_))) => Ok(None),
+            (CacheScope::Daemon, _) if self.daemon_cache => Ok(None),
+            (CacheScope::Daemon, TenancyMode::Shared(None)) => Err(StepError::user(NO_POLICY)),
+            (CacheScope::Daemon, TenancyMode::Own) => Err(StepError::user(NO_SWITCH)),
+        }
     }
 
     /// The rights of a build of `namespace` at the cache registry; `None` if we do not sign the registry's tokens.

@@ -27,6 +27,7 @@ pub use options::{Algorithm, Compression, Entitlement, MediaTypes, Network, NoCa
 pub use platform::Platform;
 pub(super) use platform::read as platforms;
 pub use run::Ulimit;
+pub(super) use run::bytes;
 
 pub(super) use spec::{SPEC, mentions};
 use table::BUILD;

@@ -12,9 +12,10 @@
 use super::node::Node;
 use super::spec::Spec;
 use super::{
-    Build, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Tags, UpdateManifest, Verify,
+    Build, Cache, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Tags, UpdateManifest,
+    Verify,
 };
-use super::{build, poll, push, select, sign, steps, supersede, tags, update_manifest, verify};
+use super::{build, cache, poll, push, select, sign, steps, supersede, tags, update_manifest, verify};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -38,6 +39,8 @@ macro_rules! kinds {
             Poll in poll;
             /// Asks what tags a repository has, and what they name.
             Tags in tags;
+            /// Says what is in the daemon's cache, or prunes it.
+            Cache in cache;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

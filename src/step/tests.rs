@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{InvalidStep, Step};
 
 pub(crate) mod any_json;
+mod cache;
 pub(crate) mod corpus;
 mod docs;
 mod good;
@@ -42,6 +43,7 @@ fn with(kind: &str, fields: &str) -> Value {
         "sign" => json!({"image": "reg.example/shop/api:1", "key": "image-key"}),
         "verify" => json!({"images": ["reg.example/shop/api:1"], "key": "image-key"}),
         "supersede" => json!({}),
+        "cache" => json!({"usage": {}}),
         "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({
             "repo": "https://git.example/shop/shop.git",

@@ -59,9 +59,9 @@ fn examples() -> Vec<&'static str> {
     let blocks = [DOCS, promotion].into_iter().flat_map(|text| text.split("```yaml\n").skip(1));
     let blocks = blocks.filter_map(|block| block.split("```").next());
     // The examples of `supersede`, of `select` with services and of `poll` need a cluster: see templates::supersede,
-    // select::submissions and poll::docs.
-    let elsewhere =
-        |block: &str| ["supersede:", "select-shop", "poll:"].iter().any(|part| block.contains(part));
+    // select::submissions and poll::docs. Those of `cache` need a daemon of their own: see cache::docs.
+    let other = ["supersede:", "select-shop", "poll:", "name: cache-usage", "name: cache-prune"];
+    let elsewhere = |block: &str| other.iter().any(|part| block.contains(part));
     blocks.filter(|block| block.contains("plugin:") && !elsewhere(block)).collect()
 }
 

@@ -11,6 +11,7 @@ mod argo;
 mod bad_input;
 mod build_fields;
 mod buildkit;
+mod cache;
 mod cancel;
 mod check;
 mod confined;

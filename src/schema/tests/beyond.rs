@@ -73,6 +73,8 @@ const BEYOND: &[(&str, &[&str])] = &[
             "needs `attest",
             "looks into the registry",
             "is set by `skip-if-exists`",
+            "has no meaning with `scope",
+            "would delete everything",
         ],
     ),
     ("the sizes of a step", &["at most", "levels deep", "more than"]),

@@ -35,7 +35,7 @@ pub struct Ulimit {
 }
 
 /// Bytes: a number, with `k`, `m` or `g` for powers of 1024, as in `docker build --shm-size`.
-pub(super) fn bytes(node: Node<'_>) -> Result<u64, InvalidStep> {
+pub(in crate::step) fn bytes(node: Node<'_>) -> Result<u64, InvalidStep> {
     let shown = node.clone();
     let text = if node.value().is_number() { node.value().to_string() } else { node.word()? };
     let lower = text.to_ascii_lowercase();

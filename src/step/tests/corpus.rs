@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use super::{
-    docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, sign, supersede, tags,
-    verify,
+    cache, docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, sign, supersede,
+    tags, verify,
 };
 use crate::step::{self, InvalidStep, Step};
 
@@ -23,6 +23,7 @@ pub(super) fn parse(body: &Value) -> Result<Step, InvalidStep> {
 type Tests = (&'static [fn()], &'static str);
 
 const TESTS: &[Tests] = &[
+    (cache::TESTS, include_str!("cache.rs")),
     (docs::TESTS, include_str!("docs.rs")),
     (good::TESTS, include_str!("good.rs")),
     (outputs::TESTS, include_str!("outputs.rs")),

@@ -1,0 +1,166 @@
+//! `argo-buildkit cache`: what is in the daemon's cache, and a prune of it.
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::buildkit::{BuildError, Buildkit};
+use crate::config::PeerOptions;
+use crate::duration::parse_timeout;
+use crate::engine::cache::{self, Usage, size_text};
+use crate::step::{self, Prune, Step};
+
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print what is in the cache: totals by type, the largest records, the cache mounts.
+    Usage(UsageOptions),
+    /// Delete from the cache what no build uses, and print how much.
+    Prune(Box<PruneOptions>),
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// How long it may take.
+    #[arg(long, default_value = "1h", value_parser = parse_timeout)]
+    timeout: Duration,
+    #[command(flatten)]
+    peers: PeerOptions,
+}
+
+#[derive(Debug, Args)]
+struct UsageOptions {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct PruneOptions {
+    /// Delete what was last used this long ago, such as 168h or 7d.
+    #[arg(long, value_name = "AGE")]
+    older_than: Option<String>,
+    /// Delete what matches, in BuildKit's language, such as `type==exec.cachemount`. Of several filters, one must match.
+    #[arg(long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Delete nothing while the cache is smaller than this, such as 10g.
+    #[arg(long, value_name = "SIZE")]
+    reserved_space: Option<String>,
+    /// Delete until the cache is smaller than this.
+    #[arg(long, value_name = "SIZE")]
+    max_used_space: Option<String>,
+    /// Delete until so much of the daemon's disk is free.
+    #[arg(long, value_name = "SIZE")]
+    min_free_space: Option<String>,
+    /// Also delete frontends and BuildKit's own records. Alone, delete everything.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Command {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.verb {
+            Verb::Usage(UsageOptions { common }) => {
+                let usage = common.asked(async |buildkit| cache::usage(buildkit, None, None).await).await?;
+                printed(
+                    |out| if common.json { writeln!(out, "{}", usage.json()) } else { table(&usage, out) },
+                )?;
+                usage.warnings().iter().try_for_each(|warning| writeln!(io::stderr(), "{warning}"))?;
+            }
+            Verb::Prune(options) => {
+                let (rules, common) = (options.rules()?, options.common);
+                let (mut bytes, mut records) = (0_u64, 0_u64);
+                let mut count = |size: u64| {
+                    bytes = bytes.saturating_add(size);
+                    records += 1;
+                };
+                let pruned = common
+                    .asked(async |buildkit| cache::prune(buildkit, &rules, None, &mut count).await)
+                    .await;
+                // What is gone is told in any case.
+                printed(|out| match common.json {
+                    true => writeln!(out, "{}", json!({"size": bytes, "records": records})),
+                    false => writeln!(out, "deleted {records} records with {}", size_text(bytes)),
+                })?;
+                pruned?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Common {
+    /// Asks the daemon within the time limit.
+    async fn asked<T>(&self, ask: impl AsyncFnOnce(&Buildkit) -> Result<T, BuildError>) -> anyhow::Result<T> {
+        let buildkit = self.peers.buildkit();
+        let asked = tokio::time::timeout(self.timeout, ask(&buildkit));
+        asked.await.context("asking buildkitd: --timeout ended")?.map_err(|error| anyhow!(error.message))
+    }
+}
+
+impl PruneOptions {
+    /// The rules of the step that does the same. Its parser checks the arguments.
+    fn rules(&self) -> anyhow::Result<Prune> {
+        let mut body = json!({"scope": "daemon", "all": self.all});
+        let texts = [
+            ("older-than", &self.older_than),
+            ("reserved-space", &self.reserved_space),
+            ("max-used-space", &self.max_used_space),
+            ("min-free-space", &self.min_free_space),
+        ];
+        for (name, text) in texts {
+            body[name] = text.as_ref().map_or(Value::Null, |text| json!(text));
+        }
+        if !self.filters.is_empty() {
+            body["filters"] = json!(self.filters);
+        }
+        match step::parse(&json!({"cache": {"prune": body}}))? {
+            Step::Cache(cache) => match cache.verb {
+                step::CacheVerb::Prune(prune) => Ok(prune),
+                step::CacheVerb::Usage => Err(anyhow!("the arguments are no prune")),
+            },
+            _ => Err(anyhow!("the arguments are no step `cache`")),
+        }
+    }
+}
+
+/// Prints to standard output, which may be closed early, as by `head`.
+fn printed(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match print(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("printing the cache"),
+    }
+}
+
+fn table(usage: &Usage, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "TYPE\tRECORDS\tSIZE\tRECLAIMABLE")?;
+    let total = ("total".to_owned(), usage.total.clone());
+    for (kind, total) in usage.types.iter().chain([(&total.0, &total.1)]) {
+        let (bytes, reclaimable) = (size_text(total.bytes), size_text(total.reclaimable));
+        writeln!(out, "{kind}\t{}\t{bytes}\t{reclaimable}", total.records)?;
+    }
+    writeln!(out, "shared\t\t{}\t", size_text(usage.shared))?;
+    writeln!(out, "\nLARGEST\tTYPE\tDESCRIPTION")?;
+    for record in &usage.largest {
+        writeln!(out, "{}\t{}\t{}", size_text(record.bytes), record.kind, record.description)?;
+    }
+    writeln!(out, "\nMOUNT\tSIZE\tRECORDS")?;
+    for (id, mount) in usage.mounts() {
+        writeln!(out, "{id}\t{}\t{}", size_text(mount.total.bytes), mount.total.records)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! `cache`: what is in the daemon's cache, and a prune of it.
+
+mod freed;
+mod usage;
+
+use backon::Retryable as _;
+
+use super::Engine;
+use super::context::Cx;
+use super::sanitize::list_that_fits;
+use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, CachePrune, own_mounts};
+use crate::outcome::{Outputs, StepError, Success};
+use crate::step::{Cache, CacheVerb, Prune};
+use crate::time_limits::pauses;
+use freed::Freed;
+pub(crate) use usage::{Usage, size_text};
+
+/// The outputs that are lists.
+const LISTS: [&str; 4] = ["types", "largest", "mounts", "warnings"];
+/// The outputs that are numbers.
+const NUMBERS: [&str; 4] = ["size", "records", "reclaimable", "shared"];
+
+pub(super) async fn run(engine: &Engine, cache: &Cache, cx: &Cx) -> Result<Success, StepError> {
+    let namespace = &cx.workflow.namespace;
+    let owner = engine.tenancy.cache_owner(namespace, cache.scope)?;
+    match &cache.verb {
+        CacheVerb::Usage => {
+            cx.now("asking buildkitd what is in its cache");
+            let tenant = engine.tenancy.tenant(&cx.workflow);
+            let usage = usage(&engine.buildkit, owner, tenant).await.map_err(failed)?;
+            Ok(usage.success(&cx.redactor))
+        }
+        CacheVerb::Prune(rules) => {
+            cx.now("waiting for buildkitd to prune its cache");
+            let freed = Freed::default();
+            let pruned = prune(&engine.buildkit, rules, owner, |bytes| {
+                freed.add(bytes);
+                if let Some(line) = freed.line() {
+                    cx.now(line);
+                }
+            });
+            match pruned.await {
+                Ok(()) => Ok(Success { summary: freed.summary(), outputs: freed.outputs() }),
+                Err(error) => {
+                    let StepError { fault, message, .. } = failed(error);
+                    let message = format!("{message}; {} before that", freed.summary());
+                    Err(StepError { outputs: freed.outputs(), ..StepError::new(fault, message) })
+                }
+            }
+        }
+    }
+}
+
+/// Asks the daemon what is in its cache: everything, or what belongs to the namespace `owner`.
+pub(crate) async fn usage(
+    buildkit: &Buildkit,
+    owner: Option<&str>,
+    tenant: Option<&str>,
+) -> Result<Usage, BuildError> {
+    let filter = owner.map(own_mounts);
+    let read = || async {
+        let mut usage = Usage::of(owner);
+        let missing =
+            buildkit.cache_records(filter.as_deref(), tenant, &mut |record| usage.add(record)).await?;
+        usage.set_missing(missing);
+        Ok(usage)
+    };
+    read.retry(pauses::few()).when(is_away).await
+}
+
+/// Prunes the daemon's cache, or what belongs to the namespace `owner`. `each` gets the size of each record that is gone.
+pub(crate) async fn prune(
+    buildkit: &Buildkit,
+    rules: &Prune,
+    owner: Option<&str>,
+    mut each: impl FnMut(u64) + Send,
+) -> Result<(), BuildError> {
+    let Prune { older_than, filters, reserved_space, max_used_space, min_free_space, all } = rules.clone();
+    let prune = CachePrune {
+        filters: owner.map_or_else(|| filters.clone(), |owner| within_own(owner, &filters)),
+        older_than,
+        reserved_space,
+        max_used_space,
+        min_free_space,
+        all,
+    };
+    buildkit.prune_cache(&prune, &mut |record| each(record.bytes)).await
+}
+
+/// Restricts `filters` to the cache mounts of `owner`.
+fn within_own(owner: &str, filters: &[String]) -> Vec<String> {
+    let own = own_mounts(owner);
+    match filters {
+        [] => vec![own],
+        // A record must match everything that a filter consists of, and ours comes first: nothing can undo it.
+        filters => filters.iter().map(|filter| format!("{own},{filter}")).collect(),
+    }
+}
+
+fn is_away(error: &BuildError) -> bool {
+    matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost)
+}
+
+fn failed(error: BuildError) -> StepError {
+    StepError { outputs: empty_outputs(), ..StepError::new(error.fault, error.message) }
+}
+
+/// The outputs of a step that has found and deleted nothing.
+fn empty_outputs() -> Outputs {
+    let lists = LISTS.map(|name| (name, list_that_fits(std::iter::empty::<String>())));
+    let numbers = NUMBERS.map(|name| (name, "0".to_owned()));
+    lists.into_iter().chain(numbers).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_filter_only_narrows_its_own_mounts() {
+        let own = own_mounts("builds");
+        assert_eq!(within_own("builds", &[]), [own.clone()]);
+        let filters = ["id==a".to_owned(), "mutable".to_owned()];
+        assert_eq!(within_own("builds", &filters), [format!("{own},id==a"), format!("{own},mutable")]);
+    }
+}

@@ -1,0 +1,163 @@
+//! `cache`: what it does, and the bodies that are refused.
+
+use std::time::Duration;
+
+use super::{parse, refusals, yaml};
+use crate::step::{Cache, CacheScope, CacheVerb, MentionKind, Prune, Step};
+
+fn cache(fields: &str) -> Cache {
+    match parse(&yaml(&format!("cache: {{{fields}}}"))) {
+        Ok(Step::Cache(cache)) => *cache,
+        other => panic!("{fields}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_namespace_sees_its_own_unless_it_asks_for_all() {
+    for (fields, scope) in [
+        ("usage: {}", CacheScope::Namespace),
+        ("usage: {scope: ''}, prune: ''", CacheScope::Namespace),
+        ("usage: '{}', prune: null", CacheScope::Namespace),
+        ("usage: {scope: daemon}", CacheScope::Daemon),
+        ("prune: {all: true}", CacheScope::Namespace),
+        ("prune: {all: true, scope: daemon}", CacheScope::Daemon),
+    ] {
+        let cache = cache(fields);
+        assert_eq!(cache.scope, scope, "{fields}");
+        let mentions = Step::Cache(Box::new(cache)).mentions();
+        let kinds: Vec<_> = mentions.iter().map(|mention| mention.kind).collect();
+        let expected = if scope == CacheScope::Daemon { vec![MentionKind::DaemonCache] } else { vec![] };
+        assert_eq!(kinds, expected, "{fields}");
+    }
+}
+
+#[test]
+fn a_prune_has_ages_sizes_and_filters() {
+    let CacheVerb::Prune(prune) = cache(
+        "prune: {scope: daemon, older-than: 168h, filters: ['type==exec.cachemount', 'id~=/^a[,b]/, mutable'], \
+         reserved-space: 10g, max-used-space: '20GB', min-free-space: 1000, all: 'true'}",
+    )
+    .verb
+    else {
+        panic!("a prune")
+    };
+    let expected = Prune {
+        older_than: Some(Duration::from_secs(168 * 3600)),
+        filters: vec!["type==exec.cachemount".to_owned(), "id~=/^a[,b]/, mutable".to_owned()],
+        reserved_space: Some(10 << 30),
+        max_used_space: Some(20 << 30),
+        min_free_space: Some(1000),
+        all: true,
+    };
+    assert_eq!(prune, expected);
+}
+
+#[test]
+fn filters_are_in_the_daemons_language() {
+    for filter in [
+        "inuse",
+        "private,type==regular",
+        "description~=\"npm ci\"",
+        "description~=|a/b|,id!=x",
+        "description ~= 'a\\\\'",
+        "type~=source",
+        "parents==a;b",
+    ] {
+        cache(&format!("prune: {{filters: [{}]}}", serde_json::json!(filter)));
+    }
+}
+
+#[test]
+fn what_is_no_cache_step_is_refused() {
+    let filters = format!("prune: {{filters: [{}]}}", vec!["inuse"; 21].join(", "));
+    let rows = [
+        "usage: ''",
+        "usage: null",
+        "usage: true",
+        "usage: {}, prune: {all: true}",
+        "usage: {scope: all}",
+        "usage: {older-than: 1h}",
+        "purge: {}",
+        "prune: {}",
+        "prune: {all: false}",
+        "prune: {scope: daemon}",
+        "prune: {older-than: soon}",
+        "prune: {older-than: 24}",
+        "prune: {max-used-space: 10g}",
+        "prune: {scope: daemon, max-used-space: ten}",
+        "prune: {scope: daemon, max-used-space: 0}",
+        "prune: {filters: []}",
+        "prune: {filters: ['']}",
+        "prune: {filters: ['typ==regular']}",
+        "prune: {filters: ['until=24h']}",
+        "prune: {filters: ['type=regular']}",
+        "prune: {filters: ['type==regula']}",
+        "prune: {filters: ['type==regular private']}",
+        "prune: {filters: ['description~=\"a']}",
+        "prune: {filters: ['type==']}",
+        "prune: {filters: ['type==regular,']}",
+        &filters,
+    ];
+    insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| yaml(&format!("cache: {{{row}}}"))), @r#"
+    usage: ''
+        cache: says nothing to do; write `usage: {}`, or `prune` with what to delete
+    usage: null
+        cache: says nothing to do; write `usage: {}`, or `prune` with what to delete
+    usage: true
+        cache.usage: expected a map, got the bool true
+    usage: {}, prune: {all: true}
+        cache: has `usage` and `prune`; write one of them
+    usage: {scope: all}
+        cache.usage.scope: "all" is not one of `namespace`, `daemon`
+    usage: {older-than: 1h}
+        cache.usage.older-than: unknown field; known: `scope`
+    purge: {}
+        cache.purge: unknown field; known: `usage`, `prune`
+    prune: {}
+        cache.prune: would delete everything that no build uses at the moment; write what to delete (`older-than`, `filters`, `reserved-space`, `max-used-space`, `min-free-space`), or `all: true` for everything
+    prune: {all: false}
+        cache.prune: would delete everything that no build uses at the moment; write what to delete (`older-than`, `filters`, `reserved-space`, `max-used-space`, `min-free-space`), or `all: true` for everything
+    prune: {scope: daemon}
+        cache.prune: would delete everything that no build uses at the moment; write what to delete (`older-than`, `filters`, `reserved-space`, `max-used-space`, `min-free-space`), or `all: true` for everything
+    prune: {older-than: soon}
+        cache.prune.older-than: "soon" is not an age such as `30d`, `2w` or `36h`
+    prune: {older-than: 24}
+        cache.prune.older-than: expected a string, got the number 24; write it in quotes
+    prune: {max-used-space: 10g}
+        cache.prune.max-used-space: is compared with everything in the daemon's cache, so it has no meaning with `scope: namespace`; leave it out, or write `scope: daemon`
+    prune: {scope: daemon, max-used-space: ten}
+        cache.prune.max-used-space: "ten" is no size such as `64m` or `1g`
+    prune: {scope: daemon, max-used-space: 0}
+        cache.prune.max-used-space: "0" is no size such as `64m` or `1g`
+    prune: {filters: []}
+        cache.prune.filters: is empty; leave it out, or write a filter such as `type==exec.cachemount`
+    prune: {filters: ['']}
+        cache.prune.filters[0]: is empty
+    prune: {filters: ['typ==regular']}
+        cache.prune.filters[0]: is no filter: the field `typ` is not one of `id`, `parents`, `description`, `inuse`, `mutable`, `immutable`, `type`, `shared`, `private` (did you mean `type`?)
+    prune: {filters: ['until=24h']}
+        cache.prune.filters[0]: is no filter: `until` is the field `older-than` of the step
+    prune: {filters: ['type=regular']}
+        cache.prune.filters[0]: is no filter: `=regular` follows `type`, and `==`, `!=` or `~=` is expected
+    prune: {filters: ['type==regula']}
+        cache.prune.filters[0]: is no filter: the type `regula` is not one of `internal`, `frontend`, `source.local`, `source.git.checkout`, `exec.cachemount`, `regular` (did you mean `regular`?)
+    prune: {filters: ['type==regular private']}
+        cache.prune.filters[0]: is no filter: `private` follows a value; put values with other characters in quotes
+    prune: {filters: ['description~="a']}
+        cache.prune.filters[0]: is no filter: a value lacks its final `"`
+    prune: {filters: ['type==']}
+        cache.prune.filters[0]: is no filter: a value is missing
+    prune: {filters: ['type==regular,']}
+        cache.prune.filters[0]: is no filter: a field is missing
+    prune: {filters: [inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse]}
+        cache.prune.filters: has 21 filters; at most 20 are taken
+    "#); }
+}
+
+/// For the corpus.
+pub(super) const TESTS: &[fn()] = &[
+    a_namespace_sees_its_own_unless_it_asks_for_all,
+    a_prune_has_ages_sizes_and_filters,
+    filters_are_in_the_daemons_language,
+    what_is_no_cache_step_is_refused,
+];

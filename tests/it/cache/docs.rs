@@ -1,0 +1,29 @@
+//! The examples of docs/steps.md about the cache run as they stand.
+
+use argo_buildkit::engine::Tenancy;
+use argo_buildkit::policy::Policy;
+use serde_json::Value;
+
+use super::Site;
+use crate::support::engine::run;
+
+const DOCS: &str = include_str!("../../../docs/steps.md");
+
+#[tokio::test]
+async fn the_documented_steps_run() {
+    let site = Site::start().await;
+    let policy = Policy::parse("policy.yaml", "namespaces: {builds: {daemon-cache: true}}").unwrap();
+    let engine = site.engine(Tenancy::shared(Some(policy)));
+    let (_, section) = DOCS.split_once("\n## cache\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks: Vec<_> =
+        section.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let template: Value = serde_saphyr::from_str(block).unwrap();
+        let done = run(&engine, "builds", &template["plugin"]["buildkit"]).await.unwrap();
+        for declared in template["outputs"]["parameters"].as_array().unwrap() {
+            assert!(done.outputs.contains_key(declared["name"].as_str().unwrap()), "{declared}");
+        }
+    }
+}
