@@ -3,6 +3,7 @@
 mod cli;
 mod docs;
 mod large;
+mod stops;
 mod tenants;
 
 use argo_buildkit::engine::{Engine, Tenancy};

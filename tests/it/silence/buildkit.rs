@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use argo_buildkit::buildkit::{
-    BuildError, BuildErrorKind, Buildkit, BuildkitTimeLimits, Progress, Recalled, Session, Solve, Transcript,
+    BuildError, BuildErrorKind, Buildkit, BuildkitTimeLimits, CachePrune, Progress, Recalled, Session, Solve,
+    Transcript,
 };
 use argo_buildkit::outcome::Fault;
 use tokio::sync::watch;
 
-use super::{HOUR, LIMIT, LIMIT_TEXT, beside, names, through_holes};
+use super::{HOUR, LIMIT, LIMIT_TEXT, beside, names, through_first_holes, through_holes};
+use crate::support::buildkitd::Buildkitd;
 use crate::support::net::unique;
 use crate::support::shared::{World, shared_buildkitd};
 
@@ -106,6 +108,27 @@ async fn a_daemon_that_falls_silent_while_a_build_is_followed_is_given_up() {
         client(&host, limits()).attach(&built.reference, &Transcript::default(), &progress).await
     };
     through_holes(world.buildkitd.address(), call, given_up).await;
+}
+
+/// A daemon with an empty cache, which is listed and pruned in no time.
+async fn empty_daemon() -> Buildkitd {
+    tokio::task::spawn_blocking(|| Buildkitd::start("")).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_list_its_cache_is_given_up() {
+    let daemon = empty_daemon().await;
+    let list =
+        async |host: String| client(&host, limits()).cache_records(None, None, &mut |_| ()).await.map(drop);
+    through_first_holes(daemon.address(), list, given_up).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_prune_its_cache_is_given_up() {
+    let daemon = empty_daemon().await;
+    let prune = CachePrune { all: true, ..CachePrune::default() };
+    let pruned = async |host: String| client(&host, limits()).prune_cache(&prune, &mut |_| ()).await;
+    through_first_holes(daemon.address(), pruned, given_up).await;
 }
 
 #[tokio::test]
