@@ -1,4 +1,4 @@
-//! The examples of docs/steps.md about the cache run as they stand.
+//! The examples of docs/steps.md about the cache, and the CronWorkflow, run as they stand.
 
 use argo_buildkit::engine::Tenancy;
 use argo_buildkit::policy::Policy;
@@ -8,6 +8,7 @@ use super::Site;
 use crate::support::engine::run;
 
 const DOCS: &str = include_str!("../../../docs/steps.md");
+const CRON: &str = include_str!("../../../examples/cache-prune.yaml");
 
 #[tokio::test]
 async fn the_documented_steps_run() {
@@ -19,8 +20,10 @@ async fn the_documented_steps_run() {
     let blocks: Vec<_> =
         section.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
     assert_eq!(blocks.len(), 2);
-    for block in blocks {
-        let template: Value = serde_saphyr::from_str(block).unwrap();
+    let cron: Value = serde_saphyr::from_str(CRON).unwrap();
+    let nightly = cron["spec"]["workflowSpec"]["templates"][0].clone();
+    let templates = blocks.into_iter().map(|block| serde_saphyr::from_str::<Value>(block).unwrap());
+    for template in templates.chain([nightly]) {
         let done = run(&engine, "builds", &template["plugin"]["buildkit"]).await.unwrap();
         for declared in template["outputs"]["parameters"].as_array().unwrap() {
             assert!(done.outputs.contains_key(declared["name"].as_str().unwrap()), "{declared}");
