@@ -43,10 +43,10 @@ fn selector(text: &str) -> Result<&str, String> {
     if !FIELDS.contains(&field) {
         let known = listed(FIELDS.into_iter());
         return Err(match field {
-            "" => "is no filter: a field is missing".to_owned(),
+            "" => "is no filter: it ends where a field is expected".to_owned(),
             "until" => "is no filter: `until` is the field `older-than` of the step".to_owned(),
             field => format!(
-                "is no filter: the field `{field}` is not one of {known}{}",
+                "is no filter: there is no field `{field}`{}; there are {known}",
                 hint(field, FIELDS.into_iter())
             ),
         });
@@ -64,7 +64,7 @@ fn selector(text: &str) -> Result<&str, String> {
     if field == "type" && operator != "~=" && is_word && !TYPES.contains(&value) {
         let known = listed(TYPES.into_iter());
         return Err(format!(
-            "is no filter: the type `{value}` is not one of {known}{}",
+            "is no filter: there is no type `{value}`{}; there are {known}",
             hint(value, TYPES.into_iter())
         ));
     }
@@ -78,7 +78,7 @@ fn value(text: &str, is_pattern: bool) -> Result<(&str, &str), String> {
     let Some(quote) = quote else {
         let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
         return match end {
-            0 => Err("is no filter: a value is missing".to_owned()),
+            0 => Err("is no filter: it ends where a value is expected".to_owned()),
             end => Ok(text.split_at(end)),
         };
     };

@@ -134,21 +134,21 @@ fn what_is_no_cache_step_is_refused() {
     prune: {filters: ['']}
         cache.prune.filters[0]: is empty
     prune: {filters: ['typ==regular']}
-        cache.prune.filters[0]: is no filter: the field `typ` is not one of `id`, `parents`, `description`, `inuse`, `mutable`, `immutable`, `type`, `shared`, `private` (did you mean `type`?)
+        cache.prune.filters[0]: is no filter: there is no field `typ` (did you mean `type`?); there are `id`, `parents`, `description`, `inuse`, `mutable`, `immutable`, `type`, `shared`, `private`
     prune: {filters: ['until=24h']}
         cache.prune.filters[0]: is no filter: `until` is the field `older-than` of the step
     prune: {filters: ['type=regular']}
         cache.prune.filters[0]: is no filter: `=regular` follows `type`, and `==`, `!=` or `~=` is expected
     prune: {filters: ['type==regula']}
-        cache.prune.filters[0]: is no filter: the type `regula` is not one of `internal`, `frontend`, `source.local`, `source.git.checkout`, `exec.cachemount`, `regular` (did you mean `regular`?)
+        cache.prune.filters[0]: is no filter: there is no type `regula` (did you mean `regular`?); there are `internal`, `frontend`, `source.local`, `source.git.checkout`, `exec.cachemount`, `regular`
     prune: {filters: ['type==regular private']}
         cache.prune.filters[0]: is no filter: `private` follows a value; put values with other characters in quotes
     prune: {filters: ['description~="a']}
         cache.prune.filters[0]: is no filter: a value lacks its final `"`
     prune: {filters: ['type==']}
-        cache.prune.filters[0]: is no filter: a value is missing
+        cache.prune.filters[0]: is no filter: it ends where a value is expected
     prune: {filters: ['type==regular,']}
-        cache.prune.filters[0]: is no filter: a field is missing
+        cache.prune.filters[0]: is no filter: it ends where a field is expected
     prune: {filters: [inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse]}
         cache.prune.filters: has 21 filters; at most 20 are taken
     "#); }

@@ -20,7 +20,7 @@ async fn a_prune_ends_with_its_timeout() {
     signal(site.daemon.pid(), "CONT");
     let message = node["message"].as_str().unwrap();
     assert!(
-        message.contains("took longer than its timeout of 3 s, during: waiting for buildkitd to prune"),
+        message.contains("took longer than its timeout of 3.0 s, during: waiting for buildkitd to prune"),
         "{node}"
     );
     let node = plugin.node(&prune("2m")).await;
