@@ -23,7 +23,7 @@ pub(super) struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Print what is in the cache: totals by type, the largest records, the cache mounts.
-    Usage(UsageOptions),
+    Usage(Box<Common>),
     /// Delete from the cache what no build uses, and print how much.
     Prune(Box<PruneOptions>),
 }
@@ -38,12 +38,6 @@ struct Common {
     timeout: Duration,
     #[command(flatten)]
     peers: PeerOptions,
-}
-
-#[derive(Debug, Args)]
-struct UsageOptions {
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -73,7 +67,7 @@ struct PruneOptions {
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
-            Verb::Usage(UsageOptions { common }) => {
+            Verb::Usage(common) => {
                 let usage = common.asked(async |buildkit| cache::usage(buildkit, None, None).await).await?;
                 printed(
                     |out| if common.json { writeln!(out, "{}", usage.json()) } else { table(&usage, out) },

@@ -41,7 +41,7 @@ fn selector(text: &str) -> Result<&str, String> {
         text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).unwrap_or(text.len());
     let (field, rest) = text.split_at(end);
     if !FIELDS.contains(&field) {
-        let known = listed(FIELDS.into_iter());
+        let known = listed(FIELDS);
         return Err(match field {
             "" => "is no filter: it ends where a field is expected".to_owned(),
             "until" => "is no filter: `until` is the field `older-than` of the step".to_owned(),
@@ -62,7 +62,7 @@ fn selector(text: &str) -> Result<&str, String> {
     let (value, rest) = value(rest[operator.len()..].trim_start(), operator == "~=")?;
     let is_word = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     if field == "type" && operator != "~=" && is_word && !TYPES.contains(&value) {
-        let known = listed(TYPES.into_iter());
+        let known = listed(TYPES);
         return Err(format!(
             "is no filter: there is no type `{value}`{}; there are {known}",
             hint(value, TYPES.into_iter())
