@@ -87,7 +87,7 @@ impl Command {
                 // What is gone is told in any case.
                 printed(|out| match common.json {
                     true => writeln!(out, "{}", json!({"size": bytes, "records": records})),
-                    false => writeln!(out, "deleted {records} records with {}", size_text(bytes)),
+                    false => writeln!(out, "{}", cache::deleted_text(bytes, records)),
                 })?;
                 pruned?;
             }

@@ -13,6 +13,7 @@ use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Cache, CacheVerb, Prune};
 use crate::time_limits::pauses;
 use freed::Freed;
+pub(crate) use freed::deleted_text;
 pub(crate) use usage::{Usage, size_text};
 
 /// The outputs that are lists.

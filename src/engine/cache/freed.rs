@@ -38,11 +38,7 @@ impl Freed {
     /// `deleted 12 records with 3.4 GB`.
     pub(super) fn summary(&self) -> String {
         let (bytes, records) = self.counts();
-        match records {
-            0 => "nothing was deleted".to_owned(),
-            1 => format!("deleted 1 record with {}", size_text(bytes)),
-            records => format!("deleted {records} records with {}", size_text(bytes)),
-        }
+        deleted_text(bytes, records)
     }
 
     /// All outputs of the step.
@@ -55,7 +51,16 @@ impl Freed {
     }
 
     /// The bytes and the records.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    fn counts(&self) -> (u64, u64) {
         (self.bytes.load(Ordering::Relaxed), self.records.load(Ordering::Relaxed))
+    }
+}
+
+/// `deleted 12 records with 3.4 GB`.
+pub(crate) fn deleted_text(bytes: u64, records: u64) -> String {
+    match records {
+        0 => "nothing was deleted".to_owned(),
+        1 => format!("deleted 1 record with {}", size_text(bytes)),
+        records => format!("deleted {records} records with {}", size_text(bytes)),
     }
 }

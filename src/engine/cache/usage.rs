@@ -66,12 +66,13 @@ impl Usage {
         if !self.is_owned(&record) {
             return;
         }
+        record.kind = text::brief(&record.kind, LONGEST);
         self.total.add(&record);
         if record.shared {
             self.shared = self.shared.saturating_add(record.bytes);
         }
         if self.types.len() < TYPES || self.types.contains_key(&record.kind) {
-            self.types.entry(text::brief(&record.kind, LONGEST)).or_default().add(&record);
+            self.types.entry(record.kind.clone()).or_default().add(&record);
         }
         if let Some(id) = record.mount() {
             let id = text::brief(id, LONGEST);

@@ -40,7 +40,7 @@ async fn the_cache_is_printed_and_pruned() {
         "{asked:?}"
     );
     let mount = run(address, &["prune", "--filter", "type==exec.cachemount"]).await;
-    assert_eq!(text(&mount.stdout), "deleted 1 records with 2.1 MB\n", "{}", text(&mount.stderr));
+    assert_eq!(text(&mount.stdout), "deleted 1 record with 2.1 MB\n", "{}", text(&mount.stderr));
     let all: Value =
         serde_json::from_slice(&run(address, &["prune", "--all", "--json"]).await.stdout).unwrap();
     assert!(all["size"].as_u64().unwrap() > 3_000_000, "{all}");
