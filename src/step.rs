@@ -39,7 +39,7 @@ pub mod verify;
 pub(crate) mod tests;
 
 pub use build::Build;
-pub use cache::{Cache, CacheScope, CacheVerb, Prune};
+pub use cache::{Cache, CacheScope, Prune, Warm};
 pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};

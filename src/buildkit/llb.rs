@@ -7,6 +7,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::git_tree::{GitLogin, GitTree};
+use super::image_pull::ImagePull;
 use super::policy;
 
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
@@ -16,6 +17,31 @@ pub(super) fn file(name: &str, data: &[u8]) -> pb::Definition {
     let operation = pb::op::Op::File(pb::FileOp { actions: vec![mkfile(name, data)] });
     let file = graph.add(operation, Vec::new(), &["file.base"], format!("[internal] inline {name}"));
     graph.pointing_at(file)
+}
+
+/// An image with an empty file on top. The daemon reads only the manifest of an image that nothing uses; for the file, it pulls and
+/// extracts all layers.
+pub(super) fn extracted(pull: &ImagePull) -> pb::Definition {
+    let mut graph = Graph::default();
+    let (identifier, attrs) = (format!("docker-image://{}", pull.reference), BTreeMap::new());
+    let source = pb::op::Op::Source(pb::SourceOp { identifier, attrs });
+    let platform = pull.platform.as_deref().map(platform);
+    let image =
+        graph.add_for(platform, source, Vec::new(), &["source.image"], format!("pull {}", pull.reference));
+    let mut file = mkfile("/.argo-buildkit-warm", b"");
+    // The image, and not scratch.
+    file.input = 0;
+    let operation = pb::op::Op::File(pb::FileOp { actions: vec![file] });
+    let file = graph.add(operation, vec![image], &["file.base"], format!("extract {}", pull.reference));
+    graph.pointing_at(file)
+}
+
+/// Reads `os/arch[/variant]`.
+fn platform(text: &str) -> pb::Platform {
+    let mut parts = text.splitn(3, '/').map(str::to_owned);
+    let mut next = || parts.next().unwrap_or_default();
+    let (os, architecture, variant) = (next(), next(), next());
+    pb::Platform { os, architecture, variant, ..Default::default() }
 }
 
 /// The files of a checkout with its submodules, without the excluded files.
@@ -156,9 +182,23 @@ impl Graph {
         caps: &[&str],
         name: String,
     ) -> pb::Input {
+        self.add_for(None, operation, inputs, caps, name)
+    }
+
+    /// The same for a platform; `None` for the daemon's own.
+    fn add_for(
+        &mut self,
+        platform: Option<pb::Platform>,
+        operation: pb::op::Op,
+        inputs: Vec<pb::Input>,
+        caps: &[&str],
+        name: String,
+    ) -> pb::Input {
         // The daemon encodes every operation again, and loses the Dockerfile's lines if the digest changes.
         // Go writes a oneof last, prost in order of numbers. With only the inputs and the oneof set, both orders are the same.
-        let operation = pb::Op { inputs, op: Some(operation), ..Default::default() }.encode_to_vec();
+        // A platform changes the digest, which costs nothing where there is no Dockerfile.
+        let operation =
+            pb::Op { inputs, platform, op: Some(operation), ..Default::default() }.encode_to_vec();
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&operation)));
         let caps = caps.iter().map(|cap| ((*cap).to_owned(), true)).collect();
         let description = BTreeMap::from([("llb.customname".to_owned(), name)]);

@@ -6,6 +6,7 @@ use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use serde_json::json;
 
 use super::git_tree::GitTree;
+use super::image_pull::ImagePull;
 use super::policy::GitSource;
 use super::{llb, policy};
 
@@ -25,6 +26,8 @@ pub struct Solve {
     pub attrs: BTreeMap<String, String>,
     /// A Dockerfile that is not in the context.
     pub inline_dockerfile: Option<String>,
+    /// An image that is pulled and extracted instead of a build. Then there is no Dockerfile and no context.
+    pub image: Option<ImagePull>,
     /// The build context, which also contains the Dockerfile unless that is inline. A `context` attribute with a URL would
     /// also work, but the daemon would then request its login under an id that every Dockerfile can use.
     pub context: Option<GitTree>,
@@ -84,7 +87,9 @@ pub(super) fn build(solve: &Solve, session: &str) -> control::SolveRequest {
     control::SolveRequest {
         r#ref: solve.reference.clone(),
         session: session.to_owned(),
-        frontend: "dockerfile.v0".to_owned(),
+        definition: solve.image.as_ref().map(llb::extracted),
+        // Without a frontend, the daemon evaluates the definition itself.
+        frontend: if solve.image.is_some() { String::new() } else { "dockerfile.v0".to_owned() },
         frontend_attrs: frontend_attrs(solve),
         frontend_inputs: frontend_inputs(solve),
         cache: Some(control::CacheOptions {
@@ -168,6 +173,20 @@ mod tests {
         let expected = r#"[{"Attrs":{"ref":"r.io/c","registry.insecure":"true"},"Type":"registry"}]"#;
         assert_eq!(attr, Some(expected));
         assert_eq!(request.cache.map(|c| c.imports.len()), Some(1));
+    }
+
+    #[test]
+    fn an_image_is_pulled_without_a_frontend() {
+        let (reference, platform) = ("r.io/a:1".to_owned(), Some("linux/arm/v7".to_owned()));
+        let request =
+            build(&Solve { image: Some(ImagePull { reference, platform }), ..Solve::default() }, "s");
+        assert_eq!((request.frontend.as_str(), request.frontend_inputs.len()), ("", 0));
+        let operations = request.definition.map(|definition| definition.def).unwrap_or_default();
+        assert_eq!(operations.len(), 3, "the image, a file on it, and what points at the file");
+        let text = String::from_utf8_lossy(&operations[0]).into_owned();
+        for part in ["docker-image://r.io/a:1", "linux", "arm", "v7"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub struct Solved {
     pub log_tail: String,
     /// Caches that could not be read or written, and Dockerfile lint.
     pub warnings: Vec<String>,
+    /// The bytes of the layers that the daemon downloaded for this build.
+    pub pulled_bytes: u64,
+    /// The layers that it downloaded or extracted for this build.
+    pub pulled_layers: usize,
     /// Whether a registry cache was written.
     pub cache_exported: bool,
     /// The whole response of the exporters, in the form of buildx' metadata file.
@@ -187,7 +191,10 @@ pub(super) async fn watch_status(
 /// The result of a build with the exporters' `response`.
 pub(super) fn solved(response: &std::collections::HashMap<String, String>, vertices: Vertices) -> Solved {
     let progress = vertices.progress();
+    let (pulled_layers, pulled_bytes) = vertices.pulled();
     Solved {
+        pulled_bytes,
+        pulled_layers,
         digest: response.get("containerimage.digest").cloned(),
         descriptor: response.get("containerimage.descriptor").and_then(|text| decode(text)),
         cached_steps: progress.cached,

@@ -27,6 +27,9 @@ const MAX_WARNINGS: usize = 20;
 /// The number of bytes kept of a vertex's name. The name of a `RUN` contains all of its lines.
 const MAX_NAME: usize = 1 << 10;
 
+/// The most layers that are told apart.
+const MAX_LAYERS: usize = 10_000;
+
 /// The number of bytes kept of a vertex's error, and of a warning.
 const MAX_TEXT: usize = 4 << 10;
 
@@ -66,6 +69,8 @@ pub(super) struct Vertices {
     /// The running activity of each vertex, such as `pushing layers`.
     activity: HashMap<String, String>,
     last_heard: LastHeard,
+    /// The bytes of each layer that was downloaded or extracted.
+    layers: HashMap<String, u64>,
     log: Log,
     lint: Vec<String>,
 }
@@ -153,6 +158,7 @@ impl Vertices {
     }
 
     fn note_activity(&mut self, status: control::VertexStatus) {
+        self.note_layer(&status);
         let id = self.kept(&status.id, MAX_NAME);
         if self.is_running(&status.vertex) {
             self.last_heard.transferred(&status.vertex, &id, status.current);
@@ -167,6 +173,25 @@ impl Vertices {
         } else if self.list.find(&status.vertex).is_some() {
             self.activity.insert(status.vertex, id);
         }
+    }
+
+    /// Notes a layer. The daemon reports a download under the layer's digest, and what it extracts as `extracting sha256:…`
+    /// (`util/pull/pullprogress`, `cache/refs.go`). It reports neither for a layer that it has.
+    fn note_layer(&mut self, status: &control::VertexStatus) {
+        let (layer, bytes) = match status.id.strip_prefix("extracting ") {
+            Some(layer) => (layer, 0),
+            None => (status.id.as_str(), u64::try_from(status.total.max(status.current)).unwrap_or(0)),
+        };
+        let is_kept = self.layers.len() < MAX_LAYERS || self.layers.contains_key(layer);
+        if layer.starts_with("sha256:") && layer.len() <= MAX_NAME && is_kept {
+            let known = self.layers.entry(layer.to_owned()).or_default();
+            *known = bytes.max(*known);
+        }
+    }
+
+    /// The number of layers that were downloaded or extracted, and the bytes of those that were downloaded.
+    pub(super) fn pulled(&self) -> (usize, u64) {
+        (self.layers.len(), self.layers.values().fold(0, |sum, bytes| sum.saturating_add(*bytes)))
     }
 
     pub(super) fn progress(&self) -> Progress {

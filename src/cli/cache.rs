@@ -122,9 +122,9 @@ impl PruneOptions {
             body["filters"] = json!(self.filters);
         }
         match step::parse(&json!({"cache": {"prune": body}}))? {
-            Step::Cache(cache) => match cache.verb {
-                step::CacheVerb::Prune(prune) => Ok(prune),
-                step::CacheVerb::Usage => Err(anyhow!("the arguments are no prune")),
+            Step::Cache(cache) => match *cache {
+                step::Cache::Prune(_, prune) => Ok(prune),
+                _ => Err(anyhow!("the arguments are no prune")),
             },
             _ => Err(anyhow!("the arguments are no step `cache`")),
         }

@@ -1,7 +1,8 @@
-//! `cache`: what is in the daemon's cache, and a prune of it.
+//! `cache`: what is in the daemon's cache, a prune of it, and images that are pulled into it.
 
 mod freed;
 mod usage;
+mod warm;
 
 use backon::Retryable as _;
 
@@ -10,44 +11,51 @@ use super::context::Cx;
 use super::sanitize::list_that_fits;
 use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, CachePrune, own_mounts};
 use crate::outcome::{Outputs, StepError, Success};
-use crate::step::{Cache, CacheVerb, Prune};
+use crate::step::{Cache, Prune};
 use crate::time_limits::pauses;
 use freed::Freed;
 pub(crate) use freed::deleted_text;
 pub(crate) use usage::{Usage, size_text};
 
 /// The outputs that are lists.
-const LISTS: [&str; 4] = ["types", "largest", "mounts", "warnings"];
+const LISTS: [&str; 5] = ["types", "largest", "mounts", "images", "warnings"];
 /// The outputs that are numbers.
 const NUMBERS: [&str; 4] = ["size", "records", "reclaimable", "shared"];
 
 pub(super) async fn run(engine: &Engine, cache: &Cache, cx: &Cx) -> Result<Success, StepError> {
     let namespace = &cx.workflow.namespace;
-    let owner = engine.tenancy.cache_owner(namespace, cache.scope)?;
-    match &cache.verb {
-        CacheVerb::Usage => {
+    match cache {
+        Cache::Usage(scope) => {
+            let owner = engine.tenancy.cache_owner(namespace, *scope)?;
             cx.now("asking buildkitd what is in its cache");
             let tenant = engine.tenancy.tenant(&cx.workflow);
             let usage = usage(&engine.buildkit, owner, tenant).await.map_err(failed)?;
             Ok(usage.success(&cx.redactor))
         }
-        CacheVerb::Prune(rules) => {
-            cx.now("waiting for buildkitd to prune its cache");
-            let freed = Freed::default();
-            let pruned = prune(&engine.buildkit, rules, owner, |bytes| {
-                freed.add(bytes);
-                if let Some(line) = freed.line() {
-                    cx.now(line);
-                }
-            });
-            match pruned.await {
-                Ok(()) => Ok(Success { summary: freed.summary(), outputs: freed.outputs() }),
-                Err(error) => {
-                    let StepError { fault, message, .. } = failed(error);
-                    let message = format!("{message}; {} before that", freed.summary());
-                    Err(StepError { outputs: freed.outputs(), ..StepError::new(fault, message) })
-                }
-            }
+        Cache::Prune(scope, rules) => {
+            let owner = engine.tenancy.cache_owner(namespace, *scope)?;
+            pruned(engine, rules, owner, cx).await
+        }
+        Cache::Warm(images) => Box::pin(warm::run(engine, images, cx)).await,
+    }
+}
+
+/// Prunes the cache, and says what is deleted even if the prune fails.
+async fn pruned(engine: &Engine, rules: &Prune, owner: Option<&str>, cx: &Cx) -> Result<Success, StepError> {
+    cx.now("waiting for buildkitd to prune its cache");
+    let freed = Freed::default();
+    let ended = prune(&engine.buildkit, rules, owner, |bytes| {
+        freed.add(bytes);
+        if let Some(line) = freed.line() {
+            cx.now(line);
+        }
+    });
+    match ended.await {
+        Ok(()) => Ok(Success { summary: freed.summary(), outputs: freed.outputs() }),
+        Err(error) => {
+            let StepError { fault, message, .. } = failed(error);
+            let message = format!("{message}; {} before that", freed.summary());
+            Err(StepError { outputs: freed.outputs(), ..StepError::new(fault, message) })
         }
     }
 }

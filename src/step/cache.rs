@@ -1,6 +1,7 @@
-//! `cache`: what is in the daemon's cache, and a prune of it.
+//! `cache`: what is in the daemon's cache, a prune of it, and images that are pulled into it.
 
 mod filter;
+mod warm;
 
 use std::time::Duration;
 
@@ -8,19 +9,25 @@ use super::build::bytes;
 use super::form::ValueForm::{Any, Bool, List, Map, Names, Number, Word};
 use super::form::{self, FieldRule, optional};
 use super::mention::{Mention, MentionKind};
+use super::nearest::listed;
 use super::node::{Fields, Node};
 use super::spec::{Output, Spec};
 use super::{FieldTable, InvalidStep, ValueForm};
 use crate::duration::parse_age;
+use warm::WARM;
+pub use warm::Warm;
 
 pub(super) const SPEC: Spec =
     Spec { name: "cache", form: ValueForm::Map(CACHE), outputs: OUTPUTS, nests: true };
 
 /// The fields, in the order of docs/steps.md.
 const CACHE: &FieldTable = &FieldTable {
-    fields: &[optional("usage", Map(USAGE)), optional("prune", Map(PRUNE))],
-    rules: &[FieldRule::OneOf(&["usage", "prune"])],
+    fields: &[optional("usage", Map(USAGE)), optional("prune", Map(PRUNE)), optional("warm", Map(WARM))],
+    rules: &[FieldRule::OneOf(&VERBS)],
 };
+
+/// The fields, one of which says what the step does.
+const VERBS: [&str; 3] = ["usage", "prune", "warm"];
 
 const USAGE: &FieldTable = &FieldTable::of(&[optional("scope", Names(&SCOPE_NAMES))]);
 
@@ -53,7 +60,7 @@ const SCOPE_NAMES: [&str; 2] = form::names(&SCOPES);
 /// The most filters. The daemon compares each of them with each of its records.
 const FILTERS: usize = 20;
 
-/// `types`, `largest`, `mounts` and `warnings` are JSON lists, whose texts are redacted when the list is made.
+/// `types`, `largest`, `mounts`, `images` and `warnings` are JSON lists, whose texts are redacted when the list is made.
 const OUTPUTS: &[Output] = &[
     Output::ours("size", "1000000"),
     Output::ours("records", "12"),
@@ -62,25 +69,19 @@ const OUTPUTS: &[Output] = &[
     Output::ours("types", "[]"),
     Output::ours("largest", "[]"),
     Output::ours("mounts", "[]"),
+    Output::ours("images", "[]"),
     Output::ours("warnings", "[]"),
 ];
 
 /// A valid `cache` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cache {
-    /// Whose part of the cache it is about.
-    pub scope: CacheScope,
-    /// What is done with it.
-    pub verb: CacheVerb,
-}
-
-/// What a `cache` step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CacheVerb {
-    /// Says what is in the cache.
-    Usage,
-    /// Deletes from the cache what no build uses.
-    Prune(Prune),
+pub enum Cache {
+    /// Says what is in a part of the cache.
+    Usage(CacheScope),
+    /// Deletes from a part of the cache what no build uses.
+    Prune(CacheScope, Prune),
+    /// Pulls images into the cache.
+    Warm(Warm),
 }
 
 /// A part of the daemon's cache.
@@ -113,33 +114,35 @@ pub struct Prune {
 pub(super) fn read(node: Node<'_>) -> Result<Cache, InvalidStep> {
     let here = node.clone();
     let mut fields = node.fields(CACHE)?;
-    match (fields.optional("usage"), fields.optional("prune")) {
-        (Some(usage), None) => {
-            let scope = scope(&mut usage.fields(USAGE)?)?;
-            Ok(Cache { scope, verb: CacheVerb::Usage })
-        }
-        (None, Some(node)) => {
-            let (scope, prune) = prune(node)?;
-            Ok(Cache { scope, verb: CacheVerb::Prune(prune) })
-        }
-        (Some(_), Some(_)) => Err(here.refuse("has `usage` and `prune`; write one of them")),
-        (None, None) => {
-            Err(here.refuse("says nothing to do; write `usage: {}`, or `prune` with what to delete"))
+    let written: Vec<_> = VERBS.into_iter().filter(|verb| fields.has(verb)).collect();
+    if written.len() > 1 {
+        let named = listed(written);
+        return Err(here.refuse(format!("has {named}; write one of them")));
+    }
+    if let Some(node) = fields.optional("usage") {
+        return scope(&mut node.fields(USAGE)?).map(Cache::Usage);
+    }
+    if let Some(node) = fields.optional("prune") {
+        return prune(node).map(|(scope, prune)| Cache::Prune(scope, prune));
+    }
+    match fields.optional("warm") {
+        Some(node) => warm::read(node).map(Cache::Warm),
+        None => {
+            Err(here.refuse("says nothing to do; write `usage: {}`, or `prune` or `warm` with its fields"))
         }
     }
 }
 
-/// Destructured completely, so that a new field does not compile until someone decides about it.
+/// The list of all records shows what other namespaces build, and a prune deletes it.
 pub(super) fn mentions(cache: &Cache) -> Vec<Mention> {
-    // What is done does not matter: the list of all records shows what other namespaces build, and a prune deletes it.
-    let Cache { scope, verb } = cache;
-    let field = match verb {
-        CacheVerb::Usage => "cache.usage.scope",
-        CacheVerb::Prune(_) => "cache.prune.scope",
-    };
-    match scope {
+    let of_scope = |field, scope: &CacheScope| match scope {
         CacheScope::Namespace => Vec::new(),
         CacheScope::Daemon => vec![Mention::new(MentionKind::DaemonCache, field, "scope: daemon")],
+    };
+    match cache {
+        Cache::Usage(scope) => of_scope("cache.usage.scope", scope),
+        Cache::Prune(scope, _) => of_scope("cache.prune.scope", scope),
+        Cache::Warm(warm) => warm::mentions(warm),
     }
 }
 

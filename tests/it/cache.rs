@@ -5,6 +5,7 @@ mod docs;
 mod large;
 mod stops;
 mod tenants;
+mod warm;
 
 use argo_buildkit::engine::{Engine, Tenancy};
 use argo_buildkit::kube::{Cluster, Secrets};
@@ -26,19 +27,26 @@ struct Site {
 
 impl Site {
     async fn start() -> Self {
-        let start = || {
+        Self::behind(&[]).await
+    }
+
+    /// The same with further registries over plain http.
+    async fn behind(registries: &[&str]) -> Self {
+        let mut registries: Vec<_> = registries.iter().map(|&host| host.to_owned()).collect();
+        let start = move || {
             let registry = shared_registry();
+            registries.push(registry.host().to_owned());
             // The shared daemon has built it, so the image is the same as that of other tests.
             let busybox = registry.push_busybox(shared_buildkitd().address());
-            (Buildkitd::start(&format!("[registry.\"{}\"]\nhttp = true\n", registry.host())), busybox)
+            let plain = registries.iter().map(|host| format!("[registry.\"{host}\"]\nhttp = true\n"));
+            (Buildkitd::start(&plain.collect::<String>()), busybox)
         };
         let (daemon, busybox) = spawn_blocking(start).await.unwrap();
         Self { daemon, git: GitServer::start("", ""), busybox }
     }
 
     fn engine(&self, tenancy: Tenancy) -> Engine {
-        let secrets = Secrets::Directory(std::env::temp_dir());
-        support::engine::engine(self.daemon.address(), Cluster::default(), secrets, tenancy)
+        engine_at(self.daemon.address(), tenancy)
     }
 
     /// Builds an image whose only step has a cache mount with the id `npm`.
@@ -48,6 +56,12 @@ impl Site {
         let body = json!({"build": {"context": self.git.url(name), "push": false}});
         support::engine::run(engine, namespace, &body).await.unwrap();
     }
+}
+
+/// An engine that uses the daemon at `address`.
+fn engine_at(address: &str, tenancy: Tenancy) -> Engine {
+    let secrets = Secrets::Directory(std::env::temp_dir());
+    support::engine::engine(address, Cluster::default(), secrets, tenancy)
 }
 
 async fn cache(engine: &Engine, namespace: &str, fields: Value) -> Result<Success, StepError> {
@@ -107,9 +121,7 @@ async fn the_cache_is_counted_and_pruned() {
 
 #[tokio::test]
 async fn a_daemon_that_is_not_there_is_named() {
-    let secrets = Secrets::Directory(std::env::temp_dir());
-    let tenancy = Tenancy::own().with_daemon_cache(true);
-    let engine = support::engine::engine("tcp://127.0.0.1:1", Cluster::default(), secrets, tenancy);
+    let engine = engine_at("tcp://127.0.0.1:1", Tenancy::own().with_daemon_cache(true));
     for verb in [json!({"usage": {"scope": "daemon"}}), json!({"prune": {"scope": "daemon", "all": true}})] {
         let failed = cache(&engine, "builds", verb).await.unwrap_err();
         assert_eq!(failed.fault, Fault::Transient);

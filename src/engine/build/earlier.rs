@@ -46,6 +46,8 @@ pub(super) fn marker(build: &Build, request: &Solve) -> String {
         cache_from: _,
         traceparent: _,
         internal: _,
+        // A build pulls no image for itself.
+        image: _,
         // Rights, and not what is read. The commits are in the contexts.
         allowed_git: _,
         allowed_images: _,

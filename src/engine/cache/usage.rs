@@ -154,6 +154,7 @@ impl Usage {
             ("types", list_that_fits(self.types.iter().map(|(kind, total)| total.shown(kind, redactor)))),
             ("largest", list_that_fits(self.largest.iter().map(|record| shown(record, redactor)))),
             ("mounts", listed),
+            ("images", "[]".to_owned()),
             ("warnings", list_that_fits(warnings)),
         ];
         let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{parse, refusals, yaml};
-use crate::step::{Cache, CacheScope, CacheVerb, MentionKind, Prune, Step};
+use crate::step::{Cache, CacheScope, MentionKind, Prune, Step};
 
 fn cache(fields: &str) -> Cache {
     match parse(&yaml(&format!("cache: {{{fields}}}"))) {
@@ -23,7 +23,8 @@ fn a_namespace_sees_its_own_unless_it_asks_for_all() {
         ("prune: {all: true, scope: daemon}", CacheScope::Daemon),
     ] {
         let cache = cache(fields);
-        assert_eq!(cache.scope, scope, "{fields}");
+        let (Cache::Usage(found) | Cache::Prune(found, _)) = &cache else { panic!("{cache:?}") };
+        assert_eq!(*found, scope, "{fields}");
         let mentions = Step::Cache(Box::new(cache)).mentions();
         let kinds: Vec<_> = mentions.iter().map(|mention| mention.kind).collect();
         let expected = if scope == CacheScope::Daemon { vec![MentionKind::DaemonCache] } else { vec![] };
@@ -33,12 +34,10 @@ fn a_namespace_sees_its_own_unless_it_asks_for_all() {
 
 #[test]
 fn a_prune_has_ages_sizes_and_filters() {
-    let CacheVerb::Prune(prune) = cache(
+    let Cache::Prune(_, prune) = cache(
         "prune: {scope: daemon, older-than: 168h, filters: ['type==exec.cachemount', 'id~=/^a[,b]/, mutable'], \
          reserved-space: 10g, max-used-space: '20GB', min-free-space: 1000, all: 'true'}",
-    )
-    .verb
-    else {
+    ) else {
         panic!("a prune")
     };
     let expected = Prune {
@@ -65,6 +64,30 @@ fn filters_are_in_the_daemons_language() {
     ] {
         cache(&format!("prune: {{filters: [{}]}}", serde_json::json!(filter)));
     }
+}
+
+#[test]
+fn images_are_whole_references_and_each_is_named_once() {
+    let Cache::Warm(warm) = cache(
+        "warm: {images: 'busybox:1, docker.io/library/busybox:1, reg.example/base', platforms: 'linux/amd64,linux/arm64', \
+         registry-secret: registry-credentials}",
+    ) else {
+        panic!("a warm")
+    };
+    let images: Vec<_> = warm.images.iter().map(ToString::to_string).collect();
+    assert_eq!(images, ["docker.io/library/busybox:1", "reg.example/base:latest"]);
+    let platforms: Vec<_> = warm.platforms.iter().map(ToString::to_string).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+    assert_eq!(warm.registry_secret.as_ref().map(|secret| secret.key.as_str()), Some(".dockerconfigjson"));
+    let mentions = Step::Cache(Box::new(Cache::Warm(warm))).mentions();
+    let named: Vec<_> = mentions.iter().map(|mention| (mention.kind, mention.written.as_str())).collect();
+    let expected = ["docker.io/library/busybox", "reg.example/base"];
+    assert_eq!(named, expected.map(|name| (MentionKind::Images, name)));
+    let many: Vec<_> = (0..101).map(|n| format!("a:{n}")).collect();
+    let many =
+        format!("cache: {{warm: {{images: '{}', platforms: 'linux/amd64,linux/arm64'}}}}", many.join(","));
+    let refused = parse(&yaml(&many)).unwrap_err().to_string();
+    assert_eq!(refused, "cache.warm.images: has 202 images with their platforms; at most 200 are taken");
 }
 
 #[test]
@@ -97,22 +120,27 @@ fn what_is_no_cache_step_is_refused() {
         "prune: {filters: ['type==']}",
         "prune: {filters: ['type==regular,']}",
         &filters,
+        "warm: {}",
+        "warm: {images: []}",
+        "warm: {image: busybox:1}",
+        "warm: {images: 'busybox:1', platforms: linux}",
+        "warm: {images: 'busybox:1'}, usage: {}",
     ];
     insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| yaml(&format!("cache: {{{row}}}"))), @r#"
     usage: ''
-        cache: says nothing to do; write `usage: {}`, or `prune` with what to delete
+        cache: says nothing to do; write `usage: {}`, or `prune` or `warm` with its fields
     usage: null
-        cache: says nothing to do; write `usage: {}`, or `prune` with what to delete
+        cache: says nothing to do; write `usage: {}`, or `prune` or `warm` with its fields
     usage: true
         cache.usage: expected a map, got the bool true
     usage: {}, prune: {all: true}
-        cache: has `usage` and `prune`; write one of them
+        cache: has `usage`, `prune`; write one of them
     usage: {scope: all}
         cache.usage.scope: "all" is not one of `namespace`, `daemon`
     usage: {older-than: 1h}
         cache.usage.older-than: unknown field; known: `scope`
     purge: {}
-        cache.purge: unknown field; known: `usage`, `prune`
+        cache.purge: unknown field; known: `usage`, `prune`, `warm`
     prune: {}
         cache.prune: would delete everything that no build uses at the moment; write what to delete (`older-than`, `filters`, `reserved-space`, `max-used-space`, `min-free-space`), or `all: true` for everything
     prune: {all: false}
@@ -151,6 +179,16 @@ fn what_is_no_cache_step_is_refused() {
         cache.prune.filters[0]: is no filter: it ends where a field is expected
     prune: {filters: [inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse]}
         cache.prune.filters: has 21 filters; at most 20 are taken
+    warm: {}
+        cache.warm.images: is missing
+    warm: {images: []}
+        cache.warm.images: names no image; write at least one
+    warm: {image: busybox:1}
+        cache.warm.image: unknown field (did you mean `images`?); known: `images`, `platforms`, `registry-secret`
+    warm: {images: 'busybox:1', platforms: linux}
+        cache.warm.platforms[0]: "linux" is no platform; write os/arch or os/arch/variant
+    warm: {images: 'busybox:1'}, usage: {}
+        cache: has `usage`, `warm`; write one of them
     "#); }
 }
 
@@ -159,5 +197,6 @@ pub(super) const TESTS: &[fn()] = &[
     a_namespace_sees_its_own_unless_it_asks_for_all,
     a_prune_has_ages_sizes_and_filters,
     filters_are_in_the_daemons_language,
+    images_are_whole_references_and_each_is_named_once,
     what_is_no_cache_step_is_refused,
 ];

@@ -4,7 +4,7 @@ use argo_buildkit::engine::Tenancy;
 use argo_buildkit::policy::Policy;
 use serde_json::{Value, json};
 
-use super::{Site, WRITE, cache, list, number};
+use super::{Site, WRITE, cache, engine_at, list, number};
 
 const POLICY: &str = "namespaces: {one: {repositories: ['**']}, two: {repositories: ['**']}, \
                       platform: {repositories: ['**'], daemon-cache: true}}";
@@ -55,9 +55,7 @@ async fn what_is_not_allowed_is_refused_by_name_before_the_daemon_is_asked() {
     let verbs =
         |scope: &str| [json!({"usage": {"scope": scope}}), json!({"prune": {"scope": scope, "all": true}})];
     let refused = async |tenancy: Tenancy, scope: &str| {
-        let secrets = argo_buildkit::kube::Secrets::Directory(std::env::temp_dir());
-        let cluster = argo_buildkit::kube::Cluster::default();
-        let engine = crate::support::engine::engine("tcp://127.0.0.1:1", cluster, secrets, tenancy);
+        let engine = engine_at("tcp://127.0.0.1:1", tenancy);
         let mut messages = Vec::new();
         for verb in verbs(scope) {
             messages.push(cache(&engine, "one", verb).await.unwrap_err().message);
