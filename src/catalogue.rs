@@ -54,6 +54,8 @@ pub struct Catalogue {
     pub hook: Option<Hook>,
     /// The schedule of the sweep, which builds what no hook announced.
     pub sweep: String,
+    /// The schedule on which buildkitd pulls the images of all Dockerfiles. `None` if it does not.
+    pub warm: Option<String>,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
 }
@@ -112,6 +114,7 @@ pub fn read(document: &Value, templates: &KnownTemplates) -> Result<Catalogue, V
             namespace: fields::text(&document["namespace"]).unwrap_or_default().to_owned(),
             hook,
             sweep: fields::text(&document["sweep"]).unwrap_or("*/10 * * * *").to_owned(),
+            warm: fields::text(&document["warm"]).map(str::to_owned),
             services: services.into_iter().filter_map(|placed| placed.service).collect(),
         }),
         false => Err(problems),

@@ -12,6 +12,7 @@ mod load;
 mod select;
 mod sensor;
 mod sweep;
+mod warm;
 mod workflow;
 mod yaml;
 
@@ -106,6 +107,7 @@ pub fn render(catalogue: &Catalogue) -> Result<Vec<RenderedFile>, RenderError> {
         objects.extend(select::templates(catalogue, repository)?);
     }
     objects.extend(sweep::of(catalogue)?);
+    objects.extend(warm::of(catalogue)?);
     let names: Vec<_> = objects.iter().map(|(name, _)| format!("{name}.yaml")).collect();
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

@@ -1,5 +1,8 @@
 //! An image that the daemon pulls and extracts, before a build needs it.
 
+/// What the name of the step that pulls an image begins with. No step of a Dockerfile has such a name.
+pub(super) const STEP: &str = "pull ";
+
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagePull {

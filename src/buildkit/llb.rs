@@ -7,7 +7,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::git_tree::{GitLogin, GitTree};
-use super::image_pull::ImagePull;
+use super::image_pull::{self, ImagePull};
 use super::policy;
 
 /// A file system that holds one file: a mkfile operation on scratch, and the empty operation that
@@ -26,8 +26,13 @@ pub(super) fn extracted(pull: &ImagePull) -> pb::Definition {
     let (identifier, attrs) = (format!("docker-image://{}", pull.reference), BTreeMap::new());
     let source = pb::op::Op::Source(pb::SourceOp { identifier, attrs });
     let platform = pull.platform.as_deref().map(platform);
-    let image =
-        graph.add_for(platform, source, Vec::new(), &["source.image"], format!("pull {}", pull.reference));
+    let image = graph.add_for(
+        platform,
+        source,
+        Vec::new(),
+        &["source.image"],
+        format!("{}{}", image_pull::STEP, pull.reference),
+    );
     let mut file = mkfile("/.argo-buildkit-warm", b"");
     // The image, and not scratch.
     file.input = 0;

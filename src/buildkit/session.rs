@@ -2,6 +2,7 @@
 
 mod auth;
 mod authority;
+mod read_images;
 mod secrets;
 mod sources;
 mod ssh;
@@ -17,6 +18,7 @@ use super::error::BuildError;
 use super::transcript::Transcript;
 use crate::oci::{self, PullRights};
 
+pub use read_images::{ReadImage, ReadImages};
 pub(super) use tunnel::{Tunnel, open};
 
 /// The secrets and logins that one build may request while it runs. They are sent only on request.
@@ -32,6 +34,8 @@ pub struct Session {
     pub insecure: BTreeSet<String>,
     /// Earlier responses of registries to the same build.
     pub pulls: oci::PullAnswers,
+    /// The images that the daemon asks about.
+    pub read: ReadImages,
     /// Private keys in OpenSSH or PEM form by id, for `RUN --mount=type=ssh` and for Git over ssh. A `RUN` that names no id
     /// requests `default`.
     pub ssh: BTreeMap<String, SecretString>,
@@ -89,7 +93,7 @@ impl Session {
         let mut router = alive()
             .add_service(secrets::service(self.secrets))
             .add_service(auth::service(self.registries, self.client, self.insecure))
-            .add_service(sources::service(rights));
+            .add_service(sources::service(rights, self.read));
         if !self.ssh.is_empty() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
             router = router.add_service(ssh::service(&self.ssh)?);

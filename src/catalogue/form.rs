@@ -61,6 +61,7 @@ pub(crate) const CATALOGUE: &CatalogueTable = &CatalogueTable {
         optional("name", Text(TextForm::ShortLabel)),
         optional("hook", Map(HOOK)),
         optional("sweep", Text(TextForm::Schedule)),
+        optional("warm", Text(TextForm::Schedule)),
         optional("defaults", Map(DEFAULTS)),
         required("services", List(1, &Map(SERVICE))),
     ],

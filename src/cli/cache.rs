@@ -1,17 +1,22 @@
-//! `argo-buildkit cache`: what is in the daemon's cache, and a prune of it.
+//! `argo-buildkit cache`: what is in the daemon's cache, a prune of it, and images that are pulled into it.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::{docker_config, run};
 use crate::buildkit::{BuildError, Buildkit};
 use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
+use crate::engine::Workflow;
 use crate::engine::cache::{self, Usage, size_text};
+use crate::metrics::Metrics;
 use crate::step::{self, Prune, Step};
 
 #[derive(Debug, Args)]
@@ -26,6 +31,8 @@ enum Verb {
     Usage(Box<Common>),
     /// Delete from the cache what no build uses, and print how much.
     Prune(Box<PruneOptions>),
+    /// Pull and extract images before a build needs them, and print which were there.
+    Warm(Box<WarmOptions>),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +71,25 @@ struct PruneOptions {
     common: Common,
 }
 
+#[derive(Debug, Args)]
+struct WarmOptions {
+    /// The images.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+    /// A platform of each image, such as linux/arm64; by default buildkitd's own.
+    #[arg(long = "platform", value_name = "PLATFORM")]
+    platforms: Vec<String>,
+    /// The docker config with the logins of the registries. By default that of docker, where there is one. Its credential helpers
+    /// are asked.
+    #[arg(long, value_name = "FILE")]
+    docker_config: Option<PathBuf>,
+    /// How long it may take.
+    #[arg(long, default_value = "1h", value_parser = parse_timeout)]
+    timeout: Duration,
+    #[command(flatten)]
+    peers: PeerOptions,
+}
+
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
@@ -91,8 +117,22 @@ impl Command {
                 })?;
                 pruned?;
             }
+            Verb::Warm(options) => return options.run().await,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl WarmOptions {
+    /// Runs the step that does the same. Its parser checks the arguments.
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let warm = json!({"images": self.images, "platforms": self.platforms});
+        let step = step::parse(&json!({"cache": {"warm": warm}}))?;
+        let mut engine = self.peers.engine(Arc::new(Metrics::new()))?;
+        engine.logins = docker_config::logins(self.docker_config).await?;
+        let uid = uuid::Uuid::new_v4().to_string();
+        let workflow = Workflow { name: "terminal".to_owned(), namespace: "default".to_owned(), uid };
+        run::one(engine, step, workflow, self.timeout, None).await
     }
 }
 

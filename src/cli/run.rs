@@ -16,12 +16,13 @@ use tokio::sync::watch;
 use super::docker_config;
 use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
-use crate::engine::{StepRequest, Workflow};
+use crate::engine::{Engine, StepRequest, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobLimits, JobSpec, JobState, JobTable};
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, Outputs};
 use crate::progress::Progress;
-use crate::{shutdown, step, text};
+use crate::step::{self, Step};
+use crate::{shutdown, text};
 
 /// Exit codes: 0 done, 1 the step's own fault, [`TEMPORARY`] a server's, 130 interrupted.
 const FAILED: u8 = 1;
@@ -67,24 +68,35 @@ impl Command {
         // The user at the terminal could call the daemon directly.
         engine.tenancy = engine.tenancy.with_daemon_cache(true);
         let uid = uuid::Uuid::new_v4().to_string();
-        let key = JobKey::derive(&uid, &Value::Null);
         let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
-        let spec = JobSpec::new(self.timeout, async move |job: JobContext| {
-            let JobContext { progress, gate, deadline } = job;
-            engine.run(step, StepRequest { workflow, reference: None, progress, gate, deadline }).await
-        });
-        let signalled = shutdown::signalled()?;
-        // The job table provides the timeout, and a drain that lets a running push finish.
-        let jobs = JobTable::new(SINGLE_JOB);
-        jobs.poll_or_start(&key, spec)?;
-        let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
-        tokio::select! {
-            ended = end(state) => report(ended?.as_ref(), self.outputs_dir.as_deref()),
-            never = show(progress) => match never {},
-            _ = signalled => {
-                jobs.drain(DRAIN).await;
-                Ok(ExitCode::from(INTERRUPTED))
-            }
+        one(engine, step, workflow, self.timeout, self.outputs_dir.as_deref()).await
+    }
+}
+
+/// Runs one step, prints its progress and its result, and writes its outputs to `outputs_dir`.
+pub(super) async fn one(
+    engine: Engine,
+    step: Step,
+    workflow: Workflow,
+    timeout: Duration,
+    outputs_dir: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let key = JobKey::derive(&workflow.uid, &Value::Null);
+    let spec = JobSpec::new(timeout, async move |job: JobContext| {
+        let JobContext { progress, gate, deadline } = job;
+        engine.run(step, StepRequest { workflow, reference: None, progress, gate, deadline }).await
+    });
+    let signalled = shutdown::signalled()?;
+    // The job table provides the timeout, and a drain that lets a running push finish.
+    let jobs = JobTable::new(SINGLE_JOB);
+    jobs.poll_or_start(&key, spec)?;
+    let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
+    tokio::select! {
+        ended = end(state) => report(ended?.as_ref(), outputs_dir),
+        never = show(progress) => match never {},
+        _ = signalled => {
+            jobs.drain(DRAIN).await;
+            Ok(ExitCode::from(INTERRUPTED))
         }
     }
 }

@@ -5,6 +5,7 @@ mod dates;
 mod earlier;
 mod git_labels;
 mod ignored;
+pub(super) mod images;
 mod imports;
 mod inputs;
 mod lfs;
@@ -32,6 +33,7 @@ use crate::step::Build;
 use inputs::Inputs;
 use report::BuildResult;
 use report::Cache;
+pub(super) use solve::shown;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();

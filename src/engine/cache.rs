@@ -1,6 +1,7 @@
 //! `cache`: what is in the daemon's cache, a prune of it, and images that are pulled into it.
 
 mod freed;
+mod targets;
 mod usage;
 mod warm;
 

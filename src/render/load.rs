@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::size;
+use super::{RenderError, size};
 
 /// The most bytes of an object with a step. Argo stores it in the Workflow's status too, and etcd takes 1.5 MiB.
 pub(super) const LARGEST: usize = 400 << 10;
@@ -37,6 +37,38 @@ impl Load {
     pub(super) fn fits(self) -> bool {
         self.bytes <= LARGEST && self.patterns <= PATTERNS && self.values <= VALUES
     }
+}
+
+/// The entries of a list, in as many steps as their size needs, each with at most `most` of them.
+pub(super) fn chunks(
+    entries: impl IntoIterator<Item = Value>,
+    most: usize,
+) -> Result<Vec<Vec<Value>>, RenderError> {
+    let mut chunks: Vec<Vec<Value>> = Vec::new();
+    let mut used = Load::default();
+    for entry in entries {
+        let load = Load::of(&entry);
+        if load.bytes > LARGEST {
+            let repository = [&entry["repo"], &entry["context"]["repo"]].into_iter().find_map(Value::as_str);
+            return Err(RenderError::TooLarge {
+                repository: repository.unwrap_or_default().to_owned(),
+                kind: "CronWorkflow",
+                size: load.bytes,
+                most: LARGEST,
+            });
+        }
+        match chunks.last_mut().filter(|chunk| used.plus(load).fits() && chunk.len() < most) {
+            Some(chunk) => {
+                chunk.push(entry);
+                used = used.plus(load);
+            }
+            None => {
+                chunks.push(vec![entry]);
+                used = load;
+            }
+        }
+    }
+    Ok(chunks)
 }
 
 /// The number of values in a value, itself included.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::filters::EventKind;
-use super::load::{LARGEST, Load};
+use super::load::chunks;
 use super::select::{self, patterns, without_empty, workflow_of, workflow_spec};
 use super::{RenderError, metadata, workflow};
 use crate::catalogue::{Catalogue, Service};
@@ -41,43 +41,31 @@ fn cron(
     schedule: &str,
     services: Vec<(String, Value)>,
 ) -> Result<Vec<(String, Value)>, RenderError> {
-    let mut chunks: Vec<Vec<Value>> = Vec::new();
-    let mut used = Load::default();
-    for (_, entry) in services {
-        let load = Load::of(&entry);
-        if load.bytes > LARGEST {
-            let repository = entry["repo"].as_str().unwrap_or_default().to_owned();
-            return Err(RenderError::TooLarge {
-                repository,
-                kind: "CronWorkflow",
-                size: load.bytes,
-                most: LARGEST,
-            });
-        }
-        match chunks.last_mut().filter(|_| used.plus(load).fits()) {
-            Some(chunk) => {
-                chunk.push(entry);
-                used = used.plus(load);
-            }
-            None => {
-                chunks.push(vec![entry]);
-                used = load;
-            }
-        }
-    }
-    let numbered = |n: usize| if n == 0 { name.to_owned() } else { format!("{name}-{}", n + 1) };
+    let entries = services.into_iter().map(|(_, entry)| entry);
+    let chunks = chunks(entries, usize::MAX)?;
     Ok(chunks
         .into_iter()
         .enumerate()
         .map(|(n, chunk)| {
-            let name = numbered(n);
+            let name = numbered(name, n);
             let object = object(catalogue, &format!("{}-{name}", catalogue.name), schedule, chunk);
             (name, object)
         })
         .collect())
 }
 
+/// The name of one of several objects.
+pub(super) fn numbered(name: &str, n: usize) -> String {
+    if n == 0 { name.to_owned() } else { format!("{name}-{}", n + 1) }
+}
+
 fn object(catalogue: &Catalogue, name: &str, schedule: &str, services: Vec<Value>) -> Value {
+    let spec = workflow_spec("poll", &json!({"poll": {"services": services}}), OUTPUTS);
+    cron_workflow(catalogue, name, schedule, &spec)
+}
+
+/// A CronWorkflow, one run of which is there at a time.
+pub(super) fn cron_workflow(catalogue: &Catalogue, name: &str, schedule: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
@@ -88,7 +76,7 @@ fn object(catalogue: &Catalogue, name: &str, schedule: &str, services: Vec<Value
             "startingDeadlineSeconds": 60,
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 1,
-            "workflowSpec": workflow_spec("poll", &json!({"poll": {"services": services}}), OUTPUTS),
+            "workflowSpec": spec,
         },
     })
 }

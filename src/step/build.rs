@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use super::node::{Fields, Node};
-use super::{InvalidStep, RegistryRef, SecretKey, names};
+use super::{FieldTable, InvalidStep, RegistryRef, SecretKey, names};
 
 mod annotations;
 mod attest;
@@ -31,6 +31,7 @@ pub(super) use run::bytes;
 
 pub(super) use spec::{SPEC, mentions};
 use table::BUILD;
+pub(super) use table::REPOSITORY;
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
 pub const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
@@ -119,9 +120,24 @@ pub struct BuildSecret {
 /// Reads the value under `build`.
 pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
     let mut fields = node.fields(BUILD)?;
-    let build = Build {
+    let build = each(&mut fields)?;
+    check_tags(&build, &fields)?;
+    check_levels(&build, &fields)?;
+    check_times(&build, &fields)?;
+    check_skip(&build, &fields)?;
+    Ok(build)
+}
+
+/// Reads a build of `table`, which has some of the fields of `build`, none of them about the image that is made.
+pub(super) fn unpushed(node: Node<'_>, table: &'static FieldTable) -> Result<Build, InvalidStep> {
+    Ok(Build { push: false, attach_log: false, ..each(&mut node.fields(table)?)? })
+}
+
+/// Reads each field by itself.
+fn each(fields: &mut Fields<'_>) -> Result<Build, InvalidStep> {
+    Ok(Build {
         context: GitContext::read(fields.required("context")?)?,
-        dockerfile: Dockerfile::read(&mut fields)?,
+        dockerfile: Dockerfile::read(fields)?,
         target: fields.optional("target").map(Node::word).transpose()?,
         platforms: fields.or_default("platforms", platform::read)?,
         build_args: fields.or_default("build-args", build_args)?,
@@ -149,12 +165,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
         attest: fields.or_default("attest", Attest::read)?,
         git_labels: fields.switch("git-labels", false)?,
         skip_if_exists: fields.switch("skip-if-exists", false)?,
-    };
-    check_tags(&build, &fields)?;
-    check_levels(&build, &fields)?;
-    check_times(&build, &fields)?;
-    check_skip(&build, &fields)?;
-    Ok(build)
+    })
 }
 
 impl Build {

@@ -4,6 +4,8 @@
 //! from three things: the message without those parts ([`Message::bare`]), the HTTP status at the position where BuildKit
 //! writes one, and the operation that failed ([`Operation`]).
 
+use super::super::image_pull;
+
 /// The operation that the daemon was running when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -80,7 +82,9 @@ fn operation(unquoted: &str, vertex: &str) -> Operation {
         Operation::ExportCache
     } else if says(&["git stderr:", "fatal: ", "failed to fetch remote "]) {
         Operation::Git
-    } else if says(&["failed to resolve source metadata for ", "failed to copy: ", "httpReadSeeker"]) {
+    } else if says(&["failed to resolve source metadata for ", "failed to copy: ", "httpReadSeeker"])
+        || vertex.starts_with(image_pull::STEP)
+    {
         Operation::Pull
     } else if says(&["invalid response status ", "failed to load cache key: Get "]) || is_download(vertex) {
         Operation::Download
@@ -181,6 +185,7 @@ mod tests {
             ("r/a: failed to resolve source metadata for r/a: EOF", "", Operation::Pull),
             ("failed to fetch remote http://g: git stderr:\nfatal: x", "", Operation::Git),
             ("failed to load cache key: unexpected EOF", "[2/2] ADD http://h/x /", Operation::Download),
+            ("failed to load cache key: r/a:1: not found", "pull r/a:1", Operation::Pull),
             ("target stage \"failed to push \" could not be found", "", Operation::Other),
         ];
         for (text, vertex, expected) in rows {

@@ -15,14 +15,17 @@ use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::{Request, Response, Status};
 
+use super::ReadImages;
 use crate::oci::{ImageRef, PullRightError, PullRights};
 
 /// The only method (`sourcepolicy/policysession/policysession.proto`).
 pub(super) const METHOD: &str = "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy";
 
-/// `CheckPolicyRequest`. Only the source is read.
+/// `CheckPolicyRequest`. Only the platform and the source are read.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CheckRequest {
+    #[prost(message, optional, tag = "1")]
+    platform: Option<pb::Platform>,
     #[prost(message, optional, tag = "2")]
     source: Option<Meta>,
 }
@@ -50,17 +53,20 @@ struct Decision {
 
 /// The service, as tonic routes it.
 #[derive(Debug, Clone)]
-pub(super) struct Sources(Arc<PullRights>);
+pub(super) struct Sources {
+    rights: Arc<PullRights>,
+    read: ReadImages,
+}
 
-pub(super) fn service(rights: PullRights) -> Sources {
-    Sources(Arc::new(rights))
+pub(super) fn service(rights: PullRights, read: ReadImages) -> Sources {
+    Sources { rights: Arc::new(rights), read }
 }
 
 impl Sources {
-    async fn check(&self, source: &pb::SourceOp) -> Result<(), Status> {
+    async fn check(&self, source: &pb::SourceOp, platform: Option<&pb::Platform>) -> Result<(), Status> {
         let (scheme, name) = source.identifier.split_once("://").unwrap_or_default();
         match scheme {
-            "docker-image" => self.image(name, source).await,
+            "docker-image" => self.image(name, source, platform).await,
             // The solve's policy restricts commits. Downloads send no login of ours; those with a checksum are shared like all equal steps.
             "git" | "http" | "https" | "local" => Ok(()),
             // Layouts come from sessions, and this session has none. No frontend of Docker's reads single blobs.
@@ -68,13 +74,20 @@ impl Sources {
         }
     }
 
-    async fn image(&self, name: &str, source: &pb::SourceOp) -> Result<(), Status> {
+    async fn image(
+        &self,
+        name: &str,
+        source: &pb::SourceOp,
+        platform: Option<&pb::Platform>,
+    ) -> Result<(), Status> {
         let image: ImageRef = name.parse().map_err(|e| refused(name, &format!("{e}")))?;
         // In any other mode the daemon asks the registry for an image without a digest.
         if source.attrs.get("image.resolvemode").is_some_and(|mode| mode == "local") {
             return Err(refused(name, "`image.resolvemode=local` reads what others have pulled"));
         }
-        self.0.check(&image).await.map_err(|error| status(&error))
+        self.rights.check(&image).await.map_err(|error| status(&error))?;
+        self.read.note(&image, platform);
+        Ok(())
     }
 }
 
@@ -99,8 +112,9 @@ impl tonic::server::UnaryService<CheckRequest> for Sources {
     fn call(&mut self, request: Request<CheckRequest>) -> Self::Future {
         let sources = self.clone();
         Box::pin(async move {
-            let source = request.into_inner().source.and_then(|meta| meta.source).unwrap_or_default();
-            sources.check(&source).await?;
+            let CheckRequest { platform, source } = request.into_inner();
+            let source = source.and_then(|meta| meta.source).unwrap_or_default();
+            sources.check(&source, platform.as_ref()).await?;
             Ok(Response::new(CheckResponse { decision: Some(Decision { action: 0 }) }))
         })
     }

@@ -140,6 +140,9 @@ fn of_update_manifest(update: &Value, add: &mut impl FnMut(&Value, Job, &Value))
 fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
     let lists = [&step["poll"]["services"], &step["tags"]["delete"]["in-use"]];
     let listed = lists.into_iter().filter_map(Value::as_array).flatten();
+    for build in step["cache"]["warm"]["dockerfiles"].as_array().into_iter().flatten() {
+        of_build(build, add);
+    }
     for read in std::iter::once(&step["select"]).chain(listed) {
         add(&read["secret"], Job::Reads, &read["repo"]);
     }
@@ -147,9 +150,8 @@ fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
 
 fn of_registries(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
     let services = step["poll"]["services"].as_array().into_iter().flatten();
-    for user in
-        ["build", "push", "sign", "verify", "tags"].map(|kind| &step[kind]).into_iter().chain(services)
-    {
+    let kinds = ["build", "push", "sign", "verify", "tags"].map(|kind| &step[kind]);
+    for user in kinds.into_iter().chain([&step["cache"]["warm"]]).chain(services) {
         add(&user["registry-secret"], Job::Registry, &Value::Null);
         add(&user["source-registry-secret"], Job::Registry, &Value::Null);
     }
@@ -182,6 +184,9 @@ mod tests {
             }},
             {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
+            {"cache": {"warm": {
+                "dockerfiles": [{"context": {"repo": repo, "secret": "warm"}}], "registry-secret": "warm-registry",
+            }}},
             {"poll": {"services": [{"repo": repo, "secret": "poll", "registry-secret": "poll-registry"}]}},
             {"tags": {
                 "registry-secret": "tags-registry", "delete": {"in-use": [{"repo": repo, "secret": "in-use"}]},

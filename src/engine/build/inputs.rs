@@ -15,7 +15,7 @@ use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use super::totals::Totals;
-use crate::buildkit::{GitLogin, GitTree, Module, Session, Transcript};
+use crate::buildkit::{GitLogin, GitTree, Module, ReadImages, Session, Transcript};
 use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
@@ -123,6 +123,7 @@ impl Inputs {
             ssh: self.ssh.clone(),
             insecure: self.insecure.clone(),
             pulls: self.pulls.clone(),
+            read: ReadImages::default(),
             transcript: transcript.clone(),
         }
     }

@@ -10,7 +10,8 @@ use super::sources::keeps_git_dir;
 use crate::buildkit::{CacheRef, Exporter, GitSource, GitTree, Ignore, Solve};
 use crate::git::KeptRef;
 use crate::step::build::{
-    CacheMode, Dockerfile, Entitlement, GitContext, Level, MediaTypes, NamedContext, Network, NoCache, Ulimit,
+    CacheMode, Dockerfile, Entitlement, GitContext, Level, MediaTypes, NamedContext, Network, NoCache,
+    Platform, Ulimit,
 };
 use crate::step::{Build, RegistryRef};
 use crate::telemetry;
@@ -54,6 +55,30 @@ pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
         registry_cache(&to.target, attrs)
     });
     Solve { cache_to: to.into_iter().collect(), internal: true, ..plain(build, inputs) }
+}
+
+/// The request of the frontend that reads a Dockerfile, asks about each image of the target, and builds nothing (buildkit
+/// `frontend/subrequests/outline`).
+const OUTLINE: &str = "frontend.outline";
+
+/// The arguments that BuildKit sets for each platform (`frontend/dockerfile/dockerfile2llb/platform.go`). Without a build they have the values
+/// of the daemon's own platform, unless they are build arguments.
+const TARGET: [&str; 4] = ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT"];
+
+/// The solve that reads the Dockerfile for `platform`; `None` for the daemon's own.
+pub(super) fn outline(build: &Build, inputs: &Inputs, platform: Option<&Platform>) -> Solve {
+    let mut solve = Solve { internal: true, cache_from: Vec::new(), ..plain(build, inputs) };
+    solve.attrs.remove("platform");
+    solve.attrs.insert("requestid".to_owned(), OUTLINE.to_owned());
+    if let Some(platform) = platform {
+        let text = platform.to_string();
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        let values = std::iter::once(text.clone()).chain(std::iter::from_fn(|| parts.next()));
+        for (name, value) in TARGET.into_iter().zip(values) {
+            solve.attrs.entry(format!("build-arg:{name}")).or_insert(value);
+        }
+    }
+    solve
 }
 
 fn plain(build: &Build, inputs: &Inputs) -> Solve {

@@ -209,7 +209,7 @@ async fn follow(
 }
 
 /// Runs `solve` and reports its progress.
-async fn shown<T>(
+pub(in super::super) async fn shown<T>(
     engine: &Engine,
     cx: &Cx,
     solve: impl AsyncFnOnce(&watch::Sender<buildkit::Progress>) -> T,

@@ -5,125 +5,137 @@ use std::time::Instant;
 
 use backon::Retryable as _;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tracing::Span;
 use uuid::Uuid;
 
-use super::super::Engine;
 use super::super::context::Cx;
 use super::super::sanitize::list_that_fits;
+use super::super::{Engine, build};
+use super::targets::{Target, Targets};
 use super::{empty_outputs, failed, is_away, size_text};
-use crate::buildkit::{BuildError, ImagePull, Progress, Session, Solve, Solved};
-use crate::oci::{Auth, ImageRef, PullAnswers};
+use crate::buildkit::{BuildError, ImagePull, Session, Solve, Solved};
 use crate::outcome::{Fault, Outputs, StepError, Success};
-use crate::step::Warm;
-use crate::step::build::Platform;
+use crate::step::{SecretKey, Warm};
 use crate::telemetry;
 use crate::time_limits::pauses;
 
-/// An image of the step for one platform.
-#[derive(Debug, Clone, Copy)]
-struct Target<'w> {
-    image: &'w ImageRef,
-    /// `None` for the daemon's own.
-    platform: Option<&'w Platform>,
-}
-
 /// What happened to an image.
 #[derive(Debug)]
-struct Pulled<'w> {
-    target: Target<'w>,
+struct Pulled {
+    target: Target,
     bytes: u64,
     /// Whether all of its layers were there, and extracted.
     is_warm: bool,
     seconds: f64,
 }
 
+/// What was done, and what was not.
+#[derive(Debug, Default)]
+struct Report {
+    done: Vec<Pulled>,
+    /// The reasons that are the user's.
+    refused: Vec<String>,
+    warnings: Vec<String>,
+}
+
 pub(super) async fn run(engine: &Engine, warm: &Warm, cx: &Cx) -> Result<Success, StepError> {
-    let session = session(engine, engine.registry_auth(cx, warm.registry_secret.as_ref()).await?);
-    let targets: Vec<_> = targets(warm).collect();
-    let (mut done, mut refused) = (Vec::new(), Vec::new());
-    for (nth, target) in targets.iter().enumerate() {
-        cx.now(format!("pulling {} ({}/{})", target.name(), nth + 1, targets.len()));
+    let mut report = Report::default();
+    let targets = targets(engine, warm, cx, &mut report.refused).await;
+    let targets = targets.map_err(|error| report.stopped(error))?;
+    let mut sessions = Vec::new();
+    let count = targets.len();
+    for (nth, target) in targets.into_iter().enumerate() {
+        cx.now(format!("pulling {target} ({}/{count})", nth + 1));
+        let session = session(engine, &target, &mut sessions, cx).await;
+        let session = session.map_err(|error| report.stopped(error))?;
         let begun = Instant::now();
-        match pull(engine, *target, &session, cx).await {
-            Ok(solved) => done.push(target.pulled(&solved, begun)),
+        match pull(engine, &target, session, cx).await {
+            Ok(solved) => report.done.push(Pulled::new(target, &solved, begun)),
             // Another image may well be there. A server that is away is away for the next one too.
-            Err(error) if error.fault == Fault::User => refused.push((target, error.message)),
+            Err(error) if error.fault == Fault::User => report.refuse(&target, &error.message, cx),
             Err(error) => {
                 let StepError { fault, message, .. } = failed(error);
-                let message = format!("{}: {message}", target.name());
-                return Err(StepError { outputs: outputs(&done), ..StepError::new(fault, message) });
+                return Err(report.stopped(StepError::new(fault, format!("{target}: {message}"))));
             }
         }
     }
-    match refused.split_first() {
-        None => Ok(Success { summary: summary(&done), outputs: outputs(&done) }),
-        Some(((target, why), others)) => {
-            let others = match others.len() {
-                0 => String::new(),
-                more => format!("; {more} more could not be pulled"),
-            };
-            let message = format!("{}: {why}{others}", target.name());
-            Err(StepError { outputs: outputs(&done), ..StepError::user(message) })
+    report.ended()
+}
+
+/// The images of the step. A Dockerfile that cannot be read is noted in `refused`; another one may well be right.
+async fn targets(
+    engine: &Engine,
+    warm: &Warm,
+    cx: &Cx,
+    refused: &mut Vec<String>,
+) -> Result<Vec<Target>, StepError> {
+    let mut targets = Targets::named(warm);
+    let count = warm.dockerfiles.len();
+    for (nth, dockerfile) in warm.dockerfiles.iter().enumerate() {
+        cx.now(format!("reading the Dockerfile of {} ({}/{count})", dockerfile.context.repo, nth + 1));
+        let read = Box::pin(build::images::of(engine, dockerfile, cx)).await;
+        let at =
+            |message: &str| format!("cache.warm.dockerfiles[{nth}], {}: {message}", dockerfile.context.repo);
+        match read {
+            Ok(images) => targets.add(&images, dockerfile),
+            Err(error) if error.fault == Fault::User => refused.push(at(&error.message)),
+            Err(error) => return Err(StepError::new(error.fault, at(&error.message))),
         }
     }
+    targets.checked()
 }
 
-/// Each image for each platform.
-fn targets(warm: &Warm) -> impl Iterator<Item = Target<'_>> {
-    warm.images.iter().flat_map(move |image| {
-        let own = warm.platforms.is_empty().then_some(None);
-        own.into_iter().chain(warm.platforms.iter().map(Some)).map(move |platform| Target { image, platform })
-    })
-}
-
-/// The answers to the daemon, which asks whether this step may read each image.
-fn session(engine: &Engine, auth: Auth) -> Session {
-    Session {
+/// A session with the target's login, which is one of `sessions`. The daemon asks it whether this step may read each image.
+async fn session(
+    engine: &Engine,
+    target: &Target,
+    sessions: &mut Vec<(Option<SecretKey>, Session)>,
+    cx: &Cx,
+) -> Result<Session, StepError> {
+    if let Some((_, known)) = sessions.iter().find(|(login, _)| *login == target.login) {
+        return Ok(known.clone());
+    }
+    let auth = engine.registry_auth(cx, target.login.as_ref()).await?;
+    let session = Session {
         registries: Arc::new(auth),
         client: engine.registry.client(),
-        pulls: PullAnswers::default(),
+        transcript: cx.redactor.clone().into(),
         ..Session::default()
-    }
+    };
+    sessions.push((target.login.clone(), session.clone()));
+    Ok(session)
 }
 
 /// Pulls and extracts an image. A daemon that is away for a moment is asked again.
-async fn pull(engine: &Engine, target: Target<'_>, session: &Session, cx: &Cx) -> Result<Solved, BuildError> {
+async fn pull(engine: &Engine, target: &Target, session: Session, cx: &Cx) -> Result<Solved, BuildError> {
     let pull = || async {
-        let platform = target.platform.map(ToString::to_string);
+        let Target { image, platform, .. } = target;
         let solve = Solve {
             // Nobody looks for it later, so it needs no name that is known.
             reference: format!("warm-{}", Uuid::new_v4().simple()),
-            image: Some(ImagePull { reference: target.image.to_string(), platform }),
+            image: Some(ImagePull { reference: image.to_string(), platform: platform.clone() }),
             allowed_images: engine.tenancy.images(&cx.workflow.namespace),
             internal: true,
             traceparent: telemetry::traceparent(&Span::current()),
             ..Solve::default()
         };
-        let (progress, _) = watch::channel(Progress::default());
-        engine.buildkit.solve(&solve, session.clone(), &progress).await
+        let session = session.clone();
+        build::shown(engine, cx, async |progress| engine.buildkit.solve(&solve, session, progress).await)
+            .await
     };
     pull.retry(pauses::few()).when(is_away).await
 }
 
-impl<'w> Target<'w> {
-    fn name(&self) -> String {
-        self.platform
-            .map_or_else(|| self.image.to_string(), |platform| format!("{} for {platform}", self.image))
-    }
-
-    fn pulled(&self, solved: &Solved, begun: Instant) -> Pulled<'w> {
+impl Pulled {
+    fn new(target: Target, solved: &Solved, begun: Instant) -> Self {
         let (bytes, is_warm) = (solved.pulled_bytes, solved.pulled_layers == 0);
-        Pulled { target: *self, bytes, is_warm, seconds: begun.elapsed().as_secs_f64() }
+        Self { target, bytes, is_warm, seconds: begun.elapsed().as_secs_f64() }
     }
-}
 
-impl Pulled<'_> {
     fn shown(&self) -> Value {
         json!({
             "image": self.target.image.to_string(),
-            "platform": self.target.platform.map(ToString::to_string).unwrap_or_default(),
+            "platform": self.target.platform.clone().unwrap_or_default(),
             "size": self.bytes,
             "warm": self.is_warm,
             "seconds": (self.seconds * 10.0).round() / 10.0,
@@ -131,20 +143,53 @@ impl Pulled<'_> {
     }
 }
 
-fn summary(done: &[Pulled<'_>]) -> String {
-    let bytes: u64 = done.iter().map(|pulled| pulled.bytes).sum();
-    match done.iter().filter(|pulled| !pulled.is_warm).count() {
-        0 => format!("all {} images were warm", done.len()),
-        cold => format!("pulled {cold} of {} images, {}; the others were warm", done.len(), size_text(bytes)),
+impl Report {
+    /// An image that no stage may need is a warning.
+    fn refuse(&mut self, target: &Target, why: &str, cx: &Cx) {
+        let line = format!("{target}: {}", cx.redactor.line(why));
+        if target.is_certain { &mut self.refused } else { &mut self.warnings }.push(line);
     }
-}
 
-fn outputs(done: &[Pulled<'_>]) -> Outputs {
-    let bytes: u64 = done.iter().map(|pulled| pulled.bytes).sum();
-    let cold = done.iter().filter(|pulled| !pulled.is_warm).count();
-    let mut outputs = empty_outputs();
-    outputs.insert("size".to_owned(), bytes.to_string());
-    outputs.insert("records".to_owned(), cold.to_string());
-    outputs.insert("images".to_owned(), list_that_fits(done.iter().map(Pulled::shown)));
-    outputs
+    /// The error with the outputs until then.
+    fn stopped(&self, error: StepError) -> StepError {
+        StepError { outputs: self.outputs(), ..error }
+    }
+
+    fn ended(self) -> Result<Success, StepError> {
+        match self.refused.split_first() {
+            None => Ok(Success { summary: self.summary(), outputs: self.outputs() }),
+            Some((why, [])) => Err(self.stopped(StepError::user(why.clone()))),
+            Some((why, others)) => {
+                let message = format!("{why}; {} more could not be pulled", others.len());
+                Err(self.stopped(StepError::user(message)))
+            }
+        }
+    }
+
+    fn summary(&self) -> String {
+        match self.cold() {
+            0 => format!("all {} images were warm", self.done.len()),
+            cold => {
+                let size = size_text(self.bytes());
+                format!("pulled {cold} of {} images, {size}; the others were warm", self.done.len())
+            }
+        }
+    }
+
+    fn outputs(&self) -> Outputs {
+        let mut outputs = empty_outputs();
+        outputs.insert("size".to_owned(), self.bytes().to_string());
+        outputs.insert("records".to_owned(), self.cold().to_string());
+        outputs.insert("images".to_owned(), list_that_fits(self.done.iter().map(Pulled::shown)));
+        outputs.insert("warnings".to_owned(), list_that_fits(&self.warnings));
+        outputs
+    }
+
+    fn bytes(&self) -> u64 {
+        self.done.iter().map(|pulled| pulled.bytes).sum()
+    }
+
+    fn cold(&self) -> usize {
+        self.done.iter().filter(|pulled| !pulled.is_warm).count()
+    }
 }

@@ -49,7 +49,7 @@ const ENTITLEMENT_NAMES: &[&str] = &names::<_, { ENTITLEMENTS.len() }>(ENTITLEME
 const MEDIA_TYPE_NAMES: &[&str] = &names::<_, { MEDIA_TYPES.len() }>(MEDIA_TYPES);
 
 /// A repository as a map, or a string: a repository's URL, or an image.
-const REPOSITORY: ValueForm = Any(&[Word, Map(CONTEXT)]);
+pub(in crate::step) const REPOSITORY: ValueForm = Any(&[Word, Map(CONTEXT)]);
 
 /// The fields of `context`.
 pub(super) const CONTEXT: &FieldTable = &FieldTable::of(&[

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{parse, refusals, yaml};
-use crate::step::{Cache, CacheScope, MentionKind, Prune, Step};
+use crate::step::{Build, Cache, CacheScope, MentionKind, Prune, Step};
 
 fn cache(fields: &str) -> Cache {
     match parse(&yaml(&format!("cache: {{{fields}}}"))) {
@@ -91,6 +91,38 @@ fn images_are_whole_references_and_each_is_named_once() {
 }
 
 #[test]
+fn dockerfiles_are_builds_that_push_nothing() {
+    let Cache::Warm(warm) = cache(
+        "warm: {dockerfiles: [{context: 'https://h.example/r.git', target: t, build-args: {A: '1'}, platforms: linux/arm64}, \
+         {context: {repo: 'https://h.example/s.git', secret: read}, dockerfile: d/Dockerfile, contexts: {c: docker-image://r.example/c}}], \
+         platforms: linux/amd64, registry-secret: registry-credentials}",
+    ) else {
+        panic!("a warm")
+    };
+    let shown = |build: &Build| {
+        let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
+        (build.context.repo.to_string(), platforms, build.push, build.registry_secret.is_some())
+    };
+    let builds: Vec<_> = warm.dockerfiles.iter().map(shown).collect();
+    assert_eq!(
+        builds,
+        [
+            ("https://h.example/r.git".to_owned(), vec!["linux/arm64".to_owned()], false, true),
+            ("https://h.example/s.git".to_owned(), vec!["linux/amd64".to_owned()], false, true),
+        ]
+    );
+    let mentions = Step::Cache(Box::new(Cache::Warm(warm))).mentions();
+    let named: Vec<_> = mentions.iter().map(|mention| (mention.field, mention.written.as_str())).collect();
+    let context = "cache.warm.dockerfiles.context";
+    let expected = [
+        (context, "https://h.example/r.git"),
+        (context, "https://h.example/s.git"),
+        ("cache.warm.dockerfiles.contexts", "r.example/c"),
+    ];
+    assert_eq!(named, expected);
+}
+
+#[test]
 fn what_is_no_cache_step_is_refused() {
     let filters = format!("prune: {{filters: [{}]}}", vec!["inuse"; 21].join(", "));
     let rows = [
@@ -124,6 +156,10 @@ fn what_is_no_cache_step_is_refused() {
         "warm: {images: []}",
         "warm: {image: busybox:1}",
         "warm: {images: 'busybox:1', platforms: linux}",
+        "warm: {dockerfiles: []}",
+        "warm: {dockerfiles: [{target: a}]}",
+        "warm: {dockerfiles: [{context: 'https://h/r.git', tags: 'r.io/a:1'}]}",
+        "warm: {dockerfiles: [{context: 'https://h/r.git', platforms: linux}]}",
         "warm: {images: 'busybox:1'}, usage: {}",
     ];
     insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, |row| yaml(&format!("cache: {{{row}}}"))), @r#"
@@ -180,13 +216,21 @@ fn what_is_no_cache_step_is_refused() {
     prune: {filters: [inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse]}
         cache.prune.filters: has 21 filters; at most 20 are taken
     warm: {}
-        cache.warm.images: is missing
+        cache.warm: names no image; write `images`, `dockerfiles`, or both
     warm: {images: []}
-        cache.warm.images: names no image; write at least one
+        cache.warm.images: names no image; leave it out, or write at least one
     warm: {image: busybox:1}
-        cache.warm.image: unknown field (did you mean `images`?); known: `images`, `platforms`, `registry-secret`
+        cache.warm.image: unknown field (did you mean `images`?); known: `images`, `dockerfiles`, `platforms`, `registry-secret`
     warm: {images: 'busybox:1', platforms: linux}
         cache.warm.platforms[0]: "linux" is no platform; write os/arch or os/arch/variant
+    warm: {dockerfiles: []}
+        cache.warm.dockerfiles: is empty; leave it out, or write an item with a `context`
+    warm: {dockerfiles: [{target: a}]}
+        cache.warm.dockerfiles[0].context: is missing
+    warm: {dockerfiles: [{context: 'https://h/r.git', tags: 'r.io/a:1'}]}
+        cache.warm.dockerfiles[0].tags: unknown field; known: `context`, `dockerfile`, `target`, `platforms`, `build-args`, `contexts`, `registry-secret`
+    warm: {dockerfiles: [{context: 'https://h/r.git', platforms: linux}]}
+        cache.warm.dockerfiles[0].platforms[0]: "linux" is no platform; write os/arch or os/arch/variant
     warm: {images: 'busybox:1'}, usage: {}
         cache: has `usage`, `warm`; write one of them
     "#); }
@@ -198,5 +242,6 @@ pub(super) const TESTS: &[fn()] = &[
     a_prune_has_ages_sizes_and_filters,
     filters_are_in_the_daemons_language,
     images_are_whole_references_and_each_is_named_once,
+    dockerfiles_are_builds_that_push_nothing,
     what_is_no_cache_step_is_refused,
 ];

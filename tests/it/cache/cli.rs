@@ -44,6 +44,13 @@ async fn the_cache_is_printed_and_pruned() {
     let all: Value =
         serde_json::from_slice(&run(address, &["prune", "--all", "--json"]).await.stdout).unwrap();
     assert!(all["size"].as_u64().unwrap() > 3_000_000, "{all}");
+    let warm = run(address, &["warm", &site.busybox]).await;
+    assert!(warm.status.success() && text(&warm.stderr).contains("pulled 1 of 1 images"), "{warm:?}");
+    let absent = run(address, &["warm", "127.0.0.1:1/absent:1", "--platform", "linux/mips"]).await;
+    assert!(
+        !absent.status.success() && text(&absent.stderr).contains("is not a known architecture"),
+        "{absent:?}"
+    );
     let gone = run("tcp://127.0.0.1:1", &["usage"]).await;
     assert!(!gone.status.success() && text(&gone.stderr).contains("cannot reach buildkitd"), "{gone:?}");
 }

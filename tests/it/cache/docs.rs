@@ -13,7 +13,9 @@ const CRON: &str = include_str!("../../../examples/cache-prune.yaml");
 #[tokio::test]
 async fn the_documented_steps_run() {
     let site = Site::start().await;
-    let policy = Policy::parse("policy.yaml", "namespaces: {builds: {daemon-cache: true}}").unwrap();
+    let repositories = site.git.url("*");
+    let text = format!("namespaces: {{builds: {{daemon-cache: true, repositories: ['{repositories}']}}}}");
+    let policy = Policy::parse("policy.yaml", &text).unwrap();
     let engine = site.engine(Tenancy::shared(Some(policy)));
     let (_, section) = DOCS.split_once("\n## cache\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -22,10 +24,15 @@ async fn the_documented_steps_run() {
     assert_eq!(blocks.len(), 3);
     let cron: Value = serde_saphyr::from_str(CRON).unwrap();
     let nightly = cron["spec"]["workflowSpec"]["templates"][0].clone();
-    // The test's registry has one image.
+    site.git.create("api", &[("Dockerfile", &format!("FROM {} AS runtime\n", site.busybox))]);
+    // The test's registry has one image, and neither server wants a login.
     let here = |block: &str| {
         let bases = "[registry.example.com/base/node:22, registry.example.com/base/nginx:1]";
-        block.replace(bases, &format!("[{}]", site.busybox))
+        block
+            .replace(bases, &format!("[{}]", site.busybox))
+            .replace("https://gitea.example.com/shop/api.git", &site.git.url("api"))
+            .replace(", secret: gitea-credentials", "")
+            .replace("registry-secret: registry-credentials", "")
     };
     let templates = blocks.into_iter().map(|block| serde_saphyr::from_str::<Value>(&here(block)).unwrap());
     for template in templates.chain([nightly]) {

@@ -1,0 +1,61 @@
+//! The images that a Dockerfile reads.
+
+use backon::Retryable as _;
+use uuid::Uuid;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::inputs::Inputs;
+use super::{missing_files, platforms, report, request, solve};
+use crate::buildkit::{BuildError, BuildErrorKind, ReadImage, Solve};
+use crate::outcome::StepError;
+use crate::step::Build;
+use crate::step::build::Platform;
+use crate::time_limits::pauses;
+
+/// Asks buildkitd's frontend which images the target of `build` reads, for each of its platforms. Nothing is built.
+pub(in super::super) async fn of(
+    engine: &Engine,
+    build: &Build,
+    cx: &Cx,
+) -> Result<Vec<ReadImage>, StepError> {
+    let inputs = Box::pin(Inputs::gather(engine, build, cx)).await?;
+    let mut found = Vec::new();
+    let own: Option<Option<&Platform>> = build.platforms.is_empty().then_some(None);
+    for platform in own.into_iter().chain(build.platforms.iter().map(Some)) {
+        let request = request::outline(build, &inputs, platform);
+        let read = match Box::pin(outlined(engine, request, &inputs, cx)).await {
+            Ok(read) => read,
+            Err(error) => {
+                let error = platforms::named(engine, &inputs, error).await;
+                return Err(missing_files::explain(report::failure(error, cx), &inputs));
+            }
+        };
+        read.into_iter().for_each(|image| {
+            if !found.contains(&image) {
+                found.push(image);
+            }
+        });
+    }
+    Ok(found)
+}
+
+async fn outlined(
+    engine: &Engine,
+    request: Solve,
+    inputs: &Inputs,
+    cx: &Cx,
+) -> Result<Vec<ReadImage>, BuildError> {
+    let ask = || async {
+        // Nobody looks for it later, so it needs no name that is known.
+        let request = Solve { reference: format!("outline-{}", Uuid::new_v4().simple()), ..request.clone() };
+        let session = inputs.session(&cx.redactor.clone().into());
+        let read = session.read.clone();
+        solve::shown(engine, cx, async |progress| engine.buildkit.solve(&request, session, progress).await)
+            .await?;
+        Ok(read.list())
+    };
+    let is_away =
+        |error: &BuildError| matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost);
+    ask.retry(pauses::few()).when(is_away).await
+}
