@@ -51,7 +51,7 @@ pub use solve::Solved;
 pub use tls::{CertificateReader, Certificates, Material, Pem, Tls};
 pub use transcript::{BuildLog, Caption, Transcript};
 pub use vertices::VertexSummary;
-pub use workers::Description;
+pub use workers::{CollectionRule, Description};
 
 use std::sync::Arc;
 use std::time::Duration;

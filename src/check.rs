@@ -4,6 +4,7 @@
 
 mod accounts;
 mod api_login;
+mod collection;
 mod controller;
 mod daemon;
 mod events;
@@ -91,6 +92,7 @@ impl Doctor {
         };
         let answer = self.engine.buildkit.describe().await;
         tell(vec![self.daemon(&settings, &answer)]);
+        tell(answer.as_ref().map(collection::findings).unwrap_or_default());
         tell(self.tenancy(&api_login, &settings, &answer).await);
         self.servers(&mut tell).await;
     }

@@ -1,11 +1,13 @@
 //! Describes a daemon: its version, and the platforms that it can build for.
 
+use std::time::Duration;
+
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
 use super::{BuildError, Buildkit};
 
 /// The description of a daemon that responded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
     /// The version, such as `v0.32.2`; empty if the daemon does not report it.
     pub version: String,
@@ -13,6 +15,21 @@ pub struct Description {
     pub workers: Vec<Vec<String>>,
     /// Whether the build steps of a worker share a PID namespace with the worker.
     pub shares_processes: bool,
+    /// The rules of the garbage collection of each worker, in their order. Empty if a worker collects nothing.
+    pub collection: Vec<Vec<CollectionRule>>,
+}
+
+/// A rule of a worker's garbage collection (BuildKit `client/prune.go`, `[[worker.oci.gcpolicy]]`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectionRule {
+    /// Which records it is about; empty for all.
+    pub filters: Vec<String>,
+    /// What was used more recently stays.
+    pub keep: Duration,
+    /// The bytes that what it is about may have; `None` for no limit.
+    pub max_used: Option<u64>,
+    /// The bytes that must be free on the disk; `None` for any.
+    pub min_free: Option<u64>,
 }
 
 /// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
@@ -47,7 +64,9 @@ impl Buildkit {
             worker.labels.get(PROCESS_MODE).is_some_and(|mode| mode == "no-sandbox")
         };
         let shares_processes = records.iter().any(shares);
-        Ok(Description { version, workers: records.iter().map(platforms).collect(), shares_processes })
+        let collection = records.iter().map(|worker| worker.gc_policy.iter().map(rule).collect()).collect();
+        let workers = records.iter().map(platforms).collect();
+        Ok(Description { version, workers, shares_processes, collection })
     }
 
     /// The host of the daemon's address; `None` for a Unix socket.
@@ -67,6 +86,16 @@ impl Buildkit {
     pub fn address(&self) -> String {
         let plain = self.inner.tls.is_none() && self.host().is_some();
         format!("{}{}", self.inner.address, if plain { " (no TLS)" } else { "" })
+    }
+}
+
+fn rule(policy: &control::types::GcPolicy) -> CollectionRule {
+    let bytes = |bytes: i64| u64::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+    CollectionRule {
+        filters: policy.filters.clone(),
+        keep: Duration::from_nanos(u64::try_from(policy.keep_duration).unwrap_or(0)),
+        max_used: bytes(policy.max_used_space),
+        min_free: bytes(policy.min_free_space),
     }
 }
 
@@ -98,8 +127,7 @@ mod tests {
             ("9fd2ac1", None),
         ];
         for (version, asks) in rows {
-            let (workers, shares_processes) = (Vec::new(), false);
-            let daemon = Description { version: version.to_owned(), workers, shares_processes };
+            let daemon = Description { version: version.to_owned(), ..Description::default() };
             assert_eq!(daemon.asks_about_images(), asks, "{version}");
         }
     }

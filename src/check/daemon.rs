@@ -93,15 +93,15 @@ mod tests {
     #[test]
     fn a_daemon_is_described_in_one_line() {
         let workers = vec![vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()]];
-        let (version, shares_processes) = ("v0.32.2".to_owned(), false);
-        let answer = Ok(Description { version, workers: workers.clone(), shares_processes });
+        let version = "v0.32.2".to_owned();
+        let answer = Ok(Description { version, workers: workers.clone(), ..Description::default() });
         let said = judge("tcp://h:1", &answer).to_string();
         assert_eq!(said, "ok   buildkitd tcp://h:1: v0.32.2, 1 worker, linux/amd64 linux/arm64");
         assert_eq!(
             described("", &[workers[0].clone(), workers[0].clone()]),
             "of no known version, 2 workers, linux/amd64 linux/arm64"
         );
-        let none = Ok(Description { version: String::new(), workers: Vec::new(), shares_processes });
+        let none = Ok(Description::default());
         assert!(judge("tcp://h:1", &none).text.contains("has no worker"));
     }
 }

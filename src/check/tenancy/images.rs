@@ -28,8 +28,7 @@ mod tests {
     use super::*;
 
     fn said(version: &str, tenants: &Tenants) -> String {
-        let (workers, shares_processes) = (Vec::new(), false);
-        let daemon = Description { version: version.to_owned(), workers, shares_processes };
+        let daemon = Description { version: version.to_owned(), ..Description::default() };
         judge(&daemon, tenants).map(|finding| finding.to_string()).unwrap_or_default()
     }
 

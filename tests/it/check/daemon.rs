@@ -49,6 +49,8 @@ async fn a_daemon_without_tls_or_none_at_all_is_said() {
     let daemon = Buildkitd::start_tcp("");
     let open = report(daemon.address(), None).await;
     assert!(open.about("buildkitd").contains("(no TLS): v0.32"), "{}", open.text);
+    let collection = open.about("garbage collection of buildkitd");
+    assert!(collection.starts_with("warn") && collection.contains("`gc = false`"), "{}", open.text);
     let nobody = report(&format!("tcp://127.0.0.1:{}", free_port()), None).await;
     assert!(
         nobody.about("buildkitd").contains("check the address and that the daemon runs"),
