@@ -8,7 +8,7 @@ mod certificates;
 mod context;
 mod credentials;
 mod failures;
-mod image_keys;
+pub(crate) mod image_keys;
 mod node_secrets;
 mod opened_keys;
 mod poll;

@@ -1,9 +1,13 @@
-//! The Secrets that templates and targets name: whether they are bound to a use by their owners, and whether one Secret both
-//! reads sources and writes the GitOps repository.
+//! The Secrets that templates and targets name: whether they are bound to a use by their owners, whether one Secret both reads
+//! sources and writes the GitOps repository, and whether the keys for images in them can be used.
 
+mod image_keys;
 mod named;
+mod spec_steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::user_objects::KINDS;
 use super::{Doctor, Finding};
@@ -12,36 +16,24 @@ use crate::engine::binding::{BindingDecision, UNBOUND, Use, Wanted, bind_command
 use crate::kube::Secret;
 use named::{Job, SecretUse};
 
+/// What steps do with a Secret, each with the repository if it is known.
+type Jobs = BTreeSet<(Job, Option<String>)>;
+
 impl Doctor {
-    /// The findings about each Secret. Empty without Secrets. If this login may not list templates, their Secrets are not
-    /// checked.
+    /// The findings about each Secret, and about the keys in it that sign or verify images. Empty without Secrets. If this login
+    /// may not list templates, their Secrets are not checked.
     pub(super) async fn bindings(&self) -> Vec<Finding> {
-        let mut named = named::of_targets(&self.targets);
-        for (kind, is_namespaced, path) in KINDS {
-            let namespace = is_namespaced.then_some(self.site.namespace.as_str());
-            if let Ok(objects) = self.engine.cluster.list_argo(kind, namespace).await {
-                named.extend(
-                    objects.iter().filter_map(|object| object.pointer(path)).flat_map(named::of_spec),
-                );
-            }
-        }
-        let mut by_name: BTreeMap<String, BTreeSet<(Job, Option<String>)>> = BTreeMap::new();
-        for SecretUse { secret, job, repo } in named {
-            by_name.entry(secret).or_default().insert((job, repo));
-        }
+        let namespace = &self.site.namespace;
+        let specs = self.template_specs().await;
+        let keys = image_keys::of_specs(&specs);
         let mut found = Vec::new();
-        for (name, jobs) in &by_name {
-            let subject = format!("Secret {}/{name}", self.site.namespace);
+        for (name, jobs) in &self.jobs(&specs) {
+            let subject = format!("Secret {namespace}/{name}");
             found.extend(two_uses(&subject, jobs));
-            match self.engine.secrets.get(&self.site.namespace, name).await {
+            match self.engine.secrets.get(namespace, name).await {
                 Ok(secret) => {
-                    found.extend(judge(
-                        subject,
-                        &self.site.namespace,
-                        &secret,
-                        jobs,
-                        &self.engine.secret_rules,
-                    ));
+                    found.extend(judge(subject, namespace, &secret, jobs, &self.engine.secret_rules));
+                    found.extend(self.image_keys(&secret, &keys).await);
                 }
                 // A missing Secret is reported where it is used; missing rights have findings of their own.
                 Err(error) => found.push(Finding::skip(subject, error.to_string())),
@@ -49,10 +41,32 @@ impl Doctor {
         }
         found
     }
+
+    /// The specs of all templates that workflows of the namespace share.
+    async fn template_specs(&self) -> Vec<Value> {
+        let mut specs = Vec::new();
+        for (kind, is_namespaced, path) in KINDS {
+            let namespace = is_namespaced.then_some(self.site.namespace.as_str());
+            if let Ok(objects) = self.engine.cluster.list_argo(kind, namespace).await {
+                specs.extend(objects.iter().filter_map(|object| object.pointer(path)).cloned());
+            }
+        }
+        specs
+    }
+
+    /// The uses of each Secret that templates or the user's targets name, by the Secret's name.
+    fn jobs(&self, specs: &[Value]) -> BTreeMap<String, Jobs> {
+        let named = named::of_targets(&self.targets).into_iter().chain(specs.iter().flat_map(named::of_spec));
+        let mut by_name = BTreeMap::<String, Jobs>::new();
+        for SecretUse { secret, job, repo } in named {
+            by_name.entry(secret).or_default().insert((job, repo));
+        }
+        by_name
+    }
 }
 
 /// Warns about one token for two uses: a token that reads sources is in every build; one that writes the GitOps repository decides what runs.
-fn two_uses(subject: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> Option<Finding> {
+fn two_uses(subject: &str, jobs: &Jobs) -> Option<Finding> {
     let does = |wanted| jobs.iter().any(|(job, _)| *job == wanted);
     (does(Job::Reads) && does(Job::Writes)).then(|| {
         Finding::warn(
@@ -67,7 +81,7 @@ fn judge(
     subject: String,
     namespace: &str,
     secret: &Secret,
-    jobs: &BTreeSet<(Job, Option<String>)>,
+    jobs: &Jobs,
     rules: &SecretRules,
 ) -> Option<Finding> {
     let mut unbound = false;
@@ -94,7 +108,7 @@ fn wanted(job: Job, repo: Option<&str>) -> Wanted {
 }
 
 /// The command that binds the Secret to all its uses. The user fills in hosts that are not known.
-fn command(namespace: &str, name: &str, jobs: &BTreeSet<(Job, Option<String>)>) -> String {
+fn command(namespace: &str, name: &str, jobs: &Jobs) -> String {
     let uses: BTreeSet<Use> = jobs.iter().map(|(job, _)| job.purpose()).collect();
     let hosted = jobs.iter().filter(|(job, _)| job.purpose().has_host());
     let host = |repo: &Option<String>| {
@@ -128,8 +142,7 @@ mod tests {
                 ]}},
             }],
         });
-        let jobs: BTreeSet<_> =
-            named::of_spec(&spec).into_iter().map(|named| (named.job, named.repo)).collect();
+        let jobs: Jobs = named::of_spec(&spec).into_iter().map(|named| (named.job, named.repo)).collect();
         let rules = SecretRules::new(None, require);
         let found = judge(
             "Secret builds/example".to_owned(),

@@ -11,12 +11,13 @@ use super::binding::{Use, Wanted};
 use super::context::Cx;
 use crate::limits::Budget;
 use crate::outcome::{Fault, Outputs, StepError};
-use crate::signature::{PrivateKey, PublicKey};
-use crate::step::sign::COSIGN_PASSWORD;
+use crate::signature::{KeyError, PrivateKey, PublicKey};
+pub(crate) use crate::step::sign::{COSIGN_KEY, COSIGN_PASSWORD};
+pub(crate) use crate::step::verify::COSIGN_PUB;
 use crate::step::{Entry, ImageKey, SecretKey, Step, Steps};
 
 /// The maximum size in bytes of a file with keys, and of a passphrase.
-const MOST: usize = 16 << 10;
+pub(crate) const KEY_FILE: usize = 16 << 10;
 
 /// One encrypted key is opened at a time in this process. Each takes up to 128 MiB, for a fraction of a second. Tenants take turns,
 /// since whoever writes a Secret chooses how long its key takes.
@@ -28,14 +29,10 @@ impl Engine {
         if let Some(key) = cx.keys.get(wanted) {
             return Ok(key);
         }
-        let text = self.signing_text(cx, &wanted.key, MOST).await?;
+        let text = self.signing_text(cx, &wanted.key, KEY_FILE).await?;
         let passphrase = self.passphrase(cx, wanted).await?;
-        let turns = TURNS.of(self.tenancy.tenant(&cx.workflow));
-        let turns = PrivateKey::is_encrypted(&text).then_some(&turns);
-        let read = in_turn(turns, move || PrivateKey::read(&text, passphrase.as_ref())).await;
-        let read = read
-            .map_err(|_| StepError::new(Fault::Ours, "reading a key ended unexpectedly; please report it"))?;
-        let key = read.map_err(|error| named(&wanted.key, error))?;
+        let opened = open(text, passphrase, self.tenancy.tenant(&cx.workflow)).await?;
+        let key = opened.map_err(|error| named(&wanted.key, error))?;
         cx.keys.keep(wanted, &key);
         Ok(key)
     }
@@ -43,13 +40,13 @@ impl Engine {
     /// The passphrase: the one that the step names, else the one beside the key, if there is one.
     async fn passphrase(&self, cx: &Cx, wanted: &ImageKey) -> Result<Option<SecretString>, StepError> {
         if let Some(passphrase) = &wanted.passphrase {
-            return self.signing_text(cx, passphrase, MOST).await.map(Some);
+            return self.signing_text(cx, passphrase, KEY_FILE).await.map(Some);
         }
         let secret = self.secret(cx, &wanted.key.name).await?;
         match secret.first_of(&[COSIGN_PASSWORD]) {
             Ok(key) => {
                 let beside = SecretKey { name: wanted.key.name.clone(), key: key.to_owned() };
-                self.signing_text(cx, &beside, MOST).await.map(Some)
+                self.signing_text(cx, &beside, KEY_FILE).await.map(Some)
             }
             Err(_) => Ok(None),
         }
@@ -59,7 +56,7 @@ impl Engine {
     pub(super) async fn public_keys(&self, cx: &Cx, wanted: &SecretKey) -> Result<Vec<PublicKey>, StepError> {
         let purpose = Wanted { purpose: Use::Signing, server: None };
         let secret = self.secret_for(cx, &wanted.name, &purpose).await?;
-        let text = secret.short_key(&wanted.key, MOST)?;
+        let text = secret.short_key(&wanted.key, KEY_FILE)?;
         PublicKey::read_all(text.expose_secret()).map_err(|error| named(wanted, error))
     }
 
@@ -101,6 +98,20 @@ impl Engine {
             _ => Ok(()),
         }
     }
+}
+
+/// Opens the private key in `text`. An encrypted key waits for a turn of `tenant`.
+///
+/// # Errors The outer error: the thread that reads the key has panicked. The inner one: the key cannot be used.
+pub(crate) async fn open(
+    text: SecretString,
+    passphrase: Option<SecretString>,
+    tenant: Option<&str>,
+) -> Result<Result<PrivateKey, KeyError>, StepError> {
+    let turns = TURNS.of(tenant);
+    let turns = PrivateKey::is_encrypted(&text).then_some(&turns);
+    let read = in_turn(turns, move || PrivateKey::read(&text, passphrase.as_ref())).await;
+    read.map_err(|_| StepError::new(Fault::Ours, "reading a key ended unexpectedly; please report it"))
 }
 
 /// Runs `work` on a thread for such work, if there are `turns`, in one of them. Nothing ends that thread: it goes on if the step is

@@ -38,8 +38,8 @@ const OUTPUTS: &[Output] = &[
     Output::text("verify-command"),
 ];
 
-/// The keys of the Secret that `cosign generate-key-pair k8s://…` makes.
-const COSIGN_KEY: &str = "cosign.key";
+/// The key of the Secret that `cosign generate-key-pair k8s://…` makes, with the private key.
+pub const COSIGN_KEY: &str = "cosign.key";
 /// The key of that Secret with the passphrase.
 pub const COSIGN_PASSWORD: &str = "cosign.password";
 

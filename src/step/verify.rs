@@ -33,8 +33,8 @@ const OUTPUTS: &[Output] = &[
     Output::ours("key-id", sample::DIGEST),
 ];
 
-/// The key of the Secret that `cosign generate-key-pair k8s://…` makes.
-const COSIGN_PUB: &str = "cosign.pub";
+/// The key of the Secret that `cosign generate-key-pair k8s://…` makes, with the public key.
+pub const COSIGN_PUB: &str = "cosign.pub";
 /// The most images of one step.
 const MOST: usize = 50;
 

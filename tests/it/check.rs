@@ -3,6 +3,7 @@
 mod cluster;
 mod daemon;
 mod events;
+mod keys;
 mod provoked;
 mod refused;
 mod servers;

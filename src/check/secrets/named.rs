@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::spec_steps::SpecStep;
 use crate::check::Targets;
 use crate::engine::binding::Use;
 
@@ -56,61 +57,26 @@ pub(super) fn of_targets(targets: &Targets) -> Vec<SecretUse> {
 
 /// The Secrets that the templates of a workflow's spec name.
 pub(super) fn of_spec(spec: &Value) -> Vec<SecretUse> {
-    let templates = spec["templates"].as_array().into_iter().flatten();
-    templates
-        .flat_map(|template| {
-            let mut found = Vec::new();
-            let reader = SpecReader { spec, template };
-            reader.step(&template["plugin"][crate::templates::OURS], &mut found);
-            found
-        })
-        .collect()
+    let mut found = Vec::new();
+    for step in SpecStep::all(spec) {
+        of_step(&step, &mut found);
+    }
+    found
 }
 
-/// Reads one template, with the defaults of its parameters.
-struct SpecReader<'a> {
-    spec: &'a Value,
-    template: &'a Value,
-}
-
-impl SpecReader<'_> {
-    fn step(&self, step: &Value, found: &mut Vec<SecretUse>) {
-        for inner in step["steps"].as_array().into_iter().flatten() {
-            self.step(inner, found);
+fn of_step(step: &SpecStep<'_>, found: &mut Vec<SecretUse>) {
+    let mut add = |secret: &Value, job, repo: &Value| {
+        if let Some(secret) = step.secret(secret) {
+            found.push(SecretUse { secret, job, repo: step.text(repo) });
         }
-        let mut add = |secret: &Value, job, repo: &Value| {
-            if let Some(secret) = self.secret(secret) {
-                found.push(SecretUse { secret, job, repo: self.text(repo) });
-            }
-        };
-        of_build(&step["build"], &mut add);
-        of_update_manifest(&step["update-manifest"], &mut add);
-        of_reads(step, &mut add);
-        of_registries(step, &mut add);
-        for key in [&step["sign"]["key"], &step["sign"]["passphrase"], &step["verify"]["key"]] {
-            add(key, Job::Signing, &Value::Null);
-        }
-    }
-
-    /// Reads `{name, key}`, or the name alone.
-    fn secret(&self, value: &Value) -> Option<String> {
-        self.text(value.get("name").unwrap_or(value)).filter(|name| !name.is_empty())
-    }
-
-    /// A text, or the default of its only parameter. A text of several parts is not known before the workflow runs.
-    fn text(&self, value: &Value) -> Option<String> {
-        let text = value.as_str()?;
-        let Some(inner) = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}")) else {
-            return (!text.contains("{{")).then(|| text.to_owned());
-        };
-        let inner = inner.trim();
-        let (parameters, name) = match inner.strip_prefix("workflow.parameters.") {
-            Some(name) => (&self.spec["arguments"]["parameters"], name),
-            None => (&self.template["inputs"]["parameters"], inner.strip_prefix("inputs.parameters.")?),
-        };
-        let found = parameters.as_array()?.iter().find(|parameter| parameter["name"] == name)?;
-        let value = found.get("value").or_else(|| found.get("default"))?.as_str()?;
-        (!value.is_empty() && !value.contains("{{")).then(|| value.to_owned())
+    };
+    let body = step.body;
+    of_build(&body["build"], &mut add);
+    of_update_manifest(&body["update-manifest"], &mut add);
+    of_reads(body, &mut add);
+    of_registries(body, &mut add);
+    for key in [&body["sign"]["key"], &body["sign"]["passphrase"], &body["verify"]["key"]] {
+        add(key, Job::Signing, &Value::Null);
     }
 }
 
