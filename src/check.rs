@@ -56,7 +56,7 @@ pub struct Doctor {
     pub engine: Engine,
     /// The names and namespaces of the objects to check.
     pub site: Site,
-    /// The images that steps push, and the repositories that they read and write.
+    /// The images that steps push or delete, and the repositories that they read and write.
     pub targets: Targets,
     redactor: Redactor,
 }
@@ -98,10 +98,14 @@ impl Doctor {
     }
 
     async fn servers(&self, tell: &mut impl FnMut(Vec<Finding>)) {
-        let Targets { images, reads, writes, hooks } = &self.targets;
+        let Targets { images, deletes, reads, writes, hooks } = &self.targets;
         let images = images.iter().map(|image| {
             let subject = format!("registry {}", image.image.name());
             timed(subject, async move { vec![self.image(image).await] }).boxed()
+        });
+        let deletes = deletes.iter().map(|image| {
+            let subject = format!("registry delete {}", image.image.name());
+            timed(subject, async move { vec![self.deletion(image).await] }).boxed()
         });
         let reads = reads.iter().map(|target| {
             let subject = format!("git read {}", target.repo);
@@ -114,7 +118,8 @@ impl Doctor {
             timed(format!("hook of {}", target.repo), async move { vec![self.hooks(target).await] }).boxed()
         });
         // The findings are reported in this order, but all requests run concurrently: no check waits for another's server.
-        let mut asked: FuturesOrdered<_> = images.chain(reads).chain(writes).chain(hooks).collect();
+        let mut asked: FuturesOrdered<_> =
+            images.chain(deletes).chain(reads).chain(writes).chain(hooks).collect();
         while let Some(found) = asked.next().await {
             tell(found);
         }

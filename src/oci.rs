@@ -1,7 +1,7 @@
 //! Image references, registry logins and tokens.
 //!
 //! [`ImageRef`] is a checked image name. [`Auth`] holds the logins of a docker config. `token::fetch` exchanges a
-//! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push would be accepted, stores
+//! login for a bearer token. [`Registry`] asks whether a manifest exists and whether a push or a delete would be accepted, stores
 //! the logs of builds and signatures beside their images, copies images, and says what the tags of a repository name.
 
 mod artifact;
@@ -9,6 +9,7 @@ mod auth;
 mod build_record;
 mod client;
 mod copy;
+mod delete_right;
 mod error;
 mod lists;
 mod log;
@@ -41,6 +42,7 @@ pub use auth::{Auth, BadDockerConfig, CredentialHelpers, Login};
 pub use build_record::{BuildRecord, BuildSource};
 pub use client::{LazyClient, RegistryTimeLimits};
 pub use copy::{CopiedReferrers, CopyProgress, CopyTarget, SourceImage};
+pub use delete_right::DeleteRight;
 pub use error::OciError;
 pub use pull_rights::PullAnswers;
 pub(crate) use pull_rights::{PullRightError, PullRights};

@@ -1,4 +1,4 @@
-//! The user's targets: images to push, repositories to read and to write, and the Secrets for them.
+//! The user's targets: images to push or to delete, repositories to read and to write, and the Secrets for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub struct SecretName {
     pub key: Option<String>,
 }
 
-/// An image that steps push: `[http://]REF[=SECRET]`.
+/// An image that steps push or delete: `[http://]REF[=SECRET]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// The image.
@@ -44,6 +44,8 @@ pub struct Repository {
 pub struct Targets {
     /// The images to push.
     pub images: Vec<Image>,
+    /// The images of repositories in which steps delete.
+    pub deletes: Vec<Image>,
     /// The repositories to read.
     pub reads: Vec<Repository>,
     /// The repositories to commit to.
@@ -55,12 +57,17 @@ pub struct Targets {
 impl Targets {
     /// The Secrets that steps with these targets use, each once.
     pub(super) fn secrets(&self) -> Vec<String> {
-        let images = self.images.iter().filter_map(|image| image.secret.as_ref());
+        let images = self.registry_images().filter_map(|image| image.secret.as_ref());
         let repositories = self.reads.iter().chain(&self.writes).filter_map(|repo| repo.secret.as_ref());
         let mut names: Vec<_> = images.chain(repositories).map(|secret| secret.name.clone()).collect();
         names.sort();
         names.dedup();
         names
+    }
+
+    /// The images of which a registry is asked.
+    pub(super) fn registry_images(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().chain(&self.deletes)
     }
 }
 
@@ -149,10 +156,11 @@ mod tests {
     fn each_secret_is_listed_once() {
         let targets = Targets {
             images: vec!["r.io/a=b".parse().unwrap()],
+            deletes: vec!["r.io/a=c".parse().unwrap()],
             reads: vec!["https://h/r=a/x".parse().unwrap(), "https://h/q".parse().unwrap()],
             writes: vec!["https://h/r=a/y".parse().unwrap()],
             hooks: Vec::new(),
         };
-        assert_eq!(targets.secrets(), ["a", "b"]);
+        assert_eq!(targets.secrets(), ["a", "b", "c"]);
     }
 }

@@ -56,9 +56,13 @@ pub(super) struct Command {
     #[arg(long, value_name = "[NAMESPACE/]NAME")]
     application: Option<Application>,
     /// An image that steps push, with the Secret of its login: `registry.example.com/shop/api=registry-credentials`.
-    /// `http://` before it means a registry without TLS. May be given several times, as may the next two.
+    /// `http://` before it means a registry without TLS. May be given several times, as may the next four.
     #[arg(long = "image", value_name = "REF[=SECRET]")]
     images: Vec<Image>,
+    /// An image whose repository steps delete from (`tags` with `delete`): whether the registry deletes for this login. It is
+    /// asked to delete an image that does not exist.
+    #[arg(long = "delete", value_name = "REF[=SECRET]")]
+    deletes: Vec<Image>,
     /// A repository that steps build from: `https://git.example.com/shop/api.git=gitea-credentials`. SECRET is a
     /// Secret's NAME, or NAME/KEY.
     #[arg(long = "read", value_name = "REPO[#BRANCH][=SECRET]")]
@@ -86,8 +90,13 @@ impl Command {
             in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
             application: self.application,
         };
-        let targets =
-            Targets { images: self.images, reads: self.reads, writes: self.writes, hooks: self.hooks };
+        let targets = Targets {
+            images: self.images,
+            deletes: self.deletes,
+            reads: self.reads,
+            writes: self.writes,
+            hooks: self.hooks,
+        };
         let doctor = Doctor::new(engine, site, targets);
         let mut code = ExitCode::SUCCESS;
         let say = |finding: Finding| {

@@ -42,7 +42,7 @@ pub(super) struct SecretUse {
 
 /// The Secrets that the user named.
 pub(super) fn of_targets(targets: &Targets) -> Vec<SecretUse> {
-    let registries = targets.images.iter().filter_map(|image| image.secret.as_ref());
+    let registries = targets.registry_images().filter_map(|image| image.secret.as_ref());
     let registries =
         registries.map(|secret| SecretUse { secret: secret.name.clone(), job: Job::Registry, repo: None });
     let of = |job, repositories: &[super::super::Repository]| {

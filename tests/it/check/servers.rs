@@ -1,5 +1,7 @@
 //! Registries and Git servers, with logins of every sort.
 
+mod deletes;
+
 use std::fs;
 
 use reqwest::Method;
