@@ -30,6 +30,8 @@ pub struct CollectionRule {
     pub max_used: Option<u64>,
     /// The bytes that must be free on the disk; `None` for any.
     pub min_free: Option<u64>,
+    /// The bytes below which nothing is deleted. Alone, the rule deletes down to them (`cache/manager.go`, `calculateKeepBytes`).
+    pub reserved: Option<u64>,
 }
 
 /// The first version that asks a session about each source (`SolveRequest.SourcePolicySession`).
@@ -96,6 +98,7 @@ fn rule(policy: &control::types::GcPolicy) -> CollectionRule {
         keep: Duration::from_nanos(u64::try_from(policy.keep_duration).unwrap_or(0)),
         max_used: bytes(policy.max_used_space),
         min_free: bytes(policy.min_free_space),
+        reserved: bytes(policy.reserved_space),
     }
 }
 

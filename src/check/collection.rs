@@ -26,18 +26,21 @@ pub(super) fn findings(daemon: &Description) -> Vec<Finding> {
 
 /// Nothing bounds the whole cache.
 fn unbounded(rules: &[CollectionRule]) -> Option<String> {
-    let of_all = || rules.iter().filter(|rule| rule.filters.is_empty());
+    // A rule that spares what was used lately bounds nothing: a busy day may fill the disk.
+    let of_all = || rules.iter().filter(|rule| rule.filters.is_empty() && rule.keep.is_zero());
+    let is_bound =
+        |rule: &CollectionRule| rule.max_used.is_some() || rule.min_free.is_none() && rule.reserved.is_some();
     let mend = "write a `[[worker.oci.gcpolicy]]` with `all = true` and `maxUsedSpace` into buildkitd.toml, as `deploy/base/buildkitd` has";
     match rules {
         [] => {
             Some(format!("there is none (`gc = false`), so the cache grows until the disk is full; {mend}"))
         }
-        _ if of_all().any(|rule| rule.max_used.is_some()) => None,
+        _ if of_all().any(is_bound) => None,
         _ if of_all().any(|rule| rule.min_free.is_some()) => Some(format!(
             "no rule about everything has `maxUsedSpace`, only `minFreeSpace`: what else fills the disk takes it from the cache; {mend}"
         )),
         _ => Some(format!(
-            "no rule about everything has `maxUsedSpace`, so the cache grows until the disk is full: `reservedSpace` is a floor; {mend}"
+            "no rule about everything has `maxUsedSpace`, whatever was used lately, so the cache may grow until the disk is full; {mend}"
         )),
     }
 }
@@ -69,8 +72,9 @@ mod tests {
     }
 
     fn rule(filters: &[&str], max_used: Option<u64>, min_free: Option<u64>) -> CollectionRule {
-        let filters = filters.iter().map(|&filter| filter.to_owned()).collect();
-        CollectionRule { filters, keep: Duration::from_secs(48 * 3600), max_used, min_free }
+        let filters: Vec<_> = filters.iter().map(|&filter| filter.to_owned()).collect();
+        let keep = if filters.is_empty() { Duration::ZERO } else { Duration::from_secs(48 * 3600) };
+        CollectionRule { filters, keep, max_used, min_free, reserved: None }
     }
 
     #[test]
@@ -80,8 +84,11 @@ mod tests {
         assert_eq!(said(Vec::new()), [""; 0]);
         let none = said(vec![bounded(), Vec::new()]);
         assert!(none.len() == 1 && none[0].contains("there is none (`gc = false`)"), "{none:?}");
-        let floor = said(vec![vec![rule(&[], None, None)]]);
-        assert!(floor[0].contains("until the disk is full: `reservedSpace` is a floor"), "{floor:?}");
+        let kept = CollectionRule { keep: Duration::from_secs(60), ..rule(&[], Some(1 << 40), None) };
+        let kept = said(vec![vec![kept]]);
+        assert!(kept[0].contains("whatever was used lately"), "{kept:?}");
+        let alone = CollectionRule { reserved: Some(1 << 30), ..rule(&[], None, None) };
+        assert!(said(vec![vec![alone]])[0].starts_with("ok "), "it deletes down to that size");
         let free = said(vec![vec![rule(&["type==regular"], Some(1), None), rule(&[], None, Some(1))]]);
         assert!(free[0].contains("only `minFreeSpace`"), "{free:?}");
     }

@@ -57,6 +57,7 @@ fn of_not_found(body: &Value) -> DeleteRight {
     let text = |field: &str| error[field].as_str().unwrap_or_default();
     match text("code") {
         "MANIFEST_UNKNOWN" => DeleteRight::Granted,
+        "UNSUPPORTED" => DeleteRight::Unsupported,
         // Harbor has one code for everything that it does not find, and calls an image an artifact.
         "NOT_FOUND" if text("message").starts_with("artifact ") => DeleteRight::Granted,
         _ => DeleteRight::Unknown,
@@ -76,6 +77,7 @@ mod tests {
             ("NOT_FOUND", "artifact shop/api@sha256:0 not found", DeleteRight::Granted),
             ("NOT_FOUND", "project shop not found", DeleteRight::Unknown),
             ("NAME_UNKNOWN", "repository name not known to registry", DeleteRight::Unknown),
+            ("UNSUPPORTED", "The operation is unsupported.", DeleteRight::Unsupported),
             ("", "", DeleteRight::Unknown),
         ] {
             let body = json!({"errors": [{"code": code, "message": message}]});

@@ -14,7 +14,7 @@ mod warnings;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::shared::shared_buildkitd;
+use crate::support::shared::bounded_buildkitd;
 
 /// The output of one run of `check`, and its exit code.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Run {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("HOME", home.path()).arg("check").args(arguments);
-        command.env("BUILDKIT_HOST", shared_buildkitd().address());
+        command.env("BUILDKIT_HOST", bounded_buildkitd().address());
         Self { command, _home: home }
     }
 

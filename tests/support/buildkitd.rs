@@ -118,7 +118,7 @@ fn spawn(root: &Path, address: &str, tls: Option<&ServerTls>) -> Child {
     let log = File::create(root.join("log")).unwrap();
     let mut command = Command::new(bin::testbed("buildkitd"));
     command
-        .args(["--debug", "--oci-worker=true", "--containerd-worker=false", "--oci-worker-gc=false"])
+        .args(["--debug", "--oci-worker=true", "--containerd-worker=false"])
         .args(["--oci-worker-net=host", "--addr", address, "--root"])
         .arg(root.join("r"))
         // By default all daemons of a machine share one path, and if two start at the same time, one fails.
@@ -128,6 +128,9 @@ fn spawn(root: &Path, address: &str, tls: Option<&ServerTls>) -> Child {
         .arg(root.join("buildkitd.toml"))
         .stdout(Stdio::null())
         .stderr(log);
+    if !fs::read_to_string(root.join("buildkitd.toml")).unwrap().contains("gcpolicy") {
+        command.arg("--oci-worker-gc=false");
+    }
     if let Some(tls) = tls {
         command.arg("--tlscacert").arg(&tls.ca).arg("--tlscert").arg(&tls.cert);
         command.arg("--tlskey").arg(&tls.key);

@@ -63,16 +63,28 @@ pub(crate) fn shared_registry() -> &'static Registry {
     &REGISTRY
 }
 
+/// A daemon of this process whose cache has bounds, as that of an installation. Blocks while it starts.
+pub(crate) fn bounded_buildkitd() -> &'static Buildkitd {
+    static DAEMON: LazyLock<Buildkitd> = LazyLock::new(|| {
+        adopted(Buildkitd::start("[[worker.oci.gcpolicy]]\nall = true\nmaxUsedSpace = \"1TB\"\n"))
+    });
+    &DAEMON
+}
+
 /// The daemon of this process, on a unix socket. Blocks while it starts.
 pub(crate) fn shared_buildkitd() -> &'static Buildkitd {
     static DAEMON: LazyLock<Buildkitd> = LazyLock::new(|| {
         let hosts = [shared_registry().host().to_owned(), format!("127.0.0.1:{}", *GITEA_PORT)];
         let plain = hosts.map(|host| format!("[registry.\"{host}\"]\nhttp = true\n"));
-        let daemon = Buildkitd::start(&plain.concat());
-        process::adopt(daemon.pid(), "TERM");
-        let socket = daemon.address().trim_start_matches("unix://");
-        process::abandon(std::path::Path::new(socket).parent().unwrap());
-        daemon
+        adopted(Buildkitd::start(&plain.concat()))
     });
     &DAEMON
+}
+
+/// A daemon that ends with this process.
+fn adopted(daemon: Buildkitd) -> Buildkitd {
+    process::adopt(daemon.pid(), "TERM");
+    let socket = daemon.address().trim_start_matches("unix://");
+    process::abandon(std::path::Path::new(socket).parent().unwrap());
+    daemon
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Report, Run, named, rows};
 use crate::support::kube::{Identity, Kube};
 use crate::support::net::{PATIENCE, unique, until};
-use crate::support::shared::shared_buildkitd;
+use crate::support::shared::bounded_buildkitd;
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
@@ -184,7 +184,7 @@ impl Site {
             (self.builds.as_str(), "BUILDS"),
             (self.argo.as_str(), "ARGO"),
             (self.daemon.as_str(), "DAEMON"),
-            (shared_buildkitd().address(), "BUILDKITD"),
+            (bounded_buildkitd().address(), "BUILDKITD"),
         ];
         named(&text, &names)
     }
@@ -246,6 +246,7 @@ async fn a_whole_installation_is_ok() {
     ok   rights of ServiceAccount ARGO/argo: may patch+update workflowtasksets/status, get serviceaccounts, get secrets `argo-workflows-agent-ca-certificates`, create pods
     skip events of namespace BUILDS: no EventSource and no Sensor is there, so no push begins a workflow; docs/events.md says how one does
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
+    ok   garbage collection of buildkitd: its cache has bounds
     "#);
 }
 
@@ -417,6 +418,7 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
     skip templates and workflows: this login may not list clusterworkflowtemplates; run `check` as a login that may, or grant it to this one
     skip events of namespace BUILDS: this login may not list eventbus in namespace BUILDS; run `check` as a login that may, or grant it to this one
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
+    ok   garbage collection of buildkitd: its cache has bounds
     skip cache registry buildkit-cache/cache-registry: this login may not get deployments cache-registry in namespace buildkit-cache; run `check` as a login that may, or grant it to this one
     "#);
 }
@@ -427,7 +429,7 @@ async fn a_place_without_a_cluster_still_checks_the_rest() {
     assert_eq!(report.code, Some(0), "{}", report.text);
     assert!(report.lines("skip")[0].starts_with("Kubernetes API: no Kubernetes API is configured"));
     assert!(report.about("buildkitd").starts_with("ok"), "{}", report.text);
-    assert_eq!(report.text.lines().count(), 2, "{}", report.text);
+    assert_eq!(report.text.lines().count(), 3, "{}", report.text);
     let report = Run::new(&["some-workflow"]).report().await;
     assert!(report.only().starts_with("FAIL Kubernetes API"), "{}", report.text);
 }

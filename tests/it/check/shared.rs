@@ -52,6 +52,7 @@ async fn a_whole_installation_of_the_shared_agent_is_ok() {
     ok   HTTP templates and other plugins: no template that workflows of BUILDS share has one
     skip events of namespace BUILDS: no EventSource and no Sensor is there, so no push begins a workflow; docs/events.md says how one does
     ok   buildkitd BUILDKITD: v0.32.2, 1 worker, PLATFORMS
+    ok   garbage collection of buildkitd: its cache has bounds
     ok   egress of namespace AGENT: reaches no link-local address and no metadata service
     "#);
 }

@@ -7,7 +7,7 @@ use super::PATIENCE;
 use crate::check::{Report, Run, named};
 use crate::support::kube::{BUILDS, Identity, Kube};
 use crate::support::net::{unique, until};
-use crate::support::shared::shared_buildkitd;
+use crate::support::shared::bounded_buildkitd;
 
 const OBJECTS: &str = include_str!("../shared.yaml");
 
@@ -96,7 +96,7 @@ impl<'a> Site<'a> {
         });
         let text = lines.collect::<Vec<_>>().join("\n");
         let names = [(self.builds.as_str(), "BUILDS"), (&self.argo, "ARGO"), (&self.agent, "AGENT")];
-        named(&named(&text, &names), &[(shared_buildkitd().address(), "BUILDKITD")])
+        named(&named(&text, &names), &[(bounded_buildkitd().address(), "BUILDKITD")])
     }
 }
 
