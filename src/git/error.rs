@@ -186,8 +186,8 @@ pub enum GitError {
         /// Why the outcome is unknown.
         why: String,
     },
-    /// A shutdown came before the push began; nothing was pushed.
-    #[error("the push to `{repo}` was not started: this server is shutting down; run the step again")]
+    /// The step was stopped, or its time was over, before the push began; nothing was pushed.
+    #[error("the push to `{repo}` was not started: the step was stopped, or its time was over; run it again")]
     Stopped {
         /// The repository's URL, without a login.
         repo: String,

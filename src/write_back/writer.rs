@@ -180,7 +180,7 @@ impl Writer {
 
 fn stopped(request: &WriteBack, state: &WriterState) -> GitError {
     let stopped = GitError::Stopped { repo: request.repo.to_string() };
-    unknown(request, state, "this server shut down").unwrap_or(stopped)
+    unknown(request, state, "the step was stopped").unwrap_or(stopped)
 }
 
 fn late(request: &WriteBack, state: &WriterState) -> GitError {

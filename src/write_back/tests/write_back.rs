@@ -300,6 +300,8 @@ async fn a_closed_gate_lets_no_push_start() {
     request.push_gate.close();
     let error = git_error(fixture.pusher.write_back(request.clone(), append("x")).await);
     assert!(matches!(error, GitError::Stopped { .. }) && error.fault() == Fault::Transient, "{error}");
+    // A shutdown, a stop of the workflow and the end of its time all close it.
+    assert!(error.to_string().contains("the step was stopped, or its time was over"), "{error}");
     assert_eq!(git(&bare, &["rev-list", "--count", "main"]), "1");
 }
 
