@@ -46,7 +46,7 @@ pub use kind::BuildErrorKind;
 pub use policy::GitSource;
 pub use progress::{Peer, Progress};
 pub use request::{CacheRef, Exporter, Solve};
-pub use session::{ReadImage, ReadImages, Session};
+pub use session::{READ_IMAGES, ReadImage, ReadImages, Session};
 pub use solve::Solved;
 pub use tls::{CertificateReader, Certificates, Material, Pem, Tls};
 pub use transcript::{BuildLog, Caption, Transcript};

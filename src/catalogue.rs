@@ -25,6 +25,7 @@ mod types;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use builds::DOCKERFILE;
 pub use pattern::NamePattern;
 pub use problem::{CatalogueProblem, ProblemPlace};
 pub use repository::Repository;

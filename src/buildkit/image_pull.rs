@@ -3,6 +3,9 @@
 /// What the name of the step that pulls an image begins with. No step of a Dockerfile has such a name.
 pub(super) const STEP: &str = "pull ";
 
+/// What the name of the step begins with that needs the image's files.
+pub(super) const EXTRACT: &str = "extract ";
+
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagePull {

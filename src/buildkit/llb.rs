@@ -37,7 +37,12 @@ pub(super) fn extracted(pull: &ImagePull) -> pb::Definition {
     // The image, and not scratch.
     file.input = 0;
     let operation = pb::op::Op::File(pb::FileOp { actions: vec![file] });
-    let file = graph.add(operation, vec![image], &["file.base"], format!("extract {}", pull.reference));
+    let file = graph.add(
+        operation,
+        vec![image],
+        &["file.base"],
+        format!("{}{}", image_pull::EXTRACT, pull.reference),
+    );
     graph.pointing_at(file)
 }
 

@@ -18,7 +18,7 @@ use super::error::BuildError;
 use super::transcript::Transcript;
 use crate::oci::{self, PullRights};
 
-pub use read_images::{ReadImage, ReadImages};
+pub use read_images::{READ_IMAGES, ReadImage, ReadImages};
 pub(super) use tunnel::{Tunnel, open};
 
 /// The secrets and logins that one build may request while it runs. They are sent only on request.

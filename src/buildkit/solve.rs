@@ -13,6 +13,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
 use super::error::BuildError;
+use super::image_pull;
 use super::progress::Progress;
 use super::session::{self, Session};
 use super::vertices::{VertexSummary, Vertices};
@@ -186,6 +187,14 @@ pub(super) async fn watch_status(
         progress.send_if_modified(|last| (*last != now).then(|| *last = now).is_some());
     }
     Ok(())
+}
+
+impl Solved {
+    /// Whether the daemon reported that the image of an [`ImagePull`](super::ImagePull) is extracted. Its reports may break off before that.
+    pub fn has_extracted(&self) -> bool {
+        let is_it = |vertex: &VertexSummary| vertex.name.starts_with(image_pull::EXTRACT);
+        self.vertices.iter().any(|vertex| is_it(vertex) && vertex.completed.is_some())
+    }
 }
 
 /// The result of a build with the exporters' `response`.

@@ -183,7 +183,10 @@ impl Vertices {
             None => (status.id.as_str(), u64::try_from(status.total.max(status.current)).unwrap_or(0)),
         };
         let is_kept = self.layers.len() < MAX_LAYERS || self.layers.contains_key(layer);
-        if layer.starts_with("sha256:") && layer.len() <= MAX_NAME && is_kept {
+        if (layer.starts_with("sha256:") || layer.starts_with("sha512:"))
+            && layer.len() <= MAX_NAME
+            && is_kept
+        {
             let known = self.layers.entry(layer.to_owned()).or_default();
             *known = bytes.max(*known);
         }

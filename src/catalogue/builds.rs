@@ -18,6 +18,9 @@ const PULL_REQUEST: &str = "build-push";
 /// Which parameters make a template decide by itself whether a push touches the service.
 const SELECTS: [&str; 3] = ["before", "paths", "paths-ignore"];
 
+/// The parameters that say which images a service's Dockerfile reads.
+pub const DOCKERFILE: [&str; 5] = ["subdir", "dockerfile", "target", "platforms", "build-args"];
+
 /// The parameters that Workflows of pull requests do not get: tags of the image that move, and a key, since nobody has reviewed
 /// what it would sign.
 const NOT_OF_PULL_REQUESTS: &[&str] = &["extra-tags", "sign-key"];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::builds;
+use super::builds::{self, DOCKERFILE};
 use super::fields::{Fields, text};
 use super::pattern::NamePattern;
 use super::problem::CatalogueProblem;
@@ -84,6 +84,14 @@ fn service(
         let value = fields.text(key).map(str::to_owned).or(declared);
         value.filter(|value| !value.is_empty())
     };
+    let known = templates.find(&found.build.template);
+    let dockerfile = DOCKERFILE.into_iter().filter_map(|name| {
+        let declared = || known?.get(name)?.value.as_ref();
+        let value = found.build.parameters.get(name).or_else(declared)?;
+        let is_known = !value.is_empty() && !value.contains("{{") && !value.contains("$(");
+        is_known.then(|| (name, value.clone()))
+    });
+    let dockerfile = dockerfile.collect();
     let patterns = |key: &str, default: &[&str]| {
         let texts =
             fields.texts(key).unwrap_or_else(|| default.iter().map(|&text| text.to_owned()).collect());
@@ -109,6 +117,7 @@ fn service(
         git_secret: own("git-secret", "git-secret"),
         registry_secret: own("registry-secret", "registry-secret"),
         build: found.build,
+        dockerfile,
         pull_request: found.pull_request,
         pull: schedule.map(str::to_owned),
     })

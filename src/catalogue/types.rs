@@ -73,6 +73,8 @@ pub struct Service {
     pub registry_secret: Option<String>,
     /// The Workflows of branches and tags.
     pub build: Build,
+    /// The parameters in [`DOCKERFILE`](super::DOCKERFILE) that are known before an event, also from the template itself.
+    pub dockerfile: BTreeMap<&'static str, String>,
     /// The Workflows of pull requests; `None` if they are not built.
     pub pull_request: Option<Build>,
     /// The schedule of the pull mode; `None` if a hook announces pushes.

@@ -4,6 +4,7 @@ mod freed;
 mod targets;
 mod usage;
 mod warm;
+mod warm_report;
 
 use backon::Retryable as _;
 
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_tenants_filter_only_narrows_its_own_mounts() {
         let own = own_mounts("builds");
-        assert_eq!(within_own("builds", &[]), [own.clone()]);
+        assert_eq!(within_own("builds", &[]), std::slice::from_ref(&own));
         let filters = ["id==a".to_owned(), "mutable".to_owned()];
         assert_eq!(within_own("builds", &filters), [format!("{own},id==a"), format!("{own},mutable")]);
     }

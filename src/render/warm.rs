@@ -10,11 +10,8 @@ use crate::catalogue::{Catalogue, Service};
 
 const OUTPUTS: &[&str] = &["size", "images", "warnings"];
 
-/// The most Dockerfiles of a step `cache`.
-const DOCKERFILES: usize = 200;
-
-/// The parameters of a service's template that are fields of a Dockerfile in `cache.warm`.
-const FIELDS: [&str; 4] = ["dockerfile", "target", "platforms", "build-args"];
+/// The most Dockerfiles of a step, so that one of usual Dockerfiles does not pull more than it may, or longer than its hour.
+const DOCKERFILES: usize = 50;
 
 /// The CronWorkflows, each with the name of its file; none if the catalogue has no schedule for them.
 pub(super) fn of(catalogue: &Catalogue) -> Result<Vec<(String, Value)>, RenderError> {
@@ -34,26 +31,18 @@ pub(super) fn of(catalogue: &Catalogue) -> Result<Vec<(String, Value)>, RenderEr
 
 /// The Dockerfile of a service, on its repository's default branch.
 fn entry(service: &Service) -> Value {
-    let parameter = |name: &str| {
-        let value = service.build.parameters.get(name).filter(|value| !value.is_empty())?;
-        // The step would read a reference.
-        Some(json!(value.replace("$(", "$$(")))
-    };
     let mut context = json!({"repo": service.repo.to_string()});
-    if let Some(subdir) = parameter("subdir") {
-        context["subdir"] = subdir;
+    let mut entry = json!({});
+    for (name, value) in &service.dockerfile {
+        let of = if *name == "subdir" { &mut context } else { &mut entry };
+        of[*name] = json!(value);
     }
     if let Some(secret) = &service.git_secret {
         context["secret"] = json!(secret);
     }
-    let mut entry = json!({"context": context});
-    for name in FIELDS {
-        if let Some(value) = parameter(name) {
-            entry[name] = value;
-        }
-    }
     if let Some(secret) = &service.registry_secret {
         entry["registry-secret"] = json!(secret);
     }
+    entry["context"] = context;
     entry
 }

@@ -59,6 +59,8 @@ const SCOPE_NAMES: [&str; 2] = form::names(&SCOPES);
 
 /// The most filters. The daemon compares each of them with each of its records.
 const FILTERS: usize = 20;
+/// The most filters of a tenant, and not of the daemon's administrator.
+const OWN_FILTERS: usize = 4;
 
 /// `types`, `largest`, `mounts`, `images` and `warnings` are JSON lists, whose texts are redacted when the list is made.
 const OUTPUTS: &[Output] = &[
@@ -167,7 +169,7 @@ fn prune(node: Node<'_>) -> Result<(CacheScope, Prune), InvalidStep> {
         (size("reserved-space")?, size("max-used-space")?, size("min-free-space")?);
     let prune = Prune {
         older_than: fields.optional("older-than").map(|node| node.checked(parse_age)).transpose()?,
-        filters: fields.or_default("filters", filters)?,
+        filters: fields.or_default("filters", |node| filters(node, scope))?,
         reserved_space,
         max_used_space,
         min_free_space,
@@ -182,12 +184,17 @@ fn prune(node: Node<'_>) -> Result<(CacheScope, Prune), InvalidStep> {
     }
 }
 
-fn filters(node: Node<'_>) -> Result<Vec<String>, InvalidStep> {
+fn filters(node: Node<'_>, scope: CacheScope) -> Result<Vec<String>, InvalidStep> {
     let here = node.clone();
     let filters = node.list()?;
+    let (most, is_own) = match scope {
+        CacheScope::Namespace => (OWN_FILTERS, true),
+        CacheScope::Daemon => (FILTERS, false),
+    };
+    let check = |text: &str| if is_own { filter::check_own(text) } else { filter::check(text) };
     match filters.len() {
         0 => Err(here.refuse("is empty; leave it out, or write a filter such as `type==exec.cachemount`")),
-        1..=FILTERS => filters.into_iter().map(|node| node.checked(filter::check)).collect(),
-        more => Err(here.refuse(format!("has {more} filters; at most {FILTERS} are taken"))),
+        count if count > most => Err(here.refuse(format!("has {count} filters; at most {most} are taken"))),
+        _ => filters.into_iter().map(|node| node.checked(check)).collect(),
     }
 }

@@ -6,13 +6,13 @@ use bollard_buildkit_proto::pb;
 
 use crate::oci::ImageRef;
 
-/// The most images that are kept.
-const MOST: usize = 500;
+/// The most images of a build that are noted.
+pub const READ_IMAGES: usize = 500;
 
 /// An image that a build reads, for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadImage {
-    /// The image, with a digest only if the Dockerfile has one.
+    /// The image, as the Dockerfile names it. The image of `# syntax=` is there a second time, with the digest that its tag names.
     pub image: ImageRef,
     /// `os/arch` or `os/arch/variant`; `None` if the daemon named none.
     pub platform: Option<String>,
@@ -28,19 +28,13 @@ impl ReadImages {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes an image. The daemon asks about a tag, and then about the digest that it found there; that is one image.
+    /// Notes an image, unless the list is full.
     pub(super) fn note(&self, image: &ImageRef, platform: Option<&pb::Platform>) {
         let platform = platform.filter(|platform| !platform.os.is_empty()).map(text);
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = |known: &ReadImage| {
-            known.platform == platform
-                && (known.image == *image
-                    || known.image.digest().is_none()
-                        && known.image.name() == image.name()
-                        && image.tag().is_none_or(|tag| known.image.tag() == Some(tag)))
-        };
-        if list.len() < MOST && !list.iter().any(is_known) {
-            list.push(ReadImage { image: image.clone(), platform });
+        let read = ReadImage { image: image.clone(), platform };
+        if list.len() < READ_IMAGES && !list.contains(&read) {
+            list.push(read);
         }
     }
 }
@@ -52,34 +46,31 @@ fn text(platform: &pb::Platform) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
-    fn a_tag_and_its_digest_are_one_image() {
+    fn images_are_noted_once_with_their_platforms() {
         let images = ReadImages::default();
         let digest = format!("sha256:{}", "a".repeat(64));
-        let arm = pb::Platform {
-            os: "linux".into(),
-            architecture: "arm".into(),
-            variant: "v7".into(),
-            ..Default::default()
-        };
-        let asked = [
-            "r.io/a:1".to_owned(),
-            format!("r.io/a:1@{digest}"),
-            format!("r.io/a@{digest}"),
-            "r.io/a:2".to_owned(),
-        ];
-        asked.iter().for_each(|image| images.note(&image.parse().unwrap(), Some(&arm)));
-        images.note(&format!("r.io/b@{digest}").parse().unwrap(), None);
+        let (os, architecture, variant) = ("linux".to_owned(), "arm".to_owned(), "v7".to_owned());
+        let arm = pb::Platform { os, architecture, variant, ..Default::default() };
+        for name in ["r.io/a:1".to_owned(), "r.io/a:1".to_owned(), format!("r.io/a:1@{digest}")] {
+            images.note(&name.parse().unwrap(), Some(&arm));
+        }
+        images.note(&"r.io/a:1".parse().unwrap(), None);
         let listed: Vec<_> =
             images.list().into_iter().map(|read| (read.image.to_string(), read.platform)).collect();
         let arm = Some("linux/arm/v7".to_owned());
         let expected = [
             ("r.io/a:1".to_owned(), arm.clone()),
-            ("r.io/a:2".to_owned(), arm),
-            (format!("r.io/b@{digest}"), None),
+            (format!("r.io/a:1@{digest}"), arm),
+            ("r.io/a:1".to_owned(), None),
         ];
         assert_eq!(listed, expected);
+        for n in 0..=READ_IMAGES {
+            images.note(&format!("r.io/b:{n}").parse().unwrap(), None);
+        }
+        assert_eq!(images.list().len(), READ_IMAGES);
     }
 }

@@ -117,7 +117,9 @@ fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
 fn of_registries(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
     let services = step["poll"]["services"].as_array().into_iter().flatten();
     let kinds = ["build", "push", "sign", "verify", "tags"].map(|kind| &step[kind]);
-    for user in kinds.into_iter().chain([&step["cache"]["warm"]]).chain(services) {
+    let warm = &step["cache"]["warm"];
+    let warmed = warm["dockerfiles"].as_array().into_iter().flatten();
+    for user in kinds.into_iter().chain([warm]).chain(warmed).chain(services) {
         add(&user["registry-secret"], Job::Registry, &Value::Null);
         add(&user["source-registry-secret"], Job::Registry, &Value::Null);
     }
@@ -151,7 +153,10 @@ mod tests {
             {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
             {"cache": {"warm": {
-                "dockerfiles": [{"context": {"repo": repo, "secret": "warm"}}], "registry-secret": "warm-registry",
+                "dockerfiles": [{
+                    "context": {"repo": repo, "secret": "warm"}, "registry-secret": "warmed-registry",
+                }],
+                "registry-secret": "warm-registry",
             }}},
             {"poll": {"services": [{"repo": repo, "secret": "poll", "registry-secret": "poll-registry"}]}},
             {"tags": {
@@ -164,7 +169,7 @@ mod tests {
         };
         assert_eq!(
             of(Job::Reads),
-            ["context", "submodule", "named-context", "source", "select", "poll", "in-use"]
+            ["context", "submodule", "named-context", "source", "select", "warm", "poll", "in-use"]
         );
         assert_eq!(of(Job::Writes), ["write", "forge"]);
         assert_eq!(of(Job::Build), ["build", "ssh"]);
@@ -176,6 +181,8 @@ mod tests {
                 "from",
                 "sign-registry",
                 "verify-registry",
+                "warm-registry",
+                "warmed-registry",
                 "poll-registry",
                 "tags-registry"
             ]

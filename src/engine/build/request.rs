@@ -58,8 +58,10 @@ pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
 }
 
 /// The request of the frontend that reads a Dockerfile, asks about each image of the target, and builds nothing (buildkit
-/// `frontend/subrequests/outline`).
-const OUTLINE: &str = "frontend.outline";
+/// `frontend/subrequests/outline`). A frontend that knows no such requests would build, so it is demanded that it does
+/// (`frontend/gateway/gateway.go`).
+const OUTLINE: [(&str, &str); 2] =
+    [("requestid", "frontend.outline"), ("frontend.caps", "moby.buildkit.frontend.subrequests")];
 
 /// The arguments that BuildKit sets for each platform (`frontend/dockerfile/dockerfile2llb/platform.go`). Without a build they have the values
 /// of the daemon's own platform, unless they are build arguments.
@@ -69,11 +71,13 @@ const TARGET: [&str; 4] = ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVA
 pub(super) fn outline(build: &Build, inputs: &Inputs, platform: Option<&Platform>) -> Solve {
     let mut solve = Solve { internal: true, cache_from: Vec::new(), ..plain(build, inputs) };
     solve.attrs.remove("platform");
-    solve.attrs.insert("requestid".to_owned(), OUTLINE.to_owned());
+    solve.attrs.extend(OUTLINE.map(|(name, value)| (name.to_owned(), value.to_owned())));
     if let Some(platform) = platform {
         let text = platform.to_string();
         let mut parts = text.splitn(3, '/').map(str::to_owned);
+        // Without a variant, an empty one: that of the daemon's own platform would be wrong.
         let values = std::iter::once(text.clone()).chain(std::iter::from_fn(|| parts.next()));
+        let values = values.chain(std::iter::repeat(String::new()));
         for (name, value) in TARGET.into_iter().zip(values) {
             solve.attrs.entry(format!("build-arg:{name}")).or_insert(value);
         }

@@ -1,119 +1,172 @@
 //! `cache.warm`: pulls images into the daemon's cache, and extracts them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use backon::Retryable as _;
-use serde_json::{Value, json};
 use tracing::Span;
 use uuid::Uuid;
 
 use super::super::context::Cx;
-use super::super::sanitize::list_that_fits;
 use super::super::{Engine, build};
-use super::targets::{Target, Targets};
-use super::{empty_outputs, failed, is_away, size_text};
-use crate::buildkit::{BuildError, ImagePull, Session, Solve, Solved};
-use crate::outcome::{Fault, Outputs, StepError, Success};
-use crate::step::{SecretKey, Warm};
+use super::is_away;
+use super::targets::{Image, MOST, Target, Targets};
+use super::warm_report::{Pulled, Report};
+use crate::buildkit::{BuildError, ImagePull, READ_IMAGES, Session, Solve, Solved};
+use crate::oci::{Auth, PullAnswers};
+use crate::outcome::{Fault, StepError, Success};
+use crate::step::{Build, SecretKey, Warm};
 use crate::telemetry;
 use crate::time_limits::pauses;
 
-/// What happened to an image.
-#[derive(Debug)]
-struct Pulled {
-    target: Target,
-    bytes: u64,
-    /// Whether all of its layers were there, and extracted.
-    is_warm: bool,
-    seconds: f64,
-}
-
-/// What was done, and what was not.
-#[derive(Debug, Default)]
-struct Report {
-    done: Vec<Pulled>,
-    /// The reasons that are the user's.
-    refused: Vec<String>,
-    warnings: Vec<String>,
-}
-
 pub(super) async fn run(engine: &Engine, warm: &Warm, cx: &Cx) -> Result<Success, StepError> {
     let mut report = Report::default();
-    let targets = targets(engine, warm, cx, &mut report.refused).await;
-    let targets = targets.map_err(|error| report.stopped(error))?;
-    let mut sessions = Vec::new();
-    let count = targets.len();
-    for (nth, target) in targets.into_iter().enumerate() {
-        cx.now(format!("pulling {target} ({}/{count})", nth + 1));
-        let session = session(engine, &target, &mut sessions, cx).await;
-        let session = session.map_err(|error| report.stopped(error))?;
-        let begun = Instant::now();
-        match pull(engine, &target, session, cx).await {
-            Ok(solved) => report.done.push(Pulled::new(target, &solved, begun)),
-            // Another image may well be there. A server that is away is away for the next one too.
-            Err(error) if error.fault == Fault::User => report.refuse(&target, &error.message, cx),
-            Err(error) => {
-                let StepError { fault, message, .. } = failed(error);
-                return Err(report.stopped(StepError::new(fault, format!("{target}: {message}"))));
-            }
-        }
+    let mut targets = Targets::named(warm);
+    read_all(engine, &warm.dockerfiles, &mut targets, &mut report, cx).await?;
+    let (targets, is_cut) = targets.all();
+    if is_cut {
+        report
+            .warnings
+            .push(format!("only the first {MOST} images are pulled, which is the most for one step"));
     }
+    pull_all(engine, targets, &mut report, cx).await?;
     report.ended()
 }
 
-/// The images of the step. A Dockerfile that cannot be read is noted in `refused`; another one may well be right.
-async fn targets(
+/// Adds the images that the Dockerfiles read. One that cannot be read is noted; another one may well be right, and on a server that answers.
+async fn read_all(
     engine: &Engine,
-    warm: &Warm,
+    dockerfiles: &[Build],
+    targets: &mut Targets,
+    report: &mut Report,
     cx: &Cx,
-    refused: &mut Vec<String>,
-) -> Result<Vec<Target>, StepError> {
-    let mut targets = Targets::named(warm);
-    let count = warm.dockerfiles.len();
-    for (nth, dockerfile) in warm.dockerfiles.iter().enumerate() {
-        cx.now(format!("reading the Dockerfile of {} ({}/{count})", dockerfile.context.repo, nth + 1));
-        let read = Box::pin(build::images::of(engine, dockerfile, cx)).await;
-        let at =
-            |message: &str| format!("cache.warm.dockerfiles[{nth}], {}: {message}", dockerfile.context.repo);
-        match read {
-            Ok(images) => targets.add(&images, dockerfile),
-            Err(error) if error.fault == Fault::User => refused.push(at(&error.message)),
-            Err(error) => return Err(StepError::new(error.fault, at(&error.message))),
+) -> Result<(), StepError> {
+    let is_known = match dockerfiles {
+        [] => return Ok(()),
+        _ => asks(engine).await?,
+    };
+    if let Err(why) = is_known {
+        report.refused.push(why);
+        return Ok(());
+    }
+    let mut away = BTreeSet::new();
+    for (nth, dockerfile) in dockerfiles.iter().enumerate() {
+        let (repo, count) = (&dockerfile.context.repo, dockerfiles.len());
+        let at = |message: &str| format!("cache.warm.dockerfiles[{nth}], {repo}: {message}");
+        if away.contains(&repo.host_port()) {
+            report.away.push(at("its server was away a moment ago"));
+            continue;
+        }
+        cx.now(format!("reading the Dockerfile of {repo} ({}/{count})", nth + 1));
+        match Box::pin(build::images::of(engine, dockerfile, cx)).await {
+            Ok(images) => {
+                if images.len() >= READ_IMAGES {
+                    report.warnings.push(at(&format!("only the first {READ_IMAGES} images are looked at")));
+                }
+                targets.add(images, dockerfile);
+            }
+            Err(error) if is_foreign(&error, dockerfile) => report.warnings.push(at(&format!(
+                "{}; it cannot be read for other platforms alone, so name its images in `cache.warm.images`",
+                error.message
+            ))),
+            Err(error) if error.fault == Fault::User => report.refused.push(at(&error.message)),
+            Err(error) if error.fault == Fault::Transient => {
+                away.insert(repo.host_port());
+                report.away.push(at(&error.message));
+            }
+            Err(error) => return Err(report.stopped(StepError::new(error.fault, at(&error.message)))),
         }
     }
-    targets.checked()
+    Ok(())
 }
 
-/// A session with the target's login, which is one of `sessions`. The daemon asks it whether this step may read each image.
-async fn session(
+/// Whether the frontend could not read a Dockerfile for the daemon's own platform, and the build is for others.
+fn is_foreign(error: &StepError, dockerfile: &Build) -> bool {
+    let says = |words: &str| error.message.contains(words);
+    !dockerfile.platforms.is_empty() && (says("no match for platform") || says("no matching manifest"))
+}
+
+/// Whether the daemon tells which images a Dockerfile reads. One that does not would seem to read none.
+async fn asks(engine: &Engine) -> Result<Result<(), String>, StepError> {
+    let daemon = (|| engine.buildkit.describe()).retry(pauses::few()).when(is_away).await;
+    let daemon = daemon.map_err(super::failed)?;
+    Ok(match daemon.asks_about_images() {
+        Some(false) => Err(format!(
+            "buildkitd {} at {} does not tell which images a Dockerfile reads; use v0.26 or newer, or name them in `cache.warm.images`",
+            daemon.version,
+            engine.buildkit.place()
+        )),
+        _ => Ok(()),
+    })
+}
+
+/// Pulls the images one after the other. If a registry is away, its other images are left out.
+async fn pull_all(
     engine: &Engine,
-    target: &Target,
-    sessions: &mut Vec<(Option<SecretKey>, Session)>,
+    targets: Vec<Target>,
+    report: &mut Report,
     cx: &Cx,
-) -> Result<Session, StepError> {
-    if let Some((_, known)) = sessions.iter().find(|(login, _)| *login == target.login) {
+) -> Result<(), StepError> {
+    let (mut logins, mut away) = (Vec::new(), BTreeSet::new());
+    let count = targets.len();
+    for (nth, target) in targets.into_iter().enumerate() {
+        let registry = target.image.image.registry().to_owned();
+        if away.contains(&registry) {
+            report.away.push(format!("{}: its registry was away a moment ago", target.image));
+            continue;
+        }
+        cx.now(format!("pulling {} ({}/{count})", target.image, nth + 1));
+        let auth = login(engine, &target.image, &mut logins, cx).await;
+        let auth = auth.map_err(|error| report.stopped(error))?;
+        let begun = Instant::now();
+        match pull(engine, &target.image, auth, cx).await {
+            Ok(solved) => report.done.push(Pulled::new(target, &solved, begun)),
+            Err(error) if error.fault == Fault::User => {
+                report.refuse(&target, &cx.redactor.line(&error.message));
+            }
+            Err(error) if error.fault == Fault::Transient && !is_away(&error) => {
+                away.insert(registry);
+                report.away.push(format!("{}: {}", target.image, error.message));
+            }
+            Err(error) => {
+                let message = format!("{}: {}", target.image, error.message);
+                return Err(report.stopped(StepError::new(error.fault, message)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The logins of the image's Secret, which may be in `logins` already.
+async fn login(
+    engine: &Engine,
+    image: &Image,
+    logins: &mut Vec<(Option<SecretKey>, Arc<Auth>)>,
+    cx: &Cx,
+) -> Result<Arc<Auth>, StepError> {
+    if let Some((_, known)) = logins.iter().find(|(secret, _)| *secret == image.login) {
         return Ok(known.clone());
     }
-    let auth = engine.registry_auth(cx, target.login.as_ref()).await?;
+    let auth = Arc::new(engine.registry_auth(cx, image.login.as_ref()).await?);
+    logins.push((image.login.clone(), auth.clone()));
+    Ok(auth)
+}
+
+/// Pulls and extracts an image. The daemon asks the session whether this step may read it. A daemon that is away for a moment is asked again.
+async fn pull(engine: &Engine, image: &Image, auth: Arc<Auth>, cx: &Cx) -> Result<Solved, BuildError> {
     let session = Session {
-        registries: Arc::new(auth),
+        registries: auth,
         client: engine.registry.client(),
+        pulls: PullAnswers::default(),
         transcript: cx.redactor.clone().into(),
         ..Session::default()
     };
-    sessions.push((target.login.clone(), session.clone()));
-    Ok(session)
-}
-
-/// Pulls and extracts an image. A daemon that is away for a moment is asked again.
-async fn pull(engine: &Engine, target: &Target, session: Session, cx: &Cx) -> Result<Solved, BuildError> {
     let pull = || async {
-        let Target { image, platform, .. } = target;
         let solve = Solve {
             // Nobody looks for it later, so it needs no name that is known.
             reference: format!("warm-{}", Uuid::new_v4().simple()),
-            image: Some(ImagePull { reference: image.to_string(), platform: platform.clone() }),
+            image: Some(ImagePull { reference: image.image.to_string(), platform: image.platform.clone() }),
             allowed_images: engine.tenancy.images(&cx.workflow.namespace),
             internal: true,
             traceparent: telemetry::traceparent(&Span::current()),
@@ -124,72 +177,4 @@ async fn pull(engine: &Engine, target: &Target, session: Session, cx: &Cx) -> Re
             .await
     };
     pull.retry(pauses::few()).when(is_away).await
-}
-
-impl Pulled {
-    fn new(target: Target, solved: &Solved, begun: Instant) -> Self {
-        let (bytes, is_warm) = (solved.pulled_bytes, solved.pulled_layers == 0);
-        Self { target, bytes, is_warm, seconds: begun.elapsed().as_secs_f64() }
-    }
-
-    fn shown(&self) -> Value {
-        json!({
-            "image": self.target.image.to_string(),
-            "platform": self.target.platform.clone().unwrap_or_default(),
-            "size": self.bytes,
-            "warm": self.is_warm,
-            "seconds": (self.seconds * 10.0).round() / 10.0,
-        })
-    }
-}
-
-impl Report {
-    /// An image that no stage may need is a warning.
-    fn refuse(&mut self, target: &Target, why: &str, cx: &Cx) {
-        let line = format!("{target}: {}", cx.redactor.line(why));
-        if target.is_certain { &mut self.refused } else { &mut self.warnings }.push(line);
-    }
-
-    /// The error with the outputs until then.
-    fn stopped(&self, error: StepError) -> StepError {
-        StepError { outputs: self.outputs(), ..error }
-    }
-
-    fn ended(self) -> Result<Success, StepError> {
-        match self.refused.split_first() {
-            None => Ok(Success { summary: self.summary(), outputs: self.outputs() }),
-            Some((why, [])) => Err(self.stopped(StepError::user(why.clone()))),
-            Some((why, others)) => {
-                let message = format!("{why}; {} more could not be pulled", others.len());
-                Err(self.stopped(StepError::user(message)))
-            }
-        }
-    }
-
-    fn summary(&self) -> String {
-        match self.cold() {
-            0 => format!("all {} images were warm", self.done.len()),
-            cold => {
-                let size = size_text(self.bytes());
-                format!("pulled {cold} of {} images, {size}; the others were warm", self.done.len())
-            }
-        }
-    }
-
-    fn outputs(&self) -> Outputs {
-        let mut outputs = empty_outputs();
-        outputs.insert("size".to_owned(), self.bytes().to_string());
-        outputs.insert("records".to_owned(), self.cold().to_string());
-        outputs.insert("images".to_owned(), list_that_fits(self.done.iter().map(Pulled::shown)));
-        outputs.insert("warnings".to_owned(), list_that_fits(&self.warnings));
-        outputs
-    }
-
-    fn bytes(&self) -> u64 {
-        self.done.iter().map(|pulled| pulled.bytes).sum()
-    }
-
-    fn cold(&self) -> usize {
-        self.done.iter().filter(|pulled| !pulled.is_warm).count()
-    }
 }

@@ -74,6 +74,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "looks into the registry",
             "is set by `skip-if-exists`",
             "has no meaning with `scope",
+            "with `scope: namespace`, write it without",
             "would delete everything",
         ],
     ),

@@ -4,9 +4,9 @@
 
 use crate::step::nearest::{hint, listed};
 
-/// The fields of a record (BuildKit `cache/manager.go`, `adaptUsageInfo`).
-const FIELDS: [&str; 9] =
-    ["id", "parents", "description", "inuse", "mutable", "immutable", "type", "shared", "private"];
+/// The fields of a record that a prune can compare (BuildKit `cache/manager.go`, `pruneOnce` and `adaptUsageInfo`). It does not know
+/// `parents` and `inuse` yet, so `parents!=x` would match everything.
+const FIELDS: [&str; 7] = ["id", "description", "mutable", "immutable", "type", "shared", "private"];
 
 /// The types of records (BuildKit `client/diskusage.go`).
 const TYPES: [&str; 6] =
@@ -14,6 +14,29 @@ const TYPES: [&str; 6] =
 
 /// The longest filter, in bytes.
 const LONGEST: usize = 1000;
+
+/// The longest regular expression of a tenant, in bytes.
+const LONGEST_PATTERN: usize = 100;
+
+/// Checks a filter of a tenant. The daemon compiles its regular expressions once for each record, and answers nobody else meanwhile
+/// (`cache/manager.go`, `pruneOnce`), so they are short and repeat nothing by number.
+pub(super) fn check_own(filter: &str) -> Result<String, String> {
+    let filter = check(filter)?;
+    let has_pattern = filter.contains("~=");
+    if has_pattern && filter.len() > LONGEST_PATTERN {
+        return Err(format!(
+            "has a regular expression and is {} bytes long; with `scope: namespace`, at most {LONGEST_PATTERN} are taken",
+            filter.len()
+        ));
+    }
+    let costly = ["{", r"\p", r"\P", "[:"].into_iter().find(|part| has_pattern && filter.contains(part));
+    match costly {
+        Some(part) => Err(format!(
+            "has `{part}` in a regular expression, which takes the daemon long; with `scope: namespace`, write it without"
+        )),
+        None => Ok(filter),
+    }
+}
 
 /// Checks a filter: selectors with commas between them, such as `type==regular,description~="npm ci"`.
 pub(super) fn check(filter: &str) -> Result<String, String> {

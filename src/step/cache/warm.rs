@@ -13,6 +13,9 @@ const IMAGES: usize = 200;
 /// The most Dockerfiles. One node reads them one after the other.
 const DOCKERFILES: usize = 200;
 
+/// The most platforms. Each Dockerfile is read for each of them.
+const PLATFORMS: usize = 16;
+
 /// The fields that name the images.
 const SOURCES: [&str; 2] = ["images", "dockerfiles"];
 
@@ -55,7 +58,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Warm, InvalidStep> {
     let here = node.clone();
     let mut fields = node.fields(WARM)?;
     let images = fields.or_default("images", images)?;
-    let platforms = fields.or_default("platforms", platforms)?;
+    let platforms = fields.or_default("platforms", few_platforms)?;
     let count = images.len() * platforms.len().max(1);
     if count > IMAGES {
         let problem = format!("has {count} images with their platforms; at most {IMAGES} are taken");
@@ -67,6 +70,16 @@ pub(super) fn read(node: Node<'_>) -> Result<Warm, InvalidStep> {
     match images.is_empty() && dockerfiles.is_empty() {
         true => Err(here.refuse("names no image; write `images`, `dockerfiles`, or both")),
         false => Ok(Warm { images, dockerfiles, platforms, registry_secret }),
+    }
+}
+
+fn few_platforms(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
+    let here = node.clone();
+    match platforms(node)? {
+        many if many.len() > PLATFORMS => {
+            Err(here.refuse(format!("has {} platforms; at most {PLATFORMS} are taken", many.len())))
+        }
+        few => Ok(few),
     }
 }
 
@@ -97,8 +110,13 @@ fn dockerfiles(
         1..=DOCKERFILES => {}
         more => return Err(here.refuse(format!("has {more} items; at most {DOCKERFILES} are taken"))),
     }
-    let read = |node| {
+    let read = |node: Node<'_>| {
+        let here = node.clone();
         let mut build = build::unpushed(node, DOCKERFILE)?;
+        if build.platforms.len() > PLATFORMS {
+            let count = build.platforms.len();
+            return Err(here.refuse(format!("has {count} platforms; at most {PLATFORMS} are taken")));
+        }
         if build.platforms.is_empty() {
             build.platforms = platforms.to_owned();
         }

@@ -54,15 +54,27 @@ fn a_prune_has_ages_sizes_and_filters() {
 #[test]
 fn filters_are_in_the_daemons_language() {
     for filter in [
-        "inuse",
+        "mutable",
         "private,type==regular",
         "description~=\"npm ci\"",
         "description~=|a/b|,id!=x",
         "description ~= 'a\\\\'",
         "type~=source",
-        "parents==a;b",
+        "id==a;b",
     ] {
-        cache(&format!("prune: {{filters: [{}]}}", serde_json::json!(filter)));
+        for scope in ["namespace", "daemon"] {
+            cache(&format!("prune: {{scope: {scope}, filters: [{}]}}", serde_json::json!(filter)));
+        }
+    }
+    let long = format!("description~=/{}/", "a".repeat(200));
+    for filter in [long.as_str(), r"id~=/a{1000}/", r"id~=/\pL/", "id~=/[[:word:]]/"] {
+        let prune = |scope: &str| {
+            let fields = format!("scope: {scope}, filters: [{}]", serde_json::json!(filter));
+            parse(&yaml(&format!("cache: {{prune: {{{fields}}}}}")))
+        };
+        assert!(prune("daemon").is_ok(), "{filter}");
+        let refused = prune("namespace").unwrap_err().to_string();
+        assert!(refused.contains("with `scope: namespace`"), "{refused}");
     }
 }
 
@@ -124,7 +136,10 @@ fn dockerfiles_are_builds_that_push_nothing() {
 
 #[test]
 fn what_is_no_cache_step_is_refused() {
-    let filters = format!("prune: {{filters: [{}]}}", vec!["inuse"; 21].join(", "));
+    let filters = format!("prune: {{filters: [{}]}}", ["mutable"; 5].join(", "));
+    let all_filters = format!("prune: {{scope: daemon, filters: [{}]}}", ["mutable"; 21].join(", "));
+    let platforms: Vec<_> = (0..17).map(|n| format!("linux/arm/v{n}")).collect();
+    let platforms = format!("warm: {{images: 'busybox:1', platforms: '{}'}}", platforms.join(","));
     let rows = [
         "usage: ''",
         "usage: null",
@@ -152,10 +167,12 @@ fn what_is_no_cache_step_is_refused() {
         "prune: {filters: ['type==']}",
         "prune: {filters: ['type==regular,']}",
         &filters,
+        &all_filters,
         "warm: {}",
         "warm: {images: []}",
         "warm: {image: busybox:1}",
         "warm: {images: 'busybox:1', platforms: linux}",
+        &platforms,
         "warm: {dockerfiles: []}",
         "warm: {dockerfiles: [{target: a}]}",
         "warm: {dockerfiles: [{context: 'https://h/r.git', tags: 'r.io/a:1'}]}",
@@ -198,7 +215,7 @@ fn what_is_no_cache_step_is_refused() {
     prune: {filters: ['']}
         cache.prune.filters[0]: is empty
     prune: {filters: ['typ==regular']}
-        cache.prune.filters[0]: is no filter: there is no field `typ` (did you mean `type`?); there are `id`, `parents`, `description`, `inuse`, `mutable`, `immutable`, `type`, `shared`, `private`
+        cache.prune.filters[0]: is no filter: there is no field `typ` (did you mean `type`?); there are `id`, `description`, `mutable`, `immutable`, `type`, `shared`, `private`
     prune: {filters: ['until=24h']}
         cache.prune.filters[0]: is no filter: `until` is the field `older-than` of the step
     prune: {filters: ['type=regular']}
@@ -213,7 +230,9 @@ fn what_is_no_cache_step_is_refused() {
         cache.prune.filters[0]: is no filter: it ends where a value is expected
     prune: {filters: ['type==regular,']}
         cache.prune.filters[0]: is no filter: it ends where a field is expected
-    prune: {filters: [inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse, inuse]}
+    prune: {filters: [mutable, mutable, mutable, mutable, mutable]}
+        cache.prune.filters: has 5 filters; at most 4 are taken
+    prune: {scope: daemon, filters: [mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable, mutable]}
         cache.prune.filters: has 21 filters; at most 20 are taken
     warm: {}
         cache.warm: names no image; write `images`, `dockerfiles`, or both
@@ -223,6 +242,8 @@ fn what_is_no_cache_step_is_refused() {
         cache.warm.image: unknown field (did you mean `images`?); known: `images`, `dockerfiles`, `platforms`, `registry-secret`
     warm: {images: 'busybox:1', platforms: linux}
         cache.warm.platforms[0]: "linux" is no platform; write os/arch or os/arch/variant
+    warm: {images: 'busybox:1', platforms: 'linux/arm/v0,linux/arm/v1,linux/arm/v2,linux/arm/v3,linux/arm/v4,linux/arm/v5,linux/arm/v6,linux/arm/v7,linux/arm/v8,linux/arm/v9,linux/arm/v10,linux/arm/v11,linux/arm/v12,linux/arm/v13,linux/arm/v14,linux/arm/v15,linux/arm/v16'}
+        cache.warm.platforms: has 17 platforms; at most 16 are taken
     warm: {dockerfiles: []}
         cache.warm.dockerfiles: is empty; leave it out, or write an item with a `context`
     warm: {dockerfiles: [{target: a}]}
