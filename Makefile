@@ -5,7 +5,7 @@ TESTBED := tests/testbed/build.sh
 # What runs the tests; CI has tests/rerun-failed here.
 RUN :=
 
-.PHONY: help demo test test-registries test-peers bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e
+.PHONY: help demo test test-registries test-peers bench bench-chain lint fuzz fuzz-replay cluster cluster-down e2e e2e-more
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,14 @@ e2e: ## the whole product on that cluster, with sidecars and then switched to th
 	  $$e2e --test-threads=1 --nocapture --skip $$other alone::; \
 	  $$e2e --test-threads=4 --skip $$other --skip alone::; \
 	done
+	tests/cluster/down
+
+e2e-more: ## events under more load and more faults, on that cluster with the shared agent; not in CI
+	$(TESTBED) apt cluster-apt
+	cargo test --locked --no-run --test e2e & cargo=$$!; $(TESTBED); $(TESTBED) cluster; wait $$cargo
+	tests/cluster/down
+	tests/cluster/up
+	ARGO_BUILDKIT_E2E_MODE=agent tests/cluster/run cargo test --locked --offline --test e2e -- --ignored --test-threads=1 --nocapture
 	tests/cluster/down
 
 lint: ## format, lints, docs

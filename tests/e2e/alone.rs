@@ -3,6 +3,6 @@
 
 mod cache;
 pub(crate) mod doctor;
-mod events;
+pub(crate) mod events;
 mod faults;
 mod way_back;

@@ -24,7 +24,7 @@ fn workflows_of(full_name: &str) -> Vec<Value> {
 }
 
 /// Waits for the Workflow of a commit of `main`, or with another word between the service and the commit.
-fn workflow_of(full_name: &str, commit: &str, began: Instant) -> Workflow {
+pub(crate) fn workflow_of(full_name: &str, commit: &str, began: Instant) -> Workflow {
     let end = format!("-{}", &commit[..12]);
     let is_it = |w: &Value| w["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(&end));
     let find = || workflows_of(full_name).into_iter().find(is_it);
@@ -39,7 +39,7 @@ fn workflow_of(full_name: &str, commit: &str, began: Instant) -> Workflow {
 }
 
 /// A parameter of a Workflow; empty if it has none of the name.
-fn parameter(workflow: &Value, name: &str) -> String {
+pub(crate) fn parameter(workflow: &Value, name: &str) -> String {
     let parameters = workflow["spec"]["arguments"]["parameters"].as_array().cloned().unwrap_or_default();
     let found = parameters.into_iter().find(|p| p["name"] == name);
     found.and_then(|p| p["value"].as_str().map(str::to_owned)).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! The whole product on a real cluster: real Kubernetes, Argo Workflows, Argo CD and Gitea, everything in `deploy/`
 //! and `workflow-templates/`, `eventsources/` and `sensors/`, and the commands of docs/install.md, docs/agent.md and docs/events.md. `make e2e` starts all of it and
-//! runs this in both [modes](mode::Mode): first what must run [alone], then the rest concurrently.
+//! runs this in both [modes](mode::Mode): first what must run [alone], then the rest concurrently. `make e2e-more` runs [more].
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -15,6 +15,7 @@ mod events;
 mod install;
 mod logs;
 mod mode;
+mod more;
 mod pipeline;
 mod shop;
 mod signed;

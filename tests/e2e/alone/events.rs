@@ -15,11 +15,11 @@ use crate::workflow::{BUILDS, Workflow};
 
 const SENSOR: &str = "/bin/argo-events sensor-service";
 const EVENT_SOURCE: &str = "/bin/argo-events eventsource-service";
-const BUS: &str = "/nats-server --config /etc/nats-config/nats-js.conf";
+pub(crate) const BUS: &str = "/nats-server --config /etc/nats-config/nats-js.conf";
 
 /// Kills the servers that have this command line, and not their pods: a pod that is deleted by force may be replaced while its server
 /// still runs. Each catalogue has a Sensor.
-fn kill(command: &str) {
+pub(crate) fn kill(command: &str) {
     let pids = processes(command);
     assert!(!pids.is_empty(), "{command}");
     pids.iter().for_each(|pid| bin::signal(*pid, "KILL"));
@@ -84,11 +84,12 @@ async fn after_kills_and_one_sweep_every_head_is_built_exactly_once() {
     for (service, commit, began) in &pushed {
         service.deployed(commit, *began).await;
         assert_eq!(service.workflows().len(), 1, "{:#?}", service.workflows());
+        service.built_once(commit).await;
     }
 }
 
 /// The Workflow of a sweep over `services`.
-fn sweep(services: &Value) -> Workflow {
+pub(crate) fn sweep(services: &Value) -> Workflow {
     let outputs = ["submitted", "skipped", "failed"]
         .map(|name| json!({"name": name, "valueFrom": {"supplied": {}, "default": ""}}));
     let template = json!({

@@ -8,8 +8,8 @@ use sha1::{Digest as _, Sha1};
 use crate::cluster::{NODE, PATIENCE, eventually, get, gitea, kubectl, pushed_digest};
 use crate::install;
 use crate::pipeline::{application, ready_pod};
-use crate::support::gitea::{Repo, git, try_git};
-use crate::support::net::{free_port, second_after, until};
+use crate::support::gitea::{ADMIN, Repo, git, try_git};
+use crate::support::net::{client, free_port, second_after, until};
 use crate::support::plugin::tree;
 use crate::support::process::Process;
 use crate::workflow::{BUILDS, Workflow};
@@ -124,8 +124,46 @@ impl Service {
         digest
     }
 
+    /// A clone, in which a test commits on top of what it has pushed.
+    pub(crate) fn checkout(&self) -> tempfile::TempDir {
+        let work = tempfile::tempdir().unwrap();
+        git(work.path(), &["clone", "--quiet", &self.repo.url(), "."], Some(gitea().admin_token()));
+        work
+    }
+
+    /// Checks that `commit` and nothing else was built, and once: by the registry's tags and by buildkitd's history.
+    pub(crate) async fn built_once(&self, commit: &str) {
+        assert_eq!(self.tags().await, [commit], "{}", self.full_name());
+        assert_eq!(self.builds(), [commit], "{}", self.full_name());
+    }
+
+    /// The tags of its images in the registry. `sha256-…` lists the logs of an image.
+    async fn tags(&self) -> Vec<String> {
+        let list = format!("{}/v2/{}/tags/list", gitea().url(), self.full_name());
+        let request = client().get(list).basic_auth(ADMIN, Some(gitea().admin_token()));
+        let listed: Value = request.send().await.unwrap().json().await.unwrap();
+        let tags = listed["tags"].as_array().unwrap_or_else(|| panic!("tags of {}: {listed}", self.name()));
+        let tags = tags.iter().map(|tag| tag.as_str().unwrap().to_owned());
+        tags.filter(|tag| !tag.starts_with("sha256-")).collect()
+    }
+
+    /// The tags of its builds that have ended well, by buildkitd's history.
+    pub(crate) fn builds(&self) -> Vec<String> {
+        let image = format!("{}:", self.repo.image());
+        let buildctl = ["buildctl", "debug", "histories", "--format", "{{json .}}"];
+        let exec = ["exec", "-n", "buildkit", "deployment/buildkitd", "--"];
+        let tag = |line: &str| {
+            let record = serde_json::from_str::<Value>(line).unwrap()["record"].take();
+            let ended_well = record["CompletedAt"].is_object() && record["error"].is_null();
+            let mut names =
+                record["Exporters"].as_array()?.iter().filter_map(|e| e["Attrs"]["name"].as_str());
+            names.find_map(|name| name.strip_prefix(&image)).filter(|_| ended_well).map(str::to_owned)
+        };
+        kubectl(&[&exec[..], &buildctl].concat()).lines().filter_map(tag).collect()
+    }
+
     /// Its values in the GitOps repository.
-    async fn values(&self) -> String {
+    pub(crate) async fn values(&self) -> String {
         let path = format!("charts/{}/values.yaml", self.name());
         events().await.gitops.read("main", &path).await.unwrap()
     }
@@ -204,7 +242,7 @@ async fn of_eight_pushes_the_newest_wins_and_at_most_two_builds_end() {
 }
 
 /// A server that builds wait for, on its port: it answers 404 until its directory has a page.
-fn closed_gate() -> (u16, Process, tempfile::TempDir) {
+pub(crate) fn closed_gate() -> (u16, Process, tempfile::TempDir) {
     let (port, room) = (free_port(), tempfile::tempdir().unwrap());
     let mut command = std::process::Command::new("busybox");
     command.args(["httpd", "-f", "-p", &format!("{NODE}:{port}"), "-h"]).arg(room.path());
