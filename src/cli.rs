@@ -48,7 +48,7 @@ enum Command {
     Tags(Box<tags::Command>),
     /// Check that images are signed by one of some keys.
     Verify(Box<verify::Command>),
-    /// Print what is in buildkitd's cache, or prune it.
+    /// Print what is in buildkitd's cache, prune it, or pull images into it.
     Cache(Box<cache::Command>),
     /// Look at everything that steps need, and say what to mend; or why WORKFLOW does not move.
     Check(Box<check::Command>),

@@ -34,6 +34,12 @@ pub struct BuildError {
 }
 
 impl BuildError {
+    /// Whether the daemon is away and may come back. Missing or wrong certificates do not mean that.
+    pub fn is_away(&self) -> bool {
+        let is_gone = matches!(self.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost);
+        is_gone && self.fault == Fault::Transient
+    }
+
     pub(super) fn new(kind: BuildErrorKind, fault: Fault, message: String) -> Self {
         Self { kind, fault, message, exit_code: None, log_tail: String::new(), vertices: Vec::new() }
     }

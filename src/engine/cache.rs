@@ -11,7 +11,7 @@ use backon::Retryable as _;
 use super::Engine;
 use super::context::Cx;
 use super::sanitize::list_that_fits;
-use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, CachePrune, own_mounts};
+use crate::buildkit::{BuildError, Buildkit, CachePrune, own_mounts};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Cache, Prune};
 use crate::time_limits::pauses;
@@ -76,7 +76,7 @@ pub(crate) async fn usage(
         usage.set_missing(missing);
         Ok(usage)
     };
-    read.retry(pauses::few()).when(is_away).await
+    read.retry(pauses::few()).when(BuildError::is_away).await
 }
 
 /// Prunes the daemon's cache, or what belongs to the namespace `owner`. `each` gets the size of each record that is gone.
@@ -106,10 +106,6 @@ fn within_own(owner: &str, filters: &[String]) -> Vec<String> {
         // A record must match everything that a filter consists of, and ours comes first: nothing can undo it.
         filters => filters.iter().map(|filter| format!("{own},{filter}")).collect(),
     }
-}
-
-fn is_away(error: &BuildError) -> bool {
-    matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost)
 }
 
 fn failed(error: BuildError) -> StepError {

@@ -39,7 +39,7 @@ macro_rules! kinds {
             Poll in poll;
             /// Asks what tags a repository has, and what they name.
             Tags in tags;
-            /// Says what is in the daemon's cache, or prunes it.
+            /// Says what is in the daemon's cache, prunes it, or pulls images into it.
             Cache in cache;
             /// Several other steps in one node, in order.
             Steps in steps;

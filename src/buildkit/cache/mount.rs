@@ -21,7 +21,7 @@ pub(super) fn id(description: &str) -> Option<&str> {
     (is_open && !escaped).then_some(id)
 }
 
-/// The filter for the cache mounts of `namespace`, whose ids begin with it. The pattern follows the rules of [`id`].
+/// The filter for the cache mounts of `namespace`, whose ids begin with it. The pattern follows the rules of `id`.
 ///
 /// A further selector can only exclude some of these records, whatever it is, because this text is complete.
 pub fn own_mounts(namespace: &str) -> String {

@@ -7,7 +7,7 @@ use super::super::Engine;
 use super::super::context::Cx;
 use super::inputs::Inputs;
 use super::{missing_files, platforms, report, request, solve};
-use crate::buildkit::{BuildError, BuildErrorKind, ReadImage, Solve};
+use crate::buildkit::{BuildError, ReadImage, Solve};
 use crate::outcome::StepError;
 use crate::step::Build;
 use crate::step::build::Platform;
@@ -47,7 +47,7 @@ async fn outlined(
     cx: &Cx,
 ) -> Result<Vec<ReadImage>, BuildError> {
     let ask = || async {
-        // Nobody looks for it later, so it needs no name that is known.
+        // Nobody attaches to this solve later, so any name will do.
         let request = Solve { reference: format!("outline-{}", Uuid::new_v4().simple()), ..request.clone() };
         let session = inputs.session(&cx.redactor.clone().into());
         let read = session.read.clone();
@@ -55,7 +55,5 @@ async fn outlined(
             .await?;
         Ok(read.list())
     };
-    let is_away =
-        |error: &BuildError| matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost);
-    ask.retry(pauses::few()).when(is_away).await
+    ask.retry(pauses::few()).when(BuildError::is_away).await
 }

@@ -10,10 +10,9 @@ use uuid::Uuid;
 
 use super::super::context::Cx;
 use super::super::{Engine, build};
-use super::is_away;
 use super::targets::{Image, MOST, Target, Targets};
 use super::warm_report::{Pulled, Report};
-use crate::buildkit::{BuildError, ImagePull, READ_IMAGES, Session, Solve, Solved};
+use crate::buildkit::{BuildError, BuildErrorKind, ImagePull, READ_IMAGES, Session, Solve, Solved};
 use crate::oci::{Auth, PullAnswers};
 use crate::outcome::{Fault, StepError, Success};
 use crate::step::{Build, SecretKey, Warm};
@@ -34,7 +33,7 @@ pub(super) async fn run(engine: &Engine, warm: &Warm, cx: &Cx) -> Result<Success
     report.ended()
 }
 
-/// Adds the images that the Dockerfiles read. One that cannot be read is noted; another one may well be right, and on a server that answers.
+/// Adds the images that the Dockerfiles read. A Dockerfile that cannot be read goes into the report, and the next one is read.
 async fn read_all(
     engine: &Engine,
     dockerfiles: &[Build],
@@ -89,7 +88,7 @@ fn is_foreign(error: &StepError, dockerfile: &Build) -> bool {
 
 /// Whether the daemon tells which images a Dockerfile reads. One that does not would seem to read none.
 async fn asks(engine: &Engine) -> Result<Result<(), String>, StepError> {
-    let daemon = (|| engine.buildkit.describe()).retry(pauses::few()).when(is_away).await;
+    let daemon = (|| engine.buildkit.describe()).retry(pauses::few()).when(BuildError::is_away).await;
     let daemon = daemon.map_err(super::failed)?;
     Ok(match daemon.asks_about_images() {
         Some(false) => Err(format!(
@@ -122,10 +121,11 @@ async fn pull_all(
         let begun = Instant::now();
         match pull(engine, &target.image, auth, cx).await {
             Ok(solved) => report.done.push(Pulled::new(target, &solved, begun)),
-            Err(error) if error.fault == Fault::User => {
+            // A daemon that refuses our certificate refuses it for every image.
+            Err(error) if error.fault == Fault::User && error.kind != BuildErrorKind::Unreachable => {
                 report.refuse(&target, &cx.redactor.line(&error.message));
             }
-            Err(error) if error.fault == Fault::Transient && !is_away(&error) => {
+            Err(error) if error.fault == Fault::Transient && !error.is_away() => {
                 away.insert(registry);
                 report.away.push(format!("{}: {}", target.image, error.message));
             }
@@ -164,7 +164,7 @@ async fn pull(engine: &Engine, image: &Image, auth: Arc<Auth>, cx: &Cx) -> Resul
     };
     let pull = || async {
         let solve = Solve {
-            // Nobody looks for it later, so it needs no name that is known.
+            // Nobody attaches to this solve later, so any name will do.
             reference: format!("warm-{}", Uuid::new_v4().simple()),
             image: Some(ImagePull { reference: image.image.to_string(), platform: image.platform.clone() }),
             allowed_images: engine.tenancy.images(&cx.workflow.namespace),
@@ -176,5 +176,5 @@ async fn pull(engine: &Engine, image: &Image, auth: Arc<Auth>, cx: &Cx) -> Resul
         build::shown(engine, cx, async |progress| engine.buildkit.solve(&solve, session, progress).await)
             .await
     };
-    pull.retry(pauses::few()).when(is_away).await
+    pull.retry(pauses::few()).when(BuildError::is_away).await
 }

@@ -83,11 +83,17 @@ impl Report {
     }
 
     fn outputs(&self) -> Outputs {
+        let images = list_that_fits(self.done.iter().map(Pulled::shown));
+        let (listed, count) =
+            (serde_json::from_str::<Vec<Value>>(&images).map_or(0, |all| all.len()), self.done.len());
+        let cut = (listed < count).then(|| {
+            format!("the output `images` has the first {listed} of {count}: more do not fit a node's status")
+        });
         let mut outputs = empty_outputs();
         outputs.insert("size".to_owned(), self.bytes().to_string());
         outputs.insert("records".to_owned(), self.cold().to_string());
-        outputs.insert("images".to_owned(), list_that_fits(self.done.iter().map(Pulled::shown)));
-        outputs.insert("warnings".to_owned(), list_that_fits(&self.warnings));
+        outputs.insert("images".to_owned(), images);
+        outputs.insert("warnings".to_owned(), list_that_fits(self.warnings.iter().chain(&cut)));
         outputs
     }
 
