@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use crate::text;
+
 /// The longest duration that is accepted. Clocks overflow far beyond it.
 pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// How much of a text that is no duration is shown, in bytes.
+const SHOWN: usize = 60;
+
 /// Parses a `timeout` as Argo does: a Go duration (`90s`, `1h30m`), or a number of seconds.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("timeout: {text:?} is not a duration such as `90s`, `30m` or `1h30m`");
+    let wrong = || format!("timeout: {} is not a duration such as `90s`, `30m` or `1h30m`", shown(text));
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
@@ -17,9 +22,14 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     };
     match duration {
         Duration::ZERO => Err(wrong()),
-        _ if duration > LONGEST => Err(format!("timeout: {text:?} is longer than a year")),
+        _ if duration > LONGEST => Err(format!("timeout: {} is longer than a year", shown(text))),
         _ => Ok(duration),
     }
+}
+
+/// The beginning of a text that is no duration, in quotes. A template may have one of megabytes in its place.
+pub(crate) fn shown(text: &str) -> String {
+    format!("{:?}", text::cut(text.to_owned(), SHOWN))
 }
 
 /// Parses a Go duration as Go's `time.ParseDuration` does: `200ms`, `1.5s`, `1m30s`. `None` if it is invalid or
@@ -33,7 +43,7 @@ pub fn parse_go_duration(text: &str) -> Option<Duration> {
 
 /// Parses an age: whole weeks, days and hours (`2w`, `30d`, `36h`, `1d12h`), or a Go duration such as `90m`.
 pub fn parse_age(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not an age such as `30d`, `2w` or `36h`");
+    let wrong = || format!("{} is not an age such as `30d`, `2w` or `36h`", shown(text));
     if let Some(age) = parse_go_duration(text) {
         return if age.is_zero() { Err(wrong()) } else { Ok(age) };
     }
@@ -141,6 +151,8 @@ mod tests {
         for text in ["soon", "-5s", "0", "0s", "5 parsecs", "{{inputs.parameters.t}}"] {
             assert!(parse_timeout(text).is_err_and(|e| e.contains("is not a duration")), "{text}");
         }
+        let long = parse_timeout(&"x".repeat(1 << 20));
+        assert!(long.is_err_and(|e| e.len() < 200 && e.contains("x…\" is not")));
         for text in ["18446744073709551615", "9000h"] {
             assert!(parse_timeout(text).is_err_and(|e| e.contains("longer than a year")), "{text}");
         }

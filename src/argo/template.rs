@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::duration::{LONGEST, parse_timeout};
+use crate::duration::{LONGEST, parse_timeout, shown};
 use crate::step::{self, Step};
 
 /// The key of this plugin's templates under `plugin`.
@@ -103,8 +103,9 @@ impl Template {
             _ => return Ok(None),
         };
         let seconds = text.parse().map(Duration::from_secs).ok().filter(|limit| !limit.is_zero());
-        let wrong =
-            || format!("activeDeadlineSeconds: expected a number of seconds, 1 or more, got `{text}`");
+        let wrong = || {
+            format!("activeDeadlineSeconds: expected a number of seconds, 1 or more, got {}", shown(&text))
+        };
         seconds.map(|limit| Some(limit.min(LONGEST))).ok_or_else(wrong)
     }
 }

@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::nearest::{hint, listed};
 use super::{InvalidStep, Step};
+use crate::text;
+
+/// How much of an output's name is shown, in bytes.
+const SHOWN: usize = 200;
 
 impl Step {
     /// The names of the outputs that this step produces.
@@ -29,7 +33,8 @@ impl Step {
         let produced = self.outputs();
         let known: HashSet<&String> = produced.iter().collect();
         let Some(missing) = declared.iter().find(|name| !known.contains(name)) else { return Ok(()) };
-        let field = format!("outputs.parameters.{}", missing.escape_debug());
+        // The template's, whose names have no limit.
+        let field = format!("outputs.parameters.{}", text::cut(missing.escape_debug().to_string(), SHOWN));
         if let Some(entries) = self.rivals(missing) {
             let full =
                 entries.iter().map(|entry| format!("`{entry}-{missing}`")).collect::<Vec<_>>().join(" or ");
