@@ -14,7 +14,14 @@ use super::images::digest;
 /// A running registry. It ends with the test's runtime.
 pub(crate) struct ResumingRegistry {
     host: String,
-    content: Arc<Mutex<Content>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    content: Mutex<Content>,
+    /// Held by a request about an upload, as the lock of a real registry: what a broken one has sent counts before the next is answered.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -29,10 +36,10 @@ impl ResumingRegistry {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let content = Arc::new(Mutex::new(Content::default()));
-        let router = axum::Router::new().fallback(answer).with_state(content.clone());
+        let shared = Arc::<Shared>::default();
+        let router = axum::Router::new().fallback(answer).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { host, content }
+        Self { host, shared }
     }
 
     /// `host:port`.
@@ -42,11 +49,12 @@ impl ResumingRegistry {
 
     /// The size of the blob `digest`; `None` if it is not there.
     pub(crate) fn blob(&self, digest: &str) -> Option<usize> {
-        self.content.lock().unwrap().blobs.get(digest).map(Vec::len)
+        self.shared.content.lock().unwrap().blobs.get(digest).map(Vec::len)
     }
 }
 
-async fn answer(State(content): State<Arc<Mutex<Content>>>, request: Request) -> Response {
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let content = &shared.content;
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let query = request.uri().query().unwrap_or_default().replace("%3A", ":");
     let name = path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -58,6 +66,7 @@ async fn answer(State(content): State<Arc<Mutex<Content>>>, request: Request) ->
         let known = content.lock().unwrap().blobs.contains_key(&name);
         return if known { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response();
     }
+    let _turn = shared.turn.lock().await;
     if method == Method::POST {
         content.lock().unwrap().upload.clear();
     }

@@ -13,9 +13,10 @@ mod agent {
     /// Runs the commands of docs/agent.md during a build, then installs the agent again.
     #[tokio::test]
     async fn the_way_back_gives_a_running_workflow_its_sidecar() {
-        let shop = Shop::open("FROM BASE\nRUN sleep 10\n").await;
+        // Longer than the commands take on a busy machine: the agent must be gone before the build ends.
+        let shop = Shop::open("FROM BASE\nRUN sleep 45\n").await;
         let workflow = shop.submit("ci-cd-buildkit-deploy", &[]);
-        workflow.says("RUN sleep 10");
+        workflow.says("RUN sleep 45");
         let back = install::blocks("agent.md", "## Rolling back").concat();
         attempt("bash", &["-euxo", "pipefail", "-c", &back]).unwrap();
         let runs = || workflow.agent().filter(|pod| pod["status"]["phase"] == "Running");
