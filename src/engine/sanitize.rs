@@ -80,18 +80,31 @@ pub(super) fn without_expressions(mut text: String) -> String {
 /// The first items as a JSON list that fits an output. A program reads it, so no item is cut. Argo would replace `{{…}}` in
 /// whatever reads an output, so the list has none.
 pub(super) fn list_that_fits(items: impl IntoIterator<Item = impl Serialize>) -> String {
-    let mut list = String::from("[");
+    list_and_count(items).0
+}
+
+/// The same list, and how many items it has.
+pub(super) fn list_and_count(items: impl IntoIterator<Item = impl Serialize>) -> (String, usize) {
+    let (mut list, mut count) = (String::from("["), 0);
     for item in items {
         let item = json!(item).to_string().replace("{{", r"{\u007b");
         if list.len() + item.len() + 2 > LONGEST {
             break;
         }
-        if list.len() > 1 {
+        if count > 0 {
             list.push(',');
         }
         list.push_str(&item);
+        count += 1;
     }
-    list + "]"
+    (list + "]", count)
+}
+
+/// The warning that the output `output`, a list of `count` items, has only the first `kept`; `None` if it has all.
+pub(super) fn cut_list(output: &str, kept: usize, count: usize) -> Option<String> {
+    (kept < count).then(|| {
+        format!("the output `{output}` has the first {kept} of {count}: more do not fit a node's status")
+    })
 }
 
 #[cfg(test)]

@@ -74,12 +74,10 @@ pub(super) fn outline(build: &Build, inputs: &Inputs, platform: Option<&Platform
     solve.attrs.extend(OUTLINE.map(|(name, value)| (name.to_owned(), value.to_owned())));
     if let Some(platform) = platform {
         let text = platform.to_string();
-        let mut parts = text.splitn(3, '/').map(str::to_owned);
         // Without a variant, an empty one: that of the daemon's own platform would be wrong.
-        let values = std::iter::once(text.clone()).chain(std::iter::from_fn(|| parts.next()));
-        let values = values.chain(std::iter::repeat(String::new()));
-        for (name, value) in TARGET.into_iter().zip(values) {
-            solve.attrs.entry(format!("build-arg:{name}")).or_insert(value);
+        let parts = text.splitn(3, '/').chain(std::iter::repeat(""));
+        for (name, value) in TARGET.into_iter().zip(std::iter::once(text.as_str()).chain(parts)) {
+            solve.attrs.entry(format!("build-arg:{name}")).or_insert_with(|| value.to_owned());
         }
     }
     solve

@@ -127,13 +127,8 @@ async fn recalled(
         }
         *open = None;
     }
-    // Missing or wrong certificates do not mean that the daemon is away.
-    let away = |error: &BuildError| {
-        matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost)
-            && error.fault == Fault::Transient
-    };
     let recall = || engine.buildkit.recall(name);
-    recall.retry(patience()).when(away).notify(|error, _| waiting(cx, error)).await
+    recall.retry(patience()).when(BuildError::is_away).notify(|error, _| waiting(cx, error)).await
 }
 
 /// The base name of a job's builds at the daemon.

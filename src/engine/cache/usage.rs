@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::sanitize::list_that_fits;
+use super::super::sanitize::{list_and_count, list_that_fits};
 use crate::buildkit::CacheRecord;
-use crate::outcome::{Outputs, Success};
+use crate::outcome::Success;
 use crate::redact::Redactor;
 use crate::text;
 
@@ -136,44 +136,52 @@ impl Usage {
     }
 
     pub(super) fn success(&self, redactor: &Redactor) -> Success {
-        let mounts = self.mounts();
-        let listed = list_that_fits(mounts.iter().map(|(id, mount)| mount.shown(id, redactor)));
+        let [types, largest, mounts] = self.lists(redactor);
+        let (listed, kept) = list_and_count(&mounts);
         let mut warnings = self.warnings();
-        let kept = serde_json::from_str::<Vec<Value>>(&listed).map_or(0, |kept| kept.len());
         if kept < mounts.len() {
             warnings.push(format!(
                 "the output `mounts` has the {kept} largest of {}: more do not fit a node's status",
                 mounts.len()
             ));
         }
-        let outputs = [
+        let known = [
             ("size", self.total.bytes.to_string()),
             ("records", self.total.records.to_string()),
             ("reclaimable", self.total.reclaimable.to_string()),
             ("shared", self.shared.to_string()),
-            ("types", list_that_fits(self.types.iter().map(|(kind, total)| total.shown(kind, redactor)))),
-            ("largest", list_that_fits(self.largest.iter().map(|record| shown(record, redactor)))),
+            ("types", list_that_fits(types)),
+            ("largest", list_that_fits(largest)),
             ("mounts", listed),
-            ("images", "[]".to_owned()),
             ("warnings", list_that_fits(warnings)),
         ];
-        let outputs: Outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into();
+        let mut outputs = super::empty_outputs();
+        outputs.extend(known.map(|(name, value)| (name.to_owned(), value)));
         Success { summary: self.summary(), outputs }
     }
 
     /// The same as a JSON object.
     pub(crate) fn json(&self) -> Value {
-        let redactor = Redactor::default();
+        let [types, largest, mounts] = self.lists(&Redactor::default());
         json!({
             "size": self.total.bytes,
             "records": self.total.records,
             "reclaimable": self.total.reclaimable,
             "shared": self.shared,
-            "types": self.types.iter().map(|(kind, total)| total.shown(kind, &redactor)).collect::<Vec<_>>(),
-            "largest": self.largest.iter().map(|record| shown(record, &redactor)).collect::<Vec<_>>(),
-            "mounts": self.mounts().iter().map(|(id, mount)| mount.shown(id, &redactor)).collect::<Vec<_>>(),
+            "types": types,
+            "largest": largest,
+            "mounts": mounts,
             "warnings": self.warnings(),
         })
+    }
+
+    /// The types, the largest records and the cache mounts, as programs read them.
+    fn lists(&self, redactor: &Redactor) -> [Vec<Value>; 3] {
+        [
+            self.types.iter().map(|(kind, total)| total.shown(kind, redactor)).collect(),
+            self.largest.iter().map(|record| shown(record, redactor)).collect(),
+            self.mounts().into_iter().map(|(id, mount)| mount.shown(id, redactor)).collect(),
+        ]
     }
 }
 

@@ -41,11 +41,10 @@ async fn read_all(
     report: &mut Report,
     cx: &Cx,
 ) -> Result<(), StepError> {
-    let is_known = match dockerfiles {
-        [] => return Ok(()),
-        _ => asks(engine).await?,
-    };
-    if let Err(why) = is_known {
+    if dockerfiles.is_empty() {
+        return Ok(());
+    }
+    if let Some(why) = too_old(engine).await? {
         report.refused.push(why);
         return Ok(());
     }
@@ -86,18 +85,17 @@ fn is_foreign(error: &StepError, dockerfile: &Build) -> bool {
     !dockerfile.platforms.is_empty() && (says("no match for platform") || says("no matching manifest"))
 }
 
-/// Whether the daemon tells which images a Dockerfile reads. One that does not would seem to read none.
-async fn asks(engine: &Engine) -> Result<Result<(), String>, StepError> {
+/// Why the daemon cannot tell which images a Dockerfile reads; `None` if it can. Without this check, each would seem to read none.
+async fn too_old(engine: &Engine) -> Result<Option<String>, StepError> {
     let daemon = (|| engine.buildkit.describe()).retry(pauses::few()).when(BuildError::is_away).await;
     let daemon = daemon.map_err(super::failed)?;
-    Ok(match daemon.asks_about_images() {
-        Some(false) => Err(format!(
+    Ok((daemon.asks_about_images() == Some(false)).then(|| {
+        format!(
             "buildkitd {} at {} does not tell which images a Dockerfile reads; use v0.26 or newer, or name them in `cache.warm.images`",
             daemon.version,
             engine.buildkit.place()
-        )),
-        _ => Ok(()),
-    })
+        )
+    }))
 }
 
 /// Pulls the images one after the other. If a registry is away, its other images are left out.

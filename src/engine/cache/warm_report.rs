@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::super::sanitize::list_that_fits;
+use super::super::sanitize::{cut_list, list_and_count, list_that_fits};
 use super::targets::{Image, Target};
 use super::{empty_outputs, size_text};
 use crate::buildkit::Solved;
@@ -83,12 +83,8 @@ impl Report {
     }
 
     fn outputs(&self) -> Outputs {
-        let images = list_that_fits(self.done.iter().map(Pulled::shown));
-        let (listed, count) =
-            (serde_json::from_str::<Vec<Value>>(&images).map_or(0, |all| all.len()), self.done.len());
-        let cut = (listed < count).then(|| {
-            format!("the output `images` has the first {listed} of {count}: more do not fit a node's status")
-        });
+        let (images, kept) = list_and_count(self.done.iter().map(Pulled::shown));
+        let cut = cut_list("images", kept, self.done.len());
         let mut outputs = empty_outputs();
         outputs.insert("size".to_owned(), self.bytes().to_string());
         outputs.insert("records".to_owned(), self.cold().to_string());

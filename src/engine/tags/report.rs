@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::sanitize::{LONGEST, list_that_fits};
+use super::super::sanitize::{LONGEST, cut_list, list_and_count, list_that_fits};
 use super::images::Described;
 use crate::oci::{Created, ImageDetails};
 use crate::outcome::{Outputs, Success};
@@ -31,18 +31,19 @@ impl TagReport {
         let details = first.and_then(|first| first.details.clone()).unwrap_or_default();
         // A digest is no tag.
         let tag = self.tags.first().filter(|tag| !tag.contains(':')).cloned().unwrap_or_default();
-        let (image, listed) = (format!("{name}@{digest}"), list_that_fits(&self.tags));
-        let images = match step.details {
-            true => list_that_fits(self.images.iter().map(|image| described(image, redactor))),
-            false => "[]".to_owned(),
-        };
+        let image = format!("{name}@{digest}");
+        let (listed, kept_tags) = list_and_count(&self.tags);
+        let wanted = if step.details { self.images.as_slice() } else { &[] };
+        let (images, kept_images) = list_and_count(wanted.iter().map(|image| described(image, redactor)));
+        let wanted = wanted.len();
         let (labels, left_out) = labels_that_fit(&details.labels, redactor);
         if left_out > 0 {
             self.warnings
                 .push(format!("{left_out} labels are too large for the output `labels`, and are left out"));
         }
-        self.warn_of_cut("tags", &listed, self.tags.len());
-        self.warn_of_cut("images", &images, if step.details { self.images.len() } else { 0 });
+        let cuts = [cut_list("tags", kept_tags, self.tags.len()), cut_list("images", kept_images, wanted)];
+        let advised = cuts.into_iter().flatten().map(|cut| format!("{cut}; use `limit` or `filter`"));
+        self.warnings.extend(advised);
         let summary = self.summary(&name, &digest);
         let outputs = [
             ("exists", (self.count > 0).to_string()),
@@ -72,16 +73,6 @@ impl TagReport {
         let outputs = lists.map(|name| (name, "[]")).into_iter().chain(texts.map(|name| (name, "")));
         let outputs = outputs.chain([("labels", "{}")]);
         outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
-
-    /// Says that `list`, an output of `count` items, had to be cut.
-    fn warn_of_cut(&mut self, output: &str, list: &str, count: usize) {
-        let kept = serde_json::from_str::<Vec<Value>>(list).map_or(0, |kept| kept.len());
-        if kept < count {
-            self.warnings.push(format!(
-                "the output `{output}` has the first {kept} of {count}: more do not fit a node's status; use `limit` or `filter`"
-            ));
-        }
     }
 
     fn summary(&self, name: &str, digest: &str) -> String {

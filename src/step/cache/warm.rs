@@ -58,7 +58,10 @@ pub(super) fn read(node: Node<'_>) -> Result<Warm, InvalidStep> {
     let here = node.clone();
     let mut fields = node.fields(WARM)?;
     let images = fields.or_default("images", images)?;
-    let platforms = fields.or_default("platforms", few_platforms)?;
+    let platforms = fields.or_default("platforms", |node| {
+        let here = node.clone();
+        few(platforms(node)?, &here)
+    })?;
     let count = images.len() * platforms.len().max(1);
     if count > IMAGES {
         let problem = format!("has {count} images with their platforms; at most {IMAGES} are taken");
@@ -73,13 +76,11 @@ pub(super) fn read(node: Node<'_>) -> Result<Warm, InvalidStep> {
     }
 }
 
-fn few_platforms(node: Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
-    let here = node.clone();
-    match platforms(node)? {
-        many if many.len() > PLATFORMS => {
-            Err(here.refuse(format!("has {} platforms; at most {PLATFORMS} are taken", many.len())))
-        }
-        few => Ok(few),
+/// The platforms at `here`, if they are few enough.
+fn few(platforms: Vec<Platform>, here: &Node<'_>) -> Result<Vec<Platform>, InvalidStep> {
+    match platforms.len() {
+        0..=PLATFORMS => Ok(platforms),
+        more => Err(here.refuse(format!("has {more} platforms; at most {PLATFORMS} are taken"))),
     }
 }
 
@@ -113,10 +114,7 @@ fn dockerfiles(
     let read = |node: Node<'_>| {
         let here = node.clone();
         let mut build = build::unpushed(node, DOCKERFILE)?;
-        if build.platforms.len() > PLATFORMS {
-            let count = build.platforms.len();
-            return Err(here.refuse(format!("has {count} platforms; at most {PLATFORMS} are taken")));
-        }
+        build.platforms = few(build.platforms, &here)?;
         if build.platforms.is_empty() {
             build.platforms = platforms.to_owned();
         }
