@@ -30,6 +30,11 @@ impl KeptRef {
         is_full.then(|| Self { name: name.to_owned(), target, tags })
     }
 
+    /// The full name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The tag's name, without `refs/tags/`; `None` if it is a branch.
     pub(crate) fn tag(&self) -> Option<&str> {
         self.name.strip_prefix("refs/tags/")

@@ -4,6 +4,7 @@
 pub(crate) mod fixture;
 mod heads;
 mod push_reader;
+mod ref_names;
 mod resolve;
 pub(crate) mod server;
 mod snapshot;
