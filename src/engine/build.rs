@@ -1,6 +1,8 @@
 //! `build`: builds an image from a Git context and pushes it.
 
 mod cache;
+mod cache_refs;
+mod cache_tags;
 mod dates;
 mod earlier;
 mod git_labels;

@@ -28,6 +28,15 @@ const NO_SWITCH: &str = "this sidecar may not see and prune the daemon's whole c
 const NO_POLICY: &str = "this agent may not let steps see and prune the daemon's whole cache, because it has no policy; have it started \
                          with a policy (`--policy`) in which the namespace has `daemon-cache: true`, or write `scope: namespace`";
 
+/// What a build may do with the cache that it names in `cache.to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CacheAccess {
+    /// It may read it.
+    Read,
+    /// It may also write it.
+    Write,
+}
+
 #[derive(Debug, Clone)]
 enum TenancyMode {
     Own,
@@ -80,10 +89,19 @@ impl Tenancy {
     }
 
     /// The rights of a build of `namespace` at the cache registry; `None` if we do not sign the registry's tokens.
-    pub(super) fn cache_rights(&self, namespace: &str, cache: &step::build::Cache) -> Option<CacheRights> {
+    pub(super) fn cache_rights(
+        &self,
+        namespace: &str,
+        cache: &step::build::Cache,
+        access: CacheAccess,
+    ) -> Option<CacheRights> {
         let from = cache.from.iter().map(|from| &from.image);
         let to = cache.to.as_ref().map(|to| &to.target.image);
-        self.issuer.as_ref().map(|issuer| issuer.rights(namespace, from, to))
+        let (read, written) = match access {
+            CacheAccess::Read => (to, None),
+            CacheAccess::Write => (None, to),
+        };
+        self.issuer.as_ref().map(|issuer| issuer.rights(namespace, from.chain(read), written))
     }
 
     /// The images that a build of `namespace` may read; `None` allows any image.

@@ -59,6 +59,12 @@ impl ImageRef {
         check_tag(text).is_ok()
     }
 
+    /// The same repository with the tag `tag`, and without a digest. `None` if `tag` is no tag.
+    pub fn with_tag(&self, tag: &str) -> Option<Self> {
+        let tag = check_tag(tag).ok()?;
+        Some(Self { tag: Some(tag), digest: None, ..self.clone() })
+    }
+
     /// Registry and repository, without tag and digest.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)

@@ -19,7 +19,7 @@ mod table;
 
 pub use annotations::{Annotations, Level};
 pub use attest::{Attest, Provenance};
-pub use cache::{Cache, CacheExport, CacheMode};
+pub use cache::{Cache, CacheExport, CacheMode, CacheWhen};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;
 use mounted::{secrets, ssh};
@@ -194,11 +194,17 @@ fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
         return Err(fields.refuse("tags", "is missing; a push needs at least one (or set `push: false`)"));
     }
     let Some(export) = &build.cache.to else { return Ok(()) };
-    if build.tags.iter().any(|tag| tag.image == export.target.image) {
-        let image = &export.target.image;
+    let target = &export.target.image;
+    if build.tags.iter().any(|tag| tag.image == *target) {
         return Err(
-            fields.refuse("cache", format!("`to` is `{image}`, one of `tags`; the cache would replace it"))
+            fields.refuse("cache", format!("`to` is `{target}`, one of `tags`; the cache would replace it"))
         );
+    }
+    if export.is_by_branch() && build.tags.iter().any(|tag| tag.image.name() == target.name()) {
+        let why = format!(
+            "`to` is `{target}`, the repository of one of `tags`; the cache of a branch of that name would replace it"
+        );
+        return Err(fields.refuse("cache", why));
     }
     Ok(())
 }

@@ -74,12 +74,22 @@ impl SecretKey {
 impl RegistryRef {
     /// Reads `{ref, insecure}`, or the reference alone as a string. Without a tag or a digest the tag is `latest`.
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {
+        Self::read_as_written(node).map(Self::tagged)
+    }
+
+    /// Reads the same. The image has a tag or a digest only if one is written.
+    pub(super) fn read_as_written(node: Node<'_>) -> Result<Self, InvalidStep> {
         if !is_map(&node) {
-            return Ok(Self { image: image(node, "")?, insecure: false });
+            return Ok(Self { image: node.parsed()?, insecure: false });
         }
         let mut fields = node.fields(IMAGE_TABLE)?;
-        let image = image(fields.required("ref")?, "")?;
+        let image = fields.required("ref")?.parsed()?;
         Ok(Self { image, insecure: fields.switch("insecure", false)? })
+    }
+
+    /// The same with the tag `latest`, if it has neither tag nor digest.
+    pub(super) fn tagged(self) -> Self {
+        Self { image: tagged(self.image), insecure: self.insecure }
     }
 }
 
@@ -96,11 +106,14 @@ pub(super) fn image(node: Node<'_>, prefix: &str) -> Result<ImageRef, InvalidSte
     node.checked(|word| {
         let word = word.strip_prefix(prefix).unwrap_or(word);
         let image: ImageRef = word.parse().map_err(|bad| format!("{bad}"))?;
-        match (image.tag(), image.digest()) {
-            (None, None) => format!("{}:latest", image.name()).parse().map_err(|bad| format!("{bad}")),
-            _ => Ok(image),
-        }
+        Ok(tagged(image))
     })
+}
+
+fn tagged(image: ImageRef) -> ImageRef {
+    let is_bare = image.tag().is_none() && image.digest().is_none();
+    let latest = is_bare.then(|| image.with_tag("latest")).flatten();
+    latest.unwrap_or(image)
 }
 
 /// Checks an image reference for writing: it may not have a digest, because a digest cannot be chosen.

@@ -8,6 +8,7 @@ const LONGEST: usize = 64;
 /// The names that buildctl, buildx, Compose and Tekton's tasks use for our fields, without separators.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("addhosts", "extra-hosts"),
+    ("always", "when"),
     ("branch", "revision"),
     ("cachefrom", "cache"),
     ("cacheto", "cache"),

@@ -1,6 +1,7 @@
 //! Every field of `build`, proven on the image that was pushed or on the build itself.
 
 mod attest;
+mod branch_cache;
 mod cache;
 mod context;
 mod dockerignore;

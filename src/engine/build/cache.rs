@@ -1,21 +1,23 @@
 //! Exports the registry cache after the image was pushed, and only if that is useful.
 //!
 //! Every export costs a HEAD request per blob and a manifest, even if the cache is already there. So the image
-//! is pushed first. The cache follows in a separate solve, in which every step is already cached.
+//! is pushed first. The cache follows in a separate solve, in which every step is already cached. Where each platform has a cache of
+//! its own, each has its solve.
 
 use tracing::warn;
 use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::cache_refs::CacheTarget;
 use super::imports::PATIENCE;
 use super::inputs::Inputs;
 use super::report::Cache;
 use super::solve::Built;
 use super::{report, request, solve};
 use crate::outcome::StepError;
-use crate::step::Build;
-use crate::step::build::CacheExport;
+use crate::step::build::{CacheExport, CacheWhen};
+use crate::step::{Build, RegistryRef};
 use crate::time_limits::within;
 
 pub(super) async fn export(
@@ -26,27 +28,44 @@ pub(super) async fn export(
     cx: &Cx,
 ) -> Result<Cache, StepError> {
     let Some(to) = &build.cache.to else { return Ok(Cache::None) };
-    match is_there(engine, to, inputs).await {
-        None => return silent(to),
-        Some(true) if !to.always && built.is_cached() => return Ok(Cache::Skipped),
+    let mut all = Cache::None;
+    for target in &inputs.exports {
+        let one = Box::pin(export_to(engine, (build, to), inputs, built, target, cx)).await?;
+        all = all.and(one);
+    }
+    Ok(all)
+}
+
+async fn export_to(
+    engine: &Engine,
+    (build, to): (&Build, &CacheExport),
+    inputs: &Inputs,
+    built: &Built,
+    target: &CacheTarget,
+    cx: &Cx,
+) -> Result<Cache, StepError> {
+    let image = &target.cache.image;
+    match is_there(engine, &target.cache, inputs).await {
+        None => return silent(to, &target.cache),
+        Some(true) if to.when != CacheWhen::Always && built.is_cached() => return Ok(Cache::Skipped),
         Some(_) => {}
     }
-    cx.now(format!("exporting the cache to {}", to.target.image));
-    let mut request = request::cache(build, inputs);
+    cx.now(format!("exporting the cache to {image}"));
+    let mut request = request::cache(build, inputs, to.mode, target);
     // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();
     match solve::once(engine, None, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error => {
             warn!("the cache was not exported: {}", cx.redactor.line(&error.message));
-            Ok(Cache::Failed(format!("exporting to {} failed: {}", to.target.image, error.message)))
+            Ok(Cache::Failed(format!("exporting to {image} failed: {}", error.message)))
         }
         Err(error) => {
             let error = report::failure(error, cx);
             let message = format!(
-                "the image was pushed, but exporting the cache to {} failed: {}\n\
+                "the image was pushed, but exporting the cache to {image} failed: {}\n\
                  set cache.to.ignore-error to go on without it",
-                to.target.image, error.message
+                error.message
             );
             Err(StepError { message, ..error })
         }
@@ -55,14 +74,14 @@ pub(super) async fn export(
 
 /// Whether the registry has the cache. `None` if it does not respond, because the daemon would then wait without end. For
 /// a registry that cannot be queried the export runs, because its error is better.
-async fn is_there(engine: &Engine, to: &CacheExport, inputs: &Inputs) -> Option<bool> {
-    let asked = engine.registry.manifest_exists(&to.target.image, &inputs.auth, to.target.insecure);
-    let found = within(PATIENCE, to.target.image.registry(), asked).await.ok()?;
+async fn is_there(engine: &Engine, cache: &RegistryRef, inputs: &Inputs) -> Option<bool> {
+    let asked = engine.registry.manifest_exists(&cache.image, &inputs.auth, cache.insecure);
+    let found = within(PATIENCE, cache.image.registry(), asked).await.ok()?;
     Some(matches!(found, Ok(Some(_))))
 }
 
-fn silent(to: &CacheExport) -> Result<Cache, StepError> {
-    let (image, limit) = (&to.target.image, PATIENCE.as_secs());
+fn silent(to: &CacheExport, cache: &RegistryRef) -> Result<Cache, StepError> {
+    let (image, limit) = (&cache.image, PATIENCE.as_secs());
     let why = format!("exporting to {image} failed: its registry did not answer within {limit} s");
     if to.ignore_error {
         warn!("the cache was not exported: {why}");

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::super::Engine;
 use crate::oci::Auth;
-use crate::step::{Build, RegistryRef};
+use crate::step::RegistryRef;
 use crate::time_limits::{calls, until, within};
 
 /// The time limit for a registry to answer whether it has a cache.
@@ -33,32 +33,64 @@ pub(super) struct Imports {
     pub(super) left_out: Vec<String>,
 }
 
+/// The result of a check.
+enum Checked {
+    /// The cache is passed to the daemon.
+    Good,
+    /// The cache is not there, and need not be.
+    Absent,
+    /// The cache is left out, for this reason.
+    Bad(String),
+}
+
 impl Imports {
-    /// Checks the caches of `build`, several at a time.
-    pub(super) async fn probe(engine: &Engine, build: &Build, auth: &Auth) -> Self {
+    /// Checks the caches that a step names, several at a time.
+    pub(super) async fn probe(engine: &Engine, caches: &[RegistryRef], auth: &Auth) -> Self {
+        let mut imports = Self::default();
+        imports.add(engine, caches, auth, false).await;
+        imports
+    }
+
+    /// Checks the caches of the build's own branch or pull request too. They are not there before its first build, which is no
+    /// reason for a warning.
+    pub(super) async fn probe_own(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth) {
+        self.add(engine, caches, auth, true).await;
+    }
+
+    async fn add(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth, is_own: bool) {
         let (end, turns) = (Instant::now() + ALL, &Semaphore::new(AT_A_TIME));
-        let probed = build.cache.from.iter().map(|cache| async move {
+        let checked = caches.iter().map(|cache| async move {
             let asked = async {
                 // Never closed.
                 let _turn = turns.acquire().await;
-                why_not(engine, cache, auth).await
+                if is_own && is_absent(engine, cache, auth).await {
+                    return Checked::Absent;
+                }
+                why_not(engine, cache, auth).await.map_or(Checked::Good, Checked::Bad)
             };
-            let late =
-                |_| Some(format!("the caches of this build were not checked within {} s", ALL.as_secs()));
+            let late = |_| {
+                let limit = ALL.as_secs();
+                Checked::Bad(format!("the caches of this build were not checked within {limit} s"))
+            };
             (cache, until(end, ALL, "their registries", asked).await.unwrap_or_else(late))
         });
-        let mut imports = Self::default();
-        for (cache, why_not) in join_all(probed).await {
-            match why_not {
-                None => imports.caches.push(cache.clone()),
-                Some(why) => {
+        for (cache, checked) in join_all(checked).await {
+            match checked {
+                Checked::Good => self.caches.push(cache.clone()),
+                Checked::Absent => {}
+                Checked::Bad(why) => {
                     warn!("cache {} is left out: {why}", cache.image);
-                    imports.left_out.push(format!("cache {} is left out: {why}", cache.image));
+                    self.left_out.push(format!("cache {} is left out: {why}", cache.image));
                 }
             }
         }
-        imports
     }
+}
+
+/// Whether the registry says that it does not have `cache`.
+async fn is_absent(engine: &Engine, cache: &RegistryRef, auth: &Auth) -> bool {
+    let asked = engine.registry.manifest_exists(&cache.image, auth, cache.insecure);
+    matches!(within(PATIENCE, "its registry", asked).await, Ok(Ok(None)))
 }
 
 /// The reason to leave `cache` out. Harmless problems, such as a missing cache or a rejected login, are left to the daemon: its

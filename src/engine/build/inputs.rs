@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::context::Cx;
+use super::super::tenancy::CacheAccess;
+use super::cache_refs::{self, CacheRefs, CacheTarget, CommitNames};
 use super::dates;
 use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
@@ -20,7 +22,7 @@ use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
-use crate::step::build::{GitContext, NamedContext};
+use crate::step::build::{CacheWhen, GitContext, NamedContext};
 
 /// Contexts that are read at a time: a step may name a thousand, and each has submodules.
 const AT_A_TIME: usize = 8;
@@ -39,6 +41,10 @@ pub(super) struct Inputs {
     pub(super) auth: Arc<Auth>,
     /// The caches to import.
     pub(super) imports: Imports,
+    /// The caches to export.
+    pub(super) exports: Vec<CacheTarget>,
+    /// Why nothing is exported, if that is not what the step asks for.
+    pub(super) unexported: Option<String>,
     /// The prefix for the ids of cache mounts, if the daemon also serves other namespaces.
     pub(super) cache_mounts: Option<String>,
     /// The images that the build may read; see [`crate::buildkit::Solve::allowed_images`].
@@ -91,7 +97,20 @@ impl Inputs {
             Ok::<_, StepError>((key.id.clone(), value))
         }));
         let registries = registries(engine, build, cx);
-        let (contexts, secrets, ssh, (auth, imports)) = tokio::try_join!(contexts, secrets, ssh, registries)?;
+        // Boxed, because few builds ask.
+        let names = async { Ok::<_, StepError>(Box::pin(CommitNames::read(engine, build, cx)).await) };
+        let (contexts, secrets, ssh, (auth, mut imports), names) =
+            tokio::try_join!(contexts, secrets, ssh, registries, names)?;
+        // The first one is the build context.
+        let reference = contexts.first().and_then(|(_, main)| main.reference.as_ref());
+        let CacheRefs { own, to: exports, note: unexported } = names.refs(build, reference);
+        let auth = match exports.is_empty() {
+            true => auth,
+            false => with_cache(engine, build, cx, auth, CacheAccess::Write),
+        };
+        if !own.is_empty() {
+            imports.probe_own(engine, &own, &auth).await;
+        }
         let mut inputs = Self {
             sha: String::new(),
             main: Checkout::default(),
@@ -99,6 +118,8 @@ impl Inputs {
             epoch: None,
             auth: Arc::new(auth),
             imports,
+            exports,
+            unexported,
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
             images: engine.tenancy.images(&cx.workflow.namespace),
             secrets: secrets.into_iter().collect(),
@@ -199,7 +220,17 @@ async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Im
     let verified = build.tags.iter().filter(|tag| !tag.insecure);
     engine.registry.client().prepare(verified.map(|tag| tag.image.registry()));
     let auth = engine.registry_auth(cx, build.registry_secret.as_ref()).await?;
-    let auth = auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache));
-    let imports = Imports::probe(engine, build, &auth).await;
+    // Where it is not known yet whether the build writes its cache, it gets the right later.
+    let access = match &build.cache.to {
+        Some(to) if to.when == CacheWhen::Branch => CacheAccess::Read,
+        _ => CacheAccess::Write,
+    };
+    let auth = with_cache(engine, build, cx, auth, access);
+    let imports = Imports::probe(engine, &cache_refs::named(&build.cache), &auth).await;
     Ok((auth, imports))
+}
+
+/// The same logins, with the build's rights at the cache registry.
+fn with_cache(engine: &Engine, build: &Build, cx: &Cx, auth: Auth, access: CacheAccess) -> Auth {
+    auth.with_cache(engine.tenancy.cache_rights(&cx.workflow.namespace, &build.cache, access))
 }

@@ -21,7 +21,7 @@ const WARNING: usize = 1000;
 /// The outcome of the cache export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cache {
-    /// The step requested no export.
+    /// The step requested no export, or none for such a commit.
     None,
     /// The cache was written.
     Exported,
@@ -29,6 +29,19 @@ pub(super) enum Cache {
     Skipped,
     /// The export failed, and the step is configured to continue.
     Failed(String),
+}
+
+impl Cache {
+    /// The outcome of two exports.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, other) | (other, Self::None) => other,
+            (Self::Failed(one), Self::Failed(other)) => Self::Failed(format!("{one}; {other}")),
+            (Self::Failed(why), _) | (_, Self::Failed(why)) => Self::Failed(why),
+            (Self::Exported, _) | (_, Self::Exported) => Self::Exported,
+            (Self::Skipped, Self::Skipped) => Self::Skipped,
+        }
+    }
 }
 
 impl fmt::Display for Cache {
@@ -93,7 +106,7 @@ pub(super) fn skipped(build: &Build, inputs: &Inputs, digest: String, took: Dura
         ("cached-steps", "0".to_owned()),
         ("total-steps", "0".to_owned()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
-        ("cache", if build.cache.to.is_some() { Cache::Skipped } else { Cache::None }.to_string()),
+        ("cache", if inputs.exports.is_empty() { Cache::None } else { Cache::Skipped }.to_string()),
         ("warnings", "[]".to_owned()),
         ("log", String::new()),
         ("log-tail", String::new()),
@@ -142,8 +155,10 @@ fn warnings(result: &BuildResult<'_>, cx: &Cx) -> Vec<String> {
         _ => None,
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
-    let told = result.inputs.imports.left_out.iter().chain(&result.solved.warnings).cloned();
-    let sources = missing_files::warnings(result.build, result.inputs);
+    let inputs = result.inputs;
+    let told =
+        inputs.imports.left_out.iter().chain(&inputs.unexported).chain(&result.solved.warnings).cloned();
+    let sources = missing_files::warnings(result.build, inputs);
     told.chain(sources).chain(failed).map(shown).collect()
 }
 

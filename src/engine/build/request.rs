@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing::Span;
 
+use super::cache_refs::CacheTarget;
 use super::git_labels;
 use super::inputs::{Checkout, Inputs};
 use super::sources::keeps_git_dir;
@@ -47,14 +48,16 @@ pub(super) fn mark(request: &mut Solve, marker: &str) {
 }
 
 /// The solve that exports only the cache. All steps are already cached, so it runs none.
-pub(super) fn cache(build: &Build, inputs: &Inputs) -> Solve {
-    let to = build.cache.to.as_ref().map(|to| {
-        let mode = if to.mode == CacheMode::Max { "max" } else { "min" };
-        // Gitea's registry requires these formats. They are BuildKit's defaults since 0.21.
-        let attrs = [("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
-        registry_cache(&to.target, attrs)
-    });
-    Solve { cache_to: to.into_iter().collect(), internal: true, ..plain(build, inputs) }
+pub(super) fn cache(build: &Build, inputs: &Inputs, mode: CacheMode, target: &CacheTarget) -> Solve {
+    let mode = if mode == CacheMode::Max { "max" } else { "min" };
+    // Gitea's registry requires these formats. They are BuildKit's defaults since 0.21.
+    let attrs = [("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
+    let cache_to = vec![registry_cache(&target.cache, attrs)];
+    let mut solve = Solve { cache_to, internal: true, ..plain(build, inputs) };
+    if let Some(platform) = &target.platform {
+        solve.attrs.insert("platform".to_owned(), platform.to_string());
+    }
+    solve
 }
 
 /// The request of the frontend that reads a Dockerfile, asks about each image of the target, and builds nothing (buildkit

@@ -20,7 +20,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.splitn(3, '/');
         let (Some(os), Some(arch)) = (parts.next(), parts.next()) else {
             return Err(format!("{} is no platform; write os/arch or os/arch/variant", quoted(text)));

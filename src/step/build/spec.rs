@@ -71,7 +71,8 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         // The daemon checks the `FROM` of a Dockerfile against the same list.
         NamedContext::Image(image) => Mention::new(MentionKind::Images, "build.contexts", image.name()),
     });
-    let Cache { from, to, inline: _ } = cache;
+    // The tags of a cache, which may follow from the ref, are in the repositories that are checked.
+    let Cache { from, to, inline: _, git_ref: _ } = cache;
     // Reads the whole result, and says what is in it.
     let generator = attest
         .sbom

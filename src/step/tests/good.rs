@@ -9,8 +9,8 @@ use crate::forge::MergeMethod;
 use crate::manifest::{Edit, Object, Target};
 use crate::outcome::Outputs;
 use crate::step::build::{
-    Algorithm, Build, CacheMode, Dockerfile, MediaTypes, NamedContext, Network, NoCache, Provenance,
-    SourceDate, Ulimit,
+    Algorithm, Build, CacheMode, CacheWhen, Dockerfile, MediaTypes, NamedContext, Network, NoCache,
+    Provenance, SourceDate, Ulimit,
 };
 use crate::step::update_manifest::Mode;
 use crate::step::{Kind, SecretRef, Step, UpdateManifest};
@@ -44,7 +44,7 @@ build:
   attach-log: false
   labels: {a: b}
   annotations: {org.opencontainers.image.source: here}
-  cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, always: true}}
+  cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, when: always}, git-ref: refs/heads/main}
   no-cache: [deps, test]
   network: none
   entitlements: [security.insecure, network.host, security.insecure]
@@ -89,7 +89,9 @@ fn every_field_of_a_build_is_read() {
     assert!(!build.attach_log);
     assert_eq!(build.registry_secret.unwrap().key, ".dockerconfigjson");
     let to = build.cache.to.unwrap();
-    assert_eq!((to.mode, to.ignore_error, to.target.insecure, to.always), (CacheMode::Max, true, true, true));
+    assert_eq!((to.mode, to.when), (CacheMode::Max, CacheWhen::Always));
+    assert!(to.ignore_error && to.target.insecure);
+    assert_eq!(build.cache.git_ref.as_deref(), Some("refs/heads/main"));
     assert_eq!(build.no_cache, NoCache::Stages(vec!["deps".into(), "test".into()]));
     assert_eq!(build.network, Network::None);
     let entitled: Vec<_> = build.entitlements.iter().map(|each| each.name()).collect();
@@ -191,9 +193,10 @@ fn short_forms_mean_the_long_ones() {
         ("registry-secret: regcred", "registry-secret: {name: regcred, key: .dockerconfigjson}"),
         (
             "cache: {to: r/c}",
-            "cache: {to: {ref: 'r/c:latest', mode: min, ignore-error: false, always: false}}",
+            "cache: {to: {ref: 'r/c:latest', mode: min, ignore-error: false, when: changed}}",
         ),
         ("cache: {from: 'r/c,r/d'}", "cache: {from: [{ref: r/c}, r/d]}"),
+        ("cache: {from: 'r/c,r/c:latest'}", "cache: {from: 'r/c:latest', git-ref: ''}"),
         ("no-cache: true", "no-cache: 'true'"),
         ("no-cache: 'a,b'", "no-cache: [a, b]"),
         ("compression: gzip", "compression: {type: gzip, force: false}"),
@@ -205,6 +208,41 @@ fn short_forms_mean_the_long_ones() {
         assert_eq!(build(short), build(long), "{short}");
     }
     assert!(build("push: 'false', tags: ''").tags.is_empty());
+}
+
+/// A cache without a tag is `latest`, except the one that each branch has.
+#[test]
+fn a_cache_by_branch_has_no_tag() {
+    let names = |fields: &str| {
+        let cache = build(&format!("cache: {{{fields}}}")).cache;
+        let to = cache.to.map(|to| (to.target.image.to_string(), to.is_by_branch()));
+        (cache.from.iter().map(|from| from.image.to_string()).collect::<Vec<_>>(), to)
+    };
+    let to = |name: &str, is_by_branch| Some((name.to_owned(), is_by_branch));
+    let rows = [
+        ("to: {ref: r.example/c, when: branch}", vec![], to("r.example/c", true)),
+        (
+            "to: {ref: 'r.example/c:x', when: branch}, from: r.example/c",
+            vec!["r.example/c:latest"],
+            to("r.example/c:x", false),
+        ),
+        (
+            "to: {ref: r.example/c, when: branch}, from: [r.example/c, 'r.example/c:latest', {ref: r.example/c, insecure: true}, r.example/d]",
+            vec!["r.example/c", "r.example/c:latest", "r.example/d:latest"],
+            to("r.example/c", true),
+        ),
+        (
+            "to: {ref: r.example/c, when: changed}, from: r.example/c",
+            vec!["r.example/c:latest"],
+            to("r.example/c:latest", false),
+        ),
+        ("to: {ref: r.example/c, when: always}", vec![], to("r.example/c:latest", false)),
+        ("to: {ref: '', when: branch}, from: r.example/c", vec!["r.example/c:latest"], None),
+    ];
+    for (fields, from, to) in rows {
+        let from: Vec<_> = from.into_iter().map(str::to_owned).collect();
+        assert_eq!(names(fields), (from, to), "{fields}");
+    }
 }
 
 /// The rendered message. Its placeholders are replaced by nothing.
@@ -342,6 +380,7 @@ pub(super) const TESTS: &[fn()] = &[
     strings_mean_what_they_hold,
     what_is_empty_is_absent,
     short_forms_mean_the_long_ones,
+    a_cache_by_branch_has_no_tag,
     a_manifest_update_is_read,
     every_kind_of_target_is_read,
     a_pull_request_is_read,

@@ -170,6 +170,11 @@ fn images_have_valid_names() {
         "cache: {to: {ref: reg.example/cache, mode: Max}}",
         "cache: {to: {ref: reg.example/cache, ignore-error: 1}}",
         "cache: {to: reg.example/shop/api:1}",
+        "cache: {to: {ref: reg.example/shop/api, when: branch}}",
+        "cache: {to: {ref: reg.example/cache, when: branches}}",
+        "cache: {to: {ref: reg.example/cache, always: true}}",
+        "cache: {git-ref: 'a branch'}",
+        "cache: {git-ref: refs/heads/../main}",
         "cache: {to: 'reg.example/a@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'}",
         "cache: true",
         "registry-secret: {name: 'Regcred!'}",
@@ -205,17 +210,27 @@ fn images_have_valid_names() {
     tag: reg.example/a
         build.tag: unknown field (did you mean `tags`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`, `skip-if-exists`
     cache: {form: reg.example/cache}
-        build.cache.form: unknown field (did you mean `from`?); known: `inline`, `from`, `to`
+        build.cache.form: unknown field (did you mean `from`?); known: `inline`, `from`, `to`, `git-ref`
     cache: {from: [https://reg.example/cache]}
         build.cache.from[0]: `https://reg.example/cache` is not an image name: it has a URL scheme; write `registry/repository:tag`
     cache: {to: {ref: reg.example/cache, mod: max}}
-        build.cache.to.mod: unknown field (did you mean `mode`?); known: `ref`, `mode`, `ignore-error`, `insecure`, `always`
+        build.cache.to.mod: unknown field (did you mean `mode`?); known: `ref`, `mode`, `ignore-error`, `insecure`, `when`
     cache: {to: {ref: reg.example/cache, mode: Max}}
         build.cache.to.mode: "Max" is not one of `min`, `max` (did you mean `max`?)
     cache: {to: {ref: reg.example/cache, ignore-error: 1}}
         build.cache.to.ignore-error: expected true or false, got the number 1
     cache: {to: reg.example/shop/api:1}
         build.cache: `to` is `reg.example/shop/api:1`, one of `tags`; the cache would replace it
+    cache: {to: {ref: reg.example/shop/api, when: branch}}
+        build.cache: `to` is `reg.example/shop/api`, the repository of one of `tags`; the cache of a branch of that name would replace it
+    cache: {to: {ref: reg.example/cache, when: branches}}
+        build.cache.to.when: "branches" is not one of `changed`, `always`, `branch` (did you mean `branch`?)
+    cache: {to: {ref: reg.example/cache, always: true}}
+        build.cache.to.always: unknown field (did you mean `when`?); known: `ref`, `mode`, `ignore-error`, `insecure`, `when`
+    cache: {git-ref: 'a branch'}
+        build.cache.git-ref: ` ` is not allowed in the name of a branch, a tag or a commit
+    cache: {git-ref: refs/heads/../main}
+        build.cache.git-ref: must not contain `..`, `//` or `@{`
     cache: {to: 'reg.example/a@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'}
         build.cache.to: has a digest, which follows from what is pushed; write a tag
     cache: true

@@ -98,7 +98,7 @@ async fn an_export_of_nothing_new_is_skipped_unless_asked_for() {
     assert_eq!(run(json!({"ref": to, "mode": "max"})).await, "exported");
     assert_eq!(run(json!({"ref": to, "mode": "max"})).await, "skipped");
     assert_eq!(run(json!(to)).await, "skipped");
-    assert_eq!(run(json!({"ref": to, "always": "true"})).await, "exported");
+    assert_eq!(run(json!({"ref": to, "when": "always"})).await, "exported");
     let elsewhere = format!("{}/cache:y", shop.image());
     assert_eq!(run(json!({"ref": elsewhere})).await, "exported", "all is cached, but it is not there yet");
     assert_eq!(run(json!({"ref": ""})).await, "none");

@@ -97,6 +97,35 @@ async fn a_step_reads_and_writes_the_caches_that_it_names_and_no_other() {
     assert_eq!(catalog.header("authorization", token).send().await.unwrap().status(), 401);
 }
 
+/// Of a commit nobody says of which branch it is, so its build writes none of the caches of the branches.
+#[tokio::test]
+async fn a_build_that_is_of_no_branch_gets_no_right_to_write() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let cache = site.cache("shop");
+    let by_branch = json!({"from": cache, "to": {"ref": cache, "mode": "max", "when": "branch"}});
+    let mut build = site.build("shop", &dockerfile(), by_branch);
+    let first = site.run(&engine, "shop", &build).await.unwrap();
+    assert_eq!(first.outputs["cache"], "exported");
+    site.prune();
+    let before = site.proxy.requests().len();
+    let repo = build["build"]["context"].clone();
+    build["build"]["context"] = json!({"repo": repo, "revision": first.outputs["revision"]});
+    let second = site.run(&engine, "shop", &build).await.unwrap();
+    assert_eq!(second.outputs["cache"], "none");
+    assert_eq!(
+        second.outputs["cached-steps"], second.outputs["total-steps"],
+        "it reads the default branch's"
+    );
+    let tokens: Vec<_> = site.proxy.requests().split_off(before);
+    let tokens = tokens.iter().map(|request| request.authorization.as_str());
+    let access: Vec<_> = tokens
+        .filter(|token| token.starts_with("Bearer "))
+        .map(|token| bearer(token)["access"].to_string())
+        .collect();
+    assert!(!access.is_empty() && access.iter().all(|access| !access.contains("push")), "{access:?}");
+}
+
 #[tokio::test]
 async fn a_policy_keeps_a_step_from_naming_another_s_cache() {
     let site = Site::start().await;
