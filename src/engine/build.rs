@@ -66,9 +66,12 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let upload = Box::pin(log::attach(engine, build, &inputs, &built, &transcript, cx)).await;
     let log = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
     cx.set_log_upload(upload);
+    let exporting = Instant::now();
     let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
+    let wrote = exporting.elapsed();
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
-    let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, log, took: started.elapsed() };
+    let took = started.elapsed();
+    let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, wrote, log, took };
     let success = report::success(&result, cx)?;
     match exported {
         Ok(_) => Ok(success),

@@ -64,7 +64,7 @@ async fn export_to(
             let error = report::failure(error, cx);
             let message = format!(
                 "the image was pushed, but exporting the cache to {image} failed: {}\n\
-                 set cache.to.ignore-error to go on without it",
+                 set cache.to.ignore-error to true to go on without it",
                 error.message
             );
             Err(StepError { message, ..error })
@@ -88,6 +88,6 @@ fn silent(to: &CacheExport, cache: &RegistryRef) -> Result<Cache, StepError> {
         return Ok(Cache::Failed(why));
     }
     Err(StepError::transient(format!(
-        "the image was pushed, but {why}\nset cache.to.ignore-error to go on without it"
+        "the image was pushed, but {why}\nset cache.to.ignore-error to true to go on without it"
     )))
 }

@@ -31,6 +31,8 @@ pub(super) struct Imports {
     pub(super) caches: Vec<RegistryRef>,
     /// One line for each cache that is left out.
     pub(super) left_out: Vec<String>,
+    /// How long the checks took.
+    pub(super) took: Duration,
 }
 
 /// The result of a check.
@@ -58,7 +60,8 @@ impl Imports {
     }
 
     async fn add(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth, is_own: bool) {
-        let (end, turns) = (Instant::now() + ALL, &Semaphore::new(AT_A_TIME));
+        let begun = Instant::now();
+        let (end, turns) = (begun + ALL, &Semaphore::new(AT_A_TIME));
         let checked = caches.iter().map(|cache| async move {
             let asked = async {
                 // Never closed.
@@ -84,6 +87,7 @@ impl Imports {
                 }
             }
         }
+        self.took += begun.elapsed();
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct BuildResult<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) solved: &'a Solved,
     pub(super) cache: &'a Cache,
+    /// How long the cache export took.
+    pub(super) wrote: Duration,
     /// The reference of the build's log, which may still be uploading; empty if the log is not stored.
     pub(super) log: String,
     pub(super) took: Duration,
@@ -68,7 +70,7 @@ pub(super) struct BuildResult<'a> {
 
 /// Creates the step's outputs and summary.
 pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, StepError> {
-    let BuildResult { build, inputs, solved, cache, ref log, took } = *result;
+    let BuildResult { build, inputs, solved, cache, wrote, ref log, took } = *result;
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
             Fault::Ours,
@@ -87,6 +89,7 @@ pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, Step
         ("total-steps", total.to_string()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
+        ("cache-cost", cost(inputs, &solved.vertices, wrote)),
         ("warnings", json!(warnings(result, cx)).to_string()),
         ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
@@ -107,6 +110,7 @@ pub(super) fn skipped(build: &Build, inputs: &Inputs, digest: String, took: Dura
         ("total-steps", "0".to_owned()),
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", if inputs.exports.is_empty() { Cache::None } else { Cache::Skipped }.to_string()),
+        ("cache-cost", cost(inputs, &[], Duration::ZERO)),
         ("warnings", "[]".to_owned()),
         ("log", String::new()),
         ("log-tail", String::new()),
@@ -139,6 +143,18 @@ impl Named {
             ("attestations", json!(build.attest.kinds().collect::<Vec<_>>()).to_string()),
         ]
     }
+}
+
+/// The beginning of the names of vertices that read a cache in a registry (buildkit `cache/remotecache/import.go`).
+const IMPORT: &str = "importing cache manifest";
+
+/// The seconds that caches took: until they were checked here and imported by the daemon, and until one was written.
+fn cost(inputs: &Inputs, vertices: &[VertexSummary], wrote: Duration) -> String {
+    let imports = vertices.iter().filter(|vertex| vertex.name.starts_with(IMPORT));
+    let took = |vertex: &VertexSummary| vertex.completed?.duration_since(vertex.started?).ok();
+    let read = inputs.imports.took + imports.filter_map(took).sum::<Duration>();
+    let seconds = |took: Duration| (took.as_secs_f64() * 10.0).round() / 10.0;
+    json!({"read": seconds(read), "write": seconds(wrote)}).to_string()
 }
 
 /// The metadata output. The digest is added for a build that was found again, because its record lacks it.

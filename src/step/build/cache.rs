@@ -108,13 +108,13 @@ impl CacheExport {
         if !names::is_map(&node) {
             let target = writable(&node, RegistryRef::read(node.clone())?)?;
             let (mode, when) = Default::default();
-            return Ok(Some(Self { target, mode, ignore_error: false, when }));
+            return Ok(Some(Self { target, mode, ignore_error: true, when }));
         }
         let here = node.clone();
         let mut fields = node.fields(CACHE_TO)?;
         let image: Option<ImageRef> = fields.optional("ref").map(Node::parsed).transpose()?;
         let mode = fields.or_default("mode", |node| node.one_of(MODES))?;
-        let ignore_error = fields.switch("ignore-error", false)?;
+        let ignore_error = fields.switch("ignore-error", true)?;
         let insecure = fields.switch("insecure", false)?;
         let when = fields.or_default("when", |node| node.one_of(WHENS))?;
         let export = |image| {

@@ -9,7 +9,8 @@ pub(in crate::step) const SPEC: Spec =
     Spec { name: "build", form: ValueForm::Map(BUILD), outputs: OUTPUTS, nests: true };
 
 /// `tags` is a JSON list of full references; `revision` is the commit that was built; `attestations` is a JSON list of names; `cached-steps` and
-/// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export;
+/// `total-steps` are whole numbers, `seconds` has one decimal; `cache` is what became of the cache export, and
+/// `cache-cost` what caches cost in seconds, as JSON;
 /// `warnings` is a JSON list of sentences (a cache import that was left out or failed, a cache export that failed); `log` is the
 /// reference of the whole log, empty where it is kept nowhere; `metadata` is what BuildKit's exporters answered, as JSON.
 const OUTPUTS: &[Output] = &[
@@ -22,6 +23,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("total-steps", "1"),
     Output::ours("seconds", "1.5"),
     Output::ours("cache", "exported"),
+    Output::ours("cache-cost", r#"{"read":0.4,"write":2.1}"#),
     Output::ours("warnings", "[]"),
     Output::ours("log", sample::IMAGE),
     Output::text("log-tail"),

@@ -44,7 +44,7 @@ build:
   attach-log: false
   labels: {a: b}
   annotations: {org.opencontainers.image.source: here}
-  cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: true, insecure: true, when: always}, git-ref: refs/heads/main}
+  cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: false, insecure: true, when: always}, git-ref: refs/heads/main}
   no-cache: [deps, test]
   network: none
   entitlements: [security.insecure, network.host, security.insecure]
@@ -90,7 +90,7 @@ fn every_field_of_a_build_is_read() {
     assert_eq!(build.registry_secret.unwrap().key, ".dockerconfigjson");
     let to = build.cache.to.unwrap();
     assert_eq!((to.mode, to.when), (CacheMode::Max, CacheWhen::Always));
-    assert!(to.ignore_error && to.target.insecure);
+    assert!(!to.ignore_error && to.target.insecure);
     assert_eq!(build.cache.git_ref.as_deref(), Some("refs/heads/main"));
     assert_eq!(build.no_cache, NoCache::Stages(vec!["deps".into(), "test".into()]));
     assert_eq!(build.network, Network::None);
@@ -193,7 +193,7 @@ fn short_forms_mean_the_long_ones() {
         ("registry-secret: regcred", "registry-secret: {name: regcred, key: .dockerconfigjson}"),
         (
             "cache: {to: r/c}",
-            "cache: {to: {ref: 'r/c:latest', mode: min, ignore-error: false, when: changed}}",
+            "cache: {to: {ref: 'r/c:latest', mode: min, ignore-error: true, when: changed}}",
         ),
         ("cache: {from: 'r/c,r/d'}", "cache: {from: [{ref: r/c}, r/d]}"),
         ("cache: {from: 'r/c,r/c:latest'}", "cache: {from: 'r/c:latest', git-ref: ''}"),

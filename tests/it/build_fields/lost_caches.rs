@@ -21,6 +21,12 @@ fn warnings(node: &Value) -> Vec<String> {
     serde_json::from_str(&output(node, "warnings")).unwrap()
 }
 
+/// The seconds that caches took: `read` or `write`.
+fn cost(node: &Value, what: &str) -> f64 {
+    let cost: Value = serde_json::from_str(&output(node, "cache-cost")).unwrap();
+    cost[what].as_f64().unwrap()
+}
+
 #[tokio::test]
 async fn a_cache_whose_registry_is_silent_is_left_out_and_named() {
     let shop = Shop::open(&dockerfile()).await;
@@ -32,6 +38,7 @@ async fn a_cache_whose_registry_is_silent_is_left_out_and_named() {
     let node = shop.built(json!({"cache": {"from": [silent, good]}})).await;
     let expected = format!("cache {silent} is left out: its registry did not answer within 5 s");
     assert_eq!(warnings(&node), [expected]);
+    assert!(cost(&node, "read") >= 5.0, "{node}");
     assert!(!shop.world.buildkitd.log().contains(&silent), "the daemon was told of it");
 }
 
@@ -43,11 +50,15 @@ async fn an_export_to_a_silent_registry_is_not_begun() {
     let silent = format!("{}/cache/{}:1", proxy.host(), unique("api"));
     let why = format!("exporting to {silent} failed: its registry did not answer within 5 s");
 
-    let node = shop.built(json!({"cache": {"to": {"ref": silent, "ignore-error": true}}})).await;
+    let node = shop.built(json!({"cache": {"to": silent}})).await;
     assert_eq!(output(&node, "cache"), "failed");
     assert_eq!(warnings(&node), [format!("cache export: {why}")]);
+    assert!(cost(&node, "write") >= 5.0, "{node}");
 
-    let node = shop.plugin.node(&template(shop.build(json!({"cache": {"to": silent}})))).await;
+    let node = shop
+        .plugin
+        .node(&template(shop.build(json!({"cache": {"to": {"ref": silent, "ignore-error": false}}}))))
+        .await;
     expect_phase(&node, "Error");
     let message = node["message"].as_str().unwrap();
     assert!(message.contains(&why) && message.contains("set cache.to.ignore-error"), "{message}");

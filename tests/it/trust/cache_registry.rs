@@ -32,8 +32,8 @@ async fn a_cache_is_written_and_read_with_tokens_that_we_sign() {
     assert_eq!((second.outputs["cache"].as_str(), second.outputs["warnings"].as_str()), ("skipped", "[]"));
     assert_eq!(second.outputs["cached-steps"], second.outputs["total-steps"]);
 
-    let without = site.run(&site.engine_without_key(), "shop", &build).await.unwrap_err();
-    assert!(without.message.contains("exporting the cache to"), "{without:?}");
+    let without = site.run(&site.engine_without_key(), "shop", &build).await.unwrap();
+    assert_eq!(without.outputs["cache"], "failed");
 }
 
 #[tokio::test]
