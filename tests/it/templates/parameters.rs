@@ -67,6 +67,7 @@ async fn the_parameters_of_a_helm_service_fit() {
             "build-args": "",
             "cache": {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/orders\"}]",
+              "git-ref": "refs/heads/main",
               "to": {
                 "ignore-error": true,
                 "insecure": "true",
@@ -164,6 +165,7 @@ async fn the_parameters_of_an_n8n_job_fit() {
             "build-args": "",
             "cache": {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
+              "git-ref": "refs/heads/main",
               "to": {
                 "ignore-error": true,
                 "insecure": "true",
@@ -310,6 +312,7 @@ async fn every_parameter_arrives_where_it_belongs() {
             "build-args": "{\"VERSION\": \"1.10\", \"NOTE\": \"a \\\"quoted\\\" word\"}",
             "cache": {
               "from": "",
+              "git-ref": "refs/heads/dev",
               "to": {
                 "ignore-error": true,
                 "insecure": "true",
