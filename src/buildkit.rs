@@ -11,6 +11,7 @@ mod connection;
 mod content;
 mod details;
 mod dial;
+mod earlier_builds;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -37,6 +38,7 @@ mod workers;
 pub use address::{Address, BadAddress};
 pub use cache::{CachePrune, CacheRecord, own_mounts};
 pub use connection::{Connection, EarlyConnection};
+pub use earlier_builds::EarlierBuild;
 pub use error::BuildError;
 pub use git_tree::{GitLogin, GitTree, Module};
 pub use history::Recalled;

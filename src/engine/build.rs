@@ -1,6 +1,7 @@
 //! `build`: builds an image from a Git context and pushes it.
 
 mod cache;
+mod cache_miss;
 mod cache_refs;
 mod cache_tags;
 mod dates;
@@ -55,6 +56,8 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         }
         request::mark(&mut request, &marker);
     }
+    cache_miss::name(&mut request, build, &inputs, cx);
+    let attrs = request.attrs.clone();
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
     let built = match Box::pin(solve::resumable(engine, open, request, &inputs, &transcript, cx)).await {
         Ok(built) => built,
@@ -67,11 +70,15 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let log = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
     cx.set_log_upload(upload);
     let exporting = Instant::now();
-    let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
-    let wrote = exporting.elapsed();
+    let export = async {
+        let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
+        (exported, exporting.elapsed())
+    };
+    let explained = Box::pin(cache_miss::explain(engine, build, &inputs, &built, &attrs, cx));
+    let ((exported, wrote), miss) = tokio::join!(export, explained);
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
     let took = started.elapsed();
-    let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, wrote, log, took };
+    let result = BuildResult { build, inputs: &inputs, solved, cache: &cache, wrote, miss, log, took };
     let success = report::success(&result, cx)?;
     match exported {
         Ok(_) => Ok(success),

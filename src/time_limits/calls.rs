@@ -60,6 +60,10 @@ pub const BUILDKIT_USAGE: Call = Call::both("buildkitd: what is in its cache", 3
 /// A prune of the daemon's cache. It deletes directories, and waits for other prunes.
 pub const BUILDKIT_PRUNE: Call = Call::both("buildkitd: a prune of its cache", 3600, 45);
 
+/// The last build of a service, and what has changed in its repository since. The result of a build waits for it, if a step was not
+/// cached.
+pub const BUILDKIT_EARLIER: Call = Call::whole_of("buildkitd and Git: why a step was not cached", 5);
+
 /// A read of the cache's manifest, and a check of its layers. The build waits for it.
 pub const REGISTRY_CACHE: Call = Call::whole_of("registry: whether it has a cache", 5);
 /// A read of an image and its attestations, and of the tags that it was built from. The build waits for it.
@@ -138,6 +142,7 @@ pub const ALL: &[Call] = &[
     BUILDKIT_BUILD,
     BUILDKIT_USAGE,
     BUILDKIT_PRUNE,
+    BUILDKIT_EARLIER,
     REGISTRY_CACHE,
     REGISTRY_EARLIER,
     REGISTRY_PULL_RIGHT,

@@ -3,6 +3,7 @@
 mod attest;
 mod branch_cache;
 mod cache;
+mod cache_miss;
 mod context;
 mod dockerignore;
 mod git_context;

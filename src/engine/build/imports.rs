@@ -31,6 +31,8 @@ pub(super) struct Imports {
     pub(super) caches: Vec<RegistryRef>,
     /// One line for each cache that is left out.
     pub(super) left_out: Vec<String>,
+    /// The names of the build's own caches that are not there.
+    pub(super) absent: Vec<String>,
     /// How long the checks took.
     pub(super) took: Duration,
 }
@@ -80,7 +82,7 @@ impl Imports {
         for (cache, checked) in join_all(checked).await {
             match checked {
                 Checked::Good => self.caches.push(cache.clone()),
-                Checked::Absent => {}
+                Checked::Absent => self.absent.push(cache.image.to_string()),
                 Checked::Bad(why) => {
                     warn!("cache {} is left out: {why}", cache.image);
                     self.left_out.push(format!("cache {} is left out: {why}", cache.image));

@@ -63,6 +63,8 @@ pub(super) struct BuildResult<'a> {
     pub(super) cache: &'a Cache,
     /// How long the cache export took.
     pub(super) wrote: Duration,
+    /// Why a step was not cached; empty if that is not known.
+    pub(super) miss: String,
     /// The reference of the build's log, which may still be uploading; empty if the log is not stored.
     pub(super) log: String,
     pub(super) took: Duration,
@@ -70,7 +72,7 @@ pub(super) struct BuildResult<'a> {
 
 /// Creates the step's outputs and summary.
 pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, StepError> {
-    let BuildResult { build, inputs, solved, cache, wrote, ref log, took } = *result;
+    let BuildResult { build, inputs, solved, cache, wrote, ref miss, ref log, took } = *result;
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
             Fault::Ours,
@@ -90,6 +92,7 @@ pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, Step
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", cache.to_string()),
         ("cache-cost", cost(inputs, &solved.vertices, wrote)),
+        ("cache-miss", miss.clone()),
         ("warnings", json!(warnings(result, cx)).to_string()),
         ("log", log.clone()),
         ("log-tail", solved.log_tail.clone()),
@@ -111,6 +114,7 @@ pub(super) fn skipped(build: &Build, inputs: &Inputs, digest: String, took: Dura
         ("seconds", format!("{:.1}", took.as_secs_f64())),
         ("cache", if inputs.exports.is_empty() { Cache::None } else { Cache::Skipped }.to_string()),
         ("cache-cost", cost(inputs, &[], Duration::ZERO)),
+        ("cache-miss", String::new()),
         ("warnings", "[]".to_owned()),
         ("log", String::new()),
         ("log-tail", String::new()),

@@ -36,6 +36,8 @@ pub(super) struct Built {
     pub(super) solved: Solved,
     /// Whether an earlier attempt began the build. Steps that it built look cached to this attempt.
     pub(super) resumed: bool,
+    /// The build's name at the daemon.
+    pub(super) reference: String,
 }
 
 impl Built {
@@ -77,7 +79,9 @@ pub(super) async fn resumable(
             _ => Box::pin(follow(engine, &request, transcript, cx)).await,
         };
         match ended {
-            Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed }),
+            Ok(Recalled::Succeeded(solved)) => {
+                return Ok(Built { solved: *solved, resumed, reference: request.reference });
+            }
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
                 return Err(told(platforms::named(engine, inputs, *error).await));
             }

@@ -24,6 +24,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("seconds", "1.5"),
     Output::ours("cache", "exported"),
     Output::ours("cache-cost", r#"{"read":0.4,"write":2.1}"#),
+    Output::text("cache-miss"),
     Output::ours("warnings", "[]"),
     Output::ours("log", sample::IMAGE),
     Output::text("log-tail"),

@@ -71,9 +71,9 @@ fn references_name_earlier_outputs() {
     $(promote.commit)
         steps[1].update-manifest.targets[0].helm["image.tag"]: `$(promote.commit)`: no earlier entry is named `promote`; earlier: `build`
     $(build.digets)
-        steps[1].update-manifest.targets[0].helm["image.tag"]: `$(build.digets)`: `build` has no output `digets` (did you mean `digest`?); it has `digest`, `image`, `tags`, `revision`, `attestations`, `cached-steps`, `total-steps`, `seconds`, `cache`, `cache-cost`, `warnings`, `log`, `log-tail`, `metadata`, `skipped`
+        steps[1].update-manifest.targets[0].helm["image.tag"]: `$(build.digets)`: `build` has no output `digets` (did you mean `digest`?); it has `digest`, `image`, `tags`, `revision`, `attestations`, `cached-steps`, `total-steps`, `seconds`, `cache`, `cache-cost`, `cache-miss`, `warnings`, `log`, `log-tail`, `metadata`, `skipped`
     $(build.sha)
-        steps[1].update-manifest.targets[0].helm["image.tag"]: `$(build.sha)`: `build` has no output `sha`; it has `digest`, `image`, `tags`, `revision`, `attestations`, `cached-steps`, `total-steps`, `seconds`, `cache`, `cache-cost`, `warnings`, `log`, `log-tail`, `metadata`, `skipped`
+        steps[1].update-manifest.targets[0].helm["image.tag"]: `$(build.sha)`: `build` has no output `sha`; it has `digest`, `image`, `tags`, `revision`, `attestations`, `cached-steps`, `total-steps`, `seconds`, `cache`, `cache-cost`, `cache-miss`, `warnings`, `log`, `log-tail`, `metadata`, `skipped`
     $(build.digest) {{inputs.parameters.x}}
         steps[1].update-manifest.targets[0].helm["image.tag"]: Argo did not substitute "{{inputs.parameters.x}}": no such parameter here
     "##); }

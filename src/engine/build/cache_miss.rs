@@ -1,0 +1,150 @@
+//! Says why the first step that ran was not cached, though the last build of the same service had it.
+//!
+//! The daemon's history has the attributes of each request, and replays its vertices. A vertex's digest does not help: it contains the
+//! commit of the context, and so changes with each commit, while the daemon caches by content. What a step depends on is compared
+//! instead: its base image, which the name of `FROM` has with a digest; the files that it copies, by a diff of the two
+//! commits; the build arguments, and the options of `RUN`.
+
+mod compare;
+mod copied;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tracing::debug;
+
+use super::super::Engine;
+use super::super::context::Cx;
+use super::super::sanitize::without_expressions;
+use super::inputs::Inputs;
+use super::solve::Built;
+use crate::buildkit::Solve;
+use crate::git::advert::is_oid;
+use crate::git::push_reader::{PushReader, PushedTrees};
+use crate::step::Build;
+use crate::step::build::{Dockerfile, NoCache};
+use crate::text;
+use crate::time_limits::{calls, within};
+use compare::{Comparison, Repository};
+
+/// The attribute that the builds of one service share: a hash, because every client of the daemon can read it. The frontend ignores
+/// attributes that it does not know.
+const SERVICE: &str = "argo-buildkit.service";
+/// The attribute with the commit.
+const COMMIT: &str = "argo-buildkit.commit";
+
+/// The longest sentence, in bytes.
+const LONGEST: usize = 2000;
+
+/// What a later build compares itself with.
+pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) {
+    let dockerfile = match &build.dockerfile {
+        Dockerfile::File(path) => Some(path),
+        Dockerfile::Inline(_) => None,
+    };
+    let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
+    let image = build.tags.first().map(|tag| tag.image.name());
+    let service = json!({
+        // Nobody is told of another tenant's builds.
+        "namespace": cx.workflow.namespace,
+        "repo": build.context.repo.to_string(),
+        "subdir": build.context.subdir,
+        "dockerfile": dockerfile,
+        "target": build.target,
+        "platforms": platforms,
+        "image": image,
+    });
+    request.attrs.insert(SERVICE.to_owned(), hex::encode(Sha256::digest(service.to_string())));
+    request.attrs.insert(COMMIT.to_owned(), inputs.sha.clone());
+}
+
+/// The sentence about a build with the attributes `attrs`; empty if every step was cached, or if there is nothing to compare with. A
+/// build never fails because of it.
+pub(super) async fn explain(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    built: &Built,
+    attrs: &BTreeMap<String, String>,
+    cx: &Cx,
+) -> String {
+    if built.is_cached() || built.resumed || build.no_cache != NoCache::Off {
+        return String::new();
+    }
+    let limit = calls::BUILDKIT_EARLIER.whole();
+    let compared = compared(engine, build, inputs, built, attrs, cx);
+    match within(limit, "buildkitd and the Git server", Box::pin(compared)).await {
+        Ok(Ok(told)) => without_expressions(text::cut(told, LONGEST)),
+        Ok(Err(why)) => {
+            debug!("no reason why a step was not cached: {why}");
+            String::new()
+        }
+        Err(late) => {
+            debug!("no reason why a step was not cached: {late}");
+            String::new()
+        }
+    }
+}
+
+async fn compared(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    built: &Built,
+    attrs: &BTreeMap<String, String>,
+    cx: &Cx,
+) -> Result<String, String> {
+    let Some(step) = compare::first_that_ran(&built.solved.vertices) else { return Ok(String::new()) };
+    let service = attrs.get(SERVICE).ok_or("the request has no name")?;
+    let earlier = engine.buildkit.earlier_build((SERVICE, service.as_str()), &built.reference).await;
+    let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(String::new()) };
+    let commit = earlier.attrs.get(COMMIT).filter(|commit| is_oid(commit));
+    let commit = commit.cloned().ok_or("the last build names no commit")?;
+    let changed = changed(engine, build, &commit, &inputs.sha, cx).await;
+    let ignore = inputs.main.parts.ignore.as_deref();
+    let excluded = |path: &str| ignore.is_some_and(|ignore| ignore.excludes(path));
+    let repository = Repository {
+        changed: changed.as_deref(),
+        subdir: build.context.subdir.as_deref().unwrap_or_default(),
+        dockerfile: match &build.dockerfile {
+            Dockerfile::File(path) => Some(path),
+            Dockerfile::Inline(_) => None,
+        },
+        excluded: &excluded,
+    };
+    let comparison = Comparison {
+        now: &built.solved.vertices,
+        then: &earlier.vertices,
+        attrs_now: attrs,
+        attrs_then: &earlier.attrs,
+        repository: &repository,
+        lost: &lost(inputs),
+    };
+    let since = commit.get(..12).unwrap_or(&commit);
+    let told =
+        |why: String| format!("`{}` ran, since {why} (compared with the build of {since})", step.shown());
+    Ok(comparison.why(&step).map(told).unwrap_or_default())
+}
+
+/// The caches that could not be read.
+fn lost(inputs: &Inputs) -> Vec<String> {
+    let absent = inputs.imports.absent.iter().map(|image| format!("the cache {image} is not there"));
+    absent.chain(inputs.imports.left_out.iter().cloned()).collect()
+}
+
+/// The files that differ between two commits; `None` if that is not known. They are read with the step's own login, since the commit in
+/// the daemon's history could be anybody's.
+async fn changed(engine: &Engine, build: &Build, before: &str, after: &str, cx: &Cx) -> Option<Vec<String>> {
+    if before == after {
+        return Some(Vec::new());
+    }
+    let context = &build.context;
+    let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await.ok()?;
+    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
+    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let mut reader = PushReader::new(&git, &repo, &credentials).await.ok()?;
+    let PushedTrees::Both = reader.trees(before, after).await.ok()? else { return None };
+    let files = reader.changed(before, after).await.ok()??;
+    Some(files.iter().map(|file| String::from_utf8_lossy(file).into_owned()).collect())
+}
