@@ -30,19 +30,20 @@ use futures_util::future::{maybe_done, pending};
 
 use super::Engine;
 use super::context::Cx;
-use crate::buildkit::EarlyConnection;
+use crate::buildkit::{EarlyConnection, Solve, Transcript};
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
 use report::BuildResult;
 use report::Cache;
+use solve::Built;
 pub(super) use solve::shown;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
     // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
     let mut connecting = pin!(maybe_done(engine.buildkit.connect_early()));
-    let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), connecting.as_mut()).await?;
+    let mut inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), connecting.as_mut()).await?;
     cx.now("starting the build");
     connecting.as_mut().await;
     // Without this connection, the solve connects with retries, and reports the error.
@@ -57,9 +58,15 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         request::mark(&mut request, &marker);
     }
     cache_miss::name(&mut request, build, &inputs, cx);
-    let attrs = request.attrs.clone();
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
-    let built = match Box::pin(solve::resumable(engine, open, request, &inputs, &transcript, cx)).await {
+    let solved = Box::pin(solve::resumable(engine, open, &mut request, 1, &inputs, &transcript, cx)).await;
+    let built = match solved {
+        Ok(built) => Ok(built),
+        Err(error) => {
+            Box::pin(without_bad_caches(engine, &mut request, &mut inputs, error, &transcript, cx)).await
+        }
+    };
+    let built = match built {
         Ok(built) => built,
         Err(error) => return Err(Box::pin(log::keep(engine, build, &inputs, &transcript, error, cx)).await),
     };
@@ -74,7 +81,7 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
         (exported, exporting.elapsed())
     };
-    let explained = Box::pin(cache_miss::explain(engine, build, &inputs, &built, &attrs, cx));
+    let explained = Box::pin(cache_miss::explain(engine, build, &inputs, &built, &request.attrs, cx));
     let ((exported, wrote), miss) = tokio::join!(export, explained);
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
     let took = started.elapsed();
@@ -89,6 +96,28 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
             Err(error)
         }
     }
+}
+
+/// Builds again without the cache that `error` is about, because a cache is optional. Returns the error if it is about none.
+async fn without_bad_caches(
+    engine: &Engine,
+    request: &mut Solve,
+    inputs: &mut Inputs,
+    mut error: StepError,
+    transcript: &Transcript,
+    cx: &Cx,
+) -> Result<Built, StepError> {
+    while let Some(cache) = inputs.imports.blamed(&error) {
+        let image = cache.image.to_string();
+        transcript.say(&format!("the cache {image} cannot be read; building without it"));
+        inputs.imports.leave_out(&cache, &error.message);
+        request.cache_from.retain(|from| from.attrs.get("ref") != Some(&image));
+        match Box::pin(solve::resumable(engine, None, request, 2, inputs, transcript, cx)).await {
+            Ok(built) => return Ok(built),
+            Err(other) => error = other,
+        }
+    }
+    Err(error)
 }
 
 /// Returns the result of `work`. Polls `other` meanwhile; neither waits for the other.

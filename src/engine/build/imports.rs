@@ -2,7 +2,8 @@
 //!
 //! The daemon waits for a cache's registry as long as the connection lasts, and so do other builds that need the same registry
 //! (`util/resolver`). If a cache's layers are gone, the daemon notices in the middle of the build, which then fails. A cache is
-//! optional, so a cache that would delay or break the build is left out.
+//! optional, so a cache that would delay or break the build is left out. If one breaks it all the same, the build runs again without
+//! it.
 
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use tracing::warn;
 
 use super::super::Engine;
 use crate::oci::Auth;
+use crate::outcome::StepError;
 use crate::step::RegistryRef;
+use crate::text;
 use crate::time_limits::{calls, until, within};
 
 /// The time limit for a registry to answer whether it has a cache.
@@ -23,6 +26,9 @@ pub(super) const PATIENCE: Duration = calls::REGISTRY_CACHE.whole();
 const ALL: Duration = PATIENCE.saturating_mul(6);
 /// The number of caches that are checked at a time. A manifest has up to 4 MiB, and a step may name a thousand caches.
 const AT_A_TIME: usize = 4;
+
+/// The longest reason for a cache that is left out, in bytes.
+const WHY: usize = 300;
 
 /// The caches to import, and the reasons for those left out.
 #[derive(Debug, Default)]
@@ -59,6 +65,26 @@ impl Imports {
     /// reason for a warning.
     pub(super) async fn probe_own(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth) {
         self.add(engine, caches, auth, true).await;
+    }
+
+    /// The cache that the build's error is about. The daemon names the address of a blob that it cannot read (containerd
+    /// `core/remotes/docker/httpreadseeker.go`).
+    pub(super) fn blamed(&self, error: &StepError) -> Option<RegistryRef> {
+        if error.exit_code.is_some() || !error.message.contains("httpReadSeeker") {
+            return None;
+        }
+        let is_named = |cache: &&RegistryRef| {
+            error.message.contains(&format!("/v2/{}/blobs/", cache.image.repository()))
+        };
+        self.caches.iter().find(is_named).cloned()
+    }
+
+    /// Leaves out a cache with which the build failed.
+    pub(super) fn leave_out(&mut self, cache: &RegistryRef, why: &str) {
+        warn!("cache {} is left out: the build could not read it", cache.image);
+        self.caches.retain(|other| other != cache);
+        let why = text::brief(why, WHY);
+        self.left_out.push(format!("cache {} is left out: the build could not read it: {why}", cache.image));
     }
 
     async fn add(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth, is_own: bool) {

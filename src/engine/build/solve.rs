@@ -47,11 +47,13 @@ impl Built {
     }
 }
 
-/// Solves `request`, or continues an earlier attempt. Uses `open` until that connection breaks.
+/// Solves `request`, or continues an earlier attempt, of which `first` is the first that counts. Uses `open` until that connection
+/// breaks.
 pub(super) async fn resumable(
     engine: &Engine,
     mut open: Option<Connection>,
-    mut request: Solve,
+    request: &mut Solve,
+    first: u32,
     inputs: &Inputs,
     transcript: &Transcript,
     cx: &Cx,
@@ -62,25 +64,23 @@ pub(super) async fn resumable(
         Some(_) => {
             // An earlier caller already got that failure, so this is a retry.
             let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
-            newest(engine, cx, &mut open, &name, 1, taken).await.map_err(told)?
+            newest(engine, cx, &mut open, &name, first, taken).await.map_err(told)?
         }
         // The name is new, so no earlier attempt exists.
-        None => Attempt { number: 1, known: Recalled::NotFound },
+        None => Attempt { number: first, known: Recalled::NotFound },
     };
     let mut broken = None;
     for _ in 0..ATTEMPTS {
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let ended = match attempt.known {
-            Recalled::NotFound => {
-                Box::pin(start(engine, open.take(), &request, inputs, transcript, cx)).await
-            }
+            Recalled::NotFound => Box::pin(start(engine, open.take(), request, inputs, transcript, cx)).await,
             // Also follow a finished build: the replay has the steps and the log, which history lacks.
-            _ => Box::pin(follow(engine, &request, transcript, cx)).await,
+            _ => Box::pin(follow(engine, request, transcript, cx)).await,
         };
         match ended {
             Ok(Recalled::Succeeded(solved)) => {
-                return Ok(Built { solved: *solved, resumed, reference: request.reference });
+                return Ok(Built { solved: *solved, resumed, reference: request.reference.clone() });
             }
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
                 return Err(told(platforms::named(engine, inputs, *error).await));

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
 use crate::support::net::{client, unique};
 use crate::support::plugin::{expect_phase, output};
+use crate::support::registry_front::RegistryFront;
 use crate::support::shop::{Shop, template};
 use crate::support::tcp_proxy::{Outage, TcpProxy};
 
@@ -93,6 +95,30 @@ async fn a_cache_that_has_lost_a_layer_is_left_out_and_named() {
         "{told}"
     );
     assert_eq!(output(&first, "cache"), "exported");
+}
+
+/// The registry has every layer, but sends none.
+#[tokio::test]
+async fn a_build_that_cannot_read_a_layer_of_a_cache_runs_again_without_it() {
+    let own = super::cache::Own::open_with(&dockerfile()).await;
+    let cache = format!("{}:1", own.cache());
+    own.shop.built(json!({"cache": {"to": {"ref": cache, "mode": "max"}}})).await;
+    let (host, rest) = cache.split_once('/').unwrap();
+    let url = format!("http://{host}/v2/{}/manifests/1", rest.trim_end_matches(":1"));
+    let request = client().get(url).header("accept", "application/vnd.oci.image.manifest.v1+json");
+    let manifest: Value = request.send().await.unwrap().json().await.unwrap();
+    // What the cache has is in its config.
+    let config = manifest["config"]["digest"].as_str().unwrap().to_owned();
+    let front = RegistryFront::start(host, move |seen| {
+        let is_layer = seen.method == "GET" && seen.path.contains("/blobs/") && !seen.path.contains(&config);
+        is_layer.then(|| StatusCode::FORBIDDEN.into_response())
+    })
+    .await;
+    own.prune();
+    let broken = format!("{}/{rest}", front.host());
+    let node = own.shop.built(json!({"cache": {"from": broken}})).await;
+    let expected = format!("cache {broken} is left out: the build could not read it: ");
+    assert!(matches!(&warnings(&node)[..], [one] if one.starts_with(&expected)), "{node}");
 }
 
 /// A manifest may have 4 MiB, and a step may name a thousand caches.
