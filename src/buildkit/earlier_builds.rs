@@ -24,8 +24,8 @@ pub struct EarlierBuild {
 }
 
 impl Buildkit {
-    /// The newest successful build whose attribute `name` is `value`, except the build `own`. History keeps 50 builds of all clients,
-    /// or 48 hours.
+    /// The newest successful build whose attribute `name` is `value`, except those whose references begin with `own`. History keeps 50
+    /// builds of all clients, or 48 hours.
     ///
     /// # Errors The daemon does not respond.
     pub async fn earlier_build(
@@ -35,7 +35,7 @@ impl Buildkit {
     ) -> Result<Option<EarlierBuild>, BuildError> {
         let is_it = |record: &BuildHistoryRecord| {
             let is_same = record.frontend_attrs.get(name).is_some_and(|found| found == value);
-            is_same && record.r#ref != own && record.error.is_none()
+            is_same && !record.r#ref.starts_with(own) && record.error.is_none()
         };
         let asked = async {
             let connection = self.connect().await?;

@@ -27,6 +27,7 @@ use std::pin::pin;
 use std::time::Instant;
 
 use futures_util::future::{maybe_done, pending};
+use tokio::time::sleep;
 
 use super::Engine;
 use super::context::Cx;
@@ -36,8 +37,8 @@ use crate::step::Build;
 use inputs::Inputs;
 use report::BuildResult;
 use report::Cache;
-use solve::Built;
 pub(super) use solve::shown;
+use solve::{Built, Name};
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
@@ -57,13 +58,23 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         }
         request::mark(&mut request, &marker);
     }
-    cache_miss::name(&mut request, build, &inputs, cx);
+    let service = cache_miss::name(&mut request, build, &inputs, cx);
+    let name = Name::new(cx, &inputs.sha);
+    let own = name.base().to_owned();
+    let earlier = Box::pin(cache_miss::read(engine, build, (service, own), inputs.sha.clone(), cx));
+    let mut earlier = pin!(maybe_done(earlier));
+    let reading = async {
+        sleep(cache_miss::DELAY).await;
+        earlier.as_mut().await;
+    };
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
-    let solved = Box::pin(solve::resumable(engine, open, &mut request, 1, &inputs, &transcript, cx)).await;
-    let built = match solved {
+    let solving = Box::pin(solve::resumable(engine, open, &mut request, &name, &inputs, &transcript, cx));
+    let built = beside(solving, reading).await;
+    let built = match built {
         Ok(built) => Ok(built),
         Err(error) => {
-            Box::pin(without_bad_caches(engine, &mut request, &mut inputs, error, &transcript, cx)).await
+            let again = Failed { error, request: &mut request, inputs: &mut inputs, name };
+            Box::pin(without_bad_caches(engine, again, &transcript, cx)).await
         }
     };
     let built = match built {
@@ -81,7 +92,16 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         let exported = Box::pin(cache::export(engine, build, &inputs, &built, cx)).await;
         (exported, exporting.elapsed())
     };
-    let explained = Box::pin(cache_miss::explain(engine, build, &inputs, &built, &request.attrs, cx));
+    let explained = async {
+        if !cache_miss::is_of_interest(build, &built) {
+            return String::new();
+        }
+        earlier.as_mut().await;
+        match earlier.as_mut().take_output().flatten() {
+            Some(earlier) => cache_miss::explain(build, &inputs, &built, &request.attrs, &earlier),
+            None => String::new(),
+        }
+    };
     let ((exported, wrote), miss) = tokio::join!(export, explained);
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
     let took = started.elapsed();
@@ -98,21 +118,29 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     }
 }
 
-/// Builds again without the cache that `error` is about, because a cache is optional. Returns the error if it is about none.
+/// A build that failed.
+struct Failed<'a> {
+    error: StepError,
+    request: &'a mut Solve,
+    inputs: &'a mut Inputs,
+    name: Name,
+}
+
+/// Builds again without the cache that the error is about, because a cache is optional. Returns the error if it is about none.
 async fn without_bad_caches(
     engine: &Engine,
-    request: &mut Solve,
-    inputs: &mut Inputs,
-    mut error: StepError,
+    failed: Failed<'_>,
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Built, StepError> {
+    let Failed { mut error, request, inputs, mut name } = failed;
     while let Some(cache) = inputs.imports.blamed(&error) {
         let image = cache.image.to_string();
         transcript.say(&format!("the cache {image} cannot be read; building without it"));
         inputs.imports.leave_out(&cache, &error.message);
         request.cache_from.retain(|from| from.attrs.get("ref") != Some(&image));
-        match Box::pin(solve::resumable(engine, None, request, 2, inputs, transcript, cx)).await {
+        name = name.after_failure();
+        match Box::pin(solve::resumable(engine, None, request, &name, inputs, transcript, cx)).await {
             Ok(built) => return Ok(built),
             Err(other) => error = other,
         }

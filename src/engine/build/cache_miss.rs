@@ -3,12 +3,13 @@
 //! The daemon's history has the attributes of each request, and replays its vertices. A vertex's digest does not help: it contains the
 //! commit of the context, and so changes with each commit, while the daemon caches by content. What a step depends on is compared
 //! instead: its base image, which the name of `FROM` has with a digest; the files that it copies, by a diff of the two
-//! commits; the build arguments, and the options of `RUN`.
+//! commits; the build arguments, and the options of `RUN`. All that is read while the build runs.
 
 mod compare;
 mod copied;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,7 @@ use super::super::context::Cx;
 use super::super::sanitize::without_expressions;
 use super::inputs::Inputs;
 use super::solve::Built;
-use crate::buildkit::Solve;
+use crate::buildkit::{EarlierBuild, Solve};
 use crate::git::advert::is_oid;
 use crate::git::push_reader::{PushReader, PushedTrees};
 use crate::step::Build;
@@ -37,12 +38,19 @@ const COMMIT: &str = "argo-buildkit.commit";
 /// The longest sentence, in bytes.
 const LONGEST: usize = 2000;
 
-/// What a later build compares itself with.
-pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) {
-    let dockerfile = match &build.dockerfile {
-        Dockerfile::File(path) => Some(path),
-        Dockerfile::Inline(_) => None,
-    };
+/// The time after which the last build is read: a build whose steps are all cached ends before.
+pub(super) const DELAY: Duration = Duration::from_millis(250);
+
+/// The last build of a service.
+pub(super) struct Earlier {
+    build: EarlierBuild,
+    commit: String,
+    /// The files that have changed since; `None` if that is not known.
+    changed: Option<Vec<String>>,
+}
+
+/// Lets later builds find this one. Returns the hash that names the service.
+pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) -> String {
     let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
     let image = build.tags.first().map(|tag| tag.image.name());
     let service = json!({
@@ -50,81 +58,83 @@ pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx)
         "namespace": cx.workflow.namespace,
         "repo": build.context.repo.to_string(),
         "subdir": build.context.subdir,
-        "dockerfile": dockerfile,
+        "dockerfile": dockerfile(build),
         "target": build.target,
         "platforms": platforms,
         "image": image,
     });
-    request.attrs.insert(SERVICE.to_owned(), hex::encode(Sha256::digest(service.to_string())));
+    let service = hex::encode(Sha256::digest(service.to_string()));
+    request.attrs.insert(SERVICE.to_owned(), service.clone());
     request.attrs.insert(COMMIT.to_owned(), inputs.sha.clone());
+    service
 }
 
-/// The sentence about a build with the attributes `attrs`; empty if every step was cached, or if there is nothing to compare with. A
-/// build never fails because of it.
-pub(super) async fn explain(
+/// The Dockerfile's path; `None` if it is not in the repository.
+fn dockerfile(build: &Build) -> Option<&String> {
+    match &build.dockerfile {
+        Dockerfile::File(path) => Some(path),
+        Dockerfile::Inline(_) => None,
+    }
+}
+
+/// Reads the last build of `service` whose name does not begin with `own`, and what has changed up to the commit `sha`. `None` if there
+/// is none, or if it is not known in time: a build never fails because of it.
+pub(super) async fn read(
     engine: &Engine,
     build: &Build,
-    inputs: &Inputs,
-    built: &Built,
-    attrs: &BTreeMap<String, String>,
+    (service, own): (String, String),
+    sha: String,
     cx: &Cx,
-) -> String {
-    if built.is_cached() || built.resumed || build.no_cache != NoCache::Off {
-        return String::new();
-    }
+) -> Option<Earlier> {
+    let reading = async {
+        let earlier = engine.buildkit.earlier_build((SERVICE, service.as_str()), &own).await;
+        let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
+        let commit = earlier.attrs.get(COMMIT).filter(|commit| is_oid(commit)).cloned();
+        let commit = commit.ok_or("the last build names no commit")?;
+        let changed = changed(engine, build, &commit, &sha, cx).await;
+        Ok::<_, String>(Some(Earlier { build: earlier, commit, changed }))
+    };
     let limit = calls::BUILDKIT_EARLIER.whole();
-    let compared = compared(engine, build, inputs, built, attrs, cx);
-    match within(limit, "buildkitd and the Git server", Box::pin(compared)).await {
-        Ok(Ok(told)) => without_expressions(text::cut(told, LONGEST)),
-        Ok(Err(why)) => {
-            debug!("no reason why a step was not cached: {why}");
-            String::new()
-        }
-        Err(late) => {
-            debug!("no reason why a step was not cached: {late}");
-            String::new()
-        }
-    }
+    let read = within(limit, "buildkitd and the Git server", Box::pin(reading)).await;
+    let read = read.unwrap_or_else(|late| Err(late.to_string()));
+    read.inspect_err(|why| debug!("the last build of this service is not known: {why}")).ok().flatten()
 }
 
-async fn compared(
-    engine: &Engine,
+/// Whether a step ran that could have been cached.
+pub(super) fn is_of_interest(build: &Build, built: &Built) -> bool {
+    !built.is_cached() && !built.resumed && build.no_cache == NoCache::Off
+}
+
+/// The sentence about a build with the attributes `attrs`; empty if nothing is known.
+pub(super) fn explain(
     build: &Build,
     inputs: &Inputs,
     built: &Built,
     attrs: &BTreeMap<String, String>,
-    cx: &Cx,
-) -> Result<String, String> {
-    let Some(step) = compare::first_that_ran(&built.solved.vertices) else { return Ok(String::new()) };
-    let service = attrs.get(SERVICE).ok_or("the request has no name")?;
-    let earlier = engine.buildkit.earlier_build((SERVICE, service.as_str()), &built.reference).await;
-    let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(String::new()) };
-    let commit = earlier.attrs.get(COMMIT).filter(|commit| is_oid(commit));
-    let commit = commit.cloned().ok_or("the last build names no commit")?;
-    let changed = changed(engine, build, &commit, &inputs.sha, cx).await;
+    earlier: &Earlier,
+) -> String {
+    let Some(step) = compare::first_that_ran(&built.solved.vertices) else { return String::new() };
     let ignore = inputs.main.parts.ignore.as_deref();
     let excluded = |path: &str| ignore.is_some_and(|ignore| ignore.excludes(path));
     let repository = Repository {
-        changed: changed.as_deref(),
+        changed: earlier.changed.as_deref(),
         subdir: build.context.subdir.as_deref().unwrap_or_default(),
-        dockerfile: match &build.dockerfile {
-            Dockerfile::File(path) => Some(path),
-            Dockerfile::Inline(_) => None,
-        },
+        dockerfile: dockerfile(build),
         excluded: &excluded,
     };
     let comparison = Comparison {
         now: &built.solved.vertices,
-        then: &earlier.vertices,
+        then: &earlier.build.vertices,
         attrs_now: attrs,
-        attrs_then: &earlier.attrs,
+        attrs_then: &earlier.build.attrs,
         repository: &repository,
         lost: &lost(inputs),
     };
-    let since = commit.get(..12).unwrap_or(&commit);
+    let since = text::head(&earlier.commit, 12);
     let told =
         |why: String| format!("`{}` ran, since {why} (compared with the build of {since})", step.shown());
-    Ok(comparison.why(&step).map(told).unwrap_or_default())
+    let told = comparison.why(&step).map(told).unwrap_or_default();
+    without_expressions(text::cut(told, LONGEST))
 }
 
 /// The caches that could not be read.

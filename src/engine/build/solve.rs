@@ -36,8 +36,6 @@ pub(super) struct Built {
     pub(super) solved: Solved,
     /// Whether an earlier attempt began the build. Steps that it built look cached to this attempt.
     pub(super) resumed: bool,
-    /// The build's name at the daemon.
-    pub(super) reference: String,
 }
 
 impl Built {
@@ -47,27 +45,25 @@ impl Built {
     }
 }
 
-/// Solves `request`, or continues an earlier attempt, of which `first` is the first that counts. Uses `open` until that connection
-/// breaks.
+/// Solves `request`, or continues an earlier attempt. Uses `open` until that connection breaks.
 pub(super) async fn resumable(
     engine: &Engine,
     mut open: Option<Connection>,
     request: &mut Solve,
-    first: u32,
+    name: &Name,
     inputs: &Inputs,
     transcript: &Transcript,
     cx: &Cx,
 ) -> Result<Built, StepError> {
     let told = |error: BuildError| missing_files::explain(report::failure(error, cx), inputs);
-    let name = Name::new(cx, &inputs.sha);
     let mut attempt = match &cx.reference {
         Some(_) => {
             // An earlier caller already got that failure, so this is a retry.
             let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
-            newest(engine, cx, &mut open, &name, first, taken).await.map_err(told)?
+            newest(engine, cx, &mut open, name, name.first, taken).await.map_err(told)?
         }
         // The name is new, so no earlier attempt exists.
-        None => Attempt { number: first, known: Recalled::NotFound },
+        None => Attempt { number: name.first, known: Recalled::NotFound },
     };
     let mut broken = None;
     for _ in 0..ATTEMPTS {
@@ -80,7 +76,7 @@ pub(super) async fn resumable(
         };
         match ended {
             Ok(Recalled::Succeeded(solved)) => {
-                return Ok(Built { solved: *solved, resumed, reference: request.reference.clone() });
+                return Ok(Built { solved: *solved, resumed });
             }
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
                 return Err(told(platforms::named(engine, inputs, *error).await));
@@ -94,7 +90,7 @@ pub(super) async fn resumable(
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
-        attempt = newest(engine, cx, &mut open, &name, attempt.number, |_| true).await.map_err(told)?;
+        attempt = newest(engine, cx, &mut open, name, attempt.number, |_| true).await.map_err(told)?;
     }
     Err(broken.map_or_else(cut_off, told))
 }
@@ -135,22 +131,36 @@ async fn recalled(
     recall.retry(patience()).when(BuildError::is_away).notify(|error, _| waiting(cx, error)).await
 }
 
-/// The base name of a job's builds at the daemon.
-struct Name(String);
+/// The base name of a job's builds at the daemon, and the number of the first that counts.
+pub(super) struct Name {
+    base: String,
+    first: u32,
+}
 
 impl Name {
     /// The name contains the commit. If a branch has moved, the build and its result are different ones.
-    fn new(cx: &Cx, sha: &str) -> Self {
+    pub(super) fn new(cx: &Cx, sha: &str) -> Self {
         let commit = sha.get(..12).unwrap_or(sha);
-        Self(match &cx.reference {
+        let base = match &cx.reference {
             Some(Reference(name)) => format!("{name}.{commit}"),
             None => Uuid::new_v4().to_string(),
-        })
+        };
+        Self { base, first: 1 }
+    }
+
+    /// The beginning of the names of all attempts, and of no other build.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The name for another way to do a build that has failed.
+    pub(super) fn after_failure(self) -> Self {
+        Self { first: self.first + 1, ..self }
     }
 
     /// The name of attempt `number`. The name of a finished attempt is never reused.
     fn of(&self, number: u32) -> String {
-        if number == 1 { self.0.clone() } else { format!("{}.{number}", self.0) }
+        if number == 1 { self.base.clone() } else { format!("{}.{number}", self.base) }
     }
 }
 
