@@ -116,6 +116,27 @@ async fn each_of_several_platforms_has_a_cache() {
     assert_eq!((output(&again, "cache").as_str(), warnings(&again)), ("skipped", vec![]));
 }
 
+/// Names that a person, a program or a registry could take for one another.
+#[tokio::test]
+async fn no_branch_writes_the_cache_of_another() {
+    let own = Own::open_with(&dockerfile()).await;
+    let (shop, cache) = (&own.shop, own.cache());
+    let by_branch = json!({"to": {"ref": cache, "when": "branch"}});
+    built(shop, "main", by_branch.clone()).await;
+    let mut known = tags(&cache).await;
+    assert_eq!(known, ["main"]);
+    // The longest that Gitea makes.
+    let long = "x".repeat(100);
+    for name in ["Main", "ma/in", "m\u{430}in", "pr-1", "latest", long.as_str()] {
+        shop.service.branch(name, "main").await;
+        let node = built(shop, &format!("refs/heads/{name}"), by_branch.clone()).await;
+        assert_eq!((output(&node, "cache").as_str(), warnings(&node)), ("exported", vec![]), "{name}");
+        let now = tags(&cache).await;
+        assert!(now.len() == known.len() + 1 && known.iter().all(|tag| now.contains(tag)), "{name}: {now:?}");
+        known = now;
+    }
+}
+
 /// Whatever the step says, `refs/pull/…` is not reviewed.
 #[tokio::test]
 async fn a_pull_request_writes_a_cache_of_its_own() {
