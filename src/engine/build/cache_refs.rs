@@ -35,6 +35,15 @@ impl GitName {
             other => Self::Other(other.to_owned()),
         }
     }
+
+    /// Whether a build of it writes a cache that other builds read.
+    fn is_for_others(&self, when: CacheWhen) -> bool {
+        match self {
+            Self::Branch(_) => true,
+            Self::Tag => when != CacheWhen::Branch,
+            Self::Other(_) | Self::Unknown(_) => false,
+        }
+    }
 }
 
 /// What was read about the commit's names, before the commit itself was.
@@ -155,7 +164,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Whether the Git server is asked: for the default branch, for what a short name means, and whether a branch has the commit.
+/// Whether the Git server is asked: for the default branch, for what a short name means, and whether that has the commit.
 fn is_asked(to: &CacheExport, told: &Told<'_>) -> bool {
     match to.when {
         CacheWhen::Branch => to.is_by_branch() || told.git_ref.is_some(),
@@ -182,9 +191,8 @@ async fn ask(
     let name = match found {
         Some(found) => {
             let name = GitName::of(&found.name);
-            let is_checked = to.when == CacheWhen::Branch && matches!(name, GitName::Branch(_));
-            if is_checked && !git.contains(&repo, &credentials, &found.id, commit).await? {
-                GitName::Unknown(format!("the branch `{git_ref}` does not have the commit {commit}"))
+            if name.is_for_others(to.when) && !git.contains(&repo, &credentials, &found.id, commit).await? {
+                without_commit(to.when, git_ref, commit)
             } else {
                 name
             }
@@ -199,6 +207,16 @@ async fn ask(
         None => GitName::Other(format!("refs/{git_ref}")),
     };
     Ok(CommitNames { default_branch, told: Some(name) })
+}
+
+/// What a commit is that the branch or tag `git_ref` does not have. A branch in a fork may have any name.
+fn without_commit(when: CacheWhen, git_ref: &str, commit: &str) -> GitName {
+    match when {
+        CacheWhen::Branch => {
+            GitName::Unknown(format!("the branch `{git_ref}` does not have the commit {commit}"))
+        }
+        CacheWhen::Always | CacheWhen::Changed => GitName::Other(format!("refs/{git_ref}")),
+    }
 }
 
 /// The caches to read that follow from the commit: of its branch and of the default branch, or of its pull request.
@@ -362,6 +380,11 @@ mod tests {
                 }
             }
         }
+        // The branch of a fork has the name of one of ours.
+        let forged = names("always", "");
+        let told = Some(without_commit(CacheWhen::Always, "main", COMMIT));
+        let refs = CommitNames { default_branch: None, told }.refs(&forged, None);
+        assert!(refs.to[0].cache.image.to_string().starts_with("c.example/a:latest-main.."));
         // The server did not answer, and a short name could be a pull request's.
         let silent = build(json!({"to": "c.example/a", "git-ref": "pull/1/head"}), "");
         let to = silent.cache.to.clone().unwrap();

@@ -162,9 +162,14 @@ async fn a_pull_request_writes_a_cache_of_its_own() {
         assert_eq!((output(&node, "cache").as_str(), warnings(&node)), ("exported", vec![]), "{revision}");
         assert_eq!(digest().await, trusted, "{revision}");
     }
+    // The branch of a fork may have any name, and webhooks give it without `refs/heads/`.
+    let forged = json!({"git-ref": "main", "to": {"ref": cache, "when": "always"}});
+    assert_eq!(output(&built(shop, &commit, forged).await, "cache"), "exported");
+    assert_eq!(digest().await, trusted, "the commit is not of `main`");
     let found = tags(&cache).await;
-    let [latest, pulls] = &found[..] else { panic!("{found:?}") };
-    assert!(latest == "latest" && pulls.starts_with("latest-pull-1-head.."), "{found:?}");
+    let [latest, fork, pulls] = &found[..] else { panic!("{found:?}") };
+    assert!(latest == "latest" && fork.starts_with("latest-main.."), "{found:?}");
+    assert!(pulls.starts_with("latest-pull-1-head.."), "{found:?}");
     own.prune();
     let again = built(shop, pull, always).await;
     assert_eq!(output(&again, "cached-steps"), output(&again, "total-steps"), "it reads what it wrote");
