@@ -38,6 +38,14 @@ const COMMIT: &str = "argo-buildkit.commit";
 /// The longest sentence, in bytes.
 const LONGEST: usize = 2000;
 
+/// The most vertices of a last build that is compared. They are held while the build runs, as the changed files are, and no budget
+/// counts them.
+const VERTICES: usize = 1000;
+/// The most changed files.
+const FILES: usize = 2000;
+/// The most bytes of the paths of all changed files.
+const PATHS: usize = 128 << 10;
+
 /// The time after which the last build is read: a build whose steps are all cached ends before.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
 
@@ -89,6 +97,9 @@ pub(super) async fn read(
     let reading = async {
         let earlier = engine.buildkit.earlier_build((SERVICE, service.as_str()), &own).await;
         let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
+        if earlier.vertices.len() > VERTICES {
+            return Err("the last build has too many steps".to_owned());
+        }
         let commit = earlier.attrs.get(COMMIT).filter(|commit| is_oid(commit)).cloned();
         let commit = commit.ok_or("the last build names no commit")?;
         let changed = changed(engine, build, &commit, &sha, cx).await;
@@ -156,5 +167,9 @@ async fn changed(engine: &Engine, build: &Build, before: &str, after: &str, cx: 
     let mut reader = PushReader::new(&git, &repo, &credentials).await.ok()?;
     let PushedTrees::Both = reader.trees(before, after).await.ok()? else { return None };
     let files = reader.changed(before, after).await.ok()??;
+    let bytes: usize = files.iter().map(Vec::len).sum();
+    if files.len() > FILES || bytes > PATHS {
+        return None;
+    }
     Some(files.iter().map(|file| String::from_utf8_lossy(file).into_owned()).collect())
 }

@@ -1,6 +1,7 @@
 //! What differs for one step between two builds of a service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::copied;
 use crate::buildkit::VertexSummary;
@@ -8,6 +9,12 @@ use crate::text;
 
 /// The most names that a sentence lists.
 const LISTED: usize = 5;
+
+/// The time limit to tell which of the changed files a step takes. The patterns of a Dockerfile and a `.dockerignore` may be slow.
+const MAX_TIME: Duration = Duration::from_millis(50);
+
+/// The names of steps are cut after a kilobyte, at the end of a character (`buildkit::vertices`).
+const WHOLE: usize = 1000;
 
 /// The beginning of the attributes that are build arguments.
 const ARGUMENT: &str = "build-arg:";
@@ -80,6 +87,21 @@ impl Repository<'_> {
             _ => path.strip_prefix(subdir)?.strip_prefix('/'),
         })
     }
+
+    /// The changed files that one of `sources` takes; `None` if that takes too long to tell.
+    fn taken(&self, sources: &[String]) -> Option<Vec<&str>> {
+        let end = Instant::now() + MAX_TIME;
+        let mut taken = Vec::new();
+        for path in self.files() {
+            if sources.iter().any(|source| copied::takes(source, path)) && !(self.excluded)(path) {
+                taken.push(path);
+            }
+            if Instant::now() > end {
+                return None;
+            }
+        }
+        Some(taken)
+    }
 }
 
 /// Two builds of a service.
@@ -110,9 +132,8 @@ impl Comparison<'_> {
             return Some(why);
         }
         if let Some(sources) = copied::sources(step.instruction) {
-            let files = self.repository.files().filter(|path| !(self.repository.excluded)(path));
-            let files: Vec<_> =
-                files.filter(|path| sources.iter().any(|source| copied::takes(source, path))).collect();
+            // Of a name that was cut, the last sources are not known.
+            let files = self.repository.taken(&sources).filter(|_| step.name.len() < WHOLE)?;
             if !files.is_empty() {
                 return Some(format!("these files changed: {}", listed(files)));
             }
@@ -134,7 +155,7 @@ impl Comparison<'_> {
         if now == then {
             return None;
         }
-        let split = |image: &'_ str| -> (String, String) {
+        let split = |image: &str| -> (String, String) {
             let (name, digest) = image.split_once('@').unwrap_or((image, ""));
             (name.to_owned(), text::head(digest, "sha256:".len() + 12).to_owned())
         };
@@ -188,7 +209,7 @@ fn listed(names: Vec<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -350,5 +371,28 @@ mod tests {
         };
         let why = first_that_ran(&now).and_then(|step| comparison.why(&step));
         assert!(why.is_some_and(|why| why.contains("the Dockerfile")));
+    }
+
+    #[test]
+    fn the_sources_in_a_name_that_was_cut_are_not_known() {
+        let name = format!("[1/1] COPY {}", "a ".repeat(WHOLE));
+        let (now, then) = ([vertex(&name, 1, false)], [vertex(&name, 1, true)]);
+        let dockerfile = "Dockerfile".to_owned();
+        let repository = Repository {
+            changed: Some(&[]),
+            subdir: "",
+            dockerfile: Some(&dockerfile),
+            excluded: &|_| false,
+        };
+        let none = BTreeMap::new();
+        let comparison = Comparison {
+            now: &now,
+            then: &then,
+            attrs_now: &none,
+            attrs_then: &none,
+            repository: &repository,
+            lost: &[],
+        };
+        assert_eq!(first_that_ran(&now).and_then(|step| comparison.why(&step)), None);
     }
 }
