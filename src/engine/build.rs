@@ -126,7 +126,8 @@ struct Failed<'a> {
     name: Name,
 }
 
-/// Builds again without the cache that the error is about, because a cache is optional. Returns the error if it is about none.
+/// Builds again without the caches that the error is about, because a cache is optional; and then without any cache, if that did not
+/// help. Returns the error if it is about no cache.
 async fn without_bad_caches(
     engine: &Engine,
     failed: Failed<'_>,
@@ -134,11 +135,16 @@ async fn without_bad_caches(
     cx: &Cx,
 ) -> Result<Built, StepError> {
     let Failed { mut error, request, inputs, mut name } = failed;
-    while let Some(cache) = inputs.imports.blamed(&error) {
-        let image = cache.image.to_string();
-        transcript.say(&format!("the cache {image} cannot be read; building without it"));
-        inputs.imports.leave_out(&cache, &error.message);
-        request.cache_from.retain(|from| from.attrs.get("ref") != Some(&image));
+    for all in [false, true] {
+        let bad = inputs.imports.leave_out(&error, all);
+        if bad.is_empty() {
+            break;
+        }
+        for cache in bad {
+            let image = cache.image.to_string();
+            transcript.say(&format!("building again without the cache {image}"));
+            request.cache_from.retain(|from| from.attrs.get("ref") != Some(&image));
+        }
         name = name.after_failure();
         match Box::pin(solve::resumable(engine, None, request, &name, inputs, transcript, cx)).await {
             Ok(built) => return Ok(built),

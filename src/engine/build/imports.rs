@@ -67,24 +67,29 @@ impl Imports {
         self.add(engine, caches, auth, true).await;
     }
 
-    /// The cache that the build's error is about. The daemon names the address of a blob that it cannot read (containerd
-    /// `core/remotes/docker/httpreadseeker.go`).
-    pub(super) fn blamed(&self, error: &StepError) -> Option<RegistryRef> {
+    /// Leaves out the caches that the build's error is about, and returns them; with `all`, the others too, if it is about one. The
+    /// daemon names the address of a blob that it cannot read (containerd `core/remotes/docker/httpreadseeker.go`), and so the
+    /// repository: each cache there may have the blob.
+    pub(super) fn leave_out(&mut self, error: &StepError, all: bool) -> Vec<RegistryRef> {
         if error.exit_code.is_some() || !error.message.contains("httpReadSeeker") {
-            return None;
+            return Vec::new();
         }
-        let is_named = |cache: &&RegistryRef| {
-            error.message.contains(&format!("/v2/{}/blobs/", cache.image.repository()))
-        };
-        self.caches.iter().find(is_named).cloned()
-    }
-
-    /// Leaves out a cache with which the build failed.
-    pub(super) fn leave_out(&mut self, cache: &RegistryRef, why: &str) {
-        warn!("cache {} is left out: the build could not read it", cache.image);
-        self.caches.retain(|other| other != cache);
-        let why = text::brief(why, WHY);
-        self.left_out.push(format!("cache {} is left out: the build could not read it: {why}", cache.image));
+        let is_named =
+            |cache: &RegistryRef| error.message.contains(&format!("/v2/{}/blobs/", cache.image.repository()));
+        if !self.caches.iter().any(is_named) {
+            return Vec::new();
+        }
+        let (bad, good): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.caches).into_iter().partition(|cache| all || is_named(cache));
+        self.caches = good;
+        let why = text::brief(&error.message, WHY);
+        for cache in &bad {
+            let which = if is_named(cache) { "it" } else { "another one" };
+            warn!("cache {} is left out: the build could not read {which}", cache.image);
+            let line = format!("cache {} is left out: the build could not read {which}: {why}", cache.image);
+            self.left_out.push(line);
+        }
+        bad
     }
 
     async fn add(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth, is_own: bool) {
