@@ -15,10 +15,10 @@ pub(super) const REFUSED: &str =
     "the registry refuses it; check `tags` and `registry-secret`, or ask who runs the registry";
 pub(super) const REFUSED_PULL: &str =
     "the registry refuses to give the image: check its name, and ask who runs the registry";
-pub(super) const CACHE_LOGIN: &str = "check `registry-secret` and its right to push the cache that `cache.to` names; with `ignore-error: true` the build \
+pub(super) const CACHE_LOGIN: &str = "check `registry-secret` and its right to push the cache that `cache.to` names; with `ignore-error: true`, the default, the build \
     goes on without it";
-pub(super) const CACHE_REFUSED: &str = "the registry refuses the cache: check `cache.to`; with `ignore-error: true` the build goes on without it";
-pub(super) const CACHE_LATER: &str = "the registry of `cache.to` is away or overloaded, try again later; with `ignore-error: true` the build goes on without it";
+pub(super) const CACHE_REFUSED: &str = "the registry refuses the cache: check `cache.to`; with `ignore-error: true`, the default, the build goes on without it";
+pub(super) const CACHE_LATER: &str = "the registry of `cache.to` is away or overloaded, try again later; with `ignore-error: true`, the default, the build goes on without it";
 pub(super) const IMAGE_NAME: &str = "check the image's name and tag";
 pub(super) const IMAGE_OR_REPOSITORY: &str = "check the name of the image or repository";
 pub(super) const PLATFORM: &str =
