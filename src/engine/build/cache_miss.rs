@@ -108,7 +108,9 @@ pub(super) async fn read(
     let limit = calls::BUILDKIT_EARLIER.whole();
     let read = within(limit, "buildkitd and the Git server", Box::pin(reading)).await;
     let read = read.unwrap_or_else(|late| Err(late.to_string()));
-    read.inspect_err(|why| debug!("the last build of this service is not known: {why}")).ok().flatten()
+    let note =
+        |why: &String| debug!("the last build of this service is not known: {}", cx.redactor.line(why));
+    read.inspect_err(note).ok().flatten()
 }
 
 /// Whether a step ran that could have been cached.
