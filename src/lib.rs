@@ -36,6 +36,7 @@
 //! | [`step`] | the user's step, parsed once into valid types; one file per kind, and the table of kinds |
 //! | [`jobs`] | the table of jobs: identity, one job per key, limits, timeout, retention, drain |
 //! | [`write_back`] | edits of a branch's files as commits without a clone: batches writers, orders source commits, confirms pushes |
+//! | [`pool`] | several buildkitds that act as one: which of them builds a service, which are there, who waits |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`argocd`] | Argo CD's Applications, through [`kube`] |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from the API or a directory; watches of workflows; leader election |
@@ -86,6 +87,7 @@ pub mod metrics;
 pub mod oci;
 pub mod outcome;
 pub mod policy;
+pub mod pool;
 pub mod progress;
 pub mod push_gate;
 pub mod redact;

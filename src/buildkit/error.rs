@@ -50,6 +50,14 @@ impl BuildError {
         Self::new(BuildErrorKind::Unreachable, Fault::Transient, message)
     }
 
+    /// The error for a name that stands for no daemon.
+    pub fn no_daemon(name: impl Display, why: &str) -> Self {
+        let message = format!(
+            "no buildkitd at {name}: {why}; check that this headless Service exists and that a pod of it is ready"
+        );
+        Self::new(BuildErrorKind::Unreachable, Fault::Transient, message)
+    }
+
     /// The error for an answer for which there is never enough memory.
     pub(super) fn memory(too_much: &TooMuch) -> Self {
         let message =

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as control;
 
-use super::{BuildError, Buildkit};
+use super::{BuildError, Buildkit, Connection};
 
 /// The description of a daemon that responded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
     /// The version, such as `v0.32.2`; empty if the daemon does not report it.
     pub version: String,
+    /// The id of its first worker. The daemon keeps it beside its cache, so it is the same after a restart on the same volume.
+    pub id: String,
+    /// The daemon's host name, which is the pod's name in a cluster.
+    pub hostname: Option<String>,
     /// The platforms of each worker, such as `linux/arm64/v8`: its native ones first, then those it emulates.
     pub workers: Vec<Vec<String>>,
     /// Whether the build steps of a worker share a PID namespace with the worker.
@@ -53,13 +57,20 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 
 /// The worker label for the PID namespace mode (BuildKit `worker/label/label.go`): `sandbox` or `no-sandbox`.
 const PROCESS_MODE: &str = "org.mobyproject.buildkit.worker.oci.process-mode";
+/// The worker label for the host name of the daemon.
+const HOSTNAME: &str = "org.mobyproject.buildkit.worker.hostname";
 
 impl Buildkit {
     /// Asks the daemon for its version and workers.
     pub async fn describe(&self) -> Result<Description, BuildError> {
-        let version = self.info().await?;
-        let connection = self.connect().await?;
+        self.describe_over(&self.connect().await?).await
+    }
+
+    /// Does the same as [`Self::describe`] over `connection`.
+    pub async fn describe_over(&self, connection: &Connection) -> Result<Description, BuildError> {
         let mut client = connection.client();
+        let info = self.answered(client.info(control::InfoRequest {})).await?;
+        let version = info.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default();
         let reply = self.answered(client.list_workers(control::ListWorkersRequest::default())).await?;
         let records = reply.into_inner().record;
         let shares = |worker: &control::types::WorkerRecord| {
@@ -68,7 +79,9 @@ impl Buildkit {
         let shares_processes = records.iter().any(shares);
         let collection = records.iter().map(|worker| worker.gc_policy.iter().map(rule).collect()).collect();
         let workers = records.iter().map(platforms).collect();
-        Ok(Description { version, workers, shares_processes, collection })
+        let id = records.first().map(|worker| worker.id.clone()).unwrap_or_default();
+        let hostname = records.iter().find_map(|worker| worker.labels.get(HOSTNAME).cloned());
+        Ok(Description { version, id, hostname, workers, shares_processes, collection })
     }
 
     /// The host of the daemon's address; `None` for a Unix socket.

@@ -1,0 +1,83 @@
+//! The choice of a member for a build, as functions: two processes with the same members choose alike.
+
+use std::cmp::Reverse;
+
+use super::key::PoolKey;
+
+/// Whether a member can build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberState {
+    /// It has not been asked yet.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It cannot be reached.
+    Down,
+    /// It can be reached, but does not answer.
+    Silent,
+    /// Its name no longer stands for it. It finishes its builds and gets no more.
+    Draining,
+}
+
+/// What the choice needs to know of a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    /// What its weight is computed from; `None` until the daemon has told it.
+    pub(super) identity: Option<&'a str>,
+    pub(super) state: MemberState,
+    /// The number of builds that run on it.
+    pub(super) running: usize,
+    /// How many of the platforms of the build it can build for.
+    pub(super) covers: usize,
+}
+
+/// The choice for a build, as a position in the list of candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// This one.
+    At(usize),
+    /// All that could build it have as many builds as they may. This one is the first choice.
+    Full(usize),
+    /// There is no member.
+    Nobody,
+}
+
+/// The positions of `identities` by their weight for `key`, the first choice first. Those without an identity come last.
+pub(super) fn order<'a>(key: &PoolKey, identities: impl Iterator<Item = Option<&'a str>>) -> Vec<usize> {
+    let weighed =
+        identities.map(|identity| identity.map(|identity| (key.weight(identity), Reverse(identity))));
+    let mut weighed: Vec<_> = weighed.enumerate().collect();
+    weighed.sort_by_key(|(_, weight)| Reverse(*weight));
+    weighed.into_iter().map(|(position, _)| position).collect()
+}
+
+/// Chooses a member for a build with `key`. A member has at most `limit` builds.
+///
+/// Of the members that cover the most of its platforms, the first choice is the one with the highest weight that is up, then the next
+/// one with a free place. If none of them is up, the build waits at the one with the highest weight, as if there were only that.
+pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>], limit: usize) -> Choice {
+    let lasting = || candidates.iter().filter(|candidate| candidate.state != MemberState::Draining);
+    let most = lasting().map(|candidate| candidate.covers).max().unwrap_or_default();
+    let mut able = order(key, candidates.iter().map(|candidate| candidate.identity));
+    able.retain(|&position| {
+        let Candidate { state, covers, .. } = candidates[position];
+        state != MemberState::Draining && covers == most
+    });
+    let is_up = |position: &&usize| candidates[**position].state == MemberState::Up;
+    let up: Vec<usize> = able.iter().filter(is_up).copied().collect();
+    let free = up.iter().find(|&&position| candidates[position].running < limit);
+    match (free, up.first(), able.first()) {
+        (Some(free), _, _) => Choice::At(*free),
+        (None, Some(full), _) => Choice::Full(*full),
+        (None, None, Some(away)) => Choice::At(*away),
+        (None, None, None) => Choice::Nobody,
+    }
+}
+
+/// How many of the platforms `wanted` are among those that a daemon lists, its native ones and those it emulates.
+pub(super) fn covered(listed: &[String], wanted: &[String]) -> usize {
+    wanted.iter().filter(|wanted| listed.iter().any(|listed| listed == *wanted)).count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::super::key::Service;
+use super::*;
+
+fn wanted(namespace: &str, service: &str) -> Wanted {
+    let (subdir, dockerfile, target) = ("", "Dockerfile", "");
+    let key = PoolKey::new(Service { namespace, repository: service, subdir, dockerfile, target });
+    Wanted { key, platforms: Vec::new() }
+}
+
+fn new(name: &str, state: MemberState) -> NewMember {
+    let address = format!("tcp://{name}:1234");
+    let daemon = Buildkit::new(address.parse().unwrap(), None);
+    NewMember { daemon, name: name.to_owned(), identity: Some(address), state }
+}
+
+/// A pool of two that are up, with one place each.
+fn pair() -> (Roster, [Member; 2]) {
+    let mut roster = Roster::new(1);
+    let members = ["b-0", "b-1"].map(|name| roster.add(new(name, MemberState::Up)));
+    (roster, members)
+}
+
+fn placed(entered: Entered) -> Member {
+    match entered {
+        Entered::Placed(member) => member,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waits(entered: Entered) -> Ticket {
+    match entered {
+        Entered::Waits(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `NAME` once the build has a place, and `FIRST AHEAD` before.
+fn looked(roster: &mut Roster, ticket: &Ticket) -> String {
+    match roster.look(ticket) {
+        Some(Look::Placed(member)) => member.name.to_string(),
+        Some(Look::Waits { first, ahead }) => format!("{first} {ahead}"),
+        None => "gone".to_owned(),
+    }
+}
+
+#[test]
+fn builds_spill_wait_and_follow_each_other() {
+    let (mut roster, _) = pair();
+    let api = wanted("a", "api");
+    let first = placed(roster.enter(&api));
+    let second = placed(roster.enter(&api));
+    assert_ne!(first, second);
+    assert_eq!(roster.first(&api), Some(first.clone()));
+    let [one, two] = [waits(roster.enter(&api)), waits(roster.enter(&api))];
+    let other = waits(roster.enter(&wanted("b", "api")));
+    assert_eq!(looked(&mut roster, &one), format!("{} 0", first.name));
+    assert_eq!(looked(&mut roster, &two), format!("{} 2", first.name));
+    assert!(looked(&mut roster, &other).ends_with(" 1"));
+    roster.leave(second.id);
+    assert_eq!(looked(&mut roster, &one), *second.name);
+    roster.leave(first.id);
+    assert_eq!(looked(&mut roster, &other), *first.name);
+    assert_eq!(looked(&mut roster, &two), format!("{} 0", first.name));
+    assert_eq!(looked(&mut roster, &other), "gone");
+}
+
+#[test]
+fn a_build_that_is_cancelled_gives_its_place_to_the_next() {
+    let (mut roster, _) = pair();
+    let api = wanted("a", "api");
+    let places = [placed(roster.enter(&api)), placed(roster.enter(&api))];
+    let [one, two, three] = [0; 3].map(|_| waits(roster.enter(&api)));
+    // One that waits.
+    roster.cancel(&two);
+    roster.leave(places[0].id);
+    // One that does not know of its place yet.
+    roster.cancel(&one);
+    assert_eq!(looked(&mut roster, &three), *places[0].name);
+    roster.cancel(&three);
+    assert_eq!(looked(&mut roster, &two), "gone");
+}
+
+#[test]
+fn a_member_that_comes_back_gets_its_builds_again() {
+    let (mut roster, members) = pair();
+    let api = wanted("a", "api");
+    let home = roster.first(&api).unwrap();
+    let other = members.iter().find(|member| **member != home).unwrap().clone();
+    assert_eq!(roster.failed(home.id, MemberState::Silent), Some((home.clone(), MemberState::Up)));
+    assert_eq!(roster.first(&api), Some(other.clone()));
+    assert_eq!(roster.in_order(&api.key), [other.clone()]);
+    let running = placed(roster.enter(&api));
+    assert_eq!(running, other);
+    let ticket = waits(roster.enter(&api));
+    assert_eq!(looked(&mut roster, &ticket), format!("{} 0", other.name));
+    let told = Description::default();
+    assert_eq!(roster.answered(home.id, &told), Some((home.clone(), MemberState::Silent)));
+    assert_eq!(looked(&mut roster, &ticket), *home.name);
+    assert_eq!(roster.in_order(&api.key), [home, other]);
+}
+
+#[test]
+fn members_have_names_of_their_own() {
+    let mut roster = Roster::new(1);
+    let first = roster.add(new("buildkitd", MemberState::Up));
+    let daemon = Buildkit::new("tcp://buildkitd.other.svc:1234".parse().unwrap(), None);
+    let second = roster.add(NewMember { daemon, ..new("buildkitd", MemberState::Up) });
+    assert_eq!([&*first.name, &*second.name], ["buildkitd", "tcp://buildkitd.other.svc:1234"]);
+}
+
+#[test]
+fn where_nobody_answers_a_build_waits_at_its_first_choice() {
+    let (mut roster, members) = pair();
+    let api = wanted("a", "api");
+    let home = roster.first(&api).unwrap();
+    for member in &members {
+        roster.failed(member.id, MemberState::Down);
+    }
+    for _ in 0..3 {
+        assert_eq!(placed(roster.enter(&api)), home);
+    }
+    assert_eq!(roster.in_order(&api.key).len(), 2);
+}
+
+#[test]
+fn a_member_that_drains_ends_with_its_last_build() {
+    let (mut roster, members) = pair();
+    let api = wanted("a", "api");
+    let home = placed(roster.enter(&api));
+    let ids = members.each_ref().map(|member| member.id);
+    roster.drain(&ids);
+    // The one without a build is gone at once.
+    assert_eq!(roster.in_order(&api.key), [home.clone()]);
+    assert!(matches!(roster.enter(&api), Entered::Nobody) && roster.members().is_empty());
+    assert_eq!(roster.restore(home.id), Some(true));
+    assert_eq!(roster.restore(home.id), Some(false));
+    assert!(!roster.is_settled());
+    roster.drain(&[home.id]);
+    roster.leave(home.id);
+    assert!(!roster.has(home.id));
+    assert_eq!(roster.restore(home.id), None);
+    // A build that was found on it may still end.
+    roster.join(&home);
+    roster.leave(home.id);
+    assert_eq!(roster.answered(home.id, &Description::default()), None);
+}
+
+#[test]
+fn a_pod_is_known_by_its_volume_and_named_by_its_host() {
+    let mut roster = Roster::new(1);
+    let pod = |address: &str| NewMember { identity: None, ..new(address, MemberState::Unknown) };
+    let told = |id: &str, hostname: &str| Description {
+        id: id.to_owned(),
+        hostname: Some(hostname.to_owned()),
+        workers: vec![vec!["linux/arm64".to_owned()]],
+        ..Description::default()
+    };
+    let before = roster.add(pod("10.0.0.1"));
+    assert!(!roster.is_settled());
+    roster.answered(before.id, &told("volume", "buildkitd-0"));
+    assert!(roster.is_settled());
+    let (member, state) = roster.members()[0].clone();
+    assert_eq!((&*member.name, state), ("buildkitd-0", MemberState::Up));
+    let other = roster.add(pod("10.0.0.2"));
+    roster.answered(other.id, &told("another volume", "buildkitd-1"));
+    let services: Vec<_> = (0..20).map(|nth| wanted("a", &format!("service-{nth}"))).collect();
+    let homes = |roster: &Roster| {
+        let homes = services.iter().map(|service| roster.first(service).unwrap().name.to_string());
+        homes.collect::<Vec<_>>()
+    };
+    let were = homes(&roster);
+    // The pod restarts on its volume, at another address.
+    roster.drain(&[before.id]);
+    let after = roster.add(pod("10.0.0.3"));
+    roster.answered(after.id, &told("volume", "buildkitd-0"));
+    assert_eq!(homes(&roster), were);
+}
+
+#[test]
+fn a_build_goes_where_its_platforms_are() {
+    let (mut roster, members) = pair();
+    for (member, platform) in members.iter().zip(["linux/amd64", "linux/arm64"]) {
+        let workers = vec![vec![platform.to_owned()]];
+        roster.answered(member.id, &Description { workers, ..Description::default() });
+    }
+    for (platform, member) in [("linux/amd64", &members[0]), ("linux/arm64", &members[1])] {
+        let platforms = vec![platform.to_owned()];
+        for nth in 0..5 {
+            let service = Wanted { platforms: platforms.clone(), ..wanted("a", &format!("s{nth}")) };
+            assert_eq!(roster.first(&service).as_ref(), Some(member));
+        }
+        let covering = members.each_ref().map(|member| roster.covers(member, &platforms));
+        assert_eq!(covering, members.each_ref().map(|one| one == member));
+    }
+    assert!(members.iter().all(|member| roster.covers(member, &["linux/s390x".to_owned()])));
+}
