@@ -90,11 +90,35 @@ impl Doctor {
             true => self.cluster(&api_login, &mut tell).await,
             false => ContainerSettings::default(),
         };
-        let answer = self.engine.buildkit.describe().await;
-        tell(vec![self.daemon(&settings, &answer)]);
-        tell(answer.as_ref().map(collection::findings).unwrap_or_default());
+        let answer = self.daemons(&settings, &mut tell).await;
         tell(self.tenancy(&api_login, &settings, &answer).await);
         self.servers(&mut tell).await;
+    }
+
+    /// Checks the daemons. Returns the answer of the first that answers; of the first, if none does.
+    async fn daemons(
+        &self,
+        settings: &ContainerSettings,
+        tell: &mut impl FnMut(Vec<Finding>),
+    ) -> daemon::Answer {
+        let mut answers = match self.describe_all().await {
+            Ok(answers) => answers,
+            Err(error) => {
+                tell(vec![self.no_daemon(settings, &error)]);
+                return Err(error);
+            }
+        };
+        for (member, answer) in &answers {
+            tell(vec![self.daemon(settings, &member.daemon, answer)]);
+            let mut found = answer.as_ref().map(collection::findings).unwrap_or_default();
+            if answers.len() > 1 {
+                found.iter_mut().for_each(|finding| finding.subject += &format!(" {}", member.name));
+            }
+            tell(found);
+        }
+        tell(daemon::versions(&answers).into_iter().collect());
+        let first = answers.iter().position(|(_, answer)| answer.is_ok()).unwrap_or(0);
+        answers.swap_remove(first).1
     }
 
     async fn servers(&self, tell: &mut impl FnMut(Vec<Finding>)) {

@@ -34,7 +34,6 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::argocd::ArgoCd;
-use crate::buildkit::Buildkit;
 use crate::forge::Forge;
 use crate::git::Git;
 use crate::kube::{Cluster, Secrets};
@@ -42,6 +41,7 @@ use crate::limits::Budget;
 use crate::metrics::{Metrics, StepOutcome};
 use crate::oci::{Auth, Registry};
 use crate::outcome::{Fault, StepError, Success};
+use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
 use crate::step::{Kind, Step, kinds};
@@ -86,8 +86,8 @@ pub struct StepRequest {
 
 /// Runs steps with the clients of one process. No client connects before its first use.
 pub struct Engine {
-    /// The build daemon.
-    pub buildkit: Buildkit,
+    /// The build daemons.
+    pub pool: Pool,
     /// Git servers.
     pub git: Git,
     /// Puts commits on branches.

@@ -54,6 +54,8 @@ struct Inner {
     askers: Mutex<HashMap<MemberId, Arc<Notify>>>,
     /// The only member, if there is only one address.
     only: Option<Member>,
+    /// The host of the first address or name.
+    host: Option<String>,
     begun: Once,
     settled: OnceCell<()>,
     /// Ends the tasks.
@@ -64,8 +66,9 @@ impl Pool {
     /// The pool of one daemon, without limit.
     pub fn one(daemon: Buildkit) -> Self {
         let mut roster = Roster::new(usize::MAX);
+        let host = daemon.host().map(str::to_owned);
         let only = roster.add(of_address(daemon, MemberState::Up));
-        Self::of(roster, Vec::new(), Some(only))
+        Self::of(roster, Vec::new(), Some(only), host)
     }
 
     /// The pool of `seeds`, each with the certificates for its daemons. A member has at most `limit` builds, unless there is only
@@ -74,6 +77,7 @@ impl Pool {
         if let [(Seed::Daemon(address), tls)] = &seeds[..] {
             return Self::one(Buildkit::new(address.clone(), tls.clone()));
         }
+        let host = seeds.first().and_then(|(seed, _)| seed.host()).map(str::to_owned);
         let (mut roster, mut names) = (Roster::new(limit), Vec::new());
         for (seed, tls) in seeds {
             match seed {
@@ -83,16 +87,17 @@ impl Pool {
                 Seed::Name { host, port } => names.push(Named::new(host, port, tls)),
             }
         }
-        Self::of(roster, names, None)
+        Self::of(roster, names, None, host)
     }
 
-    fn of(roster: Roster, names: Vec<Named>, only: Option<Member>) -> Self {
+    fn of(roster: Roster, names: Vec<Named>, only: Option<Member>, host: Option<String>) -> Self {
         let inner = Inner {
             roster: Mutex::new(roster),
             changed: watch::Sender::new(0),
             names,
             askers: Mutex::default(),
             only,
+            host,
             begun: Once::new(),
             settled: OnceCell::new(),
             closed: CancellationToken::new(),
@@ -103,6 +108,11 @@ impl Pool {
     /// The daemon, if the pool has only one address.
     pub fn only(&self) -> Option<&Buildkit> {
         self.inner.only.as_ref().map(|member| &member.daemon)
+    }
+
+    /// The host of the first address or name; `None` for a socket.
+    pub fn host(&self) -> Option<&str> {
+        self.inner.host.as_deref()
     }
 
     /// Gives a build a place. While all places are taken, `tell` gets a line whenever the position changes. The error is
@@ -133,8 +143,12 @@ impl Pool {
     /// Opens a connection to the first choice for a build that does not need it yet, see [`Buildkit::connect_early`].
     pub async fn connect_early(&self, wanted: &Wanted) -> Option<(Member, EarlyConnection)> {
         let member = self.first(wanted).await.ok()?;
-        let connection = member.daemon.connect_early().await?;
-        Some((member, connection))
+        let connection = member.daemon.connect_early().await;
+        if connection.is_none() {
+            // It may be away.
+            self.inner.wake(member.id);
+        }
+        Some((member, connection?))
     }
 
     /// The members that may know a build, in the order of choice. Those that are away are left out, unless all are. The error is as for
@@ -157,15 +171,14 @@ impl Pool {
         self.inner.roster().covers(member, platforms)
     }
 
-    /// Notes that `member` did not answer a call. It gets no more builds until it answers the pool's own question, which is asked at
-    /// once. For the only address, nothing is noted.
+    /// Notes that `member` did not answer a call, if `error` says that. It gets no more builds until it answers the pool's own question,
+    /// which is asked at once. For the only address, nothing is noted.
     pub fn suspect(&self, member: &Member, error: &BuildError) {
-        if self.inner.only.is_some() {
-            return;
-        }
         let state = match error.kind {
+            _ if self.inner.only.is_some() => return,
             BuildErrorKind::Lost => MemberState::Silent,
-            _ => MemberState::Down,
+            BuildErrorKind::Unreachable => MemberState::Down,
+            _ => return,
         };
         self.inner.failed(member.id, state, error);
         self.inner.wake(member.id);

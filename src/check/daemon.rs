@@ -1,21 +1,45 @@
-//! buildkitd: whether it answers, its version, and the platforms it builds for.
+//! buildkitd: whether it answers, its version, and the platforms it builds for. Of a pool, each of its daemons.
+
+use futures_util::future::join_all;
 
 use super::plugin::ContainerSettings;
 use super::security::namespace_of;
 use super::{Doctor, Finding};
-use crate::buildkit::{BuildError, BuildErrorKind, Description};
+use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, Description};
+use crate::pool::Member;
 
 /// The default of BUILDKIT_HOST.
 const DEFAULT: &str = "unix:///run/buildkit/buildkitd.sock";
 
+/// A daemon's answer.
+pub(super) type Answer = Result<Description, BuildError>;
+
 impl Doctor {
+    /// Asks all daemons. The error is that of a name that stands for none.
+    pub(super) async fn describe_all(&self) -> Result<Vec<(Member, Answer)>, BuildError> {
+        let members = self.engine.pool.members().await?;
+        let asked = members.into_iter().map(|(member, _)| async move {
+            let answer = member.daemon.describe().await;
+            (member, answer)
+        });
+        Ok(join_all(asked).await)
+    }
+
+    /// The finding for a name that stands for no daemon.
+    pub(super) fn no_daemon(&self, settings: &ContainerSettings, error: &BuildError) -> Finding {
+        let host = self.engine.pool.host();
+        let address = host.unwrap_or_default();
+        let away = if self.site.in_cluster { None } else { away(address, host, settings, error) };
+        away.unwrap_or_else(|| Finding::fail(format!("buildkitd {address}"), error.to_string()))
+    }
+
     /// The finding about the daemon's answer.
     pub(super) fn daemon(
         &self,
         settings: &ContainerSettings,
-        answer: &Result<Description, BuildError>,
+        buildkit: &Buildkit,
+        answer: &Answer,
     ) -> Finding {
-        let buildkit = &self.engine.buildkit;
         let (address, host) = (buildkit.address(), buildkit.host());
         match answer {
             Err(error) if error.kind == BuildErrorKind::Unreachable && !self.site.in_cluster => {
@@ -45,7 +69,27 @@ fn away(
     Some(Finding::skip(format!("buildkitd {theirs}"), text))
 }
 
-fn judge(address: &str, answer: &Result<Description, BuildError>) -> Finding {
+/// The finding for daemons of different versions.
+pub(super) fn versions(answers: &[(Member, Answer)]) -> Option<Finding> {
+    let told =
+        answers.iter().filter_map(|(member, answer)| Some((&*member.name, &*answer.as_ref().ok()?.version)));
+    differing(&told.collect::<Vec<_>>())
+}
+
+/// The finding for these daemons, each with its version, if the versions differ.
+fn differing(told: &[(&str, &str)]) -> Option<Finding> {
+    let (_, first) = told.first()?;
+    told.iter().any(|(_, version)| version != first).then(|| {
+        let told: Vec<_> = told.iter().map(|(name, version)| format!("{name} has {version}")).collect();
+        let text = format!(
+            "differ ({}), so the same build may end differently on another of them; run one version",
+            told.join(", ")
+        );
+        Finding::warn("versions of buildkitd", text)
+    })
+}
+
+fn judge(address: &str, answer: &Answer) -> Finding {
     let subject = format!("buildkitd {address}");
     match answer {
         Ok(Description { workers, .. }) if workers.is_empty() => {
@@ -88,6 +132,14 @@ mod tests {
         assert!(skipped.is_some_and(|f| f.text.starts_with("this name is known inside the cluster only")));
         assert_eq!(said("tcp://builder.example.com:1234", Some("builder.example.com")), None);
         assert_eq!(said(DEFAULT, None), None, "nobody else has one either");
+    }
+
+    #[test]
+    fn daemons_of_different_versions_are_a_warning() {
+        assert_eq!(differing(&[]), None);
+        assert_eq!(differing(&[("b-0", "v0.32.2"), ("b-1", "v0.32.2")]), None);
+        let warned = differing(&[("b-0", "v0.32.2"), ("b-1", "v0.18.2")]).map(|finding| finding.to_string());
+        assert!(warned.is_some_and(|text| text.contains("differ (b-0 has v0.32.2, b-1 has v0.18.2)")));
     }
 
     #[test]

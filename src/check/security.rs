@@ -46,13 +46,13 @@ impl Doctor {
 
     /// Checks the namespace of buildkitd, if its address, ours or the sidecar's, names one.
     pub(super) async fn daemon_namespace(&self, settings: &ContainerSettings) -> Vec<Finding> {
-        let host = self.engine.buildkit.host().and_then(namespace_of);
+        let host = self.engine.pool.host().and_then(namespace_of);
         let host = host.or_else(|| settings.buildkit_name().and_then(namespace_of));
         let Some(name) = host else { return Vec::new() };
         let read = self.engine.cluster.find_global::<Namespace>(name).await;
         // `builder.lan` is not a Service, it only looks like one.
         if matches!(read, Ok(None))
-            && !self.engine.buildkit.host().or(settings.buildkit_name()).is_some_and(is_qualified)
+            && !self.engine.pool.host().or(settings.buildkit_name()).is_some_and(is_qualified)
         {
             return Vec::new();
         }
@@ -83,15 +83,19 @@ fn unrestricted(context: &Value) -> Vec<&'static str> {
 }
 
 fn is_qualified(host: &str) -> bool {
-    host.split('.').nth(2) == Some("svc")
+    // The third label of a Service, and the fourth of a pod of a StatefulSet.
+    host.split('.').skip(2).take(2).any(|label| label == "svc")
 }
 
-/// The namespace in a Service's host: `buildkit` for `buildkitd.buildkit.svc` and for `buildkitd.buildkit`.
+/// The namespace in the host of a Service, or of a StatefulSet's pod: `buildkit` for `buildkitd.buildkit.svc`, for `buildkitd.buildkit` and for
+/// `buildkitd-0.buildkitd.buildkit.svc`.
 pub(super) fn namespace_of(host: &str) -> Option<&str> {
-    let mut labels = host.split('.');
-    let (_, namespace, kind) = (labels.next()?, labels.next()?, labels.next());
-    let is_service = kind.is_none_or(|kind| kind == "svc");
-    (is_service && !namespace.is_empty() && namespace.parse::<u8>().is_err()).then_some(namespace)
+    let labels: Vec<&str> = host.split('.').collect();
+    let namespace = match labels[..] {
+        [_, namespace] | [_, namespace, "svc", ..] | [_, _, namespace, "svc", ..] => namespace,
+        _ => return None,
+    };
+    (!namespace.is_empty() && namespace.parse::<u8>().is_err()).then_some(namespace)
 }
 
 fn judge(
@@ -149,6 +153,8 @@ mod tests {
             ("buildkitd.buildkit.svc", Some("buildkit")),
             ("buildkitd.buildkit.svc.cluster.local", Some("buildkit")),
             ("buildkitd.buildkit", Some("buildkit")),
+            ("buildkitd-0.buildkitd.buildkit.svc", Some("buildkit")),
+            ("buildkitd-0.buildkitd.buildkit.svc.cluster.local", Some("buildkit")),
             ("buildkitd", None),
             ("10.0.0.7", None),
             ("builder.example.com", None),

@@ -39,7 +39,7 @@ impl Doctor {
             return processes::judge(seen, None, &Tenants::Unknown).into_iter().chain(images).collect();
         }
         let tenants = self.tenants(settings).await;
-        let host = self.engine.buildkit.host().or(settings.buildkit_name());
+        let host = self.engine.pool.host().or(settings.buildkit_name());
         let daemon = host.and_then(|host| Some((namespace_of(host)?, host.split('.').next()?)));
         let mut found = Vec::new();
         let deployed = match daemon {

@@ -11,12 +11,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{docker_config, run};
-use crate::buildkit::{BuildError, Buildkit};
+use crate::buildkit::BuildError;
 use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
 use crate::engine::Workflow;
-use crate::engine::cache::{self, Usage, size_text};
+use crate::engine::cache::{self, PoolUsage, Usage, size_text};
 use crate::metrics::Metrics;
+use crate::pool::Pool;
 use crate::step::{self, Prune, Step};
 
 #[derive(Debug, Args)]
@@ -94,11 +95,12 @@ impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Usage(common) => {
-                let usage = common.asked(async |buildkit| cache::usage(buildkit, None, None).await).await?;
-                printed(
-                    |out| if common.json { writeln!(out, "{}", usage.json()) } else { table(&usage, out) },
-                )?;
-                usage.warnings().iter().try_for_each(|warning| writeln!(io::stderr(), "{warning}"))?;
+                let usage = common.asked(async |pool| cache::usage_of_all(pool, None, None).await).await?;
+                printed(|out| match common.json {
+                    true => writeln!(out, "{}", usage.json()),
+                    false => table(&usage.all, out).and_then(|()| daemons(&usage, out)),
+                })?;
+                usage.all.warnings().iter().try_for_each(|warning| writeln!(io::stderr(), "{warning}"))?;
             }
             Verb::Prune(options) => {
                 let (rules, common) = (options.rules()?, options.common);
@@ -107,9 +109,14 @@ impl Command {
                     bytes = bytes.saturating_add(size);
                     records += 1;
                 };
-                let pruned = common
-                    .asked(async |buildkit| cache::prune(buildkit, &rules, None, &mut count).await)
-                    .await;
+                let pruned = common.asked(async |pool| {
+                    let mut ended = Ok(());
+                    for (member, _) in pool.members().await? {
+                        ended = ended.and(cache::prune(&member.daemon, &rules, None, &mut count).await);
+                    }
+                    ended
+                });
+                let pruned = pruned.await;
                 // What is gone is told in any case.
                 printed(|out| match common.json {
                     true => writeln!(out, "{}", json!({"size": bytes, "records": records})),
@@ -137,10 +144,10 @@ impl WarmOptions {
 }
 
 impl Common {
-    /// Asks the daemon within the time limit.
-    async fn asked<T>(&self, ask: impl AsyncFnOnce(&Buildkit) -> Result<T, BuildError>) -> anyhow::Result<T> {
-        let buildkit = self.peers.buildkit();
-        let asked = tokio::time::timeout(self.timeout, ask(&buildkit));
+    /// Asks the daemons within the time limit.
+    async fn asked<T>(&self, ask: impl AsyncFnOnce(&Pool) -> Result<T, BuildError>) -> anyhow::Result<T> {
+        let pool = self.peers.pool()?;
+        let asked = tokio::time::timeout(self.timeout, ask(&pool));
         asked.await.context("asking buildkitd: --timeout ended")?.map_err(|error| anyhow!(error.message))
     }
 }
@@ -178,6 +185,24 @@ fn printed(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Resu
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("printing the cache"),
     }
+}
+
+/// What is in the cache of each daemon, if there are several.
+fn daemons(usage: &PoolUsage, out: &mut dyn Write) -> io::Result<()> {
+    if usage.daemons().count() < 2 {
+        return Ok(());
+    }
+    writeln!(out, "\nBUILDKITD\tSIZE\tRECORDS\tRECLAIMABLE")?;
+    for (name, total) in usage.daemons() {
+        match total {
+            Ok(total) => {
+                let (bytes, reclaimable) = (size_text(total.bytes), size_text(total.reclaimable));
+                writeln!(out, "{name}\t{bytes}\t{}\t{reclaimable}", total.records)?;
+            }
+            Err(_) => writeln!(out, "{name}\t\t\t")?,
+        }
+    }
+    Ok(())
 }
 
 fn table(usage: &Usage, out: &mut dyn Write) -> io::Result<()> {

@@ -7,8 +7,9 @@ use anyhow::bail;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::at_least_one;
 use crate::argocd::ArgoCd;
-use crate::buildkit::{Address, Buildkit, Certificates, Tls};
+use crate::buildkit::{Certificates, Tls};
 use crate::engine::{self, Engine, SecretRules, Tenancy};
 use crate::forge::{Forge, ForgeOptions};
 use crate::git::{Git, GitOptions};
@@ -17,14 +18,30 @@ use crate::limits::Budget;
 use crate::metrics::Metrics;
 use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
+use crate::pool::{Pool, Seed};
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
 /// The addresses of the peers, and how to connect to them. All subcommands that run steps have these options.
 #[derive(Debug, Clone, Args)]
 pub struct PeerOptions {
-    /// buildkitd: tcp://HOST:PORT or unix:///PATH, as buildctl takes it.
-    #[arg(long, env = "BUILDKIT_HOST", default_value = "unix:///run/buildkit/buildkitd.sock")]
-    pub buildkit_host: Address,
+    /// buildkitd: tcp://HOST:PORT or unix:///PATH, as buildctl takes it. Several with commas between them are a pool, as are those at
+    /// the addresses of a name, such as that of a headless Service: dns:HOST:PORT.
+    #[arg(
+        long,
+        env = "BUILDKIT_HOST",
+        default_value = "unix:///run/buildkit/buildkitd.sock",
+        value_delimiter = ','
+    )]
+    pub buildkit_host: Vec<Seed>,
+    /// Builds that run at a time on one buildkitd of a pool. The next one goes to another, or waits if all have as many.
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_MAX_BUILDS_PER_BUILDKITD",
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = at_least_one
+    )]
+    pub max_builds_per_buildkitd: usize,
     /// CA that signed buildkitd's certificate (PEM file). With it, the connection is mutual TLS.
     #[arg(long, env = "ARGO_BUILDKIT_TLS_CA", value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
     pub tls_ca: Option<PathBuf>,
@@ -44,9 +61,9 @@ pub struct PeerOptions {
         conflicts_with_all = ["tls_ca", "tls_cert", "tls_key"]
     )]
     pub tls_secret: Option<String>,
-    /// The name in buildkitd's certificate, where it is not the host of --buildkit-host.
-    #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME")]
-    pub tls_server_name: Option<String>,
+    /// The name in buildkitd's certificate, where it is not the host of --buildkit-host. With commas, one for each of its addresses.
+    #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME", value_delimiter = ',')]
+    pub tls_server_name: Vec<String>,
     /// CA certificates to trust for Git, registries and forges, beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
@@ -134,12 +151,12 @@ impl PeerOptions {
         let registry = Registry::new(client);
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
-        let buildkit = self.buildkit_with(&secrets);
+        let pool = self.pool_with(&secrets)?;
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
         let kept_logs = Budget::new(KEPT_LOGS);
         let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
         Ok(Engine {
-            buildkit,
+            pool,
             pusher: Pusher::new(git.clone(), EDIT_MEMORY),
             git,
             cluster,
@@ -156,13 +173,31 @@ impl PeerOptions {
         })
     }
 
-    /// The build daemon, for a command that runs no step.
-    pub(crate) fn buildkit(&self) -> Buildkit {
-        self.buildkit_with(&self.secrets_of(&Cluster::default()))
+    /// The build daemons, for a command that runs no step.
+    pub(crate) fn pool(&self) -> anyhow::Result<Pool> {
+        self.pool_with(&self.secrets_of(&Cluster::default()))
     }
 
-    fn buildkit_with(&self, secrets: &Secrets) -> Buildkit {
-        Buildkit::new(self.buildkit_host.clone(), self.tls(secrets))
+    fn pool_with(&self, secrets: &Secrets) -> anyhow::Result<Pool> {
+        let (seeds, names) = (&self.buildkit_host, &self.tls_server_name);
+        if let Some(twice) = (1..seeds.len()).find(|&nth| seeds[..nth].contains(&seeds[nth])) {
+            bail!("--buildkit-host (BUILDKIT_HOST) names {} twice; name each once", seeds[twice]);
+        }
+        if names.len() > 1 && names.len() != seeds.len() {
+            bail!(
+                "--tls-server-name (ARGO_BUILDKIT_TLS_SERVER_NAME) has {} names, and --buildkit-host (BUILDKIT_HOST) has {} addresses; \
+                 give one name for all, or one for each",
+                names.len(),
+                seeds.len()
+            );
+        }
+        let certificates = self.certificates(secrets);
+        let seeds = seeds.iter().enumerate().map(|(nth, seed)| {
+            let server_name = if names.len() > 1 { names.get(nth) } else { names.first() };
+            let server_name = server_name.cloned();
+            (seed.clone(), certificates.clone().map(|certificates| Tls { certificates, server_name }))
+        });
+        Ok(Pool::new(seeds.collect(), self.max_builds_per_buildkitd))
     }
 
     fn secrets_of(&self, cluster: &Cluster) -> Secrets {
@@ -170,15 +205,14 @@ impl PeerOptions {
         self.secrets_dir.clone().map_or_else(from_cluster, Secrets::Directory)
     }
 
-    fn tls(&self, secrets: &Secrets) -> Option<Tls> {
+    fn certificates(&self, secrets: &Secrets) -> Option<Certificates> {
         let files = (self.tls_ca.clone(), self.tls_cert.clone(), self.tls_key.clone());
-        let certificates = match (&self.tls_secret, files) {
-            (Some(name), _) => engine::certificates_in(secrets, name),
-            (None, (Some(ca), Some(cert), Some(key))) => Certificates::Files { ca, cert, key },
+        match (&self.tls_secret, files) {
+            (Some(name), _) => Some(engine::certificates_in(secrets, name)),
+            (None, (Some(ca), Some(cert), Some(key))) => Some(Certificates::Files { ca, cert, key }),
             // clap requires all of them together.
-            _ => return None,
-        };
-        Some(Tls { certificates, server_name: self.tls_server_name.clone() })
+            _ => None,
+        }
     }
 }
 

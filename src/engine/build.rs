@@ -14,9 +14,11 @@ mod inputs;
 mod lfs;
 mod log;
 mod missing_files;
+mod place;
 mod platforms;
 mod report;
 mod request;
+mod search;
 mod silence;
 mod solve;
 mod sources;
@@ -31,24 +33,27 @@ use tokio::time::sleep;
 
 use super::Engine;
 use super::context::Cx;
-use crate::buildkit::{EarlyConnection, Solve, Transcript};
+use crate::buildkit::{Solve, Transcript};
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
 use report::BuildResult;
 use report::Cache;
+use search::{Name, Search};
+use solve::Built;
 pub(super) use solve::shown;
-use solve::{Built, Name};
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
     // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
-    let mut connecting = pin!(maybe_done(engine.buildkit.connect_early()));
+    let wanted = place::wanted(build, cx);
+    let mut connecting = pin!(maybe_done(engine.pool.connect_early(&wanted)));
     let mut inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), connecting.as_mut()).await?;
     cx.now("starting the build");
     connecting.as_mut().await;
     // Without this connection, the solve connects with retries, and reports the error.
-    let open = connecting.take_output().flatten().map(EarlyConnection::into_connection);
+    let early = connecting.take_output().flatten();
+    let open = early.map(|(member, connection)| (member, connection.into_connection()));
     let transcript = log::transcript(engine, build, cx);
     let mut request = request::image(build, &inputs);
     if build.skip_if_exists {
@@ -59,22 +64,23 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         request::mark(&mut request, &marker);
     }
     let service = cache_miss::name(&mut request, build, &inputs, cx);
-    let name = Name::new(cx, &inputs.sha);
-    let own = name.base().to_owned();
-    let earlier = Box::pin(cache_miss::read(engine, build, (service, own), inputs.sha.clone(), cx));
+    let search = Search { engine, cx, wanted: &wanted, name: Name::new(cx, &inputs.sha) };
+    let own = search.name.base().to_owned();
+    let earlier = cache_miss::read(engine, &wanted, build, (service, own), inputs.sha.clone(), cx);
+    let earlier = Box::pin(earlier);
     let mut earlier = pin!(maybe_done(earlier));
     let reading = async {
         sleep(cache_miss::DELAY).await;
         earlier.as_mut().await;
     };
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
-    let solving = Box::pin(solve::resumable(engine, open, &mut request, &name, &inputs, &transcript, cx));
+    let solving = Box::pin(solve::resumable(&search, open, &mut request, &inputs, &transcript));
     let built = beside(solving, reading).await;
     let built = match built {
         Ok(built) => Ok(built),
         Err(error) => {
-            let again = Failed { error, request: &mut request, inputs: &mut inputs, name };
-            Box::pin(without_bad_caches(engine, again, &transcript, cx)).await
+            let again = Failed { error, request: &mut request, inputs: &mut inputs, search };
+            Box::pin(without_bad_caches(again, &transcript)).await
         }
     };
     let built = match built {
@@ -123,18 +129,13 @@ struct Failed<'a> {
     error: StepError,
     request: &'a mut Solve,
     inputs: &'a mut Inputs,
-    name: Name,
+    search: Search<'a>,
 }
 
 /// Builds again without the caches that the error is about, because a cache is optional; and then without any cache, if that did not
 /// help. Returns the error if it is about no cache.
-async fn without_bad_caches(
-    engine: &Engine,
-    failed: Failed<'_>,
-    transcript: &Transcript,
-    cx: &Cx,
-) -> Result<Built, StepError> {
-    let Failed { mut error, request, inputs, mut name } = failed;
+async fn without_bad_caches(failed: Failed<'_>, transcript: &Transcript) -> Result<Built, StepError> {
+    let Failed { mut error, request, inputs, mut search } = failed;
     for all in [false, true] {
         let bad = inputs.imports.leave_out(&error, all);
         if bad.is_empty() {
@@ -145,8 +146,8 @@ async fn without_bad_caches(
             transcript.say(&format!("building again without the cache {image}"));
             request.cache_from.retain(|from| from.attrs.get("ref") != Some(&image));
         }
-        name = name.after_failure();
-        match Box::pin(solve::resumable(engine, None, request, &name, inputs, transcript, cx)).await {
+        search.name = search.name.after_failure();
+        match Box::pin(solve::resumable(&search, None, request, inputs, transcript)).await {
             Ok(built) => return Ok(built),
             Err(other) => error = other,
         }

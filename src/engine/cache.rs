@@ -1,5 +1,6 @@
 //! `cache`: what is in the daemon's cache, a prune of it, and images that are pulled into it.
 
+mod daemons;
 mod freed;
 mod targets;
 mod usage;
@@ -7,6 +8,8 @@ mod warm;
 mod warm_report;
 
 use backon::Retryable as _;
+use futures_util::future::join_all;
+use serde_json::Value;
 
 use super::Engine;
 use super::context::Cx;
@@ -15,12 +18,13 @@ use crate::buildkit::{BuildError, Buildkit, CachePrune, own_mounts};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Cache, Prune};
 use crate::time_limits::pauses;
+pub(crate) use daemons::{PoolUsage, usage_of_all};
 use freed::Freed;
 pub(crate) use freed::deleted_text;
 pub(crate) use usage::{Usage, size_text};
 
 /// The outputs that are lists.
-const LISTS: [&str; 5] = ["types", "largest", "mounts", "images", "warnings"];
+const LISTS: [&str; 6] = ["types", "largest", "mounts", "images", "buildkitds", "warnings"];
 /// The outputs that are numbers.
 const NUMBERS: [&str; 4] = ["size", "records", "reclaimable", "shared"];
 
@@ -31,7 +35,7 @@ pub(super) async fn run(engine: &Engine, cache: &Cache, cx: &Cx) -> Result<Succe
             let owner = engine.tenancy.cache_owner(namespace, *scope)?;
             cx.now("asking buildkitd what is in its cache");
             let tenant = engine.tenancy.tenant(&cx.workflow);
-            let usage = usage(&engine.buildkit, owner, tenant).await.map_err(failed)?;
+            let usage = usage_of_all(&engine.pool, owner, tenant).await.map_err(failed)?;
             Ok(usage.success(&cx.redactor))
         }
         Cache::Prune(scope, rules) => {
@@ -42,22 +46,34 @@ pub(super) async fn run(engine: &Engine, cache: &Cache, cx: &Cx) -> Result<Succe
     }
 }
 
-/// Prunes the cache, and says what is deleted even if the prune fails.
+/// Prunes the cache of each daemon, and says what is deleted even if a prune fails.
 async fn pruned(engine: &Engine, rules: &Prune, owner: Option<&str>, cx: &Cx) -> Result<Success, StepError> {
     cx.now("waiting for buildkitd to prune its cache");
-    let freed = Freed::default();
-    let ended = prune(&engine.buildkit, rules, owner, |bytes| {
-        freed.add(bytes);
-        if let Some(line) = freed.line() {
-            cx.now(line);
-        }
+    let members = engine.pool.members().await.map_err(failed)?;
+    let freed = &Freed::default();
+    let prunes = members.into_iter().map(|(member, _)| async move {
+        let own = Freed::default();
+        let ended = prune(&member.daemon, rules, owner, |bytes| {
+            own.add(bytes);
+            freed.add(bytes);
+            if let Some(line) = freed.line() {
+                cx.now(line);
+            }
+        });
+        let failed = ended.await.err();
+        let why = failed.as_ref().map(|error| cx.redactor.line(&error.message));
+        let report = own.shown(&cx.redactor.line(&member.name), why);
+        (report, failed)
     });
-    match ended.await {
-        Ok(()) => Ok(Success { summary: freed.summary(), outputs: freed.outputs() }),
-        Err(error) => {
+    let (reports, failures): (Vec<Value>, Vec<_>) = join_all(prunes).await.into_iter().unzip();
+    let mut outputs = freed.outputs();
+    outputs.insert("buildkitds".to_owned(), list_that_fits(reports));
+    match failures.into_iter().flatten().next() {
+        None => Ok(Success { summary: freed.summary(), outputs }),
+        Some(error) => {
             let StepError { fault, message, .. } = failed(error);
             let message = format!("{message}; {} before that", freed.summary());
-            Err(StepError { outputs: freed.outputs(), ..StepError::new(fault, message) })
+            Err(StepError { outputs, ..StepError::new(fault, message) })
         }
     }
 }

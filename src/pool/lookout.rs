@@ -239,13 +239,14 @@ async fn follow(pool: Weak<Inner>, nth: usize) {
 async fn resolve(host: &str, port: u16) -> Result<BTreeSet<SocketAddr>, String> {
     let asked = tokio::net::lookup_host((host, port));
     let found = within(calls::BUILDKIT_CONNECT.whole(), "DNS", asked).await;
-    let found = found.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
+    let found = found.map_err(|late| format!("the name does not resolve: {late}"))?;
+    let found = found.map_err(|error| format!("the name does not resolve: {error}"))?;
     let mut found: BTreeSet<SocketAddr> = found.collect();
     // A pod with addresses of both kinds is one daemon.
     if found.iter().any(SocketAddr::is_ipv4) {
         found.retain(SocketAddr::is_ipv4);
     }
-    if found.is_empty() { Err("it has no address".to_owned()) } else { Ok(found) }
+    if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
 }
 
 #[cfg(test)]

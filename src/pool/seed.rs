@@ -49,6 +49,16 @@ impl FromStr for Seed {
     }
 }
 
+impl Seed {
+    /// The host; `None` for a socket.
+    pub(super) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Daemon(Address::Tcp { host, .. }) | Self::Name { host, .. } => Some(host),
+            Self::Daemon(Address::Unix(_)) => None,
+        }
+    }
+}
+
 impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

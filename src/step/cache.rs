@@ -62,7 +62,7 @@ const FILTERS: usize = 20;
 /// The most filters of a tenant, and not of the daemon's administrator.
 const OWN_FILTERS: usize = 4;
 
-/// `types`, `largest`, `mounts`, `images` and `warnings` are JSON lists, whose texts are redacted when the list is made.
+/// `types`, `largest`, `mounts`, `images`, `buildkitds` and `warnings` are JSON lists, whose texts are redacted when the list is made.
 const OUTPUTS: &[Output] = &[
     Output::ours("size", "1000000"),
     Output::ours("records", "12"),
@@ -72,6 +72,7 @@ const OUTPUTS: &[Output] = &[
     Output::ours("largest", "[]"),
     Output::ours("mounts", "[]"),
     Output::ours("images", "[]"),
+    Output::ours("buildkitds", "[]"),
     Output::ours("warnings", "[]"),
 ];
 

@@ -13,6 +13,7 @@ use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
 use argo_buildkit::oci::{Auth, LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
+use argo_buildkit::pool::Pool;
 use argo_buildkit::progress::Progress;
 use argo_buildkit::push_gate::PushGate;
 use argo_buildkit::step;
@@ -29,7 +30,7 @@ const TIME: Duration = Duration::from_secs(300);
 pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenancy: Tenancy) -> Engine {
     let git = Git::new(GitOptions::default()).unwrap();
     Engine {
-        buildkit: Buildkit::new(buildkitd.parse().unwrap(), None),
+        pool: Pool::one(Buildkit::new(buildkitd.parse().unwrap(), None)),
         pusher: Pusher::new(git.clone(), EDIT_MEMORY),
         git,
         secrets,

@@ -95,9 +95,11 @@ impl ContainerSettings {
         self.value("BUILDKIT_HOST")
     }
 
-    /// The host of buildkitd's address. None for a socket.
+    /// The host of buildkitd's address, or of the first of several. None for a socket.
     pub(in crate::check) fn buildkit_name(&self) -> Option<&str> {
-        self.buildkit_host()?.strip_prefix("tcp://")?.rsplit_once(':').map(|(host, _)| host)
+        let first = self.buildkit_host()?.split(',').next()?;
+        let address = first.strip_prefix("tcp://").or_else(|| first.strip_prefix("dns:"))?;
+        address.rsplit_once(':').map(|(host, _)| host)
     }
 
     /// The Secret with the certificates for buildkitd.
@@ -169,6 +171,12 @@ mod tests {
     fn a_sidecar_must_be_told_where_buildkitd_is() {
         let host = ("BUILDKIT_HOST", "tcp://buildkitd.buildkit.svc:1234");
         assert_eq!(settings(&[host]).buildkit_name(), Some("buildkitd.buildkit.svc"));
+        for several in
+            ["dns:buildkitd.buildkit.svc:1234", "tcp://buildkitd.buildkit.svc:1234,tcp://10.0.0.7:1234"]
+        {
+            let settings = settings(&[("BUILDKIT_HOST", several)]);
+            assert_eq!(settings.buildkit_name(), Some("buildkitd.buildkit.svc"));
+        }
         let with_secret = settings(&[host, ("ARGO_BUILDKIT_TLS_SECRET", "buildkit-client-tls")]).judge();
         assert_eq!(
             with_secret.to_string(),

@@ -20,9 +20,10 @@ use super::super::context::Cx;
 use super::super::sanitize::without_expressions;
 use super::inputs::Inputs;
 use super::solve::Built;
-use crate::buildkit::{EarlierBuild, Solve};
+use crate::buildkit::{BuildError, EarlierBuild, Solve};
 use crate::git::advert::is_oid;
 use crate::git::push_reader::{PushReader, PushedTrees};
+use crate::pool::Wanted;
 use crate::step::Build;
 use crate::step::build::{Dockerfile, NoCache};
 use crate::text;
@@ -89,14 +90,17 @@ fn dockerfile(build: &Build) -> Option<&String> {
 /// is none, or if it is not known in time: a build never fails because of it.
 pub(super) async fn read(
     engine: &Engine,
+    wanted: &Wanted,
     build: &Build,
     (service, own): (String, String),
     sha: String,
     cx: &Cx,
 ) -> Option<Earlier> {
     let reading = async {
-        let earlier = engine.buildkit.earlier_build((SERVICE, service.as_str()), &own).await;
-        let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
+        let told = |error: BuildError| error.to_string();
+        let member = engine.pool.first(wanted).await.map_err(told)?;
+        let earlier = member.daemon.earlier_build((SERVICE, service.as_str()), &own).await;
+        let Some(earlier) = earlier.map_err(told)? else { return Ok(None) };
         if earlier.vertices.len() > VERTICES {
             return Err("the last build has too many steps".to_owned());
         }

@@ -6,9 +6,10 @@ use uuid::Uuid;
 use super::super::Engine;
 use super::super::context::Cx;
 use super::inputs::Inputs;
-use super::{missing_files, platforms, report, request, solve};
+use super::{missing_files, place, platforms, report, request, solve};
 use crate::buildkit::{BuildError, ReadImage, Solve};
 use crate::outcome::StepError;
+use crate::pool::Wanted;
 use crate::step::Build;
 use crate::step::build::Platform;
 use crate::time_limits::pauses;
@@ -20,11 +21,12 @@ pub(in super::super) async fn of(
     cx: &Cx,
 ) -> Result<Vec<ReadImage>, StepError> {
     let inputs = Box::pin(Inputs::gather(engine, build, cx)).await?;
+    let wanted = place::wanted(build, cx);
     let mut found = Vec::new();
     let own: Option<Option<&Platform>> = build.platforms.is_empty().then_some(None);
     for platform in own.into_iter().chain(build.platforms.iter().map(Some)) {
         let request = request::outline(build, &inputs, platform);
-        let read = match Box::pin(outlined(engine, request, &inputs, cx)).await {
+        let read = match Box::pin(outlined(engine, &wanted, request, &inputs, cx)).await {
             Ok(read) => read,
             Err(error) => {
                 let error = platforms::named(engine, &inputs, error).await;
@@ -42,17 +44,22 @@ pub(in super::super) async fn of(
 
 async fn outlined(
     engine: &Engine,
+    wanted: &Wanted,
     request: Solve,
     inputs: &Inputs,
     cx: &Cx,
 ) -> Result<Vec<ReadImage>, BuildError> {
     let ask = || async {
+        // It builds nothing, so it needs no place.
+        let member = engine.pool.first(wanted).await?;
         // Nobody attaches to this solve later, so any name will do.
         let request = Solve { reference: format!("outline-{}", Uuid::new_v4().simple()), ..request.clone() };
         let session = inputs.session(&cx.redactor.clone().into());
         let read = session.read.clone();
-        solve::shown(engine, cx, async |progress| engine.buildkit.solve(&request, session, progress).await)
-            .await?;
+        let solved = solve::shown(&member.daemon, cx, async |progress| {
+            member.daemon.solve(&request, session, progress).await
+        });
+        solved.await.inspect_err(|error| engine.pool.suspect(&member, error))?;
         Ok(read.list())
     };
     ask.retry(pauses::few()).when(BuildError::is_away).await

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::size_text;
 use crate::outcome::Outputs;
 
@@ -48,6 +50,16 @@ impl Freed {
         outputs.insert("size".to_owned(), bytes.to_string());
         outputs.insert("records".to_owned(), records.to_string());
         outputs
+    }
+
+    /// What was deleted at the daemon `name`, and why not more.
+    pub(super) fn shown(&self, name: &str, failed: Option<String>) -> Value {
+        let (bytes, records) = self.counts();
+        let mut shown = json!({"name": name, "size": bytes, "records": records});
+        if let Some(why) = failed {
+            shown["error"] = json!(why);
+        }
+        shown
     }
 
     /// The bytes and the records.

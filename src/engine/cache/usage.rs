@@ -37,6 +37,8 @@ pub(crate) struct Usage {
     other_mounts: u64,
     /// How many parts of the records could not be read.
     missing: usize,
+    /// The daemons of a pool that are not counted, with the reasons.
+    uncounted: Vec<String>,
 }
 
 /// A number of records.
@@ -97,6 +99,33 @@ impl Usage {
         rest.is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// Adds what is in the cache of another daemon.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.total.merge(&other.total);
+        self.shared = self.shared.saturating_add(other.shared);
+        for (kind, total) in other.types {
+            if self.types.len() < TYPES || self.types.contains_key(&kind) {
+                self.types.entry(kind).or_default().merge(&total);
+            }
+        }
+        for (id, mount) in other.mounts {
+            match self.mounts.len() < MOUNTS || self.mounts.contains_key(&id) {
+                true => self.mounts.entry(id).or_default().merge(&mount),
+                false => self.other_mounts += mount.total.records,
+            }
+        }
+        self.largest.extend(other.largest);
+        self.largest.sort_by_key(|record| Reverse(record.bytes));
+        self.largest.truncate(LARGEST);
+        self.other_mounts += other.other_mounts;
+        self.missing += other.missing;
+    }
+
+    /// Notes a daemon that is not counted.
+    pub(super) fn leave_out(&mut self, why: String) {
+        self.uncounted.push(why);
+    }
+
     /// Sets the number of parts of the records that could not be read.
     pub(super) fn set_missing(&mut self, missing: usize) {
         self.missing = missing;
@@ -111,7 +140,7 @@ impl Usage {
 
     /// What is not in the lists, or may be misunderstood.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.uncounted.clone();
         if self.missing > 0 {
             warnings.push(format!(
                 "{} parts of the records are not counted, because their descriptions are too long to be read; shorten the `RUN` \
@@ -194,6 +223,12 @@ impl Total {
         }
     }
 
+    fn merge(&mut self, other: &Self) {
+        self.records += other.records;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.reclaimable = self.reclaimable.saturating_add(other.reclaimable);
+    }
+
     fn shown(&self, kind: &str, redactor: &Redactor) -> Value {
         let Self { records, bytes, reclaimable } = self;
         json!({"type": redactor.line(kind), "records": records, "size": bytes, "reclaimable": reclaimable})
@@ -201,6 +236,11 @@ impl Total {
 }
 
 impl Mount {
+    fn merge(&mut self, other: &Self) {
+        self.total.merge(&other.total);
+        self.last_used = self.last_used.max(other.last_used);
+    }
+
     fn add(&mut self, record: &CacheRecord) {
         self.total.add(record);
         self.last_used = self.last_used.max(record.last_used);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use backon::Retryable as _;
+use futures_util::future::join_all;
 use tracing::Span;
 use uuid::Uuid;
 
@@ -12,9 +13,10 @@ use super::super::context::Cx;
 use super::super::{Engine, build};
 use super::targets::{Image, MOST, Target, Targets};
 use super::warm_report::{Pulled, Report};
-use crate::buildkit::{BuildError, BuildErrorKind, ImagePull, READ_IMAGES, Session, Solve, Solved};
+use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, ImagePull, READ_IMAGES, Session, Solve, Solved};
 use crate::oci::{Auth, PullAnswers};
 use crate::outcome::{Fault, StepError, Success};
+use crate::pool::{Member, MemberState};
 use crate::step::{Build, SecretKey, Warm};
 use crate::telemetry;
 use crate::time_limits::pauses;
@@ -85,20 +87,36 @@ fn is_foreign(error: &StepError, dockerfile: &Build) -> bool {
     !dockerfile.platforms.is_empty() && (says("no match for platform") || says("no matching manifest"))
 }
 
-/// Why the daemon cannot tell which images a Dockerfile reads; `None` if it can. Without this check, each would seem to read none.
+/// Why a daemon cannot tell which images a Dockerfile reads; `None` if all can. Without this check, each would seem to read none. The error
+/// is that of a daemon, if none answers.
 async fn too_old(engine: &Engine) -> Result<Option<String>, StepError> {
-    let daemon = (|| engine.buildkit.describe()).retry(pauses::few()).when(BuildError::is_away).await;
-    let daemon = daemon.map_err(super::failed)?;
-    Ok((daemon.asks_about_images() == Some(false)).then(|| {
-        format!(
-            "buildkitd {} at {} does not tell which images a Dockerfile reads; use v0.26 or newer, or name them in `cache.warm.images`",
-            daemon.version,
-            engine.buildkit.place()
-        )
-    }))
+    let members = engine.pool.members().await.map_err(super::failed)?;
+    let asked = members.into_iter().map(|(member, _)| async move {
+        let told = (|| member.daemon.describe()).retry(pauses::few()).when(BuildError::is_away).await;
+        (member, told)
+    });
+    let (mut answered, mut failed) = (false, None);
+    for (member, told) in join_all(asked).await {
+        match told {
+            Ok(told) if told.asks_about_images() == Some(false) => {
+                return Ok(Some(format!(
+                    "buildkitd {} at {} does not tell which images a Dockerfile reads; use v0.26 or newer, or name them in `cache.warm.images`",
+                    told.version,
+                    member.daemon.place()
+                )));
+            }
+            Ok(_) => answered = true,
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if !answered => Err(super::failed(error)),
+        _ => Ok(None),
+    }
 }
 
-/// Pulls the images one after the other. If a registry is away, its other images are left out.
+/// Pulls the images one after the other, each into all daemons at once. If a registry is away, its other images are left out; so is a
+/// daemon, unless it is the last one.
 async fn pull_all(
     engine: &Engine,
     targets: Vec<Target>,
@@ -107,6 +125,10 @@ async fn pull_all(
 ) -> Result<(), StepError> {
     let (mut logins, mut away) = (Vec::new(), BTreeSet::new());
     let count = targets.len();
+    let mut members = match count {
+        0 => return Ok(()),
+        _ => engine.pool.members().await.map_err(|error| report.stopped(super::failed(error)))?,
+    };
     for (nth, target) in targets.into_iter().enumerate() {
         let registry = target.image.image.registry().to_owned();
         if away.contains(&registry) {
@@ -116,24 +138,67 @@ async fn pull_all(
         cx.now(format!("pulling {} ({}/{count})", target.image, nth + 1));
         let auth = login(engine, &target.image, &mut logins, cx).await;
         let auth = auth.map_err(|error| report.stopped(error))?;
-        let begun = Instant::now();
-        match pull(engine, &target.image, auth, cx).await {
-            Ok(solved) => report.done.push(Pulled::new(target, &solved, begun)),
-            // A daemon that refuses our certificate refuses it for every image.
-            Err(error) if error.fault == Fault::User && error.kind != BuildErrorKind::Unreachable => {
-                report.refuse(&target, &cx.redactor.line(&error.message));
+        let all = pull_into_all(engine, &members, &target.image, &auth, cx).await;
+        if all.is_empty() {
+            report
+                .away
+                .push(format!("{}: every buildkitd for its platform was away a moment ago", target.image));
+        }
+        let (mut refused, mut late) = (None, None);
+        for (member, ended) in all {
+            match ended {
+                Ok(pulled) => report.done.push(pulled),
+                // A daemon that refuses our certificate refuses it for every image.
+                Err(error) if error.fault == Fault::User && error.kind != BuildErrorKind::Unreachable => {
+                    refused = Some(cx.redactor.line(&error.message));
+                }
+                Err(error) if error.fault == Fault::Transient && !error.is_away() => {
+                    late = Some(error.message);
+                }
+                Err(error) => {
+                    engine.pool.suspect(&member, &error);
+                    members.retain(|(other, _)| *other != member);
+                    let message = format!("{}: {}", target.image, error.message);
+                    if members.is_empty() {
+                        return Err(report.stopped(StepError::new(error.fault, message)));
+                    }
+                    let why = format!("{} is left out since {message}", member.name);
+                    report.warnings.push(cx.redactor.line(&why));
+                }
             }
-            Err(error) if error.fault == Fault::Transient && !error.is_away() => {
-                away.insert(registry);
-                report.away.push(format!("{}: {}", target.image, error.message));
-            }
-            Err(error) => {
-                let message = format!("{}: {}", target.image, error.message);
-                return Err(report.stopped(StepError::new(error.fault, message)));
-            }
+        }
+        // Once for each image, whatever the number of daemons.
+        if let Some(why) = refused {
+            report.refuse(&target, &why);
+        }
+        if let Some(why) = late {
+            report.away.push(format!("{}: {why}", target.image));
+            away.insert(registry);
         }
     }
     Ok(())
+}
+
+/// Pulls an image into each of `members` that can build for its platform.
+async fn pull_into_all(
+    engine: &Engine,
+    members: &[(Member, MemberState)],
+    image: &Image,
+    auth: &Arc<Auth>,
+    cx: &Cx,
+) -> Vec<(Member, Result<Pulled, BuildError>)> {
+    let platforms: Vec<String> = image.platform.iter().cloned().collect();
+    let is_one = engine.pool.only().is_some();
+    let able = members.iter().filter(|(member, _)| is_one || engine.pool.covers(member, &platforms));
+    let able: Vec<Member> = able.map(|(member, _)| member.clone()).collect();
+    let pulls = able.into_iter().map(|member| async move {
+        let begun = Instant::now();
+        let pulled = pull(engine, &member.daemon, image, auth.clone(), cx).await;
+        let daemon = (!is_one).then(|| cx.redactor.line(&member.name));
+        let pulled = pulled.map(|solved| Pulled::new(image.clone(), daemon, &solved, begun));
+        (member, pulled)
+    });
+    join_all(pulls).await
 }
 
 /// The logins of the image's Secret, which may be in `logins` already.
@@ -151,8 +216,15 @@ async fn login(
     Ok(auth)
 }
 
-/// Pulls and extracts an image. The daemon asks the session whether this step may read it. A daemon that is away for a moment is asked again.
-async fn pull(engine: &Engine, image: &Image, auth: Arc<Auth>, cx: &Cx) -> Result<Solved, BuildError> {
+/// Pulls and extracts an image at `daemon`, which asks the session whether this step may read it. A daemon that is away for a moment is
+/// asked again.
+async fn pull(
+    engine: &Engine,
+    daemon: &Buildkit,
+    image: &Image,
+    auth: Arc<Auth>,
+    cx: &Cx,
+) -> Result<Solved, BuildError> {
     let session = Session {
         registries: auth,
         client: engine.registry.client(),
@@ -171,8 +243,7 @@ async fn pull(engine: &Engine, image: &Image, auth: Arc<Auth>, cx: &Cx) -> Resul
             ..Solve::default()
         };
         let session = session.clone();
-        build::shown(engine, cx, async |progress| engine.buildkit.solve(&solve, session, progress).await)
-            .await
+        build::shown(daemon, cx, async |progress| daemon.solve(&solve, session, progress).await).await
     };
     pull.retry(pauses::few()).when(BuildError::is_away).await
 }

@@ -1,5 +1,6 @@
 //! What `cache.warm` says in the end.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -10,10 +11,12 @@ use super::{empty_outputs, size_text};
 use crate::buildkit::Solved;
 use crate::outcome::{Outputs, StepError, Success};
 
-/// An image that the daemon has.
+/// An image that a daemon has.
 #[derive(Debug)]
 pub(super) struct Pulled {
     image: Image,
+    /// The daemon's name, if there are several.
+    daemon: Option<String>,
     bytes: u64,
     /// Whether all of its layers were there, and extracted.
     is_warm: bool,
@@ -32,20 +35,23 @@ pub(super) struct Report {
 }
 
 impl Pulled {
-    pub(super) fn new(target: Target, solved: &Solved, begun: Instant) -> Self {
+    pub(super) fn new(image: Image, daemon: Option<String>, solved: &Solved, begun: Instant) -> Self {
         let is_warm = solved.pulled_layers == 0 && solved.has_extracted();
-        let (image, bytes) = (target.image, solved.pulled_bytes);
-        Self { image, bytes, is_warm, seconds: begun.elapsed().as_secs_f64() }
+        Self { image, daemon, bytes: solved.pulled_bytes, is_warm, seconds: begun.elapsed().as_secs_f64() }
     }
 
     fn shown(&self) -> Value {
-        json!({
+        let mut shown = json!({
             "image": self.image.image.to_string(),
             "platform": self.image.platform.clone().unwrap_or_default(),
             "size": self.bytes,
             "warm": self.is_warm,
             "seconds": (self.seconds * 10.0).round() / 10.0,
-        })
+        });
+        if let Some(daemon) = &self.daemon {
+            shown["buildkitd"] = json!(daemon);
+        }
+        shown
     }
 }
 
@@ -74,10 +80,10 @@ impl Report {
     fn summary(&self) -> String {
         match self.cold() {
             _ if self.done.is_empty() => "the Dockerfiles read no image".to_owned(),
-            0 => format!("all {} images were warm", self.done.len()),
+            0 => format!("all {} images were warm", self.count(|_| true)),
             cold => {
-                let size = size_text(self.bytes());
-                format!("pulled {cold} of {} images, {size}; the others were warm", self.done.len())
+                let (count, size) = (self.count(|_| true), size_text(self.bytes()));
+                format!("pulled {cold} of {count} images, {size}; the others were warm")
             }
         }
     }
@@ -97,8 +103,16 @@ impl Report {
         self.done.iter().fold(0, |sum, pulled| sum.saturating_add(pulled.bytes))
     }
 
+    /// The number of images that a daemon did not have.
     fn cold(&self) -> usize {
-        self.done.iter().filter(|pulled| !pulled.is_warm).count()
+        self.count(|pulled| !pulled.is_warm)
+    }
+
+    /// The number of images of which one of `those` is. Each daemon has its own.
+    fn count(&self, those: impl Fn(&Pulled) -> bool) -> usize {
+        let images: HashSet<_> =
+            self.done.iter().filter(|pulled| those(pulled)).map(|pulled| &pulled.image).collect();
+        images.len()
     }
 }
 

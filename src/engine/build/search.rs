@@ -1,0 +1,183 @@
+//! Finds the daemon that has a job's build, and the place for a new one.
+//!
+//! A build is named after its job. With several daemons, the process does not know which of them an earlier process used, so all are
+//! asked for the name.
+
+use backon::{ExponentialBuilder, Retryable as _};
+use futures_util::future::join_all;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::super::context::Cx;
+use super::super::{Engine, Reference};
+use crate::buildkit::{BuildError, Connection, Recalled};
+use crate::outcome::Fault;
+use crate::pool::{Member, Slot, Wanted};
+use crate::time_limits::pauses;
+
+/// The backoff for an unreachable daemon: about half a minute, longer than a restart of its pod takes.
+fn patience() -> ExponentialBuilder {
+    pauses::few().with_max_times(10)
+}
+
+/// The newest attempt at a job's build, and its state at the daemon.
+pub(super) struct Attempt {
+    pub(super) number: u32,
+    pub(super) known: Recalled,
+    /// The daemon that knows it.
+    pub(super) member: Option<Member>,
+}
+
+impl Attempt {
+    /// The attempt `number` of a job that has none yet.
+    pub(super) fn first(number: u32) -> Self {
+        Self { number, known: Recalled::NotFound, member: None }
+    }
+}
+
+/// The base name of a job's builds at the daemon, and the number of the first that counts.
+pub(super) struct Name {
+    base: String,
+    pub(super) first: u32,
+}
+
+impl Name {
+    /// The name contains the commit. If a branch has moved, the build and its result are different ones.
+    pub(super) fn new(cx: &Cx, sha: &str) -> Self {
+        let commit = sha.get(..12).unwrap_or(sha);
+        let base = match &cx.reference {
+            Some(Reference(name)) => format!("{name}.{commit}"),
+            None => Uuid::new_v4().to_string(),
+        };
+        Self { base, first: 1 }
+    }
+
+    /// The beginning of the names of all attempts, and of no other build.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The name for another way to do a build that has failed.
+    pub(super) fn after_failure(self) -> Self {
+        Self { first: self.first + 1, ..self }
+    }
+
+    /// The name of attempt `number`. The name of a finished attempt is never reused.
+    pub(super) fn of(&self, number: u32) -> String {
+        if number == 1 { self.base.clone() } else { format!("{}.{number}", self.base) }
+    }
+}
+
+/// A connection that is open already, and the daemon at its other end.
+pub(super) type Open = (Member, Connection);
+
+/// A search for the builds of one job.
+pub(super) struct Search<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) cx: &'a Cx,
+    pub(super) wanted: &'a Wanted,
+    pub(super) name: Name,
+}
+
+impl Search<'_> {
+    /// Finds the newest attempt at this job's build, starting at `number`. `taken` says whether an outcome may be used. Uses `open` until
+    /// that connection breaks.
+    pub(super) async fn newest(
+        &self,
+        open: &mut Option<Open>,
+        mut number: u32,
+        taken: impl Fn(&Recalled) -> bool,
+    ) -> Result<Attempt, BuildError> {
+        loop {
+            let (member, known) = self.recalled(open, &self.name.of(number)).await?;
+            if !may_be_redone(&known) && taken(&known) {
+                return Ok(Attempt { number, known, member });
+            }
+            number += 1;
+        }
+    }
+
+    /// The place for the build: at `member`, which has it already, or the pool's choice.
+    pub(super) async fn place(&self, member: Option<&Member>) -> Result<Slot, BuildError> {
+        let pool = &self.engine.pool;
+        match member {
+            Some(member) => Ok(pool.join(member)),
+            None => {
+                let enter = || pool.enter(self.wanted, |line| self.cx.now(line));
+                let entered = enter.retry(patience()).when(BuildError::is_away);
+                entered.notify(|error, _| self.waiting(error)).await
+            }
+        }
+    }
+
+    /// Asks for the state of `name`: over `open`, or over new connections once `open` is broken. Returns the daemon that knows it.
+    async fn recalled(
+        &self,
+        open: &mut Option<Open>,
+        name: &str,
+    ) -> Result<(Option<Member>, Recalled), BuildError> {
+        let mut asked = None;
+        if let Some((member, connection)) = open.as_ref() {
+            match member.daemon.recall_over(connection, name).await {
+                Ok(Recalled::NotFound) => asked = Some(member.clone()),
+                Ok(known) => return Ok((Some(member.clone()), known)),
+                Err(error) => debug!("the connection to buildkitd does not hold: {error}"),
+            }
+        }
+        if asked.is_none() {
+            *open = None;
+        }
+        let ask = || self.elsewhere(name, asked.as_ref());
+        ask.retry(patience()).when(BuildError::is_away).notify(|error, _| self.waiting(error)).await
+    }
+
+    /// Asks all daemons but `asked`, which does not know `name`. The error is that of a daemon, if none of them answers.
+    async fn elsewhere(
+        &self,
+        name: &str,
+        asked: Option<&Member>,
+    ) -> Result<(Option<Member>, Recalled), BuildError> {
+        let members = self.engine.pool.in_order(self.wanted).await?;
+        let others = members.into_iter().filter(|member| Some(member) != asked);
+        let answers = join_all(others.map(|member| async move {
+            let answer = member.daemon.recall(name).await;
+            (member, answer)
+        }));
+        let mut found: Option<(Member, Recalled)> = None;
+        let (mut answered, mut failed) = (asked.is_some(), None);
+        for (member, answer) in answers.await {
+            match answer {
+                Ok(Recalled::NotFound) => answered = true,
+                // Another process may have given up an attempt that it then made elsewhere.
+                Ok(known) => {
+                    if found.as_ref().is_none_or(|(_, known)| may_be_redone(known)) {
+                        found = Some((member, known));
+                    }
+                }
+                Err(error) => {
+                    self.engine.pool.suspect(&member, &error);
+                    failed = Some(error);
+                }
+            }
+        }
+        match (found, failed) {
+            (Some((member, known)), _) => Ok((Some(member), known)),
+            (None, Some(error)) if !answered => Err(error),
+            (None, _) => Ok((None, Recalled::NotFound)),
+        }
+    }
+
+    fn waiting(&self, error: &BuildError) {
+        warn!("waiting for buildkitd: {error}");
+        self.cx.now(format!("waiting for buildkitd: {error}"));
+    }
+}
+
+/// Whether an attempt ended without a final result, so that a new attempt may start.
+fn may_be_redone(known: &Recalled) -> bool {
+    match known {
+        Recalled::Cancelled => true,
+        Recalled::Failed(error) => error.fault != Fault::User,
+        Recalled::NotFound | Recalled::Running | Recalled::Succeeded(_) => false,
+    }
+}
