@@ -35,7 +35,7 @@ use roster::{Entered, MemberId, NewMember, Roster};
 use slot::Waiting;
 
 /// How long the first build waits until every member has told what it is. One that needs longer is treated as down until it answers.
-const FIRST_ANSWERS: Duration = Duration::from_secs(5);
+const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// One or several daemons; cheap to clone.
 #[derive(Clone)]

@@ -30,6 +30,7 @@ mod lint;
 mod logs;
 mod main_job;
 mod poll;
+mod pool;
 mod push;
 mod readme;
 mod refresh;

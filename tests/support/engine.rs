@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argo_buildkit::argocd::ArgoCd;
-use argo_buildkit::buildkit::Buildkit;
 use argo_buildkit::engine::{Engine, SecretRules, StepRequest, Tenancy, Workflow};
 use argo_buildkit::forge::{Forge, ForgeOptions};
 use argo_buildkit::git::{Git, GitOptions};
@@ -26,11 +25,11 @@ use super::net::unique;
 /// The time of a step.
 const TIME: Duration = Duration::from_secs(300);
 
-/// An engine that uses the daemon at `buildkitd`.
+/// An engine that uses the daemon at `buildkitd`, or the pool of several addresses with commas between them.
 pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenancy: Tenancy) -> Engine {
     let git = Git::new(GitOptions::default()).unwrap();
     Engine {
-        pool: Pool::one(Buildkit::new(buildkitd.parse().unwrap(), None)),
+        pool: Pool::new(buildkitd.split(',').map(|seed| (seed.parse().unwrap(), None)).collect(), 8),
         pusher: Pusher::new(git.clone(), EDIT_MEMORY),
         git,
         secrets,

@@ -45,6 +45,20 @@ async fn certificates_are_tried_and_what_is_wrong_with_them_is_said() {
 }
 
 #[tokio::test]
+async fn each_daemon_of_a_pool_has_a_line_of_its_own() {
+    let daemon = Buildkitd::start_tcp("");
+    let gone = format!("tcp://127.0.0.1:{}", free_port());
+    let report = report(&format!("{},{gone}", daemon.address()), None).await;
+    let there = report.about(&format!("buildkitd {}", daemon.address()));
+    assert!(there.starts_with("ok ") && there.contains("(no TLS): v0.32"), "{there}");
+    let absent = report.about(&format!("buildkitd {gone}"));
+    assert!(absent.starts_with("FAIL") && absent.contains("cannot reach buildkitd"), "{absent}");
+    let collection = report.about(&format!("garbage collection of buildkitd {}", daemon.address()));
+    assert!(collection.contains("`gc = false`"), "{collection}");
+    assert_eq!(report.code, Some(1));
+}
+
+#[tokio::test]
 async fn a_daemon_without_tls_or_none_at_all_is_said() {
     let daemon = Buildkitd::start_tcp("");
     let open = report(daemon.address(), None).await;
