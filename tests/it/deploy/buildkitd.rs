@@ -147,6 +147,30 @@ fn the_certificates_name_the_server_that_is_called() {
     assert_eq!(host, format!("{}.{}.svc", of("name"), of("namespace")));
 }
 
+#[test]
+fn each_daemon_of_a_pool_has_a_volume_and_an_address_of_its_own() {
+    let own = "resources: [../production]\ncomponents: [../../components/buildkitd-pool]\n";
+    let objects = Site::new(own).objects();
+    let set = object(&objects, "StatefulSet", "buildkitd");
+    let typed: k8s_openapi::api::apps::v1::StatefulSet = serde_json::from_value(set.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), *set, "a field that Kubernetes does not know");
+    let claim = &set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"];
+    let pod = &set["spec"]["template"]["spec"];
+    let names = |list: &Value| -> Vec<Value> {
+        list.as_array().unwrap().iter().map(|one| one["name"].clone()).collect()
+    };
+    assert!(names(&pod["containers"][0]["volumeMounts"]).contains(claim), "{pod}");
+    assert!(!names(&pod["volumes"]).contains(claim), "{pod}");
+    assert!(
+        objects.iter().all(|o| o["kind"] != "PersistentVolumeClaim" || o["metadata"]["name"] != "buildkitd")
+    );
+    let service = object(&objects, "Service", "buildkitd");
+    assert_eq!(service["spec"]["clusterIP"], "None");
+    assert_eq!(set["spec"]["serviceName"], service["metadata"]["name"]);
+    let host = &object(&objects, "ConfigMap", "buildkit-settings")["data"]["BUILDKIT_HOST"];
+    assert_eq!(host, "dns:buildkitd.buildkit.svc:1234");
+}
+
 /// A share of the disk is a different number on every machine.
 fn without_share(line: &str) -> String {
     match line.split_once("space:") {
