@@ -6,8 +6,8 @@
 //! A request passes through the rooms in this order, and its result returns the same way:
 //!
 //! ```text
-//! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine, policy  →  { write_back → git, buildkit, oci, forge,
-//!                                                                     argocd → kube, manifest }
+//! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine, policy  →  { write_back → git, pool → buildkit, oci,
+//!                                                                     forge, argocd → kube, manifest }
 //! ```
 //!
 //! `step` is parsed when it is submitted, and then passed on: the engine reads its types, and `step` itself uses only the

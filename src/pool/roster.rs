@@ -52,6 +52,8 @@ pub(super) struct NewMember {
 struct Entry {
     member: Member,
     identity: Option<String>,
+    /// Whether the identity is the address. Otherwise it is what the daemon says.
+    is_fixed: bool,
     state: MemberState,
     platforms: Vec<String>,
     running: usize,
@@ -104,8 +106,8 @@ impl Roster {
         let is_taken = self.entries.iter().any(|entry| *entry.member.name == name);
         let name = if is_taken { daemon.place() } else { name };
         let member = Member { id: MemberId(self.added), name: name.into(), daemon };
-        let entry = Entry { member: member.clone(), identity, state, platforms: Vec::new(), running: 0 };
-        self.entries.push(entry);
+        let (is_fixed, platforms) = (identity.is_some(), Vec::new());
+        self.entries.push(Entry { member: member.clone(), identity, is_fixed, state, platforms, running: 0 });
         member
     }
 
@@ -167,7 +169,7 @@ impl Roster {
         if before != MemberState::Draining {
             entry.state = MemberState::Up;
         }
-        if entry.identity.is_none() {
+        if !entry.is_fixed {
             if let Some(name) = told.hostname.as_deref().filter(|name| !name.is_empty()) {
                 entry.member.name = name.into();
             }

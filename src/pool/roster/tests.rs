@@ -171,6 +171,11 @@ fn a_pod_is_known_by_its_volume_and_named_by_its_host() {
         homes.collect::<Vec<_>>()
     };
     let were = homes(&roster);
+    // The pod restarts on an empty volume, at the same address, and again on the first one.
+    roster.answered(before.id, &told("empty volume", "buildkitd-0"));
+    assert_ne!(homes(&roster), were);
+    roster.answered(before.id, &told("volume", "buildkitd-0"));
+    assert_eq!(homes(&roster), were);
     // The pod restarts on its volume, at another address.
     roster.drain(&[before.id]);
     let after = roster.add(pod("10.0.0.3"));
