@@ -114,6 +114,17 @@ pub struct Metrics {
     polled: Family<ResultLabels, Counter>,
     copied_bytes: Counter,
     spared_blobs: Family<ResultLabels, Counter>,
+    builds_waiting: Gauge,
+}
+
+/// A build that waits for a daemon. Dropping it ends the wait.
+#[derive(Debug)]
+pub struct WaitingBuild(Gauge);
+
+impl Drop for WaitingBuild {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -192,6 +203,12 @@ impl Metrics {
                 "Blobs that push steps did not copy, by why",
                 Family::default(),
             ),
+            builds_waiting: add(
+                &mut registry,
+                "builds_waiting",
+                "Builds that wait for a place on a buildkitd",
+                Gauge::default(),
+            ),
             registry,
         }
     }
@@ -243,6 +260,12 @@ impl Metrics {
         for (result, count) in [("mounted", mounted), ("present", present)] {
             self.spared_blobs.get_or_create(&ResultLabels { result }).inc_by(count);
         }
+    }
+
+    /// Counts a build that waits for a daemon, until the result is dropped.
+    pub fn build_waits(&self) -> WaitingBuild {
+        self.builds_waiting.inc();
+        WaitingBuild(self.builds_waiting.clone())
     }
 
     /// Records the status of an answer to a request.

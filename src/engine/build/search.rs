@@ -103,6 +103,7 @@ impl Search<'_> {
         match member {
             Some(member) => Ok(pool.join(member)),
             None => {
+                let _waiting = self.engine.metrics.build_waits();
                 let enter = || pool.enter(self.wanted, |line| self.cx.now(line));
                 let entered = enter.retry(patience()).when(BuildError::is_away);
                 entered.notify(|error, _| self.waiting(error)).await
