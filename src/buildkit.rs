@@ -135,9 +135,22 @@ impl Buildkit {
         Self::of(address, tls, limits)
     }
 
+    /// The memory for lists of what is in the cache: for one client, unless it is given to several.
+    pub fn list_memory() -> Budget {
+        Budget::new(cache::READINGS)
+    }
+
+    /// Returns a client for the same daemon that takes the memory for such lists from `readings`.
+    #[must_use]
+    pub fn with_list_memory(self, readings: Budget) -> Self {
+        let Daemon { address, tls, limits, early, .. } = &*self.inner;
+        let (address, tls, limits, early) = (address.clone(), tls.clone(), *limits, early.clone());
+        Self { inner: Arc::new(Daemon { address, tls, limits, early, readings }) }
+    }
+
     fn of(address: Address, tls: Option<Tls>, limits: BuildkitTimeLimits) -> Self {
         let early = Arc::new(Semaphore::new(EARLY));
-        let readings = Budget::new(cache::READINGS);
+        let readings = Self::list_memory();
         Self { inner: Arc::new(Daemon { address, tls, limits, early, readings }) }
     }
 

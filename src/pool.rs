@@ -79,12 +79,15 @@ impl Pool {
         }
         let host = seeds.first().and_then(|(seed, _)| seed.host()).map(str::to_owned);
         let (mut roster, mut names) = (Roster::new(limit), Vec::new());
+        // Lists of all caches at a time need no more memory than those of one.
+        let memory = Buildkit::list_memory();
         for (seed, tls) in seeds {
             match seed {
                 Seed::Daemon(address) => {
-                    roster.add(of_address(Buildkit::new(address, tls), MemberState::Unknown));
+                    let daemon = Buildkit::new(address, tls).with_list_memory(memory.clone());
+                    roster.add(of_address(daemon, MemberState::Unknown));
                 }
-                Seed::Name { host, port } => names.push(Named::new(host, port, tls)),
+                Seed::Name { host, port } => names.push(Named::new(host, port, tls, memory.clone())),
             }
         }
         Self::of(roster, names, None, host)

@@ -13,6 +13,7 @@ use super::Inner;
 use super::choice::MemberState;
 use super::roster::{Member, MemberId, NewMember};
 use crate::buildkit::{Address, BuildError, Buildkit, Description, Tls};
+use crate::limits::Budget;
 use crate::time_limits::{calls, pauses, within};
 
 /// How often a member that answers is asked again.
@@ -27,6 +28,8 @@ pub(super) struct Named {
     host: String,
     port: u16,
     tls: Option<Tls>,
+    /// The memory for lists of what is in the caches.
+    memory: Budget,
     state: Mutex<Resolved>,
 }
 
@@ -42,13 +45,13 @@ struct Resolved {
 }
 
 impl Named {
-    pub(super) fn new(host: String, port: u16, tls: Option<Tls>) -> Self {
+    pub(super) fn new(host: String, port: u16, tls: Option<Tls>, memory: Budget) -> Self {
         // The daemons' certificate is for the name. The addresses of pods change.
         let tls = tls.map(|Tls { certificates, server_name }| {
             let server_name = Some(server_name.unwrap_or_else(|| host.clone()));
             Tls { certificates, server_name }
         });
-        Self { host, port, tls, state: Mutex::default() }
+        Self { host, port, tls, memory, state: Mutex::default() }
     }
 
     /// Whether it was resolved, or could not be.
@@ -74,7 +77,8 @@ impl Named {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        let daemon = Buildkit::new(Address::Tcp { host, port: address.port() }, self.tls.clone());
+        let daemon = Buildkit::new(Address::Tcp { host, port: address.port() }, self.tls.clone())
+            .with_list_memory(self.memory.clone());
         let (name, state) = (daemon.place(), MemberState::Unknown);
         NewMember { daemon, name, identity: None, state }
     }

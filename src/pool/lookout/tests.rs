@@ -63,7 +63,7 @@ async fn the_certificate_is_for_the_name_unless_another_is_given() {
     let rows = [(None, "buildkitd.ci"), (Some("other".to_owned()), "other")];
     for (server_name, expected) in rows {
         let tls = Tls { certificates: certificates(), server_name };
-        let named = Named::new("buildkitd.ci".to_owned(), 1, Some(tls));
+        let named = Named::new("buildkitd.ci".to_owned(), 1, Some(tls), Buildkit::list_memory());
         assert_eq!(named.tls.unwrap().server_name.as_deref(), Some(expected));
     }
 }
