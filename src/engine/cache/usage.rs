@@ -329,6 +329,22 @@ mod tests {
     }
 
     #[test]
+    fn the_caches_of_several_daemons_are_added_up() {
+        let layers = (1..=20).map(|bytes| record("regular", bytes, "pulled from r.example/a"));
+        let mounts = [mount("builds/npm", 7), mount("builds/npm", 30), mount("team/go", 31)];
+        let (mut whole, mut parts) = (Usage::of(None), [Usage::of(None), Usage::of(None)]);
+        for (nth, record) in layers.chain(mounts).enumerate() {
+            whole.add(record.clone());
+            parts[nth % 2].add(record);
+        }
+        let mut sum = Usage::of(None);
+        parts.into_iter().for_each(|part| sum.merge(part));
+        assert_eq!(sum, whole);
+        sum.leave_out("buildkitd-1 is not counted: it is away".to_owned());
+        assert_eq!(sum.warnings(), ["buildkitd-1 is not counted: it is away"]);
+    }
+
+    #[test]
     fn a_namespace_sees_its_own_mounts_alone() {
         let mut usage = Usage::of(Some("builds"));
         let foreign =
