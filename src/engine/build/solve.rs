@@ -5,7 +5,7 @@
 //! name. Its finished vertices are still cached.
 
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::super::Engine;
 use super::super::context::Cx;
@@ -62,6 +62,9 @@ pub(super) async fn resumable(
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let slot = Box::pin(search.place(attempt.member.as_ref())).await.map_err(told)?;
         let daemon = &slot.member.daemon;
+        if engine.pool.only().is_none() {
+            info!(buildkitd = %slot.member.name, "the build is at {}", slot.member.name);
+        }
         let ended = match attempt.known {
             Recalled::NotFound => {
                 let open = open.take().filter(|(member, _)| *member == slot.member);
