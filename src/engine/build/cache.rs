@@ -15,6 +15,7 @@ use super::inputs::Inputs;
 use super::report::Cache;
 use super::solve::Built;
 use super::{report, request, solve};
+use crate::buildkit::{BuildError, BuildErrorKind};
 use crate::outcome::StepError;
 use crate::step::build::{CacheExport, CacheWhen};
 use crate::step::{Build, RegistryRef};
@@ -57,7 +58,7 @@ async fn export_to(
     let daemon = &built.slot.member.daemon;
     match solve::once(daemon, None, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
-        Err(error) if to.ignore_error => {
+        Err(error) if to.ignore_error || has_gone(engine, &error) => {
             warn!("the cache was not exported: {}", cx.redactor.line(&error.message));
             Ok(Cache::Failed(format!("exporting to {image} failed: {}", error.message)))
         }
@@ -71,6 +72,12 @@ async fn export_to(
             Err(StepError { message, ..error })
         }
     }
+}
+
+/// Whether the daemon has gone since it built the image, as one does that is told to go. No other of the pool has the layers, and the
+/// service's next build exports them from there.
+fn has_gone(engine: &Engine, error: &BuildError) -> bool {
+    engine.pool.only().is_none() && error.kind == BuildErrorKind::Unreachable
 }
 
 /// Whether the registry has the cache. `None` if it does not respond, because the daemon would then wait without end. For

@@ -32,6 +32,27 @@ async fn a_build_whose_daemon_is_killed_ends_on_the_other() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_is_told_to_go_finishes_its_build_and_gets_no_other() {
+    let daemons = pair().await;
+    let port = free_port();
+    let dockerfile = GATED.replace("GATE", &format!("127.0.0.1:{port}"));
+    let shop = Shop::with(Setup::new(&host(&daemons)).start(), &dockerfile).await;
+    let (first, second) = (Workflow::new(), Workflow::new());
+    let step = template(shop.build(json!({})));
+    shop.plugin.until(&first, &step, says("[2/2] RUN")).await;
+    let runs = |daemon: &Buildkitd| !daemon.steps().is_empty();
+    let home = wait_for("the RUN to begin", PATIENCE, || daemons.iter().position(runs));
+    signal(daemons[home].pid(), "TERM");
+    shop.plugin.until(&second, &step, says("[2/2] RUN")).await;
+    wait_for("the other daemon to build", PATIENCE, || runs(&daemons[1 - home]).then_some(()));
+    let gate = tempfile::tempdir().unwrap();
+    let _gate = httpd(port, gate.path());
+    for workflow in [first, second] {
+        expect_phase(&shop.plugin.drive(&workflow, &step).await, "Succeeded");
+    }
+}
+
+#[tokio::test]
 async fn a_new_sidecar_finds_a_build_on_whichever_daemon_has_it() {
     let daemons = pair().await;
     let dockerfile = "FROM BASE\nRUN cat /proc/sys/kernel/random/uuid > /once\n";
