@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::Inner;
 use super::choice::MemberState;
 use super::roster::{Member, MemberId, NewMember};
-use crate::buildkit::{Address, BuildError, Buildkit, Description, Tls};
+use crate::buildkit::{Address, BuildError, Buildkit, Connection, Description, Tls};
 use crate::limits::Budget;
 use crate::time_limits::{calls, pauses, within};
 
@@ -203,8 +203,9 @@ impl Inner {
 async fn ask(pool: Weak<Inner>, member: Member, woken: Arc<Notify>) {
     let [shortest, longest] = AWAY;
     let mut waits = pauses::endless(shortest, longest);
+    let mut open = None;
     loop {
-        let answer = describe(&member.daemon).await;
+        let answer = describe(&member.daemon, &mut open).await;
         let is_up = answer.is_ok();
         if !pool.upgrade().is_some_and(|pool| pool.note(member.id, answer)) {
             return;
@@ -219,10 +220,22 @@ async fn ask(pool: Weak<Inner>, member: Member, woken: Arc<Notify>) {
     }
 }
 
-/// Asks a daemon what it is. The error says whether it can be reached at all.
-async fn describe(daemon: &Buildkit) -> Result<Description, (MemberState, BuildError)> {
+/// Asks a daemon what it is, over `open` or a new connection, which stays open: each new one would read the certificates again. The error
+/// says whether the daemon can be reached at all.
+async fn describe(
+    daemon: &Buildkit,
+    open: &mut Option<Connection>,
+) -> Result<Description, (MemberState, BuildError)> {
+    if let Some(connection) = open.as_ref()
+        && let Ok(told) = daemon.describe_over(connection).await
+    {
+        return Ok(told);
+    }
+    *open = None;
     let connection = daemon.connect().await.map_err(|error| (MemberState::Down, error))?;
-    daemon.describe_over(&connection).await.map_err(|error| (MemberState::Silent, error))
+    let told = daemon.describe_over(&connection).await.map_err(|error| (MemberState::Silent, error))?;
+    *open = Some(connection);
+    Ok(told)
 }
 
 /// Resolves the name `nth` again and again.
